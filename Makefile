@@ -1,0 +1,23 @@
+.PHONY: setup run test lint bench
+.DEFAULT_GOAL := run
+
+setup:
+	@.ci/setup run
+
+run: setup
+	@.venv/bin/overheard run $(ARGS)
+
+test:
+	@.ci/setup test
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint:
+	@.ci/setup test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench:
+	@.ci/setup test
+	@.venv/bin/python -m tests.benchmarks $(ARGS)

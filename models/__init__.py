@@ -1,0 +1,1 @@
+"""The model side of Overheard: picture, classifier, manifest and the shipped artifacts."""

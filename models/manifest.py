@@ -1,0 +1,157 @@
+"""What a model says of itself: labels, input geometry, quantization, calibration, provenance.
+
+One JSON file beside each ``.tflite``. Labels and audio parameters are defined here and nowhere
+else; the classifier holds the model file against it when it loads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from models.errors import ModelError
+from models.spectrogram import AudioSpec, Scaling
+
+FORMAT = 1
+SHIPPED = "genre.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorQuantization:
+    """Affine quantization of one tensor: real = scale * (stored - zero_point)."""
+
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How the model's ends are stored; the classifier does the conversion."""
+
+    scheme: str
+    input: TensorQuantization
+    output: TensorQuantization
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From logits to honest probabilities: softmax(logits / temperature).
+
+    ``unsure_below`` is the confidence under which the smoothed estimate abstains.
+    """
+
+    temperature: float
+    unsure_below: float
+    fitted_on: str
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their range.
+
+        Raises
+        ------
+        ValueError
+            A temperature that is not positive, or a threshold outside 0..1.
+        """
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature is {self.temperature}; it must be above 0")
+        if not 0 <= self.unsure_below <= 1:
+            raise ValueError(f"unsure_below is {self.unsure_below}; it must lie in 0..1")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelManifest:
+    """A model's description; ``model_path`` is where its file lies."""
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    labels: tuple[str, ...]
+    audio: AudioSpec
+    quantization: Quantization
+    calibration: Calibration
+    metrics: dict[str, Any]
+    training_data: tuple[str, ...]
+    licence: str
+    model_path: Path
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read a manifest; without a path, the shipped model's.
+
+        Raises
+        ------
+        ModelError
+            The file is missing, is no JSON, or lacks, misspells or mistypes a field.
+        """
+        path = path or Path(str(files("models") / "artifacts" / SHIPPED))
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ModelError(f"cannot read the model manifest {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise ModelError(f"the model manifest {path} is not valid JSON: {error}") from error
+        if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
+            raise ModelError(f"{path} is not a model manifest of format {FORMAT}, which this version reads")
+        try:
+            return cls._from_fields(fields, path)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ModelError(f"the model manifest {path} is wrong: {error}") from error
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any], path: Path) -> Self:
+        audio = dict(fields.pop("audio"))
+        quantization = dict(fields.pop("quantization"))
+        manifest = cls(
+            labels=tuple(str(label) for label in fields.pop("labels")),
+            audio=AudioSpec(scaling=Scaling(**audio.pop("scaling")), **audio),
+            quantization=Quantization(
+                input=TensorQuantization(**quantization.pop("input")),
+                output=TensorQuantization(**quantization.pop("output")),
+                **quantization,
+            ),
+            calibration=Calibration(**fields.pop("calibration")),
+            training_data=tuple(fields.pop("training_data")),
+            model_path=path.with_name(str(fields["file"])),
+            **fields,
+        )
+        if len(manifest.labels) < 2 or len(set(manifest.labels)) != len(manifest.labels):
+            raise ValueError(f"labels {manifest.labels} must be two or more different names")
+        return manifest
+
+    def save(self, path: Path) -> None:
+        """Write the manifest as JSON, one field a line."""
+        fields: dict[str, Any] = {"format": FORMAT, **asdict(self)}
+        del fields["model_path"]
+        path.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def read_model(self) -> bytes:
+        """Read the model file and hold it against its hash.
+
+        Returns
+        -------
+        bytes
+            The TFLite flatbuffer.
+
+        Raises
+        ------
+        ModelError
+            The file is missing or its SHA-256 is not the manifest's.
+        """
+        try:
+            content = self.model_path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read the model file {self.model_path}: {error.strerror}") from error
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.sha256:
+            raise ModelError(
+                f"the model file {self.model_path} has SHA-256 {digest[:12]}..., its manifest says "
+                f"{self.sha256[:12]}...; the file is damaged or was replaced: restore it or export it again"
+            )
+        return content

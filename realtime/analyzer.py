@@ -1,0 +1,208 @@
+"""The pipeline itself: blocks in, estimates out. No threads, no sockets, time injected.
+
+Live, offline, in tests and in benchmarks it is this one object that is driven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.classifier import GenreClassifier, Prediction
+from models.spectrogram import AudioSpec, ColumnStream, picture_of_columns
+from realtime.clock import Clock
+from realtime.errors import SourceError
+from realtime.estimates import GenreEstimate, StreamState
+from realtime.frames import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow, Samples
+from realtime.health import LatencyMeter, PipelineHealth
+from realtime.resampling import StreamResampler
+from realtime.settings import Settings
+from realtime.smoothing import Smoothed, Smoother
+from realtime.windowing import SlidingWindows
+
+LATEST_SECONDS = 2.0
+"""A window older than this is skipped and counted, so that a slow machine stays live."""
+
+AUDIBLE_SHARE = 0.5
+"""Part of a window that must be audible; a picture of mostly silence says nothing of the music."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One window's outcome.
+
+    ``prediction`` is None when the window was not classified (silence); ``columns``
+    (n, image_size) float32 dB are the spectrum columns that are new in it.
+    """
+
+    estimate: GenreEstimate
+    prediction: Prediction | None
+    columns: npt.NDArray[np.float32]
+
+
+class Analyzer:
+    """Analyses one stream.
+
+    Not thread-safe: whoever calls ``process`` owns it.
+
+    Parameters
+    ----------
+    classifier : GenreClassifier
+    settings : Settings
+        Its ``model.hop_seconds`` is brought to the nearest whole column.
+    sample_rate : int
+        Hz, of the blocks.
+    clock : Clock
+    """
+
+    def __init__(
+        self, classifier: GenreClassifier, settings: Settings, sample_rate: int, clock: Clock
+    ) -> None:
+        manifest = classifier.manifest
+        self.audio = manifest.audio
+        self.hop_columns = hop_columns(settings.model.hop_seconds, self.audio)
+        self._classifier = classifier
+        self._silence = settings.silence
+        self._clock = clock
+        self._sample_rate = sample_rate
+        self._resampler = StreamResampler(sample_rate, self.audio.sample_rate)
+        self._windows = SlidingWindows(self.audio, self.hop_columns)
+        self._columns = ColumnStream(self.audio)
+        self._smoother = Smoother(
+            settings.smoothing, self.audio.sample_rate, manifest.calibration.unsure_below
+        )
+        self._heard: Smoothed | None = None
+        self._state = StreamState.SILENT
+        self._expected = 0  # position of the next block, at the source's rate
+        self._source_start = 0  # where the resampler's present run began
+        self._pushed = 0  # samples that came out of it since
+        self._sent_columns_to = 0  # stream position up to which columns were handed out
+        self._blocks = self._lost = self._gaps = self._count = self._skipped = self._overruns = 0
+        self._busy_seconds = 0.0
+        self._latency = LatencyMeter()
+
+    @property
+    def hop_seconds(self) -> float:
+        """The update interval in effect."""
+        return self.hop_columns * self.audio.column_step / self.audio.sample_rate
+
+    @property
+    def seconds(self) -> float:
+        """How much of the stream has come in, losses included."""
+        return self._expected / self._sample_rate
+
+    def process(self, block: AudioBlock) -> Iterator[Analysis]:
+        """Take a block in; yield an analysis for every window that it completes.
+
+        Raises
+        ------
+        SourceError
+            The block has another sample rate than the stream.
+        """
+        if block.sample_rate != self._sample_rate:
+            raise SourceError(
+                f"the sample rate changed from {self._sample_rate} Hz to {block.sample_rate} Hz"
+            )
+        if not len(block.samples):
+            return
+        self._blocks += 1
+        start = max(block.position, self._expected)
+        if start > self._expected or block.overflowed:
+            self._gaps += 1
+            self._lost += start - self._expected
+            self._resampler.reset()
+            self._source_start, self._pushed = start, 0
+        self._expected = start + len(block.samples)
+        yield from self._analyse(
+            self._resampler.push(block.samples), block.captured_at, lossy=block.overflowed
+        )
+
+    def finish(self) -> Iterator[Analysis]:
+        """The stream has ended: analyse what the resampler still held."""
+        yield from self._analyse(self._resampler.flush(), self._clock.monotonic(), lossy=False)
+
+    def _analyse(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[Analysis]:
+        position = self._resampler.target_position(self._source_start) + self._pushed
+        self._pushed += len(samples)
+        for window in self._windows.push(samples, position, captured_at, lossy=lossy):
+            started = self._clock.monotonic()
+            if started - window.captured_at > LATEST_SECONDS:
+                self._skipped += 1
+                continue
+            analysis = self._analyse_window(window)
+            ended = self._clock.monotonic()
+            self._count += 1
+            self._busy_seconds += ended - started
+            self._overruns += ended - started > self.hop_seconds
+            self._latency.add((ended - window.captured_at) * 1e3)
+            yield analysis
+
+    def _analyse_window(self, window: AudioWindow) -> Analysis:
+        columns = self._columns.update(window.samples, window.position, continuous=not window.has_gap)
+        audible = column_levels_dbfs(window.samples, self.audio) >= self._silence.silence_dbfs
+        quiet_columns = round(self._silence.silence_seconds * self.audio.sample_rate / self.audio.column_step)
+        prediction = None
+        if not audible[-max(1, quiet_columns) :].any():
+            self._state = StreamState.SILENT
+            self._smoother.reset()
+        elif audible.mean() < AUDIBLE_SHARE:
+            self._state = StreamState.UNSURE
+        else:
+            prediction = self._classifier.predict(picture_of_columns(columns, self.audio))
+            self._heard = self._smoother.update(prediction.probabilities, window.position)
+            self._state = StreamState.LISTENING if self._heard.sure else StreamState.UNSURE
+        return Analysis(self._estimate(window, prediction), prediction, self._new_columns(window, columns))
+
+    def _estimate(self, window: AudioWindow, prediction: Prediction | None) -> GenreEstimate:
+        labels, heard = self._classifier.manifest.labels, self._heard
+        probabilities = heard.probabilities if heard else np.zeros(len(labels))
+        return GenreEstimate(
+            label=labels[heard.top] if heard else None,
+            stable_label=labels[heard.stable] if heard and heard.stable is not None else None,
+            confidence=float(probabilities.max()),
+            probabilities=dict(zip(labels, map(float, probabilities), strict=True)),
+            state=self._state,
+            position=window.position,
+            captured_at=window.captured_at,
+            level_dbfs=window.level_dbfs,
+            has_gap=window.has_gap,
+            inference_ms=prediction.inference_ms if prediction else 0.0,
+        )
+
+    def _new_columns(self, window: AudioWindow, columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        end = window.position // self.audio.column_step + self.audio.columns
+        fresh = min(end - self._sent_columns_to, self.audio.columns)
+        self._sent_columns_to = end
+        return columns[len(columns) - fresh :]
+
+    def health(self) -> PipelineHealth:
+        """Counters and latencies up to now."""
+        sound = self._count * self.hop_seconds
+        return PipelineHealth(
+            blocks_in=self._blocks,
+            samples_lost=self._lost,
+            gaps=self._gaps,
+            windows=self._count,
+            windows_skipped=self._skipped,
+            overruns=self._overruns,
+            real_time_factor=round(sound / self._busy_seconds, 1) if self._busy_seconds else 0.0,
+            latency_ms=self._latency.percentiles(),
+        )
+
+
+def hop_columns(hop_seconds: float, audio: AudioSpec) -> int:
+    """The nearest whole number of columns, at least one; 0 seconds mean the manifest's hop."""
+    if not hop_seconds:
+        return audio.hop_columns
+    return max(1, round(hop_seconds * audio.sample_rate / audio.column_step))
+
+
+def column_levels_dbfs(samples: Samples, audio: AudioSpec) -> npt.NDArray[np.float64]:
+    """Level of each column step of a window, (columns,) dBFS, oldest first."""
+    steps = samples[: audio.columns * audio.column_step].reshape(audio.columns, audio.column_step)
+    power = np.mean(np.square(steps), axis=1, dtype=np.float64)
+    levels: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power, 10 ** (SILENCE_FLOOR_DBFS / 10)))
+    return levels

@@ -1,0 +1,207 @@
+"""Captured sound: a bounded queue between whoever delivers samples and whoever analyses them.
+
+The delivering side is a PortAudio callback or a reading thread; it copies, counts and returns.
+When the queue is full the oldest block goes, and its positions are missed on the other side.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.clock import Clock
+from realtime.errors import SourceError
+from realtime.frames import AudioBlock, clean_samples
+
+QUEUE_BLOCKS = 256
+"""Blocks that may wait: 2.7 s of 512 samples at 48 kHz. Older sound would be skipped as too late."""
+
+STALL_SECONDS = 0.5
+"""After this long without sound an empty block says so."""
+
+Stop = Callable[[], None]
+Start = Callable[["LiveSource"], Stop]
+
+
+class LiveSource:
+    """A captured stream.
+
+    Parameters
+    ----------
+    name : str
+    sample_rate : int
+        Hz.
+    start : callable
+        Begins the capture, which calls ``deliver`` from its own thread, and returns what ends it.
+        Called when ``blocks`` is, so that nothing queues up before.
+    clock : Clock
+    """
+
+    def __init__(self, name: str, sample_rate: int, start: Start, clock: Clock) -> None:
+        self.name = name
+        self.sample_rate = sample_rate
+        self._clock = clock
+        self._queue: deque[AudioBlock] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
+        self._arrived = threading.Event()
+        self._position = 0
+        self._failure = ""
+        self._closed = False
+        self._stop = start(self)
+
+    def deliver(self, samples: npt.NDArray[np.floating], *, overflowed: bool = False) -> None:
+        """Take captured samples in; called on the capture's thread.
+
+        Parameters
+        ----------
+        samples : (n,) or (n, channels) floating, full scale 1
+            Copied.
+        overflowed : bool
+            The device lost sound just before these.
+        """
+        now = self._clock.monotonic()
+        mono = clean_samples(samples)
+        self._queue.append(AudioBlock(mono, self._position, self.sample_rate, now, overflowed))
+        self._position += len(mono)
+        self._arrived.set()
+
+    def fail(self, reason: str) -> None:
+        """The capture is over and this is why; called on the capture's thread."""
+        self._failure = reason
+        self._arrived.set()
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Blocks as they come.
+
+        Raises
+        ------
+        SourceError
+            The capture failed; what was queued before came first.
+        """
+        while not self._closed:
+            self._arrived.clear()
+            while self._queue and not self._closed:
+                yield self._queue.popleft()
+            if self._failure and not self._closed:
+                raise SourceError(self._failure)
+            if not self._closed and not self._arrived.wait(STALL_SECONDS):
+                nothing = clean_samples(np.empty(0, dtype=np.float32))
+                yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())
+
+    def close(self) -> None:
+        """End the capture and ``blocks``."""
+        if not self._closed:
+            self._closed = True
+            self._stop()
+            self._arrived.set()
+
+
+def start_portaudio(device: int, channels: int, sample_rate: int) -> Start:
+    """Capture from a PortAudio device.
+
+    Raises (when started)
+    ---------------------
+    SourceError
+        The device cannot be opened.
+    """
+
+    def start(source: LiveSource) -> Stop:
+        import sounddevice
+
+        def callback(indata: npt.NDArray[np.float32], frames: int, moment: Any, status: Any) -> None:
+            source.deliver(indata, overflowed=bool(status.input_overflow))
+
+        def finished() -> None:
+            source.fail(f"{source.name} stopped delivering; was it unplugged?")
+
+        try:
+            stream = sounddevice.InputStream(
+                device=device,
+                channels=channels,
+                samplerate=sample_rate,
+                dtype="float32",
+                latency="low",
+                callback=callback,
+                finished_callback=finished,
+            )
+            stream.start()
+        except sounddevice.PortAudioError as error:
+            raise SourceError(f"cannot open {source.name} at {sample_rate} Hz: {error}") from error
+        return stream.close  # type: ignore[no-any-return]  # sounddevice has no type information
+
+    return start
+
+
+def start_parec(command: list[str], channels: int) -> Start:
+    """Capture what a child process writes as interleaved float32 (``parec --format=float32le``).
+
+    A child of our own outlives neither the sound server nor us, and needs no ALSA plug-in.
+    """
+
+    def start(source: LiveSource) -> Stop:
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        except OSError as error:
+            raise SourceError(
+                f"cannot start {command[0]}: {error.strerror}; install pulseaudio-utils"
+            ) from error
+        thread = threading.Thread(
+            target=_read_interleaved, args=(process, source, channels), name="capture", daemon=True
+        )
+        thread.start()
+
+        def stop() -> None:
+            process.terminate()
+            process.wait()
+            thread.join()
+
+        return stop
+
+    return start
+
+
+def _read_interleaved(process: subprocess.Popen[bytes], source: LiveSource, channels: int) -> None:
+    """Runs on the capture thread until the child ends."""
+    pipe, errors = process.stdout, process.stderr
+    if pipe is None or errors is None:
+        raise ValueError("the child needs pipes")
+    frame_bytes = 4 * channels
+    rest = b""
+    with pipe, errors:
+        while chunk := pipe.read(16_384):
+            chunk = rest + chunk
+            whole = len(chunk) - len(chunk) % frame_bytes
+            rest = chunk[whole:]
+            if whole:
+                source.deliver(np.frombuffer(chunk[:whole], dtype="<f4").reshape(-1, channels))
+        said = errors.read().decode(errors="replace").strip()
+    source.fail(f"{source.name} ended: {said or 'the sound server closed the stream'}")
+
+
+def start_soundcard(identifier: str, sample_rate: int, channels: int) -> Start:
+    """Capture a loopback through soundcard: what Windows plays, which PortAudio cannot give."""
+
+    def start(source: LiveSource) -> Stop:
+        import soundcard
+
+        microphone = soundcard.get_microphone(identifier, include_loopback=True)
+        stopped = threading.Event()
+
+        def read() -> None:
+            try:
+                with microphone.recorder(samplerate=sample_rate, channels=channels) as recorder:
+                    while not stopped.is_set():
+                        source.deliver(recorder.record(numframes=sample_rate // 50))
+            except RuntimeError as error:
+                source.fail(f"{source.name} failed: {error}")
+
+        thread = threading.Thread(target=read, name="capture", daemon=True)
+        thread.start()
+        return stopped.set
+
+    return start

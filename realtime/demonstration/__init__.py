@@ -1,0 +1,1 @@
+"""The bundled demonstration: real music under free licences; CREDITS.md names it."""

@@ -1,0 +1,59 @@
+"""How the pipeline is doing, in numbers that are shown and sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Percentiles of a recent span, in milliseconds; 0 before there is anything."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineHealth:
+    """Counters since the start, and latencies of the last ``LATENCY_SPAN`` windows.
+
+    ``samples_lost`` are at the source's rate, seen as jumps of position; ``gaps`` counts those jumps;
+    ``overruns`` are windows that took longer than a hop; ``windows_skipped`` were too late to be worth
+    it; ``real_time_factor`` is seconds of sound per second of work; ``latency_ms`` reaches from the
+    capture of a window's last sample to its estimate.
+    """
+
+    blocks_in: int
+    samples_lost: int
+    gaps: int
+    windows: int
+    windows_skipped: int
+    overruns: int
+    real_time_factor: float
+    latency_ms: Percentiles
+
+
+LATENCY_SPAN = 240
+"""Windows that percentiles speak of: about two minutes at the default hop."""
+
+
+class LatencyMeter:
+    """Percentiles over the last ``LATENCY_SPAN`` values, nearest-rank."""
+
+    def __init__(self) -> None:
+        self._values: deque[float] = deque(maxlen=LATENCY_SPAN)
+
+    def add(self, milliseconds: float) -> None:
+        """Take one value in."""
+        self._values.append(milliseconds)
+
+    def percentiles(self) -> Percentiles:
+        """Percentiles of what is held."""
+        ordered = sorted(self._values)
+        if not ordered:
+            return Percentiles(0.0, 0.0, 0.0)
+        last = len(ordered) - 1
+        p50, p95, p99 = (ordered[min(last, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
+        return Percentiles(p50, p95, p99)

@@ -1,0 +1,176 @@
+"""The messages of the websocket: plain dictionaries, built here and nowhere else.
+
+``messages.schema.json`` beside this file is the published form. ``version`` rises when a client
+would have to change; fields may be added without.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from models.manifest import ModelManifest
+from realtime.estimates import GenreEstimate, StreamState
+from realtime.health import PipelineHealth
+
+VERSION = 1
+
+Message: TypeAlias = dict[str, Any]
+
+SPECTRUM_ROWS = 128
+SPECTRUM_FLOOR_DBFS = -110.0
+SPECTRUM_CEILING_DBFS = -10.0
+
+
+@lru_cache(maxsize=1)
+def schema() -> dict[str, Any]:
+    """The JSON Schema that every message obeys, in both directions."""
+    text = (files("realtime") / "messages.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def envelope(kind: str, source: str, captured_at: float) -> Message:
+    """What every message begins with; the server adds ``seq`` when it publishes.
+
+    Parameters
+    ----------
+    kind : str
+        The message's ``type``.
+    source : str
+        Name of the source it speaks of.
+    captured_at : float
+        Unix seconds of the last sample it rests on.
+    """
+    return {"type": kind, "version": VERSION, "source": source, "captured_at": round(captured_at, 3)}
+
+
+def estimate_payload(estimate: GenreEstimate) -> Message:
+    """The ``estimate`` object inside messages and summaries."""
+    return {
+        "label": estimate.label,
+        "stable_label": estimate.stable_label,
+        "confidence": round(estimate.confidence, 4),
+        "probabilities": {genre: round(p, 4) for genre, p in estimate.probabilities.items()},
+        "state": estimate.state.value,
+    }
+
+
+def estimate_message(
+    estimate: GenreEstimate,
+    source: str,
+    manifest: ModelManifest,
+    captured_at: float,
+    latency_ms: float,
+) -> Message:
+    """One estimate; ``start_seconds`` and ``end_seconds`` bound its window in the stream."""
+    audio = manifest.audio
+    return envelope("estimate", source, captured_at) | {
+        "start_seconds": round(estimate.position / audio.sample_rate, 3),
+        "end_seconds": round((estimate.position + audio.window_samples) / audio.sample_rate, 3),
+        "level_dbfs": round(estimate.level_dbfs, 1),
+        "has_gap": estimate.has_gap,
+        "inference_ms": round(estimate.inference_ms, 2),
+        "latency_ms": round(latency_ms, 1),
+        "estimate": estimate_payload(estimate),
+    }
+
+
+def hello_message(
+    source: str,
+    captured_at: float,
+    manifest: ModelManifest,
+    runtime: str,
+    settings: Message,
+    state: StreamState,
+    detail: str,
+    estimate: Message | None,
+) -> Message:
+    """The first message a client gets: who speaks, with which model, and where things stand."""
+    audio = manifest.audio
+    return envelope("hello", source, captured_at) | {
+        "model": {
+            "name": manifest.name,
+            "version": manifest.version,
+            "runtime": runtime,
+            "labels": list(manifest.labels),
+            "window_seconds": round(audio.window_seconds, 3),
+        },
+        "spectrum": {
+            "rows": SPECTRUM_ROWS,
+            "column_seconds": audio.column_step / audio.sample_rate,
+            "top_hz": audio.sample_rate / 2,
+            "floor_dbfs": SPECTRUM_FLOOR_DBFS,
+            "ceiling_dbfs": SPECTRUM_CEILING_DBFS,
+        },
+        "settings": settings,
+        "state": state.value,
+        "detail": detail,
+        "estimate": estimate,
+    }
+
+
+def state_message(source: str, captured_at: float, state: StreamState, detail: str) -> Message:
+    """The stream's state changed; ``detail`` is one sentence for people."""
+    return envelope("state", source, captured_at) | {"state": state.value, "detail": detail}
+
+
+def health_message(source: str, captured_at: float, health: PipelineHealth, clients: int) -> Message:
+    """Counters and latencies."""
+    return envelope("health", source, captured_at) | asdict(health) | {"clients": clients}
+
+
+def spectrum_message(
+    source: str,
+    captured_at: float,
+    end_seconds: float,
+    decibel_columns: npt.NDArray[np.float32],
+    n_fft: int,
+) -> Message:
+    """The newest spectrum columns, for clients that asked for them.
+
+    Parameters
+    ----------
+    decibel_columns : (columns, rows) float32
+        As ``models.spectrogram.columns_of`` gives them, lowest frequency first; ``rows`` must be a
+        multiple of ``SPECTRUM_ROWS``.
+    end_seconds : float
+        Where the last column ends in the stream.
+    n_fft : int
+        Needed to express the columns in dB of a full-scale sine.
+
+    Returns
+    -------
+    Message
+        ``data`` is base64 of (columns, SPECTRUM_ROWS) uint8, oldest column first, in each the
+        highest frequency first; 0 is ``floor_dbfs`` and 255 ``ceiling_dbfs``.
+    """
+    columns, rows = decibel_columns.shape
+    full_scale = 20 * np.log10(n_fft / 4)  # a sine of amplitude 1 through a Hann window
+    averaged = decibel_columns.reshape(columns, SPECTRUM_ROWS, rows // SPECTRUM_ROWS).mean(axis=2)
+    share = (averaged - full_scale - SPECTRUM_FLOOR_DBFS) / (SPECTRUM_CEILING_DBFS - SPECTRUM_FLOOR_DBFS)
+    stored = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)[:, ::-1]
+    return envelope("spectrum", source, captured_at) | {
+        "end_seconds": round(end_seconds, 3),
+        "columns": columns,
+        "rows": SPECTRUM_ROWS,
+        "data": base64.b64encode(stored.tobytes()).decode("ascii"),
+    }
+
+
+def encode(message: Message) -> str:
+    """One message as one line of JSON; NaN is refused rather than sent.
+
+    Raises
+    ------
+    ValueError
+        A number is not finite.
+    """
+    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

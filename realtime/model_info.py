@@ -1,0 +1,45 @@
+"""``overheard model``: which model runs, on what, and how good it is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from realtime import settings
+from realtime.listen import load_classifier
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Which model runs, on which runtime, and what is known of it."""
+    parser = argparse.ArgumentParser(
+        prog="overheard model", description="Load the model, verify it, and say what is known of it."
+    )
+    settings.add_options(parser, "model")
+    parser.add_argument("--json", action="store_true", help="the whole manifest as JSON")
+    options = parser.parse_args(arguments)
+    classifier = load_classifier(settings.load(options).model)
+    manifest = classifier.manifest
+    if options.json:
+        fields = asdict(manifest) | {"runtime": classifier.runtime, "model_path": str(manifest.model_path)}
+        print(json.dumps(fields, ensure_ascii=False))
+        return 0
+    audio, calibration = manifest.audio, manifest.calibration
+    size_mb = manifest.model_path.stat().st_size / 1e6
+    print(
+        f"model         {manifest.name} {manifest.version} ({size_mb:.1f} MB, {manifest.quantization.scheme})"
+    )
+    print(f"runtime       {classifier.runtime}")
+    print(f"file          {manifest.model_path} (SHA-256 verified)")
+    print(f"genres        {', '.join(manifest.labels)}")
+    print(f"window        {audio.window_seconds:.2f} s at {audio.sample_rate} Hz")
+    print(
+        f"calibration   temperature {calibration.temperature:.3f}, unsure below "
+        f"{calibration.unsure_below:.2f}"
+    )
+    print(f"trained on    {'; '.join(manifest.training_data)}")
+    print(f"licence       {manifest.licence}")
+    for name, value in manifest.metrics.items():
+        print(f"metric        {name}: {json.dumps(value, ensure_ascii=False)}")
+    return 0

@@ -1,0 +1,265 @@
+"""Settings in small frozen groups: file < environment < command line, unknown keys refused.
+
+A key is named the same everywhere: ``half_life_seconds`` in the group ``[smoothing]`` of the TOML
+file, ``OVERHEARD_HALF_LIFE_SECONDS`` in the environment, ``--half-life-seconds`` as an option.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from models.classifier import RUNTIMES
+from realtime.errors import SettingsError
+from realtime.smoothing import SmoothingSettings
+
+PREFIX = "OVERHEARD_"
+NOT_SETTINGS = frozenset({"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED"})
+"""Names with our prefix that are no settings: the file's own path, and two of the test suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """``source`` as ``open_source`` takes it; ``speed`` of a file against real time, 0 for no waiting."""
+
+    source: str = "auto"
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a speed below 0.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if not 0 <= self.speed <= 1000:
+            raise ValueError(f"speed is {self.speed}; it must lie in 0..1000, 0 meaning as fast as possible")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """``manifest`` of the model, empty for the shipped one; ``runtime`` that runs it; ``hop_seconds``
+    between updates, 0 for the manifest's.
+    """
+
+    manifest: str = ""
+    runtime: str = "auto"
+    hop_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown runtime or a hop out of range.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if self.runtime not in ("auto", *RUNTIMES):
+            raise ValueError(f"runtime is {self.runtime!r}; there are auto, {', '.join(RUNTIMES)}")
+        if not 0 <= self.hop_seconds <= 3600:
+            raise ValueError(f"hop_seconds is {self.hop_seconds}; it must lie in 0..3600")
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSettings:
+    """Sound below ``silence_dbfs`` for ``silence_seconds`` is silence."""
+
+    silence_dbfs: float = -60.0
+    silence_seconds: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse levels and times out of range.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if not -120 <= self.silence_dbfs <= 0:
+            raise ValueError(f"silence_dbfs is {self.silence_dbfs}; it must lie in -120..0")
+        if not 0 < self.silence_seconds <= 3600:
+            raise ValueError(f"silence_seconds is {self.silence_seconds}; it must lie above 0, up to 3600")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the websocket listens, and which web pages may connect besides our own."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    allow_origin: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a port out of range.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port is {self.port}; it must lie in 0..65535, 0 meaning any free one")
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """Where ``overheard run`` opens the page."""
+
+    dashboard_port: int = 8501
+
+    def __post_init__(self) -> None:
+        """Refuse a port out of range.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if not 1 <= self.dashboard_port <= 65535:
+            raise ValueError(f"dashboard_port is {self.dashboard_port}; it must lie in 1..65535")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All groups; a group's name is its section in the file."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+    silence: SilenceSettings = field(default_factory=SilenceSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+
+
+HELP = {
+    "source": "auto, system, mic, mic:NAME, a path, a URL, or demo (default auto)",
+    "speed": "how fast a file plays: 1 is real time, 0 as fast as possible (default 1)",
+    "manifest": "manifest of another model (default: the shipped one)",
+    "runtime": "auto, litert or tflite-runtime (default auto)",
+    "hop_seconds": "seconds between updates, to the nearest spectrogram column (default: the model's)",
+    "half_life_seconds": "how long until an old prediction counts half (default 3)",
+    "switch_margin": "lead in probability that a new genre needs (default 0.05)",
+    "hold_seconds": "how long it must keep that lead (default 1.5)",
+    "silence_dbfs": "level below which sound counts as silence (default -60)",
+    "silence_seconds": "how long it must stay below (default 2)",
+    "host": "address the websocket listens on (default 127.0.0.1)",
+    "port": "its port, 0 for any free one (default 8765)",
+    "allow_origin": "a web page's origin that may connect, such as http://radio.example; may be repeated",
+    "dashboard_port": "port of the page (default 8501)",
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *groups: str) -> None:
+    """Add ``--config`` and an option for every setting of these groups."""
+    parser.add_argument("--config", metavar="FILE", help="settings file (TOML)")
+    for group, setting in _settings(Settings()):
+        if group not in groups:
+            continue
+        flag = "--" + setting.name.replace("_", "-")
+        repeatable = isinstance(setting.default, tuple)
+        parser.add_argument(
+            flag,
+            dest=setting.name,
+            metavar="VALUE",
+            help=HELP[setting.name],
+            action="append" if repeatable else "store",
+        )
+
+
+def load(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the file, the environment and the command line, each over the one before.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Of a parser that ``add_options`` prepared.
+    environment : mapping
+        Usually ``os.environ``.
+
+    Raises
+    ------
+    SettingsError
+        A file that cannot be read, an unknown key, or a value of the wrong type or range.
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    _read_file(groups, getattr(options, "config", None), environment)
+    known = {setting.name: (group, setting) for group, setting in _settings(Settings())}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        if key not in known:
+            raise SettingsError(f"unknown setting {name} in the environment; there are {_names(known)}")
+        group, setting = known[key]
+        value: Any = text.split(",") if isinstance(setting.default, tuple) else text
+        groups.setdefault(group, {})[key] = _parse(setting, value, name)
+    for key, (group, setting) in known.items():
+        given = getattr(options, key, None)
+        if given is not None:
+            groups.setdefault(group, {})[key] = _parse(setting, given, "--" + key.replace("_", "-"))
+    settings = Settings()
+    for group, values in groups.items():
+        try:
+            settings = replace(settings, **{group: replace(getattr(settings, group), **values)})
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+    return settings
+
+
+def _settings(settings: Settings) -> Iterator[tuple[str, Field[Any]]]:
+    for group in fields(settings):
+        for setting in fields(getattr(settings, group.name)):
+            yield group.name, setting
+
+
+def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environment: Mapping[str, str]) -> None:
+    """Read the file named by option or environment, or the one in the usual place if it is there."""
+    named = option or environment.get("OVERHEARD_CONFIG")
+    home = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    path = Path(named) if named else Path(home) / "overheard" / "settings.toml"
+    if not named and not path.exists():
+        return
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"the settings file {path} is not valid TOML: {error}") from error
+    known = {(group, setting.name): setting for group, setting in _settings(Settings())}
+    for group, values in content.items():
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path}: {group!r} stands outside a section such as [source]")
+        for key, value in values.items():
+            if (group, key) not in known:
+                raise SettingsError(
+                    f"{path}: unknown setting {key!r} in [{group}]; there are "
+                    + ", ".join(f"[{section}] {name}" for section, name in known)
+                )
+            groups.setdefault(group, {})[key] = _parse(known[group, key], value, f"{path}: {key}")
+
+
+def _parse(setting: Field[Any], value: Any, where: str) -> Any:
+    """Bring a value to the type of the setting's default."""
+    wanted: type = type(setting.default)
+    try:
+        if wanted is tuple:
+            return tuple(str(item) for item in ([value] if isinstance(value, str) else value))
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise ValueError
+        if wanted is str and not isinstance(value, str):
+            raise ValueError
+        if wanted is int and isinstance(value, float):
+            raise ValueError
+        return wanted(value)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{where} is {value!r}; it must be of type {wanted.__name__}") from error
+
+
+def _names(known: Mapping[str, object]) -> str:
+    return ", ".join(PREFIX + name.upper() for name in known)

@@ -1,0 +1,287 @@
+"""Where sound comes from: every source is an iterator of blocks with positions.
+
+A source that is read (file, array) is paced by whoever iterates it; a source that is captured
+(``realtime.capture``) fills a bounded queue behind the same interface.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.clock import Clock
+from realtime.errors import SourceError
+from realtime.frames import AudioBlock, clean_samples
+
+if TYPE_CHECKING:
+    import av.container
+
+logger = logging.getLogger(__name__)
+
+ARRAY_BLOCK = 4096
+
+
+class AudioSource(Protocol):
+    """A stream of sound.
+
+    ``blocks`` yields blocks in order of position until the stream ends. A live source yields an
+    empty block when nothing came for half a second, so that whoever waits can tell a stall from
+    the end. ``close`` may be called from another thread and makes ``blocks`` end soon.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a person would call it."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of its blocks; never changes."""
+        ...
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """The sound; may be called once."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; harmless when repeated."""
+        ...
+
+
+class ArraySource:
+    """Samples from memory, as fast as they are taken.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, channels) floating, full scale 1
+    sample_rate : int
+        Hz.
+    clock : Clock
+    """
+
+    def __init__(
+        self, samples: npt.NDArray[np.floating], sample_rate: int, clock: Clock, name: str = "array"
+    ) -> None:
+        self.name = name
+        self.sample_rate = sample_rate
+        self._samples = clean_samples(samples)
+        self._clock = clock
+        self._closed = False
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Blocks of ``ARRAY_BLOCK`` samples."""
+        for position in range(0, len(self._samples), ARRAY_BLOCK):
+            if self._closed:
+                return
+            part = self._samples[position : position + ARRAY_BLOCK]
+            yield AudioBlock(part, position, self.sample_rate, self._clock.monotonic())
+
+    def close(self) -> None:
+        """End ``blocks``."""
+        self._closed = True
+
+
+class FileSource:
+    """Anything that FFmpeg decodes: a file, or a URL whose sound arrives at its own pace.
+
+    Damaged packets are left out and counted, in the log; what can be decoded is played.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+    clock : Clock
+    speed : float
+        1 plays in real time, 0 as fast as the blocks are taken.
+    repeat : bool
+        Begin again at the end; positions go on.
+    name : str
+        What to call it; the file's name otherwise.
+
+    Raises
+    ------
+    SourceError
+        Missing, empty, a directory, or nothing that FFmpeg finds sound in.
+    """
+
+    def __init__(
+        self, location: str, clock: Clock, *, speed: float = 0.0, repeat: bool = False, name: str = ""
+    ) -> None:
+        self.location = location
+        self.name = name or (location if is_url(location) else Path(location).name)
+        self._clock = clock
+        self._speed = speed
+        self._repeat = repeat
+        self._closed = False
+        if not is_url(location):
+            _check_path(Path(location))
+        self._container = self._open()
+        stream = self._container.streams.audio[0]
+        self.sample_rate = int(stream.codec_context.sample_rate)
+        container_us = self._container.duration
+        self.duration_seconds: float | None = container_us / 1e6 if container_us else None
+
+    def _open(self) -> av.container.InputContainer:
+        import av
+        import av.error
+
+        av.logging.set_level(None)  # FFmpeg's own lines would end up between ours
+        try:
+            container = av.open(self.location, metadata_errors="ignore")
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SourceError(f"{self.location} is no sound that FFmpeg can decode: {reason}") from error
+        if not container.streams.audio or not container.streams.audio[0].codec_context.sample_rate:
+            container.close()
+            raise SourceError(f"{self.location} holds no audio stream")
+        return container
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Blocks as decoded, mono; at ``speed`` above 0 each when its last sample is due."""
+        started = self._clock.monotonic()
+        position = 0
+        for samples in self._decoded():
+            if self._closed:
+                break
+            position += len(samples)
+            due = self._clock.monotonic()
+            if self._speed:
+                due = started + position / self.sample_rate / self._speed
+                self._clock.sleep_until(due)
+            yield AudioBlock(samples, position - len(samples), self.sample_rate, due)
+        self._container.close()
+
+    def _decoded(self) -> Iterator[npt.NDArray[np.float32]]:
+        while True:
+            decoded_any = False
+            for samples in self._decoded_once():
+                decoded_any = decoded_any or len(samples) > 0
+                yield samples
+            if not decoded_any:
+                raise SourceError(f"{self.location} holds no sound that FFmpeg can decode")
+            if not self._repeat or self._closed:
+                return
+            self._container.close()
+            self._container = self._open()
+
+    def _decoded_once(self) -> Iterator[npt.NDArray[np.float32]]:
+        import av
+        import av.error
+
+        to_float = av.AudioResampler(format="flt", rate=self.sample_rate)
+        damaged = 0
+        packets = self._container.demux(self._container.streams.audio[0])
+        while True:
+            try:
+                packet = next(packets, None)
+                frames = packet.decode() if packet is not None else []
+            except av.error.InvalidDataError:
+                damaged += 1
+                continue
+            except (av.error.FFmpegError, OSError) as error:
+                logger.warning("%s breaks off: %s", self.location, error.strerror or error)
+                break
+            if packet is None:
+                break
+            for frame in frames:
+                for converted in to_float.resample(frame):
+                    channels = converted.layout.nb_channels
+                    interleaved = converted.to_ndarray().astype(np.float32, copy=False)
+                    yield clean_samples(interleaved.reshape(-1, channels))
+        if damaged:
+            logger.warning("%s: %d damaged packets were left out", self.location, damaged)
+
+    def close(self) -> None:
+        """End ``blocks`` at its next block."""
+        self._closed = True
+
+
+def is_url(location: str) -> bool:
+    """Whether FFmpeg should open this as a network address."""
+    return location.lower().startswith(("http://", "https://", "rtsp://", "rtsps://"))
+
+
+def _check_path(path: Path) -> None:
+    """Say in a sentence what FFmpeg would say in a code."""
+    if path.is_dir():
+        raise SourceError(f"{path} is a directory; name a sound file")
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise SourceError(f"{path} does not exist") from error
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    if not size:
+        raise SourceError(f"{path} is empty (0 bytes)")
+
+
+def open_source(description: str, speed: float, clock: Clock) -> AudioSource:
+    """Open what a person asked for.
+
+    Parameters
+    ----------
+    description : str
+        ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``mic``,
+        ``mic:NAME``, ``demo``, a path or a URL.
+    speed : float
+        Of files and the demonstration; captured sound has its own.
+
+    Raises
+    ------
+    SourceError
+        It cannot be opened; nothing else is opened instead.
+    """
+    from realtime import devices
+
+    kind, _, argument = description.partition(":")
+    if description == "auto":
+        return _open_auto(speed, clock)
+    if description == "demo":
+        return demonstration(speed, clock)
+    if description == "system":
+        return devices.open_system(clock)
+    if kind == "mic" and (argument or description == "mic"):
+        return devices.open_microphone(argument, clock)
+    if not description.strip():
+        raise SourceError("the source is empty; name auto, system, mic, mic:NAME, demo, a path or a URL")
+    paced = 0.0 if is_url(description) else speed
+    return FileSource(description, clock, speed=paced)
+
+
+def _open_auto(speed: float, clock: Clock) -> AudioSource:
+    """System audio, else a microphone, else the demonstration; the log says why."""
+    from realtime import devices
+
+    try:
+        return devices.open_system(clock, auto=True)
+    except SourceError as error:
+        logger.info("no system audio: %s", error)
+    try:
+        return devices.open_microphone("", clock)
+    except SourceError as error:
+        logger.info("no microphone: %s", error)
+    logger.info("playing the bundled demonstration instead; --source names another source")
+    return demonstration(speed, clock)
+
+
+def demonstration(speed: float, clock: Clock) -> FileSource:
+    """The bundled demonstration, over and over."""
+    folder = files("realtime.demonstration")
+    path = str(folder / "demonstration.opus")
+    return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds as a person reads them, rounded down: 4.97 s, 3 min 20 s."""
+    if seconds < 60:
+        return f"{math.floor(seconds * 100) / 100:.2f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -1,0 +1,154 @@
+"""The one worker thread: takes blocks, drives the analyzer, publishes messages."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+
+from models.classifier import GenreClassifier
+from models.errors import OverheardError
+from realtime import messages
+from realtime.analyzer import Analysis, Analyzer
+from realtime.clock import Clock
+from realtime.errors import TooShortError
+from realtime.estimates import StreamState
+from realtime.messages import Message
+from realtime.settings import Settings
+from realtime.sources import AudioSource, seconds_text
+
+logger = logging.getLogger(__name__)
+
+HEALTH_SECONDS = 2.0
+LOSS_LOG_SECONDS = 5.0
+STALL_SECONDS = 3.0
+"""How long a captured source may deliver nothing before the stream is called stalled."""
+
+
+class AnalysisWorker(threading.Thread):
+    """Analyses one source until it ends.
+
+    Parameters
+    ----------
+    source : AudioSource
+    classifier : GenreClassifier
+        Used on this thread only, from the start on.
+    settings : Settings
+    clock : Clock
+    publish : callable
+        Takes each message, on this thread, without ``seq``; must not block.
+    clients : callable
+        How many clients the server has, for the health message.
+    """
+
+    def __init__(
+        self,
+        source: AudioSource,
+        classifier: GenreClassifier,
+        settings: Settings,
+        clock: Clock,
+        publish: Callable[[Message], None],
+        clients: Callable[[], int] = lambda: 0,
+    ) -> None:
+        super().__init__(name="analysis", daemon=True)
+        self.error: Exception | None = None
+        self._source = source
+        self._manifest = classifier.manifest
+        self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock)
+        self._clock = clock
+        self._publish = publish
+        self._clients = clients
+        self._state = StreamState.CONNECTING
+        self._last_sound = clock.monotonic()
+        self._last_health = self._last_loss_log = float("-inf")
+        self._logged_lost = 0
+
+    def run(self) -> None:
+        """Thread body; a fault is published as FAILED and kept in ``error``."""
+        try:
+            self._change_state(StreamState.WARMING_UP)
+            self._listen()
+        except Exception as error:
+            self.error = error
+            detail = str(error) if isinstance(error, OverheardError) else f"internal error: {error!r}"
+            self._change_state(StreamState.FAILED, detail)
+        finally:
+            self._source.close()
+
+    def _listen(self) -> None:
+        self._last_sound = self._clock.monotonic()
+        for block in self._source.blocks():
+            now = self._clock.monotonic()
+            if len(block.samples):
+                self._last_sound = now
+                if self._state is StreamState.STALLED:
+                    self._change_state(StreamState.WARMING_UP)
+            elif now - self._last_sound > STALL_SECONDS:
+                self._change_state(StreamState.STALLED)
+            for analysis in self._analyzer.process(block):
+                self._tell(analysis)
+            self._tell_health(now)
+        for analysis in self._analyzer.finish():
+            self._tell(analysis)
+        self._tell_health(float("inf"))
+        check_length(self._source, self._analyzer, self._manifest.audio.window_seconds)
+        self._change_state(StreamState.ENDED)
+
+    def _tell(self, analysis: Analysis) -> None:
+        estimate, name, now = analysis.estimate, self._source.name, self._clock.monotonic()
+        captured_at = self._clock.unix(estimate.captured_at)
+        self._publish(
+            messages.estimate_message(
+                estimate, name, self._manifest, captured_at, (now - estimate.captured_at) * 1e3
+            )
+        )
+        self._change_state(estimate.state)
+        audio = self._manifest.audio
+        end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
+        self._publish(
+            messages.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio.n_fft)
+        )
+
+    def _tell_health(self, now: float) -> None:
+        if now - self._last_health < HEALTH_SECONDS:
+            return
+        self._last_health = now
+        health = self._analyzer.health()
+        if health.samples_lost > self._logged_lost and now - self._last_loss_log >= LOSS_LOG_SECONDS:
+            rate = self._source.sample_rate
+            logger.warning(
+                "%s: %.2f s of sound lost so far, in %d gaps",
+                self._source.name, health.samples_lost / rate, health.gaps,
+            )  # fmt: skip
+            self._logged_lost, self._last_loss_log = health.samples_lost, now
+        self._publish(
+            messages.health_message(
+                self._source.name, self._clock.unix(self._clock.monotonic()), health, self._clients()
+            )
+        )
+
+    def _change_state(self, state: StreamState, detail: str = "") -> None:
+        if state is self._state:
+            return
+        self._state = state
+        self._publish(
+            messages.state_message(
+                self._source.name, self._clock.unix(self._clock.monotonic()), state, detail
+            )
+        )
+
+
+def check_length(source: AudioSource, analyzer: Analyzer, window_seconds: float) -> None:
+    """Refuse a stream that ended before one window was full.
+
+    Raises
+    ------
+    TooShortError
+        Names both lengths.
+    """
+    if analyzer.seconds < window_seconds:
+        raise TooShortError(
+            f"{source.name} holds {seconds_text(analyzer.seconds)} of sound; one window needs "
+            f"{math.ceil(window_seconds * 100) / 100:.2f} s, and nothing is padded"
+        )

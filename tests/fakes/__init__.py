@@ -1,0 +1,1 @@
+"""Stand-ins that bring their own time and their own answers."""

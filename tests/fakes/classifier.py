@@ -1,0 +1,51 @@
+"""A classifier that answers by the colour of the picture, so that tests know what to expect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.classifier import Prediction
+from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
+from models.spectrogram import AudioSpec
+
+LABELS = ("blues", "jazz", "rock")
+
+
+def manifest(audio: AudioSpec | None = None, unsure_below: float = 0.5) -> ModelManifest:
+    tensor = TensorQuantization("int8", 1.0, -128)
+    return ModelManifest(
+        name="fake",
+        version="1",
+        file="fake.tflite",
+        sha256="0" * 64,
+        labels=LABELS,
+        audio=audio or AudioSpec(),
+        quantization=Quantization("int8", tensor, tensor),
+        calibration=Calibration(1.0, unsure_below, "nothing"),
+        metrics={},
+        training_data=("nothing",),
+        licence="MIT",
+        model_path=Path("fake.tflite"),
+    )
+
+
+class LoudestRowClassifier:
+    """Says blues, jazz or rock for a picture that is brightest low, in the middle or high."""
+
+    runtime = "fake 1"
+
+    def __init__(self, audio: AudioSpec | None = None, sureness: float = 0.8) -> None:
+        self.manifest = manifest(audio)
+        self.sureness = sureness
+        self.calls = 0
+
+    def predict(self, picture: npt.NDArray[np.uint8]) -> Prediction:
+        self.calls += 1
+        brightness = picture.astype(np.float64).sum(axis=(1, 2))[::-1]  # lowest frequency first
+        third = min(2, 3 * int(brightness.argmax()) // len(brightness))
+        probabilities = np.full(3, (1 - self.sureness) / 2)
+        probabilities[third] = self.sureness
+        return Prediction(probabilities, 1.0)

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models import spectrogram
+from models.spectrogram import AudioSpec
+from realtime.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
+from realtime.errors import SourceError
+from realtime.estimates import StreamState
+from realtime.frames import AudioBlock, Samples, clean_samples
+from realtime.settings import ModelSettings, Settings, SilenceSettings
+from realtime.smoothing import SmoothingSettings
+from tests.fakes.classifier import LoudestRowClassifier
+from tests.fakes.clock import VirtualClock
+from tests.sounds import programme, tone
+
+AUDIO = AudioSpec()
+QUICK = Settings(smoothing=SmoothingSettings(half_life_seconds=0.5, hold_seconds=0.5))
+
+
+def analyse(
+    samples: Samples,
+    rate: int = 22_050,
+    settings: Settings = QUICK,
+    block: int = 4_096,
+    skip: range = range(0),
+) -> tuple[Analyzer, list[Analysis]]:
+    """Run samples through in blocks, leaving out the blocks numbered in ``skip``."""
+    clock = VirtualClock()
+    analyzer = Analyzer(LoudestRowClassifier(), settings, rate, clock)
+    found = []
+    for number, start in enumerate(range(0, len(samples), block)):
+        if number in skip:
+            continue
+        part = clean_samples(samples[start : start + block])
+        clock.now = 100 + (start + len(part)) / rate
+        found += list(analyzer.process(AudioBlock(part, start, rate, clock.now)))
+    return analyzer, [*found, *analyzer.finish()]
+
+
+def labels(analyses: list[Analysis]) -> list[str | None]:
+    """Stable labels, each once for every stretch."""
+    found: list[str | None] = []
+    for analysis in analyses:
+        label = analysis.estimate.stable_label
+        if not found or found[-1] != label:
+            found.append(label)
+    return found
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
+def test_the_genre_follows_the_sound(rate: int) -> None:
+    _, found = analyse(programme(rate), rate)
+    assert labels(found) == ["blues", "jazz", "rock"]
+    assert len(found) == 60
+    positions = [analysis.estimate.position for analysis in found]
+    assert positions == [i * 6 * 1_920 for i in range(60)]
+
+
+def test_block_size_and_time_do_not_change_the_estimates() -> None:
+    _, coarse = analyse(programme(44_100), 44_100, block=10_000)
+    _, fine = analyse(programme(44_100), 44_100, block=333)
+    strip = [replace(a.estimate, captured_at=0.0) for a in coarse]
+    assert strip == [replace(a.estimate, captured_at=0.0) for a in fine]
+
+
+def test_silence_is_a_state_and_the_label_stays() -> None:
+    sound = np.concatenate([tone(300, 8), np.zeros(8 * 22_050, np.float32), tone(9_500, 8)])
+    _, found = analyse(sound)
+    states = [analysis.estimate.state for analysis in found]
+    silent = [a for a in found if a.estimate.state is StreamState.SILENT]
+    assert {a.estimate.label for a in silent} == {"blues"}
+    assert all(a.prediction is None for a in silent)
+    assert len(silent) * 0.522 == pytest.approx(6, abs=0.6), "8 s of it, of which 2 s are needed to notice"
+    after = states.index(StreamState.SILENT) + len(silent)
+    assert StreamState.SILENT not in states[after:]
+    assert states[after] is StreamState.UNSURE, "mostly silence in the window: not classified"
+    assert found[-1].estimate.label == "rock"
+    assert found[-1].estimate.state is StreamState.LISTENING
+
+
+def test_nothing_heard_has_no_label() -> None:
+    _, found = analyse(np.zeros(10 * 22_050, np.float32))
+    assert {(a.estimate.label, a.estimate.confidence, a.estimate.state) for a in found} == {
+        (None, 0.0, StreamState.SILENT)
+    }
+
+
+def test_silence_settings_count() -> None:
+    loud = Settings(silence=SilenceSettings(silence_dbfs=-3.0))
+    assert {a.estimate.state for a in analyse(tone(300, 8), settings=loud)[1]} == {StreamState.SILENT}
+
+
+def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
+    clock = VirtualClock()
+    analyzer = Analyzer(LoudestRowClassifier(sureness=0.45), QUICK, 22_050, clock)
+    block = AudioBlock(clean_samples(tone(300, 5)), 0, 22_050, clock.now)
+    (first,) = analyzer.process(block)
+    assert first.estimate.state is StreamState.UNSURE
+    assert first.estimate.label == "blues"
+    assert first.estimate.stable_label is None
+
+
+def test_lost_blocks_are_counted_and_mark_the_windows() -> None:
+    analyzer, found = analyse(tone(300, 20), block=2_048, skip=range(100, 104))
+    health = analyzer.health()
+    assert (health.samples_lost, health.gaps) == (4 * 2_048, 1)
+    marked = [a.estimate.position for a in found if a.estimate.has_gap]
+    lost_at = 100 * 2_048
+    assert marked
+    assert all(start < lost_at + 5 * 2_048 and start + AUDIO.window_samples > lost_at for start in marked)
+    assert analyzer.seconds == pytest.approx(20)
+
+
+def test_columns_after_a_gap_are_those_of_the_window() -> None:
+    """The incremental columns must not survive a splice that moved what lies under them."""
+    clock = VirtualClock()
+    seen: list[bool] = []
+
+    class Checking(LoudestRowClassifier):
+        def predict(self, picture):  # type: ignore[no-untyped-def]
+            seen.append(bool((picture == expected_pictures[len(seen)]).all()))
+            return super().predict(picture)
+
+    sound = programme()
+    blocks = [(start, sound[start : start + 4_000]) for start in range(0, len(sound), 4_000)]
+    del blocks[60:63]
+    cutter_windows = []
+    from realtime.windowing import SlidingWindows
+
+    cutter = SlidingWindows(AUDIO, 6)
+    for start, part in blocks:
+        cutter_windows += list(cutter.push(part, start, 0.0))
+    expected_pictures = [spectrogram.draw(window.samples, AUDIO) for window in cutter_windows]
+    analyzer = Analyzer(Checking(), QUICK, 22_050, clock)
+    for start, part in blocks:
+        list(analyzer.process(AudioBlock(part, start, 22_050, clock.now)))
+    assert len(seen) == len(expected_pictures)
+    assert all(seen)
+
+
+def test_a_device_overflow_marks_without_a_count() -> None:
+    clock = VirtualClock()
+    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 44_100, clock)
+    sound = tone(300, 12, 44_100)
+    half = 6 * 44_100
+    list(analyzer.process(AudioBlock(sound[:half], 0, 44_100, clock.now)))
+    found = list(analyzer.process(AudioBlock(sound[half:], half, 44_100, clock.now, overflowed=True)))
+    assert analyzer.health().gaps == 1
+    assert analyzer.health().samples_lost == 0
+    assert any(a.estimate.has_gap for a in found)
+
+
+def test_late_windows_are_skipped_and_counted() -> None:
+    clock = VirtualClock()
+    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 22_050, clock)
+    block = AudioBlock(clean_samples(tone(300, 20)), 0, 22_050, clock.now)
+    found = list(analyzer.process(block))
+    health = analyzer.health()
+    assert 0 < len(found) < 6, "of twenty seconds that arrive at once only the last two are fresh enough"
+    assert health.windows_skipped + len(found) == 29
+    assert health.windows == len(found)
+
+
+def test_every_column_is_handed_out_once() -> None:
+    _, found = analyse(tone(300, 12))
+    assert [len(a.columns) for a in found] == [57] + [6] * (len(found) - 1)
+
+
+def test_a_changing_rate_is_refused() -> None:
+    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 48_000, VirtualClock())
+    with pytest.raises(SourceError, match="from 48000 Hz to 44100 Hz"):
+        list(analyzer.process(AudioBlock(clean_samples(tone(300, 1)), 0, 44_100, 0.0)))
+
+
+@pytest.mark.parametrize(("seconds", "columns"), [(0.0, 6), (0.01, 1), (0.087, 1), (0.5, 6), (1.0, 11)])
+def test_hops_are_whole_columns(seconds: float, columns: int) -> None:
+    assert hop_columns(seconds, AUDIO) == columns
+    assert (
+        analyse(tone(300, 5), settings=Settings(model=ModelSettings(hop_seconds=seconds)))[0].hop_columns
+        == columns
+    )
+
+
+def test_column_levels() -> None:
+    samples = np.zeros(AUDIO.window_samples, np.float32)
+    samples[1_920 : 2 * 1_920] = 1.0
+    levels = column_levels_dbfs(samples, AUDIO)
+    assert levels.tolist() == [-120.0, 0.0] + [-120.0] * 55

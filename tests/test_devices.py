@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from realtime import devices
+from realtime.devices import Device, choose, choose_loopback, parse_monitors
+from realtime.errors import SourceError
+
+DEVICES = [
+    Device("USB Audio: Mic (hw:1,0)", 48_000, 1, index=4),
+    Device("USB Camera", 16_000, 2, index=5),
+    Device("default", 44_100, 32, is_default=True, index=7),
+]
+
+
+def test_the_default_is_taken_for_no_name() -> None:
+    assert choose(DEVICES, "", "microphone").name == "default"
+    assert choose(DEVICES[:2], "", "microphone").name == "USB Audio: Mic (hw:1,0)"
+
+
+def test_part_of_a_name_in_any_case_is_enough() -> None:
+    assert choose(DEVICES, "camera", "microphone").index == 5
+
+
+def test_a_whole_name_wins_over_a_part() -> None:
+    both = [Device("mic", 1, 1, index=1), Device("mic 2", 1, 1, index=2)]
+    assert choose(both, "mic", "microphone").index == 1
+
+
+def test_an_ambiguous_name_lists_the_candidates() -> None:
+    with pytest.raises(SourceError, match=r"more than one microphone matches 'usb'; .*Mic.*Camera"):
+        choose(DEVICES, "usb", "microphone")
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(SourceError, match=r"no microphone matches 'tape'; there are .*Mic.*Camera.*default"):
+        choose(DEVICES, "tape", "microphone")
+
+
+def test_no_device_at_all() -> None:
+    with pytest.raises(SourceError, match="there is no microphone here"):
+        choose([], "", "microphone")
+
+
+SOURCES = """\
+0\talsa_output.pci-0000.analog-stereo.monitor\tmodule-alsa-card.c\ts16le 2ch 44100Hz\tSUSPENDED
+1\talsa_input.pci-0000.analog-stereo\tmodule-alsa-card.c\ts16le 2ch 44100Hz\tSUSPENDED
+47\tbluez_output.AC_12.1.monitor\tPipeWire\tfloat32le 2ch 48000Hz\tRUNNING
+"""
+
+
+def test_monitors_of_pulseaudio_and_pipewire() -> None:
+    info = "Server Name: PulseAudio (on PipeWire 0.3.65)\nDefault Sink: bluez_output.AC_12.1\n"
+    assert parse_monitors(SOURCES, info) == [
+        Device("alsa_output.pci-0000.analog-stereo.monitor", 44_100, 2),
+        Device("bluez_output.AC_12.1.monitor", 48_000, 2, is_default=True),
+    ]
+    assert not any(device.is_default for device in parse_monitors(SOURCES, ""))
+
+
+def test_a_mac_is_told_which_loopback_to_install() -> None:
+    inputs = [Device("MacBook Pro Microphone", 48_000, 1, is_default=True)]
+    with pytest.raises(SourceError, match="install the loopback driver BlackHole"):
+        choose_loopback(inputs)
+    assert choose_loopback([*inputs, Device("BlackHole 2ch", 48_000, 2, index=3)]).index == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_without_a_sound_server_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
+    with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers"):
+        devices.monitors()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
+        devices.monitors()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from realtime import settings
+from realtime.errors import SettingsError
+from realtime.settings import Settings
+
+ALL_GROUPS = tuple(group.name for group in fields(Settings))
+
+
+def load(*words: str, environment: dict[str, str] | None = None) -> Settings:
+    parser = argparse.ArgumentParser()
+    settings.add_options(parser, *ALL_GROUPS)
+    return settings.load(parser.parse_args(words), environment or {"XDG_CONFIG_HOME": "/nonexistent"})
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_defaults() -> None:
+    assert load() == Settings()
+
+
+def test_file_under_environment_under_options(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.toml", '[source]\nspeed = 2\n[server]\nport = 1\nhost = "a"\n')
+    environment = {"OVERHEARD_PORT": "2", "OVERHEARD_HOST": "b"}
+    loaded = load("--config", file, "--host", "c", environment=environment)
+    assert (loaded.source.speed, loaded.server.port, loaded.server.host) == (2.0, 2, "c")
+
+
+def test_the_usual_file_is_read_when_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "overheard").mkdir()
+    write(tmp_path / "overheard" / "settings.toml", "[smoothing]\nhalf_life_seconds = 9\n")
+    assert load(environment={"XDG_CONFIG_HOME": str(tmp_path)}).smoothing.half_life_seconds == 9
+
+
+def test_origins_may_be_several() -> None:
+    loaded = load("--allow-origin", "http://a", "--allow-origin", "http://b")
+    assert loaded.server.allow_origin == ("http://a", "http://b")
+    environment = {"OVERHEARD_ALLOW_ORIGIN": "http://a,http://b"}
+    assert load(environment=environment).server.allow_origin == ("http://a", "http://b")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[server]\nprot = 1", r"unknown setting 'prot' in \[server\]; there are .*\[server\] port"),
+        ("[srever]\nport = 1", r"unknown setting 'port' in \[srever\]"),
+        ("port = 1", "'port' stands outside a section"),
+        ("[server]\nport = 1.5", "port is 1.5; it must be of type int"),
+        ("[server]\nport = true", "port is True; it must be of type int"),
+        ("[server]\nhost = 3", "host is 3; it must be of type str"),
+        ("[server", "is not valid TOML"),
+        ("[server]\nport = 99999", r"port is 99999; it must lie in 0\.\.65535"),
+    ],
+)
+def test_a_wrong_file_is_explained(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load("--config", write(tmp_path / "s.toml", content))
+
+
+def test_a_missing_file_that_was_named_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="cannot read the settings file"):
+        load("--config", "/nonexistent/s.toml")
+
+
+def test_unknown_environment_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="unknown setting OVERHEARD_PROT in the environment"):
+        load(environment={"OVERHEARD_PROT": "1"})
+
+
+def test_names_of_the_test_suite_are_no_settings() -> None:
+    load(environment={"OVERHEARD_REQUIRE_ALL": "1", "OVERHEARD_SHARED": "/x", "XDG_CONFIG_HOME": "/x"})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--port", "many"), "--port is 'many'; it must be of type int"),
+        (("--speed", "-1"), r"speed is -1.0; it must lie in 0\.\.1000"),
+        (("--speed", "nan"), "speed is nan"),
+        (("--runtime", "torch"), "runtime is 'torch'; there are auto, litert, tflite-runtime"),
+        (("--hop-seconds", "-1"), "hop_seconds is -1.0"),
+        (("--silence-dbfs", "3"), "silence_dbfs is 3.0"),
+        (("--silence-seconds", "0"), "silence_seconds is 0.0"),
+        (("--dashboard-port", "0"), "dashboard_port is 0"),
+    ],
+)
+def test_a_wrong_option_is_explained(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load(*words)
+
+
+def test_names_are_unique_and_have_help() -> None:
+    names = [setting.name for group in fields(Settings) for setting in fields(group.default_factory)]  # type: ignore[arg-type]
+    assert len(names) == len(set(names))
+    assert set(names) == set(settings.HELP)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import jsonschema
+import numpy as np
+import pytest
+
+from realtime import messages
+from realtime.errors import SourceError, TooShortError
+from realtime.frames import AudioBlock, clean_samples
+from realtime.messages import Message
+from realtime.settings import Settings
+from realtime.sources import ArraySource, AudioSource
+from realtime.worker import AnalysisWorker
+from tests.fakes.classifier import LoudestRowClassifier
+from tests.fakes.clock import UNIX_OFFSET, VirtualClock
+from tests.sounds import programme, tone
+
+
+class ScriptedSource:
+    """Delivers what it is given, at the virtual times it is given; an exception is raised."""
+
+    name = "scripted"
+    sample_rate = 22_050
+
+    def __init__(self, clock: VirtualClock, *script: tuple[float, float] | Exception) -> None:
+        self._clock = clock
+        self._script = script
+        self.closed = False
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        position = 0
+        for step in self._script:
+            if isinstance(step, Exception):
+                raise step
+            at, seconds = step
+            self._clock.now = at
+            samples = clean_samples(tone(300, seconds))
+            yield AudioBlock(samples, position, self.sample_rate, at)
+            position += len(samples)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def run(source: AudioSource, clock: VirtualClock) -> tuple[AnalysisWorker, list[Message]]:
+    """Run the thread's body here; every message must obey the schema."""
+    published: list[Message] = []
+    worker = AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, published.append, lambda: 7)
+    worker.run()
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    for message in published:
+        validator.validate(json.loads(messages.encode(message | {"seq": 1})))
+    return worker, published
+
+
+def states(published: list[Message]) -> list[str]:
+    return [message["state"] for message in published if message["type"] == "state"]
+
+
+def test_a_programme_from_start_to_end() -> None:
+    clock = VirtualClock()
+    worker, published = run(ArraySource(programme(), 22_050, clock, "three tones"), clock)
+    assert worker.error is None
+    assert states(published)[:2] == ["WARMING_UP", "LISTENING"]
+    assert states(published)[-2:] == ["LISTENING", "ENDED"]
+    estimates = [message for message in published if message["type"] == "estimate"]
+    assert len(estimates) == 60
+    assert {message["source"] for message in published} == {"three tones"}
+    assert estimates[0]["captured_at"] == pytest.approx(UNIX_OFFSET + 100, abs=1)
+    spectrum = [message for message in published if message["type"] == "spectrum"]
+    assert sum(message["columns"] for message in spectrum) == 57 + 59 * 6
+    assert spectrum[-1]["end_seconds"] == estimates[-1]["end_seconds"]
+    health = [message for message in published if message["type"] == "health"][-1]
+    assert (health["windows"], health["clients"]) == (60, 7)
+
+
+def test_a_source_that_stalls_and_comes_back() -> None:
+    clock = VirtualClock()
+    script = [(100.0 + i, 1.0) for i in range(7)] + [(107.0 + i / 2, 0.0) for i in range(9)] + [(111.5, 1.0)]
+    _, published = run(ScriptedSource(clock, *script), clock)
+    assert states(published) == ["WARMING_UP", "LISTENING", "STALLED", "WARMING_UP", "LISTENING", "ENDED"]
+
+
+def test_too_short_a_stream_fails_with_both_lengths() -> None:
+    clock = VirtualClock()
+    worker, published = run(ArraySource(tone(300, 3), 22_050, clock, "short"), clock)
+    assert isinstance(worker.error, TooShortError)
+    assert states(published)[-1] == "FAILED"
+    assert published[-1]["detail"] == (
+        "short holds 3.00 s of sound; one window needs 4.97 s, and nothing is padded"
+    )
+
+
+def test_a_source_that_breaks_fails_visibly_and_is_closed() -> None:
+    clock = VirtualClock()
+    source = ScriptedSource(clock, (100.0, 1.0), SourceError("the plug was pulled"))
+    worker, published = run(source, clock)
+    assert str(worker.error) == "the plug was pulled"
+    assert (states(published)[-1], published[-1]["detail"]) == ("FAILED", "the plug was pulled")
+    assert source.closed
+
+
+def test_a_crash_is_not_silent() -> None:
+    clock = VirtualClock()
+    worker, published = run(ScriptedSource(clock, ZeroDivisionError("oops")), clock)
+    assert isinstance(worker.error, ZeroDivisionError)
+    assert published[-1]["detail"] == "internal error: ZeroDivisionError('oops')"
+
+
+def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock()
+
+    class Lossy(ScriptedSource):
+        def blocks(self) -> Iterator[AudioBlock]:
+            for number in range(100):
+                clock.now = 100 + number / 5
+                samples = clean_samples(np.full(2_205, 0.1))
+                yield AudioBlock(samples, number * 4_410, 22_050, clock.now)
+
+    run(Lossy(clock), clock)
+    logged = [record.message for record in caplog.records if "lost" in record.message]
+    assert 3 <= len(logged) <= 5
+    assert logged[-1].startswith("scripted: 9.90 s of sound lost so far, in 99 gaps")
