@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from models.errors import ModelError
 from models.manifest import ModelManifest, TensorQuantization
+from models.quiet import quiet_stderr
 
 RUNTIMES = ("litert", "tflite-runtime")
 """LiteRT first; ``tflite-runtime``, the same code under its old name, is 15 times slower."""
@@ -69,8 +70,9 @@ class TFLiteClassifier:
         content = manifest.read_model()
         chosen, interpreter_class = _find_runtime(runtime)
         try:
-            self._interpreter = interpreter_class(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with quiet_stderr():
+                self._interpreter = interpreter_class(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{chosen} cannot load {manifest.model_path}: {error}") from error
         self.manifest = manifest

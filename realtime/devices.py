@@ -6,14 +6,14 @@ Choosing is pure (lists of ``Device`` in, one out or a sentence); asking the sys
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from models.quiet import quiet_stderr
 from realtime import capture
 from realtime.capture import LiveSource
 from realtime.clock import Clock
@@ -66,7 +66,7 @@ def microphones() -> list[Device]:
     SourceError
         PortAudio is not installed or does not start.
     """
-    with _quiet_stderr():
+    with quiet_stderr():
         try:
             import sounddevice
         except OSError as error:
@@ -181,7 +181,7 @@ def choose_loopback(inputs: Sequence[Device]) -> Device:
 
 def _open_portaudio(device: Device, clock: Clock) -> LiveSource:
     channels = min(device.channels, 2)
-    with _quiet_stderr():
+    with quiet_stderr():
         start = capture.start_portaudio(device.index, channels, device.sample_rate)
         return LiveSource(device.name, device.sample_rate, start, clock)
 
@@ -211,21 +211,9 @@ def _pactl(*arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise SourceError("the sound server does not answer (pactl waited 5 s)") from error
     if done.returncode:
-        raise SourceError(f"no PulseAudio or PipeWire server answers: {done.stderr.strip()}")
+        reason = done.stderr.strip().partition("\n")[0]
+        raise SourceError(f"no PulseAudio or PipeWire server answers: {reason}")
     return done.stdout
-
-
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep ALSA's and JACK's own lines from the terminal; they speak of devices nobody asked for."""
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def command(arguments: Sequence[str]) -> int:

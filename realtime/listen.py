@@ -121,7 +121,7 @@ async def serve_source(
         worker.start()
         await _first_of(stopping, *([] if stay else [finished]))
     finally:
-        source.close()
+        worker.stop()
         await server.stop()
     if worker.is_alive():
         await asyncio.to_thread(worker.join, 2.0)

@@ -70,4 +70,4 @@ def _start_dashboard(address: str, port: int) -> subprocess.Popen[bytes]:
     command_line = [
         sys.executable, "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
     ]  # fmt: skip
-    return subprocess.Popen(command_line)
+    return subprocess.Popen(command_line, stdout=subprocess.DEVNULL)  # it would give the address again

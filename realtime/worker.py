@@ -59,6 +59,7 @@ class AnalysisWorker(threading.Thread):
         self._clock = clock
         self._publish = publish
         self._clients = clients
+        self._stopped = False
         self._state = StreamState.CONNECTING
         self._last_sound = clock.monotonic()
         self._last_health = self._last_loss_log = float("-inf")
@@ -76,6 +77,11 @@ class AnalysisWorker(threading.Thread):
         finally:
             self._source.close()
 
+    def stop(self) -> None:
+        """End the analysis before the source does; called on another thread."""
+        self._stopped = True
+        self._source.close()
+
     def _listen(self) -> None:
         self._last_sound = self._clock.monotonic()
         for block in self._source.blocks():
@@ -89,6 +95,8 @@ class AnalysisWorker(threading.Thread):
             for analysis in self._analyzer.process(block):
                 self._tell(analysis)
             self._tell_health(now)
+        if self._stopped:
+            return
         for analysis in self._analyzer.finish():
             self._tell(analysis)
         self._tell_health(float("inf"))

@@ -1,0 +1,163 @@
+"""``overheard dashboard``: starts the Streamlit server for the page and waits for its end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from dashboard.errors import DashboardError
+
+ANALYZER = "ws://127.0.0.1:8765"
+HOST = "127.0.0.1"
+PORT = 8501
+
+APP = Path(__file__).with_name("app.py")
+
+STREAMLIT_OPTIONS = {
+    "server.headless": "true",  # never opens a browser, never asks for an address
+    "server.fileWatcherType": "none",  # the page is installed, not edited while it runs
+    "runner.magicEnabled": "false",  # a text standing alone in a script is not for the page
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "theme.baseRadius": "0.75rem",
+    "theme.light.primaryColor": "#2f5fd0",
+    "theme.light.backgroundColor": "#fafaf8",
+    "theme.light.secondaryBackgroundColor": "#ffffff",
+    "theme.light.textColor": "#1b1d22",
+    "theme.light.borderColor": "#e3e2dd",
+    "theme.dark.primaryColor": "#8fb1ff",
+    "theme.dark.backgroundColor": "#101114",
+    "theme.dark.secondaryBackgroundColor": "#191b20",
+    "theme.dark.textColor": "#eceae4",
+    "theme.dark.borderColor": "#2c2f36",
+}
+
+
+def command(argv: list[str]) -> int:
+    """Run the dashboard until it is stopped.
+
+    Parameters
+    ----------
+    argv : list of str
+        What stands after ``overheard dashboard`` on the command line.
+
+    Returns
+    -------
+    int
+        Exit code; 0 after Ctrl-C or SIGTERM.
+
+    Raises
+    ------
+    DashboardError
+        The analyzer's address is not a websocket's, or the port cannot be had.
+    """
+    parser = argparse.ArgumentParser(prog="overheard dashboard", description="Show what is heard as a page.")
+    parser.add_argument("--analyzer", default=ANALYZER, help=f"the analyzer's websocket (default {ANALYZER})")
+    parser.add_argument("--host", default=HOST, help=f"address the page is served on (default {HOST})")
+    parser.add_argument("--port", default=PORT, type=int, help=f"port the page is served on (default {PORT})")
+    options = parser.parse_args(argv)
+    analyzer = checked_analyzer(options.analyzer)
+    check_port(options.host, options.port)
+    return _run(streamlit_arguments(analyzer, options.host, options.port))
+
+
+def checked_analyzer(url: str) -> str:
+    """The URL itself, once it is known to be a websocket's.
+
+    Raises
+    ------
+    DashboardError
+        Another scheme, no host, or a port that is no number.
+    """
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        valid = False
+    if not valid:
+        raise DashboardError(f"--analyzer {url!r} is no websocket address; write it like {ANALYZER}")
+    return url
+
+
+def check_port(host: str, port: int) -> None:
+    """Find out before Streamlit starts whether it can have the port.
+
+    Raises
+    ------
+    DashboardError
+        The port is out of range or taken, or the host is not of this machine.
+    """
+    if not 1 <= port <= 65_535:
+        raise DashboardError(f"--port {port} is out of range; choose one of 1 to 65535, for example {PORT}")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":  # a port just let go of is free; on Windows this would steal one
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, socket.gaierror | UnicodeError):
+            raise DashboardError(
+                f"--host {host!r} is unknown; use 127.0.0.1 for this machine, 0.0.0.0 for all"
+            ) from error
+        raise DashboardError(
+            f"cannot serve the page on {host}:{port} ({error.strerror}); "
+            f"choose another port with --port {port + 1 if port < 65_535 else PORT}"
+        ) from error
+
+
+def streamlit_arguments(analyzer: str, host: str, port: int) -> list[str]:
+    """The command line of the child: Streamlit, its options, the page, the page's own argument."""
+    options = STREAMLIT_OPTIONS | {"server.address": host, "server.port": str(port)}
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", "--analyzer", analyzer]
+
+
+def _run(arguments: list[str]) -> int:
+    """Wait for the child; a signal to this process is the child's, too, and a second one its end."""
+    child: subprocess.Popen[bytes] | None = None
+    signals = 0
+
+    def forward(_number: int, _frame: FrameType | None) -> None:
+        nonlocal signals
+        signals += 1
+        if child is not None and signals == 1:
+            child.terminate()
+        elif child is not None:
+            child.kill()
+
+    with _handling(forward):  # before the child starts: none may be left behind
+        child = subprocess.Popen(arguments)
+        if signals:
+            child.terminate()
+        code = child.wait()
+    if signals:
+        return 0
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Hold the stop signals for the span of the block; only the main thread may ask for them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, old in zip(numbers, before, strict=True):
+            signal.signal(number, old)

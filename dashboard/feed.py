@@ -1,0 +1,180 @@
+"""The dashboard server's own ear to the analyzer: one thread, and the last thing it heard.
+
+The thread knows nothing of Streamlit. Pages ask for ``snapshot`` whenever they like; the reference
+is replaced as a whole, so no lock is needed. Losing the analyzer is normal: the thread tries again
+until it is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.sync.client import connect
+
+from realtime.estimates import StreamState
+from realtime.messages import Message, schema
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 3.0
+POLL_SECONDS = 0.5
+"""How long the thread may take to notice that it is to end."""
+LARGEST_MESSAGE = 1 << 20
+"""Bytes; estimates are under 1 KB, so whatever is larger is not from an analyzer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last of each message; ``state`` is that of the newest message which carries one.
+
+    The messages are dictionaries of the published schema. Nobody may write to them.
+    ``state_seq`` is the ``seq`` that ``state`` came with: each kind of message has its own mailbox
+    at the server, so an estimate may arrive after the state that followed it.
+    """
+
+    connected: bool = False
+    state: StreamState = StreamState.CONNECTING
+    state_seq: int = -1
+    source: str = ""
+    hello: Message | None = None
+    estimate: Message | None = None
+    health: Message | None = None
+
+    @property
+    def stable_label(self) -> str | None:
+        """The genre that has held its place, if any was heard."""
+        if self.estimate is None:
+            return None
+        label: str | None = self.estimate["stable_label"]
+        return label
+
+
+def advance(snapshot: Snapshot, message: Message) -> Snapshot:
+    """The snapshot after one valid message.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What was known.
+    message : Message
+        One message of the server, already held against the schema.
+    """
+    seq = int(message["seq"])
+    heard = replace(snapshot, connected=True, source=message["source"])
+    if message["type"] == "hello":
+        # A new conversation: the server may have been restarted, and then seq begins anew.
+        state = StreamState(message["state"])
+        return replace(heard, hello=message, estimate=message["estimate"], state=state, state_seq=seq)
+    if message["type"] == "health":
+        return replace(heard, health=message)
+    if message["type"] == "estimate":
+        heard = replace(heard, estimate=message["estimate"])
+        state = StreamState(message["estimate"]["state"])
+    elif message["type"] == "state":
+        state = StreamState(message["state"])
+    else:
+        return heard
+    return replace(heard, state=state, state_seq=seq) if seq > snapshot.state_seq else heard
+
+
+def parse(text: str | bytes, validator: Draft202012Validator) -> Message | None:
+    """One message, or None for whatever the schema does not know."""
+    try:
+        message: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict) or message.get("type") == "subscribe" or not validator.is_valid(message):
+        return None
+    return message
+
+
+class Feed:
+    """Follows one analyzer from its own daemon thread until ``close``.
+
+    Parameters
+    ----------
+    url : str
+        The analyzer's websocket.
+    jitter : callable, optional
+        Returns a number in 0..1; injected by tests.
+    """
+
+    def __init__(self, url: str, jitter: Callable[[], float] = random.random) -> None:
+        self.url = url
+        self._jitter = jitter
+        self._snapshot = Snapshot()
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._validator = Draft202012Validator(schema())
+        self._thread = threading.Thread(target=self._follow, name="analyzer-feed", daemon=True)
+        self._thread.start()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known now; never blocks."""
+        return self._snapshot
+
+    def wait_for(self, wanted: Callable[[Snapshot], bool], timeout_seconds: float) -> Snapshot:
+        """Block until a snapshot is as wanted.
+
+        Raises
+        ------
+        TimeoutError
+            It did not come in time; the message holds the snapshot that there is.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: wanted(self._snapshot), timeout_seconds):
+                raise TimeoutError(f"after {timeout_seconds} s there is only {self._snapshot}")
+            return self._snapshot
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        self._closing.set()
+        self._thread.join()
+
+    def _put(self, snapshot: Snapshot) -> None:
+        with self._changed:
+            self._snapshot = snapshot
+            self._changed.notify_all()
+
+    def _follow(self) -> None:
+        wait_seconds = FIRST_WAIT_SECONDS
+        while not self._closing.is_set():
+            try:
+                if self._converse():
+                    wait_seconds = FIRST_WAIT_SECONDS
+            except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
+                log.debug("no analyzer at %s: %s", self.url, error)
+            if self._snapshot.connected:
+                log.info("the analyzer at %s went away", self.url)
+                wait_seconds = FIRST_WAIT_SECONDS
+            self._put(replace(self._snapshot, connected=False))
+            # Between half and all of it, so that many pages do not knock at the same moment.
+            self._closing.wait(wait_seconds * (0.5 + 0.5 * self._jitter()))
+            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def _converse(self) -> bool:
+        """One connection from its beginning to its end; whether anything was heard in it."""
+        heard = False
+        with connect(self.url, open_timeout=5, max_size=LARGEST_MESSAGE, proxy=None) as socket:
+            while not self._closing.is_set():
+                try:
+                    text = socket.recv(timeout=POLL_SECONDS)
+                except TimeoutError:
+                    continue
+                message = parse(text, self._validator)
+                if message is None:
+                    log.debug("ignored a message that the schema does not know")
+                    continue
+                heard = True
+                self._put(advance(self._snapshot, message))
+        return heard

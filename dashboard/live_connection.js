@@ -1,0 +1,88 @@
+// The page's own websocket to the analyzer. live_view.py joins this file, live_canvas.js and live.js
+// into one module, in this order.
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 3000;
+const OPEN_TIMEOUT_MS = 5000;
+
+/** Keeps a connection until `stop`; losing it is normal and ends in another attempt. */
+class AnalyzerLink {
+  /**
+   * @param {string} url the analyzer's websocket
+   * @param {(message: object) => void} onMessage gets every JSON object that arrives
+   * @param {() => void} onAway called after each attempt or connection that came to its end
+   */
+  constructor(url, onMessage, onAway) {
+    this.url = url;
+    this.onMessage = onMessage;
+    this.onAway = onAway;
+    this.waitMs = FIRST_WAIT_MS;
+    this.stopped = false;
+    // A tab in the background may sleep for a minute between attempts; its reader should not wait so long.
+    this.onLook = () => { if (!document.hidden && this.timer) this.open(); };
+    document.addEventListener("visibilitychange", this.onLook);
+    window.addEventListener("online", this.onLook);
+    this.open();
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    let socket;
+    try {
+      socket = new WebSocket(this.url);
+    } catch {
+      this.retry(); // refused before it was tried: an insecure address on a secure page
+      return;
+    }
+    this.socket = socket;
+    const patience = setTimeout(() => socket.close(), OPEN_TIMEOUT_MS);
+    socket.onopen = () => {
+      clearTimeout(patience);
+      socket.send(JSON.stringify({ type: "subscribe", spectrum: true }));
+    };
+    socket.onmessage = (event) => {
+      const message = parsed(event.data);
+      if (!message) return;
+      this.waitMs = FIRST_WAIT_MS; // not at onopen: something else may hold the port and hang up at once
+      this.onMessage(message);
+    };
+    socket.onclose = () => {
+      clearTimeout(patience);
+      if (this.socket === socket && !this.stopped) this.retry();
+    };
+  }
+
+  retry() {
+    this.onAway();
+    // Between half and all of it, so that many pages do not knock at the same moment.
+    this.timer = setTimeout(() => this.open(), this.waitMs * (0.5 + 0.5 * Math.random()));
+    this.waitMs = Math.min(2 * this.waitMs, LONGEST_WAIT_MS);
+  }
+
+  stop() {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    document.removeEventListener("visibilitychange", this.onLook);
+    window.removeEventListener("online", this.onLook);
+    this.socket?.close();
+  }
+}
+
+/** A JSON object, or null for anything else. */
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return value && typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+// Messages are not trusted: a number is finite or the fallback, a text is short.
+function numberOr(value, fallback) {
+  return typeof value === "number" && Number.isFinite(value) ? value : fallback;
+}
+function textOr(value, fallback, longest = 200) {
+  return typeof value === "string" ? value.slice(0, longest) : fallback;
+}

@@ -1,0 +1,70 @@
+"""The two custom components: what is heard now, and the songs. Markup, style and script lie beside.
+
+The live part opens its own websocket, so nothing on it waits for Streamlit; the songs get what to
+show as data. Scripts are joined here because a component is one module.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard.recommendations import Song
+from dashboard.view_state import SongPanel, live_data
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+LIVE_SCRIPTS = ("live_connection.js", "live_canvas.js", "live.js")
+
+
+def show_live(analyzer: str) -> None:
+    """Mount the live part; the same call on every run leaves it standing as it is.
+
+    Parameters
+    ----------
+    analyzer : str
+        The websocket that the browser connects to.
+    """
+    _live()(key="live", data=live_data(analyzer))
+
+
+def show_songs(panel: SongPanel, why: str) -> None:
+    """Lay out the songs under one sentence that says why it is these."""
+    _songs()(
+        key="songs",
+        data={"genre": panel.genre or "", "why": why, "songs": [_song_data(song) for song in panel.songs]},
+    )
+
+
+@lru_cache(maxsize=1)  # registered once, not on every run of the page
+def _live() -> ComponentRenderer:
+    return st.components.v2.component(
+        "overheard_live",
+        html=_text("live.html"),
+        css=_text("live.css"),
+        js="\n".join(_text(name) for name in LIVE_SCRIPTS),
+    )
+
+
+@lru_cache(maxsize=1)
+def _songs() -> ComponentRenderer:
+    return st.components.v2.component("overheard_songs", css=_text("songs.css"), js=_text("songs.js"))
+
+
+def _song_data(song: Song) -> dict[str, Any]:
+    return {
+        "title": song.title,
+        "artist": song.artist,
+        "year": song.year,
+        "language": song.language,
+        "spotify": song.spotify_url,
+        "youtube": song.youtube_url,
+    }
+
+
+def _text(name: str) -> str:
+    return (files("dashboard") / name).read_text(encoding="utf-8")

@@ -1,0 +1,60 @@
+"""What a measurement says, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Result:
+    """``ratio`` says how many times better the value is than that of ``ratio_to``, or than a limit."""
+
+    name: str
+    value: float
+    unit: str
+    ratio_to: str = ""
+    ratio: float | None = None
+
+
+def milliseconds(work: Callable[[], object], runs: int) -> np.ndarray:
+    """Wall time of each run in ms, after three that do not count, (runs,) float64."""
+    for _ in range(3):
+        work()
+    times = np.empty(runs)
+    for run in range(runs):
+        started = time.perf_counter()
+        work()
+        times[run] = (time.perf_counter() - started) * 1e3
+    return times
+
+
+def against(name: str, value: float, unit: str, other: str, other_value: float) -> Result:
+    """A result where less is better, with how many times less than the other it is."""
+    return Result(name, value, unit, other, other_value / value)
+
+
+def write(results: list[Result], path: Path) -> None:
+    """Write ``{"results": [...]}``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {key: round(value, 4) if isinstance(value, float) else value for key, value in asdict(result).items()}
+        for result in results
+    ]
+    path.write_text(json.dumps({"results": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def table(results: list[Result]) -> str:
+    """The same for people."""
+    lines = [f"{'measurement':<58} {'value':>10} {'unit':<14} {'ratio':>7}  against"]
+    for result in results:
+        ratio = "" if result.ratio is None else f"{result.ratio:.1f}x"
+        lines.append(
+            f"{result.name:<58} {result.value:>10.2f} {result.unit:<14} {ratio:>7}  {result.ratio_to}"
+        )
+    return "\n".join(lines)

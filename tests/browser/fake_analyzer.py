@@ -1,0 +1,159 @@
+"""An analyzer without sound: a real websocket server that says exactly what a test tells it to."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, Self
+
+from jsonschema import Draft202012Validator
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+from realtime.messages import Message, schema
+
+VALIDATOR = Draft202012Validator(schema())
+
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+ROWS = 128
+COLUMN_SECONDS = 1920 / 22_050
+
+
+class FakeAnalyzer:
+    """Speaks the published schema on a port of its own; a context manager.
+
+    Parameters
+    ----------
+    port : int
+        0 takes a free one; a test that brings an analyzer back names the old one.
+    source : str
+        The name of the source in every message.
+    state : str
+        The state in the hello message.
+    """
+
+    def __init__(self, port: int = 0, source: str = "Test microphone", state: str = "WARMING_UP") -> None:
+        self.source = source
+        self.requests: list[Any] = []
+        self.origins: list[str | None] = []
+        self._state = state
+        self._seq = 0
+        self._connections: set[ServerConnection] = set()
+        self._changed = threading.Condition()
+        self._server: Server = serve(self._handle, "127.0.0.1", port)
+        self.port: int = self._server.socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Hang up on everybody and free the port."""
+        self._server.shutdown()
+        self._thread.join()
+        with self._changed:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.close()
+
+    def wait_for_clients(self, count: int, timeout_seconds: float = 30.0) -> None:
+        """Block until that many have connected and have got their hello."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._connections) >= count, timeout_seconds):
+                raise TimeoutError(f"{len(self._connections)} of {count} clients came")
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """One message to everybody, with its envelope; it must obey the published schema."""
+        message = self._envelope(kind) | fields
+        VALIDATOR.validate(message)
+        self.send_raw(json.dumps(message))
+
+    def send_raw(self, text: str) -> None:
+        """Whatever a test wants to throw at the page."""
+        with self._changed:
+            connections = list(self._connections)
+        for connection in connections:
+            try:
+                connection.send(text)
+            except ConnectionClosed:
+                pass  # it left; its handler forgets it
+
+    def estimate(
+        self,
+        label: str,
+        confidence: float = 0.9,
+        state: str = "LISTENING",
+        stable_label: str | None = None,
+        **fields: Any,
+    ) -> None:
+        """An estimate; ``stable_label`` is ``label`` unless told otherwise."""
+        body = genre_estimate(label, confidence, state, stable_label or label)
+        timing = {
+            "start_seconds": 0.0,
+            "end_seconds": self._seq * 0.5,
+            "inference_ms": 8.2,
+            "latency_ms": 41.0,
+        }
+        self.send("estimate", **(timing | {"level_dbfs": -18.5, "has_gap": False, "estimate": body} | fields))
+
+    def spectrum(self, columns: bytes, end_seconds: float) -> None:
+        """Columns of ``ROWS`` bytes each, oldest first, highest frequency first in each."""
+        count = len(columns) // ROWS
+        data = base64.b64encode(columns).decode("ascii")
+        self.send("spectrum", end_seconds=end_seconds, columns=count, rows=ROWS, data=data)
+
+    def _envelope(self, kind: str) -> Message:
+        self._seq += 1
+        return {"type": kind, "version": 1, "seq": self._seq, "source": self.source, "captured_at": 1.7e9}
+
+    def _hello(self) -> Message:
+        model = {"name": "genre", "version": "1.0", "runtime": "LiteRT int8", "labels": list(GENRES)}
+        spectrum = {"rows": ROWS, "column_seconds": COLUMN_SECONDS, "top_hz": 11_025}
+        return self._envelope("hello") | {
+            "model": model | {"window_seconds": 4.969},
+            "spectrum": spectrum | {"floor_dbfs": -110.0, "ceiling_dbfs": -10.0},
+            "settings": {},
+            "state": self._state,
+            "detail": "",
+            "estimate": None,
+        }
+
+    def _handle(self, connection: ServerConnection) -> None:
+        hello = self._hello()
+        VALIDATOR.validate(hello)
+        connection.send(json.dumps(hello))
+        with self._changed:
+            self._connections.add(connection)
+            self.origins.append(connection.request.headers.get("Origin") if connection.request else None)
+            self._changed.notify_all()
+        try:
+            for text in connection:
+                self.requests.append(json.loads(text))
+        except ConnectionClosed:
+            pass  # a tab that is closed says nothing
+        finally:
+            with self._changed:
+                self._connections.discard(connection)
+
+
+def genre_estimate(label: str, confidence: float, state: str, stable_label: str | None) -> Message:
+    """The ``estimate`` object: the rest of the probability is shared by the other genres."""
+    rest = (1 - confidence) / (len(GENRES) - 1)
+    probabilities: Mapping[str, float] = {genre: confidence if genre == label else rest for genre in GENRES}
+    return {
+        "label": label,
+        "stable_label": stable_label,
+        "confidence": confidence,
+        "probabilities": probabilities,
+        "state": state,
+    }

@@ -1,0 +1,267 @@
+"""The whole page in a real browser: Streamlit as the command starts it, and an analyzer on strings."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from dashboard.recommendations import catalogue
+from dashboard.view_state import AWAY, STATE_WORDS
+from realtime.estimates import StreamState
+from tests.browser.fake_analyzer import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM_OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PATIENCE_MS = 30_000
+MOST_DELAY_MS = 300
+
+# Notes the moment at which the genre's text changed, by the clock that the test reads, too.
+WATCH_GENRE = """(element) => {
+  window.changes = [];
+  new MutationObserver(() => window.changes.push([element.dataset.label, Date.now()]))
+    .observe(element, { childList: true, characterData: true, subtree: true });
+}"""
+
+COUNT_FRAMES = """async (canvas) => {
+  const context = canvas.getContext("2d");
+  const original = context.drawImage;
+  let drawn = 0;
+  context.drawImage = function (...rest) { drawn += 1; return original.apply(this, rest); };
+  const begin = performance.now();
+  while (drawn < 20 && performance.now() - begin < 20000) await new Promise(requestAnimationFrame);
+  context.drawImage = original;
+  return drawn / ((performance.now() - begin) / 1000);
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def analyzer_port() -> int:
+    """One port for the module: Streamlit starts once, analyzers come and go."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def address(analyzer_port: int) -> Iterator[str]:
+    """Where the dashboard is served, by the same command that a person types."""
+    port = free_port()
+    start = "import sys; from dashboard.command import command; sys.exit(command(sys.argv[1:]))"
+    options = ["--analyzer", f"ws://127.0.0.1:{analyzer_port}", "--port", str(port)]
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, *options], env=os.environ | {"PYTHONPATH": paths}
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    assert process.wait(timeout=20) == 0, "SIGTERM must end the dashboard in an orderly way"
+
+
+@pytest.fixture
+def analyzer(analyzer_port: int) -> Iterator[FakeAnalyzer]:
+    with FakeAnalyzer(analyzer_port) as fake:
+        yield fake
+
+
+@pytest.fixture
+def page(browser: Browser, address: str, analyzer: FakeAnalyzer) -> Iterator[Page]:
+    """The page, connected; a fault in its scripts fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    faults: list[str] = []
+    strangers: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: strangers.append(request.url))
+    page.goto(address)
+    expect(page.get_by_test_id("source")).to_have_text(analyzer.source, timeout=60_000)
+    yield page
+    context.close()
+    assert faults == []
+    local = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
+    assert [url for url in strangers if not local.match(url)] == [], "the page must not load from elsewhere"
+
+
+def test_genre_follows_the_estimates_at_once(page: Page, analyzer: FakeAnalyzer) -> None:
+    genre = page.get_by_test_id("genre")
+    analyzer.estimate("rock", 0.92)
+    expect(genre).to_have_text("rock", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("confidence")).to_have_text("92%, very sure")
+    expect(page.get_by_test_id("state")).to_have_attribute("data-state", "LISTENING")
+    expect(page.get_by_test_id("announcement")).to_have_text("Now playing: rock")
+    expect(page.locator('[data-genre="rock"]')).to_have_text("rock92%")
+
+    genre.evaluate(WATCH_GENRE)
+    delays = []
+    for label in (
+        "blues",
+        "hiphop",
+        "jazz",
+        "metal",
+        "pop",
+        "reggae",
+        "disco",
+        "country",
+        "classical",
+        "rock",
+    ):
+        sent_ms = time.time() * 1000
+        analyzer.estimate(label, 0.75)
+        expect(genre).to_have_attribute("data-label", label, timeout=PATIENCE_MS)
+        seen_label, seen_ms = page.evaluate("window.changes.at(-1)")
+        assert seen_label == label
+        delays.append(seen_ms - sent_ms)
+    # pytest -s shows the figure that the README quotes.
+    print(f"\nfrom sending an estimate to its text: {[round(delay) for delay in delays]} ms")
+    assert max(delays) < MOST_DELAY_MS, delays
+
+
+def test_genres_stand_in_fixed_order_under_their_names(page: Page, analyzer: FakeAnalyzer) -> None:
+    rows = page.locator("[data-testid=bars] li")
+    expect(rows).to_have_count(10, timeout=PATIENCE_MS)
+    for label in ("hiphop", "classical"):
+        analyzer.estimate(label)
+        expect(page.get_by_test_id("genre")).to_have_text(label.replace("hiphop", "hip hop"))
+        order = rows.evaluate_all("(items) => items.map((item) => item.dataset.genre)")
+        assert tuple(order) == GENRES
+    expect(rows.nth(4)).to_contain_text("hip hop")
+
+
+def test_silence_is_not_a_genre(page: Page, analyzer: FakeAnalyzer) -> None:
+    """Estimates in silence carry the last label; the page must not show it as playing."""
+    analyzer.estimate("jazz")
+    expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
+    analyzer.estimate("jazz", 0.9, state="SILENT", level_dbfs=-80.0)
+    expect(page.get_by_test_id("state")).to_have_text("Nothing is playing")
+    expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
+    expect(page.get_by_test_id("genre")).to_have_text("silence")
+    expect(page.get_by_test_id("confidence")).to_have_text("")
+    expect(page.locator('[data-genre="jazz"]')).not_to_contain_text("%")
+
+
+def test_every_state_is_said_in_words(page: Page, analyzer: FakeAnalyzer) -> None:
+    for state in set(StreamState) - {StreamState.LISTENING}:
+        analyzer.send("state", state=state.value, detail=f"{state} <b>as it is</b>")
+        expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[state].title, timeout=PATIENCE_MS)
+        expect(page.get_by_test_id("detail")).to_have_text(f"{state} <b>as it is</b>")
+
+
+def test_late_estimate_does_not_undo_the_end(page: Page, analyzer: FakeAnalyzer) -> None:
+    """The server keeps one mailbox for each kind of message, so seq decides which state is the newer."""
+    analyzer.send("state", state="ENDED", detail="", seq=500)
+    analyzer.estimate("pop", seq=499)
+    analyzer.send("health", **health(gaps=2))
+    expect(page.get_by_test_id("drops")).to_have_text("2 gaps", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("state")).to_have_text("The file has ended")
+
+
+def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> None:
+    analyzer.estimate("pop", latency_ms=87.4)
+    analyzer.send("health", **health(gaps=1, samples_lost=4410, windows_skipped=3))
+    expect(page.get_by_test_id("latency")).to_have_text("Latency 87 ms", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("drops")).to_have_text("1 gap, 4,410 samples lost, 3 answers skipped")
+    expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
+
+
+def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAnalyzer) -> None:
+    analyzer.estimate("reggae")
+    expect(page.get_by_test_id("genre")).to_have_text("reggae", timeout=PATIENCE_MS)
+    analyzer.stop()
+    expect(page.get_by_test_id("state")).to_have_text(AWAY.title)
+    expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
+    with FakeAnalyzer(analyzer.port, source="Second analyzer") as second:
+        expect(page.get_by_test_id("source")).to_have_text("Second analyzer", timeout=PATIENCE_MS)
+        second.estimate("metal")
+        expect(page.get_by_test_id("genre")).to_have_text("metal")
+
+
+def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> None:
+    hostile = '<img src=x onerror="window.broken=1"> **bold** $x$ :rainbow:'
+    analyzer.source = hostile
+    analyzer.estimate("rock")
+    expect(page.get_by_test_id("source")).to_have_text(hostile, timeout=PATIENCE_MS)
+    for text in ("no json", "[]", '{"type":"estimate","version":1}', '{"type":"__proto__","version":1}'):
+        analyzer.send_raw(text)
+    analyzer.estimate("<b>x</b>", 0.8)
+    expect(page.get_by_test_id("genre")).to_have_text("<b>x</b>")
+    assert page.evaluate("window.broken") is None
+    assert page.locator("[data-testid=source] img, [data-testid=genre] b").count() == 0
+
+
+def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:
+    songs = page.get_by_test_id("songs")
+    analyzer.wait_for_clients(2)  # the page and the feed of its server
+    analyzer.estimate("reggae")
+    expect(songs).to_have_attribute("data-genre", "reggae", timeout=PATIENCE_MS)
+    titles = songs.locator(".title").all_inner_texts()
+    assert len(titles) == 6
+    assert set(titles) <= {song.title for song in catalogue.load() if song.genre == "reggae"}
+    expect(songs).to_contain_text("Because reggae is playing.")
+    analyzer.estimate("reggae", state="SILENT")
+    expect(songs).to_contain_text("Nothing is playing. The last genre heard was reggae.", timeout=PATIENCE_MS)
+    assert songs.locator(".title").all_inner_texts() == titles
+    page.keyboard.press("r")  # Streamlit's key for running the whole script again
+    page.get_by_role("button", name="Other songs").click()
+    expect(songs.locator(".title").first).not_to_have_text(titles[0], timeout=PATIENCE_MS)
+    assert sum(origin is not None for origin in analyzer.origins) == 1, "the live part was mounted anew"
+
+
+def test_pictures_move(page: Page, analyzer: FakeAnalyzer) -> None:
+    analyzer.spectrum(bytes([0] * (ROWS // 2) + [200] * (ROWS // 2)) * 40, 40 * COLUMN_SECONDS)
+    analyzer.estimate("rock")
+    spectrogram = page.get_by_test_id("spectrogram")
+    page.wait_for_function(
+        """(canvas) => {
+          const context = canvas.getContext("2d");
+          const at = (y) => context.getImageData(canvas.width * 0.95, canvas.height * y, 1, 1).data;
+          return at(0.2)[0] < 40 && at(0.8)[0] > 200; // high notes above and dark, low notes below and bright
+        }""",
+        arg=spectrogram.element_handle(),
+        timeout=PATIENCE_MS,
+    )
+    page.wait_for_function(
+        """(canvas) => {
+          const { data } = canvas.getContext("2d").getImageData(canvas.width - 2, canvas.height - 8, 1, 1);
+          return data[0] > 150 && data[1] < 60 && data[3] === 255; // the red of rock, at the right edge: now
+        }""",
+        arg=page.get_by_test_id("timeline").element_handle(),
+        timeout=PATIENCE_MS,
+    )
+    assert spectrogram.evaluate(COUNT_FRAMES) >= 10
+
+
+def health(**counts: int) -> dict[str, object]:
+    zero = dict.fromkeys(("blocks_in", "samples_lost", "gaps", "windows", "windows_skipped", "overruns"), 0)
+    latency = {"p50": 40.0, "p95": 60.0, "p99": 80.0}
+    return zero | counts | {"real_time_factor": 38.0, "latency_ms": latency, "clients": 1}

@@ -1,0 +1,94 @@
+"""The main job as a person starts it: ``overheard run``, a browser, and the demonstration playing."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error, Page, expect, sync_playwright
+
+from dashboard.recommendations import catalogue
+from tests.browser.test_dashboard_page import CHROMIUM_OPTIONS, free_port
+
+SPEED = 4
+"""The demonstration's two minutes in half a minute."""
+
+GENRES_SEEN = """(wanted) => {
+  const element = document.querySelector('[data-testid=genre]')
+    ?? [...document.querySelectorAll('*')]
+      .map((e) => e.shadowRoot?.querySelector('[data-testid=genre]')).find(Boolean);
+  window.seen ??= new Set();
+  if (element?.dataset.label) window.seen.add(element.dataset.label);
+  return window.seen.size >= wanted;
+}"""
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``overheard run`` and the page's address."""
+    port = free_port()
+    words = ["run", "--source", "demo", "--speed", str(SPEED), "--port", "0", "--dashboard-port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "realtime.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        browser.close()
+
+
+def test_the_page_follows_the_demonstration(
+    running: tuple[subprocess.Popen[str], str], page: Page, tmp_path: Path
+) -> None:
+    process, address = running
+    assert process.stdout is not None
+    said = "".join(process.stdout.readline() for _ in range(5))
+    assert "Overheard listens to  demonstration" in said
+    assert address in said
+    open_when_ready(page, address)
+    genre = page.get_by_test_id("genre")
+    expect(genre).to_have_attribute("data-label", re.compile("."), timeout=60_000)
+    page.wait_for_function(GENRES_SEEN, arg=3, timeout=90_000, polling=200)
+    print("genres seen:", page.evaluate("[...window.seen]"))
+    expect(page.get_by_test_id("source")).to_contain_text("demonstration")
+    expect(page.get_by_test_id("songs")).to_be_visible()
+    titles = {song.title for song in catalogue.load()}
+    shown = page.get_by_test_id("songs").inner_text()
+    assert any(title in shown for title in titles)
+    page.screenshot(path=str(tmp_path / "page.png"))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 0
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+
+
+def open_when_ready(page: Page, address: str) -> None:
+    """Open the page; Streamlit takes a few seconds until it listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            page.goto(address)
+            return
+        except Error:
+            if time.monotonic() > deadline:
+                raise
+            page.wait_for_timeout(200)

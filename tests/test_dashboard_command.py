@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from dashboard.command import APP, check_port, checked_analyzer, command, streamlit_arguments
+from dashboard.errors import DashboardError
+from models.errors import OverheardError
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:8765", "wss://music.example/live", "ws://[::1]:8765", "ws://localhost:1/path"]
+)
+def test_websocket_addresses_pass_unchanged(url: str) -> None:
+    assert checked_analyzer(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "8765", "127.0.0.1:8765", "http://127.0.0.1:8765", "ws://", "ws://:80", "ws://host:port",
+     "ws://host:99999", "ws://host:0", "ws://[::1", "ws//host"],
+)  # fmt: skip
+def test_other_addresses_are_refused_with_an_example(url: str) -> None:
+    with pytest.raises(DashboardError, match=r"write it like ws://127\.0\.0\.1:8765"):
+        command(["--analyzer", url])
+
+
+def test_a_taken_port_is_named_with_the_way_out(taken_port: int) -> None:
+    with pytest.raises(OverheardError) as caught:
+        command(["--port", str(taken_port)])
+    assert f"127.0.0.1:{taken_port}" in str(caught.value)
+    assert "--port" in str(caught.value)
+    assert "\n" not in str(caught.value), "one sentence"
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65_536])
+def test_ports_out_of_range_are_refused(port: int) -> None:
+    with pytest.raises(DashboardError, match="1 to 65535"):
+        check_port("127.0.0.1", port)
+
+
+def test_a_host_that_is_not_of_this_machine_is_refused() -> None:
+    with pytest.raises(DashboardError, match=r"192\.0\.2\.1"):  # of the block for documentation
+        check_port("192.0.2.1", 8501)
+    with pytest.raises(DashboardError, match="--host"):
+        check_port("a" * 64 + ".invalid", 8501)
+
+
+def test_a_free_port_stays_free(taken_port: int) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = int(probe.getsockname()[1])
+    assert free != taken_port
+    check_port("127.0.0.1", free)
+    check_port("127.0.0.1", free)
+
+
+def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
+    arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
+    assert arguments[:5] == [sys.executable, "-m", "streamlit", "run", str(APP)]
+    assert APP.is_file()
+    assert arguments[-3:] == ["--", "--analyzer", "ws://127.0.0.1:1"]
+    for option in ("server.headless=true", "browser.gatherUsageStats=false", "server.port=8600"):
+        assert f"--{option}" in arguments
+
+
+def test_no_module_here_hides_one_that_is_imported_by_name() -> None:
+    """``streamlit run`` puts this folder first on sys.path: a ``json.py`` would be everybody's."""
+    names = {
+        path.stem for path in APP.parent.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert not names & (
+        sys.stdlib_module_names | {"models", "realtime", "training", "dashboard", "streamlit"}
+    )

@@ -1,0 +1,120 @@
+"""The feed against a real websocket server on a port of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from dashboard.feed import Feed, Snapshot, advance, parse
+from realtime.estimates import StreamState
+from realtime.messages import schema
+from tests.browser.fake_analyzer import FakeAnalyzer, genre_estimate
+
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture
+def analyzer() -> Iterator[FakeAnalyzer]:
+    with FakeAnalyzer() as fake:
+        yield fake
+
+
+@pytest.fixture
+def feed(analyzer: FakeAnalyzer) -> Iterator[Feed]:
+    feed = Feed(analyzer.url, jitter=lambda: 0.0)
+    analyzer.wait_for_clients(1)
+    yield feed
+    feed.close()
+
+
+def message(kind: str, seq: int, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "version": 1, "seq": seq, "source": "test", "captured_at": 0.0} | fields
+
+
+def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    hello = feed.wait_for(lambda snapshot: snapshot.hello is not None, PATIENCE_SECONDS)
+    assert (hello.connected, hello.state, hello.stable_label) == (True, StreamState.WARMING_UP, None)
+    analyzer.estimate("jazz", 0.8, stable_label="rock")
+    heard = feed.wait_for(lambda snapshot: snapshot.estimate is not None, PATIENCE_SECONDS)
+    assert (heard.state, heard.stable_label, heard.source) == (
+        StreamState.LISTENING,
+        "rock",
+        "Test microphone",
+    )
+
+
+def test_a_program_sends_no_origin(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    """The analyzer refuses origins that it does not know; a page of any site could send one."""
+    assert feed.url == analyzer.url
+    assert analyzer.origins == [None]
+
+
+def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    analyzer.estimate("jazz")
+    feed.wait_for(lambda snapshot: snapshot.stable_label == "jazz", PATIENCE_SECONDS)
+    analyzer.stop()
+    away = feed.wait_for(lambda snapshot: not snapshot.connected, PATIENCE_SECONDS)
+    assert away.stable_label == "jazz", "what was heard last is still worth showing"
+    with FakeAnalyzer(analyzer.port, source="the second") as second:
+        second.wait_for_clients(1)
+        feed.wait_for(lambda snapshot: snapshot.source == "the second", PATIENCE_SECONDS)
+        second.estimate("pop")
+        back = feed.wait_for(lambda snapshot: snapshot.stable_label == "pop", PATIENCE_SECONDS)
+        assert back.state is StreamState.LISTENING, "seq begins anew with a restart"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no json",
+        "",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"type":"estimate"}',
+        '{"type":"subscribe","spectrum":true}',
+        json.dumps(message("state", 9, state="DANCING", detail="")),
+        json.dumps(message("state", 9, state="SILENT", detail="") | {"version": 2}),
+        json.dumps(message("state", -1, state="SILENT", detail="")),
+    ],
+)
+def test_malformed_messages_are_ignored(analyzer: FakeAnalyzer, feed: Feed, text: str) -> None:
+    analyzer.send_raw(text)
+    analyzer.estimate("metal")
+    snapshot = feed.wait_for(lambda snapshot: snapshot.stable_label == "metal", PATIENCE_SECONDS)
+    assert snapshot.state is StreamState.LISTENING
+    assert analyzer.origins == [None], "the connection lived through it"
+    assert parse(text, Draft202012Validator(schema())) is None
+
+
+def test_newest_state_wins_whatever_arrives_last() -> None:
+    """Each kind of message waits in its own mailbox at the server, so kinds may overtake each other."""
+    ended = advance(Snapshot(), message("state", 10, state="ENDED", detail=""))
+    late = advance(ended, message("estimate", 9, estimate=genre_estimate("rock", 0.9, "LISTENING", "rock")))
+    assert (late.state, late.stable_label) == (StreamState.ENDED, "rock")
+    newer = advance(late, message("state", 12, state="SILENT", detail=""))
+    assert newer.state is StreamState.SILENT
+    hello = message("hello", 0, state="LISTENING", estimate=None)
+    assert advance(newer, hello).state is StreamState.LISTENING
+    assert advance(newer, message("spectrum", 13)).state is StreamState.SILENT
+
+
+def test_snapshots_do_not_change_under_a_reader() -> None:
+    before = Snapshot()
+    after = advance(before, message("health", 1, gaps=3))
+    assert before == Snapshot()
+    assert after.health is not None
+
+
+def test_closing_ends_the_thread_although_nobody_answers() -> None:
+    with FakeAnalyzer() as fake:
+        url = fake.url
+    feed = Feed(url)
+    feed.close()
+    assert not feed.snapshot.connected
+    with pytest.raises(TimeoutError, match="connected=False"):
+        feed.wait_for(lambda snapshot: snapshot.connected, 0.01)

@@ -1,0 +1,128 @@
+"""Scores, calibration and errors of the training side, on values worked out by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.classifier import softmax
+from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
+from training.calibrate import choose_unsure_below, fit_temperature
+from training.evaluate import (
+    ProtocolScore,
+    expected_calibration_error,
+    protocol_table,
+    protocols_as_json,
+    score,
+)
+from training.features import cache_key
+from training.gtzan import ARRAYS, TABLE, DataError, Gtzan
+from training.imagenet import WeightsError, convert, keras_arrays
+from training.representatives import typical
+
+
+def test_score_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+    scores = score(probabilities, np.array([0, 0, 1, 1]))
+    assert scores.accuracy == 0.75
+    assert scores.confusion == ((2, 0), (1, 1))
+    assert scores.f1 == pytest.approx((0.8, 2 / 3))
+    assert scores.nll == pytest.approx(-np.log([0.9, 0.8, 0.7, 0.4]).mean())
+
+
+def test_calibration_error_is_zero_when_confidence_is_accuracy() -> None:
+    probabilities = np.tile([0.75, 0.25], (100, 1))
+    labels = np.tile([0, 0, 0, 1], 25)
+    assert expected_calibration_error(probabilities, labels, bins=5) == pytest.approx(0)
+    assert expected_calibration_error(probabilities, np.zeros(100, dtype=np.int64)) == pytest.approx(0.25)
+
+
+def test_temperature_undoes_what_was_multiplied() -> None:
+    """Labels drawn from the probabilities themselves: logits three times too large need temperature 3."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, (4000, 4))
+    labels = np.array([rng.choice(4, p=p) for p in softmax(logits)])
+    assert fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+
+
+def test_unsure_below_abstains_where_answers_are_poor() -> None:
+    confidence = np.linspace(0.3, 1, 100)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    probabilities[confidence < 0.5] = probabilities[confidence < 0.5][:, ::-1]
+    answers = probabilities.argmax(axis=1)
+    right_above = np.where(probabilities.max(axis=1) > 0.6, answers, 1 - answers)
+    assert 0.6 <= choose_unsure_below(probabilities, right_above) <= 0.75
+    assert choose_unsure_below(probabilities, answers) == 0
+
+
+def test_the_protocol_table_names_the_leak() -> None:
+    scores = [ProtocolScore("random_folds", "A", (0.5, 0.7)), ProtocolScore("fault_filtered", "A", (0.4,))]
+    table = protocol_table(protocols_as_json(scores))
+    assert "leaking artists" in table
+    assert "| A | 0.400 ± 0.000 |  | 0.600 ± 0.100 |" in table
+
+
+def write_gtzan(folder: Path) -> Any:
+    db_u8 = np.random.default_rng(0).integers(0, 256, (2, 544, 57), dtype=np.uint8)
+    np.savez(folder / ARRAYS, track_id=np.array(["rock.1", "pop.1"]), db_u8=db_u8)
+    (folder / TABLE).write_text(
+        "track_id,genre,artist,title,fault_filtered_split,duplicate_of\n"
+        "pop.1,pop,Someone,,train,\nrock.1,rock,The Others,,test,\n"
+    )
+    return db_u8
+
+
+def test_tracks_and_arrays_are_joined_by_name(tmp_path: Path) -> None:
+    db_u8 = write_gtzan(tmp_path)
+    gtzan = Gtzan.load(tmp_path)
+    assert [track.genre for track in gtzan.tracks] == ["rock", "pop"]
+    assert not gtzan.db_u8.flags.writeable
+    live = picture_of_columns(reduce_rows(db_u8[1].T, 256), AudioSpec())
+    assert np.array_equal(gtzan.picture(1, AudioSpec()), live)
+
+
+def test_the_cache_key_follows_arrays_and_geometry(tmp_path: Path) -> None:
+    write_gtzan(tmp_path)
+    gtzan = Gtzan.load(tmp_path)
+    key = cache_key(gtzan, AudioSpec())
+    assert key == cache_key(Gtzan.load(tmp_path), AudioSpec())
+    assert key != cache_key(gtzan, AudioSpec(hop_columns=5))
+    assert key != cache_key(Gtzan(gtzan.tracks, gtzan.db_u8[::-1]), AudioSpec())
+
+
+def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist; --gtzan names a folder"):
+        Gtzan.load(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"tracks\.csv does not exist"):
+        Gtzan.load(tmp_path)
+
+
+def test_weights_of_another_file_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.pth"
+    with pytest.raises(WeightsError, match="cannot read"):
+        convert(other, tmp_path / "out.npz")
+    other.write_bytes(b"other")
+    with pytest.raises(WeightsError, match="SHA-256"):
+        convert(other, tmp_path / "out.npz")
+
+
+def test_kernels_are_rearranged_and_epsilons_made_good() -> None:
+    kernel = np.arange(2 * 3 * 3 * 3).reshape(2, 3, 3, 3)
+    depthwise = np.arange(2 * 3 * 3).reshape(2, 1, 3, 3)
+    arrays = keras_arrays(
+        {
+            "a.weight": kernel, "bn.weight": np.array([2.0]), "bn.running_var": np.array([0.5]),
+            "bn.num_batches_tracked": np.array(7), "b.weight": depthwise, "classifier.1.weight": kernel,
+        }
+    )  # fmt: skip
+    assert list(arrays) == ["a.weight", "bn.weight", "bn.running_var", "b.weight"]
+    assert arrays["a.weight"][1, 2, 0, 1] == kernel[1, 0, 1, 2]
+    assert arrays["b.weight"][1, 2, 1, 0] == depthwise[1, 0, 1, 2]
+    assert arrays["bn.weight"] / np.sqrt(0.5 + 1e-3) == pytest.approx(2 / np.sqrt(0.5 + 1e-5))
+
+
+def test_extreme_pictures_do_not_set_the_ranges() -> None:
+    """One layer far above its median is enough to leave a picture out; a quiet picture is no fault."""
+    peaks = np.array([[1.0, 10.0], [1.1, 300.0], [0.1, 9.0], [0.9, 11.0]])
+    assert typical(np.array([7, 8, 9, 10]), peaks, 0.75).tolist() == [9, 10, 7]
