@@ -1,0 +1,154 @@
+"""How good a model is: accuracy, F1, confusion and calibration, under the three protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.classifier import softmax
+from training import splits
+from training.features import Features
+from training.gtzan import LABELS, Gtzan
+from training.network import Variant
+from training.train import Labels, Recipe, logits_of, train_head
+
+Floats = npt.NDArray[np.float64]
+
+PROTOCOLS = {
+    "fault_filtered": "fault-filtered split, artists disjoint",
+    "artist_folds": "5 folds, artists disjoint",
+    "random_folds": "10 random folds, leaking artists",
+}
+"""The three protocols, by the name of the function in ``splits`` that makes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One model on one part.
+
+    ``f1`` is one value a genre; ``confusion`` counts tracks, row the truth, column the answer;
+    ``ece`` is the expected calibration error.
+    """
+
+    tracks: int
+    accuracy: float
+    f1: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    ece: float
+    nll: float
+
+
+def score(probabilities: Floats, labels: Labels) -> Scores:
+    """Score probabilities, (n, genres), against labels, (n,)."""
+    n, genres = probabilities.shape
+    confusion = np.zeros((genres, genres), dtype=np.int64)
+    np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
+    hits = np.diag(confusion)
+    f1 = 2 * hits / np.maximum(1, confusion.sum(axis=0) + confusion.sum(axis=1))
+    return Scores(
+        tracks=n,
+        accuracy=float(hits.sum() / n),
+        f1=tuple(f1.tolist()),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        ece=expected_calibration_error(probabilities, labels),
+        nll=float(-np.log(np.maximum(probabilities[np.arange(n), labels], 1e-12)).mean()),
+    )
+
+
+def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int = 10) -> float:
+    """Mean distance between confidence and accuracy over bins of equal mass.
+
+    Equal-mass bins (Nixon et al., 2019): the tracks sorted by confidence and cut into ``bins`` parts
+    of the same size, so that no bin rests on a handful of tracks.
+
+    Parameters
+    ----------
+    probabilities : (n, genres) float64
+    labels : (n,) int64
+
+    Returns
+    -------
+    float
+        0 (confidence is accuracy) to 1.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return float(sum(abs(confidence[p].mean() - right[p].mean()) * len(p) for p in parts) / len(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolScore:
+    """One variant under one protocol: ``accuracies`` are of the single runs."""
+
+    protocol: str
+    variant: str
+    accuracies: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the runs."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the accuracy over the runs (population)."""
+        return float(np.std(self.accuracies))
+
+
+def run_protocol(
+    protocol: str, variant: Variant, recipe: Recipe, gtzan: Gtzan, features: Features, seeds: Sequence[int]
+) -> ProtocolScore:
+    """Train and test one variant under one protocol.
+
+    The fault-filtered split runs once a seed; folds run once each, with the first seed. Every run
+    starts from fresh weights and is stopped on its own validation part.
+
+    Parameters
+    ----------
+    protocol : str
+        A key of ``PROTOCOLS``.
+    features : (n, 8, 1280) float32
+        Of ``gtzan.tracks``, in order.
+    """
+    if protocol == "fault_filtered":
+        runs = [(splits.fault_filtered(gtzan.tracks), seed) for seed in seeds]
+    else:
+        runs = [(split, seeds[0]) for split in getattr(splits, protocol)(gtzan.tracks)]
+    labels = gtzan.labels
+    accuracies = []
+    for split, seed in runs:
+        train, valid = ((features[part], labels[part]) for part in (split.train, split.valid))
+        trained = train_head(variant, train, valid, genres=len(LABELS), seed=seed, recipe=recipe)
+        probabilities = softmax(logits_of(trained.head, features[split.test]))
+        accuracies.append(score(probabilities, labels[split.test]).accuracy)
+    return ProtocolScore(protocol, variant.name, tuple(accuracies))
+
+
+def protocol_table(protocols: Sequence[dict[str, Any]]) -> str:
+    """Render ``protocols_as_json`` as a Markdown table, one row a network, one column a protocol."""
+    cell = {(e["network"], e["protocol"]): f"{e['accuracy']:.3f} ± {e['deviation']:.3f}" for e in protocols}
+    networks = dict.fromkeys(entry["network"] for entry in protocols)
+    rows = [f"| {n} | " + " | ".join(cell.get((n, p), "") for p in PROTOCOLS) + " |" for n in networks]
+    head = ["| network | " + " | ".join(PROTOCOLS.values()) + " |", "|---" * (len(PROTOCOLS) + 1) + "|"]
+    return "\n".join([*head, *rows])
+
+
+def protocols_as_json(scores: Sequence[ProtocolScore]) -> list[dict[str, Any]]:
+    """Accuracies with their runs, for machines."""
+    return [
+        {
+            "protocol": entry.protocol,
+            "leaks_artists": entry.protocol == "random_folds",
+            "network": entry.variant,
+            "accuracy": round(entry.mean, 4),
+            "deviation": round(entry.deviation, 4),
+            "runs": [round(value, 4) for value in entry.accuracies],
+        }
+        for entry in scores
+    ]
