@@ -122,7 +122,7 @@ def streamlit_arguments(analyzer: str, host: str, port: int) -> list[str]:
     """The command line of the child: Streamlit, its options, the page, the page's own argument."""
     options = STREAMLIT_OPTIONS | {"server.address": host, "server.port": str(port)}
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", "--analyzer", analyzer]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", "--analyzer", analyzer]
 
 
 def _run(arguments: list[str]) -> int:

@@ -6,16 +6,19 @@ else; the classifier holds the model file against it when it loads.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from models.errors import ModelError
 from models.spectrogram import AudioSpec, Scaling
+
+T = TypeVar("T")
 
 FORMAT = 1
 SHIPPED = "genre.json"
@@ -108,19 +111,19 @@ class ModelManifest:
     def _from_fields(cls, fields: dict[str, Any], path: Path) -> Self:
         audio = dict(fields.pop("audio"))
         quantization = dict(fields.pop("quantization"))
-        manifest = cls(
-            labels=tuple(str(label) for label in fields.pop("labels")),
-            audio=AudioSpec(scaling=Scaling(**audio.pop("scaling")), **audio),
-            quantization=Quantization(
-                input=TensorQuantization(**quantization.pop("input")),
-                output=TensorQuantization(**quantization.pop("output")),
-                **quantization,
+        fields |= {
+            "labels": _texts("labels", fields["labels"]),
+            "training_data": _texts("training_data", fields["training_data"]),
+            "audio": _make(AudioSpec, audio | {"scaling": _make(Scaling, audio["scaling"])}),
+            "quantization": _make(
+                Quantization,
+                quantization
+                | {end: _make(TensorQuantization, quantization[end]) for end in ("input", "output")},
             ),
-            calibration=Calibration(**fields.pop("calibration")),
-            training_data=tuple(fields.pop("training_data")),
-            model_path=path.with_name(str(fields["file"])),
-            **fields,
-        )
+            "calibration": _make(Calibration, fields["calibration"]),
+            "model_path": path.with_name(str(fields["file"])),
+        }
+        manifest = _make(cls, fields)
         if len(manifest.labels) < 2 or len(set(manifest.labels)) != len(manifest.labels):
             raise ValueError(f"labels {manifest.labels} must be two or more different names")
         return manifest
@@ -155,3 +158,23 @@ class ModelManifest:
                 f"{self.sha256[:12]}...; the file is damaged or was replaced: restore it or export it again"
             )
         return content
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str, "int": int, "float": (int, float), "dict[str, Any]": dict,
+}  # fmt: skip
+
+
+def _make(kind: type[T], values: dict[str, Any]) -> T:
+    """Build one of the dataclasses above from JSON, holding plain fields against their types."""
+    for each in dataclasses.fields(kind):  # type: ignore[arg-type]  # all callers pass dataclasses
+        wanted, value = _TYPES.get(str(each.type)), values.get(each.name)
+        if wanted and each.name in values and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise ValueError(f"{each.name} is {value!r}; it must be of type {each.type}")
+    return kind(**values)
+
+
+def _texts(name: str, values: object) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{name} is {values!r}; it must be a list of texts")
+    return tuple(values)

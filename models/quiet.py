@@ -14,7 +14,11 @@ def quiet_stderr() -> Iterator[None]:
     LiteRT announces its delegate, ALSA and JACK complain of devices that nobody asked for; none of them
     offers a switch. For short calls at start-up only: other threads' lines are lost too.
     """
-    saved = os.dup(2)
+    try:
+        saved = os.dup(2)
+    except OSError:  # standard error is closed: nothing can get there
+        yield
+        return
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)

@@ -46,6 +46,20 @@ class Scaling:
     quantile: float = 0.25
     reach: float = 2.0
 
+    def __post_init__(self) -> None:
+        """Refuse anchors that cannot be read.
+
+        Raises
+        ------
+        ValueError
+            A number out of range.
+        """
+        if not (self.band_hz > 0 and 0 <= self.quantile < 1 and self.reach > 0):
+            raise ValueError(
+                f"scaling by quantile {self.quantile} below {self.band_hz} Hz with reach {self.reach}; "
+                "band and reach must be above 0, the quantile in 0..1"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class AudioSpec:
@@ -76,6 +90,10 @@ class AudioSpec:
         for name in ("sample_rate", "n_fft", "column_step", "columns", "hop_columns", "image_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.column_step > self.n_fft:
+            raise ValueError(
+                f"column_step is {self.column_step}; above n_fft, {self.n_fft}, it leaves sound out"
+            )
         if (self.window, self.colormap) != ("hann", "inferno"):
             raise ValueError(
                 f"window {self.window!r} with colormap {self.colormap!r} is unknown; "

@@ -63,9 +63,9 @@ def command(arguments: Sequence[str]) -> int:
         options.hop_seconds = options.hop
     chosen = settings.load(options)
     classifier = load_classifier(chosen.model)
-    report: Report = JsonReport() if options.json else TextReport()
     failed = 0
     for name in options.files:
+        report: Report = JsonReport() if options.json else TextReport()
         try:
             with _progress(name, wanted=not options.json) as advance:
                 analyse_file(name, classifier, chosen, SystemClock(), report, advance)
@@ -108,12 +108,13 @@ def analyse_file(
     started = clock.monotonic()
     summed = np.zeros(len(manifest.labels))
     heard = 0
-    for analysis in _analyses(source, analyzer, advance):
+    for number, analysis in enumerate(_analyses(source, analyzer, advance), start=1):
         estimate = analysis.estimate
         if analysis.prediction is not None:
             summed += analysis.prediction.probabilities
             heard += 1
-        report.estimate(analysis, _message(estimate, source.name, classifier, clock))
+        message = _message(estimate, source.name, classifier, clock)
+        report.estimate(analysis, message | {"seq": number})
     check_length(source, analyzer, manifest.audio.window_seconds)
     mean = summed / max(1, heard)
     report.summary(
@@ -163,7 +164,7 @@ class JsonReport:
 
 
 class TextReport:
-    """A timeline of stretches with one label each, then a summary."""
+    """One file's timeline, in stretches with one label each, then a summary."""
 
     def __init__(self) -> None:
         self._stretches: list[tuple[float, str]] = []
@@ -183,7 +184,6 @@ class TextReport:
         print(summary["file"])
         for seconds, heard in self._stretches:
             print(f"  {int(seconds) // 60:3d}:{int(seconds) % 60:02d}  {heard}")
-        self._stretches = []
         ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{genre} {p:.0%}" for genre, p in ranked)
         verdict = summary["label"] or "nothing heard"

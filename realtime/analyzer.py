@@ -5,6 +5,7 @@ Live, offline, in tests and in benchmarks it is this one object that is driven.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,9 +23,6 @@ from realtime.resampling import StreamResampler
 from realtime.settings import Settings
 from realtime.smoothing import Smoothed, Smoother
 from realtime.windowing import SlidingWindows
-
-LATEST_SECONDS = 2.0
-"""A window older than this is skipped and counted, so that a slow machine stays live."""
 
 AUDIBLE_SHARE = 0.5
 """Part of a window that must be audible; a picture of mostly silence says nothing of the music."""
@@ -56,10 +54,17 @@ class Analyzer:
     sample_rate : int
         Hz, of the blocks.
     clock : Clock
+    latest_seconds : float
+        A window captured longer ago than this is skipped; offline there is no such limit.
     """
 
     def __init__(
-        self, classifier: GenreClassifier, settings: Settings, sample_rate: int, clock: Clock
+        self,
+        classifier: GenreClassifier,
+        settings: Settings,
+        sample_rate: int,
+        clock: Clock,
+        latest_seconds: float = math.inf,
     ) -> None:
         manifest = classifier.manifest
         self.audio = manifest.audio
@@ -67,6 +72,7 @@ class Analyzer:
         self._classifier = classifier
         self._silence = settings.silence
         self._clock = clock
+        self._latest_seconds = latest_seconds
         self._sample_rate = sample_rate
         self._resampler = StreamResampler(sample_rate, self.audio.sample_rate)
         self._windows = SlidingWindows(self.audio, self.hop_columns)
@@ -113,7 +119,7 @@ class Analyzer:
         if start > self._expected or block.overflowed:
             self._gaps += 1
             self._lost += start - self._expected
-            self._resampler.reset()
+            yield from self._analyse(self._resampler.flush(), block.captured_at, lossy=False)
             self._source_start, self._pushed = start, 0
         self._expected = start + len(block.samples)
         yield from self._analyse(
@@ -129,7 +135,7 @@ class Analyzer:
         self._pushed += len(samples)
         for window in self._windows.push(samples, position, captured_at, lossy=lossy):
             started = self._clock.monotonic()
-            if started - window.captured_at > LATEST_SECONDS:
+            if started - window.captured_at > self._latest_seconds:
                 self._skipped += 1
                 continue
             analysis = self._analyse_window(window)

@@ -19,11 +19,14 @@ from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock, clean_samples
 
-QUEUE_BLOCKS = 256
-"""Blocks that may wait: 2.7 s of 512 samples at 48 kHz. Older sound would be skipped as too late."""
+QUEUE_BLOCKS = 1024
+"""Blocks that may wait: 1.4 s of the shortest that devices deliver (64 samples at 48 kHz)."""
 
 STALL_SECONDS = 0.5
 """After this long without sound an empty block says so."""
+
+PAUSE_SECONDS = 1.0
+"""A device that delivers this much later than its samples account for has left sound out."""
 
 Stop = Callable[[], None]
 Start = Callable[["LiveSource"], Stop]
@@ -39,8 +42,13 @@ class LiveSource:
         Hz.
     start : callable
         Begins the capture, which calls ``deliver`` from its own thread, and returns what ends it.
-        Called when ``blocks`` is, so that nothing queues up before.
+        Called at once, so that a device that does not open is known before anything else starts.
     clock : Clock
+
+    Raises
+    ------
+    SourceError
+        The capture does not start.
     """
 
     def __init__(self, name: str, sample_rate: int, start: Start, clock: Clock) -> None:
@@ -50,11 +58,15 @@ class LiveSource:
         self._queue: deque[AudioBlock] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
         self._arrived = threading.Event()
         self._position = 0
+        self._delivered_at: float | None = None
         self._failure = ""
+        self._ended = False
         self._closed = False
         self._stop = start(self)
 
-    def deliver(self, samples: npt.NDArray[np.floating], *, overflowed: bool = False) -> None:
+    def deliver(
+        self, samples: npt.NDArray[np.floating], *, overflowed: bool = False, paused: bool = True
+    ) -> None:
         """Take captured samples in; called on the capture's thread.
 
         Parameters
@@ -63,9 +75,16 @@ class LiveSource:
             Copied.
         overflowed : bool
             The device lost sound just before these.
+        paused : bool
+            Whether time that passed without delivery is sound left out, as with a device; a network
+            stream goes on where it stopped.
         """
         now = self._clock.monotonic()
         mono = clean_samples(samples)
+        if paused and self._delivered_at is not None:
+            late = now - self._delivered_at - len(mono) / self.sample_rate
+            self._position += round(late * self.sample_rate) if late > PAUSE_SECONDS else 0
+        self._delivered_at = now
         self._queue.append(AudioBlock(mono, self._position, self.sample_rate, now, overflowed))
         self._position += len(mono)
         self._arrived.set()
@@ -73,6 +92,11 @@ class LiveSource:
     def fail(self, reason: str) -> None:
         """The capture is over and this is why; called on the capture's thread."""
         self._failure = reason
+        self._arrived.set()
+
+    def end(self) -> None:
+        """The capture has come to its natural end; called on the capture's thread."""
+        self._ended = True
         self._arrived.set()
 
     def blocks(self) -> Iterator[AudioBlock]:
@@ -89,6 +113,8 @@ class LiveSource:
                 yield self._queue.popleft()
             if self._failure and not self._closed:
                 raise SourceError(self._failure)
+            if self._ended:
+                return
             if not self._closed and not self._arrived.wait(STALL_SECONDS):
                 nothing = clean_samples(np.empty(0, dtype=np.float32))
                 yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())
@@ -189,7 +215,10 @@ def start_soundcard(identifier: str, sample_rate: int, channels: int) -> Start:
     def start(source: LiveSource) -> Stop:
         import soundcard
 
-        microphone = soundcard.get_microphone(identifier, include_loopback=True)
+        try:
+            microphone = soundcard.get_microphone(identifier, include_loopback=True)
+        except (RuntimeError, OSError, IndexError) as error:
+            raise SourceError(f"cannot open the loopback of {source.name}: {error}") from error
         stopped = threading.Event()
 
         def read() -> None:
@@ -197,11 +226,29 @@ def start_soundcard(identifier: str, sample_rate: int, channels: int) -> Start:
                 with microphone.recorder(samplerate=sample_rate, channels=channels) as recorder:
                     while not stopped.is_set():
                         source.deliver(recorder.record(numframes=sample_rate // 50))
-            except RuntimeError as error:
+            except Exception as error:  # whatever it is, nobody else would hear of it
                 source.fail(f"{source.name} failed: {error}")
 
         thread = threading.Thread(target=read, name="capture", daemon=True)
         thread.start()
         return stopped.set
+
+    return start
+
+
+def start_reader(blocks: Callable[[], Iterator[AudioBlock]], close: Stop) -> Start:
+    """Read another source on a thread of its own, so that a read that hangs is seen as a stall."""
+
+    def start(source: LiveSource) -> Stop:
+        def read() -> None:
+            try:
+                for block in blocks():
+                    source.deliver(block.samples, paused=False)
+                source.end()
+            except Exception as error:  # whatever it is, nobody else would hear of it
+                source.fail(str(error))
+
+        threading.Thread(target=read, name="capture", daemon=True).start()
+        return close
 
     return start

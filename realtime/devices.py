@@ -141,13 +141,13 @@ def open_system(clock: Clock, *, auto: bool = False) -> LiveSource:
     SourceError
         This system has no way to it, with what to install.
     """
+    device = system_device(auto=auto)
+    name = f"system audio ({device.name})"
     if sys.platform == "win32":
-        return _open_windows_loopback(clock)
+        start = capture.start_soundcard(device.name, device.sample_rate, device.channels)
+        return LiveSource(name, device.sample_rate, start, clock)
     if sys.platform == "darwin":
-        return _open_portaudio(choose_loopback(microphones()), clock)
-    device = choose(monitors(), "", "monitor of an output")
-    if auto and device.name == f"{DUMMY_SINK}.monitor":
-        raise SourceError("the only output is the sound server's stand-in for a missing sound card")
+        return _open_portaudio(device, clock)
     command = [
         "parec",
         f"--device={device.name}",
@@ -159,7 +159,25 @@ def open_system(clock: Clock, *, auto: bool = False) -> LiveSource:
         "--raw",
     ]
     start = capture.start_parec(command, device.channels)
-    return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock)
+    return LiveSource(name, device.sample_rate, start, clock)
+
+
+def system_device(*, auto: bool) -> Device:
+    """What ``open_system`` would open.
+
+    Raises
+    ------
+    SourceError
+        As there.
+    """
+    if sys.platform == "win32":
+        return _windows_speaker()
+    if sys.platform == "darwin":
+        return choose_loopback(microphones())
+    device = choose(monitors(), "", "monitor of an output")
+    if auto and device.name == f"{DUMMY_SINK}.monitor":
+        raise SourceError("the only output is the sound server's stand-in for a missing sound card")
+    return device
 
 
 def choose_loopback(inputs: Sequence[Device]) -> Device:
@@ -186,12 +204,13 @@ def _open_portaudio(device: Device, clock: Clock) -> LiveSource:
         return LiveSource(device.name, device.sample_rate, start, clock)
 
 
-def _open_windows_loopback(clock: Clock) -> LiveSource:
-    import soundcard
+def _windows_speaker() -> Device:
+    try:
+        import soundcard
 
-    speaker = soundcard.default_speaker()
-    start = capture.start_soundcard(str(speaker.id), 48_000, 2)
-    return LiveSource(f"system audio ({speaker.name})", 48_000, start, clock)
+        return Device(str(soundcard.default_speaker().name), 48_000, 2, is_default=True)
+    except Exception as error:  # whatever Windows says, it means that there is nothing to listen to
+        raise SourceError(f"Windows names no default speaker: {error}") from error
 
 
 def _pactl(*arguments: str) -> str:
@@ -221,30 +240,32 @@ def command(arguments: Sequence[str]) -> int:
     argparse.ArgumentParser(
         prog="overheard devices", description="List what can be listened to, and what `auto` would take."
     ).parse_args(arguments)
-    system = _print_devices("Outputs that `system` can listen to", monitors)
-    inputs = _print_devices("Microphones", microphones)
-    heard = [device for device in system if device.name != f"{DUMMY_SINK}.monitor"]
-    if heard:
-        print(f"`auto` takes system audio: {choose(heard, '', 'monitor').name}")
-    elif inputs:
-        print(
-            f"`auto` takes a microphone, as there is no system audio: {choose(inputs, '', 'microphone').name}"
-        )
-    else:
-        print("`auto` takes the bundled demonstration, as there is neither system audio nor a microphone")
+    _print_devices("Outputs that `system` can listen to", _outputs)
+    _print_devices("Microphones", microphones)
+    try:
+        print(f"`auto` takes system audio: {system_device(auto=True).name}")
+    except SourceError as no_system:
+        try:
+            chosen = choose(microphones(), "", "microphone").name
+            print(f"`auto` takes a microphone: {chosen} (no system audio: {no_system})")
+        except SourceError as no_microphone:
+            print(f"`auto` takes the bundled demonstration ({no_system}; {no_microphone})")
     return 0
 
 
-def _print_devices(title: str, find: Callable[[], list[Device]]) -> list[Device]:
+def _outputs() -> list[Device]:
+    return monitors() if sys.platform == "linux" else [system_device(auto=False)]
+
+
+def _print_devices(title: str, find: Callable[[], list[Device]]) -> None:
     print(f"{title}:")
     try:
         found = find()
     except SourceError as error:
         print(f"  none: {error}")
-        return []
+        return
     for device in found:
         mark = "*" if device.is_default else " "
         print(f"  {mark} {device.name}  ({device.sample_rate} Hz, {device.channels} channels)")
     if not found:
         print("  none")
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -54,6 +55,5 @@ class LatencyMeter:
         ordered = sorted(self._values)
         if not ordered:
             return Percentiles(0.0, 0.0, 0.0)
-        last = len(ordered) - 1
-        p50, p95, p99 = (ordered[min(last, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
+        p50, p95, p99 = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.95, 0.99))
         return Percentiles(p50, p95, p99)

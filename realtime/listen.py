@@ -8,9 +8,11 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar, cast
 
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
@@ -24,6 +26,8 @@ from realtime.sources import AudioSource, open_source
 from realtime.worker import AnalysisWorker
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 GROUPS = ("source", "model", "smoothing", "silence", "server")
 
@@ -56,10 +60,9 @@ def load_classifier(chosen: ModelSettings) -> TFLiteClassifier:
 async def serve_source(
     chosen: Settings,
     *,
-    ready: Callable[[AudioSource, str], None],
+    ready: Callable[[AudioSource, str], Awaitable[None] | None],
     watch: Callable[[Message], None] | None = None,
     origins: Iterable[str] = (),
-    stay: bool = False,
 ) -> int:
     """Open the source, serve its estimates, return when it ends or a signal comes.
 
@@ -67,13 +70,12 @@ async def serve_source(
     ----------
     chosen : Settings
     ready : callable
-        Told the source and the websocket's address once both are open.
+        Told the source and the websocket's address once both are open. It may return something to
+        wait for, which then takes the place of the source's end.
     watch : callable
         Gets every message too, on the worker's thread.
     origins : iterable of str
         Web origins allowed besides those of the settings.
-    stay : bool
-        Go on serving after the source has ended, until a signal.
 
     Returns
     -------
@@ -85,9 +87,19 @@ async def serve_source(
     OverheardError
         Model, source or port cannot be had, or the source failed.
     """
+    loop = asyncio.get_running_loop()
+    finished = asyncio.Event()
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
+            loop.add_signal_handler(number, stopping.set)
     clock = SystemClock()
     classifier = load_classifier(chosen.model)
-    source = open_source(chosen.source.source, chosen.source.speed, clock)
+    opening = _on_thread(lambda: open_source(chosen.source.source, chosen.source.speed, clock))
+    await _first_of(opening, stopping.wait())
+    if opening.cancelled():
+        return 0  # a network address that does not answer goes on waiting on its own thread
+    source = opening.result()
     hello = messages.hello_message(
         source.name,
         clock.unix(clock.monotonic()),
@@ -99,9 +111,6 @@ async def serve_source(
         None,
     )
     server = EstimateServer(hello, [*chosen.server.allow_origin, *origins])
-    loop = asyncio.get_running_loop()
-    finished = asyncio.Event()
-    stopping = asyncio.Event()
 
     def publish(message: Message) -> None:
         if watch is not None:
@@ -114,12 +123,10 @@ async def serve_source(
     worker = AnalysisWorker(source, classifier, chosen, clock, publish, lambda: server.clients)
     try:
         port = await server.start(chosen.server.host, chosen.server.port)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
-                loop.add_signal_handler(number, stopping.set)
-        ready(source, f"ws://{chosen.server.host}:{port}")
+        companion = ready(source, websocket_address(chosen.server.host, port))
         worker.start()
-        await _first_of(stopping, *([] if stay else [finished]))
+        ends = [stopping.wait(), companion] if companion else [stopping.wait(), finished.wait()]
+        await _first_of(*ends)
     finally:
         worker.stop()
         await server.stop()
@@ -135,11 +142,45 @@ def public_settings(chosen: Settings) -> Message:
     return asdict(chosen.smoothing) | asdict(chosen.silence)
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
+async def _first_of(*awaitables: Awaitable[object]) -> None:
+    """Wait for one of them and drop the rest; its exception is raised."""
+    waits = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    done, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in rest:
         wait.cancel()
+    for wait in done:
+        wait.result()
+
+
+def _on_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Run on a thread that need not end for the program to end, unlike those of ``asyncio.to_thread``."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast(T, result))
+
+    def body() -> None:
+        try:
+            outcome: tuple[T | None, BaseException | None] = (work(), None)
+        except Exception as error:  # handed on to whoever waits
+            outcome = (None, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=body, name="opening", daemon=True).start()
+    return future
+
+
+def websocket_address(host: str, port: int) -> str:
+    """Where a program on this machine reaches a server that listens on ``host``."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"ws://[{reachable}]:{port}" if ":" in reachable else f"ws://{reachable}:{port}"
 
 
 def _say_address(source: AudioSource, address: str) -> None:

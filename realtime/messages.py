@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.manifest import ModelManifest
+from models.spectrogram import reduce_rows
 from realtime.estimates import GenreEstimate, StreamState
 from realtime.health import PipelineHealth
 
@@ -38,7 +39,7 @@ def schema() -> dict[str, Any]:
 
 
 def envelope(kind: str, source: str, captured_at: float) -> Message:
-    """What every message begins with; the server adds ``seq`` when it publishes.
+    """What every message begins with; whoever sends it adds ``seq``.
 
     Parameters
     ----------
@@ -139,8 +140,7 @@ def spectrum_message(
     Parameters
     ----------
     decibel_columns : (columns, rows) float32
-        As ``models.spectrogram.columns_of`` gives them, lowest frequency first; ``rows`` must be a
-        multiple of ``SPECTRUM_ROWS``.
+        As ``models.spectrogram.columns_of`` gives them, lowest frequency first.
     end_seconds : float
         Where the last column ends in the stream.
     n_fft : int
@@ -152,14 +152,13 @@ def spectrum_message(
         ``data`` is base64 of (columns, SPECTRUM_ROWS) uint8, oldest column first, in each the
         highest frequency first; 0 is ``floor_dbfs`` and 255 ``ceiling_dbfs``.
     """
-    columns, rows = decibel_columns.shape
     full_scale = 20 * np.log10(n_fft / 4)  # a sine of amplitude 1 through a Hann window
-    averaged = decibel_columns.reshape(columns, SPECTRUM_ROWS, rows // SPECTRUM_ROWS).mean(axis=2)
+    averaged = reduce_rows(decibel_columns, SPECTRUM_ROWS)
     share = (averaged - full_scale - SPECTRUM_FLOOR_DBFS) / (SPECTRUM_CEILING_DBFS - SPECTRUM_FLOOR_DBFS)
     stored = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)[:, ::-1]
     return envelope("spectrum", source, captured_at) | {
         "end_seconds": round(end_seconds, 3),
-        "columns": columns,
+        "columns": len(stored),
         "rows": SPECTRUM_ROWS,
         "data": base64.b64encode(stored.tobytes()).decode("ascii"),
     }

@@ -27,10 +27,6 @@ class StreamResampler:
             return None
         return soxr.ResampleStream(self.source_rate, self.target_rate, 1, dtype="float32")
 
-    def reset(self) -> None:
-        """Forget the sound before a gap."""
-        self._stream = self._open()
-
     def push(self, samples: Samples) -> Samples:
         """Resample the next (n,) float32 samples; some stay in the filter until later."""
         if self._stream is None:
@@ -42,7 +38,7 @@ class StreamResampler:
         if self._stream is None:
             return np.empty(0, dtype=np.float32)
         rest = np.asarray(self._stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
-        self.reset()
+        self._stream = self._open()
         return rest
 
     def target_position(self, source_position: int) -> int:

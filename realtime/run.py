@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from realtime import settings
 from realtime.errors import ServerError
@@ -24,9 +27,13 @@ def command(arguments: Sequence[str]) -> int:
     chosen = settings.load(parser.parse_args(arguments))
     page_port = chosen.dashboard.dashboard_port
     children: list[subprocess.Popen[bytes]] = []
+    if page_port == chosen.server.port:
+        raise ServerError(
+            f"page and websocket cannot share port {page_port}; --dashboard-port takes another one"
+        )
     _check_free(page_port)
 
-    def ready(source: AudioSource, address: str) -> None:
+    def ready(source: AudioSource, address: str) -> Awaitable[None]:
         children.append(_start_dashboard(address, page_port))
         print(
             f"\n  Overheard listens to  {source.name}\n"
@@ -35,17 +42,14 @@ def command(arguments: Sequence[str]) -> int:
             "  Stop with             Ctrl-C\n",
             flush=True,
         )
+        return _outlive(children[0])
 
     try:
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
-        return asyncio.run(serve_source(chosen, ready=ready, origins=origins, stay=True))
+        return asyncio.run(serve_source(chosen, ready=ready, origins=origins))
     finally:
         for child in children:
-            child.terminate()
-            try:
-                child.wait(timeout=3)
-            except subprocess.TimeoutExpired:
-                child.kill()
+            _end(child)
 
 
 def _check_free(port: int) -> None:
@@ -57,7 +61,8 @@ def _check_free(port: int) -> None:
         It is.
     """
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # on Windows it would let two servers share a port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
@@ -67,7 +72,29 @@ def _check_free(port: int) -> None:
 
 
 def _start_dashboard(address: str, port: int) -> subprocess.Popen[bytes]:
+    # -P: Python must not look for our packages in whatever folder the person is in.
     command_line = [
-        sys.executable, "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
+        sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
     ]  # fmt: skip
-    return subprocess.Popen(command_line, stdout=subprocess.DEVNULL)  # it would give the address again
+    # Its output would give the address again; a session of its own, so that Ctrl-C reaches us alone
+    # and we end it with all that it started.
+    return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True)
+
+
+async def _outlive(child: subprocess.Popen[bytes]) -> None:
+    """Return never; raise when the dashboard ends by itself."""
+    while child.poll() is None:
+        await asyncio.sleep(0.2)
+    raise ServerError(f"the dashboard ended by itself with exit code {child.returncode}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the dashboard and all that it started."""
+    child.terminate()
+    try:
+        child.wait(timeout=3)
+    except subprocess.TimeoutExpired:
+        child.kill()
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+            os.killpg(child.pid, signal.SIGKILL)

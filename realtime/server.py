@@ -64,10 +64,9 @@ class EstimateServer:
     """
 
     def __init__(self, hello: Message, origins: Iterable[str] = ()) -> None:
-        self._hello = dict(hello)
+        self._hello = hello | {"seq": 0}
         self._origins: list[Origin | None] = [None, *map(Origin, origins)]
         self._mailboxes: set[Mailbox] = set()
-        self._sequence = 0
         self._server: Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -80,11 +79,17 @@ class EstimateServer:
         """
         try:
             self._server = await serve(
-                self._handle, host, port, origins=self._origins, max_size=LARGEST_REQUEST, server_header=None
+                self._handle,
+                host,
+                port,
+                origins=self._origins,
+                max_size=LARGEST_REQUEST,
+                server_header=None,
+                close_timeout=1,  # a client that does not answer must not hold up Ctrl-C
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise ServerError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}; "
+                f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}; "
                 "is the analyzer running already? --port takes another one"
             ) from error
         return int(next(iter(self._server.sockets)).getsockname()[1])
@@ -101,21 +106,21 @@ class EstimateServer:
         return len(self._mailboxes)
 
     def publish(self, message: Message) -> None:
-        """Number a message and leave it in every mailbox that wants it."""
-        self._sequence += 1
+        """Leave a numbered message in every mailbox that wants it."""
         kind = message["type"]
+        self._hello["seq"] = message["seq"]
         if kind == "estimate":
             self._hello |= {"estimate": message["estimate"], "captured_at": message["captured_at"]}
         elif kind == "state":
             self._hello |= {"state": message["state"], "detail": message["detail"]}
         receivers = [box for box in self._mailboxes if kind != "spectrum" or box.wants_spectrum]
         if receivers:
-            text = messages.encode(message | {"seq": self._sequence})
+            text = messages.encode(message)
             for mailbox in receivers:
                 mailbox.put(kind, text)
 
     async def _handle(self, connection: ServerConnection) -> None:
-        mailbox = Mailbox(messages.encode(self._hello | {"seq": self._sequence}))
+        mailbox = Mailbox(messages.encode(self._hello))
         self._mailboxes.add(mailbox)
         sender = asyncio.create_task(self._send(connection, mailbox))
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
@@ -81,10 +82,12 @@ class SilenceSettings:
         ValueError
             As above.
         """
-        if not -120 <= self.silence_dbfs <= 0:
-            raise ValueError(f"silence_dbfs is {self.silence_dbfs}; it must lie in -120..0")
-        if not 0 < self.silence_seconds <= 3600:
-            raise ValueError(f"silence_seconds is {self.silence_seconds}; it must lie above 0, up to 3600")
+        if not -119 <= self.silence_dbfs <= 0:
+            raise ValueError(f"silence_dbfs is {self.silence_dbfs}; it must lie in -119..0")
+        if not 0 < self.silence_seconds <= 4.5:
+            raise ValueError(
+                f"silence_seconds is {self.silence_seconds}; it must lie above 0, up to 4.5, within a window"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,23 @@ class ServerSettings:
     allow_origin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a port out of range.
+        """Refuse an empty host, a port out of range, or an origin that no browser would send.
 
         Raises
         ------
         ValueError
             As above.
         """
+        if not self.host.strip():
+            raise ValueError("host is empty, which would mean every network; name 127.0.0.1 or 0.0.0.0")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port is {self.port}; it must lie in 0..65535, 0 meaning any free one")
+        for origin in self.allow_origin:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ValueError(
+                    f"allow_origin is {origin!r}; it must be scheme, host and port only, "
+                    "such as http://radio.example:8501"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +208,8 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
         if key not in known:
             raise SettingsError(f"unknown setting {name} in the environment; there are {_names(known)}")
         group, setting = known[key]
-        value: Any = text.split(",") if isinstance(setting.default, tuple) else text
+        several = isinstance(setting.default, tuple)
+        value: Any = [part.strip() for part in text.split(",")] if several else text
         groups.setdefault(group, {})[key] = _parse(setting, value, name)
     for key, (group, setting) in known.items():
         given = getattr(options, key, None)
@@ -221,9 +233,9 @@ def _settings(settings: Settings) -> Iterator[tuple[str, Field[Any]]]:
 def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environment: Mapping[str, str]) -> None:
     """Read the file named by option or environment, or the one in the usual place if it is there."""
     named = option or environment.get("OVERHEARD_CONFIG")
-    home = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    path = Path(named) if named else Path(home) / "overheard" / "settings.toml"
-    if not named and not path.exists():
+    home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    path = Path(named or os.path.join(home, "overheard", "settings.toml"))
+    if not named and not os.path.exists(path):  # Path.exists raises where this says no
         return
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

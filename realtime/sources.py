@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import numpy.typing as npt
 
+from realtime.capture import LiveSource, start_reader
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, clean_samples
+from realtime.frames import AudioBlock, Samples, clean_samples
 
 if TYPE_CHECKING:
+    import av
     import av.container
 
 logger = logging.getLogger(__name__)
 
-ARRAY_BLOCK = 4096
+LARGEST_BLOCK = 4096
+NETWORK_TIMEOUT_SECONDS = 10.0
 
 
 class AudioSource(Protocol):
@@ -76,11 +81,11 @@ class ArraySource:
         self._closed = False
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks of ``ARRAY_BLOCK`` samples."""
-        for position in range(0, len(self._samples), ARRAY_BLOCK):
+        """Blocks of ``LARGEST_BLOCK`` samples."""
+        for position in range(0, len(self._samples), LARGEST_BLOCK):
             if self._closed:
                 return
-            part = self._samples[position : position + ARRAY_BLOCK]
+            part = self._samples[position : position + LARGEST_BLOCK]
             yield AudioBlock(part, position, self.sample_rate, self._clock.monotonic())
 
     def close(self) -> None:
@@ -115,7 +120,8 @@ class FileSource:
         self, location: str, clock: Clock, *, speed: float = 0.0, repeat: bool = False, name: str = ""
     ) -> None:
         self.location = location
-        self.name = name or (location if is_url(location) else Path(location).name)
+        self.name = name or (public_url(location) if is_url(location) else Path(location).name)
+        self._place = self.name if is_url(location) else location  # for messages: no password in it
         self._clock = clock
         self._speed = speed
         self._repeat = repeat
@@ -134,17 +140,21 @@ class FileSource:
 
         av.logging.set_level(None)  # FFmpeg's own lines would end up between ours
         try:
-            container = av.open(self.location, metadata_errors="ignore")
+            container = av.open(self.location, metadata_errors="ignore", timeout=NETWORK_TIMEOUT_SECONDS)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise SourceError(f"{self.location} is no sound that FFmpeg can decode: {reason}") from error
-        if not container.streams.audio or not container.streams.audio[0].codec_context.sample_rate:
+            raise SourceError(f"{self._place} is no sound that FFmpeg can decode: {reason}") from error
+        if not container.streams.audio:
             container.close()
-            raise SourceError(f"{self.location} holds no audio stream")
+            raise SourceError(f"{self._place} holds no audio stream")
+        decoder = container.streams.audio[0].codec_context
+        if decoder is None or not decoder.sample_rate:
+            container.close()
+            raise SourceError(f"{self._place} is encoded in a way that FFmpeg cannot decode")
         return container
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks as decoded, mono; at ``speed`` above 0 each when its last sample is due."""
+        """Mono blocks of at most ``LARGEST_BLOCK``; at ``speed`` above 0 each when its last sample is due."""
         started = self._clock.monotonic()
         position = 0
         for samples in self._decoded():
@@ -158,24 +168,23 @@ class FileSource:
             yield AudioBlock(samples, position - len(samples), self.sample_rate, due)
         self._container.close()
 
-    def _decoded(self) -> Iterator[npt.NDArray[np.float32]]:
+    def _decoded(self) -> Iterator[Samples]:
         while True:
             decoded_any = False
             for samples in self._decoded_once():
                 decoded_any = decoded_any or len(samples) > 0
                 yield samples
             if not decoded_any:
-                raise SourceError(f"{self.location} holds no sound that FFmpeg can decode")
+                raise SourceError(f"{self._place} holds no sound that FFmpeg can decode")
             if not self._repeat or self._closed:
                 return
             self._container.close()
             self._container = self._open()
 
-    def _decoded_once(self) -> Iterator[npt.NDArray[np.float32]]:
-        import av
+    def _decoded_once(self) -> Iterator[Samples]:
         import av.error
 
-        to_float = av.AudioResampler(format="flt", rate=self.sample_rate)
+        to_mono = MonoDecoder(self.sample_rate)
         damaged = 0
         packets = self._container.demux(self._container.streams.audio[0])
         while True:
@@ -186,21 +195,64 @@ class FileSource:
                 damaged += 1
                 continue
             except (av.error.FFmpegError, OSError) as error:
-                logger.warning("%s breaks off: %s", self.location, error.strerror or error)
+                logger.warning("%s breaks off: %s", self._place, error.strerror or error)
                 break
             if packet is None:
                 break
             for frame in frames:
-                for converted in to_float.resample(frame):
-                    channels = converted.layout.nb_channels
-                    interleaved = converted.to_ndarray().astype(np.float32, copy=False)
-                    yield clean_samples(interleaved.reshape(-1, channels))
+                yield from to_mono.push(frame)
+        yield from to_mono.flush()
         if damaged:
-            logger.warning("%s: %d damaged packets were left out", self.location, damaged)
+            logger.warning("%s: %d damaged packets were left out", self._place, damaged)
 
     def close(self) -> None:
         """End ``blocks`` at its next block."""
         self._closed = True
+
+
+class MonoDecoder:
+    """Decoded frames to mono float32 at one rate, also when the stream changes its form midway.
+
+    Joined files and radio stations go from mono to stereo or to another rate without a word.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self._form: tuple[str, str, int] | None = None
+        self._converter: av.AudioResampler | None = None
+
+    def push(self, frame: av.AudioFrame) -> Iterator[Samples]:
+        """Convert a frame, (n,) float32 blocks of at most ``LARGEST_BLOCK``."""
+        import av
+
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            yield from self.flush()
+            self._form = form
+            self._converter = av.AudioResampler(format="flt", rate=self.sample_rate)
+        yield from self._convert(frame)
+
+    def flush(self) -> Iterator[Samples]:
+        """What a change of rate had kept back."""
+        if self._converter is not None:
+            yield from self._convert(None)
+            self._converter = self._form = None
+
+    def _convert(self, frame: av.AudioFrame | None) -> Iterator[Samples]:
+        if self._converter is None:
+            raise ValueError("push comes before")
+        for converted in self._converter.resample(frame):
+            interleaved = converted.to_ndarray().astype(np.float32, copy=False)
+            mono = clean_samples(interleaved.reshape(-1, converted.layout.nb_channels))
+            for start in range(0, len(mono), LARGEST_BLOCK):
+                yield mono[start : start + LARGEST_BLOCK]
+
+
+def public_url(url: str) -> str:
+    """A URL without user, password and query, which may be secrets."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def is_url(location: str) -> bool:
@@ -210,7 +262,7 @@ def is_url(location: str) -> bool:
 
 def _check_path(path: Path) -> None:
     """Say in a sentence what FFmpeg would say in a code."""
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where this says no
         raise SourceError(f"{path} is a directory; name a sound file")
     try:
         size = path.stat().st_size
@@ -253,8 +305,11 @@ def open_source(description: str, speed: float, clock: Clock) -> AudioSource:
         return devices.open_microphone(argument, clock)
     if not description.strip():
         raise SourceError("the source is empty; name auto, system, mic, mic:NAME, demo, a path or a URL")
-    paced = 0.0 if is_url(description) else speed
-    return FileSource(description, clock, speed=paced)
+    file = FileSource(description, clock, speed=speed)
+    if not is_url(description):
+        return file
+    # A network may fall silent inside a read, so a thread of its own reads it.
+    return LiveSource(file.name, file.sample_rate, start_reader(file.blocks, file.close), clock)
 
 
 def _open_auto(speed: float, clock: Clock) -> AudioSource:

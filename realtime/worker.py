@@ -20,6 +20,9 @@ from realtime.sources import AudioSource, seconds_text
 
 logger = logging.getLogger(__name__)
 
+LATEST_SECONDS = 2.0
+"""A window older than this is skipped and counted, so that a slow machine stays live."""
+
 HEALTH_SECONDS = 2.0
 LOSS_LOG_SECONDS = 5.0
 STALL_SECONDS = 3.0
@@ -37,7 +40,7 @@ class AnalysisWorker(threading.Thread):
     settings : Settings
     clock : Clock
     publish : callable
-        Takes each message, on this thread, without ``seq``; must not block.
+        Takes each message, numbered, on this thread; must not block.
     clients : callable
         How many clients the server has, for the health message.
     """
@@ -55,20 +58,21 @@ class AnalysisWorker(threading.Thread):
         self.error: Exception | None = None
         self._source = source
         self._manifest = classifier.manifest
-        self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock)
+        latest = LATEST_SECONDS if settings.source.speed else math.inf  # as fast as possible is never late
+        self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock, latest)
         self._clock = clock
-        self._publish = publish
+        self._publish_numbered = publish
         self._clients = clients
         self._stopped = False
         self._state = StreamState.CONNECTING
         self._last_sound = clock.monotonic()
         self._last_health = self._last_loss_log = float("-inf")
-        self._logged_lost = 0
+        self._logged_gaps = 0
+        self._sequence = 0
 
     def run(self) -> None:
         """Thread body; a fault is published as FAILED and kept in ``error``."""
         try:
-            self._change_state(StreamState.WARMING_UP)
             self._listen()
         except Exception as error:
             self.error = error
@@ -88,7 +92,7 @@ class AnalysisWorker(threading.Thread):
             now = self._clock.monotonic()
             if len(block.samples):
                 self._last_sound = now
-                if self._state is StreamState.STALLED:
+                if self._state in (StreamState.CONNECTING, StreamState.STALLED):
                     self._change_state(StreamState.WARMING_UP)
             elif now - self._last_sound > STALL_SECONDS:
                 self._change_state(StreamState.STALLED)
@@ -102,6 +106,10 @@ class AnalysisWorker(threading.Thread):
         self._tell_health(float("inf"))
         check_length(self._source, self._analyzer, self._manifest.audio.window_seconds)
         self._change_state(StreamState.ENDED)
+
+    def _publish(self, message: Message) -> None:
+        self._sequence += 1
+        self._publish_numbered(message | {"seq": self._sequence})
 
     def _tell(self, analysis: Analysis) -> None:
         estimate, name, now = analysis.estimate, self._source.name, self._clock.monotonic()
@@ -123,13 +131,13 @@ class AnalysisWorker(threading.Thread):
             return
         self._last_health = now
         health = self._analyzer.health()
-        if health.samples_lost > self._logged_lost and now - self._last_loss_log >= LOSS_LOG_SECONDS:
+        if health.gaps > self._logged_gaps and now - self._last_loss_log >= LOSS_LOG_SECONDS:
             rate = self._source.sample_rate
             logger.warning(
-                "%s: %.2f s of sound lost so far, in %d gaps",
-                self._source.name, health.samples_lost / rate, health.gaps,
+                "%s: %d gaps so far, at least %.2f s of sound lost",
+                self._source.name, health.gaps, health.samples_lost / rate,
             )  # fmt: skip
-            self._logged_lost, self._last_loss_log = health.samples_lost, now
+            self._logged_gaps, self._last_loss_log = health.gaps, now
         self._publish(
             messages.health_message(
                 self._source.name, self._clock.unix(self._clock.monotonic()), health, self._clients()

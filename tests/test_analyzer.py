@@ -156,7 +156,7 @@ def test_a_device_overflow_marks_without_a_count() -> None:
 
 def test_late_windows_are_skipped_and_counted() -> None:
     clock = VirtualClock()
-    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 22_050, clock)
+    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 22_050, clock, latest_seconds=2.0)
     block = AudioBlock(clean_samples(tone(300, 20)), 0, 22_050, clock.now)
     found = list(analyzer.process(block))
     health = analyzer.health()

@@ -96,7 +96,7 @@ def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
         *estimates, summary = file_lines
         assert len(estimates) == 10
         for estimate in estimates:
-            validator.validate(estimate | {"seq": 0})
+            validator.validate(estimate)
         assert summary["type"] == "summary"
         assert summary["file"] == str(ten_seconds)
         assert summary["label"] == max(summary["probabilities"], key=summary["probabilities"].__getitem__)
@@ -217,6 +217,16 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
         ({"format": 9}, "is not a model manifest of format 1"),
         ({"labels": ["jazz", "jazz"]}, "must be two or more different names"),
         ({"surprise": 1}, "unexpected keyword argument 'surprise'"),
+        ({"sha256": 5}, "sha256 is 5; it must be of type str"),
+        ({"metrics": []}, "metrics is []; it must be of type dict"),
+        ({"training_data": "GTZAN"}, "training_data is 'GTZAN'; it must be a list of texts"),
+        ({"audio": {"scaling": {"quantile": 2}}}, "the quantile in 0..1"),
+        ({"audio": {"scaling": {"band_hz": None}}}, "band_hz is None; it must be of type float"),
+        (
+            {"audio": {"scaling": {}, "sample_rate": 22050.5}},
+            "sample_rate is 22050.5; it must be of type int",
+        ),
+        ({"audio": {"scaling": {}, "column_step": 4000}}, "column_step is 4000; above n_fft"),
         ({"calibration": {"temperature": 0, "unsure_below": 0.3, "fitted_on": ""}}, "temperature is 0"),
         ({"calibration": {"temperature": 1, "unsure_below": 3, "fitted_on": ""}}, "unsure_below is 3"),
     ],
@@ -262,6 +272,40 @@ def test_a_runtime_that_is_not_installed() -> None:
 def test_unknown_settings_are_errors(ten_seconds: Path) -> None:
     said = refused("analyze", str(ten_seconds), environment={"OVERHEARD_HALF_LIVE": "3"})
     assert "unknown setting OVERHEARD_HALF_LIVE" in said
+
+
+def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> None:
+    done = overheard("listen", "--json", "--source", str(ten_seconds), "--speed", "0", "--port", "0")
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 10
+    for line in lines:
+        validator.validate(line)
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    assert "File name too long" in refused("analyze", str(tmp_path / ("x" * 300)))
+
+
+def test_page_and_websocket_need_two_ports(ten_seconds: Path) -> None:
+    said = refused("run", "--source", str(ten_seconds), "--port", "18501", "--dashboard-port", "18501")
+    assert "cannot share port 18501" in said
+
+
+def test_an_address_that_never_answers_can_be_left() -> None:
+    """FFmpeg waits ten seconds; Ctrl-C must not."""
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        url = f"http://user:secret@127.0.0.1:{mute.getsockname()[1]}/radio"
+        command = [sys.executable, "-m", "realtime.cli", "listen", "--source", url, "--port", "0"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        mute.settimeout(30)
+        connection, _ = mute.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=5) == 0
+            assert process.communicate()[1] == ""
 
 
 def test_listen_stops_on_a_signal(ten_seconds: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_free_port_stays_free(taken_port: int) -> None:
 
 def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
     arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
-    assert arguments[:5] == [sys.executable, "-m", "streamlit", "run", str(APP)]
+    assert arguments[:6] == [sys.executable, "-P", "-m", "streamlit", "run", str(APP)]
     assert APP.is_file()
     assert arguments[-3:] == ["--", "--analyzer", "ws://127.0.0.1:1"]
     for option in ("server.headless=true", "browser.gatherUsageStats=false", "server.port=8600"):

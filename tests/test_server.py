@@ -21,7 +21,7 @@ from tests.fakes.classifier import manifest
 HELLO = messages.hello_message("fake", 1.0, manifest(), "fake 1", {}, StreamState.CONNECTING, "", None)
 
 
-def estimate(label: str) -> Message:
+def estimate(label: str, number: int = 1) -> Message:
     payload = {
         "label": label,
         "stable_label": label,
@@ -29,11 +29,11 @@ def estimate(label: str) -> Message:
         "probabilities": {},
         "state": "LISTENING",
     }
-    return messages.envelope("estimate", "fake", 2.0) | {"estimate": payload}
+    return messages.envelope("estimate", "fake", 2.0) | {"estimate": payload, "seq": number}
 
 
 def spectrum(end: float) -> Message:
-    return messages.envelope("spectrum", "fake", 2.0) | {"end_seconds": end}
+    return messages.envelope("spectrum", "fake", 2.0) | {"end_seconds": end, "seq": 1}
 
 
 async def receive(client: ClientConnection) -> Any:
@@ -67,19 +67,19 @@ def test_hello_comes_first_and_numbers_rise() -> None:
             hello = await receive(client)
             assert hello["type"] == "hello"
             assert hello["version"] == messages.VERSION
-            for label in ("jazz", "rock"):
-                server.publish(estimate(label))
+            for number, label in enumerate(("jazz", "rock"), start=1):
+                server.publish(estimate(label, number))
                 message = await receive(client)
                 assert (message["type"], message["estimate"]["label"]) == ("estimate", label)
-                assert message["seq"] > hello["seq"]
+                assert message["seq"] == hello["seq"] + number
 
     serve(scenario)
 
 
 def test_a_late_client_is_told_where_things_stand() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(messages.state_message("fake", 1.0, StreamState.LISTENING, "all well"))
-        server.publish(estimate("jazz"))
+        server.publish(messages.state_message("fake", 1.0, StreamState.LISTENING, "all well") | {"seq": 1})
+        server.publish(estimate("jazz", 2))
         async with connect(url) as client:
             hello = await receive(client)
             assert (hello["state"], hello["detail"]) == ("LISTENING", "all well")

@@ -44,7 +44,7 @@ def test_the_usual_file_is_read_when_it_is_there(tmp_path: Path) -> None:
 def test_origins_may_be_several() -> None:
     loaded = load("--allow-origin", "http://a", "--allow-origin", "http://b")
     assert loaded.server.allow_origin == ("http://a", "http://b")
-    environment = {"OVERHEARD_ALLOW_ORIGIN": "http://a,http://b"}
+    environment = {"OVERHEARD_ALLOW_ORIGIN": "http://a, http://b"}
     assert load(environment=environment).server.allow_origin == ("http://a", "http://b")
 
 
@@ -90,6 +90,12 @@ def test_names_of_the_test_suite_are_no_settings() -> None:
         (("--hop-seconds", "-1"), "hop_seconds is -1.0"),
         (("--silence-dbfs", "3"), "silence_dbfs is 3.0"),
         (("--silence-seconds", "0"), "silence_seconds is 0.0"),
+        (("--silence-seconds", "5"), "silence_seconds is 5.0; .* within a window"),
+        (("--host", ""), "host is empty, which would mean every network"),
+        (
+            ("--allow-origin", "http://a/"),
+            "allow_origin is 'http://a/'; it must be scheme, host and port only",
+        ),
         (("--dashboard-port", "0"), "dashboard_port is 0"),
     ],
 )

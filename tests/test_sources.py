@@ -3,7 +3,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +126,60 @@ def test_damaged_packets_are_left_out_and_reported(tmp_path: Path, caplog: pytes
     assert "damaged packets were left out" in caplog.text
 
 
+def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
+    """Joined MP3 files go from mono to stereo and to another rate; the source keeps its own."""
+    stereo = np.repeat(tone(440, 2, 22_050)[:, np.newaxis], 2, axis=1)
+    parts = [
+        write(tmp_path / "mono.mp3", tone(440, 2, RATE), RATE, "libmp3lame"),
+        write(tmp_path / "stereo.mp3", stereo, 22_050, "libmp3lame"),
+    ]
+    (tmp_path / "both.mp3").write_bytes(b"".join(part.read_bytes() for part in parts))
+    source = FileSource(str(tmp_path / "both.mp3"), VirtualClock())
+    received = np.concatenate([block.samples for block in source.blocks()])
+    assert len(received) / RATE == pytest.approx(4, abs=0.2)
+    second_half = received[3 * RATE :]
+    spectrum = np.abs(np.fft.rfft(second_half))
+    assert np.fft.rfftfreq(len(second_half), 1 / RATE)[spectrum.argmax()] == pytest.approx(440, abs=2)
+
+
+def test_blocks_are_short_however_long_the_frames_are(tmp_path: Path) -> None:
+    source = FileSource(str(write(tmp_path / "t.flac", SOUND, RATE, "flac")), VirtualClock())
+    assert max(len(block.samples) for block in source.blocks()) <= 4_096
+
+
+def test_sound_without_a_decoder_is_explained(tmp_path: Path) -> None:
+    content = bytearray(write(tmp_path / "t.wav", SOUND, RATE).read_bytes())
+    content[20:22] = b"\x99\x09"  # a format tag that nobody uses
+    (tmp_path / "odd.wav").write_bytes(content)
+    with pytest.raises(SourceError, match="encoded in a way that FFmpeg cannot decode"):
+        FileSource(str(tmp_path / "odd.wav"), VirtualClock())
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """A web server over a folder; gives its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_network_address_is_read_on_its_own_thread(tmp_path: Path, web: str) -> None:
+    write(tmp_path / "tone.wav", SOUND, RATE)
+    source = open_source(f"http://someone:secret@{web}/tone.wav?key=1", 0.0, VirtualClock())
+    assert source.name == f"http://{web}/tone.wav", "no password and no query in what everybody sees"
+    received = np.concatenate([block.samples for block in source.blocks()])
+    assert np.abs(received - SOUND).max() < 1e-4
+
+
+def test_a_network_address_that_is_not_there(web: str) -> None:
+    with pytest.raises(SourceError, match=rf"http://{web}/no.wav is no sound .*404"):
+        open_source(f"http://someone:secret@{web}/no.wav", 0.0, VirtualClock())
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -218,6 +274,17 @@ def test_an_overflow_flag_travels_with_the_block() -> None:
     source = LiveSource("fake", RATE, idle, VirtualClock())
     source.deliver(np.zeros((4, 2), np.float32), overflowed=True)
     assert next(iter(source.blocks())).overflowed
+
+
+def test_a_device_that_pauses_leaves_a_jump() -> None:
+    """Sound missed while a device sleeps is missing; it must not be spliced unmarked."""
+    clock = VirtualClock()
+    source = LiveSource("fake", RATE, idle, clock)
+    for moment in (100.0, 101.0, 131.0, 132.0):
+        clock.now = moment
+        source.deliver(np.zeros(RATE, np.float32))
+    positions = [block.position / RATE for block in itertools.islice(source.blocks(), 4)]
+    assert positions == [0, 1, 31, 32]
 
 
 def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -79,6 +80,19 @@ def test_the_page_follows_the_demonstration(
     assert process.wait(timeout=10) == 0
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
+
+
+def test_without_its_page_the_main_job_ends(running: tuple[subprocess.Popen[str], str]) -> None:
+    process, _ = running
+    assert process.stdout is not None
+    "".join(process.stdout.readline() for _ in range(5))
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    (child,) = children.stdout.split()
+    os.kill(int(child), signal.SIGKILL)
+    assert process.wait(timeout=10) == 2
+    assert process.stderr is not None
+    assert "the dashboard ended by itself with exit code -9" in process.stderr.read()
+    assert subprocess.run(["pgrep", "-g", child], capture_output=True, check=False).stdout == b""
 
 
 def open_when_ready(page: Page, address: str) -> None:
