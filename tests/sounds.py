@@ -35,6 +35,7 @@ def write(path: Path, samples: npt.NDArray[np.floating], rate: int, codec: str =
     layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[channels.shape[1]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         for start in range(0, len(channels), 1024):
             part = channels[start : start + 1024].reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(part, format="flt", layout=layout)

@@ -52,19 +52,19 @@ def test_every_source_keeps_the_contract(make: Callable[[Path], AudioSource], tm
     assert source.name
     assert source.sample_rate == RATE
     blocks: list[AudioBlock] = []
-    first_copy = None
+    copies = []
     for block in source.blocks():
         assert block.sample_rate == RATE
         assert block.samples.dtype == np.float32
         assert not block.samples.flags.writeable
         assert block.position == sum(len(b.samples) for b in blocks)
         blocks.append(block)
-        first_copy = blocks[0].samples.copy() if first_copy is None else first_copy
+        copies.append(block.samples.copy())
         if sum(len(b.samples) for b in blocks) == len(SOUND):
             source.close()
     received = np.concatenate([b.samples for b in blocks])
     assert np.abs(received - SOUND).max() < 1e-4
-    assert np.array_equal(blocks[0].samples, first_copy)
+    assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True))
     source.close()
 
 

@@ -80,10 +80,10 @@ def keras_predict(manifest: ModelManifest, picture: np.ndarray):  # type: ignore
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    from training.network import assemble
+    from training.network import by_name, network
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    network = assemble(manifest.metrics["network"])
+    model = network(by_name(manifest.metrics["network"]))
     batch = picture[np.newaxis].astype(np.float32)
-    return lambda: network.predict(batch, verbose=0)
+    return lambda: model.predict(batch, verbose=0)
