@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -82,7 +83,8 @@ def checked_analyzer(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+        host = re.fullmatch(r"[\w.:-]+", parts.hostname or "")  # what a browser takes, too
+        valid = parts.scheme in ("ws", "wss") and host is not None and parts.port != 0
     except ValueError:  # a port that is no number, brackets that do not close
         valid = False
     if not valid:
@@ -154,7 +156,8 @@ def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    hang_up = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # the terminal was closed
+    numbers = (signal.SIGINT, signal.SIGTERM, *hang_up)
     before = [signal.signal(number, handler) for number in numbers]
     try:
         yield

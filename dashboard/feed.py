@@ -150,10 +150,11 @@ class Feed:
         wait_seconds = FIRST_WAIT_SECONDS
         while not self._closing.is_set():
             try:
-                if self._converse():
-                    wait_seconds = FIRST_WAIT_SECONDS
+                self._converse()
             except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
                 log.debug("no analyzer at %s: %s", self.url, error)
+            except Exception:  # the songs must not freeze on a fault that nobody sees
+                log.exception("the feed from %s broke and starts again", self.url)
             if self._snapshot.connected:
                 log.info("the analyzer at %s went away", self.url)
                 wait_seconds = FIRST_WAIT_SECONDS
@@ -162,9 +163,8 @@ class Feed:
             self._closing.wait(wait_seconds * (0.5 + 0.5 * self._jitter()))
             wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
 
-    def _converse(self) -> bool:
-        """One connection from its beginning to its end; whether anything was heard in it."""
-        heard = False
+    def _converse(self) -> None:
+        """One connection from its beginning to its end."""
         with connect(self.url, open_timeout=5, max_size=LARGEST_MESSAGE, proxy=None) as socket:
             while not self._closing.is_set():
                 try:
@@ -175,6 +175,4 @@ class Feed:
                 if message is None:
                     log.debug("ignored a message that the schema does not know")
                     continue
-                heard = True
                 self._put(advance(self._snapshot, message))
-        return heard

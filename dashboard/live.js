@@ -16,7 +16,7 @@ class LivePage {
     this.takers = new Map([
       ["hello", (message) => this.takeHello(message)],
       ["estimate", (message) => this.takeEstimate(message)],
-      ["state", (message) => this.setState(message, message.state, textOr(message.detail, ""))],
+      ["state", (message) => this.takeState(message)],
       ["health", (message) => this.takeHealth(message)],
       ["spectrum", (message) => this.spectrogram.add(message, performance.now())],
     ]);
@@ -26,7 +26,9 @@ class LivePage {
     this.layBars(data.genres.map((genre) => genre.label));
     this.layFrequencies(11025);
     this.watchPointer();
-    this.link = new AnalyzerLink(data.analyzer, (message) => this.receive(message), () => this.lost());
+    // After its end a stream has nothing more to say; before it, health messages come every two seconds.
+    const mayBeQuiet = () => this.state === "ENDED" || this.state === "FAILED";
+    this.link = new AnalyzerLink(data.analyzer, (message) => this.receive(message), () => this.lost(), mayBeQuiet);
     this.frame = requestAnimationFrame((nowMs) => this.animate(nowMs));
   }
 
@@ -77,6 +79,8 @@ class LivePage {
     const model = message.model ?? {};
     const spectrum = message.spectrum ?? {};
     this.forget(); // a new conversation; after a restart of the analyzer, seq begins anew
+    this.forgetReadings();
+    for (const name of ["drops", "speed"]) this.say(name, "");
     this.setState(message, message.state, textOr(message.detail, ""));
     if (message.estimate && typeof message.estimate === "object") this.estimate = message.estimate;
     this.say("model", `Model ${textOr(model.name, "?")} ${textOr(model.version, "")} on ${textOr(model.runtime, "?")}`);
@@ -84,6 +88,17 @@ class LivePage {
     this.layFrequencies(numberOr(spectrum.top_hz, 11025));
     const labels = Array.isArray(model.labels) ? model.labels.filter((l) => typeof l === "string").slice(0, 40) : [];
     if (labels.length) this.layBars(labels.map((label) => label.slice(0, 40)));
+  }
+
+  takeState(message) {
+    this.setState(message, message.state, textOr(message.detail, ""));
+    if (!ANSWERING.has(this.state) && this.state !== "SILENT") this.forgetReadings();
+  }
+
+  /** Readings of a moment say nothing once it is over. */
+  forgetReadings() {
+    this.showLevel(null);
+    this.say("latency", "Latency \u2013");
   }
 
   takeEstimate(message) {
@@ -137,14 +152,17 @@ class LivePage {
   lost() {
     this.away = true;
     this.mismatch = false;
-    this.showLevel(null);
+    this.forgetReadings();
+    for (const name of ["drops", "speed"]) this.say(name, "");
     this.show();
   }
 
   // ---- what is said -------------------------------------------------------------------------------
 
   heard() {
-    return textOr(this.estimate?.stable_label, null, 40) ?? textOr(this.estimate?.label, null, 40);
+    // The stable label stands still while nothing is sure; then only the most probable one is true.
+    const stable = this.state === "LISTENING" ? textOr(this.estimate?.stable_label, null, 40) : null;
+    return stable ?? textOr(this.estimate?.label, null, 40);
   }
 
   confidence(label) {
@@ -189,7 +207,10 @@ class LivePage {
   addressHint() {
     const loopback = (host) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
     const address = this.data.analyzer;
-    if (!loopback(new URL(address).hostname) || loopback(location.hostname)) return `It is expected at ${address}.`;
+    if (!loopback(new URL(address).hostname) || loopback(location.hostname)) {
+      return `It is expected at ${address}. Started on its own it has to allow this page: `
+        + `overheard listen --allow-origin ${location.origin}`;
+    }
     return `This page looks for it on the computer you are reading on (${address}); start the dashboard with `
       + "--analyzer and the address of the computer that listens.";
   }
@@ -293,8 +314,12 @@ const pages = new WeakMap();
 
 export default function ({ parentElement, data }) {
   if (!pages.has(parentElement)) pages.set(parentElement, new LivePage(parentElement, data));
+  const page = pages.get(parentElement);
+  const turn = {};
+  page.turn = turn;
   return () => {
-    pages.get(parentElement)?.stop();
+    if (page.turn !== turn) return; // an older run's goodbye, after a newer one took the page over
+    page.stop();
     pages.delete(parentElement);
   };
 }

@@ -5,6 +5,7 @@ const SPECTROGRAM_SECONDS = 20;
 const LONGEST_BATCH_MS = 1500; // between two spectrum messages; beyond it, the picture waits
 const FASTEST_PACE = 8; // seconds of sound a second that still glide; beyond it, the picture leaps
 const TIMELINE_SECONDS = 300;
+const FINEST_STEP_MS = 500; // shorter ones of the same genre become one: there may be twelve a second
 const BRIDGED_SECONDS = 3; // estimates further apart than this leave a hole in the timeline
 
 // Every sixteenth colour of matplotlib's inferno, which the model's own pictures use, too.
@@ -126,6 +127,10 @@ class Timeline {
   add(step, nowMs) {
     const previous = this.steps.at(-1);
     const near = previous && nowMs - previous.to < BRIDGED_SECONDS * 1000;
+    if (near && previous.label === step.label && previous.sure === step.sure && nowMs - previous.from < FINEST_STEP_MS) {
+      previous.to = nowMs;
+      return;
+    }
     this.steps.push({ ...step, from: near ? previous.to : nowMs - 500, to: nowMs });
     while (nowMs - this.steps[0].to > TIMELINE_SECONDS * 1000) this.steps.shift();
   }

@@ -4,6 +4,7 @@
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 3000;
 const OPEN_TIMEOUT_MS = 5000;
+const LONGEST_QUIET_MS = 15000; // a computer that fell asleep does not hang up
 
 /** Keeps a connection until `stop`; losing it is normal and ends in another attempt. */
 class AnalyzerLink {
@@ -11,11 +12,13 @@ class AnalyzerLink {
    * @param {string} url the analyzer's websocket
    * @param {(message: object) => void} onMessage gets every JSON object that arrives
    * @param {() => void} onAway called after each attempt or connection that came to its end
+   * @param {() => boolean} mayBeQuiet whether nothing need come any more
    */
-  constructor(url, onMessage, onAway) {
+  constructor(url, onMessage, onAway, mayBeQuiet) {
     this.url = url;
     this.onMessage = onMessage;
     this.onAway = onAway;
+    this.mayBeQuiet = mayBeQuiet;
     this.waitMs = FIRST_WAIT_MS;
     this.stopped = false;
     // A tab in the background may sleep for a minute between attempts; its reader should not wait so long.
@@ -46,6 +49,8 @@ class AnalyzerLink {
       if (!message) return;
       this.waitMs = FIRST_WAIT_MS; // not at onopen: something else may hold the port and hang up at once
       this.onMessage(message);
+      clearTimeout(this.watchdog);
+      if (!this.mayBeQuiet()) this.watchdog = setTimeout(() => this.giveUp(socket), LONGEST_QUIET_MS);
     };
     socket.onclose = () => {
       clearTimeout(patience);
@@ -53,7 +58,17 @@ class AnalyzerLink {
     };
   }
 
+  /** Leave a connection over which nothing comes; closing it properly could take as long again. */
+  giveUp(socket) {
+    if (this.socket !== socket || this.stopped) return;
+    this.socket = null;
+    socket.onmessage = null;
+    socket.close();
+    this.retry();
+  }
+
   retry() {
+    clearTimeout(this.watchdog);
     this.onAway();
     // Between half and all of it, so that many pages do not knock at the same moment.
     this.timer = setTimeout(() => this.open(), this.waitMs * (0.5 + 0.5 * Math.random()));
@@ -63,6 +78,7 @@ class AnalyzerLink {
   stop() {
     this.stopped = true;
     clearTimeout(this.timer);
+    clearTimeout(this.watchdog);
     document.removeEventListener("visibilitychange", this.onLook);
     window.removeEventListener("online", this.onLook);
     this.socket?.close();

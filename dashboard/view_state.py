@@ -66,8 +66,7 @@ STATE_WORDS: Mapping[StreamState, StateWords] = {
 AWAY = StateWords(
     "Analyzer is away \N{EN DASH} trying again",
     "away",
-    "Start it with \N{LEFT DOUBLE QUOTATION MARK}overheard listen\N{RIGHT DOUBLE QUOTATION MARK}. "
-    "This page finds it by itself.",
+    "This page finds it by itself as soon as it runs again.",
 )
 MISMATCH = StateWords(
     "Analyzer and page are of different versions",
@@ -75,8 +74,8 @@ MISMATCH = StateWords(
     "Install the same version of overheard for both, then reload this page.",
 )
 
-SURENESS = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "rather sure"), (0.0, "a guess"))
-"""From which confidence on which words hold, highest first."""
+SURENESS = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "rather sure"), (0.0, "leaning to it"))
+"""From which confidence on which words hold while a genre is heard, highest first."""
 
 GENRE_COLOURS: Mapping[str, str] = {
     "blues": "#1e4dff",
@@ -103,11 +102,6 @@ DISPLAY_NAMES: Mapping[str, str] = {"hiphop": "hip hop"}
 def display_name(genre: str) -> str:
     """The genre as people write it."""
     return DISPLAY_NAMES.get(genre, genre)
-
-
-def sureness(confidence: float) -> str:
-    """A confidence (0..1) in words."""
-    return next((words for least, words in SURENESS if confidence >= least), SURENESS[-1][1])
 
 
 def live_data(analyzer: str) -> dict[str, Any]:

@@ -90,7 +90,8 @@ async def serve_source(
     loop = asyncio.get_running_loop()
     finished = asyncio.Event()
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    hang_up = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # the terminal was closed
+    for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
         with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stopping.set)
     clock = SystemClock()

@@ -19,7 +19,6 @@ from dashboard.view_state import (
     heard_genre,
     live_data,
     next_panel,
-    sureness,
     why_these_songs,
 )
 from realtime.estimates import StreamState
@@ -46,14 +45,6 @@ def test_every_state_has_words_of_its_own() -> None:
 def test_a_genre_stands_in_the_headline_only_where_one_is_heard() -> None:
     with_genre = {state for state, words in STATE_WORDS.items() if not words.headline}
     assert with_genre == {StreamState.LISTENING, StreamState.UNSURE}
-
-
-@pytest.mark.parametrize(
-    ("confidence", "words"),
-    [(1.0, "very sure"), (0.9, "very sure"), (0.899, "fairly sure"), (0.5, "rather sure"), (0.0, "a guess")],
-)
-def test_sureness_in_words(confidence: float, words: str) -> None:
-    assert sureness(confidence) == words
 
 
 def test_genres_keep_their_order_and_get_readable_names() -> None:

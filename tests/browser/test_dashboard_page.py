@@ -170,6 +170,13 @@ def test_silence_is_not_a_genre(page: Page, analyzer: FakeAnalyzer) -> None:
     expect(page.locator('[data-genre="jazz"]')).not_to_contain_text("%")
 
 
+def test_a_guess_names_the_most_probable_genre(page: Page, analyzer: FakeAnalyzer) -> None:
+    """The stable label of a song that ended minutes ago is no guess about this one."""
+    analyzer.estimate("jazz", 0.38, state="UNSURE", stable_label="rock")
+    expect(page.get_by_test_id("genre")).to_have_text("jazz?", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("confidence")).to_have_text("38%, only a guess")
+
+
 def test_every_state_is_said_in_words(page: Page, analyzer: FakeAnalyzer) -> None:
     for state in set(StreamState) - {StreamState.LISTENING}:
         analyzer.send("state", state=state.value, detail=f"{state} <b>as it is</b>")
@@ -200,6 +207,10 @@ def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAn
     analyzer.stop()
     expect(page.get_by_test_id("state")).to_have_text(AWAY.title)
     expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
+    expect(page.get_by_test_id("advice")).to_contain_text(
+        f"--allow-origin {page.evaluate('location.origin')}"
+    )
+    expect(page.get_by_test_id("latency")).to_have_text("Latency \N{EN DASH}")
     with FakeAnalyzer(analyzer.port, source="Second analyzer") as second:
         expect(page.get_by_test_id("source")).to_have_text("Second analyzer", timeout=PATIENCE_MS)
         second.estimate("metal")
@@ -259,6 +270,18 @@ def test_pictures_move(page: Page, analyzer: FakeAnalyzer) -> None:
         timeout=PATIENCE_MS,
     )
     assert spectrogram.evaluate(COUNT_FRAMES) >= 10
+    # Sixty dark columns follow: the bright ones move left by a quarter of the picture.
+    for end in range(60, 101, 20):
+        analyzer.spectrum(bytes(ROWS * 20), end * COLUMN_SECONDS)
+    page.wait_for_function(
+        """(canvas) => {
+          const context = canvas.getContext("2d");
+          const red = (x) => context.getImageData(canvas.width * x, canvas.height * 0.8, 1, 1).data[0];
+          return red(0.95) < 40 && red(0.65) > 200;
+        }""",
+        arg=spectrogram.element_handle(),
+        timeout=PATIENCE_MS,
+    )
 
 
 def health(**counts: int) -> dict[str, object]:
