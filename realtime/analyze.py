@@ -5,19 +5,26 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from models.classifier import TFLiteClassifier
+from models.classifier import Prediction, TFLiteClassifier
 from models.errors import OverheardError
+from models.manifest import ModelManifest
 from realtime import messages, settings
-from realtime.analyzer import Analysis, Analyzer
+from realtime.analyzer import Analysis, Analyzer, Prepared
 from realtime.clock import Clock, SystemClock
 from realtime.errors import SettingsError
 from realtime.estimates import StreamState
+from realtime.frames import AudioWindow
 from realtime.listen import load_classifier
 from realtime.messages import Message
 from realtime.settings import Settings
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     from realtime.estimates import GenreEstimate
 
 EXIT_FAULT = 2
+MOST_CLASSIFIERS = 4
+"""Decoding and pictures keep up with about so many."""
 
 
 class Report(Protocol):
@@ -62,13 +71,13 @@ def command(arguments: Sequence[str]) -> int:
             raise SettingsError(f"--hop is {options.hop}; it must be a number of seconds above 0")
         options.hop_seconds = options.hop
     chosen = settings.load(options)
-    classifier = load_classifier(chosen.model)
+    classifiers = [load_classifier(chosen.model) for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))]
     failed = 0
     for name in options.files:
         report: Report = JsonReport() if options.json else TextReport()
         try:
             with _progress(name, wanted=not options.json) as advance:
-                analyse_file(name, classifier, chosen, SystemClock(), report, advance)
+                analyse_file(name, classifiers, chosen, SystemClock(), report, advance)
         except OverheardError as error:
             failed += 1
             print(f"overheard analyze: {error}", file=sys.stderr)
@@ -82,7 +91,7 @@ def command(arguments: Sequence[str]) -> int:
 
 def analyse_file(
     name: str,
-    classifier: TFLiteClassifier,
+    classifiers: Sequence[TFLiteClassifier],
     chosen: Settings,
     clock: Clock,
     report: Report,
@@ -94,6 +103,8 @@ def analyse_file(
     ----------
     name : str
         Path.
+    classifiers : sequence of TFLiteClassifier
+        Equal ones; each is used by one thread at a time.
     advance : callable
         Told the seconds done, and all the seconds if they are known.
 
@@ -102,18 +113,18 @@ def analyse_file(
     SourceError
         It cannot be decoded or is shorter than one window.
     """
-    manifest = classifier.manifest
+    manifest = classifiers[0].manifest
     source = FileSource(name, clock)
-    analyzer = Analyzer(classifier, chosen, source.sample_rate, clock)
+    analyzer = Analyzer(classifiers[0], chosen, source.sample_rate, clock)
     started = clock.monotonic()
     summed = np.zeros(len(manifest.labels))
     heard = 0
-    for number, analysis in enumerate(_analyses(source, analyzer, advance), start=1):
+    for number, analysis in enumerate(_analyses(source, analyzer, classifiers, advance), start=1):
         estimate = analysis.estimate
         if analysis.prediction is not None:
             summed += analysis.prediction.probabilities
             heard += 1
-        message = _message(estimate, source.name, classifier, clock)
+        message = _message(estimate, source.name, manifest, clock)
         report.estimate(analysis, message | {"seq": number})
     check_length(source, analyzer, manifest.audio.window_seconds)
     mean = summed / max(1, heard)
@@ -135,20 +146,53 @@ def analyse_file(
 
 
 def _analyses(
-    source: FileSource, analyzer: Analyzer, advance: Callable[[float, float | None], None]
+    source: FileSource,
+    analyzer: Analyzer,
+    classifiers: Sequence[TFLiteClassifier],
+    advance: Callable[[float, float | None], None],
 ) -> Iterator[Analysis]:
-    for block in source.blocks():
-        yield from analyzer.process(block)
-        advance(analyzer.seconds, source.duration_seconds)
-    yield from analyzer.finish()
+    """Analyses in order, while as many windows as there are classifiers are classified at a time.
+
+    The runtime lets go of Python's lock while it computes, so decoding and pictures go on meanwhile.
+    """
+    idle: SimpleQueue[TFLiteClassifier] = SimpleQueue()
+    for classifier in classifiers:
+        idle.put(classifier)
+
+    def classify(picture: npt.NDArray[np.uint8]) -> Prediction:
+        classifier = idle.get()
+        try:
+            return classifier.predict(picture)
+        finally:
+            idle.put(classifier)
+
+    def windows() -> Iterator[AudioWindow]:
+        for block in source.blocks():
+            yield from analyzer.windows(block)
+            advance(analyzer.seconds, source.duration_seconds)
+        yield from analyzer.last_windows()
+
+    waiting: deque[tuple[Prepared, Future[Prediction] | None]] = deque()
+
+    def conclude() -> Analysis:
+        prepared, future = waiting.popleft()
+        return analyzer.conclude(prepared, future.result() if future else None)
+
+    with ThreadPoolExecutor(len(classifiers)) as pool:
+        for window in windows():
+            prepared = analyzer.prepare(window)
+            picture = prepared.picture
+            waiting.append((prepared, None if picture is None else pool.submit(classify, picture)))
+            if len(waiting) > 2 * len(classifiers):
+                yield conclude()
+        while waiting:
+            yield conclude()
 
 
-def _message(estimate: GenreEstimate, name: str, classifier: TFLiteClassifier, clock: Clock) -> Message:
+def _message(estimate: GenreEstimate, name: str, manifest: ModelManifest, clock: Clock) -> Message:
     now = clock.monotonic()
     latency_ms = (now - estimate.captured_at) * 1e3
-    return messages.estimate_message(
-        estimate, name, classifier.manifest, clock.unix(estimate.captured_at), latency_ms
-    )
+    return messages.estimate_message(estimate, name, manifest, clock.unix(estimate.captured_at), latency_ms)
 
 
 class JsonReport:

@@ -29,6 +29,20 @@ AUDIBLE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A window ready to be classified.
+
+    ``picture`` (image_size, image_size, 3) uint8 is None when too little is audible; ``silent``
+    says that its end is silence; ``columns`` (n, image_size) float32 dB are those that are new in it.
+    """
+
+    window: AudioWindow
+    picture: npt.NDArray[np.uint8] | None
+    silent: bool
+    columns: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """One window's outcome.
 
@@ -108,6 +122,39 @@ class Analyzer:
         SourceError
             The block has another sample rate than the stream.
         """
+        yield from self._analyse(self.windows(block))
+
+    def finish(self) -> Iterator[Analysis]:
+        """The stream has ended: analyse what the resampler still held."""
+        yield from self._analyse(self.last_windows())
+
+    def _analyse(self, windows: Iterator[AudioWindow]) -> Iterator[Analysis]:
+        for window in windows:
+            started = self._clock.monotonic()
+            if started - window.captured_at > self._latest_seconds:
+                self._skipped += 1
+                continue
+            prepared = self.prepare(window)
+            picture = prepared.picture
+            analysis = self.conclude(prepared, None if picture is None else self._classifier.predict(picture))
+            ended = self._clock.monotonic()
+            self._count += 1
+            self._busy_seconds += ended - started
+            self._overruns += ended - started > self.hop_seconds
+            self._latency.add((ended - window.captured_at) * 1e3)
+            yield analysis
+
+    # The steps of ``process``, for whoever classifies several windows at a time. Each takes its
+    # windows in order; only the classifier may work ahead.
+
+    def windows(self, block: AudioBlock) -> Iterator[AudioWindow]:
+        """Take a block in; yield the windows that it completes.
+
+        Raises
+        ------
+        SourceError
+            The block has another sample rate than the stream.
+        """
         if block.sample_rate != self._sample_rate:
             raise SourceError(
                 f"the sample rate changed from {self._sample_rate} Hz to {block.sample_rate} Hz"
@@ -119,48 +166,44 @@ class Analyzer:
         if start > self._expected or block.overflowed:
             self._gaps += 1
             self._lost += start - self._expected
-            yield from self._analyse(self._resampler.flush(), block.captured_at, lossy=False)
+            yield from self._resampled(self._resampler.flush(), block.captured_at, lossy=False)
             self._source_start, self._pushed = start, 0
         self._expected = start + len(block.samples)
-        yield from self._analyse(
+        yield from self._resampled(
             self._resampler.push(block.samples), block.captured_at, lossy=block.overflowed
         )
 
-    def finish(self) -> Iterator[Analysis]:
-        """The stream has ended: analyse what the resampler still held."""
-        yield from self._analyse(self._resampler.flush(), self._clock.monotonic(), lossy=False)
+    def last_windows(self) -> Iterator[AudioWindow]:
+        """The stream has ended: yield the windows that what the resampler held completes."""
+        yield from self._resampled(self._resampler.flush(), self._clock.monotonic(), lossy=False)
 
-    def _analyse(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[Analysis]:
+    def _resampled(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[AudioWindow]:
         position = self._resampler.target_position(self._source_start) + self._pushed
         self._pushed += len(samples)
-        for window in self._windows.push(samples, position, captured_at, lossy=lossy):
-            started = self._clock.monotonic()
-            if started - window.captured_at > self._latest_seconds:
-                self._skipped += 1
-                continue
-            analysis = self._analyse_window(window)
-            ended = self._clock.monotonic()
-            self._count += 1
-            self._busy_seconds += ended - started
-            self._overruns += ended - started > self.hop_seconds
-            self._latency.add((ended - window.captured_at) * 1e3)
-            yield analysis
+        yield from self._windows.push(samples, position, captured_at, lossy=lossy)
 
-    def _analyse_window(self, window: AudioWindow) -> Analysis:
+    def prepare(self, window: AudioWindow) -> Prepared:
+        """Draw a window's picture, unless there is too little to be heard in it."""
         columns = self._columns.update(window.samples, window.position, continuous=not window.has_gap)
         audible = column_levels_dbfs(window.samples, self.audio) >= self._silence.silence_dbfs
         quiet_columns = round(self._silence.silence_seconds * self.audio.sample_rate / self.audio.column_step)
-        prediction = None
-        if not audible[-max(1, quiet_columns) :].any():
+        silent = not audible[-max(1, quiet_columns) :].any()
+        picture = None
+        if not silent and audible.mean() >= AUDIBLE_SHARE:
+            picture = picture_of_columns(columns, self.audio)
+        return Prepared(window, picture, silent, self._new_columns(window, columns))
+
+    def conclude(self, prepared: Prepared, prediction: Prediction | None) -> Analysis:
+        """Smooth a window's prediction, None where there was no picture."""
+        if prepared.silent:
             self._state = StreamState.SILENT
             self._smoother.reset()
-        elif audible.mean() < AUDIBLE_SHARE:
+        elif prediction is None:
             self._state = StreamState.UNSURE
         else:
-            prediction = self._classifier.predict(picture_of_columns(columns, self.audio))
-            self._heard = self._smoother.update(prediction.probabilities, window.position)
+            self._heard = self._smoother.update(prediction.probabilities, prepared.window.position)
             self._state = StreamState.LISTENING if self._heard.sure else StreamState.UNSURE
-        return Analysis(self._estimate(window, prediction), prediction, self._new_columns(window, columns))
+        return Analysis(self._estimate(prepared.window, prediction), prediction, prepared.columns)
 
     def _estimate(self, window: AudioWindow, prediction: Prediction | None) -> GenreEstimate:
         labels, heard = self._classifier.manifest.labels, self._heard

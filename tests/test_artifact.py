@@ -44,6 +44,16 @@ def test_probabilities_of_a_picture(manifest: ModelManifest) -> None:
     assert np.array_equal(prediction.probabilities, again.probabilities)
 
 
+def test_the_shipped_network_is_known_by_its_name(manifest: ModelManifest) -> None:
+    """Whoever measures the same network in Keras builds it from this name."""
+    pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
+    from training.network import by_name
+
+    variant = by_name(manifest.metrics["network"])
+    assert variant.keeps_time
+    assert variant.time_pooling == 2
+
+
 def test_int8_lost_little(manifest: ModelManifest) -> None:
     """A first export named the same genre as float32 for 54 % of the tracks only.
 

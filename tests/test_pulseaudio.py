@@ -52,6 +52,7 @@ def pulse(tmp_path: Path) -> Iterator[Pulse]:
     environment = os.environ | {
         "HOME": str(tmp_path),
         "XDG_RUNTIME_DIR": str(tmp_path),
+        "PULSE_RUNTIME_PATH": str(tmp_path),
         "PULSE_SERVER": f"unix:{socket}",
         "LC_ALL": "C",
     }

@@ -7,7 +7,17 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
 
-from training.network import STUDY_CNN, STUDY_CNN_GRU, Variant, head, time_keeping
+from training.network import (
+    STUDY_CNN,
+    STUDY_CNN_GRU,
+    VARIANTS,
+    Variant,
+    backbone,
+    by_name,
+    head,
+    time_keeping,
+)
+from training.standardize import Standardization
 from training.train import Recipe, class_weights, logits_of, train_head
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
@@ -17,8 +27,8 @@ def order_of_steps(n: int, seed: int) -> tuple[Any, Any]:
     """Two genres with the same mean over time: the same step comes early in one, late in the other."""
     labels = np.arange(n) % 2
     features = np.random.default_rng(seed).normal(0, 0.05, (n, 8, 1280)).astype(np.float32)
-    features[labels == 0, :2, :100] += 1
-    features[labels == 1, -2:, :100] += 1
+    features[labels == 0, :2] += 1
+    features[labels == 1, -2:] += 1
     return features, labels
 
 
@@ -64,13 +74,97 @@ def test_the_same_seed_gives_the_same_weights_and_nothing_is_carried_over() -> N
     assert not np.allclose(first, other)
 
 
-@pytest.mark.parametrize("variant", [STUDY_CNN, STUDY_CNN_GRU, time_keeping(8)])
+HEADS = [STUDY_CNN, STUDY_CNN_GRU, time_keeping(8, 1), time_keeping(8)]
+
+
+@pytest.mark.parametrize("variant", HEADS)
 def test_heads_put_out_logits(variant: Variant) -> None:
-    logits = logits_of(head(variant, 10), np.ones((2, 8, 1280), dtype=np.float32))
+    logits = logits_of(head(variant, 10), np.ones((2, variant.steps, 1280), dtype=np.float32))
     assert logits.shape == (2, 10)
     assert not np.allclose(logits.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("variant", HEADS)
+def test_folding_the_standardization_away_changes_no_logit(variant: Variant) -> None:
+    """On plain features, the folded head says what the head said on standardized ones."""
+    random = np.random.default_rng(0)
+    spread = random.uniform(0, 1, 1280) * (np.arange(1280) > 0)  # channel 0 never moves
+    features = np.abs(random.normal(0.5, 1, (20, variant.steps, 1280)) * spread).astype(np.float32)
+    standardization = Standardization.fit(features)
+    model = head(variant, 10)
+    model.set_weights([random.normal(0, 0.03, weight.shape) for weight in model.get_weights()])
+    before = logits_of(model, standardization.apply(features))
+    standardization.fold_into(model, variant)
+    after = logits_of(model, features)
+    assert np.ptp(before) > 0.5
+    assert after == pytest.approx(before, abs=2e-5)
+
+
+def test_standardized_features_have_mean_0_and_no_channel_is_blown_up() -> None:
+    features = np.random.default_rng(0).normal(3, 1, (50, 4, 1280)).astype(np.float32)
+    features[..., 0] = 3 + (features[..., 0] - 3) / 1000  # hardly moves
+    features[..., 1] = 7  # never moves
+    scaled = Standardization.fit(features).apply(features)
+    assert scaled.mean(axis=(0, 1)) == pytest.approx(np.zeros(1280), abs=1e-4)
+    deviation = scaled.std(axis=(0, 1))
+    assert deviation[2:] == pytest.approx(np.full(1278, deviation[2]), rel=0.2)
+    assert deviation[0] < 0.01
+    assert deviation[1] == 0
+
+
+def test_validation_has_no_part_in_the_standardization() -> None:
+    """Training for one epoch ends in the same weights whatever the validation features are."""
+    train, valid = order_of_steps(16, 0), order_of_steps(8, 1)
+    recipe = Recipe(epochs=1)
+    runs = [
+        train_head(STUDY_CNN, train, (valid[0] * size, valid[1]), genres=2, seed=0, recipe=recipe)
+        for size in (1, 50)
+    ]
+    first, second = (run.head.get_weights() for run in runs)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_half_width_sees_the_mean_of_neighbouring_pixels() -> None:
+    """Pixels that differ but have the same mean in each pair are one picture to the half-width network."""
+    pooled = backbone(time_pooling=2)
+    pairs = np.random.default_rng(0).integers(0, 128, (1, 256, 128, 3)).astype(np.float32)
+    even = np.repeat(pairs, 2, axis=2)  # (1, 256, 256, 3)
+    uneven = np.stack([pairs - pairs, pairs * 2], axis=3).reshape(1, 256, 256, 3)
+    features = np.asarray(pooled(even))
+    assert features.shape == (1, 8, 4, 1280)
+    assert np.array_equal(features, np.asarray(pooled(uneven)))
+
+
+def test_variants_are_found_by_the_name_that_a_manifest_has() -> None:
+    assert [by_name(variant.name) for variant in VARIANTS] == list(VARIANTS)
+    with pytest.raises(ValueError, match="no network is named 'TL'"):
+        by_name("TL")
+
+
+def test_every_candidate_can_be_built_from_its_name() -> None:
+    from training.release import CANDIDATES
+
+    assert set(CANDIDATES) <= set(VARIANTS)
+
+
+def test_full_width_never_ships() -> None:
+    """It is too slow: of two candidates the half-width one ships, however much worse it is."""
+    from training.release import choose
+    from training.train import Trained
+
+    full, half = (Trained(time_keeping(32, pooling), 0, None, 0.9 / pooling, 1.0, 5) for pooling in (1, 2))
+    assert choose([full, half]) is half
+    with pytest.raises(ValueError, match="too slow"):
+        choose([full])
 
 
 def test_a_recipe_that_trains_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="epochs is 0"):
         Recipe(epochs=0)
+    with pytest.raises(ValueError, match="l2 is -1"):
+        Recipe(l2=-1)
+
+
+def test_a_pooling_that_was_not_measured_is_refused() -> None:
+    with pytest.raises(ValueError, match="time_pooling is 3"):
+        time_keeping(8, 3)

@@ -82,13 +82,14 @@ def test_tracks_and_arrays_are_joined_by_name(tmp_path: Path) -> None:
     assert np.array_equal(gtzan.picture(1, AudioSpec()), live)
 
 
-def test_the_cache_key_follows_arrays_and_geometry(tmp_path: Path) -> None:
+def test_the_cache_key_follows_arrays_geometry_and_width(tmp_path: Path) -> None:
     write_gtzan(tmp_path)
     gtzan = Gtzan.load(tmp_path)
-    key = cache_key(gtzan, AudioSpec())
-    assert key == cache_key(Gtzan.load(tmp_path), AudioSpec())
-    assert key != cache_key(gtzan, AudioSpec(hop_columns=5))
-    assert key != cache_key(Gtzan(gtzan.tracks, gtzan.db_u8[::-1]), AudioSpec())
+    key = cache_key(gtzan, AudioSpec(), 1)
+    assert key == cache_key(Gtzan.load(tmp_path), AudioSpec(), 1)
+    assert key != cache_key(gtzan, AudioSpec(), 2)
+    assert key != cache_key(gtzan, AudioSpec(hop_columns=5), 1)
+    assert key != cache_key(Gtzan(gtzan.tracks, gtzan.db_u8[::-1]), AudioSpec(), 1)
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """Training side of Overheard: from GTZAN's arrays to the shipped, quantized genre model.
 
 The modules in the order the data takes: ``gtzan`` -> ``splits`` -> ``imagenet`` and ``network`` ->
-``features`` -> ``train`` -> ``evaluate`` -> ``calibrate`` -> ``export`` -> ``release``.
+``features`` -> ``standardize`` -> ``train`` -> ``evaluate`` -> ``calibrate`` -> ``export`` -> ``release``.
 """

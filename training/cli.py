@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from models.errors import OverheardError
 
 if TYPE_CHECKING:
-    from training.features import Features
+    from training.features import FeaturesByPooling
     from training.gtzan import Gtzan
 
 
@@ -104,22 +104,27 @@ def _release(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _data(arguments: argparse.Namespace) -> tuple[Gtzan, Features]:
+def _data(arguments: argparse.Namespace) -> tuple[Gtzan, FeaturesByPooling]:
     from models.spectrogram import AudioSpec
     from training.features import features
     from training.gtzan import Gtzan
+    from training.release import CANDIDATES
 
-    gtzan = Gtzan.load(arguments.gtzan)
-    return gtzan, features(gtzan, AudioSpec(), arguments.cache)
+    gtzan, poolings = Gtzan.load(arguments.gtzan), sorted({v.time_pooling for v in CANDIDATES})
+    return gtzan, {pooling: features(gtzan, AudioSpec(), pooling, arguments.cache) for pooling in poolings}
 
 
-def _measure(arguments: argparse.Namespace, gtzan: Gtzan, features: Features) -> list[dict[str, Any]]:
+def _measure(
+    arguments: argparse.Namespace, gtzan: Gtzan, features: FeaturesByPooling
+) -> list[dict[str, Any]]:
     from training.evaluate import PROTOCOLS, protocols_as_json, run_protocol
     from training.release import CANDIDATES
 
     return protocols_as_json(
         [
-            run_protocol(protocol, variant, recipe, gtzan, features, range(arguments.seeds))
+            run_protocol(
+                protocol, variant, recipe, gtzan, features[variant.time_pooling], range(arguments.seeds)
+            )
             for variant, recipe in CANDIDATES.items()
             for protocol in PROTOCOLS
         ]

@@ -113,7 +113,7 @@ def run_protocol(
     ----------
     protocol : str
         A key of ``PROTOCOLS``.
-    features : (n, 8, 1280) float32
+    features : (n, variant.steps, 1280) float32
         Of ``gtzan.tracks``, in order.
     """
     if protocol == "fault_filtered":

@@ -32,30 +32,75 @@ class Variant:
     """One way to put a head on the backbone.
 
     ``gru_units`` is the GRU's width in each direction, 0 for no GRU. With ``keeps_time`` the
-    features are averaged over frequency only and the GRU sees eight time steps; without, over both,
-    so that it sees a sequence of length 1. ``dropout`` applies to the head's input.
+    features are averaged over frequency only and the GRU sees every time step; without, over both,
+    so that it sees a sequence of length 1. ``dropout`` applies to the head's input. ``time_pooling``
+    is how many neighbouring pixels along time are averaged before the backbone: 1 or 2.
     """
 
     name: str
     gru_units: int
     keeps_time: bool
     dropout: float = 0.0
+    time_pooling: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a pooling that was not measured.
+
+        Raises
+        ------
+        ValueError
+            ``time_pooling`` is neither 1 nor 2.
+        """
+        if self.time_pooling not in (1, 2):
+            raise ValueError(f"time_pooling is {self.time_pooling}; it must be 1 or 2")
+
+    @property
+    def steps(self) -> int:
+        """Time steps that the backbone leaves: 8, or 4 at half width."""
+        return STEPS // self.time_pooling
+
+    @property
+    def dense_sees_features(self) -> bool:
+        """Whether the dense layer gets the pooled features themselves, alone or beside the GRU."""
+        return self.keeps_time or not self.gru_units
 
 
 STUDY_CNN = Variant("TL+CNN", 0, keeps_time=False)
 STUDY_CNN_GRU = Variant("TL+CNN+GRU", 512, keeps_time=False)
 
 
-def time_keeping(units: int) -> Variant:
-    """A bidirectional GRU of ``units`` each way over the eight time steps, beside the pooled features.
+def time_keeping(units: int, time_pooling: int = 2) -> Variant:
+    """A bidirectional GRU of ``units`` each way over the time steps, beside the pooled features.
+
+    A picture stretches 57 columns to 256 pixels, so averaging pairs of pixels loses next to nothing
+    of it and saves half of the arithmetic.
 
     The dense layer sees both: what sounds (the pooled features, as in TL+CNN) and how it moves. With
     a few hundred tracks a GRU by itself overfits before it is as good as the pooled features.
     """
-    return Variant(f"TL+CNN+GRU over time, {units} units", units, keeps_time=True, dropout=0.3)
+    name = f"TL+CNN+GRU over time, {units} units, {'half' if time_pooling == 2 else 'full'} width"
+    return Variant(name, units, keeps_time=True, dropout=0.3, time_pooling=time_pooling)
 
 
-def mobilenet() -> Any:
+VARIANTS = (STUDY_CNN, STUDY_CNN_GRU, time_keeping(32, 1), time_keeping(32))
+"""Every network that is measured, by the name that tables and manifests give it."""
+
+
+def by_name(name: str) -> Variant:
+    """Find the variant that a manifest's ``metrics["network"]`` names.
+
+    Raises
+    ------
+    ValueError
+        None of ``VARIANTS`` has this name.
+    """
+    for variant in VARIANTS:
+        if variant.name == name:
+            return variant
+    raise ValueError(f"no network is named {name!r}; known are {', '.join(v.name for v in VARIANTS)}")
+
+
+def mobilenet(time_pooling: int = 1) -> Any:
     """MobileNetV2 (alpha 1, no top), frozen, with ImageNet weights, padded as torchvision pads.
 
     Where a stride is 2 and the picture's side is even, Keras pads the far edge and PyTorch the near
@@ -65,7 +110,8 @@ def mobilenet() -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 256, 3) normalized RGB -> (n, 8, 8, 1280), 2,257,984 parameters.
+        (n, 256, 256 / time_pooling, 3) normalized RGB -> (n, 8, 8 / time_pooling, 1280),
+        2,257,984 parameters.
     """
     import keras
 
@@ -84,7 +130,7 @@ def mobilenet() -> Any:
             inputs = (keras.layers.ZeroPadding2D(near_edges, name="Conv1_pad")(*inputs),)
         return layer(*inputs, **options)
 
-    shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
+    shape = (IMAGE_SIZE, IMAGE_SIZE // time_pooling, 3)
     keras_padded = keras.applications.MobileNetV2(shape, include_top=False, weights=None)
     model = keras.models.clone_model(keras_padded, clone_function=copy, call_function=connect)
     load_weights(model)
@@ -92,24 +138,27 @@ def mobilenet() -> Any:
     return model
 
 
-def backbone() -> Any:
-    """Pixels to features: normalization and MobileNetV2, frozen.
+def backbone(time_pooling: int = 1) -> Any:
+    """Pixels to features: averaging along time, normalization and MobileNetV2, frozen.
 
     Returns
     -------
     keras.Model
-        (n, 256, 256, 3) pixels 0..255 -> (n, 8 frequencies, 8 times, 1280).
+        (n, 256, 256, 3) pixels 0..255 -> (n, 8 frequencies, 8 / time_pooling times, 1280).
     """
     import keras
 
-    picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
+    x = picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
+    if time_pooling > 1:
+        # On the raw pixels: in int8 their step is 1, so that the average is off by 1/2 at most.
+        x = keras.layers.AveragePooling2D((1, time_pooling), name="average_times")(x)
     normalized = keras.layers.Rescaling(
         scale=[1 / (255 * std) for std in TORCHVISION_STD],
         offset=[-mean / std for mean, std in zip(TORCHVISION_MEAN, TORCHVISION_STD, strict=True)],
         name="normalize",
-    )(picture)
+    )(x)
     # Inference mode for good: its batch normalizations keep ImageNet's statistics.
-    return keras.Model(picture, mobilenet()(normalized, training=False), name="MobileNetV2")
+    return keras.Model(picture, mobilenet(time_pooling)(normalized, training=False), name="MobileNetV2")
 
 
 def head(variant: Variant, genres: int = GENRES) -> Any:
@@ -118,11 +167,11 @@ def head(variant: Variant, genres: int = GENRES) -> Any:
     Returns
     -------
     keras.Model
-        (n, 8 times, 1280), averaged over frequency -> (n, genres) logits.
+        (n, 8 / time_pooling times, 1280), averaged over frequency -> (n, genres) logits.
     """
     import keras
 
-    features = keras.Input((STEPS, CHANNELS), name="features")
+    features = keras.Input((variant.steps, CHANNELS), name="features")
     x = features
     if not variant.keeps_time:
         x = keras.layers.GlobalAveragePooling1D(name="pool")(x)
@@ -139,12 +188,12 @@ def network(variant: Variant, genres: int = GENRES) -> Any:
     """
     import keras
 
-    frozen = backbone()
+    frozen = backbone(variant.time_pooling)
     picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
     x = frozen(picture)
     if variant.keeps_time:
         # A mean, not a pooling layer: int8 pooling keeps its input's scale, 16 levels for these means.
-        x = keras.ops.mean(x, axis=1)  # (n, 8, 1280)
+        x = keras.ops.mean(x, axis=1)  # (n, steps, 1280)
     else:
         x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(picture, _tail(variant, x, genres), name="network")
@@ -176,7 +225,7 @@ def study_cnn_gru() -> Any:
 
 
 def _tail(variant: Variant, x: Any, genres: int) -> Any:
-    """From pooled features, (n, 1280) or (n, 8, 1280), to logits."""
+    """From pooled features, (n, 1280) or (n, steps, 1280), to logits."""
     import keras
 
     if variant.dropout:
@@ -192,4 +241,6 @@ def _tail(variant: Variant, x: Any, genres: int) -> Any:
             x = keras.layers.Concatenate(name="beside")([keras.ops.mean(x, axis=1), pooled])
         else:
             x = keras.layers.Flatten(name="flatten")(x)
-    return keras.layers.Dense(genres, name="logits")(x)
+    # From zero: random weights on 1,280 features would be noise of 1.4 in every logit, which a training
+    # that is stopped early never gets rid of.
+    return keras.layers.Dense(genres, kernel_initializer="zeros", name="logits")(x)

@@ -61,7 +61,7 @@ def typical(sample: Indices, peaks: npt.NDArray[np.floating], share: float) -> I
 def _peaks(gtzan: Gtzan, sample: Indices, spec: AudioSpec, backbone: Any) -> npt.NDArray[np.float32]:
     import keras
 
-    normalize, mobilenet = backbone.get_layer("normalize"), backbone.layers[-1]
+    *before, mobilenet = backbone.layers[1:]
     seen = [layer.output for layer in mobilenet.layers if layer.name.endswith(("relu", "add", "project_BN"))]
     probe = keras.Model(
         mobilenet.inputs, [keras.ops.max(keras.ops.abs(output), axis=(1, 2, 3)) for output in seen]
@@ -69,5 +69,8 @@ def _peaks(gtzan: Gtzan, sample: Indices, spec: AudioSpec, backbone: Any) -> npt
     rows = []
     for start in range(0, len(sample), BATCH):
         pictures = np.stack([gtzan.picture(index, spec) for index in sample[start : start + BATCH]])
-        rows.append(np.stack(probe(normalize(pictures.astype(np.float32)), training=False), axis=1))
+        x = pictures.astype(np.float32)
+        for layer in before:
+            x = layer(x)
+        rows.append(np.stack(probe(x, training=False), axis=1))
     return np.concatenate(rows)  # (n, layers)

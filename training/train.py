@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from training.features import Features
 from training.network import Variant, head
+from training.standardize import Standardization
 
 Labels = npt.NDArray[np.int64]
 
@@ -22,13 +23,15 @@ class Recipe:
     """How a head is trained.
 
     Adam at ``learning_rate``; at most ``epochs``; stopped after ``patience`` epochs without a lower
-    validation loss, and the best epoch's weights kept.
+    validation loss, and the best epoch's weights kept. ``l2`` times the sum of squares of the weights
+    on standardized features is added to the loss.
     """
 
     learning_rate: float = 3e-4
     batch: int = 32
     epochs: int = 80
     patience: int = 8
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that train nothing.
@@ -36,16 +39,21 @@ class Recipe:
         Raises
         ------
         ValueError
-            A number that is not positive.
+            A number that is not positive, or a negative ``l2``.
         """
         for name in ("learning_rate", "batch", "epochs", "patience"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.l2 < 0:
+            raise ValueError(f"l2 is {self.l2}; it must be 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained head, with what validation said of it at ``epochs``, the epoch that was kept."""
+    """A trained head, with what validation said of it at ``epochs``, the epoch that was kept.
+
+    ``head`` takes plain features: the standardization it was trained with is folded into it.
+    """
 
     variant: Variant
     seed: int
@@ -68,9 +76,9 @@ def train_head(
 
     Parameters
     ----------
-    train, valid : ((n, 8, 1280) float32, (n,) int64)
-        Features averaged over frequency, and labels. ``valid`` stops the training; a test part must
-        not be given here.
+    train, valid : ((n, steps, 1280) float32, (n,) int64)
+        Features averaged over frequency, and labels. ``train`` alone says how features are
+        standardized; ``valid`` stops the training; a test part must not be given here.
     seed : int
         Of the initial weights, the dropout and the order of the tracks. The same seed on the same
         machine gives the same weights.
@@ -87,7 +95,9 @@ def train_head(
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     model = head(variant, genres)
-    epoch, validate = _loops(model, train, valid, class_weights(train[1], genres), recipe)
+    standardization = Standardization.fit(train[0])
+    scaled_train, scaled_valid = ((standardization.apply(x), labels) for x, labels in (train, valid))
+    epoch, validate = _loops(model, scaled_train, scaled_valid, class_weights(train[1], genres), recipe)
 
     order = np.random.default_rng(seed)
     best, best_epoch, best_weights = np.inf, 0, model.get_weights()
@@ -99,6 +109,7 @@ def train_head(
         if number - best_epoch >= recipe.patience:
             break
     model.set_weights(best_weights)
+    standardization.fold_into(model, variant)
     accuracy = float((logits_of(model, valid[0]).argmax(axis=1) == valid[1]).mean())
     message = "%s, seed %d: valid accuracy %.3f, loss %.3f at epoch %d"
     _log.info(message, variant.name, seed, accuracy, best, best_epoch)
@@ -117,6 +128,7 @@ def _loops(
 
     optimizer = keras.optimizers.Adam(recipe.learning_rate)
     optimizer.build(model.trainable_variables)
+    kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
     features, labels = tf.constant(train[0]), tf.constant(train[1])
     weights = tf.constant(weights, dtype=tf.float32)
     valid_features, valid_labels = tf.constant(valid[0]), tf.constant(valid[1])
@@ -130,6 +142,7 @@ def _loops(
                 logits = model(tf.gather(features, rows), training=True)
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits)
                 loss = tf.reduce_mean(losses * tf.gather(weights, truth))
+                loss += recipe.l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
             optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
 
     @tf.function  # type: ignore[untyped-decorator]
