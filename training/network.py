@@ -161,6 +161,43 @@ def backbone(time_pooling: int = 1) -> Any:
     return keras.Model(picture, mobilenet(time_pooling)(normalized, training=False), name="MobileNetV2")
 
 
+def folded_backbone(time_pooling: int = 1) -> Any:
+    """``backbone`` with averaging and normalization inside the first convolution, for speed.
+
+    Average, scale and offset are linear, so the first kernel takes them in: it grows ``time_pooling``
+    times wider and its stride with it. In int8 that saves three passes over the largest tensor. Only
+    the padding is not exact: a normalized 0 is another pixel value in each channel, and one value
+    pads all three, their mean; what differs is a fifth of a deviation along two edges.
+
+    Returns
+    -------
+    keras.Model
+        As ``backbone``.
+    """
+    import keras
+    import numpy as np
+
+    exact = mobilenet(time_pooling)
+    first = exact.get_layer("Conv1")
+    scale = 1 / (255 * np.array(TORCHVISION_STD))
+    offset = -np.array(TORCHVISION_MEAN) / np.array(TORCHVISION_STD)
+    (kernel,) = first.get_weights()  # (3, 3, channels, filters)
+    wide = np.repeat(kernel * scale[:, np.newaxis], time_pooling, axis=1) / time_pooling
+    bias = (kernel * offset[:, np.newaxis]).sum(axis=(0, 1, 2))
+
+    picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
+    grey = round(255 * sum(TORCHVISION_MEAN) / 3)
+    near_edges = ((0, 0), (1, 0), (time_pooling, 0), (0, 0))
+    padded = keras.ops.pad(picture, near_edges, constant_values=grey)
+    folded = keras.layers.Conv2D(
+        kernel.shape[-1], wide.shape[:2], strides=(2, 2 * time_pooling), name="folded", trainable=False
+    )
+    x = folded(padded)
+    folded.set_weights([wide, bias])
+    rest = keras.Model(first.output, exact.output, name="after_first")
+    return keras.Model(picture, rest(x, training=False), name="MobileNetV2")
+
+
 def head(variant: Variant, genres: int = GENRES) -> Any:
     """Build the trainable part on cached features.
 
@@ -178,8 +215,13 @@ def head(variant: Variant, genres: int = GENRES) -> Any:
     return keras.Model(features, _tail(variant, x, genres), name="head")
 
 
-def network(variant: Variant, genres: int = GENRES) -> Any:
+def network(variant: Variant, genres: int = GENRES, *, folded: bool = False) -> Any:
     """Build the whole network, its head untrained; see ``assemble``.
+
+    Parameters
+    ----------
+    folded : bool
+        On ``folded_backbone`` instead of ``backbone``.
 
     Returns
     -------
@@ -188,7 +230,7 @@ def network(variant: Variant, genres: int = GENRES) -> Any:
     """
     import keras
 
-    frozen = backbone(variant.time_pooling)
+    frozen = (folded_backbone if folded else backbone)(variant.time_pooling)
     picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
     x = frozen(picture)
     if variant.keeps_time:
@@ -200,14 +242,14 @@ def network(variant: Variant, genres: int = GENRES) -> Any:
 
 
 def assemble(variant: Variant, trained_head: Any) -> Any:
-    """Build the whole network around a trained head.
+    """Build the whole network around a trained head, folded, for export.
 
     Returns
     -------
     keras.Model
         As ``network``, with the head's weights.
     """
-    whole = network(variant, trained_head.output_shape[-1])
+    whole = network(variant, trained_head.output_shape[-1], folded=True)
     for layer in whole.layers:
         if layer.name in ("gru", "logits"):
             layer.set_weights(trained_head.get_layer(layer.name).get_weights())

@@ -24,7 +24,7 @@ from training.card import model_card
 from training.evaluate import Scores, score
 from training.features import FeaturesByPooling
 from training.gtzan import LABELS, Gtzan
-from training.network import STUDY_CNN, STUDY_CNN_GRU, Variant, assemble, time_keeping
+from training.network import STUDY_CNN, STUDY_CNN_GRU, Variant, assemble, backbone, time_keeping
 from training.representatives import representatives
 from training.splits import Indices, fault_filtered
 from training.train import Recipe, Trained, train_head
@@ -145,7 +145,7 @@ def release(
     best = choose(candidates)
     _log.info("%s with seed %d ships", best.variant.name, best.seed)
     network = assemble(best.variant, best.head)
-    sample = representatives(gtzan, split.train, spec, network.get_layer("MobileNetV2"))
+    sample = representatives(gtzan, split.train, spec, backbone(best.variant.time_pooling))
     content = export.convert(network, (gtzan.picture(index, spec) for index in sample))
     content_float = export.convert(network, None)
     quantization = export.read_quantization(content)
