@@ -29,6 +29,7 @@ STREAMLIT_OPTIONS = {
     "server.fileWatcherType": "none",  # the page is installed, not edited while it runs
     "runner.magicEnabled": "false",  # a text standing alone in a script is not for the page
     "browser.gatherUsageStats": "false",
+    "logger.level": "warning",  # the command says where the page is
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
     "theme.baseRadius": "0.75rem",

@@ -232,8 +232,14 @@ def colour(scaled: Floats, spec: AudioSpec) -> Bytes:
         Row 0 is the highest frequency, column 0 the oldest.
     """
     left, right, share = _stretch(scaled.shape[0], spec.image_size)
-    stretched = scaled[left] + (scaled[right] - scaled[left]) * share  # (image_size, rows)
-    index = (stretched * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    before = scaled[left]
+    stretched = scaled[right]  # (image_size, rows)
+    stretched -= before
+    stretched *= share
+    stretched += before
+    stretched *= np.float32(255)
+    stretched += np.float32(0.5)
+    index = stretched.astype(np.uint8)
     picture: Bytes = colormap().take(index.T[::-1], axis=0)
     return picture
 
