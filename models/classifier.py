@@ -15,7 +15,7 @@ from models.manifest import ModelManifest, TensorQuantization
 from models.quiet import quiet_stderr
 
 RUNTIMES = ("litert", "tflite-runtime")
-"""LiteRT first; ``tflite-runtime``, the same code under its old name, is 15 times slower."""
+"""LiteRT first; ``tflite-runtime``, the same code under its old name, is over ten times slower."""
 
 _DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 

@@ -109,11 +109,13 @@ class LiveSource:
         """
         while not self._closed:
             self._arrived.clear()
+            # Read before the queue is emptied: the last block is queued before these are set.
+            failure, ended = self._failure, self._ended
             while self._queue and not self._closed:
                 yield self._queue.popleft()
-            if self._failure and not self._closed:
-                raise SourceError(self._failure)
-            if self._ended:
+            if failure and not self._closed:
+                raise SourceError(failure)
+            if ended:
                 return
             if not self._closed and not self._arrived.wait(STALL_SECONDS):
                 nothing = clean_samples(np.empty(0, dtype=np.float32))

@@ -306,9 +306,10 @@ def open_source(description: str, speed: float, clock: Clock) -> AudioSource:
     if not description.strip():
         raise SourceError("the source is empty; name auto, system, mic, mic:NAME, demo, a path or a URL")
     file = FileSource(description, clock, speed=speed)
-    if not is_url(description):
+    if not is_url(description) or not speed:
         return file
-    # A network may fall silent inside a read, so a thread of its own reads it.
+    # A network may fall silent inside a read, so a thread of its own reads it; as fast as possible
+    # (speed 0) that thread would only run ahead of the analysis.
     return LiveSource(file.name, file.sample_rate, start_reader(file.blocks, file.close), clock)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime import cli, messages
+from realtime import messages
 from tests.sounds import tone, write
 
 RATE = 22_050
@@ -327,7 +327,3 @@ def test_output_into_a_closed_pipe_is_no_fault(ten_seconds: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert json.loads(done.stdout)["type"] == "estimate"
-
-
-def test_the_docstring_of_a_command_is_its_help() -> None:
-    assert cli.main(["--help"]) == 0

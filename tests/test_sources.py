@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -169,7 +170,8 @@ def web(tmp_path: Path) -> Iterator[str]:
 
 def test_a_network_address_is_read_on_its_own_thread(tmp_path: Path, web: str) -> None:
     write(tmp_path / "tone.wav", SOUND, RATE)
-    source = open_source(f"http://someone:secret@{web}/tone.wav?key=1", 0.0, VirtualClock())
+    source = open_source(f"http://someone:secret@{web}/tone.wav?key=1", 1.0, VirtualClock())
+    assert isinstance(source, LiveSource)
     assert source.name == f"http://{web}/tone.wav", "no password and no query in what everybody sees"
     received = np.concatenate([block.samples for block in source.blocks()])
     assert np.abs(received - SOUND).max() < 1e-4
@@ -285,6 +287,36 @@ def test_a_device_that_pauses_leaves_a_jump() -> None:
         source.deliver(np.zeros(RATE, np.float32))
     positions = [block.position / RATE for block in itertools.islice(source.blocks(), 4)]
     assert positions == [0, 1, 31, 32]
+
+
+def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
+    """A block that came while the queue was being emptied was dropped when the end came with it."""
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source.deliver(np.zeros(1, np.float32))
+    blocks = source.blocks()
+    next(blocks)
+
+    class LateQueue(deque[AudioBlock]):
+        """Empty when first asked; by then the last block and the end have come."""
+
+        def __bool__(self) -> bool:
+            if not source._ended:
+                source._queue = deque()
+                source.deliver(np.ones(1, np.float32))
+                source.end()
+                return False
+            return len(self) > 0
+
+    source._queue = LateQueue()
+    assert [block.samples.tolist() for block in blocks] == [[1.0]]
+
+
+def test_a_speed_of_none_reads_a_network_address_without_running_ahead(tmp_path: Path, web: str) -> None:
+    """A thread of its own would fill the queue and drop what the analysis had no time for."""
+    write(tmp_path / "tone.wav", SOUND, RATE)
+    source = open_source(f"http://{web}/tone.wav", 0.0, VirtualClock())
+    assert isinstance(source, FileSource)
+    assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
 
 
 def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:
