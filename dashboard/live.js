@@ -3,7 +3,8 @@
 
 const FRAME_MS = 33;
 const QUIETEST_DBFS = -60;
-const ANSWERING = new Set(["LISTENING", "UNSURE", "NOT_MUSIC"]); // states in which percentages mean something
+const ANSWERING = new Set(["LISTENING", "UNSURE"]); // states in which percentages mean something
+const HEARING = new Set([...ANSWERING, "NOT_MUSIC", "SILENT"]); // states in which estimates come in
 const GREY = "#8a8d94"; // for genres that the palette does not know
 
 class LivePage {
@@ -18,13 +19,12 @@ class LivePage {
       ["estimate", (message) => this.takeEstimate(message)],
       ["state", (message) => this.takeState(message)],
       ["health", (message) => this.takeHealth(message)],
-      ["spectrum", (message) => this.spectrogram.add(message, performance.now())],
+      ["spectrum", (message) => this.takeSpectrum(message)],
     ]);
     this.announced = null;
     this.away = true;
     this.forget();
     this.layBars(data.genres.map((genre) => genre.label));
-    this.layFrequencies(11025);
     this.watchPointer();
     // After its end a stream has nothing more to say; before it, health messages come every two seconds.
     const mayBeQuiet = () => this.state === "ENDED" || this.state === "FAILED";
@@ -85,14 +85,20 @@ class LivePage {
     if (message.estimate && typeof message.estimate === "object") this.estimate = message.estimate;
     this.say("model", `Model ${textOr(model.name, "?")} ${textOr(model.version, "")} on ${textOr(model.runtime, "?")}`);
     this.spectrogram.configure(spectrum);
-    this.layFrequencies(numberOr(spectrum.top_hz, 11025));
+    this.topHz = numberOr(spectrum.top_hz, 11025);
+    this.layFrequencies([]); // the first message of the spectrum says how its rows are spaced
     const labels = Array.isArray(model.labels) ? model.labels.filter((l) => typeof l === "string").slice(0, 40) : [];
     if (labels.length) this.layBars(labels.map((label) => label.slice(0, 40)));
   }
 
+  takeSpectrum(message) {
+    this.spectrogram.add(message, performance.now());
+    this.layFrequencies(risingOr(message.row_edges_hz, [0, this.topHz]));
+  }
+
   takeState(message) {
     this.setState(message, message.state, textOr(message.detail, ""));
-    if (!ANSWERING.has(this.state) && this.state !== "SILENT") this.forgetReadings();
+    if (!HEARING.has(this.state)) this.forgetReadings();
   }
 
   /** Readings of a moment say nothing once it is over. */
@@ -248,12 +254,17 @@ class LivePage {
     }
   }
 
-  layFrequencies(topHz) {
-    const marks = topHz >= 8000 ? [0, 5000, topHz] : [0, topHz];
+  /** `edges` in Hz, lowest first, of bands as high as each other on the picture; none: no marks. */
+  layFrequencies(edges) {
+    if (this.laid === edges.join()) return;
+    this.laid = edges.join();
+    const top = edges.at(-1) ?? -1;
+    const wanted = edges.length > 2 ? [200, 1000, 4000, 8000] : top >= 8000 ? [0, 5000, top] : [0, top];
+    const marks = wanted.filter((hz) => hz >= edges[0] && hz <= top);
     this.part("frequencies").replaceChildren(...marks.map((hz) => {
-      const mark = make("span", "", hz === 0 ? "0" : `${Math.round(hz / 1000)} kHz`);
+      const mark = make("span", "", hz === 0 ? "0" : hz < 1000 ? `${hz} Hz` : `${Math.round(hz / 1000)} kHz`);
       // The outer two move inwards, or half of them would lie beyond the picture.
-      mark.style.bottom = `${Math.min(Math.max((hz / topHz) * 100, 6), 93)}%`;
+      mark.style.bottom = `${Math.min(Math.max(heightOf(hz, edges) * 100, 6), 93)}%`;
       return mark;
     }));
   }
@@ -299,6 +310,20 @@ function make(tag, className, text = "") {
   return element;
 }
 make.text = (text) => document.createTextNode(text);
+
+/** Place of a frequency on the picture, 0 at its bottom and 1 at its top. */
+function heightOf(hz, edges) {
+  const above = edges.findIndex((edge) => edge > hz);
+  if (above < 0) return 1;
+  return (above - 1 + (hz - edges[above - 1]) / (edges[above] - edges[above - 1])) / (edges.length - 1);
+}
+
+/** The list, if it is one of two or more numbers that rise. */
+function risingOr(value, fallback) {
+  const rises = Array.isArray(value) && value.length > 1
+    && value.every((each, at) => Number.isFinite(each) && (at === 0 || each > value[at - 1]));
+  return rises ? value : fallback;
+}
 
 function percent(share) {
   return `${Math.round(share * 100)}%`;

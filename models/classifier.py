@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,10 +23,15 @@ _DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One picture's answer: ``probabilities`` (n_labels,) float64, read-only, calibrated, summing to 1."""
+    """One picture's answer.
+
+    ``probabilities`` (n_labels,) float64, read-only, are calibrated and sum to 1, whether it is music
+    or not; ``music`` is the probability that it is, 1 from a model that does not say.
+    """
 
     probabilities: npt.NDArray[np.float64]
     inference_ms: float
+    music: float = 1.0
 
 
 class GenreClassifier(Protocol):
@@ -78,10 +84,10 @@ class TFLiteClassifier:
         self.manifest = manifest
         self.runtime = f"{chosen} {version(_DISTRIBUTIONS[chosen])}"
         size = manifest.audio.image_size
+        self._says_music = manifest.calibration.music_above is not None
         self._input = self._check("input", self._interpreter.get_input_details(), (1, size, size, 3))
-        self._output = self._check(
-            "output", self._interpreter.get_output_details(), (1, len(manifest.labels))
-        )
+        outputs = len(manifest.labels) + self._says_music
+        self._output = self._check("output", self._interpreter.get_output_details(), (1, outputs))
         ends = manifest.quantization
         self._stored_pixels = _quantize_bytes(ends.input)
         # Scale 1 and zero point -128, as pixels nearly always have: flipping the highest bit is enough.
@@ -93,7 +99,7 @@ class TFLiteClassifier:
         wanted: TensorQuantization = getattr(self.manifest.quantization, end)
         found = details[0]
         scale, zero_point = found["quantization"]
-        is_ = (tuple(found["shape"]), np.dtype(found["dtype"]).name, zero_point)
+        is_ = (tuple(map(int, found["shape"])), np.dtype(found["dtype"]).name, zero_point)
         should = (shape, wanted.dtype, wanted.zero_point)
         if len(details) != 1 or is_ != should or not np.isclose(scale, wanted.scale, rtol=1e-5):
             raise ModelError(
@@ -131,9 +137,11 @@ class TFLiteClassifier:
         stored = self._interpreter.get_tensor(self._output)[0]
         output = self.manifest.quantization.output
         logits = (stored.astype(np.float64) - output.zero_point) * output.scale
-        probabilities = softmax(logits / self.manifest.calibration.temperature)
+        genres = logits[: len(self.manifest.labels)]
+        probabilities = softmax(genres / self.manifest.calibration.temperature)
         probabilities.flags.writeable = False
-        return Prediction(probabilities, (time.perf_counter() - started) * 1e3)
+        music = sigmoid(float(logits[-1])) if self._says_music else 1.0
+        return Prediction(probabilities, (time.perf_counter() - started) * 1e3, music)
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -141,6 +149,11 @@ def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     result: npt.NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return result
+
+
+def sigmoid(logit: float) -> float:
+    """Logistic function, 0..1, safe for large logits."""
+    return 0.5 + 0.5 * math.tanh(0.5 * logit)
 
 
 def _quantize_bytes(tensor: TensorQuantization) -> npt.NDArray[Any]:

@@ -13,6 +13,7 @@ import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self, TypeVar
 
 from models.errors import ModelError
@@ -47,11 +48,17 @@ class Calibration:
     """From logits to honest probabilities: softmax(logits / temperature).
 
     ``unsure_below`` is the confidence under which the smoothed estimate abstains.
+
+    ``music_above`` is the probability of music under which a sound is called no music; None: the
+    model does not say. Where it is a number, the model's output is (1, n_labels + 1): the genres'
+    logits, then that of music, whose probability is its sigmoid. The temperature was fitted on
+    genres and does not divide it.
     """
 
     temperature: float
     unsure_below: float
     fitted_on: str
+    music_above: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers outside their range.
@@ -65,11 +72,17 @@ class Calibration:
             raise ValueError(f"temperature is {self.temperature}; it must be above 0")
         if not 0 <= self.unsure_below <= 1:
             raise ValueError(f"unsure_below is {self.unsure_below}; it must lie in 0..1")
+        if self.music_above is not None and not 0 <= self.music_above <= 1:
+            raise ValueError(f"music_above is {self.music_above}; it must lie in 0..1, or be left out")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """A model's description; ``model_path`` is where its file lies."""
+    """A model's description; ``model_path`` is where its file lies.
+
+    ``audio`` is the geometry of the live path; ``also_reads`` are further ones that the same network was
+    trained on, whose pictures are as large.
+    """
 
     name: str
     version: str
@@ -83,6 +96,7 @@ class ModelManifest:
     training_data: tuple[str, ...]
     licence: str
     model_path: Path
+    also_reads: tuple[AudioSpec, ...] = ()
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -109,12 +123,12 @@ class ModelManifest:
 
     @classmethod
     def _from_fields(cls, fields: dict[str, Any], path: Path) -> Self:
-        audio = dict(fields.pop("audio"))
         quantization = dict(fields.pop("quantization"))
         fields |= {
             "labels": _texts("labels", fields["labels"]),
             "training_data": _texts("training_data", fields["training_data"]),
-            "audio": _make(AudioSpec, audio | {"scaling": _make(Scaling, audio["scaling"])}),
+            "audio": _geometry(fields.pop("audio")),
+            "also_reads": _geometries(fields.pop("also_reads", [])),
             "quantization": _make(
                 Quantization,
                 quantization
@@ -126,6 +140,12 @@ class ModelManifest:
         manifest = _make(cls, fields)
         if len(manifest.labels) < 2 or len(set(manifest.labels)) != len(manifest.labels):
             raise ValueError(f"labels {manifest.labels} must be two or more different names")
+        for spec in manifest.also_reads:
+            if spec.image_size != manifest.audio.image_size:
+                raise ValueError(
+                    f"also_reads has pictures of {spec.image_size} pixels, audio of "
+                    f"{manifest.audio.image_size}; one network takes one size"
+                )
         return manifest
 
     def save(self, path: Path) -> None:
@@ -161,7 +181,8 @@ class ModelManifest:
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
-    "str": str, "int": int, "float": (int, float), "dict[str, Any]": dict,
+    "str": str, "int": int, "float": (int, float), "float | None": (int, float, NoneType),
+    "dict[str, Any]": dict,
 }  # fmt: skip
 
 
@@ -172,6 +193,17 @@ def _make(kind: type[T], values: dict[str, Any]) -> T:
         if wanted and each.name in values and (isinstance(value, bool) or not isinstance(value, wanted)):
             raise ValueError(f"{each.name} is {value!r}; it must be of type {each.type}")
     return kind(**values)
+
+
+def _geometry(values: Any) -> AudioSpec:
+    values = dict(values)
+    return _make(AudioSpec, values | {"scaling": _make(Scaling, values["scaling"])})
+
+
+def _geometries(values: object) -> tuple[AudioSpec, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise ValueError(f"also_reads is {values!r}; it must be a list of geometries")
+    return tuple(map(_geometry, values))
 
 
 def _texts(name: str, values: object) -> tuple[str, ...]:

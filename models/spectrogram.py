@@ -22,12 +22,12 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-POWER_FLOOR = 6e-8
-"""Power added to every bin before the logarithm: what rounding to 16 bits adds on average.
+ROUNDING_POWER = 1 / 32768**2 / 12
+"""Variance of rounding to 16 bits: uniform over one step of 1/32768.
 
-Rounding noise is uniform over one step of 1/32768, so its variance is (1/32768)**2 / 12, and
-the window passes the sum of its squares (767.6 for 2,048 Hann) of it. GTZAN is 16-bit audio; a
-float stream has no such floor, and its empty bins would lie deeper than any a network has seen.
+The window passes the sum of its squares of it (767.6 for 2,048 Hann), and that much is added to
+every bin before the logarithm. GTZAN is 16-bit audio; a float stream has no such floor, and its
+empty bins would lie deeper than any a network has seen.
 """
 
 
@@ -66,7 +66,10 @@ class AudioSpec:
     """The geometry of a model's input; the manifest carries one, and it is the only definition.
 
     ``column_step`` and ``n_fft`` are samples at ``sample_rate``; ``columns`` is one window's number
-    of STFT columns and ``hop_columns`` how many of them one update moves on by default.
+    of STFT columns and ``hop_columns`` how many of them one update moves on by default. A step longer
+    than ``n_fft`` leaves sound out between columns. ``window`` is "hann", or "tukey" (SciPy's default
+    for spectrograms: 0.25 tapered, each column's mean taken out). Rows are evenly spaced in frequency
+    with ``row_break_hz`` 0; else they are nearly even below that frequency and in octaves above.
     """
 
     sample_rate: int = 22_050
@@ -75,6 +78,7 @@ class AudioSpec:
     columns: int = 57
     hop_columns: int = 6
     image_size: int = 256
+    row_break_hz: float = 0.0
     window: str = "hann"
     colormap: str = "inferno"
     scaling: Scaling = Scaling()
@@ -90,14 +94,15 @@ class AudioSpec:
         for name in ("sample_rate", "n_fft", "column_step", "columns", "hop_columns", "image_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.column_step > self.n_fft:
+        if not 0 <= self.row_break_hz < self.sample_rate / 2:
             raise ValueError(
-                f"column_step is {self.column_step}; above n_fft, {self.n_fft}, it leaves sound out"
+                f"row_break_hz is {self.row_break_hz:g}; it must be 0 or more and "
+                f"below {self.sample_rate / 2:g}, half of the sample rate"
             )
-        if (self.window, self.colormap) != ("hann", "inferno"):
+        if self.window not in WINDOWS or self.colormap != "inferno":
             raise ValueError(
                 f"window {self.window!r} with colormap {self.colormap!r} is unknown; "
-                "this version draws 'hann' with 'inferno'"
+                "this version draws 'hann' or 'tukey' with 'inferno'"
             )
 
     @property
@@ -137,7 +142,9 @@ def stft(samples: Floats, spec: AudioSpec) -> npt.NDArray[np.complex64]:
     if samples.ndim != 1 or len(samples) < spec.n_fft:
         raise ValueError(f"samples of shape {samples.shape}; need one axis of at least {spec.n_fft}")
     frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.column_step]
-    windowed = frames * hann_window(spec.n_fft)  # (columns, n_fft)
+    if spec.window == "tukey":
+        frames = frames - frames.mean(axis=1, keepdims=True)
+    windowed = frames * WINDOWS[spec.window](spec.n_fft)  # (columns, n_fft)
     spectrum = np.fft.rfft(windowed, axis=1)  # NumPy 1 computes in float64, NumPy 2 in float32
     return spectrum.astype(np.complex64, copy=False)
 
@@ -150,47 +157,81 @@ def hann_window(length: int) -> Floats:
     return window
 
 
-def decibels(spectrum: npt.NDArray[np.complex64]) -> Floats:
-    """Power in dB over ``POWER_FLOOR``, same shape as ``spectrum``, float32."""
+@lru_cache(maxsize=8)
+def tukey_window(length: int) -> Floats:
+    """Periodic Tukey window, an eighth of it tapered at each end: ``scipy.signal.spectrogram``'s default."""
+    ramp = np.minimum(np.arange(length), length - np.arange(length)) / (length / 8)
+    window = (0.5 - 0.5 * np.cos(np.pi * np.minimum(ramp, 1))).astype(np.float32)
+    window.flags.writeable = False
+    return window
+
+
+WINDOWS = {"hann": hann_window, "tukey": tukey_window}
+"""Window functions by the name that ``AudioSpec.window`` gives them."""
+
+
+def decibels(spectrum: npt.NDArray[np.complex64], spec: AudioSpec) -> Floats:
+    """Power in dB over the rounding floor, same shape as ``spectrum``, float32."""
     power = spectrum.real**2 + spectrum.imag**2
-    power += np.float32(POWER_FLOOR)
+    power += _power_floor(spec.window, spec.n_fft)
     result: Floats = np.log(power, out=power)  # NumPy vectorises log, not log10: 5 times faster
     result *= np.float32(10 / np.log(10))
     return result
 
 
-def reduce_rows(decibel_columns: npt.NDArray[np.floating | np.uint8], rows: int) -> Floats:
-    """Average neighbouring frequencies by area; 1,025 live bins and 544 stored rows go through alike.
+@lru_cache(maxsize=8)
+def _power_floor(window: str, n_fft: int) -> np.float32:
+    return np.float32(np.sum(WINDOWS[window](n_fft) ** 2) * ROUNDING_POWER)
 
-    The running sum over frequency is read at ``rows + 1`` evenly spaced edges; a fractional edge
-    takes its share of the bin it falls in.
+
+@lru_cache(maxsize=8)
+def row_edges(spec: AudioSpec) -> npt.NDArray[np.float64]:
+    """Edges of the picture's rows, (image_size + 1,) float64 ascending from 0 (0 Hz) to 1 (Nyquist).
+
+    With a break ``b`` the edge at share ``x`` of the height is ``b ((1 + nyquist / b)**x - 1)`` Hz:
+    the form of the mel scale, whose break is 700 Hz.
+    """
+    share = np.arange(spec.image_size + 1) / spec.image_size
+    if spec.row_break_hz:
+        ratio = spec.sample_rate / 2 / spec.row_break_hz
+        share = ((1 + ratio) ** share - 1) / ratio
+    share.flags.writeable = False
+    return share
+
+
+def average_rows(columns: npt.NDArray[np.floating | np.uint8], edges: npt.NDArray[np.float64]) -> Floats:
+    """Average neighbouring frequencies by area.
+
+    The running sum over frequency is read at the edges; a fractional edge takes its share of the bin
+    it falls in, and a row that is narrower than a bin gets that bin's value.
 
     Parameters
     ----------
-    decibel_columns : (columns, n) any real dtype
-        Lowest frequency first.
-    rows : int
-        How many are wanted, 1 to ``n``.
+    columns : (columns, n) any real dtype
+        Lowest frequency first, evenly spaced.
+    edges : (rows + 1,) float64
+        Ascending shares of the band, 0 to 1.
 
     Returns
     -------
     (columns, rows) float32
-
-    Raises
-    ------
-    ValueError
-        More rows wanted than there are.
     """
-    columns, n = decibel_columns.shape
-    if not 1 <= rows <= n:
-        raise ValueError(f"cannot average {n} rows into {rows}; ask for 1 to {n}")
-    running = np.zeros((columns, n + 1))  # float64: float32 would lose 0.01 dB by the last row
-    np.cumsum(decibel_columns, axis=1, dtype=np.float64, out=running[:, 1:])
-    edges = np.arange(rows + 1) * (n / rows)
-    whole = np.minimum(edges.astype(np.intp), n - 1)
-    at_edges = running[:, whole] + (edges - whole) * decibel_columns[:, whole]  # (columns, rows + 1)
-    reduced: Floats = (np.diff(at_edges, axis=1) * (rows / n)).astype(np.float32)
-    return reduced
+    n = columns.shape[1]
+    running = np.zeros((len(columns), n + 1))  # float64: float32 would lose 0.01 dB by the last row
+    np.cumsum(columns, axis=1, dtype=np.float64, out=running[:, 1:])
+    position = edges * n
+    whole = np.minimum(position.astype(np.intp), n - 1)
+    at_edges = running[:, whole] + (position - whole) * columns[:, whole]  # (columns, rows + 1)
+    averaged: Floats = (np.diff(at_edges, axis=1) / np.diff(position)).astype(np.float32)
+    return averaged
+
+
+def reduce_rows(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> Floats:
+    """Average frequencies into the picture's rows; live bins and stored rows go through alike.
+
+    (columns, n) decibels of any real dtype, as ``average_rows`` takes them -> (columns, image_size) float32.
+    """
+    return average_rows(columns, row_edges(spec))
 
 
 def scale(reduced: Floats, spec: AudioSpec) -> Floats:
@@ -207,8 +248,10 @@ def scale(reduced: Floats, spec: AudioSpec) -> Floats:
         All zero when the window is flat, as digital silence is.
     """
     rule = spec.scaling
-    rows = reduced.shape[1]
-    band = np.sort(reduced[:, : max(1, round(rows * rule.band_hz / (spec.sample_rate / 2)))], axis=1)
+    edges = row_edges(spec)
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = int(np.searchsorted(centres, rule.band_hz / (spec.sample_rate / 2)))
+    band = np.sort(reduced[:, : max(1, below)], axis=1)
     lower = np.median(band[:, int(rule.quantile * (band.shape[1] - 1))])
     upper = np.median(band[:, -1])
     reach = np.float32(rule.reach * (upper - lower))
@@ -218,8 +261,8 @@ def scale(reduced: Floats, spec: AudioSpec) -> Floats:
     return scaled
 
 
-def colour(scaled: Floats, spec: AudioSpec) -> Bytes:
-    """Paint a scaled window: stretch its time axis linearly, look the colours up.
+def brightness(scaled: Floats, spec: AudioSpec) -> Bytes:
+    """Stretch a scaled window's time axis linearly to the picture's width.
 
     Parameters
     ----------
@@ -228,8 +271,8 @@ def colour(scaled: Floats, spec: AudioSpec) -> Bytes:
 
     Returns
     -------
-    (image_size, image_size, 3) uint8
-        Row 0 is the highest frequency, column 0 the oldest.
+    (image_size, image_size) uint8
+        Row 0 is the highest frequency, column 0 the oldest: places in the colormap.
     """
     left, right, share = _stretch(scaled.shape[0], spec.image_size)
     before = scaled[left]
@@ -239,8 +282,12 @@ def colour(scaled: Floats, spec: AudioSpec) -> Bytes:
     stretched += before
     stretched *= np.float32(255)
     stretched += np.float32(0.5)
-    index = stretched.astype(np.uint8)
-    picture: Bytes = colormap().take(index.T[::-1], axis=0)
+    return stretched.astype(np.uint8).T[::-1]
+
+
+def colour(scaled: Floats, spec: AudioSpec) -> Bytes:
+    """Paint what ``brightness`` gives: (columns, image_size) -> (image_size, image_size, 3) uint8."""
+    picture: Bytes = colormap().take(brightness(scaled, spec), axis=0)
     return picture
 
 
@@ -262,7 +309,7 @@ def colormap() -> Bytes:
 
 def columns_of(samples: Floats, spec: AudioSpec) -> Floats:
     """Columns of sound ready to be scaled: (columns, image_size) float32 dB, lowest frequency first."""
-    return reduce_rows(decibels(stft(samples, spec)), spec.image_size)
+    return reduce_rows(decibels(stft(samples, spec), spec), spec)
 
 
 def picture_of_columns(reduced: Floats, spec: AudioSpec) -> Bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.classifier import Prediction, TFLiteClassifier
+from models.classifier import GenreClassifier, Prediction
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime import messages, settings
@@ -35,8 +35,32 @@ if TYPE_CHECKING:
     from realtime.estimates import GenreEstimate
 
 EXIT_FAULT = 2
+NO_MUSIC = "(no music)"
 MOST_CLASSIFIERS = 4
 """Decoding and pictures keep up with about so many."""
+
+
+class GenreMean:
+    """Mean of the genres' probabilities over the windows that are music; the others say nothing of genres.
+
+    ``music_above`` is the probability from which on a window is music, 0 for all; None: the manifest's.
+    """
+
+    def __init__(self, manifest: ModelManifest, music_above: float | None = None) -> None:
+        self._above = (manifest.calibration.music_above or 0.0) if music_above is None else music_above
+        self._sum = np.zeros(len(manifest.labels))
+        self.windows = 0
+
+    def add(self, prediction: Prediction | None) -> None:
+        """Take one window in; None: it was not classified."""
+        if prediction is not None and prediction.music >= self._above:
+            self._sum += prediction.probabilities
+            self.windows += 1
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """(genres,) float64 summing to 1; all 0 while ``windows`` is 0."""
+        return self._sum / max(1, self.windows)
 
 
 class Report(Protocol):
@@ -91,7 +115,7 @@ def command(arguments: Sequence[str]) -> int:
 
 def analyse_file(
     name: str,
-    classifiers: Sequence[TFLiteClassifier],
+    classifiers: Sequence[GenreClassifier],
     chosen: Settings,
     clock: Clock,
     report: Report,
@@ -103,7 +127,7 @@ def analyse_file(
     ----------
     name : str
         Path.
-    classifiers : sequence of TFLiteClassifier
+    classifiers : sequence of GenreClassifier
         Equal ones; each is used by one thread at a time.
     advance : callable
         Told the seconds done, and all the seconds if they are known.
@@ -117,22 +141,18 @@ def analyse_file(
     source = FileSource(name, clock)
     analyzer = Analyzer(classifiers[0], chosen, source.sample_rate, clock)
     started = clock.monotonic()
-    summed = np.zeros(len(manifest.labels))
-    heard = 0
+    genres = GenreMean(manifest)
     for number, analysis in enumerate(_analyses(source, analyzer, classifiers, advance), start=1):
-        estimate = analysis.estimate
-        if analysis.prediction is not None:
-            summed += analysis.prediction.probabilities
-            heard += 1
-        message = _message(estimate, source.name, manifest, clock)
+        genres.add(analysis.prediction)
+        message = _message(analysis.estimate, source.name, manifest, clock)
         report.estimate(analysis, message | {"seq": number})
     check_length(source, analyzer, manifest.audio.window_seconds)
-    mean = summed / max(1, heard)
+    mean = genres.probabilities
     report.summary(
         {
             "type": "summary",
             "file": name,
-            "label": manifest.labels[int(mean.argmax())] if heard else None,
+            "label": manifest.labels[int(mean.argmax())] if genres.windows else None,
             "confidence": round(float(mean.max()), 4),
             "probabilities": {
                 genre: round(float(p), 4) for genre, p in zip(manifest.labels, mean, strict=True)
@@ -148,14 +168,14 @@ def analyse_file(
 def _analyses(
     source: FileSource,
     analyzer: Analyzer,
-    classifiers: Sequence[TFLiteClassifier],
+    classifiers: Sequence[GenreClassifier],
     advance: Callable[[float, float | None], None],
 ) -> Iterator[Analysis]:
     """Analyses in order, while as many windows as there are classifiers are classified at a time.
 
     The runtime lets go of Python's lock while it computes, so decoding and pictures go on meanwhile.
     """
-    idle: SimpleQueue[TFLiteClassifier] = SimpleQueue()
+    idle: SimpleQueue[GenreClassifier] = SimpleQueue()
     for classifier in classifiers:
         idle.put(classifier)
 
@@ -219,6 +239,7 @@ class TextReport:
         heard = {
             StreamState.SILENT.value: "(silence)",
             StreamState.UNSURE.value: "(unsure)",
+            StreamState.NOT_MUSIC.value: NO_MUSIC,
         }.get(estimate["state"], estimate["stable_label"])
         if not self._stretches or self._stretches[-1][1] != heard:
             self._stretches.append((message["end_seconds"], heard))
@@ -228,15 +249,17 @@ class TextReport:
         print(summary["file"])
         for seconds, heard in self._stretches:
             print(f"  {int(seconds) // 60:3d}:{int(seconds) % 60:02d}  {heard}")
-        ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:3]
-        shares = ", ".join(f"{genre} {p:.0%}" for genre, p in ranked)
-        verdict = summary["label"] or "nothing heard"
-        if summary["label"] and summary["unsure"]:
-            verdict += " (unsure)"
         print(
-            f"  {verdict}: {shares}; {seconds_text(summary['seconds'])} of sound, "
+            f"  {self._verdict(summary)}; {seconds_text(summary['seconds'])} of sound, "
             f"{summary['real_time_factor']:.0f} times real time"
         )
+
+    def _verdict(self, summary: Message) -> str:
+        if summary["label"] is None:
+            return "no music" if NO_MUSIC in (heard for _, heard in self._stretches) else "nothing heard"
+        ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:3]
+        shares = ", ".join(f"{genre} {p:.0%}" for genre, p in ranked)
+        return f"{summary['label']}{' (unsure)' if summary['unsure'] else ''}: {shares}"
 
 
 @contextlib.contextmanager

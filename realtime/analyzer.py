@@ -92,7 +92,10 @@ class Analyzer:
         self._windows = SlidingWindows(self.audio, self.hop_columns)
         self._columns = ColumnStream(self.audio)
         self._smoother = Smoother(
-            settings.smoothing, self.audio.sample_rate, manifest.calibration.unsure_below
+            settings.smoothing,
+            self.audio.sample_rate,
+            manifest.calibration.unsure_below,
+            manifest.calibration.music_above,
         )
         self._heard: Smoothed | None = None
         self._state = StreamState.SILENT
@@ -199,17 +202,26 @@ class Analyzer:
             self._state = StreamState.SILENT
             self._smoother.reset()
         elif prediction is None:
-            self._state = StreamState.UNSURE
+            # Neither a pause in talk nor the first sound after silence brings the last piece's genre back.
+            if self._state not in (StreamState.NOT_MUSIC, StreamState.SILENT):
+                self._state = StreamState.UNSURE
         else:
-            self._heard = self._smoother.update(prediction.probabilities, prepared.window.position)
-            self._state = StreamState.LISTENING if self._heard.sure else StreamState.UNSURE
+            heard = self._smoother.update(
+                prediction.probabilities, prepared.window.position, prediction.music
+            )
+            self._heard = heard
+            if not heard.is_music:
+                self._state = StreamState.NOT_MUSIC
+            else:
+                self._state = StreamState.LISTENING if heard.sure else StreamState.UNSURE
         return Analysis(self._estimate(prepared.window, prediction), prediction, prepared.columns)
 
     def _estimate(self, window: AudioWindow, prediction: Prediction | None) -> GenreEstimate:
-        labels, heard = self._classifier.manifest.labels, self._heard
+        manifest, heard = self._classifier.manifest, self._heard
+        labels, says_music = manifest.labels, manifest.calibration.music_above is not None
         probabilities = heard.probabilities if heard else np.zeros(len(labels))
         return GenreEstimate(
-            label=labels[heard.top] if heard else None,
+            label=labels[heard.top] if heard and heard.top is not None else None,
             stable_label=labels[heard.stable] if heard and heard.stable is not None else None,
             confidence=float(probabilities.max()),
             probabilities=dict(zip(labels, map(float, probabilities), strict=True)),
@@ -219,6 +231,7 @@ class Analyzer:
             level_dbfs=window.level_dbfs,
             has_gap=window.has_gap,
             inference_ms=prediction.inference_ms if prediction else 0.0,
+            music=heard.music if heard and says_music else None,
         )
 
     def _new_columns(self, window: AudioWindow, columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -250,8 +263,14 @@ def hop_columns(hop_seconds: float, audio: AudioSpec) -> int:
 
 
 def column_levels_dbfs(samples: Samples, audio: AudioSpec) -> npt.NDArray[np.float64]:
-    """Level of each column step of a window, (columns,) dBFS, oldest first."""
-    steps = samples[: audio.columns * audio.column_step].reshape(audio.columns, audio.column_step)
-    power = np.mean(np.square(steps), axis=1, dtype=np.float64)
+    """Level of each column step of a window, (columns,) dBFS, oldest first.
+
+    Where the step is longer than ``n_fft`` the window ends before its last step does, and the last
+    level is that of what there is.
+    """
+    squares = np.square(samples[: audio.columns * audio.column_step])
+    starts = np.arange(audio.columns) * audio.column_step
+    lengths = np.diff(starts, append=len(squares))
+    power = np.add.reduceat(squares, starts, dtype=np.float64) / lengths  # (columns,)
     levels: npt.NDArray[np.float64] = 10 * np.log10(np.maximum(power, 10 ** (SILENCE_FLOOR_DBFS / 10)))
     return levels

@@ -21,7 +21,7 @@ class StreamState(StrEnum):
     NOT_MUSIC = "NOT_MUSIC"
     """Sound is heard that is no music."""
     SILENT = "SILENT"
-    """Nothing is playing."""
+    """Nothing is playing, or again but for less than half a window."""
     STALLED = "STALLED"
     """The source delivers nothing, not even silence."""
     RECOVERING = "RECOVERING"
@@ -36,11 +36,15 @@ class StreamState(StrEnum):
 class GenreEstimate:
     """The smoothed answer after one window.
 
-    ``label`` is the most probable genre, None only when nothing was heard at all; ``stable_label``
+    ``label`` is the most probable genre, None only when no music was heard at all; ``stable_label``
     follows it only after the switch margin was held, for headlines and recommendations;
-    ``confidence`` is the probability of ``label``; ``probabilities`` sum to 1 (all 0 when nothing
-    was heard); ``state`` is LISTENING, UNSURE or SILENT; ``position`` (samples at the model's rate)
-    and ``captured_at`` (monotonic seconds) are those of the window's first and last sample.
+    ``confidence`` is the probability of ``label``; ``probabilities`` sum to 1 (all 0 when no music
+    was heard); ``state`` is LISTENING, UNSURE, NOT_MUSIC or SILENT; ``position`` (samples at the
+    model's rate) and ``captured_at`` (monotonic seconds) are those of the window's first and last
+    sample; ``music`` is the probability that it is music, None from a model that does not say.
+
+    In NOT_MUSIC and SILENT labels and probabilities are those of the last music: nothing of what is
+    playing now.
     """
 
     label: str | None
@@ -53,3 +57,4 @@ class GenreEstimate:
     level_dbfs: float
     has_gap: bool
     inference_ms: float
+    music: float | None = None

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.manifest import ModelManifest
-from models.spectrogram import reduce_rows
+from models.spectrogram import WINDOWS, AudioSpec, average_rows, row_edges
 from realtime.estimates import GenreEstimate, StreamState
 from realtime.health import PipelineHealth
 
@@ -54,14 +54,18 @@ def envelope(kind: str, source: str, captured_at: float) -> Message:
 
 
 def estimate_payload(estimate: GenreEstimate) -> Message:
-    """The ``estimate`` object inside messages and summaries."""
+    """The ``estimate`` object inside messages and summaries.
+
+    ``music`` is left out where the model does not say whether it is music.
+    """
+    music = {} if estimate.music is None else {"music": round(estimate.music, 4)}
     return {
         "label": estimate.label,
         "stable_label": estimate.stable_label,
         "confidence": round(estimate.confidence, 4),
         "probabilities": {genre: round(p, 4) for genre, p in estimate.probabilities.items()},
         "state": estimate.state.value,
-    }
+    } | music
 
 
 def estimate_message(
@@ -133,7 +137,7 @@ def spectrum_message(
     captured_at: float,
     end_seconds: float,
     decibel_columns: npt.NDArray[np.float32],
-    n_fft: int,
+    audio: AudioSpec,
 ) -> Message:
     """The newest spectrum columns, for clients that asked for them.
 
@@ -143,25 +147,45 @@ def spectrum_message(
         As ``models.spectrogram.columns_of`` gives them, lowest frequency first.
     end_seconds : float
         Where the last column ends in the stream.
-    n_fft : int
-        Needed to express the columns in dB of a full-scale sine.
+    audio : AudioSpec
+        The columns' geometry: its window tells their level in dB of a full-scale sine.
 
     Returns
     -------
     Message
         ``data`` is base64 of (columns, SPECTRUM_ROWS) uint8, oldest column first, in each the
-        highest frequency first; 0 is ``floor_dbfs`` and 255 ``ceiling_dbfs``.
+        highest frequency first; 0 is ``floor_dbfs`` and 255 ``ceiling_dbfs``. Where the rows are not
+        evenly spaced, ``row_edges_hz`` are their SPECTRUM_ROWS + 1 edges, lowest first.
     """
-    full_scale = 20 * np.log10(n_fft / 4)  # a sine of amplitude 1 through a Hann window
-    averaged = reduce_rows(decibel_columns, SPECTRUM_ROWS)
+    full_scale = full_scale_decibels(audio.window, audio.n_fft)
+    averaged = average_rows(decibel_columns, np.linspace(0, 1, SPECTRUM_ROWS + 1))
     share = (averaged - full_scale - SPECTRUM_FLOOR_DBFS) / (SPECTRUM_CEILING_DBFS - SPECTRUM_FLOOR_DBFS)
     stored = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)[:, ::-1]
-    return envelope("spectrum", source, captured_at) | {
-        "end_seconds": round(end_seconds, 3),
-        "columns": len(stored),
-        "rows": SPECTRUM_ROWS,
-        "data": base64.b64encode(stored.tobytes()).decode("ascii"),
-    }
+    spacing = {"row_edges_hz": spectrum_edges_hz(audio)} if audio.row_break_hz else {}
+    return (
+        envelope("spectrum", source, captured_at)
+        | {
+            "end_seconds": round(end_seconds, 3),
+            "columns": len(stored),
+            "rows": SPECTRUM_ROWS,
+            "data": base64.b64encode(stored.tobytes()).decode("ascii"),
+        }
+        | spacing
+    )
+
+
+@lru_cache(maxsize=8)
+def full_scale_decibels(window: str, n_fft: int) -> float:
+    """Decibels of the bin that a sine of amplitude 1 falls on: half of the window's sum."""
+    return float(20 * np.log10(WINDOWS[window](n_fft).sum(dtype=np.float64) / 2))
+
+
+@lru_cache(maxsize=8)
+def spectrum_edges_hz(audio: AudioSpec) -> tuple[float, ...]:
+    """Edges of the rows of a spectrum message: SPECTRUM_ROWS + 1 frequencies, lowest first."""
+    place = np.linspace(0, audio.image_size, SPECTRUM_ROWS + 1)
+    edges = np.interp(place, np.arange(audio.image_size + 1), row_edges(audio))
+    return tuple((edges * audio.sample_rate / 2).round(2).tolist())
 
 
 def encode(message: Message) -> str:

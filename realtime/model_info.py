@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from models.manifest import Calibration
+from models.spectrogram import AudioSpec
 from realtime import settings
 from realtime.listen import load_classifier
 
@@ -25,7 +27,6 @@ def command(arguments: Sequence[str]) -> int:
         fields = asdict(manifest) | {"runtime": classifier.runtime, "model_path": str(manifest.model_path)}
         print(json.dumps(fields, ensure_ascii=False))
         return 0
-    audio, calibration = manifest.audio, manifest.calibration
     size_mb = manifest.model_path.stat().st_size / 1e6
     print(
         f"model         {manifest.name} {manifest.version} ({size_mb:.1f} MB, {manifest.quantization.scheme})"
@@ -33,13 +34,30 @@ def command(arguments: Sequence[str]) -> int:
     print(f"runtime       {classifier.runtime}")
     print(f"file          {manifest.model_path} (SHA-256 verified)")
     print(f"genres        {', '.join(manifest.labels)}")
-    print(f"window        {audio.window_seconds:.2f} s at {audio.sample_rate} Hz")
-    print(
-        f"calibration   temperature {calibration.temperature:.3f}, unsure below "
-        f"{calibration.unsure_below:.2f}"
-    )
+    print(f"window        {_geometry(manifest.audio)}")
+    for spec in manifest.also_reads:
+        print(f"also reads    {_geometry(spec)}")
+    print(f"calibration   {_calibration(manifest.calibration)}")
     print(f"trained on    {'; '.join(manifest.training_data)}")
     print(f"licence       {manifest.licence}")
     for name, value in manifest.metrics.items():
         print(f"metric        {name}: {json.dumps(value, ensure_ascii=False)}")
     return 0
+
+
+def _geometry(audio: AudioSpec) -> str:
+    rows = (
+        f"; rows nearly even below {audio.row_break_hz:g} Hz, in octaves above" if audio.row_break_hz else ""
+    )
+    return (
+        f"{audio.window_seconds:.2f} s at {audio.sample_rate} Hz: {audio.columns} columns, each of "
+        f"{audio.n_fft} samples, every {audio.column_step}{rows}"
+    )
+
+
+def _calibration(calibration: Calibration) -> str:
+    music = calibration.music_above
+    return (
+        f"temperature {calibration.temperature:.3f}, unsure below {calibration.unsure_below:.2f}"
+        f"{'' if music is None else f', no music below {music:.2f}'}"
+    )

@@ -9,6 +9,16 @@ import numpy.typing as npt
 
 Probabilities = npt.NDArray[np.float64]
 
+MUSIC_HALF_LIFE_SHARE = 0.5
+"""Half-life of the probability of music, as a share of the genres'.
+
+One of two answers needs less averaging than one of ten, and talk under a genre's name is the worse
+mistake, so it is noticed sooner than a change of genre.
+"""
+
+MUSIC_RETURN_SHARE = 0.1
+"""How far from ``music_above`` towards 1 the average must climb before no music is music again."""
+
 
 @dataclass(frozen=True, slots=True)
 class SmoothingSettings:
@@ -42,13 +52,17 @@ class SmoothingSettings:
 class Smoothed:
     """``probabilities`` (n,) float64 read-only; ``top`` and ``stable`` are indexes into it.
 
-    ``stable`` is None until a prediction was sure.
+    ``stable`` is None until a prediction was sure. ``music`` is the average probability that it is
+    music and ``is_music`` what follows from it. Until a window was music, ``top`` is None and the
+    probabilities are all 0.
     """
 
     probabilities: Probabilities
-    top: int
+    top: int | None
     stable: int | None
     sure: bool
+    music: float
+    is_music: bool
 
 
 class Smoother:
@@ -57,6 +71,10 @@ class Smoother:
     With d seconds since the last prediction the average moves by 1 - 2**(-d / half_life) of the way,
     the exact discretisation of a first-order decay.
 
+    The probability of music has an average of its own. A window that is no music says nothing of
+    genres: it moves neither their average nor the stable label, and the next one that is counts by the
+    time since the last that was. The stable label stands still until the average is music again, too.
+
     Parameters
     ----------
     settings : SmoothingSettings
@@ -64,22 +82,34 @@ class Smoother:
         Hz; positions are samples at this rate.
     unsure_below : float
         Confidence under which an estimate is not sure.
+    music_above : float, optional
+        Probability of music under which a sound is no music; None: everything is music.
     """
 
-    def __init__(self, settings: SmoothingSettings, sample_rate: int, unsure_below: float) -> None:
+    def __init__(
+        self,
+        settings: SmoothingSettings,
+        sample_rate: int,
+        unsure_below: float,
+        music_above: float | None = None,
+    ) -> None:
         self.settings = settings
         self.sample_rate = sample_rate
         self.unsure_below = unsure_below
+        self.music_above = music_above
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, as after silence: the next prediction counts alone."""
         self._average: Probabilities | None = None
-        self._position = 0
+        self._averaged_to = 0  # position of the last window that moved the average
+        self._position: int | None = None
+        self._music = 1.0
+        self._is_music = True
         self._stable: int | None = None
         self._leading_since: int | None = None
 
-    def update(self, probabilities: Probabilities, position: int) -> Smoothed:
+    def update(self, probabilities: Probabilities, position: int, music: float = 1.0) -> Smoothed:
         """Take in one prediction.
 
         Parameters
@@ -87,29 +117,51 @@ class Smoother:
         probabilities : (n,) float64 summing to 1
         position : int
             Its window's position, later than the last one's.
+        music : float
+            Probability that the window is music.
 
         Raises
         ------
         ValueError
             A position that is not later.
         """
+        if self._position is None:
+            self._music = music
+        else:
+            if position <= self._position:
+                raise ValueError(f"position {position} is not later than {self._position}")
+            half_life = MUSIC_HALF_LIFE_SHARE * self.settings.half_life_seconds
+            self._music += self._share(position - self._position, half_life) * (music - self._music)
+        self._position = position
+        above = self.music_above or 0.0
+        needed = above if self._is_music else above + MUSIC_RETURN_SHARE * (1 - above)
+        self._is_music = self._music >= needed
+        if music >= above:
+            self._take(probabilities, position)
+        return self._smoothed(len(probabilities))
+
+    def _take(self, probabilities: Probabilities, position: int) -> None:
+        """Move the genres' average towards one window of music."""
         if self._average is None:
             average = probabilities.copy()
         else:
-            elapsed = (position - self._position) / self.sample_rate
-            if elapsed <= 0:
-                raise ValueError(f"position {position} is not later than {self._position}")
-            average = self._average + self._share(elapsed) * (probabilities - self._average)
+            share = self._share(position - self._averaged_to, self.settings.half_life_seconds)
+            average = self._average + share * (probabilities - self._average)
         average.flags.writeable = False
-        self._average, self._position = average, position
-        top = int(average.argmax())
-        sure = bool(average[top] >= self.unsure_below)
-        self._follow(average, top, sure)
-        return Smoothed(average, top, self._stable, sure)
+        self._average, self._averaged_to = average, position
 
-    def _share(self, elapsed: float) -> float:
-        half_life = self.settings.half_life_seconds
-        return 1.0 - 0.5 ** (elapsed / half_life) if half_life else 1.0
+    def _smoothed(self, genres: int) -> Smoothed:
+        if self._average is None:
+            nothing = np.zeros(genres)
+            nothing.flags.writeable = False
+            return Smoothed(nothing, None, None, False, self._music, self._is_music)
+        top = int(self._average.argmax())
+        sure = bool(self._average[top] >= self.unsure_below)
+        self._follow(self._average, top, sure and self._is_music)
+        return Smoothed(self._average, top, self._stable, sure, self._music, self._is_music)
+
+    def _share(self, samples: int, half_life: float) -> float:
+        return 1.0 - 0.5 ** (samples / self.sample_rate / half_life) if half_life else 1.0
 
     def _follow(self, average: Probabilities, top: int, sure: bool) -> None:
         """Let the stable label follow ``top`` once it has led for long enough."""
@@ -123,6 +175,6 @@ class Smoother:
             self._leading_since = None
             return
         if self._leading_since is None:
-            self._leading_since = self._position
-        if self._position - self._leading_since >= self.settings.hold_seconds * self.sample_rate:
+            self._leading_since = self._averaged_to
+        if self._averaged_to - self._leading_since >= self.settings.hold_seconds * self.sample_rate:
             self._stable, self._leading_since = top, None

@@ -122,9 +122,7 @@ class AnalysisWorker(threading.Thread):
         self._change_state(estimate.state)
         audio = self._manifest.audio
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
-        self._publish(
-            messages.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio.n_fft)
-        )
+        self._publish(messages.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
 
     def _tell_health(self, now: float) -> None:
         if now - self._last_health < HEALTH_SECONDS:

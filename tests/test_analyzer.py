@@ -27,10 +27,11 @@ def analyse(
     settings: Settings = QUICK,
     block: int = 4_096,
     skip: range = range(0),
+    talk: str | None = None,
 ) -> tuple[Analyzer, list[Analysis]]:
     """Run samples through in blocks, leaving out the blocks numbered in ``skip``."""
     clock = VirtualClock()
-    analyzer = Analyzer(LoudestRowClassifier(), settings, rate, clock)
+    analyzer = Analyzer(LoudestRowClassifier(talk=talk), settings, rate, clock)
     found = []
     for number, start in enumerate(range(0, len(samples), block)):
         if number in skip:
@@ -74,12 +75,31 @@ def test_silence_is_a_state_and_the_label_stays() -> None:
     silent = [a for a in found if a.estimate.state is StreamState.SILENT]
     assert {a.estimate.label for a in silent} == {"blues"}
     assert all(a.prediction is None for a in silent)
-    assert len(silent) * 0.522 == pytest.approx(6, abs=0.6), "8 s of it, of which 2 s are needed to notice"
+    lasted = 8 - 2 + AUDIO.window_seconds / 2  # 2 s to notice; half a window of sound to classify one
+    assert len(silent) * 0.522 == pytest.approx(lasted, abs=0.6)
     after = states.index(StreamState.SILENT) + len(silent)
     assert StreamState.SILENT not in states[after:]
-    assert states[after] is StreamState.UNSURE, "mostly silence in the window: not classified"
+    assert all(analysis.prediction is not None for analysis in found[after:])
     assert found[-1].estimate.label == "rock"
     assert found[-1].estimate.state is StreamState.LISTENING
+
+
+def test_the_last_piece_is_not_what_begins_after_silence() -> None:
+    """While the new sound filled less than half of the window, the piece before it was shown as unsure."""
+    sound = np.concatenate([tone(300, 8), np.zeros(6 * 22_050, np.float32), tone(9_500, 8)])
+    _, found = analyse(sound)
+    begins = 14 * 22_050
+    begun = [a.estimate for a in found if a.estimate.position + AUDIO.window_samples > begins]
+    assert begun[1].level_dbfs > -30, "the new sound must be in the window"
+    assert begun[1].state is StreamState.SILENT
+    assert {e.label for e in begun if e.state is not StreamState.SILENT} == {"rock"}
+
+
+def test_a_pause_too_short_for_silence_leaves_the_state_unsure() -> None:
+    sparse = np.concatenate([tone(300, 6), *[np.zeros(22_050 * 3 // 2, np.float32), tone(300, 0.5)] * 3])
+    _, found = analyse(sparse)
+    assert found[-1].prediction is None, "the pauses must be long enough for this test"
+    assert found[-1].estimate.state is StreamState.UNSURE
 
 
 def test_nothing_heard_has_no_label() -> None:
@@ -102,6 +122,59 @@ def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
     assert first.estimate.state is StreamState.UNSURE
     assert first.estimate.label == "blues"
     assert first.estimate.stable_label is None
+
+
+def test_what_is_no_music_is_a_state_and_the_label_stays() -> None:
+    _, found = analyse(programme(), talk="jazz")
+    assert labels(found) == ["blues", "rock"]
+    states = [analysis.estimate.state for analysis in found]
+    first = states.index(StreamState.NOT_MUSIC)
+    beyond = len(states) - states[::-1].index(StreamState.NOT_MUSIC)
+    assert set(states[first:beyond]) == {StreamState.NOT_MUSIC}
+    assert (beyond - first) * 0.522 == pytest.approx(12, abs=1.1), "twelve seconds of talk"
+    assert set(states[beyond:]) == {StreamState.LISTENING}
+    for analysis in found[first:beyond]:
+        assert analysis.prediction is not None
+        assert analysis.estimate.stable_label == "blues"
+        assert analysis.estimate.music is not None
+        assert analysis.estimate.music < 0.55
+    assert found[-1].estimate.music == pytest.approx(0.95, abs=0.001)
+
+
+def test_talk_with_pauses_stays_talk() -> None:
+    """A window that is mostly a pause is not classified; it must not bring a guessed genre back."""
+    pause = np.zeros(22_050 * 3 // 2, np.float32)
+    talk = np.concatenate([tone(5_500, 8), *[pause, tone(5_500, 0.8)] * 4])
+    _, found = analyse(np.concatenate([tone(300, 8), talk]), talk="jazz")
+    states = [analysis.estimate.state for analysis in found]
+    assert any(a.prediction is None for a in found[-10:]), "the pauses must be long enough for this test"
+    assert set(states[states.index(StreamState.NOT_MUSIC) :]) == {StreamState.NOT_MUSIC}
+
+
+def test_talk_only_has_no_label() -> None:
+    _, found = analyse(tone(5_500, 8), talk="jazz")
+    assert {(a.estimate.label, a.estimate.stable_label, a.estimate.confidence) for a in found} == {
+        (None, None, 0.0)
+    }
+    assert {a.estimate.state for a in found} == {StreamState.NOT_MUSIC}
+
+
+def test_a_model_that_does_not_say_leaves_music_open() -> None:
+    _, found = analyse(programme())
+    assert {a.estimate.music for a in found} == {None}
+    assert StreamState.NOT_MUSIC not in {a.estimate.state for a in found}
+
+
+def test_columns_far_apart_go_through_the_whole_pipeline() -> None:
+    """A step longer than ``n_fft`` ended in a traceback: the last step of a window is not all there."""
+    sparse = AudioSpec(n_fft=256, column_step=1334, columns=83, window="tukey", row_break_hz=700)
+    clock = VirtualClock()
+    analyzer = Analyzer(LoudestRowClassifier(sparse), QUICK, 22_050, clock)
+    samples = clean_samples(tone(9_500, 8))
+    found = list(analyzer.process(AudioBlock(samples, 0, 22_050, clock.now)))
+    assert [a.estimate.position for a in found] == [i * 6 * 1334 for i in range(len(found))]
+    assert len(found) == 1 + (len(samples) - sparse.window_samples) // (6 * 1334)
+    assert {(a.estimate.label, a.estimate.state) for a in found} == {("rock", StreamState.LISTENING)}
 
 
 def test_lost_blocks_are_counted_and_mark_the_windows() -> None:
@@ -190,3 +263,11 @@ def test_column_levels() -> None:
     samples[1_920 : 2 * 1_920] = 1.0
     levels = column_levels_dbfs(samples, AUDIO)
     assert levels.tolist() == [-120.0, 0.0] + [-120.0] * 55
+
+
+def test_the_last_column_level_is_of_what_there_is() -> None:
+    sparse = AudioSpec(n_fft=4, column_step=10, columns=3)
+    samples = np.zeros(sparse.window_samples, np.float32)  # 24: steps of 10, 10 and 4
+    samples[10:15] = 1.0
+    samples[20:24] = 0.1
+    assert column_levels_dbfs(samples, sparse) == pytest.approx([-120, 10 * np.log10(0.5), -20])

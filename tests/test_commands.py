@@ -226,7 +226,7 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
             {"audio": {"scaling": {}, "sample_rate": 22050.5}},
             "sample_rate is 22050.5; it must be of type int",
         ),
-        ({"audio": {"scaling": {}, "column_step": 4000}}, "column_step is 4000; above n_fft"),
+        ({"audio": {"scaling": {}, "row_break_hz": 20000}}, "row_break_hz is 20000; it must be 0 or more"),
         ({"calibration": {"temperature": 0, "unsure_below": 0.3, "fitted_on": ""}}, "temperature is 0"),
         ({"calibration": {"temperature": 1, "unsure_below": 3, "fitted_on": ""}}, "unsure_below is 3"),
     ],

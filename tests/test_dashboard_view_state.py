@@ -25,7 +25,7 @@ from realtime.estimates import StreamState
 
 GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 
-ESTIMATED = (StreamState.LISTENING, StreamState.UNSURE, StreamState.SILENT)
+ESTIMATED = (StreamState.LISTENING, StreamState.UNSURE, StreamState.NOT_MUSIC, StreamState.SILENT)
 
 
 def heard(label: str | None, state: StreamState = StreamState.LISTENING, connected: bool = True) -> Snapshot:
@@ -81,6 +81,7 @@ def test_songs_change_with_the_genre_and_only_then() -> None:
         heard("rock"),
         heard("jazz", StreamState.UNSURE),
         heard("rock", StreamState.SILENT),
+        heard("jazz", StreamState.NOT_MUSIC),
         heard("jazz", connected=False),
         heard("a genre without songs"),
         heard(None),
@@ -93,7 +94,7 @@ def test_songs_for_who_comes_after_the_end() -> None:
     panel = next_panel(SongPanel(), heard("jazz", StreamState.ENDED))
     assert panel.genre == "jazz"
     assert why_these_songs(panel, heard("jazz", StreamState.ENDED)).startswith("The file has ended.")
-    for state in (StreamState.UNSURE, StreamState.SILENT):
+    for state in (StreamState.UNSURE, StreamState.NOT_MUSIC, StreamState.SILENT):
         assert next_panel(SongPanel(), heard("jazz", state)) == SongPanel(), "a guess is no reason for songs"
 
 
@@ -112,6 +113,10 @@ def test_other_songs_on_request_and_when_a_genre_returns() -> None:
     [
         (heard("hiphop"), "Because hip hop is playing."),
         (heard("hiphop", StreamState.SILENT), "Nothing is playing. The last genre heard was hip hop."),
+        (
+            heard("hiphop", StreamState.NOT_MUSIC),
+            "This does not sound like music. The last genre heard was hip hop.",
+        ),
         (heard("hiphop", connected=False), "The analyzer is away. The last genre heard was hip hop."),
         (heard("polka"), "There are no songs for this genre. The last genre heard was hip hop."),
     ],

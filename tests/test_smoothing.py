@@ -8,8 +8,10 @@ from realtime.smoothing import Smoothed, Smoother, SmoothingSettings
 RATE = 10  # positions are tenths of a second
 
 
-def smoother(half_life: float = 2.0, margin: float = 0.1, hold: float = 1.0) -> Smoother:
-    return Smoother(SmoothingSettings(half_life, margin, hold), RATE, unsure_below=0.4)
+def smoother(
+    half_life: float = 2.0, margin: float = 0.1, hold: float = 1.0, music_above: float | None = None
+) -> Smoother:
+    return Smoother(SmoothingSettings(half_life, margin, hold), RATE, 0.4, music_above)
 
 
 def feed(target: Smoother, rows: list[list[float]], start: int = 0, step: int = 5) -> list[Smoothed]:
@@ -72,6 +74,87 @@ def test_time_never_stands_still() -> None:
     feed(target, [[1.0, 0.0]])
     with pytest.raises(ValueError, match="position 0 is not later than 0"):
         target.update(np.array([1.0, 0.0]), 0)
+
+
+def test_a_model_that_does_not_say_hears_music_only() -> None:
+    found = feed(smoother(), [[0.6, 0.4], [0.5, 0.5]])
+    assert [(row.music, row.is_music) for row in found] == [(1.0, True)] * 2
+
+
+def test_music_counts_half_after_half_of_the_half_life() -> None:
+    target = smoother(half_life=2.0, music_above=0.5)
+    row = np.array([0.6, 0.4])
+    assert target.update(row, 0, music=0.9).music == 0.9, "the first counts alone"
+    assert target.update(row, 10, music=0.1).music == pytest.approx(0.5)
+    assert target.update(row, 30, music=0.1).music == pytest.approx(0.2)
+
+
+def test_music_returns_only_well_above_where_it_went() -> None:
+    """An average that wavers about the threshold must not make the page flicker."""
+    target = smoother(half_life=0.0, music_above=0.5)
+    row = np.array([0.6, 0.4])
+    given = [0.5, 0.49, 0.52, 0.54, 0.56, 0.52, 0.49]
+    found = [target.update(row, 5 * i, music).is_music for i, music in enumerate(given)]
+    assert found == [True, False, False, False, True, True, False]
+
+
+def test_what_is_no_music_moves_no_genre() -> None:
+    target = smoother(half_life=2.0, hold=0.0, music_above=0.5)
+    before = target.update(np.array([0.8, 0.2]), 0, music=0.9)
+    for position in range(5, 100, 5):
+        talk = target.update(np.array([0.0, 1.0]), position, music=0.1)
+        assert np.array_equal(talk.probabilities, before.probabilities)
+        assert (talk.top, talk.stable) == (0, 0)
+    assert not talk.is_music
+
+
+def test_music_after_talk_counts_by_the_time_since_the_last_music() -> None:
+    target = smoother(half_life=2.0, music_above=0.5)
+    target.update(np.array([1.0, 0.0]), 0, music=0.9)
+    target.update(np.array([0.5, 0.5]), 20, music=0.1)
+    after = target.update(np.array([0.0, 1.0]), 40, music=0.9)  # two half-lives after the first
+    assert after.probabilities == pytest.approx([0.25, 0.75])
+
+
+def test_the_stable_label_stands_still_until_music_has_returned() -> None:
+    """The lead has to be held anew: seconds of talk are no lead."""
+    target = smoother(half_life=8.0, margin=0.0, hold=1.0, music_above=0.5)
+    target.update(np.array([0.6, 0.4]), 0, music=0.95)
+    target.update(np.array([0.0, 1.0]), 20, music=0.95)
+    target.update(np.array([0.0, 1.0]), 22, music=0.95)  # leads for 0.2 s or less
+    for position in range(60, 160, 20):
+        talk = target.update(np.array([0.0, 1.0]), position, music=0.05)
+    assert (talk.top, talk.stable, talk.is_music) == (1, 0, False)
+    returning = [target.update(np.array([0.0, 1.0]), 145 + 5 * i, music=0.95) for i in range(20)]
+    was_music = [row.is_music for row in returning]
+    back = was_music.index(True)
+    assert back > 0, "the average takes its time"
+    stable = [row.stable for row in returning]
+    assert stable == [0] * (back + 2) + [1] * (18 - back), "one second after music returned, two steps"
+
+
+def test_one_window_that_is_no_music_neither_breaks_nor_lengthens_a_lead() -> None:
+    target = smoother(half_life=8.0, margin=0.0, hold=1.0, music_above=0.5)
+    target.update(np.array([0.6, 0.4]), 0, music=0.95)
+    given = [(20, 0.95), (25, 0.95), (30, 0.4), (35, 0.95)]
+    found = [target.update(np.array([0.0, 1.0]), position, music) for position, music in given]
+    assert all(row.is_music for row in found)
+    assert [row.stable for row in found] == [0, 0, 0, 1], "30 is no music: it decides nothing"
+
+
+def test_talk_from_the_beginning_has_no_genre() -> None:
+    (first,) = [smoother(music_above=0.5).update(np.array([0.2, 0.8]), 0, music=0.3)]
+    assert first.probabilities.tolist() == [0, 0]
+    assert (first.top, first.stable, first.sure, first.is_music) == (None, None, False, False)
+    assert not first.probabilities.flags.writeable
+
+
+def test_reset_forgets_that_it_was_no_music() -> None:
+    target = smoother(music_above=0.5)
+    target.update(np.array([0.5, 0.5]), 0, music=0.0)
+    target.reset()
+    after = target.update(np.array([0.5, 0.5]), 5, music=0.51)
+    assert (after.music, after.is_music) == (0.51, True)
 
 
 @pytest.mark.parametrize("field", ["half_life_seconds", "switch_margin", "hold_seconds"])

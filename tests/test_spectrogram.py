@@ -12,6 +12,8 @@ from models.spectrogram import AudioSpec, ColumnStream, Scaling
 from tests.sounds import noise, tone
 
 SPEC = AudioSpec()
+SPARSE = AudioSpec(n_fft=256, column_step=1334, columns=83, window="tukey")
+"""Short columns far apart, as of arrays that were made with SciPy's defaults."""
 GOLDEN = Path(__file__).parent / "golden" / "picture.npz"
 
 
@@ -41,11 +43,34 @@ def test_stft_equals_librosa() -> None:
     assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
 
 
-def test_power_floor_is_the_noise_of_16_bits() -> None:
-    rounded = np.round(noise(SPEC.window_samples) * 3) / 32768  # far below one would be all zero
-    error = rounded - noise(SPEC.window_samples) * 3 / 32768
-    power = np.mean(np.abs(spectrogram.stft(error.astype(np.float32), SPEC)) ** 2)
-    assert power == pytest.approx(spectrogram.POWER_FLOOR, rel=0.03)
+def test_tukey_columns_equal_scipys_spectrogram() -> None:
+    """SciPy's defaults, but for the step, which leaves sound out between columns here.
+
+    SciPy scales to density and counts every frequency but the first and the last twice.
+    """
+    from scipy import signal
+
+    samples = np.concatenate([golden_signal()[20_000:], golden_signal()])[: SPARSE.window_samples]
+    samples += np.float32(0.1)  # a mean that has to go
+    ours = np.abs(spectrogram.stft(samples, SPARSE)) ** 2
+    assert ours.shape == (SPARSE.columns, 129)
+    starts = range(0, SPARSE.columns * SPARSE.column_step, SPARSE.column_step)
+    segments = np.stack([samples[start : start + SPARSE.n_fft] for start in starts])
+    _, _, theirs = signal.spectrogram(segments.astype(np.float64), SPARSE.sample_rate)
+    window = signal.get_window(("tukey", 0.25), SPARSE.n_fft)
+    theirs = theirs[..., 0] * SPARSE.sample_rate * np.sum(window**2)
+    theirs[:, 1:-1] /= 2
+    assert np.abs(ours - theirs).max() <= 1e-5 * theirs.max()
+    assert ours[:, 1:-1] == pytest.approx(theirs[:, 1:-1], rel=1e-2, abs=1e-7 * theirs.max())
+
+
+@pytest.mark.parametrize("spec", [SPEC, SPARSE], ids=["hann", "tukey"])
+def test_power_floor_is_the_noise_of_16_bits(spec: AudioSpec) -> None:
+    rounded = np.round(noise(spec.window_samples) * 3) / 32768  # far below one would be all zero
+    error = rounded - noise(spec.window_samples) * 3 / 32768
+    power = np.mean(np.abs(spectrogram.stft(error.astype(np.float32), spec))[:, 1:] ** 2)
+    empty = spectrogram.decibels(np.zeros((1, 3), np.complex64), spec)
+    assert empty == pytest.approx(10 * np.log10(power), abs=10 * np.log10(1.03))
 
 
 def test_rows_are_averaged_by_area() -> None:
@@ -55,20 +80,61 @@ def test_rows_are_averaged_by_area() -> None:
         [(0 + 1 + 2 / 2) / 2.5, (2 / 2 + 3 + 4) / 2.5],
         [(5 + 6 + 7 / 2) / 2.5, (7 / 2 + 8 + 9) / 2.5],
     ]
-    assert spectrogram.reduce_rows(columns, 2) == pytest.approx(np.array(expected))
+    assert spectrogram.average_rows(columns, np.array([0, 0.5, 1])) == pytest.approx(np.array(expected))
 
 
 @pytest.mark.parametrize("bins", [1025, 544])
 def test_live_bins_and_stored_rows_reduce_alike(bins: int) -> None:
     slope = np.linspace(0, 1, bins, dtype=np.float32)[np.newaxis]
-    reduced = spectrogram.reduce_rows(slope, 256)
+    reduced = spectrogram.reduce_rows(slope, SPEC)
     assert reduced.shape == (1, 256)
     assert reduced[0] == pytest.approx(np.linspace(1 / 512, 1 - 1 / 512, 256), abs=1.5e-3)
 
 
-def test_reduce_rows_refuses_to_invent_rows() -> None:
-    with pytest.raises(ValueError, match="cannot average 4 rows into 5"):
-        spectrogram.reduce_rows(np.zeros((1, 4), np.float32), 5)
+def test_rows_narrower_than_a_bin_get_its_value() -> None:
+    columns = np.array([[10.0, -20.0, 30.0, 7.0]], np.float32)
+    edges = np.array([0, 0.01, 0.02, 0.2, 0.25, 0.375, 0.75, 0.999, 1])
+    expected = [10, 10, 10, 10, -20, (-20 / 2 + 30) / 1.5, 7, 7]
+    assert spectrogram.average_rows(columns, edges)[0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("row_break_hz", [0.0, 20.0, 700.0, 8_000.0])
+def test_row_edges_have_the_form_they_state(row_break_hz: float) -> None:
+    edges = spectrogram.row_edges(replace(SPEC, row_break_hz=row_break_hz))
+    assert edges.shape == (257,)
+    assert (edges[0], edges[-1]) == (0, pytest.approx(1))
+    assert (np.diff(edges) > 0).all()
+    assert not edges.flags.writeable
+    share = np.arange(257) / 256
+    if row_break_hz:
+        hz = row_break_hz * ((1 + 11_025 / row_break_hz) ** share - 1)
+    else:
+        hz = 11_025 * share
+    assert edges * 11_025 == pytest.approx(hz)
+
+
+def test_a_tone_lies_in_the_row_that_its_frequency_has() -> None:
+    """With a break at 700 Hz, 1,000 Hz lie at 31 % of the height and not at 9 %."""
+    spec = replace(SPEC, row_break_hz=700.0)
+    columns = spectrogram.columns_of(tone(1_000, 5)[: spec.window_samples], spec)
+    share = np.log(1 + 1_000 / 700) / np.log(1 + 11_025 / 700)
+    loudest = columns.argmax(axis=1) + 0.5
+    assert np.abs(loudest - 256 * share).max() < 1.5
+    assert spectrogram.draw(tone(1_000, 5)[: spec.window_samples], spec).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("row_break_hz", [0.0, 700.0])
+def test_only_the_band_that_all_sources_share_sets_the_scale(row_break_hz: float) -> None:
+    spec = replace(SPEC, row_break_hz=row_break_hz)
+    columns = spectrogram.columns_of(golden_signal(), spec)
+    hz = spectrogram.row_edges(spec) * 11_025
+    above, below = hz[:-1] > 4_000, hz[1:] < 3_900
+    louder_above, louder_below = columns.copy(), columns.copy()
+    louder_above[:, above] += 60
+    louder_below[:, below] += 60
+    base = spectrogram.scale(columns, spec)
+    assert np.array_equal(spectrogram.scale(louder_above, spec)[:, below], base[:, below])
+    assert not np.array_equal(spectrogram.scale(louder_below, spec)[:, above], base[:, above])
 
 
 def test_picture_lies_as_promised() -> None:
@@ -96,14 +162,15 @@ def test_golden_picture() -> None:
 
 
 @pytest.mark.parametrize("hop", [1, 6, 56, 57, 60])
-def test_incremental_columns_are_identical(hop: int) -> None:
+@pytest.mark.parametrize("spec", [SPEC, SPARSE], ids=["hann", "tukey"])
+def test_incremental_columns_are_identical(hop: int, spec: AudioSpec) -> None:
     signal = np.concatenate([tone(700, 6), golden_signal(), tone(3000, 4)])
-    stream = ColumnStream(SPEC)
-    positions = range(0, len(signal) - SPEC.window_samples, hop * SPEC.column_step)
+    stream = ColumnStream(spec)
+    positions = range(0, len(signal) - spec.window_samples, hop * spec.column_step)
     assert len(positions) >= 2
     for position in positions:
-        window = signal[position : position + SPEC.window_samples]
-        assert np.array_equal(stream.update(window, position), spectrogram.columns_of(window, SPEC))
+        window = signal[position : position + spec.window_samples]
+        assert np.array_equal(stream.update(window, position), spectrogram.columns_of(window, spec))
 
 
 def test_incremental_columns_start_anew_after_a_gap() -> None:
@@ -166,8 +233,16 @@ def test_spec_refuses_nonsense(field: str) -> None:
 
 
 def test_spec_refuses_what_it_cannot_draw() -> None:
-    with pytest.raises(ValueError, match="this version draws 'hann' with 'inferno'"):
+    with pytest.raises(ValueError, match="this version draws 'hann' or 'tukey' with 'inferno'"):
         AudioSpec(window="boxcar")
+    with pytest.raises(ValueError, match="with colormap 'viridis' is unknown"):
+        AudioSpec(colormap="viridis")
+
+
+@pytest.mark.parametrize("row_break_hz", [-1.0, 11_025.0, float("nan")])
+def test_spec_refuses_a_break_outside_the_band(row_break_hz: float) -> None:
+    with pytest.raises(ValueError, match=f"row_break_hz is {row_break_hz:g}; .* below 11025"):
+        AudioSpec(row_break_hz=row_break_hz)
 
 
 def test_window_of_another_length_is_refused() -> None:
@@ -197,7 +272,7 @@ def test_pictures_agree_with_the_shared_arrays(shared: Path) -> None:
             )
         ours = spectrogram.columns_of(samples[: SPEC.window_samples], SPEC)
         track = path.name.removesuffix(".start.flac")
-        theirs = spectrogram.reduce_rows(arrays[rows[track]].T, 256)
+        theirs = spectrogram.reduce_rows(arrays[rows[track]].T, SPEC)
         correlations.append(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1])
     assert len(correlations) == 106
     print(f"median {np.median(correlations):.4f}, lowest {np.min(correlations):.4f}")

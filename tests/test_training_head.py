@@ -8,15 +8,12 @@ import pytest
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
 
 from training.network import (
+    STEPS,
     STUDY_CNN,
     STUDY_CNN_GRU,
-    VARIANTS,
+    TIME_KEEPING,
     Variant,
-    backbone,
-    by_name,
-    folded_backbone,
     head,
-    time_keeping,
 )
 from training.standardize import Standardization
 from training.train import Recipe, class_weights, logits_of, train_head
@@ -75,12 +72,12 @@ def test_the_same_seed_gives_the_same_weights_and_nothing_is_carried_over() -> N
     assert not np.allclose(first, other)
 
 
-HEADS = [STUDY_CNN, STUDY_CNN_GRU, time_keeping(8, 1), time_keeping(8)]
+HEADS = [STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING]
 
 
 @pytest.mark.parametrize("variant", HEADS)
 def test_heads_put_out_logits(variant: Variant) -> None:
-    logits = logits_of(head(variant, 10), np.ones((2, variant.steps, 1280), dtype=np.float32))
+    logits = logits_of(head(variant, 10), np.ones((2, STEPS, 1280), dtype=np.float32))
     assert logits.shape == (2, 10)
     assert not np.allclose(logits.sum(axis=1), 1)
 
@@ -90,7 +87,7 @@ def test_folding_the_standardization_away_changes_no_logit(variant: Variant) -> 
     """On plain features, the folded head says what the head said on standardized ones."""
     random = np.random.default_rng(0)
     spread = random.uniform(0, 1, 1280) * (np.arange(1280) > 0)  # channel 0 never moves
-    features = np.abs(random.normal(0.5, 1, (20, variant.steps, 1280)) * spread).astype(np.float32)
+    features = np.abs(random.normal(0.5, 1, (20, STEPS, 1280)) * spread).astype(np.float32)
     standardization = Standardization.fit(features)
     model = head(variant, 10)
     model.set_weights([random.normal(0, 0.03, weight.shape) for weight in model.get_weights()])
@@ -125,56 +122,8 @@ def test_validation_has_no_part_in_the_standardization() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_half_width_sees_the_mean_of_neighbouring_pixels() -> None:
-    """Pixels that differ but have the same mean in each pair are one picture to the half-width network."""
-    pooled = backbone(time_pooling=2)
-    pairs = np.random.default_rng(0).integers(0, 128, (1, 256, 128, 3)).astype(np.float32)
-    even = np.repeat(pairs, 2, axis=2)  # (1, 256, 256, 3)
-    uneven = np.stack([pairs - pairs, pairs * 2], axis=3).reshape(1, 256, 256, 3)
-    features = np.asarray(pooled(even))
-    assert features.shape == (1, 8, 4, 1280)
-    assert np.array_equal(features, np.asarray(pooled(uneven)))
-
-
-def test_folding_changes_the_padding_and_nothing_else() -> None:
-    """Away from the padded edges the folded first convolution is exact; at them it is close."""
-    picture = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3)).astype(np.float32)
-    exact = np.asarray(backbone(2)(picture))
-    folded = np.asarray(folded_backbone(2)(picture))
-    assert folded.shape == exact.shape
-    assert np.sqrt(np.mean((folded - exact) ** 2)) < 0.02 * np.sqrt(np.mean(exact**2))
-
-
-def test_variants_are_found_by_the_name_that_a_manifest_has() -> None:
-    assert [by_name(variant.name) for variant in VARIANTS] == list(VARIANTS)
-    with pytest.raises(ValueError, match="no network is named 'TL'"):
-        by_name("TL")
-
-
-def test_every_candidate_can_be_built_from_its_name() -> None:
-    from training.release import CANDIDATES
-
-    assert set(CANDIDATES) <= set(VARIANTS)
-
-
-def test_full_width_never_ships() -> None:
-    """It is too slow: of two candidates the half-width one ships, however much worse it is."""
-    from training.release import choose
-    from training.train import Trained
-
-    full, half = (Trained(time_keeping(32, pooling), 0, None, 0.9 / pooling, 1.0, 5) for pooling in (1, 2))
-    assert choose([full, half]) is half
-    with pytest.raises(ValueError, match="too slow"):
-        choose([full])
-
-
 def test_a_recipe_that_trains_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="epochs is 0"):
         Recipe(epochs=0)
     with pytest.raises(ValueError, match="l2 is -1"):
         Recipe(l2=-1)
-
-
-def test_a_pooling_that_was_not_measured_is_refused() -> None:
-    with pytest.raises(ValueError, match="time_pooling is 3"):
-        time_keeping(8, 3)

@@ -7,6 +7,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from models.spectrogram import AudioSpec
 from realtime import messages
 from realtime.errors import SourceError, TooShortError
 from realtime.frames import AudioBlock, clean_samples
@@ -45,10 +46,13 @@ class ScriptedSource:
         self.closed = True
 
 
-def run(source: AudioSource, clock: VirtualClock) -> tuple[AnalysisWorker, list[Message]]:
+def run(
+    source: AudioSource, clock: VirtualClock, classifier: LoudestRowClassifier | None = None
+) -> tuple[AnalysisWorker, list[Message]]:
     """Run the thread's body here; every message must obey the schema."""
     published: list[Message] = []
-    worker = AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, published.append, lambda: 7)
+    classifier = classifier or LoudestRowClassifier()
+    worker = AnalysisWorker(source, classifier, Settings(), clock, published.append, lambda: 7)
     worker.run()
     validator = jsonschema.Draft202012Validator(messages.schema())
     for message in published:
@@ -76,6 +80,25 @@ def test_a_programme_from_start_to_end() -> None:
     assert spectrum[-1]["end_seconds"] == estimates[-1]["end_seconds"]
     health = [message for message in published if message["type"] == "health"][-1]
     assert (health["windows"], health["clients"]) == (60, 7)
+
+
+def test_columns_with_sound_between_them_follow_each_other() -> None:
+    """The page numbers columns by where they end; with a step above n_fft none is missing or double."""
+    clock = VirtualClock()
+    spec = AudioSpec(
+        n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey", row_break_hz=1_000
+    )
+    _, published = run(
+        ArraySource(programme(), 22_050, clock, "three tones"), clock, LoudestRowClassifier(spec)
+    )
+    estimates = [message for message in published if message["type"] == "estimate"]
+    spectrum = [message for message in published if message["type"] == "spectrum"]
+    assert [message["columns"] for message in spectrum] == [83] + [8] * 64
+    assert [message["end_seconds"] for message in spectrum] == [each["end_seconds"] for each in estimates]
+    assert spectrum[0]["end_seconds"] == pytest.approx((82 * 1_334 + 256) / 22_050, abs=5e-4)
+    numbers = np.array([message["end_seconds"] for message in spectrum]) * 22_050 / 1_334
+    assert np.diff(numbers.round()).tolist() == [8] * 64
+    assert all(len(message["row_edges_hz"]) == message["rows"] + 1 for message in spectrum)
 
 
 def test_a_source_that_stalls_and_comes_back() -> None:

@@ -33,12 +33,11 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
     return float(min(np.geomspace(0.05, 20, 1200), key=loss))  # steps of 0.5 %
 
 
-def choose_unsure_below(probabilities: Floats, labels: Labels, *, wanted_accuracy: float = 0.5) -> float:
-    """Confidence under which the top answer is more often wrong than right.
+def choose_unsure_below(probabilities: Floats, labels: Labels, *, wanted_accuracy: float = 0.8) -> float:
+    """Lowest confidence such that the answers from there up are right often enough.
 
-    Tracks are taken from the least confident up in growing groups: the threshold is the highest
-    confidence such that the answers below it reach less than ``wanted_accuracy`` together, and never
-    higher than the median confidence, so that the model still answers for half of what it hears.
+    Never so high that less than a fifth of the answers are left: a threshold that rests on a handful
+    of answers holds nowhere else.
 
     Parameters
     ----------
@@ -49,14 +48,33 @@ def choose_unsure_below(probabilities: Floats, labels: Labels, *, wanted_accurac
     Returns
     -------
     float
-        0..1, rounded to two digits; 0 when even the least confident answers are good enough.
+        0..1, rounded up to two digits; 0 when even all answers together are right often enough.
     """
     confidence = probabilities.max(axis=1)
-    order = np.argsort(confidence, kind="stable")
+    order = np.argsort(-confidence, kind="stable")
     right = (probabilities.argmax(axis=1) == labels)[order]
     running = np.cumsum(right) / np.arange(1, len(right) + 1)
-    half = len(order) // 2
-    poor = np.flatnonzero(running[:half] < wanted_accuracy)
-    if not len(poor):
+    fewest = max(1, len(order) // 5)
+    enough = np.flatnonzero(running[fewest - 1 :] >= wanted_accuracy)
+    last = fewest - 1 + int(enough[-1]) if len(enough) else fewest - 1
+    if last == len(order) - 1:
         return 0.0
-    return round(float(confidence[order[poor[-1]]]), 2)
+    return float(np.ceil(confidence[order[last]] * 100) / 100)
+
+
+def choose_music_above(music: npt.NDArray[np.floating], *, kept: float = 0.98) -> float:
+    """Probability of music that all but a few windows of music reach.
+
+    Parameters
+    ----------
+    music : (n,)
+        The model's probability of music, of windows that are music.
+    kept : float
+        Share of them that must reach it.
+
+    Returns
+    -------
+    float
+        0..0.5, rounded down to two digits.
+    """
+    return float(min(0.5, np.floor(np.quantile(music, 1 - kept) * 100) / 100))

@@ -1,19 +1,23 @@
-"""The command ``overheard train``: convert the ImageNet weights, measure protocols, release a model."""
+"""The command ``overheard train``: from recordings to the model that ships, and what is known of it."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
+import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.errors import OverheardError
 
 if TYPE_CHECKING:
-    from training.features import FeaturesByPooling
-    from training.gtzan import Gtzan
+    from training.prepare import Job
+
+CACHE = Path("build/cache")
+TAUGHT = Path("build/music_mobilenet_v2.npz")
 
 
 def command(argv: Sequence[str]) -> int:
@@ -48,21 +52,66 @@ def _parser() -> argparse.ArgumentParser:
     imagenet.add_argument("--out", type=Path, help="the .npz to write; by default the shipped one")
     imagenet.set_defaults(run=_imagenet)
 
-    data = argparse.ArgumentParser(add_help=False)
-    data.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="GTZAN's table and arrays")
-    data.add_argument("--cache", type=Path, default=Path("build/features"), metavar="DIR", help="of features")
-    data.add_argument("--seeds", type=int, default=3, help="runs of each network on the fault-filtered split")
+    study = commands.add_parser("study", help="repeat the study's table, and test its claim")
+    study.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="GTZAN's table and arrays")
+    study.add_argument(
+        "--cache", type=Path, default=Path("build/features"), metavar="DIR", help="of features"
+    )
+    study.add_argument("--json", type=Path, metavar="FILE", help="write everything measured there")
+    study.add_argument("--quick", action="store_true", help="few epochs and folds: to see that it runs")
+    study.set_defaults(run=_study)
 
-    protocols = commands.add_parser("protocols", parents=[data], help="accuracy under three protocols")
+    cached = argparse.ArgumentParser(add_help=False)
+    cached.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help=f"of windows ({CACHE})")
+
+    prepare = commands.add_parser("prepare", parents=[cached], help="write sound and arrays to the cache")
+    prepare.add_argument("--gtzan", type=Path, metavar="DIR", help="GTZAN: audio by genre, arrays, or both")
+    for name, help_text in (
+        ("--folder", "audio in one folder per genre"),
+        ("--music", "music of any genre, to be taught from"),
+        ("--table", "CSV of files and genres; the files lie in the folder of the same name"),
+        ("--pictures", "arrays track_id and db_u8"),
+    ):
+        prepare.add_argument(name, type=Path, action="append", default=[], metavar="PATH", help=help_text)
+    prepare.add_argument("--teacher", action="store_true", help="let musicnn hear the windows (slow)")
+    prepare.set_defaults(run=_prepare)
+
+    teach = commands.add_parser("teach", parents=[cached], help="teach the backbone what musicnn heard")
+    teach.add_argument("--out", type=Path, default=TAUGHT, metavar="FILE", help=f"the .npz ({TAUGHT})")
+    teach.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (3200)")
+    teach.set_defaults(run=_teach)
+
+    tuned = argparse.ArgumentParser(add_help=False, parents=[cached])
+    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (1600)")
+
+    protocols = commands.add_parser("protocols", parents=[tuned], help="accuracy under three protocols")
+    protocols.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="its table and arrays")
+    protocols.add_argument("--features", type=Path, default=Path("build/features"), metavar="DIR")
+    protocols.add_argument("--work", type=Path, default=Path("build/protocols"), metavar="DIR")
+    protocols.add_argument("--seeds", type=int, default=1, help="runs on the fault-filtered split")
     protocols.add_argument("--json", action="store_true", help="print JSON instead of a table")
     protocols.set_defaults(run=_protocols)
 
-    release = commands.add_parser("release", parents=[data], help="make the model that ships")
+    release = commands.add_parser("release", parents=[tuned], help="make the model that ships")
     release.add_argument("--out", type=Path, default=Path("models/artifacts"), metavar="DIR")
-    release.add_argument(
-        "--protocols", type=Path, metavar="FILE", help="output of protocols --json; else they are measured"
-    )
+    release.add_argument("--taught", type=Path, metavar="FILE", help="backbone; by default the shipped one")
+    release.add_argument("--logs", type=Path, default=Path("build/logs"), metavar="DIR", help="TensorBoard's")
+    release.add_argument("--seed", type=int, default=0)
+    release.add_argument("--protocols", type=Path, metavar="FILE", help="output of protocols --json")
     release.set_defaults(run=_release)
+
+    card = commands.add_parser(
+        "card", parents=[cached], help="measure a released model again; rewrite its card"
+    )
+    card.add_argument("--out", type=Path, default=Path("models/artifacts"), metavar="DIR")
+    card.add_argument("--float32", type=Path, default=Path("build/genre_float32.tflite"), metavar="FILE")
+    card.add_argument("--protocols", type=Path, metavar="FILE", help="output of protocols --json")
+    card.set_defaults(run=_card)
+
+    compare = commands.add_parser("compare", help="put two models' figures side by side")
+    compare.add_argument("one", type=Path, help="a manifest")
+    compare.add_argument("other", type=Path, help="another")
+    compare.set_defaults(run=_compare)
     return parser
 
 
@@ -74,58 +123,147 @@ def _imagenet(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _protocols(arguments: argparse.Namespace) -> int:
-    from training.evaluate import protocol_table
+def _study(arguments: argparse.Namespace) -> int:
+    from models.spectrogram import AudioSpec
+    from training.features import features
+    from training.gtzan import Gtzan
+    from training.study import QUICK, Data, Plan, measure
+    from training.study_report import table, verdict
 
-    scores = _measure(arguments, *_data(arguments))
-    print(json.dumps(scores, indent=1) if arguments.json else protocol_table(scores))
+    out: Path | None = arguments.json
+    if out and not out.parent.is_dir():
+        raise OverheardError(
+            f"{out.parent} is no folder, so --json cannot write {out.name} there; make it first"
+        )
+    gtzan = Gtzan.load(arguments.gtzan)
+    data = Data(gtzan.tracks, features(gtzan, AudioSpec(), arguments.cache))
+    measured = measure(data, QUICK if arguments.quick else Plan())
+    measured["verdict"] = verdict(measured)
+    if out:
+        out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    print(table(measured), "", textwrap.fill(measured["verdict"], 110), sep="\n")
+    return 0
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from rich.progress import Progress
+
+    from training import prepare
+
+    hear = None
+    if arguments.teacher:
+        from training.teacher import Teacher
+
+        hear = Teacher().hear
+    jobs: list[Job] = []
+    if arguments.gtzan:
+        jobs += prepare.gtzan(arguments.gtzan, hear)
+    for path in arguments.folder:
+        jobs += prepare.folder(path, hear)
+    for path in arguments.music:
+        jobs += prepare.folder(path, hear, source="music", labelled=False)
+    for path in arguments.table:
+        jobs += prepare.table(path, hear)
+    if arguments.pictures:
+        jobs += prepare.pictures(arguments.pictures)
+    if not jobs:
+        raise OverheardError(
+            "there is nothing to prepare; name --gtzan, --folder, --music, --table or --pictures"
+        )
+    with Progress(transient=True) as progress:
+        task = progress.add_task("preparing", total=len(jobs))
+        faults = prepare.run(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
+    for fault in faults:
+        print(fault)
+    print(f"{arguments.cache} holds {len(jobs) - sum(' is left out: ' in fault for fault in faults)} tracks")
+    return 0
+
+
+def _teach(arguments: argparse.Namespace) -> int:
+    from training.corpus import Corpus
+    from training.release import board
+    from training.teach import Lesson, teach, teachable
+
+    corpus = Corpus.load(arguments.cache)
+    lesson = replace(Lesson(), steps=_positive(arguments.steps, Lesson().steps))
+    out = arguments.out
+    digest = teach(corpus, teachable(corpus), out, lesson, log=board(Path("build/logs/teach")))
+    print(f"{out}: SHA-256 {digest}")
+    return 0
+
+
+def _protocols(arguments: argparse.Namespace) -> int:
+    from models.spectrogram import AudioSpec
+    from training import protocols
+    from training.corpus import Corpus
+    from training.evaluate import PROTOCOLS, protocol_table, protocols_as_json, run_protocol
+    from training.features import features
+    from training.finetune import FineTuning
+    from training.gtzan import Gtzan
+    from training.teach import SHIPPED
+    from training.train import RECIPES
+
+    gtzan, corpus = Gtzan.load(arguments.gtzan), Corpus.load(arguments.cache)
+    recipe = replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps))
+    seeds = range(_positive(arguments.seeds, 1, "--seeds"))
+    frozen = features(gtzan, AudioSpec(), arguments.features)
+    scores = [
+        run_protocol(protocol, variant, of, gtzan, frozen, seeds)
+        for variant, of in RECIPES.items()
+        for protocol in PROTOCOLS
+    ]
+    scores += protocols.frozen(corpus, SHIPPED)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    scores += protocols.fine_tuned(corpus, recipe, seeds=seeds, work=arguments.work)
+    listed = protocols_as_json(scores)
+    print(json.dumps(listed, indent=1) if arguments.json else protocol_table(listed))
     return 0
 
 
 def _release(arguments: argparse.Namespace) -> int:
-    from models.spectrogram import AudioSpec
+    from training.corpus import Corpus
+    from training.finetune import FineTuning
+    from training.protocols import read
     from training.release import release
+    from training.teach import SHIPPED
 
-    protocols = None
-    if arguments.protocols:
-        try:
-            protocols = json.loads(arguments.protocols.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise OverheardError(
-                f"cannot read {arguments.protocols}: {error}; write it with overheard train protocols --json"
-            ) from error
-    gtzan, features = _data(arguments)
-    if protocols is None:
-        protocols = _measure(arguments, gtzan, features)
+    if not 0 <= arguments.seed < 2**32:
+        raise OverheardError(f"--seed is {arguments.seed}; it must be from 0 to {2**32 - 1}")
+    protocols = read(arguments.protocols) if arguments.protocols else []
     manifest = release(
-        gtzan, features, AudioSpec(), arguments.out, protocols=protocols, seeds=range(arguments.seeds)
+        Corpus.load(arguments.cache),
+        arguments.out,
+        protocols=protocols,
+        recipe=replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps)),
+        seed=arguments.seed,
+        taught=arguments.taught or SHIPPED,
+        logs=arguments.logs,
     )
-    print(f"wrote {manifest.model_path}, its manifest and its model card")
+    print(f"wrote {manifest.model_path}, its manifest, its model card and plots")
     return 0
 
 
-def _data(arguments: argparse.Namespace) -> tuple[Gtzan, FeaturesByPooling]:
-    from models.spectrogram import AudioSpec
-    from training.features import features
-    from training.gtzan import Gtzan
-    from training.release import CANDIDATES
+def _card(arguments: argparse.Namespace) -> int:
+    from models.manifest import SHIPPED, ModelManifest
+    from training.corpus import Corpus
+    from training.protocols import read
+    from training.release import describe
 
-    gtzan, poolings = Gtzan.load(arguments.gtzan), sorted({v.time_pooling for v in CANDIDATES})
-    return gtzan, {pooling: features(gtzan, AudioSpec(), pooling, arguments.cache) for pooling in poolings}
+    manifest = ModelManifest.load(arguments.out / SHIPPED)
+    protocols = read(arguments.protocols) if arguments.protocols else manifest.metrics["protocols"]
+    describe(Corpus.load(arguments.cache), manifest, arguments.float32, protocols=protocols)
+    print(f"wrote the manifest, the model card and plots of {manifest.model_path}")
+    return 0
 
 
-def _measure(
-    arguments: argparse.Namespace, gtzan: Gtzan, features: FeaturesByPooling
-) -> list[dict[str, Any]]:
-    from training.evaluate import PROTOCOLS, protocols_as_json, run_protocol
-    from training.release import CANDIDATES
+def _compare(arguments: argparse.Namespace) -> int:
+    from training.compare import compare
 
-    return protocols_as_json(
-        [
-            run_protocol(
-                protocol, variant, recipe, gtzan, features[variant.time_pooling], range(arguments.seeds)
-            )
-            for variant, recipe in CANDIDATES.items()
-            for protocol in PROTOCOLS
-        ]
-    )
+    print(compare(arguments.one, arguments.other))
+    return 0
+
+
+def _positive(wanted: int | None, otherwise: int, option: str = "--steps") -> int:
+    if wanted is not None and wanted < 1:
+        raise OverheardError(f"{option} is {wanted}; it must be at least 1")
+    return wanted or otherwise

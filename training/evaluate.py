@@ -1,4 +1,4 @@
-"""How good a model is: accuracy, F1, confusion and calibration, under the three protocols."""
+"""How good a network is under the three protocols."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.classifier import softmax
+from models.measures import score
 from training import splits
 from training.features import Features
 from training.gtzan import LABELS, Gtzan
 from training.network import Variant
-from training.train import Labels, Recipe, logits_of, train_head
-
-Floats = npt.NDArray[np.float64]
+from training.train import Recipe, logits_of, train_head
 
 PROTOCOLS = {
     "fault_filtered": "fault-filtered split, artists disjoint",
@@ -24,62 +22,6 @@ PROTOCOLS = {
     "random_folds": "10 random folds, leaking artists",
 }
 """The three protocols, by the name of the function in ``splits`` that makes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """One model on one part.
-
-    ``f1`` is one value a genre; ``confusion`` counts tracks, row the truth, column the answer;
-    ``ece`` is the expected calibration error.
-    """
-
-    tracks: int
-    accuracy: float
-    f1: tuple[float, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    ece: float
-    nll: float
-
-
-def score(probabilities: Floats, labels: Labels) -> Scores:
-    """Score probabilities, (n, genres), against labels, (n,)."""
-    n, genres = probabilities.shape
-    confusion = np.zeros((genres, genres), dtype=np.int64)
-    np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
-    hits = np.diag(confusion)
-    f1 = 2 * hits / np.maximum(1, confusion.sum(axis=0) + confusion.sum(axis=1))
-    return Scores(
-        tracks=n,
-        accuracy=float(hits.sum() / n),
-        f1=tuple(f1.tolist()),
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
-        ece=expected_calibration_error(probabilities, labels),
-        nll=float(-np.log(np.maximum(probabilities[np.arange(n), labels], 1e-12)).mean()),
-    )
-
-
-def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int = 10) -> float:
-    """Mean distance between confidence and accuracy over bins of equal mass.
-
-    Equal-mass bins (Nixon et al., 2019): the tracks sorted by confidence and cut into ``bins`` parts
-    of the same size, so that no bin rests on a handful of tracks.
-
-    Parameters
-    ----------
-    probabilities : (n, genres) float64
-    labels : (n,) int64
-
-    Returns
-    -------
-    float
-        0 (confidence is accuracy) to 1.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    return float(sum(abs(confidence[p].mean() - right[p].mean()) * len(p) for p in parts) / len(labels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Features of every picture from the frozen backbone, computed once and kept on disk.
 
-All heads need at most the mean over frequency, (8 times, 1280) or at half width (4 times, 1280);
-its mean over time is the global average pooling of the study's heads.
+All heads need at most the mean over frequency, (8 times, 1280); its mean over time is the global average
+pooling of the study's heads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,44 +21,38 @@ from training.gtzan import Gtzan
 from training.imagenet import SHIPPED_SHA256
 
 Features = npt.NDArray[np.float32]
-FeaturesByPooling = Mapping[int, Features]
-"""Features of the same tracks under each ``time_pooling``."""
-
 BATCH = 32
 DEFAULT_CACHE = Path("build/features")
 
 _log = logging.getLogger(__name__)
 
 
-def cache_key(gtzan: Gtzan, spec: AudioSpec, time_pooling: int) -> str:
-    """Sixteen hex digits that change with the arrays, the picture's geometry, width or the weights."""
-    what = [gtzan.digest(), asdict(spec), time_pooling, SHIPPED_SHA256]
+def cache_key(gtzan: Gtzan, spec: AudioSpec) -> str:
+    """Sixteen hex digits that change with the arrays, the picture's geometry or the weights."""
+    what = [gtzan.digest(), asdict(spec), SHIPPED_SHA256]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def features(gtzan: Gtzan, spec: AudioSpec, time_pooling: int, cache: Path = DEFAULT_CACHE) -> Features:
+def features(gtzan: Gtzan, spec: AudioSpec, cache: Path = DEFAULT_CACHE) -> Features:
     """Compute every track's features, or read them if they were computed before.
 
     Parameters
     ----------
-    time_pooling : int
-        Pixels along time that are averaged first, 1 or 2.
     cache : Path
         Folder for ``<key>.npy``; made if need be. The key does not see a change of the drawing
         code itself: delete the folder after one.
 
     Returns
     -------
-    (n, 8 / time_pooling, 1280) float32
+    (n, 8, 1280) float32
         Oldest step first, averaged over frequency.
     """
-    path = cache / f"{cache_key(gtzan, spec, time_pooling)}.npy"
+    path = cache / f"{cache_key(gtzan, spec)}.npy"
     if path.exists():
         _log.info("features read from %s", path)
         return np.asarray(np.load(path), dtype=np.float32)
-    width = spec.image_size // time_pooling
-    _log.info("computing the features of %d pictures, %d pixels wide", len(gtzan.tracks), width)
-    computed = compute(gtzan, spec, time_pooling)
+    _log.info("computing the features of %d pictures", len(gtzan.tracks))
+    computed = compute(gtzan, spec)
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:  # np.save would add .npy to a path
@@ -67,18 +61,18 @@ def features(gtzan: Gtzan, spec: AudioSpec, time_pooling: int, cache: Path = DEF
     return computed
 
 
-def compute(gtzan: Gtzan, spec: AudioSpec, time_pooling: int) -> Features:
+def compute(gtzan: Gtzan, spec: AudioSpec) -> Features:
     """Compute every track's features: a few minutes for a thousand tracks on two cores.
 
     Returns
     -------
-    (n, 8 / time_pooling, 1280) float32
+    (n, 8, 1280) float32
     """
     from training.network import backbone
 
-    model = backbone(time_pooling)
+    model = backbone()
     parts = [model(batch, training=False).numpy().mean(axis=1) for batch in _batches(gtzan, spec)]
-    return np.concatenate(parts).astype(np.float32)  # (n, steps, 1280)
+    return np.concatenate(parts).astype(np.float32)  # (n, 8, 1280)
 
 
 def _batches(gtzan: Gtzan, spec: AudioSpec) -> Iterator[npt.NDArray[np.uint8]]:

@@ -123,7 +123,7 @@ class Gtzan:
         -------
         (image_size, image_size, 3) uint8
         """
-        return picture_of_columns(reduce_rows(self.db_u8[index].T, spec.image_size), spec)
+        return picture_of_columns(reduce_rows(self.db_u8[index].T, spec), spec)
 
     def digest(self) -> str:
         """SHA-256 over the track names and the arrays."""

@@ -1,4 +1,4 @@
-"""Making of the shipped model: train, choose, calibrate, export, score, and say so.
+"""Making of the shipped model: fine-tune, choose, calibrate, export, score, and say so.
 
 Training tracks train, validation tracks choose and calibrate, test tracks are scored at the
 end and choose nothing, on the very bytes that ship.
@@ -6,179 +6,207 @@ end and choose nothing, on the very bytes that ship.
 
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from models.classifier import softmax
-from models.manifest import SHIPPED, Calibration, ModelManifest
-from models.spectrogram import AudioSpec
+from models.manifest import SHIPPED, ModelManifest
+from models.measures import score
 from training import export
-from training.calibrate import choose_unsure_below, fit_temperature
-from training.card import model_card
-from training.evaluate import Scores, score
-from training.features import FeaturesByPooling
-from training.gtzan import LABELS, Gtzan
-from training.network import STUDY_CNN, STUDY_CNN_GRU, Variant, assemble, backbone, time_keeping
+from training.corpus import Corpus, Entry
+from training.finetune import FineTuning, TrainingError, fine_tune
+from training.geometry import COARSE, FINE
+from training.gtzan import LABELS, DataError
+from training.latency import OURS_FLOAT, OURS_INT8, STUDY_INT8, latencies, study_network
+from training.network import STUDY_CNN_GRU
+from training.parts import Parts, fault_filtered
+from training.provenance import checkpoint_name, provenance, taught_by_musicnn
+from training.report import FORMS, Measured, Report, calibrate, counted, elsewhere, false_genres, painted
 from training.representatives import representatives
-from training.splits import Indices, fault_filtered
-from training.train import Recipe, Trained, train_head
+from training.sampling import Mixture, Places, Sampler, pictures_of, windows_of
+from training.teach import SHIPPED as TAUGHT
+from training.teach import load_weights
 
-VERSION = "1"
-CARD = "MODEL_CARD.md"
-WITHIN_NOISE = 0.02
-"""Validation has about 150 tracks: one standard error is 4 points, so 2 points decide nothing."""
+VERSION: Final = "2"
+CARD: Final = "MODEL_CARD.md"
+PLOTS: Final = "MODEL_CARD.png"
+FIRST_TUNED: Final = "block_4"
+"""Layers before this one stay as they were taught: edges and strokes of any picture, a third of the work."""
 
-CANDIDATES = {
-    STUDY_CNN: Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
-    STUDY_CNN_GRU: Recipe(learning_rate=3e-4, patience=5, l2=1e-3),
-    time_keeping(32, 1): Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
-    time_keeping(32): Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
-}
-"""What is compared, each with its recipe, settled on tracks of the training and validation parts.
-
-The full-width ones are for comparison: see ``choose``.
-"""
+SAMPLE: Final = 240
+"""Training pictures that set the ranges of the int8 activations."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was measured while a model was made; all of it goes into manifest and model card."""
-
-    chosen: Variant
-    seed: int
-    candidates: tuple[Trained, ...]
-    valid: Scores
-    test_int8: Scores
-    test_float: Scores
-    agreement: float
-    largest_logit_difference: float
-    bytes_int8: int
-    bytes_float: int
-    answered: float
-    answered_accuracy: float
-
-    def metrics(self, protocols: list[dict[str, Any]]) -> dict[str, Any]:
-        """The manifest's ``metrics``, rounded."""
-        test = asdict(self.test_int8)
-        return {
-            "network": self.chosen.name,
-            "protocols": protocols,
-            "fault_filtered_valid_accuracy": round(self.valid.accuracy, 4),
-            "fault_filtered_test": {
-                "tracks": self.test_int8.tracks,
-                "accuracy_int8": round(self.test_int8.accuracy, 4),
-                "accuracy_float32": round(self.test_float.accuracy, 4),
-                "top1_agreement_int8_float32": round(self.agreement, 4),
-                "ece_int8": round(self.test_int8.ece, 4),
-                "nll_int8": round(self.test_int8.nll, 4),
-                "f1_int8": {label: round(f1, 3) for label, f1 in zip(LABELS, test["f1"], strict=True)},
-                "confusion_int8": test["confusion"],
-                "answered_at_unsure_below": round(self.answered, 4),
-                "accuracy_of_answered": round(self.answered_accuracy, 4),
-            },
-        }
-
-
-def choose(candidates: Sequence[Trained]) -> Trained:
-    """Pick what ships, by validation alone.
-
-    Only half-width variants are quick enough to ship. They are compared by their mean validation
-    accuracy over seeds. Of those within ``WITHIN_NOISE`` of the best, the one that keeps time wins,
-    then the smaller GRU. Its seed with the lowest validation loss ships.
-
-    Raises
-    ------
-    ValueError
-        No candidate has half the width.
-    """
-    variants = list(dict.fromkeys(t.variant for t in candidates if t.variant.time_pooling == 2))
-    if not variants:
-        raise ValueError("no candidate has time_pooling 2; a network of full width is too slow to ship")
-    accuracy = {v: np.mean([t.valid_accuracy for t in candidates if t.variant == v]) for v in variants}
-    best = max(accuracy.values())
-    close = [v for v in variants if accuracy[v] >= best - WITHIN_NOISE]
-    chosen = min(close, key=lambda v: (not v.keeps_time, v.gru_units))
-    return min((t for t in candidates if t.variant == chosen), key=lambda t: t.valid_loss)
-
-
-def release(
-    gtzan: Gtzan,
-    features: FeaturesByPooling,
-    spec: AudioSpec,
-    out: Path,
-    *,
-    protocols: list[dict[str, Any]],
-    seeds: Sequence[int] = (0, 1, 2),
-    float_out: Path = Path("build/genre_float32.tflite"),
-) -> ModelManifest:
-    """Make the model and write ``genre.tflite``, ``genre.json`` and the model card.
+def build(taught: Path | None) -> tuple[Any, list[Any]]:
+    """An untrained classifier on a taught backbone, and those of the backbone's variables that learn.
 
     Parameters
     ----------
-    features : mapping of int to (n, steps, 1280) float32
-        Of ``gtzan.tracks``, in order, for the ``time_pooling`` of every candidate.
+    taught : Path or None
+        None begins with ImageNet's weights.
+    """
+    from training.music_network import backbone, classifier
+
+    features = backbone(imagenet=taught is None)
+    if taught:
+        load_weights(features, taught)
+    for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED), features.layers):
+        layer.trainable = False
+    return classifier(features, len(LABELS)), features.trainable_variables
+
+
+def train(
+    corpus: Corpus,
+    parts: Parts,
+    recipe: FineTuning,
+    *,
+    seed: int,
+    taught: Path | None = TAUGHT,
+    mixture: Mixture | None = None,
+    log: Callable[[int, dict[str, float]], None] | None = None,
+    checkpoint: Path | None = None,
+) -> tuple[Any, list[dict[str, Any]]]:
+    """Fine-tune a network on one split; return it and the history.
+
+    Raises
+    ------
+    TrainingError
+        The loss was a number at no validation, so that there are no weights to keep.
+    """
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    network, slow = build(taught)
+    sampler = Sampler(corpus, parts.train, LABELS, mixture or Mixture(), seed)
+    sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
+    valid = {f: pictures_of(corpus, parts.valid, LABELS, spec, hop=sparse) for f, spec in FORMS.items()}
+    history = fine_tune(network, slow, sampler, valid, recipe, log=log, checkpoint=checkpoint)
+    if not any(row["best"] for row in history):
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)
+        raise TrainingError(
+            f"the validation loss was no finite number at any of {len(history)} validations in "
+            f"{recipe.steps} steps, so no weights are worth keeping; lower head_rate "
+            f"({recipe.head_rate:g}) and backbone_rate ({recipe.backbone_rate:g})"
+        )
+    return network, history
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A model as training left it: int8 and float32 flatbuffers, the history, and what it was made from."""
+
+    int8: bytes
+    float32: bytes
+    history: list[dict[str, Any]]
+    provenance: dict[str, Any]
+
+
+def release(
+    corpus: Corpus,
+    out: Path,
+    *,
+    protocols: Sequence[dict[str, Any]] = (),
+    recipe: FineTuning | None = None,
+    seed: int = 0,
+    taught: Path = TAUGHT,
+    logs: Path = Path("build/logs"),
+    float_out: Path = Path("build/genre_float32.tflite"),
+) -> ModelManifest:
+    """Make the model and write ``genre.tflite``, ``genre.json``, the model card and its plots.
+
+    Parameters
+    ----------
     out : Path
         Folder; made if need be.
     protocols : list of dict
-        From ``training.evaluate.protocols_as_json``, for the model card.
+        For the model card; see ``training.protocols``.
+    logs : Path
+        TensorBoard logs, and the checkpoint from which a stopped training goes on.
     float_out : Path
         Where the float32 model goes; it is for comparison and does not ship.
     """
-    split, labels = fault_filtered(gtzan.tracks), gtzan.labels
-    train, valid = (
-        {pooling: (of_all[part], labels[part]) for pooling, of_all in features.items()}
-        for part in (split.train, split.valid)
+    from training.music_network import for_export
+
+    parts = fault_filtered(corpus)
+    recipe = recipe or FineTuning()
+    made_from = provenance(corpus, recipe, seed=seed, taught=taught)
+    name = checkpoint_name(parts, recipe, seed=seed, taught=taught)
+    checkpoint = logs / f"release-{name}.checkpoint"
+    network, history = train(
+        corpus, parts, recipe, seed=seed, taught=taught, log=board(logs / "release"), checkpoint=checkpoint
     )
-    candidates = tuple(
-        train_head(v, train[v.time_pooling], valid[v.time_pooling], genres=len(LABELS), seed=seed, recipe=r)
-        for v, r in CANDIDATES.items()
-        for seed in seeds
+    whole = for_export(network, len(LABELS))
+    sample = _sample(corpus, parts.train)
+    typical = sample[representatives(network, sample)]
+    made = Made(
+        export.convert(whole, painted(typical)),
+        export.convert(whole, None),
+        history,
+        made_from | {"taught_by_musicnn": taught_by_musicnn(taught)},
     )
-    best = choose(candidates)
-    _log.info("%s with seed %d ships", best.variant.name, best.seed)
-    network = assemble(best.variant, best.head)
-    sample = representatives(gtzan, split.train, spec, backbone(best.variant.time_pooling))
-    content = export.convert(network, (gtzan.picture(index, spec) for index in sample))
-    content_float = export.convert(network, None)
+    manifest = publish(corpus, made, out, protocols=protocols, float_out=float_out)
+    checkpoint.unlink(missing_ok=True)  # or the next release would go on from a training that is over
+    return manifest
+
+
+def describe(
+    corpus: Corpus, manifest: ModelManifest, float_path: Path, *, protocols: Sequence[dict[str, Any]]
+) -> ModelManifest:
+    """Measure a released model again and rewrite its manifest, card and plots; its bytes stay as they are.
+
+    Raises
+    ------
+    DataError
+        The float32 twin is missing.
+    """
+    try:
+        content_float = float_path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {float_path}, which train release wrote: {error.strerror}") from error
+    metrics = manifest.metrics
+    made = Made(manifest.read_model(), content_float, metrics["learning_curve"], metrics["provenance"])
+    return publish(corpus, made, manifest.model_path.parent, protocols=protocols, float_out=float_path)
+
+
+def publish(
+    corpus: Corpus, made: Made, out: Path, *, protocols: Sequence[dict[str, Any]], float_out: Path
+) -> ModelManifest:
+    """Choose the picture, calibrate and score a model on its very bytes, and write all that ships."""
+    from training.card import model_card
+    from training.plots import plot
+
+    parts = fault_filtered(corpus)
+    content = made.int8
     quantization = export.read_quantization(content)
 
-    def logits(model: bytes, part: Indices) -> npt.NDArray[np.float64]:
-        return export.run(model, (gtzan.picture(index, spec) for index in part))
+    def measure(model: bytes, entries: Sequence[Entry]) -> dict[str, Measured]:
+        scored = {form: pictures_of(corpus, entries, LABELS, spec) for form, spec in FORMS.items()}
+        return {form: Measured(export.run(model, painted(s.places)), s) for form, s in scored.items()}
 
-    valid_logits = logits(content, split.valid)
-    temperature = round(fit_temperature(valid_logits, labels[split.valid]), 4)
-    valid_probabilities = softmax(valid_logits / temperature)
-    unsure_below = choose_unsure_below(valid_probabilities, labels[split.valid])
-
-    test_int8, test_float = logits(content, split.test), logits(content_float, split.test)
-    truth = labels[split.test]
-    probabilities = softmax(test_int8 / temperature)
-    sure = probabilities.max(axis=1) >= unsure_below
+    valid = measure(content, parts.valid)
+    main = max(FORMS, key=lambda form: score(valid[form].first(1.0), valid[form].scored.labels).accuracy)
+    calibration = calibrate(valid, main)
     report = Report(
-        chosen=best.variant,
-        seed=best.seed,
-        candidates=candidates,
-        valid=score(valid_probabilities, labels[split.valid]),
-        test_int8=score(probabilities, truth),
-        test_float=score(softmax(test_float / temperature), truth),
-        agreement=float((test_int8.argmax(axis=1) == test_float.argmax(axis=1)).mean()),
-        largest_logit_difference=float(np.abs(test_int8 - test_float).max()),
-        bytes_int8=len(content),
-        bytes_float=len(content_float),
-        answered=float(sure.mean()),
-        answered_accuracy=float((probabilities.argmax(axis=1) == truth)[sure].mean()),
-    )
-    for folder in (out, float_out.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    float_out.write_bytes(content_float)
+        main, made.history, valid, measure(content, parts.test), measure(made.float32, parts.test),
+        len(content), len(made.float32), calibration, parts,
+    )  # fmt: skip
+    report.elsewhere = elsewhere(corpus, parts, content, main, calibration.temperature)
+    report.not_music = false_genres(corpus, parts, content, main, calibration)
+    report.data, report.provenance = counted(corpus, parts), made.provenance
+    report.taught_by_musicnn = bool(made.provenance["taught_by_musicnn"])
+    study = study_network(_sample(corpus, parts.train)[::8])
+    timed = {OURS_INT8: content, OURS_FLOAT: made.float32, STUDY_INT8: study}
+    report.latency_ms, report.bytes = latencies(timed), {name: len(each) for name, each in timed.items()}
     model_path = (out / SHIPPED).with_suffix(".tflite")
     manifest = ModelManifest(
         name="overheard-genre",
@@ -186,21 +214,97 @@ def release(
         file=model_path.name,
         sha256=export.sha256(content),
         labels=LABELS,
-        audio=spec,
+        audio=FORMS[main],
         quantization=quantization,
-        calibration=Calibration(
-            temperature, unsure_below, f"{len(split.valid)} validation tracks of the fault-filtered split"
-        ),
-        metrics=report.metrics(protocols),
-        training_data=(
-            f"GTZAN (Tzanetakis and Cook, 2002), {len(split.train)} tracks: the training part of the "
-            "fault-filtered split, first 5 s of each; no recording is included",
-            "ImageNet, through torchvision's MobileNetV2 weights (BSD-3-Clause)",
-        ),
+        calibration=calibration,
+        metrics=report.metrics(protocols) | {"learning_curve": made.history},
+        training_data=_sources(parts, report.taught_by_musicnn),
         licence="MIT",
         model_path=model_path,
+        also_reads=tuple(spec for form, spec in FORMS.items() if form != main),
     )
-    model_path.write_bytes(content)
-    manifest.save(out / SHIPPED)
-    (out / CARD).write_text(model_card(manifest, report), encoding="utf-8")
+    card, plots = model_card(manifest, report), io.BytesIO()
+    plot(report, plots, speeds(report, protocols))
+    for folder in (out, float_out.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    written = {
+        float_out: made.float32,
+        model_path: content,
+        out / CARD: card.encode(),
+        out / PLOTS: plots.getvalue(),
+    }
+    for path, each in written.items():
+        part_of(path).write_bytes(each)
+    manifest.save(part_of(out / SHIPPED))
+    for path in (*written, out / SHIPPED):  # all of them lie there whole before the first is replaced
+        part_of(path).replace(path)
     return manifest
+
+
+def part_of(path: Path) -> Path:
+    """Where a file is written before it replaces ``path``."""
+    return path.with_name(f"{path.name}.part")
+
+
+def speeds(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``name``, ``ms`` and ``accuracy`` on the fault-filtered test part of every network that was timed.
+
+    The study's network is left out where the protocols do not tell its accuracy.
+    """
+    accuracy = {OURS_INT8: report.scores(report.main).accuracy}
+    accuracy[OURS_FLOAT] = report.scores(report.main, of="test_float").accuracy
+    for entry in protocols:
+        if (entry["protocol"], entry["network"]) == ("fault_filtered", STUDY_CNN_GRU.name):
+            accuracy[STUDY_INT8] = entry["accuracy"]
+    return [
+        {"name": name, "ms": ms, "accuracy": accuracy[name]}
+        for name, ms in report.latency_ms.items()
+        if name in accuracy
+    ]
+
+
+def board(folder: Path) -> Callable[[int, dict[str, float]], None]:
+    """A log that writes for TensorBoard and prints a line."""
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def log(step: int, values: dict[str, float]) -> None:
+        with writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name.replace(" ", "/"), value)
+        writer.flush()
+        _log.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
+
+    return log
+
+
+def _sample(corpus: Corpus, train: Sequence[Entry]) -> Places:
+    """Training pictures of every genre in both forms, and of sounds that are no music."""
+    listed = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
+    step = max(1, 2 * len(listed) // SAMPLE)
+    places = [pictures_of(corpus, listed[::step], LABELS, FINE).places]
+    places.append(pictures_of(corpus, listed[1::step], LABELS, COARSE).places[::10])
+    others = [e for e in train if e.source != "gtzan"]
+    others = others[:: max(1, len(others) // 40)]
+    places += [windows_of(corpus, [e], LABELS, FINE, genre=LABELS[0]).places[:1] for e in others]
+    return np.concatenate(places)
+
+
+def _sources(parts: Parts, musicnn: bool) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for entry in parts.train:
+        counts[entry.source] = counts.get(entry.source, 0) + 1
+    listed = ", ".join(f"{source} {count}" for source, count in sorted(counts.items()))
+    tracks = (
+        f"{len(parts.train)} tracks by source: {listed}; GTZAN (Tzanetakis and Cook, 2002) as the training "
+        "part of the fault-filtered split; no recording is included"
+    )
+    if not musicnn:
+        return tracks, "what the weights that the training began with were made from"
+    return (
+        tracks,
+        "what musicnn (Pons and Serra, 2019), trained on the Million Song Dataset, heard in music that is "
+        "neither GTZAN's nor by artists kept for checking; whom the Million Song Dataset holds is not known",
+        "ImageNet, through torchvision's MobileNetV2 weights (BSD-3-Clause)",
+    )

@@ -2,51 +2,46 @@
 
 Int8 stores a whole layer in 256 steps between the smallest and the largest value seen on sample
 pictures. Some pictures, such as one that is half digital silence, drive a layer to twenty times what
-is usual; with those in the sample every other picture is left with a dozen steps. Measured on the
-features of validation tracks: 9 dB signal to noise with them, 18 dB without. Pictures outside the
-range still work: their largest values are clipped.
+is usual; with those in the sample every other picture is left with a dozen steps. Pictures outside
+the range still work: their largest values are clipped.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from models.spectrogram import AudioSpec
-from training.gtzan import Gtzan
-from training.splits import Indices
+from training.augment import paint
+from training.sampling import Places
 
-TYPICAL = 0.75
+TYPICAL: Final = 0.75
 """Share of the sample that is kept."""
 
-SAMPLE = 140
-BATCH = 16
+BATCH: Final = 32
 
 
-def representatives(gtzan: Gtzan, train: Indices, spec: AudioSpec, backbone: Any) -> Indices:
-    """Choose the tracks whose pictures the converter sees.
+def representatives(network: Any, places: Places, share: float = TYPICAL) -> npt.NDArray[np.int64]:
+    """Choose the pictures that the converter sees.
 
     Parameters
     ----------
-    train : (n,) int64
-        Training tracks; about ``SAMPLE`` of them are looked at, evenly from all genres.
-    backbone : keras.Model
-        From ``training.network.backbone``.
+    network : keras.Model
+        From ``training.music_network.classifier``.
+    places : (n, 256, 256) uint8
+        Training pictures, as ``training.augment.drawn`` draws them.
 
     Returns
     -------
     (m,) int64
-        The most typical tracks first.
+        The most typical first.
     """
-    by_genre = np.array(sorted(train.tolist(), key=lambda index: gtzan.tracks[index].genre))
-    sample = by_genre[:: max(1, len(by_genre) // SAMPLE)]
-    return typical(sample, _peaks(gtzan, sample, spec, backbone), TYPICAL)
+    return typical(_peaks(network, places), share)
 
 
-def typical(sample: Indices, peaks: npt.NDArray[np.floating], share: float) -> Indices:
-    """The ``share`` of the sample whose activations are the least extreme.
+def typical(peaks: npt.NDArray[np.floating], share: float) -> npt.NDArray[np.int64]:
+    """The ``share`` of the pictures whose activations are the least extreme.
 
     Parameters
     ----------
@@ -55,22 +50,19 @@ def typical(sample: Indices, peaks: npt.NDArray[np.floating], share: float) -> I
         layer, measured in that layer's median peak.
     """
     extreme = (peaks / np.median(peaks, axis=0)).max(axis=1)  # (n,)
-    return sample[np.argsort(extreme, kind="stable")[: max(1, round(share * len(sample)))]]
+    return np.argsort(extreme, kind="stable")[: max(1, round(share * len(peaks)))]
 
 
-def _peaks(gtzan: Gtzan, sample: Indices, spec: AudioSpec, backbone: Any) -> npt.NDArray[np.float32]:
+def _peaks(network: Any, places: Places) -> npt.NDArray[np.float32]:
     import keras
 
-    *before, mobilenet = backbone.layers[1:]
-    seen = [layer.output for layer in mobilenet.layers if layer.name.endswith(("relu", "add", "project_BN"))]
+    normalize, features = network.layers[1:3]
+    seen = [layer.output for layer in features.layers if layer.name.endswith(("relu", "add", "project_BN"))]
     probe = keras.Model(
-        mobilenet.inputs, [keras.ops.max(keras.ops.abs(output), axis=(1, 2, 3)) for output in seen]
+        features.inputs, [keras.ops.max(keras.ops.abs(output), axis=(1, 2, 3)) for output in seen]
     )
     rows = []
-    for start in range(0, len(sample), BATCH):
-        pictures = np.stack([gtzan.picture(index, spec) for index in sample[start : start + BATCH]])
-        x = pictures.astype(np.float32)
-        for layer in before:
-            x = layer(x)
-        rows.append(np.stack(probe(x, training=False), axis=1))
+    for start in range(0, len(places), BATCH):
+        pictures = normalize(paint(places[start : start + BATCH]))
+        rows.append(np.stack(probe(pictures, training=False), axis=1))
     return np.concatenate(rows)  # (n, layers)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.features import Features
-from training.network import Variant, head
+from training.network import STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING, Variant, head
 from training.standardize import Standardization
 
 Labels = npt.NDArray[np.int64]
@@ -46,6 +46,14 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
         if self.l2 < 0:
             raise ValueError(f"l2 is {self.l2}; it must be 0 or more")
+
+
+RECIPES = {
+    STUDY_CNN: Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
+    STUDY_CNN_GRU: Recipe(learning_rate=3e-4, patience=5, l2=1e-3),
+    TIME_KEEPING: Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
+}
+"""The networks on frozen features, each with its recipe, settled on tracks that train and validate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ def train_head(
     model = head(variant, genres)
     standardization = Standardization.fit(train[0])
     scaled_train, scaled_valid = ((standardization.apply(x), labels) for x, labels in (train, valid))
-    epoch, validate = _loops(model, scaled_train, scaled_valid, class_weights(train[1], genres), recipe)
+    epoch, validate = loops(model, scaled_train, scaled_valid, class_weights(train[1], genres), recipe)
 
     order = np.random.default_rng(seed)
     best, best_epoch, best_weights = np.inf, 0, model.get_weights()
@@ -116,10 +124,12 @@ def train_head(
     return Trained(variant, seed, model, accuracy, best, best_epoch)
 
 
-def _loops(
+def loops(
     model: Any, train: tuple[Features, Labels], valid: tuple[Features, Labels], weights: Any, recipe: Recipe
 ) -> tuple[Any, Any]:
     """One epoch in a given order, and the validation loss, each as one compiled call.
+
+    The order may name any of the tracks; the model and the optimizer go on from where they are.
 
     ``Model.fit`` spends 20 ms a batch on itself, ten times what a small head takes to train.
     """

@@ -106,11 +106,11 @@ class FakeAnalyzer:
         }
         self.send("estimate", **(timing | {"level_dbfs": -18.5, "has_gap": False, "estimate": body} | fields))
 
-    def spectrum(self, columns: bytes, end_seconds: float) -> None:
+    def spectrum(self, columns: bytes, end_seconds: float, **fields: Any) -> None:
         """Columns of ``ROWS`` bytes each, oldest first, highest frequency first in each."""
         count = len(columns) // ROWS
         data = base64.b64encode(columns).decode("ascii")
-        self.send("spectrum", end_seconds=end_seconds, columns=count, rows=ROWS, data=data)
+        self.send("spectrum", end_seconds=end_seconds, columns=count, rows=ROWS, data=data, **fields)
 
     def _envelope(self, kind: str) -> Message:
         self._seq += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -158,14 +159,18 @@ def test_genres_stand_in_fixed_order_under_their_names(page: Page, analyzer: Fak
     expect(rows.nth(4)).to_contain_text("hip hop")
 
 
-def test_silence_is_not_a_genre(page: Page, analyzer: FakeAnalyzer) -> None:
-    """Estimates in silence carry the last label; the page must not show it as playing."""
+@pytest.mark.parametrize("state", [StreamState.SILENT, StreamState.NOT_MUSIC])
+def test_silence_and_talk_are_no_genre(page: Page, analyzer: FakeAnalyzer, state: StreamState) -> None:
+    """Estimates in silence and talk carry the last label; the page must not show it as playing."""
     analyzer.estimate("jazz")
     expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
-    analyzer.estimate("jazz", 0.9, state="SILENT", level_dbfs=-80.0)
-    expect(page.get_by_test_id("state")).to_have_text("Nothing is playing")
+    expect(page.locator('[data-genre="jazz"]')).to_contain_text("90%")
+    analyzer.estimate("jazz", 0.9, state=state.value, level_dbfs=-40.0)
+    analyzer.send("state", state=state.value, detail="")
+    expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[state].title)
     expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
-    expect(page.get_by_test_id("genre")).to_have_text("silence")
+    expect(page.get_by_test_id("genre")).to_have_text(STATE_WORDS[state].headline)
+    expect(page.get_by_test_id("level")).to_contain_text("40 dBFS")
     expect(page.get_by_test_id("confidence")).to_have_text("")
     expect(page.locator('[data-genre="jazz"]')).not_to_contain_text("%")
 
@@ -246,6 +251,28 @@ def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: Fak
     page.get_by_role("button", name="Other songs").click()
     expect(songs.locator(".title").first).not_to_have_text(titles[0], timeout=PATIENCE_MS)
     assert sum(origin is not None for origin in analyzer.origins) == 1, "the live part was mounted anew"
+
+
+def test_frequencies_stand_where_their_rows_are(page: Page, analyzer: FakeAnalyzer) -> None:
+    """Rows are evenly spaced unless the message tells their edges; here, in octaves above 1 kHz."""
+    marks = page.locator("[data-part=frequencies] span")
+    expect(marks).to_have_count(0)
+    analyzer.spectrum(bytes(ROWS), COLUMN_SECONDS)
+    expect(marks).to_have_text(["0", "5 kHz", "11 kHz"], timeout=PATIENCE_MS)
+    heights = "(marks) => marks.map((mark) => parseFloat(mark.style.bottom))"
+    assert marks.evaluate_all(heights) == pytest.approx([6, 100 * 5_000 / 11_025, 93], abs=0.01)
+
+    edges = [1_000 * (12.025 ** (row / ROWS) - 1) for row in range(ROWS + 1)]
+    analyzer.spectrum(bytes(ROWS), 2 * COLUMN_SECONDS, row_edges_hz=edges)
+    expect(marks).to_have_text(["200 Hz", "1 kHz", "4 kHz", "8 kHz"], timeout=PATIENCE_MS)
+    shares = [100 * math.log(1 + hz / 1_000) / math.log(12.025) for hz in (200, 1_000, 4_000, 8_000)]
+    assert marks.evaluate_all(heights) == pytest.approx(shares, abs=0.1)
+    box = page.locator("[data-part=frequencies]").locator("..").bounding_box()
+    middle = marks.nth(1).bounding_box()
+    assert box is not None
+    assert middle is not None
+    from_bottom = box["y"] + box["height"] - middle["y"] - middle["height"] / 2
+    assert from_bottom / box["height"] == pytest.approx(shares[1] / 100, abs=0.02)
 
 
 def test_pictures_move(page: Page, analyzer: FakeAnalyzer) -> None:

@@ -1,0 +1,197 @@
+"""``overheard evaluate``: how good a model is on tracks whose genre is known."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.manifest import ModelManifest
+from realtime import live_report, messages, settings
+from realtime.analyze import MOST_CLASSIFIERS
+from realtime.clock import SystemClock
+from realtime.evaluate_folder import score_folder
+from realtime.evaluate_live import AS_IS, Plan, evaluate_live
+from realtime.evaluate_pictures import geometry_for, load_part, score_pictures
+from realtime.listen import load_classifier
+from realtime.live_runs import CONDITIONS
+from realtime.programmes import Shape
+from realtime.scorecard import Advance, scorecard, tables
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Accuracy, calibration and confusion on tracks whose genre is known."""
+    options = _parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="overheard evaluate",
+        description="Judge a model on tracks whose genre is known: accuracy, calibration, confusion.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--model", dest="manifest", metavar="MANIFEST", help=settings.HELP["manifest"])
+    shared.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+
+    pictures = commands.add_parser("pictures", parents=[shared], help="stored spectrograms in an .npz")
+    pictures.add_argument(
+        "file", type=Path, metavar="FILE", help="track_id (n,), and db_u8 (n, 544, 57) or (n, 129, 496)"
+    )
+    pictures.add_argument("--part", metavar="NAME", help="only a part of the split: train, valid or test")
+    pictures.add_argument(
+        "--tracks", type=Path, metavar="FILE", help="CSV with track_id and the split (default: tracks.csv)"
+    )
+    pictures.set_defaults(run=_pictures)
+
+    folder = commands.add_parser("folder", parents=[shared], help="sound files, one folder a genre")
+    folder.add_argument("folder", type=Path, metavar="DIR", help="its folders are named after genres")
+    folder.set_defaults(run=_folder)
+
+    live = commands.add_parser("live", parents=[shared], help="the whole pipeline on programmes that change")
+    _add_live_options(live)
+    live.set_defaults(run=_live)
+    return parser
+
+
+def _add_live_options(live: argparse.ArgumentParser) -> None:
+    shape = Shape()
+    live.add_argument("--audio", type=Path, metavar="DIR", help="sound files, one folder a genre")
+    live.add_argument(
+        "--table", type=Path, metavar="FILE", help="sound files as a CSV names them: file, genre, artist"
+    )
+    live.add_argument(
+        "--check-artists", action="store_true", help="of the table only the third of the artists kept back"
+    )
+    live.add_argument(
+        "--pictures", type=Path, metavar="FILE", help="30 s spectrograms: track_id and db_u8 (n, 129, 496)"
+    )
+    live.add_argument("--part", metavar="NAME", help="of these only a part of the split, such as test")
+    live.add_argument(
+        "--tracks", type=Path, metavar="FILE", help="CSV with the split and the artists (default: tracks.csv)"
+    )
+    live.add_argument(
+        "--not-music",
+        type=Path,
+        metavar="FILE",
+        help="clips of no music as a CSV names them: file, kind, origin",
+    )
+    live.add_argument(
+        "--conditions",
+        default=AS_IS,
+        metavar="LIST",
+        help=f"all, or with commas between: {', '.join(CONDITIONS)} (default {AS_IS})",
+    )
+    live.add_argument(
+        "--programmes",
+        type=int,
+        default=shape.programmes,
+        metavar="N",
+        help=f"how many (default {shape.programmes})",
+    )
+    live.add_argument(
+        "--excerpts",
+        type=int,
+        default=shape.excerpts,
+        metavar="N",
+        help=f"in each (default {shape.excerpts})",
+    )
+    live.add_argument(
+        "--seconds",
+        type=float,
+        nargs=2,
+        default=(shape.shortest, shape.longest),
+        metavar=("LEAST", "MOST"),
+        help=f"length of an excerpt (default {shape.shortest:g} {shape.longest:g})",
+    )
+    live.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
+    live.add_argument(
+        "--tune", action="store_true", help="choose the smoothing on half of the tracks, judge on the others"
+    )
+    settings.add_options(live, "smoothing", "silence")
+
+
+def _pictures(options: argparse.Namespace) -> int:
+    classifier = load_classifier(settings.load(options).model)
+    tracks = load_part(options.file, classifier.manifest.labels, options.part, options.tracks)
+    geometry_for(tracks.form, classifier.manifest)
+    with _progress(options.file.name, wanted=not options.json) as advance:
+        answers = score_pictures(tracks, classifier, advance)
+    card = scorecard(answers, classifier.manifest) | {"part": options.part}
+    return _print(card, classifier.manifest, as_json=options.json)
+
+
+def _folder(options: argparse.Namespace) -> int:
+    chosen = settings.load(options)
+    classifiers = [load_classifier(chosen.model) for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))]
+    with _progress(options.folder.name, wanted=not options.json) as advance:
+        answers = score_folder(options.folder, classifiers, chosen, SystemClock(), advance)
+    manifest = classifiers[0].manifest
+    return _print(scorecard(answers, manifest), manifest, as_json=options.json)
+
+
+def _live(options: argparse.Namespace) -> int:
+    asked = CONDITIONS if options.conditions == "all" else options.conditions.split(",")
+    plan = Plan(
+        audio=options.audio,
+        table=options.table,
+        check_artists=options.check_artists,
+        pictures=options.pictures,
+        part=options.part,
+        tracks=options.tracks,
+        not_music=options.not_music,
+        conditions=tuple(dict.fromkeys(asked)),
+        shape=Shape(options.programmes, options.excerpts, *options.seconds),
+        seed=options.seed,
+        tune=options.tune,
+    )
+    chosen = settings.load(options)
+    classifier = load_classifier(chosen.model)
+    with _progress("programmes and clips", wanted=not options.json) as advance:
+        card = evaluate_live(plan, classifier, chosen, SystemClock(), advance)
+    if options.json:
+        print(messages.encode(card))
+    else:
+        _print_tables(live_report.tables(card))
+    return 0
+
+
+def _print(card: dict[str, Any], manifest: ModelManifest, *, as_json: bool) -> int:
+    """Print the scorecard; the exit code is 0, also when files were skipped."""
+    if as_json:
+        print(messages.encode(card))
+        return 0
+    _print_tables(tables(card, manifest.calibration.unsure_below))
+    return 0
+
+
+def _print_tables(parts: Sequence[RenderableType]) -> None:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 1000)  # a file has no margin to break lines at
+    console.print(*parts, sep="\n", highlight=False)
+
+
+@contextlib.contextmanager
+def _progress(name: str, *, wanted: bool) -> Iterator[Advance]:
+    """A progress bar over tracks on a terminal; elsewhere nothing."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    name_column = TextColumn("{task.description}", markup=False)
+    columns = name_column, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,65 @@
+"""The classifier on the shipped model: what it makes of the logits, with and without one of music."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.classifier import TFLiteClassifier, sigmoid, softmax
+from models.errors import ModelError
+from models.manifest import ModelManifest
+from tests.sounds import noise
+
+
+@pytest.fixture(scope="module")
+def manifest() -> ModelManifest:
+    return ModelManifest.load()
+
+
+@pytest.fixture(scope="module")
+def picture() -> npt.NDArray[np.uint8]:
+    return ((noise(256 * 256 * 3) + 1) * 127).astype(np.uint8).reshape(256, 256, 3)
+
+
+def says_music(manifest: ModelManifest, labels: int) -> ModelManifest:
+    """The same ten logits read as those of this many genres and of music."""
+    calibration = replace(manifest.calibration, music_above=0.5)
+    return replace(manifest, labels=manifest.labels[:labels], calibration=calibration)
+
+
+def test_a_model_that_does_not_say_hears_music_only(
+    manifest: ModelManifest, picture: npt.NDArray[np.uint8]
+) -> None:
+    prediction = TFLiteClassifier(manifest).predict(picture)
+    assert prediction.music == 1.0
+    assert prediction.probabilities.shape == (10,)
+
+
+def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.NDArray[np.uint8]) -> None:
+    """Music is not divided by the temperature, and the genres share all of the probability."""
+    classifier = TFLiteClassifier(says_music(manifest, 9))
+    prediction = classifier.predict(picture)
+    output = manifest.quantization.output
+    stored = classifier._interpreter.get_tensor(classifier._output)[0]
+    logits = (stored.astype(np.float64) - output.zero_point) * output.scale
+    assert manifest.calibration.temperature > 1.2, "or this test could not see it"
+    assert abs(logits[9]) > 0.1, "or this test could not see it"
+    assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[9])))
+    assert prediction.probabilities == pytest.approx(softmax(logits[:9] / manifest.calibration.temperature))
+    assert prediction.probabilities.sum() == pytest.approx(1)
+    assert not prediction.probabilities.flags.writeable
+
+
+def test_a_model_without_the_output_is_refused(manifest: ModelManifest) -> None:
+    with pytest.raises(ModelError, match=r"is \(1, 10\) int8 .* the manifest says \(1, 11\) int8"):
+        TFLiteClassifier(says_music(manifest, 10))
+
+
+@pytest.mark.parametrize(
+    ("logit", "probability"), [(0.0, 0.5), (np.log(3), 0.75), (-np.log(3), 0.25), (1e4, 1.0), (-1e4, 0.0)]
+)
+def test_sigmoid_by_hand(logit: float, probability: float) -> None:
+    assert sigmoid(logit) == pytest.approx(probability)

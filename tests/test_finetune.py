@@ -1,0 +1,179 @@
+"""The fine-tuning loop, on a network so small that it is quick."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
+
+from tests.corpora import arrays_of, cache, entry, recording_of
+from training.corpus import Corpus
+from training.finetune import (
+    FineTuning,
+    Progress,
+    TrainingError,
+    _mixed,
+    accuracies,
+    fine_tune,
+    logits_of,
+)
+from training.geometry import FINE
+from training.gtzan import DataError
+from training.sampling import NO_GENRE, Mixture, Sampler, Scored, pictures_of
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
+
+LABELS = ("blues", "rock")
+RECIPE = FineTuning(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=2)
+
+
+def network(seed: int) -> tuple[Any, list[Any]]:
+    """Pooled pixels to three logits, with dropout; the first layer stands for the backbone."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    first = keras.layers.Dense(16, activation="relu")
+    model = keras.Sequential(
+        [
+            keras.Input((128, 64, 3)),
+            keras.layers.Rescaling(1 / 127.5, -1),
+            keras.layers.AveragePooling2D((4, 32)),
+            keras.layers.Flatten(),
+            first,
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(3),
+        ]
+    )
+    return model, first.trainable_variables
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    listed = [
+        (entry(f"{genre}.{n}", "gtzan", genre, part="valid" if n > 3 else "train"), arrays_of(5 * band, n))
+        for band, genre in enumerate(LABELS)
+        for n in range(6)
+    ]
+    listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
+    return cache(tmp_path_factory.mktemp("cache"), listed)
+
+
+def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[str, Scored]]:
+    train = corpus.where(lambda each: each.part != "valid")
+    valid = corpus.where(lambda each: each.part == "valid")
+    return kind(corpus, train, LABELS, Mixture(batch=8), 0), {
+        "fine": pictures_of(corpus, valid, LABELS, FINE)
+    }
+
+
+def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: Corpus) -> None:
+    model, slow = network(0)
+    sampler, valid = data(corpus)
+    _, _, before = accuracies(logits_of(model, valid["fine"].places), valid["fine"])
+    told = []
+    recipe = FineTuning(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
+    history = fine_tune(model, slow, sampler, valid, recipe, log=lambda step, values: told.append(step))
+    assert [row["step"] for row in history] == told == [8, 16, 24]
+    losses = [row["fine nll"] for row in history]
+    assert min(losses) < 0.7 * before
+    assert [row["best"] for row in history] == [loss == min(losses) for loss in losses]
+    _, _, after = accuracies(logits_of(model, valid["fine"].places), valid["fine"])
+    assert after == pytest.approx(min(losses), abs=1e-5)
+
+
+def test_each_group_learns_at_its_own_rate(corpus: Corpus) -> None:
+    model, slow = network(0)
+    before = [each.numpy() for each in slow]
+    head = model.layers[-1].get_weights()[0]
+    recipe = FineTuning(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
+    fine_tune(model, slow, *data(corpus), recipe)
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, slow, strict=True))
+    assert np.abs(model.layers[-1].get_weights()[0] - head).max() > 1e-3
+
+
+class Interrupted(Sampler):
+    """Fails at the fifth batch, as a machine that is switched off."""
+
+    def batch(self, number: int) -> Any:
+        if number == 5:
+            raise DataError("switched off")
+        return super().batch(number)
+
+
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(corpus: Corpus, tmp_path: Path) -> None:
+    """Weights, averages, optimizers and the dropout's generator all go on from the checkpoint."""
+    whole, slow = network(0)
+    history = fine_tune(whole, slow, *data(corpus), RECIPE)
+
+    checkpoint = tmp_path / "new" / "run.checkpoint"
+    stopped, slow = network(0)
+    with pytest.raises(DataError, match="switched off"):
+        fine_tune(stopped, slow, *data(corpus, Interrupted), RECIPE, checkpoint=checkpoint)
+    assert checkpoint.exists()
+    resumed, slow = network(99)  # what it begins with must not matter
+    steps = []
+    assert history == fine_tune(
+        resumed, slow, *data(corpus), RECIPE, checkpoint=checkpoint, log=lambda step, _: steps.append(step)
+    )
+    assert steps == [6]
+    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "run.checkpoint"
+    checkpoint.write_bytes(b"no pickle at all")
+    model, slow = network(0)
+    with pytest.raises(TrainingError, match=r"run\.checkpoint is damaged: .*; delete it"):
+        fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
+    checkpoint.write_bytes(pickle.dumps({"step": 3}))
+    with pytest.raises(TrainingError, match="is damaged"):
+        Progress.load(checkpoint, [], [])
+    weights = model.get_weights()
+    state = Progress(3, weights, weights, weights, 1.0, 3, [], [[np.zeros(2)]])
+    state.save(checkpoint)
+    assert Progress.load(checkpoint, weights, [[np.zeros(2)]]).step == 3
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(TrainingError, match="is damaged"):
+        Progress.load(checkpoint, weights, [[np.zeros(2)]])
+    state.save(checkpoint)
+    with pytest.raises(TrainingError, match="of another network: its 5 arrays have not the shapes"):
+        fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
+
+
+def test_only_like_is_mixed_with_like() -> None:
+    """A picture of no known genre must not lend half a target to one that has a genre."""
+    genre = np.array([0, 1, NO_GENRE, 1, NO_GENRE])
+    music = np.array([1, 1, 0, 1, 1], np.float32)
+    places = np.zeros((5, 256, 256), np.uint8)
+    recipe = FineTuning(label_smoothing=0.1, mixup=0.5)
+    orders = set()
+    for number in range(20):
+        _, targets, known, mixed, share, order = _mixed((places, genre, music), 2, recipe, number)
+        assert known.tolist() == [1, 1, 0, 1, 0]
+        assert np.array_equal(known[order], known)
+        assert targets.sum(axis=1) == pytest.approx(known)
+        plain = np.array([[0.95, 0.05], [0.05, 0.95], [0, 0], [0.05, 0.95], [0, 0]])
+        assert targets == pytest.approx(share * plain + (1 - share) * plain[order], abs=1e-6)
+        assert mixed == pytest.approx(share * music + (1 - share) * music[order])
+        orders.add(tuple(order))
+    assert len(orders) > 2
+    _, targets, _, _, share, _ = _mixed((places, genre, music), 2, FineTuning(mixup=0, label_smoothing=0), 0)
+    assert share == 1
+    assert targets[:2].tolist() == [[1, 0], [0, 1]]
+
+
+def test_accuracies_by_hand() -> None:
+    """Two tracks: one of two windows, the first wrong and the second surer and right; one of one window."""
+    logits = np.log(np.array([[0.4, 0.6, 1], [0.9, 0.1, 1], [0.2, 0.8, 1]], np.float32))
+    scored = Scored(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
+    first, together, nll = accuracies(logits, scored)
+    assert (first, together) == (0.5, 1.0)
+    assert nll == pytest.approx(-(np.log(0.4) + np.log(0.8)) / 2)

@@ -1,0 +1,234 @@
+"""Fine-tuning of the taught network on genres, and on whether it is music at all."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import OverheardError
+from training.augment import paint
+from training.sampling import NO_GENRE, Floats, Places, Sampler, Scored, ahead
+
+
+class TrainingError(OverheardError):
+    """A training cannot go on, or came to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """How the network is fine-tuned.
+
+    The backbone learns at ``backbone_rate``, the rest at ``head_rate``, both falling as a cosine over
+    ``steps``; pairs of pictures are mixed by ``mixup`` (Zhang et al., 2018); an exponential average of
+    the weights is what validation sees and what is kept.
+    """
+
+    steps: int = 1_600
+    head_rate: float = 1e-3
+    backbone_rate: float = 2e-4
+    weight_decay: float = 1e-3
+    label_smoothing: float = 0.1
+    mixup: float = 0.3
+    average: float = 0.995
+    validate_every: int = 200
+
+
+def logits_of(network: Any, places: Places) -> Floats:
+    """Logits of a network on pooled pictures, (n, genres + 1) float32."""
+    parts = [network(paint(places[i : i + 64]), training=False).numpy() for i in range(0, len(places), 64)]
+    return np.concatenate(parts)
+
+
+def accuracies(logits: Floats, scored: Scored) -> tuple[float, float, float]:
+    """Accuracy of each track's first window, of its windows together, and the first windows' NLL."""
+    genres = logits[:, : logits.shape[1] - 1].astype(np.float64)
+    genres -= genres.max(axis=1, keepdims=True)
+    log_p = genres - np.log(np.exp(genres).sum(axis=1, keepdims=True))
+    tracks = len(scored.labels)
+    first = np.searchsorted(scored.track, np.arange(tracks))
+    together = np.zeros((tracks, log_p.shape[1]))
+    np.add.at(together, scored.track, np.exp(log_p))
+    one = float((log_p[first].argmax(axis=1) == scored.labels).mean())
+    every = float((together.argmax(axis=1) == scored.labels).mean())
+    return one, every, float(-log_p[first, scored.labels].mean())
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a training stands; everything that ``save`` and ``load`` must carry to go on from there.
+
+    ``others`` are the state of each optimizer and, last, of the dropouts' random generators.
+    """
+
+    step: int
+    weights: list[Floats]
+    averaged: list[Floats]
+    best: list[Floats]
+    best_loss: float
+    best_step: int
+    history: list[dict[str, Any]]
+    others: list[list[Floats]]
+
+    def save(self, path: Path) -> None:
+        """Write whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        with unfinished.open("wb") as file:
+            pickle.dump(self, file)
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, weights: Sequence[Floats], others: Sequence[Sequence[Any]]) -> Progress:
+        """Read what ``save`` wrote on this machine; never give it a file from elsewhere.
+
+        Parameters
+        ----------
+        weights, others
+            Of the network that is to go on; only their shapes are looked at.
+
+        Raises
+        ------
+        TrainingError
+            The file is damaged, or of another network.
+        """
+        remedy = "delete it, and the training begins anew"
+        try:
+            with path.open("rb") as file:
+                state = cast(Progress, pickle.load(file))
+            found = [[np.shape(each) for each in group] for group in (state.weights, *state.others)]
+            _ = state.step, state.averaged, state.best, state.best_loss, state.best_step, state.history
+        except Exception as error:  # whatever the damaged bytes happen to mean to pickle
+            raise TrainingError(f"the checkpoint {path} is damaged: {error}; {remedy}") from error
+        wanted = [[tuple(each.shape) for each in group] for group in (weights, *others)]
+        if found != wanted:
+            counts = [sum(map(len, shapes)) for shapes in (found, wanted)]
+            raise TrainingError(
+                f"the checkpoint {path} is of another network: its {counts[0]} arrays have not the shapes "
+                f"of this one's {counts[1]}; {remedy}"
+            )
+        return state
+
+
+def fine_tune(
+    network: Any,
+    backbone_variables: Sequence[Any],
+    sampler: Sampler,
+    valid: dict[str, Scored],
+    recipe: FineTuning,
+    *,
+    log: Callable[[int, dict[str, float]], None] | None = None,
+    checkpoint: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Train a network in place; keep the averaged weights with the lowest validation loss.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From ``training.music_network.classifier``.
+    backbone_variables : sequence
+        Those of its variables that learn at ``backbone_rate``.
+    valid : dict of Scored
+        What decides which weights are kept; a test part must not be given here.
+    log : callable, optional
+        Called as ``log(step, values)`` at each validation.
+    checkpoint : Path, optional
+        Where progress is kept; a training that was stopped goes on from there.
+
+    Returns
+    -------
+    list of dict
+        The history: ``step`` and what was logged; ``best`` is True for the step that was kept.
+    """
+    import keras
+    import tensorflow as tf
+
+    genres = network.output_shape[-1] - 1
+    slow = {id(variable) for variable in backbone_variables}
+    groups = [
+        [v for v in network.trainable_variables if (id(v) in slow) == wanted] for wanted in (True, False)
+    ]
+    optimizers = []
+    for variables, rate in zip(groups, (recipe.backbone_rate, recipe.head_rate), strict=True):
+        schedule = keras.optimizers.schedules.CosineDecay(
+            rate / 10, recipe.steps, alpha=0.01, warmup_target=rate, warmup_steps=max(1, recipe.steps // 20)
+        )
+        optimizers.append(keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, clipnorm=5.0))
+        optimizers[-1].build(variables)
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def step(places: Any, targets: Any, known: Any, music: Any, share: Any, order: Any) -> Any:
+        pictures = paint(places)
+        pictures = share * pictures + (1 - share) * tf.gather(pictures, order)
+        with tf.GradientTape() as tape:
+            logits = network(pictures, training=True)
+            genre_loss = tf.nn.softmax_cross_entropy_with_logits(targets, logits[:, :genres])
+            music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
+            loss = tf.reduce_sum(genre_loss * known) / tf.reduce_sum(known) + tf.reduce_mean(music_loss)
+        gradients = tape.gradient(loss, [v for variables in groups for v in variables])
+        for variables, optimizer in zip(groups, optimizers, strict=True):
+            optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))
+            gradients = gradients[len(variables) :]
+        return loss
+
+    carried = {id(weight) for weight in network.weights}
+    random = [v for v in network.variables if id(v) not in carried]
+    others = [*(optimizer.variables for optimizer in optimizers), random]
+    now = network.get_weights()
+    state = Progress(0, now, [w.copy() for w in now], now, np.inf, 0, [], [])
+    if checkpoint and checkpoint.exists():
+        state = Progress.load(checkpoint, now, others)
+        network.set_weights(state.weights)
+        for variables, values in zip(others, state.others, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+    losses: list[float] = []
+    numbers = range(state.step + 1, recipe.steps + 1)
+    for number, batch in zip(numbers, ahead(sampler.batch, numbers), strict=True):
+        losses.append(float(step(*(tf.constant(a) for a in _mixed(batch, genres, recipe, number)))))
+        decay = min(recipe.average, number / (number + 10))
+        for kept, new in zip(state.averaged, network.get_weights(), strict=True):
+            kept += (1 - decay) * (new - kept)
+        if number % recipe.validate_every and number != recipe.steps:
+            continue
+        state.step, state.weights = number, network.get_weights()
+        network.set_weights(state.averaged)
+        measured = {"loss": float(np.mean(losses[-recipe.validate_every :]))}
+        for name, scored in valid.items():
+            one, every, nll = accuracies(logits_of(network, scored.places), scored)
+            measured |= {f"{name} first": one, f"{name} track": every, f"{name} nll": nll}
+        state.history.append({"step": number, **measured})
+        loss = float(np.mean([value for key, value in measured.items() if key.endswith("nll")]))
+        if loss < state.best_loss:
+            state.best_loss, state.best_step, state.best = loss, number, [w.copy() for w in state.averaged]
+        network.set_weights(state.weights)
+        state.others = [[v.numpy() for v in variables] for variables in others]
+        if checkpoint:
+            state.save(checkpoint)
+        if log:
+            log(number, measured)
+    network.set_weights(state.best)
+    return [row | {"best": row["step"] == state.best_step} for row in state.history]
+
+
+def _mixed(
+    batch: tuple[Places, npt.NDArray[np.int64], Floats], genres: int, recipe: FineTuning, number: int
+) -> tuple[Any, ...]:
+    """Targets of a batch, smoothed, and how its pictures are mixed: like with like only."""
+    places, genre, music = batch
+    generator = np.random.default_rng((number, len(genre)))
+    known = (genre != NO_GENRE).astype(np.float32)
+    targets = np.eye(genres, dtype=np.float32)[np.maximum(genre, 0)]
+    targets = (targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / genres) * known[
+        :, np.newaxis
+    ]
+    order = generator.permutation(len(genre))
+    order = np.where(known[order] == known, order, np.arange(len(order)))
+    share = np.float32(generator.beta(recipe.mixup, recipe.mixup) if recipe.mixup else 1)
+    targets = share * targets + (1 - share) * targets[order]
+    return places, targets, known, share * music + (1 - share) * music[order], share, order

@@ -1,0 +1,154 @@
+"""The three protocols: the study's networks on frozen features, and the network that ships."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import OverheardError
+from models.measures import score
+from training import parts, splits
+from training.augment import paint
+from training.corpus import Corpus
+from training.evaluate import ProtocolScore
+from training.finetune import FineTuning, accuracies, logits_of
+from training.geometry import FINE
+from training.gtzan import LABELS
+from training.provenance import checkpoint_name
+from training.release import part_of, train
+from training.report import FORMS
+from training.sampling import Places, pictures_of
+from training.teach import SHIPPED
+
+SHIPPED_NAME: Final = "taught, fine-tuned, MobileNetV2+GRU (ships)"
+FROZEN_NAME: Final = "taught, frozen, logistic regression"
+
+_log = logging.getLogger(__name__)
+
+
+def fine_tuned(
+    corpus: Corpus,
+    recipe: FineTuning,
+    *,
+    seeds: Sequence[int] = (0,),
+    work: Path,
+    taught: Path = SHIPPED,
+) -> list[ProtocolScore]:
+    """Protocols (a), once a seed, and (b), once a fold, of the network that ships, on both pictures.
+
+    Each run takes minutes; what is done is kept in ``work`` and not done again.
+    """
+    of_split = [_run(corpus, parts.fault_filtered(corpus), recipe, seed, work, taught) for seed in seeds]
+    of_folds = [_run(corpus, each, recipe, seeds[0], work, taught) for each in parts.artist_folds(corpus)]
+    return [
+        ProtocolScore(name, f"{SHIPPED_NAME}, {form} picture", tuple(run[form] for run in runs))
+        for form in FORMS
+        for name, runs in (("fault_filtered", of_split), ("artist_folds", of_folds))
+    ]
+
+
+def _run(
+    corpus: Corpus, each: parts.Parts, recipe: FineTuning, seed: int, work: Path, taught: Path
+) -> dict[str, float]:
+    """Accuracy of one split's network on its test part, a track's first window, by form."""
+    name = checkpoint_name(each, recipe, seed=seed, taught=taught)
+    done, checkpoint = work / f"{name}.json", work / f"{name}.checkpoint"
+    if not done.exists():
+        _log.info("%s: %d tracks train", name, len(each.train))
+        network, _ = train(corpus, each, recipe, seed=seed, taught=taught, checkpoint=checkpoint)
+        scored = {form: pictures_of(corpus, each.test, LABELS, spec) for form, spec in FORMS.items()}
+        measured = {f: accuracies(logits_of(network, s.places), s)[:2] for f, s in scored.items()}
+        part_of(done).write_text(json.dumps(measured), encoding="utf-8")
+        part_of(done).replace(done)
+        checkpoint.unlink(missing_ok=True)
+    measured = json.loads(done.read_text(encoding="utf-8"))
+    for form, (first, track) in measured.items():
+        _log.info("%s, %s: %.3f, all windows %.3f", name, form, first, track)
+    return {form: first for form, (first, _) in measured.items()}
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Read what ``overheard train protocols --json`` printed.
+
+    Raises
+    ------
+    OverheardError
+        It cannot be read, or is something else.
+    """
+    remedy = "write it with overheard train protocols --json"
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OverheardError(f"cannot read {path}: {error}; {remedy}") from error
+    if not isinstance(listed, list):
+        raise OverheardError(f"{path} holds no list but a {type(listed).__name__}; {remedy}")
+    for number, each in enumerate(listed, 1):
+        fields = each if isinstance(each, dict) else {}
+        wrong = [key for key in ("protocol", "network") if not isinstance(fields.get(key), str)]
+        wrong += [key for key in ("accuracy", "deviation") if not _is_share(fields.get(key))]
+        if wrong:
+            raise OverheardError(
+                f"entry {number} of {len(listed)} in {path} lacks a sound {', '.join(wrong)}; {remedy}"
+            )
+    return listed
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
+    """All three protocols of a logistic regression on the taught backbone's features, frozen.
+
+    Standardized by the training part; the strength of its regularization is chosen on validation.
+    """
+    entries = parts.arrays(corpus)
+    entries = [entry for entry in entries if len(corpus.windows(entry).fine)]
+    features = taught_features(pictures_of(corpus, entries, LABELS, FINE).places, taught)
+    tracks = parts.as_tracks(entries)
+    listed = {
+        "fault_filtered": [splits.fault_filtered(tracks)],
+        "artist_folds": splits.artist_folds(tracks),
+        "random_folds": splits.random_folds(tracks),
+    }
+    labels = np.array([track.label for track in tracks])
+    return [
+        ProtocolScore(name, FROZEN_NAME, tuple(_probe(features, labels, split) for split in of))
+        for name, of in listed.items()
+    ]
+
+
+def taught_features(places: Places, taught: Path | None) -> npt.NDArray[np.float32]:
+    """Globally pooled features of a backbone, (n, 1280); None takes ImageNet's weights."""
+    from training.music_network import backbone
+    from training.network import normalize
+    from training.teach import load_weights
+
+    network = backbone(imagenet=taught is None)
+    if taught:
+        load_weights(network, taught)
+    parts_of = [
+        network(normalize(paint(places[start : start + 64])), training=False).numpy().mean(axis=(1, 2))
+        for start in range(0, len(places), 64)
+    ]
+    return np.concatenate(parts_of)
+
+
+def _probe(features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], split: splits.Split) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = StandardScaler().fit(features[split.train]).transform(features)
+    fitted = [
+        LogisticRegression(C=strength, max_iter=2_000).fit(scaled[split.train], labels[split.train])
+        for strength in (1e-4, 1e-3, 1e-2)
+    ]
+    best = max(fitted, key=lambda model: model.score(scaled[split.valid], labels[split.valid]))
+    probabilities = best.predict_proba(scaled[split.test])
+    return score(probabilities, labels[split.test]).accuracy

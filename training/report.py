@@ -1,0 +1,254 @@
+"""What is measured of a model while it is made: everything that manifest, model card and plots say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from models.classifier import softmax
+from models.manifest import Calibration
+from models.measures import Scores, calibration_error_interval, score
+from models.spectrogram import AudioSpec, colormap, row_edges
+from training import export
+from training.augment import drawn
+from training.calibrate import choose_music_above, choose_unsure_below, fit_temperature
+from training.corpus import Corpus, Entry
+from training.geometry import COARSE, FINE
+from training.gtzan import LABELS
+from training.parts import HELD_OUT_ORIGINS, Parts, other_peoples_music
+from training.sampling import Places, Scored, windows_of
+
+FORMS: Final = {"fine": FINE, "coarse": COARSE}
+
+SHARED_HZ: Final = 4_000.0
+"""What every source of recordings keeps; above it, old speech differs from music by bandwidth alone."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Logits of one model on one part in one form, (windows, genres + 1), and what they belong to."""
+
+    logits: Floats
+    scored: Scored
+
+    def probabilities(self, temperature: float) -> Floats:
+        """Calibrated probabilities of each window, (windows, genres)."""
+        return softmax(self.logits[:, :-1] / temperature)
+
+    @property
+    def music(self) -> Floats:
+        """Probability of music of each window, (windows,)."""
+        result: Floats = 1 / (1 + np.exp(-self.logits[:, -1]))
+        return result
+
+    def first(self, temperature: float) -> Floats:
+        """Those of each track's first window, (tracks, genres)."""
+        place = np.searchsorted(self.scored.track, np.arange(len(self.scored.labels)))
+        return self.probabilities(temperature)[place]
+
+    def together(self, temperature: float) -> Floats:
+        """The mean over each track's windows, (tracks, genres)."""
+        total = np.zeros((len(self.scored.labels), self.logits.shape[1] - 1))
+        np.add.at(total, self.scored.track, self.probabilities(temperature))
+        return total / np.bincount(self.scored.track)[:, np.newaxis]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was measured while a model was made; all of it goes into manifest and model card."""
+
+    main: str
+    history: list[dict[str, Any]]
+    valid: dict[str, Measured]
+    test: dict[str, Measured]
+    test_float: dict[str, Measured]
+    bytes_int8: int
+    bytes_float: int
+    calibration: Calibration
+    parts: Parts
+    elsewhere: dict[str, Any] = field(default_factory=dict)
+    not_music: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    bytes: dict[str, int] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    taught_by_musicnn: bool = True
+
+    def scores(self, form: str, *, every: bool = False, of: str = "test") -> Scores:
+        """Scores of the int8 (``of`` "test" or "valid") or float32 ("test_float") model on one form."""
+        measured: Measured = getattr(self, of)[form]
+        t = self.calibration.temperature
+        return score(measured.together(t) if every else measured.first(t), measured.scored.labels)
+
+    def metrics(self, protocols: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The manifest's ``metrics``, rounded."""
+        return {
+            "network": f"MobileNetV2+GRU{', taught by musicnn' * self.taught_by_musicnn}, fine-tuned",
+            "main_form": self.main,
+            "protocols": list(protocols),
+            "fault_filtered_valid_accuracy": round(self.scores(self.main, of="valid").accuracy, 4),
+            "fault_filtered_test": {form: self._form(form) for form in FORMS},
+            "other_peoples_music": self.elsewhere,
+            "not_music": self.not_music,
+            "valid_at_unsure_below": self._answered(),
+            "latency_ms": self.latency_ms,
+            "bytes": self.bytes,
+            "data": self.data,
+            "provenance": self.provenance,
+        }
+
+    def _answered(self) -> dict[str, Any]:
+        """What the threshold of confidence does to the windows that it was chosen on."""
+        measured, calibration = self.valid[self.main], self.calibration
+        probabilities = measured.probabilities(calibration.temperature)
+        sure = probabilities.max(axis=1) >= calibration.unsure_below
+        right = probabilities.argmax(axis=1) == measured.scored.labels[measured.scored.track]
+        return {
+            "answered": round(float(sure.mean()), 4),
+            "accuracy": round(float(right[sure].mean()), 4) if sure.any() else None,
+        }
+
+    def _form(self, form: str) -> dict[str, Any]:
+        temperature, unsure_below = self.calibration.temperature, self.calibration.unsure_below
+        int8, plain = self.test[form], self.test_float[form]
+        first, labels = int8.first(temperature), int8.scored.labels
+        one, sure = self.scores(form), first.max(axis=1) >= unsure_below
+        low, high = calibration_error_interval(first, labels)
+        right = first.argmax(axis=1) == labels
+        agree = int8.logits[:, :-1].argmax(axis=1) == plain.logits[:, :-1].argmax(axis=1)
+        return {
+            "tracks": one.tracks,
+            "accuracy_int8": round(one.accuracy, 4),
+            "accuracy_float32": round(self.scores(form, of="test_float").accuracy, 4),
+            "accuracy_all_windows_int8": round(self.scores(form, every=True).accuracy, 4),
+            "top1_agreement_int8_float32": round(float(agree.mean()), 4),
+            "ece_int8": round(one.ece, 4),
+            "ece_interval": [round(low, 4), round(high, 4)],
+            "nll_int8": round(one.nll, 4),
+            "f1_int8": _by_genre(one.f1),
+            "recall_int8": _by_genre(one.recall),
+            "confusion_int8": [list(row) for row in one.confusion],
+            "answered_at_unsure_below": round(float(sure.mean()), 4),
+            "accuracy_of_answered": round(float(right[sure].mean()), 4) if sure.any() else None,
+        }
+
+
+def calibrate(valid: dict[str, Measured], main: str) -> Calibration:
+    """Fit everything between logits and honest answers on the validation part.
+
+    The temperature is fitted on every window of the main form, the threshold of confidence on
+    them too, and that of music on the windows of both forms, all of which are music.
+    """
+    measured = valid[main]
+    labels = measured.scored.labels[measured.scored.track]
+    temperature = round(fit_temperature(measured.logits[:, :-1], labels), 4)
+    unsure_below = choose_unsure_below(measured.probabilities(temperature), labels)
+    music = np.concatenate([each.music for each in valid.values()])
+    tracks = len(measured.scored.labels)
+    fitted_on = f"{len(labels)} windows of {tracks} validation tracks of the fault-filtered split"
+    return Calibration(temperature, unsure_below, fitted_on, choose_music_above(music))
+
+
+def elsewhere(corpus: Corpus, parts: Parts, content: bytes, main: str, temperature: float) -> dict[str, Any]:
+    """Recall per genre on other people's music: artists that were kept for it, a track's windows together."""
+    entries = other_peoples_music(corpus, parts.train)
+    if not entries:
+        return {}
+    scored = windows_of(corpus, entries, LABELS, FORMS[main])
+    measured = Measured(export.run(content, painted(scored.places)), scored)
+    of_genre = score(measured.together(temperature), scored.labels).recall
+    present = sorted(set(scored.labels.tolist()))
+    return {
+        "tracks": len(entries),
+        "macro_recall": round(float(np.mean([of_genre[i] for i in present])), 4),
+        "recall": {LABELS[i]: round(float(of_genre[i]), 4) for i in present},
+    }
+
+
+def false_genres(
+    corpus: Corpus, parts: Parts, content: bytes, main: str, calibration: Calibration
+) -> dict[str, Any]:
+    """What the model takes for music, by kind of sound, on recordings that it was not trained on.
+
+    ``share`` is, of music, that of its windows that are taken for music, and of other sounds that of those
+    which are taken for music and get a genre with confidence; the mean over the clips. Before the scaling
+    every window is brought to the band below ``SHARED_HZ``, music as well as the rest, so that no kind can
+    be told by the bandwidth of its recordings; ``share_as_recorded`` is without that.
+    """
+    spec = FORMS[main]
+    held_out = corpus.where(lambda e: any(origin in e.origin for origin in HELD_OUT_ORIGINS))
+    kinds = [(entry.origin, entry) for entry in held_out]
+    kinds += [("music, GTZAN's test part", entry) for entry in parts.test]
+    checked = [e for e in other_peoples_music(corpus, parts.train) if e not in held_out]
+    kinds += [("music, artists kept for checking", entry) for entry in checked]
+    shares: dict[str, list[tuple[float, float]]] = {}
+    for kind, entry in kinds:
+        columns = _unvaried(corpus, entry, spec)
+        if len(columns):
+            both = (
+                _share([drawn(each, spec) for each in heard], entry.music, content, calibration)
+                for heard in (np.stack([narrowed(each, spec) for each in columns]), columns)
+            )
+            shares.setdefault(kind, []).append((next(both), next(both)))
+    return {
+        kind: {
+            "clips": len(values),
+            "share": round(float(np.mean([one for one, _ in values])), 4),
+            "share_as_recorded": round(float(np.mean([other for _, other in values])), 4),
+        }
+        for kind, values in sorted(shares.items())
+    }
+
+
+def _unvaried(corpus: Corpus, entry: Entry, spec: AudioSpec) -> npt.NDArray[np.uint8]:
+    """Clean columns of every window of one track in one geometry, (windows, columns, 256)."""
+    windows = corpus.windows(entry)
+    stored = (windows.fine if spec is FINE else windows.coarse)[:, 0]
+    if spec is COARSE and not len(stored) and len(windows.long):
+        starts = range(0, len(windows.long) - spec.columns + 1, spec.columns)
+        stored = np.array([windows.long[start : start + spec.columns] for start in starts])
+    return stored
+
+
+def narrowed(columns: npt.NDArray[np.uint8], spec: AudioSpec) -> npt.NDArray[np.uint8]:
+    """One window's columns, (n, 256), with the minimum in all rows that reach above ``SHARED_HZ``."""
+    first = int(np.searchsorted(row_edges(spec)[1:], SHARED_HZ / (spec.sample_rate / 2), "right"))
+    result = columns.copy()
+    result[:, first:] = columns.min()
+    return result
+
+
+def _share(places: list[Places], is_music: bool, content: bytes, calibration: Calibration) -> float:
+    """Share of one clip's windows that count, as ``false_genres`` says."""
+    logits = export.run(content, painted(np.stack(places)))
+    none = np.zeros(len(logits), np.int64)
+    measured = Measured(logits, Scored(np.stack(places), none, none[:1]))
+    music = measured.music >= (calibration.music_above or 0)
+    sure = measured.probabilities(calibration.temperature).max(axis=1) >= calibration.unsure_below
+    return float((music if is_music else music & sure).mean())
+
+
+def counted(corpus: Corpus, parts: Parts) -> dict[str, Any]:
+    """Tracks of GTZAN at hand, and of each genre the recordings that train, beside published arrays."""
+    recorded = [e for e in parts.train if e.source != "gtzan" and e.music]
+    return {
+        "gtzan_arrays": len(corpus.where(lambda e: e.source == "gtzan")),
+        "gtzan_audio": len(corpus.where(lambda e: e.source == "gtzan-audio")),
+        "recordings": {label: sum(e.genre == label for e in recorded) for label in LABELS},
+    }
+
+
+def painted(places: Places) -> Iterator[npt.NDArray[np.uint8]]:
+    """Pictures one by one, (256, 256, 3) uint8, as the converter and the runtime take them."""
+    return (colormap()[one] for one in places)
+
+
+def _by_genre(values: Sequence[float]) -> dict[str, float | None]:
+    """Rounded, None for a genre without tracks."""
+    return {g: None if np.isnan(v) else round(v, 3) for g, v in zip(LABELS, values, strict=True)}

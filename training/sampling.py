@@ -1,0 +1,228 @@
+"""What the network sees while it is trained, batch by batch, and what it is scored on."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from models.spectrogram import AudioSpec
+from training.augment import drawn, varied
+from training.corpus import Corpus, Entry
+from training.geometry import COARSE, FINE
+from training.gtzan import DataError
+
+Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.uint8]
+Batch = TypeVar("Batch")
+
+NO_GENRE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What a batch is made of.
+
+    ``genre_share`` of it is music whose genre is known, the genres equally often and within a genre
+    the sources by ``source_weights`` (1 where none is given); half of the rest is other music and half
+    no music. Where a window has both pictures, ``coarse_share`` are the coarse one.
+    """
+
+    batch: int = 32
+    genre_share: float = 0.8
+    coarse_share: float = 0.5
+    source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 3.0})
+
+
+class Sampler:
+    """Batches of training windows; batch ``number`` is the same whenever it is asked for.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    entries : sequence of Entry
+        What may be trained on.
+    labels : sequence of str
+    mixture : Mixture
+    seed : int
+
+    Raises
+    ------
+    DataError
+        A genre has no track.
+    """
+
+    def __init__(
+        self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mixture: Mixture, seed: int
+    ) -> None:
+        self._corpus, self._mixture, self._seed = corpus, mixture, seed
+        self._labels = list(labels)
+        self._by_genre = [
+            self._sources([e for e in entries if e.music and e.genre == label]) for label in labels
+        ]
+        empty = [label for label, sources in zip(labels, self._by_genre, strict=True) if not sources]
+        if empty:
+            raise DataError(f"no track to train on is {' or '.join(empty)}; prepare a cache that has some")
+        self._other = self._sources([e for e in entries if e.music and e.genre not in labels])
+        self._no_music = self._sources([e for e in entries if not e.music])
+
+    def _sources(self, entries: list[Entry]) -> list[tuple[float, list[Entry]]]:
+        names = sorted({entry.source for entry in entries})
+        weight = self._mixture.source_weights
+        return [(weight.get(name, 1.0), [e for e in entries if e.source == name]) for name in names]
+
+    def batch(self, number: int) -> tuple[Places, npt.NDArray[np.int64], Floats]:
+        """Draw one batch.
+
+        Returns
+        -------
+        places : (batch, 256, 256) uint8
+        genres : (batch,) int64
+            ``NO_GENRE`` where it is not known or there is none.
+        music : (batch,) float32
+            1 or 0.
+        """
+        mixture, generator = self._mixture, np.random.default_rng((self._seed, number))
+        places, genres, music = [], [], []
+        for place in range(mixture.batch):
+            is_music, genre = True, NO_GENRE
+            if place < mixture.genre_share * mixture.batch or not (self._other or self._no_music):
+                genre = int(generator.integers(len(self._labels)))
+                entry = _pick(self._by_genre[genre], generator)
+            elif self._no_music and (place % 2 or not self._other):
+                entry, is_music = _pick(self._no_music, generator), False
+            else:
+                entry = _pick(self._other, generator)
+            places.append(self._draw(entry, generator))
+            genres.append(genre)
+            music.append(is_music)
+        return np.stack(places), np.array(genres), np.array(music, np.float32)
+
+    def _draw(self, entry: Entry, generator: np.random.Generator) -> Places:
+        windows = self._corpus.windows(entry)
+        has_coarse = bool(len(windows.coarse) or len(windows.long))
+        coarse = has_coarse and (not len(windows.fine) or generator.random() < self._mixture.coarse_share)
+        if coarse and len(windows.long) and (not len(windows.coarse) or generator.random() < 0.5):
+            return varied(windows.long, COARSE, generator)
+        stored, spec = (windows.coarse, COARSE) if coarse else (windows.fine, FINE)
+        window = int(generator.integers(len(stored)))
+        version = int(generator.integers(stored.shape[1]))
+        return varied(stored[window, version], spec, generator)
+
+
+def _pick(sources: list[tuple[float, list[Entry]]], generator: np.random.Generator) -> Entry:
+    weights = np.array([weight for weight, _ in sources])
+    entries = sources[int(generator.choice(len(sources), p=weights / weights.sum()))][1]
+    return entries[int(generator.integers(len(entries)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Pictures of tracks, to score a network on: ``places`` (n, 256, 256) uint8, ``track`` (n,) int64
+    which of the tracks each belongs to, ``labels`` (tracks,) int64.
+    """
+
+    places: Places
+    track: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+
+
+def pictures_of(
+    corpus: Corpus,
+    entries: Sequence[Entry],
+    labels: Sequence[str],
+    spec: AudioSpec,
+    *,
+    hop: int = COARSE.columns // 2,
+) -> Scored:
+    """Unvaried pictures of GTZAN's arrays.
+
+    With ``FINE`` a track's first 5 s; with ``COARSE`` windows of its 30 s, ``hop`` columns apart.
+    Tracks that lack the array are left out.
+
+    Raises
+    ------
+    DataError
+        All lack it.
+    """
+    places: list[Places] = []
+    track: list[int] = []
+    truth: list[int] = []
+    for entry in entries:
+        windows = corpus.windows(entry)
+        cut: list[npt.NDArray[np.uint8]] = []
+        if spec is FINE and len(windows.fine):
+            cut = [windows.fine[0, 0]]
+        elif spec is COARSE and len(windows.long):
+            starts = range(0, len(windows.long) - spec.columns + 1, hop)
+            cut = [windows.long[start : start + spec.columns] for start in starts]
+        if cut:
+            places += [drawn(columns, spec) for columns in cut]
+            track += [len(truth)] * len(cut)
+            truth.append(list(labels).index(entry.genre))
+    if not places:
+        raise DataError(
+            f"none of {len(entries)} tracks has columns every {spec.column_step} samples; "
+            "prepare a cache from both stft_first5s.npz and stft_full30s.npz"
+        )
+    return Scored(np.stack(places), np.array(track), np.array(truth))
+
+
+def windows_of(
+    corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], spec: AudioSpec, *, genre: str = ""
+) -> Scored:
+    """Unvaried pictures of recordings: every window, clean, in one geometry.
+
+    Parameters
+    ----------
+    genre : str
+        Stands for the genre of an entry that has none of ``labels``.
+    """
+    places, track, truth = [], [], []
+    for number, entry in enumerate(entries):
+        windows = corpus.windows(entry)
+        stored = windows.fine if spec is FINE else windows.coarse
+        places += [drawn(columns, spec) for columns in stored[:, 0]]
+        track += [number] * len(stored)
+        truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))
+    return Scored(np.stack(places), np.array(track), np.array(truth))
+
+
+def ahead(batch: Callable[[int], Batch], numbers: range, most: int = 8) -> Iterator[Batch]:
+    """Batches by number, drawn in a thread while the network trains."""
+    waiting: queue.Queue[Batch | Exception] = queue.Queue(most)
+    stopped = threading.Event()
+
+    def put(item: Batch | Exception) -> None:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def fill() -> None:
+        try:
+            for number in numbers:
+                put(batch(number))
+                if stopped.is_set():
+                    return
+        except Exception as error:  # raised again where it can be seen
+            put(error)
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    try:
+        for _ in numbers:
+            item = waiting.get()
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
