@@ -137,12 +137,12 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
     with pytest.raises(TrainingError, match="is damaged"):
         Progress.load(checkpoint, [], [])
     weights = model.get_weights()
-    state = Progress(3, weights, weights, weights, 1.0, 3, [], [[np.zeros(2)]])
+    state = Progress(3, weights, weights, weights, 1.0, 3, [], [[np.zeros(2, np.float32)]])
     state.save(checkpoint)
     assert Progress.load(checkpoint, weights, [[np.zeros(2)]]).step == 3
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(TrainingError, match="is damaged"):
-        Progress.load(checkpoint, weights, [[np.zeros(2)]])
+        Progress.load(checkpoint, weights, [[np.zeros(2, np.float32)]])
     state.save(checkpoint)
     with pytest.raises(TrainingError, match="of another network: its 5 arrays have not the shapes"):
         fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)

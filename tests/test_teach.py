@@ -115,7 +115,7 @@ def test_weights_that_cannot_be_written_whole_leave_the_old_ones(tmp_path: Path)
     out = tmp_path / "taught.npz"
     digest = save_weights(Layers(np.ones((2, 2))), out)
     broken = Layers(np.ones((2, 2)))
-    broken.weights = [np.ones(2, np.float32), Unwritable()]
+    broken.weights = [np.ones(2, np.float32), Unwritable()]  # type: ignore[list-item]
     with pytest.raises(OSError, match="no space"):
         save_weights(broken, out)
     assert hashlib.sha256(out.read_bytes()).hexdigest() == digest
