@@ -69,15 +69,15 @@ def test_talk_alone_has_no_genre(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert lines[2].startswith("  no music; 10.00 s of sound")
 
 
-def test_too_little_sound_for_an_answer_is_unsure_without_a_label(
+def test_too_little_sound_for_an_answer_has_no_label(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The window's end is audible, so that it is not silent, but less than half of it is."""
+    """The window's end is audible, but less than half of it is: silence lasts until something was heard."""
     sound = np.concatenate([np.zeros(4 * RATE), tone(300, 1)])
     summary = analysed(write(tmp_path / "late.wav", sound, RATE))
     assert summary["label"] is None
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "    0:04  (unsure)"
+    assert lines[1] == "    0:04  (silence)"
     assert lines[2].startswith("  nothing heard; 5.00 s of sound")
 
 
@@ -107,32 +107,38 @@ def test_a_folder_is_judged_by_its_music(tmp_path: Path, talk_then_music: Path) 
 def test_model_tells_of_music_rows_and_further_geometries(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The last of the shipped model's ten logits is read as that of music."""
+    """A model says what it can: first one without the optional fields, then one with all of them."""
     path, fields = copy_model(tmp_path)
     labels, audio, calibration = fields["labels"], fields["audio"], fields["calibration"]
     assert isinstance(labels, list)
     assert isinstance(audio, dict)
     assert isinstance(calibration, dict)
+    without = {
+        "labels": [*labels, "an eleventh"],
+        "audio": audio | {"row_break_hz": 0.0},
+        "calibration": calibration | {"music_above": None},
+        "also_reads": [],
+    }
+    path.write_text(json.dumps(fields | without))
     assert model_info.command(["--manifest", str(path)]) == 0
     plain = capsys.readouterr().out
     assert "also reads" not in plain
     assert "no music" not in plain
     assert "in octaves" not in plain
     changes = {
-        "labels": labels[:-1],
         "audio": audio | {"row_break_hz": 700},
         "calibration": calibration | {"music_above": 0.25},
-        "also_reads": [asdict(COARSE)],
+        "also_reads": [asdict(AudioSpec(row_break_hz=1000))],
     }
     path.write_text(json.dumps(fields | changes))
     assert model_info.command(["--manifest", str(path)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert (
-        "window        4.97 s at 22050 Hz: 57 columns, each of 2048 samples, every 1920; "
+        "window        4.97 s at 22050 Hz: 83 columns, each of 256 samples, every 1334; "
         "rows nearly even below 700 Hz, in octaves above"
     ) in told
     assert (
-        "also reads    4.97 s at 22050 Hz: 83 columns, each of 256 samples, every 1334; "
+        "also reads    4.97 s at 22050 Hz: 57 columns, each of 2048 samples, every 1920; "
         "rows nearly even below 1000 Hz, in octaves above"
     ) in told
     assert next(line for line in told if line.startswith("calibration")).endswith(", no music below 0.25")

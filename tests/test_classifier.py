@@ -24,38 +24,39 @@ def picture() -> npt.NDArray[np.uint8]:
     return ((noise(256 * 256 * 3) + 1) * 127).astype(np.uint8).reshape(256, 256, 3)
 
 
-def says_music(manifest: ModelManifest, labels: int) -> ModelManifest:
-    """The same ten logits read as those of this many genres and of music."""
-    calibration = replace(manifest.calibration, music_above=0.5)
-    return replace(manifest, labels=manifest.labels[:labels], calibration=calibration)
+def without_music(manifest: ModelManifest) -> ModelManifest:
+    """The same eleven logits read as those of eleven genres."""
+    calibration = replace(manifest.calibration, music_above=None)
+    return replace(manifest, labels=(*manifest.labels, "an eleventh"), calibration=calibration)
 
 
 def test_a_model_that_does_not_say_hears_music_only(
     manifest: ModelManifest, picture: npt.NDArray[np.uint8]
 ) -> None:
-    prediction = TFLiteClassifier(manifest).predict(picture)
+    prediction = TFLiteClassifier(without_music(manifest)).predict(picture)
     assert prediction.music == 1.0
-    assert prediction.probabilities.shape == (10,)
+    assert prediction.probabilities.shape == (11,)
 
 
 def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.NDArray[np.uint8]) -> None:
     """Music is not divided by the temperature, and the genres share all of the probability."""
-    classifier = TFLiteClassifier(says_music(manifest, 9))
+    manifest = replace(manifest, calibration=replace(manifest.calibration, temperature=2.0))
+    classifier = TFLiteClassifier(manifest)
     prediction = classifier.predict(picture)
     output = manifest.quantization.output
     stored = classifier._interpreter.get_tensor(classifier._output)[0]
     logits = (stored.astype(np.float64) - output.zero_point) * output.scale
-    assert manifest.calibration.temperature > 1.2, "or this test could not see it"
-    assert abs(logits[9]) > 0.1, "or this test could not see it"
-    assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[9])))
-    assert prediction.probabilities == pytest.approx(softmax(logits[:9] / manifest.calibration.temperature))
+    assert abs(logits[10]) > 0.1, "or this test could not see it"
+    assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[10])))
+    assert prediction.probabilities == pytest.approx(softmax(logits[:10] / 2))
     assert prediction.probabilities.sum() == pytest.approx(1)
     assert not prediction.probabilities.flags.writeable
 
 
-def test_a_model_without_the_output_is_refused(manifest: ModelManifest) -> None:
-    with pytest.raises(ModelError, match=r"is \(1, 10\) int8 .* the manifest says \(1, 11\) int8"):
-        TFLiteClassifier(says_music(manifest, 10))
+def test_a_model_with_another_output_is_refused(manifest: ModelManifest) -> None:
+    calibration = replace(manifest.calibration, music_above=None)
+    with pytest.raises(ModelError, match=r"is \(1, 11\) int8 .* the manifest says \(1, 10\) int8"):
+        TFLiteClassifier(replace(manifest, calibration=calibration))
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_the_fault_filtered_parts_are_apart_in_every_source(seed: int) -> None:
     assert {each.part for each in parts.test} <= {"test"}
 
 
+@pytest.mark.filterwarnings("ignore:The least populated class")  # scikit-learn, of tiny corpora
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=4, deadline=None, derandomize=True)
 def test_artist_folds_are_apart_in_every_source(seed: int) -> None:

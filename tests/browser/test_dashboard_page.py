@@ -121,7 +121,7 @@ def test_genre_follows_the_estimates_at_once(page: Page, analyzer: FakeAnalyzer)
     expect(page.get_by_test_id("confidence")).to_have_text("92%, very sure")
     expect(page.get_by_test_id("state")).to_have_attribute("data-state", "LISTENING")
     expect(page.get_by_test_id("announcement")).to_have_text("Now playing: rock")
-    expect(page.locator('[data-genre="rock"]')).to_have_text("rock92%")
+    expect(page.locator('li[data-genre="rock"]')).to_have_text("rock92%")
 
     genre.evaluate(WATCH_GENRE)
     delays = []
@@ -164,7 +164,7 @@ def test_silence_and_talk_are_no_genre(page: Page, analyzer: FakeAnalyzer, state
     """Estimates in silence and talk carry the last label; the page must not show it as playing."""
     analyzer.estimate("jazz")
     expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
-    expect(page.locator('[data-genre="jazz"]')).to_contain_text("90%")
+    expect(page.locator('li[data-genre="jazz"]')).to_contain_text("90%")
     analyzer.estimate("jazz", 0.9, state=state.value, level_dbfs=-40.0)
     analyzer.send("state", state=state.value, detail="")
     expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[state].title)
@@ -172,7 +172,7 @@ def test_silence_and_talk_are_no_genre(page: Page, analyzer: FakeAnalyzer, state
     expect(page.get_by_test_id("genre")).to_have_text(STATE_WORDS[state].headline)
     expect(page.get_by_test_id("level")).to_contain_text("40 dBFS")
     expect(page.get_by_test_id("confidence")).to_have_text("")
-    expect(page.locator('[data-genre="jazz"]')).not_to_contain_text("%")
+    expect(page.locator('li[data-genre="jazz"]')).not_to_contain_text("%")
 
 
 def test_a_guess_names_the_most_probable_genre(page: Page, analyzer: FakeAnalyzer) -> None:
