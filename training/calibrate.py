@@ -75,6 +75,7 @@ def choose_music_above(music: npt.NDArray[np.floating], *, kept: float = 0.98) -
     Returns
     -------
     float
-        0..0.9, rounded down to two digits.
+        0..0.5, rounded down to two digits: more would cost real recordings more than the share says,
+        for the windows it is fitted on are published arrays.
     """
-    return float(min(0.9, np.floor(np.quantile(music, 1 - kept) * 100) / 100))
+    return float(min(0.5, np.floor(np.quantile(music, 1 - kept) * 100) / 100))
