@@ -346,7 +346,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_is_heard_as_analyze_hears_it(library: Path) -> None:
+def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) -> None:
+    """By a model to which everything is music, tones and noise too."""
+    calibration = asdict(ModelManifest.load().calibration) | {"music_above": 0.0}
+    model = model_with(tmp_path, calibration=calibration)
     tracks = {
         "Jazz/low.wav": "jazz",
         "Jazz/album/sweep.flac": "jazz",
@@ -354,10 +357,11 @@ def test_a_folder_is_heard_as_analyze_hears_it(library: Path) -> None:
         "rock/hiss.au": "rock",
         "METAL/high.opus": "metal",
     }
-    done = overheard("analyze", "--json", *(str(library / name) for name in tracks))
+    files = (str(library / name) for name in tracks)
+    done = overheard("analyze", "--json", "--manifest", model, *files)
     summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"summary"' in line]
     probabilities = np.array([[each["probabilities"][label] for label in LABELS] for each in summaries])
-    card = card_of("folder", str(library))
+    card = card_of("folder", str(library), "--model", model)
     check(card, probabilities, [LABELS.index(genre) for genre in tracks.values()])
     reasons = {each["file"]: each["reason"] for each in card["skipped"]}
     assert set(reasons) == {"list.csv", "METAL/silent.wav", "rock/notes.txt", "rock/short.wav"}
