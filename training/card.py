@@ -76,8 +76,8 @@ These tracks took no part in training, in choosing or in calibration.
 Temperature {calibration.temperature:.3f}, fitted on {calibration.fitted_on}. Expected calibration error on
 the test part, 10 bins of equal mass: {main["ece_int8"]:.3f} (95 % interval {low:.3f} to {high:.3f}, tracks
 drawn anew). Below a confidence of {calibration.unsure_below:.2f} the estimate abstains; on validation
-{valid["answered"]:.0%} of the windows reach it, and {_percent(valid["accuracy"])} of those are right. On the
-test part a single window reaches it for
+{valid["answered"]:.0%} of the means over three neighbouring windows reach it, and
+{_percent(valid["accuracy"])} of those are right. On the test part a single window reaches it for
 {main["answered_at_unsure_below"]:.0%} of the tracks, and is right for
 {_percent(main["accuracy_of_answered"])} of those.
 
