@@ -17,7 +17,7 @@ from models.measures import expected_calibration_error
 from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
 from realtime import evaluate
 from realtime.scorecard import EvaluationError
-from tests.sounds import noise, tone, write
+from tests.sounds import noise
 from tests.test_commands import copy_model, overheard, refused
 
 RATE = 22_050
@@ -323,71 +323,6 @@ def test_the_table_has_the_figures_too(tmp_path: Path) -> None:
         recall, f1 = (card[name][label] for name in ("recall", "f1"))
         figures = ["-", "-"] if recall is None else [f"{recall:.2f}", f"{f1:.2f}"]
         assert lines[str(number)] == [str(number), label, str(sum(row)), *figures, *map(str, row)]
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five tracks in three genres, four files that hold no track, and what a file manager leaves."""
-    folder = tmp_path_factory.mktemp("library")
-    for name in ("Jazz/album", "rock", "METAL", ".trash"):
-        (folder / name).mkdir(parents=True)
-    sweep = np.concatenate([tone(hz, 1) for hz in (200, 400, 800, 1600, 3200, 6400, 300, 600)])
-    write(folder / "Jazz" / "low.wav", tone(220, 7), RATE)
-    write(folder / "Jazz" / "album" / "sweep.flac", sweep, RATE, "flac")
-    write(folder / "rock" / "stereo.mp3", np.stack([tone(1000, 8, 44_100)] * 2, axis=1), 44_100, "libmp3lame")
-    write(folder / "rock" / "hiss.au", 0.3 * noise(6 * RATE), RATE, "pcm_s16be")
-    write(folder / "METAL" / "high.opus", tone(5_000, 6, 48_000), 48_000, "libopus")
-    write(folder / "METAL" / "silent.wav", np.zeros(6 * RATE), RATE)
-    write(folder / "rock" / "short.wav", tone(440, 3), RATE)
-    (folder / "rock" / "notes.txt").write_text("not a sound")
-    (folder / "list.csv").write_text("beside")
-    (folder / "rock" / ".DS_Store").write_text("hidden")
-    (folder / ".trash" / "gone.wav").write_text("hidden")
-    return folder
-
-
-def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) -> None:
-    """By a model to which everything is music, tones and noise too."""
-    calibration = asdict(ModelManifest.load().calibration) | {"music_above": 0.0}
-    model = model_with(tmp_path, calibration=calibration)
-    tracks = {
-        "Jazz/low.wav": "jazz",
-        "Jazz/album/sweep.flac": "jazz",
-        "rock/stereo.mp3": "rock",
-        "rock/hiss.au": "rock",
-        "METAL/high.opus": "metal",
-    }
-    files = (str(library / name) for name in tracks)
-    done = overheard("analyze", "--json", "--manifest", model, *files)
-    summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"summary"' in line]
-    probabilities = np.array([[each["probabilities"][label] for label in LABELS] for each in summaries])
-    card = card_of("folder", str(library), "--model", model)
-    check(card, probabilities, [LABELS.index(genre) for genre in tracks.values()])
-    reasons = {each["file"]: each["reason"] for each in card["skipped"]}
-    assert set(reasons) == {"list.csv", "METAL/silent.wav", "rock/notes.txt", "rock/short.wav"}
-    assert "no window is audible" in reasons["METAL/silent.wav"]
-    assert "3.00 s of sound; one window needs 4.98 s" in reasons["rock/short.wav"]
-    assert "FFmpeg" in reasons["rock/notes.txt"]
-    assert "in no genre's folder" in reasons["list.csv"]
-
-
-def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
-    done = overheard("evaluate", "folder", str(library))
-    assert done.returncode == 0
-    assert "skipped 4" in done.stdout
-    assert "  rock/short.wav: short.wav holds 3.00 s of sound" in done.stdout
-
-
-def test_folders_that_cannot_be_judged_by(tmp_path: Path) -> None:
-    assert "cannot read the folder" in refused("evaluate", "folder", str(tmp_path / "nowhere"))
-    assert "holds no sound to judge by; 0 files skipped" in refused("evaluate", "folder", str(tmp_path))
-    (tmp_path / "Rock").mkdir()
-    (tmp_path / "Rock" / "a.wav").write_text("no sound")
-    said = refused("evaluate", "folder", str(tmp_path))
-    assert "holds no sound to judge by; 1 files skipped; the first, Rock/a.wav: " in said
-    (tmp_path / "polka").mkdir()
-    said = refused("evaluate", "folder", str(tmp_path))
-    assert said.endswith(f"folders that are no genre of this model: 'polka'; there are {', '.join(LABELS)}")
 
 
 def test_real_pictures_of_gtzan(shared: Path) -> None:

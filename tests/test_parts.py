@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sklearn", reason="training needs scikit-learn: install the extra 'training'")
 
+from models.artists import check_artist, fold_artist
 from tests.corpora import entry
-from training.corpus import Corpus, Entry, check_artist, fold_artist
+from training.corpus import Corpus, Entry
 from training.gtzan import LABELS, DataError
 from training.parts import HELD_OUT_ORIGINS, Parts, artist_folds, fault_filtered, other_peoples_music
 from training.teach import may_teach, teachable

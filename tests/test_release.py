@@ -17,6 +17,7 @@ pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the
 pytest.importorskip("matplotlib", reason="training needs matplotlib: install the extra 'training'")
 pytest.importorskip("sklearn", reason="training needs scikit-learn: install the extra 'training'")
 
+from models.artists import check_artist
 from models.classifier import TFLiteClassifier
 from models.errors import OverheardError
 from models.manifest import ModelManifest
@@ -24,7 +25,7 @@ from models.spectrogram import picture_of_columns
 from tests.corpora import cache, columns, entry, recording_of
 from tests.test_commands import overheard
 from training.cli import command
-from training.corpus import Corpus, check_artist
+from training.corpus import Corpus
 from training.evaluate import ProtocolScore, protocols_as_json
 from training.finetune import FineTuning, TrainingError
 from training.geometry import COARSE, FINE

@@ -149,6 +149,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from training import prepare
+    from training.corpus import Corpus
 
     hear = None
     if arguments.teacher:
@@ -175,7 +176,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
         faults = prepare.run(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
     for fault in faults:
         print(fault)
-    print(f"{arguments.cache} holds {len(jobs) - sum(' is left out: ' in fault for fault in faults)} tracks")
+    print(f"{arguments.cache} holds {len(Corpus.load(arguments.cache).entries)} tracks")
     return 0
 
 

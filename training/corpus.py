@@ -5,13 +5,13 @@ A cache is a folder with ``index.jsonl``, one line a track, and one ``.npz`` of 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from models.artists import fold_artist
 from training.gtzan import LABELS, DataError
 from training.library import Windows
 
@@ -52,11 +52,6 @@ class Entry:
         return any(origin in self.origin for origin in HELD_OUT_ORIGINS)
 
 
-def fold_artist(name: str) -> str:
-    """An artist's name with case and a leading "The" ignored."""
-    return name.strip().casefold().removeprefix("the ")
-
-
 def fold_genre(name: str) -> str:
     """A genre as ``LABELS`` spells it, whatever its capitals, spaces, hyphens and underscores.
 
@@ -65,11 +60,6 @@ def fold_genre(name: str) -> str:
     folded = name.strip().casefold()
     bare = folded.translate(dict.fromkeys(map(ord, " -_")))
     return bare if bare in LABELS else folded
-
-
-def check_artist(name: str) -> bool:
-    """Whether an artist is kept for checking on other people's music: a third of them, by hash."""
-    return bool(name) and int(hashlib.sha1(name.encode()).hexdigest(), 16) % 3 == 0
 
 
 @dataclass(slots=True)

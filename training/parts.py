@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.artists import check_artist
 from training import splits
 from training.corpus import HELD_OUT_ORIGINS as HELD_OUT_ORIGINS
-from training.corpus import Corpus, Entry, check_artist, without_artists_of
+from training.corpus import Corpus, Entry, without_artists_of
 from training.gtzan import ARRAYS, LABELS, TABLE, DataError, Track
 
 PUBLISHED = f"{ARRAYS}, stft_full30s.npz and {TABLE}"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.artists import fold_artist
 from training.gtzan import Track
 
 Indices = npt.NDArray[np.int64]
@@ -43,8 +44,7 @@ def artist_key(track: Track) -> str:
 
     Tracks of a genre whose artist is not known share one key: any two of them may be by the same.
     """
-    name = track.artist.strip().casefold().removeprefix("the ")
-    return name or f"unknown, {track.genre}"
+    return fold_artist(track.artist) or f"unknown, {track.genre}"
 
 
 def fault_filtered(tracks: Sequence[Track]) -> Split:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.artists import check_artist
 from training.augment import drawn, paint, varied
-from training.corpus import Corpus, Entry, check_artist, without_artists_of
+from training.corpus import Corpus, Entry, without_artists_of
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
 from training.imagenet import WeightsError
