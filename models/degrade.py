@@ -99,7 +99,7 @@ def over_noise(
         Amplitude of the noise falls as frequency to this power: 0 white, 0.5 pink, 1 brown.
     """
     n = len(samples)
-    padded = _fast_length(n)
+    padded = fast_length(n)
     spectrum = np.fft.rfft(generator.standard_normal(padded))
     spectrum /= np.maximum(np.arange(len(spectrum)), 1) ** slope
     noise = np.fft.irfft(spectrum, padded)[:n]
@@ -109,7 +109,7 @@ def over_noise(
 
 def tilted(samples: Samples, sample_rate: int, generator: Generator, *, most_db: float = 10.0) -> Samples:
     """Through a random smooth equalizer: gains of up to ``most_db`` at six octave-spaced frequencies."""
-    padded = _fast_length(len(samples))
+    padded = fast_length(len(samples))
     spectrum = np.fft.rfft(samples, padded)
     frequencies = np.fft.rfftfreq(padded, 1 / sample_rate)
     octaves = np.log2(np.maximum(frequencies, 30) / 30)
@@ -132,7 +132,7 @@ def at_random(samples: Samples, sample_rate: int, generator: Generator) -> Sampl
     return samples
 
 
-def _fast_length(n: int) -> int:
+def fast_length(n: int) -> int:
     """A length from ``n`` up whose Fourier transform is fast: a prime factor of 9,137 is 20 times slower."""
     from scipy.fft import next_fast_len
 

@@ -155,12 +155,25 @@ def bootstrap_interval(
 
 
 def calibration_error_interval(
-    probabilities: Floats, labels: Labels, level: float = 0.95, resamples: int = 1_000, seed: int = 0
+    probabilities: Floats,
+    labels: Labels,
+    track: Labels | None = None,
+    level: float = 0.95,
+    resamples: int = 1_000,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Interval of the expected calibration error, from tracks drawn anew as in ``bootstrap_interval``.
 
     Resampling adds noise of its own to a measure that cannot fall below 0, so the interval lies a
     little high.
+
+    Parameters
+    ----------
+    probabilities : (n, genres) float64
+    labels : (n,) int64
+    track : (n,) int64, optional
+        Which track each row is a window of; windows of one track are drawn together. Without it every
+        row is a track of its own.
 
     Returns
     -------
@@ -168,10 +181,12 @@ def calibration_error_interval(
         Lower and upper end; the same on every call.
     """
     n, _ = _checked(probabilities, labels)
+    _, of = np.unique(np.arange(n) if track is None else track, return_inverse=True)
+    windows = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
     random = np.random.default_rng(seed)
     errors = []
     for _ in range(resamples):
-        drawn = random.integers(0, n, n)
+        drawn = np.concatenate([windows[i] for i in random.integers(0, len(windows), len(windows))])
         errors.append(expected_calibration_error(probabilities[drawn], labels[drawn]))
     low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -7,7 +7,7 @@ import pytest
 
 from models.spectrogram import AudioSpec, brightness, colour, scale
 from tests.corpora import columns
-from training.augment import COLUMN_POOLING, ROW_POOLING, _shifted, drawn, paint, varied
+from training.augment import COLUMN_POOLING, _shifted, drawn, paint, varied
 from training.geometry import COARSE, FINE
 
 GEOMETRIES = pytest.mark.parametrize("spec", [FINE, COARSE], ids=["fine", "coarse"])
@@ -91,7 +91,7 @@ def test_paint_is_the_block_mean_of_the_live_pictures_colours() -> None:
     live = np.stack(
         [colour(scale(each.astype(np.float32), FINE), FINE) for each in stored]
     )  # (2, 256, 256, 3)
-    blocks = live.reshape(2, 256 // ROW_POOLING, ROW_POOLING, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
+    blocks = live.reshape(2, 256, 1, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
     painted = paint(np.stack([drawn(each, FINE) for each in stored])).numpy()
-    assert painted.shape == (2, 128, 64, 3)
+    assert painted.shape == (2, 256, 64, 3)
     assert painted == pytest.approx(blocks.mean(axis=(2, 4)), abs=1e-3)

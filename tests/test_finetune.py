@@ -17,14 +17,15 @@ from training.finetune import (
     FineTuning,
     Progress,
     TrainingError,
-    _mixed,
     accuracies,
     fine_tune,
     logits_of,
+    mixed,
 )
 from training.geometry import FINE
 from training.gtzan import DataError
-from training.sampling import NO_GENRE, Mixture, Sampler, Scored, pictures_of
+from training.sampling import Batch, Mixture, Sampler, Scored, pictures_of
+from training.teacher import UNITS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
 
@@ -33,22 +34,19 @@ RECIPE = FineTuning(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=
 
 
 def network(seed: int) -> tuple[Any, list[Any]]:
-    """Pooled pixels to three logits, with dropout; the first layer stands for the backbone."""
+    """Pooled pixels to three logits and what is heard; the first layer stands for the backbone."""
     import keras
 
     keras.utils.set_random_seed(seed)
     first = keras.layers.Dense(16, activation="relu")
-    model = keras.Sequential(
-        [
-            keras.Input((128, 64, 3)),
-            keras.layers.Rescaling(1 / 127.5, -1),
-            keras.layers.AveragePooling2D((4, 32)),
-            keras.layers.Flatten(),
-            first,
-            keras.layers.Dropout(0.3),
-            keras.layers.Dense(3),
-        ]
+    picture = keras.Input((256, 64, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(picture)
+    x = first(keras.layers.Flatten()(keras.layers.AveragePooling2D((8, 32))(x)))
+    heard, logits = (
+        keras.layers.Dense(UNITS, name="heard")(x),
+        keras.layers.Dense(3, name="logits")(keras.layers.Dropout(0.3)(x)),
     )
+    model = keras.Model(picture, [logits, heard])
     return model, first.trainable_variables
 
 
@@ -60,6 +58,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         for n in range(6)
     ]
     listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
+    listed.append((entry("song", "music"), recording_of(3, 0, heard=UNITS)))
     return cache(tmp_path_factory.mktemp("cache"), listed)
 
 
@@ -89,11 +88,11 @@ def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: C
 def test_each_group_learns_at_its_own_rate(corpus: Corpus) -> None:
     model, slow = network(0)
     before = [each.numpy() for each in slow]
-    head = model.layers[-1].get_weights()[0]
+    head = model.get_layer("logits").get_weights()[0]
     recipe = FineTuning(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
     fine_tune(model, slow, *data(corpus), recipe)
     assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, slow, strict=True))
-    assert np.abs(model.layers[-1].get_weights()[0] - head).max() > 1e-3
+    assert np.abs(model.get_layer("logits").get_weights()[0] - head).max() > 1e-3
 
 
 class Interrupted(Sampler):
@@ -144,30 +143,51 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
     with pytest.raises(TrainingError, match="is damaged"):
         Progress.load(checkpoint, weights, [[np.zeros(2, np.float32)]])
     state.save(checkpoint)
-    with pytest.raises(TrainingError, match="of another network: its 5 arrays have not the shapes"):
+    with pytest.raises(TrainingError, match="of another network: its 7 arrays have not the shapes"):
         fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
 
 
 def test_only_like_is_mixed_with_like() -> None:
     """A picture of no known genre must not lend half a target to one that has a genre."""
-    genre = np.array([0, 1, NO_GENRE, 1, NO_GENRE])
-    music = np.array([1, 1, 0, 1, 1], np.float32)
-    places = np.zeros((5, 256, 256), np.uint8)
+    random = np.random.default_rng(0)
+    weight = np.array([1, 1, 0, 1, 0, 0.5, 0.5], np.float32)
+    mask = np.array([0, 0, 0, 1, 0, 1, 1], np.float32)
+    genres = np.array([[1, 0], [0, 1], [0, 0], [0, 1], [0, 0], [0.4, 0.1], [0.1, 0.4]], np.float32)
+    heard = random.normal(0, 1, (7, UNITS)).astype(np.float32) * mask[:, np.newaxis]
+    music = np.array([1, 1, 0, 1, 1, 1, 1], np.float32)
+    batch = Batch(np.zeros((7, 256, 256), np.uint8), genres, weight, music, heard, mask)
     recipe = FineTuning(label_smoothing=0.1, mixup=0.5)
+    plain = genres * 0.9 + weight[:, np.newaxis] * 0.05
     orders = set()
     for number in range(20):
-        _, targets, known, mixed, share, order = _mixed((places, genre, music), 2, recipe, number)
-        assert known.tolist() == [1, 1, 0, 1, 0]
-        assert np.array_equal(known[order], known)
-        assert targets.sum(axis=1) == pytest.approx(known)
-        plain = np.array([[0.95, 0.05], [0.05, 0.95], [0, 0], [0.05, 0.95], [0, 0]])
-        assert targets == pytest.approx(share * plain + (1 - share) * plain[order], abs=1e-6)
-        assert mixed == pytest.approx(share * music + (1 - share) * music[order])
+        result, share, order = mixed(batch, recipe, np.random.default_rng(number))
+        assert np.array_equal(weight[order], weight)
+        assert np.array_equal(mask[order], mask)
+        assert result.genres.sum(axis=1) == pytest.approx(weight)
+        assert result.genres == pytest.approx(share * plain + (1 - share) * plain[order], abs=1e-6)
+        assert result.music == pytest.approx(share * music + (1 - share) * music[order])
+        assert result.heard == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
         orders.add(tuple(order))
     assert len(orders) > 2
-    _, targets, _, _, share, _ = _mixed((places, genre, music), 2, FineTuning(mixup=0, label_smoothing=0), 0)
+    result, share, _ = mixed(batch, FineTuning(mixup=0, label_smoothing=0), random)
     assert share == 1
-    assert targets[:2].tolist() == [[1, 0], [0, 1]]
+    assert np.array_equal(result.genres, genres)
+
+
+def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> None:
+    """The layer that tells it moves, and stays where its loss counts nothing."""
+    moved = []
+    for weight in (0.5, 0.0):
+        model, slow = network(0)
+        listening = model.get_layer("heard")
+        before = listening.get_weights()[0]
+        recipe = FineTuning(
+            steps=2, head_rate=1e-2, validate_every=2, average=0, heard_weight=weight, weight_decay=0
+        )
+        fine_tune(model, slow, *data(corpus), recipe)
+        moved.append(float(np.abs(listening.get_weights()[0] - before).max()))
+    assert moved[0] > 1e-3
+    assert moved[1] == 0
 
 
 def test_accuracies_by_hand() -> None:
@@ -176,4 +196,22 @@ def test_accuracies_by_hand() -> None:
     scored = Scored(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
     first, together, nll = accuracies(logits, scored)
     assert (first, together) == (0.5, 1.0)
-    assert nll == pytest.approx(-(np.log(0.4) + np.log(0.8)) / 2)
+    as_given = -(np.log(0.4) + np.log(0.9) + np.log(0.8)) / 3
+    assert 0.5 * as_given < nll <= as_given + 1e-9  # a temperature may only better it
+    assert accuracies(3 * logits, scored)[2] == pytest.approx(nll, abs=1e-4)
+
+
+def test_the_truth_moves_no_accuracy_by_way_of_the_temperature() -> None:
+    """Two windows of one track disagree; at temperature 1 the surer one decides, whatever the truth is."""
+    logits = np.array([[3.0, 0, 0, 9], [0, 1.4, 1.3, 9]], np.float32)
+    track = np.zeros(2, np.int64)
+    places = np.zeros((2, 256, 256), np.uint8)
+    for truth in range(3):
+        scored = Scored(places, track, np.array([truth]))
+        assert accuracies(logits, scored)[1] == (truth == 0)
+
+
+def test_logits_that_are_no_numbers_are_never_the_best() -> None:
+    logits = np.full((1, 3), np.nan, np.float32)
+    scored = Scored(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
+    assert np.isnan(accuracies(logits, scored)[2])

@@ -5,6 +5,7 @@ import pytest
 
 from models.measures import (
     bootstrap_interval,
+    calibration_error_interval,
     confusion_matrix,
     expected_calibration_error,
     f1,
@@ -65,6 +66,19 @@ def test_calibration_error_is_zero_when_confidence_is_accuracy() -> None:
 
 def test_the_likelihood_of_what_was_ruled_out_is_finite() -> None:
     assert negative_log_likelihood(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(np.log(1e12))
+
+
+def test_windows_of_one_track_are_drawn_together() -> None:
+    """Copies of a track's one window tell nothing new: the interval stays as wide as that of the tracks."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 60)
+    probabilities = random.dirichlet(np.ones(3), 60)
+    alone = calibration_error_interval(probabilities, labels)
+    copied = np.repeat(probabilities, 8, axis=0), np.repeat(labels, 8)
+    together = calibration_error_interval(*copied, np.repeat(np.arange(60), 8))
+    apart = calibration_error_interval(*copied)
+    assert together == pytest.approx(alone, abs=0.02)
+    assert np.ptp(apart) < 0.6 * np.ptp(together)
 
 
 def test_the_bootstrap_interval_is_that_of_the_binomial() -> None:

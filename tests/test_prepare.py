@@ -303,14 +303,14 @@ def test_files_of_another_teacher_or_recipe_are_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.wav", tone(300, 0.1), SAMPLE_RATE)
-    plain = prepare._digest(False, path)
-    assert plain == prepare._digest(False, path)
-    others = {plain, prepare._digest(True, path), prepare._digest(False, path, path)}
+    plain = prepare.digest(False, path)
+    assert plain == prepare.digest(False, path)
+    others = {plain, prepare.digest(True, path), prepare.digest(False, path, path)}
     monkeypatch.setattr(prepare, "RECIPE", -1)
-    others.add(prepare._digest(False, path))
+    others.add(prepare.digest(False, path))
     monkeypatch.undo()
     monkeypatch.setattr(prepare, "COARSE", FINE)
-    others.add(prepare._digest(False, path))
+    others.add(prepare.digest(False, path))
     assert len(others) == 5
 
 

@@ -24,6 +24,7 @@ from models.manifest import ModelManifest
 from models.spectrogram import picture_of_columns
 from tests.corpora import cache, columns, entry, recording_of
 from tests.test_commands import overheard
+from training.ablation import ROWS, ablation, table
 from training.cli import command
 from training.corpus import Corpus
 from training.evaluate import ProtocolScore, protocols_as_json
@@ -37,6 +38,7 @@ from training.provenance import checkpoint_name, commit, sha256_of
 from training.release import release, train
 from training.sampling import Mixture
 from training.teach import Lesson, save_weights, teach
+from training.teacher import UNITS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
 
@@ -79,7 +81,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         (entry("speech-1", "clips", origin="speech pyAudioAnalysis", music=False), recording_of(3, 52)),
         (entry("music-1", "clips", origin="music pyAudioAnalysis"), recording_of(4, 53)),
         (entry("noise-1", "clips", origin="noise elsewhere", music=False), recording_of(5, 54)),
-        *((entry(f"heard-{n}", "music"), recording_of(n, 60 + n, heard=5)) for n in range(2)),
+        *((entry(f"heard-{n}", "music"), recording_of(n, 60 + n, heard=UNITS)) for n in range(2)),
     ]
     return cache(folder / "cache", listed)
 
@@ -192,7 +194,7 @@ def test_names_of_checkpoints_change_with_all_that_a_training_hangs_on(
 
     def name(parts: Parts = parts, **changes: Any) -> str:
         given: dict[str, Any] = {"recipe": FineTuning(steps=5), "seed": 3, "taught": weights, "mixture": None}
-        return checkpoint_name(parts, **(given | changes))
+        return checkpoint_name(corpus, parts, **(given | changes))
 
     one = name()
     assert re.fullmatch(r"fault-filtered-5-3-[0-9a-f]{8}", one)
@@ -256,3 +258,16 @@ def test_protocols_that_cannot_be_read_are_one_sentence(corpus: Corpus, tmp_path
     with pytest.raises(OverheardError, match="--seed is -1; it must be from 0 to 4294967295"):
         command([*words, "--seed", "-1"])
     assert not (tmp_path / "out").exists()
+
+
+def test_an_ablation_trains_and_scores_every_row_once(corpus: Corpus, tmp_path: Path) -> None:
+    row = next(each for each in ROWS if each.mixture == {"coarse_share": 0.0})
+    found = ablation(corpus, tmp_path, steps=1, rows=[row])
+    assert [(each["name"], each["steps"]) for each in found] == [("fine picture only", 1)]
+    for part in ("valid", "test"):
+        assert set(found[0][part]) == {"fine", "coarse"}
+        assert all(0 <= share <= 1 for of in found[0][part].values() for share in of)
+    (kept,) = tmp_path.glob("*.json")
+    kept.write_text(json.dumps({"valid": {"fine": [0.25, 0.25]}, "test": {"fine": [0.5, 0.5]}}))
+    again = ablation(corpus, tmp_path, steps=1, rows=[row])  # what is done is not done again
+    assert table(again).splitlines()[-1] == "| fine picture only | 0.500 (0.250) |"

@@ -72,7 +72,8 @@ def test_steps_that_are_none_are_refused(tmp_path: Path) -> None:
 class Layers:
     """What ``save_weights`` and ``load_weights`` need of a backbone."""
 
-    def __init__(self, *weights: Any) -> None:
+    def __init__(self, *weights: Any, height: int = 256) -> None:
+        self.input_shape = (None, height, 64, 3)
         self.weights = [np.asarray(weight, np.float32) for weight in weights]
 
     def get_weights(self) -> list[Any]:
@@ -129,6 +130,9 @@ def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "taught.npz"
     target = Layers(np.zeros((2, 2)))
     with pytest.raises(WeightsError, match="cannot read the taught weights"):
+        load_weights(target, path)
+    save_weights(Layers(np.zeros((2, 2)), height=128), path)
+    with pytest.raises(WeightsError, match=r"taught on \[128 +64 +3\] pixels, not \(256, 64, 3\)"):
         load_weights(target, path)
     save_weights(Layers(np.zeros((3, 3))), path)
     whole = path.read_bytes()

@@ -16,9 +16,8 @@ from models.spectrogram import AudioSpec, brightness, colormap, scale
 Floats = npt.NDArray[np.float32]
 Generator = np.random.Generator
 
-ROW_POOLING = 2
 COLUMN_POOLING = 4
-"""Pixels that the first layer averages: 57 or 83 columns were stretched to 256."""
+"""Pixels of a row that the first layer averages: 57 or 83 columns were stretched to 256."""
 
 
 def drawn(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> npt.NDArray[np.uint8]:
@@ -47,13 +46,13 @@ def paint(places: Any) -> Any:
 
     Returns
     -------
-    (n, 128, 64, 3) float32 tensor
+    (n, 256, 64, 3) float32 tensor
         Pixels 0..255.
     """
     import tensorflow as tf
 
     pictures = tf.gather(tf.constant(colormap(), tf.float32), tf.cast(places, tf.int32))
-    return tf.nn.avg_pool2d(pictures, (ROW_POOLING, COLUMN_POOLING), (ROW_POOLING, COLUMN_POOLING), "VALID")
+    return tf.nn.avg_pool2d(pictures, (1, COLUMN_POOLING), (1, COLUMN_POOLING), "VALID")
 
 
 def varied(

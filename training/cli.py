@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--pictures", "arrays track_id and db_u8"),
     ):
         prepare.add_argument(name, type=Path, action="append", default=[], metavar="PATH", help=help_text)
+    prepare.add_argument("--noises", type=int, default=0, metavar="N", help="made sounds that are no music")
     prepare.add_argument("--teacher", action="store_true", help="let musicnn hear the windows (slow)")
     prepare.set_defaults(run=_prepare)
 
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.set_defaults(run=_teach)
 
     tuned = argparse.ArgumentParser(add_help=False, parents=[cached])
-    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (1600)")
+    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (600)")
 
     protocols = commands.add_parser("protocols", parents=[tuned], help="accuracy under three protocols")
     protocols.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="its table and arrays")
@@ -91,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     protocols.add_argument("--seeds", type=int, default=1, help="runs on the fault-filtered split")
     protocols.add_argument("--json", action="store_true", help="print JSON instead of a table")
     protocols.set_defaults(run=_protocols)
+
+    ablate = commands.add_parser("ablation", parents=[cached], help="train without each part of the recipe")
+    ablate.add_argument("--steps", type=int, metavar="N", help="batches of each run (250)")
+    ablate.add_argument("--work", type=Path, default=Path("build/ablation"), metavar="DIR")
+    ablate.set_defaults(run=_ablation)
 
     release = commands.add_parser("release", parents=[tuned], help="make the model that ships")
     release.add_argument("--out", type=Path, default=Path("models/artifacts"), metavar="DIR")
@@ -148,9 +154,11 @@ def _study(arguments: argparse.Namespace) -> int:
 def _prepare(arguments: argparse.Namespace) -> int:
     from rich.progress import Progress
 
-    from training import prepare
+    from training import noises, prepare
     from training.corpus import Corpus
 
+    if arguments.noises < 0:
+        raise OverheardError(f"--noises is {arguments.noises}; it must be at least 0")
     hear = None
     if arguments.teacher:
         from training.teacher import Teacher
@@ -167,9 +175,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
         jobs += prepare.table(path, hear)
     if arguments.pictures:
         jobs += prepare.pictures(arguments.pictures)
+    jobs += noises.jobs(arguments.noises)
     if not jobs:
         raise OverheardError(
-            "there is nothing to prepare; name --gtzan, --folder, --music, --table or --pictures"
+            "there is nothing to prepare; name --gtzan, --folder, --music, --table, --pictures or --noises"
         )
     with Progress(transient=True) as progress:
         task = progress.add_task("preparing", total=len(jobs))
@@ -218,6 +227,16 @@ def _protocols(arguments: argparse.Namespace) -> int:
     scores += protocols.fine_tuned(corpus, recipe, seeds=seeds, work=arguments.work)
     listed = protocols_as_json(scores)
     print(json.dumps(listed, indent=1) if arguments.json else protocol_table(listed))
+    return 0
+
+
+def _ablation(arguments: argparse.Namespace) -> int:
+    from training.ablation import STEPS, ablation, table
+    from training.corpus import Corpus
+
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    corpus = Corpus.load(arguments.cache)
+    print(table(ablation(corpus, arguments.work, steps=_positive(arguments.steps, STEPS))))
     return 0
 
 

@@ -11,9 +11,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from models.classifier import softmax
 from models.errors import OverheardError
+from models.measures import negative_log_likelihood
 from training.augment import paint
-from training.sampling import NO_GENRE, Floats, Places, Sampler, Scored, ahead
+from training.calibrate import fit_temperature
+from training.sampling import Batch, Floats, Places, Sampler, Scored, ahead
 
 
 class TrainingError(OverheardError):
@@ -25,38 +28,46 @@ class FineTuning:
     """How the network is fine-tuned.
 
     The backbone learns at ``backbone_rate``, the rest at ``head_rate``, both falling as a cosine over
-    ``steps``; pairs of pictures are mixed by ``mixup`` (Zhang et al., 2018); an exponential average of
-    the weights is what validation sees and what is kept.
+    ``steps``; what the teacher heard is learnt beside the genres, its mean squared error counting
+    ``heard_weight``; pairs of pictures are mixed by ``mixup`` (Zhang et al., 2018); an exponential average
+    of the weights is what validation sees and what is kept.
     """
 
-    steps: int = 1_600
+    steps: int = 600
     head_rate: float = 1e-3
     backbone_rate: float = 2e-4
     weight_decay: float = 1e-3
     label_smoothing: float = 0.1
+    heard_weight: float = 0.5
     mixup: float = 0.3
     average: float = 0.995
-    validate_every: int = 200
+    validate_every: int = 100
 
 
 def logits_of(network: Any, places: Places) -> Floats:
     """Logits of a network on pooled pictures, (n, genres + 1) float32."""
-    parts = [network(paint(places[i : i + 64]), training=False).numpy() for i in range(0, len(places), 64)]
+    parts = [network(paint(places[i : i + 64]), training=False)[0].numpy() for i in range(0, len(places), 64)]
     return np.concatenate(parts)
 
 
 def accuracies(logits: Floats, scored: Scored) -> tuple[float, float, float]:
-    """Accuracy of each track's first window, of its windows together, and the first windows' NLL."""
-    genres = logits[:, : logits.shape[1] - 1].astype(np.float64)
-    genres -= genres.max(axis=1, keepdims=True)
-    log_p = genres - np.log(np.exp(genres).sum(axis=1, keepdims=True))
+    """Accuracy of each track's first window, of its windows together, and the NLL of all windows.
+
+    Only the likelihood looks at a temperature, the one which suits it best, for one is fitted afterwards.
+    """
+    genres = logits[:, :-1].astype(np.float64)
+    if not np.isfinite(genres).all():
+        return 0.0, 0.0, float("nan")
+    labels = scored.labels[scored.track]
+    p = softmax(genres)
     tracks = len(scored.labels)
     first = np.searchsorted(scored.track, np.arange(tracks))
-    together = np.zeros((tracks, log_p.shape[1]))
-    np.add.at(together, scored.track, np.exp(log_p))
-    one = float((log_p[first].argmax(axis=1) == scored.labels).mean())
+    together = np.zeros((tracks, p.shape[1]))
+    np.add.at(together, scored.track, p)
+    one = float((p[first].argmax(axis=1) == scored.labels).mean())
     every = float((together.argmax(axis=1) == scored.labels).mean())
-    return one, every, float(-log_p[first, scored.labels].mean())
+    tempered = softmax(genres / fit_temperature(genres, labels))
+    return one, every, negative_log_likelihood(tempered, labels)
 
 
 @dataclass(slots=True)
@@ -148,7 +159,7 @@ def fine_tune(
     import keras
     import tensorflow as tf
 
-    genres = network.output_shape[-1] - 1
+    genres = network.output_shape[0][-1] - 1
     slow = {id(variable) for variable in backbone_variables}
     groups = [
         [v for v in network.trainable_variables if (id(v) in slow) == wanted] for wanted in (True, False)
@@ -162,14 +173,18 @@ def fine_tune(
         optimizers[-1].build(variables)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def step(places: Any, targets: Any, known: Any, music: Any, share: Any, order: Any) -> Any:
+    def step(batch: Any, share: Any, order: Any) -> Any:
+        places, targets, genre_weight, music, heard, heard_mask = batch
         pictures = paint(places)
         pictures = share * pictures + (1 - share) * tf.gather(pictures, order)
         with tf.GradientTape() as tape:
-            logits = network(pictures, training=True)
-            genre_loss = tf.nn.softmax_cross_entropy_with_logits(targets, logits[:, :genres])
+            logits, as_heard = network(pictures, training=True)
+            cross_entropy = -tf.reduce_sum(targets * tf.nn.log_softmax(logits[:, :genres]), axis=1)
+            genre_loss = tf.reduce_sum(cross_entropy) / tf.maximum(tf.reduce_sum(genre_weight), 1)
             music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
-            loss = tf.reduce_sum(genre_loss * known) / tf.reduce_sum(known) + tf.reduce_mean(music_loss)
+            distance = tf.reduce_mean(tf.square(as_heard - heard), axis=1)
+            heard_loss = tf.reduce_sum(distance * heard_mask) / tf.maximum(tf.reduce_sum(heard_mask), 1)
+            loss = genre_loss + tf.reduce_mean(music_loss) + recipe.heard_weight * heard_loss
         gradients = tape.gradient(loss, [v for variables in groups for v in variables])
         for variables, optimizer in zip(groups, optimizers, strict=True):
             optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))
@@ -190,7 +205,8 @@ def fine_tune(
     losses: list[float] = []
     numbers = range(state.step + 1, recipe.steps + 1)
     for number, batch in zip(numbers, ahead(sampler.batch, numbers), strict=True):
-        losses.append(float(step(*(tf.constant(a) for a in _mixed(batch, genres, recipe, number)))))
+        batch, share, order = mixed(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
+        losses.append(float(step([tf.constant(each) for each in batch], share, order)))
         decay = min(recipe.average, number / (number + 10))
         for kept, new in zip(state.averaged, network.get_weights(), strict=True):
             kept += (1 - decay) * (new - kept)
@@ -216,19 +232,29 @@ def fine_tune(
     return [row | {"best": row["step"] == state.best_step} for row in state.history]
 
 
-def _mixed(
-    batch: tuple[Places, npt.NDArray[np.int64], Floats], genres: int, recipe: FineTuning, number: int
-) -> tuple[Any, ...]:
-    """Targets of a batch, smoothed, and how its pictures are mixed: like with like only."""
-    places, genre, music = batch
-    generator = np.random.default_rng((number, len(genre)))
-    known = (genre != NO_GENRE).astype(np.float32)
-    targets = np.eye(genres, dtype=np.float32)[np.maximum(genre, 0)]
-    targets = (targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / genres) * known[
-        :, np.newaxis
-    ]
-    order = generator.permutation(len(genre))
-    order = np.where(known[order] == known, order, np.arange(len(order)))
+def mixed(
+    batch: Batch, recipe: FineTuning, generator: np.random.Generator
+) -> tuple[Batch, Any, npt.NDArray[np.int64]]:
+    """Smooth a batch's genres, and mix all its targets as its pictures are to be mixed: like with like only.
+
+    Returns
+    -------
+    batch : Batch
+    share : float32
+        Of each picture itself; the rest is another's.
+    order : (n,) int64
+        Whose.
+    """
+    genres = batch.genres.shape[1]
+    smooth = np.float32(recipe.label_smoothing)
+    targets = batch.genres * (1 - smooth) + batch.genre_weight[:, np.newaxis] * smooth / genres
+    order = generator.permutation(len(targets))
+    alike = batch.genre_weight[order] == batch.genre_weight
+    alike &= batch.heard_mask[order] == batch.heard_mask
+    order = np.where(alike, order, np.arange(len(order)))
     share = np.float32(generator.beta(recipe.mixup, recipe.mixup) if recipe.mixup else 1)
-    targets = share * targets + (1 - share) * targets[order]
-    return places, targets, known, share * music + (1 - share) * music[order], share, order
+
+    def mix(values: Floats) -> Floats:
+        return share * values + (1 - share) * values[order]
+
+    return batch._replace(genres=mix(targets), music=mix(batch.music), heard=mix(batch.heard)), share, order

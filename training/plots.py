@@ -55,12 +55,13 @@ def _confusion(axes: Any, report: Report) -> None:
 
 def _reliability(axes: Any, report: Report) -> None:
     measured = report.test[report.main]
-    for name, probabilities, labels in (
-        ("first window", measured.first(report.calibration.temperature), measured.scored.labels),
-        ("track", measured.together(report.calibration.temperature), measured.scored.labels),
+    labels = measured.scored.labels
+    for name, probabilities, truth in (
+        ("window", measured.probabilities(report.calibration.temperature), labels[measured.scored.track]),
+        ("track", measured.together(report.calibration.temperature), labels),
     ):
         confidence = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == labels
+        right = probabilities.argmax(axis=1) == truth
         bins = np.array_split(np.argsort(confidence), 10)
         points = [(confidence[b].mean(), right[b].mean()) for b in bins if len(b)]
         axes.plot(*zip(*points, strict=True), marker="o", label=name)

@@ -135,16 +135,16 @@ def _cached(path: Path, made: str) -> Windows | None:
         return None
 
 
-def _digest(taught: bool, *sources: Path | npt.NDArray[np.uint8]) -> str:
+def digest(taught: bool, *sources: Path | npt.NDArray[np.uint8]) -> str:
     """16 hexadecimal digits that differ where windows would: other sound, teacher, pictures or recipe."""
-    digest = hashlib.sha256(repr((RECIPE, taught, FINE, COARSE)).encode())
+    state = hashlib.sha256(repr((RECIPE, taught, FINE, COARSE)).encode())
     for source in sources:
         if isinstance(source, Path):
-            state = source.stat() if source.exists() else None
-            digest.update(repr((source.name, state and (state.st_size, state.st_mtime_ns))).encode())
+            found = source.stat() if source.exists() else None
+            state.update(repr((source.name, found and (found.st_size, found.st_mtime_ns))).encode())
         else:
-            digest.update(source.tobytes())
-    return digest.hexdigest()[:16]
+            state.update(source.tobytes())
+    return state.hexdigest()[:16]
 
 
 def _first_window(windows: Windows) -> bytes:
@@ -210,9 +210,9 @@ def pictures(paths: list[Path], table: dict[str, dict[str, str]] | None = None) 
                 fine = _rounded(reduce_rows(of["fine"].T, FINE))[np.newaxis, np.newaxis]
             if "coarse" in of:
                 long = _rounded(reduce_rows(of["coarse"].T, COARSE))
-            return Windows(fine, np.zeros((0, 1, COARSE.columns, 256), np.uint8), _unheard(), long)
+            return Windows(fine, np.zeros((0, 1, COARSE.columns, 256), np.uint8), unheard(), long)
 
-        made = _digest(False, *(of[form] for form in sorted(of)))
+        made = digest(False, *(of[form] for form in sorted(of)))
         yield Job(_known(table or {}, name, "gtzan", "arrays"), make, made)
 
 
@@ -283,7 +283,7 @@ def table(path: Path, hear: Hear | None) -> Iterator[Job]:
             clips = [_beside(path, row["file"]) for row in rows]
             name = f"{what}-{origin.replace('/', '-')}-{number:03d}"
             entry = Entry(name, source, f"{source}/{name}.npz", origin=f"{what} {origin}", music=False)
-            yield Job(entry, partial(_windows_of_clips, clips, name), _digest(False, *clips))
+            yield Job(entry, partial(_windows_of_clips, clips, name), digest(False, *clips))
 
 
 def _beside(table: Path, file: str) -> Path:
@@ -328,7 +328,7 @@ def _windows_of_clips(paths: list[Path], name: str) -> Windows:
 
 
 def _audio_job(entry: Entry, path: Path, hear: Hear | None) -> Job:
-    return Job(entry, lambda: _windows(decode(path), entry.name, hear), _digest(hear is not None, path))
+    return Job(entry, lambda: _windows(decode(path), entry.name, hear), digest(hear is not None, path))
 
 
 def _windows(samples: npt.NDArray[np.float32], name: str, hear: Hear | None) -> Windows:
@@ -338,14 +338,15 @@ def _windows(samples: npt.NDArray[np.float32], name: str, hear: Hear | None) -> 
 
     windows = list(cut(samples, MOST_WINDOWS, WINDOW // 2))
     fine, coarse = draw_windows(windows, seed_of(name))
-    heard = _unheard()
+    heard = unheard()
     if hear:
         at_rate = [soxr.resample(window, SAMPLE_RATE, TEACHER_RATE) for window in windows]
         heard = hear(np.stack(at_rate)).astype(np.float16)
     return Windows(fine, coarse, heard, np.zeros((0, 256), np.uint8))
 
 
-def _unheard() -> npt.NDArray[np.float16]:
+def unheard() -> npt.NDArray[np.float16]:
+    """What stands for the teacher's values where it did not listen, (0, 250)."""
     from training.teacher import UNITS
 
     return np.zeros((0, UNITS), np.float16)

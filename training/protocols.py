@@ -23,7 +23,7 @@ from training.gtzan import LABELS
 from training.provenance import checkpoint_name
 from training.release import part_of, train
 from training.report import FORMS
-from training.sampling import Places, pictures_of
+from training.sampling import Mixture, Places, pictures_of
 from training.teach import SHIPPED
 
 SHIPPED_NAME: Final = "taught, fine-tuned, MobileNetV2+GRU (ships)"
@@ -44,33 +44,48 @@ def fine_tuned(
 
     Each run takes minutes; what is done is kept in ``work`` and not done again.
     """
-    of_split = [_run(corpus, parts.fault_filtered(corpus), recipe, seed, work, taught) for seed in seeds]
-    of_folds = [_run(corpus, each, recipe, seeds[0], work, taught) for each in parts.artist_folds(corpus)]
+    of_split = [run(corpus, parts.fault_filtered(corpus), recipe, seed, work, taught) for seed in seeds]
+    of_folds = [run(corpus, each, recipe, seeds[0], work, taught) for each in parts.artist_folds(corpus)]
     return [
-        ProtocolScore(name, f"{SHIPPED_NAME}, {form} picture", tuple(run[form] for run in runs))
+        ProtocolScore(name, f"{SHIPPED_NAME}, {form} picture", tuple(each["test"][form][0] for each in runs))
         for form in FORMS
         for name, runs in (("fault_filtered", of_split), ("artist_folds", of_folds))
     ]
 
 
-def _run(
-    corpus: Corpus, each: parts.Parts, recipe: FineTuning, seed: int, work: Path, taught: Path
-) -> dict[str, float]:
-    """Accuracy of one split's network on its test part, a track's first window, by form."""
-    name = checkpoint_name(each, recipe, seed=seed, taught=taught)
+def run(
+    corpus: Corpus,
+    each: parts.Parts,
+    recipe: FineTuning,
+    seed: int,
+    work: Path,
+    taught: Path | None,
+    mixture: Mixture | None = None,
+) -> dict[str, dict[str, list[float]]]:
+    """Train on one split; accuracy on ``valid`` and ``test``, by form: of first windows, of tracks.
+
+    What is done is kept in ``work``, and a run that was stopped goes on.
+    """
+    name = checkpoint_name(corpus, each, recipe, seed=seed, taught=taught, mixture=mixture)
     done, checkpoint = work / f"{name}.json", work / f"{name}.checkpoint"
     if not done.exists():
         _log.info("%s: %d tracks train", name, len(each.train))
-        network, _ = train(corpus, each, recipe, seed=seed, taught=taught, checkpoint=checkpoint)
-        scored = {form: pictures_of(corpus, each.test, LABELS, spec) for form, spec in FORMS.items()}
-        measured = {f: accuracies(logits_of(network, s.places), s)[:2] for f, s in scored.items()}
+        network, _ = train(
+            corpus, each, recipe, seed=seed, taught=taught, mixture=mixture, checkpoint=checkpoint
+        )
+        measured: dict[str, dict[str, list[float]]] = {}
+        for part, entries in (("valid", each.valid), ("test", each.test)):
+            scored = {form: pictures_of(corpus, entries, LABELS, spec) for form, spec in FORMS.items()}
+            measured[part] = {
+                form: list(accuracies(logits_of(network, s.places), s)[:2]) for form, s in scored.items()
+            }
         part_of(done).write_text(json.dumps(measured), encoding="utf-8")
         part_of(done).replace(done)
         checkpoint.unlink(missing_ok=True)
     measured = json.loads(done.read_text(encoding="utf-8"))
-    for form, (first, track) in measured.items():
+    for form, (first, track) in measured["test"].items():
         _log.info("%s, %s: %.3f, all windows %.3f", name, form, first, track)
-    return {form: first for form, (first, _) in measured.items()}
+    return measured
 
 
 def read(path: Path) -> list[dict[str, Any]]:

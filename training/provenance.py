@@ -12,26 +12,37 @@ from typing import Any
 from training.corpus import INDEX, Corpus
 from training.finetune import FineTuning
 from training.imagenet import WeightsError
+from training.music_network import HEIGHT, WIDTH
 from training.parts import Parts
 from training.sampling import Mixture
 from training.teach import SHIPPED
 
 
 def checkpoint_name(
-    parts: Parts, recipe: FineTuning, *, seed: int, taught: Path | None, mixture: Mixture | None = None
+    corpus: Corpus,
+    parts: Parts,
+    recipe: FineTuning,
+    *,
+    seed: int,
+    taught: Path | None,
+    mixture: Mixture | None = None,
 ) -> str:
     """Name of one training, without a suffix: split, steps, seed and a digest of all that it hangs on.
 
-    The digest has eight hex digits: recipe, seed, the names of all tracks, taught weights and mixture.
+    The digest has eight hex digits: recipe, seed, all tracks and when they were prepared, taught weights,
+    mixture and the network's input.
 
     Raises
     ------
     WeightsError
         ``taught`` cannot be read.
     """
-    listed = [[f"{e.source}/{e.name}" for e in part] for part in (parts.train, parts.valid, parts.test)]
+    listed = [
+        [(e.source, e.name, (corpus.folder / e.file).stat().st_mtime_ns) for e in part]
+        for part in (parts.train, parts.valid, parts.test)
+    ]
     weights = sha256_of(taught) if taught else "ImageNet"
-    what = [asdict(recipe), seed, listed, weights, asdict(mixture or Mixture())]
+    what = [asdict(recipe), seed, listed, weights, asdict(mixture or Mixture()), HEIGHT, WIDTH]
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
     return f"{parts.name.replace(' ', '-')}-{recipe.steps}-{seed}-{digest}"
 
@@ -48,6 +59,7 @@ def provenance(corpus: Corpus, recipe: FineTuning, *, seed: int, taught: Path) -
         "cache_index_sha256": index[:12],
         "seed": seed,
         "recipe": asdict(recipe),
+        "mixture": asdict(Mixture()),
     }
 
 

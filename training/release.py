@@ -86,9 +86,15 @@ def train(
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     network, slow = build(taught)
-    sampler = Sampler(corpus, parts.train, LABELS, mixture or Mixture(), seed)
+    mixture = mixture or Mixture()
+    sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
-    valid = {f: pictures_of(corpus, parts.valid, LABELS, spec, hop=sparse) for f, spec in FORMS.items()}
+    untrained = {0: COARSE, 1: FINE}.get(mixture.coarse_share)
+    valid = {
+        form: pictures_of(corpus, parts.valid, LABELS, spec, hop=sparse)
+        for form, spec in FORMS.items()
+        if spec is not untrained
+    }
     history = fine_tune(network, slow, sampler, valid, recipe, log=log, checkpoint=checkpoint)
     if not any(row["best"] for row in history):
         if checkpoint:
@@ -140,7 +146,7 @@ def release(
     parts = fault_filtered(corpus)
     recipe = recipe or FineTuning()
     made_from = provenance(corpus, recipe, seed=seed, taught=taught)
-    name = checkpoint_name(parts, recipe, seed=seed, taught=taught)
+    name = checkpoint_name(corpus, parts, recipe, seed=seed, taught=taught)
     checkpoint = logs / f"release-{name}.checkpoint"
     network, history = train(
         corpus, parts, recipe, seed=seed, taught=taught, log=board(logs / "release"), checkpoint=checkpoint
@@ -301,7 +307,7 @@ def _sources(parts: Parts, musicnn: bool) -> tuple[str, ...]:
         "part of the fault-filtered split; no recording is included"
     )
     if not musicnn:
-        return tracks, "what the weights that the training began with were made from"
+        return tracks, "what the weights that the training began with, and the teacher, were made from"
     return (
         tracks,
         "what musicnn (Pons and Serra, 2019), trained on the Million Song Dataset, heard in music that is "

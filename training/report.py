@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.classifier import softmax
 from models.manifest import Calibration
-from models.measures import Scores, calibration_error_interval, score
+from models.measures import Scores, calibration_error_interval, expected_calibration_error, score
 from models.spectrogram import AudioSpec, colormap, row_edges
 from training import export
 from training.augment import drawn
@@ -139,7 +139,8 @@ class Report:
         int8, plain = self.test[form], self.test_float[form]
         first, labels = int8.first(temperature), int8.scored.labels
         one, sure = self.scores(form), first.max(axis=1) >= unsure_below
-        low, high = calibration_error_interval(first, labels)
+        windows, labels_of_windows = int8.probabilities(temperature), labels[int8.scored.track]
+        low, high = calibration_error_interval(windows, labels_of_windows, int8.scored.track)
         right = first.argmax(axis=1) == labels
         agree = int8.logits[:, :-1].argmax(axis=1) == plain.logits[:, :-1].argmax(axis=1)
         return {
@@ -148,7 +149,7 @@ class Report:
             "accuracy_float32": round(self.scores(form, of="test_float").accuracy, 4),
             "accuracy_all_windows_int8": round(self.scores(form, every=True).accuracy, 4),
             "top1_agreement_int8_float32": round(float(agree.mean()), 4),
-            "ece_int8": round(one.ece, 4),
+            "ece_windows_int8": round(expected_calibration_error(windows, labels_of_windows), 4),
             "ece_interval": [round(low, 4), round(high, 4)],
             "nll_int8": round(one.nll, 4),
             "f1_int8": _by_genre(one.f1),
@@ -258,9 +259,12 @@ def _share(places: list[Places], is_music: bool, content: bytes, calibration: Ca
 def counted(corpus: Corpus, parts: Parts) -> dict[str, Any]:
     """Tracks of GTZAN at hand, and of each genre the recordings that train, beside published arrays."""
     recorded = [e for e in parts.train if e.source != "gtzan" and e.music]
+    heard = [e for e in recorded if len(corpus.windows(e).heard)]
     return {
         "gtzan_arrays": len(corpus.where(lambda e: e.source == "gtzan")),
         "gtzan_audio": len(corpus.where(lambda e: e.source == "gtzan-audio")),
+        "heard_by_musicnn": len(heard),
+        "pseudo_labelled": sum(e.genre not in LABELS for e in heard),
         "recordings": {label: sum(e.genre == label for e in recorded) for label in LABELS},
     }
 

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,12 @@ from training.augment import drawn, varied
 from training.corpus import Corpus, Entry
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
+from training.hearing import Hearing
+from training.teacher import UNITS
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.uint8]
-Batch = TypeVar("Batch")
-
-NO_GENRE = -1
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,43 @@ class Mixture:
     """What a batch is made of.
 
     ``genre_share`` of it is music whose genre is known, the genres equally often and within a genre
-    the sources by ``source_weights`` (1 where none is given); half of the rest is other music and half
-    no music. Where a window has both pictures, ``coarse_share`` are the coarse one.
+    the sources by ``source_weights`` (1 where none is given), ``no_music_share`` no music, and the rest
+    other music, whose genre is a pseudo-label from what the teacher heard and counts
+    ``pseudo_label_weight``. Where a window has both pictures, ``coarse_share`` are the coarse one.
     """
 
     batch: int = 32
-    genre_share: float = 0.8
+    genre_share: float = 0.6
+    no_music_share: float = 0.12
     coarse_share: float = 0.5
+    pseudo_label_weight: float = 0.5
     source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 3.0})
+
+
+class Batch(NamedTuple):
+    """Windows, and what is to be learnt from each.
+
+    Attributes
+    ----------
+    places : (n, 256, 256) uint8
+    genres : (n, genres) float32
+        Probabilities, times ``genre_weight``.
+    genre_weight : (n,) float32
+        What its genre counts: 1 for a label, less for a pseudo-label, 0 where there is none.
+    music : (n,) float32
+        1 or 0.
+    heard : (n, 250) float32
+        What the teacher heard, standardised; 0 where it did not listen.
+    heard_mask : (n,) float32
+        1 where it did.
+    """
+
+    places: Places
+    genres: Floats
+    genre_weight: Floats
+    music: Floats
+    heard: Floats
+    heard_mask: Floats
 
 
 class Sampler:
@@ -60,7 +89,7 @@ class Sampler:
     def __init__(
         self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mixture: Mixture, seed: int
     ) -> None:
-        self._corpus, self._mixture, self._seed = corpus, mixture, seed
+        self._corpus, self._mixture, self.seed = corpus, mixture, seed
         self._labels = list(labels)
         self._by_genre = [
             self._sources([e for e in entries if e.music and e.genre == label]) for label in labels
@@ -70,49 +99,59 @@ class Sampler:
             raise DataError(f"no track to train on is {' or '.join(empty)}; prepare a cache that has some")
         self._other = self._sources([e for e in entries if e.music and e.genre not in labels])
         self._no_music = self._sources([e for e in entries if not e.music])
+        self._hearing = Hearing(corpus, entries, self._labels)
 
     def _sources(self, entries: list[Entry]) -> list[tuple[float, list[Entry]]]:
         names = sorted({entry.source for entry in entries})
         weight = self._mixture.source_weights
         return [(weight.get(name, 1.0), [e for e in entries if e.source == name]) for name in names]
 
-    def batch(self, number: int) -> tuple[Places, npt.NDArray[np.int64], Floats]:
-        """Draw one batch.
-
-        Returns
-        -------
-        places : (batch, 256, 256) uint8
-        genres : (batch,) int64
-            ``NO_GENRE`` where it is not known or there is none.
-        music : (batch,) float32
-            1 or 0.
-        """
-        mixture, generator = self._mixture, np.random.default_rng((self._seed, number))
-        places, genres, music = [], [], []
+    def batch(self, number: int) -> Batch:
+        """Draw one batch."""
+        mixture, generator = self._mixture, np.random.default_rng((self.seed, number))
+        labelled_end = mixture.genre_share * mixture.batch
+        no_music_end = labelled_end + mixture.no_music_share * mixture.batch
+        drawn_of = []
         for place in range(mixture.batch):
-            is_music, genre = True, NO_GENRE
-            if place < mixture.genre_share * mixture.batch or not (self._other or self._no_music):
-                genre = int(generator.integers(len(self._labels)))
-                entry = _pick(self._by_genre[genre], generator)
-            elif self._no_music and (place % 2 or not self._other):
-                entry, is_music = _pick(self._no_music, generator), False
+            if place < labelled_end or not (self._other or self._no_music):
+                entry = _pick(self._by_genre[int(generator.integers(len(self._labels)))], generator)
+            elif self._no_music and (place < no_music_end or not self._other):
+                entry = _pick(self._no_music, generator)
             else:
                 entry = _pick(self._other, generator)
-            places.append(self._draw(entry, generator))
-            genres.append(genre)
-            music.append(is_music)
-        return np.stack(places), np.array(genres), np.array(music, np.float32)
+            drawn_of.append((entry, *self._draw(entry, generator)))
+        return self._batch(drawn_of)
 
-    def _draw(self, entry: Entry, generator: np.random.Generator) -> Places:
+    def _batch(self, drawn_of: Sequence[tuple[Entry, Places, int | None]]) -> Batch:
+        count = len(drawn_of)
+        genres = np.zeros((count, len(self._labels)), np.float32)
+        genre_weight, heard_mask = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        heard = np.zeros((count, UNITS), np.float32)
+        for place, (entry, _, window) in enumerate(drawn_of):
+            pseudo_label = None
+            if window is not None and len(values := self._hearing.values(entry)):
+                heard[place], heard_mask[place] = values[window], 1
+                pseudo_label = self._hearing.pseudo_label(entry, window)
+            if entry.music and entry.genre in self._labels:
+                genres[place, self._labels.index(entry.genre)] = genre_weight[place] = 1
+            elif pseudo_label is not None:
+                genre_weight[place] = self._mixture.pseudo_label_weight
+                genres[place] = pseudo_label * genre_weight[place]
+        places = np.stack([places for _, places, _ in drawn_of])
+        music = np.array([entry.music for entry, _, _ in drawn_of], np.float32)
+        return Batch(places, genres, genre_weight, music, heard, heard_mask)
+
+    def _draw(self, entry: Entry, generator: np.random.Generator) -> tuple[Places, int | None]:
+        """One window, varied, and which of the track's it is, unless it was cut anew."""
         windows = self._corpus.windows(entry)
         has_coarse = bool(len(windows.coarse) or len(windows.long))
         coarse = has_coarse and (not len(windows.fine) or generator.random() < self._mixture.coarse_share)
         if coarse and len(windows.long) and (not len(windows.coarse) or generator.random() < 0.5):
-            return varied(windows.long, COARSE, generator)
+            return varied(windows.long, COARSE, generator), None
         stored, spec = (windows.coarse, COARSE) if coarse else (windows.fine, FINE)
         window = int(generator.integers(len(stored)))
         version = int(generator.integers(stored.shape[1]))
-        return varied(stored[window, version], spec, generator)
+        return varied(stored[window, version], spec, generator), window
 
 
 def _pick(sources: list[tuple[float, list[Entry]]], generator: np.random.Generator) -> Entry:
@@ -193,12 +232,12 @@ def windows_of(
     return Scored(np.stack(places), np.array(track), np.array(truth))
 
 
-def ahead(batch: Callable[[int], Batch], numbers: range, most: int = 8) -> Iterator[Batch]:
+def ahead(batch: Callable[[int], Item], numbers: range, most: int = 8) -> Iterator[Item]:
     """Batches by number, drawn in a thread while the network trains."""
-    waiting: queue.Queue[Batch | Exception] = queue.Queue(most)
+    waiting: queue.Queue[Item | Exception] = queue.Queue(most)
     stopped = threading.Event()
 
-    def put(item: Batch | Exception) -> None:
+    def put(item: Item | Exception) -> None:
         while not stopped.is_set():
             try:
                 waiting.put(item, timeout=0.2)

@@ -21,11 +21,14 @@ from training.augment import drawn, paint, varied
 from training.corpus import Corpus, Entry, without_artists_of
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
+from training.hearing import Standardizer
 from training.imagenet import WeightsError
 from training.sampling import Floats, Places, ahead
 
 SHIPPED = Path(__file__).with_name("music_mobilenet_v2.npz")
 """The taught backbone's weights in half precision, in the order of Keras' weights."""
+
+_INPUT = "input_shape"
 
 HELD_OUT = 25
 """One track in so many is only listened to, to see how well the student hears."""
@@ -153,6 +156,7 @@ def save_weights(features: Any, out: Path) -> str:
     """Write a backbone's weights in half precision, whole or not at all; return the file's SHA-256."""
     weights = features.get_weights()
     stored: dict[str, Any] = {f"{number:03d}": w.astype(np.float16) for number, w in enumerate(weights)}
+    stored[_INPUT] = np.array(features.input_shape[1:])
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f"{out.name}.part")
     with unfinished.open("wb") as file:  # np.savez would add .npz to a path
@@ -171,8 +175,11 @@ def load_weights(features: Any, path: Path = SHIPPED) -> None:
     """
     try:
         with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged one open
-            features.set_weights([arrays[name].astype(np.float32) for name in sorted(arrays.files)])
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            if tuple(arrays[_INPUT]) != features.input_shape[1:]:
+                raise ValueError(f"taught on {arrays[_INPUT]} pixels, not {features.input_shape[1:]}")
+            names = sorted(set(arrays.files) - {_INPUT})
+            features.set_weights([arrays[name].astype(np.float32) for name in names])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"cannot read the taught weights {path}: {error}; restore them or run overheard train teach"
         ) from error
@@ -194,10 +201,8 @@ def _gather(corpus: Corpus, entries: Sequence[Entry], lesson: Lesson) -> _Materi
     if not heard or all(held):
         raise DataError("the teacher heard no track of this cache; prepare it with --teacher")
     of_all = np.concatenate(heard)
-    target = (of_all - of_all.mean(axis=0)) / (of_all.std(axis=0) + 1e-3)
-    return _Material(
-        np.concatenate(fine), np.concatenate(coarse), np.clip(target, -5, 5), np.array(weight), np.array(held)
-    )
+    target = Standardizer.of(of_all).apply(of_all)
+    return _Material(np.concatenate(fine), np.concatenate(coarse), target, np.array(weight), np.array(held))
 
 
 def _draw(material: _Material, index: int, generator: np.random.Generator) -> Places:

@@ -1,0 +1,54 @@
+"""Made sounds that are no music: whole, all different, and the same whenever they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.errors import OverheardError
+from training import noises, prepare
+from training.cli import command
+from training.corpus import Corpus
+
+
+@pytest.mark.parametrize("kind", noises.KINDS)
+def test_every_kind_is_a_whole_sound_that_never_repeats(kind: Callable[..., Any]) -> None:
+    drawn = [kind(np.random.default_rng(seed), 30_000) for seed in (*range(60), 0)]
+    for sound in drawn:
+        assert sound.shape == (30_000,)
+        assert np.isfinite(sound).all()
+        assert 0.01 < np.abs(sound).max() <= 1
+    assert np.array_equal(drawn[0], drawn[-1])
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_levels_lie_where_they_are_said_to() -> None:
+    generator = np.random.default_rng(3)
+    peaks = [20 * np.log10(np.abs(noises.noise(generator, 20_000)).max()) for _ in range(60)]
+    assert min(peaks) >= -35.1
+    assert max(peaks) <= -2.9
+    assert np.ptp(peaks) > 20
+
+
+def test_they_come_into_the_cache_as_no_music_and_only_once(tmp_path: Path) -> None:
+    assert command(["prepare", "--cache", str(tmp_path), "--noises", "2"]) == 0
+    corpus = Corpus.load(tmp_path)
+    assert [(e.name, e.music, e.held_out) for e in corpus.entries] == [
+        ("noise-0000", False, False), ("noise-0001", False, False),
+    ]  # fmt: skip
+    windows = [corpus.windows(each) for each in corpus.entries]
+    assert [len(each.fine) for each in windows] == [noises.WINDOWS] * 2
+    assert not np.array_equal(windows[0].fine, windows[1].fine)
+    before = [(tmp_path / each.file).stat().st_mtime_ns for each in corpus.entries]
+    prepare.run(list(noises.jobs(3)), tmp_path, lambda done, total: None)
+    assert [(tmp_path / each.file).stat().st_mtime_ns for each in corpus.entries] == before
+    assert len(Corpus.load(tmp_path).entries) == 3
+
+
+def test_fewer_than_none_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OverheardError, match=r"--noises is -1; it must be at least 0"):
+        command(["prepare", "--cache", str(tmp_path), "--noises", "-1"])
