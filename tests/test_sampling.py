@@ -45,7 +45,7 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(corpus: Corpus) -> None:
     other = Sampler(corpus, corpus.entries, LABELS, Mixture(batch=10), 1)
     later = sampler.batch(7)
     for one, same in ((sampler.batch(3), again.batch(3)), (sampler.batch(7), later)):
-        assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+        assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, same, strict=True))
     assert not np.array_equal(sampler.batch(3).places, sampler.batch(4).places)
     assert not np.array_equal(sampler.batch(3).places, other.batch(3).places)
 

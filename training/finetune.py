@@ -17,6 +17,7 @@ from models.measures import negative_log_likelihood
 from training.augment import paint
 from training.calibrate import fit_temperature
 from training.sampling import Batch, Floats, Places, Sampler, Scored, ahead
+from training.schedule import cosine_with_warmup
 
 
 class TrainingError(OverheardError):
@@ -164,15 +165,14 @@ def fine_tune(
     groups = [
         [v for v in network.trainable_variables if (id(v) in slow) == wanted] for wanted in (True, False)
     ]
+    rates = (recipe.backbone_rate, recipe.head_rate)
     optimizers = []
-    for variables, rate in zip(groups, (recipe.backbone_rate, recipe.head_rate), strict=True):
-        schedule = keras.optimizers.schedules.CosineDecay(
-            rate / 10, recipe.steps, alpha=0.01, warmup_target=rate, warmup_steps=max(1, recipe.steps // 20)
-        )
-        optimizers.append(keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, clipnorm=5.0))
+    for variables in groups:
+        optimizers.append(keras.optimizers.AdamW(weight_decay=recipe.weight_decay, clipnorm=5.0))
         optimizers[-1].build(variables)
+    warmup = max(1, recipe.steps // 20)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(batch: Any, share: Any, order: Any) -> Any:
         places, targets, genre_weight, music, heard, heard_mask = batch
         pictures = paint(places)
@@ -206,6 +206,10 @@ def fine_tune(
     numbers = range(state.step + 1, recipe.steps + 1)
     for number, batch in zip(numbers, ahead(sampler.batch, numbers), strict=True):
         batch, share, order = mixed(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
+        for optimizer, rate in zip(optimizers, rates, strict=True):
+            optimizer.learning_rate = cosine_with_warmup(
+                number, recipe.steps, rate, warmup=warmup, start=rate / 10
+            )
         losses.append(float(step([tf.constant(each) for each in batch], share, order)))
         decay = min(recipe.average, number / (number + 10))
         for kept, new in zip(state.averaged, network.get_weights(), strict=True):

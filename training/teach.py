@@ -24,6 +24,7 @@ from training.gtzan import DataError
 from training.hearing import Standardizer
 from training.imagenet import WeightsError
 from training.sampling import Floats, Places, ahead
+from training.schedule import cosine_with_warmup
 
 SHIPPED = Path(__file__).with_name("music_mobilenet_v2.npz")
 """The taught backbone's weights in half precision, in the order of Keras' weights."""
@@ -118,13 +119,11 @@ def teach(
     keras.utils.set_random_seed(seed)
     features = backbone()
     network = student(features, material.target.shape[1])
-    warm = max(1, min(200, lesson.steps // 10))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        1e-5, max(1, lesson.steps - warm), alpha=0.01, warmup_target=lesson.rate, warmup_steps=warm
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=lesson.weight_decay, clipnorm=5.0)
+    warmup = max(1, min(200, lesson.steps // 10))
+    optimizer = keras.optimizers.AdamW(weight_decay=lesson.weight_decay, clipnorm=5.0)
+    optimizer.build(network.trainable_variables)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(places: Any, target: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(network(paint(places), training=True) - target))
@@ -143,6 +142,9 @@ def teach(
     numbers = range(1, lesson.steps + 1)
     losses: list[float] = []
     for number, (places, target) in zip(numbers, ahead(batch, numbers), strict=True):
+        optimizer.learning_rate = cosine_with_warmup(
+            number, lesson.steps, lesson.rate, warmup=warmup, start=1e-5
+        )
         losses.append(float(step(tf.constant(places), tf.constant(target))))
         if log and (number % lesson.report_every == 0 or number == lesson.steps):
             log(
