@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
 
 from tests.corpora import arrays_of, cache, entry, recording_of
+from tests.networks import small
 from training.corpus import Corpus
 from training.finetune import (
     FineTuning,
@@ -31,23 +32,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own
 
 LABELS = ("blues", "rock")
 RECIPE = FineTuning(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=2)
-
-
-def network(seed: int) -> tuple[Any, list[Any]]:
-    """Pooled pixels to three logits and what is heard; the first layer stands for the backbone."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    first = keras.layers.Dense(16, activation="relu")
-    picture = keras.Input((256, 64, 3))
-    x = keras.layers.Rescaling(1 / 127.5, -1)(picture)
-    x = first(keras.layers.Flatten()(keras.layers.AveragePooling2D((8, 32))(x)))
-    heard, logits = (
-        keras.layers.Dense(UNITS, name="heard")(x),
-        keras.layers.Dense(3, name="logits")(keras.layers.Dropout(0.3)(x)),
-    )
-    model = keras.Model(picture, [logits, heard])
-    return model, first.trainable_variables
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +55,7 @@ def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[s
 
 
 def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: Corpus) -> None:
-    model, slow = network(0)
+    model, slow = small(0, 2)
     sampler, valid = data(corpus)
     _, _, before = accuracies(logits_of(model, valid["fine"].places), valid["fine"])
     told = []
@@ -86,7 +70,7 @@ def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: C
 
 
 def test_each_group_learns_at_its_own_rate(corpus: Corpus) -> None:
-    model, slow = network(0)
+    model, slow = small(0, 2)
     before = [each.numpy() for each in slow]
     head = model.get_layer("logits").get_weights()[0]
     recipe = FineTuning(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
@@ -106,15 +90,15 @@ class Interrupted(Sampler):
 
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(corpus: Corpus, tmp_path: Path) -> None:
     """Weights, averages, optimizers and the dropout's generator all go on from the checkpoint."""
-    whole, slow = network(0)
+    whole, slow = small(0, 2)
     history = fine_tune(whole, slow, *data(corpus), RECIPE)
 
     checkpoint = tmp_path / "new" / "run.checkpoint"
-    stopped, slow = network(0)
+    stopped, slow = small(0, 2)
     with pytest.raises(DataError, match="switched off"):
         fine_tune(stopped, slow, *data(corpus, Interrupted), RECIPE, checkpoint=checkpoint)
     assert checkpoint.exists()
-    resumed, slow = network(99)  # what it begins with must not matter
+    resumed, slow = small(99, 2)  # what it begins with must not matter
     steps = []
     assert history == fine_tune(
         resumed, slow, *data(corpus), RECIPE, checkpoint=checkpoint, log=lambda step, _: steps.append(step)
@@ -129,7 +113,7 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
 ) -> None:
     checkpoint = tmp_path / "run.checkpoint"
     checkpoint.write_bytes(b"no pickle at all")
-    model, slow = network(0)
+    model, slow = small(0, 2)
     with pytest.raises(TrainingError, match=r"run\.checkpoint is damaged: .*; delete it"):
         fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
     checkpoint.write_bytes(pickle.dumps({"step": 3}))
@@ -178,7 +162,7 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
     """The layer that tells it moves, and stays where its loss counts nothing."""
     moved = []
     for weight in (0.5, 0.0):
-        model, slow = network(0)
+        model, slow = small(0, 2)
         listening = model.get_layer("heard")
         before = listening.get_weights()[0]
         recipe = FineTuning(

@@ -15,6 +15,7 @@ pytest.importorskip("matplotlib", reason="training needs matplotlib: install the
 
 from models.errors import OverheardError
 from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
+from models.measures import expected_calibration_error
 from models.spectrogram import row_edges
 from training.card import model_card
 from training.cli import command
@@ -64,7 +65,8 @@ def report() -> Report:
         calibrate(valid, "coarse"), Parts("fault-filtered", (), (), ()),
         {"tracks": 9, "macro_recall": 0.5, "recall": {"blues": 0.5}},
         {"speech pyAudioAnalysis": {"clips": 4, "share": 0.125, "share_as_recorded": 0.25}},
-        {"gtzan_arrays": 18, "gtzan_audio": 3, "recordings": {"blues": 2, "rock": 7}},
+        {"gtzan_arrays": 18, "gtzan_audio": 3, "heard_by_musicnn": 4, "pseudo_labelled": 1,
+         "recordings": {"blues": 2, "rock": 7}},
         {"this model, int8": 2.5, "this model, float32": 7.25}, {"this model, int8": 3_000_000,
         "this model, float32": 11_000_000}, PROVENANCE,
     )  # fmt: skip
@@ -94,6 +96,11 @@ def test_metrics_are_plain_values_that_belong_together(report: Report) -> None:
         assert np.trace(confusion) / 18 == pytest.approx(form["accuracy_int8"], abs=1e-4)
         assert form["f1_int8"]["metal"] is form["recall_int8"]["metal"] is None
     assert test["coarse"]["accuracy_all_windows_int8"] >= test["coarse"]["accuracy_int8"]
+    measured = report.test["coarse"]
+    windows = measured.probabilities(report.calibration.temperature)
+    error = expected_calibration_error(windows, measured.scored.labels[measured.scored.track])
+    assert test["coarse"]["ece_windows_int8"] == pytest.approx(error, abs=1e-4)
+    assert test["coarse"]["ece_interval"][0] < test["coarse"]["ece_interval"][1]
 
 
 def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
@@ -139,10 +146,12 @@ def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None
     assert means[0] == pytest.approx(own[:3].mean(axis=0))
     sure = means.max(axis=1) >= report.calibration.unsure_below
     right = means.argmax(axis=1) == truth
-    said = f"of the means over three neighbouring windows reach it, and\n{right[sure].mean():.0%} of those"
+    said = f"of the means over three neighbouring windows reach\nit, and {right[sure].mean():.0%} of those"
     assert said in card
-    assert "musicnn" in card
-    assert "musicnn" not in model_card(made, replace(report, taught_by_musicnn=False))
+    assert "taught, without labels, to\nhear in a picture what musicnn hears" in card
+    assert "what musicnn heard in 4 of the recordings that trained it; 1 of them have no known genre" in card
+    unheard = replace(made, metrics=made.metrics | {"data": report.data | {"heard_by_musicnn": 0}})
+    assert "musicnn" not in model_card(unheard, replace(report, taught_by_musicnn=False))
     assert "Not measured; give" in model_card(replace(made, metrics=made.metrics | {"protocols": []}), report)
     bare = replace(made, metrics=made.metrics | {"other_peoples_music": {}, "not_music": {}})
     assert model_card(bare, report).count("Not measured: the cache holds none.") == 2
