@@ -17,13 +17,14 @@ from models.errors import OverheardError
 from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
 from models.measures import expected_calibration_error
 from models.spectrogram import row_edges
+from training.calibrate import choose_unsure_below
 from training.card import model_card
 from training.cli import command
 from training.geometry import COARSE, FINE
 from training.gtzan import LABELS
 from training.parts import Parts
 from training.plots import plot
-from training.report import SHARED_HZ, Measured, Report, calibrate, narrowed
+from training.report import SHARED_HZ, Measured, Report, calibrate, heard_longest, narrowed
 from training.sampling import Scored
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # matplotlib's own deprecations
@@ -118,6 +119,18 @@ def test_everything_is_calibrated_on_validation(report: Report) -> None:
     assert calibration.fitted_on == "54 windows of 18 validation tracks of the fault-filtered split"
     assert calibration.music_above == 0.5  # all windows say 0.88; more than 0.5 is never asked for
     assert 0.1 < calibration.temperature < 0.9  # noise of 1 on a lead of 3: 1/3 would be exact
+
+
+def test_the_threshold_is_fitted_where_windows_have_neighbours(report: Report) -> None:
+    """The published fine arrays hold one window a track, which is no smoothed estimate."""
+    fine, coarse = calibrate(report.valid, "fine"), calibrate(report.valid, "coarse")
+    assert fine.fitted_on.startswith("18 windows")
+    assert heard_longest(report.valid, "fine") is report.valid["coarse"]
+    means, truth = report.valid["coarse"].smoothed(fine.temperature)
+    assert fine.unsure_below == choose_unsure_below(means, truth)
+    same = {"fine": report.valid["fine"], "coarse": report.valid["fine"]}
+    assert heard_longest(same, "coarse") is report.valid["fine"]
+    assert coarse.fitted_on.startswith("54 windows")
 
 
 def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None:

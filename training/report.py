@@ -126,7 +126,8 @@ class Report:
 
     def _answered(self) -> dict[str, Any]:
         """What the threshold of confidence does to the means over windows that it was chosen on."""
-        probabilities, labels = self.valid[self.main].smoothed(self.calibration.temperature)
+        longest = heard_longest(self.valid, self.main)
+        probabilities, labels = longest.smoothed(self.calibration.temperature)
         sure = probabilities.max(axis=1) >= self.calibration.unsure_below
         right = probabilities.argmax(axis=1) == labels
         return {
@@ -160,17 +161,23 @@ class Report:
         }
 
 
+def heard_longest(valid: dict[str, Measured], main: str) -> Measured:
+    """The form with most windows, the main one of equals: a track's first 5 s alone have no neighbours."""
+    return max(valid.values(), key=lambda each: (len(each.scored.track), each is valid[main]))
+
+
 def calibrate(valid: dict[str, Measured], main: str) -> Calibration:
     """Fit everything between logits and honest answers on the validation part.
 
     The temperature is fitted on every window of the main form, the threshold of confidence on means over
-    neighbouring ones (it is the smoothed estimate that abstains, and a mean is right more often than
-    its confidence says), and that of music on the windows of both forms, all of which are music.
+    neighbouring ones of the form that has them (it is the smoothed estimate that abstains, and a mean is
+    right more often than its confidence says), and that of music on the windows of both forms, all of
+    which are music.
     """
     measured = valid[main]
     labels = measured.scored.labels[measured.scored.track]
     temperature = round(fit_temperature(measured.logits[:, :-1], labels), 4)
-    unsure_below = choose_unsure_below(*measured.smoothed(temperature))
+    unsure_below = choose_unsure_below(*heard_longest(valid, main).smoothed(temperature))
     music = np.concatenate([each.music for each in valid.values()])
     tracks = len(measured.scored.labels)
     fitted_on = f"{len(labels)} windows of {tracks} validation tracks of the fault-filtered split"
