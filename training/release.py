@@ -330,7 +330,8 @@ def _sources(parts: Parts, musicnn: bool) -> tuple[str, ...]:
         return tracks, "what the weights that the training began with, and the teacher, were made from"
     return (
         tracks,
-        "what musicnn (Pons and Serra, 2019), trained on the Million Song Dataset, heard in music that is "
-        "neither GTZAN's nor by artists kept for checking; whom the Million Song Dataset holds is not known",
+        "what musicnn (Pons and Serra, 2019), trained on the Million Song Dataset, heard in recordings of "
+        "these and, for the weights that the training began with, in music that is neither GTZAN's nor by "
+        "artists kept for checking; whom the Million Song Dataset holds is not known",
         "ImageNet, through torchvision's MobileNetV2 weights (BSD-3-Clause)",
     )
