@@ -65,58 +65,27 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_live_options(live: argparse.ArgumentParser) -> None:
     shape = Shape()
-    live.add_argument("--audio", type=Path, metavar="DIR", help="sound files, one folder a genre")
-    live.add_argument(
-        "--table", type=Path, metavar="FILE", help="sound files as a CSV names them: file, genre, artist"
-    )
-    live.add_argument(
-        "--check-artists", action="store_true", help="of the table only the third of the artists kept back"
-    )
-    live.add_argument(
-        "--pictures", type=Path, metavar="FILE", help="30 s spectrograms: track_id and db_u8 (n, 129, 496)"
-    )
-    live.add_argument("--part", metavar="NAME", help="of these only a part of the split, such as test")
-    live.add_argument(
-        "--tracks", type=Path, metavar="FILE", help="CSV with the split and the artists (default: tracks.csv)"
-    )
-    live.add_argument(
-        "--not-music",
-        type=Path,
-        metavar="FILE",
-        help="clips of no music as a CSV names them: file, kind, origin",
-    )
-    live.add_argument(
-        "--conditions",
-        default=AS_IS,
-        metavar="LIST",
-        help=f"all, or with commas between: {', '.join(CONDITIONS)} (default {AS_IS})",
-    )
-    live.add_argument(
-        "--programmes",
-        type=int,
-        default=shape.programmes,
-        metavar="N",
-        help=f"how many (default {shape.programmes})",
-    )
-    live.add_argument(
-        "--excerpts",
-        type=int,
-        default=shape.excerpts,
-        metavar="N",
-        help=f"in each (default {shape.excerpts})",
-    )
-    live.add_argument(
-        "--seconds",
-        type=float,
-        nargs=2,
-        default=(shape.shortest, shape.longest),
-        metavar=("LEAST", "MOST"),
-        help=f"length of an excerpt (default {shape.shortest:g} {shape.longest:g})",
-    )
-    live.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default 0)")
-    live.add_argument(
-        "--tune", action="store_true", help="choose the smoothing on half of the tracks, judge on the others"
-    )
+    span = (shape.shortest, shape.longest)
+    listed = ", ".join(CONDITIONS)
+    for name, kind, metavar, default, text in (
+        ("audio", Path, "DIR", None, "sound files, one folder a genre"),
+        ("table", Path, "FILE", None, "sound files as a CSV names them: file, genre, artist"),
+        ("pictures", Path, "FILE", None, "30 s spectrograms: track_id and db_u8 (n, 129, 496)"),
+        ("part", str, "NAME", None, "of these only a part of the split, such as test"),
+        ("tracks", Path, "FILE", None, "CSV with the split and the artists (default: tracks.csv)"),
+        ("not-music", Path, "FILE", None, "clips of no music as a CSV names them: file, kind, origin"),
+        ("conditions", str, "LIST", AS_IS, f"all, or with commas between: {listed} (default {AS_IS})"),
+        ("programmes", int, "N", shape.programmes, f"how many (default {shape.programmes})"),
+        ("excerpts", int, "N", shape.excerpts, f"in each (default {shape.excerpts})"),
+        ("seed", int, "N", 0, "of all that is drawn (default 0)"),
+    ):
+        live.add_argument(f"--{name}", type=kind, metavar=metavar, default=default, help=text)
+    length = f"length of an excerpt (default {span[0]:g} {span[1]:g})"
+    live.add_argument("--seconds", type=float, nargs=2, default=span, metavar=("LEAST", "MOST"), help=length)
+    kept_back = "of the table only the third of the artists kept back"
+    live.add_argument("--check-artists", action="store_true", help=kept_back)
+    tuned = "choose the smoothing on half of the tracks, judge on the others"
+    live.add_argument("--tune", action="store_true", help=tuned)
     settings.add_options(live, "smoothing", "silence")
 
 

@@ -117,11 +117,12 @@ def test_fine_pictures_are_one_window_a_track(tmp_path: Path) -> None:
 
 def test_coarse_pictures_are_averaged_over_windows_half_a_window_apart(tmp_path: Path) -> None:
     pictures = stored(4, 129, 496)
-    pictures[:, :, 200:] = pictures[::-1, :, 200:]  # a track's windows differ, or averaging would not show
+    grain = noise(4 * 129 * 413).reshape(4, 129, 413)
+    pictures[:, :, 83:] = np.clip(128 + 40 * grain, 0, 255)  # windows differ, or averaging would not show
     starts = [0, 41, 82, 123, 164, 205, 246, 287, 328, 369, 410]
     probabilities = answers_to(pictures, COARSE, starts)
     first = answers_to(pictures, COARSE, starts[:1])
-    assert np.abs(first - probabilities).max() > 0.03
+    assert np.abs(first - probabilities).max() > 0.1
     truth = half_right(probabilities)
     manifest = model_with(tmp_path, audio=asdict(COARSE))
     card = card_of("pictures", save(tmp_path / "coarse.npz", truth, pictures), "--model", manifest)

@@ -13,18 +13,19 @@ pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the
 
 from tests.corpora import arrays_of, cache, entry, recording_of
 from tests.networks import small
+from training.augment import paint
 from training.corpus import Corpus
 from training.finetune import (
     FineTuning,
     Progress,
     TrainingError,
-    accuracies,
     fine_tune,
     logits_of,
     mixed,
 )
 from training.geometry import FINE
 from training.gtzan import DataError
+from training.measured import Measured
 from training.sampling import Batch, Mixture, Sampler, Scored, pictures_of
 from training.teacher import UNITS
 
@@ -57,7 +58,7 @@ def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[s
 def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: Corpus) -> None:
     model, slow = small(0, 2)
     sampler, valid = data(corpus)
-    _, _, before = accuracies(logits_of(model, valid["fine"].places), valid["fine"])
+    before = Measured(logits_of(model, valid["fine"].places), valid["fine"]).lowest_loss()
     told = []
     recipe = FineTuning(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
     history = fine_tune(model, slow, sampler, valid, recipe, log=lambda step, values: told.append(step))
@@ -65,7 +66,7 @@ def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: C
     losses = [row["fine nll"] for row in history]
     assert min(losses) < 0.7 * before
     assert [row["best"] for row in history] == [loss == min(losses) for loss in losses]
-    _, _, after = accuracies(logits_of(model, valid["fine"].places), valid["fine"])
+    after = Measured(logits_of(model, valid["fine"].places), valid["fine"]).lowest_loss()
     assert after == pytest.approx(min(losses), abs=1e-5)
 
 
@@ -158,6 +159,35 @@ def test_only_like_is_mixed_with_like() -> None:
     assert np.array_equal(result.genres, genres)
 
 
+def test_pictures_are_mixed_as_their_targets_are(corpus: Corpus) -> None:
+    """The network is shown each picture's share of itself and the rest of the one that its targets took."""
+    import keras
+    import tensorflow as tf
+
+    seen: list[Any] = []
+
+    class Recorder(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, pictures: Any) -> Any:
+            tf.numpy_function(seen.append, [pictures], [])
+            return pictures
+
+    inner, slow = small(0, 2)
+    picture = keras.Input((256, 64, 3))
+    network = keras.Model(picture, inner(Recorder()(picture)))
+    recipe = FineTuning(steps=3, validate_every=3, mixup=1.0)
+    sampler, valid = data(corpus)
+    fine_tune(network, slow, sampler, valid, recipe)
+    shares = []
+    for number in (1, 2, 3):
+        batch = sampler.batch(number)
+        _, share, order = mixed(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
+        pictures = paint(batch.places).numpy()
+        assert seen[number - 1] == pytest.approx(share * pictures + (1 - share) * pictures[order], abs=1e-3)
+        assert np.abs(seen[number - 1] - pictures).max() > 1
+        shares.append(share)
+    assert np.ptp(shares) > 0.1
+
+
 def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> None:
     """The layer that tells it moves, and stays where its loss counts nothing."""
     moved = []
@@ -172,30 +202,3 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
         moved.append(float(np.abs(listening.get_weights()[0] - before).max()))
     assert moved[0] > 1e-3
     assert moved[1] == 0
-
-
-def test_accuracies_by_hand() -> None:
-    """Two tracks: one of two windows, the first wrong and the second surer and right; one of one window."""
-    logits = np.log(np.array([[0.4, 0.6, 1], [0.9, 0.1, 1], [0.2, 0.8, 1]], np.float32))
-    scored = Scored(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
-    first, together, nll = accuracies(logits, scored)
-    assert (first, together) == (0.5, 1.0)
-    as_given = -(np.log(0.4) + np.log(0.9) + np.log(0.8)) / 3
-    assert 0.5 * as_given < nll <= as_given + 1e-9  # a temperature may only better it
-    assert accuracies(3 * logits, scored)[2] == pytest.approx(nll, abs=1e-4)
-
-
-def test_the_truth_moves_no_accuracy_by_way_of_the_temperature() -> None:
-    """Two windows of one track disagree; at temperature 1 the surer one decides, whatever the truth is."""
-    logits = np.array([[3.0, 0, 0, 9], [0, 1.4, 1.3, 9]], np.float32)
-    track = np.zeros(2, np.int64)
-    places = np.zeros((2, 256, 256), np.uint8)
-    for truth in range(3):
-        scored = Scored(places, track, np.array([truth]))
-        assert accuracies(logits, scored)[1] == (truth == 0)
-
-
-def test_logits_that_are_no_numbers_are_never_the_best() -> None:
-    logits = np.full((1, 3), np.nan, np.float32)
-    scored = Scored(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
-    assert np.isnan(accuracies(logits, scored)[2])

@@ -49,6 +49,16 @@ def test_they_come_into_the_cache_as_no_music_and_only_once(tmp_path: Path) -> N
     assert len(Corpus.load(tmp_path).entries) == 3
 
 
+def test_another_recipe_makes_them_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for recipe in (1, 2):
+        monkeypatch.setattr(noises, "RECIPE", recipe)
+        assert command(["prepare", "--cache", str(tmp_path), "--noises", "1"]) == 0
+        (made,) = Corpus.load(tmp_path).entries
+        if recipe == 1:
+            (tmp_path / made.file).write_bytes(b"of the first recipe")
+    assert len(Corpus.load(tmp_path).windows(made).fine) == noises.WINDOWS
+
+
 def test_fewer_than_none_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OverheardError, match=r"--noises is -1; it must be at least 0"):
         command(["prepare", "--cache", str(tmp_path), "--noises", "-1"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from realtime.messages import estimate_payload
 from realtime.settings import ModelSettings, Settings
 from realtime.sources import FileSource
 from tests.sounds import noise, tone, write
+from tests.test_commands import overheard
 
 RATE = 44_100
 SECONDS = 27
@@ -38,13 +37,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def from_command(*words: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = overheard(*words)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return [comparable(line) for line in lines if line["type"] == "estimate"]

@@ -14,6 +14,7 @@ from training.augment import drawn
 from training.corpus import Corpus
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
+from training.hearing import CLIP, Standardizer
 from training.library import Windows
 from training.sampling import Mixture, Sampler, ahead, pictures_of, windows_of
 from training.teacher import UNITS
@@ -90,6 +91,19 @@ def test_what_the_teacher_heard_comes_with_its_window_and_speaks_for_a_genre(cor
     assert batch.genres.sum(axis=1) == pytest.approx(batch.genre_weight)
     assert np.array_equal(batch.genres[:, 1] > batch.genres[:, 0], batch.heard.mean(axis=1) > 0)
     assert (batch.genres[20:].max(axis=1) > 0.4).all()
+
+
+def test_what_was_heard_is_measured_in_deviations_and_clipped() -> None:
+    random = np.random.default_rng(0)
+    heard = random.normal(3, 2, (4_000, 2)).astype(np.float32)
+    standardizer = Standardizer.of(heard)
+    assert standardizer.apply(np.array([[3, 5], [1, 3]])) == pytest.approx(
+        np.array([[0, 1], [-1, 0]]), abs=0.1
+    )
+    assert standardizer.apply(np.array([[300.0, -300.0]])).tolist() == [[CLIP, -CLIP]]
+    assert standardizer.apply(heard).dtype == np.float32
+    still = Standardizer.of(np.ones((3, 2), np.float32))  # a value that never changes says nothing
+    assert still.apply(np.ones((1, 2))).tolist() == [[0, 0]]
 
 
 def test_genres_are_drawn_equally_often_and_sources_by_their_weights(corpus: Corpus) -> None:

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the
 
 from models.errors import OverheardError
 from models.spectrogram import AudioSpec
+from tests.test_commands import refused
 from training import study
 from training.cli import command
 from training.features import cache_key
@@ -179,18 +178,9 @@ def test_the_command(
 
 
 def test_a_missing_folder_is_one_sentence() -> None:
-    words = ["train", "study", "--gtzan", "/nowhere"]
-    done = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert "/nowhere does not exist" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    said = refused("train", "study", "--gtzan", "/nowhere")
+    assert "/nowhere does not exist" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_plan_that_cannot_be_compared_is_refused() -> None:

@@ -16,7 +16,7 @@ from training.sampling import Mixture
 from training.teach import SHIPPED
 
 STEPS: Final = 250
-"""Batches of each run: enough to tell large effects, and an evening's work for a laptop."""
+"""Batches of each run: enough to tell large effects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,6 @@ GTZAN's author states that its recordings have no copyright clearance. None of t
 them, is part of this project; the model holds weights only. GTZAN has known faults: repeated recordings,
 many tracks of one artist (35 of 100 reggae tracks are by Bob Marley), wrong labels.
 {_at_hand(metrics["data"])}
-{_heard(metrics["data"])}
 
 {MUSICNN if report.taught_by_musicnn else ""}## Accuracy, three protocols side by side
 
@@ -77,10 +76,10 @@ These tracks took no part in training, in choosing or in calibration.
 Temperature {calibration.temperature:.3f}, fitted on {calibration.fitted_on}. Expected calibration error on
 all windows of the test part, 10 bins of equal mass: {main["ece_windows_int8"]:.3f} (95 % interval
 {low:.3f} to {high:.3f}, tracks drawn anew). Below a confidence of {calibration.unsure_below:.2f} the
-estimate abstains; on validation {valid["answered"]:.0%} of the means over three neighbouring windows reach
-it, and {_percent(valid["accuracy"])} of those are right. On the test part a single window reaches it for
-{main["answered_at_unsure_below"]:.0%} of the tracks, and is right for
-{_percent(main["accuracy_of_answered"])} of those.
+estimate abstains; on validation {valid["answered"]:.0%} of the means over three neighbouring windows
+of the {valid["form"]} picture reach it, and {_percent(valid["accuracy"])} of those are right.
+On the test part a single window reaches it for {main["answered_at_unsure_below"]:.0%} of the tracks, and is
+right for {_percent(main["accuracy_of_answered"])} of those.
 
 Sounds are called no music below a probability of {calibration.music_above}. Share of windows of recordings
 that were not trained on which are taken for music and given a genre with confidence, and, for music, share
@@ -135,19 +134,17 @@ def _provenance(made_from: dict[str, Any]) -> str:
 def _at_hand(data: dict[str, Any]) -> str:
     if not data:
         return ""
-    return (
+    at_hand = (
         f"{data['gtzan_arrays']} of its 1,000 tracks were at hand as spectrograms, and of "
         f"{data['gtzan_audio']} the sound."
     )
-
-
-def _heard(data: dict[str, Any]) -> str:
-    if not data.get("heard_by_musicnn"):
-        return ""
-    return (
-        f"While it was fine-tuned, the network also learnt what musicnn heard in {data['heard_by_musicnn']} "
-        f"of the recordings that trained it; {data['pseudo_labelled']} of them have no known genre, and "
-        "count half with the one that a logistic regression on musicnn's values gives them."
+    if not data["heard_by_musicnn"]:
+        return at_hand
+    return at_hand + (
+        "\nWhile it was fine-tuned, the network also learnt what musicnn heard in "
+        f"{data['heard_by_musicnn']} of the recordings that trained it; "
+        f"{data['pseudo_labelled']} of them have no known genre, and count half with the one that a "
+        "logistic regression on musicnn's values gives them."
     )
 
 

@@ -11,11 +11,9 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from models.classifier import softmax
 from models.errors import OverheardError
-from models.measures import negative_log_likelihood
 from training.augment import paint
-from training.calibrate import fit_temperature
+from training.measured import Measured
 from training.sampling import Batch, Floats, Places, Sampler, Scored, ahead
 from training.schedule import cosine_with_warmup
 
@@ -49,26 +47,6 @@ def logits_of(network: Any, places: Places) -> Floats:
     """Logits of a network on pooled pictures, (n, genres + 1) float32."""
     parts = [network(paint(places[i : i + 64]), training=False)[0].numpy() for i in range(0, len(places), 64)]
     return np.concatenate(parts)
-
-
-def accuracies(logits: Floats, scored: Scored) -> tuple[float, float, float]:
-    """Accuracy of each track's first window, of its windows together, and the NLL of all windows.
-
-    Only the likelihood looks at a temperature, the one which suits it best, for one is fitted afterwards.
-    """
-    genres = logits[:, :-1].astype(np.float64)
-    if not np.isfinite(genres).all():
-        return 0.0, 0.0, float("nan")
-    labels = scored.labels[scored.track]
-    p = softmax(genres)
-    tracks = len(scored.labels)
-    first = np.searchsorted(scored.track, np.arange(tracks))
-    together = np.zeros((tracks, p.shape[1]))
-    np.add.at(together, scored.track, p)
-    one = float((p[first].argmax(axis=1) == scored.labels).mean())
-    every = float((together.argmax(axis=1) == scored.labels).mean())
-    tempered = softmax(genres / fit_temperature(genres, labels))
-    return one, every, negative_log_likelihood(tempered, labels)
 
 
 @dataclass(slots=True)
@@ -220,8 +198,9 @@ def fine_tune(
         network.set_weights(state.averaged)
         measured = {"loss": float(np.mean(losses[-recipe.validate_every :]))}
         for name, scored in valid.items():
-            one, every, nll = accuracies(logits_of(network, scored.places), scored)
-            measured |= {f"{name} first": one, f"{name} track": every, f"{name} nll": nll}
+            each = Measured(logits_of(network, scored.places), scored)
+            first, track = each.accuracies()
+            measured |= {f"{name} first": first, f"{name} track": track, f"{name} nll": each.lowest_loss()}
         state.history.append({"step": number, **measured})
         loss = float(np.mean([value for key, value in measured.items() if key.endswith("nll")]))
         if loss < state.best_loss:

@@ -17,9 +17,10 @@ from training import parts, splits
 from training.augment import paint
 from training.corpus import Corpus
 from training.evaluate import ProtocolScore
-from training.finetune import FineTuning, accuracies, logits_of
+from training.finetune import FineTuning, logits_of
 from training.geometry import FINE
 from training.gtzan import LABELS
+from training.measured import Measured
 from training.provenance import checkpoint_name
 from training.release import part_of, train
 from training.report import FORMS
@@ -77,7 +78,8 @@ def run(
         for part, entries in (("valid", each.valid), ("test", each.test)):
             scored = {form: pictures_of(corpus, entries, LABELS, spec) for form, spec in FORMS.items()}
             measured[part] = {
-                form: list(accuracies(logits_of(network, s.places), s)[:2]) for form, s in scored.items()
+                form: list(Measured(logits_of(network, s.places), s).accuracies())
+                for form, s in scored.items()
             }
         part_of(done).write_text(json.dumps(measured), encoding="utf-8")
         part_of(done).replace(done)

@@ -24,10 +24,11 @@ from training.finetune import FineTuning, TrainingError, fine_tune
 from training.geometry import COARSE, FINE
 from training.gtzan import LABELS, DataError
 from training.latency import OURS_FLOAT, OURS_INT8, STUDY_INT8, latencies, study_network
+from training.measured import Measured
 from training.network import STUDY_CNN_GRU
 from training.parts import Parts, fault_filtered
 from training.provenance import checkpoint_name, provenance, taught_by_musicnn
-from training.report import FORMS, Measured, Report, calibrate, counted, elsewhere, false_genres, painted
+from training.report import FORMS, Report, calibrate, counted, elsewhere, false_genres, painted
 from training.representatives import representatives
 from training.sampling import Mixture, Places, Sampler, pictures_of, windows_of
 from training.teach import SHIPPED as TAUGHT
@@ -89,11 +90,11 @@ def train(
     mixture = mixture or Mixture()
     sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
-    untrained = {0.0: COARSE, 1.0: FINE}.get(mixture.coarse_share)
+    shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
     valid = {
-        form: pictures_of(corpus, parts.valid, LABELS, spec, hop=sparse)
-        for form, spec in FORMS.items()
-        if spec is not untrained
+        form: pictures_of(corpus, parts.valid, LABELS, FORMS[form], hop=sparse)
+        for form, share in shares.items()
+        if share > 0
     }
     history = fine_tune(network, slow, sampler, valid, recipe, log=log, checkpoint=checkpoint)
     if not any(row["best"] for row in history):

@@ -9,16 +9,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from models.classifier import softmax
 from models.manifest import Calibration
 from models.measures import Scores, calibration_error_interval, expected_calibration_error, score
 from models.spectrogram import AudioSpec, colormap, row_edges
 from training import export
 from training.augment import drawn
-from training.calibrate import choose_music_above, choose_unsure_below, fit_temperature
+from training.calibrate import choose_music_above, choose_unsure_below
 from training.corpus import Corpus, Entry
 from training.geometry import COARSE, FINE
 from training.gtzan import LABELS
+from training.measured import Measured
 from training.parts import HELD_OUT_ORIGINS, Parts, other_peoples_music
 from training.sampling import Places, Scored, windows_of
 
@@ -27,57 +27,7 @@ FORMS: Final = {"fine": FINE, "coarse": COARSE}
 SHARED_HZ: Final = 4_000.0
 """What every source of recordings keeps; above it, old speech differs from music by bandwidth alone."""
 
-NEIGHBOURS: Final = 3
-"""Windows, half a window apart, whose mean stands for the live average when its threshold is chosen."""
-
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Logits of one model on one part in one form, (windows, genres + 1), and what they belong to."""
-
-    logits: Floats
-    scored: Scored
-
-    def probabilities(self, temperature: float) -> Floats:
-        """Calibrated probabilities of each window, (windows, genres)."""
-        return softmax(self.logits[:, :-1] / temperature)
-
-    @property
-    def music(self) -> Floats:
-        """Probability of music of each window, (windows,)."""
-        result: Floats = 1 / (1 + np.exp(-self.logits[:, -1]))
-        return result
-
-    def first(self, temperature: float) -> Floats:
-        """Those of each track's first window, (tracks, genres)."""
-        place = np.searchsorted(self.scored.track, np.arange(len(self.scored.labels)))
-        return self.probabilities(temperature)[place]
-
-    def together(self, temperature: float) -> Floats:
-        """The mean over each track's windows, (tracks, genres)."""
-        total = np.zeros((len(self.scored.labels), self.logits.shape[1] - 1))
-        np.add.at(total, self.scored.track, self.probabilities(temperature))
-        return total / np.bincount(self.scored.track)[:, np.newaxis]
-
-    def smoothed(self, temperature: float) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Means over three neighbouring windows, 10 s of sound, about what the live average holds.
-
-        Returns
-        -------
-        (n, genres) float64, (n,) int64
-            Probabilities and the genres that they should name.
-        """
-        means, labels = [], []
-        probabilities = self.probabilities(temperature)
-        for track, label in enumerate(self.scored.labels):
-            own = probabilities[self.scored.track == track]
-            together = min(NEIGHBOURS, len(own))
-            places = range(len(own) - together + 1)
-            means += [own[place : place + together].mean(axis=0) for place in places]
-            labels += [int(label)] * len(places)
-        return np.stack(means), np.array(labels)
 
 
 @dataclass(slots=True)
@@ -126,11 +76,12 @@ class Report:
 
     def _answered(self) -> dict[str, Any]:
         """What the threshold of confidence does to the means over windows that it was chosen on."""
-        longest = heard_longest(self.valid, self.main)
-        probabilities, labels = longest.smoothed(self.calibration.temperature)
+        form = heard_longest(self.valid, self.main)
+        probabilities, labels = self.valid[form].smoothed(self.calibration.temperature)
         sure = probabilities.max(axis=1) >= self.calibration.unsure_below
         right = probabilities.argmax(axis=1) == labels
         return {
+            "form": form,
             "answered": round(float(sure.mean()), 4),
             "accuracy": round(float(right[sure].mean()), 4) if sure.any() else None,
         }
@@ -161,9 +112,9 @@ class Report:
         }
 
 
-def heard_longest(valid: dict[str, Measured], main: str) -> Measured:
+def heard_longest(valid: dict[str, Measured], main: str) -> str:
     """The form with most windows, the main one of equals: a track's first 5 s alone have no neighbours."""
-    return max(valid.values(), key=lambda each: (len(each.scored.track), each is valid[main]))
+    return max(valid, key=lambda form: (len(valid[form].scored.track), form == main))
 
 
 def calibrate(valid: dict[str, Measured], main: str) -> Calibration:
@@ -176,8 +127,8 @@ def calibrate(valid: dict[str, Measured], main: str) -> Calibration:
     """
     measured = valid[main]
     labels = measured.scored.labels[measured.scored.track]
-    temperature = round(fit_temperature(measured.logits[:, :-1], labels), 4)
-    unsure_below = choose_unsure_below(*heard_longest(valid, main).smoothed(temperature))
+    temperature = round(measured.best_temperature(), 4)
+    unsure_below = choose_unsure_below(*valid[heard_longest(valid, main)].smoothed(temperature))
     music = np.concatenate([each.music for each in valid.values()])
     tracks = len(measured.scored.labels)
     fitted_on = f"{len(labels)} windows of {tracks} validation tracks of the fault-filtered split"

@@ -1,0 +1,47 @@
+"""From logits of windows to accuracies of tracks, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.measured import Measured
+from training.sampling import Scored
+
+
+def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
+    logits = np.zeros((3, 3))
+    logits[:, 0] = [0, 4, -2]  # two windows of one track, one of another
+    each = Measured(logits, Scored(np.zeros((3, 1, 1), np.uint8), np.array([0, 0, 1]), np.array([0, 1])))
+    probability = 1 / (1 + np.exp(-np.array([0, 2, -1])))  # at temperature 2
+    assert each.first(2.0)[:, 0] == pytest.approx(probability[[0, 2]])
+    assert each.together(2.0)[:, 0] == pytest.approx([probability[:2].mean(), probability[2]])
+    assert each.music == pytest.approx([0.5] * 3)
+
+
+def test_accuracies_by_hand() -> None:
+    """Two tracks: one of two windows, the first wrong and the second surer and right; one of one window."""
+    logits = np.log(np.array([[0.4, 0.6, 1], [0.9, 0.1, 1], [0.2, 0.8, 1]], np.float32))
+    scored = Scored(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
+    measured = Measured(logits, scored)
+    assert measured.accuracies() == (0.5, 1.0)
+    nll = measured.lowest_loss()
+    as_given = -(np.log(0.4) + np.log(0.9) + np.log(0.8)) / 3
+    assert 0.5 * as_given < nll <= as_given + 1e-9  # a temperature may only better it
+    assert Measured(3 * logits, scored).lowest_loss() == pytest.approx(nll, abs=1e-4)
+
+
+def test_the_truth_moves_no_accuracy_by_way_of_the_temperature() -> None:
+    """Two windows of one track disagree; at temperature 1 the surer one decides, whatever the truth is."""
+    logits = np.array([[3.0, 0, 0, 9], [0, 1.4, 1.3, 9]], np.float32)
+    track = np.zeros(2, np.int64)
+    places = np.zeros((2, 256, 256), np.uint8)
+    for truth in range(3):
+        scored = Scored(places, track, np.array([truth]))
+        assert Measured(logits, scored).accuracies()[1] == (truth == 0)
+
+
+def test_logits_that_are_no_numbers_are_never_the_best() -> None:
+    logits = np.full((1, 3), np.nan, np.float32)
+    scored = Scored(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
+    assert np.isnan(Measured(logits, scored).lowest_loss())
