@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import GenreClassifier, Prediction
+from models.errors import ModelError
 from models.spectrogram import AudioSpec, ColumnStream, picture_of_columns
 from realtime.clock import Clock
 from realtime.errors import SourceError
@@ -197,7 +198,18 @@ class Analyzer:
         return Prepared(window, picture, silent, self._new_columns(window, columns))
 
     def conclude(self, prepared: Prepared, prediction: Prediction | None) -> Analysis:
-        """Smooth a window's prediction, None where there was no picture."""
+        """Smooth a window's prediction, None where there was no picture.
+
+        Raises
+        ------
+        ModelError
+            The model puts out something that is no number.
+        """
+        if prediction is not None and not np.isfinite(prediction.probabilities).all():
+            name = self._classifier.manifest.name
+            raise ModelError(
+                f"the model {name} puts out {prediction.probabilities}; it is broken: get another"
+            )
         if prepared.silent:
             self._state = StreamState.SILENT
             self._smoother.reset()

@@ -10,7 +10,6 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock, clean_samples
+from realtime.health import DriftMeter, SourceStatus
 
 QUEUE_BLOCKS = 1024
 """Blocks that may wait: 1.4 s of the shortest that devices deliver (64 samples at 48 kHz)."""
@@ -44,6 +44,8 @@ class LiveSource:
         Begins the capture, which calls ``deliver`` from its own thread, and returns what ends it.
         Called at once, so that a device that does not open is known before anything else starts.
     clock : Clock
+    device : str
+        What is captured from; otherwise the name.
 
     Raises
     ------
@@ -51,8 +53,11 @@ class LiveSource:
         The capture does not start.
     """
 
-    def __init__(self, name: str, sample_rate: int, start: Start, clock: Clock) -> None:
+    def __init__(self, name: str, sample_rate: int, start: Start, clock: Clock, device: str = "") -> None:
         self.name = name
+        self._device = device or name
+        self._overflows = self._dropped_blocks = 0
+        self._drift = DriftMeter(sample_rate)
         self.sample_rate = sample_rate
         self._clock = clock
         self._queue: deque[AudioBlock] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
@@ -76,15 +81,20 @@ class LiveSource:
         overflowed : bool
             The device lost sound just before these.
         paused : bool
-            Whether time that passed without delivery is sound left out, as with a device; a network
-            stream goes on where it stopped.
+            Whether the device's clock runs on without us, so that time without delivery is sound left out.
         """
         now = self._clock.monotonic()
         mono = clean_samples(samples)
         if paused and self._delivered_at is not None:
             late = now - self._delivered_at - len(mono) / self.sample_rate
-            self._position += round(late * self.sample_rate) if late > PAUSE_SECONDS else 0
+            if late > PAUSE_SECONDS:
+                self._position += round(late * self.sample_rate)
+                self._drift = DriftMeter(self.sample_rate)
         self._delivered_at = now
+        self._overflows += overflowed
+        self._dropped_blocks += len(self._queue) == QUEUE_BLOCKS  # the oldest goes; its jump is seen later
+        if paused:
+            self._drift.add(self._position + len(mono), now)
         self._queue.append(AudioBlock(mono, self._position, self.sample_rate, now, overflowed))
         self._position += len(mono)
         self._arrived.set()
@@ -121,6 +131,15 @@ class LiveSource:
                 nothing = clean_samples(np.empty(0, dtype=np.float32))
                 yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())
 
+    def status(self) -> SourceStatus:
+        """Losses and drift up to now."""
+        return SourceStatus(
+            self._device,
+            overflows=self._overflows,
+            dropped_blocks=self._dropped_blocks,
+            drift_ppm=self._drift.ppm(),
+        )
+
     def close(self) -> None:
         """End the capture and ``blocks``."""
         if not self._closed:
@@ -129,47 +148,8 @@ class LiveSource:
             self._arrived.set()
 
 
-def start_portaudio(device: int, channels: int, sample_rate: int) -> Start:
-    """Capture from a PortAudio device.
-
-    Raises (when started)
-    ---------------------
-    SourceError
-        The device cannot be opened.
-    """
-
-    def start(source: LiveSource) -> Stop:
-        import sounddevice
-
-        def callback(indata: npt.NDArray[np.float32], frames: int, moment: Any, status: Any) -> None:
-            source.deliver(indata, overflowed=bool(status.input_overflow))
-
-        def finished() -> None:
-            source.fail(f"{source.name} stopped delivering; was it unplugged?")
-
-        try:
-            stream = sounddevice.InputStream(
-                device=device,
-                channels=channels,
-                samplerate=sample_rate,
-                dtype="float32",
-                latency="low",
-                callback=callback,
-                finished_callback=finished,
-            )
-            stream.start()
-        except sounddevice.PortAudioError as error:
-            raise SourceError(f"cannot open {source.name} at {sample_rate} Hz: {error}") from error
-        return stream.close  # type: ignore[no-any-return]  # sounddevice has no type information
-
-    return start
-
-
-def start_parec(command: list[str], channels: int) -> Start:
-    """Capture what a child process writes as interleaved float32 (``parec --format=float32le``).
-
-    A child of our own outlives neither the sound server nor us, and needs no ALSA plug-in.
-    """
+def start_child(command: list[str], channels: int) -> Start:
+    """Capture what a child process writes as interleaved float32 (``parec --format=float32le``)."""
 
     def start(source: LiveSource) -> Stop:
         try:
@@ -184,13 +164,22 @@ def start_parec(command: list[str], channels: int) -> Start:
         thread.start()
 
         def stop() -> None:
-            process.terminate()
-            process.wait()
+            end_child(process)
             thread.join()
 
         return stop
 
     return start
+
+
+def end_child(process: subprocess.Popen[bytes]) -> None:
+    """End a child process, by force if need be."""
+    process.terminate()
+    try:
+        process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _read_interleaved(process: subprocess.Popen[bytes], source: LiveSource, channels: int) -> None:
@@ -207,7 +196,7 @@ def _read_interleaved(process: subprocess.Popen[bytes], source: LiveSource, chan
             rest = chunk[whole:]
             if whole:
                 source.deliver(np.frombuffer(chunk[:whole], dtype="<f4").reshape(-1, channels))
-        said = errors.read().decode(errors="replace").strip()
+        said = "; ".join(errors.read().decode(errors="replace").splitlines())
     source.fail(f"{source.name} ended: {said or 'the sound server closed the stream'}")
 
 
@@ -218,6 +207,7 @@ def start_soundcard(identifier: str, sample_rate: int, channels: int) -> Start:
         import soundcard
 
         try:
+            # Where nothing plays Windows delivers nothing; soundcard then gives zeros.
             microphone = soundcard.get_microphone(identifier, include_loopback=True)
         except (RuntimeError, OSError, IndexError) as error:
             raise SourceError(f"cannot open the loopback of {source.name}: {error}") from error
@@ -234,23 +224,5 @@ def start_soundcard(identifier: str, sample_rate: int, channels: int) -> Start:
         thread = threading.Thread(target=read, name="capture", daemon=True)
         thread.start()
         return stopped.set
-
-    return start
-
-
-def start_reader(blocks: Callable[[], Iterator[AudioBlock]], close: Stop) -> Start:
-    """Read another source on a thread of its own, so that a read that hangs is seen as a stall."""
-
-    def start(source: LiveSource) -> Stop:
-        def read() -> None:
-            try:
-                for block in blocks():
-                    source.deliver(block.samples, paused=False)
-                source.end()
-            except Exception as error:  # whatever it is, nobody else would hear of it
-                source.fail(str(error))
-
-        threading.Thread(target=read, name="capture", daemon=True).start()
-        return close
 
     return start

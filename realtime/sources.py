@@ -18,10 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 import numpy.typing as npt
 
-from realtime.capture import LiveSource, start_reader
+from realtime.capture import LiveSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock, Samples, clean_samples
+from realtime.health import SourceStatus
+from realtime.recovery import RecoveringSource, RecoveryPolicy
 
 if TYPE_CHECKING:
     import av
@@ -53,6 +55,10 @@ class AudioSource(Protocol):
 
     def blocks(self) -> Iterator[AudioBlock]:
         """The sound; may be called once."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """How it is doing; may be called from any thread."""
         ...
 
     def close(self) -> None:
@@ -87,6 +93,10 @@ class ArraySource:
                 return
             part = self._samples[position : position + LARGEST_BLOCK]
             yield AudioBlock(part, position, self.sample_rate, self._clock.monotonic())
+
+    def status(self) -> SourceStatus:
+        """Its name; nothing is lost on the way."""
+        return SourceStatus(self.name)
 
     def close(self) -> None:
         """End ``blocks``."""
@@ -205,6 +215,10 @@ class FileSource:
         if damaged:
             logger.warning("%s: %d damaged packets were left out", self._place, damaged)
 
+    def status(self) -> SourceStatus:
+        """Its name; nothing is lost on the way."""
+        return SourceStatus(self.name)
+
     def close(self) -> None:
         """End ``blocks`` at its next block."""
         self._closed = True
@@ -276,53 +290,76 @@ def _check_path(path: Path) -> None:
         raise SourceError(f"{path} is empty (0 bytes)")
 
 
-def open_source(description: str, speed: float, clock: Clock) -> AudioSource:
-    """Open what a person asked for.
+def open_source(description: str, speed: float, clock: Clock, *, follow_default: bool = False) -> AudioSource:
+    """Open what a person asked for; a device or a station is opened again whenever it is lost.
 
     Parameters
     ----------
     description : str
-        ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``mic``,
-        ``mic:NAME``, ``demo``, a path or a URL.
+        ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``system:NAME`` (of
+        an output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL.
     speed : float
         Of files and the demonstration; captured sound has its own.
+    follow_default : bool
+        Of ``auto``, ``system`` and ``mic``: move with the system's default device.
 
     Raises
     ------
     SourceError
         It cannot be opened; nothing else is opened instead.
     """
-    from realtime import devices
-
-    kind, _, argument = description.partition(":")
+    kind, _, wanted = description.partition(":")
     if description == "auto":
-        return _open_auto(speed, clock)
+        return _open_auto(speed, clock, follow_default)
     if description == "demo":
         return demonstration(speed, clock)
-    if description == "system":
-        return devices.open_system(clock)
-    if kind == "mic" and (argument or description == "mic"):
-        return devices.open_microphone(argument, clock)
+    if kind in ("system", "mic") and (wanted or description == kind):
+        return _open_device(kind, wanted, clock, follow=follow_default)
     if not description.strip():
-        raise SourceError("the source is empty; name auto, system, mic, mic:NAME, demo, a path or a URL")
-    file = FileSource(description, clock, speed=speed)
-    if not is_url(description) or not speed:
-        return file
-    # A network may fall silent inside a read, so a thread of its own reads it; as fast as possible
-    # (speed 0) that thread would only run ahead of the analysis.
-    return LiveSource(file.name, file.sample_rate, start_reader(file.blocks, file.close), clock)
+        raise SourceError(
+            "the source is empty; name auto, system, system:NAME, mic, mic:NAME, demo, a path or a URL"
+        )
+    if is_url(description) and speed:
+        return _open_stream(description, clock)
+    return FileSource(description, clock, speed=speed)
 
 
-def _open_auto(speed: float, clock: Clock) -> AudioSource:
-    """System audio, else a microphone, else the demonstration; the log says why."""
+def _open_device(kind: str, wanted: str, clock: Clock, *, auto: bool = False, follow: bool) -> AudioSource:
+    """Open a device; without ``follow`` it is the same one for good, whatever the default becomes."""
     from realtime import devices
 
+    follow = follow and not wanted
+    present = wanted
+
+    def open_again() -> LiveSource:
+        nonlocal present
+        if kind == "mic":
+            source = devices.open_microphone(present, clock, follow=follow)
+        else:
+            source = devices.open_system(present, clock, auto=auto, follow=follow)
+        if not follow:
+            present = wanted if wanted else source.status().device
+        return source
+
+    name = {"mic": "microphone", "system": "system audio"}[kind] if follow else ""
+    return RecoveringSource(open_again, clock, name=name)
+
+
+def _open_stream(url: str, clock: Clock) -> AudioSource:
+    from realtime.streams import StreamSource
+
+    # The stream notices a stall by itself after 8 s, and says more of it; pieces of HLS come in bursts.
+    return RecoveringSource(lambda: StreamSource(url, clock), clock, policy=RecoveryPolicy(reopen_seconds=9))
+
+
+def _open_auto(speed: float, clock: Clock, follow: bool) -> AudioSource:
+    """System audio, else a microphone, else the demonstration; the log says why."""
     try:
-        return devices.open_system(clock, auto=True)
+        return _open_device("system", "", clock, auto=True, follow=follow)
     except SourceError as error:
         logger.info("no system audio: %s", error)
     try:
-        return devices.open_microphone("", clock)
+        return _open_device("mic", "", clock, follow=follow)
     except SourceError as error:
         logger.info("no microphone: %s", error)
     logger.info("playing the bundled demonstration instead; --source names another source")

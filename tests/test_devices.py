@@ -4,9 +4,11 @@ import sys
 
 import pytest
 
-from realtime import devices
-from realtime.devices import Device, choose, choose_loopback, parse_monitors
+from realtime import pulse
+from realtime.device import Device, choose
 from realtime.errors import SourceError
+from realtime.portaudio import choose_loopback
+from realtime.pulse import parse_sources
 
 DEVICES = [
     Device("USB Audio: Mic (hw:1,0)", 48_000, 1, index=4),
@@ -53,11 +55,11 @@ SOURCES = """\
 
 def test_monitors_of_pulseaudio_and_pipewire() -> None:
     info = "Server Name: PulseAudio (on PipeWire 0.3.65)\nDefault Sink: bluez_output.AC_12.1\n"
-    assert parse_monitors(SOURCES, info) == [
-        Device("alsa_output.pci-0000.analog-stereo.monitor", 44_100, 2),
-        Device("bluez_output.AC_12.1.monitor", 48_000, 2, is_default=True),
+    assert parse_sources(SOURCES, info, monitors=True) == [
+        Device("alsa_output.pci-0000.analog-stereo.monitor", 44_100, 2, index=0),
+        Device("bluez_output.AC_12.1.monitor", 48_000, 2, is_default=True, index=47),
     ]
-    assert not any(device.is_default for device in parse_monitors(SOURCES, ""))
+    assert not any(device.is_default for device in parse_sources(SOURCES, "", monitors=True))
 
 
 def test_a_mac_is_told_which_loopback_to_install() -> None:
@@ -71,11 +73,11 @@ def test_a_mac_is_told_which_loopback_to_install() -> None:
 def test_without_a_sound_server_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
     with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers"):
-        devices.monitors()
+        pulse.monitors()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
-        devices.monitors()
+        pulse.monitors()

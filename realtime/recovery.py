@@ -1,0 +1,332 @@
+"""A source that comes back: it watches another one, and opens it again when it is lost or falls still."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realtime.clock import Clock
+from realtime.errors import SourceError
+from realtime.frames import AudioBlock, clean_samples
+from realtime.health import SourceStatus
+from realtime.resampling import StreamResampler
+
+if TYPE_CHECKING:
+    from realtime.sources import AudioSource
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+"""How often whoever iterates hears that nothing came, and how soon a new opening is noticed."""
+
+
+LOG_SECONDS = 5.0
+"""A source that is lost again sooner than this after the last time is told of at a lower level."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPolicy:
+    """When to act, in seconds.
+
+    Without sound for ``stall_seconds`` a source is stalled, for ``reopen_seconds`` lost. A lost one is
+    opened again after ``first_wait_seconds``, each wait twice the last one up to ``longest_wait_seconds``
+    and between half and all of it, so that many programs do not knock at the same moment. Sound for
+    ``steady_seconds`` begins the waits anew; without any for ``give_up_seconds`` the source has failed.
+    """
+
+    stall_seconds: float = 2.0
+    reopen_seconds: float = 5.0
+    first_wait_seconds: float = 0.25
+    longest_wait_seconds: float = 3.0
+    steady_seconds: float = 10.0
+    give_up_seconds: float = math.inf
+
+
+class Liveness(StrEnum):
+    """What the watchdog thinks of a source."""
+
+    HEALTHY = "HEALTHY"
+    STALLED = "STALLED"
+    RECOVERING = "RECOVERING"
+    FAILED = "FAILED"
+
+
+class Watchdog:
+    """Decides from what happened when; all times are monotonic seconds from outside.
+
+    Parameters
+    ----------
+    policy : RecoveryPolicy
+    now : float
+    jitter : callable
+        Returns a number in 0..1.
+    """
+
+    def __init__(self, policy: RecoveryPolicy, now: float, jitter: Callable[[], float]) -> None:
+        self.state = Liveness.HEALTHY
+        self.reason = ""
+        self.attempts = 0
+        self.heard_at = now
+        self.next_attempt_at = now
+        self._policy = policy
+        self._jitter = jitter
+        self._steady_since = now
+        self._wait_seconds = policy.first_wait_seconds
+
+    def heard(self, now: float) -> None:
+        """Sound has come."""
+        if self.state is not Liveness.HEALTHY:
+            self.state, self.reason = Liveness.HEALTHY, ""
+            self._steady_since = now
+        elif now - self._steady_since >= self._policy.steady_seconds:
+            self._wait_seconds, self.attempts = self._policy.first_wait_seconds, 0
+        self.heard_at = now
+
+    def silent(self, now: float) -> None:
+        """Nothing has come, not even silence."""
+        still = now - self.heard_at
+        if self.state is Liveness.HEALTHY and still >= self._policy.stall_seconds:
+            self.state = Liveness.STALLED
+        if self.state is Liveness.STALLED and still >= self._policy.reopen_seconds:
+            self.lost(now, f"no sound, not even silence, for {still:.0f} s")
+
+    def lost(self, now: float, reason: str) -> None:
+        """The source, or an attempt to open it again, has failed."""
+        self.reason = reason
+        if now - self.heard_at >= self._policy.give_up_seconds:
+            self.state = Liveness.FAILED
+            return
+        self.state = Liveness.RECOVERING
+        self.next_attempt_at = now + self._wait_seconds * (0.5 + 0.5 * self._jitter())
+        self._wait_seconds = min(2 * self._wait_seconds, self._policy.longest_wait_seconds)
+
+    def opened(self, now: float) -> None:
+        """It is open again; sound has still to come, and has as long for it as at any other time."""
+        self.state, self.heard_at = Liveness.STALLED, now
+
+
+class RecoveringSource:
+    """Another source, opened again whenever it is lost; what was missed leaves a jump of position.
+
+    A source that comes to its natural end, as a file on a web server does, has ended.
+
+    It keeps name and sample rate for as long as it lives: a device that comes back at another rate is
+    resampled.
+
+    Parameters
+    ----------
+    open_source : callable
+        Opens it; called here once, and later on a thread of its own, for it may hang.
+    clock : Clock
+    name : str
+        What to call it, whatever it is that comes back; otherwise the name that it has first.
+    wait : callable, optional
+        Waits so many seconds or until ``close``; injected by tests.
+
+    Raises
+    ------
+    SourceError
+        It cannot be opened the first time.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], AudioSource],
+        clock: Clock,
+        *,
+        name: str = "",
+        policy: RecoveryPolicy | None = None,
+        jitter: Callable[[], float] = random.random,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        self._open = open_source
+        self._clock = clock
+        self._closed = threading.Event()
+        self._ended = False
+        self._wait = wait or self._closed.wait
+        self._inner = open_source()
+        self.name = name or self._inner.name
+        self.sample_rate = self._inner.sample_rate
+        self._dog = Watchdog(policy or RecoveryPolicy(), clock.monotonic(), jitter)
+        self._past = SourceStatus()
+        self._told_at = -math.inf
+        self._timeline = _Timeline(self.sample_rate)
+
+    def status(self) -> SourceStatus:
+        """That of the present source, with what was counted before."""
+        now, past = self._inner.status(), self._past
+        return replace(
+            now,
+            trouble=self._dog.reason,
+            reopened=past.reopened,
+            overflows=past.overflows + now.overflows,
+            dropped_blocks=past.dropped_blocks + now.dropped_blocks,
+        )
+
+    def close(self) -> None:
+        """End ``blocks``."""
+        self._closed.set()
+        self._inner.close()
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Its blocks; empty ones while nothing comes.
+
+        Raises
+        ------
+        SourceError
+            It stayed away for ``give_up_seconds``.
+        """
+        while not self._closed.is_set():
+            yield from self._listen()
+            if self._closed.is_set() or self._ended:
+                return
+            lost_at = self._clock.monotonic()
+            level = logging.WARNING if lost_at - self._told_at >= LOG_SECONDS else logging.DEBUG
+            logger.log(level, "%s is lost: %s; opening it again", self.name, self._dog.reason)
+            self._told_at = lost_at
+            self._keep_counts()
+            self._inner.close()
+            yield from self._reopen()
+            if not self._closed.is_set():
+                away, attempts = self._clock.monotonic() - lost_at, self._dog.attempts
+                logger.log(
+                    logging.INFO if level == logging.WARNING else level,
+                    "%s is open again after %.1f s, %d attempts",
+                    self.name,
+                    away,
+                    attempts,
+                )
+
+    def _listen(self) -> Iterator[AudioBlock]:
+        """Hand on what the present source gives, until it is lost."""
+        dog = self._dog
+        try:
+            for block in self._inner.blocks():
+                now = self._clock.monotonic()
+                if len(block.samples):
+                    dog.heard(now)
+                    yield self._timeline.place(block)
+                else:
+                    dog.silent(now)
+                    yield self._nothing()
+                if self._closed.is_set() or dog.state in (Liveness.RECOVERING, Liveness.FAILED):
+                    return
+            self._ended = True
+        except SourceError as error:
+            dog.lost(self._clock.monotonic(), str(error))
+
+    def _reopen(self) -> Iterator[AudioBlock]:
+        dog = self._dog
+        while not self._closed.is_set():
+            if dog.state is Liveness.FAILED:
+                raise SourceError(f"{self.name} did not come back: {dog.reason}")
+            now = self._clock.monotonic()
+            if now < dog.next_attempt_at:
+                self._wait(min(POLL_SECONDS, dog.next_attempt_at - now))
+                yield self._nothing()
+                continue
+            dog.attempts += 1
+            attempt = _Attempt(self._open)
+            while attempt.is_alive() and not self._closed.is_set():
+                attempt.join(POLL_SECONDS)
+                yield self._nothing()
+            if self._closed.is_set():
+                attempt.abandon()
+            elif attempt.source is None:
+                dog.lost(self._clock.monotonic(), attempt.reason)
+            else:
+                self._inner = attempt.source
+                self._past = replace(self._past, reopened=self._past.reopened + 1)
+                dog.opened(self._clock.monotonic())
+                self._timeline.reopened(self._inner.sample_rate)
+                if self._closed.is_set():  # it was closed between the question and the answer
+                    self._inner.close()
+                return
+
+    def _keep_counts(self) -> None:
+        told = self.status()
+        self._past = replace(self._past, overflows=told.overflows, dropped_blocks=told.dropped_blocks)
+
+    def _nothing(self) -> AudioBlock:
+        nothing = clean_samples(np.empty(0, np.float32))
+        return AudioBlock(nothing, self._timeline.end, self.sample_rate, self._clock.monotonic())
+
+
+class _Attempt(threading.Thread):
+    """One opening on a thread that need not end."""
+
+    def __init__(self, open_source: Callable[[], AudioSource]) -> None:
+        super().__init__(name="reopening", daemon=True)
+        self.source: AudioSource | None = None
+        self.reason = ""
+        self._open = open_source
+        self._abandoned = False
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.source = self._open()
+        except Exception as error:  # it has no other way to be heard
+            self.reason = str(error) or repr(error)
+        if self._abandoned and self.source is not None:
+            self.source.close()
+
+    def abandon(self) -> None:
+        """Nobody waits any more: whatever is still opened is closed."""
+        self._abandoned = True
+        if self.source is not None:
+            self.source.close()
+
+
+class _Timeline:
+    """One line of positions for all openings, at one rate."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.end = 0
+        """Position after the last sample handed on."""
+        self._rate = sample_rate
+        self._converter = StreamResampler(sample_rate, sample_rate)
+        self._captured_at: float | None = None
+        self._base = 0
+        self._fresh = True
+        self._run_start = self._run_length = self._expected = 0
+
+    def reopened(self, sample_rate: int) -> None:
+        """The next block is of another opening."""
+        self._converter = StreamResampler(sample_rate, self._rate)
+        self._fresh = True
+
+    def place(self, block: AudioBlock) -> AudioBlock:
+        """The block on our line, with what was missed before it."""
+        missed = False
+        if self._fresh:
+            missed = self._captured_at is not None
+            began = block.captured_at - len(block.samples) / block.sample_rate
+            away = max(0.0, began - self._captured_at) if self._captured_at is not None else 0.0
+            self._base = self.end + round(away * self._rate) - self._at_our_rate(block.position)
+            self._fresh = False
+            self._begin_run(block.position)
+        elif block.position != self._expected or block.overflowed:
+            self._converter.flush()
+            self._begin_run(block.position)
+        self._expected = block.position + len(block.samples)
+        self._captured_at = block.captured_at
+        samples = self._converter.push(block.samples)
+        position = self._base + self._at_our_rate(self._run_start) + self._run_length
+        self._run_length += len(samples)
+        self.end = max(self.end, position + len(samples))
+        return AudioBlock(samples, position, self._rate, block.captured_at, block.overflowed or missed)
+
+    def _begin_run(self, position: int) -> None:
+        self._run_start, self._run_length = position, 0
+
+    def _at_our_rate(self, position: int) -> int:
+        return self._converter.target_position(position)
