@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.icy import (
+    IcyParser,
+    clean_text,
+    decode_text,
+    is_hls,
+    packed_tags,
+    playlist_address,
+    stream_title,
+    tag_title,
+)
+
+
+def block(text: bytes) -> bytes:
+    """A metadata block as it stands in a stream: its length in steps of 16, then padded with zeros."""
+    steps = -(-len(text) // 16)
+    return bytes([steps]) + text.ljust(16 * steps, b"\0")
+
+
+def parsed(interval: int, chunks: list[bytes]) -> tuple[bytes, list[tuple[int, str]]]:
+    """The audio, and each title with the bytes of audio before it."""
+    parser = IcyParser(interval)
+    audio = bytearray()
+    titles = []
+    for chunk in chunks:
+        for piece in parser.push(chunk):
+            if isinstance(piece, str):
+                titles.append((len(audio), piece))
+            else:
+                assert piece
+                audio += piece
+    return bytes(audio), titles
+
+
+def test_titles_are_cut_out_of_the_audio() -> None:
+    body = (
+        b"abcd"
+        + block(b"StreamTitle='One';")
+        + b"efgh"
+        + block(b"")
+        + b"ijkl"
+        + block(b"StreamTitle='';")
+        + b"m"
+    )
+    assert parsed(4, [body]) == (b"abcdefghijklm", [(4, "One"), (12, "")])
+
+
+@given(
+    interval=st.integers(1, 40),
+    parts=st.lists(st.tuples(st.binary(max_size=60), st.binary(max_size=120)), max_size=6),
+    tail=st.binary(max_size=50),
+    cuts=st.lists(st.integers(0, 600), max_size=20),
+)
+def test_any_chunking_gives_the_same(
+    interval: int, parts: list[tuple[bytes, bytes]], tail: bytes, cuts: list[int]
+) -> None:
+    """The network cuts a body anywhere, also within a length byte's block."""
+    body = b"".join(audio.ljust(interval, b"\1")[:interval] + block(text) for audio, text in parts) + tail
+    places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    chunks = [body[start:end] for start, end in pairwise(places)]
+    assert parsed(interval, chunks) == parsed(interval, [body])
+    assert parsed(interval, [bytes([byte]) for byte in body]) == parsed(interval, [body])
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="'"), max_size=40)), st.integers(1, 9)
+)
+def test_audio_and_titles_come_out_as_they_went_in(texts: list[str], interval: int) -> None:
+    blocks = [block(f"StreamTitle='{text}';".encode()) for text in texts]
+    audio, titles = parsed(interval, [b"".join(b"x" * interval + one for one in blocks)])
+    assert audio == b"x" * interval * len(texts)
+    assert [title for _, title in titles] == [clean_text(text) for text in texts]
+
+
+@given(st.integers(1, 64), st.binary(max_size=300))
+def test_no_bytes_break_the_parser(interval: int, body: bytes) -> None:
+    audio, titles = parsed(interval, [body])
+    assert len(audio) + len(titles) <= len(body)
+
+
+def test_an_interval_of_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="icy-metaint is 0; it has to be at least 1"):
+        IcyParser(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        (b"StreamTitle='Band - Song';StreamUrl='http://a/';", "Band - Song"),
+        (b"StreamTitle='Don't Stop 'til You Get Enough';StreamUrl='';", "Don't Stop 'til You Get Enough"),
+        (b"StreamTitle='a='b';", "a='b"),
+        (b"StreamTitle='Rock; Roll';", "Rock; Roll"),
+        (b"StreamTitle='';StreamUrl='';", ""),
+        (b"StreamTitle='no end", "no end"),
+        (b"StreamTitle='no semicolon'", "no semicolon"),
+        (b"streamtitle='small';", "small"),
+        (b"StreamUrl='x';StreamTitle='second';\0\0\0", "second"),
+        ("StreamTitle='Björk - Jóga';".encode(), "Björk - Jóga"),
+        ("StreamTitle='Björk';".encode("latin-1"), "Björk"),
+        (b"StreamTitle='two\r\nlines\x1b[31m  red';", "two lines [31m red"),
+        (b"StreamUrl='x';", None),
+        (b"nothing of the kind", None),
+        (b"", None),
+    ],
+)
+def test_titles_as_stations_write_them(text: bytes, title: str | None) -> None:
+    assert stream_title(text) == title
+
+
+def test_text_is_utf_8_where_it_can_be() -> None:
+    assert decode_text("é".encode()) == decode_text("é".encode("latin-1")) == "é"
+
+
+@pytest.mark.parametrize(
+    ("tags", "title"),
+    [
+        ({"TITLE": "Song", "ARTIST": "Band"}, "Band - Song"),
+        ({"title": "Song"}, "Song"),
+        ({"artist": "Band", "title": ""}, "Band"),
+        ({"encoder": "x"}, ""),
+    ],
+)
+def test_titles_of_tags(tags: dict[str, str], title: str) -> None:
+    assert tag_title(tags) == title
+
+
+def test_tags_beside_a_packet() -> None:
+    assert packed_tags(b"encoder\0Lavc\0TITLE\0S\xc3\xb3ng\0") == {"encoder": "Lavc", "TITLE": "Sóng"}
+    assert packed_tags(b"") == packed_tags(b"odd") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("http://a/live\n", "http://a/live"),
+        ("\ufeff#EXTM3U\r\n#EXTINF:-1,Radio\r\nhttp://a/live?x=1\r\nhttp://b/\r\n", "http://a/live?x=1"),
+        ("[playlist]\nNumberOfEntries=1\nTitle1=Radio\nFile1=http://a/live\nVersion=2\n", "http://a/live"),
+        ("[playlist]\nfile1 = http://a/live\n", "http://a/live"),
+        ("relative/live.mp3", "relative/live.mp3"),
+        ("[playlist]\nNumberOfEntries=0\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_address_of_a_playlist(text: str, address: str) -> None:
+    assert playlist_address(text) == address
+
+
+def test_a_playlist_of_pieces_is_told_from_one_of_addresses() -> None:
+    assert is_hls("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n")
+    assert not is_hls("#EXTM3U\n#EXTINF:-1,Radio\nhttp://a/live\n")
