@@ -7,10 +7,11 @@ share, and the songs, which each reader keeps.
 from __future__ import annotations
 
 import argparse
+import os
 
 import streamlit as st
 
-from dashboard.command import ANALYZER
+from dashboard.command import ANALYZER, TOKEN
 from dashboard.feed import Feed
 from dashboard.live_view import show_live, show_songs
 from dashboard.view_state import SongPanel, next_panel, why_these_songs
@@ -36,7 +37,7 @@ LAYOUT = """<style>
 @st.cache_resource(show_spinner=False)
 def feed_of(analyzer: str) -> Feed:
     """The one feed of this server."""
-    return Feed(analyzer)
+    return Feed(analyzer, os.environ.get(TOKEN, ""))
 
 
 @st.fragment(run_every=2.0)
@@ -61,7 +62,7 @@ def page() -> None:
     st.html(LAYOUT)
     with st.container(key="page"):
         with st.container(key="heard"):
-            show_live(analyzer)
+            show_live(analyzer, os.environ.get(TOKEN, ""))
         with st.container(key="next"):
             songs(analyzer)
 

@@ -10,17 +10,19 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dashboard.errors import DashboardError
 
 ANALYZER = "ws://127.0.0.1:8765"
 HOST = "127.0.0.1"
 PORT = 8501
+TOKEN = "OVERHEARD_TOKEN"
+"""The variable that holds the analyzer's token: an option or an address could be read by others."""
 
 APP = Path(__file__).with_name("app.py")
 
@@ -62,7 +64,7 @@ def command(argv: list[str]) -> int:
     Raises
     ------
     DashboardError
-        The analyzer's address is not a websocket's, or the port cannot be had.
+        The analyzer's address is not a websocket's, its token is none, or the port cannot be had.
     """
     parser = argparse.ArgumentParser(prog="overheard dashboard", description="Show what is heard as a page.")
     parser.add_argument("--analyzer", default=ANALYZER, help=f"the analyzer's websocket (default {ANALYZER})")
@@ -70,6 +72,7 @@ def command(argv: list[str]) -> int:
     parser.add_argument("--port", default=PORT, type=int, help=f"port the page is served on (default {PORT})")
     options = parser.parse_args(argv)
     analyzer = checked_analyzer(options.analyzer)
+    check_token()
     check_port(options.host, options.port)
     return _run(streamlit_arguments(analyzer, options.host, options.port))
 
@@ -80,17 +83,39 @@ def checked_analyzer(url: str) -> str:
     Raises
     ------
     DashboardError
-        Another scheme, no host, or a port that is no number.
+        Another scheme, no host, a port that is no number, or a secret inside.
     """
     try:
         parts = urlsplit(url)
+        secret = "@" in parts.netloc or any(
+            name.lower() == "token" for name, _ in parse_qsl(parts.query, True)
+        )
         host = re.fullmatch(r"[\w.:-]+", parts.hostname or "")  # what a browser takes, too
         valid = parts.scheme in ("ws", "wss") and host is not None and parts.port != 0
     except ValueError:  # a port that is no number, brackets that do not close
-        valid = False
+        valid = secret = False
+    if secret:
+        raise DashboardError(
+            f"the address of --analyzer must not hold a secret; the token belongs in {TOKEN}"
+        )
     if not valid:
         raise DashboardError(f"--analyzer {url!r} is no websocket address; write it like {ANALYZER}")
     return url
+
+
+def check_token(environment: Mapping[str, str] = os.environ) -> None:
+    """Find out before the page starts whether the token is one that a browser can send.
+
+    Raises
+    ------
+    DashboardError
+        It has other characters, or another length, than the analyzer's tokens.
+    """
+    token = environment.get(TOKEN, "")
+    if token and not re.fullmatch(r"[\w.~-]{16,256}", token, re.ASCII):
+        raise DashboardError(
+            f"{TOKEN} has {len(token)} characters; it must have 16 to 256, letters, digits, . _ ~ -"
+        )
 
 
 def check_port(host: str, port: int) -> None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from realtime.estimates import StreamState
-from realtime.messages import Message, schema
+from realtime.messages import VERSION, Message, schema
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 3.0
 POLL_SECONDS = 0.5
 """How long the thread may take to notice that it is to end."""
+PROTOCOL = Subprotocol(f"overheard.{VERSION}")
+"""What the analyzer is asked to speak; one of another version refuses."""
 LARGEST_MESSAGE = 1 << 20
 """Bytes; estimates are under 1 KB, so whatever is larger is not from an analyzer."""
 
@@ -35,6 +38,8 @@ LARGEST_MESSAGE = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The last of each message; ``state`` is that of the newest message which carries one.
+
+    ``source`` is the one that is followed, ``title`` what it says that it plays, often nothing.
 
     The messages are dictionaries of the published schema. Nobody may write to them.
     ``state_seq`` is the ``seq`` that ``state`` came with: each kind of message has its own mailbox
@@ -45,6 +50,7 @@ class Snapshot:
     state: StreamState = StreamState.CONNECTING
     state_seq: int = -1
     source: str = ""
+    title: str = ""
     hello: Message | None = None
     estimate: Message | None = None
     health: Message | None = None
@@ -73,7 +79,11 @@ def advance(snapshot: Snapshot, message: Message) -> Snapshot:
     if message["type"] == "hello":
         # A new conversation: the server may have been restarted, and then seq begins anew.
         state = StreamState(message["state"])
-        return replace(heard, hello=message, estimate=message["estimate"], state=state, state_seq=seq)
+        title = str(message.get("title", ""))
+        heard = replace(heard, hello=message, estimate=message["estimate"], title=title)
+        return replace(heard, state=state, state_seq=seq)
+    if message["type"] == "title":
+        return replace(heard, title=message["title"])
     if message["type"] == "health":
         return replace(heard, health=message)
     if message["type"] == "estimate":
@@ -104,12 +114,16 @@ class Feed:
     ----------
     url : str
         The analyzer's websocket.
+    token : str, optional
+        What the analyzer wants to see; sent as a header, shown nowhere.
     jitter : callable, optional
         Returns a number in 0..1; injected by tests.
     """
 
-    def __init__(self, url: str, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, url: str, token: str = "", jitter: Callable[[], float] = random.random) -> None:
         self.url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._refused = False
         self._jitter = jitter
         self._snapshot = Snapshot()
         self._changed = threading.Condition()
@@ -151,6 +165,8 @@ class Feed:
         while not self._closing.is_set():
             try:
                 self._converse()
+            except InvalidStatus as error:
+                self._tell_refusal(error)
             except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
                 log.debug("no analyzer at %s: %s", self.url, error)
             except Exception:  # the songs must not freeze on a fault that nobody sees
@@ -165,7 +181,19 @@ class Feed:
 
     def _converse(self) -> None:
         """One connection from its beginning to its end."""
-        with connect(self.url, open_timeout=5, max_size=LARGEST_MESSAGE, proxy=None) as socket:
+        followed: str | None = None
+        wire = logging.getLogger(f"{__name__}.wire")
+        wire.setLevel(logging.WARNING)  # at DEBUG the library would write the token to the log
+        with connect(
+            self.url,
+            additional_headers=self._headers,
+            subprotocols=[PROTOCOL],
+            open_timeout=5,
+            max_size=LARGEST_MESSAGE,
+            proxy=None,
+            logger=wire,
+        ) as socket:
+            self._refused = False
             while not self._closing.is_set():
                 try:
                     text = socket.recv(timeout=POLL_SECONDS)
@@ -175,4 +203,16 @@ class Feed:
                 if message is None:
                     log.debug("ignored a message that the schema does not know")
                     continue
-                self._put(advance(self._snapshot, message))
+                if followed is None and message["type"] == "hello":
+                    followed = message["source"]
+                if message["source"] == followed:  # the page shows one source: the first that is named
+                    self._put(advance(self._snapshot, message))
+
+    def _tell_refusal(self, error: InvalidStatus) -> None:
+        """Once, for it is tried again until somebody mends it; the body is the server's one sentence."""
+        said = bytes(error.response.body or b"").decode(errors="replace").strip()[:300]
+        level = logging.DEBUG if self._refused else logging.WARNING
+        log.log(level, "the analyzer at %s refuses: %d %s", self.url, error.response.status_code, said)
+        if error.response.status_code == 401:
+            log.log(level, "set OVERHEARD_TOKEN to the analyzer's token before the dashboard starts")
+        self._refused = True

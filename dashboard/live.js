@@ -28,7 +28,7 @@ class LivePage {
     this.watchPointer();
     // After its end a stream has nothing more to say; before it, health messages come every two seconds.
     const mayBeQuiet = () => this.state === "ENDED" || this.state === "FAILED";
-    this.link = new AnalyzerLink(data.analyzer, (message) => this.receive(message), () => this.lost(), mayBeQuiet);
+    this.link = new AnalyzerLink(data.analyzer, (message) => this.receive(message), () => this.lost(), mayBeQuiet, data.token);
     this.frame = requestAnimationFrame((nowMs) => this.animate(nowMs));
   }
 
@@ -136,6 +136,9 @@ class LivePage {
       [count("gaps"), "gap", "gaps"],
       [count("samples_lost"), "sample lost", "samples lost"],
       [count("windows_skipped"), "answer skipped", "answers skipped"],
+      [count("overflows"), "device overflow", "device overflows"],
+      [count("dropped_blocks"), "block dropped", "blocks dropped"],
+      [count("reopened"), "reconnection", "reconnections"],
     ].filter(([number]) => number > 0);
     const words = losses.map(([number, one, many]) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`);
     this.say("drops", words.join(", ") || "No sound lost");

@@ -6,16 +6,24 @@ const LONGEST_WAIT_MS = 3000;
 const OPEN_TIMEOUT_MS = 5000;
 const LONGEST_QUIET_MS = 15000; // a computer that fell asleep does not hang up
 
-/** Keeps a connection until `stop`; losing it is normal and ends in another attempt. */
+const PROTOCOL = "overheard.1";
+
+/**
+ * Keeps a connection until `stop`; losing it is normal and ends in another attempt. Of several sources
+ * it follows the one whose hello comes first.
+ */
 class AnalyzerLink {
   /**
    * @param {string} url the analyzer's websocket
    * @param {(message: object) => void} onMessage gets every JSON object that arrives
    * @param {() => void} onAway called after each attempt or connection that came to its end
    * @param {() => boolean} mayBeQuiet whether nothing need come any more
+   * @param {string} token what the analyzer wants to see, empty for nothing
    */
-  constructor(url, onMessage, onAway, mayBeQuiet) {
+  constructor(url, onMessage, onAway, mayBeQuiet, token = "") {
     this.url = url;
+    // A browser cannot set headers, and an address ends up in logs: the token is a second protocol.
+    this.protocols = token ? [PROTOCOL, `overheard.token.${token}`] : [PROTOCOL];
     this.onMessage = onMessage;
     this.onAway = onAway;
     this.mayBeQuiet = mayBeQuiet;
@@ -33,12 +41,13 @@ class AnalyzerLink {
     this.timer = 0;
     let socket;
     try {
-      socket = new WebSocket(this.url);
+      socket = new WebSocket(this.url, this.protocols);
     } catch {
       this.retry(); // refused before it was tried: an insecure address on a secure page
       return;
     }
     this.socket = socket;
+    let followed = null;
     const patience = setTimeout(() => socket.close(), OPEN_TIMEOUT_MS);
     socket.onopen = () => {
       clearTimeout(patience);
@@ -48,7 +57,10 @@ class AnalyzerLink {
       const message = parsed(event.data);
       if (!message) return;
       this.waitMs = FIRST_WAIT_MS; // not at onopen: something else may hold the port and hang up at once
-      this.onMessage(message);
+      if (message.type === "hello") followed ??= textOr(message.source, "", Infinity);
+      // Another version may name its sources elsewhere, and the page has to say that there is one.
+      const other = message.version === 1 && (followed === null || message.source !== followed);
+      if (!other) this.onMessage(message);
       clearTimeout(this.watchdog);
       if (!this.mayBeQuiet()) this.watchdog = setTimeout(() => this.giveUp(socket), LONGEST_QUIET_MS);
     };

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 LIVE_SCRIPTS = ("live_connection.js", "live_canvas.js", "live.js")
 
 
-def show_live(analyzer: str) -> None:
+def show_live(analyzer: str, token: str = "") -> None:
     """Mount the live part; the same call on every run leaves it standing as it is.
 
     Parameters
     ----------
     analyzer : str
         The websocket that the browser connects to.
+    token : str
+        What it has to show there; every reader of the page gets it.
     """
-    _live()(key="live", data=live_data(analyzer))
+    _live()(key="live", data=live_data(analyzer, token))
 
 
 def show_songs(panel: SongPanel, why: str) -> None:

@@ -104,16 +104,19 @@ def display_name(genre: str) -> str:
     return DISPLAY_NAMES.get(genre, genre)
 
 
-def live_data(analyzer: str) -> dict[str, Any]:
+def live_data(analyzer: str, token: str = "") -> dict[str, Any]:
     """What the live part needs to know, as JSON; the same on every run, so it is mounted once.
 
     Parameters
     ----------
     analyzer : str
         The websocket that the browser connects to.
+    token : str
+        What it has to show there; empty when none is needed.
     """
     return {
         "analyzer": analyzer,
+        "token": token,
         "states": {state.value: asdict(words) for state, words in STATE_WORDS.items()},
         "away": asdict(AWAY),
         "mismatch": asdict(MISMATCH),

@@ -3,71 +3,99 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Iterable
-from typing import Any
+import ssl
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
-from websockets.typing import Origin
+from websockets.typing import Subprotocol
 
-from realtime import messages
+from realtime import access, messages
+from realtime.access import Rules, TokenBucket
+from realtime.door import MOST_HANDSHAKES, Client, Door
 from realtime.errors import ServerError
 from realtime.messages import Message
+from realtime.metrics import Metrics
+from realtime.settings import ServerSettings
 
 logger = logging.getLogger(__name__)
 
 LARGEST_REQUEST = 1024
 """Bytes of a client's message; the only one there is takes 40."""
+REQUESTS = (10, 2.0)
+"""How many messages a client may send at once, and each second after that."""
+OPEN_SECONDS = 5.0
+"""A handshake that takes longer is a broken or a hostile client's."""
+PING_SECONDS = 20.0
+"""Between two pings, and until the answer: finds clients whose computer fell asleep."""
+SEND_SECONDS = 20.0
+"""A client that takes no message for so long is gone; the ping would wait behind the message."""
+CLOSE_SECONDS = 1.0
+"""A client that does not answer must not hold up Ctrl-C."""
 
 
 class Mailbox:
-    """What waits for one client: the newest message of each type, nothing older.
+    """What waits for one client: the newest message of each source and type, nothing older.
 
     A slow client therefore costs a handful of messages and never delays the others.
     """
 
-    def __init__(self, hello: str) -> None:
+    def __init__(self) -> None:
         self.wants_spectrum = False
-        self._waiting: dict[str, str] = {"hello": hello}
+        self._waiting: dict[tuple[str, str], str] = {}
         self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, source: str, kind: str, text: str) -> None:
+        """Leave a message; one of the same source and type that still waits is replaced."""
+        self._waiting.pop((source, kind), None)  # the new one goes to the end, so that seq only rises
+        self._waiting[source, kind] = text
         self._filled.set()
 
-    def put(self, kind: str, text: str) -> None:
-        """Leave a message; one of the same type that still waits is replaced."""
-        self._waiting.pop(kind, None)  # the new one goes to the end, so that seq only rises
-        self._waiting[kind] = text
-        self._filled.set()
-
-    async def take(self) -> list[str]:
-        """Wait until something is there and take it all, oldest first."""
-        await self._filled.wait()
-        self._filled.clear()
-        texts, self._waiting = list(self._waiting.values()), {}
-        return texts
+    async def take(self) -> str:
+        """Wait until something is there and take the oldest."""
+        while not self._waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        return self._waiting.pop(next(iter(self._waiting)))
 
 
 class EstimateServer:
-    """Publishes the messages of one analyzer to any number of clients.
+    """Publishes the messages of one or more sources to any number of clients.
 
     Everything here runs on one event loop.
 
     Parameters
     ----------
-    hello : dict
-        A hello message; its state and estimate are kept up to date here.
+    hellos : sequence of Message
+        A hello message for each source; their state, title, estimate and seq are kept up to date here.
+    settings : ServerSettings
+        Who may connect, how many, and the files for TLS. Where to listen is told to ``start``.
     origins : iterable of str
-        Web pages that may connect. A browser lets a page of any site open a websocket to this
-        machine, so others are refused before the connection is accepted; programs send no Origin.
+        Web pages that may connect besides those of the settings.
+
+    Raises
+    ------
+    ValueError
+        Two sources have the same name.
     """
 
-    def __init__(self, hello: Message, origins: Iterable[str] = ()) -> None:
-        self._hello = hello | {"seq": 0}
-        self._origins: list[Origin | None] = [None, *map(Origin, origins)]
+    def __init__(
+        self, hellos: Sequence[Message], settings: ServerSettings, origins: Iterable[str] = ()
+    ) -> None:
+        self._settings = settings
+        self._origins = frozenset((*settings.allow_origin, *origins))
+        self._metrics = Metrics()
+        self._hellos: dict[str, Message] = {}
         self._mailboxes: set[Mailbox] = set()
         self._server: Server | None = None
+        for hello in hellos:
+            self.add(hello)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port, which is a free one when 0 was asked for.
@@ -75,17 +103,32 @@ class EstimateServer:
         Raises
         ------
         ServerError
-            The address is taken or not ours.
+            The address is taken or not ours, or the certificate cannot be used.
         """
+        tls = _tls_context(self._settings)
+        rules = Rules(self._origins, self._settings.token, self._settings.max_clients)
+        self._door = Door(rules, self._metrics, lambda: self.clients)
+        # The library would write the headers of every request to the log at DEBUG, the token with them.
+        wire = logging.getLogger(f"{__name__}.wire")
+        wire.setLevel(logging.WARNING)
         try:
             self._server = await serve(
                 self._handle,
                 host,
                 port,
-                origins=self._origins,
+                select_subprotocol=_select_protocol,
+                process_request=self._door.process_request,
+                compression=None,  # messages are small, and each client would cost a quarter of a megabyte
                 max_size=LARGEST_REQUEST,
                 server_header=None,
-                close_timeout=1,  # a client that does not answer must not hold up Ctrl-C
+                open_timeout=OPEN_SECONDS,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                logger=wire,
+                create_connection=partial(Client, self._door),  # type: ignore[arg-type]  # any factory does
+                backlog=MOST_HANDSHAKES,
+                ssl=tls,
             )
         except (OSError, UnicodeError) as error:
             raise ServerError(
@@ -94,10 +137,17 @@ class EstimateServer:
             ) from error
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
-    async def stop(self) -> None:
-        """Say goodbye to every client and stop listening."""
-        if self._server is not None:
-            self._server.close(code=CloseCode.GOING_AWAY, reason="the analyzer stops")
+    async def stop(self, reason: str = "the analyzer stops") -> None:
+        """Say goodbye to every client, in at most 123 bytes, and stop listening."""
+        if self._server is None:
+            return
+        self._server.close(code=CloseCode.GOING_AWAY, reason=reason.encode()[:123].decode(errors="ignore"))
+        self._door.close()
+        try:
+            async with asyncio.timeout(2 * CLOSE_SECONDS):
+                await self._server.wait_closed()
+        except TimeoutError:  # the goodbye waits behind messages that nobody reads
+            self._door.drop_all()
             await self._server.wait_closed()
 
     @property
@@ -105,53 +155,115 @@ class EstimateServer:
         """How many are connected; safe to read from any thread."""
         return len(self._mailboxes)
 
+    def add(self, hello: Message) -> None:
+        """Serve one more source; who is connected gets its hello now.
+
+        Raises
+        ------
+        ValueError
+            A source of that name is served already.
+        """
+        source = hello["source"]
+        if source in self._hellos:
+            raise ValueError(f"source {source!r} is served already; each needs a name of its own")
+        self._hellos[source] = {"seq": 0} | hello
+        self._metrics.update(hello)
+        for mailbox in self._mailboxes:
+            mailbox.put(source, "hello", _text(self._hellos[source]))
+
     def publish(self, message: Message) -> None:
-        """Leave a numbered message in every mailbox that wants it."""
-        kind = message["type"]
-        self._hello["seq"] = message["seq"]
+        """Leave a numbered message in every mailbox that wants it.
+
+        Raises
+        ------
+        ValueError
+            No hello told of its source.
+        """
+        source, kind = message["source"], message["type"]
+        hello = self._hellos.get(source)
+        if hello is None:
+            raise ValueError(f"source {source!r} is unknown; add(hello) makes it known")
+        hello["seq"] = message["seq"]
         if kind == "estimate":
-            self._hello |= {"estimate": message["estimate"], "captured_at": message["captured_at"]}
+            hello |= {"estimate": message["estimate"], "captured_at": message["captured_at"]}
         elif kind == "state":
-            self._hello |= {"state": message["state"], "detail": message["detail"]}
+            hello |= {"state": message["state"], "detail": message["detail"]}
+        elif kind == "title":
+            hello["title"] = message["title"]
+        self._metrics.update(message)
         receivers = [box for box in self._mailboxes if kind != "spectrum" or box.wants_spectrum]
         if receivers:
-            text = messages.encode(message)
+            text = _text(message)
             for mailbox in receivers:
-                mailbox.put(kind, text)
+                mailbox.put(source, kind, text)
 
     async def _handle(self, connection: ServerConnection) -> None:
-        mailbox = Mailbox(messages.encode(self._hello))
+        now = asyncio.get_running_loop().time
+        bucket = TokenBucket(*REQUESTS, now())
+        mailbox = Mailbox()
+        for source, hello in self._hellos.items():
+            mailbox.put(source, "hello", _text(hello))
         self._mailboxes.add(mailbox)
+        logger.debug("a client connected; there are %d", self.clients)
         sender = asyncio.create_task(self._send(connection, mailbox))
         try:
             async for request in connection:
-                wanted = _parse_subscribe(request)
-                if wanted is None:
-                    await connection.close(CloseCode.POLICY_VIOLATION, "expected a subscribe message")
-                    break
-                mailbox.wants_spectrum = wanted
+                wanted = access.parse_subscribe(request)
+                if not bucket.take(now()):
+                    await self._dismiss(connection, "rate", f"more than {REQUESTS[1]:g} messages a second")
+                elif wanted is None:
+                    await self._dismiss(connection, "message", "expected a subscribe message")
+                else:
+                    mailbox.wants_spectrum = wanted
         except ConnectionClosed:
             pass  # a client that goes away without a word is nothing to report
         finally:
             self._mailboxes.discard(mailbox)
             sender.cancel()
+            logger.debug("a client left; there are %d", self.clients)
 
     async def _send(self, connection: ServerConnection, mailbox: Mailbox) -> None:
         try:
             while True:
-                for text in await mailbox.take():
+                text = await mailbox.take()
+                async with asyncio.timeout(SEND_SECONDS):
                     await connection.send(text)
+        except TimeoutError:
+            self._door.drop(connection, "slow")
         except ConnectionClosed:
             pass  # the reading side ends the same way
 
+    async def _dismiss(self, connection: ServerConnection, reason: str, sentence: str) -> None:
+        self._door.count(reason, sentence)
+        try:
+            async with asyncio.timeout(2 * CLOSE_SECONDS):
+                await connection.close(CloseCode.POLICY_VIOLATION, sentence)
+        except TimeoutError:  # it does not read what was sent before, so it will not read this
+            connection.transport.abort()
 
-def _parse_subscribe(request: str | bytes) -> bool | None:
-    """Whether spectrum is wanted; None for anything but a well-formed subscribe message."""
+
+def _select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Ours where one was offered; others were refused before."""
+    return Subprotocol(access.PROTOCOL) if offered else None
+
+
+def _text(message: Message) -> str:
+    """As JSON; what is no Unicode, as in the names of some files, cannot be sent and is replaced."""
+    return messages.encode(message).encode("utf-8", "replace").decode()
+
+
+def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    """None without TLS; a ServerError where the files are missing or do not belong together."""
+    if not settings.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        fields: Any = json.loads(request)
-    except ValueError:
-        return None
-    if not isinstance(fields, dict) or fields.keys() != {"type", "spectrum"} or fields["type"] != "subscribe":
-        return None
-    wanted = fields["spectrum"]
-    return wanted if isinstance(wanted, bool) else None
+        # A password, although an empty one: without, OpenSSL would ask for it on the terminal.
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
+    except (OSError, ValueError) as error:
+        raise ServerError(
+            f"cannot serve TLS with certificate {settings.tls_certificate} and key {settings.tls_key} "
+            f"({getattr(error, 'strerror', None) or error}); name a certificate in PEM and the key that "
+            "belongs to it, without a password"
+        ) from error
+    return context

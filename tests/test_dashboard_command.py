@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.command import APP, check_port, checked_analyzer, command, streamlit_arguments
+from dashboard.command import APP, check_port, check_token, checked_analyzer, command, streamlit_arguments
 from dashboard.errors import DashboardError
 from models.errors import OverheardError
 
@@ -34,6 +34,32 @@ def test_websocket_addresses_pass_unchanged(url: str) -> None:
 def test_other_addresses_are_refused_with_an_example(url: str) -> None:
     with pytest.raises(DashboardError, match=r"write it like ws://127\.0\.0\.1:8765"):
         command(["--analyzer", url])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://host/?token=very-secret-indeed",
+        "wss://h/?a=1&TOKEN=very-secret-indeed",
+        "ws://me:very-secret-indeed@h",
+    ],
+)
+def test_a_secret_in_the_address_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(DashboardError, match="the token belongs in OVERHEARD_TOKEN") as caught:
+        checked_analyzer(url)
+    assert "very-secret-indeed" not in str(caught.value)
+
+
+def test_a_token_that_no_browser_could_send_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for token in ("", "a-token-of-the-tests", "~._-" * 4):
+        check_token({"OVERHEARD_TOKEN": token})
+    for token in ("short", "with spaces in the middle", "ümlauts-and-then-some", "x" * 257, "new\nline" * 4):
+        with pytest.raises(DashboardError, match=f"OVERHEARD_TOKEN has {len(token)} characters") as caught:
+            check_token({"OVERHEARD_TOKEN": token})
+        assert token not in str(caught.value)
+    monkeypatch.setenv("OVERHEARD_TOKEN", "short")
+    with pytest.raises(DashboardError, match="it must have 16 to 256"):
+        command([])
 
 
 def test_a_taken_port_is_named_with_the_way_out(taken_port: int) -> None:

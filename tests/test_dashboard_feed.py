@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +15,10 @@ from jsonschema import Draft202012Validator
 from dashboard.feed import Feed, Snapshot, advance, parse
 from realtime.estimates import StreamState
 from realtime.messages import schema
+from realtime.server import EstimateServer
 from tests.browser.fake_analyzer import FakeAnalyzer, genre_estimate
+from tests.test_server import connected, estimate, serve
+from tests.test_server_access import get
 
 PATIENCE_SECONDS = 20.0
 
@@ -108,6 +114,85 @@ def test_snapshots_do_not_change_under_a_reader() -> None:
     after = advance(before, message("health", 1, gaps=3))
     assert before == Snapshot()
     assert after.health is not None
+
+
+def test_the_token_goes_as_a_header_and_the_version_as_a_protocol() -> None:
+    with FakeAnalyzer() as fake:
+        feed = Feed(fake.url, token="a-token-of-the-tests")
+        fake.wait_for_clients(1)
+        feed.close()
+        (headers,) = fake.headers
+    assert headers.get_all("Authorization") == ["Bearer a-token-of-the-tests"]
+    assert headers.get_all("Sec-WebSocket-Protocol") == ["overheard.1"]
+
+
+def test_without_a_token_none_is_sent(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    assert feed.url == analyzer.url
+    assert "Authorization" not in analyzer.headers[0]
+
+
+def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    first = analyzer.source
+    analyzer.estimate("jazz")
+    analyzer.source = "another"
+    analyzer.hello()
+    analyzer.estimate("metal")
+    analyzer.send("state", state="FAILED", detail="not ours")
+    analyzer.source = first
+    analyzer.send("title", title="So What")
+    heard = feed.wait_for(lambda snapshot: snapshot.title == "So What", PATIENCE_SECONDS)
+    assert (heard.source, heard.stable_label, heard.state) == (first, "jazz", StreamState.LISTENING)
+    analyzer.send("title", title="")
+    feed.wait_for(lambda snapshot: not snapshot.title, PATIENCE_SECONDS)
+
+
+def test_a_hello_brings_the_title_along() -> None:
+    before = replace(Snapshot(), title="old")
+    hello = message("hello", 3, state="LISTENING", estimate=None)
+    assert advance(before, hello | {"title": "So What"}).title == "So What"
+    assert advance(before, hello).title == "", "one that says nothing of titles has none"
+
+
+def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    """The real server, whose token another is; the feed tries again and again all the while."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("asyncio", "concurrent"):
+        caplog.set_level(logging.WARNING, logger=name)
+    token = "a-token-of-the-tests"
+
+    async def scenario(_server: EstimateServer, url: str) -> None:
+        feed = Feed(url, token="wrong-" + token, jitter=lambda: 0.0)
+        text = ""
+        async with asyncio.timeout(20):
+            while 'reason="token"} 2' not in text:
+                _, _, text = await asyncio.to_thread(
+                    get, url + "/metrics", {"Authorization": f"Bearer {token}"}
+                )
+        await asyncio.to_thread(feed.close)
+        assert not feed.snapshot.connected
+
+    serve(scenario, token=token)
+    told = [record for record in caplog.records if record.name == "dashboard.feed"]
+    warnings = [record.getMessage() for record in told if record.levelno >= logging.WARNING]
+    assert len(warnings) == 2
+    assert "refuses: 401 this analyzer wants its token" in warnings[0]
+    assert "set OVERHEARD_TOKEN" in warnings[1]
+    assert token not in caplog.text
+
+
+def test_the_real_server_lets_the_feed_in() -> None:
+    token = "a-token-of-the-tests"
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        feed = Feed(url, token=token)
+        await connected(server, 1)
+        server.publish(estimate("rock", 1, "system"))
+        server.publish(estimate("jazz", 1, "mic"))
+        known = await asyncio.to_thread(feed.wait_for, lambda s: s.estimate is not None, PATIENCE_SECONDS)
+        assert (known.source, known.stable_label) == ("mic", "jazz")
+        await asyncio.to_thread(feed.close)
+
+    serve(scenario, sources=("mic", "system"), token=token)
 
 
 def test_closing_ends_the_thread_although_nobody_answers() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from jsonschema import Draft202012Validator
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from realtime.messages import Message, schema
 
@@ -38,11 +40,13 @@ class FakeAnalyzer:
         self.source = source
         self.requests: list[Any] = []
         self.origins: list[str | None] = []
+        self.headers: list[Headers] = []
+        self.request_paths: list[str] = []
         self._state = state
         self._seq = 0
         self._connections: set[ServerConnection] = set()
         self._changed = threading.Condition()
-        self._server: Server = serve(self._handle, "127.0.0.1", port)
+        self._server: Server = serve(self._handle, "127.0.0.1", port, select_subprotocol=select_protocol)
         self.port: int = self._server.socket.getsockname()[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -87,6 +91,12 @@ class FakeAnalyzer:
                 connection.send(text)
             except ConnectionClosed:
                 pass  # it left; its handler forgets it
+
+    def hello(self) -> None:
+        """One more hello to everybody, of the source that is set by then."""
+        hello = self._hello()
+        VALIDATOR.validate(hello)
+        self.send_raw(json.dumps(hello))
 
     def estimate(
         self,
@@ -134,7 +144,10 @@ class FakeAnalyzer:
         connection.send(json.dumps(hello))
         with self._changed:
             self._connections.add(connection)
-            self.origins.append(connection.request.headers.get("Origin") if connection.request else None)
+            if connection.request is not None:
+                self.origins.append(connection.request.headers.get("Origin"))
+                self.headers.append(connection.request.headers)
+                self.request_paths.append(connection.request.path)
             self._changed.notify_all()
         try:
             for text in connection:
@@ -144,6 +157,11 @@ class FakeAnalyzer:
         finally:
             with self._changed:
                 self._connections.discard(connection)
+
+
+def select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The one protocol of the schema where it was offered, as the real server does."""
+    return next((name for name in offered if name == "overheard.1"), None)
 
 
 def genre_estimate(label: str, confidence: float, state: str, stable_label: str | None) -> Message:

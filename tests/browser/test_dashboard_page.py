@@ -222,15 +222,49 @@ def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAn
         expect(page.get_by_test_id("genre")).to_have_text("metal")
 
 
+def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: FakeAnalyzer) -> None:
+    first = analyzer.source
+    analyzer.estimate("jazz")
+    expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
+    analyzer.source = "another"
+    analyzer.hello()
+    analyzer.estimate("metal")
+    analyzer.send("state", state="FAILED", detail="not ours")
+    analyzer.source = first
+    analyzer.send("health", **health(gaps=2))
+    expect(page.get_by_test_id("drops")).to_have_text("2 gaps")
+    expect(page.get_by_test_id("genre")).to_have_text("jazz")
+    expect(page.get_by_test_id("source")).to_have_text(first)
+    expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[StreamState.LISTENING].title)
+
+
+@pytest.mark.parametrize("token", ["", "a-token-of-the-tests"])
+def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, token: str) -> None:
+    """The connection's script alone; never in the address, which logs keep."""
+    script = (ROOT / "dashboard" / "live_connection.js").read_text(encoding="utf-8")
+    start = f"""window.types = [];
+    const keep = (message) => window.types.push(message.type);
+    new AnalyzerLink(window.analyzer, keep, () => {{}}, () => true, "{token}");"""
+    page = browser.new_page()
+    with FakeAnalyzer() as fake:
+        page.evaluate("(url) => { window.analyzer = url; }", fake.url)
+        page.add_script_tag(content=script + start)
+        page.wait_for_function("window.types.includes('hello')", timeout=PATIENCE_MS)
+        assert fake.request_paths == ["/"]
+        offered = ", ".join(fake.headers[0].get_all("Sec-WebSocket-Protocol"))
+    page.close()
+    assert offered == ("overheard.1, overheard.token." + token if token else "overheard.1")
+
+
 def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> None:
     hostile = '<img src=x onerror="window.broken=1"> **bold** $x$ :rainbow:'
-    analyzer.source = hostile
-    analyzer.estimate("rock")
-    expect(page.get_by_test_id("source")).to_have_text(hostile, timeout=PATIENCE_MS)
-    for text in ("no json", "[]", '{"type":"estimate","version":1}', '{"type":"__proto__","version":1}'):
-        analyzer.send_raw(text)
-    analyzer.estimate("<b>x</b>", 0.8)
-    expect(page.get_by_test_id("genre")).to_have_text("<b>x</b>")
+    analyzer.stop()  # a page follows the source that it was told of first
+    with FakeAnalyzer(analyzer.port, source=hostile) as second:
+        expect(page.get_by_test_id("source")).to_have_text(hostile, timeout=PATIENCE_MS)
+        for text in ("no json", "[]", '{"type":"estimate","version":1}', '{"type":"__proto__","version":1}'):
+            second.send_raw(text)
+        second.estimate("<b>x</b>", 0.8)
+        expect(page.get_by_test_id("genre")).to_have_text("<b>x</b>")
     assert page.evaluate("window.broken") is None
     assert page.locator("[data-testid=source] img, [data-testid=genre] b").count() == 0
 

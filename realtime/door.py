@@ -1,0 +1,168 @@
+"""Before a connection is accepted: health and metrics are answered, others let in or sent away.
+
+The rules are in ``realtime.access``; here they meet the requests of the websockets library. Everything
+runs on the server's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+
+from realtime import access
+from realtime.access import Knock, Refusal, Rules, TokenBucket
+from realtime.metrics import CONTENT_TYPE, Metrics, health_report
+
+logger = logging.getLogger(__name__)
+
+BYTES = (16_384, 128.0)
+"""What a client may send at once, and each second after that; pings and pieces of messages count."""
+MOST_HANDSHAKES = 512
+"""Connections at a time that have not said yet what they want; the oldest makes room for one more."""
+PAGES = ("/healthz", "/metrics")
+
+
+class Door:
+    """Knows every connection from its arrival to its end, and which of them were let in.
+
+    Parameters
+    ----------
+    rules : Rules
+        Who may connect.
+    metrics : Metrics
+        What the two pages show; refusals are counted in it.
+    clients : callable
+        Returns how many clients there are.
+    """
+
+    def __init__(self, rules: Rules, metrics: Metrics, clients: Callable[[], int]) -> None:
+        self._rules = rules
+        self._metrics = metrics
+        self._clients = clients
+        self._now = asyncio.get_running_loop().time
+        self._opened_at = self._now()
+        self._refusals = access.RefusalLog()
+        self._handshakes: dict[Client, None] = {}  # in order of arrival
+        self._admitted: set[Client] = set()
+
+    def arrived(self, client: Client) -> None:
+        """A TCP connection was made; nothing is known of it yet."""
+        self._handshakes[client] = None
+        if len(self._handshakes) > MOST_HANDSHAKES:
+            oldest = next(iter(self._handshakes))
+            self._handshakes.pop(oldest)
+            self.drop(oldest, "handshakes")
+
+    def left(self, client: Client) -> None:
+        """A TCP connection came to its end."""
+        self._handshakes.pop(client, None)
+        self._admitted.discard(client)
+
+    def drop(self, connection: ServerConnection, reason: str) -> None:
+        """End a connection without a word, and count why."""
+        self.count(reason)
+        connection.transport.abort()
+
+    def close(self) -> None:
+        """End those that have not been let in yet, and say what has not been said of refusals."""
+        for client in list(self._handshakes):
+            client.transport.abort()
+        if line := self._refusals.rest(self._now()):
+            logger.warning("%s", line)
+
+    def drop_all(self) -> None:
+        """End everybody without a word; for those who do not hear one."""
+        for client in [*self._handshakes, *self._admitted]:
+            client.transport.abort()
+
+    def count(self, reason: str, sentence: str = "") -> None:
+        """Count a connection that was refused or ended; log it, at most one line every few seconds."""
+        self._metrics.count_refusal(reason)
+        if line := self._refusals.add(reason, self._now()):
+            logger.warning("%s%s", line, f"; the last: {sentence}" if sentence else "")
+
+    def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer the request here, or return None to let the library open the websocket."""
+        if not isinstance(connection, Client) or connection not in self._handshakes:
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")  # it left; nobody reads this
+        headers = request.headers
+        knock = Knock(
+            request.path,
+            tuple(headers.get_all("Origin")),
+            tuple(headers.get_all("Authorization")),
+            access.offered_protocols(headers.get_all("Sec-WebSocket-Protocol")),
+            tuple(headers.get_all("Host")),
+        )
+        method = getattr(request, "method", "GET")  # websockets 15 took nothing else and did not say
+        if knock.path in PAGES and method in ("GET", "HEAD"):
+            response = self._page(connection, knock)
+            if method == "HEAD":
+                response.body = b""
+            return response
+        if refusal := access.refuse_client(knock, self._rules, len(self._admitted)):
+            return self._refuse(connection, refusal)
+        self._handshakes.pop(connection)
+        self._admitted.add(connection)  # counted from here on: the library may still be at its handshake
+        return None
+
+    def _page(self, connection: ServerConnection, knock: Knock) -> Response:
+        metrics = knock.path == "/metrics"
+        if refusal := access.refuse_page(knock, self._rules, needs_token=metrics):
+            return self._refuse(connection, refusal)
+        if metrics:
+            return _respond(connection, 200, self._metrics.render(self._clients()), CONTENT_TYPE)
+        uptime_seconds = self._now() - self._opened_at
+        status, text = health_report(self._metrics.states, self._clients(), uptime_seconds)
+        return _respond(connection, status, text, "application/json")
+
+    def _refuse(self, connection: ServerConnection, refusal: Refusal) -> Response:
+        self.count(refusal.reason, refusal.sentence)
+        response = _respond(connection, refusal.status, refusal.sentence + "\n", "text/plain; charset=utf-8")
+        if refusal.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        elif refusal.status == 503:
+            response.headers["Retry-After"] = "5"
+        return response
+
+
+class Client(ServerConnection):
+    """A connection whose arrival, end and number of bytes the door knows; the library makes them."""
+
+    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._door = door
+        self._bucket = TokenBucket(*BYTES, self.loop.time())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Tell the door, too."""
+        super().connection_made(transport)
+        self._door.arrived(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the door, too."""
+        super().connection_lost(exc)
+        self._door.left(self)
+
+    def data_received(self, data: bytes) -> None:
+        """End who sends too much: the library answers pings and collects pieces without end.
+
+        The library goes first, so that it can say what is wrong with a message.
+        """
+        super().data_received(data)
+        if self.state is State.OPEN and not self._bucket.take(self.loop.time(), len(data)):
+            self._door.drop(self, "bytes")
+
+
+def _respond(connection: ServerConnection, status: int, text: str, kind: str) -> Response:
+    response = connection.respond(http.HTTPStatus(status), text)
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = kind
+    response.headers["Cache-Control"] = "no-store"
+    return response

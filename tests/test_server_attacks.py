@@ -1,0 +1,407 @@
+"""Hostile and broken clients against the real server, over real sockets; others must not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import struct
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
+from websockets.frames import CloseCode
+
+from realtime import door, server
+from realtime.server import EstimateServer
+from tests.test_server import connected, estimate, receive, serve, state
+from tests.test_server_access import get
+
+SHAKE = (
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+TEXT, BINARY, CONTINUATION, PING, FINAL = 1, 2, 0, 9, 0x80
+
+Scenario = Callable[[EstimateServer, str], Awaitable[None]]
+
+
+def check_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a client does is nothing that the server's log explains with a traceback."""
+    ours = [
+        record
+        for record in caplog.records
+        if record.name.startswith(("realtime", "websockets.server", "asyncio"))
+    ]
+    assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes:
+    """One masked frame, with a mask of zeros; ``length`` lies about the payload's."""
+    size = len(payload) if length is None else length
+    if size < 126:
+        head = struct.pack(">BB", opcode, 0x80 | size)
+    else:
+        head = struct.pack(">BBQ", opcode, 0x80 | 127, size)
+    return head + bytes(4) + payload
+
+
+async def raw(url: str, first: bytes = SHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+    writer.write(first)
+    return reader, writer
+
+
+async def shaken(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A websocket without a library."""
+    reader, writer = await raw(url)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 101 ")
+    return reader, writer
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """Everything until the server hangs up; it must."""
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionResetError:
+        return b""
+
+
+async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
+    estimates.publish(estimate("jazz", number))
+    assert (await receive(client))["seq"] == number
+
+
+async def silent_client(url: str) -> socket.socket:
+    """A websocket that never reads, with small buffers so that the server notices soon."""
+    loop = asyncio.get_running_loop()
+    never = socket.socket()
+    never.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    never.setblocking(False)
+    await loop.sock_connect(never, ("127.0.0.1", port_of(url)))
+    await loop.sock_sendall(never, SHAKE)
+    return never
+
+
+def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as reader:
+            await receive(reader)
+            never = await silent_client(url)
+            await connected(estimates, 2)
+            largest = 0
+            for number in range(1, 3_001):
+                kind = (
+                    state("LISTENING", number, detail="x" * 4_000) if number % 2 else estimate("jazz", number)
+                )
+                estimates.publish(kind)
+                assert (await receive(reader))["seq"] == number, "the other one gets them all"
+                largest = max(largest, *(len(mailbox) for mailbox in estimates._mailboxes))
+            assert largest <= 3, "hello, state and estimate at most"
+            # Six megabytes were published; what was written for it is what the sockets hold.
+            got = bytearray()
+            loop = asyncio.get_running_loop()
+            while b'"seq":3000' not in got:
+                got += await asyncio.wait_for(loop.sock_recv(never, 1 << 16), 5)
+            assert len(got) < 5_000_000, "the newest came long before all of them"
+            never.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_a_client_that_takes_nothing_for_long_is_dropped(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SEND_SECONDS", 0.2)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as reader:
+            await receive(reader)
+            never = await silent_client(url)
+            await connected(estimates, 2)
+            number = 0
+            async with asyncio.timeout(20):
+                while estimates.clients == 2:
+                    number += 1
+                    estimates.publish(state("LISTENING", number, detail="x" * 60_000))
+                    await receive(reader)
+            never.close()
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="slow"} 1' in text
+            await still_serves(estimates, reader, number + 1)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    """The library's goodbye waits behind what was sent before, without a limit."""
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        never = await silent_client(url)
+        half_open = (await raw(url, b""))[1]
+        async with connect(url) as reader:
+            await receive(reader)
+            await connected(estimates, 2)
+            for number in range(1, 300):
+                estimates.publish(state("LISTENING", number, detail="x" * 60_000))
+                await receive(reader)
+            async with asyncio.timeout(4):
+                await estimates.stop()
+        never.close()
+        half_open.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(FINAL | TEXT, b"x" * 100, length=1 << 40), CloseCode.MESSAGE_TOO_BIG),
+        (frame(FINAL | TEXT, b"x" * 1025), CloseCode.MESSAGE_TOO_BIG),
+        (frame(TEXT, b"x" * 1000) + frame(FINAL | CONTINUATION, b"x" * 1000), CloseCode.MESSAGE_TOO_BIG),
+        (frame(FINAL | TEXT, b"\xff\xfe\xfd"), CloseCode.INVALID_DATA),
+        (frame(FINAL | TEXT, b"\xed\xa0\x80"), CloseCode.INVALID_DATA),
+        (frame(FINAL | BINARY, b"\x00" * 40), CloseCode.POLICY_VIOLATION),
+        (frame(FINAL | TEXT, b"[" * 1024), CloseCode.POLICY_VIOLATION),
+        (frame(FINAL | CONTINUATION, b"x"), CloseCode.PROTOCOL_ERROR),
+        (frame(0x70 | FINAL | TEXT, b"x"), CloseCode.PROTOCOL_ERROR),
+        (frame(FINAL | 0xF, b"x"), CloseCode.PROTOCOL_ERROR),
+        (b"\x81\x05hello", CloseCode.PROTOCOL_ERROR),
+        (SHAKE, CloseCode.PROTOCOL_ERROR),
+    ],
+    ids=["terabyte", "1025 bytes", "two halves", "no UTF-8", "surrogate", "binary", "brackets",
+         "continuation of nothing", "reserved bits", "unknown opcode", "no mask", "HTTP again"],
+)  # fmt: skip
+def test_what_no_client_should_send_ends_its_own_connection(
+    sent: bytes, code: CloseCode, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as other:
+            await receive(other)
+            reader, writer = await shaken(url)
+            writer.write(sent)
+            writer.write_eof()
+            assert struct.pack(">H", code) in await rest(reader)
+            writer.close()
+            await connected(estimates, 1)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [frame(FINAL | PING, b"x" * 100), frame(CONTINUATION)],
+    ids=["pings", "empty pieces of a message"],
+)
+def test_what_the_library_takes_without_end_has_an_end(
+    piece: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Answers to pings pile up for a client that does not read, and pieces for one that never ends."""
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as other:
+            await receive(other)
+            _, writer = await shaken(url)
+            await connected(estimates, 2)
+            with contextlib.suppress(ConnectionError):
+                writer.write(frame(TEXT))
+                for _ in range(1_000):
+                    writer.write(piece * 20)
+                    await writer.drain()
+            await connected(estimates, 1)
+            writer.close()
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="bytes"} 1' in text
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET", b"\x16\x03\x01\x02\x00\x01",
+     b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,
+     b"\x00" * 100_000, b"\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+     b"GET /?" + b"&" * 8_000 + b" HTTP/1.1\r\n\r\n", b"GET //[ HTTP/1.1\r\nHost: [\r\n\r\n"],
+    ids=["silence", "half a header", "half a word", "TLS", "long header", "zeros", "empty", "POST",
+         "ampersands", "brackets"],
+)  # fmt: skip
+def test_a_handshake_that_leads_nowhere_ends(
+    first: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        reader, writer = await raw(url, first)
+        await rest(reader)
+        writer.close()
+        async with connect(url) as other:
+            await receive(other)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_a_handshake_byte_by_byte_has_no_more_time_than_another(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        reader, writer = await raw(url, b"GET / HTTP/1.1\r\nHost: ")
+        ended = asyncio.ensure_future(rest(reader))
+        async with asyncio.timeout(10):
+            while not ended.done():
+                writer.write(b"x")
+                await asyncio.wait([ended], timeout=0.02)
+        writer.close()
+        async with connect(url) as other:
+            await receive(other)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_those_who_say_nothing_make_room_for_those_who_speak(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MOST_HANDSHAKES", 20)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        silent = [await raw(url, b"GET") for _ in range(50)]
+        async with connect(url) as other:
+            await receive(other)
+            for reader, _ in silent[:29]:
+                assert await rest(reader) == b"", "the oldest went first"
+            await still_serves(estimates, other)
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="handshakes"} 31' in text
+        for _, writer in silent:
+            writer.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def descriptors() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The limit lets 64 in, the others are told why, and all they took is given back."""
+
+    async def knock(url: str) -> ClientConnection | int:
+        try:
+            return await connect(url, open_timeout=30)
+        except InvalidStatus as refusal:
+            return refusal.response.status_code
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        before = descriptors()
+        answers = await asyncio.gather(*(knock(url) for _ in range(500)))
+        clients = [answer for answer in answers if isinstance(answer, ClientConnection)]
+        assert Counter(answer for answer in answers if isinstance(answer, int)) == {503: 436}
+        assert len(clients) == 64
+        estimates.publish(estimate("jazz", 1))
+        for client in clients:
+            assert [(await receive(client))["type"] for _ in range(2)] == ["hello", "estimate"]
+        await asyncio.gather(*(client.close() for client in clients))
+        await connected(estimates, 0)
+        async with connect(url) as late:
+            await receive(late)
+            await still_serves(estimates, late, 2)
+        async with asyncio.timeout(5):
+            while descriptors() > before:
+                await asyncio.sleep(0)
+
+    serve(scenario, max_clients=64)
+    check_log(caplog)
+    told = [record for record in caplog.records if "refused" in record.getMessage()]
+    assert 1 <= len(told) <= 5, "hundreds of refusals are a few lines"
+    assert any("full" in record.getMessage() for record in told)
+
+
+def test_a_flood_of_wrong_tokens_and_origins_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    token = "a-token-of-the-tests"
+
+    async def knock(url: str, origin: str | None, said: str) -> int:
+        try:
+            await connect(url, origin=origin, additional_headers={"Authorization": said})  # type: ignore[arg-type]
+        except InvalidStatus as refusal:
+            return refusal.response.status_code
+        return 101
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with connect(url, additional_headers=headers) as other:
+            await receive(other)
+            wrong = [knock(url, None, f"Bearer {token[:number]}") for number in range(1, 20)]
+            foreign = [knock(url, "http://evil.example", f"Bearer {token}") for _ in range(20)]
+            assert Counter(await asyncio.gather(*wrong, *foreign)) == {401: 19, 403: 20}
+            text = (await asyncio.to_thread(get, url + "/metrics", headers))[2]
+            assert 'refused_total{reason="token"} 19' in text
+            assert 'refused_total{reason="origin"} 20' in text
+            await still_serves(estimates, other)
+
+    serve(scenario, token=token)
+    check_log(caplog)
+    assert token not in "".join(
+        r.getMessage() for r in caplog.records if not r.name.startswith("websockets.client")
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), min_size=1, max_size=5))
+def test_fuzzed_messages(caplog: pytest.LogCaptureFixture, sent: list[str | bytes]) -> None:
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as client, connect(url) as other:
+            await receive(client)
+            await receive(other)
+            with contextlib.suppress(ConnectionClosed):
+                for message in sent:
+                    await client.send(message)
+            with pytest.raises(ConnectionClosedError, match="expected a subscribe message"):
+                await receive(client)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(min_size=1, max_size=400), st.booleans())
+def test_fuzzed_bytes(caplog: pytest.LogCaptureFixture, sent: bytes, opened: bool) -> None:
+    """Any bytes, before and after the handshake."""
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        reader, writer = await (shaken(url) if opened else raw(url, b""))
+        writer.write(sent)
+        writer.write_eof()
+        await rest(reader)
+        writer.close()
+        async with connect(url) as other:
+            await receive(other)
+            await still_serves(estimates, other)
+        await connected(estimates, 0)
+
+    serve(scenario)
+    check_log(caplog)
