@@ -1,0 +1,263 @@
+"""The history of what was heard: a watcher that hands every message to a thread which writes it down.
+
+``segments`` folds messages into rows, ``history_file`` writes rows; here is what lies between: the bounded
+queue, and what to do while the file cannot be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from realtime.clock import Clock
+from realtime.history_file import BUSY_SECONDS, HistoryError, Store
+from realtime.messages import Message
+from realtime.segments import Fold, Row
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 5.0
+"""How often the file is written: what a crash may lose."""
+
+WARNING_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
+
+QUEUED_MESSAGES = 2_000
+"""Between the analysis and this thread; when it is full, the message that comes is dropped and counted."""
+
+WAITING_ROWS = 5_000
+"""Held in memory while the file cannot be written; beyond them the oldest is lost and counted."""
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+REMEDIES = {
+    sqlite3.SQLITE_FULL: "free some space",
+    sqlite3.SQLITE_IOERR: "look whether its disk is full or broken",
+    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
+    sqlite3.SQLITE_LOCKED: "end the program that keeps it locked",
+}
+REMEDY = "make the file and its folder writable, or name another one with --history"
+
+
+def default_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the history lies when nothing else is said, on every system.
+
+    Parameters
+    ----------
+    environment : mapping
+        ``XDG_DATA_HOME`` is looked up there; a relative one does not count, as the XDG rules have it.
+    """
+    home = environment.get("XDG_DATA_HOME", "")
+    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.local/share"))
+    return base / "overheard" / "history.sqlite"
+
+
+def chosen_path(setting: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that the setting ``history`` means: a path, ``auto``, or None for ``off``."""
+    if setting in ("", "auto"):
+        return default_path(environment)
+    return None if setting == "off" else Path(setting).expanduser()
+
+
+class Recorder:
+    """Rows on their way to the file, for one thread.
+
+    Parameters
+    ----------
+    store : Store
+    clock : Clock
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.lost = 0
+        self._store = store
+        self._clock = clock
+        self._fold = Fold()
+        self._waiting: deque[Row] = deque()
+        self._refused = False
+        self._warned = float("-inf")
+        self._in_trouble = False
+        self._told_dropped = 0
+
+    def take(self, message: Message) -> None:
+        """Take a message in; nothing is written yet."""
+        self._waiting.extend(self._fold.take(message))
+        while len(self._waiting) > WAITING_ROWS:
+            self._waiting.popleft()
+            self.lost += 1
+
+    def flush(self, dropped: int = 0) -> None:
+        """Write what waits and what is open; a fault is told, and what waits goes on waiting.
+
+        Parameters
+        ----------
+        dropped : int
+            Messages that were dropped before they came here, for the warning.
+        """
+        if self._refused:
+            self.lost += len(self._waiting)
+            self._waiting.clear()
+            return
+        rows = [*self._waiting, *self._fold.open_rows(self._unix())]
+        if not rows:
+            return
+        try:
+            self._write(rows)
+        except HistoryError as error:
+            self._refused = True
+            logger.warning("%s; nothing is recorded", error)
+        except (sqlite3.Error, OSError) as error:
+            self._in_trouble = True
+            self._warn(
+                f"the history {self._store.path} cannot be written: {_reason(error)}; {_remedy(error)} "
+                f"({len(self._waiting)} rows wait, {self.lost} and {dropped} messages were lost; "
+                "it is tried again)"
+            )
+        else:
+            self._waiting.clear()
+            if self._in_trouble:
+                logger.info("the history %s is written again; %d rows were lost", self._store.path, self.lost)
+            self._in_trouble = False
+            if dropped > self._told_dropped:
+                self._told_dropped = dropped
+                self._warn(f"the history's disk is slow: {dropped} messages were dropped so far")
+
+    def close(self, dropped: int = 0) -> None:
+        """End all sessions, write for the last time, and let the file go."""
+        self._waiting.extend(self._fold.end())
+        self.flush(dropped)
+        self.lost += len(self._waiting)
+        if self._waiting:
+            logger.warning("the history lost %d rows that could not be written any more", len(self._waiting))
+        self._store.close()
+
+    def _write(self, rows: list[Row]) -> None:
+        try:
+            self._store.write(rows)
+        except sqlite3.DatabaseError as error:
+            if _code(error) not in DAMAGED:
+                raise
+            aside = self._store.set_aside(self._unix())
+            if aside is not None:
+                logger.warning(
+                    "the history %s is damaged (%s); it is kept as %s and a new one begun",
+                    self._store.path, error, aside.name,
+                )  # fmt: skip
+            self._store.write(rows)
+
+    def _warn(self, sentence: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._warned >= WARNING_SECONDS:
+            self._warned = now
+            logger.warning("%s", sentence)
+
+    def _unix(self) -> float:
+        return self._clock.unix(self._clock.monotonic())
+
+
+class History:
+    """Writes sessions down; call it with every message, on any thread.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it and its folder are made, for this user only, when they are missing.
+    clock : Clock
+    model, model_version : str
+        Noted with every session.
+    flush_seconds : float
+    busy_seconds : float
+        How long to wait for another program's write.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        model: str = "",
+        model_version: str = "",
+        *,
+        flush_seconds: float = FLUSH_SECONDS,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        self._clock = clock
+        self._flush_seconds = flush_seconds
+        self._recorder = Recorder(Store(path, model, model_version, busy_seconds), clock)
+        self._queue: queue.Queue[Message | None] = queue.Queue(QUEUED_MESSAGES)
+        self._counting = threading.Lock()
+        self._dropped = 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Messages that found the queue full."""
+        return self._dropped
+
+    @property
+    def lost(self) -> int:
+        """Rows that could not be written in time."""
+        return self._recorder.lost
+
+    def __call__(self, message: Message) -> None:
+        """Take a message; never waits for the file and never raises."""
+        if message.get("type") == "spectrum" or self._closing.is_set():
+            return
+        try:
+            self._queue.put_nowait(message)
+        except queue.Full:
+            with self._counting:
+                self._dropped += 1
+
+    def close(self) -> None:
+        """Write what is left and end; after ``CLOSE_SECONDS`` without the file's consent."""
+        self._closing.set()
+        with contextlib.suppress(queue.Full):  # then the thread is awake in any case
+            self._queue.put_nowait(None)
+        self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            logger.warning("the history is still being written; what is not written yet is lost")
+
+    def _run(self) -> None:
+        """Thread body; a fault of ours ends the record with a line, and the analysis goes on."""
+        try:
+            self._record()
+        except Exception:
+            self._closing.set()
+            logger.exception("internal error; the history ends here")
+
+    def _record(self) -> None:
+        """Messages as they come, the file every ``flush_seconds``."""
+        due = self._clock.monotonic()
+        while not (self._closing.is_set() and self._queue.empty()):
+            with contextlib.suppress(queue.Empty):
+                message = self._queue.get(timeout=self._flush_seconds)
+                if message is not None:
+                    self._recorder.take(message)
+            if self._clock.monotonic() >= due and not self._closing.is_set():
+                self._recorder.flush(self._dropped)
+                due = self._clock.monotonic() + self._flush_seconds
+        self._recorder.close(self._dropped)
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _remedy(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, OSError):
+        return "free some space" if error.errno == errno.ENOSPC else REMEDY
+    return REMEDIES.get(_code(error), REMEDY)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary code; errors of Python's own layer have none."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF

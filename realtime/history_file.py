@@ -1,0 +1,229 @@
+"""The SQLite file that the history lies in: rows of ``segments`` written, damaged files set aside.
+
+Several programs may write one file at once, but one program must open it once: SQLite's locks belong to
+the process. Nothing here knows of threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from models.errors import OverheardError
+from realtime.segments import Event, Row, Seen
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+"""``PRAGMA user_version`` of the files written here; rises when older programs could not read them."""
+
+APPLICATION_ID = 0x4F766872
+"""``PRAGMA application_id``, "Ovhr": tells our file from another program's database."""
+
+BUSY_SECONDS = 2.0
+
+SCHEMA = (
+    """CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+        source TEXT NOT NULL, model TEXT NOT NULL, model_version TEXT NOT NULL,
+        started REAL NOT NULL, seen REAL NOT NULL, ended REAL)""",
+    """CREATE TABLE segments (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
+        genre TEXT, state TEXT NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, seconds REAL NOT NULL,
+        confidence REAL, estimates INTEGER NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID""",
+    """CREATE TABLE events (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
+        at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL,
+        PRIMARY KEY (session, number)) WITHOUT ROWID""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+class HistoryError(OverheardError):
+    """The history cannot be read, or the file is not ours to write."""
+
+
+def check_header(path: Path, *, to_write: bool = False) -> None:
+    """Read the file's first bytes, without SQLite, which would leave files beside it.
+
+    Parameters
+    ----------
+    path : Path
+    to_write : bool
+        Whether it must be writable too. SQLite would open it for reading only, and make -wal and -shm
+        that stay unwritable when the file has become writable.
+
+    Raises
+    ------
+    HistoryError
+        It is another program's database, or of a newer version of this one.
+    sqlite3.DatabaseError
+        It is no database.
+    OSError
+        It cannot be opened.
+    """
+    with path.open("r+b" if to_write else "rb") as file:
+        header = file.read(100)  # https://www.sqlite.org/fileformat2.html#the_database_header
+    if not header:
+        return
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        error = sqlite3.DatabaseError("file is not a database")
+        error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+        raise error
+    version, application = (int.from_bytes(header[at : at + 4], "big") for at in (60, 68))
+    if application != APPLICATION_ID:
+        raise HistoryError(f"{path} is a database of another program; name another file for the history")
+    check_version(path, version)
+
+
+def check_version(path: Path, version: int) -> None:
+    """Refuse a file that a newer program has begun or changed.
+
+    Raises
+    ------
+    HistoryError
+        As above.
+    """
+    if version > VERSION:
+        raise HistoryError(
+            f"the history {path} has version {version}, and this program knows up to {VERSION}; "
+            "update Overheard or name another file"
+        )
+
+
+class Store:
+    """The file, for one thread; opened when there is something to write, and again after a fault.
+
+    Parameters
+    ----------
+    path : Path
+    model, model_version : str
+        Noted with every session.
+    busy_seconds : float
+        How long to wait for another program's write.
+    """
+
+    def __init__(
+        self, path: Path, model: str = "", model_version: str = "", busy_seconds: float = BUSY_SECONDS
+    ) -> None:
+        self.path = path
+        self._model = (model, model_version)
+        self._busy_seconds = busy_seconds
+        self._connection: sqlite3.Connection | None = None
+        self._identity = (0, 0)
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write rows, all or none; one that was written before is brought up to date.
+
+        Raises
+        ------
+        HistoryError
+            The file is not ours to write.
+        sqlite3.Error, OSError
+            It cannot be written now. Nothing was, and the next call starts afresh.
+        """
+        try:
+            connection = self._ready()
+            connection.execute("BEGIN IMMEDIATE")
+            for row in rows:
+                self._write_row(connection, row)
+            connection.execute("COMMIT")
+        except (sqlite3.Error, OSError, HistoryError):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):  # a full disk complains about the last checkpoint too
+                connection.close()
+
+    def set_aside(self, unix: float) -> Path | None:
+        """Move a damaged file and what SQLite keeps beside it out of the way, under a name that is free.
+
+        Returns
+        -------
+        Path or None
+            Where the file is now; None when another program has moved it already.
+
+        Raises
+        ------
+        OSError
+            It cannot be moved.
+        """
+        self.close()
+        if self._present() != self._identity:
+            return None
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(unix))
+        aside, number = self.path.with_name(f"{self.path.name}.damaged-{stamp}"), 1
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}-{number}")
+        for suffix in ("-wal", "-shm"):  # first: a new file must not find them
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
+        return self.path.rename(aside)
+
+    def _ready(self) -> sqlite3.Connection:
+        """The connection; a new one when the file that it writes is no longer the one of that name."""
+        if self._connection is not None:
+            if self._identity == self._present():
+                return self._connection
+            logger.warning("the history %s was moved or deleted; it is begun anew", self.path)
+            self.close()
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # private from the start; -wal and -shm get its mode
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._identity = self._present()
+        check_header(self.path, to_write=True)
+        connection = sqlite3.connect(self.path, self._busy_seconds, isolation_level=None)
+        self._connection = connection
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        check_version(self.path, version)  # a newer program's change may not have reached the header yet
+        if version == 0:
+            for statement in SCHEMA:
+                connection.execute(statement)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _present(self) -> tuple[int, int]:
+        with contextlib.suppress(OSError):
+            status = self.path.stat()
+            return status.st_dev, status.st_ino
+        return (0, 0)
+
+    def _write_row(self, connection: sqlite3.Connection, row: Row) -> None:
+        """By the session's key: its number may be another one in a file that was begun anew."""
+        session = row.session
+        connection.execute(  # not ON CONFLICT, which uses up a number each time
+            "INSERT INTO sessions (key, source, model, model_version, started, seen) "
+            "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE key = ?1)",
+            (session.key, _storable(session.source), *self._model, session.started),
+        )
+        if isinstance(row, Seen):
+            values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
+            connection.execute("UPDATE sessions SET seen = ?, ended = ? WHERE key = ?", values)
+            return
+        if isinstance(row, Event):
+            table, values = "events", (row.number, row.at, row.kind, _storable(row.detail))
+        else:
+            values = (row.number, row.genre, row.state, row.started, row.ended, row.seconds, row.confidence)
+            table, values = "segments", (*values, row.estimates)
+        places = ", ?" * len(values)
+        connection.execute(
+            f"INSERT OR REPLACE INTO {table} SELECT id{places} FROM sessions WHERE key = ?",
+            (*values, session.key),
+        )
+
+
+def _storable(text: str) -> str:
+    """Names of files may hold bytes that are no text, which SQLite refuses."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,180 @@
+"""Tells others of genre changes: a watcher that makes small messages for an MQTT broker and a webhook.
+
+``Changes`` says what is worth telling; ``broker`` and ``webhook`` deliver, each on a thread of its own, so
+that nobody who listens badly is waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from realtime.broker import Broker, BrokerAddress
+from realtime.clock import Clock
+from realtime.messages import Message, encode
+from realtime.segments import HEARD, genre_of
+from realtime.settings import OutputSettings
+from realtime.webhook import Webhook, host_of
+
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 1.5
+"""How long the end waits for the last messages to be delivered."""
+
+WARNING_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class _Source:
+    """What was told last of a source."""
+
+    state: str = ""
+    genre: str | None = None
+
+
+class Changes:
+    """What of the messages is worth telling: another genre, another state."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, _Source] = {}
+
+    def take(self, message: Mapping[str, Any]) -> Message | None:
+        """Take a message in.
+
+        Returns
+        -------
+        Message or None
+            ``type`` is ``genre`` for another stable genre, else ``state``; ``source``; ``genre`` that plays
+            and its probability ``confidence``, both None unless the state is LISTENING; ``previous`` is the
+            genre heard last, before silence and pauses too; ``state``; ``at`` in Unix seconds. None when
+            nothing changed.
+        """
+        if message["type"] == "estimate":
+            estimate = message["estimate"]
+            state = estimate["state"]
+            genre, confidence = genre_of(estimate) if state == "LISTENING" else (None, None)
+        elif message["type"] == "state":
+            state, genre, confidence = message["state"], None, None
+            if state in HEARD:  # told by the estimate before it, and with the genre
+                return None
+        else:
+            return None
+        known = self._sources.setdefault(message["source"], _Source())
+        previous, another = known.genre, genre is not None and genre != known.genre
+        if state == known.state and not another:
+            return None
+        known.state, known.genre = state, genre or known.genre
+        return {
+            "type": "genre" if another else "state",
+            "source": message["source"],
+            "genre": genre,
+            "previous": previous,
+            "confidence": None if confidence is None else round(confidence, 4),
+            "state": state,
+            "at": message["captured_at"],
+        }
+
+
+class Outage:
+    """Tells of an outage once, and of its end; one that comes and goes every ``WARNING_SECONDS`` at most.
+
+    Parameters
+    ----------
+    name : str
+        Who is out of reach, without secrets.
+    clock : Clock
+    """
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._clock = clock
+        self._reason = ""  # that was told
+        self._told_at = float("-inf")
+
+    def __call__(self, reason: str, dropped: int) -> None:
+        """Take the outcome of an attempt: why it failed, or empty, and how many messages were dropped."""
+        now = self._clock.monotonic()
+        if reason and reason != self._reason and now - self._told_at >= WARNING_SECONDS:
+            self._reason, self._told_at = reason, now
+            logger.warning("%s gets no genre changes: %s", self._name, reason)
+        elif not reason and self._reason:
+            self._reason = ""
+            logger.info("%s gets genre changes again; %d were dropped so far", self._name, dropped)
+
+
+class GenreOutputs:
+    """Sends genre changes to whom the settings name; call it with every message, on any thread.
+
+    Parameters
+    ----------
+    settings : OutputSettings
+        With neither a broker nor a webhook nothing is started.
+    clock : Clock
+    retry_seconds : float
+        Before the first repetition; doubled with every further one.
+
+    Raises
+    ------
+    SettingsError
+        The broker's address is none.
+    """
+
+    def __init__(self, settings: OutputSettings, clock: Clock, *, retry_seconds: float = 1.0) -> None:
+        self._changes = Changes()
+        self._failed = False
+        self._broker: Broker | None = None
+        self._webhook: Webhook | None = None
+        if settings.mqtt:
+            address = BrokerAddress.parse(settings.mqtt)
+            told = Outage(f"the MQTT broker {address.name}", clock)
+            self._broker = Broker(address, clock, told, retry_seconds)
+        if settings.webhook:
+            told = Outage(f"the webhook at {host_of(settings.webhook)}", clock)
+            self._webhook = Webhook(settings.webhook, clock, retry_seconds, told)
+        for output in (self._broker, self._webhook):
+            if output is not None:
+                output.start()
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were given up."""
+        return sum(output.dropped for output in (self._broker, self._webhook) if output is not None)
+
+    def __call__(self, message: Message) -> None:
+        """Take a message; never waits for anybody and never raises."""
+        if self._failed or (self._broker is None and self._webhook is None):
+            return
+        try:
+            change = self._changes.take(message)
+            if change is None:
+                return
+            # a name that is no text becomes an escape of JSON
+            payload = encode(change).encode("utf-8", "backslashreplace")
+            if self._broker is not None:
+                self._broker.put(slug(change["source"]), payload)
+            if self._webhook is not None:
+                self._webhook.put(payload)
+        except Exception:
+            self._failed = True
+            logger.exception("internal error; genre changes are told no more")
+
+    def close(self) -> None:
+        """Deliver what can be delivered at once, and end."""
+        outputs = [output for output in (self._broker, self._webhook) if output is not None]
+        for output in outputs:
+            output.stop(CLOSE_SECONDS)
+        until = time.monotonic() + CLOSE_SECONDS + 0.2  # of the threads' own farewell
+        for output in outputs:
+            output.join(max(0.0, until - time.monotonic()))
+
+
+def slug(source: str) -> str:
+    """A source's name as one level of a topic: small letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", source).encode("ascii", "ignore").decode().lower()
+    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "source"
+    return "source-status" if found == "status" else found  # TOPIC/status says whether we are here

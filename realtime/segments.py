@@ -1,0 +1,216 @@
+"""Messages folded into what a history keeps: segments of one genre, and what happened between them.
+
+Values in, values out: no file, no clock, no thread. ``history`` writes the rows down.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+HEARD = ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
+"""States of estimates: they become segments. Other states are events and end a segment."""
+
+OVER = ("ENDED", "FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One source from its opening to its end; ``key`` names it before the file has given it a number."""
+
+    key: str
+    source: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive estimates of one stable genre and state.
+
+    ``genre`` and ``confidence`` (the mean probability of that genre) are None in SILENT and NOT_MUSIC, where
+    labels are those of the last music. ``started`` and ``ended`` are Unix seconds; ``seconds`` counts
+    sound, so that neither a file read at full speed nor a clock that is set changes it.
+    """
+
+    session: Session
+    number: int
+    genre: str | None
+    state: str
+    started: float
+    ended: float
+    seconds: float
+    confidence: float | None
+    estimates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened at one moment: ``kind`` is gap, device, title, or a state in small letters."""
+
+    session: Session
+    number: int
+    at: float
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The session was alive at ``at`` (Unix seconds), or ``over`` since then."""
+
+    session: Session
+    at: float
+    over: bool = False
+
+
+Row: TypeAlias = Segment | Event | Seen
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Where one source stands."""
+
+    session: Session
+    seen: float
+    segment: Segment | None = None
+    heard_until: float | None = None  # seconds of the stream, of the last estimate
+    segments: int = 0
+    events: int = 0
+    gaps: int = 0
+    samples_lost: int = 0
+    device: str = ""
+    title: str = ""
+
+
+def genre_of(estimate: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    """The stable genre and its probability, both None where the estimate speaks of music that is over.
+
+    Parameters
+    ----------
+    estimate : mapping
+        The ``estimate`` object of a message. Its ``confidence`` is that of ``label``, which may lead already.
+    """
+    genre = estimate["stable_label"]
+    if genre is None or estimate["state"] not in ("LISTENING", "UNSURE"):
+        return None, None
+    return genre, estimate["probabilities"].get(genre, estimate["confidence"])
+
+
+class Fold:
+    """Messages into rows, of any number of sources at once.
+
+    Parameters
+    ----------
+    new_key : callable
+        Gives a session a key that no other has, in any file.
+    """
+
+    def __init__(self, new_key: Callable[[], str] = lambda: uuid.uuid4().hex) -> None:
+        self._new_key = new_key
+        self._streams: dict[str, _Stream] = {}
+
+    def take(self, message: Mapping[str, Any]) -> list[Row]:
+        """Take a message in.
+
+        Returns
+        -------
+        list of Row
+            Those that are final with it.
+        """
+        source, kind, at = message["source"], message["type"], message["captured_at"]
+        if kind not in ("estimate", "state", "health", "title"):
+            return []
+        stream = self._streams.get(source)
+        if stream is None:
+            if kind == "health":  # one that comes after the end begins nothing
+                return []
+            stream = self._streams[source] = _Stream(Session(self._new_key(), source, at), at)
+        stream.seen = at
+        if kind == "estimate":
+            return _estimate(stream, message)
+        if kind == "health":
+            return _health(stream, message)
+        if kind == "title":
+            changed = stream.title != message["title"]
+            stream.title = message["title"]
+            return [_event(stream, at, "title", stream.title)] if changed else []
+        if message["state"] in HEARD:
+            return []
+        rows = [*_close_segment(stream), _event(stream, at, message["state"].lower(), message["detail"])]
+        if message["state"] in OVER:
+            del self._streams[source]
+            rows.append(Seen(stream.session, at, over=True))
+        return rows
+
+    def open_rows(self, now: float) -> list[Row]:
+        """What is not final yet, as it stands at ``now`` (Unix seconds)."""
+        rows: list[Row] = []
+        for stream in self._streams.values():
+            rows += [Seen(stream.session, now), *([stream.segment] if stream.segment else [])]
+        return rows
+
+    def end(self) -> list[Row]:
+        """End every session with the last that was heard of it."""
+        rows: list[Row] = []
+        for stream in self._streams.values():
+            rows += [*_close_segment(stream), Seen(stream.session, stream.seen, over=True)]
+        self._streams.clear()
+        return rows
+
+
+def _estimate(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
+    """An estimate stands for the time since the one before, and for no more than its own window."""
+    estimate, at, until = message["estimate"], message["captured_at"], message["end_seconds"]
+    window = until - message["start_seconds"]
+    known = stream.heard_until
+    seconds = window if known is None or until <= known else min(window, until - known)
+    stream.heard_until = until
+    genre, confidence = genre_of(estimate)
+    last = stream.segment
+    if last is not None and (last.genre, last.state) == (genre, estimate["state"]):
+        count = last.estimates + 1
+        if confidence is not None and last.confidence is not None:
+            confidence = last.confidence + (confidence - last.confidence) / count
+        stream.segment = replace(
+            last,
+            ended=max(last.ended, at),
+            seconds=last.seconds + seconds,
+            confidence=confidence,
+            estimates=count,
+        )
+        return []
+    final = _close_segment(stream)
+    stream.segments += 1
+    started = at - seconds if last is None else min(at, max(last.ended, at - seconds))
+    stream.segment = Segment(
+        stream.session, stream.segments, genre, estimate["state"], started, at, seconds, confidence, 1
+    )
+    return final
+
+
+def _close_segment(stream: _Stream) -> list[Row]:
+    final: list[Row] = [stream.segment] if stream.segment else []
+    stream.segment = None
+    return final
+
+
+def _health(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = []
+    at, gaps, lost = message["captured_at"], message["gaps"], message["samples_lost"]
+    if gaps > stream.gaps:
+        count = gaps - stream.gaps
+        text = f"{count} gap{'s' if count > 1 else ''}, {lost - stream.samples_lost} samples lost"
+        rows.append(_event(stream, at, "gap", text))
+    stream.gaps, stream.samples_lost = gaps, lost
+    device = message.get("device", "")
+    if device and device != stream.device:
+        stream.device = device
+        rows.append(_event(stream, at, "device", device))
+    return rows
+
+
+def _event(stream: _Stream, at: float, kind: str, detail: str) -> Event:
+    stream.events += 1
+    return Event(stream.session, stream.events, at, kind, detail)
