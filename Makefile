@@ -1,4 +1,4 @@
-.PHONY: setup run test lint bench
+.PHONY: setup run test lint bench soak
 .DEFAULT_GOAL := run
 
 setup:
@@ -21,3 +21,7 @@ lint:
 bench:
 	@.ci/setup test
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
+
+soak:
+	@.ci/setup test
+	@.venv/bin/python -m tests.benchmarks.soak $(ARGS)

@@ -1,4 +1,4 @@
-"""``overheard listen``: analyse a source live and serve the estimates."""
+"""``overheard listen``: analyse sources live and serve the estimates."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar, cast
 
-from models.classifier import TFLiteClassifier
+import numpy as np
+import numpy.typing as npt
+
+from models.classifier import Prediction, TFLiteClassifier
 from models.manifest import ModelManifest
 from realtime import messages, settings
-from realtime.clock import SystemClock
+from realtime.clock import Clock, SystemClock
+from realtime.errors import SourceError
 from realtime.estimates import StreamState
+from realtime.history import History, chosen_path
 from realtime.messages import Message
+from realtime.outputs import GenreOutputs
 from realtime.server import EstimateServer
-from realtime.settings import ModelSettings, Settings
+from realtime.settings import ModelSettings, ServerSettings, Settings, SourceSettings
 from realtime.sources import AudioSource, open_source
 from realtime.worker import AnalysisWorker
 
@@ -29,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-GROUPS = ("source", "model", "smoothing", "silence", "server")
+GROUPS = ("source", "model", "smoothing", "silence", "server", "history", "outputs")
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -42,7 +48,7 @@ def command(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     chosen = settings.load(options)
     watch = _print_estimate if options.json else None
-    return asyncio.run(serve_source(chosen, ready=_say_address, watch=watch))
+    return asyncio.run(serve_sources(chosen, ready=_say_address, watch=watch))
 
 
 def load_classifier(chosen: ModelSettings) -> TFLiteClassifier:
@@ -57,23 +63,23 @@ def load_classifier(chosen: ModelSettings) -> TFLiteClassifier:
     return TFLiteClassifier(manifest, runtime=chosen.runtime)
 
 
-async def serve_source(
+async def serve_sources(
     chosen: Settings,
     *,
-    ready: Callable[[AudioSource, str], Awaitable[None] | None],
+    ready: Callable[[str, str], Awaitable[None] | None],
     watch: Callable[[Message], None] | None = None,
     origins: Iterable[str] = (),
 ) -> int:
-    """Open the source, serve its estimates, return when it ends or a signal comes.
+    """Open the sources, serve their estimates, return when all have ended or a signal comes.
 
     Parameters
     ----------
     chosen : Settings
     ready : callable
-        Told the source and the websocket's address once both are open. It may return something to
-        wait for, which then takes the place of the source's end.
+        Told the sources' names and the websocket's address once all are open. It may return something to
+        wait for, which then takes the place of the sources' end.
     watch : callable
-        Gets every message too, on the worker's thread.
+        Gets every message too, on the workers' threads.
     origins : iterable of str
         Web origins allowed besides those of the settings.
 
@@ -85,7 +91,7 @@ async def serve_source(
     Raises
     ------
     OverheardError
-        Model, source or port cannot be had, or the source failed.
+        Model, a source or the port cannot be had, or a source failed.
     """
     loop = asyncio.get_running_loop()
     finished = asyncio.Event()
@@ -95,47 +101,122 @@ async def serve_source(
         with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stopping.set)
     clock = SystemClock()
-    classifier = load_classifier(chosen.model)
-    opening = _on_thread(lambda: open_source(chosen.source.source, chosen.source.speed, clock))
+    loaded = load_classifier(chosen.model)
+    opening = _on_thread(lambda: open_sources(chosen.source, clock))
     await _first_of(opening, stopping.wait())
     if opening.cancelled():
         return 0  # a network address that does not answer goes on waiting on its own thread
-    source = opening.result()
-    hello = messages.hello_message(
-        source.name,
-        clock.unix(clock.monotonic()),
-        classifier.manifest,
-        classifier.runtime,
-        public_settings(chosen),
-        StreamState.CONNECTING,
-        "",
-        None,
-    )
-    server = EstimateServer(hello, [*chosen.server.allow_origin, *origins])
+    sources = opening.result()
+    hellos = [
+        messages.hello_message(
+            source.name,
+            clock.unix(clock.monotonic()),
+            loaded.manifest,
+            loaded.runtime,
+            public_settings(chosen),
+            StreamState.CONNECTING,
+            "",
+            None,
+        )
+        for source in sources
+    ]
+    server = EstimateServer(hellos, chosen.server, origins)
+    playing = [source.name for source in sources]
+    watchers = open_watchers(chosen, clock, loaded.manifest)
+
+    def end(name: str) -> None:
+        playing.remove(name)
+        if not playing:
+            finished.set()
 
     def publish(message: Message) -> None:
+        for watcher in watchers:
+            watcher(message)
         if watch is not None:
             watch(message)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             loop.call_soon_threadsafe(server.publish, message)
             if message["type"] == "state" and message["state"] in ("ENDED", "FAILED"):
-                loop.call_soon_threadsafe(finished.set)
+                loop.call_soon_threadsafe(end, message["source"])
 
-    worker = AnalysisWorker(source, classifier, chosen, clock, publish, lambda: server.clients)
+    classifier = loaded if len(sources) == 1 else SharedClassifier(loaded)
+    workers = [
+        AnalysisWorker(source, classifier, chosen, clock, publish, lambda: server.clients)
+        for source in sources
+    ]
     try:
         port = await server.start(chosen.server.host, chosen.server.port)
-        companion = ready(source, websocket_address(chosen.server.host, port))
-        worker.start()
+        companion = ready(", ".join(playing), websocket_address(chosen.server, port))
+        for worker in workers:
+            worker.start()
         ends = [stopping.wait(), companion] if companion else [stopping.wait(), finished.wait()]
         await _first_of(*ends)
     finally:
-        worker.stop()
+        for worker in workers:
+            worker.stop()
         await server.stop()
-    if worker.is_alive():
-        await asyncio.to_thread(worker.join, 2.0)
-    if worker.error is not None:
-        raise worker.error
+        for worker in workers:
+            if worker.is_alive():
+                await asyncio.to_thread(worker.join, 2.0)
+        for watcher in watchers:
+            await asyncio.to_thread(watcher.close)
+    for worker in workers:
+        if worker.error is not None:
+            raise worker.error
     return 0
+
+
+class SharedClassifier:
+    """One model for several streams: whoever comes while it works waits, a few milliseconds a window."""
+
+    def __init__(self, classifier: TFLiteClassifier) -> None:
+        self.manifest = classifier.manifest
+        self.runtime = classifier.runtime
+        self._classifier = classifier
+        self._lock = threading.Lock()
+
+    def predict(self, picture: npt.NDArray[np.uint8]) -> Prediction:
+        """Classify one picture, (image_size, image_size, 3) uint8."""
+        with self._lock:
+            return self._classifier.predict(picture)
+
+
+def open_watchers(chosen: Settings, clock: Clock, manifest: ModelManifest) -> list[History | GenreOutputs]:
+    """Who else is told of every message: the history and the outputs, as the settings name them.
+
+    Raises
+    ------
+    SettingsError
+        An address is none.
+    """
+    watchers: list[History | GenreOutputs] = [GenreOutputs(chosen.outputs, clock)]
+    path = chosen_path(chosen.history.history)
+    if path is not None:
+        watchers.append(History(path, clock, manifest.name, manifest.version))
+    return watchers
+
+
+def open_sources(chosen: SourceSettings, clock: Clock) -> list[AudioSource]:
+    """Open all of them, or none.
+
+    Raises
+    ------
+    SourceError
+        One cannot be opened, or two have one name, by which clients tell them apart.
+    """
+    opened: list[AudioSource] = []
+    try:
+        for description in chosen.source:
+            source = open_source(description, chosen.speed, clock, follow_default=chosen.follow_default)
+            names = [each.name for each in opened]
+            opened.append(source)
+            if source.name in names:
+                raise SourceError(f"two sources are called {source.name}; name each once")
+    except SourceError:
+        for source in opened:
+            source.close()
+        raise
+    return opened
 
 
 def public_settings(chosen: Settings) -> Message:
@@ -178,14 +259,15 @@ def _on_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     return future
 
 
-def websocket_address(host: str, port: int) -> str:
-    """Where a program on this machine reaches a server that listens on ``host``."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"ws://[{reachable}]:{port}" if ":" in reachable else f"ws://{reachable}:{port}"
+def websocket_address(server: ServerSettings, port: int) -> str:
+    """Where a program on this machine reaches a server."""
+    scheme = "wss" if server.tls_certificate else "ws"
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
+    return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"
 
 
-def _say_address(source: AudioSource, address: str) -> None:
-    print(f"listening to {source.name}; estimates at {address}", file=sys.stderr, flush=True)
+def _say_address(names: str, address: str) -> None:
+    print(f"listening to {names}; estimates at {address}", file=sys.stderr, flush=True)
 
 
 def _print_estimate(message: Message) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from models.manifest import ModelManifest
 from models.spectrogram import WINDOWS, AudioSpec, average_rows, row_edges
 from realtime.estimates import GenreEstimate, StreamState
-from realtime.health import PipelineHealth
+from realtime.health import PipelineHealth, SourceStatus
 
 VERSION = 1
 
@@ -127,9 +127,18 @@ def state_message(source: str, captured_at: float, state: StreamState, detail: s
     return envelope("state", source, captured_at) | {"state": state.value, "detail": detail}
 
 
-def health_message(source: str, captured_at: float, health: PipelineHealth, clients: int) -> Message:
-    """Counters and latencies."""
-    return envelope("health", source, captured_at) | asdict(health) | {"clients": clients}
+def title_message(source: str, captured_at: float, title: str) -> Message:
+    """What a station says that it plays; empty when it says nothing any more."""
+    return envelope("title", source, captured_at) | {"title": title}
+
+
+def health_message(
+    source: str, captured_at: float, health: PipelineHealth, status: SourceStatus, clients: int
+) -> Message:
+    """Counters and latencies of the pipeline and of its source."""
+    told = asdict(status)
+    del told["title"]  # has a message of its own
+    return envelope("health", source, captured_at) | asdict(health) | told | {"clients": clients}
 
 
 def spectrum_message(

@@ -14,8 +14,7 @@ from collections.abc import Awaitable, Sequence
 
 from realtime import settings
 from realtime.errors import ServerError
-from realtime.listen import GROUPS, serve_source
-from realtime.sources import AudioSource
+from realtime.listen import GROUPS, serve_sources
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -33,10 +32,10 @@ def command(arguments: Sequence[str]) -> int:
         )
     _check_free(page_port)
 
-    def ready(source: AudioSource, address: str) -> Awaitable[None]:
-        children.append(_start_dashboard(address, page_port))
+    def ready(names: str, address: str) -> Awaitable[None]:
+        children.append(_start_dashboard(address, page_port, chosen.server.token))
         print(
-            f"\n  Overheard listens to  {source.name}\n"
+            f"\n  Overheard listens to  {names}\n"
             f"  Open the page at      http://127.0.0.1:{page_port}\n"
             f"  Estimates at          {address}\n"
             "  Stop with             Ctrl-C\n",
@@ -46,7 +45,7 @@ def command(arguments: Sequence[str]) -> int:
 
     try:
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
-        return asyncio.run(serve_source(chosen, ready=ready, origins=origins))
+        return asyncio.run(serve_sources(chosen, ready=ready, origins=origins))
     finally:
         for child in children:
             _end(child)
@@ -71,14 +70,16 @@ def _check_free(port: int) -> None:
             ) from error
 
 
-def _start_dashboard(address: str, port: int) -> subprocess.Popen[bytes]:
+def _start_dashboard(address: str, port: int, token: str) -> subprocess.Popen[bytes]:
     # -P: Python must not look for our packages in whatever folder the person is in.
     command_line = [
         sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
     ]  # fmt: skip
     # Its output would give the address again; a session of its own, so that Ctrl-C reaches us alone
     # and we end it with all that it started.
-    return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True)
+    # The token travels in the environment: options can be read by every user of the machine.
+    environment = os.environ | ({"OVERHEARD_TOKEN": token} if token else {})
+    return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True, env=environment)
 
 
 async def _outlive(child: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ file, ``OVERHEARD_HALF_LIFE_SECONDS`` in the environment, ``--half-life-seconds`
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import re
 import tomllib
@@ -20,25 +21,40 @@ from realtime.errors import SettingsError
 from realtime.smoothing import SmoothingSettings
 
 PREFIX = "OVERHEARD_"
+SWITCHES = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 NOT_SETTINGS = frozenset({"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED"})
 """Names with our prefix that are no settings: the file's own path, and two of the test suite."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """``source`` as ``open_source`` takes it; ``speed`` of a file against real time, 0 for no waiting."""
+    """What is listened to: each ``source`` as ``open_source`` takes it; ``speed`` of a file against real
+    time, 0 for no waiting; ``follow_default`` moves with the system's default output or input.
+    """
 
-    source: str = "auto"
+    source: tuple[str, ...] = ("auto",)
     speed: float = 1.0
+    follow_default: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a speed below 0.
+        """Refuse a speed below 0, no source, and one source twice.
 
         Raises
         ------
         ValueError
             As above.
         """
+        if not self.source or len(set(self.source)) != len(self.source):
+            raise ValueError(f"source is {', '.join(self.source) or 'empty'}; name at least one, each once")
         if not 0 <= self.speed <= 1000:
             raise ValueError(f"speed is {self.speed}; it must lie in 0..1000, 0 meaning as fast as possible")
 
@@ -92,14 +108,21 @@ class SilenceSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where the websocket listens, and which web pages may connect besides our own."""
+    """Where the websocket listens, and who may connect: web pages besides our own by ``allow_origin``,
+    whoever knows ``token`` where one is set, ``max_clients`` at once. ``tls_certificate`` and
+    ``tls_key`` are files in PEM.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
     allow_origin: tuple[str, ...] = ()
+    token: str = ""
+    max_clients: int = 64
+    tls_certificate: str = ""
+    tls_key: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse an empty host, a port out of range, or an origin that no browser would send.
+        """Refuse what cannot be served, and a network address without a token.
 
         Raises
         ------
@@ -110,12 +133,56 @@ class ServerSettings:
             raise ValueError("host is empty, which would mean every network; name 127.0.0.1 or 0.0.0.0")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port is {self.port}; it must lie in 0..65535, 0 meaning any free one")
+        if not 1 <= self.max_clients <= 10_000:
+            raise ValueError(f"max_clients is {self.max_clients}; it must lie in 1..10000")
+        if self.token and not re.fullmatch(r"[\w.~-]{16,256}", self.token, re.ASCII):
+            raise ValueError(
+                f"the token has {len(self.token)} characters; it must have 16 to 256, "
+                "letters, digits and . _ ~ -"
+            )
+        if not self.token and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines; set a token of 16 or more characters "
+                "(OVERHEARD_TOKEN or token under [server]), or listen on 127.0.0.1"
+            )
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together; name both files or none")
         for origin in self.allow_origin:
             if not re.fullmatch(r"https?://[^/\s]+", origin):
                 raise ValueError(
                     f"allow_origin is {origin!r}; it must be scheme, host and port only, "
                     "such as http://radio.example:8501"
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySettings:
+    """``history`` is the SQLite file that sessions are written to: ``auto`` for the usual place, ``off``."""
+
+    history: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Who else is told of genre changes: ``mqtt`` as mqtt://USER:PASSWORD@HOST:PORT/TOPIC, ``webhook`` as
+    an http or https address that takes a POST; empty for nobody.
+    """
+
+    mqtt: str = ""
+    webhook: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse addresses of another kind.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if self.mqtt and not re.fullmatch(r"mqtts?://([^@/\s]+@)?[^@/\s]+/\S+", self.mqtt):
+            raise ValueError("mqtt must be an address such as mqtt://broker.example:1883/overheard")
+        if self.webhook and not re.fullmatch(r"https?://\S+", self.webhook):
+            raise ValueError("webhook must be an http or https address such as https://hooks.example/genre")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +212,15 @@ class Settings:
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     silence: SilenceSettings = field(default_factory=SilenceSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
+    outputs: OutputSettings = field(default_factory=OutputSettings)
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
 
 
 HELP = {
-    "source": "auto, system, mic, mic:NAME, a path, a URL, or demo (default auto)",
+    "source": "auto, system, system:NAME, mic, mic:NAME, a path, a URL, or demo; repeatable (default auto)",
     "speed": "how fast a file plays: 1 is real time, 0 as fast as possible (default 1)",
+    "follow_default": "move with the system's default device",
     "manifest": "manifest of another model (default: the shipped one)",
     "runtime": "auto, litert or tflite-runtime (default auto)",
     "hop_seconds": "seconds between updates, to the nearest spectrogram column (default: the model's)",
@@ -162,6 +232,13 @@ HELP = {
     "host": "address the websocket listens on (default 127.0.0.1)",
     "port": "its port, 0 for any free one (default 8765)",
     "allow_origin": "a web page's origin that may connect, such as http://radio.example; may be repeated",
+    "token": "secret that clients must show; better set as OVERHEARD_TOKEN, for others can read options",
+    "max_clients": "websockets at a time (default 64)",
+    "tls_certificate": "certificate file (PEM), to serve wss and https",
+    "tls_key": "its private key (PEM)",
+    "history": "SQLite file for the history of sessions, auto for the usual place, or off (default auto)",
+    "mqtt": "tell genre changes to a broker: mqtt://USER:PASSWORD@HOST:PORT/TOPIC",
+    "webhook": "tell genre changes by POST to this address",
     "dashboard_port": "port of the page (default 8501)",
 }
 
@@ -174,6 +251,10 @@ def add_options(parser: argparse.ArgumentParser, *groups: str) -> None:
             continue
         flag = "--" + setting.name.replace("_", "-")
         repeatable = isinstance(setting.default, tuple)
+        if isinstance(setting.default, bool):
+            action = argparse.BooleanOptionalAction
+            parser.add_argument(flag, dest=setting.name, help=HELP[setting.name], action=action, default=None)
+            continue
         parser.add_argument(
             flag,
             dest=setting.name,
@@ -209,7 +290,8 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
             raise SettingsError(f"unknown setting {name} in the environment; there are {_names(known)}")
         group, setting = known[key]
         several = isinstance(setting.default, tuple)
-        value: Any = [part.strip() for part in text.split(",")] if several else text
+        separator = "\n" if key == "source" else ","  # names of devices may have commas
+        value: Any = [part.strip() for part in text.split(separator)] if several else text
         groups.setdefault(group, {})[key] = _parse(setting, value, name)
     for key, (group, setting) in known.items():
         given = getattr(options, key, None)
@@ -222,6 +304,16 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
         except ValueError as error:
             raise SettingsError(str(error)) from error
     return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is out of other machines' reach."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _settings(settings: Settings) -> Iterator[tuple[str, Field[Any]]]:
@@ -262,6 +354,8 @@ def _parse(setting: Field[Any], value: Any, where: str) -> Any:
     try:
         if wanted is tuple:
             return tuple(str(item) for item in ([value] if isinstance(value, str) else value))
+        if wanted is bool:
+            return value if isinstance(value, bool) else SWITCHES[str(value).lower()]
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise ValueError
         if wanted is str and not isinstance(value, str):
@@ -269,7 +363,7 @@ def _parse(setting: Field[Any], value: Any, where: str) -> Any:
         if wanted is int and isinstance(value, float):
             raise ValueError
         return wanted(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise SettingsError(f"{where} is {value!r}; it must be of type {wanted.__name__}") from error
 
 

@@ -29,6 +29,10 @@ STALL_SECONDS = 3.0
 """How long a captured source may deliver nothing before the stream is called stalled."""
 
 
+SOUNDLESS = (StreamState.CONNECTING, StreamState.STALLED, StreamState.RECOVERING)
+"""States that the first sound ends."""
+
+
 class AnalysisWorker(threading.Thread):
     """Analyses one source until it ends.
 
@@ -64,11 +68,13 @@ class AnalysisWorker(threading.Thread):
         self._publish_numbered = publish
         self._clients = clients
         self._stopped = False
-        self._state = StreamState.CONNECTING
+        self._state, self._detail = StreamState.CONNECTING, ""
         self._last_sound = clock.monotonic()
         self._last_health = self._last_loss_log = float("-inf")
         self._logged_gaps = 0
         self._sequence = 0
+        self._title = ""
+        self._device = source.status().device
 
     def run(self) -> None:
         """Thread body; a fault is published as FAILED and kept in ``error``."""
@@ -92,10 +98,13 @@ class AnalysisWorker(threading.Thread):
             now = self._clock.monotonic()
             if len(block.samples):
                 self._last_sound = now
-                if self._state in (StreamState.CONNECTING, StreamState.STALLED):
+                if self._state in SOUNDLESS:
                     self._change_state(StreamState.WARMING_UP)
+            elif trouble := self._source.status().trouble:
+                self._change_state(StreamState.RECOVERING, trouble)
             elif now - self._last_sound > STALL_SECONDS:
                 self._change_state(StreamState.STALLED)
+            self._tell_status()
             for analysis in self._analyzer.process(block):
                 self._tell(analysis)
             self._tell_health(now)
@@ -124,6 +133,17 @@ class AnalysisWorker(threading.Thread):
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
         self._publish(messages.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
 
+    def _tell_status(self) -> None:
+        """Publish another title, log another device."""
+        status = self._source.status()
+        if status.title != self._title:
+            self._title = status.title
+            now = self._clock.unix(self._clock.monotonic())
+            self._publish(messages.title_message(self._source.name, now, status.title))
+        if status.device != self._device:
+            logger.info("%s: listening to %s instead of %s", self._source.name, status.device, self._device)
+            self._device = status.device
+
     def _tell_health(self, now: float) -> None:
         if now - self._last_health < HEALTH_SECONDS:
             return
@@ -138,14 +158,18 @@ class AnalysisWorker(threading.Thread):
             self._logged_gaps, self._last_loss_log = health.gaps, now
         self._publish(
             messages.health_message(
-                self._source.name, self._clock.unix(self._clock.monotonic()), health, self._clients()
+                self._source.name,
+                self._clock.unix(self._clock.monotonic()),
+                health,
+                self._source.status(),
+                self._clients(),
             )
         )
 
     def _change_state(self, state: StreamState, detail: str = "") -> None:
-        if state is self._state:
+        if (state, detail) == (self._state, self._detail):
             return
-        self._state = state
+        self._state, self._detail = state, detail
         self._publish(
             messages.state_message(
                 self._source.name, self._clock.unix(self._clock.monotonic()), state, detail

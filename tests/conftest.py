@@ -55,3 +55,4 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         if name.startswith("OVERHEARD_") and name not in ("OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # the history of tests is no part of theirs

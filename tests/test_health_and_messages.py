@@ -12,7 +12,7 @@ import pytest
 from models.spectrogram import AudioSpec, columns_of
 from realtime import messages
 from realtime.estimates import GenreEstimate, StreamState
-from realtime.health import LATENCY_SPAN, LatencyMeter, Percentiles, PipelineHealth
+from realtime.health import LATENCY_SPAN, LatencyMeter, Percentiles, PipelineHealth, SourceStatus
 from realtime.messages import Message
 from tests.fakes.classifier import manifest
 
@@ -54,9 +54,12 @@ def test_every_message_obeys_the_schema() -> None:
     estimate = valid(messages.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
     assert estimate["estimate"]["probabilities"] == {"blues": 0.1877, "jazz": 0.7123, "rock": 0.1}
     assert (estimate["start_seconds"], estimate["end_seconds"]) == (0.522, 5.492)
+    assert valid(messages.title_message("radio", 1.0, "So What"))["title"] == "So What"
     for state in StreamState:
         assert valid(messages.state_message("mic", 1.0, state, "why"))["state"] == state.value
-    assert valid(messages.health_message("mic", 1.0, HEALTH, 3))["latency_ms"]["p95"] == 7.0
+    assert (
+        valid(messages.health_message("mic", 1.0, HEALTH, SourceStatus("USB"), 3))["latency_ms"]["p95"] == 7.0
+    )
 
 
 def test_music_is_sent_where_the_model_says_it() -> None:

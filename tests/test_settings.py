@@ -29,10 +29,32 @@ def test_defaults() -> None:
 
 
 def test_file_under_environment_under_options(tmp_path: Path) -> None:
-    file = write(tmp_path / "s.toml", '[source]\nspeed = 2\n[server]\nport = 1\nhost = "a"\n')
-    environment = {"OVERHEARD_PORT": "2", "OVERHEARD_HOST": "b"}
-    loaded = load("--config", file, "--host", "c", environment=environment)
-    assert (loaded.source.speed, loaded.server.port, loaded.server.host) == (2.0, 2, "c")
+    file = write(tmp_path / "s.toml", '[source]\nspeed = 2\n[server]\nport = 1\nhost = "127.0.0.2"\n')
+    environment = {"OVERHEARD_PORT": "2", "OVERHEARD_HOST": "127.0.0.3"}
+    loaded = load("--config", file, "--host", "localhost", environment=environment)
+    assert (loaded.source.speed, loaded.server.port, loaded.server.host) == (2.0, 2, "localhost")
+
+
+def test_sources_may_be_several_and_their_names_may_have_commas() -> None:
+    assert load("--source", "mic:hw:1,0", "--source", "demo").source.source == ("mic:hw:1,0", "demo")
+    assert load(environment={"OVERHEARD_SOURCE": "mic:hw:1,0"}).source.source == ("mic:hw:1,0",)
+    assert load(environment={"OVERHEARD_SOURCE": "system\ndemo"}).source.source == ("system", "demo")
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "follows"),
+    [({}, (), False), ({"OVERHEARD_FOLLOW_DEFAULT": "yes"}, (), True), ({}, ("--follow-default",), True),
+     ({"OVERHEARD_FOLLOW_DEFAULT": "1"}, ("--no-follow-default",), False)],
+)  # fmt: skip
+def test_switches(environment: dict[str, str], options: tuple[str, ...], follows: bool) -> None:
+    assert load(*options, environment=environment).source.follow_default is follows
+
+
+def test_other_machines_are_let_in_only_with_a_token() -> None:
+    token = "abcdefgh.12345678"
+    assert load("--host", "0.0.0.0", environment={"OVERHEARD_TOKEN": token}).server.token == token
+    for host in ("127.0.0.1", "::1", "localhost", "127.1.2.3"):
+        assert load("--host", host).server.host == host
 
 
 def test_the_usual_file_is_read_when_it_is_there(tmp_path: Path) -> None:
@@ -97,6 +119,14 @@ def test_names_of_the_test_suite_are_no_settings() -> None:
             "allow_origin is 'http://a/'; it must be scheme, host and port only",
         ),
         (("--dashboard-port", "0"), "dashboard_port is 0"),
+        (("--host", "0.0.0.0"), r"host 0\.0\.0\.0 can be reached from other machines; set a token of 16"),
+        (("--host", "radio.example"), "can be reached from other machines"),
+        (("--token", "short"), "the token has 5 characters; it must have 16 to 256"),
+        (("--max-clients", "0"), r"max_clients is 0; it must lie in 1\.\.10000"),
+        (("--tls-key", "k.pem"), "tls_certificate and tls_key belong together"),
+        (("--source", "demo", "--source", "demo"), "source is demo, demo; name at least one, each once"),
+        (("--mqtt", "broker"), "mqtt must be an address such as mqtt://"),
+        (("--webhook", "ftp://x"), "webhook must be an http or https address"),
     ],
 )
 def test_a_wrong_option_is_explained(words: tuple[str, ...], said: str) -> None:

@@ -11,6 +11,7 @@ from models.spectrogram import AudioSpec
 from realtime import messages
 from realtime.errors import SourceError, TooShortError
 from realtime.frames import AudioBlock, clean_samples
+from realtime.health import SourceStatus
 from realtime.messages import Message
 from realtime.settings import Settings
 from realtime.sources import ArraySource, AudioSource
@@ -30,6 +31,7 @@ class ScriptedSource:
         self._clock = clock
         self._script = script
         self.closed = False
+        self.told = SourceStatus("scripted")
 
     def blocks(self) -> Iterator[AudioBlock]:
         position = 0
@@ -41,6 +43,9 @@ class ScriptedSource:
             samples = clean_samples(tone(300, seconds))
             yield AudioBlock(samples, position, self.sample_rate, at)
             position += len(samples)
+
+    def status(self) -> SourceStatus:
+        return self.told
 
     def close(self) -> None:
         self.closed = True
@@ -106,6 +111,48 @@ def test_a_source_that_stalls_and_comes_back() -> None:
     script = [(100.0 + i, 1.0) for i in range(7)] + [(107.0 + i / 2, 0.0) for i in range(9)] + [(111.5, 1.0)]
     _, published = run(ScriptedSource(clock, *script), clock)
     assert states(published) == ["WARMING_UP", "LISTENING", "STALLED", "WARMING_UP", "LISTENING", "ENDED"]
+
+
+class Telling(ScriptedSource):
+    """Says something of itself after each step."""
+
+    def __init__(self, clock: VirtualClock, *told: SourceStatus) -> None:
+        super().__init__(
+            clock, *[(100.0 + i, 0.0 if status.trouble else 1.0) for i, status in enumerate(told)]
+        )
+        self._to_tell = told
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        for status, block in zip(self._to_tell, super().blocks(), strict=True):
+            self.told = status
+            yield block
+
+
+def test_a_source_that_is_opened_again_says_why_and_where_it_listens_now(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = VirtualClock()
+    well, other = SourceStatus("usb"), SourceStatus("headset", reopened=1, overflows=3)
+    gone, missing = SourceStatus("usb", trouble="it is gone"), SourceStatus("usb", trouble="no such device")
+    with caplog.at_level("INFO"):
+        _, published = run(Telling(clock, *[well] * 6, gone, gone, missing, *[other] * 7), clock)
+    told = [(message["state"], message["detail"]) for message in published if message["type"] == "state"]
+    assert told == [
+        ("WARMING_UP", ""), ("LISTENING", ""), ("RECOVERING", "it is gone"), ("RECOVERING", "no such device"),
+        ("WARMING_UP", ""), ("LISTENING", ""), ("ENDED", ""),
+    ]  # fmt: skip
+    health = [message for message in published if message["type"] == "health"][-1]
+    assert (health["device"], health["reopened"], health["overflows"]) == ("headset", 1, 3)
+    assert "scripted: listening to headset instead of usb" in caplog.text
+
+
+def test_titles_of_a_station_are_published_when_they_change() -> None:
+    clock = VirtualClock()
+    told = [SourceStatus(title=title) for title in ("", "Take Five", "Take Five", "So What", "", "", "")]
+    _, published = run(Telling(clock, *told), clock)
+    assert [message["title"] for message in published if message["type"] == "title"] == [
+        "Take Five", "So What", "",
+    ]  # fmt: skip
 
 
 def test_too_short_a_stream_fails_with_both_lengths() -> None:

@@ -1,0 +1,104 @@
+"""Sound to estimate through PulseAudio: a click is played, and the first estimate that heard it awaited."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.results import Result
+from tests.sound_servers import SoundServer, listening, sound_server
+from tests.sounds import noise
+
+CLICKS = 60
+RATE = 48_000
+CHUNK = RATE // 100
+HEARD_DBFS = -60.0
+HOPS = (0.0, 0.0871)
+"""The default one, and the shortest that the fine picture allows: one column."""
+
+
+def measure() -> list[Result]:
+    """Percentiles over ``CLICKS`` clicks, the player's buffers of some 40 ms included."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, sound_server(Path(folder), "pulseaudio") as server:
+        for hop in HOPS:
+            seconds, computed = click(server, hop)
+            name = f"sound to estimate, {'default hop' if not hop else f'hop of {hop * 1e3:.0f} ms'}"
+            for share in (0.5, 0.95, 0.99):
+                found.append(Result(f"{name}: p{share * 100:.0f}", percentile(seconds, share) * 1e3, "ms"))
+            found.append(Result(f"{name}: of which computing, p50", percentile(computed, 0.5), "ms"))
+    return found
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Nearest rank."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def click(server: SoundServer, hop: float) -> tuple[list[float], list[float]]:
+    """Seconds from each click to its estimate, and milliseconds that the estimate says it took."""
+    options = ["--hop-seconds", str(hop)] if hop else []
+    with listening(server.environment, "--source", "system", *options) as overheard:
+        player = Player(server)
+        player.start()
+        overheard.until(lambda message: message["type"] == "estimate")
+        seconds, computed = [], []
+        for number in range(CLICKS):
+            overheard.until(is_quiet)
+            # Spread evenly over every phase of a hop: the golden ratio's multiples never cluster.
+            player.click_at = time.monotonic() + 0.2 + 0.6 * (number * 0.618 % 1)
+            heard = overheard.until(lambda message: message["type"] == "estimate" and not is_quiet(message))
+            seconds.append(time.monotonic() - player.clicked_at)
+            computed.append(heard["latency_ms"])
+        player.stop()
+    return seconds, computed
+
+
+def is_quiet(message: dict[str, float]) -> bool:
+    """Whether it is an estimate with no click in what is new to it."""
+    return str(message["type"]) == "estimate" and message["level_dbfs"] < HEARD_DBFS
+
+
+class Player(threading.Thread):
+    """Plays silence in real time, and a click of 10 ms when asked to."""
+
+    def __init__(self, server: SoundServer) -> None:
+        super().__init__(name="player", daemon=True)
+        self.click_at, self.clicked_at = math.inf, 0.0
+        self._ended = False
+        self._child = subprocess.Popen(
+            ["pacat", "--playback", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=1",
+             "--latency-msec=20", "--process-time-msec=5", "--device=speakers"],
+            stdin=subprocess.PIPE, env=server.environment, bufsize=0,
+        )  # fmt: skip
+        assert self._child.stdin is not None
+        fcntl.fcntl(
+            self._child.stdin, fcntl.F_SETPIPE_SZ, 4_096
+        )  # 21 ms; the usual pipe holds a third of a second
+
+    def run(self) -> None:
+        assert self._child.stdin is not None
+        began, written = time.monotonic(), 0
+        burst = (0.5 * noise(CHUNK)).astype("<f4").tobytes()
+        while not self._ended:
+            if time.monotonic() >= self.click_at:
+                self.click_at, self.clicked_at = math.inf, time.monotonic()
+                self._child.stdin.write(burst)
+            else:
+                self._child.stdin.write(np.zeros(CHUNK, "<f4").tobytes())
+            written += CHUNK
+            time.sleep(max(0.0, began + written / RATE - time.monotonic()))
+
+    def stop(self) -> None:
+        """End it."""
+        self._ended = True
+        self.join()
+        self._child.kill()
+        self._child.wait()
