@@ -18,6 +18,7 @@ class LivePage {
       ["hello", (message) => this.takeHello(message)],
       ["estimate", (message) => this.takeEstimate(message)],
       ["state", (message) => this.takeState(message)],
+      ["title", (message) => this.takeTitle(message)],
       ["health", (message) => this.takeHealth(message)],
       ["spectrum", (message) => this.takeSpectrum(message)],
     ]);
@@ -81,6 +82,7 @@ class LivePage {
     this.forget(); // a new conversation; after a restart of the analyzer, seq begins anew
     this.forgetReadings();
     for (const name of ["drops", "speed"]) this.say(name, "");
+    this.takeTitle(message);
     this.setState(message, message.state, textOr(message.detail, ""));
     if (message.estimate && typeof message.estimate === "object") this.estimate = message.estimate;
     this.say("model", `Model ${textOr(model.name, "?")} ${textOr(model.version, "")} on ${textOr(model.runtime, "?")}`);
@@ -94,6 +96,12 @@ class LivePage {
   takeSpectrum(message) {
     this.spectrogram.add(message, performance.now());
     this.layFrequencies(risingOr(message.row_edges_hz, [0, this.topHz]));
+  }
+
+  /** What a station says that it plays. */
+  takeTitle(message) {
+    const title = textOr(message.title, "");
+    this.say("title", title && ` \u2013 \u201c${title.slice(0, 200)}\u201d`);
   }
 
   takeState(message) {

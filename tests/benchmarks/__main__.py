@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 # One thread everywhere, before NumPy and TensorFlow read it.
@@ -14,6 +15,10 @@ def main() -> None:
     from tests.benchmarks import commands, results, window
 
     found = [*window.measure(), *commands.measure()]
+    if shutil.which("pulseaudio"):
+        from tests.benchmarks import impulse
+
+        found += impulse.measure()
     results.write(found, Path("build") / "bench.json")
     print(results.table(found))
 

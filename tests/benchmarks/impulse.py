@@ -79,9 +79,8 @@ class Player(threading.Thread):
             stdin=subprocess.PIPE, env=server.environment, bufsize=0,
         )  # fmt: skip
         assert self._child.stdin is not None
-        fcntl.fcntl(
-            self._child.stdin, fcntl.F_SETPIPE_SZ, 4_096
-        )  # 21 ms; the usual pipe holds a third of a second
+        # 21 ms; a pipe of the usual size holds a third of a second.
+        fcntl.fcntl(self._child.stdin, fcntl.F_SETPIPE_SZ, 4_096)
 
     def run(self) -> None:
         assert self._child.stdin is not None

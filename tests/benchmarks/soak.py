@@ -148,8 +148,10 @@ def visit(address: str, seed: int, seen: Samples, over: threading.Event) -> None
     """Clients that come, some read, some do not, some leave without a word."""
     chance = random.Random(seed)
     while not over.is_set():
-        with suppress(OSError, WebSocketException, TimeoutError):
-            client = connect(address, open_timeout=5)
+        with (
+            suppress(OSError, WebSocketException, TimeoutError),
+            connect(address, open_timeout=5) as client,
+        ):
             seen.visits += 1
             if chance.random() < 0.5:
                 client.send('{"type": "subscribe", "spectrum": true}')
@@ -159,8 +161,6 @@ def visit(address: str, seed: int, seen: Samples, over: threading.Event) -> None
                 over.wait(chance.random() * 3)  # connected, and reads nothing
             if chance.random() < 0.3:
                 client.socket.close()
-            else:
-                client.close()
         over.wait(chance.random())
 
 

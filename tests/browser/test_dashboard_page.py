@@ -206,6 +206,13 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
     expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
 
 
+def test_the_title_that_a_station_says_stands_beside_its_name(page: Page, analyzer: FakeAnalyzer) -> None:
+    analyzer.send("title", title="Take Five")
+    expect(page.get_by_test_id("title")).to_contain_text("Take Five")
+    analyzer.send("title", title="")
+    expect(page.get_by_test_id("title")).to_be_empty()
+
+
 def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAnalyzer) -> None:
     analyzer.estimate("reggae")
     expect(page.get_by_test_id("genre")).to_have_text("reggae", timeout=PATIENCE_MS)
