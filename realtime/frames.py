@@ -51,18 +51,20 @@ class AudioWindow:
     has_gap: bool = False
 
 
-def clean_samples(samples: npt.NDArray[np.floating]) -> Samples:
+def clean_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Samples:
     """Mono samples as the pipeline wants them: NaN and infinity become silence, the rest is clipped.
 
     Parameters
     ----------
-    samples : (n,) or (n, channels) floating, full scale 1
+    samples : (n,) or (n, channels) floating, full scale 1, or signed integer, full scale that of its type
         Channels are averaged.
 
     Returns
     -------
     (n,) float32 in [-1, 1], read-only, never the array given
     """
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        samples = samples / -float(np.iinfo(samples.dtype).min)
     finite = np.where(np.isfinite(samples), samples, 0)
     mono = finite.mean(axis=1) if finite.ndim == 2 else finite
     clipped = np.clip(mono, -1, 1).astype(np.float32)

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Final
 
 import numpy as np
@@ -60,6 +60,11 @@ def microphones() -> list[Device]:
             found = list(sounddevice.query_devices())
         except sounddevice.PortAudioError as error:
             raise SourceError(f"PortAudio cannot list the devices: {error}") from error
+    return parse_devices(found, default)
+
+
+def parse_devices(found: Sequence[Mapping[str, Any]], default: int) -> list[Device]:
+    """Inputs among what PortAudio lists; ``default`` is the number of the default one."""
     return [
         Device(
             name=str(device["name"]),

@@ -7,7 +7,7 @@ import pytest
 from realtime import pulse
 from realtime.device import Device, choose
 from realtime.errors import SourceError
-from realtime.portaudio import choose_loopback
+from realtime.portaudio import choose_loopback, parse_devices
 from realtime.pulse import parse_sources
 
 DEVICES = [
@@ -81,3 +81,70 @@ def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
         pulse.monitors()
+
+
+PORTAUDIO = {
+    # As sounddevice.query_devices() gives them: a MacBook with BlackHole, and a Windows notebook.
+    "darwin": (1, [
+        {"name": "LG UltraFine", "index": 0, "max_input_channels": 0, "default_samplerate": 48_000.0},
+        {"name": "MacBook Pro Microphone", "index": 1, "max_input_channels": 1, "default_samplerate": 48_000.0},
+        {"name": "MacBook Pro Speakers", "index": 2, "max_input_channels": 0, "default_samplerate": 48_000.0},
+        {"name": "BlackHole 2ch", "index": 3, "max_input_channels": 2, "default_samplerate": 44_100.0},
+        {"name": "Multi-Output Device", "index": 4, "max_input_channels": 0, "default_samplerate": 44_100.0},
+    ]),
+    "win32": (1, [
+        {"name": "Microsoft Sound Mapper - Input", "index": 0, "max_input_channels": 2,
+         "default_samplerate": 44_100.0},
+        {"name": "Microphone Array (Realtek(R) Au", "index": 1, "max_input_channels": 2,
+         "default_samplerate": 44_100.0},
+        {"name": "Speakers (Realtek(R) Audio)", "index": 4, "max_input_channels": 0,
+         "default_samplerate": 44_100.0},
+        {"name": "Microphone Array (Realtek(R) Audio)", "index": 12, "max_input_channels": 2,
+         "default_samplerate": 48_000.0},
+    ]),
+}  # fmt: skip
+"""Tables of systems that these tests do not run on; tried on the real thing they were not."""
+
+
+def test_devices_of_a_mac() -> None:
+    default, listed = PORTAUDIO["darwin"]
+    found = parse_devices(listed, default)
+    assert [device.name for device in found] == ["MacBook Pro Microphone", "BlackHole 2ch"]
+    assert choose(found, "", "microphone").name == "MacBook Pro Microphone"
+    assert choose_loopback(found) == Device("BlackHole 2ch", 44_100, 2, index=3)
+
+
+def test_devices_of_windows() -> None:
+    """One microphone stands there once for each of its interfaces; a whole name is not ambiguous."""
+    default, listed = PORTAUDIO["win32"]
+    found = parse_devices(listed, default)
+    assert choose(found, "", "microphone").index == 1
+    assert choose(found, "Microphone Array (Realtek(R) Audio)", "microphone").index == 12
+    with pytest.raises(SourceError, match="more than one microphone matches 'array'"):
+        choose(found, "array", "microphone")
+
+
+APPLICATIONS = """\
+Sink Input #7
+\tDriver: protocol-native.c
+\tSample Specification: float32le 2ch 44100Hz
+\tProperties:
+\t\tmedia.name = "Take Five"
+\t\tapplication.name = "Firefox"
+\t\tapplication.process.binary = "firefox-esr"
+
+Sink Input #9
+\tSample Specification: s16le 1ch 22050Hz
+\tProperties:
+\t\tapplication.process.binary = "mpv"
+
+Sink Input #11
+\tSample Specification: s16le 1ch 22050Hz
+"""
+
+
+def test_applications_that_play() -> None:
+    assert parse_applications(APPLICATIONS) == [
+        Device("application Firefox", 44_100, 2, index=7), Device("application mpv", 22_050, 1, index=9),
+    ]  # fmt: skip
+    assert parse_applications("") == []

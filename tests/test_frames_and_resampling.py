@@ -64,3 +64,10 @@ def test_equal_rates_pass_through() -> None:
 def test_positions_are_carried_over_exactly() -> None:
     hours_in = 5 * 3600 * 44_100
     assert StreamResampler(44_100, 22_050).target_position(hours_in) == 5 * 3600 * 22_050
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+def test_integer_samples_have_the_full_scale_of_their_type(dtype: type) -> None:
+    limits = np.iinfo(dtype)
+    cleaned = clean_samples(np.array([limits.min, 0, limits.max], dtype))
+    assert cleaned.tolist() == pytest.approx([-1, 0, 1], abs=0.01)
