@@ -76,7 +76,7 @@ def refuse_client(knock: Knock, rules: Rules, clients: int) -> Refusal | None:
     """
     if refusal := _refuse_origin(knock, rules) or _refuse_secret_in_target(knock):
         return refusal
-    if not _knows_token(knock, rules):
+    if not knows_token(knock, rules):
         return Refusal(
             401,
             "token",
@@ -108,7 +108,7 @@ def refuse_page(knock: Knock, rules: Rules, *, needs_token: bool) -> Refusal | N
     """
     if refusal := _refuse_origin(knock, rules) or _refuse_secret_in_target(knock):
         return refusal
-    if needs_token and not _knows_token(knock, rules):
+    if needs_token and not knows_token(knock, rules):
         return Refusal(
             401, "token", "this page wants the token; send the header 'Authorization: Bearer TOKEN'"
         )
@@ -214,7 +214,8 @@ def _refuse_secret_in_target(knock: Knock) -> Refusal | None:
     return None
 
 
-def _knows_token(knock: Knock, rules: Rules) -> bool:
+def knows_token(knock: Knock, rules: Rules) -> bool:
+    """Whether it shows the token; nobody needs to where there is none."""
     if not rules.token:
         return True
     shown = [name.removeprefix(TOKEN_PREFIX) for name in knock.subprotocols if name.startswith(TOKEN_PREFIX)]

@@ -15,18 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from realtime.clock import Clock
+from realtime.delivery import DriftMeter, ShortfallMeter
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock, clean_samples
-from realtime.health import DriftMeter, SourceStatus
+from realtime.health import SourceStatus
 
 QUEUE_BLOCKS = 1024
 """Blocks that may wait: 1.4 s of the shortest that devices deliver (64 samples at 48 kHz)."""
 
 STALL_SECONDS = 0.5
 """After this long without sound an empty block says so."""
-
-PAUSE_SECONDS = 1.0
-"""A device that delivers this much later than its samples account for has left sound out."""
 
 Stop = Callable[[], None]
 Start = Callable[["LiveSource"], Stop]
@@ -57,56 +55,51 @@ class LiveSource:
         self.name = name
         self._device = device or name
         self._overflows = self._dropped_blocks = 0
-        self._drift = DriftMeter(sample_rate)
+        self._drift, self._shortfall = DriftMeter(sample_rate), ShortfallMeter(sample_rate)
         self.sample_rate = sample_rate
         self._clock = clock
-        self._queue: deque[AudioBlock] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
+        self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
         self._arrived = threading.Event()
-        self._position = 0
-        self._delivered_at: float | None = None
+        self._position = self._delivered = 0
         self._failure = ""
-        self._ended = False
         self._closed = False
         self._stop = start(self)
 
     def deliver(
-        self, samples: npt.NDArray[np.floating], *, overflowed: bool = False, paused: bool = True
+        self, samples: npt.NDArray[np.floating], *, overflowed: bool = False, missed: int = 0
     ) -> None:
         """Take captured samples in; called on the capture's thread.
+
+        Sound that comes late is only late; what is still missing once the backlog has come was lost.
 
         Parameters
         ----------
         samples : (n,) or (n, channels) floating, full scale 1
             Copied.
         overflowed : bool
-            The device lost sound just before these.
-        paused : bool
-            Whether the device's clock runs on without us, so that time without delivery is sound left out.
+            The device lost an unknown amount of sound just before these.
+        missed : int
+            Samples that are known to have been lost before these.
         """
         now = self._clock.monotonic()
         mono = clean_samples(samples)
-        if paused and self._delivered_at is not None:
-            late = now - self._delivered_at - len(mono) / self.sample_rate
-            if late > PAUSE_SECONDS:
-                self._position += round(late * self.sample_rate)
-                self._drift = DriftMeter(self.sample_rate)
-        self._delivered_at = now
         self._overflows += overflowed
-        self._dropped_blocks += len(self._queue) == QUEUE_BLOCKS  # the oldest goes; its jump is seen later
-        if paused:
-            self._drift.add(self._position + len(mono), now)
-        self._queue.append(AudioBlock(mono, self._position, self.sample_rate, now, overflowed))
+        self._position += missed
+        suspect = self._shortfall.is_late(now, len(mono))
+        if missing := self._shortfall.add(self._position + len(mono), now, len(mono)):
+            self._position += missing
+            self._drift = DriftMeter(self.sample_rate)
+        flagged = overflowed or suspect or missing > 0
+        self._delivered += 1
+        block = AudioBlock(mono, self._position, self.sample_rate, now, flagged)
+        self._queue.append((self._delivered, block))
         self._position += len(mono)
+        self._drift.add(self._position, now)
         self._arrived.set()
 
     def fail(self, reason: str) -> None:
         """The capture is over and this is why; called on the capture's thread."""
         self._failure = reason
-        self._arrived.set()
-
-    def end(self) -> None:
-        """The capture has come to its natural end; called on the capture's thread."""
-        self._ended = True
         self._arrived.set()
 
     def blocks(self) -> Iterator[AudioBlock]:
@@ -117,16 +110,17 @@ class LiveSource:
         SourceError
             The capture failed; what was queued before came first.
         """
+        taken = 0
         while not self._closed:
             self._arrived.clear()
-            # Read before the queue is emptied: the last block is queued before these are set.
-            failure, ended = self._failure, self._ended
+            failure = self._failure  # before the queue is emptied: the last block is queued before it is set
             while self._queue and not self._closed:
-                yield self._queue.popleft()
+                number, block = self._queue.popleft()
+                self._dropped_blocks += number - taken - 1
+                taken = number
+                yield block
             if failure and not self._closed:
                 raise SourceError(failure)
-            if ended:
-                return
             if not self._closed and not self._arrived.wait(STALL_SECONDS):
                 nothing = clean_samples(np.empty(0, dtype=np.float32))
                 yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())

@@ -20,7 +20,7 @@ class Device:
 
 
 def choose(devices: Sequence[Device], wanted: str, what: str) -> Device:
-    """The device that a name or part of it means; the default one for an empty name.
+    """The device that a name or part of it means; for an empty name the default one, or the only one.
 
     Raises
     ------
@@ -30,7 +30,11 @@ def choose(devices: Sequence[Device], wanted: str, what: str) -> Device:
     if not devices:
         raise SourceError(f"there is no {what} here; `overheard devices` lists what there is")
     if not wanted:
-        return next((device for device in devices if device.is_default), devices[0])
+        default = [device for device in devices if device.is_default] or devices
+        if len(default) == 1:
+            return default[0]
+        names = ", ".join(repr(device.name) for device in devices)
+        raise SourceError(f"no {what} is the default; name one of {names}")
     exact = [device for device in devices if device.name == wanted]
     found = exact or [device for device in devices if wanted.casefold() in device.name.casefold()]
     if len(found) != 1:

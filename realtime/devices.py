@@ -13,19 +13,35 @@ from realtime.device import Device, choose
 from realtime.errors import SourceError
 
 
-def open_microphone(wanted: str, clock: Clock, *, follow: bool = False) -> LiveSource:
+def has_sound_server() -> bool:
+    """Whether a sound server answers, whose devices are then the ones to choose from."""
+    try:
+        return sys.platform == "linux" and bool(pulse.pactl("info"))
+    except SourceError:
+        return False
+
+
+def open_microphone(wanted: str, clock: Clock, *, server: bool, follow: bool = False) -> LiveSource:
     """Open a microphone by its name or part of it, the default one for an empty name.
 
-    On Linux it is the sound server's, where there is one: its names outlive a replug and it tells of
-    changes; elsewhere PortAudio's.
+    Parameters
+    ----------
+    wanted : str
+    clock : Clock
+    server : bool
+        Ask the sound server: its names outlive a replug, and it tells of changes. Otherwise PortAudio, which
+        beside a running server could be given anything under a name of its own.
+    follow : bool
+        End when another microphone becomes the default, so that it can be opened instead.
 
     Raises
     ------
     SourceError
         It is not there, not the only one of that name, or does not open.
     """
-    if _server_inputs():
+    if server:
         return pulse.open_input(wanted, clock, follow=follow)
+    _refuse_to_follow(follow)
     return portaudio.open_portaudio(wanted, clock)
 
 
@@ -49,6 +65,7 @@ def open_system(wanted: str, clock: Clock, *, auto: bool = False, follow: bool =
     """
     if sys.platform == "linux":
         return pulse.open_monitor(wanted, clock, auto=auto, follow=follow)
+    _refuse_to_follow(follow)
     if wanted and sys.platform == "darwin":
         raise SourceError(f"macOS has no output {wanted!r} to listen to; use mic:NAME with a loopback driver")
     if sys.platform == "darwin":
@@ -58,16 +75,13 @@ def open_system(wanted: str, clock: Clock, *, auto: bool = False, follow: bool =
     return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock, device.name)
 
 
-def _server_inputs() -> list[Device]:
-    """The sound server's microphones; none where there is no server."""
-    try:
-        return pulse.inputs() if sys.platform == "linux" else []
-    except SourceError:
-        return []
+def _refuse_to_follow(follow: bool) -> None:
+    if follow:
+        raise SourceError("--follow-default needs a PulseAudio or PipeWire server; name the device instead")
 
 
 def _microphones() -> list[Device]:
-    return _server_inputs() or portaudio.microphones()
+    return pulse.inputs() if has_sound_server() else portaudio.microphones()
 
 
 def _windows_speakers() -> list[Device]:

@@ -119,7 +119,8 @@ class Door:
         if metrics:
             return _respond(connection, 200, self._metrics.render(self._clients()), CONTENT_TYPE)
         uptime_seconds = self._now() - self._opened_at
-        status, text = health_report(self._metrics.states, self._clients(), uptime_seconds)
+        full = access.knows_token(knock, self._rules)
+        status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
         return _respond(connection, status, text, "application/json")
 
     def _refuse(self, connection: ServerConnection, refusal: Refusal) -> Response:

@@ -63,9 +63,10 @@ def clean_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Sampl
     -------
     (n,) float32 in [-1, 1], read-only, never the array given
     """
+    full_scale = 1.0
     if np.issubdtype(samples.dtype, np.signedinteger):
-        samples = samples / -float(np.iinfo(samples.dtype).min)
-    finite = np.where(np.isfinite(samples), samples, 0)
+        full_scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
+    finite = np.where(np.isfinite(samples), samples, 0) / full_scale
     mono = finite.mean(axis=1) if finite.ndim == 2 else finite
     clipped = np.clip(mono, -1, 1).astype(np.float32)
     clipped.flags.writeable = False

@@ -102,64 +102,64 @@ async def serve_sources(
             loop.add_signal_handler(number, stopping.set)
     clock = SystemClock()
     loaded = load_classifier(chosen.model)
-    opening = _on_thread(lambda: open_sources(chosen.source, clock))
-    await _first_of(opening, stopping.wait())
-    if opening.cancelled():
-        return 0  # a network address that does not answer goes on waiting on its own thread
-    sources = opening.result()
-    hellos = [
-        messages.hello_message(
-            source.name,
-            clock.unix(clock.monotonic()),
-            loaded.manifest,
-            loaded.runtime,
-            public_settings(chosen),
-            StreamState.CONNECTING,
-            "",
-            None,
-        )
-        for source in sources
-    ]
-    server = EstimateServer(hellos, chosen.server, origins)
-    playing = [source.name for source in sources]
-    watchers = open_watchers(chosen, clock, loaded.manifest)
-
-    def end(name: str) -> None:
-        playing.remove(name)
-        if not playing:
-            finished.set()
-
-    def publish(message: Message) -> None:
+    with contextlib.ExitStack() as told:
+        watchers = open_watchers(chosen, clock, loaded.manifest)
         for watcher in watchers:
-            watcher(message)
-        if watch is not None:
-            watch(message)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-            loop.call_soon_threadsafe(server.publish, message)
-            if message["type"] == "state" and message["state"] in ("ENDED", "FAILED"):
-                loop.call_soon_threadsafe(end, message["source"])
+            told.callback(watcher.close)
+        opening = _on_thread(lambda: open_sources(chosen.source, clock))
+        await _first_of(opening, stopping.wait())
+        if opening.cancelled():
+            return 0  # a network address that does not answer goes on waiting on its own thread
+        sources = opening.result()
+        hellos = [
+            messages.hello_message(
+                source.name,
+                clock.unix(clock.monotonic()),
+                loaded.manifest,
+                loaded.runtime,
+                public_settings(chosen),
+                StreamState.CONNECTING,
+                "",
+                None,
+            )
+            for source in sources
+        ]
+        server = EstimateServer(hellos, chosen.server, origins)
+        playing = [source.name for source in sources]
 
-    classifier = loaded if len(sources) == 1 else SharedClassifier(loaded)
-    workers = [
-        AnalysisWorker(source, classifier, chosen, clock, publish, lambda: server.clients)
-        for source in sources
-    ]
-    try:
-        port = await server.start(chosen.server.host, chosen.server.port)
-        companion = ready(", ".join(playing), websocket_address(chosen.server, port))
-        for worker in workers:
-            worker.start()
-        ends = [stopping.wait(), companion] if companion else [stopping.wait(), finished.wait()]
-        await _first_of(*ends)
-    finally:
-        for worker in workers:
-            worker.stop()
-        await server.stop()
-        for worker in workers:
-            if worker.is_alive():
-                await asyncio.to_thread(worker.join, 2.0)
-        for watcher in watchers:
-            await asyncio.to_thread(watcher.close)
+        def end(name: str) -> None:
+            playing.remove(name)
+            if not playing:
+                finished.set()
+
+        def publish(message: Message) -> None:
+            for watcher in watchers:
+                watcher(message)
+            if watch is not None:
+                watch(message)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                loop.call_soon_threadsafe(server.publish, message)
+                if message["type"] == "state" and message["state"] in ("ENDED", "FAILED"):
+                    loop.call_soon_threadsafe(end, message["source"])
+
+        classifier = loaded if len(sources) == 1 else SharedClassifier(loaded)
+        workers = [
+            AnalysisWorker(source, classifier, chosen, clock, publish, lambda: server.clients)
+            for source in sources
+        ]
+        try:
+            port = await server.start(chosen.server.host, chosen.server.port)
+            companion = ready(", ".join(playing), websocket_address(chosen.server, port))
+            for worker in workers:
+                worker.start()
+            ends = [stopping.wait(), companion] if companion else [stopping.wait(), finished.wait()]
+            await _first_of(*ends)
+        finally:
+            # A capture may take seconds to end; signals and goodbyes do not wait for it.
+            await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in workers), server.stop())
+            for worker in workers:
+                if worker.is_alive():
+                    await asyncio.to_thread(worker.join, 2.0)
     for worker in workers:
         if worker.error is not None:
             raise worker.error
@@ -207,12 +207,18 @@ def open_sources(chosen: SourceSettings, clock: Clock) -> list[AudioSource]:
     opened: list[AudioSource] = []
     try:
         for description in chosen.source:
-            source = open_source(description, chosen.speed, clock, follow_default=chosen.follow_default)
+            source = open_source(
+                description,
+                chosen.speed,
+                clock,
+                follow_default=chosen.follow_default,
+                give_up_seconds=chosen.give_up_seconds,
+            )
             names = [each.name for each in opened]
             opened.append(source)
             if source.name in names:
                 raise SourceError(f"two sources are called {source.name}; name each once")
-    except SourceError:
+    except BaseException:
         for source in opened:
             source.close()
         raise

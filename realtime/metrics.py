@@ -139,8 +139,10 @@ class Metrics:
                 yield {"source": source}, health[field]
 
 
-def health_report(states: Mapping[str, StreamState], clients: int, uptime_seconds: float) -> tuple[int, str]:
-    """The HTTP status and the body that a health check gets.
+def health_report(
+    states: Mapping[str, StreamState], clients: int, uptime_seconds: float, *, full: bool = True
+) -> tuple[int, str]:
+    """The HTTP status and the body that a health check gets; names and numbers only when it is ``full``.
 
     Returns
     -------
@@ -148,12 +150,14 @@ def health_report(states: Mapping[str, StreamState], clients: int, uptime_second
         200 while every source gives what it should, 503 when one does not; the body is JSON.
     """
     degraded = any(state in TROUBLED for state in states.values())
-    report = {
+    report: dict[str, object] = {
         "status": "degraded" if degraded else "ok",
         "sources": {source: state.value for source, state in states.items()},
         "clients": clients,
         "uptime_seconds": round(uptime_seconds, 1),
     }
+    if not full:
+        report = {"status": report["status"]}
     return (503 if degraded else 200), json.dumps(report) + "\n"  # in ASCII: names may hold anything
 
 

@@ -8,15 +8,15 @@ device, then blocks of sound, each after a ``HEADER``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
-import select
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,10 @@ from realtime.capture import LiveSource, Stop, end_child
 from realtime.clock import Clock
 from realtime.device import Device, choose
 from realtime.errors import SourceError
+from realtime.frames import clean_samples
 
-HEADER: Final = struct.Struct("<II")
-"""Frames that follow, and 1 when the device lost sound before them."""
+HEADER: Final = struct.Struct("<III")
+"""Frames that follow, frames lost on the way before them, and 1 when the device lost some itself."""
 
 OPENING_SECONDS = 10.0
 WAITING_BLOCKS: Final = 256
@@ -64,7 +65,13 @@ def microphones() -> list[Device]:
 
 
 def parse_devices(found: Sequence[Mapping[str, Any]], default: int) -> list[Device]:
-    """Inputs among what PortAudio lists; ``default`` is the number of the default one."""
+    """Inputs among what PortAudio lists; ``default`` is the number of the default one.
+
+    On Windows a device stands there once for each of four interfaces, under one name; only those of the
+    default one's interface count, or no name would mean one device.
+    """
+    interfaces = {device["index"]: device["hostapi"] for device in found}
+    wanted = interfaces.get(default)
     return [
         Device(
             name=str(device["name"]),
@@ -74,7 +81,9 @@ def parse_devices(found: Sequence[Mapping[str, Any]], default: int) -> list[Devi
             index=int(device["index"]),
         )
         for device in found
-        if device["max_input_channels"] > 0 and not str(device["name"]).startswith("Monitor of ")
+        if device["max_input_channels"] > 0
+        and wanted in (None, device["hostapi"])
+        and not str(device["name"]).startswith("Monitor of ")
     ]
 
 
@@ -105,10 +114,11 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
     """
     # -P: Python must not look for our packages in whatever folder the person is in.
     command = [sys.executable, "-P", "-m", "realtime.portaudio", wanted]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if process.stdout is None:
-        raise ValueError("the child needs a pipe")
-    told = _first_line(process, process.stdout)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise SourceError(f"cannot start the capture process: {error.strerror}") from error
+    told = _first_line(process)
     if "error" in told:
         end_child(process)
         raise SourceError(told["error"])
@@ -126,16 +136,29 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
     return LiveSource(told["name"], int(told["sample_rate"]), start, clock, told["name"])
 
 
-def _first_line(process: subprocess.Popen[bytes], pipe: IO[bytes]) -> dict[str, Any]:
-    """What the child says of the device; ``error`` when it says nothing of use."""
-    waits = sys.platform != "win32"  # where select takes no pipes
-    if waits and not select.select([pipe], [], [], OPENING_SECONDS)[0]:
+def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What the child says of the device; ``error`` when it says nothing of use in time."""
+    lines: list[bytes] = []
+
+    def read() -> None:
+        if process.stdout is not None:
+            lines.append(process.stdout.readline())
+
+    reading = threading.Thread(target=read, name="opening", daemon=True)  # select takes no pipes on Windows
+    reading.start()
+    reading.join(OPENING_SECONDS)
+    if not lines:
         return {"error": f"the sound system did not answer within {OPENING_SECONDS:.0f} s"}
     try:
-        told: dict[str, Any] = json.loads(pipe.readline())
+        told: Any = json.loads(lines[0])
     except ValueError:
-        return {"error": f"the capture process ended with exit code {process.wait()}"}
-    return told
+        told = None
+    if isinstance(told, dict) and ("error" in told or {"name", "sample_rate"} <= told.keys()):
+        return told
+    process.kill()
+    _, said = process.communicate()
+    last = said.decode(errors="replace").strip().rpartition("\n")[2]
+    return {"error": f"the capture process ended before it said what it captures: {last or 'no reason'}"}
 
 
 def _read(process: subprocess.Popen[bytes], source: LiveSource) -> None:
@@ -145,11 +168,11 @@ def _read(process: subprocess.Popen[bytes], source: LiveSource) -> None:
         raise ValueError("the child needs pipes")
     with pipe, errors:
         while len(header := pipe.read(HEADER.size)) == HEADER.size:
-            frames, overflowed = HEADER.unpack(header)
+            frames, missed, overflowed = HEADER.unpack(header)
             content = pipe.read(4 * frames)
             if len(content) < 4 * frames:
                 break
-            source.deliver(np.frombuffer(content, "<f4"), overflowed=bool(overflowed))
+            source.deliver(np.frombuffer(content, "<f4"), overflowed=bool(overflowed), missed=missed)
     source.fail("the device stopped delivering; was it unplugged?")
 
 
@@ -163,17 +186,19 @@ def capture(device: Device, write: Callable[[bytes], object]) -> None:
     """
     import sounddevice
 
-    waiting: queue.Queue[bytes | None] = queue.Queue(WAITING_BLOCKS)
-    lost = threading.Event()
+    waiting: queue.Queue[bytes] = queue.Queue(WAITING_BLOCKS)
+    ended = threading.Event()
+    missed = 0
 
     def callback(indata: npt.NDArray[np.float32], frames: int, moment: Any, status: Any) -> None:
-        overflowed = bool(status.input_overflow) or lost.is_set()
-        mono = np.nan_to_num(indata).mean(axis=1, dtype=np.float32)
+        nonlocal missed
+        mono = clean_samples(indata)
         try:
-            waiting.put_nowait(HEADER.pack(frames, overflowed) + mono.astype("<f4").tobytes())
-            lost.clear()
+            header = HEADER.pack(frames, missed, bool(status.input_overflow))
+            waiting.put_nowait(header + mono.astype("<f4").tobytes())
+            missed = 0
         except queue.Full:
-            lost.set()
+            missed += frames
 
     try:
         with sounddevice.InputStream(
@@ -183,12 +208,13 @@ def capture(device: Device, write: Callable[[bytes], object]) -> None:
             dtype="float32",
             latency="low",
             callback=callback,
-            finished_callback=lambda: waiting.put(None),
+            finished_callback=ended.set,
         ):
             about = {"name": device.name, "sample_rate": device.sample_rate}
             write(json.dumps(about).encode() + b"\n")
-            while (block := waiting.get()) is not None:
-                write(block)
+            while not (ended.is_set() and waiting.empty()):
+                with contextlib.suppress(queue.Empty):
+                    write(waiting.get(timeout=0.5))
     except sounddevice.PortAudioError as error:
         raise SourceError(f"cannot open {device.name} at {device.sample_rate} Hz: {error}") from error
 

@@ -7,8 +7,8 @@ second child tells of every change, and a recording that was moved is ended rath
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import os
 import re
 import subprocess
@@ -21,8 +21,6 @@ from realtime.capture import LiveSource, Start, Stop, end_child, start_child
 from realtime.clock import Clock
 from realtime.device import Device, choose
 from realtime.errors import SourceError
-
-logger = logging.getLogger(__name__)
 
 PAREC_LATENCY_MS = 30
 PACTL_SECONDS = 5.0
@@ -179,22 +177,28 @@ def _watched(start: Start, changed: Callable[[], str]) -> Start:
     """End a recording as soon as the sound server says something after which ``changed`` gives a reason."""
 
     def start_both(source: LiveSource) -> Stop:
-        stop = start(source)
-        watcher = subprocess.Popen(
-            ["pactl", "subscribe"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"LC_ALL": "C"},
-        )
+        try:
+            watcher = subprocess.Popen(
+                ["pactl", "subscribe"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"LC_ALL": "C"},
+            )
+        except OSError as error:
+            raise SourceError(f"cannot start pactl: {error.strerror}") from error
+        try:
+            stop = start(source)
+        except SourceError:
+            end_child(watcher)
+            raise
         thread = threading.Thread(
             target=_watch, args=(watcher, source, changed), name="sound server", daemon=True
         )
         thread.start()
 
         def stop_both() -> None:
+            watcher.terminate()  # its thread ends by itself, maybe after a question that it has just asked
             stop()
-            end_child(watcher)
-            thread.join()
 
         return stop_both
 
@@ -202,21 +206,20 @@ def _watched(start: Start, changed: Callable[[], str]) -> Start:
 
 
 def _watch(watcher: subprocess.Popen[bytes], source: LiveSource, changed: Callable[[], str]) -> None:
-    """Runs on a thread of its own until the child ends."""
-    if watcher.stdout is None:
-        raise ValueError("the child needs a pipe")
-    with watcher.stdout as events:
-        for event in events:
-            if not re.search(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #", event):
-                continue
-            try:
-                reason = changed()
-            except SourceError as error:  # a server that goes away ends the recording too
-                logger.debug("%s: %s", source.name, error)
-                continue
-            if reason:
-                source.fail(reason)
-                return
+    """Runs on a thread of its own until the child ends; a recording that nobody watches is ended too."""
+    reason = ""
+    try:
+        with watcher, watcher.stdout or contextlib.nullcontext(()) as events:
+            # What happened before the child listened is seen at its first event, which our recording causes.
+            for event in events:
+                if re.search(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #", event):
+                    reason = changed()
+                if reason:
+                    break
+            watcher.terminate()
+    except Exception as error:  # whatever it is, nobody else would hear of it
+        reason = str(error)
+    source.fail(reason or "the sound server tells of no changes any more")
 
 
 def stopped_playing(device: Device) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, clean_samples
+from realtime.frames import AudioBlock, Samples, clean_samples
 from realtime.health import SourceStatus
 from realtime.resampling import StreamResampler
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from realtime.sources import AudioSource
 
 logger = logging.getLogger(__name__)
+
+STALL_SECONDS = 3.0
+"""How long a source may deliver nothing, not even silence, before it is called stalled."""
 
 POLL_SECONDS = 0.25
 """How often whoever iterates hears that nothing came, and how soon a new opening is noticed."""
@@ -42,7 +45,7 @@ class RecoveryPolicy:
     ``steady_seconds`` begins the waits anew; without any for ``give_up_seconds`` the source has failed.
     """
 
-    stall_seconds: float = 2.0
+    stall_seconds: float = STALL_SECONDS
     reopen_seconds: float = 5.0
     first_wait_seconds: float = 0.25
     longest_wait_seconds: float = 3.0
@@ -78,7 +81,7 @@ class Watchdog:
         self.next_attempt_at = now
         self._policy = policy
         self._jitter = jitter
-        self._steady_since = now
+        self._opened_at = self._steady_since = now
         self._wait_seconds = policy.first_wait_seconds
 
     def heard(self, now: float) -> None:
@@ -92,7 +95,7 @@ class Watchdog:
 
     def silent(self, now: float) -> None:
         """Nothing has come, not even silence."""
-        still = now - self.heard_at
+        still = now - max(self.heard_at, self._opened_at)
         if self.state is Liveness.HEALTHY and still >= self._policy.stall_seconds:
             self.state = Liveness.STALLED
         if self.state is Liveness.STALLED and still >= self._policy.reopen_seconds:
@@ -110,7 +113,7 @@ class Watchdog:
 
     def opened(self, now: float) -> None:
         """It is open again; sound has still to come, and has as long for it as at any other time."""
-        self.state, self.heard_at = Liveness.STALLED, now
+        self.state, self._opened_at = Liveness.STALLED, now
 
 
 class RecoveringSource:
@@ -192,7 +195,6 @@ class RecoveringSource:
             level = logging.WARNING if lost_at - self._told_at >= LOG_SECONDS else logging.DEBUG
             logger.log(level, "%s is lost: %s; opening it again", self.name, self._dog.reason)
             self._told_at = lost_at
-            self._keep_counts()
             self._inner.close()
             yield from self._reopen()
             if not self._closed.is_set():
@@ -213,7 +215,7 @@ class RecoveringSource:
                 now = self._clock.monotonic()
                 if len(block.samples):
                     dog.heard(now)
-                    yield self._timeline.place(block)
+                    yield from self._timeline.place(block)
                 else:
                     dog.silent(now)
                     yield self._nothing()
@@ -243,17 +245,14 @@ class RecoveringSource:
             elif attempt.source is None:
                 dog.lost(self._clock.monotonic(), attempt.reason)
             else:
+                told = self.status()
+                self._past = replace(told, trouble="", reopened=told.reopened + 1)
                 self._inner = attempt.source
-                self._past = replace(self._past, reopened=self._past.reopened + 1)
                 dog.opened(self._clock.monotonic())
                 self._timeline.reopened(self._inner.sample_rate)
                 if self._closed.is_set():  # it was closed between the question and the answer
                     self._inner.close()
                 return
-
-    def _keep_counts(self) -> None:
-        told = self.status()
-        self._past = replace(self._past, overflows=told.overflows, dropped_blocks=told.dropped_blocks)
 
     def _nothing(self) -> AudioBlock:
         nothing = clean_samples(np.empty(0, np.float32))
@@ -296,7 +295,7 @@ class _Timeline:
         self._converter = StreamResampler(sample_rate, sample_rate)
         self._captured_at: float | None = None
         self._base = 0
-        self._fresh = True
+        self._fresh, self._flagged = True, False
         self._run_start = self._run_length = self._expected = 0
 
     def reopened(self, sample_rate: int) -> None:
@@ -304,26 +303,33 @@ class _Timeline:
         self._converter = StreamResampler(sample_rate, self._rate)
         self._fresh = True
 
-    def place(self, block: AudioBlock) -> AudioBlock:
-        """The block on our line, with what was missed before it."""
-        missed = False
+    def place(self, block: AudioBlock) -> Iterator[AudioBlock]:
+        """The block on our line, with what was missed before it; a filter may keep some of it back."""
+        self._flagged |= block.overflowed
         if self._fresh:
-            missed = self._captured_at is not None
-            began = block.captured_at - len(block.samples) / block.sample_rate
-            away = max(0.0, began - self._captured_at) if self._captured_at is not None else 0.0
-            self._base = self.end + round(away * self._rate) - self._at_our_rate(block.position)
+            away = 0.0
+            if self._captured_at is not None:
+                self._flagged = True
+                away = block.captured_at - len(block.samples) / block.sample_rate - self._captured_at
+            self._base = self.end + round(max(0.0, away) * self._rate) - self._at_our_rate(block.position)
             self._fresh = False
             self._begin_run(block.position)
-        elif block.position != self._expected or block.overflowed:
-            self._converter.flush()
+        elif block.position != self._expected:
+            yield from self._emit(self._converter.flush(), self._captured_at or block.captured_at, False)
             self._begin_run(block.position)
         self._expected = block.position + len(block.samples)
         self._captured_at = block.captured_at
         samples = self._converter.push(block.samples)
-        position = self._base + self._at_our_rate(self._run_start) + self._run_length
+        if len(samples):
+            yield from self._emit(samples, block.captured_at, self._flagged)
+            self._flagged = False
+
+    def _emit(self, samples: Samples, captured_at: float, flagged: bool) -> Iterator[AudioBlock]:
+        position = max(self.end, self._base + self._at_our_rate(self._run_start) + self._run_length)
         self._run_length += len(samples)
-        self.end = max(self.end, position + len(samples))
-        return AudioBlock(samples, position, self._rate, block.captured_at, block.overflowed or missed)
+        self.end = position + len(samples)
+        if len(samples):
+            yield AudioBlock(samples, position, self._rate, captured_at, flagged)
 
     def _begin_run(self, position: int) -> None:
         self._run_start, self._run_length = position, 0

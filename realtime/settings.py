@@ -38,12 +38,14 @@ NOT_SETTINGS = frozenset({"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEAR
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
     """What is listened to: each ``source`` as ``open_source`` takes it; ``speed`` of a file against real
-    time, 0 for no waiting; ``follow_default`` moves with the system's default output or input.
+    time, 0 for no waiting; ``follow_default`` moves with the system's default output or input; a lost
+    source is waited for ``give_up_seconds``, 0 meaning for good.
     """
 
     source: tuple[str, ...] = ("auto",)
     speed: float = 1.0
     follow_default: bool = False
+    give_up_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a speed below 0, no source, and one source twice.
@@ -55,6 +57,8 @@ class SourceSettings:
         """
         if not self.source or len(set(self.source)) != len(self.source):
             raise ValueError(f"source is {', '.join(self.source) or 'empty'}; name at least one, each once")
+        if not 0 <= self.give_up_seconds <= 1e6:
+            raise ValueError(f"give_up_seconds is {self.give_up_seconds}; it must lie in 0..1000000")
         if not 0 <= self.speed <= 1000:
             raise ValueError(f"speed is {self.speed}; it must lie in 0..1000, 0 meaning as fast as possible")
 
@@ -221,6 +225,7 @@ HELP = {
     "source": "auto, system, system:NAME, mic, mic:NAME, a path, a URL, or demo; repeatable (default auto)",
     "speed": "how fast a file plays: 1 is real time, 0 as fast as possible (default 1)",
     "follow_default": "move with the system's default device",
+    "give_up_seconds": "how long a lost device or station is waited for, 0 for good (default 0)",
     "manifest": "manifest of another model (default: the shipped one)",
     "runtime": "auto, litert or tflite-runtime (default auto)",
     "hop_seconds": "seconds between updates, to the nearest spectrogram column (default: the model's)",

@@ -10,6 +10,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_BLOCK = 4096
 NETWORK_TIMEOUT_SECONDS = 10.0
+LONGEST_DELAY_SECONDS = 5.0
+"""A file that is later than this does not hurry after its own pace."""
 
 
 class AudioSource(Protocol):
@@ -174,6 +177,9 @@ class FileSource:
             due = self._clock.monotonic()
             if self._speed:
                 due = started + position / self.sample_rate / self._speed
+                behind = self._clock.monotonic() - due
+                if behind > LONGEST_DELAY_SECONDS:  # the machine slept, or was stopped: go on from here
+                    started, due = started + behind, due + behind
                 self._clock.sleep_until(due)
             yield AudioBlock(samples, position - len(samples), self.sample_rate, due)
         self._container.close()
@@ -290,7 +296,14 @@ def _check_path(path: Path) -> None:
         raise SourceError(f"{path} is empty (0 bytes)")
 
 
-def open_source(description: str, speed: float, clock: Clock, *, follow_default: bool = False) -> AudioSource:
+def open_source(
+    description: str,
+    speed: float,
+    clock: Clock,
+    *,
+    follow_default: bool = False,
+    give_up_seconds: float = 0.0,
+) -> AudioSource:
     """Open what a person asked for; a device or a station is opened again whenever it is lost.
 
     Parameters
@@ -302,6 +315,8 @@ def open_source(description: str, speed: float, clock: Clock, *, follow_default:
         Of files and the demonstration; captured sound has its own.
     follow_default : bool
         Of ``auto``, ``system`` and ``mic``: move with the system's default device.
+    give_up_seconds : float
+        How long a lost device or station is waited for; 0 means for good.
 
     Raises
     ------
@@ -309,57 +324,61 @@ def open_source(description: str, speed: float, clock: Clock, *, follow_default:
         It cannot be opened; nothing else is opened instead.
     """
     kind, _, wanted = description.partition(":")
+    policy = RecoveryPolicy(give_up_seconds=give_up_seconds or math.inf)
     if description == "auto":
-        return _open_auto(speed, clock, follow_default)
+        return _open_auto(speed, clock, policy, follow_default)
     if description == "demo":
         return demonstration(speed, clock)
     if kind in ("system", "mic") and (wanted or description == kind):
-        return _open_device(kind, wanted, clock, follow=follow_default)
+        return _open_device(kind, wanted, clock, policy, follow=follow_default)
     if not description.strip():
         raise SourceError(
             "the source is empty; name auto, system, system:NAME, mic, mic:NAME, demo, a path or a URL"
         )
     if is_url(description) and speed:
-        return _open_stream(description, clock)
+        return _open_stream(description, clock, policy)
     return FileSource(description, clock, speed=speed)
 
 
-def _open_device(kind: str, wanted: str, clock: Clock, *, auto: bool = False, follow: bool) -> AudioSource:
+def _open_device(
+    kind: str, wanted: str, clock: Clock, policy: RecoveryPolicy, *, auto: bool = False, follow: bool
+) -> AudioSource:
     """Open a device; without ``follow`` it is the same one for good, whatever the default becomes."""
     from realtime import devices
 
     follow = follow and not wanted
     present = wanted
+    server = devices.has_sound_server()
 
     def open_again() -> LiveSource:
         nonlocal present
         if kind == "mic":
-            source = devices.open_microphone(present, clock, follow=follow)
+            source = devices.open_microphone(present, clock, server=server, follow=follow)
         else:
             source = devices.open_system(present, clock, auto=auto, follow=follow)
         if not follow:
-            present = wanted if wanted else source.status().device
+            present = source.status().device  # a part of its name could mean another one later
         return source
 
     name = {"mic": "microphone", "system": "system audio"}[kind] if follow else ""
-    return RecoveringSource(open_again, clock, name=name)
+    return RecoveringSource(open_again, clock, name=name, policy=policy)
 
 
-def _open_stream(url: str, clock: Clock) -> AudioSource:
+def _open_stream(url: str, clock: Clock, policy: RecoveryPolicy) -> AudioSource:
     from realtime.streams import StreamSource
 
     # The stream notices a stall by itself after 8 s, and says more of it; pieces of HLS come in bursts.
-    return RecoveringSource(lambda: StreamSource(url, clock), clock, policy=RecoveryPolicy(reopen_seconds=9))
+    return RecoveringSource(lambda: StreamSource(url, clock), clock, policy=replace(policy, reopen_seconds=9))
 
 
-def _open_auto(speed: float, clock: Clock, follow: bool) -> AudioSource:
+def _open_auto(speed: float, clock: Clock, policy: RecoveryPolicy, follow: bool) -> AudioSource:
     """System audio, else a microphone, else the demonstration; the log says why."""
     try:
-        return _open_device("system", "", clock, auto=True, follow=follow)
+        return _open_device("system", "", clock, policy, auto=True, follow=follow)
     except SourceError as error:
         logger.info("no system audio: %s", error)
     try:
-        return _open_device("mic", "", clock, follow=follow)
+        return _open_device("mic", "", clock, policy, follow=follow)
     except SourceError as error:
         logger.info("no microphone: %s", error)
     logger.info("playing the bundled demonstration instead; --source names another source")

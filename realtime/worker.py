@@ -14,9 +14,11 @@ from realtime.analyzer import Analysis, Analyzer
 from realtime.clock import Clock
 from realtime.errors import TooShortError
 from realtime.estimates import StreamState
+from realtime.health import PipelineHealth, SourceStatus
 from realtime.messages import Message
+from realtime.recovery import STALL_SECONDS
 from realtime.settings import Settings
-from realtime.sources import AudioSource, seconds_text
+from realtime.sources import ArraySource, AudioSource, FileSource, seconds_text
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +27,6 @@ LATEST_SECONDS = 2.0
 
 HEALTH_SECONDS = 2.0
 LOSS_LOG_SECONDS = 5.0
-STALL_SECONDS = 3.0
-"""How long a captured source may deliver nothing before the stream is called stalled."""
 
 
 SOUNDLESS = (StreamState.CONNECTING, StreamState.STALLED, StreamState.RECOVERING)
@@ -62,7 +62,9 @@ class AnalysisWorker(threading.Thread):
         self.error: Exception | None = None
         self._source = source
         self._manifest = classifier.manifest
-        latest = LATEST_SECONDS if settings.source.speed else math.inf  # as fast as possible is never late
+        # A file that is read as fast as possible is never late.
+        patient = not settings.source.speed and isinstance(source, FileSource | ArraySource)
+        latest = math.inf if patient else LATEST_SECONDS
         self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock, latest)
         self._clock = clock
         self._publish_numbered = publish
@@ -71,7 +73,7 @@ class AnalysisWorker(threading.Thread):
         self._state, self._detail = StreamState.CONNECTING, ""
         self._last_sound = clock.monotonic()
         self._last_health = self._last_loss_log = float("-inf")
-        self._logged_gaps = 0
+        self._logged_losses = ""
         self._sequence = 0
         self._title = ""
         self._device = source.status().device
@@ -83,6 +85,7 @@ class AnalysisWorker(threading.Thread):
         except Exception as error:
             self.error = error
             detail = str(error) if isinstance(error, OverheardError) else f"internal error: {error!r}"
+            logger.error("%s failed: %s", self._source.name, detail)
             self._change_state(StreamState.FAILED, detail)
         finally:
             self._source.close()
@@ -149,13 +152,10 @@ class AnalysisWorker(threading.Thread):
             return
         self._last_health = now
         health = self._analyzer.health()
-        if health.gaps > self._logged_gaps and now - self._last_loss_log >= LOSS_LOG_SECONDS:
-            rate = self._source.sample_rate
-            logger.warning(
-                "%s: %d gaps so far, at least %.2f s of sound lost",
-                self._source.name, health.gaps, health.samples_lost / rate,
-            )  # fmt: skip
-            self._logged_gaps, self._last_loss_log = health.gaps, now
+        losses = losses_text(health, self._source.status(), self._source.sample_rate)
+        if losses != self._logged_losses and now - self._last_loss_log >= LOSS_LOG_SECONDS:
+            logger.warning("%s: so far %s", self._source.name, losses)
+            self._logged_losses, self._last_loss_log = losses, now
         self._publish(
             messages.health_message(
                 self._source.name,
@@ -175,6 +175,20 @@ class AnalysisWorker(threading.Thread):
                 self._source.name, self._clock.unix(self._clock.monotonic()), state, detail
             )
         )
+
+
+def losses_text(health: PipelineHealth, status: SourceStatus, sample_rate: int) -> str:
+    """All that was lost, in words; empty when nothing was."""
+    counts = {
+        "gaps": health.gaps,
+        "windows skipped": health.windows_skipped,
+        "overflows of the device": status.overflows,
+        "blocks dropped": status.dropped_blocks,
+    }
+    told = [f"{count:,} {name}" for name, count in counts.items() if count]
+    if health.gaps:
+        told.append(f"at least {health.samples_lost / sample_rate:.2f} s of sound lost")
+    return ", ".join(told)
 
 
 def check_length(source: AudioSource, analyzer: Analyzer, window_seconds: float) -> None:

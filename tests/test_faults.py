@@ -314,8 +314,8 @@ def test_an_analysis_that_is_too_slow_drops_the_oldest_and_counts_it() -> None:
     source = LiveSource("fast", RATE, lambda source: lambda: None, clock)
     for _ in range(QUEUE_BLOCKS + 7):
         source.deliver(np.zeros(64, np.float32))
-    assert source.status().dropped_blocks == 7
     assert next(iter(source.blocks())).position == 7 * 64
+    assert source.status().dropped_blocks == 7
 
 
 def test_drift_of_a_devices_clock_is_measured() -> None:

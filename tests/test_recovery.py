@@ -70,6 +70,20 @@ def test_who_stays_away_too_long_has_failed() -> None:
     assert (watched.state, watched.reason) == (Liveness.FAILED, "gone for good")
 
 
+def test_openings_that_bring_no_sound_do_not_put_the_end_off() -> None:
+    """Each opening made the watchdog forget how long it had heard nothing."""
+    watched, now = dog(), 0.0
+    watched.lost(now, "gone")
+    while watched.state is not Liveness.FAILED:
+        now += 1.0
+        if watched.state is Liveness.RECOVERING and now >= watched.next_attempt_at:
+            watched.opened(now)
+        else:
+            watched.silent(now)
+        assert now < 100
+    assert now >= 60
+
+
 def test_an_opening_that_brings_no_sound_is_lost_again() -> None:
     watched = dog()
     watched.lost(10.0, "gone")
@@ -90,7 +104,9 @@ class Scripted:
         script: Sequence[float | Exception | None],
         rate: int = RATE,
         first: int = 0,
+        sounds: list[tuple[int, float]] | None = None,
     ) -> None:
+        self.sounds = sounds
         self.name, self.sample_rate = f"device at {rate} Hz", rate
         self.closed = 0
         self._clock, self._script, self._first = clock, script, first
@@ -102,6 +118,8 @@ class Scripted:
                 raise step
             self._clock.now += 1 if step is None else step
             n = 0 if step is None else self.sample_rate
+            if n and self.sounds is not None:
+                self.sounds.append((id(self), self._clock.now))
             samples = clean_samples(np.arange(position, position + n) / 1e3)
             yield AudioBlock(samples, position, self.sample_rate, self._clock.now)
             position += n
@@ -162,6 +180,7 @@ def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.L
     assert told[-1] == SourceStatus(
         device="device at 10 Hz", trouble="", reopened=1, overflows=2, dropped_blocks=4
     )
+    assert {status.overflows for status in told} == {1, 2}  # nothing counts twice while it is away
     assert first.closed == 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "is lost: the plug was pulled; opening it again" in caplog.text
@@ -201,6 +220,40 @@ def test_a_first_opening_that_fails_is_told_at_once() -> None:
         recovering(VirtualClock(), Shelf(SourceError("no such device")))
 
 
+def test_an_overflow_does_not_starve_a_filter() -> None:
+    """Each overflow began a new filter, which swallowed the next block whole: nothing came out at all."""
+    clock, rate = VirtualClock(), 44_100
+    first = Scripted(clock, [1.0, SourceError("gone")], 48_000)
+
+    class Storm(Scripted):
+        def blocks(self) -> Iterator[AudioBlock]:
+            for number in range(400):
+                clock.now += 0.01
+                samples = clean_samples(np.zeros(441, np.float32))
+                yield AudioBlock(samples, 441 * number, rate, clock.now, overflowed=True)
+
+    found = heard(recovering(clock, Shelf(first, Storm(clock, [], rate))), 900)[1:]
+    assert sum(len(block.samples) for block in found) == pytest.approx(4 * 48_000, abs=2_400)
+    assert all(block.overflowed for block in found)
+
+
+def test_a_gap_in_a_resampled_device_keeps_what_came_before_it() -> None:
+    clock = VirtualClock()
+    first = Scripted(clock, [1.0, SourceError("gone")], 48_000)
+
+    class Gap(Scripted):
+        def blocks(self) -> Iterator[AudioBlock]:
+            for position in (0, 24_000, 96_000, 120_000):
+                clock.now += 0.5
+                yield AudioBlock(clean_samples(np.zeros(24_000)), position, 24_000, clock.now)
+
+    found = heard(recovering(clock, Shelf(first, Gap(clock, [], 24_000))), 50)[1:]
+    ends = [(block.position, block.position + len(block.samples)) for block in found]
+    jumps = [(one[1], other[0]) for one, other in itertools.pairwise(ends) if one[1] != other[0]]
+    start = ends[0][0]
+    assert [(a - start, b - start) for a, b in jumps] == [(96_000, 192_000)]
+
+
 def test_a_natural_end_is_the_end() -> None:
     clock = VirtualClock()
     blocks = list(recovering(clock, Shelf(Scripted(clock, [1.0, 1.0]))).blocks())
@@ -222,6 +275,7 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
     """Sent and missed together are where the line ends, whatever happened in between."""
     clock = VirtualClock()
     shelf, sent = Shelf(), 0
+    sounds: list[tuple[int, float]] = []
     script: list[float | Exception | None] = []
     for event in events:
         if event == "sound":
@@ -230,9 +284,9 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
         elif event == "pause":
             script.append(None)
         else:
-            shelf.sources.append(Scripted(clock, [*script, SourceError("gone")]))
+            shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
             script = []
-    shelf.sources.append(Scripted(clock, [*script, SourceError("gone")]))
+    shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
     shelf.sources += [SourceError("over")] * 99
     patient = RecoveryPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=20)
     received, end, jumps = 0, 0, 0
@@ -248,4 +302,7 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
     with pytest.raises(SourceError, match="did not come back"):
         take_all()
     assert received == sent
-    assert end == sent + jumps
+    away = sum(
+        later - 1 - sooner for (one, sooner), (other, later) in itertools.pairwise(sounds) if one != other
+    )  # a block begins a second before it has come
+    assert jumps == pytest.approx(away * RATE, abs=len(events))

@@ -252,6 +252,8 @@ def test_health_needs_no_token_and_metrics_do() -> None:
             server.publish(estimate("jazz", 1, "mic"))
             server.publish(state("LISTENING", 2, "mic"))
             status, kind, body = await asyncio.to_thread(get, url + "/healthz")
+            assert (status, json.loads(body)) == (200, {"status": "ok"}), "no names for whoever asks"
+            status, kind, body = await asyncio.to_thread(get, url + "/healthz", BEARER)
             report = json.loads(body)
             assert (status, kind, report["status"], report["clients"]) == (200, "application/json", "ok", 1)
             assert report["sources"] == {"mic": "LISTENING", "system": "CONNECTING"}

@@ -152,7 +152,9 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
     source = RecoveringSource(lambda: portaudio.open_portaudio("", SystemClock()), SystemClock())
     assert source.name == "default"
     heard = {0: 0.0, 1: 0.0}
+    deadline = time.monotonic() + 30
     for block in source.blocks():
+        assert time.monotonic() < deadline, heard
         reopened = source.status().reopened
         if len(block.samples):
             heard[reopened] = max(heard[reopened], float(np.abs(block.samples).max()))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -11,11 +12,11 @@ from models.spectrogram import AudioSpec
 from realtime import messages
 from realtime.errors import SourceError, TooShortError
 from realtime.frames import AudioBlock, clean_samples
-from realtime.health import SourceStatus
+from realtime.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.messages import Message
 from realtime.settings import Settings
 from realtime.sources import ArraySource, AudioSource
-from realtime.worker import AnalysisWorker
+from realtime.worker import AnalysisWorker, losses_text
 from tests.fakes.classifier import LoudestRowClassifier
 from tests.fakes.clock import UNIX_OFFSET, VirtualClock
 from tests.sounds import programme, tone
@@ -181,6 +182,16 @@ def test_a_crash_is_not_silent() -> None:
     assert published[-1]["detail"] == "internal error: ZeroDivisionError('oops')"
 
 
+def test_all_kinds_of_losses_are_put_into_words() -> None:
+    health = PipelineHealth(10, 11_025, 2, 5, 1_234, 0, 80.0, Percentiles(6.0, 7.0, 8.0))
+    assert losses_text(health, SourceStatus(overflows=3, dropped_blocks=4), 22_050) == (
+        "2 gaps, 1,234 windows skipped, 3 overflows of the device, 4 blocks dropped, "
+        "at least 0.50 s of sound lost"
+    )
+    well = replace(health, samples_lost=0, gaps=0, windows_skipped=0)
+    assert losses_text(well, SourceStatus(), 22_050) == ""
+
+
 def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureFixture) -> None:
     clock = VirtualClock()
 
@@ -194,4 +205,4 @@ def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureF
     run(Lossy(clock), clock)
     logged = [record.message for record in caplog.records if "lost" in record.message]
     assert 3 <= len(logged) <= 5
-    assert logged[-1] == "scripted: 99 gaps so far, at least 9.90 s of sound lost"
+    assert logged[-1] == "scripted: so far 99 gaps, at least 9.90 s of sound lost"

@@ -7,10 +7,13 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +22,12 @@ import numpy as np
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from tests.sound_servers import sound_server
+
 FAST = 20
 SAMPLE_SECONDS = 2.0
+DISTURBED_EVERY = 8
+LISTEN = (sys.executable, "-m", "realtime.cli", "listen", "--port", "0")
 WARM_UP = 0.3
 """Share of a run that is left out: caches fill, the allocator settles."""
 
@@ -37,31 +44,40 @@ class Samples:
     threads: list[int] = field(default_factory=list)
     latency_ms: list[float] = field(default_factory=list)
     skipped: int = 0
+    reopened: int = 0
     estimates: int = 0
     visits: int = 0
 
 
 def main() -> int:
-    """Run both parts, print the table; 1 when something grew."""
+    """Run all parts, print the table; 1 when something grew."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--fast-minutes", type=float, default=60, help="of sound, at 20 times its pace")
     parser.add_argument("--minutes", type=float, default=15, help="in real time")
+    parser.add_argument("--lost-minutes", type=float, default=3, help="its recording killed again and again")
     options = parser.parse_args()
-    parts = [(FAST, options.fast_minutes / FAST), (1, options.minutes)]
-    lines = [
-        "| part | memory, MB | KB/min | descriptors | threads | latency p99, ms | skipped | clients |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    grew = False
-    for speed, minutes in parts:
-        if minutes:
-            seen = soak(speed, minutes)
-            line, bad = judge(f"{minutes * speed:.0f} min at {speed}x", seen)
-            lines.append(line)
-            grew |= bad
-    print("\n".join(lines))
+    demo = ("--source", "demo", "--speed")
+    rows = []
+    if options.fast_minutes:
+        seen = soak((*demo, str(FAST)), options.fast_minutes / FAST)
+        rows.append(judge(f"{options.fast_minutes:.0f} min of sound at {FAST}x", seen))
+    if options.minutes:
+        rows.append(judge(f"{options.minutes:.0f} min", soak((*demo, "1"), options.minutes)))
+    if options.lost_minutes and shutil.which("pulseaudio"):
+        with tempfile.TemporaryDirectory() as folder, sound_server(Path(folder), "pulseaudio") as server:
+            seen = soak(("--source", "system"), options.lost_minutes, server.environment, kill_recording)
+        rows.append(judge(f"{options.lost_minutes:.0f} min, recording killed {seen.reopened} times", seen))
+    print("| part | memory, MB | KB/min | descriptors | threads | latency p99, ms | skipped | clients |")
+    print("|---|---|---|---|---|---|---|---|")
+    print("\n".join(line for line, _ in rows))
+    grew = any(bad for _, bad in rows)
     print("something grew" if grew else "nothing grew")
     return int(grew)
+
+
+def kill_recording(pid: int) -> None:
+    """End the analyzer's recording as a crash would."""
+    subprocess.run(["pkill", "-KILL", "-P", str(pid), "parec"], check=False)  # none while it is opened again
 
 
 def judge(name: str, seen: Samples) -> tuple[str, bool]:
@@ -90,13 +106,26 @@ def judge(name: str, seen: Samples) -> tuple[str, bool]:
     )
 
 
-def soak(speed: float, minutes: float) -> Samples:
-    """One run of ``overheard listen`` on the demonstration, over and over."""
-    command = [
-        sys.executable, "-m", "realtime.cli", "listen", "--source", "demo", "--speed", str(speed),
-        "--port", "0", "--history", "off",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def soak(
+    words: Sequence[str],
+    minutes: float,
+    environment: Mapping[str, str] = os.environ,
+    disturb: Callable[[int], None] | None = None,
+) -> Samples:
+    """One run of ``overheard listen``, disturbed every few seconds where that is wanted."""
+    with tempfile.TemporaryDirectory() as folder:
+        history = ("--history", str(Path(folder) / "history.sqlite"))
+        return watched([*LISTEN, *words, *history], minutes, environment, disturb)
+
+
+def watched(
+    command: Sequence[str],
+    minutes: float,
+    environment: Mapping[str, str],
+    disturb: Callable[[int], None] | None,
+) -> Samples:
+    """What is seen of an analyzer while it runs."""
+    process = subprocess.Popen(command, env=dict(environment), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     found = re.search(r"ws://\S+", process.stderr.readline())
     assert found
@@ -109,6 +138,8 @@ def soak(speed: float, minutes: float) -> Samples:
     began = time.monotonic()
     while (now := time.monotonic() - began) < 60 * minutes and process.poll() is None:
         take(process.pid, now / 60, seen)
+        if disturb is not None and len(seen.minutes) % DISTURBED_EVERY == 0:
+            disturb(process.pid)
         over.wait(SAMPLE_SECONDS)
     over.set()
     assert process.poll() is None, "the analyzer ended"
@@ -141,7 +172,7 @@ def watch(address: str, seen: Samples, over: threading.Event) -> None:
                     seen.estimates += 1
                     seen.latency_ms.append(message["latency_ms"])
                 elif message["type"] == "health":
-                    seen.skipped = message["windows_skipped"]
+                    seen.skipped, seen.reopened = message["windows_skipped"], message["reopened"]
 
 
 def visit(address: str, seed: int, seen: Samples, over: threading.Event) -> None:
