@@ -120,7 +120,6 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
         raise SourceError(f"cannot start the capture process: {error.strerror}") from error
     told = _first_line(process)
     if "error" in told:
-        end_child(process)
         raise SourceError(told["error"])
 
     def start(source: LiveSource) -> Stop:
@@ -137,7 +136,7 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """What the child says of the device; ``error`` when it says nothing of use in time."""
+    """What the child says of the device; ``error``, and its end, when it says nothing of use in time."""
     lines: list[bytes] = []
 
     def read() -> None:
@@ -147,16 +146,19 @@ def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     reading = threading.Thread(target=read, name="opening", daemon=True)  # select takes no pipes on Windows
     reading.start()
     reading.join(OPENING_SECONDS)
-    if not lines:
-        return {"error": f"the sound system did not answer within {OPENING_SECONDS:.0f} s"}
-    try:
-        told: Any = json.loads(lines[0])
-    except ValueError:
-        told = None
-    if isinstance(told, dict) and ("error" in told or {"name", "sample_rate"} <= told.keys()):
+    in_time = bool(lines)
+    told: Any = None
+    with contextlib.suppress(ValueError, IndexError):
+        told = json.loads(lines[0])
+    if isinstance(told, dict) and {"name", "sample_rate"} <= told.keys():
         return told
     process.kill()
+    reading.join()
     _, said = process.communicate()
+    if isinstance(told, dict) and "error" in told:
+        return told
+    if not in_time:
+        return {"error": f"the sound system did not answer within {OPENING_SECONDS:.0f} s"}
     last = said.decode(errors="replace").strip().rpartition("\n")[2]
     return {"error": f"the capture process ended before it said what it captures: {last or 'no reason'}"}
 

@@ -151,17 +151,18 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
     pulseaudio.play(music)
     source = RecoveringSource(lambda: portaudio.open_portaudio("", SystemClock()), SystemClock())
     assert source.name == "default"
-    heard = {0: 0.0, 1: 0.0}
+    heard, killed = {False: 0.0, True: 0.0}, False
     deadline = time.monotonic() + 30
     for block in source.blocks():
         assert time.monotonic() < deadline, heard
-        reopened = source.status().reopened
+        again = source.status().reopened > 0
         if len(block.samples):
-            heard[reopened] = max(heard[reopened], float(np.abs(block.samples).max()))
-        if heard[0] > 0.1 and not reopened:
+            heard[again] = max(heard[again], float(np.abs(block.samples).max()))
+        if heard[False] > 0.1 and not killed:
             ours = ["-P", str(os.getpid()), "-f", "realtime.portaudio"]
-            subprocess.run(["pkill", "-KILL", *ours], check=False)  # there is none once it is gone
-        if heard[1] > 0.1:
+            subprocess.run(["pkill", "-KILL", *ours], check=True)
+            killed = True
+        if heard[True] > 0.1:
             break
     source.close()
 
@@ -171,3 +172,23 @@ def test_portaudio_says_what_it_cannot_open(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SourceError, match=r"there is no microphone here|no microphone matches 'tape'"):
         portaudio.open_portaudio("tape", SystemClock())
+
+
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [("print('hello')", "ended before it said what it captures: no reason"),
+     ("import sys; sys.exit('the driver is broken')", "what it captures: the driver is broken"),
+     ("import signal; signal.pause()", "did not answer within 1 s"),
+     ("print('half a li', end='', flush=True); import signal; signal.pause()", "did not answer within 1 s")],
+)  # fmt: skip
+def test_a_capture_process_that_says_nothing_of_use_is_ended(
+    says: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A line that is no JSON, or only half a line, was waited for without end."""
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{says}"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    monkeypatch.setattr(portaudio, "OPENING_SECONDS", 1.0)
+    with pytest.raises(SourceError, match=said):
+        portaudio.open_portaudio("", SystemClock())

@@ -72,7 +72,7 @@ class Player(threading.Thread):
     def __init__(self, server: SoundServer) -> None:
         super().__init__(name="player", daemon=True)
         self.click_at, self.clicked_at = math.inf, 0.0
-        self._ended = False
+        self._ended = threading.Event()
         self._child = subprocess.Popen(
             ["pacat", "--playback", "--raw", "--format=float32le", f"--rate={RATE}", "--channels=1",
              "--latency-msec=20", "--process-time-msec=5", "--device=speakers"],
@@ -86,18 +86,18 @@ class Player(threading.Thread):
         assert self._child.stdin is not None
         began, written = time.monotonic(), 0
         burst = (0.5 * noise(CHUNK)).astype("<f4").tobytes()
-        while not self._ended:
+        while not self._ended.is_set():
             if time.monotonic() >= self.click_at:
                 self.click_at, self.clicked_at = math.inf, time.monotonic()
                 self._child.stdin.write(burst)
             else:
                 self._child.stdin.write(np.zeros(CHUNK, "<f4").tobytes())
             written += CHUNK
-            time.sleep(max(0.0, began + written / RATE - time.monotonic()))
+            self._ended.wait(max(0.0, began + written / RATE - time.monotonic()))
 
     def stop(self) -> None:
         """End it."""
-        self._ended = True
+        self._ended.set()
         self.join()
         self._child.kill()
         self._child.wait()
