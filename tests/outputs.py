@@ -1,0 +1,30 @@
+"""What the tests of the outputs share: outputs that repeat quickly, and a password that nobody may see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from realtime.clock import SystemClock
+from realtime.outputs import GenreOutputs
+from realtime.settings import OutputSettings
+
+SECRET = "geheim-p@ss/word"
+QUOTED = "geheim-p%40ss%2Fword"
+
+
+@contextmanager
+def starting() -> Iterator[Callable[..., GenreOutputs]]:
+    """Outputs with quick repetitions, each closed within two seconds whatever the other side does."""
+    started: list[GenreOutputs] = []
+
+    def begin(retry_seconds: float = 0.02, **settings: str) -> GenreOutputs:
+        started.append(GenreOutputs(OutputSettings(**settings), SystemClock(), retry_seconds=retry_seconds))
+        return started[-1]
+
+    yield begin
+    for outputs in started:
+        began = time.monotonic()
+        outputs.close()
+        assert time.monotonic() - began <= 2
