@@ -12,9 +12,19 @@ import os
 import streamlit as st
 
 from dashboard.command import ANALYZER, TOKEN
-from dashboard.feed import Feed
+from dashboard.feed import Feed, Heard, Snapshot
 from dashboard.live_view import show_live, show_songs
-from dashboard.view_state import SongPanel, next_panel, why_these_songs
+from dashboard.recommendations.choices import Choices, default_path
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.follower import Follower
+from dashboard.recommendations.playlist import Filters
+from dashboard.recommendations.providers import Providers, WallClock, from_environment
+from dashboard.view_state import LANGUAGE_CHOICES, RANGE_CHOICES, song_data
+from realtime.estimates import StreamState
+
+HELD_SECONDS = 40
+MOST_CHOICES = 30
+"""Of a reader's own that are listed; all of them count."""
 
 # Drawn here: Streamlit would fetch an emoji from elsewhere.
 ICON = (
@@ -40,17 +50,72 @@ def feed_of(analyzer: str) -> Feed:
     return Feed(analyzer, os.environ.get(TOKEN, ""))
 
 
+@st.cache_resource(show_spinner=False)
+def providers() -> Providers:
+    """Those of this server, with the keys of its environment; budgets and breakers are shared."""
+    return from_environment(WallClock())
+
+
+def follower() -> Follower:
+    """This reader's songs."""
+    if "follower" not in st.session_state:
+        session = Session(choices=Choices(default_path(os.environ)))
+        st.session_state["follower"] = Follower(providers(), session, WallClock())
+        st.session_state["heard"] = 0
+    kept: Follower = st.session_state["follower"]
+    return kept
+
+
 @st.fragment(run_every=2.0)
 def songs(analyzer: str) -> None:
     """The song list; looks at the feed every two seconds and moves only for a reason."""
-    before: SongPanel = st.session_state.get("songs_panel", SongPanel())
+    reader, feed = follower(), feed_of(analyzer)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader("Play next", anchor=False, width="content")
-        other = st.button("Other songs", disabled=before.genre is None)
-    snapshot = feed_of(analyzer).snapshot
-    panel = next_panel(before, snapshot, other_songs=other)
-    st.session_state["songs_panel"] = panel
-    show_songs(panel, why_these_songs(panel, snapshot))
+        if st.button("Other songs", disabled=not reader.session.playlist.rows):
+            reader.session.refresh()
+    with st.container(horizontal=True):
+        language = st.selectbox("Language", list(LANGUAGE_CHOICES), label_visibility="collapsed")
+        age = st.selectbox("Age", list(RANGE_CHOICES), label_visibility="collapsed")
+    heard = feed.estimates_after(st.session_state["heard"])
+    if heard:
+        st.session_state["heard"] = heard[-1].number
+    elif not st.session_state["heard"]:
+        heard = heard_before(feed.snapshot)
+        st.session_state["heard"] = -len(heard)
+    playlist = reader.look(heard, Filters(LANGUAGE_CHOICES[language], RANGE_CHOICES[age]))
+    chosen = show_songs(song_data(playlist, feed.snapshot, reader.sentences))
+    if chosen is not None:
+        reader.act(*chosen)
+        st.rerun(scope="fragment")
+    own_choices(reader.session.choices)
+
+
+def heard_before(snapshot: Snapshot) -> list[Heard]:
+    """For whoever opens the page after a file's end: its last estimate, as if it had held for a while."""
+    if snapshot.state is not StreamState.ENDED or snapshot.estimate is None:
+        return []
+    return [Heard(0, float(second), snapshot.estimate) for second in range(HELD_SECONDS)]
+
+
+def own_choices(choices: Choices) -> None:
+    """What this person liked, skipped or banned: shown, taken back, deleted in one step."""
+    listing = choices.listing()
+    if not listing:
+        return
+    with st.expander(f"Your choices ({len(listing)})"):
+        st.caption("Kept on this computer only: names and counts.")
+        for each in listing[:MOST_CHOICES]:
+            words = [f"liked {each.likes}" * bool(each.likes), f"skipped {each.skips}" * bool(each.skips)]
+            said = ", ".join(word for word in (*words, "never again" * each.banned) if word)
+            with st.container(horizontal=True, horizontal_alignment="distribute"):
+                st.text(f"{each.artist}: {said}")
+                if each.banned and st.button("Allow again", key=f"allow {each.artist}"):
+                    choices.unban(each.artist)
+                    st.rerun(scope="fragment")
+        if st.button("Forget all"):
+            choices.forget_all()
+            st.rerun(scope="fragment")
 
 
 def page() -> None:

@@ -7,10 +7,12 @@ until it is closed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +33,8 @@ POLL_SECONDS = 0.5
 """How long the thread may take to notice that it is to end."""
 PROTOCOL = Subprotocol(f"overheard.{VERSION}")
 """What the analyzer is asked to speak; one of another version refuses."""
+KEPT_ESTIMATES = 600
+"""Five minutes: whoever reads them less often has closed the page."""
 LARGEST_MESSAGE = 1 << 20
 """Bytes; estimates are under 1 KB, so whatever is larger is not from an analyzer."""
 
@@ -62,6 +66,15 @@ class Snapshot:
             return None
         label: str | None = self.estimate["stable_label"]
         return label
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One estimate: its number, rising for as long as the feed lives, seconds of sound, and the payload."""
+
+    number: int
+    at: float
+    estimate: Message
 
 
 def advance(snapshot: Snapshot, message: Message) -> Snapshot:
@@ -126,6 +139,9 @@ class Feed:
         self._refused = False
         self._jitter = jitter
         self._snapshot = Snapshot()
+        self._numbers = itertools.count(1)
+        self._began_at = self._heard_to = self._last_end = 0.0  # seconds of sound
+        self._estimates: deque[Heard] = deque(maxlen=KEPT_ESTIMATES)  # appended whole, read as a copy
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._validator = Draft202012Validator(schema())
@@ -149,6 +165,10 @@ class Feed:
             if not self._changed.wait_for(lambda: wanted(self._snapshot), timeout_seconds):
                 raise TimeoutError(f"after {timeout_seconds} s there is only {self._snapshot}")
             return self._snapshot
+
+    def estimates_after(self, number: int) -> list[Heard]:
+        """Estimates that came after one, oldest first; the last ``KEPT_ESTIMATES`` at most."""
+        return [heard for heard in list(self._estimates) if heard.number > number]
 
     def close(self) -> None:
         """End the thread and wait for it."""
@@ -206,7 +226,18 @@ class Feed:
                 if followed is None and message["type"] == "hello":
                     followed = message["source"]
                 if message["source"] == followed:  # the page shows one source: the first that is named
+                    self._keep(message)
                     self._put(advance(self._snapshot, message))
+
+    def _keep(self, message: Message) -> None:
+        """Keep an estimate with its place in the sound; after a restart of the analyzer that goes on."""
+        if message["type"] == "estimate":
+            end = message["end_seconds"]
+            if end < self._last_end:
+                self._began_at = self._heard_to
+            self._last_end = end
+            self._heard_to = max(self._heard_to, self._began_at + end)
+            self._estimates.append(Heard(next(self._numbers), self._heard_to, message["estimate"]))
 
     def _tell_refusal(self, error: InvalidStatus) -> None:
         """Once, for it is tried again until somebody mends it; the body is the server's one sentence."""

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.recommendations import Song
-from dashboard.view_state import SongPanel, live_data
+from dashboard.view_state import live_data
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
@@ -34,12 +33,10 @@ def show_live(analyzer: str, token: str = "") -> None:
     _live()(key="live", data=live_data(analyzer, token))
 
 
-def show_songs(panel: SongPanel, why: str) -> None:
-    """Lay out the songs under one sentence that says why it is these."""
-    _songs()(
-        key="songs",
-        data={"genre": panel.genre or "", "why": why, "songs": [_song_data(song) for song in panel.songs]},
-    )
+def show_songs(data: dict[str, Any]) -> tuple[str, str] | None:
+    """Lay out the songs; return what the reader chose on one of them, its kind and the song's key."""
+    chosen = _songs()(key="songs", data=data, on_action_change=lambda: None).action
+    return (str(chosen["kind"]), str(chosen["key"])) if chosen else None
 
 
 @lru_cache(maxsize=1)  # registered once, not on every run of the page
@@ -55,17 +52,6 @@ def _live() -> ComponentRenderer:
 @lru_cache(maxsize=1)
 def _songs() -> ComponentRenderer:
     return st.components.v2.component("overheard_songs", css=_text("songs.css"), js=_text("songs.js"))
-
-
-def _song_data(song: Song) -> dict[str, Any]:
-    return {
-        "title": song.title,
-        "artist": song.artist,
-        "year": song.year,
-        "language": song.language,
-        "spotify": song.spotify_url,
-        "youtube": song.youtube_url,
-    }
 
 
 def _text(name: str) -> str:

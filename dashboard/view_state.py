@@ -6,12 +6,13 @@ state, a genre or a confidence reads the same wherever it stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from dashboard.feed import Snapshot
-from dashboard.recommendations import SONGS_SHOWN, Song, songs_for
+from dashboard.recommendations.playlist import Playlist, Row
+from dashboard.recommendations.tracks import Range
 from realtime.estimates import StreamState
 
 
@@ -128,32 +129,6 @@ def live_data(analyzer: str, token: str = "") -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class SongPanel:
-    """The song list as shown; ``rotations`` counts how often each genre has been dealt."""
-
-    genre: str | None = None
-    songs: tuple[Song, ...] = ()
-    rotations: tuple[tuple[str, int], ...] = ()
-
-
-def next_panel(panel: SongPanel, snapshot: Snapshot, other_songs: bool = False) -> SongPanel:
-    """The panel after one look at the feed.
-
-    The list changes only when another genre is heard, or when somebody asked for other songs, so it
-    can be read in peace; silence and doubt leave it as it is.
-    """
-    heard = heard_genre(snapshot) or panel.genre or _heard_before(snapshot)
-    if heard is None or (heard == panel.genre and not other_songs):
-        return panel
-    rotations = dict(panel.rotations)
-    rotation = rotations.get(heard, 0)
-    songs = songs_for(heard, SONGS_SHOWN, rotation)
-    if not songs:  # a model with genres that the catalogue does not know
-        return panel
-    return SongPanel(heard, songs, tuple((rotations | {heard: rotation + 1}).items()))
-
-
 def heard_genre(snapshot: Snapshot) -> str | None:
     """The genre that is playing with confidence at this moment, if any."""
     if snapshot.connected and snapshot.state is StreamState.LISTENING:
@@ -161,24 +136,70 @@ def heard_genre(snapshot: Snapshot) -> str | None:
     return None
 
 
-def _heard_before(snapshot: Snapshot) -> str | None:
-    """What the last estimate was sure of: who opens the page after the file's end finds songs, too."""
-    if snapshot.estimate is not None and snapshot.estimate["state"] == StreamState.LISTENING:
-        return snapshot.stable_label
-    return None
+LANGUAGE_CHOICES: Mapping[str, str | None] = {
+    "Any language": None, "English": "en", "日本語": "ja", "한국어": "ko", "中文": "zh", "Русский": "ru",
+}  # fmt: skip
+RANGE_CHOICES: Mapping[str, Range] = {
+    "Any age": Range.ANY, "Last week": Range.WEEK, "Last month": Range.MONTH, "Last year": Range.YEAR,
+}  # fmt: skip
 
 
-def why_these_songs(panel: SongPanel, snapshot: Snapshot) -> str:
+def song_data(playlist: Playlist, snapshot: Snapshot, sentences: Sequence[str]) -> dict[str, Any]:
+    """What the song list lays out, as JSON.
+
+    Parameters
+    ----------
+    playlist : Playlist
+    snapshot : Snapshot
+    sentences : sequence of str
+        What the providers say of themselves.
+    """
+    return {
+        "genre": max(playlist.mix, key=lambda genre: playlist.mix[genre]) if playlist.mix else "",
+        "why": why_these_songs(playlist, snapshot),
+        "notes": [*playlist.notes, *sentences],
+        "songs": [_song(row) for row in playlist.rows],
+    }
+
+
+def why_these_songs(playlist: Playlist, snapshot: Snapshot) -> str:
     """One sentence under the heading of the songs."""
-    if panel.genre is None:
-        return "Songs appear here as soon as a genre is heard."
-    name = display_name(panel.genre)
-    if heard_genre(snapshot) == panel.genre:
-        return f"Because {name} is playing."
+    if not playlist.mix:
+        return "Songs appear here after half a minute of music."
+    parts = sorted(playlist.mix.items(), key=lambda part: -part[1])
+    names = [f"{display_name(genre)} {share:.0%}" for genre, share in parts[:3]]
+    mix = display_name(parts[0][0]) if len(parts) == 1 else ", ".join(names)
+    if heard_genre(snapshot) is not None:
+        return f"For what was heard in the last minutes: {mix}."
     if not snapshot.connected:
-        reason = "The analyzer is away"
-    elif snapshot.state is StreamState.LISTENING:
-        reason = "There are no songs for this genre"
-    else:
-        reason = STATE_WORDS[snapshot.state].title
-    return f"{reason}. The last genre heard was {name}."
+        return f"The analyzer is away. What was heard before: {mix}."
+    return f"{STATE_WORDS[snapshot.state].title}. What was heard before: {mix}."
+
+
+def _song(row: Row) -> dict[str, Any]:
+    track = row.track
+    searches = {"Spotify": track.spotify_search, "YouTube": track.youtube_search}
+    own = {track.provider: track.url} if track.provider in PLACES else {}
+    links = own | {place: address for place, address in searches.items() if place not in own}
+    return {
+        "key": row.key,
+        "title": track.title,
+        "romanised": track.romanised,
+        "artist": ", ".join(track.artists),
+        "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
+        "language": track.language or "",
+        "why": _sentence(row.why.replace(row.genre, display_name(row.genre))),
+        "links": [list(link) for link in links.items()],
+        "marks": [name for name, on in (("like", row.liked), ("pin", row.pinned)) if on],
+    }
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+PLACES = ("Spotify", "YouTube", "iTunes")
+"""Providers whose songs have a page of their own there."""
+
+PRECISION: Mapping[str, int] = {"year": 4, "month": 7, "day": 10}
+"""How much of an ISO date is known."""

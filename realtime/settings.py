@@ -31,8 +31,11 @@ SWITCHES = {
     "no": False,
     "off": False,
 }
-NOT_SETTINGS = frozenset({"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED"})
-"""Names with our prefix that are no settings: the file's own path, and two of the test suite."""
+NOT_SETTINGS = frozenset(
+    {"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED", "OVERHEARD_ITUNES"}
+    | {f"OVERHEARD_{service}_URL" for service in ("SPOTIFY", "YOUTUBE", "ITUNES")}
+)
+"""Names with our prefix that are no settings: the file's own path, two of the test suite, the page's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -9,9 +10,25 @@ import pytest
 
 from dashboard.errors import CatalogueError
 from dashboard.recommendations import Song, catalogue, songs_for
-from dashboard.recommendations.catalogue import LANGUAGES, parse_catalogue
+from dashboard.recommendations.catalogue import LANGUAGES, is_latin, parse_catalogue
 
 LATEST_YEAR = 2025
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+CELL_MINIMUM = 6
+SPARSE = {  # what a language hardly has in a well-known form: exactly so many
+    ("blues", "ko"): 3,
+    ("blues", "ru"): 3,
+    ("blues", "zh"): 2,
+    ("country", "ja"): 3,
+    ("country", "ko"): 2,
+    ("country", "ru"): 0,
+    ("country", "zh"): 2,
+    ("disco", "zh"): 3,
+    ("jazz", "ko"): 4,
+    ("metal", "zh"): 3,
+    ("reggae", "ru"): 3,
+    ("reggae", "zh"): 2,
+}
 
 
 def entry(**changes: Any) -> str:
@@ -19,21 +36,77 @@ def entry(**changes: Any) -> str:
     return json.dumps(fields | changes)
 
 
-def test_every_genre_has_enough_songs_by_different_artists() -> None:
-    for genre, count in Counter(song.genre for song in catalogue.load()).items():
-        artists = [song.artist.casefold() for song in catalogue.load() if song.genre == genre]
-        assert count >= 8, genre
-        assert len(set(artists)) == count, f"an artist stands twice in {genre}"
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+def test_every_genre_is_known_in_every_language_it_exists_in() -> None:
+    counts = Counter((song.genre, song.language) for song in catalogue.load())
+    columns = (*sorted(LANGUAGES), "")
+    print("\n" + " " * 10 + "".join(f"{language or 'none':>6}" for language in columns))
+    for genre in GENRES:
+        print(f"{genre:10}" + "".join(f"{counts[genre, language]:6}" for language in columns))
+    for genre in GENRES:
+        for language in sorted(LANGUAGES):
+            count = counts[genre, language]
+            assert count == SPARSE.get((genre, language), max(count, CELL_MINIMUM)), (genre, language)
+    assert {genre for genre, language in counts if not language} == {"classical", "jazz"}
+    assert min(counts["classical", ""], counts["jazz", ""]) >= CELL_MINIMUM
+    assert {genre for genre, _ in counts} == set(GENRES)
+
+
+def test_there_are_enough_songs_and_no_artist_prevails() -> None:
+    assert 300 <= len(catalogue.load()) <= 400
+    artists = Counter(folded(song.artist) for song in catalogue.load())
+    assert [artist for artist, count in artists.items() if count > 3] == []
 
 
 def test_no_song_stands_twice() -> None:
-    counts = Counter((song.artist.casefold(), song.title.casefold()) for song in catalogue.load())
+    counts = Counter((folded(song.artist), folded(song.title)) for song in catalogue.load())
     assert [song for song, count in counts.items() if count > 1] == []
 
 
-def test_years_are_past_and_all_languages_occur() -> None:
-    assert max(song.year for song in catalogue.load()) <= LATEST_YEAR
-    assert {song.language for song in catalogue.load()} - {""} == LANGUAGES
+def test_fields_are_tidy_and_years_past() -> None:
+    for song in catalogue.load():
+        for text in (song.artist, song.title, song.artist_romanised, song.title_romanised):
+            assert text == " ".join(text.split()), song
+            assert text == unicodedata.normalize("NFC", text), song
+        assert song.year <= LATEST_YEAR, song
+        assert song.genre == "classical" or song.year >= 1900, song
+
+
+def test_names_are_romanised_exactly_where_they_are_not_in_latin_letters() -> None:
+    for song in catalogue.load():
+        for native, romanised in (
+            (song.artist, song.artist_romanised),
+            (song.title, song.title_romanised),
+        ):
+            others = [sign for sign in native if sign.isalpha() and "LATIN" not in unicodedata.name(sign)]
+            assert bool(others) == bool(romanised), song
+            assert is_latin(romanised), song
+    shown = {song.title: song.romanised for song in catalogue.load()}
+    assert shown["荒城の月"] == "Kojo no Tsuki - Rentaro Taki"
+    assert shown["Где нас нет"] == "Gde nas net - Oxxxymiron"
+    assert shown["First Love"] == "First Love - Hikaru Utada"
+    assert shown["Boléro"] == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "script"),
+    [("ja", ("CJK", "HIRAGANA", "KATAKANA")), ("ko", ("HANGUL",)), ("zh", ("CJK",)), ("ru", ("CYRILLIC",))],
+)
+def test_native_names_are_in_the_script_of_the_language(language: str, script: tuple[str, ...]) -> None:
+    for song in catalogue.load():
+        if song.language == language:
+            names = [unicodedata.name(sign) for sign in song.artist + song.title if sign.isalpha()]
+            assert [name for name in names if not name.startswith((*script, "LATIN"))] == [], song
+
+
+def test_links_search_for_artist_and_title() -> None:
+    for song in catalogue.load():
+        words = f"{song.artist} {song.title}"
+        assert unquote(urlsplit(song.spotify_url).path) == f"/search/{words}"
+        assert parse_qs(urlsplit(song.youtube_url).query) == {"search_query": [words]}
 
 
 @pytest.mark.parametrize(
@@ -71,11 +144,13 @@ def test_songs_are_dealt_in_turn() -> None:
     assert songs_for("rock", 6) == songs_for("rock", 6)
 
 
-@pytest.mark.parametrize("genre", sorted({song.genre for song in catalogue.load()}))
-def test_first_deal_is_full_and_of_the_genre(genre: str) -> None:
+@pytest.mark.parametrize("genre", GENRES)
+def test_first_deal_is_full_and_mixes_languages_and_artists(genre: str) -> None:
     songs = songs_for(genre, 6)
     assert len(songs) == 6
     assert {song.genre for song in songs} == {genre}
+    assert len({song.artist for song in songs}) == 6
+    assert len({song.language for song in songs}) >= 4
 
 
 @pytest.mark.parametrize(
@@ -83,6 +158,7 @@ def test_first_deal_is_full_and_of_the_genre(genre: str) -> None:
     [
         ("{", "line 2 .*wrong"),
         ("[1]", "exactly the fields artist, genre, language, title, year"),
+        ('{"artist": "x"}', "exactly the fields"),
         (entry(extra=1), "exactly the fields"),
         (entry(artist=" "), "artist must be a text"),
         (entry(title=7), "title must be a text"),
@@ -90,6 +166,12 @@ def test_first_deal_is_full_and_of_the_genre(genre: str) -> None:
         (entry(year=True), "year True"),
         (entry(year=80), "year 80"),
         (entry(language="xx"), "language 'xx'"),
+        (entry(language=["en"]), "line 2 .*wrong"),
+        (entry(title="紅"), "title_romanised of '紅' is needed"),
+        (entry(title="紅", title_romanised=" "), "title_romanised of '紅' is needed"),
+        (entry(title="紅", title_romanised="Кино"), "Latin letters"),
+        (entry(artist="紅", artist_romanised=1), "artist_romanised 1 must be a text"),
+        (entry(artist_romanised="AC/DC"), "'AC/DC' needs none"),
     ],
 )
 def test_a_damaged_line_is_named(line: str, complaint: str) -> None:

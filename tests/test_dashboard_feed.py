@@ -59,6 +59,15 @@ def test_a_program_sends_no_origin(analyzer: FakeAnalyzer, feed: Feed) -> None:
     assert analyzer.origins == [None]
 
 
+def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    for genre in ("jazz", "pop", "rock"):
+        analyzer.estimate(genre)
+        feed.wait_for(lambda snapshot, genre=genre: snapshot.stable_label == genre, PATIENCE_SECONDS)  # type: ignore[misc]
+    heard = feed.estimates_after(0)
+    assert [each.estimate["label"] for each in heard] == ["jazz", "pop", "rock"]
+    assert feed.estimates_after(heard[1].number) == heard[2:]
+
+
 def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, feed: Feed) -> None:
     analyzer.estimate("jazz")
     feed.wait_for(lambda snapshot: snapshot.stable_label == "jazz", PATIENCE_SECONDS)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 from itertools import combinations
 from typing import Any
 
@@ -8,17 +10,18 @@ import numpy as np
 import pytest
 
 from dashboard.feed import Snapshot
-from dashboard.recommendations import SONGS_SHOWN, catalogue
+from dashboard.recommendations import catalogue
+from dashboard.recommendations.playlist import Playlist, Row
+from dashboard.recommendations.tracks import Track
 from dashboard.view_state import (
     AWAY,
     GENRE_COLOURS,
     MISMATCH,
     STATE_WORDS,
-    SongPanel,
     display_name,
     heard_genre,
     live_data,
-    next_panel,
+    song_data,
     why_these_songs,
 )
 from realtime.estimates import StreamState
@@ -71,59 +74,51 @@ def test_only_listening_counts_as_heard(state: StreamState) -> None:
     assert heard_genre(Snapshot(connected=True, state=StreamState.LISTENING)) is None
 
 
-def test_songs_change_with_the_genre_and_only_then() -> None:
-    empty = SongPanel()
-    assert next_panel(empty, Snapshot()) is empty
-    rock = next_panel(empty, heard("rock"))
-    assert rock.genre == "rock"
-    assert len(rock.songs) == SONGS_SHOWN
-    for snapshot in (
-        heard("rock"),
-        heard("jazz", StreamState.UNSURE),
-        heard("rock", StreamState.SILENT),
-        heard("jazz", StreamState.NOT_MUSIC),
-        heard("jazz", connected=False),
-        heard("a genre without songs"),
-        heard(None),
-    ):
-        assert next_panel(rock, snapshot) is rock
-    assert next_panel(rock, heard("jazz")).genre == "jazz"
+TRACK = Track(
+    "YouTube", "無情のスキャット", ("人間椅子",), "https://www.youtube.com/watch?v=abcdefghijk", "metal",
+    "ja",
+    published=date(2019, 5, 22), precision="day", romanised="Mujo no Scat",
+)  # fmt: skip
 
 
-def test_songs_for_who_comes_after_the_end() -> None:
-    panel = next_panel(SongPanel(), heard("jazz", StreamState.ENDED))
-    assert panel.genre == "jazz"
-    assert why_these_songs(panel, heard("jazz", StreamState.ENDED)).startswith("The file has ended.")
-    for state in (StreamState.UNSURE, StreamState.NOT_MUSIC, StreamState.SILENT):
-        assert next_panel(SongPanel(), heard("jazz", state)) == SongPanel(), "a guess is no reason for songs"
-
-
-def test_other_songs_on_request_and_when_a_genre_returns() -> None:
-    rock = next_panel(SongPanel(), heard("rock"))
-    asked = next_panel(rock, heard("rock", StreamState.SILENT), other_songs=True)
-    assert asked.genre == "rock"
-    assert not set(asked.songs) & set(rock.songs)
-    returned = next_panel(next_panel(rock, heard("jazz")), heard("rock"))
-    assert not set(returned.songs) & set(rock.songs)
-    assert next_panel(SongPanel(), Snapshot(), other_songs=True) == SongPanel()
+def playlist(*rows: Row, **mix: float) -> Playlist:
+    return Playlist(rows=rows, number=1, notes=("Looking for more metal songs.",), mix=mix)
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "sentence"),
+    ("snapshot", "begin"),
     [
-        (heard("hiphop"), "Because hip hop is playing."),
-        (heard("hiphop", StreamState.SILENT), "Nothing is playing. The last genre heard was hip hop."),
-        (
-            heard("hiphop", StreamState.NOT_MUSIC),
-            "This does not sound like music. The last genre heard was hip hop.",
-        ),
-        (heard("hiphop", connected=False), "The analyzer is away. The last genre heard was hip hop."),
-        (heard("polka"), "There are no songs for this genre. The last genre heard was hip hop."),
+        (heard("hiphop"), "For what was heard in the last minutes"),
+        (heard("hiphop", StreamState.SILENT), "Nothing is playing. What was heard before"),
+        (heard("polka", connected=False), "The analyzer is away. What was heard before"),
     ],
 )
-def test_the_page_says_why_these_songs(snapshot: Snapshot, sentence: str) -> None:
-    assert why_these_songs(SongPanel(genre="hiphop"), snapshot) == sentence
-    assert why_these_songs(SongPanel(), snapshot) == "Songs appear here as soon as a genre is heard."
+def test_the_page_says_why_these_songs(snapshot: Snapshot, begin: str) -> None:
+    said = why_these_songs(playlist(jazz=0.3, hiphop=0.7), snapshot)
+    assert said == f"{begin}: hip hop 70%, jazz 30%."
+    assert why_these_songs(Playlist(), snapshot) == "Songs appear here after half a minute of music."
+    assert why_these_songs(playlist(hiphop=1.0), heard("hiphop")).endswith("minutes: hip hop.")
+
+
+def test_a_song_is_laid_out_with_its_links_and_marks() -> None:
+    row = Row(TRACK, "metal", "because metal was heard in the last minutes", liked=True)
+    data = song_data(playlist(row, metal=1.0), heard("metal"), ["YouTube: asks again at noon."])
+    assert json.loads(json.dumps(data)) == data
+    assert (data["genre"], data["notes"]) == (
+        "metal", ["Looking for more metal songs.", "YouTube: asks again at noon."],
+    )  # fmt: skip
+    (song,) = data["songs"]
+    assert song["published"] == "2019-05-22"
+    assert song["why"] == "Because metal was heard in the last minutes"
+    assert [place for place, _ in song["links"]] == ["YouTube", "Spotify"]
+    assert song["links"][0][1] == TRACK.url, "its own page, not a search"
+    assert song["marks"] == ["like"]
+    bundled = replace(
+        TRACK, provider="Overheard's own list", precision="year", url="https://open.spotify.com/x"
+    )
+    (song,) = song_data(playlist(Row(bundled, "hiphop", "because hiphop")), heard("metal"), [])["songs"]
+    assert [address for _, address in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
+    assert (song["published"], song["why"]) == ("2019", "Because hip hop")
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.

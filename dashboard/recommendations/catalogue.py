@@ -1,13 +1,19 @@
 """The bundled songs: ``catalogue.jsonl``, one song a line, in the order in which they are dealt.
 
-The file names songs and nothing else. Links are searches built from artist and title, so there is
-no identifier in it that could be wrong or vanish.
+The file holds facts compiled by hand, and no identifiers: links are searches built from artist and title,
+so there is nothing in it that could vanish.
+
+Names stand as their own country writes them. Where that is not in Latin letters, ``artist_romanised``
+and ``title_romanised`` say them so: as the artist or the record does where that is known, else by
+Hepburn without long marks (Japanese), Revised Romanisation (Korean), Pinyin without tones (Mandarin),
+and plain transliteration (Russian). Composers known everywhere by a Latin name keep it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+import unicodedata
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
 from urllib.parse import quote, urlencode
@@ -23,7 +29,8 @@ EARLIEST_YEAR = 1600
 class Song:
     """One song; ``year`` is that of its release (older works: first performance or completion).
 
-    ``language`` is that of its lyrics (ISO 639-1), empty where nothing is sung.
+    ``language`` is that of its lyrics (ISO 639-1), empty where nothing is sung. ``artist_romanised`` and
+    ``title_romanised`` are empty where the name itself is in Latin letters.
     """
 
     artist: str
@@ -31,6 +38,15 @@ class Song:
     year: int
     genre: str
     language: str
+    artist_romanised: str = ""
+    title_romanised: str = ""
+
+    @property
+    def romanised(self) -> str:
+        """Title and artist in Latin letters; empty where both are written so."""
+        if not (self.artist_romanised or self.title_romanised):
+            return ""
+        return f"{self.title_romanised or self.title} - {self.artist_romanised or self.artist}"
 
     @property
     def spotify_url(self) -> str:
@@ -78,9 +94,13 @@ def parse_catalogue(text: str) -> tuple[Song, ...]:
 
 def _song(entry: object) -> Song:
     """Check one entry; a song of another shape would surface as an odd line on the page."""
-    names = {field.name for field in fields(Song)}
-    if not isinstance(entry, dict) or set(entry) != names:
-        raise ValueError(f"it must have exactly the fields {', '.join(sorted(names))}")
+    known = {field.name for field in fields(Song)}
+    needed = {field.name for field in fields(Song) if field.default is MISSING}
+    if not isinstance(entry, dict) or not needed <= set(entry) <= known:
+        raise ValueError(
+            f"it must have exactly the fields {', '.join(sorted(needed))}, "
+            f"and where needed {', '.join(sorted(known - needed))}"
+        )
     song = Song(**entry)
     for name in ("artist", "title", "genre"):
         if not isinstance(getattr(song, name), str) or not getattr(song, name).strip():
@@ -89,7 +109,23 @@ def _song(entry: object) -> Song:
         raise ValueError(f"year {song.year!r} must be a number from {EARLIEST_YEAR} on")
     if song.language not in LANGUAGES | {""}:
         raise ValueError(f"language {song.language!r} is not one of {', '.join(sorted(LANGUAGES))} or empty")
+    for name in ("artist", "title"):
+        _check_romanised(name, getattr(song, name), getattr(song, f"{name}_romanised"))
     return song
+
+
+def _check_romanised(name: str, native: str, romanised: object) -> None:
+    """A name in Latin letters is there exactly where the name itself is written otherwise."""
+    if not isinstance(romanised, str) or not is_latin(romanised):
+        raise ValueError(f"{name}_romanised {romanised!r} must be a text in Latin letters")
+    if is_latin(native) == bool(romanised.strip()):
+        need = "needs none: it is in Latin letters" if is_latin(native) else "is needed"
+        raise ValueError(f"{name}_romanised of {native!r} {need}")
+
+
+def is_latin(text: str) -> bool:
+    """Whether all its letters are Latin ones, whatever their accents; digits and signs do not count."""
+    return all(unicodedata.name(sign, "").startswith("LATIN") for sign in text if sign.isalpha())
 
 
 def songs_for(

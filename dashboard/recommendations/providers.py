@@ -1,0 +1,168 @@
+"""Which providers there are, by the keys in the environment, and asking all of them at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from dashboard.recommendations.breaker import Guarded
+from dashboard.recommendations.budget import DayBudget
+from dashboard.recommendations.itunes import ITunesProvider
+from dashboard.recommendations.offline import CatalogueProvider
+from dashboard.recommendations.spotify import SpotifyProvider
+from dashboard.recommendations.tracks import (
+    Clock,
+    Provider,
+    ProviderResult,
+    Relaxed,
+    Status,
+    Track,
+    TrackQuery,
+    wider,
+)
+from dashboard.recommendations.youtube import YouTubeProvider
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_SECONDS: Final = 4.0
+
+SPOTIFY_KEYS: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
+YOUTUBE_KEY: Final = "YOUTUBE_API_KEY"
+ITUNES: Final = "OVERHEARD_ITUNES"
+"""Set to 1 to ask iTunes' search too, which needs no key."""
+
+
+class WallClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """Seconds of ``time.monotonic``."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What all providers said: songs, those of live providers first, and each one's result by its name."""
+
+    tracks: tuple[Track, ...]
+    results: Mapping[str, ProviderResult]
+    relaxed: frozenset[Relaxed]
+
+    @property
+    def calls(self) -> int:
+        """Requests that were sent."""
+        return sum(result.calls for result in self.results.values())
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the page says of each provider that has something to say."""
+        told = {name: result.detail for name, result in self.results.items() if result.detail}
+        return tuple(said if said.startswith(name) else f"{name}: {said}" for name, said in told.items())
+
+
+class Providers:
+    """All providers as one; the bundled list fills what the others do not have.
+
+    Parameters
+    ----------
+    live : sequence of Provider
+        Asked at the same time, each guarded.
+    bundled : Provider
+    clock : Clock
+    """
+
+    def __init__(self, live: Sequence[Provider], bundled: Provider, clock: Clock) -> None:
+        self._live = tuple(live)
+        self._bundled = bundled
+        self._clock = clock
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all of them, the bundled list last."""
+        return tuple(provider.name for provider in (*self._live, self._bundled))
+
+    def search(self, query: TrackQuery, seconds: float = DEADLINE_SECONDS) -> Answer:
+        """Ask all at once; whoever has not answered in time is told of as late."""
+        deadline = self._clock.monotonic() + seconds
+        results: dict[str, ProviderResult] = {}
+
+        def ask(provider: Provider) -> None:
+            results[provider.name] = provider.search(query, deadline)
+
+        threads = [threading.Thread(target=ask, args=(each,), daemon=True) for each in self._live]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
+        late = ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
+        answers = {provider.name: results.get(provider.name, late) for provider in self._live}
+        bundled = self._bundled.search(query, deadline)
+        found = [track for result in answers.values() for track in result.tracks]
+        of_live = found and all(not result.relaxed for result in answers.values() if result.tracks)
+        tracks = tuple(found) if len(found) >= query.limit else (*found, *bundled.tracks)
+        relaxed = frozenset() if of_live else frozenset[Relaxed]().union(
+            *(result.relaxed for result in (*answers.values(), bundled))
+        )  # fmt: skip
+        return Answer(tracks, answers | {self._bundled.name: bundled}, relaxed)
+
+    def search_widening(self, query: TrackQuery, seconds: float = DEADLINE_SECONDS) -> Answer:
+        """As ``search``, with filters widened one after the other until there are songs."""
+        deadline = self._clock.monotonic() + seconds
+        answer, widened = self.search(query, seconds), frozenset[Relaxed]()
+        while not answer.tracks and (step := wider(query)):
+            query, what = step
+            widened |= {what}
+            answer = self.search(query, max(0.0, deadline - self._clock.monotonic()))
+        return replace(answer, relaxed=answer.relaxed | widened)
+
+
+def from_environment(
+    clock: Clock,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    seed: int | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> Providers:
+    """Those whose keys are set, each guarded; the bundled list always.
+
+    ``OVERHEARD_SPOTIFY_URL``, ``OVERHEARD_YOUTUBE_URL`` and ``OVERHEARD_ITUNES_URL`` stand for other
+    servers that answer as those services do.
+    """
+    live: list[Provider] = []
+    identity, secret = (environment.get(name, "") for name in SPOTIFY_KEYS)
+    if identity and secret:
+        api = environment.get("OVERHEARD_SPOTIFY_URL", "https://api.spotify.com")
+        accounts = environment.get("OVERHEARD_SPOTIFY_URL", "https://accounts.spotify.com")
+        spotify = SpotifyProvider(identity, secret, clock, base_url=api, token_url=f"{accounts}/api/token")
+        live.append(Guarded(spotify, clock, jitter))
+    if key := environment.get(YOUTUBE_KEY, ""):
+        base = environment.get("OVERHEARD_YOUTUBE_URL", "https://www.googleapis.com")
+        budget = DayBudget(data_folder(environment) / "youtube-budget.sqlite", clock)
+        try:
+            live.append(Guarded(YouTubeProvider(key, clock, budget, base_url=base), clock, jitter))
+        except ValueError as error:  # it says what is wrong with the key, and not which it is
+            logger.warning("YouTube is left out: %s", error)
+    if environment.get(ITUNES) == "1":
+        base = environment.get("OVERHEARD_ITUNES_URL", "https://itunes.apple.com")
+        live.append(Guarded(ITunesProvider(clock, base_url=base), clock, jitter))
+    shuffled = random.randrange(1 << 30) if seed is None else seed
+    return Providers(live, CatalogueProvider(clock, seed=shuffled), clock)
+
+
+def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where what is kept across sessions lies."""
+    home = environment.get("XDG_DATA_HOME", "")
+    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.local/share"))
+    return base / "overheard"

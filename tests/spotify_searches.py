@@ -1,0 +1,49 @@
+"""Searches through the Spotify provider, held against its contract whatever comes back."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from datetime import UTC, datetime
+
+from dashboard.recommendations.spotify import SpotifyProvider
+from dashboard.recommendations.tracks import ProviderResult, TrackQuery
+
+CLIENT_ID = "test-client-id-5f1c"
+CLIENT_SECRET = "test-client-secret-93ae"
+SECRETS = re.compile("test-client|test-access|" + base64.b64encode(b"test-client-id").decode()[:12])
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+TODAY = NOW.date()
+SEARCH, TOKEN = "/v1/search", "/api/token"
+JAZZ = TrackQuery("jazz", "ja")
+TOLERANCE_SECONDS = 0.5
+
+
+class HalfVirtualClock:
+    """Real seconds, because real sockets are waited for; a date of the test's own."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return self.time
+
+
+def make(address: str, clock: HalfVirtualClock, secret: str = CLIENT_SECRET) -> SpotifyProvider:
+    return SpotifyProvider(
+        CLIENT_ID, secret, clock, base_url=address, token_url=address + TOKEN, jitter=lambda: 0.5
+    )
+
+
+def search(provider: SpotifyProvider, query: TrackQuery = JAZZ, seconds: float = 4.0) -> ProviderResult:
+    """Search, and hold against the contract whatever comes back."""
+    began = time.monotonic()
+    result = provider.search(query, began + seconds)
+    assert time.monotonic() - began < max(seconds, 0.0) + TOLERANCE_SECONDS
+    assert not SECRETS.search(repr(result))
+    assert result.detail == "" or re.fullmatch(r"[A-Z][^\n]+\.", result.detail)
+    return result

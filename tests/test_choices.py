@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.recommendations import choices as module
+from dashboard.recommendations.choices import ArtistChoice, Choices, default_path, parse
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "choices.json"
+
+
+def test_choices_come_back_in_another_session(path: Path) -> None:
+    choices = Choices(path)
+    choices.like("宇多田ヒカル", "First Love")
+    choices.skip("AC/DC")
+    choices.ban("The <b>Band</b>")
+    again = Choices(path)
+    assert again.listing() == (
+        ArtistChoice("The <b>Band</b>", banned=True),
+        ArtistChoice("AC/DC", skips=1),
+        ArtistChoice("宇多田ヒカル", likes=1, liked=("First Love",)),
+    )
+    assert again.is_banned({"bbandb"})
+    again.unban("the <b>band</b>")
+    assert not Choices(path).is_banned({"bbandb"})
+    assert len(Choices(path).listing()) == 2, "an artist about whom nothing is known leaves the file"
+
+
+def test_belief_is_the_mean_of_a_beta_distribution() -> None:
+    choices = Choices()
+    assert choices.belief({"acdc"}) == 0.5
+    choices.like("AC/DC", "Thunderstruck")
+    assert choices.belief({"acdc"}) == 2 / 3
+    choices.like("acdc", "THUNDERSTRUCK (Remastered 2011)")
+    assert choices.belief({"acdc"}) == 2 / 3, "the same song twice is one like"
+    choices.skip("AC/DC")
+    choices.skip("AC/DC")
+    assert choices.belief({"acdc", "nobody"}) == 2 / 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_only_the_person_can_read_it_and_nothing_else_lies_around(path: Path) -> None:
+    Choices(path).like("A", "B")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [child.name for child in path.parent.iterdir()] == ["choices.json"]
+
+
+def test_it_holds_names_and_counts_only(path: Path) -> None:
+    Choices(path).like("A", "B")
+    content = json.loads(path.read_text())
+    assert content == {
+        "version": 1,
+        "artists": [{"artist": "A", "likes": 1, "skips": 0, "banned": False, "liked": ["B"]}],
+    }
+
+
+def test_forgetting_deletes_everything_in_one_step_also_for_other_pages(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("{")
+    choices, other = Choices(path), Choices(path)
+    choices.like("A", "B")
+    other.refresh()
+    assert other.listing() == choices.listing()
+    choices.forget_all()
+    assert list(path.parent.iterdir()) == []
+    assert choices.listing() == ()
+    other.refresh()
+    assert other.listing() == ()
+    other.skip("C")
+    assert [choice.artist for choice in Choices(path).listing()] == ["C"]
+
+
+def test_two_pages_do_not_undo_each_other(path: Path) -> None:
+    first, second = Choices(path), Choices(path)
+    first.like("A", "x")
+    second.like("B", "y")
+    first.skip("A")
+    assert [choice.artist for choice in Choices(path).listing()] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b"[]",
+        b'{"version": 2, "artists": []}',
+        b'{"version": 1, "artists": {}}',
+        b'{"version": 1, "artists": [{"artist": "A"}]}',
+        b'{"version": 1, "artists": [{"artist": 1, "likes": 0, "skips": 0, "banned": true, "liked": []}]}',
+        b'{"version": 1, "artists": [{"artist": "A", "likes": -1, "skips": 0, "banned": true, "liked": []}]}',
+        b'{"version": 1, "artists": [{"artist": "A", "likes": 1, "skips": 0, "banned": true, "liked": [1]}]}',
+        b" " * (module.LARGEST_FILE + 1),
+    ],
+)
+def test_a_broken_file_is_set_aside_and_not_lost(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.with_name("choices.json.broken-1").write_bytes(b"an earlier one")
+    path.write_bytes(content)
+    choices = Choices(path)
+    assert choices.listing() == ()
+    assert "damaged" in choices.trouble
+    assert path.with_name("choices.json.broken-1").read_bytes() == b"an earlier one"
+    assert path.with_name("choices.json.broken-2").read_bytes() == content
+    choices.like("A", "B")
+    assert choices.trouble == ""
+    assert len(Choices(path).listing()) == 1
+
+
+def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    choices = Choices(blocked / "choices.json")
+    choices.ban("A")
+    assert choices.is_banned({"a"})
+    assert choices.trouble != ""
+
+
+def test_what_cannot_be_read_is_not_written_over(path: Path) -> None:
+    path.mkdir(parents=True)
+    choices = Choices(path)
+    choices.ban("A")
+    assert choices.is_banned({"a"})
+    assert "could not be read" in choices.trouble
+    choices.forget_all()
+    assert "by hand" in choices.trouble
+    assert path.is_dir()
+
+
+def test_a_broken_file_that_cannot_be_moved_is_left_as_it_is(tmp_path: Path) -> None:
+    """Its name leaves no room for ".broken-1": file systems allow 255 bytes."""
+    path = tmp_path / ("c" * 250)
+    path.write_text("{")
+    choices = Choices(path)
+    choices.ban("A")
+    assert "could not be moved" in choices.trouble
+    assert path.read_text() == "{"
+    choices.forget_all()
+    choices.ban("A")
+    assert "could not be saved" in choices.trouble, "nor is there room for a new file beside it"
+    assert not path.exists()
+
+
+def test_forgetting_leaves_what_the_person_put_beside_it(path: Path) -> None:
+    choices = Choices(path)
+    choices.ban("A")
+    mine = path.with_name("choices.json.backup")
+    mine.write_text("mine")
+    choices.forget_all()
+    assert [child.name for child in path.parent.iterdir()] == [mine.name]
+
+
+def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_ARTISTS", 3)
+    choices = Choices(path)
+    choices.ban("banned")
+    for name in "abcd":
+        choices.skip(name)
+    choices.skip("c")
+    assert [choice.artist for choice in choices.listing()] == ["c", "d", "banned"]
+    for number in range(30):
+        choices.like("c", f"song {number}" + "x" * 500)
+    (liked,) = [choice.liked for choice in choices.listing() if choice.artist == "c"]
+    assert [title.split("x")[0] for title in liked] == [f"song {number}" for number in range(10, 30)]
+    assert {len(title) for title in liked} == {200}
+    monkeypatch.setattr(module, "LARGEST_FILE", 1000)
+    choices.skip("e")
+    assert path.stat().st_size <= 1000
+    assert choices.is_banned({"banned"})
+
+
+def test_strange_names_survive(path: Path) -> None:
+    names = ["🎵", "???", "مرحبا", "Sigur Rós", "a\ud800b", "x" * 500, ""]
+    choices = Choices(path)
+    for name in names:
+        choices.skip(name)
+    assert len(Choices(path).listing()) == len(names)
+
+
+def test_the_default_place_follows_the_xdg_specification() -> None:
+    assert default_path({"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/choices.json")
+    fallback = Path.home() / ".local" / "share" / "overheard" / "choices.json"
+    assert default_path({"XDG_DATA_HOME": "relative"}) == default_path({}) == fallback
+
+
+def test_parse_names_the_entry() -> None:
+    with pytest.raises(ValueError, match="entry 0 must have exactly"):
+        parse('{"version": 1, "artists": [[]]}')

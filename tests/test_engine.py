@@ -1,0 +1,389 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.recommendations.choices import Choices
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.evidence import EvidenceSettings
+from dashboard.recommendations.names import artist_keys, song_keys
+from dashboard.recommendations.playlist import Filters, Playlist, Reason
+from dashboard.recommendations.session_settings import SessionSettings
+from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
+from tests.simulated_session import simulate
+
+TODAY = date(2026, 3, 1)
+
+
+def songs(genre: str, count: int, artists: int = 1000, **fields: Any) -> list[Track]:
+    made: dict[str, Any] = {"language": "en", "language_source": "provider", "published": TODAY}
+    made |= {"precision": "day"} | fields
+    names = [f"{genre} {made['language']} artist {number % artists}" for number in range(count)]
+    return [
+        Track(
+            "p",
+            f"{made['language']} song {number}",
+            (name,),
+            "https://x.example/",
+            genre,
+            rank=number,
+            **made,
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def heard(session: Session, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
+    for number in range(round(seconds)):
+        session.hear(start + number + 1, mix, "LISTENING")
+    return start + seconds
+
+
+def titles(playlist: Playlist) -> list[str]:
+    return [row.track.title for row in playlist.rows]
+
+
+def started(
+    mix: Mapping[str, float], pools: Mapping[str, Sequence[Track]], **arguments: Any
+) -> tuple[Session, float]:
+    session = Session(**arguments)
+    now = heard(session, mix)
+    session.offer(pools, now, TODAY)
+    return session, now
+
+
+def test_nothing_before_music_was_heard() -> None:
+    session = Session()
+    playlist = session.offer({"jazz": songs("jazz", 50)}, 0.0, TODAY)
+    assert (playlist.rows, playlist.reason) == ((), Reason.WAITING)
+    assert playlist.notes == ("Songs follow once 30 seconds of music were heard.",)
+    assert session.needs(0.0) == []
+
+
+def test_the_first_list_has_places_by_weight_each_with_its_reason() -> None:
+    pools = {genre: songs(genre, 50) for genre in ("jazz", "blues", "rock")}
+    session, now = started({"jazz": 0.6, "blues": 0.3, "rock": 0.1}, pools)
+    playlist = session.playlist
+    assert playlist.reason is Reason.FIRST
+    assert Counter(row.genre for row in playlist.rows) == {"jazz": 6, "blues": 3, "rock": 1}
+    assert [row.genre for row in playlist.rows[:3]] == ["jazz", "blues", "jazz"]
+    assert playlist.rows[0].why == "because jazz was heard in the last minutes"
+    assert session.offer(pools, now + 1, TODAY) is playlist, "the same until there is a reason"
+    assert json.loads(json.dumps(playlist.as_json()))["rows"][0]["title"] == "en song 0"
+
+
+def test_needs_asks_once_keeps_places_free_and_fills_them_when_songs_arrive() -> None:
+    pools = {"jazz": songs("jazz", 50)}
+    session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
+    assert Counter(row.genre for row in session.playlist.rows) == {"jazz": 7}
+    assert session.playlist.notes == ("Looking for more blues songs.",)
+    assert session.needs(now) == [TrackQuery("blues")]
+    assert session.needs(now + 59) == []
+    assert session.needs(now + 60) == [TrackQuery("blues")], "no answer: again"
+    assert session.needs(now + 179) == []
+    assert session.needs(now + 180) == [TrackQuery("blues")], "and ever later"
+    session.answered(TrackQuery("blues"), 50)
+    playlist = session.offer(pools | {"blues": songs("blues", 50)}, now + 5, TODAY)
+    assert Counter(row.genre for row in playlist.rows) == {"jazz": 7, "blues": 3}
+    assert (playlist.reason, playlist.notes) == (Reason.ARRIVED, ())
+    assert session.needs(now + 700) == []
+
+
+def test_places_are_lent_when_nothing_comes_and_given_back_when_it_does() -> None:
+    pools = {"jazz": songs("jazz", 50)}
+    session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
+    before = session.playlist.rows
+    playlist = session.offer(pools, now + 11, TODAY)
+    assert Counter(row.genre for row in playlist.rows) == {"jazz": 10}
+    assert playlist.rows[:7] == before
+    playlist = session.offer(pools | {"blues": songs("blues", 50)}, now + 20, TODAY)
+    assert Counter(row.genre for row in playlist.rows) == {"jazz": 7, "blues": 3}
+    assert playlist.rows[:7] == before
+
+
+def test_a_shift_takes_only_what_has_no_place_any_more() -> None:
+    pools = {genre: songs(genre, 50) for genre in ("jazz", "rock")}
+    session, now = started({"jazz": 1.0}, pools)
+    first = session.playlist
+    now = heard(session, {"rock": 1.0}, now, 46)
+    playlist = session.offer(pools, now, TODAY)
+    places = Counter(row.genre for row in playlist.rows)
+    assert playlist.reason is Reason.SHIFT
+    assert places["rock"] == 7
+    assert [row for row in playlist.rows if row.genre == "jazz"] == list(first.rows[: places["jazz"]])
+    assert playlist.mix["rock"] == pytest.approx(0.6 * 0.88 + 0.4 * 46 / 106, abs=0.05)
+
+
+def test_the_timer_swaps_six_of_ten_and_only_while_music_is_heard() -> None:
+    pools = {"jazz": songs("jazz", 50)}
+    session, now = started({"jazz": 1.0}, pools)
+    first = session.playlist
+    assert session.offer(pools, now + 1000, TODAY) is first, "nothing was heard since"
+    now = heard(session, {"jazz": 1.0}, now, 179)
+    assert session.offer(pools, now, TODAY) is first
+    now = heard(session, {"jazz": 1.0}, now, 1)
+    second = session.offer(pools, now, TODAY)
+    assert second.reason is Reason.TIMER
+    assert len(set(first.rows) & set(second.rows)) == 4
+    now = heard(session, {"jazz": 1.0}, now, 180)
+    third = session.offer(pools, now, TODAY)
+    assert not set(first.rows) & set(third.rows), "the oldest go first"
+
+
+def test_the_button_changes_everything_but_what_is_pinned_or_liked() -> None:
+    pools = {"jazz": songs("jazz", 50)}
+    session, now = started({"jazz": 1.0}, pools)
+    keys = [row.key for row in session.playlist.rows]
+    session.pin(keys[3])
+    session.like(keys[5])
+    session.refresh()
+    playlist = session.offer(pools, now + 1, TODAY)
+    assert [place for place, row in enumerate(playlist.rows) if row.key in keys] == [3, 5]
+    assert (playlist.reason, playlist.rows[3].pinned, playlist.rows[5].liked) == (Reason.MANUAL, True, True)
+    session.pin(keys[5], on=False)
+    session.refresh()
+    assert keys[5] not in [row.key for row in session.offer(pools, now + 2, TODAY).rows]
+
+
+def test_opened_songs_make_room_once_few_are_left() -> None:
+    pools = {"jazz": songs("jazz", 50)}
+    session, now = started({"jazz": 1.0}, pools)
+    keys = [row.key for row in session.playlist.rows]
+    for key in keys[:5]:
+        session.opened(key)
+    assert session.offer(pools, now + 1, TODAY).reason is Reason.CHOICE
+    session.opened(keys[5])
+    playlist = session.offer(pools, now + 2, TODAY)
+    assert playlist.reason is Reason.UNSEEN
+    assert [row.key for row in playlist.rows if row.key in keys] == keys[6:]
+
+
+def test_skip_and_ban_act_at_once_in_the_same_place() -> None:
+    pools = {"jazz": songs("jazz", 60, artists=20)}
+    session, now = started({"jazz": 1.0}, pools)
+    keys = [row.key for row in session.playlist.rows]
+    after = session.skip(keys[2])
+    assert [row.key for row in after.rows if row.key in keys] == [*keys[:2], *keys[3:]]
+    assert after.rows[2].key not in keys
+    assert after.reason is Reason.CHOICE
+    session.pin(keys[0])
+    artist = after.rows[0].track.artists
+    assert keys[0] not in [row.key for row in session.ban(keys[0]).rows], "pinned or not"
+    for step in range(20):
+        session.refresh()
+        playlist = session.offer(pools, now + step, TODAY)
+        assert artist not in [row.track.artists for row in playlist.rows]
+    before = session.playlist
+    assert session.skip("no such song") is before
+    assert [choice.banned for choice in session.choices.listing()] == [True, False]
+
+
+def test_what_was_banned_on_another_page_goes_with_the_next_list() -> None:
+    choices = Choices()
+    pools = {"jazz": songs("jazz", 30)}
+    session, now = started({"jazz": 1.0}, pools, choices=choices)
+    name = session.playlist.rows[0].track.artists[0]
+    choices.ban(name)
+    playlist = session.offer(pools, now + 1, TODAY)
+    assert name not in [row.track.artists[0] for row in playlist.rows]
+    assert (len(playlist.rows), playlist.reason) == (10, Reason.CHOICE)
+
+
+def test_artists_that_were_liked_come_first() -> None:
+    choices = Choices()
+    choices.like("jazz en artist 29", "another song")
+    session, _ = started({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, choices=choices)
+    row = session.playlist.rows[0]
+    assert row.track.artists == ("jazz en artist 29",)
+    assert row.why.endswith("you liked songs by this artist")
+
+
+def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
+    pools = {"jazz": [*songs("jazz", 25), *songs("jazz", 25, language="ja", language_source="script")]}
+    session, now = started({"jazz": 1.0}, pools, settings=SessionSettings())
+    session.set_filters(Filters("ja"))
+    kept = {row for row in session.playlist.rows if row.track.language == "ja"}
+    playlist = session.offer(pools, now + 1, TODAY)
+    assert playlist.reason is Reason.FILTERS
+    assert {row.track.language for row in playlist.rows} == {"ja"}
+    assert kept <= set(playlist.rows)
+    assert {row.relaxed for row in playlist.rows} == {frozenset()}
+    assert playlist.rows[0].why == "because jazz was heard in the last minutes, language guessed" or kept
+    session.set_filters(Filters())
+    assert session.offer(pools, now + 2, TODAY).rows != playlist.rows, "all pass, and some change"
+    session.set_filters(Filters("ja"))
+    session.set_filters(Filters("ko"))
+    assert session.offer(pools, now + 3, TODAY).rows == ()
+    assert session.needs(now + 3) == [TrackQuery("jazz", "ko")]
+
+
+def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
+    week = songs("jazz", 4, language="ja")
+    other = songs("jazz", 4)
+    old = songs("jazz", 40, language="ko", published=TODAY - timedelta(days=20))
+    unknown = replace(songs("jazz", 1, language="xx")[0], language=None)
+    pool = [*week, *other, *old, unknown]
+    session = Session(filters=Filters("ja", Range.WEEK))
+    now = heard(session, {"jazz": 1.0})
+    assert titles(session.offer({"jazz": pool}, now, TODAY)) == [
+        "ja song 0",
+        "ja song 1",
+        "ja song 2",
+        "ja song 3",
+    ]
+    asked = session.needs(now)
+    assert asked == [TrackQuery("jazz", "ja", Range.WEEK)]
+    session.answered(asked[0], 4)
+    playlist = session.offer({"jazz": pool}, now + 1, TODAY)
+    assert sorted(titles(playlist)[4:]) == ["en song 0", "en song 1", "en song 2", "en song 3", "xx song 0"]
+    assert {row.relaxed for row in playlist.rows[4:]} == {frozenset({Relaxed.LANGUAGE})}
+    reasons = {row.track.title: row.why.split(", ")[-1] for row in playlist.rows}
+    assert (reasons["en song 0"], reasons["xx song 0"]) == ("in English", "language not known")
+    assert playlist.notes == (
+        "All jazz songs in Japanese of the last week that were found have been shown; "
+        "now there are songs of other languages too.",
+        "Looking for more jazz songs.",
+    )
+    asked = session.needs(now + 1)
+    assert asked == [TrackQuery("jazz", None, Range.WEEK)]
+    session.answered(asked[0], 5)
+    playlist = session.offer({"jazz": pool}, now + 2, TODAY)
+    assert playlist.rows[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
+    assert playlist.rows[9].why.endswith("in Korean, older than a week")
+    assert "other languages and the last month too" in playlist.notes[0]
+
+
+def test_the_end_of_all_pools_is_told_and_nothing_is_repeated() -> None:
+    pools = {"jazz": songs("jazz", 12)}
+    session, now = started({"jazz": 1.0}, pools)
+    assert session.needs(now) == [TrackQuery("jazz")]
+    session.answered(TrackQuery("jazz"), 12)
+    session.refresh()
+    playlist = session.offer(pools, now + 1, TODAY)
+    assert playlist.notes == ("All jazz songs that were found have been shown.",)
+    assert len(playlist.rows) == 10
+    session.refresh()
+    assert session.offer(pools, now + 2, TODAY).rows == playlist.rows, "what is there stays"
+    assert session.needs(now + 1000) == []
+
+
+def test_a_full_answer_is_followed_by_its_next_page() -> None:
+    session, now = started({"jazz": 1.0}, {"jazz": []})
+    (query,) = session.needs(now)
+    session.answered(query, 50)
+    assert session.needs(now + 1) == [], "first the songs must come"
+    session.offer({"jazz": songs("jazz", 12)}, now + 1, TODAY)
+    assert session.needs(now + 1) == [TrackQuery("jazz", offset=50)]
+
+
+def test_when_all_is_pinned_the_page_says_why_nothing_changes() -> None:
+    pools = {"jazz": songs("jazz", 50)}
+    session, now = started({"jazz": 1.0}, pools)
+    for row in session.playlist.rows:
+        session.pin(row.key)
+    session.refresh()
+    playlist = session.offer(pools, now + 1, TODAY)
+    assert all(row.pinned for row in playlist.rows)
+    assert "pinned or liked" in playlist.notes[0]
+
+
+ACTIONS = st.sampled_from(
+    ["jazz", "rock", "mixed", "silence", "skip", "like", "pin", "ban", "open", "button", "ja", "week", "any"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(ACTIONS, st.integers(0, 9)), max_size=30), st.integers(1, 40))
+def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
+    actions: list[tuple[str, int]], artists: int
+) -> None:
+    mixes = {"jazz": {"jazz": 1.0}, "rock": {"rock": 1.0}, "mixed": {"jazz": 0.4, "rock": 0.4, "pop": 0.2}}
+    wishes = {"ja": Filters("ja"), "week": Filters(None, Range.WEEK), "any": Filters()}
+    pools = {
+        genre: [
+            *songs(genre, 40, artists),
+            *songs(genre, 20, artists, language="ja", published=date(2020, 1, 1)),
+        ]
+        for genre in ("jazz", "rock", "pop")
+    }
+    for pool in pools.values():  # every song once more, as another provider writes it
+        pool += [replace(track, title=f"{track.title.upper()} (Remastered 2011)") for track in pool[::3]]
+    session, now = started(mixes["jazz"], pools)
+    before, shown = Playlist(), list[Track]()
+    for action, place in [("any", 0), *actions]:
+        now += 1
+        row = session.playlist.rows[place] if place < len(session.playlist.rows) else None
+        pinned = {row.key for row in session.playlist.rows if row.pinned}
+        if action in mixes:
+            now = heard(session, mixes[action], now, 70)
+        elif action in wishes:
+            session.set_filters(wishes[action])
+        elif action == "button":
+            session.refresh()
+        elif row is not None and action != "silence":
+            click = {"skip": session.skip, "like": session.like, "pin": session.pin, "ban": session.ban}
+            click.get(action, session.opened)(row.key)
+            pinned -= {row.key}
+        if action != "ban":
+            assert pinned <= {row.key for row in session.playlist.rows}
+        for playlist in (session.playlist, session.offer(pools, now, TODAY)):
+            fresh = [
+                row.track for row in playlist.rows if row.track not in [old.track for old in before.rows]
+            ]
+            assert not {key for track in fresh for key in song_keys(track)} & {
+                key for track in shown for key in song_keys(track)
+            }
+            old_artists = {key for old in before.rows for key in artist_keys(old.track.artists)}
+            assert not any(artist_keys(track.artists) & old_artists for track in fresh)
+            shown += fresh
+            names = [key for row in playlist.rows for key in artist_keys(row.track.artists)]
+            assert len(names) == len(set(names)) <= 10
+            assert not session.choices.is_banned(names)
+            if playlist.reason is Reason.TIMER and playlist is not before:
+                assert len(fresh) <= 6
+            before = playlist
+        if action != "ban":
+            assert pinned <= {row.key for row in before.rows}
+        json.dumps(before.as_json())
+        for query in session.needs(now):
+            session.answered(query, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"rows": 11}, {"swap_share": 2.0}, {"timer_seconds": 0.0}, {"unseen_low": -1}, {"pool_depth": 0}],
+)
+def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        replace(SessionSettings(), **changes)
+    with pytest.raises(ValueError, match="language is 'xx'"):
+        Filters("xx")
+
+
+def test_two_hours_within_their_bounds() -> None:
+    report = simulate()
+    print(f"\n{report.table()}")
+    assert (report.repeats, report.artists_twice, report.banned_shown) == (0, 0, 0)
+    assert len(report.queries) <= 100
+    assert len(set(report.queries)) == len(report.queries), "nothing was asked twice"
+    assert report.shown > 100
+    assert len(report.artists) > 100
+    assert len(report.delays) == report.changes
+    assert max(report.delays) <= 120
+
+
+def test_with_a_larger_distance_no_refresh_is_needless() -> None:
+    """0.35 is what the sweep of distances chose."""
+    settings = SessionSettings(evidence=EvidenceSettings(change_distance=0.35))
+    report = simulate(settings=settings, songs_each=0)
+    assert report.needless == 0
+    assert len(report.delays) >= report.changes - 1, "one may come too late in the evening"
+    assert max(report.delays) <= 90

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.recommendations.evidence import Evidence, EvidenceSettings
+from dashboard.recommendations.mix import (
+    blended,
+    interleave,
+    largest_remainder,
+    normalised,
+    total_variation,
+    without_rare,
+)
+
+JAZZ, ROCK = {"jazz": 1.0}, {"rock": 1.0}
+WEIGHTS = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.01, 1), min_size=1)
+
+
+def heard(
+    evidence: Evidence, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
+) -> float:
+    """Music from ``start`` on; returns its end."""
+    for number in range(round(seconds / step)):
+        evidence.hear(start + (number + 1) * step, mix, "LISTENING")
+    return start + seconds
+
+
+def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
+    evidence = Evidence()
+    assert not evidence.ready
+    heard(evidence, 0, 30, JAZZ)
+    assert evidence.music_seconds == 29.5, "the first estimate counts half a second"
+    assert not evidence.ready
+    evidence.hear(30.5, JAZZ, "LISTENING")
+    assert evidence.ready
+    assert evidence.target == JAZZ
+
+
+@pytest.mark.parametrize(
+    ("state", "probabilities", "counts"),
+    [
+        ("LISTENING", {"jazz": 0.3, "rock": 0.2}, True),
+        ("UNSURE", {"jazz": 0.35, "rock": 0.3}, True),
+        ("UNSURE", {"jazz": 0.34, "rock": 0.3}, False),
+        ("NOT_MUSIC", JAZZ, False),
+        ("SILENT", JAZZ, False),
+        ("STALLED", JAZZ, False),
+        ("LISTENING", {"jazz": 0.0}, False),
+        ("LISTENING", {}, False),
+        ("LISTENING", {"jazz": math.nan, "rock": 0.9}, False),
+        ("LISTENING", {"jazz": -1.0, "rock": 0.9}, False),
+    ],
+)
+def test_what_counts_as_music(state: str, probabilities: dict[str, float], counts: bool) -> None:
+    evidence = Evidence()
+    assert evidence.hear(1.0, probabilities, state) is counts
+    assert bool(evidence.target) is counts
+    assert all(math.isfinite(share) for share in evidence.fast.values())
+
+
+def test_the_fast_mix_halves_in_fifteen_seconds_and_the_session_in_ten_minutes() -> None:
+    evidence = Evidence()
+    now = heard(evidence, 0, 6000, JAZZ)
+    now = heard(evidence, now, 15, ROCK)
+    assert evidence.fast["jazz"] == pytest.approx(0.5, abs=1e-6)
+    assert evidence.session["jazz"] == pytest.approx(0.5 ** (15 / 600), abs=1e-3)
+    mix = {"jazz": 0.6 * 0.5 + 0.4 * evidence.session["jazz"]}
+    assert evidence.target["jazz"] == pytest.approx(mix["jazz"], abs=1e-6)
+
+
+def test_the_first_estimate_weighs_no_more_than_others() -> None:
+    """A plain EMA that starts at its first value would keep 97 % of it in the session for 30 s."""
+    evidence = Evidence()
+    evidence.hear(0, ROCK, "LISTENING")
+    heard(evidence, 0, 30, JAZZ)
+    assert evidence.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
+
+
+def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
+    evidence = Evidence()
+    now = heard(evidence, 0, 60, JAZZ)
+    before = evidence.music_seconds
+    evidence.hear(now + 3600, ROCK, "LISTENING")
+    assert evidence.music_seconds == before + 5
+    assert evidence.fast["jazz"] > 0.75
+
+
+def test_a_clock_that_went_back_is_a_new_beginning() -> None:
+    evidence = Evidence()
+    evidence.hear(1000, JAZZ, "LISTENING")
+    evidence.hear(2, JAZZ, "LISTENING")
+    assert evidence.music_seconds == 1.0
+
+
+def test_change_needs_distance_three_estimates_and_a_pause() -> None:
+    evidence = Evidence(EvidenceSettings(change_distance=0.18))
+    now = heard(evidence, 0, 60, JAZZ)
+    assert not evidence.changed(now), "there was no refresh to change from"
+    evidence.refreshed(now)
+    now = heard(evidence, now, 5, ROCK)
+    assert total_variation(evidence.fast, JAZZ) == pytest.approx(1 - 0.5 ** (5 / 15), abs=0.03)
+    assert not evidence.changed(now + 45), "far enough for one or two estimates only"
+    now = heard(evidence, now, 2, ROCK)
+    assert not evidence.changed(now), "too soon after the refresh"
+    assert evidence.changed(now + 45)
+    evidence.refreshed(now)
+    assert not evidence.changed(now + 45)
+
+
+def test_single_wrong_windows_change_nothing() -> None:
+    evidence = Evidence()
+    now = heard(evidence, 0, 60, JAZZ)
+    evidence.refreshed(now)
+    for _ in range(20):
+        now = heard(evidence, now, 27, JAZZ, 3.0)
+        evidence.hear(now + 3, ROCK, "LISTENING")
+        now += 3
+        assert not evidence.changed(now)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fast_half_life_seconds": 0.0},
+        {"session_half_life_seconds": math.inf},
+        {"fast_share": 1.1},
+        {"change_distance": -0.1},
+        {"change_estimates": 0},
+        {"first_music_seconds": -1.0},
+        {"longest_step_seconds": math.nan},
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        replace(EvidenceSettings(), **changes)
+
+
+def test_mixes() -> None:
+    assert normalised({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
+    assert normalised({}) == {}
+    assert blended({"a": 1}, {"b": 1}, 0.75) == {"a": 0.75, "b": 0.25}
+    assert without_rare({"a": 0.72, "b": 0.18, "c": 0.09, "d": 0.01}, 0.1) == {"a": 0.8, "b": 0.2}
+    assert without_rare({"b": 0.05, "a": 0.05}, 0.1) == {"a": 1.0}, "the strongest stays"
+    assert without_rare({}, 0.1) == {}
+    assert total_variation({"a": 1}, {"b": 1}) == 1
+    assert total_variation({"a": 0.5, "b": 0.5}, {"a": 0.75, "b": 0.25}) == 0.25
+
+
+def test_places_by_largest_remainder_with_one_for_each() -> None:
+    assert largest_remainder({"jazz": 0.55, "blues": 0.3, "rock": 0.15}, 10) == {
+        "jazz": 6,
+        "blues": 3,
+        "rock": 1,
+    }
+    assert largest_remainder({"jazz": 0.96, "blues": 0.04}, 10) == {"jazz": 9, "blues": 1}
+    assert largest_remainder({"a": 1, "b": 1, "c": 1}, 2) == {"a": 1, "b": 1}
+    assert largest_remainder({}, 10) == {}
+    assert largest_remainder({"a": 1}, 0) == {}
+
+
+def test_genres_are_spread_evenly() -> None:
+    assert "".join(interleave({"a": 5, "b": 1, "c": 1})) == "aabacaa", "as in nginx's commit message"
+    assert interleave({}) == ()
+
+
+@given(WEIGHTS, st.integers(1, 30))
+def test_places_sum_and_are_near_their_share(weights: dict[str, float], seats: int) -> None:
+    slots = largest_remainder(weights, seats)
+    assert sum(slots.values()) == seats
+    assert min(slots.values()) >= 1
+    assert len(slots) == min(len(weights), seats)
+    order = interleave(slots)
+    assert {genre: order.count(genre) for genre in slots} == slots
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), WEIGHTS, st.sampled_from(["LISTENING", "UNSURE", "SILENT"]))))
+def test_the_target_is_a_mix_whatever_is_heard(estimates: list[tuple[float, dict[str, float], str]]) -> None:
+    evidence, now = Evidence(), 0.0
+    for gap, probabilities, state in estimates:
+        now += gap
+        evidence.hear(now, probabilities, state)
+    target = evidence.target
+    assert not target or sum(target.values()) == pytest.approx(1)
+    assert len(target) <= 10
+    assert evidence.music_seconds <= now + 0.5

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import socket
+from datetime import UTC, date, datetime
+from itertools import product
+
+import pytest
+
+from dashboard.recommendations import Song, catalogue
+from dashboard.recommendations.offline import NAME, CatalogueProvider
+from dashboard.recommendations.tracks import (
+    LANGUAGES,
+    Provider,
+    ProviderResult,
+    Range,
+    Relaxed,
+    Status,
+    Track,
+    TrackQuery,
+)
+
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+ALL = 1000
+
+
+class FixedClock:
+    def __init__(self, year: int = 2025) -> None:
+        self.year = year
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def now(self) -> datetime:
+        return datetime(self.year, 6, 1, tzinfo=UTC)
+
+
+def ask(query: TrackQuery, year: int = 2025, songs: tuple[Song, ...] | None = None) -> ProviderResult:
+    provider: Provider = CatalogueProvider(FixedClock(year), songs, seed=1)
+    return provider.search(query, deadline=0.0)
+
+
+def names(result: ProviderResult) -> list[tuple[str, str]]:
+    return [(track.artists[0], track.title) for track in result.tracks]
+
+
+@pytest.mark.parametrize(("genre", "language", "range_"), list(product(GENRES, LANGUAGES, Range)))
+def test_each_filter_changes_the_list_as_it_should(genre: str, language: str, range_: Range) -> None:
+    cell = [song for song in catalogue.load() if (song.genre, song.language) == (genre, language)]
+    recent = [song for song in cell if song.year in (2024, 2025)]
+    keeps_age = range_ is Range.ANY or (range_ is Range.YEAR and bool(recent))
+    expected = recent if range_ is Range.YEAR and recent else cell
+    result = ask(TrackQuery(genre, language, range_, limit=ALL))
+    assert sorted(names(result)) == sorted((song.artist, song.title) for song in expected)
+    assert {(track.genre, track.language) for track in result.tracks} <= {(genre, language)}
+    if cell:
+        assert result.status is Status.OK
+        assert result.relaxed == (frozenset() if keeps_age else {Relaxed.RANGE})
+        assert bool(result.detail) != keeps_age
+    else:
+        assert (result.status, result.relaxed) == (Status.EMPTY, frozenset())
+        assert "has no country songs in Russian" in result.detail
+
+
+@pytest.mark.parametrize("genre", GENRES)
+def test_without_a_language_all_of_the_genre_come_sung_or_not(genre: str) -> None:
+    everything = ask(TrackQuery(genre, limit=ALL))
+    assert len(everything.tracks) == sum(song.genre == genre for song in catalogue.load())
+    per_language = [ask(TrackQuery(genre, language, limit=ALL)) for language in LANGUAGES]
+    sung = [name for result in per_language for name in names(result)]
+    assert len(sung) == len(set(sung)), "a song came in two languages"
+    unsung = {(t.artists[0], t.title) for t in everything.tracks if t.language is None}
+    assert set(sung) | unsung == set(names(everything))
+    assert bool(unsung) == (genre in {"classical", "jazz"})
+
+
+def test_some_songs_are_recent_enough_for_a_year() -> None:
+    found = ask(TrackQuery("pop", "en", Range.YEAR, limit=ALL))
+    assert found.relaxed == frozenset()
+    assert {track.published for track in found.tracks} == {date(2024, 1, 1), date(2025, 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("year", "titles", "relaxed"),
+    [
+        (2000, {"1999", "2000"}, False),
+        (2001, {"2000"}, False),
+        (2002, {"1999", "2000", "2010"}, True),
+        (1970, {"1999", "2000", "2010"}, True),
+    ],
+)
+def test_a_year_is_this_calendar_year_or_the_last(year: int, titles: set[str], relaxed: bool) -> None:
+    """A clock that is wrong must not make all songs recent."""
+    songs = tuple(Song("a", str(n), n, "rock", "en") for n in (1999, 2000, 2010))
+    result = ask(TrackQuery("rock", "en", Range.YEAR), year, songs)
+    assert {track.title for track in result.tracks} == titles
+    assert (Relaxed.RANGE in result.relaxed) == relaxed
+    sentence = f"{NAME} has no rock songs in English of {year - 1} or {year}; these are of any age."
+    assert result.detail == (sentence if relaxed else "")
+
+
+@pytest.mark.parametrize("range_", [Range.WEEK, Range.MONTH])
+def test_a_fixed_list_says_that_it_knows_no_songs_of_the_last_days(range_: Range) -> None:
+    result = ask(TrackQuery("pop", "ko", range_))
+    assert names(result) == names(ask(TrackQuery("pop", "ko")))
+    assert result.relaxed == {Relaxed.RANGE}
+    assert result.detail == f"{NAME} knows no songs of the last {range_.value}; these are of any age."
+
+
+def test_pages_follow_each_other_without_gap_or_repetition() -> None:
+    provider = CatalogueProvider(FixedClock(), seed=3)
+    whole = provider.search(TrackQuery("rock", limit=ALL), 0.0)
+    pages = [provider.search(TrackQuery("rock", limit=7, offset=first), 0.0) for first in range(0, 50, 7)]
+    assert [track for page in pages for track in page.tracks] == list(whole.tracks)
+    assert [track.rank for track in whole.tracks] == list(range(len(whole.tracks)))
+    beyond = provider.search(TrackQuery("rock", "ja", limit=7, offset=ALL), 0.0)
+    assert (beyond.tracks, beyond.status) == ((), Status.EMPTY)
+    assert beyond.detail == f"{NAME} has no further rock songs in Japanese."
+
+
+def test_the_order_is_stable_and_differs_between_seeds() -> None:
+    def order(seed: int) -> list[tuple[str, str]]:
+        return names(CatalogueProvider(FixedClock(), seed=seed).search(TrackQuery("jazz", limit=ALL), 0.0))
+
+    assert order(1) == order(1)
+    assert len({tuple(order(seed)) for seed in range(5)}) == 5
+    assert sorted(order(1)) == sorted(order(2))
+
+
+def test_a_track_carries_what_is_known_and_no_more() -> None:
+    songs = (
+        Song("滝廉太郎", "荒城の月", 1901, "classical", "ja", "Rentaro Taki", "Kojo no Tsuki"),
+        Song("Maurice Ravel", "Boléro", 1928, "classical", ""),
+    )
+    sung, unsung = (
+        ask(TrackQuery("classical", language), songs=part).tracks[0]
+        for language, part in (("ja", songs), (None, songs[1:]))
+    )
+    assert sung == Track(
+        provider="Overheard's own list",
+        title="荒城の月",
+        artists=("滝廉太郎",),
+        url=songs[0].spotify_url,
+        genre="classical",
+        language="ja",
+        language_source="provider",
+        published=date(1901, 1, 1),
+        precision="year",
+        romanised="Kojo no Tsuki - Rentaro Taki",
+    )
+    assert (unsung.language, unsung.language_source, unsung.romanised) == (None, "none", "")
+
+
+def test_links_are_those_of_the_page() -> None:
+    known = {(song.artist, song.title): song for song in catalogue.load()}
+    for genre in GENRES:
+        for track in ask(TrackQuery(genre, limit=ALL)).tracks:
+            song = known[track.artists[0], track.title]
+            assert track.url == track.spotify_search == song.spotify_url
+            assert track.youtube_search == song.youtube_url
+
+
+def test_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the bundled list opened a socket")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    provider = CatalogueProvider(FixedClock())
+    assert provider.name == NAME
+    unknown = provider.search(TrackQuery("polka", "ja", Range.WEEK), deadline=-1.0)
+    assert (unknown.status, unknown.tracks, unknown.calls) == (Status.EMPTY, (), 0)
+    assert unknown.detail == f"{NAME} has no polka songs in Japanese."
+    assert provider.search(TrackQuery("pop"), deadline=-1.0).calls == 0
+    nothing = CatalogueProvider(FixedClock(), songs=()).search(TrackQuery("pop"), 0.0)
+    assert nothing.status is Status.EMPTY

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.recommendations.names import artist_key, artist_keys, fold, song_key, song_keys, title_key
+from dashboard.recommendations.ranking import (
+    RankingSettings,
+    best,
+    freshness,
+    language_confidence,
+    misses,
+    mood_fit,
+    score,
+    similarity,
+)
+from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
+
+TODAY = date(2026, 3, 1)
+SONG = Track("First", "Title", ("Artist",), "https://x.example/", "jazz", "ja", "provider", TODAY, "day")
+ANY = TrackQuery("jazz")
+
+
+def same(first: Track, second: Track) -> bool:
+    return not song_keys(first).isdisjoint(song_keys(second))
+
+
+@pytest.mark.parametrize(
+    ("title", "artists"),
+    [
+        ("Don't Stop Me Now", ("Queen",)),
+        ("Don’t Stop Me Now - Remastered 2011", ("Queen",)),  # noqa: RUF001 - as Spotify writes it
+        ("DON'T STOP ME NOW (Remastered 2011)", ("QUEEN",)),
+        ("Don't Stop Me Now [Official Video]", ("The Queen",)),
+        ("Don't Stop Me Now (feat. Somebody)", ("Queen", "Somebody")),
+        ("Don't Stop Me Now ft. Somebody", ("Somebody", "Queen")),
+        ("Don't Stop Me Now（リマスター）", ("Ｑｕｅｅｎ feat. Somebody",)),  # noqa: RUF001 - full width
+        ("Don't Stop Me Now (Live) (Remaster)", ("Nobody",)),
+    ],
+)
+def test_one_song_written_in_many_ways(title: str, artists: tuple[str, ...]) -> None:
+    plain = replace(SONG, title="Dont stop me now", artists=("queen",))
+    assert same(plain, replace(SONG, title=title, artists=artists)) is (artists != ("Nobody",))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Angie", "Angie (Live)"),
+        ("One", "One (Remix)"),
+        ("かき", "がき"),
+        ("Song 1", "Song 2"),
+        ("🎵", "🎶"),
+        ("(I Can't Get No) Satisfaction", "Satisfaction"),
+        ("Part 1 - Overture", "Part 1 - Finale"),
+    ],
+)
+def test_other_songs_stay_others(first: str, second: str) -> None:
+    assert not same(replace(SONG, title=first), replace(SONG, title=second))
+
+
+def test_the_isrc_decides_before_names() -> None:
+    first = replace(SONG, isrc="GB-AYE-69-00531", title="Native", artists=("米津玄師",))
+    assert same(first, replace(SONG, isrc="gbaye6900531", title="Other", artists=("Kenshi Yonezu",)))
+    assert not same(SONG, replace(SONG, title="Other"))
+
+
+def test_names_fold() -> None:
+    assert fold("Björk & Sigur Rós") == "bjorkandsigurros"
+    assert fold("AC/DC") == fold("acdc") == "acdc"
+    assert fold("Кино!") == "кино"
+    assert fold("???") == "???"
+    assert artist_key("The Beatles") == artist_key("Beatles")
+    assert artist_key("The The") == "the"
+    assert artist_keys(("A (feat. B & C)", "", "D")) == {"a", "bandc", "d"}
+    assert title_key("feat. of strength") == fold("feat. of strength")
+    assert song_key(SONG) == "artist|title"
+    assert song_key(replace(SONG, artists=())) == "|title"
+
+
+@given(st.text(), st.lists(st.text(), max_size=3))
+def test_any_text_is_a_name(title: str, artists: list[str]) -> None:
+    track = replace(SONG, title=title, artists=tuple(artists))
+    assert song_keys(track)
+    if title.isalnum():
+        assert same(track, replace(track, title=f"{title} (Remastered 2011)"))
+
+
+def test_scores_add_up() -> None:
+    settings = RankingSettings()
+    assert score(SONG, ANY, {"jazz": 1}, TODAY, 0.5, settings) == pytest.approx(
+        0.5 + 0.15 + 0.15 + 0.05 + 0.1
+    )
+    assert mood_fit(SONG) == 0.5
+    plain = replace(SONG, published=None, precision="none", rank=25, language=None)
+    wanted = TrackQuery("rock", "ja")
+    points = score(plain, wanted, {"jazz": 0.2}, TODAY, 0.75, settings)
+    assert points == pytest.approx(0.5 * 0.2 + 0 + 0.075 + 0.05 + 0.05 + 0.4 * 0.25)
+
+
+@pytest.mark.parametrize(
+    ("source", "trust"), [("provider", 1), ("artist", 0.9), ("script", 0.6), ("hint", 0.4), ("none", 0)]
+)
+def test_languages_are_believed_by_their_source(source: str, trust: float) -> None:
+    track = replace(SONG, language_source=source)
+    assert language_confidence(track, "ja") == trust
+    assert language_confidence(track, "ko") == 0
+    assert language_confidence(track, None) == 1
+
+
+def test_freshness_halves_after_half_the_range() -> None:
+    track = replace(SONG, published=date(2026, 2, 14))
+    assert freshness(track, Range.MONTH, TODAY) == 0.5
+    assert freshness(replace(track, published=date(2027, 1, 1)), Range.WEEK, TODAY) == 1, "not above 1"
+    assert freshness(replace(track, precision="none"), Range.WEEK, TODAY) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("published", "precision", "passed"),
+    [
+        (date(2026, 2, 22), "day", "week month year any"),
+        (date(2026, 2, 21), "day", "month year any"),
+        (date(2026, 1, 30), "day", "month year any"),
+        (date(2026, 1, 29), "day", "year any"),
+        (date(2025, 2, 28), "day", "any"),
+        (date(2026, 2, 1), "month", "month year any"),
+        (date(2025, 3, 1), "month", "year any"),
+        (date(2025, 2, 1), "month", "any"),
+        (date(2026, 1, 1), "year", "year any"),
+        (date(2025, 1, 1), "year", "year any"),
+        (date(2024, 1, 1), "year", "any"),
+        (None, "none", "any"),
+    ],
+)
+def test_a_range_wants_dates_that_are_known_well_enough(
+    published: date | None, precision: str, passed: str
+) -> None:
+    track = replace(SONG, published=published, precision=precision)
+    ok = [wanted.value for wanted in Range if not misses(track, TrackQuery("jazz", "ja", wanted), TODAY)]
+    assert ok == passed.split()
+
+
+def test_a_song_says_which_filters_it_misses() -> None:
+    query = TrackQuery("jazz", "ko", Range.WEEK)
+    assert misses(replace(SONG, published=None), query, TODAY) == {Relaxed.LANGUAGE, Relaxed.RANGE}
+    assert misses(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
+
+
+def test_similarity() -> None:
+    other = replace(SONG, artists=("Other",))
+    assert similarity(SONG, replace(SONG, artists=("Other", "The ARTIST"))) == 1
+    assert similarity(replace(SONG, album="Kind of Blue"), replace(other, album="Kind Of Blue!")) == 0.8
+    assert similarity(SONG, other) == 0.3
+    assert similarity(SONG, replace(other, language="en")) == 0
+
+
+def test_mmr_prefers_what_differs() -> None:
+    chosen = [replace(SONG, album="X", artists=("Chosen",))]
+    alike = replace(SONG, artists=("Alike",), album="X")
+    other = replace(SONG, artists=("Other",), language="en")
+    assert best([(0.8, alike), (0.5, other)], chosen, (), 0.7) is other, "0.56 - 0.24 < 0.35"
+    assert best([(0.9, alike), (0.5, other)], chosen, (), 0.7) is alike, "0.63 - 0.24 > 0.35"
+    assert best([(0.9, alike), (0.5, other)], [], (), 0.7) is alike
+    assert best([(0.9, alike), (0.5, other)], [], {"alike"}, 0.7) is other
+    assert best([(0.9, alike)], [], {"alike"}, 0.7) is None
+    late = replace(other, rank=1)
+    assert best([(0.5, late), (0.5, other)], [], (), 0.7) is other, "ties go by rank"
+
+
+def test_weights_outside_their_range_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"relevance is 1\.5"):
+        RankingSettings(relevance=1.5)
