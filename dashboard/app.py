@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard.command import ANALYZER, TOKEN
 from dashboard.feed import Feed, Heard, Snapshot
-from dashboard.live_view import show_live, show_songs
+from dashboard.live_view import show_live, show_songs, song_choice
 from dashboard.recommendations.choices import Choices, default_path
 from dashboard.recommendations.engine import Session
 from dashboard.recommendations.follower import Follower
@@ -66,6 +66,12 @@ def follower() -> Follower:
     return kept
 
 
+def act() -> None:
+    """Do what was chosen before the list can move under it."""
+    if (chosen := song_choice()) is not None:
+        follower().act(*chosen)
+
+
 @st.fragment(run_every=2.0)
 def songs(analyzer: str) -> None:
     """The song list; looks at the feed every two seconds and moves only for a reason."""
@@ -84,10 +90,7 @@ def songs(analyzer: str) -> None:
         heard = heard_before(feed.snapshot)
         st.session_state["heard"] = -len(heard)
     playlist = reader.look(heard, Filters(LANGUAGE_CHOICES[language], RANGE_CHOICES[age]))
-    chosen = show_songs(song_data(playlist, feed.snapshot, reader.sentences))
-    if chosen is not None:
-        reader.act(*chosen)
-        st.rerun(scope="fragment")
+    show_songs(song_data(playlist, feed.snapshot, reader.sentences), act)
     own_choices(reader.session.choices)
 
 
@@ -95,16 +98,16 @@ def heard_before(snapshot: Snapshot) -> list[Heard]:
     """For whoever opens the page after a file's end: its last estimate, as if it had held for a while."""
     if snapshot.state is not StreamState.ENDED or snapshot.estimate is None:
         return []
-    return [Heard(0, float(second), snapshot.estimate) for second in range(HELD_SECONDS)]
+    return [Heard(0, float(second), snapshot.estimate) for second in range(-HELD_SECONDS, 0)]
 
 
 def own_choices(choices: Choices) -> None:
     """What this person liked, skipped or banned: shown, taken back, deleted in one step."""
-    listing = choices.listing()
+    listing = sorted(choices.listing(), key=lambda each: not each.banned)  # these can be taken back
     if not listing:
         return
     with st.expander(f"Your choices ({len(listing)})"):
-        st.caption("Kept on this computer only: names and counts.")
+        st.caption("Kept on the computer that serves this page, and nowhere else: names and counts.")
         for each in listing[:MOST_CHOICES]:
             words = [f"liked {each.likes}" * bool(each.likes), f"skipped {each.skips}" * bool(each.skips)]
             said = ", ".join(word for word in (*words, "never again" * each.banned) if word)

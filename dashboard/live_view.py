@@ -6,6 +6,7 @@ show as data. Scripts are joined here because a component is one module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,17 @@ def show_live(analyzer: str, token: str = "") -> None:
     _live()(key="live", data=live_data(analyzer, token))
 
 
-def show_songs(data: dict[str, Any]) -> tuple[str, str] | None:
-    """Lay out the songs; return what the reader chose on one of them, its kind and the song's key."""
-    chosen = _songs()(key="songs", data=data, on_action_change=lambda: None).action
+SONGS = "songs"
+
+
+def show_songs(data: dict[str, Any], on_choice: Callable[[], None]) -> None:
+    """Lay out the songs; ``on_choice`` is called before the next run when the reader chose something."""
+    _songs()(key=SONGS, data=data, on_action_change=on_choice)
+
+
+def song_choice() -> tuple[str, str] | None:
+    """What was chosen on one of the songs, its kind and the song's key; for ``on_choice``."""
+    chosen = st.session_state[SONGS].get("action")
     return (str(chosen["kind"]), str(chosen["key"])) if chosen else None
 
 

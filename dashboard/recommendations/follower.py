@@ -15,8 +15,11 @@ from dashboard.recommendations.tracks import Clock, Status, Track, TrackQuery
 
 logger = logging.getLogger(__name__)
 
-MOST_TRACKS = 400
-"""Songs of one genre that are kept; the oldest go first, for a session may last all day."""
+MOST_TRACKS = 2_000
+"""Songs of one genre that are kept: more than a day's session asks for."""
+
+FINAL = frozenset({Status.OK, Status.EMPTY, Status.OFF, Status.AUTH, Status.FORBIDDEN, Status.QUOTA})
+"""After these a provider would say the same again; after others the question is worth repeating."""
 
 
 class Estimate(Protocol):
@@ -45,8 +48,6 @@ class Follower:
 
     def __init__(self, providers: Providers, session: Session, clock: Clock) -> None:
         self.session = session
-        self.sentences: tuple[str, ...] = ()
-        """What the providers last said of themselves, for the page."""
         self.calls = 0
         """Requests that were sent in this session."""
         self._providers = providers
@@ -54,15 +55,19 @@ class Follower:
         self._pools: dict[str, list[Track]] = {}
         self._answers: queue.SimpleQueue[tuple[TrackQuery, Answer]] = queue.SimpleQueue()
         self._asking: set[TrackQuery] = set()
-        self._sound_at = 0.0
-        self._told_at = clock.monotonic()
+        self._known: dict[str, set[tuple[str, str]]] = {}
+        self._said: dict[str, tuple[str, ...]] = {}
+        self._sound_at = float("-inf")
+        self._began = clock.monotonic()
 
     def look(self, heard: Iterable[Estimate], filters: Filters) -> Playlist:
         """Take in what came since the last look; return the list for now."""
         for each in heard:
-            self._sound_at, self._told_at = max(self._sound_at, each.at), self._clock.monotonic()
+            self._sound_at = max(self._sound_at, each.at)
             said = each.estimate
             self.session.hear(self._sound_at, said["probabilities"], said["state"])
+        if filters != self.session.filters:
+            self._said.clear()
         self.session.set_filters(filters)
         self._take_answers()
         for query in self.session.needs(self.now):
@@ -71,8 +76,13 @@ class Follower:
 
     @property
     def now(self) -> float:
-        """Seconds of the session: those of the sound, and time goes on when it stops."""
-        return self._sound_at + self._clock.monotonic() - self._told_at
+        """Seconds since the session began."""
+        return self._clock.monotonic() - self._began
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the providers last said of themselves, for the page."""
+        return tuple(dict.fromkeys(said for told in self._said.values() for said in told))
 
     def act(self, kind: str, key: str) -> None:
         """What the person chose: ``like``, ``pin``, ``skip``, ``ban``; again takes a pin or like back."""
@@ -89,7 +99,7 @@ class Follower:
             self.session.ban(key)
 
     def _ask(self, query: TrackQuery) -> None:
-        if query in self._asking:
+        if self._asking:  # one after the other: together they would take each other's time
             return
         self._asking.add(query)
         threading.Thread(target=self._fetch, args=(query,), name="songs", daemon=True).start()
@@ -107,11 +117,12 @@ class Follower:
             query, answer = self._answers.get()
             self._asking.discard(query)
             self.calls += answer.calls
-            self.sentences = answer.sentences
-            pool = self._pools.setdefault(query.genre, [])
-            known = set(pool)
-            new = [track for track in answer.tracks if track not in known]
-            pool += new
-            del pool[:-MOST_TRACKS]
-            if new or all(each.status in (Status.OK, Status.EMPTY) for each in answer.results.values()):
-                self.session.answered(query, len(new))
+            self._said[query.genre] = answer.sentences
+            pool, known = self._pools.setdefault(query.genre, []), self._known.setdefault(query.genre, set())
+            for track in answer.tracks:
+                identity = (track.provider, track.provider_id or track.url)
+                if identity not in known and len(pool) < MOST_TRACKS:
+                    known.add(identity)
+                    pool.append(track)
+            if all(each.status in FINAL for each in answer.results.values()):
+                self.session.answered(query, len(answer.tracks))

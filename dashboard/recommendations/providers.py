@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -109,12 +110,12 @@ class Providers:
         late = ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
         answers = {provider.name: results.get(provider.name, late) for provider in self._live}
         bundled = self._bundled.search(query, deadline)
-        found = [track for result in answers.values() for track in result.tracks]
-        of_live = found and all(not result.relaxed for result in answers.values() if result.tracks)
-        tracks = tuple(found) if len(found) >= query.limit else (*found, *bundled.tracks)
-        relaxed = frozenset() if of_live else frozenset[Relaxed]().union(
-            *(result.relaxed for result in (*answers.values(), bundled))
-        )  # fmt: skip
+        turns = zip_longest(*(result.tracks for result in answers.values()))
+        found = tuple(track for turn in turns for track in turn if track is not None)
+        if len(found) >= query.limit:  # the bundled list is not needed, and has nothing to say
+            bundled = ProviderResult()
+        tracks = (*found, *bundled.tracks)
+        relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
         return Answer(tracks, answers | {self._bundled.name: bundled}, relaxed)
 
     def search_widening(self, query: TrackQuery, seconds: float = DEADLINE_SECONDS) -> Answer:
