@@ -70,7 +70,7 @@ def test_the_fast_mix_halves_in_fifteen_seconds_and_the_session_in_ten_minutes()
     now = heard(evidence, now, 15, ROCK)
     assert evidence.fast["jazz"] == pytest.approx(0.5, abs=1e-6)
     assert evidence.session["jazz"] == pytest.approx(0.5 ** (15 / 600), abs=1e-3)
-    mix = {"jazz": 0.6 * 0.5 + 0.4 * evidence.session["jazz"]}
+    mix = {"jazz": 0.8 * 0.5 + 0.2 * evidence.session["jazz"]}
     assert evidence.target["jazz"] == pytest.approx(mix["jazz"], abs=1e-6)
 
 
@@ -98,19 +98,41 @@ def test_a_clock_that_went_back_is_a_new_beginning() -> None:
     assert evidence.music_seconds == 1.0
 
 
-def test_change_needs_distance_three_estimates_and_a_pause() -> None:
-    evidence = Evidence(EvidenceSettings(change_distance=0.18))
+def test_change_needs_distance_for_a_while_and_a_pause() -> None:
+    evidence = Evidence(EvidenceSettings(change_distance=0.18, change_hold_seconds=3.0))
     now = heard(evidence, 0, 60, JAZZ)
     assert not evidence.changed(now), "there was no refresh to change from"
     evidence.refreshed(now)
     now = heard(evidence, now, 5, ROCK)
     assert total_variation(evidence.fast, JAZZ) == pytest.approx(1 - 0.5 ** (5 / 15), abs=0.03)
-    assert not evidence.changed(now + 45), "far enough for one or two estimates only"
+    assert not evidence.changed(now + 45), "far enough for one or two seconds only"
     now = heard(evidence, now, 2, ROCK)
     assert not evidence.changed(now), "too soon after the refresh"
     assert evidence.changed(now + 45)
     evidence.refreshed(now)
     assert not evidence.changed(now + 45)
+
+
+@pytest.mark.parametrize("step", [0.5, 3.0])
+def test_how_long_a_change_must_last_does_not_depend_on_the_step(step: float) -> None:
+    """It was counted in estimates, tried with one every 3 s; live they come six times as often."""
+    evidence = Evidence()
+    now = heard(evidence, 0, 120, JAZZ, step)
+    evidence.refreshed(now)
+    changed_at = now
+    while not evidence.changed(now + 60):
+        now = heard(evidence, now, step, ROCK, step)
+    assert now - changed_at == pytest.approx(15 * math.log2(1 / 0.55) + 30, abs=2 * step)
+
+
+def test_a_track_of_half_a_minute_changes_nothing() -> None:
+    evidence = Evidence()
+    now = heard(evidence, 0, 120, JAZZ, 0.5)
+    evidence.refreshed(now)
+    now = heard(evidence, now, 30, ROCK, 0.5)
+    for _ in range(30):
+        now = heard(evidence, now, 1, JAZZ, 0.5)
+        assert not evidence.changed(now + 60)
 
 
 def test_single_wrong_windows_change_nothing() -> None:
@@ -131,7 +153,7 @@ def test_single_wrong_windows_change_nothing() -> None:
         {"session_half_life_seconds": math.inf},
         {"fast_share": 1.1},
         {"change_distance": -0.1},
-        {"change_estimates": 0},
+        {"change_hold_seconds": -1.0},
         {"first_music_seconds": -1.0},
         {"longest_step_seconds": math.nan},
     ],

@@ -102,6 +102,43 @@ def test_gaps_devices_and_titles_are_events_when_they_change() -> None:
     ]
 
 
+def test_segments_know_where_in_the_stream_their_sound_lies() -> None:
+    """Also where the clock knows nothing of it: of a file at full speed, and after a stall."""
+    given = [
+        estimate(5),
+        estimate(5.5),
+        estimate(6, "rock"),
+        estimate(9, "rock"),
+        estimate(60, "rock", "UNSURE"),
+    ]
+    found = segments(folded(*(message | {"captured_at": 1_000.0} for message in given)))
+    assert [(each.from_seconds, each.to_seconds) for each in found] == [(0, 5.5), (5.5, 9), (55, 60)]
+
+
+def test_a_pause_ends_the_session() -> None:
+    rows = folded(estimate(5), state(6, "PAUSED"), health(7), estimate(105))
+    assert [each.session.key for each in segments(rows)] == ["a", "b"]
+    assert events(rows) == [(1_006, "paused", "")]
+    assert [(row.at, row.session.key) for row in rows if isinstance(row, Seen) and row.over] == [
+        (1_006, "a"),
+        (1_105, "b"),
+    ]
+
+
+def test_what_is_forgotten_does_not_come_back_with_the_next_estimate() -> None:
+    fold = Fold(iter("abcd").__next__)
+    for message in (state(0, "WARMING_UP"), estimate(5), health(5, 1, 9, "Speakers")):
+        fold.take(message)
+    fold.begin_anew(1_005.2)
+    fold.take(estimate(5.5))
+    (found,) = segments(rows := fold.end())
+    assert (found.session.key, found.session.started, found.number) == ("b", 1_005.2, 1)
+    assert (found.started, found.seconds, found.from_seconds, found.estimates) == (1_005, 0.5, 5, 1)
+    assert {row.session.key for row in rows} == {"b"}
+    fold.begin_anew(1_006)
+    assert fold.end() == []
+
+
 def test_a_file_at_full_speed_counts_its_sound_and_not_the_clock() -> None:
     given = [estimate(5 + HOP * n) | {"captured_at": 1_000 + n / 100} for n in range(11)]
     given[6:] = [message | estimate(8 + HOP * n, "rock") for n, message in enumerate(given[6:])]

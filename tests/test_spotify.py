@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.recommendations.spotify import CACHE_SECONDS, SpotifyProvider
-from dashboard.recommendations.spotify_rows import GENRES, search_text
-from dashboard.recommendations.tracks import LANGUAGES, Range, Relaxed, Status, TrackQuery
+from dashboard.recommendations.spotify import SpotifyProvider
+from dashboard.recommendations.spotify_pages import CACHE_SECONDS
+from dashboard.recommendations.spotify_rows import search_text
+from dashboard.recommendations.tracks import Range, Status, TrackQuery
 from tests.fakes.spotify_server import SpotifyServer, serving, song
 from tests.spotify_searches import CLIENT_ID, CLIENT_SECRET, SEARCH, TODAY, HalfVirtualClock, make, search
 
@@ -84,22 +85,6 @@ def test_a_week_in_january_asks_for_two_years() -> None:
     assert search_text(query, date(2027, 1, 3), keywords=False) == 'genre:"pop" year:2026-2027'
 
 
-def test_every_filter_changes_the_list(server: SpotifyServer, provider: SpotifyProvider) -> None:
-    ages = {Range.WEEK: 2, Range.MONTH: 4, Range.YEAR: 7, Range.ANY: 8}  # with the song of a year alone
-    lists = set()
-    for genre in GENRES:
-        for language in LANGUAGES:
-            for span, count in ages.items():
-                result = search(provider, TrackQuery(genre, language, span))
-                assert result.status is Status.OK, (genre, language, span)
-                assert len(result.tracks) == count, (genre, language, span)
-                assert result.relaxed == ({Relaxed.GENRE} if genre == "country" else set())
-                assert {track.language for track in result.tracks} == {language}
-                lists.add(tuple(track.provider_id for track in result.tracks))
-    assert len(lists) == 5 * 4 * 10
-    assert all(int(asked.values["limit"]) <= 10 for asked in server.requests if asked.path == SEARCH)
-
-
 def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: SpotifyProvider) -> None:
     result = search(provider, TrackQuery("jazz"))
     assert {(track.language, track.language_source) for track in result.tracks} == {
@@ -147,7 +132,7 @@ def test_a_list_without_end_of_unfit_songs_is_given_up(
 def broken_rows() -> Iterator[Any]:
     yield from (None, 7, "x", [], {}, {"name": None}, [None])
     changes: tuple[dict[str, Any], ...] = (
-        {"name": 7}, {"name": ""}, {"name": "x" * 10_000}, {"id": None}, {"artists": None},
+        {"name": 7}, {"name": ""}, {"id": None}, {"artists": None},
         {"artists": [None, 3]}, {"artists": [{"name": ""}]}, {"album": None}, {"album": []},
         {"external_urls": None}, {"external_urls": {"spotify": "javascript:alert(1)"}},
         {"is_playable": False}, {"external_urls": {"spotify": "http://open.spotify.com/track/1"}},

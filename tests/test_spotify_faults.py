@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import pickle
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,11 +11,9 @@ from pathlib import Path
 import pytest
 
 from dashboard.recommendations.spotify import LATE_MAX, SpotifyProvider
-from dashboard.recommendations.tracks import LANGUAGES, ProviderResult, Status, TrackQuery
+from dashboard.recommendations.tracks import ProviderResult, Status, TrackQuery
 from tests.fakes.spotify_server import (
     HTML,
-    INVALID_CLIENT,
-    PREMIUM,
     Fault,
     SpotifyServer,
     error,
@@ -29,9 +25,7 @@ from tests.spotify_searches import (
     CLIENT_SECRET,
     NOW,
     SEARCH,
-    SECRETS,
     TODAY,
-    TOKEN,
     HalfVirtualClock,
     make,
     search,
@@ -76,73 +70,6 @@ def test_who_asks_too_often_learns_when_to_come_back(
     unsaid = 5400 if reason else 45  # an hour or half a minute, and half of it by jitter
     assert result.retry_at == NOW + timedelta(seconds=unsaid if seconds is None else seconds)
     assert result.calls == 2
-
-
-FAULTS = {
-    "premium text": (Fault(403, PREMIUM.encode(), "text/plain"), Status.FORBIDDEN, 2),
-    "premium json": (error(403, PREMIUM), Status.FORBIDDEN, 2),
-    "forbidden": (error(403, "Forbidden"), Status.FORBIDDEN, 2),
-    "401 for ever": (error(401, "The access token expired"), Status.AUTH, 4),
-    "401, error is a string": (Fault(401, b'{"error":"invalid_token"}'), Status.AUTH, 4),
-    "429, error is a string": (Fault(429, b'{"error":"x"}'), Status.RATE_LIMITED, 2),
-    "limit": (error(400, "Invalid limit"), Status.BAD_REQUEST, 2),
-    "404": (error(404, "Service not found"), Status.BAD_REQUEST, 2),
-    "500": (error(500, "Oops"), Status.UNREACHABLE, 3),
-    "502": (Fault(502, HTML, "text/html"), Status.UNREACHABLE, 3),
-    "503": (Fault(503), Status.UNREACHABLE, 3),
-    "503 with a wait": (error(503, "Busy", Retry_After="60"), Status.UNREACHABLE, 2),
-    "html": (Fault(200, HTML, "text/html"), Status.BAD_ANSWER, 2),
-    "200, error is a string": (Fault(200, b'{"error":"x"}'), Status.BAD_ANSWER, 2),
-    "a list": (Fault(200, b"[]"), Status.BAD_ANSWER, 2),
-    "tracks is a text": (Fault(200, b'{"tracks":"x"}'), Status.BAD_ANSWER, 2),
-    "items is null": (Fault(200, b'{"tracks":{"items":null}}'), Status.BAD_ANSWER, 2),
-    "deep": (Fault(200, b"[" * 200_000), Status.BAD_ANSWER, 2),
-    "no UTF-8": (Fault(200, b'{"tracks": "\xff\xfe"'), Status.BAD_ANSWER, 2),
-    "huge": (Fault(200, b" " * 5_000_000), Status.BAD_ANSWER, 2),
-    "elsewhere": (Fault(302, headers=(("Location", "/v1/elsewhere"),)), Status.BAD_ANSWER, 2),
-    "not gzip": (Fault(200, HTML, headers=(("Content-Encoding", "gzip"),)), Status.BAD_ANSWER, 2),
-    "cut": (Fault(200, b'{"tracks":', manner="cut"), Status.UNREACHABLE, 3),
-    "closed": (Fault(manner="close"), Status.UNREACHABLE, 3),
-    "silent": (Fault(manner="silent"), Status.TIMEOUT, 2),
-    "drip": (Fault(200, HTML, manner="drip"), Status.TIMEOUT, 2),
-    "drip in the head": (Fault(200, HTML, manner="drip headers"), Status.TIMEOUT, 2),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_of_the_search_has_its_status(
-    server: SpotifyServer, provider: SpotifyProvider, name: str
-) -> None:
-    server.faults[SEARCH], status, calls = FAULTS[name]
-    result = search(provider, seconds=0.6 if status is Status.TIMEOUT else 4.0)
-    assert (result.status, result.calls, result.tracks) == (status, calls, ())
-    assert result.detail
-    assert ("Premium" in result.detail) == name.startswith("premium")
-    wait = {"503 with a wait": 60, "429, error is a string": 45}.get(name)
-    assert result.retry_at == (NOW + timedelta(seconds=wait) if wait else None)
-    server.faults.clear()
-    assert search(provider).status is Status.OK  # nothing of it lasts
-
-
-@pytest.mark.parametrize(
-    ("fault", "status"),
-    [
-        (INVALID_CLIENT, Status.AUTH),
-        (Fault(400, b'["invalid_client"]'), Status.AUTH),
-        (error(429, "Too many requests", Retry_After="7"), Status.RATE_LIMITED),
-        (Fault(503, HTML, "text/html"), Status.UNREACHABLE),
-        (Fault(200, HTML, "text/html"), Status.BAD_ANSWER),
-        (Fault(200, b'{"access_token":"test-access-odd","expires_in":"x"}'), Status.BAD_ANSWER),
-        (Fault(200, b'{"access_token":"test-access\\nodd","expires_in":9}'), Status.BAD_ANSWER),
-        (Fault(manner="silent"), Status.TIMEOUT),
-        (Fault(200, HTML, manner="drip"), Status.TIMEOUT),
-    ],
-)
-def test_every_fault_of_the_token_has_its_status(
-    server: SpotifyServer, provider: SpotifyProvider, fault: Fault, status: Status
-) -> None:
-    server.faults[TOKEN] = fault
-    assert search(provider, seconds=0.6 if status is Status.TIMEOUT else 4.0).status is status
 
 
 def test_wrong_credentials(server: SpotifyServer, clock: HalfVirtualClock) -> None:
@@ -201,36 +128,6 @@ def test_searches_at_once_each_keep_their_deadline(server: SpotifyServer, provid
     for thread in threads:
         thread.join(2)
     assert [result.status for result in results] == [Status.TIMEOUT] * 3
-
-
-def test_secrets_are_nowhere(
-    server: SpotifyServer,
-    provider: SpotifyProvider,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    """spotipy's debug records hold the credentials, its error records whatever the server wrote, and its
-    usual cache is a file in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    for name in (None, "spotipy", "spotipy.client", "spotipy.oauth2", "urllib3", "dashboard"):
-        caplog.set_level(logging.DEBUG, name)
-    echo = error(400, "test-access-token-0 test-client-secret-93ae")
-    faults = [None, *(fault for fault, status, _ in FAULTS.values() if status is not Status.TIMEOUT), echo]
-    for number, fault in enumerate(faults):
-        server.script[SEARCH] = [fault, fault]
-        search(provider, TrackQuery("rock", LANGUAGES[number % 5]))
-    server.faults[TOKEN] = echo
-    server.valid.clear()
-    search(provider, TrackQuery("pop"))
-    written = [f"{record.getMessage()} {record.exc_info} {record.args!r}" for record in caplog.records]
-    assert any("urllib3" in record.name for record in caplog.records)
-    shown = [*written, repr(provider), str(vars(provider)), *capfd.readouterr()]
-    assert not any(SECRETS.search(text) for text in shown)
-    assert not list(tmp_path.iterdir())
-    with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
-        pickle.dumps(provider)
 
 
 def test_a_netrc_does_not_replace_the_token(

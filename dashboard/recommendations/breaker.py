@@ -123,7 +123,7 @@ class Guarded:
             when = "it is not asked again before a restart"
         else:
             when = f"it is asked again in {in_words(held.until - self._clock.monotonic())}"
-        reason = held.detail.split(";")[0]
+        reason = held.detail.split(";")[0].rstrip(".")
         return ProviderResult(status=held.status, retry_at=held.retry_at, detail=f"{reason}; {when}")
 
     def _remembered(self, query: TrackQuery) -> ProviderResult | None:

@@ -1,6 +1,7 @@
 """What a person liked, skipped and banned: theirs, in one file on their machine, deletable in one step.
 
-Names and counts only. Nothing else that a provider said is kept.
+Names and counts only. Nothing else that a provider said is kept. The file is one for all readers of a
+server: the page is served on loopback, to one person, unless someone says otherwise, and then they share it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dashboard.recommendations.names import artist_key, title_key
+from dashboard.recommendations.said import Said, said
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +106,8 @@ class Choices:
         self._stamp: tuple[int, int, int] | None = None
         self.revision = 0
         """Rises whenever they change."""
-        self.trouble = ""
-        """One sentence for the page, empty while all is well."""
+        self.trouble: Said | None = None
+        """What went wrong with the file, for the page; None while all is well."""
         self.refresh()
 
     def like(self, artist: str, title: str) -> None:
@@ -129,9 +131,13 @@ class Choices:
         """Offer this artist again."""
         self._put(replace(self._get(artist), banned=False))
 
+    def forget(self, artist: str) -> None:
+        """Take back whatever was chosen about this artist."""
+        self._put(ArtistChoice(_short(artist)))
+
     def forget_all(self) -> None:
         """Delete everything: the file, and copies of it that were set aside."""
-        self._artists, self._stamp, self.trouble = {}, None, ""
+        self._artists, self._stamp, self.trouble = {}, None, None
         self.revision += 1
         if self._path is None:
             return
@@ -141,7 +147,7 @@ class Choices:
                 for path in self._path.parent.glob(glob.escape(self._path.name) + kind):
                     path.unlink(missing_ok=True)
         except OSError as error:
-            self._fail(f"The choices could not be deleted ({error.strerror}); delete {self._path} by hand.")
+            self._fail(said("choices.undeleted", error=str(error.strerror), path=str(self._path)))
 
     def listing(self) -> tuple[ArtistChoice, ...]:
         """Everything that is known, the latest change first."""
@@ -180,7 +186,7 @@ class Choices:
                 self.revision += 1
         except OSError as error:
             self._may_write = False  # what cannot be read is not written over
-            self._fail(f"Your choices could not be read ({error.strerror}): {self._path}")
+            self._fail(said("choices.unread", error=str(error.strerror), path=str(self._path)))
         except (ValueError, RecursionError) as error:
             self._set_aside(self._path, error)
 
@@ -227,11 +233,9 @@ class Choices:
                 Path(name).unlink(missing_ok=True)
                 raise
             state = path.stat()
-            self._stamp, self.trouble = (state.st_mtime_ns, state.st_size, state.st_ino), ""
+            self._stamp, self.trouble = (state.st_mtime_ns, state.st_size, state.st_ino), None
         except OSError as error:
-            self._fail(
-                f"Your choices count until the page is closed but could not be saved ({error.strerror})."
-            )
+            self._fail(said("choices.unsaved", error=str(error.strerror)))
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         """A broken file keeps its content under another name; nothing is written over it."""
@@ -242,17 +246,15 @@ class Choices:
             while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
                 number += 1
             path.rename(aside)
-            self._fail(
-                f"The file of your choices was damaged and is now {aside}; new ones are kept as usual."
-            )
+            self._fail(said("choices.damaged", path=str(aside)))
         except OSError:
-            self._fail(f"The file of your choices is damaged and could not be moved: {path}")
+            self._fail(said("choices.stuck", path=str(path)))
             self._may_write = False
         log.warning("what was wrong with the choices: %s", error)
 
-    def _fail(self, sentence: str) -> None:
-        self.trouble = sentence
-        log.warning("%s", sentence)
+    def _fail(self, trouble: Said) -> None:
+        self.trouble = trouble
+        log.warning("%s", trouble)
 
 
 def _short(name: str) -> str:

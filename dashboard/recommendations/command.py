@@ -44,7 +44,7 @@ def command(arguments: Sequence[str]) -> int:
     genre = options.genre or genre_of(options.file)
     clock = WallClock()
     query = TrackQuery(genre, options.language, Range(options.range), limit=options.count)
-    answer = from_environment(clock).search_widening(query)
+    answer = from_environment(clock).search_widening(query, for_person=True)
     tracks = answer.tracks[: options.count]
     if options.json:
         for track in tracks:

@@ -12,7 +12,7 @@ brings the songs. One caller at a time. A page's loop is::
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -23,8 +23,9 @@ from dashboard.recommendations.mix import heaviest_first, largest_remainder
 from dashboard.recommendations.names import artist_keys, song_keys
 from dashboard.recommendations.playlist import Filters, Playlist, Reason, Row, note_on, reason_of
 from dashboard.recommendations.ranking import misses, score
+from dashboard.recommendations.said import Said, said
 from dashboard.recommendations.session_settings import SessionSettings
-from dashboard.recommendations.supply import Supply
+from dashboard.recommendations.supply import Supply, chain
 from dashboard.recommendations.tracks import Relaxed, Track, TrackQuery
 
 
@@ -87,7 +88,8 @@ class Session:
         for genre in wanted:
             low = max(self.settings.unseen_low, self._slots.get(genre, 0))
             counted = genre in self._stock and genre not in self._stale
-            if counted and len(self._stock[genre]) < low:
+            width = len(self._supply.open_to(self._query(genre)))
+            if counted and sum(tier < width for tier, _, _ in self._stock[genre]) < low:
                 queries.append(self._supply.next(self._query(genre), now))
         return [query for query in queries if query is not None]
 
@@ -99,6 +101,11 @@ class Session:
         """
         self._supply.answered(query, found)
         self._stale.add(query.genre)
+
+    def forgotten(self, genre: str, tracks: Iterable[Track]) -> None:
+        """These songs may not be kept any longer; where one was not shown yet, it may be found again."""
+        if any(self._shown.isdisjoint(song_keys(track)) for track in tracks):
+            self._supply.begin_again(genre)
 
     def offer(self, pools: Mapping[str, Sequence[Track]], now: float, today: date) -> Playlist:
         """The list for this moment.
@@ -256,28 +263,37 @@ class Session:
     def _surroundings(self) -> tuple[object, ...]:
         """What the stock depends on, so that a page may ask for the list as often as it likes."""
         genres = {**self.evidence.target, **self._slots}
-        known = [
-            (genre, len(self._pools.get(genre, ())), len(self._supply.open_to(self._query(genre))))
-            for genre in sorted(genres)
-        ]
+        known: list[object] = []
+        for genre in sorted(genres):  # a pool may lose its first songs while others come at its end
+            pool = self._pools.get(genre, ())
+            query = self._query(genre)
+            width, overdue = len(self._supply.open_to(query)), self._supply.overdue(query, self._now)
+            known.append((genre, len(pool), pool[-1:], width, overdue))
         return (known, len(self._shown), self.filters, self._today, self.choices.revision)
 
     def _survey(self) -> None:
-        """Songs that may still be shown, by genre, each with how wide the filters are that it passes."""
-        target, ranking = self.evidence.target, self.settings.ranking
+        """Songs that may still be shown, by genre; wider ones for want of others if an answer is late."""
         self._surveyed, self._stock = self._surroundings(), {}
-        for genre in {**target, **self._slots}:
-            query, songs = self._query(genre), []
-            open_to = self._supply.open_to(query)
-            for track in self._pools.get(genre, ()):
-                artists = artist_keys(track.artists)
-                if not self._shown.isdisjoint(song_keys(track)) or self.choices.is_banned(artists):
-                    continue
-                passed = (tier for tier, one in enumerate(open_to) if not misses(track, one, self._today))
-                if (tier := next(passed, None)) is not None:
-                    belief = self.choices.belief(artists)
-                    songs.append((tier, score(track, query, target, self._today, belief, ranking), track))
+        for genre in {**self.evidence.target, **self._slots}:
+            query = self._query(genre)
+            songs = self._passing(genre, self._supply.open_to(query))
+            if not songs and self._supply.overdue(query, self._now):
+                songs = self._passing(genre, chain(query))
             self._stock[genre] = songs
+
+    def _passing(self, genre: str, open_to: Sequence[TrackQuery]) -> list[Candidate]:
+        """Songs of a genre that may still be shown, each with how wide the filters are that it passes."""
+        target, ranking, songs = self.evidence.target, self.settings.ranking, []
+        for track in self._pools.get(genre, ()):
+            artists = artist_keys(track.artists)
+            if not self._shown.isdisjoint(song_keys(track)) or self.choices.is_banned(artists):
+                continue
+            passed = (tier for tier, one in enumerate(open_to) if not misses(track, one, self._today))
+            if (tier := next(passed, None)) is not None:
+                belief = self.choices.belief(artists)
+                points = score(track, open_to[0], target, self._today, belief, ranking)
+                songs.append((tier, points, track))
+        return songs
 
     def _publish(self, rows: tuple[Row, ...], reason: Reason, waiting: Collection[str]) -> Playlist:
         """The list with these rows; the one that there is when it says the same."""
@@ -289,14 +305,14 @@ class Session:
             self.playlist = Playlist(rows, said, before.number + 1, notes, self._mix)
         return self.playlist
 
-    def _notes(self, rows: Sequence[Row], waiting: Collection[str]) -> tuple[str, ...]:
+    def _notes(self, rows: Sequence[Row], waiting: Collection[str]) -> tuple[Said, ...]:
         """What the page says beside the list."""
         notes = [self.choices.trouble] if self.choices.trouble else []
         if not self._slots:
             seconds = self.settings.evidence.first_music_seconds
-            return (*notes, f"Songs follow once {seconds:.0f} seconds of music were heard.")
+            return (*notes, said("note.waiting", seconds=f"{seconds:.0f}"))
         if len(rows) == self.settings.rows and all(row.stays for row in rows):
-            notes.append("Every place has a song that you pinned or liked; skip or unpin one to see others.")
+            notes.append(said("note.pinned"))
         short = Counter(self._slots) - Counter(row.genre for row in rows)
         for genre in heaviest_first(self._slots):
             open_to, stock = self._supply.open_to(self._query(genre)), self._stock.get(genre, ())

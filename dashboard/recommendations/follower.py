@@ -5,18 +5,30 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
+from dashboard.recommendations.breaker import HEALTHY
 from dashboard.recommendations.engine import Session
-from dashboard.recommendations.playlist import Filters, Playlist
+from dashboard.recommendations.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.providers import Answer, Providers
-from dashboard.recommendations.tracks import Clock, Status, Track, TrackQuery
+from dashboard.recommendations.spotify_pages import CACHE_SECONDS
+from dashboard.recommendations.tracks import Clock, ProviderResult, Status, Track, TrackQuery
 
 logger = logging.getLogger(__name__)
 
 MOST_TRACKS = 2_000
 """Songs of one genre that are kept: more than a day's session asks for."""
+
+LIFE_SECONDS: Final = {"Spotify": CACHE_SECONDS}
+"""By provider, for how long its terms allow songs to be kept; all the same length. What is in the list
+stays there until it leaves it."""
+
+BY_PERSON: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
+"""Why a list was made anew when a person asked for it; searches for such a list may use what providers
+keep back for a person."""
 
 FINAL = frozenset({Status.OK, Status.EMPTY, Status.OFF, Status.AUTH, Status.FORBIDDEN, Status.QUOTA})
 """After these a provider would say the same again; after others the question is worth repeating."""
@@ -36,8 +48,18 @@ class Estimate(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a provider said; its songs only as a number, for they may not be kept for long."""
+
+    result: ProviderResult
+    songs: int
+
+
 class Follower:
     """A session and its supply of songs; one caller at a time, which never waits for a provider.
+
+    Searches are sent one after the other, for together they would take each other's time.
 
     Parameters
     ----------
@@ -53,26 +75,40 @@ class Follower:
         self._providers = providers
         self._clock = clock
         self._pools: dict[str, list[Track]] = {}
+        self._short_lived: deque[tuple[float, str, Track]] = deque()
+        """When it came, whose pool it is in, and the song; the oldest first."""
+        self._wanted: deque[tuple[TrackQuery, bool]] = deque()
+        """What is to be asked next, and whether for a person."""
         self._answers: queue.SimpleQueue[tuple[TrackQuery, Answer]] = queue.SimpleQueue()
-        self._asking: set[TrackQuery] = set()
+        self._asking: TrackQuery | None = None
         self._known: dict[str, set[tuple[str, str]]] = {}
-        self._said: dict[str, tuple[str, ...]] = {}
+        self._told: dict[str, dict[str, Told]] = {}
         self._sound_at = float("-inf")
         self._began = clock.monotonic()
 
-    def look(self, heard: Iterable[Estimate], filters: Filters) -> Playlist:
-        """Take in what came since the last look; return the list for now."""
+    def look(self, heard: Iterable[Estimate], filters: Filters, *, ask: bool = True) -> Playlist:
+        """Take in what came since the last look; return the list for now.
+
+        With ``ask`` false no provider is asked, whatever is needed.
+        """
         for each in heard:
             self._sound_at = max(self._sound_at, each.at)
             said = each.estimate
             self.session.hear(self._sound_at, said["probabilities"], said["state"])
         if filters != self.session.filters:
-            self._said.clear()
+            self._told.clear()
+            self._wanted.clear()
         self.session.set_filters(filters)
+        self._forget()
         self._take_answers()
-        for query in self.session.needs(self.now):
-            self._ask(query)
-        return self.session.offer(self._pools, self.now, self._clock.now().date())
+        playlist = self.session.offer(self._pools, self.now, self._clock.now().date())
+        if not ask:
+            self._wanted.clear()
+            return playlist
+        for_person = self.session.refresh_reason in BY_PERSON
+        self._wanted.extend((query, for_person) for query in self.session.needs(self.now))
+        self._ask()
+        return playlist
 
     @property
     def now(self) -> float:
@@ -80,12 +116,24 @@ class Follower:
         return self._clock.monotonic() - self._began
 
     @property
-    def sentences(self) -> tuple[str, ...]:
-        """What the providers last said of themselves, for the page."""
-        return tuple(dict.fromkeys(said for told in self._said.values() for said in told))
+    def told(self) -> dict[str, Told | None]:
+        """What each provider said last under these filters; None while it has said nothing.
+
+        Of what it said about several genres a fault comes first; songs are counted together.
+        """
+        return {name: self._told_by(name) for name in self._providers.names}
+
+    def _told_by(self, name: str) -> Told | None:
+        everything = [told[name] for told in self._told.values() if name in told]
+        if not everything:
+            return None
+        worst = max(everything, key=lambda told: (told.result.status not in HEALTHY, told.songs))
+        return replace(worst, songs=sum(told.songs for told in everything))
 
     def act(self, kind: str, key: str) -> None:
-        """What the person chose: ``like``, ``pin``, ``skip``, ``ban``; again takes a pin or like back."""
+        """What the person chose: ``like``, ``pin``, ``skip``, ``ban``, ``open``; a pin or like said again is
+        taken back.
+        """
         row = next((row for row in self.session.playlist.rows if row.key == key), None)
         if row is None:
             return  # it has gone meanwhile
@@ -97,32 +145,59 @@ class Follower:
             self.session.skip(key)
         elif kind == "ban":
             self.session.ban(key)
+        elif kind == "open":
+            self.session.opened(key)
 
-    def _ask(self, query: TrackQuery) -> None:
-        if self._asking:  # one after the other: together they would take each other's time
+    def _ask(self) -> None:
+        if self._asking is not None or not self._wanted:
             return
-        self._asking.add(query)
-        threading.Thread(target=self._fetch, args=(query,), name="songs", daemon=True).start()
+        self._asking, for_person = self._wanted.popleft()
+        arguments = (self._asking, for_person)
+        threading.Thread(target=self._fetch, args=arguments, name="songs", daemon=True).start()
 
-    def _fetch(self, query: TrackQuery) -> None:
+    def _fetch(self, query: TrackQuery, for_person: bool) -> None:
         """Runs on a thread of its own; providers keep their deadline."""
         try:
-            self._answers.put((query, self._providers.search(query)))
+            self._answers.put((query, self._providers.search(query, for_person=for_person)))
         except Exception:  # nobody else would hear of it
             logger.exception("the search for songs broke")
             self._answers.put((query, Answer((), {}, frozenset())))
 
+    def _forget(self) -> None:
+        """Drop the songs whose time is over, and that they were there: they may come again."""
+        old: dict[str, list[Track]] = {}
+        while self._short_lived and self._is_over(*self._short_lived[0]):
+            _, genre, track = self._short_lived.popleft()
+            old.setdefault(genre, []).append(track)
+            self._known[genre].discard(_identity(track))
+        for genre, tracks in old.items():
+            gone = {id(track) for track in tracks}
+            self._pools[genre] = [track for track in self._pools[genre] if id(track) not in gone]
+            self.session.forgotten(genre, tracks)
+
+    def _is_over(self, came: float, genre: str, track: Track) -> bool:
+        return self.now - came >= LIFE_SECONDS[track.provider]
+
     def _take_answers(self) -> None:
         while not self._answers.empty():
             query, answer = self._answers.get()
-            self._asking.discard(query)
+            self._asking = None
             self.calls += answer.calls
-            self._said[query.genre] = answer.sentences
+            self._told[query.genre] = {
+                name: Told(replace(result, tracks=()), len(result.tracks))
+                for name, result in answer.results.items()
+            }
             pool, known = self._pools.setdefault(query.genre, []), self._known.setdefault(query.genre, set())
             for track in answer.tracks:
-                identity = (track.provider, track.provider_id or track.url)
+                identity = _identity(track)
                 if identity not in known and len(pool) < MOST_TRACKS:
                     known.add(identity)
                     pool.append(track)
+                    if track.provider in LIFE_SECONDS:
+                        self._short_lived.append((self.now, query.genre, track))
             if all(each.status in FINAL for each in answer.results.values()):
                 self.session.answered(query, len(answer.tracks))
+
+
+def _identity(track: Track) -> tuple[str, str]:
+    return (track.provider, track.provider_id or track.url)

@@ -24,7 +24,10 @@ ABANDONED: Final = 4
 """Requests that may hang at once, with nobody waiting for them any more; then no further one is begun."""
 
 LONGEST_TEXT: Final = 1000
-"""Letters of a title or link that are looked at."""
+"""Letters of a text or link that are looked at."""
+
+LONGEST_NAME: Final = 200
+"""Letters of a title or a name that are shown."""
 
 _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What steers a terminal, or turns the direction of what follows on the page."""
@@ -199,6 +202,16 @@ def text_of(value: object) -> str:
         return ""
     shown = _CONTROLS.sub(" ", value[:LONGEST_TEXT]).encode("utf-8", "replace").decode("utf-8")
     return " ".join(shown.split())
+
+
+def name_of(value: object) -> str:
+    """A title or a name from outside: as ``text_of``; what is too long ends in three dots, and what shows
+    nothing (signs of no width) is empty.
+    """
+    text = text_of(value)
+    if not any(sign.isprintable() for sign in text.replace(" ", "")):
+        return ""
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1].rstrip() + "…"
 
 
 def link_of(value: object, *domains: str) -> str:

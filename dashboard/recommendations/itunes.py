@@ -16,6 +16,7 @@ from dashboard.recommendations.http_answers import (
     failed,
     in_words,
     link_of,
+    name_of,
     rows_of,
     text_of,
 )
@@ -144,7 +145,7 @@ def tracks(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[Tra
 
 
 def _track(row: Mapping[str, Any], query: TrackQuery, rank: int) -> Track | None:
-    title, artist = text_of(row.get("trackName")), text_of(row.get("artistName"))
+    title, artist = name_of(row.get("trackName")), name_of(row.get("artistName"))
     url = link_of(row.get("trackViewUrl"), "apple.com")
     genre = text_of(row.get("primaryGenreName"))
     words = _GENRES.get(query.genre, re.escape(query.genre))
@@ -165,7 +166,7 @@ def _track(row: Mapping[str, Any], query: TrackQuery, rank: int) -> Track | None
         language_source=judged[1],
         published=published,
         precision="none" if published is None else "day",
-        album=text_of(row.get("collectionName")),
+        album=name_of(row.get("collectionName")),
         duration_seconds=_seconds(row.get("trackTimeMillis")),
         artwork_url=link_of(row.get("artworkUrl100"), "mzstatic.com"),
         provider_id=str(number) if type(number) is int else "",

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from dashboard.recommendations.names import song_key
 from dashboard.recommendations.ranking import misses, span
-from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
+from dashboard.recommendations.said import Said, said
+from dashboard.recommendations.tracks import LANGUAGES, Range, Relaxed, Track, TrackQuery
 
-LANGUAGE_NAMES: Final = {"en": "English", "ja": "Japanese", "ko": "Korean", "zh": "Chinese", "ru": "Russian"}
+RECENT: Final = 0.1
+"""From which share of the last seconds' mix on a genre counts as heard just now."""
 
 
 class Reason(StrEnum):
@@ -56,12 +58,6 @@ class Filters:
         """The question for songs of a genre that pass."""
         return TrackQuery(genre, self.language, self.range, limit)
 
-    @property
-    def words(self) -> str:
-        """As they stand behind "songs"; empty when everything passes."""
-        language = f" in {LANGUAGE_NAMES[self.language]}" if self.language else ""
-        return language + ("" if self.range is Range.ANY else f" of the last {self.range}")
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -70,7 +66,8 @@ class Row:
     track: Track
     genre: str
     """The genre of the place; the song was in that genre's pool."""
-    why: str
+    why: tuple[Said, ...]
+    """Why it is here, the first reason first."""
     relaxed: frozenset[Relaxed] = frozenset()
     """Filters that it does not pass, or is not known to pass."""
     pinned: bool = False
@@ -109,7 +106,7 @@ class Row:
             "language_source": track.language_source,
             "duration_seconds": track.duration_seconds,
             "genre": self.genre,
-            "why": self.why,
+            "why": [str(each) for each in self.why],
             "relaxed": sorted(self.relaxed),
             "pinned": self.pinned,
             "liked": self.liked,
@@ -119,12 +116,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """The songs to offer now; ``number`` rises with every change, ``notes`` are sentences for the page."""
+    """The songs to offer now; ``number`` rises with every change, ``notes`` are for the page."""
 
     rows: tuple[Row, ...] = ()
     reason: Reason = Reason.WAITING
     number: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
     """What the list aims at, as of its last refresh."""
 
@@ -133,7 +130,7 @@ class Playlist:
         return {
             "number": self.number,
             "reason": self.reason.value,
-            "notes": list(self.notes),
+            "notes": [str(note) for note in self.notes],
             "mix": dict(self.mix),
             "rows": [row.as_json() for row in self.rows],
         }
@@ -141,31 +138,36 @@ class Playlist:
 
 def reason_of(
     track: Track, genre: str, filters: Filters, fast: Mapping[str, float], belief: float, today: date
-) -> str:
-    """Why this song is offered, in a few words that end without a stop.
+) -> tuple[Said, ...]:
+    """Why this song is offered, and what of the filters it does not pass.
 
     ``fast`` is the mix of the last seconds: what is not in it was heard earlier. ``belief`` is that in
     its artists.
     """
-    recent = fast.get(genre, 0.0) >= 0.1
-    parts = [f"because {genre} was heard {'in the last minutes' if recent else 'earlier in this session'}"]
+    parts = [said("why.now" if fast.get(genre, 0.0) >= RECENT else "why.earlier", genre=genre)]
     if belief > 0.5:
-        parts.append("you liked songs by this artist")
+        parts.append(said("why.liked"))
     missed = misses(track, filters.query(genre), today)
     if Relaxed.LANGUAGE in missed:
-        known = LANGUAGE_NAMES.get(track.language or "", "another language")
-        parts.append(f"in {known}" if track.language else "language not known")
+        parts.append(_language(track))
     elif filters.language and track.language_source in ("script", "hint"):
-        parts.append("language guessed")
+        parts.append(said("why.language.guessed"))
     if Relaxed.RANGE in missed:
         possible, since = span(track), filters.range.since(today)
         older = possible is not None and since is not None and possible[1] < since
-        parts.append(f"older than a {filters.range}" if older else "date not known well enough")
-    return ", ".join(parts)
+        parts.append(said(f"why.range.{filters.range}" if older else "why.range.unknown"))
+    return tuple(parts)
 
 
-def note_on(genre: str, filters: Filters, wider: TrackQuery | None, looking: bool, ended: bool) -> list[str]:
-    """A sentence about the songs of a genre, or none.
+def _language(track: Track) -> Said:
+    if not track.language:
+        return said("why.language.unknown")
+    known = track.language in LANGUAGES
+    return said("why.language", language=track.language) if known else said("why.language.other")
+
+
+def note_on(genre: str, filters: Filters, wider: TrackQuery | None, looking: bool, ended: bool) -> list[Said]:
+    """What is said about the songs of a genre, or nothing.
 
     Parameters
     ----------
@@ -181,14 +183,12 @@ def note_on(genre: str, filters: Filters, wider: TrackQuery | None, looking: boo
         Nothing is left, however wide.
     """
     if ended:
-        return [f"All {genre} songs that were found have been shown."]
-    sentences = []
+        return [said("note.ended", genre=genre)]
+    notes = []
     if wider is not None:
-        instead = [] if wider.language == filters.language else ["other languages"]
-        if wider.range is not filters.range:
-            instead.append("any age" if wider.range is Range.ANY else f"the last {wider.range}")
-        shown = f"All {genre} songs{filters.words} that were found have been shown"
-        sentences.append(f"{shown}; now there are songs of {' and '.join(instead)} too.")
+        language, age = wider.language != filters.language, wider.range is not filters.range
+        kind = "both" if language and age else "range" if age else "language"
+        notes.append(said(f"note.widened.{kind}", genre=genre, range=wider.range.value))
     if looking:
-        sentences.append(f"Looking for more {genre} songs.")
-    return sentences
+        notes.append(said("note.looking", genre=genre))
+    return notes

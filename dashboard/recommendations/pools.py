@@ -73,8 +73,13 @@ class Pools(Generic[T]):
 
 
 def portion(found: Sequence[Track], query: TrackQuery, calls: int = 0) -> ProviderResult:
-    """The part of a pool that a query wants; with ``calls`` 0 it is from memory."""
-    tracks = tuple(found[query.offset : query.offset + query.limit])
+    """The part of a pool that a query wants; with ``calls`` 0 it is from memory.
+
+    A pool that is new is told from its start: what ``offset`` counts was in another one, or never came
+    because the provider failed then.
+    """
+    first = query.offset if calls == 0 else 0
+    tracks = tuple(found[first : first + query.limit])
     if tracks:
         return ProviderResult(tracks, from_cache=calls == 0, calls=calls)
     detail = "has no more of these songs for now" if found else "knows no song that passes these filters"

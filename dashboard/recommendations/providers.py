@@ -78,13 +78,13 @@ class Providers:
 
     Parameters
     ----------
-    live : sequence of Provider
-        Asked at the same time, each guarded.
+    live : sequence of Guarded
+        Asked at the same time.
     bundled : Provider
     clock : Clock
     """
 
-    def __init__(self, live: Sequence[Provider], bundled: Provider, clock: Clock) -> None:
+    def __init__(self, live: Sequence[Guarded], bundled: Provider, clock: Clock) -> None:
         self._live = tuple(live)
         self._bundled = bundled
         self._clock = clock
@@ -94,13 +94,25 @@ class Providers:
         """Of all of them, the bundled list last."""
         return tuple(provider.name for provider in (*self._live, self._bundled))
 
-    def search(self, query: TrackQuery, seconds: float = DEADLINE_SECONDS) -> Answer:
-        """Ask all at once; whoever has not answered in time is told of as late."""
+    def search(
+        self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
+    ) -> Answer:
+        """Ask all at once; whoever has not answered in time is told of as late.
+
+        Parameters
+        ----------
+        query : TrackQuery
+        seconds : float
+            How long it may take.
+        for_person : bool
+            A person clicked or typed: what providers keep back for that may be used.
+        """
         deadline = self._clock.monotonic() + seconds
         results: dict[str, ProviderResult] = {}
 
-        def ask(provider: Provider) -> None:
-            results[provider.name] = provider.search(query, deadline)
+        def ask(provider: Guarded) -> None:
+            search = provider.search_for_person if for_person else provider.search
+            results[provider.name] = search(query, deadline)
 
         threads = [threading.Thread(target=ask, args=(each,), daemon=True) for each in self._live]
         for thread in threads:
@@ -118,14 +130,17 @@ class Providers:
         relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
         return Answer(tracks, answers | {self._bundled.name: bundled}, relaxed)
 
-    def search_widening(self, query: TrackQuery, seconds: float = DEADLINE_SECONDS) -> Answer:
+    def search_widening(
+        self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
+    ) -> Answer:
         """As ``search``, with filters widened one after the other until there are songs."""
         deadline = self._clock.monotonic() + seconds
-        answer, widened = self.search(query, seconds), frozenset[Relaxed]()
+        answer, widened = self.search(query, seconds, for_person=for_person), frozenset[Relaxed]()
         while not answer.tracks and (step := wider(query)):
             query, what = step
             widened |= {what}
-            answer = self.search(query, max(0.0, deadline - self._clock.monotonic()))
+            left = max(0.0, deadline - self._clock.monotonic())
+            answer = self.search(query, left, for_person=for_person)
         return replace(answer, relaxed=answer.relaxed | widened)
 
 
@@ -141,7 +156,7 @@ def from_environment(
     ``OVERHEARD_SPOTIFY_URL``, ``OVERHEARD_YOUTUBE_URL`` and ``OVERHEARD_ITUNES_URL`` stand for other
     servers that answer as those services do.
     """
-    live: list[Provider] = []
+    live: list[Guarded] = []
     identity, secret = (environment.get(name, "") for name in SPOTIFY_KEYS)
     if identity and secret:
         api = environment.get("OVERHEARD_SPOTIFY_URL", "https://api.spotify.com")

@@ -13,7 +13,11 @@ MOST_ROWS = 10
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """How the list rolls. Defaults are a first choice, held against a simulation."""
+    """How the list rolls.
+
+    ``timer_seconds`` was held against real music (``tests/benchmarks/rolling.py``): with 120 or 300 s
+    lists fit what plays no better. The other defaults are first choices, held against a simulation.
+    """
 
     rows: int = MOST_ROWS
     timer_seconds: float = 180.0

@@ -1,6 +1,7 @@
 """Songs from Spotify's search, the one part of its interface that every new app may use.
 
-The terms allow a short memory and no more: what was found is kept for at most an hour, in memory only.
+The terms allow a short memory and no more: what was found is kept for at most an hour, in memory only
+(``spotify_pages.py``).
 Answers are never training data. Credentials and tokens stay inside spotipy's objects; its logger, which
 would print them, is kept quiet.
 
@@ -15,26 +16,20 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from dashboard.recommendations.http_answers import in_words
+from dashboard.recommendations.spotify_pages import PAGE, PAGES_EACH, Page, Pages, Place, after
 from dashboard.recommendations.spotify_rows import MARKETS, at, read_track, search_text
-from dashboard.recommendations.tracks import Clock, ProviderResult, Range, Relaxed, Status, Track, TrackQuery
+from dashboard.recommendations.tracks import Clock, ProviderResult, Relaxed, Status, Track, TrackQuery
 
 if TYPE_CHECKING:
     import requests
 
-PAGE: Final = 10
-"""Rows a page; Spotify refuses more since February 2026."""
-
-LAST_OFFSET: Final = 1000 - PAGE
-PAGES_EACH: Final = 5
-"""Pages without a fitting song after which the genre filter, then the keywords, are given up."""
-
-CACHE_SECONDS: Final = 3600.0
-CACHED: Final = 64
+PAGES_A_SEARCH: Final = 2 * PAGES_EACH
 MARGIN_SECONDS: Final = 0.08
 """How long before the deadline it is given up, so that what was found before still is told in time."""
 
@@ -63,18 +58,6 @@ class _Fault:
     retry_at: datetime | None = None
     renew: bool = False
     """A new token may help."""
-
-
-@dataclass(slots=True)
-class _Pool:
-    """Songs found so far for one genre, language and range, and where to go on."""
-
-    made: datetime
-    tracks: list[Track] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    offset: int = 0
-    keywords: bool = False
-    exhausted: bool = False
 
 
 class SpotifyProvider:
@@ -118,7 +101,7 @@ class SpotifyProvider:
         self._client: Any = None
         self._lock = threading.Lock()
         self._here = threading.local()
-        self._pools: dict[tuple[str, str | None, Range], _Pool] = {}
+        self._pages = Pages(clock)
         self._late: list[threading.Thread] = []
 
     @property
@@ -141,47 +124,54 @@ class SpotifyProvider:
             self._lock.release()
 
     def _search(self, query: TrackQuery, errand: _Errand) -> ProviderResult:
-        pool = self._pool(query)
-        enough, fault = query.offset + query.limit, None
-        for _ in range(2 * PAGES_EACH):
-            if pool.exhausted or len(pool.tracks) >= enough:
-                break
-            answer = self._page(query, pool, errand)
-            if isinstance(answer, _Fault):
-                fault = answer
-                break
-            self._take(query, pool, answer)
-        tracks = tuple(pool.tracks[query.offset : enough])
-        relaxed = frozenset({Relaxed.GENRE} if pool.keywords and tracks else ())
+        """Walk the pages, those of the last hour without asking, from where the last answer ended."""
+        self._pages.forget_old()
+        place, spare = self._pages.begin(query)
+        found: list[Track] = []
+        seen: set[str] = set()
+        fault, asked = None, 0
+        while not place.ended and len(found) < spare + query.limit:
+            page = self._pages.page(query, place)
+            if page is None:
+                if asked == PAGES_A_SEARCH:
+                    break
+                asked += 1
+                answer = self._page(query, place, errand)
+                if isinstance(answer, _Fault):
+                    fault = answer
+                    break
+                page = self._read(query, place, answer)
+            taken = page.tracks[place.skip :][: spare + query.limit - len(found)]
+            for rank, track in enumerate(taken, start=place.told):
+                if track.provider_id not in seen:
+                    seen.add(track.provider_id)
+                    found.append(replace(track, rank=rank))
+            place = after(place, page, len(taken))
+        self._pages.stand(query, place)
+        return self._result(tuple(found[spare:]), place.keywords, fault, errand.sent)
+
+    def _result(
+        self, tracks: tuple[Track, ...], keywords: bool, fault: _Fault | None, sent: int
+    ) -> ProviderResult:
+        relaxed = frozenset({Relaxed.GENRE} if keywords and tracks else ())
         if fault:
             _LOG.warning("Spotify: %s. %s", fault.status.value, fault.detail)
             return ProviderResult(
-                tracks, fault.status, fault.retry_at, relaxed, detail=fault.detail, calls=errand.sent
+                tracks, fault.status, fault.retry_at, relaxed, detail=fault.detail, calls=sent
             )
         detail = "" if tracks else "It found no such song."
         if relaxed:
             detail = "It knows no artist of this genre; these were found by keywords."
         status = Status.OK if tracks else Status.EMPTY
-        cached = errand.sent == 0
-        return ProviderResult(tracks, status, None, relaxed, cached, detail, errand.sent)
+        return ProviderResult(tracks, status, None, relaxed, sent == 0, detail, sent)
 
-    def _pool(self, query: TrackQuery) -> _Pool:
-        """The songs found within the last hour; those that are older are forgotten, asked for or not."""
-        now = self._clock.now()
-        for key, pool in list(self._pools.items()):
-            if not 0 <= (now - pool.made).total_seconds() < CACHE_SECONDS:
-                del self._pools[key]
-        while len(self._pools) >= CACHED:
-            del self._pools[next(iter(self._pools))]
-        return self._pools.setdefault((query.genre, query.language, query.range), _Pool(now))
-
-    def _page(self, query: TrackQuery, pool: _Pool, errand: _Errand) -> dict[str, Any] | _Fault:
+    def _page(self, query: TrackQuery, place: Place, errand: _Errand) -> dict[str, Any] | _Fault:
         """One page; a token that was refused is renewed once, a broken connection tried once more."""
-        text = search_text(query, self._clock.now().date(), keywords=pool.keywords)
+        text = search_text(query, self._clock.now().date(), keywords=place.keywords)
         market = MARKETS.get(query.language or "")
         renewed = retried = False
         while True:
-            answer = self._ask(errand, text, market, pool.offset)
+            answer = self._ask(errand, text, market, place.offset)
             if isinstance(answer, _Fault):
                 if answer.renew and not renewed:
                     renewed = True
@@ -196,21 +186,15 @@ class SpotifyProvider:
                 return page
             return _Fault(Status.BAD_ANSWER, "It sent something that is no list of songs.")
 
-    def _take(self, query: TrackQuery, pool: _Pool, page: dict[str, Any]) -> None:
-        """Keep the songs that fit, and note where to go on."""
+    def _read(self, query: TrackQuery, place: Place, answer: dict[str, Any]) -> Page:
+        """Keep the songs of a page that fit."""
         today = self._clock.now().date()
-        for item in page["items"]:
-            track = read_track(item, query, today)
-            if track and track.provider_id not in pool.seen:
-                pool.seen.add(track.provider_id)
-                pool.tracks.append(replace(track, rank=len(pool.tracks)))
-        pool.offset += PAGE
-        fruitless = not pool.tracks and pool.offset >= PAGES_EACH * PAGE
-        if page["items"] and page.get("next") and pool.offset <= LAST_OFFSET and not fruitless:
-            return
-        pool.exhausted = bool(pool.tracks) or pool.keywords
-        if not pool.exhausted:
-            pool.keywords, pool.offset = True, 0
+        fitting: dict[str, Track] = {}
+        for item in answer["items"]:
+            if track := read_track(item, query, today):
+                fitting.setdefault(track.provider_id, track)
+        last = not (answer["items"] and answer.get("next"))
+        return self._pages.keep(query, place, tuple(fitting.values()), last)
 
     def _left(self, deadline: float) -> float:
         return min(max(0.0, deadline - MARGIN_SECONDS - self._clock.monotonic()), 60.0)
@@ -306,7 +290,8 @@ class SpotifyProvider:
             retry_at = retry_at or self._clock.now() + timedelta(seconds=first * (1 + self._jitter()))
             why = "The account's quota is used up" if quota else "Too many requests were sent"
             status = Status.QUOTA if quota else Status.RATE_LIMITED
-            return _Fault(status, f"{why}; it answers again after {retry_at:%Y-%m-%d %H:%M} UTC.", retry_at)
+            again = in_words((retry_at - self._clock.now()).total_seconds())
+            return _Fault(status, f"{why}; it is asked again in {again}.", retry_at)
         if code >= 500:
             return _Fault(Status.UNREACHABLE, f"It is out of order at the moment (error {code}).", retry_at)
         if errand.for_token and code in (400, 401, 403):

@@ -6,11 +6,12 @@ import re
 from datetime import date, timedelta
 from typing import Final
 
+from dashboard.recommendations.http_answers import name_of
 from dashboard.recommendations.language import judge
 from dashboard.recommendations.tracks import Range, Track, TrackQuery
 
-TEXT_MAX: Final = 300
-"""Characters; a longer title or name is none."""
+ARTISTS_MAX: Final = 10
+"""Of one song that are named."""
 
 GENRES: Final = (
     "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
@@ -67,7 +68,9 @@ def read_track(item: object, query: TrackQuery, today: date) -> Track | None:
     title, album, identity = _text(item, "name"), _text(item, "album", "name"), _text(item, "id")
     listed = at(item, "artists")
     artists = (
-        tuple(filter(None, (_text(each, "name") for each in listed))) if isinstance(listed, list) else ()
+        tuple(filter(None, (_text(each, "name") for each in listed[:ARTISTS_MAX])))
+        if isinstance(listed, list)
+        else ()
     )
     url = _text(item, "external_urls", "spotify")
     # Taken-down songs stay in the list, with an empty album.
@@ -97,9 +100,8 @@ def at(value: object, *path: str) -> object:
 
 
 def _text(value: object, *path: str) -> str:
-    """A text of sensible length; empty for anything else."""
-    found = at(value, *path)
-    return found.strip() if isinstance(found, str) and len(found) <= TEXT_MAX else ""
+    """A text in one line, cut where it is too long; empty for anything else."""
+    return name_of(at(value, *path))
 
 
 def _released(item: object) -> tuple[date | None, str]:

@@ -24,6 +24,8 @@ class _Pool:
     wanted_at: float | None = None
     asked_at: float | None = None
     attempts: int = 0
+    again: bool = False
+    """It begins anew when it is used up: songs of it were forgotten."""
 
 
 class Supply:
@@ -81,6 +83,18 @@ class Supply:
         since = pool.wanted_at if pool.asked_at is None or pool.attempts > 1 else pool.asked_at
         return now - since < self._patience_seconds
 
+    def overdue(self, query: TrackQuery, now: float) -> bool:
+        """Whether an answer does not come although it was asked for: whoever knows songs has a fault."""
+        pool = self._pool(self.open_to(query)[-1])
+        return pool.asked_at is not None and not self.waiting(query, now)
+
+    def begin_again(self, genre: str) -> None:
+        """Songs of the genre were forgotten: what is used up, or will be, is asked for from its start."""
+        for query, pool in self._pools.items():
+            if query.genre == genre:
+                pool.again = True
+                self._end(query, pool)
+
     def answered(self, query: TrackQuery, found: int) -> None:
         """An answer came: less than half of what was asked for means that there is no more.
 
@@ -90,3 +104,8 @@ class Supply:
         pool.offset = query.offset + query.limit
         pool.used_up = found < max(1, query.limit // 2)
         pool.asked_at, pool.wanted_at, pool.attempts = None, None, 0
+        self._end(query, pool)
+
+    def _end(self, query: TrackQuery, pool: _Pool) -> None:
+        if pool.used_up and pool.again:
+            self._pools[replace(query, offset=0)] = _Pool()

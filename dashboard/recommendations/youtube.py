@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,7 +81,8 @@ class YouTubeProvider:
     ) -> None:
         if not _KEY.fullmatch(key.strip()):
             raise ValueError("the YouTube key is empty or has spaces or letters in it that no key has")
-        self._headers = {"X-Goog-Api-Key": key.strip(), "Accept": "application/json"}
+        # Behind a function, so that no representation of this object shows the key.
+        self._key: Callable[[], str] = lambda: key.strip()
         self._clock = clock
         self._budget = budget
         self._base_url = base_url.rstrip("/") + "/youtube/v3"
@@ -129,7 +130,7 @@ class YouTubeProvider:
             return self._spent(0, keep)
         today = self._clock.now().date()
         answer = self._asker.get(
-            f"{self._base_url}/search", search_parameters(query, today), self._headers, deadline
+            f"{self._base_url}/search", search_parameters(query, today), self._headers(), deadline
         )
         if not answer.sent:
             self._budget.give_back()
@@ -144,7 +145,7 @@ class YouTubeProvider:
         details: Mapping[str, Any] = {"items": []}
         if found.rows:
             answer = self._asker.get(
-                f"{self._base_url}/videos", video_parameters(found.rows), self._headers, deadline
+                f"{self._base_url}/videos", video_parameters(found.rows), self._headers(), deadline
             )
             calls += answer.sent
             if (fault := self._fault(answer, calls)) is not None:
@@ -172,6 +173,9 @@ class YouTubeProvider:
             return ProviderResult(status=status, detail=detail, calls=calls)
         code = 429 if status is Status.RATE_LIMITED else answer.code
         return failed(replace(answer, code=code), self._clock, calls)
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-Goog-Api-Key": self._key(), "Accept": "application/json"}
 
     def _spent(self, calls: int, keep: int) -> ProviderResult:
         resets_at = self._budget.resets_at()

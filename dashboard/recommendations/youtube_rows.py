@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from dashboard.recommendations.genre_words import song_words
-from dashboard.recommendations.http_answers import link_of, mapping_of, rows_of, text_of
+from dashboard.recommendations.http_answers import link_of, mapping_of, name_of, rows_of, text_of
 from dashboard.recommendations.language import judge
 from dashboard.recommendations.tracks import LANGUAGES, Range, Track, TrackQuery
 
@@ -107,13 +107,13 @@ def rows(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[Row, 
     for rank, item in enumerate(rows_of(body["items"])[:MOST_ROWS]):
         snippet = mapping_of(item.get("snippet"))
         video_id = text_of(mapping_of(item.get("id")).get("videoId"))
-        title = text_of(html.unescape(text_of(snippet.get("title"))))
+        title = name_of(html.unescape(text_of(snippet.get("title"))))
         published = _day(snippet.get("publishedAt"))
         if not _VIDEO_ID.fullmatch(video_id) or not title or _is_live(snippet):
             continue
         if since is not None and (published is None or published < since):
             continue
-        channel = text_of(html.unescape(text_of(snippet.get("channelTitle"))))
+        channel = name_of(html.unescape(text_of(snippet.get("channelTitle"))))
         row = Row(video_id, title, channel, published, _artwork(snippet.get("thumbnails")), rank)
         found.setdefault(video_id, row)
     return tuple(found.values())

@@ -77,7 +77,7 @@ class FaultyServer(ThreadingHTTPServer):
 
     Faults: those of ``BODIES``; ``drip`` and ``header drip`` (a byte now and then), ``hang``, ``cut``,
     ``short`` (less than was announced), ``bad gzip``, ``redirect``,
-    an HTTP status as decimals, or a body from ``{`` on.
+    an HTTP status as decimals, alone or before a body, or a body from ``{`` on.
     """
 
     daemon_threads = True
@@ -128,9 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, BODIES[fault], {})
         elif fault.startswith("{"):
             self._send(200, fault.encode(), {})
-        elif fault.isdecimal():
+        elif fault[:3].isdecimal():
             headers = {"Retry-After": server.retry_after} if server.retry_after else {}
-            self._send(int(fault), b"<html>a fault</html>", headers)
+            self._send(int(fault[:3]), fault[4:].encode() or b"<html>a fault</html>", headers)
         else:
             self._misbehave(fault, server)
 

@@ -1,0 +1,44 @@
+"""Sentences as values: which one, and what is filled in. Whoever shows them chooses the language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.texts import Words
+
+SPELLED: Final[Mapping[str, Callable[[Words, str], str]]] = {
+    "genre": lambda words, code: words.genre(code),
+    "language": lambda words, code: words(f"songs.language.{code}"),
+    "range": lambda words, code: words(f"songs.range.{code}"),
+}
+"""Values that are codes, by their names; all others stand in the sentence as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence: the rest of its key in ``dashboard/texts/songs.json``, and its values by name.
+
+    ``str`` of it is the sentence in English, for logs and for people at a terminal.
+    """
+
+    key: str
+    values: tuple[tuple[str, str | int], ...] = ()
+
+    def in_words(self, words: Words) -> str:
+        """The sentence in a language."""
+        filled = {
+            name: SPELLED[name](words, str(value)) if name in SPELLED else value
+            for name, value in self.values
+        }
+        return words(f"songs.{self.key}", **filled)
+
+    def __str__(self) -> str:
+        """In English."""
+        return self.in_words(Words("en"))
+
+
+def said(key: str, **values: str | int) -> Said:
+    """A sentence with its values, as one writes a call."""
+    return Said(key, tuple(values.items()))
