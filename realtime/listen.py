@@ -10,9 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +19,15 @@ from models.classifier import Prediction, TFLiteClassifier
 from models.manifest import ModelManifest
 from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
-from realtime.errors import SourceError
-from realtime.estimates import StreamState
 from realtime.history import History, chosen_path
+from realtime.history_desk import HistoryDesk
+from realtime.kept_sound import KeptSounds
+from realtime.log_tail import LogTail
 from realtime.messages import Message
 from realtime.outputs import GenreOutputs
 from realtime.server import EstimateServer
-from realtime.settings import ModelSettings, ServerSettings, Settings, SourceSettings
-from realtime.sources import AudioSource, open_source
-from realtime.worker import AnalysisWorker
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
+from realtime.settings import ModelSettings, ServerSettings, Settings
+from realtime.switchboard import Switchboard
 
 GROUPS = ("source", "model", "smoothing", "silence", "server", "history", "outputs")
 
@@ -69,6 +63,8 @@ async def serve_sources(
     ready: Callable[[str, str], Awaitable[None] | None],
     watch: Callable[[Message], None] | None = None,
     origins: Iterable[str] = (),
+    offered: Sequence[str] = (),
+    control_token: str = "",
 ) -> int:
     """Open the sources, serve their estimates, return when all have ended or a signal comes.
 
@@ -82,6 +78,10 @@ async def serve_sources(
         Gets every message too, on the workers' threads.
     origins : iterable of str
         Web origins allowed besides those of the settings.
+    offered : sequence of str
+        What trusted clients may choose besides what is played, where the settings say nothing of it.
+    control_token : str
+        By which they are known where the settings have no token.
 
     Returns
     -------
@@ -93,77 +93,57 @@ async def serve_sources(
     OverheardError
         Model, a source or the port cannot be had, or a source failed.
     """
-    loop = asyncio.get_running_loop()
-    finished = asyncio.Event()
-    stopping = asyncio.Event()
-    hang_up = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # the terminal was closed
-    for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
-        with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
-            loop.add_signal_handler(number, stopping.set)
+    stopping = _stop_signals()
     clock = SystemClock()
-    loaded = load_classifier(chosen.model)
+    log = LogTail((chosen.server.token, control_token))
+    classifier = SharedClassifier(load_classifier(chosen.model))
+    manifest = classifier.manifest
+    recorded = chosen_path(chosen.history.history) is not None  # only what is recorded can be corrected
+    kept = KeptSounds(chosen.history.keep_sound_minutes if recorded else 0, clock)
     with contextlib.ExitStack() as told:
-        watchers = open_watchers(chosen, clock, loaded.manifest)
+        logging.getLogger().addHandler(log)
+        told.callback(logging.getLogger().removeHandler, log)
+        watchers = open_watchers(chosen, clock, manifest, kept)
         for watcher in watchers:
             told.callback(watcher.close)
-        opening = _on_thread(lambda: open_sources(chosen.source, clock))
-        await _first_of(opening, stopping.wait())
-        if opening.cancelled():
-            return 0  # a network address that does not answer goes on waiting on its own thread
-        sources = opening.result()
-        hellos = [
-            messages.hello_message(
-                source.name,
-                clock.unix(clock.monotonic()),
-                loaded.manifest,
-                loaded.runtime,
-                public_settings(chosen),
-                StreamState.CONNECTING,
-                "",
-                None,
-            )
-            for source in sources
-        ]
-        server = EstimateServer(hellos, chosen.server, origins)
-        playing = [source.name for source in sources]
 
-        def end(name: str) -> None:
-            playing.remove(name)
-            if not playing:
-                finished.set()
-
-        def publish(message: Message) -> None:
+        def tell(message: Message) -> None:
             for watcher in watchers:
                 watcher(message)
             if watch is not None:
                 watch(message)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-                loop.call_soon_threadsafe(server.publish, message)
-                if message["type"] == "state" and message["state"] in ("ENDED", "FAILED"):
-                    loop.call_soon_threadsafe(end, message["source"])
 
-        classifier = loaded if len(sources) == 1 else SharedClassifier(loaded)
-        workers = [
-            AnalysisWorker(source, classifier, chosen, clock, publish, lambda: server.clients)
-            for source in sources
-        ]
+        desk = open_desk(chosen, watchers, clock, manifest, kept)
+        server = EstimateServer(
+            (), chosen.server, origins, control_token=control_token, history=desk, log=log
+        )
+        offered = chosen.source.offer or offered
+        board = server.switches = Switchboard(chosen, offered, classifier, clock, server, tell, kept)
+        opening = asyncio.ensure_future(board.open())
         try:
+            await _first_of(opening, stopping.wait())
+            if not opening.done():
+                return 0  # a network address that does not answer goes on waiting on its own thread
             port = await server.start(chosen.server.host, chosen.server.port)
-            companion = ready(", ".join(playing), websocket_address(chosen.server, port))
-            for worker in workers:
-                worker.start()
-            ends = [stopping.wait(), companion] if companion else [stopping.wait(), finished.wait()]
-            await _first_of(*ends)
+            companion = ready(", ".join(board.names), websocket_address(chosen.server, port))
+            board.start()
+            await _first_of(stopping.wait(), companion or board.finished.wait())
         finally:
             # A capture may take seconds to end; signals and goodbyes do not wait for it.
-            await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in workers), server.stop())
-            for worker in workers:
-                if worker.is_alive():
-                    await asyncio.to_thread(worker.join, 2.0)
-    for worker in workers:
-        if worker.error is not None:
-            raise worker.error
+            await asyncio.gather(board.stop(), server.stop())
+    if board.error is not None:
+        raise board.error
     return 0
+
+
+def _stop_signals() -> asyncio.Event:
+    """Set when the program is asked to end."""
+    stopping = asyncio.Event()
+    hang_up = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # the terminal was closed
+    for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
+        with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 class SharedClassifier:
@@ -181,7 +161,9 @@ class SharedClassifier:
             return self._classifier.predict(picture)
 
 
-def open_watchers(chosen: Settings, clock: Clock, manifest: ModelManifest) -> list[History | GenreOutputs]:
+def open_watchers(
+    chosen: Settings, clock: Clock, manifest: ModelManifest, kept: KeptSounds
+) -> list[History | GenreOutputs]:
     """Who else is told of every message: the history and the outputs, as the settings name them.
 
     Raises
@@ -192,42 +174,19 @@ def open_watchers(chosen: Settings, clock: Clock, manifest: ModelManifest) -> li
     watchers: list[History | GenreOutputs] = [GenreOutputs(chosen.outputs, clock)]
     path = chosen_path(chosen.history.history)
     if path is not None:
-        watchers.append(History(path, clock, manifest.name, manifest.version))
+        watchers.append(History(path, clock, manifest.name, manifest.version, file_of=kept.file))
     return watchers
 
 
-def open_sources(chosen: SourceSettings, clock: Clock) -> list[AudioSource]:
-    """Open all of them, or none.
-
-    Raises
-    ------
-    SourceError
-        One cannot be opened, or two have one name, by which clients tell them apart.
-    """
-    opened: list[AudioSource] = []
-    try:
-        for description in chosen.source:
-            source = open_source(
-                description,
-                chosen.speed,
-                clock,
-                follow_default=chosen.follow_default,
-                give_up_seconds=chosen.give_up_seconds,
-            )
-            names = [each.name for each in opened]
-            opened.append(source)
-            if source.name in names:
-                raise SourceError(f"two sources are called {source.name}; name each once")
-    except BaseException:
-        for source in opened:
-            source.close()
-        raise
-    return opened
-
-
-def public_settings(chosen: Settings) -> Message:
-    """The settings that clients may know: how estimates come about, not where things lie."""
-    return asdict(chosen.smoothing) | asdict(chosen.silence)
+def open_desk(
+    chosen: Settings, watchers: Iterable[object], clock: Clock, manifest: ModelManifest, kept: KeptSounds
+) -> HistoryDesk | None:
+    """What trusted clients see of the history and correct in it; None where there is none."""
+    path = chosen_path(chosen.history.history)
+    history = next((each for each in watchers if isinstance(each, History)), None)
+    if path is None or history is None:
+        return None
+    return HistoryDesk(path, history, clock, manifest, kept)
 
 
 async def _first_of(*awaitables: Awaitable[object]) -> None:
@@ -238,31 +197,6 @@ async def _first_of(*awaitables: Awaitable[object]) -> None:
         wait.cancel()
     for wait in done:
         wait.result()
-
-
-def _on_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Run on a thread that need not end for the program to end, unlike those of ``asyncio.to_thread``."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast(T, result))
-
-    def body() -> None:
-        try:
-            outcome: tuple[T | None, BaseException | None] = (work(), None)
-        except Exception as error:  # handed on to whoever waits
-            outcome = (None, error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, *outcome)
-
-    threading.Thread(target=body, name="opening", daemon=True).start()
-    return future
 
 
 def websocket_address(server: ServerSettings, port: int) -> str:

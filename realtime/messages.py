@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.resources import files
@@ -97,29 +98,37 @@ def hello_message(
     state: StreamState,
     detail: str,
     estimate: Message | None,
+    replaces: str = "",
 ) -> Message:
-    """The first message a client gets: who speaks, with which model, and where things stand."""
+    """The first message a client gets: who speaks, with which model, and where things stand.
+
+    Whoever followed the source ``replaces`` follows this one from now on; empty where it replaces none.
+    """
     audio = manifest.audio
-    return envelope("hello", source, captured_at) | {
-        "model": {
-            "name": manifest.name,
-            "version": manifest.version,
-            "runtime": runtime,
-            "labels": list(manifest.labels),
-            "window_seconds": round(audio.window_seconds, 3),
-        },
-        "spectrum": {
-            "rows": SPECTRUM_ROWS,
-            "column_seconds": audio.column_step / audio.sample_rate,
-            "top_hz": audio.sample_rate / 2,
-            "floor_dbfs": SPECTRUM_FLOOR_DBFS,
-            "ceiling_dbfs": SPECTRUM_CEILING_DBFS,
-        },
-        "settings": settings,
-        "state": state.value,
-        "detail": detail,
-        "estimate": estimate,
-    }
+    return (
+        envelope("hello", source, captured_at)
+        | {
+            "model": {
+                "name": manifest.name,
+                "version": manifest.version,
+                "runtime": runtime,
+                "labels": list(manifest.labels),
+                "window_seconds": round(audio.window_seconds, 3),
+            },
+            "spectrum": {
+                "rows": SPECTRUM_ROWS,
+                "column_seconds": audio.column_step / audio.sample_rate,
+                "top_hz": audio.sample_rate / 2,
+                "floor_dbfs": SPECTRUM_FLOOR_DBFS,
+                "ceiling_dbfs": SPECTRUM_CEILING_DBFS,
+            },
+            "settings": settings,
+            "state": state.value,
+            "detail": detail,
+            "estimate": estimate,
+        }
+        | ({"replaces": replaces} if replaces else {})
+    )
 
 
 def state_message(source: str, captured_at: float, state: StreamState, detail: str) -> Message:
@@ -130,6 +139,25 @@ def state_message(source: str, captured_at: float, state: StreamState, detail: s
 def title_message(source: str, captured_at: float, title: str) -> Message:
     """What a station says that it plays; empty when it says nothing any more."""
     return envelope("title", source, captured_at) | {"title": title}
+
+
+def sources_message(offered: Sequence[Message], paused: bool, now: float) -> Message:
+    """What may be listened to and what is, for trusted clients.
+
+    Parameters
+    ----------
+    offered : sequence of Message
+        ``name``, ``playing``, ``level_dbfs`` (None: never measured, or it cannot be opened) and ``detail``.
+    paused : bool
+    now : float
+        Unix seconds.
+    """
+    return envelope("sources", "", now) | {"seq": 0, "offered": list(offered), "paused": paused}
+
+
+def answer_message(number: str, ok: bool, detail: str, now: float) -> Message:
+    """The reply to the control whose ``id`` is ``number``; ``detail`` is one sentence for people."""
+    return envelope("answer", "", now) | {"seq": 0, "id": number, "ok": ok, "detail": detail}
 
 
 def health_message(

@@ -6,15 +6,28 @@ import argparse
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Sequence
+import threading
+import time
+import webbrowser
+from collections.abc import Awaitable, Mapping, Sequence
 
 from realtime import settings
 from realtime.errors import ServerError
 from realtime.listen import GROUPS, serve_sources
+
+OFFERED = ("system", "mic", "demo")
+"""What the page may change to when nothing else is said."""
+
+PAGE_SECONDS = 30.0
+"""How long the page is waited for before nobody opens it any more."""
+
+DASHBOARD_SECONDS = 2.0
+"""How long the dashboard may take to end before it is ended by force."""
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -23,8 +36,18 @@ def command(arguments: Sequence[str]) -> int:
         prog="overheard run", description="Analyse what is playing and show it on a page."
     )
     settings.add_options(parser, *GROUPS, "dashboard")
+    parser.add_argument(
+        "--no-browser",
+        dest="open_browser",
+        action="store_false",
+        default=None,
+        help="same as --no-open-browser",
+    )
     chosen = settings.load(parser.parse_args(arguments))
     page_port = chosen.dashboard.dashboard_port
+    page = f"http://127.0.0.1:{page_port}"
+    # Whoever shows it may change what is listened to and read the history; nobody else gets to know it.
+    token = chosen.server.token or secrets.token_urlsafe(24)
     children: list[subprocess.Popen[bytes]] = []
     if page_port == chosen.server.port:
         raise ServerError(
@@ -33,22 +56,37 @@ def command(arguments: Sequence[str]) -> int:
     _check_free(page_port)
 
     def ready(names: str, address: str) -> Awaitable[None]:
-        children.append(_start_dashboard(address, page_port, chosen.server.token))
+        children.append(_start_dashboard(address, page_port, token))
+        pages = address.replace("ws", "http", 1)
         print(
             f"\n  Overheard listens to  {names}\n"
-            f"  Open the page at      http://127.0.0.1:{page_port}\n"
+            f"  Open the page at      {page}\n"
             f"  Estimates at          {address}\n"
+            f"  Health at             {pages}/healthz\n"
             "  Stop with             Ctrl-C\n",
             flush=True,
         )
-        return _outlive(children[0])
+        wanted = chosen.dashboard.open_browser and has_screen(os.environ, sys.platform)
+        return _outlive(children[0], page_port, page if wanted else "")
 
     try:
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
-        return asyncio.run(serve_sources(chosen, ready=ready, origins=origins))
+        return asyncio.run(
+            serve_sources(chosen, ready=ready, origins=origins, offered=OFFERED, control_token=token)
+        )
     finally:
         for child in children:
             _end(child)
+
+
+def has_screen(environment: Mapping[str, str], platform: str) -> bool:
+    """Whether a browser could open where a person sees it.
+
+    Without a screen Python would start a text browser, which takes the terminal over.
+    """
+    if platform in ("darwin", "win32"):
+        return sys.stdout.isatty()
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
 def _check_free(port: int) -> None:
@@ -78,22 +116,38 @@ def _start_dashboard(address: str, port: int, token: str) -> subprocess.Popen[by
     # Its output would give the address again; a session of its own, so that Ctrl-C reaches us alone
     # and we end it with all that it started.
     # The token travels in the environment: options can be read by every user of the machine.
-    environment = os.environ | ({"OVERHEARD_TOKEN": token} if token else {})
+    environment = os.environ | {"OVERHEARD_TOKEN": token}
     return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True, env=environment)
 
 
-async def _outlive(child: subprocess.Popen[bytes]) -> None:
-    """Return never; raise when the dashboard ends by itself."""
-    while child.poll() is None:
-        await asyncio.sleep(0.2)
+async def _outlive(child: subprocess.Popen[bytes], port: int, page: str) -> None:
+    """Open the page, if one is named, as soon as it is there; return never, raise when the dashboard ends."""
+    until = time.monotonic() + PAGE_SECONDS
+    try:
+        while child.poll() is None:
+            there = bool(page) and await asyncio.to_thread(_answers, port)
+            if there:
+                threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
+                page = ""
+            if time.monotonic() > until:
+                page = ""
+            await asyncio.sleep(0.2)
+    finally:
+        child.terminate()  # beside everything else that ends now; harmless when it has ended
     raise ServerError(f"the dashboard ended by itself with exit code {child.returncode}")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the dashboard and all that it started."""
     child.terminate()
     try:
-        child.wait(timeout=3)
+        child.wait(timeout=DASHBOARD_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
     if os.name == "posix":

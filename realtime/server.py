@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -13,10 +14,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from realtime import access, messages
+from models.errors import OverheardError
+from realtime import access, controls, messages
 from realtime.access import Rules, TokenBucket
+from realtime.background import on_thread
+from realtime.controls import HistoryPages, Switches
 from realtime.door import MOST_HANDSHAKES, Client, Door
-from realtime.errors import ServerError
+from realtime.errors import ControlError, ServerError
+from realtime.log_tail import LogTail
 from realtime.messages import Message
 from realtime.metrics import Metrics
 from realtime.settings import ServerSettings
@@ -24,7 +29,7 @@ from realtime.settings import ServerSettings
 logger = logging.getLogger(__name__)
 
 LARGEST_REQUEST = 1024
-"""Bytes of a client's message; the only one there is takes 40."""
+"""Bytes of a client's message; the longest control takes some 300 and a name."""
 REQUESTS = (10, 2.0)
 """How many messages a client may send at once, and each second after that."""
 OPEN_SECONDS = 5.0
@@ -43,8 +48,9 @@ class Mailbox:
     A slow client therefore costs a handful of messages and never delays the others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, trusted: bool = False) -> None:
         self.wants_spectrum = False
+        self.trusted = trusted
         self._waiting: dict[tuple[str, str], str] = {}
         self._filled = asyncio.Event()
 
@@ -78,6 +84,17 @@ class EstimateServer:
         Who may connect, how many, and the files for TLS. Where to listen is told to ``start``.
     origins : iterable of str
         Web pages that may connect besides those of the settings.
+    control_token : str
+        Whoever shows it is trusted, where the settings have no token, which then is the one.
+    history : HistoryPages, optional
+        What trusted clients see and correct; without there is none.
+    log : LogTail, optional
+        What they see of the log.
+
+    Attributes
+    ----------
+    switches : Switches or None
+        Does what trusted clients ask for; set before ``start``.
 
     Raises
     ------
@@ -86,10 +103,22 @@ class EstimateServer:
     """
 
     def __init__(
-        self, hellos: Sequence[Message], settings: ServerSettings, origins: Iterable[str] = ()
+        self,
+        hellos: Sequence[Message],
+        settings: ServerSettings,
+        origins: Iterable[str] = (),
+        *,
+        control_token: str = "",
+        history: HistoryPages | None = None,
+        log: LogTail | None = None,
     ) -> None:
+        self.switches: Switches | None = None
         self._settings = settings
         self._origins = frozenset((*settings.allow_origin, *origins))
+        self._control_token = control_token
+        self._history = history
+        self._log = log
+        self._controls: set[asyncio.Task[None]] = set()
         self._metrics = Metrics()
         self._hellos: dict[str, Message] = {}
         self._mailboxes: set[Mailbox] = set()
@@ -106,8 +135,8 @@ class EstimateServer:
             The address is taken or not ours, or the certificate cannot be used.
         """
         tls = _tls_context(self._settings)
-        rules = Rules(self._origins, self._settings.token, self._settings.max_clients)
-        self._door = Door(rules, self._metrics, lambda: self.clients)
+        rules = Rules(self._origins, self._settings.token, self._settings.max_clients, self._control_token)
+        self._door = Door(rules, self._metrics, lambda: self.clients, self._history, self._log)
         # The library would write the headers of every request to the log at DEBUG, the token with them.
         wire = logging.getLogger(f"{__name__}.wire")
         wire.setLevel(logging.WARNING)
@@ -139,6 +168,8 @@ class EstimateServer:
 
     async def stop(self, reason: str = "the analyzer stops") -> None:
         """Say goodbye to every client, in at most 123 bytes, and stop listening."""
+        for control in self._controls:
+            control.cancel()
         if self._server is None:
             return
         self._server.close(code=CloseCode.GOING_AWAY, reason=reason.encode()[:123].decode(errors="ignore"))
@@ -168,8 +199,40 @@ class EstimateServer:
             raise ValueError(f"source {source!r} is served already; each needs a name of its own")
         self._hellos[source] = {"seq": 0} | hello
         self._metrics.update(hello)
+        self._tell_hello(hello)
+
+    def replace(self, name: str, hello: Message) -> None:
+        """Serve a source in the place of another, or the same one begun anew; who is connected is told.
+
+        Raises
+        ------
+        ValueError
+            No source ``name`` is served, or another one has the new one's name already.
+        """
+        source = hello["source"]
+        if name not in self._hellos or (source != name and source in self._hellos):
+            raise ValueError(f"{source!r} cannot take the place of {name!r} among {list(self._hellos)}")
+        known = {"seq": 0} | {key: value for key, value in hello.items() if key != "replaces"}
+        # In the same place: who comes later follows the first.
+        self._hellos = {
+            (source if key == name else key): (known if key == name else value)
+            for key, value in self._hellos.items()
+        }
+        self._metrics.forget(name)
+        self._metrics.update(hello)
+        self._tell_hello(hello if source == name else hello | {"replaces": name})
+
+    def tell_sources(self) -> None:
+        """Tell all trusted clients what may be listened to, and what is."""
+        receivers = [mailbox for mailbox in self._mailboxes if mailbox.trusted]
+        if receivers and self.switches is not None:
+            text = _text(self.switches.sources_message())
+            for mailbox in receivers:
+                mailbox.put("", "sources", text)
+
+    def _tell_hello(self, hello: Message) -> None:
         for mailbox in self._mailboxes:
-            mailbox.put(source, "hello", _text(self._hellos[source]))
+            mailbox.put(hello["source"], "hello", _text({"seq": 0} | hello))
 
     def publish(self, message: Message) -> None:
         """Leave a numbered message in every mailbox that wants it.
@@ -200,9 +263,11 @@ class EstimateServer:
     async def _handle(self, connection: ServerConnection) -> None:
         now = asyncio.get_running_loop().time
         bucket = TokenBucket(*REQUESTS, now())
-        mailbox = Mailbox()
+        mailbox = Mailbox(trusted=isinstance(connection, Client) and connection.trusted)
         for source, hello in self._hellos.items():
             mailbox.put(source, "hello", _text(hello))
+        if mailbox.trusted and self.switches is not None:
+            mailbox.put("", "sources", _text(self.switches.sources_message()))
         self._mailboxes.add(mailbox)
         logger.debug("a client connected; there are %d", self.clients)
         sender = asyncio.create_task(self._send(connection, mailbox))
@@ -211,16 +276,51 @@ class EstimateServer:
                 wanted = access.parse_subscribe(request)
                 if not bucket.take(now()):
                     await self._dismiss(connection, "rate", f"more than {REQUESTS[1]:g} messages a second")
-                elif wanted is None:
-                    await self._dismiss(connection, "message", "expected a subscribe message")
-                else:
+                elif wanted is not None:
                     mailbox.wants_spectrum = wanted
+                elif (control := controls.parse_control(request)) is not None:
+                    self._start_control(mailbox, control)
+                else:
+                    sentence = "expected a subscribe message or a control, as the schema has them"
+                    await self._dismiss(connection, "message", sentence)
         except ConnectionClosed:
             pass  # a client that goes away without a word is nothing to report
         finally:
             self._mailboxes.discard(mailbox)
             sender.cancel()
             logger.debug("a client left; there are %d", self.clients)
+
+    def _start_control(self, mailbox: Mailbox, control: Message) -> None:
+        """On a task of its own: it may take seconds, and goes on when the client leaves."""
+        task = asyncio.create_task(self._obey(mailbox, control))
+        self._controls.add(task)
+        task.add_done_callback(self._controls.discard)
+
+    async def _obey(self, mailbox: Mailbox, control: Message) -> None:
+        try:
+            ok, detail = True, await self._do(control, trusted=mailbox.trusted)
+        except OverheardError as error:
+            ok, detail = False, str(error)
+        except Exception:
+            logger.exception("internal error; %s was not done", control["action"])
+            ok, detail = False, "an internal error; the analyzer's log tells more"
+        answer = messages.answer_message(control["id"], ok, detail, time.time())
+        mailbox.put("", f"answer {control['id']}", _text(answer))
+
+    async def _do(self, control: Message, *, trusted: bool) -> str:
+        if not trusted:
+            raise ControlError(controls.UNTRUSTED)
+        if control["action"] in controls.OF_THE_HISTORY:
+            history = self._history
+            if history is None:
+                raise ControlError(controls.NO_HISTORY)
+            labels = [label for hello in self._hellos.values() for label in hello["model"]["labels"]]
+            if control.get("genre") not in (None, *labels):
+                raise ControlError(f"the model knows no such genre; it knows {', '.join(labels)}")
+            return await on_thread(lambda: history.act(control))
+        if self.switches is None:
+            raise ControlError("there is nothing here that could be switched")
+        return await self.switches.control(control)
 
     async def _send(self, connection: ServerConnection, mailbox: Mailbox) -> None:
         try:

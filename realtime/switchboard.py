@@ -1,0 +1,356 @@
+"""Owns what is listened to: opens, changes, pauses and resumes the sources while the server goes on.
+
+Another source is opened first, on a thread, and takes the old one's place only when that has worked: a
+failure leaves the old one playing. One change at a time. Everything here runs on the server's event loop
+unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from models.classifier import GenreClassifier
+from realtime import messages
+from realtime.background import on_thread
+from realtime.clock import Clock
+from realtime.errors import ControlError, SourceError
+from realtime.estimates import StreamState
+from realtime.kept_sound import KeptSounds
+from realtime.levels import Levels
+from realtime.lines import Line
+from realtime.messages import Message
+from realtime.opening import Offer, offers, open_offer
+from realtime.server import EstimateServer
+from realtime.settings import Settings
+from realtime.sources import AudioSource
+from realtime.worker import AnalysisWorker
+
+logger = logging.getLogger(__name__)
+
+OPEN_SECONDS = 25.0
+"""How long a change waits for its source; the slowest of ours gives up before, with a reason."""
+STOP_SECONDS = 2.0
+"""How long the end of a capture is waited for; it goes on ending on its own thread."""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where one source is heard; without ``source`` it is paused, without ``worker`` not begun or paused."""
+
+    offer: Offer
+    line: Line
+    source: AudioSource | None
+    worker: AnalysisWorker | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether it was closed for a pause."""
+        return self.source is None and not self.line.over
+
+    @property
+    def heard(self) -> bool:
+        """Whether it is listened to."""
+        return self.source is not None and not self.line.over
+
+
+class Switchboard:
+    """The sources that are listened to, and those that may be.
+
+    Parameters
+    ----------
+    chosen : Settings
+    offered : sequence of str
+        Descriptions of what may be chosen besides what is played.
+    classifier : GenreClassifier
+        Used by several threads at once, also by those of sources that have just been left.
+    clock : Clock
+    server : EstimateServer
+    watch : callable
+        Gets every message too, on any thread; must not block.
+    kept : KeptSounds, optional
+        Keeps the last minutes of the sound.
+
+    Attributes
+    ----------
+    finished : asyncio.Event
+        Set once every source has ended or failed.
+    """
+
+    def __init__(
+        self,
+        chosen: Settings,
+        offered: Sequence[str],
+        classifier: GenreClassifier,
+        clock: Clock,
+        server: EstimateServer,
+        watch: Callable[[Message], None],
+        kept: KeptSounds | None = None,
+    ) -> None:
+        self.finished = asyncio.Event()
+        self._chosen = chosen
+        self._offered = offered
+        self._offers: tuple[Offer, ...] = ()
+        self._classifier = classifier
+        self._clock = clock
+        self._server = server
+        self._watch = watch
+        self._kept = kept
+        self._loop = asyncio.get_running_loop()
+        self._places: list[Place] = []
+        self._levels = Levels(lambda offer: open_offer(offer, chosen.source, clock)[1], clock)
+        self._changing = self._stopped = False
+
+    @property
+    def names(self) -> list[str]:
+        """Of the sources that are listened to."""
+        return [place.line.name for place in self._places]
+
+    @property
+    def error(self) -> Exception | None:
+        """Why one of the present sources has failed, if one has."""
+        errors = (place.worker.error for place in self._places if place.worker is not None)
+        return next((error for error in errors if error is not None), None)
+
+    async def open(self) -> None:
+        """Open what the settings name, and let the server know.
+
+        Raises
+        ------
+        SourceError
+            One cannot be opened, or two have one name, by which clients tell them apart; none stays open.
+        """
+        wanted = offers(self._chosen.source.source)
+        opened = await on_thread(lambda: self._open_all(wanted), _close_all)
+        try:
+            self._offers = offers([*(offer.description for offer, _ in opened), *self._offered])
+        except SourceError:
+            _close_all(opened)
+            raise
+        for offer, source in opened:
+            self._server.add(self._hello(source.name, 0))
+            self._places.append(Place(offer, Line(source.name, self._tell), source))
+
+    def start(self) -> None:
+        """Begin to listen."""
+        for place in self._places:
+            self._begin(place)
+
+    async def stop(self) -> None:
+        """Close everything; what takes longer than ``STOP_SECONDS`` is left behind."""
+        self._stopped = True
+        _close_all(
+            [(place.offer, place.source) for place in self._places if place.source and not place.worker]
+        )
+        await asyncio.gather(
+            _stop([place.worker for place in self._places if place.worker is not None]),
+            self._levels.break_off(STOP_SECONDS),
+        )
+
+    async def control(self, control: Message) -> str:
+        """Do what a valid control asks for; return a sentence.
+
+        Raises
+        ------
+        ControlError
+            It makes no sense now.
+        SourceError
+            A source cannot be opened; what was playing goes on.
+        """
+        if self._changing:
+            raise ControlError("another change is under way; try again in a moment")
+        if control["action"] == "levels":
+            return await self._measure_levels()
+        self._changing = True
+        try:
+            await self._levels.break_off(STOP_SECONDS)
+            if control["action"] == "source":
+                return await self._choose(control["name"])
+            return await (self._pause() if control["action"] == "pause" else self._resume())
+        finally:
+            self._changing = False
+            self._loop.call_soon(self._server.tell_sources)  # after the hello of what has changed
+            self._settle()
+            await asyncio.sleep(0)  # and both before the answer
+
+    def sources_message(self) -> Message:
+        """What may be listened to and what is, as the schema has it."""
+        places = {place.offer.name: place for place in self._places}
+        told = []
+        for offer in self._offers:
+            place = places.get(offer.name)
+            playing = place is not None and not place.line.over
+            level = place.line.level_dbfs if place is not None and playing else None
+            trouble = self._levels.troubles.get(offer.name, "")
+            told.append(
+                {
+                    "name": offer.name,
+                    "playing": playing,
+                    "level_dbfs": self._levels.known.get(offer.name) if level is None else level,
+                    "detail": "" if playing else trouble or (place.line.failure if place else ""),
+                }
+            )
+        return messages.sources_message(told, self._paused, self._unix())
+
+    async def _choose(self, name: str) -> str:
+        """Listen to an offered source in the place of the first one, which the pages follow."""
+        offer = next((each for each in self._offers if each.name == name), None)
+        if offer is None:
+            names = ", ".join(each.name for each in self._offers)
+            raise ControlError(f"no source of that name is offered; there are {names}")
+        if any(place.offer.name == name and place.heard for place in self._places):
+            return f"{name} is listened to already"
+        others = [place for place in self._places[1:] if place.paused]
+        await self._open_places([(self._places[0], offer), *((place, place.offer) for place in others)])
+        return f"listening to {self._places[0].line.name}"
+
+    async def _pause(self) -> str:
+        heard = [place for place in self._places if place.heard]
+        if not heard and self._paused:
+            return "paused already"
+        if not heard:
+            raise ControlError("there is nothing to pause: what was listened to has ended")
+        workers = [place.worker for place in heard if place.worker is not None]
+        for place in heard:
+            place.line.cut(self._state(place.line, StreamState.PAUSED, ""))
+            place.worker = place.source = None
+        await _stop(workers)
+        logger.info("paused: nothing is listened to")
+        return "paused; the sound source is closed"
+
+    async def _resume(self) -> str:
+        paused = [place for place in self._places if place.paused]
+        if not paused:
+            raise ControlError("nothing is paused")
+        await self._open_places([(place, place.offer) for place in paused])
+        return f"listening to {', '.join(self.names)}"
+
+    async def _measure_levels(self) -> str:
+        if self._paused:
+            raise ControlError("nothing is opened during a pause; resume before you measure levels")
+        busy = {place.offer.name for place in self._places if place.heard}
+        idle = [offer for offer in self._offers if offer.name not in busy]
+        return await self._levels.measure(idle, self._server.tell_sources)
+
+    async def _open_places(self, wanted: Sequence[tuple[Place, Offer]]) -> None:
+        """Open these, and only when all are open let them take their places."""
+        opening = on_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
+        try:
+            opened = await asyncio.wait_for(opening, OPEN_SECONDS)
+        except TimeoutError:
+            trouble = f"it did not open within {OPEN_SECONDS:.0f} s"
+            self._levels.troubles[wanted[0][1].name] = trouble
+            raise SourceError(trouble) from None
+        leaving = [place for place, _ in wanted]
+        others = {place.line.name for place in self._places if place not in leaving}
+        refusal = "it is too late: the analyzer stops" if self._stopped else ""
+        if twice := others & {source.name for _, source in opened}:
+            refusal = f"{', '.join(twice)} is listened to already, in another place"
+        if refusal:
+            await on_thread(lambda: _close_all(opened))
+            raise SourceError(refusal)
+        workers = [place.worker for place in leaving if place.worker is not None]
+        for (place, _), (offer, source) in zip(wanted, opened, strict=True):
+            self._replace(place, offer, source)
+        await _stop(workers)
+
+    def _replace(self, place: Place, offer: Offer, source: AudioSource) -> None:
+        before, name = place.line, source.name
+        if before.level_dbfs is not None:
+            self._levels.known[place.offer.name] = before.level_dbfs
+        last = self._state(before, StreamState.ENDED, f"changed to {name}")
+        if not place.paused:
+            before.cut(last)
+        elif name != before.name:  # for the clients alone: a pause ends the history's session
+            self._loop.call_soon(self._server.publish, last | {"seq": before.seq + 1})
+        logger.info("listening to %s%s", name, "" if name == before.name else f" instead of {before.name}")
+        seq = before.seq if name == before.name else 0
+        self._loop.call_soon(self._server.replace, before.name, self._hello(name, seq))
+        place.offer, place.line, place.source = offer, Line(name, self._tell, seq), source
+        self._begin(place)
+
+    def _begin(self, place: Place) -> None:
+        if place.source is None:
+            raise ValueError("the source is not open")
+        place.worker = AnalysisWorker(
+            place.source,
+            self._classifier,
+            self._chosen,
+            self._clock,
+            place.line,
+            lambda: self._server.clients,
+            self._kept,
+        )
+        place.worker.start()
+
+    def _open_all(self, wanted: Sequence[Offer]) -> list[tuple[Offer, AudioSource]]:
+        """Open all of them, or none; runs on a thread of its own."""
+        opened: list[tuple[Offer, AudioSource]] = []
+        for offer in wanted:
+            try:
+                opened.append(open_offer(offer, self._chosen.source, self._clock))
+                name = opened[-1][1].name
+                if name in [source.name for _, source in opened[:-1]]:
+                    raise SourceError(f"two sources are called {name}; name each once")
+                self._levels.troubles.pop(offer.name, None)
+            except Exception as error:
+                self._levels.troubles[offer.name] = str(error)
+                _close_all(opened)
+                raise
+        return opened
+
+    def _tell(self, line: Line, message: Message) -> None:
+        """Called by the lines, on any thread."""
+        self._watch(message)
+        try:
+            self._loop.call_soon_threadsafe(self._server.publish, message)
+            if line.over:
+                self._loop.call_soon_threadsafe(self._ended)
+        except RuntimeError:  # the loop is closed
+            logger.debug("nobody is left to tell of %s", line.name)
+
+    def _ended(self) -> None:
+        self._server.tell_sources()
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._changing and self._places and all(place.line.over for place in self._places):
+            self.finished.set()
+
+    @property
+    def _paused(self) -> bool:
+        return any(place.paused for place in self._places)
+
+    def _state(self, line: Line, state: StreamState, detail: str) -> Message:
+        return messages.state_message(line.name, self._unix(), state, detail)
+
+    def _hello(self, name: str, seq: int) -> Message:
+        """For clients, of a source that has just been opened."""
+        classifier, told = self._classifier, asdict(self._chosen.smoothing) | asdict(self._chosen.silence)
+        state = StreamState.CONNECTING
+        hello = messages.hello_message(
+            name, self._unix(), classifier.manifest, classifier.runtime, told, state, "", None
+        )
+        return hello | {"seq": seq}
+
+    def _unix(self) -> float:
+        return self._clock.unix(self._clock.monotonic())
+
+
+def _close_all(opened: Sequence[tuple[Offer, AudioSource]]) -> None:
+    for _, source in opened:
+        source.close()
+
+
+async def _stop(workers: Sequence[AnalysisWorker]) -> None:
+    """End these on threads of their own: a capture may take seconds to end."""
+
+    def end(worker: AnalysisWorker) -> None:
+        worker.stop()
+        worker.join(STOP_SECONDS)
+
+    if workers:
+        ends = [on_thread(lambda worker=worker: end(worker)) for worker in workers]  # type: ignore[misc]
+        await asyncio.wait(ends, timeout=STOP_SECONDS)
