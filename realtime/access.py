@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from realtime.controls import UNTRUSTED
 from realtime.messages import VERSION
 from realtime.settings import is_loopback
 
@@ -46,11 +47,16 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Web ``origins`` that may connect, the ``token`` (empty: none is needed), ``max_clients`` at once."""
+    """Web ``origins`` that may connect, the ``token`` (empty: none is needed), ``max_clients`` at once.
+
+    Whoever shows the ``control_token``, or the token where one is set, is trusted: they may change what is
+    listened to and read the history. With neither nobody is.
+    """
 
     origins: Collection[str] = ()
     token: str = ""
     max_clients: int = 64
+    control_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ def refuse_client(knock: Knock, rules: Rules, clients: int) -> Refusal | None:
     return None
 
 
-def refuse_page(knock: Knock, rules: Rules, *, needs_token: bool) -> Refusal | None:
+def refuse_page(
+    knock: Knock, rules: Rules, *, needs_token: bool, needs_trust: bool = False
+) -> Refusal | None:
     """Why this page of ours may not be read; None when it may.
 
     Without a token the server is for this machine alone; then a foreign host name means that a web
@@ -112,6 +120,8 @@ def refuse_page(knock: Knock, rules: Rules, *, needs_token: bool) -> Refusal | N
         return Refusal(
             401, "token", "this page wants the token; send the header 'Authorization: Bearer TOKEN'"
         )
+    if needs_trust and not is_trusted(knock, rules):
+        return Refusal(401, "token", f"send the header 'Authorization: Bearer TOKEN': {UNTRUSTED}")
     if not rules.token and not all(is_loopback(_host_name(host)) for host in knock.hosts):
         return Refusal(403, "host", "without a token this page answers to localhost and 127.0.0.1 only")
     return None
@@ -216,15 +226,23 @@ def _refuse_secret_in_target(knock: Knock) -> Refusal | None:
 
 def knows_token(knock: Knock, rules: Rules) -> bool:
     """Whether it shows the token; nobody needs to where there is none."""
-    if not rules.token:
-        return True
+    return not rules.token or _shows(knock, rules.token)
+
+
+def is_trusted(knock: Knock, rules: Rules) -> bool:
+    """Whether it shows the token by which trusted clients are known, which there may be none of."""
+    secret = rules.token or rules.control_token
+    return bool(secret) and _shows(knock, secret)
+
+
+def _shows(knock: Knock, secret: str) -> bool:
     shown = [name.removeprefix(TOKEN_PREFIX) for name in knock.subprotocols if name.startswith(TOKEN_PREFIX)]
     for value in knock.authorizations:
         scheme, _, credentials = value.partition(" ")
         if scheme.lower() == "bearer":
             shown.append(credentials.strip())
     # Compared in constant time, or the time an answer takes would tell how much of a guess is right.
-    return any(hmac.compare_digest(guess.encode(), rules.token.encode()) for guess in shown)
+    return any(hmac.compare_digest(guess.encode(), secret.encode()) for guess in shown)
 
 
 def _host_name(host: str) -> str:

@@ -24,6 +24,7 @@ from realtime.analyzer import Analysis, Analyzer, Prepared
 from realtime.clock import Clock, SystemClock
 from realtime.errors import SettingsError
 from realtime.estimates import StreamState
+from realtime.explain import Exhibit, TempoMeter
 from realtime.frames import AudioWindow
 from realtime.listen import load_classifier
 from realtime.messages import Message
@@ -88,20 +89,35 @@ def command(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--hop", type=float, metavar="S", help="seconds between estimates, to the nearest column"
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="with --json: the picture that the model saw, what of it mattered, and the tempo",
+    )
+    parser.add_argument(
+        "--formats",
+        default="",
+        metavar="NAMES",
+        help="take these containers only, by FFmpeg's names, as mp3,wav,flac",
+    )
     settings.add_options(parser, "model", "smoothing", "silence")
     options = parser.parse_args(arguments)
     if options.hop is not None:
         if not (math.isfinite(options.hop) and options.hop > 0):
             raise SettingsError(f"--hop is {options.hop}; it must be a number of seconds above 0")
         options.hop_seconds = options.hop
+    if options.explain and not options.json:
+        raise SettingsError("--explain prints a picture as numbers; it belongs to --json")
     chosen = settings.load(options)
     classifiers = [load_classifier(chosen.model) for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))]
+    explain = _print_message if options.explain else None
     failed = 0
     for name in options.files:
         report: Report = JsonReport() if options.json else TextReport()
         try:
             with _progress(name, wanted=not options.json) as advance:
-                analyse_file(name, classifiers, chosen, SystemClock(), report, advance)
+                source = FileSource(name, SystemClock(), formats=options.formats)
+                analyse_file(source, classifiers, chosen, SystemClock(), report, advance, explain)
         except OverheardError as error:
             failed += 1
             print(f"overheard analyze: {error}", file=sys.stderr)
@@ -114,45 +130,52 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def analyse_file(
-    name: str,
+    source: FileSource,
     classifiers: Sequence[GenreClassifier],
     chosen: Settings,
     clock: Clock,
     report: Report,
     advance: Callable[[float, float | None], None] = lambda done, total: None,
+    explain: Callable[[Message], None] | None = None,
 ) -> None:
     """Analyse one file as fast as it goes.
 
     Parameters
     ----------
-    name : str
-        Path.
+    source : FileSource
     classifiers : sequence of GenreClassifier
         Equal ones; each is used by one thread at a time.
     advance : callable
         Told the seconds done, and all the seconds if they are known.
+    explain : callable
+        Given what the model saw, before the summary, which then has a tempo; see ``realtime.explain``.
 
     Raises
     ------
     SourceError
-        It cannot be decoded or is shorter than one window.
+        It is shorter than one window.
     """
     manifest = classifiers[0].manifest
-    source = FileSource(name, clock)
     analyzer = Analyzer(classifiers[0], chosen, source.sample_rate, clock)
     started = clock.monotonic()
     genres = GenreMean(manifest)
-    for number, analysis in enumerate(_analyses(source, analyzer, classifiers, advance), start=1):
+    exhibit = Exhibit(classifiers[0]) if explain else None
+    tempo = TempoMeter(source.duration_seconds) if explain else None
+    analyses = _analyses(source, analyzer, classifiers, advance, exhibit, tempo)
+    for number, analysis in enumerate(analyses, start=1):
         genres.add(analysis.prediction)
         message = _message(analysis.estimate, source.name, manifest, clock)
         report.estimate(analysis, message | {"seq": number})
     check_length(source, analyzer, manifest.audio.window_seconds)
     mean = genres.probabilities
+    label = manifest.labels[int(mean.argmax())] if genres.windows else None
+    if explain and exhibit and (seen := exhibit.message(source.location, label)) is not None:
+        explain(seen)
     report.summary(
         {
             "type": "summary",
-            "file": name,
-            "label": manifest.labels[int(mean.argmax())] if genres.windows else None,
+            "file": source.location,
+            "label": label,
             "confidence": round(float(mean.max()), 4),
             "probabilities": {
                 genre: round(float(p), 4) for genre, p in zip(manifest.labels, mean, strict=True)
@@ -162,6 +185,7 @@ def analyse_file(
             "unsure": bool(mean.max() < manifest.calibration.unsure_below),
             "hop_seconds": round(analyzer.hop_seconds, 4),
         }
+        | ({"beats_per_minute": tempo.beats_per_minute() if label else None} if tempo else {})
     )
 
 
@@ -170,6 +194,8 @@ def _analyses(
     analyzer: Analyzer,
     classifiers: Sequence[GenreClassifier],
     advance: Callable[[float, float | None], None],
+    exhibit: Exhibit | None,
+    tempo: TempoMeter | None,
 ) -> Iterator[Analysis]:
     """Analyses in order, while as many windows as there are classifiers are classified at a time.
 
@@ -188,6 +214,8 @@ def _analyses(
 
     def windows() -> Iterator[AudioWindow]:
         for block in source.blocks():
+            if tempo is not None:
+                tempo.add(block)
             yield from analyzer.windows(block)
             advance(analyzer.seconds, source.duration_seconds)
         yield from analyzer.last_windows()
@@ -196,7 +224,10 @@ def _analyses(
 
     def conclude() -> Analysis:
         prepared, future = waiting.popleft()
-        return analyzer.conclude(prepared, future.result() if future else None)
+        prediction = future.result() if future else None
+        if exhibit is not None:
+            exhibit.add(prepared, prediction)
+        return analyzer.conclude(prepared, prediction)
 
     with ThreadPoolExecutor(len(classifiers)) as pool:
         for window in windows():
@@ -213,6 +244,10 @@ def _message(estimate: GenreEstimate, name: str, manifest: ModelManifest, clock:
     now = clock.monotonic()
     latency_ms = (now - estimate.captured_at) * 1e3
     return messages.estimate_message(estimate, name, manifest, clock.unix(estimate.captured_at), latency_ms)
+
+
+def _print_message(message: Message) -> None:
+    print(messages.encode(message))
 
 
 class JsonReport:

@@ -6,7 +6,7 @@ Live, offline, in tests and in benchmarks it is this one object that is driven.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,8 @@ class Analyzer:
     clock : Clock
     latest_seconds : float
         A window captured longer ago than this is skipped; offline there is no such limit.
+    keep : callable
+        Given all sound, (n,) float32 at the model's rate, with its position in the stream.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Analyzer:
         sample_rate: int,
         clock: Clock,
         latest_seconds: float = math.inf,
+        keep: Callable[[Samples, int], None] | None = None,
     ) -> None:
         manifest = classifier.manifest
         self.audio = manifest.audio
@@ -88,6 +91,7 @@ class Analyzer:
         self._silence = settings.silence
         self._clock = clock
         self._latest_seconds = latest_seconds
+        self._keep = keep
         self._sample_rate = sample_rate
         self._resampler = StreamResampler(sample_rate, self.audio.sample_rate)
         self._windows = SlidingWindows(self.audio, self.hop_columns)
@@ -184,6 +188,8 @@ class Analyzer:
     def _resampled(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[AudioWindow]:
         position = self._resampler.target_position(self._source_start) + self._pushed
         self._pushed += len(samples)
+        if self._keep is not None and len(samples):
+            self._keep(samples, position)
         yield from self._windows.push(samples, position, captured_at, lossy=lossy)
 
     def prepare(self, window: AudioWindow) -> Prepared:

@@ -1,4 +1,4 @@
-"""Before a connection is accepted: health and metrics are answered, others let in or sent away.
+"""Before a connection is accepted: our pages are answered, others let in or sent away.
 
 The rules are in ``realtime.access``; here they meet the requests of the websockets library. Everything
 runs on the server's event loop.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import http
+import json
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -18,6 +20,9 @@ from websockets.protocol import State
 
 from realtime import access
 from realtime.access import Knock, Refusal, Rules, TokenBucket
+from realtime.background import on_thread
+from realtime.controls import HistoryPages
+from realtime.log_tail import LogTail
 from realtime.metrics import CONTENT_TYPE, Metrics, health_report
 
 logger = logging.getLogger(__name__)
@@ -26,7 +31,12 @@ BYTES = (16_384, 128.0)
 """What a client may send at once, and each second after that; pings and pieces of messages count."""
 MOST_HANDSHAKES = 512
 """Connections at a time that have not said yet what they want; the oldest makes room for one more."""
-PAGES = ("/healthz", "/metrics")
+PAGES = ("/healthz", "/metrics", "/history", "/log")
+JSON = "application/json"
+SESSION = re.compile(r"/history/([0-9]{1,15})", re.ASCII)
+
+WITHOUT_HISTORY = json.dumps({"path": None, "sessions": [], "corrections": 0, "sounds": 0})
+NO_SESSION = json.dumps({"error": "there is no such session: the history is off"})
 
 
 class Door:
@@ -40,12 +50,25 @@ class Door:
         What the two pages show; refusals are counted in it.
     clients : callable
         Returns how many clients there are.
+    history : HistoryPages, optional
+        What ``/history`` shows.
+    log : LogTail, optional
+        What ``/log`` shows.
     """
 
-    def __init__(self, rules: Rules, metrics: Metrics, clients: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        metrics: Metrics,
+        clients: Callable[[], int],
+        history: HistoryPages | None = None,
+        log: LogTail | None = None,
+    ) -> None:
         self._rules = rules
         self._metrics = metrics
         self._clients = clients
+        self._history = history
+        self._log = log
         self._now = asyncio.get_running_loop().time
         self._opened_at = self._now()
         self._refusals = access.RefusalLog()
@@ -88,7 +111,9 @@ class Door:
         if line := self._refusals.add(reason, self._now()):
             logger.warning("%s%s", line, f"; the last: {sentence}" if sentence else "")
 
-    def process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | Awaitable[Response] | None:
         """Answer the request here, or return None to let the library open the websocket."""
         if not isinstance(connection, Client) or connection not in self._handshakes:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")  # it left; nobody reads this
@@ -101,27 +126,43 @@ class Door:
             tuple(headers.get_all("Host")),
         )
         method = getattr(request, "method", "GET")  # websockets 15 took nothing else and did not say
-        if knock.path in PAGES and method in ("GET", "HEAD"):
-            response = self._page(connection, knock)
-            if method == "HEAD":
-                response.body = b""
-            return response
+        if (knock.path in PAGES or SESSION.fullmatch(knock.path)) and method in ("GET", "HEAD"):
+            return self._page(connection, knock, method)
         if refusal := access.refuse_client(knock, self._rules, len(self._admitted)):
             return self._refuse(connection, refusal)
+        connection.trusted = access.is_trusted(knock, self._rules)
         self._handshakes.pop(connection)
         self._admitted.add(connection)  # counted from here on: the library may still be at its handshake
         return None
 
-    def _page(self, connection: ServerConnection, knock: Knock) -> Response:
-        metrics = knock.path == "/metrics"
-        if refusal := access.refuse_page(knock, self._rules, needs_token=metrics):
+    async def _page(self, connection: ServerConnection, knock: Knock, method: str) -> Response:
+        page = knock.path
+        private = page not in ("/healthz", "/metrics")
+        if refusal := access.refuse_page(
+            knock, self._rules, needs_token=page != "/healthz", needs_trust=private
+        ):
             return self._refuse(connection, refusal)
-        if metrics:
-            return _respond(connection, 200, self._metrics.render(self._clients()), CONTENT_TYPE)
-        uptime_seconds = self._now() - self._opened_at
-        full = access.knows_token(knock, self._rules)
-        status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
-        return _respond(connection, status, text, "application/json")
+        status, text = 200, ""
+        if page == "/metrics":
+            text = self._metrics.render(self._clients())
+        elif page == "/healthz":
+            uptime_seconds = self._now() - self._opened_at
+            full = access.knows_token(knock, self._rules)
+            status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
+        elif page == "/log":
+            text = self._log.page() if self._log is not None else json.dumps({"lines": []})
+        else:
+            status, text = await self._history_page(page.removeprefix("/history").removeprefix("/"))
+        response = _respond(connection, status, text, CONTENT_TYPE if page == "/metrics" else JSON)
+        if method == "HEAD":
+            response.body = b""
+        return response
+
+    async def _history_page(self, rest: str) -> tuple[int, str]:
+        history = self._history
+        if history is None:
+            return (404, NO_SESSION) if rest else (200, WITHOUT_HISTORY)
+        return await on_thread(lambda: history.page(rest))
 
     def _refuse(self, connection: ServerConnection, refusal: Refusal) -> Response:
         self.count(refusal.reason, refusal.sentence)
@@ -138,6 +179,8 @@ class Client(ServerConnection):
 
     def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.trusted = False
+        """Whether it showed the token of those who may change things."""
         self._door = door
         self._bucket = TokenBucket(*BYTES, self.loop.time())
 

@@ -19,3 +19,7 @@ class TooShortError(SourceError):
 
 class ServerError(OverheardError):
     """The server cannot start."""
+
+
+class ControlError(OverheardError):
+    """What a client asked for cannot be done, and is not."""

@@ -26,6 +26,8 @@ class StreamState(StrEnum):
     """The source delivers nothing, not even silence."""
     RECOVERING = "RECOVERING"
     """The source was lost and is being opened again."""
+    PAUSED = "PAUSED"
+    """Somebody asked for a pause: the source is closed, and nothing is heard until it is resumed."""
     ENDED = "ENDED"
     """The source came to its end."""
     FAILED = "FAILED"

@@ -18,6 +18,7 @@ from realtime.clock import Clock
 from realtime.messages import Message
 from realtime.scorecard import Advance, Answers, EvaluationError, Skipped, genre_number
 from realtime.settings import Settings
+from realtime.sources import FileSource
 
 
 class _Mean:
@@ -72,7 +73,7 @@ def score_folder(
     for done, (path, genre) in enumerate(files, start=1):
         mean = _Mean(manifest)
         try:
-            analyse_file(str(path), classifiers, chosen, clock, mean)
+            analyse_file(FileSource(str(path), clock), classifiers, chosen, clock, mean)
         except OverheardError as error:
             skipped.append(Skipped(str(path.relative_to(folder)), str(error)))
         else:

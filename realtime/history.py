@@ -7,22 +7,34 @@ queue, and what to do while the file cannot be written.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import queue
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
 from realtime.clock import Clock
-from realtime.history_file import BUSY_SECONDS, HistoryError, Store
+from realtime.history_file import (
+    BUSY_SECONDS,
+    DAMAGED,
+    ForgottenError,
+    HistoryError,
+    Store,
+    code,
+    reason,
+    remedy,
+)
 from realtime.messages import Message
 from realtime.segments import Fold, Row
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FLUSH_SECONDS = 5.0
 """How often the file is written: what a crash may lose."""
@@ -36,14 +48,8 @@ QUEUED_MESSAGES = 2_000
 WAITING_ROWS = 5_000
 """Held in memory while the file cannot be written; beyond them the oldest is lost and counted."""
 
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-REMEDIES = {
-    sqlite3.SQLITE_FULL: "free some space",
-    sqlite3.SQLITE_IOERR: "look whether its disk is full or broken",
-    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
-    sqlite3.SQLITE_LOCKED: "end the program that keeps it locked",
-}
-REMEDY = "make the file and its folder writable, or name another one with --history"
+ANSWER_SECONDS = 15.0
+"""How long whoever wants something done on the history's thread waits for it."""
 
 
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -77,7 +83,7 @@ class Recorder:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.lost = 0
-        self._store = store
+        self.store = store
         self._clock = clock
         self._fold = Fold()
         self._waiting: deque[Row] = deque()
@@ -116,14 +122,14 @@ class Recorder:
         except (sqlite3.Error, OSError) as error:
             self._in_trouble = True
             self._warn(
-                f"the history {self._store.path} cannot be written: {_reason(error)}; {_remedy(error)} "
+                f"the history {self.store.path} cannot be written: {reason(error)}; {remedy(error)} "
                 f"({len(self._waiting)} rows wait, {self.lost} and {dropped} messages were lost; "
                 "it is tried again)"
             )
         else:
             self._waiting.clear()
             if self._in_trouble:
-                logger.info("the history %s is written again; %d rows were lost", self._store.path, self.lost)
+                logger.info("the history %s is written again; %d rows were lost", self.store.path, self.lost)
             self._in_trouble = False
             if dropped > self._told_dropped:
                 self._told_dropped = dropped
@@ -136,21 +142,29 @@ class Recorder:
         self.lost += len(self._waiting)
         if self._waiting:
             logger.warning("the history lost %d rows that could not be written any more", len(self._waiting))
-        self._store.close()
+        self.store.close()
+
+    def begin_anew(self) -> None:
+        """The file was emptied: what was heard before this moment is not written any more."""
+        self._waiting.clear()
+        self._fold.begin_anew(self._unix())
 
     def _write(self, rows: list[Row]) -> None:
         try:
-            self._store.write(rows)
+            self.store.write(rows)
+        except ForgottenError:
+            self.begin_anew()
+            logger.info("the history %s was emptied by another program; it is begun anew", self.store.path)
         except sqlite3.DatabaseError as error:
-            if _code(error) not in DAMAGED:
+            if code(error) not in DAMAGED:
                 raise
-            aside = self._store.set_aside(self._unix())
+            aside = self.store.set_aside(self._unix())
             if aside is not None:
                 logger.warning(
                     "the history %s is damaged (%s); it is kept as %s and a new one begun",
-                    self._store.path, error, aside.name,
+                    self.store.path, error, aside.name,
                 )  # fmt: skip
-            self._store.write(rows)
+            self.store.write(rows)
 
     def _warn(self, sentence: str) -> None:
         now = self._clock.monotonic()
@@ -160,6 +174,9 @@ class Recorder:
 
     def _unix(self) -> float:
         return self._clock.unix(self._clock.monotonic())
+
+
+Job: TypeAlias = Callable[[], None]
 
 
 class History:
@@ -175,6 +192,8 @@ class History:
     flush_seconds : float
     busy_seconds : float
         How long to wait for another program's write.
+    file_of : callable
+        As ``Store`` takes it.
     """
 
     def __init__(
@@ -186,14 +205,16 @@ class History:
         *,
         flush_seconds: float = FLUSH_SECONDS,
         busy_seconds: float = BUSY_SECONDS,
+        file_of: Callable[[str, float], str] = lambda _source, _started: "",
     ) -> None:
         self._clock = clock
         self._flush_seconds = flush_seconds
-        self._recorder = Recorder(Store(path, model, model_version, busy_seconds), clock)
-        self._queue: queue.Queue[Message | None] = queue.Queue(QUEUED_MESSAGES)
+        self._recorder = Recorder(Store(path, model, model_version, busy_seconds, file_of), clock)
+        self._queue: queue.Queue[Message | Job | None] = queue.Queue(QUEUED_MESSAGES)
         self._counting = threading.Lock()
         self._dropped = 0
         self._closing = threading.Event()
+        self._outcomes: set[Future[Any]] = set()  # of those who wait in ``do``
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._thread.start()
 
@@ -217,6 +238,48 @@ class History:
             with self._counting:
                 self._dropped += 1
 
+    def do(self, work: Callable[[Recorder], T]) -> T:
+        """Have something done on the history's thread, all that came before being written, and wait.
+
+        The file belongs to that thread: SQLite's locks are the process's, and would be lost with the first
+        handle of it that another thread closes.
+
+        Raises
+        ------
+        HistoryError
+            The thread does not come to it, or has ended.
+        Exception
+            What ``work`` raises.
+        """
+        outcome: Future[T] = Future()
+
+        def job() -> None:
+            if not outcome.set_running_or_notify_cancel():
+                return
+            try:
+                self._recorder.flush(self._dropped)
+                outcome.set_result(work(self._recorder))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        self._outcomes.add(outcome)
+        try:
+            if self._closing.is_set():
+                outcome.cancel()
+            self._queue.put(job, timeout=ANSWER_SECONDS)
+            return outcome.result(ANSWER_SECONDS)
+        except CancelledError as error:
+            raise HistoryError("the history is closed: the analyzer stops") from error
+        except (queue.Full, TimeoutError) as error:
+            if not outcome.cancel() and outcome.done():
+                raise
+            raise HistoryError(
+                f"the history {self._recorder.store.path} is busy for more than {ANSWER_SECONDS:.0f} s; "
+                "look whether its disk is full or slow, and try again"
+            ) from error
+        finally:
+            self._outcomes.discard(outcome)
+
     def close(self) -> None:
         """Write what is left and end; after ``CLOSE_SECONDS`` without the file's consent."""
         self._closing.set()
@@ -233,6 +296,9 @@ class History:
         except Exception:
             self._closing.set()
             logger.exception("internal error; the history ends here")
+        finally:
+            for outcome in list(self._outcomes):
+                outcome.cancel()
 
     def _record(self) -> None:
         """Messages as they come, the file every ``flush_seconds``."""
@@ -240,24 +306,11 @@ class History:
         while not (self._closing.is_set() and self._queue.empty()):
             with contextlib.suppress(queue.Empty):
                 message = self._queue.get(timeout=self._flush_seconds)
-                if message is not None:
+                if callable(message):
+                    message()
+                elif message is not None:
                     self._recorder.take(message)
             if self._clock.monotonic() >= due and not self._closing.is_set():
                 self._recorder.flush(self._dropped)
                 due = self._clock.monotonic() + self._flush_seconds
         self._recorder.close(self._dropped)
-
-
-def _reason(error: sqlite3.Error | OSError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def _remedy(error: sqlite3.Error | OSError) -> str:
-    if isinstance(error, OSError):
-        return "free some space" if error.errno == errno.ENOSPC else REMEDY
-    return REMEDIES.get(_code(error), REMEDY)
-
-
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary code; errors of Python's own layer have none."""
-    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF

@@ -5,58 +5,151 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
 
+from models.manifest import ModelManifest
 from realtime import settings
 from realtime.history import chosen_path, default_path
-from realtime.history_file import HistoryError, check_header
-
-Record: TypeAlias = dict[str, Any]
-
-RUNNING_SECONDS = 30.0
-"""A session without an end that was written to less long ago is taken to be running."""
+from realtime.history_corrections import Corrections, kept_files, set_aside_files
+from realtime.history_export import export_corrections, segments_csv
+from realtime.history_file import HistoryError, Store, check_header
+from realtime.history_reader import Record, open_history, read_corrections, read_session, read_sessions
+from realtime.settings import Settings
 
 
 def command(arguments: Sequence[str]) -> int:
     """What was heard in earlier sessions, and for how long."""
+    options = _parser().parse_args(arguments)
+    chosen = settings.load(options)
+    path = Path(options.file) if options.file else None
+    path = path or chosen_path(chosen.history.history) or default_path()
+    since = parse_date(options.since) if options.since else float("-inf")
+    if options.yes and not options.forget:
+        raise HistoryError("--yes belongs to --forget")
+    if options.forget:
+        print(_forget(path, chosen, sure=options.yes))
+        return 0
+    if options.correct is not None:
+        print(_correct(path, chosen, options.correct))
+        return 0
+    with contextlib.closing(open_history(path)) as connection:
+        try:
+            if options.export_corrections:
+                print(export_corrections(connection, path, Path(options.export_corrections)))
+            elif options.session is not None:
+                _print_session(read_session(connection, options.session, time.time()), options)
+            else:
+                _print_sessions(connection, read_sessions(connection, since, time.time()), path, options)
+        except sqlite3.Error as error:
+            raise HistoryError(f"cannot read the history {path}: {error}") from error
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="overheard history", description="List the sessions that were recorded, or show one of them."
+        prog="overheard history",
+        description="List the sessions that were recorded, show one of them, or correct what was heard.",
     )
     parser.add_argument("--file", metavar="FILE", help="history to read (default: the one of the settings)")
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
         "--json",
         action="store_true",
         help="print each session as a line of JSON; with --session one object",
     )
+    how.add_argument("--csv", action="store_true", help="print the segments as a table, one a line")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--session", type=int, metavar="N", help="show the segments and events of session N, and totals"
     )
     which.add_argument("--since", metavar="DATE", help="only sessions that lasted until DATE, as 2026-07-31")
-    options = parser.parse_args(arguments)
-    path = Path(options.file) if options.file else None
-    path = path or chosen_path(settings.load(options).history.history) or default_path()
-    since = parse_date(options.since) if options.since else float("-inf")
-    with contextlib.closing(open_history(path)) as connection:
+    which.add_argument(
+        "--correct",
+        metavar="SESSION/SEGMENT=GENRE",
+        help="say what it was, as 3/2=jazz; 3/2= takes it back",
+    )
+    which.add_argument(
+        "--export-corrections", metavar="FOLDER", help="write corrected sound for `overheard train prepare`"
+    )
+    which.add_argument(
+        "--forget", action="store_true", help="delete the whole history, corrections and kept sound included"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --forget: do it")
+    return parser
+
+
+def _correct(path: Path, chosen: Settings, text: str) -> str:
+    wanted = re.fullmatch(r"(\d{1,18})/(\d{1,18})=(.*)", text, re.ASCII)
+    if wanted is None:
+        raise HistoryError(
+            f"--correct is {text!r}; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz; "
+            "--session 3 --json tells the numbers"
+        )
+    manifest = ModelManifest.load(Path(chosen.model.manifest) if chosen.model.manifest else None)
+    open_history(path).close()  # says what is wrong with it, and makes none
+    session, segment, genre = int(wanted[1]), int(wanted[2]), wanted[3].strip() or None
+    with contextlib.closing(Store(path)) as store:
+        return Corrections(store, manifest).correct(session, segment, genre, time.time())
+
+
+def _forget(path: Path, chosen: Settings, *, sure: bool) -> str:
+    _refuse_to_delete(path)
+    try:
+        with contextlib.closing(open_history(path)) as connection:
+            sessions = len(read_sessions(connection, float("-inf"), time.time()))
+            what = f"sessions: {sessions}, corrections: {len(read_corrections(connection))}"
+    except (sqlite3.Error, HistoryError) as error:
+        if not path.parent.is_dir() or not (path.is_file() or kept_files(path) or set_aside_files(path)):
+            raise HistoryError(str(error)) from error
+        what = f"unread: {error}"
+    if not sure:
+        raise HistoryError(
+            f"--forget deletes {path} for good ({what}, kept sounds: {len(kept_files(path))}); "
+            "say --forget --yes if that is what you want"
+        )
+    manifest = ModelManifest.load(Path(chosen.model.manifest) if chosen.model.manifest else None)
+    with contextlib.closing(Store(path)) as store:
+        return Corrections(store, manifest).forget(time.time())
+
+
+def _refuse_to_delete(path: Path) -> None:
+    """Raise HistoryError for a file that nothing tells to be a history, whatever was typed."""
+    with contextlib.suppress(FileNotFoundError):
         try:
-            if options.session is not None:
-                session = read_session(connection, options.session, time.time())
-                print(json.dumps(session, ensure_ascii=False) if options.json else _session_text(session))
-                return 0
-            sessions = read_sessions(connection, since, time.time())
-        except sqlite3.Error as error:
-            raise HistoryError(f"cannot read the history {path}: {error}") from error
-    if options.json:
+            check_header(path)
+        except sqlite3.DatabaseError as error:
+            raise HistoryError(
+                f"{path} is not seen to be a history ({error}); delete it by hand if it is a damaged one"
+            ) from error
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise HistoryError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _print_sessions(
+    connection: sqlite3.Connection, sessions: list[Record], path: Path, options: argparse.Namespace
+) -> None:
+    if options.csv:
+        parts = (read_session(connection, session["id"], time.time()) for session in sessions)
+        print(segments_csv(parts), end="")
+    elif options.json:
         for session in sessions:
             print(json.dumps(session, ensure_ascii=False))
-        return 0
-    print("\n".join(map(_session_line, sessions)) if sessions else f"no such session in {path}")
-    return 0
+    else:
+        print("\n".join(map(_session_line, sessions)) if sessions else f"no such session in {path}")
+
+
+def _print_session(session: Record, options: argparse.Namespace) -> None:
+    if options.csv:
+        print(segments_csv([session]), end="")
+    else:
+        print(json.dumps(session, ensure_ascii=False) if options.json else _session_text(session))
 
 
 def parse_date(text: str) -> float:
@@ -73,105 +166,6 @@ def parse_date(text: str) -> float:
         raise HistoryError(
             f"--since is {text!r}; it must be a date such as 2026-07-31 or 2026-07-31T20:00"
         ) from error
-
-
-def open_history(path: Path) -> sqlite3.Connection:
-    """Open a history for reading only.
-
-    Raises
-    ------
-    HistoryError
-        There is none, it is damaged, or it is not one that this program knows.
-    """
-    try:
-        check_header(path)
-        if path.stat().st_size == 0:  # it is being made at this moment
-            raise FileNotFoundError
-        address = f"{path.resolve().as_uri()}?mode=ro"
-        beside = Path(f"{path}-wal")
-        try:
-            return _checked(sqlite3.connect(address, uri=True, timeout=5.0))
-        except sqlite3.OperationalError:
-            if beside.exists():
-                raise
-            # In a folder that we may not write to SQLite cannot lock; without -wal nobody is writing.
-            return _checked(sqlite3.connect(f"{address}&immutable=1", uri=True))
-    except FileNotFoundError as error:
-        raise HistoryError(
-            f"there is no history at {path}; it is written while `overheard listen` or `overheard run` runs"
-        ) from error
-    except OSError as error:
-        raise HistoryError(f"cannot read the history {path}: {error.strerror or error}") from error
-    except sqlite3.Error as error:
-        raise HistoryError(f"cannot read the history {path}: {error}") from error
-
-
-def _checked(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A connection that has read once: opening alone reads nothing."""
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("SELECT count(*) FROM sessions").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def read_sessions(connection: sqlite3.Connection, since: float, now: float) -> list[Record]:
-    """Sessions that lasted until ``since`` or later (Unix seconds), oldest first.
-
-    Returns
-    -------
-    list of dict
-        The columns of ``sessions`` without ``key``; ``running``, and ``broken_off`` for one that ended
-        without saying so; ``seconds``: sound by genre, and by state in capitals where none was heard.
-    """
-    sessions = []
-    for row in connection.execute(
-        "SELECT * FROM sessions WHERE max(seen, coalesce(ended, seen)) >= ? ORDER BY started, id", (since,)
-    ).fetchall():
-        session = dict(row)
-        del session["key"]
-        unended = session["ended"] is None
-        session["running"] = unended and now - session["seen"] < RUNNING_SECONDS
-        session["broken_off"] = unended and not session["running"]
-        session["seconds"] = {
-            name: round(seconds, 3)
-            for name, seconds in connection.execute(
-                "SELECT CASE state WHEN 'LISTENING' THEN genre ELSE state END AS name, sum(seconds) AS total "
-                "FROM segments WHERE session = ? GROUP BY name ORDER BY total DESC, name",
-                (session["id"],),
-            )
-        }
-        sessions.append(session)
-    return sessions
-
-
-def read_session(connection: sqlite3.Connection, number: int, now: float) -> Record:
-    """One session as ``read_sessions`` gives it, with ``segments`` and ``events``.
-
-    Raises
-    ------
-    HistoryError
-        There is no such session.
-    """
-    sessions = read_sessions(connection, float("-inf"), now)
-    found = [session for session in sessions if session["id"] == number]
-    if not found:
-        known = (
-            f"there are {len(sessions)}, the last is {sessions[-1]['id']}" if sessions else "there is none"
-        )
-        raise HistoryError(f"no session {number}; {known}")
-    parts = {
-        table: [
-            {name: value for name, value in dict(row).items() if name not in ("session", "number")}
-            for row in connection.execute(
-                f"SELECT * FROM {table} WHERE session = ? ORDER BY number", (number,)
-            ).fetchall()
-        ]
-        for table in ("segments", "events")
-    }
-    return found[0] | parts
 
 
 def _session_line(session: Record) -> str:
@@ -195,7 +189,8 @@ def _session_text(session: Record) -> str:
     for segment in session["segments"]:
         name = segment["genre"] if segment["state"] == "LISTENING" else _state(segment["state"])
         sure = "" if segment["confidence"] is None else f"  {segment['confidence']:.0%}"
-        entries.append((segment["started"], f"{_duration(segment['seconds']):>9}  {name}{sure}"))
+        right = f"  (corrected: {_plain(segment['correction'])})" if segment["correction"] else ""
+        entries.append((segment["started"], f"{_duration(segment['seconds']):>9}  {name}{sure}{right}"))
     for event in session["events"]:
         detail = f": {_plain(event['detail'])}" if event["detail"] else ""
         entries.append((event["at"], f"{'':>9}  [{event['kind'].replace('_', ' ')}{detail}]"))

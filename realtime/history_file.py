@@ -7,44 +7,41 @@ the process. Nothing here knows of threads.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from models.errors import OverheardError
+from realtime.history_schema import APPLICATION_ID, TABLES, VERSION, migrate
 from realtime.segments import Event, Row, Seen
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
-"""``PRAGMA user_version`` of the files written here; rises when older programs could not read them."""
-
-APPLICATION_ID = 0x4F766872
-"""``PRAGMA application_id``, "Ovhr": tells our file from another program's database."""
-
 BUSY_SECONDS = 2.0
 
-SCHEMA = (
-    """CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
-        source TEXT NOT NULL, model TEXT NOT NULL, model_version TEXT NOT NULL,
-        started REAL NOT NULL, seen REAL NOT NULL, ended REAL)""",
-    """CREATE TABLE segments (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
-        genre TEXT, state TEXT NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, seconds REAL NOT NULL,
-        confidence REAL, estimates INTEGER NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID""",
-    """CREATE TABLE events (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
-        at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL,
-        PRIMARY KEY (session, number)) WITHOUT ROWID""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {VERSION}",
-)
+T = TypeVar("T")
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+REMEDIES = {
+    sqlite3.SQLITE_FULL: "free some space",
+    sqlite3.SQLITE_IOERR: "look whether its disk is full or broken",
+    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
+    sqlite3.SQLITE_LOCKED: "end the program that keeps it locked",
+}
+REMEDY = "make the file and its folder writable, or name another one with --history"
 
 
 class HistoryError(OverheardError):
     """The history cannot be read, or the file is not ours to write."""
+
+
+class ForgottenError(Exception):
+    """Another program has deleted what was recorded; nothing of it may be written again."""
 
 
 def check_header(path: Path, *, to_write: bool = False) -> None:
@@ -105,16 +102,31 @@ class Store:
         Noted with every session.
     busy_seconds : float
         How long to wait for another program's write.
+    file_of : callable
+        From a source's name and the session's beginning (Unix seconds) to the absolute path of the file
+        that is played, empty where it is none.
     """
 
     def __init__(
-        self, path: Path, model: str = "", model_version: str = "", busy_seconds: float = BUSY_SECONDS
+        self,
+        path: Path,
+        model: str = "",
+        model_version: str = "",
+        busy_seconds: float = BUSY_SECONDS,
+        file_of: Callable[[str, float], str] = lambda _source, _started: "",
     ) -> None:
         self.path = path
         self._model = (model, model_version)
         self._busy_seconds = busy_seconds
+        self._file_of = file_of
+        self._written: set[str] = set()  # keys of the sessions that are in the file
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
+
+    @property
+    def connection(self) -> sqlite3.Connection | None:
+        """The connection to read from, where the file is open; nobody here may open it a second time."""
+        return self._connection if self._identity == self._present() else None
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows, all or none; one that was written before is brought up to date.
@@ -123,18 +135,73 @@ class Store:
         ------
         HistoryError
             The file is not ours to write.
+        ForgottenError
+            Sessions that were written before are gone from the file.
         sqlite3.Error, OSError
             It cannot be written now. Nothing was, and the next call starts afresh.
+        """
+        rows = list(rows)
+
+        def write(connection: sqlite3.Connection) -> None:
+            for row in rows:
+                self._write_row(connection, row)
+
+        self.change(write)
+        self._written.update(row.session.key for row in rows)
+
+    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something within a transaction; what it raises undoes all of it.
+
+        Raises
+        ------
+        HistoryError, sqlite3.Error, OSError
+            As ``write`` does, or ``work``.
         """
         try:
             connection = self._ready()
             connection.execute("BEGIN IMMEDIATE")
-            for row in rows:
-                self._write_row(connection, row)
+            result = work(connection)
             connection.execute("COMMIT")
-        except (sqlite3.Error, OSError, HistoryError):
+        except BaseException:
             self.close()
             raise
+        return result
+
+    def erase(self) -> bool:
+        """Delete every row, so that nothing of it stays in the file or beside it.
+
+        The file itself stays: another program may have it open, and would go on writing to a deleted one.
+        Numbers of sessions are not given a second time.
+
+        Returns
+        -------
+        bool
+            Whether the disk is rid of it already; otherwise another program still reads, and it is once
+            that program and this one are done.
+
+        Raises
+        ------
+        HistoryError, sqlite3.Error, OSError
+            As ``write`` does.
+        """
+        connection = self._ready()
+        connection.execute("PRAGMA secure_delete = ON")  # of this connection; overwritten with zeros
+
+        def delete(connection: sqlite3.Connection) -> None:
+            for table in TABLES:
+                connection.execute(f"DELETE FROM {table}")
+
+        self.change(delete)
+        self._written.clear()
+        try:
+            connection.execute("VACUUM")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            logger.warning("the history %s could not be made smaller: %s", self.path, error)
+            return False
+        finally:
+            self.close()
+        return not busy
 
     def close(self) -> None:
         """Close the file; what was written stays."""
@@ -176,19 +243,22 @@ class Store:
                 return self._connection
             logger.warning("the history %s was moved or deleted; it is begun anew", self.path)
             self.close()
+            self._written.clear()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):  # private from the start; -wal and -shm get its mode
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._identity = self._present()
+            self._written.clear()
+        before, self._identity = self._identity, self._present()
+        if self._identity != before:
+            self._written.clear()
         check_header(self.path, to_write=True)
         connection = sqlite3.connect(self.path, self._busy_seconds, isolation_level=None)
+        connection.row_factory = sqlite3.Row
         self._connection = connection
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         check_version(self.path, version)  # a newer program's change may not have reached the header yet
-        if version == 0:
-            for statement in SCHEMA:
-                connection.execute(statement)
+        migrate(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -203,25 +273,49 @@ class Store:
     def _write_row(self, connection: sqlite3.Connection, row: Row) -> None:
         """By the session's key: its number may be another one in a file that was begun anew."""
         session = row.session
-        connection.execute(  # not ON CONFLICT, which uses up a number each time
+        begun = connection.execute(  # not ON CONFLICT, which uses up a number each time
             "INSERT INTO sessions (key, source, model, model_version, started, seen) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE key = ?1)",
             (session.key, _storable(session.source), *self._model, session.started),
         )
+        if begun.rowcount > 0 and session.key in self._written:
+            raise ForgottenError
         if isinstance(row, Seen):
             values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
             connection.execute("UPDATE sessions SET seen = ?, ended = ? WHERE key = ?", values)
-            return
-        if isinstance(row, Event):
-            table, values = "events", (row.number, row.at, row.kind, _storable(row.detail))
+        elif isinstance(row, Event):
+            _put(connection, "events", session.key, row.number, row.at, row.kind, _storable(row.detail))
         else:
-            values = (row.number, row.genre, row.state, row.started, row.ended, row.seconds, row.confidence)
-            table, values = "segments", (*values, row.estimates)
-        places = ", ?" * len(values)
-        connection.execute(
-            f"INSERT OR REPLACE INTO {table} SELECT id{places} FROM sessions WHERE key = ?",
-            (*values, session.key),
-        )
+            _put(
+                connection, "segments", session.key, row.number, row.genre, row.state, row.started,
+                row.ended, row.seconds, row.confidence, row.estimates,
+            )  # fmt: skip
+            file = self._file_of(session.source, session.started)
+            _put(connection, "stretches", session.key, row.number, row.from_seconds, row.to_seconds, file)
+
+
+def _put(connection: sqlite3.Connection, table: str, key: str, *values: object) -> None:
+    places = ", ?" * len(values)
+    connection.execute(
+        f"INSERT OR REPLACE INTO {table} SELECT id{places} FROM sessions WHERE key = ?", (*values, key)
+    )
+
+
+def reason(error: sqlite3.Error | OSError) -> str:
+    """What the system says of a fault."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def remedy(error: sqlite3.Error | OSError) -> str:
+    """What a person can do so that the file can be written."""
+    if isinstance(error, OSError):
+        return "free some space" if error.errno == errno.ENOSPC else REMEDY
+    return REMEDIES.get(code(error), REMEDY)
+
+
+def code(error: sqlite3.Error) -> int:
+    """SQLite's primary code; errors of Python's own layer have none."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def _storable(text: str) -> str:

@@ -81,6 +81,11 @@ class Metrics:
                 message["inference_ms"] / 1000
             )
 
+    def forget(self, source: str) -> None:
+        """The source is served no more, and its numbers are shown no more."""
+        for kept in (self._states, self._health, self._estimates, self._latency, self._inference):
+            kept.pop(source, None)
+
     def count_refusal(self, reason: str) -> None:
         """One connection was refused or ended; ``reason`` is one of a few fixed words."""
         self._refused[reason] += 1

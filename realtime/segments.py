@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 HEARD = ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
 """States of estimates: they become segments. Other states are events and end a segment."""
 
-OVER = ("ENDED", "FAILED")
+OVER = ("ENDED", "FAILED", "PAUSED")
+"""States that end a session; what is heard after a pause is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Segment:
 
     ``genre`` and ``confidence`` (the mean probability of that genre) are None in SILENT and NOT_MUSIC, where
     labels are those of the last music. ``started`` and ``ended`` are Unix seconds; ``seconds`` counts
-    sound, so that neither a file read at full speed nor a clock that is set changes it.
+    sound, so that neither a file read at full speed nor a clock that is set changes it. The sound itself
+    lies between ``from_seconds`` and ``to_seconds`` of the stream.
     """
 
     session: Session
@@ -43,6 +45,8 @@ class Segment:
     seconds: float
     confidence: float | None
     estimates: int
+    from_seconds: float
+    to_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,13 @@ class Fold:
             rows += [Seen(stream.session, now), *([stream.segment] if stream.segment else [])]
         return rows
 
+    def begin_anew(self, now: float) -> None:
+        """What was heard so far is forgotten; each source's session begins at ``now`` (Unix seconds)."""
+        for stream in self._streams.values():
+            stream.session = Session(self._new_key(), stream.session.source, now)
+            stream.segment, stream.segments, stream.events = None, 0, 0
+            stream.seen, stream.device, stream.title = now, "", ""
+
     def end(self) -> list[Row]:
         """End every session with the last that was heard of it."""
         rows: list[Row] = []
@@ -179,14 +190,16 @@ def _estimate(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
             seconds=last.seconds + seconds,
             confidence=confidence,
             estimates=count,
+            to_seconds=until,
         )
         return []
     final = _close_segment(stream)
     stream.segments += 1
     started = at - seconds if last is None else min(at, max(last.ended, at - seconds))
     stream.segment = Segment(
-        stream.session, stream.segments, genre, estimate["state"], started, at, seconds, confidence, 1
-    )
+        stream.session, stream.segments, genre, estimate["state"], started, at, seconds, confidence, 1,
+        until - seconds, until,
+    )  # fmt: skip
     return final
 
 

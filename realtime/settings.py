@@ -21,16 +21,7 @@ from realtime.errors import SettingsError
 from realtime.smoothing import SmoothingSettings
 
 PREFIX = "OVERHEARD_"
-SWITCHES = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
+SWITCHES = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 NOT_SETTINGS = frozenset(
     {"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED", "OVERHEARD_ITUNES"}
     | {f"OVERHEARD_{service}_URL" for service in ("SPOTIFY", "YOUTUBE", "ITUNES")}
@@ -42,16 +33,18 @@ NOT_SETTINGS = frozenset(
 class SourceSettings:
     """What is listened to: each ``source`` as ``open_source`` takes it; ``speed`` of a file against real
     time, 0 for no waiting; ``follow_default`` moves with the system's default output or input; a lost
-    source is waited for ``give_up_seconds``, 0 meaning for good.
+    source is waited for ``give_up_seconds``, 0 meaning for good. ``offer`` are those that a reader of the
+    page may choose besides; ``overheard run`` offers system, mic and demo where it is empty.
     """
 
     source: tuple[str, ...] = ("auto",)
+    offer: tuple[str, ...] = ()
     speed: float = 1.0
     follow_default: bool = False
     give_up_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse a speed below 0, no source, and one source twice.
+        """Refuse a speed below 0, no source, and one source or offer twice.
 
         Raises
         ------
@@ -60,6 +53,8 @@ class SourceSettings:
         """
         if not self.source or len(set(self.source)) != len(self.source):
             raise ValueError(f"source is {', '.join(self.source) or 'empty'}; name at least one, each once")
+        if len(set(self.offer)) != len(self.offer) or not all(map(str.strip, self.offer)):
+            raise ValueError(f"offer is {', '.join(self.offer)}; name each once, and none that is empty")
         if not 0 <= self.give_up_seconds <= 1e6:
             raise ValueError(f"give_up_seconds is {self.give_up_seconds}; it must lie in 0..1000000")
         if not 0 <= self.speed <= 1000:
@@ -164,9 +159,23 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class HistorySettings:
-    """``history`` is the SQLite file that sessions are written to: ``auto`` for the usual place, ``off``."""
+    """``history`` is the SQLite file that sessions are written to: ``auto`` for the usual place, ``off``;
+    the last ``keep_sound_minutes`` are held in memory, for what a person corrects.
+    """
 
     history: str = "auto"
+    keep_sound_minutes: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Refuse more sound than memory should hold.
+
+        Raises
+        ------
+        ValueError
+            As above.
+        """
+        if not 0 <= self.keep_sound_minutes <= 60:
+            raise ValueError(f"keep_sound_minutes is {self.keep_sound_minutes}; it must lie in 0..60")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +203,10 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True)
 class DashboardSettings:
-    """Where ``overheard run`` opens the page."""
+    """Where ``overheard run`` serves the page, and whether it opens it in the browser."""
 
     dashboard_port: int = 8501
+    open_browser: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a port out of range.
@@ -226,6 +236,7 @@ class Settings:
 
 HELP = {
     "source": "auto, system, system:NAME, mic, mic:NAME, a path, a URL, or demo; repeatable (default auto)",
+    "offer": "a source that the page may change to; repeatable (default of run: system, mic and demo)",
     "speed": "how fast a file plays: 1 is real time, 0 as fast as possible (default 1)",
     "follow_default": "move with the system's default device",
     "give_up_seconds": "how long a lost device or station is waited for, 0 for good (default 0)",
@@ -245,9 +256,11 @@ HELP = {
     "tls_certificate": "certificate file (PEM), to serve wss and https",
     "tls_key": "its private key (PEM)",
     "history": "SQLite file for the history of sessions, auto for the usual place, or off (default auto)",
+    "keep_sound_minutes": "minutes of sound held in memory for corrections, 0 for none (default 3)",
     "mqtt": "tell genre changes to a broker: mqtt://USER:PASSWORD@HOST:PORT/TOPIC",
     "webhook": "tell genre changes by POST to this address",
     "dashboard_port": "port of the page (default 8501)",
+    "open_browser": "open the page in the browser (default: where there is a screen)",
 }
 
 
@@ -298,7 +311,7 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
             raise SettingsError(f"unknown setting {name} in the environment; there are {_names(known)}")
         group, setting = known[key]
         several = isinstance(setting.default, tuple)
-        separator = "\n" if key == "source" else ","  # names of devices may have commas
+        separator = "\n" if key in ("source", "offer") else ","  # names of devices may have commas
         value: Any = [part.strip() for part in text.split(separator)] if several else text
         groups.setdefault(group, {})[key] = _parse(setting, value, name)
     for key, (group, setting) in known.items():

@@ -1,7 +1,7 @@
 """Where sound comes from: every source is an iterator of blocks with positions.
 
 A source that is read (file, array) is paced by whoever iterates it; a source that is captured
-(``realtime.capture``) fills a bounded queue behind the same interface.
+(``realtime.capture``) fills a bounded queue behind the same interface. ``realtime.opening`` opens them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,12 +18,10 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 import numpy.typing as npt
 
-from realtime.capture import LiveSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock, Samples, clean_samples
 from realtime.health import SourceStatus
-from realtime.recovery import RecoveringSource, RecoveryPolicy
 
 if TYPE_CHECKING:
     import av
@@ -122,6 +119,8 @@ class FileSource:
         Begin again at the end; positions go on.
     name : str
         What to call it; the file's name otherwise.
+    formats : str
+        FFmpeg's names of the containers that are taken, with commas between; empty for all.
 
     Raises
     ------
@@ -130,7 +129,14 @@ class FileSource:
     """
 
     def __init__(
-        self, location: str, clock: Clock, *, speed: float = 0.0, repeat: bool = False, name: str = ""
+        self,
+        location: str,
+        clock: Clock,
+        *,
+        speed: float = 0.0,
+        repeat: bool = False,
+        name: str = "",
+        formats: str = "",
     ) -> None:
         self.location = location
         self.name = name or (public_url(location) if is_url(location) else Path(location).name)
@@ -138,6 +144,7 @@ class FileSource:
         self._clock = clock
         self._speed = speed
         self._repeat = repeat
+        self._options = {"format_whitelist": formats} if formats else {}
         self._closed = False
         if not is_url(location):
             _check_path(Path(location))
@@ -153,7 +160,12 @@ class FileSource:
 
         av.logging.set_level(None)  # FFmpeg's own lines would end up between ours
         try:
-            container = av.open(self.location, metadata_errors="ignore", timeout=NETWORK_TIMEOUT_SECONDS)
+            container = av.open(
+                self.location,
+                options=self._options,
+                metadata_errors="ignore",
+                timeout=NETWORK_TIMEOUT_SECONDS,
+            )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise SourceError(f"{self._place} is no sound that FFmpeg can decode: {reason}") from error
@@ -294,95 +306,6 @@ def _check_path(path: Path) -> None:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
     if not size:
         raise SourceError(f"{path} is empty (0 bytes)")
-
-
-def open_source(
-    description: str,
-    speed: float,
-    clock: Clock,
-    *,
-    follow_default: bool = False,
-    give_up_seconds: float = 0.0,
-) -> AudioSource:
-    """Open what a person asked for; a device or a station is opened again whenever it is lost.
-
-    Parameters
-    ----------
-    description : str
-        ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``system:NAME`` (of
-        an output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL.
-    speed : float
-        Of files and the demonstration; captured sound has its own.
-    follow_default : bool
-        Of ``auto``, ``system`` and ``mic``: move with the system's default device.
-    give_up_seconds : float
-        How long a lost device or station is waited for; 0 means for good.
-
-    Raises
-    ------
-    SourceError
-        It cannot be opened; nothing else is opened instead.
-    """
-    kind, _, wanted = description.partition(":")
-    policy = RecoveryPolicy(give_up_seconds=give_up_seconds or math.inf)
-    if description == "auto":
-        return _open_auto(speed, clock, policy, follow_default)
-    if description == "demo":
-        return demonstration(speed, clock)
-    if kind in ("system", "mic") and (wanted or description == kind):
-        return _open_device(kind, wanted, clock, policy, follow=follow_default)
-    if not description.strip():
-        raise SourceError(
-            "the source is empty; name auto, system, system:NAME, mic, mic:NAME, demo, a path or a URL"
-        )
-    if is_url(description) and speed:
-        return _open_stream(description, clock, policy)
-    return FileSource(description, clock, speed=speed)
-
-
-def _open_device(
-    kind: str, wanted: str, clock: Clock, policy: RecoveryPolicy, *, auto: bool = False, follow: bool
-) -> AudioSource:
-    """Open a device; without ``follow`` it is the same one for good, whatever the default becomes."""
-    from realtime import devices
-
-    follow = follow and not wanted
-    present = wanted
-    server = devices.has_sound_server()
-
-    def open_again() -> LiveSource:
-        nonlocal present
-        if kind == "mic":
-            source = devices.open_microphone(present, clock, server=server, follow=follow)
-        else:
-            source = devices.open_system(present, clock, auto=auto, follow=follow)
-        if not follow:
-            present = source.status().device  # a part of its name could mean another one later
-        return source
-
-    name = {"mic": "microphone", "system": "system audio"}[kind] if follow else ""
-    return RecoveringSource(open_again, clock, name=name, policy=policy)
-
-
-def _open_stream(url: str, clock: Clock, policy: RecoveryPolicy) -> AudioSource:
-    from realtime.streams import StreamSource
-
-    # The stream notices a stall by itself after 8 s, and says more of it; pieces of HLS come in bursts.
-    return RecoveringSource(lambda: StreamSource(url, clock), clock, policy=replace(policy, reopen_seconds=9))
-
-
-def _open_auto(speed: float, clock: Clock, policy: RecoveryPolicy, follow: bool) -> AudioSource:
-    """System audio, else a microphone, else the demonstration; the log says why."""
-    try:
-        return _open_device("system", "", clock, policy, auto=True, follow=follow)
-    except SourceError as error:
-        logger.info("no system audio: %s", error)
-    try:
-        return _open_device("mic", "", clock, policy, follow=follow)
-    except SourceError as error:
-        logger.info("no microphone: %s", error)
-    logger.info("playing the bundled demonstration instead; --source names another source")
-    return demonstration(speed, clock)
 
 
 def demonstration(speed: float, clock: Clock) -> FileSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -10,16 +11,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+from models.manifest import ModelManifest
 from realtime import messages
+from realtime.clock import SystemClock
 from realtime.health import Percentiles, PipelineHealth, SourceStatus
-from realtime.history import Recorder
+from realtime.history import History, Recorder
+from realtime.history_desk import HistoryDesk
 from realtime.history_file import Store
+from realtime.kept_sound import KeptSounds
 from realtime.messages import Message
+from realtime.settings import Settings
+from realtime.sources import ArraySource, FileSource
+from realtime.worker import AnalysisWorker
+from tests.fakes.classifier import LoudestRowClassifier, manifest
 from tests.fakes.clock import VirtualClock
+from tests.sounds import programme
 
 ROOT = Path(__file__).parent.parent
 WINDOW, HOP = 5.0, 0.5
+RATE = 22_050
+MODEL = manifest()  # blues, jazz, rock
 
 
 def estimate(
@@ -87,6 +100,15 @@ def clock_of(recorder: Recorder) -> VirtualClock:
     return recorder._clock
 
 
+def may_mount() -> bool:
+    """Whether this process holds CAP_SYS_ADMIN."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("CapEff:") and int(line.split()[1], 16) >> 21 & 1 for line in lines)
+
+
 CHILD = """
 import json, os, sys, threading
 from pathlib import Path
@@ -115,3 +137,83 @@ def damage_the_middle(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4_096:] = b"\xa5" * (len(content) - 4_096)
     path.write_bytes(content)
+
+
+VERSION_1 = """
+CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL, model TEXT NOT NULL, model_version TEXT NOT NULL,
+    started REAL NOT NULL, seen REAL NOT NULL, ended REAL);
+CREATE TABLE segments (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
+    genre TEXT, state TEXT NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, seconds REAL NOT NULL,
+    confidence REAL, estimates INTEGER NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+CREATE TABLE events (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
+    at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (session, number)) WITHOUT ROWID;
+PRAGMA application_id = 1333160050;
+PRAGMA user_version = 1;
+PRAGMA journal_mode = WAL;
+INSERT INTO sessions VALUES (1, 'k1', 'radio', 'net', '1.0', 1000, 1020, 1020);
+INSERT INTO segments VALUES (1, 1, 'jazz', 'LISTENING', 1000, 1010, 10, 0.8, 11);
+INSERT INTO segments VALUES (1, 2, 'rock', 'LISTENING', 1010, 1020, 10, 0.7, 20);
+INSERT INTO events VALUES (1, 1, 1000, 'warming_up', '');
+"""
+"""What the first program wrote, word for word; to be kept when its schema is not."""
+
+
+def version_1(path: Path) -> Path:
+    """A history of version 1 with one session of two segments."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    return path
+
+
+def recorded(path: Path, *given: Message) -> Path:
+    """A history of these messages, whose sessions have ended."""
+    recorder = Recorder(Store(path, "net", "1.2"), VirtualClock())
+    for message in given:
+        recorder.take(message)
+    recorder.close()
+    return path
+
+
+class Running:
+    """A history that is being written, its desk, and the sound that is kept for it."""
+
+    def __init__(self, path: Path, minutes: float = 3.0, model: ModelManifest = MODEL) -> None:
+        self.path = path
+        self.clock = SystemClock()
+        self.kept = KeptSounds(minutes, self.clock)
+        self.history = History(path, self.clock, "net", "1", flush_seconds=0.05, file_of=self.kept.file)
+        self.desk = HistoryDesk(path, self.history, self.clock, model, self.kept)
+
+    def play(self, source: ArraySource | FileSource) -> None:
+        """Analyse it as the program does, to its end."""
+        worker = AnalysisWorker(
+            source, LoudestRowClassifier(), Settings(), self.clock, self.history, kept=self.kept
+        )
+        worker.run()
+        assert worker.error is None
+
+    def play_programme(self) -> None:
+        """Twelve seconds each of blues, jazz and rock."""
+        self.play(ArraySource(programme(), RATE, self.clock, "three tones"))
+
+    def correct(self, segment: int, genre: str | None, session: int = 1) -> str:
+        control = {"action": "correct", "session": session, "segment": segment, "genre": genre}
+        return self.desk.act({"type": "control", "id": "1"} | control)
+
+    def page(self, rest: str = "", status: int = 200) -> Any:
+        given, text = self.desk.page(rest)
+        assert given == status, text
+        return json.loads(text)
+
+    def longest(self, genre: str) -> dict[str, Any]:
+        """The longest segment of session 1 in which it was heard."""
+        segments = [each for each in self.page("1")["segments"] if each["genre"] == genre]
+        found: dict[str, Any] = max(segments, key=lambda each: each["seconds"])
+        return found
+
+    def sounds(self) -> list[str]:
+        folder = self.path.parent / "corrections"
+        return sorted(str(each.relative_to(folder)) for each in folder.glob("*/*"))

@@ -19,9 +19,10 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.history import QUEUED_MESSAGES, WAITING_ROWS, History, Recorder, chosen_path, default_path
-from realtime.history_file import VERSION, Store
+from realtime.history_file import Store
+from realtime.history_schema import VERSION
 from tests.fakes.clock import VirtualClock
-from tests.histories import child, clock_of, estimate, health, query, recording, state, until
+from tests.histories import child, clock_of, estimate, health, may_mount, query, recording, state, until
 
 
 @pytest.fixture
@@ -60,15 +61,6 @@ def test_a_session_is_written_and_read(path: Path) -> None:
     assert query(path, "SELECT kind FROM events") == [("warming_up",), ("gap",)]
     assert query(path, "PRAGMA journal_mode") == [("wal",)]
     assert query(path, "PRAGMA user_version") == [(VERSION,)]
-
-
-def may_mount() -> bool:
-    """Whether this process holds CAP_SYS_ADMIN."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return False
-    return any(line.startswith("CapEff:") and int(line.split()[1], 16) >> 21 & 1 for line in lines)
 
 
 FULL_DISK = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,8 @@ import pytest
 from realtime import messages
 from realtime.clock import SystemClock
 from realtime.history import Recorder
-from realtime.history_command import open_history, read_session
 from realtime.history_file import Store
+from realtime.history_reader import open_history, read_session
 from tests.fakes.clock import UNIX_OFFSET, VirtualClock
 from tests.histories import damage_the_header, damage_the_middle, estimate, state
 
@@ -44,11 +45,11 @@ def recorded(path: Path) -> Path:
             recorder.take(message | {"source": source, "captured_at": captured_at})
         clock.now = 100.0 + offset
         recorder.close() if over else recorder.flush()
-        recorder._store.close()
+        recorder.store.close()
     running = Recorder(Store(path, "net", "1.2"), SystemClock())
     running.take(estimate(0) | {"captured_at": time.time()})
     running.flush()
-    running._store.close()
+    running.store.close()
     return path
 
 
@@ -155,6 +156,97 @@ def test_the_command_explains_what_is_wrong_in_one_sentence(recorded: Path, tmp_
     assert refused("--file", str(tmp_path)) == f"cannot read the history {tmp_path}: Is a directory"
 
 
+def test_the_command_prints_segments_as_a_table(recorded: Path) -> None:
+    lines = overheard("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
+    assert lines[0] == "session,number,source,started,ended,seconds,state,genre,confidence,correction"
+    assert lines[1].startswith(
+        "2,1,mic?[2J,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
+    )
+    assert {line.split(",")[0] for line in lines[1:]} == {"2", "3"}
+    one = overheard("--file", str(recorded), "--csv", "--session", "1").stdout.splitlines()
+    assert [line.split(",")[:2] for line in one[1:]] == [["1", "1"], ["1", "2"], ["1", "3"]]
+    done = overheard("--file", str(recorded), "--csv", "--json")
+    assert (done.returncode, "not allowed with" in done.stderr) == (2, True)
+
+
+def test_the_command_corrects_and_takes_back(recorded: Path) -> None:
+    at = ("--file", str(recorded))
+    done = overheard(*at, "--correct", "1/2=blues")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("session 1, segment 2 is blues now; its sound is ")
+    assert "rock  80%  (corrected: blues)" in overheard(*at, "--session", "1").stdout
+    session = json.loads(overheard(*at, "--session", "1", "--json").stdout)
+    assert [(each["number"], each["correction"]) for each in session["segments"]] == [
+        (1, None),
+        (2, "blues"),
+        (3, None),
+    ]
+    assert overheard(*at, "--correct", "1/3=metal").returncode == 0  # music that was taken for none
+    assert "corrections with sound: 0; without: 2" in overheard(
+        *at, "--export-corrections", str(recorded.parent / "set")
+    ).stdout  # fmt: skip
+    assert "taken back" in overheard(*at, "--correct", "1/2=").stdout
+    for words, sentence in (
+        ("1/2=", "session 1, segment 2 has no correction to take back"),
+        ("1/9=jazz", "session 1 has no segment 9; there are 1 to 3"),
+        ("9/1=jazz", "no session 9; there are 3, the last is 3"),
+        ("1/1=polka", "'polka' is no genre; there are blues, classical, country, disco, hiphop, jazz"),
+        ("1=jazz", "--correct is '1=jazz'; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz"),
+    ):
+        done = overheard(*at, "--correct", words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith(sentence)
+    missing = recorded.with_name("none.sqlite")
+    assert overheard("--file", str(missing), "--correct", "1/1=jazz").stderr.startswith("there is no history")
+    assert not missing.exists()
+
+
+def test_the_command_forgets_only_when_it_is_sure(recorded: Path) -> None:
+    at = ("--file", str(recorded))
+    overheard(*at, "--correct", "1/2=blues")
+    sound = recorded.parent / "corrections" / "blues" / "1-2.wav"
+    sound.parent.mkdir(parents=True)
+    sound.touch()
+    content = recorded.read_bytes()
+    done = overheard(*at, "--forget")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"--forget deletes {recorded} for good (sessions: 3, corrections: 1, kept sounds: 1); "
+        "say --forget --yes if that is what you want\n"
+    )
+    assert overheard(*at, "--yes").stderr == "--yes belongs to --forget\n"
+    assert recorded.read_bytes() == content
+    done = overheard(*at, "--forget", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "the history is forgotten (kept sounds deleted: 1)\n"
+    assert [each.name for each in recorded.parent.iterdir()] == [recorded.name]
+    assert b"radio" not in recorded.read_bytes()
+    assert overheard(*at).stdout == f"no such session in {recorded}\n"
+    assert overheard("--file", str(recorded.with_name("none")), "--forget", "--yes").stderr.startswith(
+        "there is no history at"
+    )
+
+
+def test_the_command_forgets_no_file_that_may_be_something_else(recorded: Path, tmp_path: Path) -> None:
+    """A slip in a file's name must not cost that file."""
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear all, " * 100)
+    done = overheard("--file", str(letter), "--forget", "--yes")
+    assert done.stderr == (
+        f"{letter} is not seen to be a history (file is not a database); "
+        "delete it by hand if it is a damaged one\n"
+    )
+    assert letter.read_text() == "Dear all, " * 100
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    done = overheard("--file", str(tmp_path / "theirs.db"), "--forget", "--yes")
+    assert (done.returncode, "is a database of another program" in done.stderr) == (2, True)
+    assert (tmp_path / "theirs.db").exists()
+    damage_the_middle(recorded)
+    assert overheard("--file", str(recorded), "--forget", "--yes").returncode == 0
+    assert list(recorded.parent.iterdir()) == []
+
+
 def test_reading_changes_nothing_and_works_where_nothing_may_be_written(recorded: Path) -> None:
     content = recorded.read_bytes()
     with closing(open_history(recorded)) as connection:
@@ -162,7 +254,7 @@ def test_reading_changes_nothing_and_works_where_nothing_may_be_written(recorded
     assert session["source"] == "radio"
     assert recorded.read_bytes() == content
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom realtime.history_command import *\n"
+        "import os, sys\nfrom pathlib import Path\nfrom realtime.history_reader import *\n"
         "if os.geteuid() == 0: os.seteuid(65_534)\n"
         "print(len(read_sessions(open_history(Path(sys.argv[1])), 0, 0)))"
     )

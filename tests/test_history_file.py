@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from realtime.history import Recorder
-from realtime.history_command import open_history, read_sessions
-from realtime.history_file import APPLICATION_ID, VERSION, HistoryError, Store
+from realtime.history_file import HistoryError, Store
+from realtime.history_reader import open_history, read_sessions
+from realtime.history_schema import APPLICATION_ID, VERSION
 from tests.fakes.clock import VirtualClock
 from tests.histories import (
     child,
