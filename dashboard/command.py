@@ -32,7 +32,7 @@ STREAMLIT_OPTIONS = {
     "runner.magicEnabled": "false",  # a text standing alone in a script is not for the page
     "browser.gatherUsageStats": "false",
     "logger.level": "warning",  # the command says where the page is
-    "client.toolbarMode": "minimal",
+    "client.toolbarMode": "viewer",  # the menu in which a reader takes the light or the dark theme
     "client.showErrorDetails": "none",
     "theme.baseRadius": "0.75rem",
     "theme.light.primaryColor": "#2f5fd0",

@@ -12,6 +12,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -43,7 +44,8 @@ LARGEST_MESSAGE = 1 << 20
 class Snapshot:
     """The last of each message; ``state`` is that of the newest message which carries one.
 
-    ``source`` is the one that is followed, ``title`` what it says that it plays, often nothing.
+    ``source`` is the one that is followed, ``title`` what it says that it plays, often nothing; ``sources``
+    what may be listened to, known only while connected with the analyzer's token.
 
     The messages are dictionaries of the published schema. Nobody may write to them.
     ``state_seq`` is the ``seq`` that ``state`` came with: each kind of message has its own mailbox
@@ -58,6 +60,7 @@ class Snapshot:
     hello: Message | None = None
     estimate: Message | None = None
     health: Message | None = None
+    sources: Message | None = None
 
     @property
     def stable_label(self) -> str | None:
@@ -70,11 +73,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One estimate: its number, rising for as long as the feed lives, seconds of sound, and the payload."""
+    """One estimate: its number, rising for as long as the feed lives, seconds of sound, and the payload.
+
+    ``arrived`` is the moment of ``time.monotonic()`` at which it came.
+    """
 
     number: int
     at: float
     estimate: Message
+    arrived: float = 0.0
 
 
 def advance(snapshot: Snapshot, message: Message) -> Snapshot:
@@ -87,13 +94,16 @@ def advance(snapshot: Snapshot, message: Message) -> Snapshot:
     message : Message
         One message of the server, already held against the schema.
     """
+    if message["type"] == "sources":
+        return replace(snapshot, sources=message)
     seq = int(message["seq"])
     heard = replace(snapshot, connected=True, source=message["source"])
     if message["type"] == "hello":
         # A new conversation: the server may have been restarted, and then seq begins anew.
         state = StreamState(message["state"])
         title = str(message.get("title", ""))
-        heard = replace(heard, hello=message, estimate=message["estimate"], title=title)
+        health = snapshot.health if message["source"] == snapshot.source else None
+        heard = replace(heard, hello=message, estimate=message["estimate"], title=title, health=health)
         return replace(heard, state=state, state_seq=seq)
     if message["type"] == "title":
         return replace(heard, title=message["title"])
@@ -110,12 +120,14 @@ def advance(snapshot: Snapshot, message: Message) -> Snapshot:
 
 
 def parse(text: str | bytes, validator: Draft202012Validator) -> Message | None:
-    """One message, or None for whatever the schema does not know."""
+    """One message of a server, or None for whatever the schema does not know."""
     try:
         message: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(message, dict) or message.get("type") == "subscribe" or not validator.is_valid(message):
+    if not isinstance(message, dict) or message.get("type") in ("subscribe", "control"):
+        return None
+    if not validator.is_valid(message):
         return None
     return message
 
@@ -194,7 +206,7 @@ class Feed:
             if self._snapshot.connected:
                 log.info("the analyzer at %s went away", self.url)
                 wait_seconds = FIRST_WAIT_SECONDS
-            self._put(replace(self._snapshot, connected=False))
+            self._put(replace(self._snapshot, connected=False, sources=None))
             # Between half and all of it, so that many pages do not knock at the same moment.
             self._closing.wait(wait_seconds * (0.5 + 0.5 * self._jitter()))
             wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
@@ -223,9 +235,10 @@ class Feed:
                 if message is None:
                     log.debug("ignored a message that the schema does not know")
                     continue
-                if followed is None and message["type"] == "hello":
+                if message["type"] == "hello" and followed in (None, message.get("replaces")):
                     followed = message["source"]
-                if message["source"] == followed:  # the page shows one source: the first that is named
+                # The page shows one source: the first that is named, or what took its place.
+                if message["source"] == followed or message["type"] == "sources":
                     self._keep(message)
                     self._put(advance(self._snapshot, message))
 
@@ -237,7 +250,8 @@ class Feed:
                 self._began_at = self._heard_to
             self._last_end = end
             self._heard_to = max(self._heard_to, self._began_at + end)
-            self._estimates.append(Heard(next(self._numbers), self._heard_to, message["estimate"]))
+            heard = Heard(next(self._numbers), self._heard_to, message["estimate"], time.monotonic())
+            self._estimates.append(heard)
 
     def _tell_refusal(self, error: InvalidStatus) -> None:
         """Once, for it is tried again until somebody mends it; the body is the server's one sentence."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +22,66 @@ MAY_SKIP = (
     "needs Python 3.11",
 )
 """With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
+
+SLOWEST = (
+    "test_sound_servers.py",
+    "test_release.py",
+    "test_dashboard_page.py",
+    "test_study.py",
+    "test_commands.py",
+    "test_run.py",
+    "test_evaluate.py",
+    "test_pulseaudio.py",
+    "test_training_head.py",
+    "test_finetune.py",
+    "test_music_network.py",
+    "test_stations.py",
+    "test_streams.py",
+    "test_engine.py",
+)
+"""These files begin first: one that began last would leave the other processes idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))  # stable within a file
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Tests marked ``training`` run unseen by coverage, which counts none of their lines.
+
+    Watching TensorFlow trace a graph takes a third of its time again. And Keras collects garbage
+    whenever it begins anew, so that what TensorFlow's import left behind is not looked through each time.
+    """
+    if item.get_closest_marker("training") is None:
+        return (yield)
+    if "tensorflow" in sys.modules and not gc.get_freeze_count():
+        gc.freeze()
+    watching = _coverage()
+    if watching is None:
+        return (yield)
+    watching.stop()
+    try:
+        return (yield)
+    finally:
+        watching.start()
+
+
+def _coverage() -> Any:
+    """The coverage that is being taken in this process, or None."""
+    if "coverage" not in sys.modules:
+        return None
+    from coverage import Coverage
+
+    return Coverage.current()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("training"):
+        for name in ("tensorflow", "matplotlib", "sklearn"):
+            if find_spec(name) is None:  # asked without importing it, which takes seconds in every process
+                pytest.skip(f"training needs {name}: install the extra 'training'")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,7 +107,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the system's Chromium."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
     pytest.skip("Chromium is not installed; on Debian: apt install chromium")
@@ -54,5 +119,6 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     for name in list(os.environ):
         if name.startswith("OVERHEARD_") and name not in ("OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("OVERHEARD_OPEN_BROWSER", "no")  # nor may they open one on the developer's screen
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # the history of tests is no part of theirs

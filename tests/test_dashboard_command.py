@@ -97,7 +97,8 @@ def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
     assert arguments[:6] == [sys.executable, "-P", "-m", "streamlit", "run", str(APP)]
     assert APP.is_file()
     assert arguments[-3:] == ["--", "--analyzer", "ws://127.0.0.1:1"]
-    for option in ("server.headless=true", "browser.gatherUsageStats=false", "server.port=8600"):
+    wanted = ("server.headless=true", "browser.gatherUsageStats=false", "server.port=8600")
+    for option in (*wanted, "client.toolbarMode=viewer"):
         assert f"--{option}" in arguments
 
 

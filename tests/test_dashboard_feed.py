@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator
 
 from dashboard.feed import Feed, Snapshot, advance, parse
 from realtime.estimates import StreamState
-from realtime.messages import schema
+from realtime.messages import schema, sources_message
 from realtime.server import EstimateServer
 from tests.browser.fake_analyzer import FakeAnalyzer, genre_estimate
-from tests.test_server import connected, estimate, serve
+from tests.test_server import connected, estimate, hello, serve
 from tests.test_server_access import get
 
 PATIENCE_SECONDS = 20.0
+TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture
@@ -92,6 +93,7 @@ def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, fe
         "[" * 100_000,
         '{"type":"estimate"}',
         '{"type":"subscribe","spectrum":true}',
+        '{"type":"control","id":"1","action":"pause"}',
         json.dumps(message("state", 9, state="DANCING", detail="")),
         json.dumps(message("state", 9, state="SILENT", detail="") | {"version": 2}),
         json.dumps(message("state", -1, state="SILENT", detail="")),
@@ -153,6 +155,70 @@ def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: 
     assert (heard.source, heard.stable_label, heard.state) == (first, "jazz", StreamState.LISTENING)
     analyzer.send("title", title="")
     feed.wait_for(lambda snapshot: not snapshot.title, PATIENCE_SECONDS)
+
+
+SOURCES = {"offered": [{"name": "mic", "playing": True, "level_dbfs": None, "detail": ""}], "paused": False}
+
+
+def test_whatever_takes_the_place_of_the_source_is_followed(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    first = analyzer.source
+    analyzer.estimate("jazz")
+    analyzer.send("title", title="So What")
+    analyzer.source = "another"
+    analyzer.hello(replaces="a third")
+    analyzer.estimate("metal")
+    analyzer.source = "microphone"
+    analyzer.hello(replaces=first)
+    analyzer.estimate("pop")
+    analyzer.source = first
+    analyzer.send("state", state="FAILED", detail="what is over is not heard")
+    analyzer.source = "microphone"
+    analyzer.send("title", title="the last word")
+    now = feed.wait_for(lambda snapshot: snapshot.title == "the last word", PATIENCE_SECONDS)
+    assert (now.source, now.stable_label, now.state) == ("microphone", "pop", StreamState.LISTENING)
+    assert [heard.estimate["label"] for heard in feed.estimates_after(0)] == ["jazz", "pop"]
+
+
+def test_of_a_new_source_nothing_of_the_old_is_said() -> None:
+    old = Snapshot(source="radio", title="So What", health=message("health", 1))
+    hello = message("hello", 0, state="CONNECTING", estimate=None, replaces="radio")
+    new = advance(old, hello)
+    assert (new.source, new.title, new.estimate, new.health) == ("test", "", None, None)
+    again = advance(replace(old, source="test"), hello)
+    assert again.health is not None, "the same source, only begun anew"
+
+
+def test_what_may_be_listened_to_is_kept_while_it_is_known(analyzer: FakeAnalyzer, feed: Feed) -> None:
+    told = message("sources", 0, **SOURCES) | {"source": ""}
+    analyzer.send_raw(json.dumps(told))
+    analyzer.send_raw(json.dumps(told | {"type": "answer", "id": "1", "ok": True, "detail": "not ours"}))
+    known = feed.wait_for(lambda snapshot: snapshot.sources is not None, PATIENCE_SECONDS)
+    assert (known.sources, known.source) == (told, analyzer.source)
+    analyzer.stop()
+    feed.wait_for(lambda snapshot: not snapshot.connected and snapshot.sources is None, PATIENCE_SECONDS)
+
+
+def test_the_real_server_tells_what_may_be_listened_to() -> None:
+    class Switches:
+        async def control(self, control: dict[str, Any]) -> str:
+            raise AssertionError("the feed controls nothing")
+
+        def sources_message(self) -> dict[str, Any]:
+            return sources_message(SOURCES["offered"], False, 1.0)  # type: ignore[arg-type]
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.switches = Switches()
+        feed = Feed(url, token=TOKEN)
+        known = await asyncio.to_thread(feed.wait_for, lambda s: s.sources is not None, PATIENCE_SECONDS)
+        assert known.sources is not None
+        assert known.sources["offered"] == SOURCES["offered"]
+        server.replace("fake", hello("radio"))
+        server.publish(estimate("pop", 1, "radio"))
+        now = await asyncio.to_thread(feed.wait_for, lambda s: s.stable_label == "pop", PATIENCE_SECONDS)
+        assert now.source == "radio"
+        await asyncio.to_thread(feed.close)
+
+    serve(scenario, token=TOKEN)
 
 
 def test_a_hello_brings_the_title_along() -> None:

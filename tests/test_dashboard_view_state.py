@@ -1,29 +1,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import date
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dashboard.feed import Snapshot
+from dashboard.feed import Heard, Snapshot
 from dashboard.recommendations import catalogue
-from dashboard.recommendations.playlist import Playlist, Row
-from dashboard.recommendations.tracks import Track
-from dashboard.view_state import (
-    AWAY,
-    GENRE_COLOURS,
-    MISMATCH,
-    STATE_WORDS,
-    display_name,
-    heard_genre,
-    live_data,
-    song_data,
-    why_these_songs,
-)
+from dashboard.texts import LANGUAGES, Words
+from dashboard.view_state import GENRE_COLOURS, heard_genre, live_data, past_steps
 from realtime.estimates import StreamState
 
 GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
@@ -36,34 +23,64 @@ def heard(label: str | None, state: StreamState = StreamState.LISTENING, connect
     return Snapshot(connected=connected, state=state, estimate=estimate)
 
 
-def test_every_state_has_words_of_its_own() -> None:
-    assert set(STATE_WORDS) == set(StreamState)
-    everything = [*STATE_WORDS.values(), AWAY, MISMATCH]
-    assert len({words.title for words in everything}) == len(everything)
-    for words in everything:
-        assert words.title
-        assert words.advice or words is STATE_WORDS[StreamState.LISTENING], "it must say what to do next"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_has_words_of_its_own(language: str) -> None:
+    said = live_data("ws://127.0.0.1:8765", "", Words(language))
+    assert set(said["states"]) == set(StreamState)
+    titles = [
+        said["words"][f"state.{state}.title"] for state in (*said["states"], "AWAY", "MISMATCH", "CHANGING")
+    ]
+    assert len(set(titles)) == len(titles)
+    advised = {state for state in said["states"] if f"state.{state}.advice" in said["words"]}
+    assert advised == set(StreamState) - {StreamState.LISTENING}, "it must say what to do next"
 
 
 def test_a_genre_stands_in_the_headline_only_where_one_is_heard() -> None:
-    with_genre = {state for state, words in STATE_WORDS.items() if not words.headline}
+    words = Words("en").part("live.state.")
+    with_genre = {state for state in StreamState if f"{state}.headline" not in words}
     assert with_genre == {StreamState.LISTENING, StreamState.UNSURE}
 
 
 def test_genres_keep_their_order_and_get_readable_names() -> None:
     assert list(GENRE_COLOURS) == GTZAN
-    assert [display_name(genre) for genre in ("hiphop", "rock", "unheard of")] == [
-        "hip hop",
-        "rock",
-        "unheard of",
+    genres = live_data("ws://127.0.0.1:8765", "", Words("en"))["genres"]
+    assert [genre["name"] for genre in genres if genre["label"] in ("hiphop", "rock")] == ["hip hop", "rock"]
+
+
+def test_live_data_is_json_with_words_for_every_step_of_sureness() -> None:
+    data = live_data("ws://127.0.0.1:8765", "", Words("ja"))
+    assert json.loads(json.dumps(data)) == data
+    assert data["sureness"][-1][0] == 0, "some words for the least confidence"
+    for _, name in data["sureness"]:
+        assert data["words"][f"sure.{name}"]
+
+
+def estimated(arrived: float, label: str, state: str = "LISTENING", share: float = 0.9) -> Heard:
+    body = {
+        "label": label,
+        "stable_label": "rock",
+        "state": state,
+        "probabilities": {label: share, "rock": 0.8},
+    }
+    return Heard(1, arrived, body, arrived)
+
+
+def test_the_past_is_told_in_steps_as_the_page_would_have_drawn_them() -> None:
+    past = [
+        estimated(0.0, "jazz"),  # too long ago
+        estimated(1_000.0, "pop"),
+        estimated(1_000.5, "pop"),  # within a second: the same step
+        estimated(1_001.5, "pop"),
+        estimated(1_002.0, "blues", "UNSURE", 0.3),
+        estimated(1_010.0, "blues", "SILENT"),  # after a hole
     ]
-
-
-def test_live_data_is_json_and_the_same_each_time() -> None:
-    """The live part is mounted anew when its data changes, which would lose the timeline."""
-    first, second = (json.dumps(live_data("ws://127.0.0.1:8765")) for _ in range(2))
-    assert first == second
-    assert set(json.loads(first)["states"]) == {state.value for state in StreamState}
+    assert past_steps(past, 1_100.0) == [
+        [100.5, 99.5, "rock", 0.8, True],
+        [99.5, 98.5, "rock", 0.8, True],
+        [98.5, 98.0, "blues", 0.3, False],
+        [90.5, 90.0, None, 0.0, False],
+    ]
+    assert past_steps([], 5.0) == []
 
 
 @pytest.mark.parametrize("state", sorted(set(StreamState) - {StreamState.LISTENING}))
@@ -72,53 +89,6 @@ def test_only_listening_counts_as_heard(state: StreamState) -> None:
     assert heard_genre(heard("rock", state)) is None
     assert heard_genre(heard("rock", connected=False)) is None
     assert heard_genre(Snapshot(connected=True, state=StreamState.LISTENING)) is None
-
-
-TRACK = Track(
-    "YouTube", "無情のスキャット", ("人間椅子",), "https://www.youtube.com/watch?v=abcdefghijk", "metal",
-    "ja",
-    published=date(2019, 5, 22), precision="day", romanised="Mujo no Scat",
-)  # fmt: skip
-
-
-def playlist(*rows: Row, **mix: float) -> Playlist:
-    return Playlist(rows=rows, number=1, notes=("Looking for more metal songs.",), mix=mix)
-
-
-@pytest.mark.parametrize(
-    ("snapshot", "begin"),
-    [
-        (heard("hiphop"), "For what was heard in the last minutes"),
-        (heard("hiphop", StreamState.SILENT), "Nothing is playing. What was heard before"),
-        (heard("polka", connected=False), "The analyzer is away. What was heard before"),
-    ],
-)
-def test_the_page_says_why_these_songs(snapshot: Snapshot, begin: str) -> None:
-    said = why_these_songs(playlist(jazz=0.3, hiphop=0.7), snapshot)
-    assert said == f"{begin}: hip hop 70%, jazz 30%."
-    assert why_these_songs(Playlist(), snapshot) == "Songs appear here after half a minute of music."
-    assert why_these_songs(playlist(hiphop=1.0), heard("hiphop")).endswith("minutes: hip hop.")
-
-
-def test_a_song_is_laid_out_with_its_links_and_marks() -> None:
-    row = Row(TRACK, "metal", "because metal was heard in the last minutes", liked=True)
-    data = song_data(playlist(row, metal=1.0), heard("metal"), ["YouTube: asks again at noon."])
-    assert json.loads(json.dumps(data)) == data
-    assert (data["genre"], data["notes"]) == (
-        "metal", ["Looking for more metal songs.", "YouTube: asks again at noon."],
-    )  # fmt: skip
-    (song,) = data["songs"]
-    assert song["published"] == "2019-05-22"
-    assert song["why"] == "Because metal was heard in the last minutes"
-    assert [place for place, _ in song["links"]] == ["YouTube", "Spotify"]
-    assert song["links"][0][1] == TRACK.url, "its own page, not a search"
-    assert song["marks"] == ["like"]
-    bundled = replace(
-        TRACK, provider="Overheard's own list", precision="year", url="https://open.spotify.com/x"
-    )
-    (song,) = song_data(playlist(Row(bundled, "hiphop", "because hiphop")), heard("metal"), [])["songs"]
-    assert [address for _, address in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
-    assert (song["published"], song["why"]) == ("2019", "Because hip hop")
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.
@@ -171,6 +141,26 @@ def test_genre_colours_stand_out_on_both_themes(genre: str) -> None:
     panel = float(linear("#191b20") @ [0.2126, 0.7152, 0.0722])
     assert 1.05 / (luminance + 0.05) > 1.6, "too bright for the light theme"
     assert (luminance + 0.05) / (panel + 0.05) > 2.0, "too dark for the dark theme"
+
+
+@pytest.mark.parametrize("genre", GTZAN)
+@pytest.mark.parametrize(("text", "panel"), [("#1b1d22", "#ffffff"), ("#eceae4", "#191b20")])
+def test_words_stay_readable_over_the_colour_of_a_genre(genre: str, text: str, panel: str) -> None:
+    """The card is tinted by a fifth at most, and its faintest words are four fifths of the text's colour."""
+    tinted = mixed(GENRE_COLOURS[genre], panel, 0.2)
+    brightness = sorted(
+        float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (mixed(text, panel, 0.8), tinted)
+    )
+    assert (brightness[1] + 0.05) / (brightness[0] + 0.05) >= 4.5
+
+
+def mixed(over: str, under: str, share: float) -> str:
+    """Two colours as the browser mixes them, in sRGB."""
+    parts = [
+        round(share * int(over[at : at + 2], 16) + (1 - share) * int(under[at : at + 2], 16))
+        for at in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{part:02x}" for part in parts)
 
 
 def test_catalogue_knows_every_genre_of_the_page() -> None:

@@ -34,10 +34,21 @@ class FakeAnalyzer:
         The name of the source in every message.
     state : str
         The state in the hello message.
+    offered : sequence of mappings, optional
+        What whoever connects is told after the hello, as a trusted client is; None: nothing.
     """
 
-    def __init__(self, port: int = 0, source: str = "Test microphone", state: str = "WARMING_UP") -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        source: str = "Test microphone",
+        state: str = "WARMING_UP",
+        offered: Sequence[Message] | None = None,
+    ) -> None:
         self.source = source
+        self.offered = offered
+        self.paused = False
+        self.controls: list[Message] = []
         self.requests: list[Any] = []
         self.origins: list[str | None] = []
         self.headers: list[Headers] = []
@@ -92,11 +103,28 @@ class FakeAnalyzer:
             except ConnectionClosed:
                 pass  # it left; its handler forgets it
 
-    def hello(self) -> None:
+    def hello(self, **fields: Any) -> None:
         """One more hello to everybody, of the source that is set by then."""
-        hello = self._hello()
+        hello = self._hello() | fields
         VALIDATOR.validate(hello)
         self.send_raw(json.dumps(hello))
+
+    def sources(self) -> None:
+        """What is offered by then, to everybody."""
+        self.send_raw(json.dumps(self._sources()))
+
+    def answer(self, control: Message, ok: bool = True, detail: str = "") -> None:
+        """The reply to a control."""
+        self.send("answer", source="", seq=0, id=control["id"], ok=ok, detail=detail)
+
+    def wait_for_control(self, action: str, timeout_seconds: float = 10.0) -> Message:
+        """Block until a client asks for something that was not asked for before, and take it."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.controls, timeout_seconds):
+                raise TimeoutError(f"no control came; wanted {action!r}")
+            control = self.controls.pop(0)
+        assert control["action"] == action
+        return control
 
     def estimate(
         self,
@@ -126,6 +154,12 @@ class FakeAnalyzer:
         self._seq += 1
         return {"type": kind, "version": 1, "seq": self._seq, "source": self.source, "captured_at": 1.7e9}
 
+    def _sources(self) -> Message:
+        message = self._envelope("sources") | {"source": "", "seq": 0}
+        message |= {"offered": list(self.offered or ()), "paused": self.paused}
+        VALIDATOR.validate(message)
+        return message
+
     def _hello(self) -> Message:
         model = {"name": "genre", "version": "1.0", "runtime": "LiteRT int8", "labels": list(GENRES)}
         spectrum = {"rows": ROWS, "column_seconds": COLUMN_SECONDS, "top_hz": 11_025}
@@ -142,6 +176,8 @@ class FakeAnalyzer:
         hello = self._hello()
         VALIDATOR.validate(hello)
         connection.send(json.dumps(hello))
+        if self.offered is not None:
+            connection.send(json.dumps(self._sources()))
         with self._changed:
             self._connections.add(connection)
             if connection.request is not None:
@@ -151,7 +187,13 @@ class FakeAnalyzer:
             self._changed.notify_all()
         try:
             for text in connection:
-                self.requests.append(json.loads(text))
+                request = json.loads(text)
+                VALIDATOR.validate(request)
+                self.requests.append(request)
+                if request["type"] == "control":
+                    with self._changed:
+                        self.controls.append(request)
+                        self._changed.notify_all()
         except ConnectionClosed:
             pass  # a tab that is closed says nothing
         finally:
@@ -175,3 +217,10 @@ def genre_estimate(label: str, confidence: float, state: str, stable_label: str 
         "probabilities": probabilities,
         "state": state,
     }
+
+
+def health(**counts: int) -> Message:
+    """Fields of a health message in which nothing was lost but what is told."""
+    zero = dict.fromkeys(("blocks_in", "samples_lost", "gaps", "windows", "windows_skipped", "overruns"), 0)
+    latency = {"p50": 40.0, "p95": 60.0, "p99": 80.0}
+    return zero | counts | {"real_time_factor": 38.0, "latency_ms": latency, "clients": 1}

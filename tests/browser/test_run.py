@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -14,10 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect
+from websockets.sync.client import connect
 
 from dashboard.recommendations import catalogue
-from tests.browser.test_dashboard_page import CHROMIUM_OPTIONS, free_port
+from realtime.run import has_screen
+from tests.browser.conftest import free_port
 
 SPEED = 4
 """The demonstration's two minutes in half a minute."""
@@ -37,14 +40,22 @@ GENRES_SEEN = """(wanted) => {
 @pytest.fixture
 def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """``overheard run`` and the page's address."""
+    with started({}) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def started(environment: dict[str, str], *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``overheard run`` and the page's address, with more in its environment and more options."""
     port = free_port()
     words = ["run", "--source", "demo", "--speed", str(SPEED), "--port", "0", "--dashboard-port", str(port)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "realtime.cli", *words],
+        [sys.executable, "-m", "realtime.cli", *words, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env=os.environ | environment,
     )
     try:
         yield process, f"http://127.0.0.1:{port}"
@@ -58,11 +69,10 @@ def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        yield browser.new_page(viewport={"width": 1280, "height": 900})
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield page
+    page.close()
 
 
 def test_the_page_follows_the_demonstration(
@@ -79,7 +89,8 @@ def test_the_page_follows_the_demonstration(
     page.wait_for_function(GENRES_SEEN, arg=3, timeout=90_000, polling=50)
     print("genres seen:", page.evaluate("[...window.seen]"))
     expect(page.get_by_test_id("source")).to_contain_text("demonstration")
-    expect(page.get_by_test_id("songs")).to_be_visible()
+    expect(page.get_by_test_id("next").get_by_role("link").first).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="For you").last.click()
     songs = page.get_by_test_id("songs")
     expect(songs.locator(".title").first).to_be_visible(timeout=60_000)
     known = {song.title: song.genre for song in catalogue.load()}
@@ -103,6 +114,90 @@ def test_without_its_page_the_main_job_ends(running: tuple[subprocess.Popen[str]
     assert process.stderr is not None
     assert "the dashboard ended by itself with exit code -9" in process.stderr.read()
     wait_until(lambda: is_free(port))
+
+
+def test_one_ctrl_c_ends_everything_within_three_seconds(
+    running: tuple[subprocess.Popen[str], str], page: Page
+) -> None:
+    """With a page that is open, whose websockets Streamlit and the analyzer would rather keep."""
+    process, address = running
+    open_when_ready(page, address)
+    expect(page.get_by_test_id("genre")).to_have_attribute("data-label", re.compile("."), timeout=60_000)
+    family = descendants(process.pid)
+    assert len(family) >= 2, "the dashboard and Streamlit"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 0
+    seconds = time.monotonic() - began
+    print(f"Ctrl-C to the end: {seconds:.2f} s")
+    assert seconds < 3
+    assert is_free(int(address.rpartition(":")[2]))
+    assert not [pid for pid in family if os.path.exists(f"/proc/{pid}")]
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+
+
+def test_the_page_alone_may_change_what_is_listened_to(
+    running: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    """The token is made for this run and known to the dashboard only; without it one may still listen."""
+    process, _ = running
+    assert process.stdout is not None
+    said = "".join(process.stdout.readline() for _ in range(6))
+    analyzer = re.search(r"ws://\S+", said)
+    assert analyzer is not None
+    told = Path(f"/proc/{descendants(process.pid)[0]}/environ").read_text().split("\0")
+    (token,) = [each.removeprefix("OVERHEARD_TOKEN=") for each in told if each.startswith("OVERHEARD_TOKEN=")]
+    assert re.fullmatch(r"[\w-]{32}", token, re.ASCII)
+    assert token not in said
+    for headers, kinds in ({}, ["hello"]), ({"Authorization": f"Bearer {token}"}, ["hello", "sources"]):
+        with connect(analyzer[0], additional_headers=headers) as client:
+            heard = [json.loads(client.recv(timeout=10)) for _ in range(6)]
+            assert [m["type"] for m in heard if m["type"] in ("hello", "sources")] == kinds
+    offered = next(m for m in heard if m["type"] == "sources")["offered"]
+    assert [each["name"] for each in offered] == ["demo", "system", "mic"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "opened"),
+    [
+        ({"DISPLAY": ":99", "OVERHEARD_OPEN_BROWSER": "1"}, (), True),
+        ({"DISPLAY": ":99", "OVERHEARD_OPEN_BROWSER": "1"}, ("--no-browser",), False),
+        ({"DISPLAY": "", "WAYLAND_DISPLAY": "", "OVERHEARD_OPEN_BROWSER": "1"}, (), False),
+    ],
+)
+def test_the_browser_is_opened_where_there_is_a_screen(
+    tmp_path: Path, environment: dict[str, str], options: tuple[str, ...], opened: bool
+) -> None:
+    """A program of ours stands for the browser, as the variable BROWSER has it."""
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> "{tmp_path}/opened"\n')
+    browser.chmod(0o755)
+    with started(environment | {"BROWSER": f"{browser} %s"}, *options) as (_, address):
+        port = int(address.rpartition(":")[2])
+        wait_until(lambda: not is_free(port))
+        if opened:
+            wait_until((tmp_path / "opened").exists)
+        time.sleep(2)
+    found = (tmp_path / "opened").read_text().splitlines() if (tmp_path / "opened").exists() else []
+    assert found == ([address] if opened else [])
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "screen"),
+    [("linux", {}, False), ("linux", {"DISPLAY": ""}, False), ("linux", {"DISPLAY": ":0"}, True),
+     ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True), ("darwin", {"DISPLAY": ":0"}, False)],
+)  # fmt: skip
+def test_where_a_person_would_see_a_browser(platform: str, environment: dict[str, str], screen: bool) -> None:
+    """Tests have no terminal, by which macOS and Windows are judged."""
+    assert has_screen(environment, platform) is screen
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that this one started, and those that they did."""
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    children = [int(child) for child in listed.split()]
+    return [*children, *(each for child in children for each in descendants(child))]
 
 
 def is_free(port: int) -> bool:

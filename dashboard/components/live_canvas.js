@@ -4,8 +4,11 @@
 const SPECTROGRAM_SECONDS = 20;
 const LONGEST_BATCH_MS = 1500; // between two spectrum messages; beyond it, the picture waits
 const FASTEST_PACE = 8; // seconds of sound a second that still glide; beyond it, the picture leaps
-const TIMELINE_SECONDS = 300;
+const TIMELINE_SPANS = [60, 120, 300]; // seconds: the first minutes are drawn larger
+const TIMELINE_SECONDS = TIMELINE_SPANS.at(-1);
+const ZOOM_MS = 250; // after which a third of a change of span is left
 const FINEST_STEP_MS = 500; // shorter ones of the same genre become one: there may be twelve a second
+const LONGEST_HOP_MS = 1200; // from one estimate to the next, as a rule
 const BRIDGED_SECONDS = 3; // estimates further apart than this leave a hole in the timeline
 
 // Every sixteenth colour of matplotlib's inferno, which the model's own pictures use, too.
@@ -100,14 +103,16 @@ class Spectrogram {
     this.arrivedMs = nowMs;
   }
 
-  draw(nowMs) {
+  /** @param {boolean} still whether the picture leaps from batch to batch instead of gliding */
+  draw(nowMs, still) {
     const { width, height } = fitted(this.canvas);
     const context = this.canvas.getContext("2d");
     context.fillStyle = "#000004";
     context.fillRect(0, 0, width, height);
     if (this.newest === null) return;
     const end = this.newest * this.columnSeconds;
-    const wanted = Math.min(end, end + (this.pace * (nowMs - this.arrivedMs - this.batchMs)) / 1000);
+    const glided = end + (this.pace * (nowMs - this.arrivedMs - this.batchMs)) / 1000;
+    const wanted = still ? end : Math.min(end, glided);
     this.head = Math.abs(wanted - this.head) > 2 * FASTEST_PACE ? wanted : Math.max(this.head, wanted);
     const columnWidth = width / this.shown;
     const right = width + ((end - this.head) / this.columnSeconds) * columnWidth; // of the newest column
@@ -122,6 +127,15 @@ class Timeline {
     this.canvas = canvas;
     this.look = look;
     this.steps = []; // {from, to (ms of performance.now()), label or null, confidence, sure}
+    this.span = TIMELINE_SPANS[0]; // seconds from the left edge to the right, gliding towards those wanted
+  }
+
+  /** What the server heard before this page opened: [from, to (seconds ago), label, confidence, sure], oldest first. */
+  recall(past, nowMs) {
+    this.steps = past.map(([from, to, label, confidence, sure]) => (
+      { from: nowMs - from * 1000, to: nowMs - to * 1000, label, confidence, sure }
+    ));
+    this.span = this.wanted(nowMs);
   }
 
   add(step, nowMs) {
@@ -133,6 +147,12 @@ class Timeline {
     }
     this.steps.push({ ...step, from: near ? previous.to : nowMs - 500, to: nowMs });
     while (nowMs - this.steps[0].to > TIMELINE_SECONDS * 1000) this.steps.shift();
+  }
+
+  /** Seconds that the picture should show: as few as hold all that was heard. */
+  wanted(nowMs) {
+    const heard = this.steps.length ? (nowMs - this.steps[0].from) / 1000 : 0;
+    return TIMELINE_SPANS.find((span) => heard <= span) ?? TIMELINE_SECONDS;
   }
 
   /** Share of each genre in what is shown, largest first: [label, 0..1]. */
@@ -149,21 +169,29 @@ class Timeline {
 
   /** The step under a place of the canvas, `share` 0..1 from its left edge. */
   at(share, nowMs) {
-    const moment = nowMs - (1 - share) * TIMELINE_SECONDS * 1000;
+    const moment = nowMs - (1 - share) * this.span * 1000;
     return this.steps.find(({ from, to }) => from <= moment && moment < to);
   }
 
-  draw(nowMs, colours) {
+  /** @param {boolean} still whether a change of span leaps instead of gliding */
+  draw(nowMs, colours, still) {
     const { width, height, scale } = fitted(this.canvas);
     const context = this.canvas.getContext("2d");
+    const wanted = this.wanted(nowMs);
+    const left = still || Math.abs(wanted - this.span) < 0.5 ? 0 : Math.exp((this.drawnMs - nowMs) / ZOOM_MS);
+    this.span = wanted + left * (this.span - wanted);
+    this.drawnMs = nowMs;
     // Whole pixels: between fractions, neighbours would leave hairlines.
-    const x = (ms) => Math.round(width - ((nowMs - ms) / (TIMELINE_SECONDS * 1000)) * width);
+    const x = (ms) => Math.round(width - ((nowMs - ms) / (this.span * 1000)) * width);
     context.clearRect(0, 0, width, height);
     context.fillStyle = colours.line;
-    for (let minute = 1; minute < 5; minute++) context.fillRect((width * minute) / 5, 0, scale, height);
+    for (let part = 1; part < parts(wanted); part++) context.fillRect((width * part) / parts(wanted), 0, scale, height);
     context.fillRect(0, height - scale, width, scale);
-    for (const { from, to, label, confidence, sure } of this.steps) {
+    for (const step of this.steps) {
+      const { from, label, confidence, sure } = step;
       if (!label) continue; // silence stays empty
+      const lasts = step === this.steps.at(-1) && nowMs - step.to < LONGEST_HOP_MS; // until the next one comes
+      const to = lasts ? nowMs : step.to;
       const tall = Math.max(confidence * 0.7, 0.06) * height;
       context.fillStyle = sure ? this.look(label).colour : colours.soft;
       // A guess is a line only: filled grey would read as one more genre.
@@ -173,12 +201,17 @@ class Timeline {
     context.fillStyle = colours.text;
     for (const run of runs(this.steps)) {
       const name = this.look(run.label).name;
-      const left = Math.max(x(run.from), 0);
-      if (x(run.to) - left > context.measureText(name).width + 12 * scale) {
-        context.fillText(name, left + 4 * scale, 18 * scale);
+      const begin = Math.max(x(run.from), 0);
+      if (x(run.to) - begin > context.measureText(name).width + 12 * scale) {
+        context.fillText(name, begin + 4 * scale, 18 * scale);
       }
     }
   }
+}
+
+/** Into how many parts lines divide a timeline of so many seconds. */
+function parts(span) {
+  return span < TIMELINE_SECONDS ? 4 : 5;
 }
 
 /** Neighbouring steps of the same genre as one, so that a name stands once over each. */

@@ -1,40 +1,20 @@
-"""The whole page in a real browser: Streamlit as the command starts it, and an analyzer on strings."""
+"""The Live page in a real browser: Streamlit as the command starts it, and an analyzer on strings."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.recommendations import catalogue
-from dashboard.recommendations.session_settings import SessionSettings
-from dashboard.view_state import AWAY, STATE_WORDS
+from dashboard.texts import Words
 from realtime.estimates import StreamState
-from tests.browser.fake_analyzer import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer
+from tests.browser.conftest import ROOT, OpenTab, open_live
+from tests.browser.fake_analyzer import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM_OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PATIENCE_MS = 30_000
-MOST_DELAY_MS = 300
-
-# Notes the moment at which the genre's text changed, by the clock that the test reads, too.
-WATCH_GENRE = """(element) => {
-  window.changes = [];
-  new MutationObserver(() => window.changes.push([element.dataset.label, Date.now()]))
-    .observe(element, { childList: true, characterData: true, subtree: true });
-}"""
+ENGLISH = Words("en")
 
 COUNT_FRAMES = """async (canvas) => {
   const context = canvas.getContext("2d");
@@ -48,105 +28,10 @@ COUNT_FRAMES = """async (canvas) => {
 }"""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def analyzer_port() -> int:
-    """One port for the module: Streamlit starts once, analyzers come and go."""
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def address(analyzer_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the dashboard is served, by the same command that a person types."""
-    port = free_port()
-    start = "import sys; from dashboard.command import command; sys.exit(command(sys.argv[1:]))"
-    options = ["--analyzer", f"ws://127.0.0.1:{analyzer_port}", "--port", str(port)]
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    home = str(tmp_path_factory.mktemp("home"))  # a reader's choices are kept there
-    environment = os.environ | {"PYTHONPATH": paths, "XDG_DATA_HOME": home}
-    process = subprocess.Popen([sys.executable, "-c", start, *options], env=environment)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    assert process.wait(timeout=20) == 0, "SIGTERM must end the dashboard in an orderly way"
-
-
 @pytest.fixture
-def analyzer(analyzer_port: int) -> Iterator[FakeAnalyzer]:
-    with FakeAnalyzer(analyzer_port) as fake:
-        yield fake
-
-
-@pytest.fixture
-def page(browser: Browser, address: str, analyzer: FakeAnalyzer) -> Iterator[Page]:
-    """The page, connected; a fault in its scripts fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    page = context.new_page()
-    faults: list[str] = []
-    strangers: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("request", lambda request: strangers.append(request.url))
-    page.goto(address)
-    expect(page.get_by_test_id("source")).to_have_text(analyzer.source, timeout=60_000)
-    yield page
-    context.close()
-    assert faults == []
-    local = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
-    assert [url for url in strangers if not local.match(url)] == [], "the page must not load from elsewhere"
-
-
-def test_genre_follows_the_estimates_at_once(page: Page, analyzer: FakeAnalyzer) -> None:
-    genre = page.get_by_test_id("genre")
-    analyzer.estimate("rock", 0.92)
-    expect(genre).to_have_text("rock", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("confidence")).to_have_text("92%, very sure")
-    expect(page.get_by_test_id("state")).to_have_attribute("data-state", "LISTENING")
-    expect(page.get_by_test_id("announcement")).to_have_text("Now playing: rock")
-    expect(page.locator('li[data-genre="rock"]')).to_have_text("rock92%")
-
-    genre.evaluate(WATCH_GENRE)
-    delays = []
-    for label in (
-        "blues",
-        "hiphop",
-        "jazz",
-        "metal",
-        "pop",
-        "reggae",
-        "disco",
-        "country",
-        "classical",
-        "rock",
-    ):
-        sent_ms = time.time() * 1000
-        analyzer.estimate(label, 0.75)
-        expect(genre).to_have_attribute("data-label", label, timeout=PATIENCE_MS)
-        seen_label, seen_ms = page.evaluate("window.changes.at(-1)")
-        assert seen_label == label
-        delays.append(seen_ms - sent_ms)
-    # pytest -s shows the figure that the README quotes.
-    print(f"\nfrom sending an estimate to its text: {[round(delay) for delay in delays]} ms")
-    assert max(delays) < MOST_DELAY_MS, delays
+def page(open_tab: OpenTab, analyzer: FakeAnalyzer) -> Page:
+    """The Live page, connected."""
+    return open_live(open_tab, analyzer)
 
 
 def test_genres_stand_in_fixed_order_under_their_names(page: Page, analyzer: FakeAnalyzer) -> None:
@@ -168,9 +53,9 @@ def test_silence_and_talk_are_no_genre(page: Page, analyzer: FakeAnalyzer, state
     expect(page.locator('li[data-genre="jazz"]')).to_contain_text("90%")
     analyzer.estimate("jazz", 0.9, state=state.value, level_dbfs=-40.0)
     analyzer.send("state", state=state.value, detail="")
-    expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[state].title)
+    expect(page.get_by_test_id("state")).to_have_text(title_of(state))
     expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
-    expect(page.get_by_test_id("genre")).to_have_text(STATE_WORDS[state].headline)
+    expect(page.get_by_test_id("genre")).to_have_text(ENGLISH(f"live.state.{state}.headline"))
     expect(page.get_by_test_id("level")).to_contain_text("40 dBFS")
     expect(page.get_by_test_id("confidence")).to_have_text("")
     expect(page.locator('li[data-genre="jazz"]')).not_to_contain_text("%")
@@ -183,11 +68,32 @@ def test_a_guess_names_the_most_probable_genre(page: Page, analyzer: FakeAnalyze
     expect(page.get_by_test_id("confidence")).to_have_text("38%, only a guess")
 
 
-def test_every_state_is_said_in_words(page: Page, analyzer: FakeAnalyzer) -> None:
-    for state in set(StreamState) - {StreamState.LISTENING}:
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_state_is_said_in_words(open_tab: OpenTab, analyzer: FakeAnalyzer, language: str) -> None:
+    words = Words(language)
+    page = open_live(open_tab, analyzer, locale=language)
+    analyzer.estimate("jazz", 0.95)
+    genre, advice = page.get_by_test_id("genre"), page.get_by_test_id("advice")
+    expect(genre).to_have_text(words.genre("jazz"), timeout=PATIENCE_MS)
+    for state in sorted(set(StreamState) - {StreamState.LISTENING}):
         analyzer.send("state", state=state.value, detail=f"{state} <b>as it is</b>")
-        expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[state].title, timeout=PATIENCE_MS)
+        expect(page.get_by_test_id("state")).to_have_text(title_of(state, words), timeout=PATIENCE_MS)
         expect(page.get_by_test_id("detail")).to_have_text(f"{state} <b>as it is</b>")
+        expect(advice).to_have_text(words(f"live.state.{state}.advice"))
+        guess = words("live.guess", genre=words.genre("jazz"))
+        unsure = state is StreamState.UNSURE
+        expect(genre).to_have_text(guess if unsure else words(f"live.state.{state}.headline"))
+    analyzer.stop()
+    expect(page.get_by_test_id("state")).to_have_text(title_of("AWAY", words), timeout=PATIENCE_MS)
+    expect(genre).to_have_text(words("live.state.AWAY.headline"))
+    assert page.evaluate("document.documentElement.lang") == language
+    assert page.locator(".live").get_attribute("lang") == language
+
+
+def test_another_version_is_named_and_told_what_to_do(page: Page, analyzer: FakeAnalyzer) -> None:
+    analyzer.send_raw('{"type": "hello", "version": 2, "device": {"source": "elsewhere"}}')
+    expect(page.get_by_test_id("state")).to_have_text(title_of("MISMATCH"), timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("advice")).to_contain_text("Install the same version")
 
 
 def test_late_estimate_does_not_undo_the_end(page: Page, analyzer: FakeAnalyzer) -> None:
@@ -195,7 +101,7 @@ def test_late_estimate_does_not_undo_the_end(page: Page, analyzer: FakeAnalyzer)
     analyzer.send("state", state="ENDED", detail="", seq=500)
     analyzer.estimate("pop", seq=499)
     analyzer.send("health", **health(gaps=2))
-    expect(page.get_by_test_id("drops")).to_have_text("2 gaps", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 2", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("state")).to_have_text("The file has ended")
 
 
@@ -203,7 +109,7 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
     analyzer.estimate("pop", latency_ms=87.4)
     analyzer.send("health", **health(gaps=1, samples_lost=4410, windows_skipped=3))
     expect(page.get_by_test_id("latency")).to_have_text("Latency 87 ms", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("drops")).to_have_text("1 gap, 4,410 samples lost, 3 answers skipped")
+    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 1, Samples lost: 4,410, Answers skipped: 3")
     expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
 
 
@@ -218,12 +124,12 @@ def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAn
     analyzer.estimate("reggae")
     expect(page.get_by_test_id("genre")).to_have_text("reggae", timeout=PATIENCE_MS)
     analyzer.stop()
-    expect(page.get_by_test_id("state")).to_have_text(AWAY.title)
+    expect(page.get_by_test_id("state")).to_have_text(title_of("AWAY"))
     expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
     expect(page.get_by_test_id("advice")).to_contain_text(
         f"--allow-origin {page.evaluate('location.origin')}"
     )
-    expect(page.get_by_test_id("latency")).to_have_text("Latency \N{EN DASH}")
+    expect(page.get_by_test_id("latency")).to_have_text("")
     with FakeAnalyzer(analyzer.port, source="Second analyzer") as second:
         expect(page.get_by_test_id("source")).to_have_text("Second analyzer", timeout=PATIENCE_MS)
         second.estimate("metal")
@@ -240,16 +146,16 @@ def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: Fak
     analyzer.send("state", state="FAILED", detail="not ours")
     analyzer.source = first
     analyzer.send("health", **health(gaps=2))
-    expect(page.get_by_test_id("drops")).to_have_text("2 gaps")
+    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 2")
     expect(page.get_by_test_id("genre")).to_have_text("jazz")
     expect(page.get_by_test_id("source")).to_have_text(first)
-    expect(page.get_by_test_id("state")).to_have_text(STATE_WORDS[StreamState.LISTENING].title)
+    expect(page.get_by_test_id("state")).to_have_text(title_of("LISTENING"))
 
 
 @pytest.mark.parametrize("token", ["", "a-token-of-the-tests"])
 def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, token: str) -> None:
     """The connection's script alone; never in the address, which logs keep."""
-    script = (ROOT / "dashboard" / "live_connection.js").read_text(encoding="utf-8")
+    script = (ROOT / "dashboard" / "components" / "live_connection.js").read_text(encoding="utf-8")
     start = f"""window.types = [];
     const keep = (message) => window.types.push(message.type);
     new AnalyzerLink(window.analyzer, keep, () => {{}}, () => true, "{token}");"""
@@ -275,56 +181,6 @@ def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> No
         expect(page.get_by_test_id("genre")).to_have_text("<b>x</b>")
     assert page.evaluate("window.broken") is None
     assert page.locator("[data-testid=source] img, [data-testid=genre] b").count() == 0
-
-
-def play(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int = 0) -> None:
-    """An estimate for every second of sound."""
-    for second in range(begin, begin + seconds):
-        analyzer.estimate(genre, 0.99, end_seconds=float(second + 5))
-
-
-def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:
-    songs = page.get_by_test_id("songs")
-    expect(songs).to_contain_text("Songs appear here after half a minute of music.", timeout=PATIENCE_MS)
-    play(analyzer, "reggae", 60)
-    expect(songs).to_have_attribute("data-genre", "reggae", timeout=PATIENCE_MS)
-    expect(songs.locator(".title")).to_have_count(SessionSettings().rows, timeout=PATIENCE_MS)
-    titles = songs.locator(".title").all_inner_texts()
-    known = {song.title for song in catalogue.load() if song.genre == "reggae"}
-    assert len(known & set(titles)) >= len(titles) - 2, "a trace of doubt may bring another genre"
-    expect(songs).to_contain_text("For what was heard in the last minutes: reggae")
-    analyzer.estimate("reggae", state="SILENT", end_seconds=66.0)
-    expect(songs).to_contain_text("Nothing is playing. What was heard before: reggae", timeout=PATIENCE_MS)
-    assert songs.locator(".title").all_inner_texts() == titles
-    assert songs.locator("a").first.get_attribute("href", timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Other songs").click()
-    expect(songs.locator(".title").first).not_to_have_text(titles[0], timeout=PATIENCE_MS)
-
-
-def test_what_a_reader_chooses_acts_at_once_and_can_be_forgotten(page: Page, analyzer: FakeAnalyzer) -> None:
-    songs = page.get_by_test_id("songs")
-    play(analyzer, "rock", 60)
-    first = songs.locator("ol > li").first
-    expect(first).to_be_visible(timeout=PATIENCE_MS)
-    title = first.locator(".title").inner_text()
-    first.get_by_role("button", name="Never this artist").click()
-    expect(songs).not_to_contain_text(title, timeout=PATIENCE_MS)
-    liked = songs.get_by_role("button", name="I like this song").first
-    liked.click()
-    expect(liked).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
-    page.get_by_text("Your choices (2)").click(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Forget all").click()
-    expect(page.get_by_text("Your choices")).to_have_count(0, timeout=PATIENCE_MS)
-
-
-def test_filters_change_the_list(page: Page, analyzer: FakeAnalyzer) -> None:
-    songs = page.get_by_test_id("songs")
-    play(analyzer, "pop", 60)
-    expect(songs.locator("ol > li").first).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("combobox").first.click()
-    page.get_by_role("option", name="한국어").click()
-    expect(songs.locator(".title[lang=ko]")).not_to_have_count(0, timeout=PATIENCE_MS)
-    expect(songs.locator(".title[lang=en]")).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def test_frequencies_stand_where_their_rows_are(page: Page, analyzer: FakeAnalyzer) -> None:
@@ -385,7 +241,110 @@ def test_pictures_move(page: Page, analyzer: FakeAnalyzer) -> None:
     )
 
 
-def health(**counts: int) -> dict[str, object]:
-    zero = dict.fromkeys(("blocks_in", "samples_lost", "gaps", "windows", "windows_skipped", "overruns"), 0)
-    latency = {"p50": 40.0, "p95": 60.0, "p99": 80.0}
-    return zero | counts | {"real_time_factor": 38.0, "latency_ms": latency, "clients": 1}
+def test_the_past_is_there_for_whoever_opens_the_page_later(
+    open_tab: OpenTab, analyzer: FakeAnalyzer
+) -> None:
+    """The dashboard's own ear heard it, so neither a reload nor another page empties the timeline."""
+    page = open_live(open_tab, analyzer)
+    analyzer.wait_for_clients(2)  # this page and the server's ear
+    analyzer.estimate("metal", 0.9)
+    for second in range(8):
+        analyzer.estimate("metal", 0.9, end_seconds=float(second))
+        page.wait_for_timeout(500)
+    expect(page.get_by_test_id("summary")).to_contain_text("metal", timeout=PATIENCE_MS)
+    later = open_live(open_tab, analyzer)
+    expect(later.get_by_test_id("summary")).to_contain_text("metal", timeout=PATIENCE_MS)
+    expect(later.get_by_test_id("timeline")).to_have_attribute("aria-label", re.compile("metal"))
+
+
+def test_another_language_says_everything_anew_and_keeps_the_pictures(
+    page: Page, analyzer: FakeAnalyzer
+) -> None:
+    russian = Words("ru")
+    analyzer.estimate("rock", 0.92)
+    expect(page.get_by_test_id("genre")).to_have_text("rock", timeout=PATIENCE_MS)
+    page.get_by_test_id("timeline").evaluate("(canvas) => { window.canvas = canvas; }")
+    page.get_by_role("combobox").click()
+    page.get_by_role("option", name="Русский").click()
+    expect(page.get_by_test_id("genre")).to_have_text("рок", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("state")).to_have_text(title_of("LISTENING", russian))
+    expect(page.get_by_test_id("confidence")).to_have_text("92\N{NO-BREAK SPACE}%, очень уверенно")
+    expect(page.get_by_test_id("bars").locator("li").last).to_have_text(
+        russian.genre("rock") + "92\N{NO-BREAK SPACE}%"
+    )
+    assert page.get_by_test_id("timeline").evaluate("(canvas) => window.canvas === canvas")
+    page.wait_for_function("document.documentElement.lang === 'ru'", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("locale", ["en", "ru"])
+@pytest.mark.parametrize("width", [320, 390, 2560])
+def test_nothing_is_wider_than_the_window(
+    open_tab: OpenTab, analyzer: FakeAnalyzer, width: int, locale: str
+) -> None:
+    analyzer.source = "https://radio.example/" + "a-long-name" * 12
+    page = open_live(open_tab, analyzer, locale=locale, viewport={"width": width, "height": 900})
+    analyzer.estimate("classical", 0.92)
+    analyzer.send("title", title="A" * 150)
+    expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "classical", timeout=PATIENCE_MS)
+    for wide in (page.locator("html"), page.locator("[data-testid=stMain]"), page.locator(".live")):
+        assert_no_wider(wide)
+    genre = page.get_by_test_id("genre").bounding_box()
+    assert genre is not None
+    assert genre["x"] + genre["width"] <= width
+
+
+def assert_no_wider(place: Locator) -> None:
+    inside, outside = place.evaluate("(element) => [element.scrollWidth, element.clientWidth]")
+    assert inside <= outside
+
+
+def test_dark_and_light_are_both_readable_and_can_be_chosen(
+    open_tab: OpenTab, analyzer: FakeAnalyzer
+) -> None:
+    page = open_live(open_tab, analyzer, color_scheme="dark")
+    colour = "(element) => getComputedStyle(element).color"
+    expect(page.get_by_test_id("genre")).to_be_visible()
+    assert page.locator(".live").evaluate(colour) == "rgb(236, 234, 228)"
+    page.get_by_test_id("stMainMenu").get_by_role("button").click()
+    page.get_by_role("menuitemradio", name="Light").click()
+    expect(page.locator(".live")).to_have_css("color", "rgb(27, 29, 34)", timeout=PATIENCE_MS)
+    page.get_by_test_id("stMainMenu").get_by_role("button").click()
+    expect(page.get_by_text("Made with Streamlit")).to_be_hidden()
+    expect(page.get_by_text("Record screen")).to_be_hidden()
+
+
+def test_a_turn_moves_nothing_for_those_who_asked_for_no_motion(
+    open_tab: OpenTab, analyzer: FakeAnalyzer
+) -> None:
+    animated = "(element) => element.getAnimations({ subtree: true }).length"
+    for wanted in ("no-preference", "reduce"):
+        page = open_live(open_tab, analyzer, reduced_motion=wanted)
+        for label in ("jazz", "metal"):
+            analyzer.estimate(label)
+            expect(page.get_by_test_id("genre")).to_have_text(label, timeout=PATIENCE_MS)
+        moving = page.locator(".live").evaluate(animated)
+        assert (moving > 0) == (wanted == "no-preference")
+        page.close()
+
+
+def test_the_songs_beside_can_be_muted_on_every_page(page: Page, analyzer: FakeAnalyzer) -> None:
+    songs = page.get_by_test_id("next")
+    expect(songs).to_contain_text(ENGLISH("live.next.waiting"), timeout=PATIENCE_MS)
+    analyzer.wait_for_clients(2)
+    for second in range(60):
+        analyzer.estimate("reggae", 0.99, end_seconds=float(second + 5))
+    expect(songs.get_by_role("link")).to_have_count(3, timeout=PATIENCE_MS)
+    assert all(
+        address.startswith("https://")
+        for address in songs.get_by_role("link").evaluate_all("(links) => links.map((link) => link.href)")
+    )
+    page.get_by_text(ENGLISH("live.mute")).click()
+    expect(songs).to_contain_text(ENGLISH("live.muted"), timeout=PATIENCE_MS)
+    expect(songs.get_by_role("link")).to_have_count(0)
+    page.get_by_role("link", name=ENGLISH("common.page.session")).click()
+    page.get_by_role("link", name=ENGLISH("common.page.live")).click()
+    expect(songs).to_contain_text(ENGLISH("live.muted"), timeout=PATIENCE_MS)
+
+
+def title_of(state: str, words: Words = ENGLISH) -> str:
+    return words(f"live.state.{state}.title")

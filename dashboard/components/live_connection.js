@@ -1,5 +1,4 @@
-// The page's own websocket to the analyzer. live_view.py joins this file, live_canvas.js and live.js
-// into one module, in this order.
+// The page's own websocket to the analyzer. live.py joins the live*.js files into one module.
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 3000;
@@ -7,10 +6,11 @@ const OPEN_TIMEOUT_MS = 5000;
 const LONGEST_QUIET_MS = 15000; // a computer that fell asleep does not hang up
 
 const PROTOCOL = "overheard.1";
+const OF_THE_SERVER = new Set(["sources", "answer"]); // and of no single source
 
 /**
  * Keeps a connection until `stop`; losing it is normal and ends in another attempt. Of several sources
- * it follows the one whose hello comes first.
+ * it follows the one whose hello comes first, and later whichever says that it replaces that one.
  */
 class AnalyzerLink {
   /**
@@ -57,10 +57,13 @@ class AnalyzerLink {
       const message = parsed(event.data);
       if (!message) return;
       this.waitMs = FIRST_WAIT_MS; // not at onopen: something else may hold the port and hang up at once
-      if (message.type === "hello") followed ??= textOr(message.source, "", Infinity);
+      if (message.type === "hello" && (followed === null || message.replaces === followed)) {
+        followed = textOr(message.source, "", Infinity);
+      }
       // Another version may name its sources elsewhere, and the page has to say that there is one.
-      const other = message.version === 1 && (followed === null || message.source !== followed);
-      if (!other) this.onMessage(message);
+      const ours = message.version !== 1 || OF_THE_SERVER.has(message.type)
+        || (followed !== null && message.source === followed);
+      if (ours) this.onMessage(message);
       clearTimeout(this.watchdog);
       if (!this.mayBeQuiet()) this.watchdog = setTimeout(() => this.giveUp(socket), LONGEST_QUIET_MS);
     };
@@ -68,6 +71,13 @@ class AnalyzerLink {
       clearTimeout(patience);
       if (this.socket === socket && !this.stopped) this.retry();
     };
+  }
+
+  /** One message to the analyzer; false: there is no connection. */
+  send(message) {
+    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
   }
 
   /** Leave a connection over which nothing comes; closing it properly could take as long again. */

@@ -1,0 +1,233 @@
+"""The songs as the page lays them out, in the reader's words. Values in, JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dashboard.feed import Snapshot
+from dashboard.recommendations.choices import ArtistChoice
+from dashboard.recommendations.evidence import Evidence
+from dashboard.recommendations.follower import Told
+from dashboard.recommendations.http_answers import link_of
+from dashboard.recommendations.mix import heaviest_first
+from dashboard.recommendations.offline import NAME as OWN_LIST
+from dashboard.recommendations.playlist import Playlist, Row
+from dashboard.recommendations.tracks import ProviderResult, Relaxed, Status, Track
+from dashboard.texts import Words
+from dashboard.view_state import GENRE_COLOURS
+from realtime.estimates import StreamState
+
+PAGE_DOMAINS: Final[Mapping[str, str]] = {
+    "Spotify": "open.spotify.com", "YouTube": "youtube.com", "iTunes": "apple.com",
+}  # fmt: skip
+"""Where a provider's songs have a page of their own."""
+
+ARTWORK_DOMAINS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Spotify": ("scdn.co", "spotifycdn.com"), "YouTube": ("ytimg.com",), "iTunes": ("mzstatic.com",),
+}  # fmt: skip
+"""Where a provider keeps its pictures; others are not loaded."""
+
+GREY: Final = "#8a8d94"
+"""For genres that the palette does not know."""
+
+MOSTLY: Final = 0.5
+"""From which share on a genre is most of a mix."""
+
+MOST_CHOICES: Final = 30
+"""Of a reader's own that are listed; all of them count."""
+
+PRECISION: Final[Mapping[str, int]] = {"year": 4, "month": 7, "day": 10}
+"""How much of an ISO date is known."""
+
+NEED_KEYS: Final = ("Spotify", "YouTube")
+OFF: Final = Told(ProviderResult(status=Status.OFF), 0)
+FINE: Final = frozenset({Status.OK, Status.EMPTY})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the page knows beside the list.
+
+    ``told`` holds what every provider said last, None while it has not said anything; ``now`` is aware.
+    """
+
+    snapshot: Snapshot
+    evidence: Evidence
+    told: Mapping[str, Told | None]
+    now: datetime
+    muted: bool = False
+
+
+def song_data(
+    playlist: Playlist, situation: Situation, choices: Sequence[ArtistChoice], words: Words
+) -> dict[str, Any]:
+    """What the songs' part of the page lays out, as JSON.
+
+    Parameters
+    ----------
+    playlist : Playlist
+    situation : Situation
+    choices : sequence of ArtistChoice
+        The reader's own, the latest first.
+    words : Words
+        Their language.
+    """
+    return {
+        "language": words.language,
+        "muted": words("songs.muted") if situation.muted else "",
+        "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
+        "cause": _cause(playlist, situation, words),
+        "mix": [
+            _coloured(genre, words) | {"share": playlist.mix[genre], "percent": f"{playlist.mix[genre]:.0%}"}
+            for genre in heaviest_first(playlist.mix)
+        ],
+        "now": now_said(situation.snapshot, words) if playlist.rows else "",
+        "notes": _notes(playlist, words),
+        "providers": [
+            _provider(name, told, situation.now, words) for name, told in _asked(situation.told).items()
+        ],
+        "songs": [_song(row, situation.muted, words) for row in playlist.rows],
+        "choices": choices_data(choices, words),
+        "words": words.part("songs.part."),
+    }
+
+
+def _coloured(genre: str, words: Words) -> dict[str, str]:
+    return {"genre": genre, "name": words.genre(genre), "colour": GENRE_COLOURS.get(genre, GREY)}
+
+
+def _cause(playlist: Playlist, situation: Situation, words: Words) -> str:
+    """What was heard that these songs follow, and since when."""
+    evidence, lead = situation.evidence, situation.evidence.lead
+    if lead is None or not playlist.mix:
+        wanted = evidence.settings.first_music_seconds
+        return words("songs.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}")
+    said = {"genre": words.genre(lead.genre), "time": time_said(lead.seconds, words)}
+    if lead.genre != heaviest_first(playlist.mix)[0]:
+        return words("songs.cause.turning", **said)
+    if len(playlist.mix) == 1:
+        return words("songs.cause.only", **said)
+    kind = "mostly" if playlist.mix[lead.genre] >= MOSTLY else "leading"
+    return words(f"songs.cause.{kind}", **said)
+
+
+def now_said(snapshot: Snapshot, words: Words) -> str:
+    """A sentence where nothing is heard that the songs could follow; else empty."""
+    if not snapshot.connected:
+        return words("songs.now.away")
+    if snapshot.state in (StreamState.LISTENING, StreamState.UNSURE):
+        return ""
+    own = {StreamState.SILENT: "silent", StreamState.NOT_MUSIC: "not_music"}
+    return words(f"songs.now.{own.get(snapshot.state, 'other')}")
+
+
+def time_said(seconds: float, words: Words) -> str:
+    """A time span in whole minutes, rounded down."""
+    hours, minutes = divmod(int(seconds // 60), 60)
+    if hours:
+        return words("songs.time.hours", hours=hours, minutes=minutes)
+    if minutes > 1:
+        return words("songs.time.minutes", minutes=minutes)
+    return words("songs.time.minute" if minutes else "songs.time.moment")
+
+
+def _notes(playlist: Playlist, words: Words) -> list[str]:
+    """What the list says of itself, and which filters some of its songs do not pass."""
+    relaxed = frozenset[Relaxed]().union(*(row.relaxed for row in playlist.rows))
+    notes = [note.in_words(words) for note in playlist.notes if playlist.mix or note.key != "note.waiting"]
+    return [*notes, words("songs.relaxed.list", filters=_filters(relaxed, words))] if relaxed else notes
+
+
+def _filters(relaxed: frozenset[Relaxed], words: Words) -> str:
+    return words("songs.comma").join(words(f"songs.relaxed.{each}") for each in Relaxed if each in relaxed)
+
+
+def _asked(told: Mapping[str, Told | None]) -> dict[str, Told | None]:
+    """All that could be asked, those without a key too."""
+    return {name: OFF for name in NEED_KEYS if name not in told} | dict(told)
+
+
+def _provider(name: str, told: Told | None, now: datetime, words: Words) -> dict[str, str]:
+    """One provider, what it said last, and how well that is: ``fine``, ``fault`` or ``quiet``."""
+    shown = words("songs.provider.own") if name == OWN_LIST else name
+    if told is None:
+        return {"name": shown, "said": words("songs.status.waiting"), "tone": "quiet"}
+    result = told.result
+    unneeded = result.status is Status.OK and not told.songs
+    status = "unneeded" if unneeded else result.status.value
+    parts = [words(f"songs.status.{status}", count=told.songs)]
+    if Relaxed.GENRE in result.relaxed:
+        parts.append(words("songs.status.keywords"))
+    if Relaxed.RANGE in result.relaxed:
+        parts.append(words("songs.status.any_age"))
+    if result.retry_at is not None and result.retry_at > now:
+        seconds = (result.retry_at - now).total_seconds()
+        parts.append(words("songs.status.again", time=time_said(seconds, words)))
+    tone = (
+        "quiet" if unneeded or result.status is Status.OFF else "fine" if result.status in FINE else "fault"
+    )
+    return {"name": shown, "said": " ".join(parts), "tone": tone}
+
+
+def _song(row: Row, muted: bool, words: Words) -> dict[str, Any]:
+    track = row.track
+    marks = {"like": row.liked, "pin": row.pinned, "open": row.opened}
+    origin = "songs.song.from.itunes" if track.provider == "iTunes" else "songs.song.from"
+    provider = words("songs.provider.own") if track.provider == OWN_LIST else track.provider
+    return _coloured(row.genre, words) | {
+        "key": row.key,
+        "title": track.title,
+        "romanised": track.romanised,
+        "artist": ", ".join(track.artists),
+        "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
+        "language": track.language or "",
+        "why": why_said(row, words),
+        "relaxed": words("songs.relaxed.row", filters=_filters(row.relaxed, words)) if row.relaxed else "",
+        "artwork": "" if muted else artwork_of(track),
+        "from": words(origin, provider=provider),
+        "links": [list(link) for link in links_of(track).items()],
+        "marks": [name for name, on in marks.items() if on],
+    }
+
+
+def why_said(row: Row, words: Words) -> str:
+    """Why this song is here, as a sentence without its stop."""
+    said = words("songs.comma").join(part.in_words(words) for part in row.why)
+    return said[:1].upper() + said[1:]
+
+
+def artwork_of(track: Track) -> str:
+    """Its picture's address, if that is one of its own provider's; else empty."""
+    return link_of(track.artwork_url, *ARTWORK_DOMAINS.get(track.provider, ()))
+
+
+def links_of(track: Track) -> dict[str, str]:
+    """Where the song can be opened, by the place's name: its own page first, then searches."""
+    domain = PAGE_DOMAINS.get(track.provider)
+    own = link_of(track.url, domain) if domain else ""
+    searches = {"Spotify": track.spotify_search, "YouTube": track.youtube_search}
+    return ({track.provider: own} if own else {}) | {
+        place: address for place, address in searches.items() if not (own and place == track.provider)
+    }
+
+
+def choices_data(choices: Sequence[ArtistChoice], words: Words) -> dict[str, Any]:
+    """The box of a reader's own choices: bans first, for those hide songs."""
+    ordered = sorted(choices, key=lambda each: not each.banned)
+    hidden = len(ordered) - MOST_CHOICES
+    return {
+        "count": len(ordered),
+        "title": words("songs.choices.title", count=len(ordered)),
+        "more": words("songs.choices.more", count=hidden) if hidden > 0 else "",
+        "listed": [{"artist": each.artist, "said": _chosen(each, words)} for each in ordered[:MOST_CHOICES]],
+    }
+
+
+def _chosen(choice: ArtistChoice, words: Words) -> str:
+    said = [words("songs.choices.banned")] if choice.banned else []
+    for kind, count in (("liked", choice.likes), ("skipped", choice.skips)):
+        said += [words(f"songs.choices.{kind}", count=count)] if count else []
+    return words("songs.comma").join(said)

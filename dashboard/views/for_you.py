@@ -1,0 +1,80 @@
+"""Songs worth playing next, what caused them, and what the reader chose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.components.songs import show_songs, song_choice
+from dashboard.reader import Page, follower, is_muted, look, mute
+from dashboard.recommendations.playlist import Filters
+from dashboard.recommendations.tracks import LANGUAGES, Range
+from dashboard.song_view import Situation, song_data
+from dashboard.texts import LANGUAGES as OWN_NAMES
+from dashboard.texts import Words
+
+
+def act() -> None:
+    """Do what was chosen before the list can move under it."""
+    if (chosen := song_choice()) is None:
+        return
+    kind, name = chosen
+    choices = follower().session.choices
+    if kind == "forget":
+        choices.forget_all()
+    elif kind == "take back":
+        choices.forget(name)
+    else:
+        follower().act(kind, name)
+
+
+def show(page: Page) -> None:
+    """Lay the page out."""
+    songs(page)
+
+
+@st.fragment(run_every=2.0)
+def songs(page: Page) -> None:
+    """The songs; looks at the feed every two seconds and moves only for a reason."""
+    words, reader = page.words, follower()
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(words("songs.heading"), anchor=False, width="content")
+        if st.button(words("songs.other"), disabled=not reader.session.playlist.rows):
+            reader.session.refresh()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.session_state["filters"] = chosen_filters(words)
+        st.toggle(words("live.mute"), value=is_muted(), key="mute_here", on_change=take_mute)
+    playlist = look(page.feed)
+    situation = Situation(
+        page.feed.snapshot, reader.session.evidence, reader.told, datetime.now(UTC), is_muted()
+    )
+    show_songs(song_data(playlist, situation, reader.session.choices.listing(), words), act)
+
+
+def take_mute() -> None:
+    """The switch is this page's; what it says is every page's."""
+    mute(st.session_state["mute_here"])
+
+
+def chosen_filters(words: Words) -> Filters:
+    """The two boxes; on a return to the page they stand as they were left."""
+    kept: Filters = st.session_state.get("filters", Filters())
+    languages, ranges = ["", *LANGUAGES], list(Range)[::-1]
+    language = st.selectbox(
+        words("songs.filter.language"),
+        languages,
+        index=languages.index(kept.language or ""),
+        format_func=lambda code: OWN_NAMES[code] if code else words("songs.language.any"),
+        key="song_language",
+        width=165,
+    )
+    age = st.selectbox(
+        words("songs.filter.range"),
+        ranges,
+        index=ranges.index(kept.range),
+        format_func=lambda each: words(f"songs.range.{each}"),
+        key="song_range",
+        width=165,
+    )
+    return Filters(language or None, age)

@@ -1,0 +1,276 @@
+"""What was heard, this evening and before: from the analyzer's history, which also takes corrections."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from dashboard.analyzer_http import DEADLINE_SECONDS, AnalyzerFault, Fault, control, read
+from dashboard.components.timeline import chosen_segment, show_shares, show_timeline
+from dashboard.reader import Page
+from dashboard.session_view import (
+    Overview,
+    Segment,
+    Session,
+    as_csv,
+    as_json,
+    file_name,
+    parse_overview,
+    parse_session,
+    segment_line,
+    session_line,
+    share_rows,
+    timeline_data,
+)
+from dashboard.texts import Words
+from dashboard.view_state import GENRE_COLOURS
+
+REFRESH_SECONDS = 5.0
+"""As often as the analyzer writes its history down."""
+FORGETTING_SECONDS = 20.0
+EXPORT = "overheard history --export-corrections FOLDER"
+
+
+def show(page: Page) -> None:
+    """Lay the page out."""
+    st.subheader(page.words("common.page.session"), anchor=False)
+    history(page)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def history(page: Page) -> None:
+    """All that comes from the analyzer; looked at again while the page is open."""
+    words, zone = page.words, reader_zone()
+    outcome("forget", words)
+    try:
+        overview = parse_overview(read(page.analyzer, page.token, "/history"))
+        if overview.path is None:
+            st.info(words("session.fault.off"))
+            return
+        if not overview.sessions:
+            st.info(words("session.none"))
+            return
+        number = choose(overview, zone, words)
+        record, session = load(page, overview, number)
+    except AnalyzerFault as error:
+        tell(error, words)
+        return
+    except ValueError as error:
+        tell(AnalyzerFault(Fault.BROKEN, str(error)), words)
+        return
+    at = st.session_state.get("session_segment")
+    chosen = at[1] if at is not None and at[0] == number else None
+    show_timeline(timeline_data(session, chosen, words), choose_segment)
+    correction, shares = st.columns([2, 3], gap="large")
+    with correction, st.container(border=True):
+        correct(page, session, chosen, zone)
+    with shares:
+        show_shares(share_rows(session.segments, words), words("session.shares"))
+    st.divider()
+    take_along(overview, session, record, zone, words)
+    delete(page, overview)
+
+
+def reader_zone() -> tzinfo | None:
+    """The time zone of the reader's browser; None, this machine's, where it is unknown."""
+    try:
+        return ZoneInfo(st.context.timezone or "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def choose(overview: Overview, zone: tzinfo | None, words: Words) -> int:
+    """The session to show: the newest, until the reader chooses another one or is at correcting."""
+    state = st.session_state
+    known = {each.id: each for each in overview.sessions}
+    state["session_newest"] = newest = overview.sessions[0].id
+    following = state.get("session_follows", True) and "session_segment" not in state
+    if following or state.get("session_number") not in known:
+        state["session_number"] = newest
+    state["session_shown"] = state["session_number"]
+    st.selectbox(
+        words("session.choose"),
+        list(known),
+        format_func=lambda each: session_line(known[each], zone, words),
+        key="session_shown",
+        on_change=choose_session,
+    )
+    return int(state["session_number"])
+
+
+def choose_session() -> None:
+    """The reader chose a session: another than the newest stays.
+
+    Streamlit knows options by their texts. When one changes, as a session's does with its end or with
+    the language, this is called with the old text, and nobody has chosen anything.
+    """
+    state = st.session_state
+    shown = state["session_shown"]
+    if isinstance(shown, int) and shown != state["session_number"]:
+        state["session_number"] = shown
+        state["session_follows"] = shown == state["session_newest"]
+        close_segment()
+
+
+def choose_segment() -> None:
+    """The reader chose a segment on the timeline or in its list."""
+    if (chosen := chosen_segment()) is not None:
+        st.session_state["session_segment"] = chosen
+        st.session_state.pop("session_said", None)
+
+
+def close_segment() -> None:
+    """The reader is done with a segment."""
+    st.session_state.pop("session_segment", None)
+    st.session_state.pop("session_said", None)
+
+
+def load(page: Page, overview: Overview, number: int) -> tuple[dict[str, Any], Session]:
+    """One session, as it came and as values; one that is over and was read before is not read again."""
+    summary = next(each for each in overview.sessions if each.id == number)
+    stamp = (number, summary.started, summary.until, overview.corrections)
+    kept = st.session_state.get("session_record")
+    if kept is not None and kept[0] == stamp and not summary.running:
+        return kept[1], kept[2]
+    record = read(page.analyzer, page.token, f"/history/{number}")
+    session = parse_session(record)
+    st.session_state["session_record"] = (stamp, record, session)
+    return record, session
+
+
+def tell(error: AnalyzerFault, words: Words) -> None:
+    """What went wrong and what to do, with the analyzer's own sentence where it has one."""
+    st.warning(words(f"session.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
+    if error.said:
+        st.text(f"{words('session.said')} {error.said}")
+
+
+def act(page: Page, place: str, done: str, action: str, **fields: Any) -> None:
+    """Send a control and note its outcome, for ``outcome`` to tell at ``place``."""
+    seconds = FORGETTING_SECONDS if action == "forget" else DEADLINE_SECONDS
+    try:
+        said = control(page.analyzer, page.token, action, deadline_seconds=seconds, **fields)
+        st.session_state["session_said"] = (place, done, said)
+    except AnalyzerFault as error:
+        st.session_state["session_said"] = (place, error, "")
+    st.session_state.pop("session_record", None)
+    st.session_state["session_deleting"] = False
+
+
+def outcome(place: str, words: Words) -> None:
+    """Tell how the last control fared, where it belongs."""
+    where, what, said = st.session_state.get("session_said", ("", "", ""))
+    if where != place:
+        return
+    if isinstance(what, AnalyzerFault):
+        tell(what, words)
+        return
+    st.success(words(what))
+    if said:
+        st.text(said)
+
+
+def correct(page: Page, session: Session, chosen: int | None, zone: tzinfo | None) -> None:
+    """The chosen segment, and what it really was."""
+    words = page.words
+    st.markdown(f"##### {words('session.correct.heading')}")
+    segment = next((each for each in session.segments if each.number == chosen), None)
+    if segment is None:
+        st.caption(words("session.correct.advice"))
+        return
+    st.text(segment_line(segment, zone, words))
+    if segment.correction is not None:
+        genre = words.genre(segment.correction)
+        st.text(words("session.correct.now", genre=genre))
+    if segment.state == "SILENT":
+        st.caption(words("session.correct.silent"))
+        st.button(words("session.correct.close"), on_click=close_segment)
+    else:
+        say_genre(page, session.summary.id, segment)
+    outcome("correct", words)
+
+
+def say_genre(page: Page, session: int, segment: Segment) -> None:
+    """Choose the right genre and send it, or take it back."""
+    words, genres = page.words, labels(page)
+    fields = {"session": session, "segment": segment.number}
+    genre = st.selectbox(
+        words("session.correct.genre"),
+        genres,
+        index=genres.index(segment.correction) if segment.correction in genres else None,
+        format_func=words.genre,
+        placeholder=words("session.correct.pick"),
+        key=f"genre {session} {segment.number}",
+    )
+    with st.container(horizontal=True):
+        st.button(
+            words("session.correct.save"),
+            type="primary",
+            disabled=genre is None or genre == segment.correction,
+            on_click=act,
+            args=(page, "correct", "session.correct.saved", "correct"),
+            kwargs=fields | {"genre": genre},
+        )
+        if segment.correction is not None:
+            st.button(
+                words("session.correct.back"),
+                on_click=act,
+                args=(page, "correct", "session.correct.taken_back", "correct"),
+                kwargs=fields | {"genre": None},
+            )
+        st.button(words("session.correct.close"), on_click=close_segment)
+
+
+def labels(page: Page) -> list[str]:
+    """The genres that the analyzer's model knows."""
+    hello = page.feed.snapshot.hello
+    return list(GENRE_COLOURS) if hello is None else [str(label) for label in hello["model"]["labels"]]
+
+
+def take_along(
+    overview: Overview, session: Session, record: dict[str, Any], zone: tzinfo | None, words: Words
+) -> None:
+    """The session as files, and how to get at the corrections."""
+    st.markdown(f"##### {words('session.export.heading')}")
+    with st.container(horizontal=True):
+        st.download_button(
+            words("session.export.csv"),
+            lambda: as_csv(session, zone),
+            file_name(session, zone, "csv"),
+            "text/csv",
+            on_click="ignore",
+        )
+        st.download_button(
+            words("session.export.json"),
+            lambda: as_json(record),
+            file_name(session, zone, "json"),
+            "application/json",
+            on_click="ignore",
+        )
+    counts = {"corrections": overview.corrections, "sounds": overview.sounds}
+    st.text(words("session.correct.count", **counts))
+    if overview.corrections:
+        st.caption(words("session.correct.teach"))
+        st.code(EXPORT, language=None)
+
+
+def delete(page: Page, overview: Overview) -> None:
+    """Everything, in two steps."""
+    words, state = page.words, st.session_state
+    st.text(f"{words('session.kept')} {overview.path}")
+    if not state.get("session_deleting"):
+        st.button(words("session.delete.start"), on_click=state.__setitem__, args=("session_deleting", True))
+        return
+    counts = {"corrections": overview.corrections, "sounds": overview.sounds}
+    st.warning(words("session.delete.ask", sessions=len(overview.sessions), **counts))
+    with st.container(horizontal=True):
+        st.button(
+            words("session.delete.yes"),
+            type="primary",
+            on_click=act,
+            args=(page, "forget", "session.delete.done", "forget"),
+        )
+        st.button(words("session.delete.no"), on_click=state.__setitem__, args=("session_deleting", False))

@@ -1,0 +1,53 @@
+"""A reader brings files: the page as a browser shows it, the analysis as the command makes it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenTab
+from tests.sounds import write
+
+SONG = Path(__file__).parents[2] / "realtime" / "demonstration" / "demonstration.opus"
+HOSTILE = "<img src=x onerror=alert(1)> **loud** \N{RIGHT-TO-LEFT OVERRIDE}3pm.mp3"
+PATIENCE_MS = 90_000
+YOUTUBE = re.compile(r"https://www\.youtube\.com/")
+
+
+def upload(page: Page, *files: Path) -> None:
+    page.get_by_test_id("stFileUploader").locator("input").set_input_files(list(files))
+
+
+def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> None:
+    hostile = tmp_path / HOSTILE.replace("/", "")
+    hostile.write_bytes(b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n")
+    silent = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
+    page = open_tab("file")
+    upload(page, SONG, hostile, silent)
+    song, broken, still = (page.locator(f".st-key-file-{number}") for number in range(3))
+    expect(broken).to_contain_text("This is no sound that can be read", timeout=PATIENCE_MS)
+    expect(broken).to_contain_text("<img src=x onerror=alert(1)> **loud**")
+    expect(still).to_contain_text("No music", timeout=PATIENCE_MS)
+    expect(song).to_contain_text("Length 2:00", timeout=PATIENCE_MS)
+    expect(song).to_contain_text("beats a minute")
+    assert song.locator("[role=img] span").count() > 5
+    song.get_by_text("What the model saw").click()
+    expect(song).to_contain_text("Bright is what mattered for")
+    assert song.locator("img").count() == 2
+    song.get_by_text("Songs to try").click()
+    expect(song.get_by_role("link", name="YouTube").first).to_have_attribute("href", YOUTUBE)
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_reader_reads_it_in_russian(open_tab: OpenTab) -> None:
+    page = open_tab("file", locale="ru-RU")
+    expect(page.get_by_text("никуда не уходят")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_it_fits_a_phone(open_tab: OpenTab) -> None:
+    page = open_tab("file", viewport={"width": 390, "height": 800})
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,142 @@
+"""A reader's file through the real command, within bounds, and gone afterwards."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard import file_analysis
+from dashboard.file_analysis import FileAnalysis, Limits
+from dashboard.file_view import Band, bands, bands_markup, clock_time, pictures, spread
+from dashboard.texts import Words
+from tests.sounds import tone, write
+
+SONG = Path(__file__).parents[1] / "realtime" / "demonstration" / "demonstration.opus"
+PATIENCE_SECONDS = 90.0
+
+
+def finished(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> FileAnalysis:
+    analysis = FileAnalysis(name, limits)
+    analysis.start(io.BytesIO(content))
+    wait(analysis)
+    return analysis
+
+
+def wait(analysis: FileAnalysis) -> None:
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while not analysis.done:
+        assert time.monotonic() < ends_at, "the analysis does not end"
+        os.sched_yield()
+
+
+@pytest.fixture(scope="module")
+def demonstration() -> FileAnalysis:
+    return finished(SONG.read_bytes())
+
+
+def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: FileAnalysis) -> None:
+    assert demonstration.fault == ""
+    assert demonstration.summary is not None
+    assert demonstration.summary["seconds"] == pytest.approx(120.5, abs=0.5)
+    folded = bands(demonstration.estimates)
+    assert len({band.genre for band in folded}) > 3, "it is made of several genres"
+    assert folded[0].start == 0
+    assert all(one.end == two.start for one, two in pairwise(folded))
+    assert demonstration.picture is not None
+    seen, mattered, fall = pictures(demonstration.picture)
+    assert seen.shape == mattered.shape == (512, 512, 3)
+    assert (mattered <= seen).all()
+    assert 0 < fall <= demonstration.picture["probability"]
+
+
+def test_the_bands_are_markup_without_the_files_words(demonstration: FileAnalysis) -> None:
+    markup = bands_markup([Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)], 9, Words("en"))
+    assert "<b>" not in markup
+    assert "0:05 \N{EN DASH} 0:09: jazz? Only a guess" in markup
+    assert "opacity:0.35" in markup
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a song", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n#EXT-X-ENDLIST\n", os.urandom(100_000)],
+    ids=["empty", "text", "playlist", "noise"],
+)
+def test_what_is_no_sound_is_refused_in_a_sentence(content: bytes) -> None:
+    analysis = finished(content, "song.mp3")
+    assert analysis.fault == "unreadable"
+    assert analysis.detail
+    assert "/dev/fd" not in analysis.detail
+
+
+def test_a_fault_names_one_of_the_pages_texts() -> None:
+    words = Words("en")
+    for fault in (
+        "too_large",
+        "too_long",
+        "too_slow",
+        "too_much_memory",
+        "unreadable",
+        "broken",
+        "cancelled",
+    ):
+        assert words(f"file.fault.{fault}", most=1)
+
+
+def test_too_many_bytes_are_refused_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_analysis, "MOST_FILE_BYTES", 1000)
+    analysis = FileAnalysis("big.wav")
+    analysis.start(io.BytesIO(bytes(2_000)))
+    assert (analysis.done, analysis.fault) == (True, "too_large")
+
+
+def test_sound_time_and_memory_are_bounded() -> None:
+    content = SONG.read_bytes()
+    assert finished(content, limits=Limits(sound_seconds=10)).fault == "too_long"
+    assert finished(content, limits=Limits(run_seconds=0.1)).fault == "too_slow"
+    assert finished(content, limits=Limits(memory_bytes=1 << 20)).fault == "too_much_memory"
+
+
+def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(tmp_path: Path) -> None:
+    long = write(tmp_path / "long.wav", tone(440, 600), 22_050)
+    first, second = FileAnalysis("long.wav"), FileAnalysis("short.wav")
+    with long.open("rb") as content:
+        first.start(content)
+    second.start(io.BytesIO(SONG.read_bytes()[:100]))
+    first.cancel()
+    wait(first)
+    wait(second)
+    assert (first.fault, second.fault) == ("cancelled", "unreadable")
+
+
+def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    analysis = FileAnalysis("song.opus")
+    analysis.start(io.BytesIO(SONG.read_bytes()))
+    assert list(tmp_path.iterdir()) == [], "it has no name even while it is analysed"
+    analysis.cancel()
+    wait(analysis)
+
+
+def test_what_every_patch_costs_is_spread_over_its_pixels() -> None:
+    falls = np.zeros((3, 3))
+    falls[0, 0] = 1
+    importance = spread(falls, side=8, patch=4, step=2)
+    assert importance[0, 0] == 1
+    assert importance[2, 2] == pytest.approx(1 / 4)
+    assert importance[5, 5] == 0
+
+
+def test_times_read_as_on_a_player() -> None:
+    assert [clock_time(seconds) for seconds in (0, 65, 3600.4, 36_061)] == [
+        "0:00",
+        "1:05",
+        "1:00:00",
+        "10:01:01",
+    ]

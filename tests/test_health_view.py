@@ -1,0 +1,63 @@
+"""What the page says of the analyzer's health, and what a bug report holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dashboard.feed import Snapshot
+from dashboard.health_view import bug_report, card_parts, figures, limits, losses, versions
+from dashboard.texts import LANGUAGES, Words
+from models.manifest import ModelManifest
+from realtime.estimates import StreamState
+
+HEALTH = {
+    "type": "health", "version": 1, "seq": 9, "source": "secret name", "device": "Secret Device",
+    "blocks_in": 10, "samples_lost": 0, "gaps": 0, "windows": 1234, "windows_skipped": 0, "overruns": 0,
+    "real_time_factor": 41.7, "latency_ms": {"p50": 17.4, "p95": 30, "p99": 61}, "clients": 2,
+    "drift_ppm": -12.3, "reopened": 0,
+}  # fmt: skip
+HELLO = {
+    "model": {"name": "a", "version": "7", "runtime": "litert 2"}, "settings": {"hold_seconds": 1.5},
+    "title": "Secret Song",
+}  # fmt: skip
+SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song", HELLO, None, HEALTH)
+
+
+def test_figures_in_every_language() -> None:
+    for language in LANGUAGES:
+        assert list(figures(HEALTH, Words(language)).values()) == [
+            "17 ms", "30 ms", "61 ms", "42x", "1,234", "2", "-12 ppm",
+        ]  # fmt: skip
+
+
+def test_only_what_was_lost_is_told() -> None:
+    assert losses(HEALTH, Words("en")) == {}
+    assert losses(HEALTH | {"gaps": 2, "samples_lost": 500}, Words("en")) == {"Gaps": 2, "Samples lost": 500}
+
+
+def test_a_report_names_versions_readings_and_the_log_but_nothing_that_was_heard() -> None:
+    report = bug_report(SNAPSHOT, ["12:00:00 WARNING a line"])
+    assert "model: a 7" in report
+    assert "hold_seconds: 1.5" in report
+    assert "windows: 1234" in report
+    assert report.endswith("12:00:00 WARNING a line")
+    assert "ecret" not in report
+
+
+def test_without_an_analyzer_there_still_is_a_report() -> None:
+    assert "connected: False" in bug_report(Snapshot(), [])
+    assert "model" not in versions(replace(SNAPSHOT, hello=None))
+
+
+def test_the_limits_are_the_shipped_models() -> None:
+    test = ModelManifest.load().metrics["fault_filtered_test"]["fine"]
+    for language in LANGUAGES:
+        assert f"{100 * test['accuracy_int8']:.0f}" in limits(Words(language))
+
+
+def test_the_card_is_that_of_the_shipped_model() -> None:
+    text, plot = card_parts()
+    manifest = ModelManifest.load()
+    assert f"{manifest.name} {manifest.version}" in text
+    assert "MODEL_CARD.png" not in text
+    assert plot.startswith(b"\x89PNG")

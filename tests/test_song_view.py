@@ -1,0 +1,289 @@
+"""What the songs' page is told to lay out: values in, words of five languages out."""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.feed import Snapshot
+from dashboard.recommendations.choices import ArtistChoice, Choices
+from dashboard.recommendations.evidence import Evidence
+from dashboard.recommendations.follower import Told
+from dashboard.recommendations.offline import NAME as OWN_LIST
+from dashboard.recommendations.playlist import Filters, Playlist, Row, note_on, reason_of
+from dashboard.recommendations.said import said
+from dashboard.recommendations.tracks import (
+    ProviderResult,
+    Range,
+    Relaxed,
+    Status,
+    Track,
+    TrackQuery,
+)
+from dashboard.song_view import (
+    MOST_CHOICES,
+    Situation,
+    artwork_of,
+    choices_data,
+    links_of,
+    now_said,
+    song_data,
+    time_said,
+)
+from dashboard.texts import LANGUAGES, Words, table
+from realtime.estimates import StreamState
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HEARD = Snapshot(connected=True, state=StreamState.LISTENING)
+EN = Words("en")
+
+TRACK = Track(
+    "YouTube", "無情のスキャット", ("人間椅子",), "https://www.youtube.com/watch?v=abcdefghijk", "metal",
+    "ja",
+    published=date(2019, 5, 22), precision="day", romanised="Mujo no Scat",
+    artwork_url="https://i.ytimg.com/vi/abcdefghijk/mqdefault.jpg",
+)  # fmt: skip
+
+
+def evidence(*heard: tuple[str, int]) -> Evidence:
+    """After so many seconds of each genre, one after the other, as sure as can be."""
+    made, at = Evidence(), 0
+    for genre, seconds in heard:
+        for _ in range(seconds):
+            at += 1
+            made.hear(float(at), {genre: 1.0}, "LISTENING")
+    return made
+
+
+def situation(heard: Evidence | None = None, **changes: Any) -> Situation:
+    return replace(Situation(HEARD, heard or evidence(("metal", 60)), {}, NOW), **changes)
+
+
+def playlist(*rows: Row, notes: tuple[Any, ...] = (), **mix: float) -> Playlist:
+    return Playlist(rows=rows, number=1, notes=notes, mix=mix)
+
+
+def data_of(shown: Playlist, now: Situation, words: Words = EN) -> dict[str, Any]:
+    data = song_data(shown, now, (), words)
+    assert json.loads(json.dumps(data)) == data
+    return data
+
+
+@pytest.mark.parametrize(
+    ("heard", "mix", "sentence"),
+    [
+        ([("jazz", 400)], {"jazz": 1.0}, "jazz for 6 minutes"),
+        ([("hiphop", 70)], {"hiphop": 0.7, "jazz": 0.3}, "Mostly hip hop for one minute"),
+        ([("jazz", 40)], {"jazz": 0.4, "pop": 0.35, "rock": 0.25},
+         "More jazz than anything else for less than a minute"),
+        ([("jazz", 400), ("rock", 60)], {"jazz": 1.0},
+         "Now rock for less than a minute; the songs follow if it goes on."),
+        ([("jazz", 400), ("rock", 90)], {"rock": 0.8, "jazz": 0.2}, "Mostly rock for one minute"),
+    ],
+)  # fmt: skip
+def test_the_cause_is_the_genre_that_leads_and_since_when(
+    heard: list[tuple[str, int]], mix: Mapping[str, float], sentence: str
+) -> None:
+    assert data_of(Playlist(mix=mix), situation(evidence(*heard)))["cause"] == sentence
+
+
+def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
+    made = Evidence()
+    for second in range(200):
+        made.hear(
+            second, {"jazz": 0.5 + 0.02 * (-1) ** second, "blues": 0.5 - 0.02 * (-1) ** second}, "LISTENING"
+        )
+    assert made.lead is not None
+    assert (made.lead.genre, made.lead.seconds) == ("jazz", made.music_seconds)
+
+
+def test_before_there_are_songs_the_page_counts_the_music() -> None:
+    data = data_of(playlist(notes=(said("note.waiting", seconds="30"),)), situation(evidence(("jazz", 12))))
+    assert data["cause"] == "Songs appear here after 30 seconds of music. Heard so far: 12."
+    assert (data["notes"], data["mix"], data["now"]) == ([], [], ""), "said once"
+
+
+def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
+    data = data_of(playlist(rock=0.25, hiphop=0.75), situation())
+    assert [(part["name"], part["percent"]) for part in data["mix"]] == [("hip hop", "75%"), ("rock", "25%")]
+    assert data["genre"] == "hiphop"
+    assert len({part["colour"] for part in data["mix"]}) == 2
+
+
+def test_what_is_not_heard_is_said() -> None:
+    assert now_said(HEARD, EN) == ""
+    said_of = {
+        now_said(replace(HEARD, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
+    }
+    assert len(said_of) == 4, "nothing while unsure; silence, talk, and the rest"
+    assert now_said(replace(HEARD, connected=False), EN).startswith("The analyzer is away")
+
+
+def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
+    why = reason_of(TRACK, "metal", Filters("ko", Range.WEEK), {"metal": 1.0}, 0.6, NOW.date())
+    row = Row(TRACK, "metal", why, frozenset({Relaxed.RANGE, Relaxed.LANGUAGE}), liked=True, opened=True)
+    data = data_of(
+        playlist(row, notes=tuple(note_on("metal", Filters(), None, True, False)), metal=1.0), situation()
+    )
+    (song,) = data["songs"]
+    assert data["notes"] == [
+        "Looking for more songs: metal.",
+        "For some songs a filter was widened: age, language.",
+    ]
+    assert song["published"] == "2019-05-22"
+    assert song["why"] == (
+        "Metal was heard in the last minutes, you liked songs by this artist, "
+        "in another language: Japanese, older than a week"
+    )
+    assert song["relaxed"] == "Widened: age, language"
+    assert [place for place, _ in song["links"]] == ["YouTube", "Spotify"]
+    assert song["links"][0][1] == TRACK.url, "its own page, not a search"
+    assert (song["marks"], song["language"], song["from"]) == (["like", "open"], "ja", "From YouTube")
+    bundled = replace(
+        TRACK, provider=OWN_LIST, precision="year", url="https://open.spotify.com/x", language=None
+    )
+    (song,) = data_of(playlist(Row(bundled, "metal", why), metal=1.0), situation())["songs"]
+    assert [address for _, address in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
+    assert (song["published"], song["artwork"], song["language"]) == ("2019", "", "")
+
+
+@pytest.mark.parametrize(
+    ("provider", "address", "shown"),
+    [
+        ("Spotify", "https://i.scdn.co/image/ab67", True),
+        ("YouTube", "https://i.ytimg.com/vi/x/mqdefault.jpg", True),
+        ("iTunes", "https://is1-ssl.mzstatic.com/image/100.jpg", True),
+        ("Spotify", "https://i.ytimg.com/vi/x/mqdefault.jpg", False),  # another's host
+        ("Spotify", "http://i.scdn.co/image/ab67", False),
+        ("Spotify", "https://i.scdn.co.evil.example/image/ab67", False),
+        ("Spotify", "https://evil.example/?i.scdn.co", False),
+        ("Spotify", "javascript:alert(1)//i.scdn.co", False),
+        (OWN_LIST, "https://i.scdn.co/image/ab67", False),
+        ("YouTube", "", False),
+    ],
+)
+def test_only_a_providers_own_pictures_are_shown(provider: str, address: str, shown: bool) -> None:
+    track = replace(TRACK, provider=provider, artwork_url=address)
+    assert artwork_of(track) == (address if shown else "")
+
+
+def test_a_link_that_is_not_the_providers_becomes_a_search() -> None:
+    for address in (
+        "javascript:alert(1)",
+        "https://youtube.com.evil.example/watch",
+        "http://www.youtube.com/watch",
+    ):
+        links = links_of(replace(TRACK, url=address))
+        assert links == {"Spotify": TRACK.spotify_search, "YouTube": TRACK.youtube_search}
+
+
+def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
+    shown = playlist(Row(TRACK, "metal", ()), metal=1.0)
+    assert data_of(shown, situation())["songs"][0]["artwork"] == TRACK.artwork_url
+    data = data_of(shown, situation(muted=True))
+    assert "no provider is asked" in data["muted"]
+    assert data["songs"][0]["artwork"] == ""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
+    words = Words(language)
+    told = {status.value: Told(ProviderResult(status=status), 1) for status in Status}
+    everyone = {**told, "nobody yet": None, "not needed": Told(ProviderResult(), 0)}
+    data = data_of(playlist(), situation(told=everyone), words)
+    sentences = [provider["said"] for provider in data["providers"] if provider["name"] in everyone]
+    assert len(set(sentences)) == len(Status) + 2
+    if language != "en":
+        english = data_of(playlist(), situation(told=everyone))["providers"]
+        assert not set(sentences) & {provider["said"] for provider in english}
+
+
+def test_providers_without_a_key_and_waits_are_told() -> None:
+    limited = ProviderResult(status=Status.RATE_LIMITED, retry_at=NOW + timedelta(minutes=4, seconds=5))
+    relaxed = ProviderResult(relaxed=frozenset({Relaxed.RANGE}))
+    told = {"YouTube": Told(limited, 0), OWN_LIST: Told(relaxed, 12)}
+    shown = data_of(playlist(), situation(told=told))["providers"]
+    assert [(each["name"], each["tone"], each["said"]) for each in shown] == [
+        ("Spotify", "quiet", "Is not set up: there is no key for it."),
+        ("YouTube", "fault", "Was asked too often. Next time in: 4 minutes."),
+        (
+            "Overheard's own list",
+            "fine",
+            "Answered. Songs: 12. It knows no songs that are new enough; these are of any age.",
+        ),
+    ]
+
+
+def test_time_is_said_in_whole_minutes() -> None:
+    spoken = [time_said(seconds, EN) for seconds in (0, 59.9, 60, 120, 3599, 3600, 7980)]
+    assert spoken[:3] == ["less than a minute", "less than a minute", "one minute"]
+    assert spoken[3:] == ["2 minutes", "59 minutes", "1 h 0 min", "2 h 13 min"]
+
+
+def test_choices_list_bans_first_and_count_the_rest() -> None:
+    many = [ArtistChoice(f"artist {number}", likes=1) for number in range(MOST_CHOICES + 3)]
+    banned = ArtistChoice("<b>loud</b>", likes=1, skips=2, banned=True)
+    box = choices_data([*many, banned], EN)
+    assert box["listed"][0] == {"artist": "<b>loud</b>", "said": "never again, liked: 1, skipped: 2"}
+    assert (len(box["listed"]), box["title"], box["more"]) == (
+        MOST_CHOICES,
+        f"Your choices: {MOST_CHOICES + 4}",
+        "Not listed, but counted: 4",
+    )
+
+
+def test_what_was_chosen_about_an_artist_is_taken_back() -> None:
+    choices = Choices()
+    choices.ban("The Quarry Lamp")
+    choices.skip("Tallow Finch")
+    choices.forget("Quarry Lamp")
+    assert [each.artist for each in choices.listing()] == ["Tallow Finch"]
+
+
+def test_every_sentence_of_engine_and_choices_can_be_said_in_every_language() -> None:
+    """One that was forgotten would end the page for whoever reads that language."""
+    today, old = NOW.date(), replace(TRACK, published=date(1970, 1, 1))
+    tracks = [old, replace(old, language=None), replace(old, language="de"), replace(old, published=None)]
+    tracks.append(replace(old, language="ko", language_source="script"))
+    sentences = {
+        part
+        for track in tracks
+        for age in Range
+        for fast in ({}, {"metal": 1.0})
+        for part in reason_of(track, "metal", Filters("ko", age), fast, 0.9, today)
+    }
+    for wider in (
+        None,
+        TrackQuery("pop", None, Range.WEEK),
+        TrackQuery("pop", "ko"),
+        TrackQuery("pop", None),
+    ):
+        for ended in (True, False):
+            sentences |= set(note_on("pop", Filters("ko", Range.WEEK), wider, True, ended))
+    sentences |= {said("note.pinned"), said("note.waiting", seconds=30)}
+    for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
+        sentences.add(said(f"choices.{key}", error="no space", path="/home/me/choices.json"))
+    assert {part.key for part in sentences} == {
+        key.removeprefix("songs.") for key in table()
+        if key.startswith(("songs.why.", "songs.note."))
+        or key in {f"songs.choices.{name}" for name in ("undeleted", "unread", "unsaved", "damaged", "stuck")}
+    }  # fmt: skip
+    for part in sentences:
+        assert len({part.in_words(Words(language)) for language in LANGUAGES}) == len(LANGUAGES)
+
+
+def test_texts_name_the_same_values_in_every_language() -> None:
+    for key, texts in table().items():
+        if key.startswith("songs."):
+            assert set(texts) == set(LANGUAGES), key
+            named = {
+                tuple(sorted(name for _, name, _, _ in string.Formatter().parse(text) if name))
+                for text in texts.values()
+            }
+            assert len(named) == 1, key
