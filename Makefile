@@ -9,7 +9,7 @@ run: setup
 
 test:
 	@.ci/setup test
-	@.venv/bin/python -m pytest $(if $(ARGS),$(ARGS),-n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term)
+	@.venv/bin/python -m pytest $(if $(ARGS),$(ARGS),-n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term)
 
 lint:
 	@.ci/setup test

@@ -1,10 +1,17 @@
-"""A network so small that training it is quick, with the ends of the one that ships."""
+"""Networks so small that training and converting them is quick, with the ends of the one that ships."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
+
+from training import imagenet
 from training.teacher import UNITS
+
+KEPT_BLOCKS = tuple(f"block_{number}_" for number in (1, 3, 4, 6, 10, 13, 16))
+"""Of MobileNetV2's 16 numbered ones those that change the shape, and one that adds itself to its input."""
 
 
 def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
@@ -25,3 +32,30 @@ def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
     heard = keras.layers.Dense(UNITS, name="heard")(x)
     logits = keras.layers.Dense(genres + 1, name="logits")(keras.layers.Dropout(0.3)(x))
     return keras.Model(picture, [logits, heard]), first.trainable_variables
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Let ``training.music_network.backbone`` begin with 8 of MobileNetV2's 17 blocks, ImageNet's weights in them.
+
+    Tracing and converting take time by the layer, and the layers that are left out are like those kept.
+    """
+    import keras
+
+    whole = keras.applications.MobileNetV2
+
+    def short(*words: Any, **options: Any) -> Any:
+        def connect(layer: Any, *inputs: Any, **named: Any) -> Any:
+            if layer.name.startswith("block_") and not layer.name.startswith(KEPT_BLOCKS):
+                return inputs[0][0] if isinstance(inputs[0], list) else inputs[0]
+            return layer(*inputs, **named)
+
+        return keras.models.clone_model(whole(*words, **options), call_function=connect)
+
+    def load(model: Any) -> None:
+        names = [weight.path for weight in whole(weights=None, include_top=False).weights]
+        with np.load(imagenet.SHIPPED) as arrays:
+            by_name = dict(zip(names, arrays.values(), strict=True))
+        model.set_weights([by_name[weight.path] for weight in model.weights])
+
+    patch.setattr("keras.applications.MobileNetV2", short)
+    patch.setattr("training.music_network.load_weights", load)

@@ -154,7 +154,7 @@ def brief(message: dict[str, Any]) -> str:
 
 
 @contextmanager
-def listening(environment: dict[str, str], *words: str) -> Iterator[Listening]:
+def listening(environment: dict[str, str], *words: str, token: str = "") -> Iterator[Listening]:
     """``overheard listen`` with a client that has read the hello."""
     command = [sys.executable, "-m", "realtime.cli", "listen", "--port", "0", *words]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -165,7 +165,8 @@ def listening(environment: dict[str, str], *words: str) -> Iterator[Listening]:
             assert process.poll() is None, said + process.stderr.read()
             said = process.stderr.readline()
         address = "ws://" + said.split("ws://")[1].strip()
-        with connect(address, open_timeout=10) as client:
+        shown = {"Authorization": f"Bearer {token}"} if token else {}
+        with connect(address, open_timeout=10, additional_headers=shown) as client:
             started = Listening(process, client, address)
             started.until(lambda message: message["type"] == "hello")
             yield started

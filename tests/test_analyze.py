@@ -16,6 +16,7 @@ from realtime.analyze import GenreMean, TextReport, analyse_file
 from realtime.evaluate_folder import score_folder
 from realtime.messages import Message
 from realtime.settings import Settings
+from realtime.sources import FileSource
 from tests.fakes.classifier import LoudestRowClassifier, manifest
 from tests.fakes.clock import VirtualClock
 from tests.sounds import tone, write
@@ -39,7 +40,8 @@ class Kept(TextReport):
 
 def analysed(path: Path, talk: str | None = "blues") -> Message:
     report = Kept()
-    analyse_file(str(path), [LoudestRowClassifier(talk=talk)], Settings(), VirtualClock(), report)
+    clock = VirtualClock()
+    analyse_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)
     return report.kept
 
 

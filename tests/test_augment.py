@@ -94,4 +94,4 @@ def test_paint_is_the_block_mean_of_the_live_pictures_colours() -> None:
     blocks = live.reshape(2, 256, 1, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
     painted = paint(np.stack([drawn(each, FINE) for each in stored])).numpy()
     assert painted.shape == (2, 256, 64, 3)
-    assert painted == pytest.approx(blocks.mean(axis=(2, 4)), abs=1e-3)
+    assert np.abs(painted - blocks.mean(axis=(2, 4))).max() < 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
 from models.measures import expected_calibration_error
 from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
-from realtime import evaluate
+from realtime import cli, evaluate
 from realtime.scorecard import EvaluationError
 from tests.sounds import noise
 from tests.test_commands import copy_model, overheard, refused
@@ -26,6 +27,7 @@ COARSE = AudioSpec(n_fft=256, column_step=1_334, columns=83, hop_columns=8, wind
 FINE = AudioSpec(row_break_hz=1_000)
 
 Stored = npt.NDArray[np.uint8]
+Refused = Callable[..., str]
 
 
 def stored(tracks: int, rows: int, columns: int) -> Stored:
@@ -65,6 +67,19 @@ def card_of(*words: str) -> dict[str, Any]:
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
     assert isinstance(card, dict)
     return card
+
+
+@pytest.fixture
+def told_in_here(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """What the command says when it exits with 2, as ``refused``, without a process for each question."""
+
+    def told(*words: str) -> str:
+        assert cli.main(words) == cli.EXIT_FAULT
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        return printed.err.strip()
+
+    return told
 
 
 def model_with(folder: Path, **changes: object) -> str:
@@ -225,19 +240,19 @@ def test_also_reads_survives_saving(tmp_path: Path) -> None:
     assert ModelManifest.load(tmp_path / "genre.json").also_reads == (COARSE,)
 
 
-def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path) -> None:
+def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path, told_in_here: Refused) -> None:
     only_fine = model_with(tmp_path, audio=asdict(FINE), also_reads=[])
     coarse = save(tmp_path / "coarse.npz", [0], stored(1, 129, 496))
-    said = refused("evaluate", "pictures", coarse, "--model", only_fine)
+    said = told_in_here("evaluate", "pictures", coarse, "--model", only_fine)
     assert "overheard-genre 2 reads windows of 57 columns every 1920 samples" in said
     assert "(n, 129, 496) hold columns every 1334 samples at 22050 Hz" in said
     fine = save(tmp_path / "fine.npz", [0], stored(1, 544, 57))
     longer = model_with(tmp_path, audio=asdict(replace(COARSE, columns=497)), also_reads=[])
-    said = refused("evaluate", "pictures", fine, "--model", longer)
+    said = told_in_here("evaluate", "pictures", fine, "--model", longer)
     assert "reads windows of 497 columns every 1334 samples" in said
     assert "(n, 544, 57) hold columns every 1920 samples" in said
     assert "\n" not in said
-    assert "reads at most 496 of them" in refused("evaluate", "pictures", coarse, "--model", longer)
+    assert "reads at most 496 of them" in told_in_here("evaluate", "pictures", coarse, "--model", longer)
 
 
 @pytest.mark.parametrize(
@@ -275,22 +290,26 @@ def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_arrays_that_are_not_as_expected(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:
+def test_arrays_that_are_not_as_expected(
+    tmp_path: Path, arrays: dict[str, Any], said: str, told_in_here: Refused
+) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, **arrays)
-    told = refused("evaluate", "pictures", str(path))
+    told = told_in_here("evaluate", "pictures", str(path))
     assert told.startswith("overheard evaluate: ")
     assert said.replace("{path}", str(path)) in told
     assert "\n" not in told
 
 
-def test_files_that_are_no_arrays(tmp_path: Path) -> None:
+def test_files_that_are_no_arrays(tmp_path: Path, told_in_here: Refused) -> None:
     def told(path: Path) -> str:
-        said = refused("evaluate", "pictures", str(path))
+        said = told_in_here("evaluate", "pictures", str(path))
         assert "\n" not in said
         return said
 
-    assert "nowhere.npz: No such file" in told(tmp_path / "nowhere.npz")
+    nowhere = refused("evaluate", "pictures", str(tmp_path / "nowhere.npz"))  # as a process of its own
+    assert "nowhere.npz: No such file" in nowhere
+    assert "\n" not in nowhere
     assert "Is a directory" in told(tmp_path)
     text, single, empty, damaged = (tmp_path / name for name in ("a.npz", "b.npz", "c.npz", "d.npz"))
     text.write_text("hello")

@@ -55,11 +55,30 @@ def test_every_message_obeys_the_schema() -> None:
     assert estimate["estimate"]["probabilities"] == {"blues": 0.1877, "jazz": 0.7123, "rock": 0.1}
     assert (estimate["start_seconds"], estimate["end_seconds"]) == (0.522, 5.492)
     assert valid(messages.title_message("radio", 1.0, "So What"))["title"] == "So What"
+    assert "replaces" not in hello
+    after = messages.hello_message(
+        "mic", 1.0, manifest(), "litert 2", {}, StreamState.CONNECTING, "", None, replaces="radio"
+    )
+    assert valid(after)["replaces"] == "radio"
     for state in StreamState:
         assert valid(messages.state_message("mic", 1.0, state, "why"))["state"] == state.value
     assert (
         valid(messages.health_message("mic", 1.0, HEALTH, SourceStatus("USB"), 3))["latency_ms"]["p95"] == 7.0
     )
+
+
+@pytest.mark.parametrize("level", [None, -12.5, -120])
+def test_what_is_of_no_stream_obeys_the_schema_too(level: float | None) -> None:
+    offered = [{"name": "mic", "playing": False, "level_dbfs": level, "detail": "it is gone"}]
+    sources = messages.sources_message(offered, True, 1.7e9)
+    answer = messages.answer_message("7", False, "nothing is paused", 1.7e9)
+    for message in (sources, answer):
+        jsonschema.Draft202012Validator(messages.schema()).validate(message)
+        assert (message["source"], message["seq"]) == ("", 0)
+        with pytest.raises(jsonschema.ValidationError):
+            valid(message | {"source": "mic", "seq": 1})
+    with pytest.raises(jsonschema.ValidationError):
+        valid(sources | {"seq": 0, "offered": [offered[0] | {"level_dbfs": "loud"}]})
 
 
 def test_music_is_sent_where_the_model_says_it() -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from realtime.controls import UNTRUSTED
 from realtime.history import default_path
 from tests.sound_servers import listening
 from tests.sounds import noise, tone, write
 from tests.test_commands import refused
+from tests.test_server_access import get
 
 RATE = 22_050
 TOKEN = "a-token-of-these-tests"
@@ -103,6 +105,37 @@ def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=15)
     assert TOKEN not in said
     assert "Traceback" not in said
+
+
+def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) -> None:
+    quiet, _ = two_files(tmp_path)
+    with listening(dict(os.environ), "--source", quiet, "--offer", "demo") as overheard:
+        for control in ({"action": "pause"}, {"action": "source", "name": "demo"}, {"action": "forget"}):
+            overheard.client.send(json.dumps({"type": "control", "id": "1"} | control))
+            answer = overheard.until(lambda message: message["type"] == "answer")
+            assert (answer["ok"], answer["detail"]) == (False, UNTRUSTED)
+        for page in ("/history", "/log"):
+            assert get(overheard.address + page)[0] == 401
+        assert {message["source"] for message in overheard.seen} == {"quiet.wav", ""}
+        assert "sources" not in {message["type"] for message in overheard.seen}
+
+
+def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path) -> None:
+    """``listen`` offers nothing else by itself, for it may serve other machines."""
+    quiet, _ = two_files(tmp_path)
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
+    with listening(environment, "--source", quiet, "--speed", "4", token=TOKEN) as overheard:
+        told = overheard.until(lambda message: message["type"] == "sources")
+        assert [each["name"] for each in told["offered"]] == ["quiet.wav"]
+        overheard.client.send(json.dumps({"type": "control", "id": "1", "action": "pause"}))
+        overheard.state("PAUSED")
+        assert overheard.until(lambda message: message["type"] == "answer")["ok"]
+        status, _, body = get(overheard.address + "/log", bearer)
+        assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: nothing is listened to")
+        history = json.loads(get(overheard.address + "/history", bearer)[2])
+        assert history["path"] == str(default_path())
+        assert [session["source"] for session in history["sessions"]] == ["quiet.wav"]
 
 
 def test_a_file_is_analysed_on_while_the_history_cannot_be_written(tmp_path: Path) -> None:

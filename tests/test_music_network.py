@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
-
 from tests.corpora import columns
 from training.augment import drawn, paint
 from training.geometry import FINE
 from training.music_network import GRU_UNITS, backbone, classifier, for_export, student, tail
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn", reason="training needs scikit-learn: install the extra 'training'")
-
 from models.artists import check_artist, fold_artist
 from tests.corpora import entry
 from training.corpus import Corpus, Entry
 from training.gtzan import LABELS, DataError
 from training.parts import HELD_OUT_ORIGINS, Parts, artist_folds, fault_filtered, other_peoples_music
 from training.teach import may_teach, teachable
+
+pytestmark = pytest.mark.training
 
 ARTISTS = [f"{word} {n}" for word in ("Doors", "Blue Band", "Miles") for n in range(12)]
 PARTS = ("train", "valid", "test")

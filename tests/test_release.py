@@ -13,17 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
-pytest.importorskip("matplotlib", reason="training needs matplotlib: install the extra 'training'")
-pytest.importorskip("sklearn", reason="training needs scikit-learn: install the extra 'training'")
-
 from models.artists import check_artist
 from models.classifier import TFLiteClassifier
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.spectrogram import picture_of_columns
 from tests.corpora import cache, columns, entry, recording_of
-from tests.networks import small
+from tests.networks import shorten, small
 from tests.test_commands import overheard
 from training import export
 from training.ablation import ROWS, ablation, table
@@ -44,7 +40,7 @@ from training.sampling import Mixture
 from training.teach import Lesson, save_weights, teach
 from training.teacher import UNITS
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
 PARTS = ("train", "train", "valid", "test")
 Stored = npt.NDArray[np.uint8]
@@ -90,10 +86,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return cache(folder / "cache", listed)
 
 
-def test_a_backbone_is_taught_and_told_how_well_it_hears(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_backbone_is_taught_and_told_how_well_it_hears(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from training.music_network import backbone
     from training.teach import load_weights
 
+    shorten(monkeypatch)
     told: list[tuple[int, dict[str, float]]] = []
     heard = corpus.where(lambda each: each.source == "music")
     lesson = Lesson(steps=2, batch=2, report_every=1)
@@ -112,8 +111,9 @@ def released(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> ModelM
     from training.music_network import backbone
 
     folder = tmp_path_factory.mktemp("released")
-    save_weights(backbone(), folder / "taught.npz")
     with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        save_weights(backbone(), folder / "taught.npz")
         # Converting the study's network takes half a minute; its latency is no part of what is tested.
         patch.setattr("training.release.study_network", lambda places: ModelManifest.load().read_model())
         return release(

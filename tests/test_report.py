@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib", reason="training needs matplotlib: install the extra 'training'")
-
 from models.errors import OverheardError
 from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
 from models.measures import expected_calibration_error
@@ -28,7 +26,7 @@ from training.plots import plot
 from training.report import SHARED_HZ, Report, calibrate, heard_longest, narrowed
 from training.sampling import Scored
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # matplotlib's own deprecations
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]  # matplotlib's own deprecations
 
 PROTOCOLS = [
     {"protocol": "fault_filtered", "network": "A", "accuracy": 0.7, "deviation": 0.01, "runs": [0.7]},

@@ -41,6 +41,21 @@ def test_sources_may_be_several_and_their_names_may_have_commas() -> None:
     assert load(environment={"OVERHEARD_SOURCE": "system\ndemo"}).source.source == ("system", "demo")
 
 
+def test_offers_may_be_several_as_sources_are() -> None:
+    assert load().source.offer == ()
+    assert load("--offer", "mic:hw:1,0", "--offer", "demo").source.offer == ("mic:hw:1,0", "demo")
+    assert load(environment={"OVERHEARD_OFFER": "mic:hw:1,0\nsystem"}).source.offer == (
+        "mic:hw:1,0",
+        "system",
+    )
+
+
+def test_the_browser_may_be_left_alone() -> None:
+    assert load().dashboard.open_browser
+    assert not load("--no-open-browser").dashboard.open_browser
+    assert not load(environment={"OVERHEARD_OPEN_BROWSER": "0"}).dashboard.open_browser
+
+
 @pytest.mark.parametrize(
     ("environment", "options", "follows"),
     [({}, (), False), ({"OVERHEARD_FOLLOW_DEFAULT": "yes"}, (), True), ({}, ("--follow-default",), True),
@@ -125,6 +140,8 @@ def test_names_of_the_test_suite_are_no_settings() -> None:
         (("--max-clients", "0"), r"max_clients is 0; it must lie in 1\.\.10000"),
         (("--tls-key", "k.pem"), "tls_certificate and tls_key belong together"),
         (("--source", "demo", "--source", "demo"), "source is demo, demo; name at least one, each once"),
+        (("--offer", "mic", "--offer", "mic"), "offer is mic, mic; name each once, and none that is empty"),
+        (("--offer", " "), "name each once, and none that is empty"),
         (("--mqtt", "broker"), "mqtt must be an address such as mqtt://"),
         (("--webhook", "ftp://x"), "webhook must be an http or https address"),
     ],

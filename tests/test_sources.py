@@ -16,7 +16,8 @@ from realtime.capture import QUEUE_BLOCKS, LiveSource, Stop, start_child
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock
-from realtime.sources import ArraySource, AudioSource, FileSource, demonstration, open_source, seconds_text
+from realtime.opening import open_source
+from realtime.sources import ArraySource, AudioSource, FileSource, demonstration, seconds_text
 from tests.fakes.clock import VirtualClock
 from tests.sounds import tone, write
 

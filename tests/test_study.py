@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
-
 from models.errors import OverheardError
 from models.spectrogram import AudioSpec
 from tests.test_commands import refused
@@ -22,7 +20,7 @@ from training.splits import Indices, artist_folds, random_folds
 from training.study import Data, Measured, Plan, carried, fresh, halves, measure
 from training.study_report import nearest, table, verdict
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
 SMALL = Plan(
     epochs=8,
@@ -115,7 +113,7 @@ def test_no_honest_fold_trains_on_its_test_tracks() -> None:
 
 @pytest.fixture(scope="module")
 def measured() -> Measured:
-    return dict(json.loads(json.dumps(measure(DATA, replace(SMALL, epochs=4)))))
+    return dict(json.loads(json.dumps(measure(DATA, replace(SMALL, epochs=4, folds=2)))))
 
 
 def test_everything_is_measured_and_said(measured: Measured) -> None:
@@ -131,7 +129,7 @@ def test_everything_is_measured_and_said(measured: Measured) -> None:
     by_name = {p["procedure"]: p for p in measured["procedures"] if p["epochs"] == [told]}
     honest, inflated = by_name[study.FOLDS], by_name[study.CARRIED]
     assert honest["trained_on_test"] == 0
-    assert inflated["trained_on_test"] == 0.75
+    assert inflated["trained_on_test"] == 0.5
     assert inflated["accuracy"] > honest["accuracy"] + 0.3
     assert by_name[study.BY_ARTIST]["artist_in_training"] == 0
     assert np.sum(honest["confusion"], axis=1).tolist() == [16] * 4 + [0] * 6

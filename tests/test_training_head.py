@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
-
 from training.network import (
     STEPS,
     STUDY_CNN,
@@ -18,7 +16,7 @@ from training.network import (
 from training.standardize import Standardization
 from training.train import Recipe, class_weights, logits_of, train_head
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's and Keras' own deprecations
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
 
 def order_of_steps(n: int, seed: int) -> tuple[Any, Any]:

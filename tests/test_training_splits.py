@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="training needs scikit-learn: install the extra 'training'")
-
 from training.gtzan import LABELS, TABLE, DataError, Track
 from training.splits import Split, artist_folds, artist_key, fault_filtered, leak, random_folds
+
+pytestmark = pytest.mark.training
 
 
 def made_up_tracks(artists: int = 12, each: int = 3) -> list[Track]:
