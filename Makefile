@@ -9,7 +9,7 @@ run: setup
 
 test:
 	@.ci/setup test
-	@.venv/bin/python -m pytest $(if $(ARGS),$(ARGS),-n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term)
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),-n 4 --dist loadfile --no-loadscope-reorder $(COVERAGE))
 
 lint:
 	@.ci/setup test

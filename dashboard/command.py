@@ -17,6 +17,7 @@ from types import FrameType
 from urllib.parse import parse_qsl, urlsplit
 
 from dashboard.errors import DashboardError
+from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
 
 ANALYZER = "ws://127.0.0.1:8765"
 HOST = "127.0.0.1"
@@ -31,6 +32,7 @@ STREAMLIT_OPTIONS = {
     "server.fileWatcherType": "none",  # the page is installed, not edited while it runs
     "runner.magicEnabled": "false",  # a text standing alone in a script is not for the page
     "browser.gatherUsageStats": "false",
+    "server.maxUploadSize": str(MOST_FILE_BYTES // MEBIBYTE),  # else larger files are refused unread
     "logger.level": "warning",  # the command says where the page is
     "client.toolbarMode": "viewer",  # the menu in which a reader takes the light or the dark theme
     "client.showErrorDetails": "none",

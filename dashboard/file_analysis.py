@@ -6,6 +6,7 @@ One file at a time is analysed on a server; others wait.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ MOST_RUN_SECONDS: Final = 900.0
 MOST_MEMORY_BYTES: Final = 1536 * MEBIBYTE
 MOST_SOUND_SECONDS: Final = 3 * 3600.0
 """A small file may hold days of silence."""
+MOST_UNSEEN_SECONDS: Final = 300.0
+"""Nobody looked for so long: the page was closed. A tab in the background looks once a minute."""
+MOST_SAID: Final = 4000
+"""Letters of what the child says of faults that are kept, the last ones."""
 
 FORMATS: Final = "mp3,wav,w64,flac,ogg,mov,aac,aiff,au,matroska"
 """FFmpeg's names of containers that hold sound, and none that point to other files."""
@@ -45,6 +51,7 @@ class Limits:
     run_seconds: float = MOST_RUN_SECONDS
     memory_bytes: int = MOST_MEMORY_BYTES
     sound_seconds: float = MOST_SOUND_SECONDS
+    unseen_seconds: float = MOST_UNSEEN_SECONDS
 
 
 class FileAnalysis:
@@ -67,26 +74,29 @@ class FileAnalysis:
         self.done = False
         self.heard_seconds = 0.0
         self.estimates: list[Mapping[str, Any]] = []
-        """Their messages, without the probabilities."""
+        """Of their messages what ``file_view.bands`` reads: three hours have twenty thousand."""
         self.picture: Mapping[str, Any] | None = None
         self.summary: Mapping[str, Any] | None = None
         self._limits = limits or Limits()
         self._cancelled = threading.Event()
+        self._seen_at = time.monotonic()
 
     def start(self, content: IO[bytes]) -> None:
         """Copy the content to where the child finds it, and analyse it when its turn comes."""
-        file = tempfile.TemporaryFile()  # the thread closes it
-        content.seek(0)
-        size = 0
-        while piece := content.read(MEBIBYTE):
-            size += len(piece)
-            if size > MOST_FILE_BYTES:
-                file.close()
-                self._end("too_large")
-                return
-            file.write(piece)
-        file.flush()
+        try:
+            file = copied(content)
+        except OSError as error:  # the disk is full
+            logger.warning("a file could not be copied: %s", error)
+            self._end("broken", str(error))
+            return
+        if file is None:
+            self._end("too_large")
+            return
         threading.Thread(target=self._run, args=(file,), name="file", daemon=True).start()
+
+    def look(self) -> None:
+        """Somebody still wants it; without that it is ended after ``Limits.unseen_seconds``."""
+        self._seen_at = time.monotonic()
 
     def cancel(self) -> None:
         """End it; the page does not want it any more."""
@@ -98,8 +108,8 @@ class FileAnalysis:
     def _run(self, file: IO[bytes]) -> None:
         with file:
             while not _turn.acquire(timeout=WATCH_SECONDS):
-                if self._cancelled.is_set():
-                    self._end("cancelled")
+                if unwanted := self._unwanted():
+                    self._end(unwanted)
                     return
             try:
                 self.running = True
@@ -117,32 +127,43 @@ class FileAnalysis:
             ["nice", "-n", "10", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
              "--formats", FORMATS, f"/dev/fd/{number}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            pass_fds=(number,),
+            errors="replace", pass_fds=(number,),
         )  # fmt: skip
-        said: list[str] = []
+        atexit.register(child.kill)  # the server's end is the child's
+        said: deque[str] = deque(maxlen=MOST_SAID)
+        threads = [
+            threading.Thread(target=_listen, args=(child, said), daemon=True),
+            threading.Thread(target=self._watch, args=(child,), daemon=True),
+        ]
+        with child:
+            for thread in threads:
+                thread.start()
+            try:
+                self._follow(child)
+            except BaseException:
+                child.kill()  # or it would go on beside the next one
+                raise
+            finally:
+                for thread in threads:
+                    thread.join()
+                atexit.unregister(child.kill)
+        if self.summary is None and not self.fault:
+            self.fault = "unreadable" if child.returncode == 2 else "broken"
+            told = "".join(said).strip()
+            self.detail = told.replace(f"/dev/fd/{number}", "the file")[-300:]
+            self.detail = self.detail.removeprefix("overheard analyze: ")
+            if child.returncode != 2:
+                logger.warning("the analysis of a file ended with code %d: %s", child.returncode, told)
+        self._end("" if self.summary is not None else self.fault, self.detail)
+
+    def _follow(self, child: subprocess.Popen[str]) -> None:
+        """Take what the child finds, until it ends."""
         assert child.stdout is not None
-        assert child.stderr is not None
-        listener = threading.Thread(target=lambda pipe: said.append(pipe.read(4000)), args=(child.stderr,))
-        listener.start()
-        watch = threading.Thread(target=self._watch, args=(child,))
-        watch.start()
         for line in child.stdout:
             self._take(json.loads(line))
             if self.heard_seconds > self._limits.sound_seconds:
                 self.fault = self.fault or "too_long"
                 child.kill()
-        code = child.wait()
-        for thread in (watch, listener):
-            thread.join()
-        child.stdout.close()
-        child.stderr.close()
-        if self.summary is None and not self.fault:
-            self.fault = "unreadable" if code == 2 else "broken"
-            self.detail = "".join(said).strip().replace(f"/dev/fd/{number}", "the file")[-300:]
-            self.detail = self.detail.removeprefix("overheard analyze: ")
-            if code != 2:
-                logger.warning("the analysis of a file ended with code %d: %s", code, "".join(said))
-        self._end("" if self.summary is not None else self.fault, self.detail)
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "picture":
@@ -150,17 +171,18 @@ class FileAnalysis:
         elif message["type"] == "summary":
             self.summary = message
         else:
-            estimate = message["estimate"]
-            del estimate["probabilities"]
-            self.estimates.append(message)
+            kept = {name: message["estimate"][name] for name in ("state", "label", "stable_label")}
+            times = {name: message[name] for name in ("start_seconds", "end_seconds")}
+            self.estimates.append(times | {"estimate": kept})
             self.heard_seconds = message["end_seconds"]
 
     def _watch(self, child: subprocess.Popen[str]) -> None:
         """End the child when it costs too much, or nobody wants it."""
         ends_at = time.monotonic() + self._limits.run_seconds
         while child.poll() is None:
-            if self._cancelled.wait(WATCH_SECONDS):
-                self.fault = "cancelled"
+            self._cancelled.wait(WATCH_SECONDS)
+            if unwanted := self._unwanted():
+                self.fault = unwanted
             elif time.monotonic() > ends_at:
                 self.fault = "too_slow"
             elif resident_bytes(child.pid) > self._limits.memory_bytes:
@@ -168,6 +190,39 @@ class FileAnalysis:
             if self.fault:
                 child.kill()
                 return
+
+    def _unwanted(self) -> str:
+        """Why nobody waits for it any more, as a fault; empty while somebody does."""
+        if self._cancelled.is_set():
+            return "cancelled"
+        unseen = time.monotonic() - self._seen_at > self._limits.unseen_seconds
+        return "abandoned" if unseen else ""
+
+
+def copied(content: IO[bytes]) -> IO[bytes] | None:
+    """The same bytes in a file without a name, for the caller to close; None if they are too many."""
+    file = tempfile.TemporaryFile()
+    try:
+        content.seek(0)
+        size = 0
+        while piece := content.read(MEBIBYTE):
+            size += len(piece)
+            if size > MOST_FILE_BYTES:
+                file.close()
+                return None
+            file.write(piece)
+        file.flush()
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _listen(child: subprocess.Popen[str], said: deque[str]) -> None:
+    """Keep the end of what the child says of faults; unless all is read, one that says much would wait."""
+    assert child.stderr is not None
+    while piece := child.stderr.read(MOST_SAID):
+        said.extend(piece)
 
 
 def resident_bytes(process: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboard.feed import Heard, Snapshot
+from dashboard.feed import Heard
 from dashboard.texts import Words
 from realtime.estimates import StreamState
 from realtime.messages import Message
@@ -108,10 +108,3 @@ def _shown(estimate: Message) -> tuple[str | None, bool]:
     if estimate["state"] == StreamState.LISTENING:
         return estimate["stable_label"] or estimate["label"], True
     return (estimate["label"] if estimate["state"] == StreamState.UNSURE else None), False
-
-
-def heard_genre(snapshot: Snapshot) -> str | None:
-    """The genre that is playing with confidence at this moment, if any."""
-    if snapshot.connected and snapshot.state is StreamState.LISTENING:
-        return snapshot.stable_label
-    return None

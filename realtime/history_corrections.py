@@ -139,7 +139,8 @@ class Corrections:
                 written.append(path)
                 return name, "its sound is kept"
         except OSError as error:
-            return "", f"its sound could not be kept: {reason(error)}"
+            # What is kept already stays where it is: nothing but its folder's name is of the old genre.
+            return known.kept, f"its sound could not be {'moved' if known.kept else 'kept'}: {reason(error)}"
         if not self._long_enough(known):
             return "", f"its sound is shorter than a window of {self._window_seconds:.2f} s and not kept"
         return "", "its sound is not in memory any more"

@@ -155,4 +155,4 @@ class HistoryDesk:
 
 
 def _answer(status: int, content: Record) -> tuple[int, str]:
-    return status, json.dumps(content, ensure_ascii=False)
+    return status, json.dumps(content)  # in ASCII: a path may hold bytes that are no text

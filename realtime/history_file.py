@@ -184,14 +184,14 @@ class Store:
         HistoryError, sqlite3.Error, OSError
             As ``write`` does.
         """
-        connection = self._ready()
-        connection.execute("PRAGMA secure_delete = ON")  # of this connection; overwritten with zeros
 
-        def delete(connection: sqlite3.Connection) -> None:
+        def delete(connection: sqlite3.Connection) -> sqlite3.Connection:
+            connection.execute("PRAGMA secure_delete = ON")  # of this connection; overwritten with zeros
             for table in TABLES:
                 connection.execute(f"DELETE FROM {table}")
+            return connection
 
-        self.change(delete)
+        connection = self.change(delete)
         self._written.clear()
         try:
             connection.execute("VACUUM")

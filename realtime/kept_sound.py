@@ -84,7 +84,8 @@ class KeptSounds:
             return None
 
         def keep(samples: Samples, position: int) -> None:
-            stored = np.round(samples * 32_767).astype(np.int16)
+            # Resampled sound overshoots full scale where loud music was clipped, and 16 bits would wrap.
+            stored = np.round(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
             with self._lock:
                 ring.heard = self._clock.monotonic()
                 ring.parts.append((position, stored))
@@ -154,7 +155,10 @@ class KeptSounds:
         return None
 
     def _drop_old(self) -> None:
-        """Sound of a source that is no longer heard is not kept longer than that of one that is."""
+        """Sound of a source that is no longer heard is not kept longer than that of one that is.
+
+        It goes when a source begins or sound is taken: nobody comes to it before.
+        """
         oldest = self._clock.monotonic() - self._seconds
         for ring in self._rings:
             if ring.heard < oldest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 
@@ -82,11 +83,10 @@ class Levels:
         """End a measurement that is going on and wait until its source is closed, if not for ever."""
         probe, self._probe = self._probe, None
         if probe is not None:
-            on_thread(probe.close)
-            try:
-                await asyncio.wait_for(self._idle.wait(), patience_seconds)
-            except TimeoutError:
-                return
+            # Both: a measurement that finds its source being closed already does not wait for that.
+            ended = asyncio.gather(on_thread(probe.close), self._idle.wait(), return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended, patience_seconds)
 
     async def _take(self, name: str, probe: Probe) -> None:
         try:

@@ -32,6 +32,8 @@ LARGEST_REQUEST = 1024
 """Bytes of a client's message; the longest control takes some 300 and a name."""
 REQUESTS = (10, 2.0)
 """How many messages a client may send at once, and each second after that."""
+MOST_WAITING = 256
+"""Messages that may wait for a client that goes on asking: each of its controls gets an answer of its own."""
 OPEN_SECONDS = 5.0
 """A handshake that takes longer is a broken or a hostile client's."""
 PING_SECONDS = 20.0
@@ -45,7 +47,8 @@ CLOSE_SECONDS = 1.0
 class Mailbox:
     """What waits for one client: the newest message of each source and type, nothing older.
 
-    A slow client therefore costs a handful of messages and never delays the others.
+    A slow client therefore costs a handful of messages, and the answers to what it asks, and never delays
+    the others.
     """
 
     def __init__(self, *, trusted: bool = False) -> None:
@@ -278,6 +281,9 @@ class EstimateServer:
                     await self._dismiss(connection, "rate", f"more than {REQUESTS[1]:g} messages a second")
                 elif wanted is not None:
                     mailbox.wants_spectrum = wanted
+                elif len(mailbox) > MOST_WAITING:
+                    self._door.drop(connection, "slow")  # it would not read a goodbye either
+                    break
                 elif (control := controls.parse_control(request)) is not None:
                     self._start_control(mailbox, control)
                 else:

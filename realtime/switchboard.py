@@ -195,16 +195,17 @@ class Switchboard:
         return messages.sources_message(told, self._paused, self._unix())
 
     async def _choose(self, name: str) -> str:
-        """Listen to an offered source in the place of the first one, which the pages follow."""
+        """Listen to an offered source: where it was heard before, else in the place of the first one."""
         offer = next((each for each in self._offers if each.name == name), None)
         if offer is None:
             names = ", ".join(each.name for each in self._offers)
             raise ControlError(f"no source of that name is offered; there are {names}")
         if any(place.offer.name == name and place.heard for place in self._places):
             return f"{name} is listened to already"
-        others = [place for place in self._places[1:] if place.paused]
-        await self._open_places([(self._places[0], offer), *((place, place.offer) for place in others)])
-        return f"listening to {self._places[0].line.name}"
+        place = next((each for each in self._places if each.offer.name == name), self._places[0])
+        others = [each for each in self._places if each.paused and each is not place]
+        await self._open_places([(place, offer), *((each, each.offer) for each in others)])
+        return f"listening to {place.line.name}"
 
     async def _pause(self) -> str:
         heard = [place for place in self._places if place.heard]
@@ -252,7 +253,8 @@ class Switchboard:
             await on_thread(lambda: _close_all(opened))
             raise SourceError(refusal)
         workers = [place.worker for place in leaving if place.worker is not None]
-        for (place, _), (offer, source) in zip(wanted, opened, strict=True):
+        # By the offer that was chosen: `auto` stays `auto`, whatever it has come to.
+        for (place, offer), (_, source) in zip(wanted, opened, strict=True):
             self._replace(place, offer, source)
         await _stop(workers)
 

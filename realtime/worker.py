@@ -41,7 +41,7 @@ class AnalysisWorker(threading.Thread):
     ----------
     source : AudioSource
     classifier : GenreClassifier
-        Used on this thread only, from the start on.
+        Used on this thread from the start on; one that others use too must take them one at a time.
     settings : Settings
     clock : Clock
     publish : callable

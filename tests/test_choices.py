@@ -28,7 +28,7 @@ def test_choices_come_back_in_another_session(path: Path) -> None:
         ArtistChoice("宇多田ヒカル", likes=1, liked=("First Love",)),
     )
     assert again.is_banned({"bbandb"})
-    again.unban("the <b>band</b>")
+    again.forget("the <b>band</b>")
     assert not Choices(path).is_banned({"bbandb"})
     assert len(Choices(path).listing()) == 2, "an artist about whom nothing is known leaves the file"
 

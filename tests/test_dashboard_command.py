@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.command import APP, check_port, check_token, checked_analyzer, command, streamlit_arguments
 from dashboard.errors import DashboardError
+from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
 from models.errors import OverheardError
 
 
@@ -100,6 +101,12 @@ def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
     wanted = ("server.headless=true", "browser.gatherUsageStats=false", "server.port=8600")
     for option in (*wanted, "client.toolbarMode=viewer"):
         assert f"--{option}" in arguments
+
+
+def test_a_file_of_the_size_that_the_page_promises_is_taken() -> None:
+    """Streamlit's server has a limit of its own, 200 MB, which no widget raises."""
+    arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
+    assert f"--server.maxUploadSize={MOST_FILE_BYTES // MEBIBYTE}" in arguments
 
 
 def test_no_module_here_hides_one_that_is_imported_by_name() -> None:

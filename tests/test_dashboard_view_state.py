@@ -7,20 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.feed import Heard, Snapshot
+from dashboard.feed import Heard
 from dashboard.recommendations import catalogue
 from dashboard.texts import LANGUAGES, Words
-from dashboard.view_state import GENRE_COLOURS, heard_genre, live_data, past_steps
+from dashboard.view_state import GENRE_COLOURS, live_data, past_steps
 from realtime.estimates import StreamState
 
 GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
-
-ESTIMATED = (StreamState.LISTENING, StreamState.UNSURE, StreamState.NOT_MUSIC, StreamState.SILENT)
-
-
-def heard(label: str | None, state: StreamState = StreamState.LISTENING, connected: bool = True) -> Snapshot:
-    estimate = {"stable_label": label, "state": state.value if state in ESTIMATED else "LISTENING"}
-    return Snapshot(connected=connected, state=state, estimate=estimate)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -81,14 +74,6 @@ def test_the_past_is_told_in_steps_as_the_page_would_have_drawn_them() -> None:
         [90.5, 90.0, None, 0.0, False],
     ]
     assert past_steps([], 5.0) == []
-
-
-@pytest.mark.parametrize("state", sorted(set(StreamState) - {StreamState.LISTENING}))
-def test_only_listening_counts_as_heard(state: StreamState) -> None:
-    assert heard_genre(heard("rock")) == "rock"
-    assert heard_genre(heard("rock", state)) is None
-    assert heard_genre(heard("rock", connected=False)) is None
-    assert heard_genre(Snapshot(connected=True, state=StreamState.LISTENING)) is None
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.

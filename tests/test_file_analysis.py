@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +89,7 @@ def test_a_fault_names_one_of_the_pages_texts() -> None:
         "unreadable",
         "broken",
         "cancelled",
+        "abandoned",
     ):
         assert words(f"file.fault.{fault}", most=1)
 
@@ -112,6 +118,99 @@ def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(tmp_pat
     wait(first)
     wait(second)
     assert (first.fault, second.fault) == ("cancelled", "unreadable")
+
+
+def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(tmp_path: Path) -> None:
+    """A reader closed the tab; the others waited up to a quarter of an hour for each of their files."""
+    long = write(tmp_path / "long.wav", tone(440, 600), 22_050)
+    first = FileAnalysis("long.wav", Limits(unseen_seconds=0.1))
+    with long.open("rb") as content:
+        first.start(content)
+    second = FileAnalysis("short.wav", Limits(unseen_seconds=PATIENCE_SECONDS))
+    second.start(io.BytesIO(SONG.read_bytes()[:100]))
+    wait(first)
+    wait(second)
+    assert (first.fault, second.fault) == ("abandoned", "unreadable")
+
+
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Popen[str]]]:
+    """``child(code)`` puts a Python script in the analysis' place; the list has those that were started."""
+    real = subprocess.Popen
+
+    def replace(code: str) -> list[subprocess.Popen[str]]:
+        started: list[subprocess.Popen[str]] = []
+
+        def start(_command: list[str], **options: Any) -> subprocess.Popen[str]:
+            started.append(real([sys.executable, "-c", code], **options))
+            return started[-1]
+
+        monkeypatch.setattr(subprocess, "Popen", start)
+        return started
+
+    return replace
+
+
+def test_a_child_that_says_much_ends_all_the_same(
+    child: Callable[[str], list[subprocess.Popen[str]]],
+) -> None:
+    """Only the beginning was read: with the pipe full the child waited until its time was over."""
+    child("import sys\nfor i in range(20_000): print('fault', i, file=sys.stderr)\nsys.exit(2)")
+    analysis = finished(b"content", limits=Limits(run_seconds=30))
+    assert analysis.fault == "unreadable"
+    assert analysis.detail.endswith("fault 19999")
+
+
+def test_a_child_that_is_not_understood_is_ended(
+    child: Callable[[str], list[subprocess.Popen[str]]],
+) -> None:
+    """It went on beside the next one, for up to a quarter of an hour."""
+    started = child("import time\nprint('{not JSON', flush=True)\ntime.sleep(60)")
+    assert finished(b"content").fault == "broken"
+    assert started[0].poll() is not None
+
+
+def test_a_child_ends_with_the_server(tmp_path: Path) -> None:
+    """It lived on without anybody to bound it. As long as it lives, it holds a lock."""
+    lock = tmp_path / "lock"
+    child = f"import fcntl, time; file = open({str(lock)!r}, 'w'); fcntl.flock(file, 2); time.sleep(600)"
+    server = f"""
+import fcntl, io, subprocess, sys, time
+from dashboard.file_analysis import FileAnalysis
+real = subprocess.Popen
+subprocess.Popen = lambda command, **options: real([sys.executable, "-c", {child!r}], **options)
+FileAnalysis("song").start(io.BytesIO(b"content"))
+while True:
+    try:
+        with open({str(lock)!r}, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        break
+    time.sleep(0.01)
+"""
+    subprocess.run([sys.executable, "-c", server], timeout=PATIENCE_SECONDS, check=True)
+    ends_at = time.monotonic() + 10
+    with lock.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                assert time.monotonic() < ends_at, "it lives"
+                os.sched_yield()
+
+
+def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page broke, and the file waited for its turn ever after."""
+
+    class Full(io.BytesIO):
+        def write(self, piece: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    analysis = finished(b"content")
+    assert analysis.fault == "broken"
+    assert "No space left" in analysis.detail
 
 
 def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,6 +228,33 @@ def test_sound_that_cannot_be_written_is_told_and_the_correction_is_noted(runnin
     assert query(running.path, "SELECT genre, sound FROM corrections") == [("rock", "")]
 
 
+def test_sound_that_cannot_be_moved_stays_where_it_was(running: Running) -> None:
+    """It was deleted: the second correction could not write it, and took the first one's for outdated."""
+    running.play_programme()
+    number = running.longest("jazz")["number"]
+    running.correct(number, "rock")
+    running.kept.forget()  # minutes later
+    obstacle = running.path.parent / "corrections" / "blues"
+    obstacle.write_text("a file where the folder should be")
+    assert "is blues now; its sound could not be moved: " in running.correct(number, "blues")
+    assert query(running.path, "SELECT genre, sound FROM corrections") == [
+        ("blues", f"corrections/rock/1-{number}.wav")
+    ]
+    assert running.sounds() == [f"rock/1-{number}.wav"]
+    obstacle.unlink()
+    assert running.correct(number, "blues").endswith("its sound is kept")
+    assert running.sounds() == [f"blues/1-{number}.wav"]
+
+
+def test_a_folder_whose_name_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
+    """The page could not be sent: its JSON held what no encoding takes."""
+    running = Running(tmp_path / "caf\udce9" / "h.sqlite")
+    _, text = running.desk.page("")
+    assert text.isascii()
+    assert running.page()["path"] == str(running.path)
+    running.history.close()
+
+
 def test_a_correction_that_cannot_be_written_leaves_no_sound(running: Running) -> None:
     running.play_programme()
     running.page()

@@ -24,6 +24,7 @@ from tests.histories import (
     recorded,
     state,
     until,
+    version_1,
 )
 
 
@@ -147,6 +148,19 @@ def test_another_programs_database_is_neither_corrected_nor_forgotten(tmp_path: 
     assert "another program" in running.page(status=503)["error"]
     assert path.read_bytes() == content
     running.history.close()
+
+
+def test_an_old_file_that_was_locked_at_first_is_forgotten_the_next_time(tmp_path: Path) -> None:
+    """The connection stayed, without the migration, and the second attempt found no table of corrections."""
+    path = version_1(tmp_path / "h.sqlite")
+    with closing(Store(path, busy_seconds=0.05)) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                store.erase()
+            other.execute("ROLLBACK")
+        assert store.erase()
+    assert query(path, "SELECT count(*) FROM sessions") == [(0,)]
 
 
 FULL_DISK = """

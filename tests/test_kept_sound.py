@@ -169,6 +169,19 @@ def test_the_analysis_hands_over_all_sound_at_the_models_rate() -> None:
     assert whole.held == pytest.approx(36 * RATE, abs=2)
 
 
+def test_loud_music_does_not_wrap_in_16_bits() -> None:
+    """Resampling overshoots where sound was clipped: kept as it was, every such peak became a crack."""
+    clock = VirtualClock()
+    sounds = KeptSounds(3, clock)
+    clipped = np.sign(np.sin(2 * np.pi * 441 * np.arange(8 * 44_100) / 44_100)).astype(np.float32)
+    source = ArraySource(clipped, 44_100, clock, "loud")
+    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, kept=sounds).run()
+    sound = sounds.take("loud", NOW, 1, 7)
+    assert sound is not None
+    assert np.abs(np.diff(sound.samples.astype(int))).max() < 60_000
+    assert {sound.samples.min(), sound.samples.max()} == {-32_767, 32_767}
+
+
 def test_taking_and_keeping_at_once_do_not_disturb_each_other() -> None:
     kept = Kept(minutes=0.5)
     stop = threading.Event()

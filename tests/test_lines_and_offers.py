@@ -1,10 +1,16 @@
-"""What a source says until it is cut, and the names under which sources are offered."""
+"""What a source says until it is cut, the names under which sources are offered, levels broken off."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
-from realtime.errors import SourceError
+from realtime.capture import LiveSource, Stop
+from realtime.clock import SystemClock
+from realtime.errors import ControlError, SourceError
+from realtime.levels import Levels
 from realtime.lines import Line
 from realtime.messages import Message
 from realtime.opening import Offer, offers
@@ -48,3 +54,32 @@ def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
     with pytest.raises(SourceError, match="the network address is not valid") as refusal:
         offers(["http://me:secret@[half/x"])
     assert "secret" not in str(refusal.value)
+
+
+def test_a_measurement_that_is_broken_off_has_let_its_device_go() -> None:
+    """A device of one user only was opened again while the measurement's capture was still ending."""
+    opened, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def start(source: LiveSource) -> Stop:
+        def stop() -> None:
+            assert may_end.wait(10)
+            ended.set()
+
+        opened.set()
+        return stop
+
+    async def main() -> None:
+        clock = SystemClock()
+        levels = Levels(lambda _offer: LiveSource("microphone", 100, start, clock), clock)
+        measuring = asyncio.ensure_future(levels.measure([Offer("mic", "mic")], lambda: None))
+        assert await asyncio.to_thread(opened.wait, 10)
+        breaking = asyncio.ensure_future(levels.break_off(10))
+        with pytest.raises(ControlError, match="broken off by a change"):
+            await measuring
+        await asyncio.wait([breaking], timeout=0.1)
+        assert not breaking.done()
+        may_end.set()
+        await breaking
+        assert ended.is_set()
+
+    asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 import struct
@@ -114,6 +115,38 @@ def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.Lo
                 got += await asyncio.wait_for(loop.sock_recv(never, 1 << 16), 5)
             assert len(got) < 5_000_000, "the newest came long before all of them"
             never.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers replace no earlier ones: they piled up for as long as it read a little now and then."""
+    monkeypatch.setattr(server, "MOST_WAITING", 20)
+    monkeypatch.setattr(server, "REQUESTS", (10_000, 1))
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as reader:
+            await receive(reader)
+            never = await silent_client(url)
+            await connected(estimates, 2)
+            number = largest = 0
+            while estimates.clients == 2 and number < 200:
+                number += 1
+                estimates.publish(state("LISTENING", number, detail="x" * 60_000))  # its sockets fill
+                await receive(reader)
+                text = json.dumps({"type": "control", "id": str(number), "action": "pause"})
+                with contextlib.suppress(ConnectionError):
+                    never.sendall(frame(FINAL | TEXT, text.encode()))
+                await asyncio.sleep(0.01)
+                largest = max(largest, *(len(mailbox) for mailbox in estimates._mailboxes), 0)
+            never.close()
+            assert 20 < largest < 30
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="slow"} 1' in text
+            await still_serves(estimates, reader, number + 1)
 
     serve(scenario)
     check_log(caplog)

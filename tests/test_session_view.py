@@ -155,7 +155,7 @@ def test_lines_are_in_the_reader_s_time_and_language() -> None:
     session = parse_session(record(segment(1, 5, 65, state="UNSURE")))
     ended = parse_session(record(ended=STARTED + 7_500, running=False)).summary
     assert session_line(ended, TOKYO, Words("ja")) == (
-        "2026-11-23 20:00 · 2 時間 5 分 · radio · ジャズ, ロック · #3"
+        "2026-11-23 20:00 · 2時間5分 · radio · ジャズ, ロック · #3"
     )
     assert segment_line(session.segments[0], TOKYO, EN) == "20:00:05 \N{EN DASH} 20:01:05: unsure (jazz), 82%"
     assert file_name(session, TOKYO, "csv") == "overheard-2026-11-23-2000-session-3.csv"

@@ -179,6 +179,35 @@ def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
     run(scenario, [sounds / "low.wav", sounds / "middle.wav"], [sounds / "high.wav"])
 
 
+def test_a_second_source_is_chosen_in_its_own_place(sounds: Path) -> None:
+    """It was refused: paused as named twice, and ended as listened to already."""
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.state("ENDED")
+        assert await client.ask("source", name="short.wav") == (True, "listening to short.wav")
+        assert running.board.names == ["low.wav", "short.wav"]
+        await client.genre("blues", "short.wav")
+        assert (await client.ask("pause"))[0]
+        assert await client.ask("source", name="short.wav") == (True, "listening to short.wav")
+        assert running.board.names == ["low.wav", "short.wav"]
+        assert client.last_sources()["paused"] is False
+        await client.genre("blues", "low.wav")
+        await client.genre("blues", "short.wav")
+
+    run(scenario, [sounds / "low.wav", sounds / "short.wav"])
+
+
+def test_auto_plays_under_the_name_by_which_it_was_chosen(sounds: Path) -> None:
+    """It was opened, and the page showed nothing as playing."""
+
+    async def scenario(client: Client, running: Running) -> None:
+        assert (await client.ask("source", name="auto"))[0]
+        assert client.offered("auto")["playing"]
+        assert await client.ask("source", name="auto") == (True, "auto is listened to already")
+
+    run(scenario, [sounds / "low.wav"], ["auto"])
+
+
 def test_a_file_that_has_ended_can_be_begun_anew(sounds: Path) -> None:
     async def scenario(client: Client, running: Running) -> None:
         ended = await client.state("ENDED")

@@ -127,10 +127,6 @@ class Choices:
         """Never offer this artist."""
         self._put(replace(self._get(artist), banned=True))
 
-    def unban(self, artist: str) -> None:
-        """Offer this artist again."""
-        self._put(replace(self._get(artist), banned=False))
-
     def forget(self, artist: str) -> None:
         """Take back whatever was chosen about this artist."""
         self._put(ArtistChoice(_short(artist)))

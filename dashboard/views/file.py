@@ -9,9 +9,9 @@ import streamlit as st
 
 from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES, SUFFIXES, FileAnalysis
 from dashboard.file_view import bands, bands_markup, clock_time, pictures
-from dashboard.reader import Page, providers
+from dashboard.reader import Page, is_muted, providers
 from dashboard.recommendations.tracks import Track, TrackQuery
-from dashboard.song_view import PAGE_DOMAINS
+from dashboard.song_view import links_of
 from dashboard.texts import Words
 from dashboard.view_state import GENRE_COLOURS
 
@@ -46,18 +46,22 @@ def show(page: Page) -> None:
 
 
 def results(page: Page, analyses: Sequence[FileAnalysis]) -> None:
-    """One box a file; looked at again every second while one is on its way."""
-    busy = any(not analysis.done for analysis in analyses)
-
-    @st.fragment(run_every=1.0 if busy else None)
-    def boxes() -> None:
-        for number, analysis in enumerate(analyses):
-            with st.container(border=True, key=f"file-{number}"):
+    """One box a file. Those that are done stand still: their pictures cost more than waiting for others."""
+    for number, analysis in enumerate(analyses):
+        with st.container(border=True, key=f"file-{number}"):
+            if analysis.done:
                 box(page, analysis)
-        if busy and all(analysis.done for analysis in analyses):
-            st.rerun()  # ends the looking
+            else:
+                awaited(page, analysis)
 
-    boxes()
+
+@st.fragment(run_every=1.0)
+def awaited(page: Page, analysis: FileAnalysis) -> None:
+    """One on its way."""
+    if analysis.done:
+        st.rerun()  # ends the looking
+    analysis.look()
+    box(page, analysis)
 
 
 def box(page: Page, analysis: FileAnalysis) -> None:
@@ -134,16 +138,16 @@ def evidence(analysis: FileAnalysis, words: Words) -> None:
 
 
 def songs(analysis: FileAnalysis, words: Words) -> None:
-    """Songs of the same genre."""
+    """Songs of the same genre; none are asked for while recommendations are muted."""
     label = (analysis.summary or {}).get("label")
-    if label is None:
+    if label is None or is_muted():
         return
     with st.expander(words("file.songs")):
         for track in songs_of(label):
             with st.container(horizontal=True, horizontal_alignment="distribute"):
                 st.text(f"{', '.join(track.artists)}: {track.title}")
                 with st.container(horizontal=True, width="content"):
-                    for name, address in links(track).items():
+                    for name, address in links_of(track).items():
                         st.link_button(name, address)
 
 
@@ -151,10 +155,3 @@ def songs(analysis: FileAnalysis, words: Words) -> None:
 def songs_of(genre: str) -> list[Track]:
     """For a few minutes: the terms of the services allow no more, and a reader who looks again no less."""
     return list(providers().search_widening(TrackQuery(genre)).tracks[:SONGS])
-
-
-def links(track: Track) -> dict[str, str]:
-    """Addresses by the place's name."""
-    if track.provider in PAGE_DOMAINS and track.url.startswith("https://"):
-        return {track.provider: track.url}
-    return {"Spotify": track.spotify_search, "YouTube": track.youtube_search}

@@ -53,7 +53,7 @@ def health(page: Page) -> None:
 def log_of(page: Page) -> list[str] | str:
     """The analyzer's last lines, or a sentence why there are none."""
     try:
-        lines = read(page.analyzer, page.token, "/log")["lines"]
+        lines = read(page.analyzer, page.token, "/log").get("lines")
     except AnalyzerFault as error:
         return page.words(f"model.log_fault.{'no_token' if error.fault == 'no_token' else 'other'}")
     return [str(line) for line in lines] if isinstance(lines, list) else []

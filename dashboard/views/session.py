@@ -154,6 +154,8 @@ def act(page: Page, place: str, done: str, action: str, **fields: Any) -> None:
     try:
         said = control(page.analyzer, page.token, action, deadline_seconds=seconds, **fields)
         st.session_state["session_said"] = (place, done, said)
+        if action == "forget":
+            st.session_state.pop("session_segment", None)  # it would keep the page from following
     except AnalyzerFault as error:
         st.session_state["session_said"] = (place, error, "")
     st.session_state.pop("session_record", None)

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: one browser for all, one dashboard and one analyzer port a module."""
+"""What the tests of the pages share: one browser, one dashboard and one analyzer port a module."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    """A browser for the module: while Playwright is there, nothing else in the process can use asyncio."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         yield browser

@@ -1,0 +1,62 @@
+"""What the pages do with what a reader did elsewhere, and with an analyzer that answers oddly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.reader import Page
+from dashboard.recommendations.offline import CatalogueProvider
+from dashboard.recommendations.providers import Providers, WallClock
+from dashboard.texts import Words
+from dashboard.views import file, model, session
+
+PAGE = Page("ws://127.0.0.1:9", "", Words("en"))
+
+
+def songs_like_a_file() -> None:
+    from dashboard.file_analysis import FileAnalysis
+    from dashboard.texts import Words
+    from dashboard.views import file
+
+    analysis = FileAnalysis("song.mp3")
+    analysis.summary = {"label": "jazz"}
+    file.songs(analysis, Words("en"))
+
+
+def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The switch promises that no songs are looked up."""
+    clock = WallClock()
+    monkeypatch.setattr(file, "providers", lambda: Providers((), CatalogueProvider(clock, seed=1), clock))
+    file.songs_of.clear()
+    page = AppTest.from_function(songs_like_a_file)
+    page.session_state["muted"] = True
+    assert len(page.run().expander) == 0
+    page.session_state["muted"] = False
+    assert len(page.run().expander[0].text) == file.SONGS
+
+
+@pytest.mark.parametrize("answer", [{"no": "lines"}, {"lines": 3}])
+def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    """Another program at its place broke the whole page."""
+    monkeypatch.setattr(model, "read", lambda *_: answer)
+    assert model.log_of(PAGE) == []
+
+
+def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The segment that had been chosen went, but kept the page from taking up the next session."""
+    state: dict[str, Any] = {"session_segment": (3, 1), "session_deleting": True}
+    monkeypatch.setattr(st, "session_state", state)
+    monkeypatch.setattr(session, "control", lambda *_, **__: "")
+    session.act(PAGE, "correct", "session.correct.saved", "correct")
+    assert state["session_segment"] == (3, 1)
+    session.act(PAGE, "forget", "session.delete.done", "forget")
+    assert "session_segment" not in state
+    assert state["session_deleting"] is False
