@@ -1,7 +1,7 @@
 """A reader's file through ``overheard analyze``, as a child process with bounded time, memory and sound.
 
-The file lies on the disk without a name, so that it is gone with the process, however that ends.
-One file at a time is analysed on a server; others wait.
+Where it can, the file lies on the disk without a name, so that it is gone with the process, however that
+ends. One file at a time is analysed on a server; others wait.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ MOST_SAID: Final = 4000
 FORMATS: Final = "mp3,wav,w64,flac,ogg,mov,aac,aiff,au,matroska"
 """FFmpeg's names of containers that hold sound, and none that point to other files."""
 SUFFIXES: Final = ("mp3", "wav", "flac", "ogg", "m4a", "opus", "aac", "aiff", "au")
+
+NAMELESS: Final = sys.platform == "linux"
+"""Elsewhere ``/dev/fd/N`` opened twice is one place in the file, and the analysis opens it twice."""
 
 WATCH_SECONDS: Final = 0.5
 
@@ -121,13 +124,13 @@ class FileAnalysis:
                 _turn.release()
 
     def _analyse(self, file: IO[bytes]) -> None:
-        number = file.fileno()
+        address = f"/dev/fd/{file.fileno()}" if NAMELESS else file.name
         # nice: what is live goes first. -P: Python must not look for our packages in the present folder.
         child = subprocess.Popen(
             ["nice", "-n", "10", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
-             "--formats", FORMATS, f"/dev/fd/{number}"],
+             "--formats", FORMATS, address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            errors="replace", pass_fds=(number,),
+            errors="replace", pass_fds=(file.fileno(),),
         )  # fmt: skip
         atexit.register(child.kill)  # the server's end is the child's
         said: deque[str] = deque(maxlen=MOST_SAID)
@@ -150,7 +153,7 @@ class FileAnalysis:
         if self.summary is None and not self.fault:
             self.fault = "unreadable" if child.returncode == 2 else "broken"
             told = "".join(said).strip()
-            self.detail = told.replace(f"/dev/fd/{number}", "the file")[-300:]
+            self.detail = told.replace(address, "the file")[-300:]
             self.detail = self.detail.removeprefix("overheard analyze: ")
             if child.returncode != 2:
                 logger.warning("the analysis of a file ended with code %d: %s", child.returncode, told)
@@ -200,8 +203,8 @@ class FileAnalysis:
 
 
 def copied(content: IO[bytes]) -> IO[bytes] | None:
-    """The same bytes in a file without a name, for the caller to close; None if they are too many."""
-    file = tempfile.TemporaryFile()
+    """The same bytes in a file that is gone when the caller closes it; None if they are too many."""
+    file = tempfile.TemporaryFile() if NAMELESS else tempfile.NamedTemporaryFile()
     try:
         content.seek(0)
         size = 0

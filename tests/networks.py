@@ -35,7 +35,7 @@ def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let ``training.music_network.backbone`` begin with 8 of MobileNetV2's 17 blocks, ImageNet's weights in them.
+    """Let ``training.music_network.backbone`` have 8 of MobileNetV2's 17 blocks, with ImageNet's weights.
 
     Tracing and converting take time by the layer, and the layers that are left out are like those kept.
     """

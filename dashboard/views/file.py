@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,6 +19,7 @@ SONGS = 5
 LEAST_FALL = 0.01
 """Below it no single part of a picture can be said to matter."""
 
+UPLOADS = "uploads"
 Analyses = dict[str, FileAnalysis]
 
 
@@ -30,29 +30,61 @@ def show(page: Page) -> None:
     most = MOST_FILE_BYTES // MEBIBYTE
     st.caption(words("file.what", most=most, files=MOST_FILES))
     uploads = st.file_uploader(
-        words("file.choose"), type=list(SUFFIXES), accept_multiple_files=True, max_upload_size=most
-    )
-    analyses: Analyses = st.session_state.setdefault("analyses", {})
-    chosen = {upload.file_id: upload for upload in uploads[:MOST_FILES]}
-    for gone in analyses.keys() - chosen.keys():
-        analyses.pop(gone).cancel()
-    for identity, upload in chosen.items():
-        if identity not in analyses:
-            analyses[identity] = FileAnalysis(upload.name)
-            analyses[identity].start(upload)
+        words("file.choose"), type=list(SUFFIXES), accept_multiple_files=True, max_upload_size=most,
+        key=UPLOADS, on_change=follow_uploads,
+    )  # fmt: skip
+    st.session_state["listed"] = {upload.file_id for upload in uploads}
     if len(uploads) > MOST_FILES:
         st.warning(words("file.too_many", files=MOST_FILES))
-    results(page, list(analyses.values()))
+    results(page)
 
 
-def results(page: Page, analyses: Sequence[FileAnalysis]) -> None:
-    """One box a file. Those that are done stand still: their pictures cost more than waiting for others."""
-    for number, analysis in enumerate(analyses):
-        with st.container(border=True, key=f"file-{number}"):
+def follow_uploads() -> None:
+    """Begin with what the reader has added and end what was taken away.
+
+    Called at a change only: a visit elsewhere empties Streamlit's list of uploads, and what was found in
+    them stays on the page.
+    """
+    analyses = analyses_of_reader()
+    uploads = st.session_state[UPLOADS][:MOST_FILES]
+    for gone in st.session_state["listed"] - {upload.file_id for upload in uploads}:
+        if gone in analyses:
+            analyses.pop(gone).cancel()
+    for upload in uploads:
+        if upload.file_id not in analyses:
+            analyses[upload.file_id] = FileAnalysis(upload.name)
+            analyses[upload.file_id].start(upload)
+    while len(analyses) > MOST_FILES:
+        analyses.pop(next(iter(analyses))).cancel()
+
+
+def analyses_of_reader() -> Analyses:
+    """Files of this reader by Streamlit's name for each, in the order they came in."""
+    analyses: Analyses = st.session_state.setdefault("analyses", {})
+    return analyses
+
+
+def results(page: Page) -> None:
+    """One box a file, the latest first.
+
+    Those that are done stand still: their pictures cost more than waiting for others.
+    """
+    analyses = analyses_of_reader()
+    for identity, analysis in reversed(list(analyses.items())):
+        with st.container(border=True, key=f"file-{identity}"):
             if analysis.done:
                 box(page, analysis)
             else:
                 awaited(page, analysis)
+            if identity not in st.session_state["listed"]:  # there the list of uploads has a button for it
+                st.button(
+                    page.words("file.remove"), key=f"remove-{identity}", on_click=remove, args=(identity,)
+                )
+
+
+def remove(identity: str) -> None:
+    """The reader wants one of them no more."""
+    analyses_of_reader().pop(identity).cancel()
 
 
 @st.fragment(run_every=1.0)

@@ -24,10 +24,11 @@ def upload(page: Page, *files: Path) -> None:
 def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> None:
     hostile = tmp_path / HOSTILE.replace("/", "")
     hostile.write_bytes(b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n")
-    silent = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
+    still_at = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
     page = open_tab("file")
-    upload(page, SONG, hostile, silent)
-    song, broken, still = (page.locator(f".st-key-file-{number}") for number in range(3))
+    upload(page, SONG, hostile, still_at)
+    boxes = page.locator("[class*=st-key-file-]")
+    song, broken, still = (boxes.filter(has_text=name) for name in (SONG.name, "**loud**", still_at.name))
     expect(broken).to_contain_text("This is no sound that can be read", timeout=PATIENCE_MS)
     expect(broken).to_contain_text("<img src=x onerror=alert(1)> **loud**")
     expect(still).to_contain_text("No music", timeout=PATIENCE_MS)
@@ -40,6 +41,17 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
     song.get_by_text("Songs to try").click()
     expect(song.get_by_role("link", name="YouTube").first).to_have_attribute("href", YOUTUBE)
     assert page.locator("img[src=x]").count() == 0
+    page.get_by_role("link", name="Session").click()
+    expect(page.get_by_test_id("stFileUploader")).to_have_count(0, timeout=PATIENCE_MS)
+    page.get_by_role("link", name="A file").click()
+    expect(song).to_contain_text("Length 2:00", timeout=PATIENCE_MS)  # it was not for nothing
+    expect(boxes).to_have_count(3)
+    broken.get_by_role("button", name="Remove").click()
+    expect(boxes).to_have_count(2)
+    upload(page, still_at)
+    expect(boxes).to_have_count(3)
+    page.get_by_role("button", name=f"Remove {still_at.name}").click()
+    expect(boxes).to_have_count(2)
 
 
 def test_a_reader_reads_it_in_russian(open_tab: OpenTab) -> None:
