@@ -82,7 +82,7 @@ def test_a_limit_is_waited_for(clock: MovableClock, status: Status) -> None:
     assert guard.search(QUERY, clock.deadline()) == OK
 
 
-@pytest.mark.parametrize("status", [Status.FORBIDDEN, Status.AUTH])
+@pytest.mark.parametrize("status", [Status.FORBIDDEN, Status.AUTH, Status.PREMIUM])
 def test_what_is_refused_is_off_until_a_restart(clock: MovableClock, status: Status) -> None:
     provider = Scripted(fault(status), OK)
     guard = guarded(provider, clock)

@@ -89,8 +89,8 @@ SPOTIFY = (
     once("502 once", error(502, "Bad gateway"), 3),
     searching("401 always", error(401, "The access token expired"), Status.AUTH, 4),
     searching("401, error is a string", Fault(401, b'{"error":"invalid_token"}'), Status.AUTH, 4),
-    searching("403 Premium, as text", Fault(403, PREMIUM.encode(), "text/plain"), Status.FORBIDDEN),
-    searching("403 Premium, as JSON", error(403, PREMIUM), Status.FORBIDDEN),
+    searching("403 Premium, as text", Fault(403, PREMIUM.encode(), "text/plain"), Status.PREMIUM),
+    searching("403 Premium, as JSON", error(403, PREMIUM), Status.PREMIUM),
     searching("403 not allowed", error(403, "Forbidden"), Status.FORBIDDEN),
     searching("429, wait 3600 s", error(429, "Slow", Retry_After="3600"), Status.RATE_LIMITED, 2, 3600),
     searching(

@@ -26,7 +26,7 @@ ABANDONED: Final = 4
 """Searches that may hang at once, with nobody waiting for them any more."""
 
 LIMITED: Final = frozenset({Status.RATE_LIMITED, Status.QUOTA})
-REFUSED: Final = frozenset({Status.AUTH, Status.FORBIDDEN})
+REFUSED: Final = frozenset({Status.AUTH, Status.FORBIDDEN, Status.PREMIUM})
 HEALTHY: Final = frozenset({Status.OK, Status.EMPTY, Status.OFF})
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from dashboard.recommendations.breaker import HEALTHY
+from dashboard.recommendations.breaker import HEALTHY, REFUSED
 from dashboard.recommendations.engine import Session
 from dashboard.recommendations.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.providers import Answer, Providers
@@ -30,7 +30,7 @@ BY_PERSON: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
 """Why a list was made anew when a person asked for it; searches for such a list may use what providers
 keep back for a person."""
 
-FINAL = frozenset({Status.OK, Status.EMPTY, Status.OFF, Status.AUTH, Status.FORBIDDEN, Status.QUOTA})
+FINAL = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
 """After these a provider would say the same again; after others the question is worth repeating."""
 
 

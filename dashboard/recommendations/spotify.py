@@ -299,9 +299,10 @@ class SpotifyProvider:
         if code == 401:
             return _Fault(Status.AUTH, "It refuses its own access token.", renew=True)
         if code == 403:
-            premium = "premium" in str(getattr(error, "msg", "")).lower()
-            why = "the owner of the app needs Spotify Premium" if premium else "the app may not search"
-            return _Fault(Status.FORBIDDEN, f"It refuses to answer: {why}.")
+            if "premium" in str(getattr(error, "msg", "")).lower():
+                why = "It refuses to answer: the owner of the app needs Spotify Premium."
+                return _Fault(Status.PREMIUM, why)
+            return _Fault(Status.FORBIDDEN, "It refuses to answer: the app may not search.")
         return _Fault(Status.BAD_REQUEST, f"It did not understand the request (error {code}).")
 
     def _retry_at(self, text: str) -> datetime | None:

@@ -58,6 +58,7 @@ class Status(StrEnum):
     QUOTA = "quota"
     AUTH = "auth"
     FORBIDDEN = "forbidden"
+    PREMIUM = "premium"
     BAD_REQUEST = "bad_request"
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
