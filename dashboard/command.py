@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dashboard.errors import DashboardError
 from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
+from models.options import OptionParser
 
 ANALYZER = "ws://127.0.0.1:8765"
 HOST = "127.0.0.1"
@@ -68,7 +68,7 @@ def command(argv: list[str]) -> int:
     DashboardError
         The analyzer's address is not a websocket's, its token is none, or the port cannot be had.
     """
-    parser = argparse.ArgumentParser(prog="overheard dashboard", description="Show what is heard as a page.")
+    parser = OptionParser(prog="overheard dashboard", description="Show what is heard as a page.")
     parser.add_argument("--analyzer", default=ANALYZER, help=f"the analyzer's websocket (default {ANALYZER})")
     parser.add_argument("--host", default=HOST, help=f"address the page is served on (default {HOST})")
     parser.add_argument("--port", default=PORT, type=int, help=f"port the page is served on (default {PORT})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import math
 import os
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from models.classifier import GenreClassifier, Prediction
 from models.errors import OverheardError
 from models.manifest import ModelManifest
+from models.options import OptionParser
 from realtime import messages, settings
 from realtime.analyzer import Analysis, Analyzer, Prepared
 from realtime.clock import Clock, SystemClock
@@ -78,7 +78,7 @@ class Report(Protocol):
 
 def command(arguments: Sequence[str]) -> int:
     """Genre over time of files, and a summary of each."""
-    parser = argparse.ArgumentParser(
+    parser = OptionParser(
         prog="overheard analyze",
         description="Print the genre over time of sound files, and a summary of each.",
     )

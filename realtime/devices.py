@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from models.options import OptionParser
 from realtime import capture, portaudio, pulse
 from realtime.capture import LiveSource
 from realtime.clock import Clock
@@ -112,7 +112,7 @@ def _system_device() -> Device:
 
 def command(arguments: Sequence[str]) -> int:
     """``overheard devices``: what can be listened to, and what ``auto`` would take."""
-    argparse.ArgumentParser(
+    OptionParser(
         prog="overheard devices", description="List what can be listened to, and what `auto` would take."
     ).parse_args(arguments)
     _print_devices("Outputs that `system` can listen to", _outputs)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.manifest import ModelManifest
+from models.options import OptionParser
 from realtime import live_report, messages, settings
 from realtime.analyze import MOST_CLASSIFIERS
 from realtime.clock import SystemClock
@@ -33,13 +34,13 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OptionParser(
         prog="overheard evaluate",
         description="Judge a model on tracks whose genre is known: accuracy, calibration, confusion.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = OptionParser(add_help=False)
     shared.add_argument("--model", dest="manifest", metavar="MANIFEST", help=settings.HELP["manifest"])
     shared.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from models.manifest import ModelManifest
+from models.options import OptionParser
 from realtime import settings
 from realtime.history import chosen_path, default_path
 from realtime.history_corrections import Corrections, kept_files, set_aside_files
@@ -51,7 +52,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OptionParser(
         prog="overheard history",
         description="List the sessions that were recorded, show one of them, or correct what was heard.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from models.classifier import Prediction, TFLiteClassifier
 from models.manifest import ModelManifest
+from models.options import OptionParser
 from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
 from realtime.history import History, chosen_path
@@ -34,7 +34,7 @@ GROUPS = ("source", "model", "smoothing", "silence", "server", "history", "outpu
 
 def command(arguments: Sequence[str]) -> int:
     """Listen until the source ends or Ctrl-C."""
-    parser = argparse.ArgumentParser(
+    parser = OptionParser(
         prog="overheard listen", description="Analyse a source live and serve the estimates on a websocket."
     )
     settings.add_options(parser, *GROUPS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from models.manifest import Calibration
+from models.options import OptionParser
 from models.spectrogram import AudioSpec
 from realtime import settings
 from realtime.listen import load_classifier
@@ -15,7 +15,7 @@ from realtime.listen import load_classifier
 
 def command(arguments: Sequence[str]) -> int:
     """Which model runs, on which runtime, and what is known of it."""
-    parser = argparse.ArgumentParser(
+    parser = OptionParser(
         prog="overheard model", description="Load the model, verify it, and say what is known of it."
     )
     settings.add_options(parser, "model")

@@ -17,7 +17,7 @@ from typing import Any
 from realtime.broker import Broker, BrokerAddress
 from realtime.clock import Clock
 from realtime.messages import Message, encode
-from realtime.segments import HEARD, genre_of
+from realtime.segments import HEARD, heard_in
 from realtime.settings import OutputSettings
 from realtime.webhook import Webhook, host_of
 
@@ -57,7 +57,8 @@ class Changes:
         if message["type"] == "estimate":
             estimate = message["estimate"]
             state = estimate["state"]
-            genre, confidence = genre_of(estimate) if state == "LISTENING" else (None, None)
+            named = heard_in(estimate) if state == "LISTENING" else {}
+            genre, confidence = next(iter(named.items()), (None, None))
         elif message["type"] == "state":
             state, genre, confidence = message["state"], None, None
             if state in HEARD:  # told by the estimate before it, and with the genre

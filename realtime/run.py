@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -16,8 +15,10 @@ import time
 import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
 
+from models.options import OptionParser
 from realtime import settings
 from realtime.errors import ServerError
+from realtime.history import chosen_path
 from realtime.listen import GROUPS, serve_sources
 
 OFFERED = ("system", "mic", "demo")
@@ -32,9 +33,7 @@ DASHBOARD_SECONDS = 2.0
 
 def command(arguments: Sequence[str]) -> int:
     """Run both until Ctrl-C; the dashboard is a child process."""
-    parser = argparse.ArgumentParser(
-        prog="overheard run", description="Analyse what is playing and show it on a page."
-    )
+    parser = OptionParser(prog="overheard run", description="Analyse what is playing and show it on a page.")
     settings.add_options(parser, *GROUPS, "dashboard")
     parser.add_argument(
         "--no-browser",
@@ -71,9 +70,12 @@ def command(arguments: Sequence[str]) -> int:
 
     try:
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
-        return asyncio.run(
+        code = asyncio.run(
             serve_sources(chosen, ready=ready, origins=origins, offered=OFFERED, control_token=token)
         )
+        kept = "; `overheard history` shows what was heard" if chosen_path(chosen.history.history) else ""
+        print(f"\n  Stopped{kept}.", flush=True)
+        return code
     finally:
         for child in children:
             _end(child)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 HEARD = ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
@@ -28,12 +28,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Consecutive estimates of one stable genre and state.
+    """Consecutive estimates of one state, and in LISTENING of one stable genre.
 
-    ``genre`` and ``confidence`` (the mean probability of that genre) are None in SILENT and NOT_MUSIC, where
-    labels are those of the last music. ``started`` and ``ended`` are Unix seconds; ``seconds`` counts
-    sound, so that neither a file read at full speed nor a clock that is set changes it. The sound itself
-    lies between ``from_seconds`` and ``to_seconds`` of the stream.
+    ``confidence`` is the mean probability of ``genre``, which in UNSURE is the genre whose mean is largest.
+    Both are None in SILENT and NOT_MUSIC, where labels are those of the last music. ``started`` and
+    ``ended`` are Unix seconds; ``seconds`` counts sound, so that neither a file read at full speed nor a
+    clock that is set changes it. The sound itself lies between ``from_seconds`` and ``to_seconds`` of the
+    stream.
     """
 
     session: Session
@@ -79,6 +80,7 @@ class _Stream:
     session: Session
     seen: float
     segment: Segment | None = None
+    sums: dict[str, float] = field(default_factory=dict)  # of the segment's probabilities, by genre
     heard_until: float | None = None  # seconds of the stream, of the last estimate
     segments: int = 0
     events: int = 0
@@ -88,18 +90,19 @@ class _Stream:
     title: str = ""
 
 
-def genre_of(estimate: Mapping[str, Any]) -> tuple[str | None, float | None]:
-    """The stable genre and its probability, both None where the estimate speaks of music that is over.
+def heard_in(estimate: Mapping[str, Any]) -> Mapping[str, float]:
+    """Genres that an estimate speaks for, with their probabilities; none where its music is over.
 
     Parameters
     ----------
     estimate : mapping
-        The ``estimate`` object of a message. Its ``confidence`` is that of ``label``, which may lead already.
+        The ``estimate`` object of a message. One that is sure speaks for its stable label alone, though
+        another may lead already; one that is unsure weighs them all.
     """
-    genre = estimate["stable_label"]
-    if genre is None or estimate["state"] not in ("LISTENING", "UNSURE"):
-        return None, None
-    return genre, estimate["probabilities"].get(genre, estimate["confidence"])
+    state, stable, probabilities = estimate["state"], estimate["stable_label"], estimate["probabilities"]
+    if state == "LISTENING" and stable is not None:
+        return {stable: probabilities.get(stable, estimate["confidence"])}
+    return probabilities if state == "UNSURE" and estimate["label"] is not None else {}
 
 
 class Fold:
@@ -178,28 +181,30 @@ def _estimate(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
     known = stream.heard_until
     seconds = window if known is None or until <= known else min(window, until - known)
     stream.heard_until = until
-    genre, confidence = genre_of(estimate)
+    state, heard = estimate["state"], heard_in(estimate)
     last = stream.segment
-    if last is not None and (last.genre, last.state) == (genre, estimate["state"]):
-        count = last.estimates + 1
-        if confidence is not None and last.confidence is not None:
-            confidence = last.confidence + (confidence - last.confidence) / count
-        stream.segment = replace(
-            last,
-            ended=max(last.ended, at),
-            seconds=last.seconds + seconds,
-            confidence=confidence,
-            estimates=count,
-            to_seconds=until,
+    if last is not None and last.state == state and (state == "UNSURE" or heard.keys() == stream.sums.keys()):
+        count, final = last.estimates + 1, list[Row]()
+    else:
+        count, final = 1, _close_segment(stream)
+        stream.sums = {}
+        stream.segments += 1
+        started = at - seconds if last is None else min(at, max(last.ended, at - seconds))
+        last = Segment(
+            stream.session, stream.segments, None, state, started, at, 0.0, None, 0, until - seconds, until
         )
-        return []
-    final = _close_segment(stream)
-    stream.segments += 1
-    started = at - seconds if last is None else min(at, max(last.ended, at - seconds))
-    stream.segment = Segment(
-        stream.session, stream.segments, genre, estimate["state"], started, at, seconds, confidence, 1,
-        until - seconds, until,
-    )  # fmt: skip
+    for genre, probability in heard.items():
+        stream.sums[genre] = stream.sums.get(genre, 0.0) + probability
+    likeliest = max(stream.sums, key=stream.sums.__getitem__, default=None)
+    stream.segment = replace(
+        last,
+        genre=likeliest,
+        ended=max(last.ended, at),
+        seconds=last.seconds + seconds,
+        confidence=stream.sums[likeliest] / count if likeliest is not None else None,
+        estimates=count,
+        to_seconds=until,
+    )
     return final
 
 

@@ -25,7 +25,8 @@ class SmoothingSettings:
     """How estimates follow predictions.
 
     After ``half_life_seconds`` an old prediction counts half. The stable label switches when another
-    genre led it by ``switch_margin`` (probability) for ``hold_seconds``.
+    genre led it by ``switch_margin`` (probability) for ``hold_seconds``, or led it so long after it ceased
+    to be sure.
     """
 
     half_life_seconds: float = 3.0
@@ -52,9 +53,10 @@ class SmoothingSettings:
 class Smoothed:
     """``probabilities`` (n,) float64 read-only; ``top`` and ``stable`` are indexes into it.
 
-    ``stable`` is None until a prediction was sure. ``music`` is the average probability that it is
-    music and ``is_music`` what follows from it. Until a window was music, ``top`` is None and the
-    probabilities are all 0.
+    ``stable`` is None until a prediction was sure. ``sure`` says that the stable label is probable enough
+    to be named: while the genre turns neither the old nor the new one may be. ``music`` is the average
+    probability that it is music and ``is_music`` what follows from it. Until a window was music, ``top``
+    is None and the probabilities are all 0.
     """
 
     probabilities: Probabilities
@@ -156,8 +158,9 @@ class Smoother:
             nothing.flags.writeable = False
             return Smoothed(nothing, None, None, False, self._music, self._is_music)
         top = int(self._average.argmax())
-        sure = bool(self._average[top] >= self.unsure_below)
-        self._follow(self._average, top, sure and self._is_music)
+        self._follow(self._average, top, bool(self._average[top] >= self.unsure_below) and self._is_music)
+        named = top if self._stable is None else self._stable
+        sure = bool(self._average[named] >= self.unsure_below)
         return Smoothed(self._average, top, self._stable, sure, self._music, self._is_music)
 
     def _share(self, samples: int, half_life: float) -> float:
@@ -171,7 +174,8 @@ class Smoother:
         if self._stable is None:
             self._stable = top
             return
-        if average[top] - average[self._stable] < self.settings.switch_margin:
+        held = average[self._stable]
+        if held >= self.unsure_below and average[top] - held < self.settings.switch_margin:
             self._leading_since = None
             return
         if self._leading_since is None:

@@ -132,7 +132,8 @@ def test_what_is_no_music_is_a_state_and_the_label_stays() -> None:
     beyond = len(states) - states[::-1].index(StreamState.NOT_MUSIC)
     assert set(states[first:beyond]) == {StreamState.NOT_MUSIC}
     assert (beyond - first) * 0.522 == pytest.approx(12, abs=1.1), "twelve seconds of talk"
-    assert set(states[beyond:]) == {StreamState.LISTENING}
+    assert states[beyond] is StreamState.UNSURE, "another genre than before is not named at once"
+    assert set(states[beyond + 4 :]) == {StreamState.LISTENING}
     for analysis in found[first:beyond]:
         assert analysis.prediction is not None
         assert analysis.estimate.stable_label == "blues"

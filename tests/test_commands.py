@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import jsonschema
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime import messages
+from realtime import cli, messages
 from tests.sounds import tone, write
 from training.library import SAMPLE_RATE, decode
 
@@ -38,7 +40,31 @@ def overheard(*words: str, environment: dict[str, str] | None = None) -> subproc
 
 def refused(*words: str, environment: dict[str, str] | None = None) -> str:
     """What the command says when it exits with 2: one line."""
-    done = overheard(*words, environment=environment)
+    return said_of_a_fault(overheard(*words, environment=environment))
+
+
+def overheard_here(
+    *words: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same command in the test's own process: a new one takes longer to begin than most take to end."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
+        try:
+            code = cli.main(words)
+        except SystemExit as left:  # argparse's way out of --help
+            code = left.code if isinstance(left.code, int) else 1
+    assert "Traceback" not in err.getvalue()
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def refused_here(*words: str, environment: dict[str, str] | None = None) -> str:
+    """As ``refused``, in the test's own process."""
+    return said_of_a_fault(overheard_here(*words, environment=environment))
+
+
+def said_of_a_fault(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 2, done
     assert done.stdout == ""
     return done.stderr.strip()
@@ -51,6 +77,16 @@ def ten_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("sound") / "ten.wav", music, SAMPLE_RATE)
 
 
+def test_a_wrong_option_is_one_sentence_that_names_the_one_that_was_meant() -> None:
+    assert refused_here("run", "--sauce", "mic") == (
+        "overheard run: unrecognized arguments: --sauce mic; did you mean --source? "
+        "`overheard run --help` tells more"
+    )
+    assert refused_here("train", "studdy").startswith(
+        "overheard train: argument COMMAND: invalid choice: 'studdy'"
+    )
+
+
 def test_help_lists_the_commands_with_what_they_do() -> None:
     done = overheard("--help")
     assert done.returncode == 0
@@ -59,12 +95,14 @@ def test_help_lists_the_commands_with_what_they_do() -> None:
 
 
 def test_no_command_and_an_unknown_one() -> None:
-    assert overheard().returncode == 2
-    assert refused("sing").startswith("overheard: no command 'sing'; there are analyze, dashboard, devices")
+    assert overheard_here().returncode == 2
+    assert refused_here("sing").startswith(
+        "overheard: no command 'sing'; there are analyze, dashboard, devices"
+    )
 
 
 def test_version() -> None:
-    assert overheard("--version").stdout.startswith("overheard ")
+    assert overheard_here("--version").stdout.startswith("overheard ")
 
 
 def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> None:
@@ -123,14 +161,14 @@ def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
 
 def test_analyze_prints_a_timeline(tmp_path: Path) -> None:
     sound = np.concatenate([tone(440, 8), np.zeros(8 * RATE)])
-    done = overheard("analyze", str(write(tmp_path / "two.wav", sound, RATE)))
+    done = overheard_here("analyze", str(write(tmp_path / "two.wav", sound, RATE)))
     assert done.returncode == 0
     assert "(silence)" in done.stdout
     assert "16.00 s of sound" in done.stdout
 
 
 def test_silence_has_no_genre(tmp_path: Path) -> None:
-    done = overheard("analyze", "--json", str(write(tmp_path / "s.wav", np.zeros(8 * RATE), RATE)))
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "s.wav", np.zeros(8 * RATE), RATE)))
     *estimates, summary = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 0
     assert {(row["estimate"]["label"], row["estimate"]["state"]) for row in estimates} == {(None, "SILENT")}
@@ -138,7 +176,7 @@ def test_silence_has_no_genre(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Path, ten_seconds: Path) -> None:
-    done = overheard("analyze", "--json", str(tmp_path / "no.wav"), str(ten_seconds))
+    done = overheard_here("analyze", "--json", str(tmp_path / "no.wav"), str(ten_seconds))
     assert done.returncode == 2
     assert "no.wav does not exist" in done.stderr
     assert "1 of 2 files could not be analysed" in done.stderr
@@ -146,7 +184,7 @@ def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Pat
 
 
 def test_short_sound_is_refused_with_both_lengths(tmp_path: Path) -> None:
-    said = refused("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
+    said = refused_here("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
     assert said == (
         f"overheard analyze: short.wav holds 3.20 s of sound; one window needs {window_needed()} s, "
         "and nothing is padded"
@@ -155,7 +193,7 @@ def test_short_sound_is_refused_with_both_lengths(tmp_path: Path) -> None:
 
 def test_exactly_one_window_is_enough(tmp_path: Path) -> None:
     samples = tone(440, 6)[: ModelManifest.load().audio.window_samples]
-    done = overheard("analyze", "--json", str(write(tmp_path / "exact.wav", samples, RATE)))
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "exact.wav", samples, RATE)))
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 2
 
@@ -164,7 +202,7 @@ def test_exactly_one_window_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 8])
 def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
     samples = np.repeat(tone(440, 6, rate)[:, np.newaxis], channels, axis=1)
-    done = overheard("analyze", "--json", str(write(tmp_path / "a.wav", samples, rate)))
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "a.wav", samples, rate)))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["seconds"] == pytest.approx(6, abs=0.01)
 
@@ -173,14 +211,14 @@ def test_nan_and_clipped_samples_are_handled(tmp_path: Path) -> None:
     samples = tone(440, 6, amplitude=50.0)
     samples[1_000:2_000] = np.nan
     samples[3_000] = np.inf
-    done = overheard("analyze", "--json", str(write(tmp_path / "a.wav", samples, RATE, "pcm_f32le")))
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "a.wav", samples, RATE, "pcm_f32le")))
     assert done.returncode == 0, done.stderr
     json.loads(done.stdout.splitlines()[-1], parse_constant=lambda name: pytest.fail(name))
 
 
 @pytest.mark.parametrize("hop", ["0", "-1", "nan"])
 def test_a_hop_that_is_none(ten_seconds: Path, hop: str) -> None:
-    assert "must be a number of seconds above 0" in refused("analyze", "--hop", hop, str(ten_seconds))
+    assert "must be a number of seconds above 0" in refused_here("analyze", "--hop", hop, str(ten_seconds))
 
 
 def test_an_unknown_device_lists_those_there_are() -> None:
@@ -213,11 +251,11 @@ def test_a_damaged_model_file(tmp_path: Path, ten_seconds: Path) -> None:
     manifest, fields = copy_model(tmp_path)
     file = tmp_path / str(fields["file"])
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    assert "the file is damaged or was replaced" in refused(
+    assert "the file is damaged or was replaced" in refused_here(
         "analyze", "--manifest", str(manifest), str(ten_seconds)
     )
     file.unlink()
-    assert "cannot read the model file" in refused("model", "--manifest", str(manifest))
+    assert "cannot read the model file" in refused_here("model", "--manifest", str(manifest))
 
 
 def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
@@ -225,7 +263,7 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
     labels = fields["labels"]
     assert isinstance(labels, list)
     manifest.write_text(json.dumps(fields | {"labels": labels[:-1]}))
-    assert "they do not belong together" in refused("model", "--manifest", str(manifest))
+    assert "they do not belong together" in refused_here("model", "--manifest", str(manifest))
 
 
 @pytest.mark.parametrize(
@@ -251,15 +289,15 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
 def test_a_wrong_manifest_is_explained(tmp_path: Path, change: dict[str, object], said: str) -> None:
     manifest, fields = copy_model(tmp_path)
     manifest.write_text(json.dumps(fields | change))
-    assert said in refused("model", "--manifest", str(manifest))
+    assert said in refused_here("model", "--manifest", str(manifest))
 
 
 def test_manifests_that_are_none(tmp_path: Path) -> None:
-    assert "cannot read the model manifest" in refused("model", "--manifest", str(tmp_path / "no.json"))
+    assert "cannot read the model manifest" in refused_here("model", "--manifest", str(tmp_path / "no.json"))
     (tmp_path / "text.json").write_text("hello")
-    assert "is not valid JSON" in refused("model", "--manifest", str(tmp_path / "text.json"))
+    assert "is not valid JSON" in refused_here("model", "--manifest", str(tmp_path / "text.json"))
     (tmp_path / "list.json").write_text("[]")
-    assert "is not a model manifest" in refused("model", "--manifest", str(tmp_path / "list.json"))
+    assert "is not a model manifest" in refused_here("model", "--manifest", str(tmp_path / "list.json"))
 
 
 def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
@@ -269,21 +307,21 @@ def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / str(fields["file"])).write_bytes(b"no flatbuffer at all" * 10)
     digest = hashlib.sha256(b"no flatbuffer at all" * 10).hexdigest()
     manifest.write_text(json.dumps(fields | {"sha256": digest}))
-    assert "cannot load" in refused("model", "--manifest", str(manifest))
+    assert "cannot load" in refused_here("model", "--manifest", str(manifest))
 
 
 def test_model_tells_what_runs() -> None:
     done = overheard("model")
     assert "runtime       litert " in done.stdout
     assert "SHA-256 verified" in done.stdout
-    fields = json.loads(overheard("model", "--json").stdout)
+    fields = json.loads(overheard_here("model", "--json").stdout)
     assert fields["labels"] == [
         "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
     ]  # fmt: skip
 
 
 def test_a_runtime_that_is_not_installed() -> None:
-    assert "install the package tflite-runtime" in refused("model", "--runtime", "tflite-runtime")
+    assert "install the package tflite-runtime" in refused_here("model", "--runtime", "tflite-runtime")
 
 
 def test_unknown_settings_are_errors(ten_seconds: Path) -> None:
@@ -301,7 +339,7 @@ def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> 
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
-    assert "File name too long" in refused("analyze", str(tmp_path / ("x" * 300)))
+    assert "File name too long" in refused_here("analyze", str(tmp_path / ("x" * 300)))
 
 
 def test_page_and_websocket_need_two_ports(ten_seconds: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,7 +20,7 @@ from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
 from realtime import cli, evaluate
 from realtime.scorecard import EvaluationError
 from tests.sounds import noise
-from tests.test_commands import copy_model, overheard, refused
+from tests.test_commands import copy_model, overheard, overheard_here, refused, refused_here
 
 RATE = 22_050
 LABELS = ModelManifest.load().labels
@@ -61,7 +62,7 @@ def save(path: Path, truth: list[int], pictures: Stored) -> str:
 
 
 def card_of(*words: str) -> dict[str, Any]:
-    done = overheard("evaluate", *words, "--json")
+    done = overheard_here("evaluate", *words, "--json")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
@@ -231,7 +232,7 @@ def test_a_model_that_also_reads_the_other_pictures(tmp_path: Path) -> None:
     ],
 )
 def test_further_geometries_that_are_wrong(tmp_path: Path, also_reads: object, said: str) -> None:
-    assert said in refused("model", "--manifest", model_with(tmp_path, also_reads=also_reads))
+    assert said in refused_here("model", "--manifest", model_with(tmp_path, also_reads=also_reads))
 
 
 def test_also_reads_survives_saving(tmp_path: Path) -> None:
@@ -345,20 +346,28 @@ def test_the_table_has_the_figures_too(tmp_path: Path) -> None:
         assert lines[str(number)] == [str(number), label, str(sum(row)), *figures, *map(str, row)]
 
 
-def test_real_pictures_of_gtzan(shared: Path) -> None:
-    """Its unseen test part, on both pictures, scored as the release scored it."""
+def test_real_pictures_of_gtzan(shared: Path, tmp_path: Path) -> None:
+    """Its unseen test part, on both pictures, scored as the release scored it.
+
+    Of the coarse pictures, which are eleven windows each, every third is: by chance alone its accuracy is
+    within 0.04 of that of all, in two of three such samples.
+    """
     told = ModelManifest.load().metrics["fault_filtered_test"]
+    with (shared / "gtzan" / "tracks.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["fault_filtered_split"] == "test"]
+    third = split(tmp_path, {row["track_id"]: "test" for row in rows[::3]})
     fine, coarse = (
-        card_of("pictures", str(shared / "gtzan" / f"stft_{name}.npz"), "--part", "test")
-        for name in ("first5s", "full30s")
+        card_of("pictures", str(shared / "gtzan" / f"stft_{name}.npz"), "--part", "test", *words)
+        for name, words in (("first5s", ()), ("full30s", ("--tracks", third)))
     )
+    assert (fine["tracks"], coarse["tracks"]) == (len(rows), len(rows[::3]))
     assert fine["accuracy"] == pytest.approx(told["fine"]["accuracy_int8"], abs=0.015)
-    assert coarse["accuracy"] == pytest.approx(told["coarse"]["accuracy_all_windows_int8"], abs=0.015)
+    assert coarse["accuracy"] == pytest.approx(told["coarse"]["accuracy_all_windows_int8"], abs=0.06)
     assert fine["part"] == coarse["part"] == "test"
 
 
 def test_a_group_without_a_command_says_what_there_is() -> None:
-    done = overheard("evaluate")
+    done = overheard_here("evaluate")
     assert done.returncode == 2
-    assert "usage: overheard evaluate" in done.stderr
-    assert "pictures" in overheard("evaluate", "--help").stdout
+    assert done.stderr.startswith("overheard evaluate: the following arguments are required: ")
+    assert "pictures" in overheard_here("evaluate", "--help").stdout

@@ -102,6 +102,17 @@ def test_gaps_devices_and_titles_are_events_when_they_change() -> None:
     ]
 
 
+def test_what_was_unsure_is_one_segment_under_the_likeliest_guess() -> None:
+    guesses = {"jazz": 0.3, "blues": 0.4, "rock": 0.2}
+    unsure = [estimate(at, "metal", "UNSURE", 0.1, leading="rock") for at in (5, 5.5, 6)]
+    for number, message in enumerate(unsure):
+        leads = max(guesses, key=lambda genre: guesses[genre] * (2 if genre == "jazz" and number == 0 else 1))
+        message["estimate"] |= {"label": leads, "probabilities": guesses | {"metal": 0.1}}
+    (found,) = segments(folded(*unsure))
+    assert (found.genre, found.state, found.estimates) == ("blues", "UNSURE", 3), "not the stale stable label"
+    assert found.confidence == pytest.approx(0.4)
+
+
 def test_segments_know_where_in_the_stream_their_sound_lies() -> None:
     """Also where the clock knows nothing of it: of a file at full speed, and after a stall."""
     given = [

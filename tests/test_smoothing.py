@@ -49,6 +49,18 @@ def test_a_lead_that_breaks_off_starts_anew() -> None:
     assert [row.stable for row in feed(target, rows)] == [0, 0, 0, 0, 0]
 
 
+def test_a_label_that_is_probable_no_more_is_not_sure_while_another_takes_its_place() -> None:
+    found = feed(smoother(half_life=0.0, hold=1.0), [[0.9, 0.1]] + [[0.03, 0.97]] * 4)
+    assert [(row.stable, row.sure) for row in found] == [
+        (0, True), (0, False), (0, False), (1, True), (1, True)
+    ]  # fmt: skip
+
+
+def test_a_label_that_is_probable_no_more_leaves_without_the_margin() -> None:
+    rows = [[0.9, 0.1, 0.0]] + [[0.39, 0.41, 0.2]] * 4  # the margin is 0.1, unsure is below 0.4
+    assert [row.stable for row in feed(smoother(half_life=0.0, hold=1.0), rows)] == [0, 0, 0, 1, 1]
+
+
 def test_unsure_estimates_neither_set_nor_move_the_stable_label() -> None:
     target = smoother(half_life=0.0, hold=0.0)
     found = feed(target, [[0.35, 0.33, 0.32], [0.5, 0.3, 0.2], [0.32, 0.33, 0.35]])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import OverheardError
+from models.options import OptionParser
 
 if TYPE_CHECKING:
     from training.prepare import Job
@@ -44,7 +45,7 @@ def command(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="overheard train", description=__doc__)
+    parser = OptionParser(prog="overheard train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     imagenet = commands.add_parser("imagenet", help="convert torchvision's MobileNetV2 weights (needs torch)")
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--quick", action="store_true", help="few epochs and folds: to see that it runs")
     study.set_defaults(run=_study)
 
-    cached = argparse.ArgumentParser(add_help=False)
+    cached = OptionParser(add_help=False)
     cached.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help=f"of windows ({CACHE})")
 
     prepare = commands.add_parser("prepare", parents=[cached], help="write sound and arrays to the cache")
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (3200)")
     teach.set_defaults(run=_teach)
 
-    tuned = argparse.ArgumentParser(add_help=False, parents=[cached])
+    tuned = OptionParser(add_help=False, parents=[cached])
     tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (600)")
 
     protocols = commands.add_parser("protocols", parents=[tuned], help="accuracy under three protocols")
