@@ -11,7 +11,7 @@ import pytest
 
 from models.manifest import ModelManifest
 from tests.sounds import noise, tone, write
-from tests.test_commands import overheard, refused, window_needed
+from tests.test_commands import overheard, overheard_here, refused_here, window_needed
 from tests.test_evaluate import LABELS, card_of, check, model_with
 
 RATE = 22_050
@@ -50,7 +50,7 @@ def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) ->
         "METAL/high.opus": "metal",
     }
     files = (str(library / name) for name in tracks)
-    done = overheard("analyze", "--json", "--manifest", model, *files)
+    done = overheard_here("analyze", "--json", "--manifest", model, *files)
     summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"summary"' in line]
     probabilities = np.array([[each["probabilities"][label] for label in LABELS] for each in summaries])
     card = card_of("folder", str(library), "--model", model)
@@ -71,12 +71,12 @@ def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
 
 
 def test_folders_that_cannot_be_judged_by(tmp_path: Path) -> None:
-    assert "cannot read the folder" in refused("evaluate", "folder", str(tmp_path / "nowhere"))
-    assert "holds no sound to judge by; 0 files skipped" in refused("evaluate", "folder", str(tmp_path))
+    assert "cannot read the folder" in refused_here("evaluate", "folder", str(tmp_path / "nowhere"))
+    assert "holds no sound to judge by; 0 files skipped" in refused_here("evaluate", "folder", str(tmp_path))
     (tmp_path / "Rock").mkdir()
     (tmp_path / "Rock" / "a.wav").write_text("no sound")
-    said = refused("evaluate", "folder", str(tmp_path))
+    said = refused_here("evaluate", "folder", str(tmp_path))
     assert "holds no sound to judge by; 1 files skipped; the first, Rock/a.wav: " in said
     (tmp_path / "polka").mkdir()
-    said = refused("evaluate", "folder", str(tmp_path))
+    said = refused_here("evaluate", "folder", str(tmp_path))
     assert said.endswith(f"folders that are no genre of this model: 'polka'; there are {', '.join(LABELS)}")

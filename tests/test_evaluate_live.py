@@ -37,7 +37,7 @@ from realtime.settings import Settings
 from realtime.smoothing import SmoothingSettings
 from tests.fakes.classifier import LABELS, LoudestRowClassifier
 from tests.sounds import noise, programme, tone, write
-from tests.test_commands import overheard, refused
+from tests.test_commands import overheard, overheard_here, refused_here
 
 RATE = 22_050
 HERTZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}
@@ -244,7 +244,7 @@ def test_the_command_on_a_tiny_library(library: Path) -> None:
     assert (found["changes"], found["programmes"]) == (1, 1)
     assert len(card["without_tracks"]["audio"]) == 7
     assert set(found["recall"]) == {*card["without_tracks"]["audio"], *HERTZ}
-    done = overheard(*words)
+    done = overheard_here(*words)
     assert done.returncode == 0, done.stderr
     assert "nothing is known of classical, country" in done.stdout
     assert "this model does not say" in done.stdout or card["says_music"]
@@ -262,7 +262,9 @@ def told(*words: str) -> str:
 
 def test_faults_are_one_sentence(library: Path, tmp_path: Path) -> None:
     table = str(library / "table.csv")
-    assert refused("evaluate", "live").startswith("overheard evaluate: nothing to listen to; give --audio")
+    assert refused_here("evaluate", "live").startswith(
+        "overheard evaluate: nothing to listen to; give --audio"
+    )
     assert "--tune needs programmes" in told("--tune", "--not-music", table)
     assert "--check-artists needs --table" in told("--check-artists", "--audio", str(library / "sounds"))
     assert "--part and --tracks" in told("--part", "test", "--audio", str(library / "sounds"))

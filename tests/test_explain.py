@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,9 @@ from models.manifest import ModelManifest
 from models.occlusion import occlusion
 from realtime.explain import TempoMeter
 from realtime.frames import AudioBlock, Samples
+from tests.sounds import write
+from tests.test_commands import overheard_here
+from training.library import SAMPLE_RATE, decode
 
 RATE = 22_050
 SONG = Path(__file__).parents[1] / "realtime" / "demonstration" / "demonstration.opus"
@@ -52,11 +53,11 @@ def test_little_sound_and_steady_sound_have_no_tempo() -> None:
     assert told(np.zeros(RATE * 20, np.float32)) is None
 
 
-def test_analyze_explains_a_file() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", "analyze", "--json", "--explain", str(SONG)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+def test_analyze_explains_a_file(tmp_path: Path) -> None:
+    part = decode(SONG)[60 * SAMPLE_RATE : 80 * SAMPLE_RATE]
+    song = write(tmp_path / "song.flac", part, SAMPLE_RATE, "flac")
+    done = overheard_here("analyze", "--json", "--explain", str(song))
+    assert done.returncode == 0, done.stderr
     *_, seen, summary = (json.loads(line) for line in done.stdout.splitlines())
     assert summary["type"] == "summary"
     assert seen["type"] == "picture"
@@ -68,10 +69,7 @@ def test_analyze_explains_a_file() -> None:
 
 
 def test_explaining_is_for_json(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", "analyze", "--explain", str(tmp_path / "a.wav")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = overheard_here("analyze", "--explain", str(tmp_path / "a.wav"))
     assert done.returncode == 2
     assert "--json" in done.stderr
 

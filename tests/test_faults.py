@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import jsonschema
 import numpy as np
@@ -29,14 +30,19 @@ from realtime.sources import AudioSource
 from realtime.worker import AnalysisWorker
 from tests.fakes.classifier import LoudestRowClassifier
 from tests.fakes.clock import VirtualClock
-from tests.sounds import tone
+from tests.sounds import Samples, tone
 
 RATE = 22_050
 BLOCK = RATE // 10
-SOUND = tone(300, 240)
 POLICY = RecoveryPolicy(give_up_seconds=60)
 
 Step = Callable[["Device"], Iterator[AudioBlock]]
+
+
+@cache
+def sound() -> Samples:
+    """Made when it is played, not in every process that only collects tests."""
+    return tone(300, 240)
 
 
 Change = Callable[[npt.NDArray[np.float64]], object]
@@ -78,8 +84,8 @@ def play(
         while left > 0:
             n = min(size, left)
             device.clock.now += n / device.sample_rate
-            start = device.position % (len(SOUND) - n)
-            samples = SOUND[start : start + n].astype(np.float64)
+            start = device.position % (len(sound()) - n)
+            samples = sound()[start : start + n].astype(np.float64)
             if change is not None:
                 change(samples)
             yield device.block(samples, overflowed=overflowed)

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -21,6 +22,7 @@ from dashboard.file_analysis import FileAnalysis, Limits
 from dashboard.file_view import Band, bands, bands_markup, clock_time, pictures, spread
 from dashboard.texts import Words
 from tests.sounds import tone, write
+from training.library import SAMPLE_RATE, decode
 
 SONG = Path(__file__).parents[1] / "realtime" / "demonstration" / "demonstration.opus"
 PATIENCE_SECONDS = 90.0
@@ -35,22 +37,28 @@ def finished(content: bytes, name: str = "song.opus", limits: Limits | None = No
 
 def wait(analysis: FileAnalysis) -> None:
     ends_at = time.monotonic() + PATIENCE_SECONDS
+    pause = threading.Event()
     while not analysis.done:
         assert time.monotonic() < ends_at, "the analysis does not end"
-        os.sched_yield()
+        pause.wait(0.01)  # to ask without a pause would take a core from what is waited for
 
 
 @pytest.fixture(scope="module")
-def demonstration() -> FileAnalysis:
-    return finished(SONG.read_bytes())
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> FileAnalysis:
+    """Half a minute of the demonstration, in which the genre changes twice."""
+    song = decode(SONG)
+    part = np.concatenate([song[: 10 * SAMPLE_RATE], song[66 * SAMPLE_RATE : 92 * SAMPLE_RATE]])
+    return finished(
+        write(tmp_path_factory.mktemp("song") / "song.flac", part, SAMPLE_RATE, "flac").read_bytes()
+    )
 
 
 def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: FileAnalysis) -> None:
     assert demonstration.fault == ""
     assert demonstration.summary is not None
-    assert demonstration.summary["seconds"] == pytest.approx(120.5, abs=0.5)
+    assert demonstration.summary["seconds"] == pytest.approx(36, abs=0.01)
     folded = bands(demonstration.estimates)
-    assert len({band.genre for band in folded}) > 3, "it is made of several genres"
+    assert len({band.genre for band in folded}) > 2, "it is made of several genres"
     assert folded[0].start == 0
     assert all(one.end == two.start for one, two in pairwise(folded))
     assert demonstration.picture is not None
@@ -108,8 +116,13 @@ def test_sound_time_and_memory_are_bounded() -> None:
     assert finished(content, limits=Limits(memory_bytes=1 << 20)).fault == "too_much_memory"
 
 
-def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(tmp_path: Path) -> None:
-    long = write(tmp_path / "long.wav", tone(440, 600), 22_050)
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes: far from analysed when it is ended."""
+    return write(tmp_path_factory.mktemp("long") / "long.wav", tone(440, 120), 22_050)
+
+
+def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: Path) -> None:
     first, second = FileAnalysis("long.wav"), FileAnalysis("short.wav")
     with long.open("rb") as content:
         first.start(content)
@@ -120,9 +133,8 @@ def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(tmp_pat
     assert (first.fault, second.fault) == ("cancelled", "unreadable")
 
 
-def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(tmp_path: Path) -> None:
+def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(long: Path) -> None:
     """A reader closed the tab; the others waited up to a quarter of an hour for each of their files."""
-    long = write(tmp_path / "long.wav", tone(440, 600), 22_050)
     first = FileAnalysis("long.wav", Limits(unseen_seconds=0.1))
     with long.open("rb") as content:
         first.start(content)
@@ -197,7 +209,7 @@ while True:
                 break
             except BlockingIOError:
                 assert time.monotonic() < ends_at, "it lives"
-                os.sched_yield()
+                threading.Event().wait(0.01)
 
 
 def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from realtime.history_file import Store
 from realtime.history_reader import open_history, read_session
 from tests.fakes.clock import UNIX_OFFSET, VirtualClock
 from tests.histories import damage_the_header, damage_the_middle, estimate, state
+from tests.test_commands import overheard as as_a_process
+from tests.test_commands import overheard_here
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,27 +55,27 @@ def recorded(path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The day that a person means is that of the clock on the wall."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 def overheard(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, by its function: the entry point is tested with the others."""
-    script = (
-        "import sys\nfrom models.errors import OverheardError\nfrom realtime.history_command import command\n"
-        "try: sys.exit(command(sys.argv[1:]))\n"
-        "except OverheardError as error: print(error, file=sys.stderr); sys.exit(2)"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", script, *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        env=os.environ | {"TZ": "UTC"} | environment,
-        check=False,
-    )
+    """The command in the test's own process, and what it says of a fault."""
+    done = overheard_here("history", *words, environment=environment)
+    done.stderr = done.stderr.removeprefix("overheard history: ")
+    return done
 
 
 def test_the_command_lists_sessions(recorded: Path) -> None:
-    done = overheard("--file", str(recorded))
+    done = as_a_process("history", "--file", str(recorded))
     assert (done.returncode, done.stderr) == (0, "")
+    assert overheard("--file", str(recorded)).stdout == done.stdout
     lines = done.stdout.splitlines()
     heard = "jazz 0:00:14, rock 0:00:01, not music 0:00:00"
     assert lines[0] == f"    1  2023-11-14 22:13:20    0:00:16  radio  {heard}"

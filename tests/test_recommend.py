@@ -19,7 +19,7 @@ from tests.fakes.faulty_server import EVERYWHERE
 from tests.fakes.services import Services, running
 from tests.fakes.spotify_server import Fault
 from tests.sounds import write
-from tests.test_commands import refused
+from tests.test_commands import refused_here
 
 
 @pytest.fixture
@@ -83,5 +83,5 @@ def test_songs_like_a_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("music.wav sounds like ")
     assert done.stdout.count("https://open.spotify.com/search/") == 3
-    assert "does not exist" in refused("recommend", "--file", str(tmp_path / "missing.wav"))
-    assert "--count is 0" in refused("recommend", "--genre", "jazz", "--count", "0")
+    assert "does not exist" in refused_here("recommend", "--file", str(tmp_path / "missing.wav"))
+    assert "--count is 0" in refused_here("recommend", "--genre", "jazz", "--count", "0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.spectrogram import picture_of_columns
 from tests.corpora import cache, columns, entry, recording_of
-from tests.networks import shorten, small
-from tests.test_commands import overheard
+from tests.networks import shorten, small, untraced
+from tests.test_commands import overheard_here
 from training import export
 from training.ablation import ROWS, ablation, table
 from training.augment import drawn
@@ -37,7 +38,7 @@ from training.provenance import checkpoint_name, commit, sha256_of
 from training.release import quantized, release, train
 from training.report import painted
 from training.sampling import Mixture
-from training.teach import Lesson, save_weights, teach
+from training.teach import Lesson, load_weights, teach
 from training.teacher import UNITS
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
@@ -86,38 +87,55 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return cache(folder / "cache", listed)
 
 
-def test_a_backbone_is_taught_and_told_how_well_it_hears(
-    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from training.music_network import backbone
-    from training.teach import load_weights
+@pytest.fixture(scope="module")
+def short() -> Iterator[None]:
+    """The network that ships, shortened, in this module's tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        yield
 
-    shorten(monkeypatch)
-    told: list[tuple[int, dict[str, float]]] = []
+
+Told = list[tuple[int, dict[str, float]]]
+
+
+@pytest.fixture(scope="module")
+def taught(corpus: Corpus, short: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
+    """The weights of a backbone that was taught, and what was told meanwhile."""
+    told: Told = []
     heard = corpus.where(lambda each: each.source == "music")
     lesson = Lesson(steps=2, batch=2, report_every=1)
-    teach(corpus, heard, tmp_path / "t.npz", lesson, log=lambda step, values: told.append((step, values)))
+    path = tmp_path_factory.mktemp("taught") / "taught.npz"
+    teach(corpus, heard, path, lesson, log=lambda step, values: told.append((step, values)))
+    return path, told
+
+
+def test_a_backbone_is_taught_and_told_how_well_it_hears(taught: tuple[Path, Told]) -> None:
+    from training.music_network import backbone
+
+    path, told = taught
     assert [step for step, _ in told] == [1, 2]
     for _, values in told:
         assert set(values) == {"loss", "fine", "coarse"}
         assert all(np.isfinite(value) for value in values.values())
-    taught, plain = backbone(imagenet=False), backbone()
-    load_weights(taught, tmp_path / "t.npz")
-    assert any(not np.allclose(a, b, atol=1e-3) for a, b in zip(taught.weights, plain.weights, strict=True))
+    plain = backbone()
+    began = plain.get_weights()
+    load_weights(plain, path)
+    now = plain.get_weights()
+    assert any(not np.allclose(a, b, atol=1e-3) for a, b in zip(began, now, strict=True))
 
 
 @pytest.fixture(scope="module")
-def released(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> ModelManifest:
-    from training.music_network import backbone
-
+def released(
+    corpus: Corpus, taught: tuple[Path, Told], tmp_path_factory: pytest.TempPathFactory
+) -> ModelManifest:
     folder = tmp_path_factory.mktemp("released")
     with pytest.MonkeyPatch.context() as patch:
-        shorten(patch)
-        save_weights(backbone(), folder / "taught.npz")
+        # That a step of the backbone and one of ``fine_tune`` can be traced, others show.
+        patch.setattr("training.release.train", untraced()(train))
         # Converting the study's network takes half a minute; its latency is no part of what is tested.
         patch.setattr("training.release.study_network", lambda places: ModelManifest.load().read_model())
         return release(
-            corpus, folder, recipe=FineTuning(steps=2, validate_every=1), taught=folder / "taught.npz",
+            corpus, folder, recipe=FineTuning(steps=1, validate_every=1), taught=taught[0],
             logs=folder / "logs", float_out=folder / "build" / "float.tflite",
         )  # fmt: skip
 
@@ -137,7 +155,7 @@ def test_what_is_released_loads_and_fits_its_manifest(released: ModelManifest) -
     assert len(loaded.read_model()) < 0.4 * (folder / "build" / "float.tflite").stat().st_size
 
 
-def test_what_is_released_says_what_was_measured(released: ModelManifest) -> None:
+def test_what_is_released_says_what_was_measured(released: ModelManifest, taught: tuple[Path, Told]) -> None:
     folder, metrics = released.model_path.parent, released.metrics
     for form in ("fine", "coarse"):
         assert metrics["fault_filtered_test"][form]["tracks"] == 10
@@ -159,7 +177,7 @@ def test_what_is_released_says_what_was_measured(released: ModelManifest) -> Non
     card = (folder / "MODEL_CARD.md").read_text()
     assert "what musicnn hears in the sound" not in card  # it began with ImageNet's weights
     assert "what musicnn heard in 2 of the recordings" in card
-    assert metrics["provenance"]["taught_sha256"] == sha256_of(folder / "taught.npz")[:12]
+    assert metrics["provenance"]["taught_sha256"] == sha256_of(taught[0])[:12]
     assert not list(folder.rglob("*.part"))
     assert "clips 1, gtzan 20, music 2" in released.training_data[0]
     assert "Per genre" in card
@@ -175,7 +193,7 @@ def test_evaluate_scores_it_on_both_published_pictures(
     """And comes to what the manifest says, but for the rounding of the cache to bytes."""
     manifest = released.model_path.with_name("genre.json")
     pictures = corpus.folder.parent / f"{name}.npz"
-    done = overheard("evaluate", "pictures", str(pictures), "--model", str(manifest), "--json")
+    done = overheard_here("evaluate", "pictures", str(pictures), "--model", str(manifest), "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout)
     assert card["tracks"] == 10
@@ -218,15 +236,16 @@ def test_quantization_leaves_no_logit_an_error_of_its_own() -> None:
     network = keras.Model(picture, keras.layers.Dense(11, name="logits")(x))
     random = np.random.default_rng(0)
     places = np.stack([drawn(columns(57, n % 10, random), FINE) for n in range(24)])
-    float32 = export.convert(network, None)
+    traced = export.Traced(network)
+    float32 = traced.convert(None)
     truth = export.run(float32, painted(places))
 
     def error(content: bytes) -> npt.NDArray[np.float64]:
         mean: npt.NDArray[np.float64] = np.abs((export.run(content, painted(places)) - truth).mean(axis=0))
         return mean
 
-    plain = error(export.convert(network, painted(places)))
-    corrected = error(quantized(network, places, float32))
+    plain = error(traced.convert(painted(places)))
+    corrected = error(quantized(traced, places, float32))
     step = np.ptp(truth) / 255  # of an int8 logit
     assert corrected.max() < 0.5 * plain.max()
     assert corrected.max() < step

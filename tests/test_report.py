@@ -76,9 +76,10 @@ def manifest(folder: Path, report: Report, **changes: Any) -> ModelManifest:
     ends = TensorQuantization("int8", 1.0, -128)
     content = str(sorted(changes)).encode()
     (folder / "genre.tflite").write_bytes(content)
+    metrics = changes["metrics"] if "metrics" in changes else report.metrics(PROTOCOLS)
     made = ModelManifest(
         "overheard-genre", "2", "genre.tflite", hashlib.sha256(content).hexdigest(), LABELS, COARSE,
-        Quantization("int8", ends, ends), report.calibration, report.metrics(PROTOCOLS), ("made up",), "MIT",
+        Quantization("int8", ends, ends), report.calibration, metrics, ("made up",), "MIT",
         folder / "genre.tflite", (FINE,),
     )  # fmt: skip
     return replace(made, **changes)
@@ -225,7 +226,7 @@ def test_one_band_leaves_nothing_above_it_and_everything_below(spec: Any) -> Non
 def test_models_of_other_genres_or_none_are_one_sentence(report: Report, tmp_path: Path) -> None:
     for name, labels in (("ten", LABELS), ("two", LABELS[:2])):
         (tmp_path / name).mkdir()
-        manifest(tmp_path / name, report, labels=labels).save(tmp_path / name / "genre.json")
+        manifest(tmp_path / name, report, labels=labels, metrics={}).save(tmp_path / name / "genre.json")
     ten, two = (str(tmp_path / name / "genre.json") for name in ("ten", "two"))
     with pytest.raises(OverheardError, match="only models of the same genres can be compared"):
         command(["compare", ten, two])

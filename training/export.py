@@ -1,14 +1,12 @@
 """From a trained network to the shipped file: full-int8 TFLite, and its manifest.
 
-Keras variables do not survive a conversion from a concrete function, so a SavedModel is written
-first. Weights are quantized per channel, activations by the range they
-take on typical training pictures.
+A network is traced once, however often it is converted. Weights are quantized per channel,
+activations by the range they take on typical training pictures.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,27 +19,44 @@ from models.manifest import Quantization, TensorQuantization
 Pictures = Iterator[npt.NDArray[np.uint8]]
 
 
-def convert(network: Any, pictures: Pictures | None) -> bytes:
-    """Convert a Keras network that puts out logits.
+class Traced:
+    """A Keras network that puts out logits, ready to be converted.
+
+    Keras' own variables do not survive a conversion from a concrete function; TensorFlow's, which lie
+    under them, do. A weight that is set later is that of every conversion from then on.
 
     Parameters
     ----------
     network : keras.Model
         (n, size, size, 3) pixels -> (n, genres) logits.
-    pictures : iterator or None
-        Representative pictures for full int8, input and output included; None keeps float32.
-
-    Returns
-    -------
-    bytes
-        A TFLite flatbuffer for one picture at a time.
     """
-    import tensorflow as tf
 
-    one_picture = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        network.export(folder, format="tf_saved_model", input_signature=[one_picture], verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    def __init__(self, network: Any) -> None:
+        import tensorflow as tf
+
+        self.network = network
+        self._kept = tf.Module()
+        self._kept.variables_of_keras = [variable.value for variable in network.variables]
+        one_picture = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32, name="picture")
+        answer = tf.function(lambda picture: network(picture, training=False), autograph=False)
+        self._function = answer.get_concrete_function(one_picture)
+
+    def convert(self, pictures: Pictures | None) -> bytes:
+        """Convert it with the weights that it has now.
+
+        Parameters
+        ----------
+        pictures : iterator or None
+            Representative pictures for full int8, input and output included; None keeps float32.
+
+        Returns
+        -------
+        bytes
+            A TFLite flatbuffer for one picture at a time.
+        """
+        import tensorflow as tf
+
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([self._function], self._kept)
         if pictures is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: (

@@ -28,7 +28,7 @@ def study_network(places: Places) -> bytes:
     """
     from training.network import STUDY_CNN_GRU, network
 
-    return export.convert(network(STUDY_CNN_GRU), painted(places[:REPRESENTATIVE]))
+    return export.Traced(network(STUDY_CNN_GRU)).convert(painted(places[:REPRESENTATIVE]))
 
 
 def latencies(

@@ -152,9 +152,9 @@ def release(
     network, history = train(
         corpus, parts, recipe, seed=seed, taught=taught, log=board(logs / "release"), checkpoint=checkpoint
     )
-    whole = for_export(network, len(LABELS))
+    whole = export.Traced(for_export(network, len(LABELS)))
     sample = _sample(corpus, parts.train)
-    float32 = export.convert(whole, None)
+    float32 = whole.convert(None)
     made = Made(
         quantized(whole, sample[representatives(network, sample)], float32),
         float32,
@@ -166,24 +166,24 @@ def release(
     return manifest
 
 
-def quantized(whole: Any, places: Places, float32: bytes) -> bytes:
+def quantized(whole: export.Traced, places: Places, float32: bytes) -> bytes:
     """Full int8, the mean error of each logit on the sample taken out (Nagel et al., 2019).
 
     Parameters
     ----------
-    whole : keras.Model
+    whole : Traced
         From ``training.music_network.for_export``; the bias of its last layer is changed.
     places : (n, 256, 256) uint8
         Pictures that set the ranges of the activations.
     float32 : bytes
         The same network converted without quantization.
     """
-    first = export.convert(whole, painted(places))
+    first = whole.convert(painted(places))
     error = (export.run(first, painted(places)) - export.run(float32, painted(places))).mean(axis=0)
-    last = whole.get_layer("logits")
+    last = whole.network.get_layer("logits")
     kernel, bias = last.get_weights()
     last.set_weights([kernel, bias - error.astype(np.float32)])
-    return export.convert(whole, painted(places))
+    return whole.convert(painted(places))
 
 
 def describe(
