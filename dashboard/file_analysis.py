@@ -32,6 +32,8 @@ MOST_SOUND_SECONDS: Final = 3 * 3600.0
 """A small file may hold days of silence."""
 MOST_UNSEEN_SECONDS: Final = 300.0
 """Nobody looked for so long: the page was closed. A tab in the background looks once a minute."""
+QUIET_SECONDS: Final = 2.0
+"""Estimates come several a second; for so long without one, the child is at what comes after them."""
 MOST_SAID: Final = 4000
 """Letters of what the child says of faults that are kept, the last ones."""
 
@@ -82,7 +84,13 @@ class FileAnalysis:
         self.summary: Mapping[str, Any] | None = None
         self._limits = limits or Limits()
         self._cancelled = threading.Event()
-        self._seen_at = time.monotonic()
+        self._seen_at = self._heard_at = time.monotonic()
+
+    @property
+    def explaining(self) -> bool:
+        """Whether all was heard, and what is looked for now is what mattered."""
+        quiet = time.monotonic() - self._heard_at > QUIET_SECONDS
+        return self.running and bool(self.estimates) and self.picture is None and quiet
 
     def start(self, content: IO[bytes]) -> None:
         """Copy the content to where the child finds it, and analyse it when its turn comes."""
@@ -178,6 +186,7 @@ class FileAnalysis:
             times = {name: message[name] for name in ("start_seconds", "end_seconds")}
             self.estimates.append(times | {"estimate": kept})
             self.heard_seconds = message["end_seconds"]
+            self._heard_at = time.monotonic()
 
     def _watch(self, child: subprocess.Popen[str]) -> None:
         """End the child when it costs too much, or nobody wants it."""

@@ -80,6 +80,28 @@ def bands_markup(folded: Sequence[Band], seconds: float, words: Words) -> str:
     )
 
 
+def times_markup(seconds: float) -> str:
+    """Moments under the bands, at both ends and at every quarter."""
+    marks = "".join(f"<span>{clock_time(seconds * part / 4)}</span>" for part in range(5))
+    return (
+        '<div aria-hidden="true" style="display:flex;justify-content:space-between;font-size:.85rem;'
+        f'opacity:.75;font-variant-numeric:tabular-nums;margin-top:.2rem">{marks}</div>'
+    )
+
+
+def legend_markup(folded: Sequence[Band], words: Words) -> str:
+    """The genres of the bands by their colours, in the page's order of genres; names are escaped."""
+    heard = {band.genre for band in folded if band.genre}
+    order = [*(genre for genre in GENRE_COLOURS if genre in heard), *sorted(heard - GENRE_COLOURS.keys())]
+    entries = "".join(
+        '<span><span style="display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;'
+        f'margin-right:.4rem;background:{GENRE_COLOURS.get(genre, OTHER_COLOUR)}"></span>'
+        f"{escape(words.genre(genre))}</span>"
+        for genre in order
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin-top:.4rem">{entries}</div>'
+
+
 def clock_time(seconds: float) -> str:
     """Minutes and seconds, as players write them."""
     whole = round(seconds)

@@ -22,7 +22,7 @@ def figures(health: Mapping[str, Any], words: Words) -> dict[str, str]:
     latency = health["latency_ms"]
     shown = {name: f"{latency[name]:.0f} ms" for name in ("p50", "p95", "p99")}
     shown |= {
-        "real_time_factor": f"{health['real_time_factor']:.0f}x",
+        "real_time_factor": words("model.times", factor=f"{health['real_time_factor']:.0f}"),
         "windows": f"{health['windows']:,}",
         "clients": f"{health['clients']:,}",
     }
@@ -58,8 +58,17 @@ def bug_report(snapshot: Snapshot, log: Sequence[str]) -> str:
         lines += [f"{name}: {value}" for name, value in snapshot.hello["settings"].items()]
     if snapshot.health is not None:
         hidden = ("type", "version", "source", "device", "trouble")
-        lines += [f"{name}: {value}" for name, value in snapshot.health.items() if name not in hidden]
+        lines += [
+            f"{name}: {rounded(value)}" for name, value in snapshot.health.items() if name not in hidden
+        ]
     return "\n".join([*lines, "", *log])
+
+
+def rounded(value: Any) -> Any:
+    """A reading, or readings by name, with one digit behind the point: more say nothing."""
+    if isinstance(value, Mapping):
+        return {name: rounded(each) for name, each in value.items()}
+    return round(value, 1) if isinstance(value, float) else value
 
 
 def limits(words: Words) -> str:
@@ -75,4 +84,4 @@ def card_parts() -> tuple[str, bytes]:
     folder = files("models.artifacts")
     text = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     kept = (line for line in text.splitlines() if f"({PLOT})" not in line)
-    return "\n".join(kept), (folder / PLOT).read_bytes()
+    return "\n".join(kept).replace("hiphop", "hip hop"), (folder / PLOT).read_bytes()

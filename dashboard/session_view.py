@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
+from dashboard.local_time import time_of_day
 from dashboard.texts import Words
 from dashboard.view_state import GENRE_COLOURS
 
@@ -222,12 +223,13 @@ def timeline_data(session: Session, chosen: int | None, words: Words) -> dict[st
 
 
 def share_rows(segments: Sequence[Segment], words: Words) -> list[dict[str, Any]]:
-    """Bars: genres by their share of the music, then what was no music or not known, without a share.
+    """Bars: genres by their share of the whole time, then what was no music or not known.
 
     Returns
     -------
     list of dict
-        ``name``, ``colour``, ``share`` (0..1, None for what is no genre) and ``said``, the text beside it.
+        ``name``, ``colour`` (empty for what is no genre), ``share`` (0..1) and ``said``, the text beside it,
+        whose percentages add up to 100.
     """
     genres: dict[str, float] = {}
     others: dict[str, float] = {}
@@ -236,18 +238,45 @@ def share_rows(segments: Sequence[Segment], words: Words) -> list[dict[str, Any]
             genres[genre] = genres.get(genre, 0.0) + each.seconds
         else:
             others[each.state] = others.get(each.state, 0.0) + each.seconds
-    music = sum(genres.values())
-    rows: list[dict[str, Any]] = []
-    for genre, seconds in sorted(genres.items(), key=lambda pair: -pair[1]):
-        share = seconds / music if music > 0 else 0.0
-        said = f"{span(seconds, words)} \N{MIDDLE DOT} {share:.0%}"
-        colour = GENRE_COLOURS.get(genre, UNKNOWN_COLOUR)
-        rows.append({"name": words.genre(genre), "colour": colour, "share": share, "said": said})
-    for state in STATES:
-        if state in others:
-            name = words(f"session.state.{state.lower()}")
-            rows.append({"name": name, "colour": "", "share": None, "said": span(others[state], words)})
-    return rows
+    lines = [
+        (words.genre(genre), GENRE_COLOURS.get(genre, UNKNOWN_COLOUR), seconds)
+        for genre, seconds in sorted(genres.items(), key=lambda pair: -pair[1])
+    ]
+    lines += [
+        (words(f"session.state.{state.lower()}"), "", others[state]) for state in STATES if state in others
+    ]
+    whole = sum(seconds for *_, seconds in lines) or 1.0
+    shares = [seconds / whole for *_, seconds in lines]
+    return [
+        {
+            "name": name,
+            "colour": colour,
+            "share": share,
+            "said": f"{span(seconds, words)} \N{MIDDLE DOT} {percent}%",
+        }
+        for (name, colour, seconds), share, percent in zip(lines, shares, percentages(shares), strict=True)
+    ]
+
+
+def percentages(shares: Sequence[float]) -> list[int]:
+    """Whole percentages that add up as the shares do: the largest remainders are rounded up."""
+    found = [int(100 * share) for share in shares]
+    missing = round(100 * sum(shares)) - sum(found)
+    for place in sorted(range(len(shares)), key=lambda each: found[each] - 100 * shares[each])[:missing]:
+        found[place] += 1
+    return found
+
+
+def saved_words(said: str) -> str:
+    """Key of the sentence for a correction that the analyzer has saved, by its own words about the sound."""
+    kept = {
+        "its sound is kept": "with",
+        "its file is noted": "with",
+        "not in memory": "without",
+        "shorter": "short",
+    }
+    about = next((f".{name}" for words, name in kept.items() if words in said), "")
+    return f"session.correct.saved{about}"
 
 
 def span(seconds: float, words: Words) -> str:
@@ -260,12 +289,13 @@ def span(seconds: float, words: Words) -> str:
     return words("session.span.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
-def session_line(summary: Summary, zone: tzinfo | None, words: Words) -> str:
+def session_line(summary: Summary, zone: tzinfo | None, words: Words, locale: str = "") -> str:
     """One session in the list: unlike any other's, and the same for as long as it runs.
 
-    A source's name is untrusted text.
+    A source's name is untrusted text; ``locale`` is the browser's.
     """
-    parts = [f"{datetime.fromtimestamp(summary.started, zone):%Y-%m-%d %H:%M}"]
+    started = datetime.fromtimestamp(summary.started, zone)
+    parts = [f"{started:%Y-%m-%d} {time_of_day(started, words.language, locale)}"]
     if summary.running:
         parts += [words("session.running"), _plain(summary.source)]
     else:
@@ -277,9 +307,12 @@ def session_line(summary: Summary, zone: tzinfo | None, words: Words) -> str:
     return " \N{MIDDLE DOT} ".join([*parts, f"#{summary.id}"])
 
 
-def segment_line(segment: Segment, zone: tzinfo | None, words: Words) -> str:
-    """One segment in words: when, as what it was heard, how sure."""
-    first, last = (f"{datetime.fromtimestamp(at, zone):%H:%M:%S}" for at in (segment.started, segment.ended))
+def segment_line(segment: Segment, zone: tzinfo | None, words: Words, locale: str = "") -> str:
+    """One segment in words: when, as what it was heard, how sure; ``locale`` is the browser's."""
+    first, last = (
+        time_of_day(datetime.fromtimestamp(at, zone), words.language, locale, seconds=True)
+        for at in (segment.started, segment.ended)
+    )
     heard = words(f"session.state.{segment.state.lower()}")
     if segment.genre is not None:
         name = words.genre(segment.genre)

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from dashboard.feed import Snapshot
 from dashboard.recommendations.choices import ArtistChoice
-from dashboard.recommendations.evidence import Evidence
+from dashboard.recommendations.evidence import LEAD_MARGIN, Evidence, Lead
 from dashboard.recommendations.follower import Told
 from dashboard.recommendations.http_answers import link_of
 from dashboard.recommendations.mix import heaviest_first
 from dashboard.recommendations.offline import NAME as OWN_LIST
-from dashboard.recommendations.playlist import Playlist, Row
+from dashboard.recommendations.playlist import Found, Playlist, Row
 from dashboard.recommendations.tracks import ProviderResult, Relaxed, Status, Track
 from dashboard.texts import Words
 from dashboard.view_state import GENRE_COLOURS
@@ -80,11 +80,14 @@ def song_data(
         "muted": words("songs.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
         "cause": _cause(playlist, situation, words),
+        "instead": instead_of_songs(playlist, situation.evidence, words),
         "mix": [
             _coloured(genre, words) | {"share": playlist.mix[genre], "percent": f"{playlist.mix[genre]:.0%}"}
             for genre in heaviest_first(playlist.mix)
         ],
-        "now": now_said(situation.snapshot, words) if playlist.rows else "",
+        "now": (now_said(situation.snapshot, words) or _turning(playlist, situation.evidence, words))
+        if playlist.rows
+        else "",
         "notes": _notes(playlist, words),
         "providers": [
             _provider(name, told, situation.now, words) for name, told in _asked(situation.told).items()
@@ -101,17 +104,41 @@ def _coloured(genre: str, words: Words) -> dict[str, str]:
 
 def _cause(playlist: Playlist, situation: Situation, words: Words) -> str:
     """What was heard that these songs follow, and since when."""
-    evidence, lead = situation.evidence, situation.evidence.lead
+    lead = situation.evidence.lead
     if lead is None or not playlist.mix:
-        wanted = evidence.settings.first_music_seconds
-        return words("songs.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}")
+        return ""
+    if _has_turned(playlist, lead):
+        return words("songs.cause.before", genre=words.genre(heaviest_first(playlist.mix)[0]))
     said = {"genre": words.genre(lead.genre), "time": time_said(lead.seconds, words)}
-    if lead.genre != heaviest_first(playlist.mix)[0]:
-        return words("songs.cause.turning", **said)
     if len(playlist.mix) == 1:
         return words("songs.cause.only", **said)
     kind = "mostly" if playlist.mix[lead.genre] >= MOSTLY else "leading"
     return words(f"songs.cause.{kind}", **said)
+
+
+def _has_turned(playlist: Playlist, lead: Lead) -> bool:
+    """Whether more is heard of another genre than of the one that the songs follow."""
+    return max(playlist.mix.values()) > playlist.mix.get(lead.genre, 0.0) + LEAD_MARGIN
+
+
+def _turning(playlist: Playlist, evidence: Evidence, words: Words) -> str:
+    """What is heard now that the songs do not follow yet; else empty."""
+    lead = evidence.lead
+    if lead is None or not playlist.mix or not _has_turned(playlist, lead):
+        return ""
+    said = {"genre": words.genre(lead.genre), "time": time_said(lead.seconds, words)}
+    return words("songs.cause.turning", **said)
+
+
+def instead_of_songs(playlist: Playlist, evidence: Evidence, words: Words) -> str:
+    """The sentence in the place of a list that has no song; else empty."""
+    if playlist.rows:
+        return ""
+    if not playlist.mix:
+        wanted = evidence.settings.first_music_seconds
+        return words("songs.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}")
+    looking = any(note.key == f"note.{Found.LOOKING}" for note in playlist.notes)
+    return words(f"songs.instead.{'looking' if looking else 'none'}")
 
 
 def now_said(snapshot: Snapshot, words: Words) -> str:
@@ -137,7 +164,8 @@ def time_said(seconds: float, words: Words) -> str:
 def _notes(playlist: Playlist, words: Words) -> list[str]:
     """What the list says of itself, and which filters some of its songs do not pass."""
     relaxed = frozenset[Relaxed]().union(*(row.relaxed for row in playlist.rows))
-    notes = [note.in_words(words) for note in playlist.notes if playlist.mix or note.key != "note.waiting"]
+    instead = () if playlist.rows else ("note.waiting", f"note.{Found.LOOKING}")  # said in the list's place
+    notes = [note.in_words(words) for note in playlist.notes if note.key not in instead]
     return [*notes, words("songs.relaxed.list", filters=_filters(relaxed, words))] if relaxed else notes
 
 
@@ -176,19 +204,19 @@ def _song(row: Row, muted: bool, words: Words) -> dict[str, Any]:
     track = row.track
     marks = {"like": row.liked, "pin": row.pinned, "open": row.opened}
     origin = "songs.song.from.itunes" if track.provider == "iTunes" else "songs.song.from"
-    provider = words("songs.provider.own") if track.provider == OWN_LIST else track.provider
     return _coloured(row.genre, words) | {
         "key": row.key,
         "title": track.title,
         "romanised": track.romanised,
         "artist": ", ".join(track.artists),
+        "first_artist": next(iter(track.artists), ""),
         "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
         "language": track.language or "",
         "why": why_said(row, words),
         "relaxed": words("songs.relaxed.row", filters=_filters(row.relaxed, words)) if row.relaxed else "",
         "artwork": "" if muted else artwork_of(track),
-        "from": words(origin, provider=provider),
-        "links": [list(link) for link in links_of(track).items()],
+        "from": "" if track.provider == OWN_LIST else words(origin, provider=track.provider),
+        "links": links_data(track, words),
         "marks": [name for name, on in marks.items() if on],
     }
 
@@ -212,6 +240,19 @@ def links_of(track: Track) -> dict[str, str]:
     return ({track.provider: own} if own else {}) | {
         place: address for place, address in searches.items() if not (own and place == track.provider)
     }
+
+
+def links_data(track: Track, words: Words) -> list[dict[str, str]]:
+    """The links as they are laid out; a search says that it is one, for its place may not have the song."""
+    searches = (track.spotify_search, track.youtube_search)
+    laid_out = []
+    for place, address in links_of(track).items():
+        kind, tip = ("search", "songs.link.tip") if address in searches else ("open", "")
+        said = words(f"songs.link.{kind}", title=track.title, place=place)
+        laid_out.append(
+            {"place": place, "address": address, "said": said, "tip": words(tip, place=place) if tip else ""}
+        )
+    return laid_out
 
 
 def choices_data(choices: Sequence[ArtistChoice], words: Words) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from dashboard.texts import Words
 from realtime.estimates import StreamState
 from realtime.messages import Message
 
-SURENESS = ((0.9, "very"), (0.7, "fairly"), (0.5, "rather"), (0.0, "leaning"))
+GUESS_BELOW = 0.5
+"""A genre with less is never said to be heard, whatever the analyzer still holds: it is a guess."""
+SURENESS = ((0.9, "very"), (0.7, "fairly"), (0.6, "rather"), (GUESS_BELOW, "leaning"))
 """From which confidence on which words hold while a genre is heard, highest first."""
 
 PAST_SECONDS = 300.0
@@ -67,6 +69,7 @@ def live_data(
         "words": words.part("live."),
         "states": [state.value for state in StreamState],
         "sureness": [list(step) for step in SURENESS],
+        "guess_below": GUESS_BELOW,
         "genres": [
             {"label": genre, "name": words.genre(genre), "colour": colour}
             for genre, colour in GENRE_COLOURS.items()
@@ -105,6 +108,9 @@ def past_steps(past: Sequence[Heard], now: float) -> list[list[Any]]:
 
 def _shown(estimate: Message) -> tuple[str | None, bool]:
     """The genre that an estimate put on the page, and whether as heard or as a guess."""
-    if estimate["state"] == StreamState.LISTENING:
-        return estimate["stable_label"] or estimate["label"], True
-    return (estimate["label"] if estimate["state"] == StreamState.UNSURE else None), False
+    state, label = estimate["state"], estimate["label"]
+    if state == StreamState.LISTENING:
+        heard = estimate["stable_label"] or label
+        sure = estimate["probabilities"].get(heard, 0.0) >= GUESS_BELOW
+        return (heard if sure else label), sure
+    return (label if state == StreamState.UNSURE else None), False

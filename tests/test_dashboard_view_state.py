@@ -43,7 +43,7 @@ def test_genres_keep_their_order_and_get_readable_names() -> None:
 def test_live_data_is_json_with_words_for_every_step_of_sureness() -> None:
     data = live_data("ws://127.0.0.1:8765", "", Words("ja"))
     assert json.loads(json.dumps(data)) == data
-    assert data["sureness"][-1][0] == 0, "some words for the least confidence"
+    assert data["sureness"][-1][0] == data["guess_below"], "some words for the least that is no guess"
     for _, name in data["sureness"]:
         assert data["words"][f"sure.{name}"]
 
@@ -74,6 +74,13 @@ def test_the_past_is_told_in_steps_as_the_page_would_have_drawn_them() -> None:
         [90.5, 90.0, None, 0.0, False],
     ]
     assert past_steps([], 5.0) == []
+
+
+def test_the_past_names_no_genre_as_heard_that_has_become_improbable() -> None:
+    """At a turn the analyzer still held metal, at 3 %, and the timeline had a step of it."""
+    body = {"label": "jazz", "stable_label": "metal", "state": "LISTENING",
+            "probabilities": {"jazz": 0.9, "metal": 0.03}}  # fmt: skip
+    assert past_steps([Heard(1, 10.0, body, 10.0)], 11.0) == [[1.5, 1.0, "jazz", 0.9, False]]
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.

@@ -82,6 +82,15 @@ def test_the_first_estimate_weighs_no_more_than_others() -> None:
     assert evidence.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
 
 
+def test_only_a_genre_that_was_the_most_likely_for_a_while_was_heard() -> None:
+    evidence = Evidence()
+    now = heard(evidence, 0, 60, {"jazz": 0.8, "blues": 0.2})
+    now = heard(evidence, now, 1, {"pop": 1.0})
+    now = heard(evidence, now, 120, ROCK)
+    assert [evidence.since_first(genre) for genre in ("rock", "blues", "pop")] == [0.0, None, None]
+    assert evidence.since_first("jazz") == pytest.approx(120 - 15, abs=5)
+
+
 def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
     evidence = Evidence()
     now = heard(evidence, 0, 60, JAZZ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from dashboard.recommendations.budget import DayBudget
 from dashboard.recommendations.engine import Session
-from dashboard.recommendations.follower import Follower
+from dashboard.recommendations.follower import HOLD_SECONDS, Follower
+from dashboard.recommendations.offline import CatalogueProvider
 from dashboard.recommendations.playlist import Filters, Reason
-from dashboard.recommendations.providers import Providers, data_folder
+from dashboard.recommendations.providers import Answer, Providers, WallClock, data_folder, from_environment
 from dashboard.recommendations.spotify_pages import CACHE_SECONDS
-from dashboard.recommendations.tracks import Range, Status, Track, TrackQuery
+from dashboard.recommendations.tracks import Range, Relaxed, Status, Track, TrackQuery
+from tests.fakes.faulty_server import MovableClock
 from tests.fakes.services import Services, minute_of, running, settle
 from tests.fakes.spotify_server import song
 from tests.spotify_searches import SEARCH
@@ -68,6 +71,63 @@ def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None
     follower = Follower(Broken([], services.providers()._bundled, services.clock), Session(), services.clock)
     follower.look(minute_of("jazz"), Filters())
     assert settle(follower).rows == ()
+
+
+def bundled_only(folder: Path) -> Follower:
+    clock = MovableClock()
+    providers = from_environment(clock, {"XDG_DATA_HOME": str(folder)}, seed=1)
+    return Follower(providers, Session(), clock)
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        (Filters("ja", Range.MONTH), "of the wanted language and age (Japanese, Last month)"),
+        (Filters(None, Range.MONTH), "of the wanted age (Last month)"),
+    ],
+)
+def test_filters_that_no_bundled_song_passes_are_widened_in_one_look(
+    tmp_path: Path, filters: Filters, said: str
+) -> None:
+    """Each step took a look of its own: the page stayed blank for 13 s, and said of songs that never were
+    that they had been shown."""
+    follower = bundled_only(tmp_path)
+    assert len(follower.look(minute_of("metal", "country", "pop"), Filters()).rows) == 10
+    playlist = follower.look([], filters)
+    assert len(playlist.rows) == 10
+    assert [str(note) for note in playlist.notes] == [f"country, metal, pop: no song {said} is known."]
+    assert all(Relaxed.RANGE in row.relaxed for row in playlist.rows if row.genre == "metal")
+
+
+def test_whoever_gave_the_songs_does_not_know_none(tmp_path: Path) -> None:
+    """An empty further page made "knows no such songs" of the list that all songs came from."""
+    follower = bundled_only(tmp_path)
+    follower.look(minute_of("metal"), Filters())
+    for _ in range(4):
+        follower.session.refresh()
+        assert len(follower.look([], Filters()).rows) == 10
+        settle(follower)
+    (told,) = follower.told.values()
+    assert told is not None
+    assert (told.result.status, told.songs > 30) == (Status.OK, True)
+
+
+def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> None:
+    ends = threading.Event()
+
+    class Silent(Providers):
+        def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Answer:
+            ends.wait(20)
+            return Answer((), {}, frozenset())
+
+    clock = WallClock()
+    follower = Follower(Silent([], CatalogueProvider(clock), clock), Session(), clock)
+    playlist = follower.look(minute_of("jazz"), Filters())
+    assert not ends.is_set()
+    assert follower.now < HOLD_SECONDS + 3
+    assert [str(note) for note in playlist.notes] == ["Looking for more songs: jazz."]
+    ends.set()
+    settle(follower)
 
 
 def spent(services: Services, all_but: int) -> None:

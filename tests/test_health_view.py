@@ -13,7 +13,7 @@ from realtime.estimates import StreamState
 HEALTH = {
     "type": "health", "version": 1, "seq": 9, "source": "secret name", "device": "Secret Device",
     "blocks_in": 10, "samples_lost": 0, "gaps": 0, "windows": 1234, "windows_skipped": 0, "overruns": 0,
-    "real_time_factor": 41.7, "latency_ms": {"p50": 17.4, "p95": 30, "p99": 61}, "clients": 2,
+    "real_time_factor": 41.70000000000001, "latency_ms": {"p50": 17.4, "p95": 30, "p99": 61}, "clients": 2,
     "drift_ppm": -12.3, "reopened": 0,
 }  # fmt: skip
 HELLO = {
@@ -25,8 +25,9 @@ SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song"
 
 def test_figures_in_every_language() -> None:
     for language in LANGUAGES:
-        assert list(figures(HEALTH, Words(language)).values()) == [
-            "17 ms", "30 ms", "61 ms", "42x", "1,234", "2", "-12 ppm",
+        words = Words(language)
+        assert list(figures(HEALTH, words).values()) == [
+            "17 ms", "30 ms", "61 ms", words("model.times", factor=42), "1,234", "2", "-12 ppm",
         ]  # fmt: skip
 
 
@@ -40,6 +41,8 @@ def test_a_report_names_versions_readings_and_the_log_but_nothing_that_was_heard
     assert "model: a 7" in report
     assert "hold_seconds: 1.5" in report
     assert "windows: 1234" in report
+    assert "real_time_factor: 41.7" in report, "seventeen digits of it said nothing more"
+    assert "'p50': 17.4" in report
     assert report.endswith("12:00:00 WARNING a line")
     assert "ecret" not in report
 
@@ -60,4 +63,6 @@ def test_the_card_is_that_of_the_shipped_model() -> None:
     manifest = ModelManifest.load()
     assert f"{manifest.name} {manifest.version}" in text
     assert "MODEL_CARD.png" not in text
+    assert "hip hop" in text
+    assert "hiphop" not in text
     assert plot.startswith(b"\x89PNG")

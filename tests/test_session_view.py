@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import string
@@ -21,6 +22,8 @@ from dashboard.session_view import (
     harmless,
     parse_overview,
     parse_session,
+    percentages,
+    saved_words,
     segment_line,
     session_line,
     share_rows,
@@ -28,6 +31,7 @@ from dashboard.session_view import (
     timeline_data,
 )
 from dashboard.texts import LANGUAGES, Words, table
+from realtime import history_corrections
 from realtime.estimates import StreamState
 from realtime.segments import HEARD
 from tests.browser.history_server import evening
@@ -114,7 +118,7 @@ def test_an_evening_of_twelve_hours_stays_small() -> None:
     assert sent < 250_000
 
 
-def test_shares_are_of_the_music_and_count_corrections() -> None:
+def test_shares_are_of_the_whole_time_and_count_corrections() -> None:
     session = parse_session(
         record(
             segment(1, 0, 60),
@@ -127,13 +131,37 @@ def test_shares_are_of_the_music_and_count_corrections() -> None:
     )
     rows = [(row["name"], row["share"], row["said"]) for row in share_rows(session.segments, EN)]
     assert rows == [
-        ("jazz", 0.5, "2 min · 50%"),
-        ("rock", 0.5, "2 min · 50%"),
-        ("unsure", None, "30 s"),
-        ("no music", None, "20 s"),
-        ("silence", None, "10 s"),
+        ("jazz", 0.4, "2 min · 40%"),
+        ("rock", 0.4, "2 min · 40%"),
+        ("unsure", 0.1, "30 s · 10%"),
+        ("no music", 20 / 300, "20 s · 7%"),
+        ("silence", 10 / 300, "10 s · 3%"),
     ]
     assert share_rows((), EN) == []
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [([1 / 3] * 3, [34, 33, 33]), ([0.005, 0.995], [1, 99]), ([1.0], [100]), ([0.0, 0.0], [0, 0]), ([], [])],
+)
+def test_percentages_add_up(shares: list[float], said: list[int]) -> None:
+    """Three thirds made 99 %, and with the unsure beside them 110 %."""
+    assert percentages(shares) == said
+
+
+def test_what_became_of_a_corrections_sound_is_said_in_our_own_words() -> None:
+    """The analyzer's line of English stood on the page as it was; a change of its words would be unseen."""
+    words_of_the_analyzer = inspect.getsource(history_corrections)
+    for said, key in (
+        ("its sound is kept", "with"),
+        ("its file is noted", "with"),
+        ("its sound is not in memory any more", "without"),
+        ("its sound is shorter than a window of", "short"),
+    ):
+        assert said in words_of_the_analyzer
+        assert saved_words(f"session 2, segment 1 is jazz now; {said}") == f"session.correct.saved.{key}"
+        assert saved_words(said) in table()
+    assert saved_words("something else") == "session.correct.saved"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +185,11 @@ def test_lines_are_in_the_reader_s_time_and_language() -> None:
     assert session_line(ended, TOKYO, Words("ja")) == (
         "2026-11-23 20:00 · 2時間5分 · radio · ジャズ, ロック · #3"
     )
-    assert segment_line(session.segments[0], TOKYO, EN) == "20:00:05 \N{EN DASH} 20:01:05: unsure (jazz), 82%"
+    half = "\N{NARROW NO-BREAK SPACE}PM"
+    assert segment_line(session.segments[0], TOKYO, EN) == (
+        f"8:00:05{half} \N{EN DASH} 8:01:05{half}: unsure (jazz), 82%"
+    )
+    assert segment_line(session.segments[0], TOKYO, EN, "en-GB").startswith("20:00:05 \N{EN DASH} 20:01:05: ")
     assert file_name(session, TOKYO, "csv") == "overheard-2026-11-23-2000-session-3.csv"
 
 
@@ -167,7 +199,10 @@ def test_a_running_session_keeps_its_line() -> None:
         parse_session(record(seen=STARTED + at, seconds={"pop": at})).summary for at in (5.0, 99.0)
     )
     assert session_line(first, TOKYO, EN) == session_line(later, TOKYO, EN)
-    assert session_line(first, TOKYO, EN) == "2026-11-23 20:00 · running now · radio · #3"
+    assert (
+        session_line(first, TOKYO, EN)
+        == "2026-11-23 8:00\N{NARROW NO-BREAK SPACE}PM · running now · radio · #3"
+    )
 
 
 def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:

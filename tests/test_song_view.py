@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from dashboard.components.live_next import next_data
 from dashboard.feed import Snapshot
 from dashboard.recommendations.choices import ArtistChoice, Choices
 from dashboard.recommendations.evidence import Evidence
 from dashboard.recommendations.follower import Told
 from dashboard.recommendations.offline import NAME as OWN_LIST
-from dashboard.recommendations.playlist import Filters, Playlist, Row, note_on, reason_of
+from dashboard.recommendations.playlist import Filters, Found, Playlist, Row, notes_on, reason_of
 from dashboard.recommendations.said import said
 from dashboard.recommendations.tracks import (
     ProviderResult,
@@ -24,7 +25,6 @@ from dashboard.recommendations.tracks import (
     Relaxed,
     Status,
     Track,
-    TrackQuery,
 )
 from dashboard.song_view import (
     MOST_CHOICES,
@@ -82,8 +82,7 @@ def data_of(shown: Playlist, now: Situation, words: Words = EN) -> dict[str, Any
         ([("hiphop", 70)], {"hiphop": 0.7, "jazz": 0.3}, "Mostly hip hop for one minute"),
         ([("jazz", 40)], {"jazz": 0.4, "pop": 0.35, "rock": 0.25},
          "More jazz than anything else for less than a minute"),
-        ([("jazz", 400), ("rock", 60)], {"jazz": 1.0},
-         "Now rock for less than a minute; the songs follow if it goes on."),
+        ([("jazz", 400), ("rock", 60)], {"jazz": 1.0}, "Chosen for jazz"),
         ([("jazz", 400), ("rock", 90)], {"rock": 0.8, "jazz": 0.2}, "Mostly rock for one minute"),
     ],
 )  # fmt: skip
@@ -91,6 +90,18 @@ def test_the_cause_is_the_genre_that_leads_and_since_when(
     heard: list[tuple[str, int]], mix: Mapping[str, float], sentence: str
 ) -> None:
     assert data_of(Playlist(mix=mix), situation(evidence(*heard)))["cause"] == sentence
+
+
+def test_a_headline_names_a_genre_of_its_mix_and_what_turns_is_told_beside() -> None:
+    """It said "Now hip hop" over a bar without hip hop."""
+    heard = situation(evidence(("jazz", 400), ("rock", 60)))
+    data = data_of(playlist(Row(TRACK, "jazz", ()), jazz=1.0), heard)
+    assert data["cause"] == "Chosen for jazz"
+    assert data["now"] == "Now rock for less than a minute; the songs follow if it goes on."
+    silent = replace(heard, snapshot=replace(HEARD, state=StreamState.SILENT))
+    assert data_of(playlist(Row(TRACK, "jazz", ()), jazz=1.0), silent)["now"].startswith("Nothing is playing")
+    alike = data_of(playlist(Row(TRACK, "jazz", ()), rock=0.49, jazz=0.51), heard)
+    assert (alike["cause"], alike["now"]) == ("More rock than anything else for less than a minute", "")
 
 
 def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
@@ -105,8 +116,29 @@ def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
 
 def test_before_there_are_songs_the_page_counts_the_music() -> None:
     data = data_of(playlist(notes=(said("note.waiting", seconds="30"),)), situation(evidence(("jazz", 12))))
-    assert data["cause"] == "Songs appear here after 30 seconds of music. Heard so far: 12."
-    assert (data["notes"], data["mix"], data["now"]) == ([], [], ""), "said once"
+    assert data["instead"] == "Songs appear here after 30 seconds of music. Heard so far: 12."
+    assert (data["cause"], data["notes"], data["mix"], data["now"]) == ("", [], [], ""), "said once"
+
+
+def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
+    """It was blank for as long as songs were looked for."""
+    looking = tuple(notes_on({Found.LOOKING: ["metal"]}, Filters()))
+    data = data_of(playlist(notes=looking, metal=1.0), situation())
+    assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
+    assert data_of(playlist(metal=1.0), situation())["instead"] == "No song that may be shown was found."
+    assert data_of(playlist(Row(TRACK, "metal", ()), metal=1.0), situation())["instead"] == ""
+    beside = next_data(playlist(metal=1.0, notes=looking), evidence(("metal", 60)), False, EN)
+    assert beside["said"] == "Looking for songs."
+
+
+def test_a_sentence_about_several_genres_is_said_once() -> None:
+    found = {Found.NONE: ["hiphop", "metal"], Found.LOOKING: ["pop"]}
+    assert [str(note) for note in notes_on(found, Filters("ja", Range.MONTH))] == [
+        "hip hop, metal: no song of the wanted language and age (Japanese, Last month) is known.",
+        "Looking for more songs: pop.",
+    ]
+    of_age = next(str(note) for note in notes_on(found, Filters(None, Range.MONTH)))
+    assert of_age == "hip hop, metal: no song of the wanted age (Last month) is known."
 
 
 def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
@@ -126,10 +158,10 @@ def test_what_is_not_heard_is_said() -> None:
 
 
 def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
-    why = reason_of(TRACK, "metal", Filters("ko", Range.WEEK), {"metal": 1.0}, 0.6, NOW.date())
+    why = reason_of(TRACK, "metal", Filters("ko", Range.WEEK), 0.0, 0.6, NOW.date())
     row = Row(TRACK, "metal", why, frozenset({Relaxed.RANGE, Relaxed.LANGUAGE}), liked=True, opened=True)
     data = data_of(
-        playlist(row, notes=tuple(note_on("metal", Filters(), None, True, False)), metal=1.0), situation()
+        playlist(row, notes=tuple(notes_on({Found.LOOKING: ["metal"]}, Filters())), metal=1.0), situation()
     )
     (song,) = data["songs"]
     assert data["notes"] == [
@@ -142,14 +174,23 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
         "in another language: Japanese, older than a week"
     )
     assert song["relaxed"] == "Widened: age, language"
-    assert [place for place, _ in song["links"]] == ["YouTube", "Spotify"]
-    assert song["links"][0][1] == TRACK.url, "its own page, not a search"
+    assert [(link["place"], link["tip"]) for link in song["links"]] == [
+        ("YouTube", ""),
+        ("Spotify", "Search on Spotify"),
+    ]
+    assert song["links"][0]["address"] == TRACK.url, "its own page, not a search"
+    assert [link["said"] for link in song["links"]] == [
+        f"Open {TRACK.title} on YouTube",
+        f"Search for {TRACK.title} on Spotify",
+    ]
     assert (song["marks"], song["language"], song["from"]) == (["like", "open"], "ja", "From YouTube")
     bundled = replace(
         TRACK, provider=OWN_LIST, precision="year", url="https://open.spotify.com/x", language=None
     )
     (song,) = data_of(playlist(Row(bundled, "metal", why), metal=1.0), situation())["songs"]
-    assert [address for _, address in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
+    assert [link["address"] for link in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
+    assert [link["tip"] for link in song["links"]] == ["Search on Spotify", "Search on YouTube"]
+    assert song["from"] == "", "the list of whom was asked says it once"
     assert (song["published"], song["artwork"], song["language"]) == ("2019", "", "")
 
 
@@ -181,6 +222,16 @@ def test_a_link_that_is_not_the_providers_becomes_a_search() -> None:
     ):
         links = links_of(replace(TRACK, url=address))
         assert links == {"Spotify": TRACK.spotify_search, "YouTube": TRACK.youtube_search}
+
+
+def test_a_song_beside_what_is_heard_has_the_links_of_its_card() -> None:
+    """It looked like a button and led to one place at most."""
+    shown = playlist(Row(replace(TRACK, url="https://evil.example/"), "metal", ()), metal=1.0)
+    heard = situation()
+    (song,) = next_data(shown, heard.evidence, False, EN)["songs"]
+    assert song["links"] == data_of(shown, heard)["songs"][0]["links"]
+    assert [link["address"] for link in song["links"]] == [TRACK.spotify_search, TRACK.youtube_search]
+    assert next_data(shown, heard.evidence, True, EN)["songs"] == []
 
 
 def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
@@ -215,7 +266,7 @@ def test_providers_without_a_key_and_waits_are_told() -> None:
         (
             "Overheard's own list",
             "fine",
-            "Answered. Songs: 12. It knows no songs that are new enough; these are of any age.",
+            "Answered. Songs: 12. It knows no songs that are new enough.",
         ),
     ]
 
@@ -255,17 +306,12 @@ def test_every_sentence_of_engine_and_choices_can_be_said_in_every_language() ->
         part
         for track in tracks
         for age in Range
-        for fast in ({}, {"metal": 1.0})
-        for part in reason_of(track, "metal", Filters("ko", age), fast, 0.9, today)
+        for ago in (None, 0.0, 1000.0)
+        for part in reason_of(track, "metal", Filters("ko", age), ago, 0.9, today)
     }
-    for wider in (
-        None,
-        TrackQuery("pop", None, Range.WEEK),
-        TrackQuery("pop", "ko"),
-        TrackQuery("pop", None),
-    ):
-        for ended in (True, False):
-            sentences |= set(note_on("pop", Filters("ko", Range.WEEK), wider, True, ended))
+    everything = {kind: ["pop", "jazz"] for kind in Found}
+    for filters in (Filters("ko"), Filters(None, Range.WEEK), Filters("ko", Range.WEEK)):
+        sentences |= set(notes_on(everything, filters))
     sentences |= {said("note.pinned"), said("note.waiting", seconds=30)}
     for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
         sentences.add(said(f"choices.{key}", error="no space", path="/home/me/choices.json"))

@@ -6,8 +6,8 @@ const TIMELINE_FRAME_MS = 100; // a pixel of it is a tenth of a second at most
 const ANSWERING = new Set(["LISTENING", "UNSURE"]); // states in which percentages mean something
 const HEARING = new Set([...ANSWERING, "NOT_MUSIC", "SILENT"]); // states in which estimates come in
 const QUIET = new Set(["ENDED", "FAILED", "PAUSED"]); // states in which nothing need come
+const LONGEST_ABSENCE_MS = 10 * 60_000; // for so long the page goes on while its reader is on another one
 const GREY = "#8a8d94"; // for genres that the palette does not know
-const LOSSES = ["gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reopened"];
 
 class LivePage {
   constructor(root, data) {
@@ -35,10 +35,41 @@ class LivePage {
     this.watchPointer();
     this.part("large").addEventListener("click", () => this.enlarge());
     this.part("large").hidden = !document.fullscreenEnabled;
-    this.link = new AnalyzerLink(
-      data.analyzer, (message) => this.receive(message), () => this.lost(), () => QUIET.has(this.state), data.token,
-    );
+    this.connect(data);
     this.frame = requestAnimationFrame((nowMs) => this.animate(nowMs));
+  }
+
+  connect({ analyzer, token }) {
+    this.link = new AnalyzerLink(
+      analyzer, (message) => this.receive(message), () => this.lost(), () => QUIET.has(this.state), token,
+    );
+  }
+
+  /** What a run of the page's script brings. */
+  take(data) {
+    const { analyzer, token, language } = this.data;
+    this.data = data;
+    if (data.language !== language) this.speak(data);
+    if (data.analyzer === analyzer && data.token === token) return;
+    this.link.stop(); // both were started anew, and have another token
+    this.connect(data);
+  }
+
+  /** The reader goes to another page: what comes in meanwhile is there on the return. */
+  leave() {
+    cancelAnimationFrame(this.frame);
+    this.absence = setTimeout(() => this.stop(), LONGEST_ABSENCE_MS);
+  }
+
+  /** Stand where a new, empty page was laid out; false: it has been away for too long. */
+  comeBack(parent, data) {
+    if (this.stopped) return false;
+    clearTimeout(this.absence);
+    cancelAnimationFrame(this.frame);
+    parent.querySelector(".live").replaceWith(this.root);
+    this.take(data);
+    this.frame = requestAnimationFrame((nowMs) => this.animate(nowMs));
+    return true;
   }
 
   /** Lay out all words; called again when the reader takes another language. */
@@ -47,7 +78,7 @@ class LivePage {
     this.words = new Words(data);
     this.words.fill(this.root);
     this.known = new Map(data.genres.map((genre) => [genre.label, genre]));
-    this.layBars(this.bars.labels.length ? this.bars.labels : [...this.known.keys()]);
+    this.bars.lay(this.bars.labels.length ? this.bars.labels : [...this.known.keys()], (label) => this.look(label));
     this.layAxes();
     this.picker.show();
     this.say("level", this.words.dbfs(null));
@@ -59,6 +90,7 @@ class LivePage {
   }
 
   stop() {
+    this.stopped = true;
     this.link.stop();
     this.picker.stop();
     cancelAnimationFrame(this.frame);
@@ -98,7 +130,8 @@ class LivePage {
     const take = this.takers.get(message.type);
     if (!take) return;
     this.away = false;
-    this.say("source", textOr(message.source, ""));
+    this.part("source").dataset.source = textOr(message.source, "");
+    this.say("source", this.words.source(textOr(message.source, "")));
     take(message);
     if (message.type !== "spectrum" && message.type !== "health") this.show();
   }
@@ -109,8 +142,8 @@ class LivePage {
     this.forgetReadings();
     this.forgetHealth();
     this.takeTitle(message);
-    this.setState(message, message.state, textOr(message.detail, ""));
     if (message.estimate && typeof message.estimate === "object") this.estimate = message.estimate;
+    this.setState(message, this.founded(message.state), textOr(message.detail, ""));
     this.model = message.model ?? {};
     this.sayModel();
     this.spectrogram.configure(spectrum);
@@ -118,7 +151,7 @@ class LivePage {
     layFrequencies(this.part("frequencies"), []); // the first message of the spectrum says how its rows are spaced
     const heard = Array.isArray(this.model.labels) ? this.model.labels : [];
     const labels = heard.filter((label) => typeof label === "string").slice(0, 40);
-    if (labels.length) this.layBars(labels.map((label) => label.slice(0, 40)));
+    if (labels.length) this.bars.lay(labels.map((label) => label.slice(0, 40)), (label) => this.look(label));
   }
 
   sayModel() {
@@ -157,7 +190,7 @@ class LivePage {
   takeEstimate(message) {
     if (!message.estimate || typeof message.estimate !== "object") return;
     this.estimate = message.estimate;
-    this.setState(message, this.estimate.state, "");
+    this.setState(message, this.founded(this.estimate.state), "");
     const label = this.heard();
     const end = numberOr(message.end_seconds, 0);
     if (this.state !== "LISTENING") this.heldSince = null;
@@ -187,15 +220,11 @@ class LivePage {
 
   takeHealth(message) {
     this.health = message;
-    const losses = LOSSES
-      .map((name) => [name, Math.max(0, Math.round(numberOr(message[name], 0)))])
-      .filter(([, count]) => count > 0)
-      .map(([name, count]) => this.words.say(`losses.${name}`, { count: this.words.number(count) }));
+    const losses = lossesOf(message, this.words);
     this.say("drops", losses.join(", ") || this.words.say("losses.none"));
     this.part("drops").classList.toggle("warn", losses.length > 0);
     const factor = numberOr(message.real_time_factor, 0);
-    const said = factor < 10 ? factor.toFixed(1) : factor.toFixed(0);
-    this.say("speed", factor > 0 ? this.words.say("health.speed", { factor: said }) : "");
+    this.say("speed", factor > 0 ? this.words.say("health.speed", { factor: factor.toFixed(factor < 10 ? 1 : 0) }) : "");
     const slow = numberOr(message.latency_ms?.p95, 0);
     this.part("latency").title = this.words.say("health.latency.how", { milliseconds: slow.toFixed(0) });
   }
@@ -207,6 +236,13 @@ class LivePage {
     this.stateSeq = seq;
     this.detail = state === this.state && !detail ? this.detail : detail;
     this.state = state;
+  }
+
+  /** LISTENING only with a genre that is more than a guess: at a turn, the old one may stand for a moment. */
+  founded(state) {
+    if (state !== "LISTENING" || !this.estimate) return state;
+    const label = textOr(this.estimate.stable_label, null, 40) ?? textOr(this.estimate.label, null, 40);
+    return this.confidence(label) < this.data.guess_below ? "UNSURE" : state;
   }
 
   lost() {
@@ -282,20 +318,10 @@ class LivePage {
     const name = label === null ? "" : this.look(label).name;
     const guess = () => this.words.say("guess", { genre: name });
     this.say("genre", label === null ? say("headline") || "\u2026" : certain ? name : guess());
-    this.say("advice", state === "AWAY" ? `${say("advice")} ${this.addressHint()}`.trim() : say("advice"));
-    this.say("detail", ["LISTENING", "AWAY", "CHANGING", "MISMATCH"].includes(state) ? "" : this.detail);
+    this.say("advice", say("advice"));
+    const detail = ["LISTENING", "CHANGING", "MISMATCH"].includes(state) ? "" : this.detail;
+    this.say("detail", state === "AWAY" ? awayHint(this.data.analyzer, this.words) : detail);
     if (label === null) this.say("confidence", "");
-  }
-
-  /** A loopback address means the reader's own computer, not the one that serves the page. */
-  addressHint() {
-    const loopback = (host) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
-    const address = this.data.analyzer;
-    if (!loopback(new URL(address).hostname) || loopback(location.hostname)) {
-      const command = `overheard listen --allow-origin ${location.origin}`;
-      return this.words.say("away.expected", { address, command });
-    }
-    return this.words.say("away.elsewhere", { address });
   }
 
   showLevel(dbfs) {
@@ -309,10 +335,6 @@ class LivePage {
     this.part("now").requestFullscreen().catch(() => {}); // a browser may refuse; the page stays as it is
   }
 
-  layBars(labels) {
-    this.bars.lay(labels, (label) => this.look(label));
-  }
-
   watchPointer() {
     const canvas = this.part("timeline");
     const tip = this.part("tip");
@@ -321,7 +343,7 @@ class LivePage {
       const share = event.offsetX / canvas.clientWidth;
       const nowMs = performance.now();
       const step = this.timeline.at(share, nowMs);
-      const ago = this.words.duration((1 - share) * this.timeline.span);
+      const ago = this.words.duration((1 - share) * TIMELINE_SECONDS);
       tip.textContent = this.words.say("timeline.tip", { what: this.describe(step), ago });
       tip.hidden = false;
       tip.style.left = `${Math.min(event.offsetX + 12, canvas.clientWidth - tip.offsetWidth - 6)}px`;
@@ -337,20 +359,9 @@ class LivePage {
 
   /** Moments under the two pictures. */
   layAxes() {
-    const span = this.timeline.wanted(performance.now());
-    this.axisSpan = span;
-    const minutes = span === TIMELINE_SECONDS;
-    const ago = (seconds) => (minutes
-      ? this.words.say("timeline.minutes", { minutes: seconds / 60 })
-      : this.words.say("timeline.seconds", { seconds }));
-    const marks = (first, steps, said, divisor) => [...Array(steps + 1).keys()].map((step) => {
-      const seconds = first - (step * first) / steps;
-      if (step === steps) return make("span", "", this.words.say("timeline.now"));
-      return make("span", "", step === 0 ? said(seconds) : String(seconds / divisor));
-    });
-    this.part("axis").replaceChildren(...marks(span, parts(span), ago, minutes ? 60 : 1));
-    const said = (seconds) => this.words.say("timeline.seconds", { seconds });
-    this.part("spectrum-axis").replaceChildren(...marks(SPECTROGRAM_SECONDS, 4, said, 1));
+    const { words } = this;
+    layMoments(this.part("axis"), TIMELINE_SECONDS / 60, TIMELINE_PARTS, "minutes", words);
+    layMoments(this.part("spectrum-axis"), SPECTROGRAM_SECONDS, 4, "seconds", words);
   }
 
   // ---- frames -------------------------------------------------------------------------------------
@@ -369,23 +380,19 @@ class LivePage {
     this.spectrogram.draw(nowMs, this.calm.matches);
     if (nowMs - (this.timelineMs ?? -Infinity) < TIMELINE_FRAME_MS) return;
     this.timelineMs = nowMs;
-    this.timeline.draw(nowMs, this.colours, this.calm.matches);
-    if (this.timeline.wanted(nowMs) !== this.axisSpan) this.layAxes();
+    this.timeline.draw(nowMs, this.colours);
   }
 }
 
-// Streamlit calls this again whenever the page's script runs; the same element keeps its page.
-const pages = new WeakMap();
-
+// Streamlit calls this again whenever the page's script runs, and with a new element on each return to the
+// page. There is one page a tab, at its window: Streamlit may load this script again.
 export default function ({ parentElement, data }) {
-  if (!pages.has(parentElement)) pages.set(parentElement, new LivePage(parentElement, data));
-  const page = pages.get(parentElement);
-  if (page.data.language !== data.language) page.speak(data);
+  let page = window.overheardLive;
+  if (page && parentElement.contains(page.root)) page.take(data);
+  else if (!page?.comeBack(parentElement, data)) page = window.overheardLive = new LivePage(parentElement, data);
   const turn = {};
   page.turn = turn;
   return () => {
-    if (page.turn !== turn) return; // an older run's goodbye, after a newer one took the page over
-    page.stop();
-    pages.delete(parentElement);
+    if (page.turn === turn) page.leave(); // else an older run's goodbye, after a newer one took the page over
   };
 }

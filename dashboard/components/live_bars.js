@@ -39,6 +39,15 @@ class GenreBars {
   }
 }
 
+/** Evenly spaced moments under a picture, from `first` minutes or seconds ago (`unit`) to now. */
+function layMoments(box, first, parts, unit, words) {
+  box.replaceChildren(...[...Array(parts + 1).keys()].map((part) => {
+    const ago = first - (part * first) / parts;
+    const said = part === 0 ? words.say(`timeline.${unit}`, { [unit]: ago }) : String(ago);
+    return make("span", "", part === parts ? words.say("timeline.now") : said);
+  }));
+}
+
 /** `edges` in Hz, lowest first, of bands as high as each other on the picture; none: no marks. */
 function layFrequencies(box, edges) {
   if (box.dataset.edges === edges.join()) return;

@@ -4,9 +4,8 @@
 const SPECTROGRAM_SECONDS = 20;
 const LONGEST_BATCH_MS = 1500; // between two spectrum messages; beyond it, the picture waits
 const FASTEST_PACE = 8; // seconds of sound a second that still glide; beyond it, the picture leaps
-const TIMELINE_SPANS = [60, 120, 300]; // seconds: the first minutes are drawn larger
-const TIMELINE_SECONDS = TIMELINE_SPANS.at(-1);
-const ZOOM_MS = 250; // after which a third of a change of span is left
+const TIMELINE_SECONDS = 300; // always all of them: what was not heard yet is empty
+const TIMELINE_PARTS = 5;
 const FINEST_STEP_MS = 500; // shorter ones of the same genre become one: there may be twelve a second
 const LONGEST_HOP_MS = 1200; // from one estimate to the next, as a rule
 const BRIDGED_SECONDS = 3; // estimates further apart than this leave a hole in the timeline
@@ -127,7 +126,6 @@ class Timeline {
     this.canvas = canvas;
     this.look = look;
     this.steps = []; // {from, to (ms of performance.now()), label or null, confidence, sure}
-    this.span = TIMELINE_SPANS[0]; // seconds from the left edge to the right, gliding towards those wanted
   }
 
   /** What the server heard before this page opened: [from, to (seconds ago), label, confidence, sure], oldest first. */
@@ -135,7 +133,6 @@ class Timeline {
     this.steps = past.map(([from, to, label, confidence, sure]) => (
       { from: nowMs - from * 1000, to: nowMs - to * 1000, label, confidence, sure }
     ));
-    this.span = this.wanted(nowMs);
   }
 
   add(step, nowMs) {
@@ -147,12 +144,6 @@ class Timeline {
     }
     this.steps.push({ ...step, from: near ? previous.to : nowMs - 500, to: nowMs });
     while (nowMs - this.steps[0].to > TIMELINE_SECONDS * 1000) this.steps.shift();
-  }
-
-  /** Seconds that the picture should show: as few as hold all that was heard. */
-  wanted(nowMs) {
-    const heard = this.steps.length ? (nowMs - this.steps[0].from) / 1000 : 0;
-    return TIMELINE_SPANS.find((span) => heard <= span) ?? TIMELINE_SECONDS;
   }
 
   /** Share of each genre in what is shown, largest first: [label, 0..1]. */
@@ -169,23 +160,20 @@ class Timeline {
 
   /** The step under a place of the canvas, `share` 0..1 from its left edge. */
   at(share, nowMs) {
-    const moment = nowMs - (1 - share) * this.span * 1000;
+    const moment = nowMs - (1 - share) * TIMELINE_SECONDS * 1000;
     return this.steps.find(({ from, to }) => from <= moment && moment < to);
   }
 
-  /** @param {boolean} still whether a change of span leaps instead of gliding */
-  draw(nowMs, colours, still) {
+  draw(nowMs, colours) {
     const { width, height, scale } = fitted(this.canvas);
     const context = this.canvas.getContext("2d");
-    const wanted = this.wanted(nowMs);
-    const left = still || Math.abs(wanted - this.span) < 0.5 ? 0 : Math.exp((this.drawnMs - nowMs) / ZOOM_MS);
-    this.span = wanted + left * (this.span - wanted);
-    this.drawnMs = nowMs;
     // Whole pixels: between fractions, neighbours would leave hairlines.
-    const x = (ms) => Math.round(width - ((nowMs - ms) / (this.span * 1000)) * width);
+    const x = (ms) => Math.round(width - ((nowMs - ms) / (TIMELINE_SECONDS * 1000)) * width);
     context.clearRect(0, 0, width, height);
     context.fillStyle = colours.line;
-    for (let part = 1; part < parts(wanted); part++) context.fillRect((width * part) / parts(wanted), 0, scale, height);
+    for (let part = 1; part < TIMELINE_PARTS; part++) {
+      context.fillRect((width * part) / TIMELINE_PARTS, 0, scale, height);
+    }
     context.fillRect(0, height - scale, width, scale);
     for (const step of this.steps) {
       const { from, label, confidence, sure } = step;
@@ -207,11 +195,6 @@ class Timeline {
       }
     }
   }
-}
-
-/** Into how many parts lines divide a timeline of so many seconds. */
-function parts(span) {
-  return span < TIMELINE_SECONDS ? 4 : 5;
 }
 
 /** Neighbouring steps of the same genre as one, so that a name stands once over each. */

@@ -107,6 +107,16 @@ class AnalyzerLink {
   }
 }
 
+/** Where the analyzer should be. A loopback address means the reader's own computer, not the one that serves the page. */
+function awayHint(address, words) {
+  const loopback = (host) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
+  if (!loopback(new URL(address).hostname) || loopback(location.hostname)) {
+    const command = `overheard listen --allow-origin ${location.origin}`;
+    return words.say("away.expected", { address, command });
+  }
+  return words.say("away.elsewhere", { address });
+}
+
 /** A JSON object, or null for anything else. */
 function parsed(text) {
   try {

@@ -1,9 +1,9 @@
-// A short list of songs, each a link. Texts go through textContent, and only https leads anywhere.
+// A short list of songs, each with its links.
 
 export default function ({ parentElement, data }) {
   let list = parentElement.querySelector("[data-testid=next]");
   if (!list) {
-    list = document.createElement("div");
+    list = make("div");
     list.dataset.testid = "next";
     parentElement.append(list);
   }
@@ -12,29 +12,17 @@ export default function ({ parentElement, data }) {
   if (list.content === content) return;
   list.content = content;
   list.lang = data.language;
-  const lines = element("ol", "", "");
+  const lines = make("ol");
   lines.append(...data.songs.map((song) => {
-    const item = element("li", "", "");
-    const link = element("a", "", "");
-    link.href = /^https:\/\//.test(song.address) ? song.address : "about:blank";
-    link.target = "_blank";
-    link.rel = "noopener noreferrer";
-    link.title = song.said;
-    const title = element("span", "title", song.title);
+    const item = make("li");
+    const title = make("span", "title", song.title);
     title.lang = song.language;
-    for (const line of [title, element("span", "artist", song.artist)]) {
-      line.dir = "auto";
-      link.append(line);
-    }
-    item.append(link);
+    const artist = make("span", "artist", song.artist);
+    title.dir = artist.dir = "auto";
+    const links = make("span", "links");
+    links.append(...song.links.map((link) => makeLink(link)));
+    item.append(title, artist, links);
     return item;
   }));
-  list.replaceChildren(element("h2", "", data.heading), data.songs.length ? lines : element("p", "said", data.said));
-}
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+  list.replaceChildren(make("h2", "", data.heading), data.songs.length ? lines : make("p", "said", data.said));
 }

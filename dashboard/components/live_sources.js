@@ -21,11 +21,13 @@ class SourcePicker {
     this.part = (name) => root.querySelector(`[data-part="${name}"], [data-testid="${name}"]`);
     this.numbers = 0;
     this.options = new Map(); // by name: the parts of one line
+    this.line = this.part("answer"); // stands beside what it is about
+    this.home = this.line.parentElement;
     this.button = this.part("picker");
     this.panel = this.part("panel");
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
-    this.part("measure").addEventListener("click", () => this.control("levels", {}, words().say("source.measuring"), MEASURED_MS));
-    this.part("pause").addEventListener("click", () => this.control(this.offer.paused ? "resume" : "pause", {}, ""));
+    this.part("measure").addEventListener("click", () => this.measure());
+    this.part("pause").addEventListener("click", () => this.pause());
     this.panel.addEventListener("keydown", (event) => this.step(event));
     root.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.open(false);
@@ -60,6 +62,13 @@ class SourcePicker {
       })),
     };
     this.show();
+    const playing = this.playing()?.name;
+    if (playing !== this.played && this.line.classList.contains("trouble")) this.settle(""); // it is of the past
+    this.played = playing;
+  }
+
+  playing() {
+    return this.offer?.sources.find((source) => source.playing);
   }
 
   /** The `answer` to a control. */
@@ -69,16 +78,31 @@ class SourcePicker {
       if (this.closes) this.open(false);
       this.settle("");
     } else {
-      this.settle(this.words().say("source.refused", { reason: textOr(message.detail, "") }), true);
+      const reason = this.words().sentence(textOr(message.detail, ""));
+      this.settle(this.words().say("source.refused", { reason }), true);
     }
   }
 
   /** The level of what is heard, between two measurements. */
   hear(dbfs) {
-    const playing = this.offer?.sources.find((source) => source.playing);
+    const playing = this.playing();
     if (!playing || dbfs === null) return;
     playing.level = dbfs;
     this.showLine(playing);
+  }
+
+  measure() {
+    this.panel.append(this.line);
+    this.control("levels", {}, this.words().say("source.measuring"), MEASURED_MS);
+  }
+
+  pause() {
+    this.goHome();
+    this.control(this.offer.paused ? "resume" : "pause", {}, "");
+  }
+
+  goHome() {
+    this.home.insertBefore(this.line, this.part("now"));
   }
 
   control(action, fields, meanwhile, patienceMs = ANSWER_MS) {
@@ -96,9 +120,9 @@ class SourcePicker {
   settle(text, trouble = false) {
     clearTimeout(this.timer);
     this.waited = null;
-    const line = this.part("answer");
-    setText(line, text);
-    line.classList.toggle("trouble", trouble);
+    if (trouble && this.panel.hidden) this.goHome();
+    setText(this.line, text);
+    this.line.classList.toggle("trouble", trouble);
   }
 
   open(wanted) {
@@ -106,6 +130,7 @@ class SourcePicker {
     const inside = this.panel.matches(":focus-within");
     this.panel.hidden = !wanted;
     this.button.setAttribute("aria-expanded", String(wanted));
+    if (!wanted && this.panel.contains(this.line) && !this.waited) this.settle(""); // it was read
     if (!wanted && inside) this.button.focus();
     if (wanted) (this.panel.querySelector("[aria-current=true]") ?? this.panel.querySelector(".option"))?.focus();
   }
@@ -131,11 +156,14 @@ class SourcePicker {
     setText(this.part("pause-word"), words.say(paused ? "resume" : "pause"));
     if (!trusted) return;
     const names = this.offer.sources.map(({ name }) => name);
-    if (JSON.stringify(names) !== JSON.stringify([...this.options.keys()])) this.lay(names);
+    const laid = JSON.stringify([words.language, names]);
+    if (laid !== this.laid) this.lay(names);
+    this.laid = laid;
     for (const source of this.offer.sources) this.showLine(source);
   }
 
   lay(names) {
+    if (this.part("offered").contains(this.line)) this.panel.append(this.line);
     const focused = [...this.options].find(([, { button }]) => button.matches(":focus"))?.[0];
     this.options = new Map(names.map((name) => {
       const line = { item: make("li", ""), button: make("button", "option"), fill: make("span", "level-fill") };
@@ -144,7 +172,7 @@ class SourcePicker {
       const track = make("span", "level-track");
       track.append(line.fill);
       line.button.type = "button";
-      line.button.append(make("span", "name", name), line.state, track, line.level);
+      line.button.append(make("span", "name", this.words().source(name)), line.state, track, line.level);
       line.button.addEventListener("click", () => this.choose(name));
       line.item.append(line.button);
       return [name, line];
@@ -162,7 +190,8 @@ class SourcePicker {
     line.fill.style.transform = `scaleX(${levelShare(level)})`;
     setText(line.state, heard ? words.say("source.playing") : "");
     line.button.dataset.measured = String(level !== null);
-    setText(line.level, level !== null ? words.dbfs(level) : detail || words.say("source.unmeasured"));
+    setText(line.level, level !== null ? words.dbfs(level) : words.sentence(detail) || words.say("source.unmeasured"));
+    line.level.title = level !== null ? words.say("source.level.how") : "";
   }
 
   choose(name) {
@@ -170,6 +199,7 @@ class SourcePicker {
       this.open(false);
       return;
     }
-    this.control("source", { name }, this.words().say("source.changing", { name }));
+    this.options.get(name).item.append(this.line);
+    this.control("source", { name }, this.words().say("source.changing", { name: this.words().source(name) }));
   }
 }

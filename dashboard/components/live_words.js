@@ -1,5 +1,9 @@
 // The page's texts in the reader's language, and numbers as that language writes them.
 
+const BUILT_IN = { demonstration: "demo" }; // playing, it has another name than offered
+
+const LOSSES = ["gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reopened"];
+
 class Words {
   /** @param {{language: string, words: Object<string, string>}} data texts by key, with {names} to fill in */
   constructor({ language, words }) {
@@ -29,20 +33,40 @@ class Words {
     return this.say("duration.minutes", { minutes: Math.floor(whole / 60), seconds: whole % 60 });
   }
 
+  /** A source as people call it: three have names in every language, others are called as they call themselves. */
+  source(name) {
+    return this.say(`source.name.${BUILT_IN[name] ?? name}`) || name;
+  }
+
+  /** What the analyzer says in English, for the page: a sentence without the marks of a terminal. */
+  sentence(text) {
+    const plain = text.replace(/`([^`]*)`/g, "\u201c$1\u201d").trim();
+    return plain && plain[0].toUpperCase() + plain.slice(1) + (/[.!?]$/.test(plain) ? "" : ".");
+  }
+
   dbfs(level) {
     const figure = level === null ? "\u2013" : level.toFixed(0).replace("-", "\u2212");
     return this.say("source.level", { level: figure });
   }
 
-  /** Texts that never change: into elements with `data-text`, and as names of those with `data-name`. */
+  /** Texts that never change: into elements with `data-text`, as names with `data-name`, as tips with `data-title`. */
   fill(root) {
     root.lang = this.language;
     for (const element of root.querySelectorAll("[data-text]")) element.textContent = this.say(element.dataset.text);
+    for (const element of root.querySelectorAll("[data-title]")) element.title = this.say(element.dataset.title);
     for (const element of root.querySelectorAll("[data-name]")) {
       element.setAttribute("aria-label", this.say(element.dataset.name));
       if (element.tagName === "BUTTON") element.title = this.say(element.dataset.name);
     }
   }
+}
+
+/** What a health message says that was lost, each kind in words. */
+function lossesOf(message, words) {
+  return LOSSES
+    .map((name) => [name, Math.max(0, Math.round(numberOr(message[name], 0)))])
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => words.say(`losses.${name}`, { count: words.number(count) }));
 }
 
 function make(tag, className, text = "") {

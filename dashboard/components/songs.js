@@ -12,8 +12,11 @@ export default function ({ parentElement, data, setTriggerValue }) {
   root.lang = data.language;
   root.dataset.genre = data.genre;
   const { words } = data;
-  say(parts.causeHeading, words.cause);
+  say(parts.causeHeading, data.cause && words.cause);
   say(parts.cause, data.cause);
+  say(parts.how, data.mix.length > 1 ? words.mix_how : "");
+  say(parts.instead, data.instead);
+  parts.aside.hidden = !(data.cause || data.now || data.muted || data.notes.length);
   say(parts.now, data.now);
   say(parts.muted, data.muted);
   parts.bar.hidden = !data.mix.length;
@@ -36,16 +39,25 @@ function makePage() {
     cause: make("p", "cause"),
     bar: make("div", "bar"),
     legend: make("ul", "legend"),
+    how: make("p", "how"),
     now: make("p", "now"),
     muted: make("p", "muted"),
     notes: make("ul", "notes"),
-    providersHeading: make("h3"),
-    providers: make("dl", "providers"),
   };
-  parts.bar.setAttribute("role", "img");
-  for (const name of ["notes", "providers", "cause", "muted"]) parts[name].dataset.testid = `song-${name}`;
   const aside = make("div", "aside");
   aside.append(...Object.values(parts));
+  parts.aside = aside;
+  parts.providersHeading = make("h3");
+  parts.providers = make("dl", "providers");
+  const asked = make("div", "asked");
+  asked.append(parts.providersHeading, parts.providers);
+  const beside = make("div", "beside");
+  beside.append(aside, asked);
+  parts.bar.setAttribute("role", "img");
+  parts.instead = make("p", "instead");
+  for (const name of ["notes", "providers", "cause", "muted", "instead"]) {
+    parts[name].dataset.testid = `song-${name}`;
+  }
   parts.list = make("ol");
   parts.list.tabIndex = -1; // takes the focus when the last card goes
   parts.announcement = make("p", "unseen");
@@ -53,7 +65,9 @@ function makePage() {
   parts.announcement.dataset.testid = "song-announcement";
   parts.choices = makeChoices(root);
   root.parts = parts;
-  root.append(parts.list, aside, parts.choices, parts.announcement);
+  const main = make("div", "main");
+  main.append(parts.instead, parts.list);
+  root.append(main, beside, parts.choices, parts.announcement);
   return root;
 }
 
@@ -78,7 +92,10 @@ function makeProvider({ name, said, tone }) {
 /** Cards that stay are left where they are; new ones fade in; a focus that would be lost moves on. */
 function updateList(root, { songs, words }) {
   const { list } = root.parts;
-  const act = (kind, key) => root.act(kind, key);
+  const act = (kind, key, card) => {
+    if (kind === "ban") root.banned = { key, artist: card.firstArtist, place: [...list.children].indexOf(card) };
+    root.act(kind, key);
+  };
   const before = [...list.children];
   const focus = focusIn(list, before);
   const known = new Map(before.map((card) => [card.key, card]));
@@ -98,8 +115,33 @@ function updateList(root, { songs, words }) {
   cards.forEach((card, place) => {
     if (list.children[place] !== card) list.insertBefore(card, list.children[place] ?? null);
   });
+  offerBack(root, songs, words);
   restoreFocus(list, focus);
   if (fresh.length) announce(root, fill(words.announce, { count: fresh.length }));
+}
+
+/** Where a song went because its artist was banned, the song that took its place offers to take that back. */
+function offerBack(root, songs, words) {
+  const { banned } = root;
+  if (!banned || songs.some(({ key }) => key === banned.key)) return;
+  root.banned = null;
+  root.offer?.remove();
+  const { list } = root.parts;
+  const card = list.children[Math.min(banned.place, list.children.length - 1)];
+  if (!card) return;
+  root.offer = make("span", "offer");
+  const said = make("span", "", fill(words.banned, banned));
+  said.dir = "auto";
+  const back = make("button", "plain back", words.back);
+  back.type = "button";
+  back.setAttribute("aria-label", fill(words.back_artist, banned));
+  back.addEventListener("click", () => {
+    root.act("take back", banned.artist);
+    root.offer.remove();
+    card.querySelector("button.ban").focus({ preventScroll: true });
+  });
+  root.offer.append(said, back);
+  card.append(root.offer);
 }
 
 function focusIn(list, cards) {

@@ -29,7 +29,7 @@ function makeCard(key, act) {
     const button = make("button", kind);
     button.type = "button";
     button.append(icon(kind));
-    button.addEventListener("click", () => act(kind, key));
+    button.addEventListener("click", () => act(kind, key, card));
     actions.append(button);
   }
   const foot = make("span", "foot");
@@ -43,6 +43,7 @@ function updateCard(card, song, words, act) {
   if (card.shown === content) return;
   card.shown = content;
   const { parts } = card;
+  card.firstArtist = song.first_artist;
   card.style.setProperty("--genre", song.colour);
   for (const name of ["title", "romanised", "why", "relaxed", "from"]) say(parts[name], song[name]);
   say(parts.artist, [song.artist, song.published].filter(Boolean).join(", "));
@@ -51,29 +52,31 @@ function updateCard(card, song, words, act) {
   parts.romanised.lang = song.language && `${song.language}-Latn`;
   parts.artist.lang = song.language;
   updateArt(parts.art, song, act);
-  const place = { words, title: song.title, key: song.key };
-  fillList(parts.links, song.links, ([name, address]) => makeLink(name, address, place, act));
+  fillList(parts.links, song.links, (link) => makeLink(link, () => act("open", song.key)));
   for (const kind of ACTIONS) {
     const button = card.querySelector(`button.${kind}`);
-    const spoken = fill(words.action, { action: words[kind], title: song.title });
+    const tip = fill(words[kind], { artist: song.first_artist });
+    const spoken = kind === "ban" ? tip : fill(words.action, { action: tip, title: song.title });
     if (button.getAttribute("aria-label") !== spoken) button.setAttribute("aria-label", spoken);
-    button.title = words[kind];
+    button.title = tip;
+    button.hidden = kind === "ban" && !song.first_artist;
     // A state is of like and pin alone; the others do something once.
     if (kind === "like" || kind === "pin") button.setAttribute("aria-pressed", String(song.marks.includes(kind)));
   }
 }
 
-/** The provider's picture with a link back; a drawing in the genre's colour where there is none. */
+/** The provider's picture with a link back; where there is none, the card's stripe is enough. */
 function updateArt(art, song, act) {
   const address = isWeb(song.artwork) ? song.artwork : "";
-  const [, page] = song.links[0] ?? ["", ""];
+  const page = song.links[0]?.address ?? "";
   if (isWeb(page)) art.href = page;
   art.target = "_blank";
   art.rel = "noopener noreferrer";
   art.onclick = () => act("open", song.key);
   if (art.address === address) return;
   art.address = address;
-  art.replaceChildren(icon("note"));
+  art.replaceChildren();
+  art.hidden = !address;
   if (!address) return;
   const picture = make("img");
   picture.alt = "";
@@ -81,19 +84,7 @@ function updateArt(art, song, act) {
   picture.loading = "lazy";
   picture.decoding = "async";
   picture.referrerPolicy = "no-referrer";
-  picture.addEventListener("load", () => art.firstChild.remove(), { once: true });
-  picture.addEventListener("error", () => picture.remove(), { once: true });
+  picture.addEventListener("error", () => (art.hidden = true), { once: true });
   picture.src = address;
   art.append(picture);
-}
-
-function makeLink(name, address, { words, title, key }, act) {
-  const anchor = make("a", "", name);
-  anchor.href = isWeb(address) ? address : "about:blank";
-  anchor.target = "_blank";
-  anchor.rel = "noopener noreferrer";
-  anchor.setAttribute("aria-label", fill(words.open, { title, place: name }));
-  anchor.addEventListener("click", () => act("open", key));
-  anchor.addEventListener("auxclick", (event) => event.button === 1 && act("open", key));
-  return anchor;
 }

@@ -5,8 +5,7 @@ const ICONS = {
   like: "M12 21C4 14 3 11 3 8a5 5 0 0 1 9-3 5 5 0 0 1 9 3c0 3-1 6-9 13z",
   pin: "M8 3h8v2h-1v6l3 3v2h-5v6h-2v-6H6v-2l3-3V5H8z",
   skip: "M4 5l9 7-9 7zM14 5l6 7-6 7z",
-  ban: "M6 4l6 6 6-6 2 2-6 6 6 6-2 2-6-6-6 6-2-2 6-6-6-6z",
-  note: "M9 3l11-2v14.5a3.5 3 0 1 1-2-2.7V6L11 7.3v10.2a3.5 3 0 1 1-2-2.7z",
+  ban: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM6.4 7.8l9.8 9.8A7 7 0 0 1 6.4 7.8zM7.8 6.4a7 7 0 0 1 9.8 9.8z",
 };
 
 function make(tag, className = "", text = "") {
@@ -43,6 +42,19 @@ function fillList(element, shown, build) {
   if (element.shown === content) return;
   element.shown = content;
   element.replaceChildren(...shown.map(build));
+}
+
+/** A link to another place, in a tab of its own; `opened` is called when it is followed. */
+function makeLink({ place, address, said, tip }, opened = () => {}) {
+  const anchor = make("a", "", place);
+  anchor.href = isWeb(address) ? address : "about:blank";
+  anchor.target = "_blank";
+  anchor.rel = "noopener noreferrer";
+  anchor.title = tip;
+  anchor.setAttribute("aria-label", said);
+  anchor.addEventListener("click", opened);
+  anchor.addEventListener("auxclick", (event) => event.button === 1 && opened());
+  return anchor;
 }
 
 function isWeb(address) {

@@ -56,6 +56,7 @@ class TimelinePage {
     else if (this.view.to >= before - 1) this.look(this.view.from + this.end - before, this.end);
     if (wording) this.layWords();
     this.root.dataset.session = data.session;
+    this.layLegend();
     this.part("empty").textContent = this.segments.length || data.events.length ? "" : data.words.empty;
     this.later();
   }
@@ -64,7 +65,6 @@ class TimelinePage {
     const { words } = this.data;
     this.say("heading", words.heading);
     this.say("help", words.help);
-    this.say("legend", `${words.unsure} · ${words.talk} · ${words.mark}`);
     this.say("hint", words.hint);
     this.say("list-name", words.list);
     this.frame.setAttribute("aria-label", words.picture);
@@ -72,6 +72,20 @@ class TimelinePage {
       ...[words.time, words.what, words.length, words.confidence, ""].map((name) => made("th", "", name)),
     );
     for (const button of this.part("tools").children) this.nameTool(button);
+  }
+
+  /** Each genre of the session by its colour: a narrow band has no room for its name. */
+  layLegend() {
+    const { genres, words } = this.data;
+    const shown = new Set(this.segments.filter(({ state }) => state !== SILENT).map((segment) => segment.shown));
+    const colours = genres.filter((_, place) => shown.has(place)).map(({ name, colour }) => {
+      const entry = made("li", "", name);
+      entry.prepend(swatch(colour));
+      return entry;
+    });
+    const signs = [words.unsure, words.talk, words.mark].map((text) => made("li", "soft", text));
+    this.part("legend").setAttribute("aria-label", words.legend);
+    this.part("legend").replaceChildren(...colours, ...signs);
   }
 
   // ---- the part in view ---------------------------------------------------------------------------

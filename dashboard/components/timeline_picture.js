@@ -7,6 +7,7 @@ const AXIS_TOP = BANDS_TOP + BANDS_PX;
 const PICTURE_PX = AXIS_TOP + AXIS_PX;
 const ROOM_PX = 56; // the least for an event's text
 const SPOT_PX = 7; // events of one kind that are nearer than this are one mark
+const MARK_PX = 6; // half of an event's mark
 const SHAPES = {
   title: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
   gap: "M-5 -4h10l-5 9z",
@@ -117,11 +118,12 @@ class Picture {
         parts.push(drawn("line", { x1: left + 0.5, x2: left + 0.5, y1: EVENTS_PX, y2: AXIS_TOP, class: shape }));
       }
       const middle = EVENTS_PX / 2;
-      const path = { d: SHAPES[shape], transform: `translate(${left} ${middle})`, class: shape, "data-kind": kind };
+      const whole = Math.min(Math.max(left, MARK_PX), width - MARK_PX); // at the edges, too
+      const path = { d: SHAPES[shape], transform: `translate(${whole} ${middle})`, class: shape, "data-kind": kind };
       parts.push(drawn("path", path));
       const room = (number + 1 < seen.length ? Math.min(x(seen[number + 1][0]), width) : width) - left - 20;
       if (kind === "title" && room >= ROOM_PX) {
-        parts.push(drawn("text", { x: left + 9, y: middle + 4.5 }, this.cut(detail, room)));
+        parts.push(drawn("text", { x: whole + 9, y: middle + 4.5 }, this.cut(detail, room)));
       }
     });
     return parts;

@@ -16,16 +16,12 @@ export default function ({ parentElement, data }) {
 }
 
 function bar({ name, colour, share, said }) {
-  const item = made("li");
+  const item = made("li", colour ? "" : "other");
   const track = made("span", "track");
-  if (share === null) {
-    item.className = "other";
-  } else {
-    const fill = made("span", "fill");
-    fill.style.width = `${100 * Math.min(Math.max(share, 0), 1)}%`;
-    fill.style.background = colour;
-    track.append(fill);
-  }
+  const fill = made("span", "fill");
+  fill.style.width = `${100 * Math.min(Math.max(share, 0), 1)}%`;
+  fill.style.background = colour;
+  track.append(fill);
   item.append(made("span", "name", name), track, made("span", "said", said));
   return item;
 }

@@ -21,7 +21,7 @@ from dashboard.recommendations.evidence import Evidence
 from dashboard.recommendations.listing import Candidate, Listing, pick, placed, to_swap
 from dashboard.recommendations.mix import heaviest_first, largest_remainder
 from dashboard.recommendations.names import artist_keys, song_keys
-from dashboard.recommendations.playlist import Filters, Playlist, Reason, Row, note_on, reason_of
+from dashboard.recommendations.playlist import Filters, Found, Playlist, Reason, Row, notes_on, reason_of
 from dashboard.recommendations.ranking import misses, score
 from dashboard.recommendations.said import Said, said
 from dashboard.recommendations.session_settings import SessionSettings
@@ -257,7 +257,7 @@ class Session:
 
     def _row(self, track: Track, genre: str) -> Row:
         belief = self.choices.belief(artist_keys(track.artists))
-        why = reason_of(track, genre, self.filters, self.evidence.fast, belief, self._today)
+        why = reason_of(track, genre, self.filters, self.evidence.since_first(genre), belief, self._today)
         return Row(track, genre, why, self._misses(track, genre), since=self.playlist.number + 1)
 
     def _surroundings(self) -> tuple[object, ...]:
@@ -314,11 +314,15 @@ class Session:
         if len(rows) == self.settings.rows and all(row.stays for row in rows):
             notes.append(said("note.pinned"))
         short = Counter(self._slots) - Counter(row.genre for row in rows)
+        found: dict[Found, list[str]] = {kind: [] for kind in Found}
         for genre in heaviest_first(self._slots):
-            open_to, stock = self._supply.open_to(self._query(genre)), self._stock.get(genre, ())
-            ended = not stock and self._supply.ended(self._query(genre))
-            strict = any(tier == 0 for tier, _, _ in stock)
-            widened = len(open_to) > 1 and not strict
-            looking = genre in waiting and short[genre] > 0 and not stock
-            notes += note_on(genre, self.filters, open_to[-1] if widened else None, looking, ended)
-        return tuple(notes)
+            query, stock = self._query(genre), self._stock.get(genre, ())
+            if not stock and self._supply.ended(query):
+                found[Found.ENDED].append(genre)
+                continue
+            if len(self._supply.open_to(query)) > 1 and not any(tier == 0 for tier, _, _ in stock):
+                passing = any(not self._misses(track, genre) for track in self._pools.get(genre, ()))
+                found[Found.SHOWN if passing else Found.NONE].append(genre)
+            if genre in waiting and short[genre] > 0 and not stock:
+                found[Found.LOOKING].append(genre)
+        return (*notes, *notes_on(found, self.filters))

@@ -34,8 +34,8 @@ class EvidenceSettings:
     fast_share: float = 0.8
     """Of the mix that is aimed at; the rest is the session's. With 0.6 a list has 6 points fewer songs of
     the genre that plays; with 1 it would have 3 more and forget the session."""
-    smallest_share: float = 0.10
-    """Genres below it get no songs."""
+    smallest_share: float = 0.15
+    """Genres below it get no songs. With 0.10 a doubt that no label ever showed brought songs of its own."""
     first_music_seconds: float = 30.0
     """Nothing is offered before as much music was heard."""
     least_confidence: float = 0.35
@@ -110,6 +110,7 @@ class Evidence:
         self._far_seconds = 0.0
         self._leader = ""
         self._led_from = 0.0
+        self._first_at: dict[str, float] = {}
 
     def hear(self, at_seconds: float, probabilities: Mapping[str, float], state: str) -> bool:
         """Take one estimate.
@@ -138,8 +139,11 @@ class Evidence:
         self._session.add(mix, step)
         self._follow_lead()
         self.music_seconds += step
+        fast = self.fast
+        for genre in heaviest_first(fast)[:1]:
+            self._first_at[genre] = self.music_seconds
         if self._refreshed_at is not None:
-            far = total_variation(self.fast, self._mix_then) > self.settings.change_distance
+            far = total_variation(fast, self._mix_then) > self.settings.change_distance
             self._far_seconds = self._far_seconds + step if far else 0.0
         return True
 
@@ -186,6 +190,11 @@ class Evidence:
     def lead(self) -> Lead | None:
         """The genre of most weight in ``target``, and for how much music it has led; None before any."""
         return Lead(self._leader, self.music_seconds - self._led_from) if self._leader else None
+
+    def since_first(self, genre: str) -> float | None:
+        """Seconds of music since a genre was the most likely of the last ones; None where it never was."""
+        at = self._first_at.get(genre)
+        return None if at is None else self.music_seconds - at
 
     def changed(self, now: float) -> bool:
         """Whether the music is another than at the last refresh, and has been for a while."""

@@ -15,7 +15,7 @@ from dashboard.recommendations.engine import Session
 from dashboard.recommendations.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.providers import Answer, Providers
 from dashboard.recommendations.spotify_pages import CACHE_SECONDS
-from dashboard.recommendations.tracks import Clock, ProviderResult, Status, Track, TrackQuery
+from dashboard.recommendations.tracks import Clock, ProviderResult, Relaxed, Status, Track, TrackQuery
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,13 @@ stays there until it leaves it."""
 BY_PERSON: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
 """Why a list was made anew when a person asked for it; searches for such a list may use what providers
 keep back for a person."""
+
+HOLD_SECONDS: Final = 0.8
+"""So long at most a look waits for answers while places are empty: what is at hand is there at once, and
+filters are widened in the same look as far as it takes."""
+
+MOST_STEPS: Final = 40
+"""Of one look: three genres, each with four widths of filters and some pages."""
 
 FINAL = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
 """After these a provider would say the same again; after others the question is worth repeating."""
@@ -57,7 +64,7 @@ class Told:
 
 
 class Follower:
-    """A session and its supply of songs; one caller at a time, which never waits for a provider.
+    """A session and its supply of songs; one caller at a time, which waits ``HOLD_SECONDS`` at most.
 
     Searches are sent one after the other, for together they would take each other's time.
 
@@ -101,14 +108,29 @@ class Follower:
         self.session.set_filters(filters)
         self._forget()
         self._take_answers()
-        playlist = self.session.offer(self._pools, self.now, self._clock.now().date())
-        if not ask:
-            self._wanted.clear()
-            return playlist
-        for_person = self.session.refresh_reason in BY_PERSON
-        self._wanted.extend((query, for_person) for query in self.session.needs(self.now))
-        self._ask()
-        return playlist
+        until = self._clock.monotonic() + HOLD_SECONDS
+        for _ in range(MOST_STEPS):
+            playlist = self.session.offer(self._pools, self.now, self._clock.now().date())
+            if not ask:
+                self._wanted.clear()
+                break
+            for_person = self.session.refresh_reason in BY_PERSON
+            self._wanted.extend((query, for_person) for query in self.session.needs(self.now))
+            self._ask()
+            if len(playlist.rows) >= self.session.settings.rows or not self._answered_by(until):
+                break
+        return self.session.playlist
+
+    def _answered_by(self, moment: float) -> bool:
+        """Wait for the answer that is on its way, and take it."""
+        if self._asking is None:
+            return False
+        try:
+            answered = self._answers.get(timeout=max(0.0, moment - self._clock.monotonic()))
+        except queue.Empty:
+            return False
+        self._take(*answered)
+        return True
 
     @property
     def now(self) -> float:
@@ -180,23 +202,29 @@ class Follower:
 
     def _take_answers(self) -> None:
         while not self._answers.empty():
-            query, answer = self._answers.get()
-            self._asking = None
-            self.calls += answer.calls
-            self._told[query.genre] = {
-                name: Told(replace(result, tracks=()), len(result.tracks))
-                for name, result in answer.results.items()
-            }
-            pool, known = self._pools.setdefault(query.genre, []), self._known.setdefault(query.genre, set())
-            for track in answer.tracks:
-                identity = _identity(track)
-                if identity not in known and len(pool) < MOST_TRACKS:
-                    known.add(identity)
-                    pool.append(track)
-                    if track.provider in LIFE_SECONDS:
-                        self._short_lived.append((self.now, query.genre, track))
-            if all(each.status in FINAL for each in answer.results.values()):
-                self.session.answered(query, len(answer.tracks))
+            self._take(*self._answers.get())
+
+    def _take(self, query: TrackQuery, answer: Answer) -> None:
+        self._asking = None
+        self.calls += answer.calls
+        results = answer.results.values()
+        told = self._told.setdefault(query.genre, {})
+        for name, result in answer.results.items():
+            # Whoever gave songs does not know none because a further page of them was empty.
+            if result.status is not Status.EMPTY or not (name in told and told[name].songs):
+                told[name] = Told(replace(result, tracks=()), len(result.tracks))
+        pool, known = self._pools.setdefault(query.genre, []), self._known.setdefault(query.genre, set())
+        for track in answer.tracks:
+            identity = _identity(track)
+            if identity not in known and len(pool) < MOST_TRACKS:
+                known.add(identity)
+                pool.append(track)
+                if track.provider in LIFE_SECONDS:
+                    self._short_lived.append((self.now, query.genre, track))
+        if all(each.status in FINAL for each in results):
+            # Songs of any age, given for want of newer ones, are no reason to ask for a next page of them.
+            asked_for = [each for each in results if Relaxed.RANGE not in each.relaxed]
+            self.session.answered(query, sum(len(each.tracks) for each in asked_for))
 
 
 def _identity(track: Track) -> tuple[str, str]:

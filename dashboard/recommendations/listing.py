@@ -120,7 +120,7 @@ def pick(
     relevance : float
         MMR's lambda.
     lend : int
-        How many places at most may go to another genre than they were meant for.
+        How many places at most may go to another genre than they were meant for, one that has places too.
     """
     kept = [row for row in listing.there if row not in soft]
     seats = listing.size - len(kept)
@@ -132,9 +132,8 @@ def pick(
     for genre in order:
         if not picker.take(genre) and genre not in waiting:
             missing += 1
-    lenders = [*heaviest_first(listing.slots), *sorted(set(stock) - set(listing.slots))]
     for _ in range(min(missing, lend)):
-        if not any(picker.take(genre) for genre in lenders):
+        if not any(picker.take(genre) for genre in heaviest_first(listing.slots)):
             break
     return picker.picked
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -13,8 +13,8 @@ from dashboard.recommendations.ranking import misses, span
 from dashboard.recommendations.said import Said, said
 from dashboard.recommendations.tracks import LANGUAGES, Range, Relaxed, Track, TrackQuery
 
-RECENT: Final = 0.1
-"""From which share of the last seconds' mix on a genre counts as heard just now."""
+RECENT_SECONDS: Final = 180.0
+"""For so much music a genre counts as heard just now."""
 
 
 class Reason(StrEnum):
@@ -34,6 +34,19 @@ class Reason(StrEnum):
     """Songs were found for places that were empty or held another genre."""
     CHOICE = "choice"
     """The person skipped, banned, liked or pinned."""
+
+
+class Found(StrEnum):
+    """What there is to say about the songs of a genre."""
+
+    ENDED = "ended"
+    """Nothing is left, however wide the filters."""
+    NONE = "none"
+    """No song that is known passes the filters."""
+    SHOWN = "shown"
+    """All that pass were shown, and wider ones are offered."""
+    LOOKING = "looking"
+    """Songs are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +150,16 @@ class Playlist:
 
 
 def reason_of(
-    track: Track, genre: str, filters: Filters, fast: Mapping[str, float], belief: float, today: date
+    track: Track, genre: str, filters: Filters, ago_seconds: float | None, belief: float, today: date
 ) -> tuple[Said, ...]:
     """Why this song is offered, and what of the filters it does not pass.
 
-    ``fast`` is the mix of the last seconds: what is not in it was heard earlier. ``belief`` is that in
-    its artists.
+    ``ago_seconds`` of music ago the genre was the most likely, None where it has only a share in the mix.
+    ``belief`` is that in the song's artists.
     """
-    parts = [said("why.now" if fast.get(genre, 0.0) >= RECENT else "why.earlier", genre=genre)]
+    recent = ago_seconds is not None and ago_seconds <= RECENT_SECONDS
+    kind = "partly" if ago_seconds is None else "now" if recent else "earlier"
+    parts = [said(f"why.{kind}", genre=genre)]
     if belief > 0.5:
         parts.append(said("why.liked"))
     missed = misses(track, filters.query(genre), today)
@@ -166,29 +181,23 @@ def _language(track: Track) -> Said:
     return said("why.language", language=track.language) if known else said("why.language.other")
 
 
-def note_on(genre: str, filters: Filters, wider: TrackQuery | None, looking: bool, ended: bool) -> list[Said]:
-    """What is said about the songs of a genre, or nothing.
+def notes_on(found: Mapping[Found, Sequence[str]], filters: Filters) -> list[Said]:
+    """What is said about the songs of genres, each sentence once.
 
     Parameters
     ----------
-    genre : str
-        Which.
+    found : Mapping
+        For what there is to say, the genres of which it is true.
     filters : Filters
         What the person wants.
-    wider : TrackQuery or None
-        What is offered instead, when nothing that was wanted is left.
-    looking : bool
-        Songs are on their way.
-    ended : bool
-        Nothing is left, however wide.
     """
-    if ended:
-        return [said("note.ended", genre=genre)]
     notes = []
-    if wider is not None:
-        language, age = wider.language != filters.language, wider.range is not filters.range
-        kind = "both" if language and age else "range" if age else "language"
-        notes.append(said(f"note.widened.{kind}", genre=genre, range=wider.range.value))
-    if looking:
-        notes.append(said("note.looking", genre=genre))
+    for kind in Found:
+        if genres := "\n".join(found.get(kind, ())):
+            wanted: dict[str, str] = {}
+            if kind is Found.NONE:
+                wanted |= {"language": filters.language} if filters.language else {}
+                wanted |= {"range": filters.range.value} if filters.range is not Range.ANY else {}
+            which = f".{'both' if len(wanted) > 1 else next(iter(wanted))}" if wanted else ""
+            notes.append(said(f"note.{kind}{which}", genres=genres, **wanted))
     return notes

@@ -8,8 +8,15 @@ from typing import Final
 
 from dashboard.texts import Words
 
+
+def genres_said(words: Words, codes: str) -> str:
+    """Several genres, one a line, as a list in one line."""
+    return words("songs.comma").join(words.genre(code) for code in codes.splitlines())
+
+
 SPELLED: Final[Mapping[str, Callable[[Words, str], str]]] = {
     "genre": lambda words, code: words.genre(code),
+    "genres": genres_said,
     "language": lambda words, code: words(f"songs.language.{code}"),
     "range": lambda words, code: words(f"songs.range.{code}"),
 }

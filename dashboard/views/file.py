@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES, SUFFIXES, FileAnalysis
-from dashboard.file_view import bands, bands_markup, clock_time, pictures
+from dashboard.file_view import bands, bands_markup, clock_time, legend_markup, pictures, times_markup
 from dashboard.reader import Page, is_muted, providers
 from dashboard.recommendations.tracks import Track, TrackQuery
 from dashboard.song_view import links_of
@@ -19,6 +19,7 @@ SONGS = 5
 LEAST_FALL = 0.01
 """Below it no single part of a picture can be said to matter."""
 
+TRACK = "border-radius:.3rem;overflow:hidden;background:color-mix(in srgb, currentColor 10%, transparent)"
 UPLOADS = "uploads"
 Analyses = dict[str, FileAnalysis]
 
@@ -28,7 +29,7 @@ def show(page: Page) -> None:
     words = page.words
     st.subheader(words("common.page.file"), anchor=False)
     most = MOST_FILE_BYTES // MEBIBYTE
-    st.caption(words("file.what", most=most, files=MOST_FILES))
+    st.caption(words("file.what", files=MOST_FILES))
     uploads = st.file_uploader(
         words("file.choose"), type=list(SUFFIXES), accept_multiple_files=True, max_upload_size=most,
         key=UPLOADS, on_change=follow_uploads,
@@ -105,9 +106,9 @@ def box(page: Page, analysis: FileAnalysis) -> None:
         if analysis.detail:
             st.text(analysis.detail)
     elif analysis.summary is None:
-        waiting = not analysis.running
         heard = clock_time(analysis.heard_seconds)
-        st.text(words("file.waiting") if waiting else words("file.heard", time=heard))
+        doing = "explaining" if analysis.explaining else "heard" if analysis.running else "waiting"
+        st.text(words(f"file.{doing}", time=heard))
         if analysis.estimates:
             timeline(analysis, words)
         else:
@@ -135,8 +136,8 @@ def verdict(summary: Any, words: Words) -> None:
     ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:4]
     bars = "".join(
         f'<tr><td style="padding-right:1rem">{words.genre(name)}</td><td style="width:100%">'
-        f'<div style="height:.8rem;border-radius:.3rem;width:{share:.1%};background:{GENRE_COLOURS[name]}">'
-        f'</div></td><td style="padding-left:1rem">{share:.0%}</td></tr>'
+        f'<div style="{TRACK}"><div style="height:.8rem;width:{share:.1%};background:{GENRE_COLOURS[name]}">'
+        f'</div></div></td><td style="padding-left:1rem">{share:.0%}</td></tr>'
         for name, share in ranked
         if name in GENRE_COLOURS
     )
@@ -146,8 +147,12 @@ def verdict(summary: Any, words: Words) -> None:
 def timeline(analysis: FileAnalysis, words: Words) -> None:
     """Genre over time."""
     st.caption(words("file.timeline"))
-    st.html(bands_markup(bands(analysis.estimates), analysis.heard_seconds, words))
-    st.caption(f"0:00 \N{EN DASH} {clock_time(analysis.heard_seconds)}")
+    folded = bands(analysis.estimates)
+    st.html(
+        bands_markup(folded, analysis.heard_seconds, words)
+        + times_markup(analysis.heard_seconds)
+        + legend_markup(folded, words)
+    )
 
 
 def evidence(analysis: FileAnalysis, words: Words) -> None:

@@ -38,14 +38,14 @@ def show(page: Page) -> None:
 def songs(page: Page) -> None:
     """The songs; looks at the feed every two seconds and moves only for a reason."""
     words, reader = page.words, follower()
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(words("songs.heading"), anchor=False, width="content")
-        if st.button(words("songs.other"), disabled=not reader.session.playlist.rows):
-            reader.session.refresh()
+    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state["filters"] = chosen_filters(words)
         st.toggle(words("live.mute"), value=is_muted(), key="mute_here", on_change=take_mute)
     playlist = look(page.feed)
+    with head:  # after the look: where there are songs, there may be others
+        st.subheader(words("songs.heading"), anchor=False, width="content")
+        st.button(words("songs.other"), disabled=not playlist.rows, on_click=reader.session.refresh)
     situation = Situation(
         page.feed.snapshot, reader.session.evidence, reader.told, datetime.now(UTC), is_muted()
     )

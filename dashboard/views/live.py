@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.components.live import show_live
 from dashboard.components.live_next import show_next
-from dashboard.reader import Page, is_muted, look, mute
+from dashboard.reader import Page, follower, is_muted, look, mute
 
 SWITCH = "mute_live"
 
@@ -36,7 +36,7 @@ def play_next(page: Page) -> None:
     """A few songs; they follow what is heard while the reader is on this page, too."""
     words = page.words
     playlist = look(page.feed)
-    show_next(playlist, is_muted(), words)
+    show_next(playlist, follower().session.evidence, is_muted(), words)
     if not is_muted():
         label = words("common.page.for_you")
         st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)

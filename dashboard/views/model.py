@@ -9,6 +9,12 @@ from dashboard.health_view import bug_report, card_parts, figures, limits, losse
 from dashboard.reader import Page
 from dashboard.texts import Words
 
+LAYOUT = """<style>
+.st-key-plot img { background: #fff; padding: 1rem; border-radius: 1rem; border: 1px solid #8a8d9455; }
+.st-key-report [data-testid="stCode"] div:has(button) { opacity: 1; visibility: visible; }
+</style>"""
+"""The picture is drawn on white; the button that copies is to be seen without a pointer over it, too."""
+
 LINES = 60
 """Of the log that are shown; the report has all that the analyzer keeps."""
 
@@ -16,8 +22,9 @@ LINES = 60
 def show(page: Page) -> None:
     """Lay the page out."""
     words = page.words
+    st.html(LAYOUT)
     st.subheader(words("model.health"), anchor=False)
-    health(page)
+    health(page, page.feed.snapshot.connected)
     with st.expander(words("model.log")):
         log = log_of(page)
         if isinstance(log, str):
@@ -27,15 +34,18 @@ def show(page: Page) -> None:
     with st.expander(words("model.report")):
         st.caption(words("model.report_what"))
         report = bug_report(page.feed.snapshot, [] if isinstance(log, str) else log)
-        st.code(report, language=None, wrap_lines=True)  # its button copies it
+        with st.container(key="report"):
+            st.code(report, language=None, wrap_lines=True)  # its button copies it
     st.subheader(words("model.card"), anchor=False)
     card(words)
 
 
 @st.fragment(run_every=2.0)
-def health(page: Page) -> None:
-    """Readings of the moment."""
+def health(page: Page, connected: bool) -> None:
+    """Readings of the moment; once ``connected`` is no longer true, log and report are laid out anew, too."""
     words, snapshot = page.words, page.feed.snapshot
+    if snapshot.connected != connected:
+        st.rerun()
     if not snapshot.connected:
         st.text(words("model.away"))
     elif snapshot.health is None:
@@ -65,6 +75,7 @@ def card(words: Words) -> None:
     st.text(limits(words))
     if words.language != "en":
         st.caption(words("model.card_what"))
-    st.image(plot, width=900)
+    with st.container(key="plot"):
+        st.image(plot, width=900)
     with st.container(key="card"):
         st.markdown(text.replace("# Model card: ", "#### ").replace("\n## ", "\n##### "))

@@ -20,6 +20,7 @@ from dashboard.session_view import (
     file_name,
     parse_overview,
     parse_session,
+    saved_words,
     segment_line,
     session_line,
     share_rows,
@@ -94,7 +95,7 @@ def choose(overview: Overview, zone: tzinfo | None, words: Words) -> int:
     st.selectbox(
         words("session.choose"),
         list(known),
-        format_func=lambda each: session_line(known[each], zone, words),
+        format_func=lambda each: session_line(known[each], zone, words, st.context.locale or ""),
         key="session_shown",
         on_change=choose_session,
     )
@@ -153,26 +154,25 @@ def act(page: Page, place: str, done: str, action: str, **fields: Any) -> None:
     seconds = FORGETTING_SECONDS if action == "forget" else DEADLINE_SECONDS
     try:
         said = control(page.analyzer, page.token, action, deadline_seconds=seconds, **fields)
-        st.session_state["session_said"] = (place, done, said)
+        what = saved_words(said) if done == "session.correct.saved" else done
+        st.session_state["session_said"] = (place, what)
         if action == "forget":
             st.session_state.pop("session_segment", None)  # it would keep the page from following
     except AnalyzerFault as error:
-        st.session_state["session_said"] = (place, error, "")
+        st.session_state["session_said"] = (place, error)
     st.session_state.pop("session_record", None)
     st.session_state["session_deleting"] = False
 
 
 def outcome(place: str, words: Words) -> None:
     """Tell how the last control fared, where it belongs."""
-    where, what, said = st.session_state.get("session_said", ("", "", ""))
+    where, what = st.session_state.get("session_said", ("", ""))
     if where != place:
         return
     if isinstance(what, AnalyzerFault):
         tell(what, words)
         return
     st.success(words(what))
-    if said:
-        st.text(said)
 
 
 def correct(page: Page, session: Session, chosen: int | None, zone: tzinfo | None) -> None:
@@ -183,7 +183,7 @@ def correct(page: Page, session: Session, chosen: int | None, zone: tzinfo | Non
     if segment is None:
         st.caption(words("session.correct.advice"))
         return
-    st.text(segment_line(segment, zone, words))
+    st.text(segment_line(segment, zone, words, st.context.locale or ""))
     if segment.correction is not None:
         genre = words.genre(segment.correction)
         st.text(words("session.correct.now", genre=genre))

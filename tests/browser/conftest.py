@@ -1,4 +1,4 @@
-"""What the tests of the pages share: one browser, one dashboard and one analyzer port a module."""
+"""What the tests of the pages share: one browser with its tabs, one dashboard, one analyzer port a module."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.browser.fake_analyzer import FakeAnalyzer
 
@@ -23,8 +23,14 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""What was pressed or resized is drawn after them."""
+
+WIDE: ViewportSize = {"width": 1280, "height": 1000}
+
 OpenTab = Callable[..., Page]
-"""``open_tab(path="", **context)``: a tab of its own at a page, with Playwright's context options."""
+"""``open_tab(path="", **options)``: a tab at a page, for a reader of its own; options as in ``Tabs.open``."""
 
 
 def free_port() -> int:
@@ -85,34 +91,93 @@ def analyzer(analyzer_port: int) -> Iterator[FakeAnalyzer]:
         yield fake
 
 
-@pytest.fixture
-def open_tab(browser: Browser, address: str) -> Iterator[OpenTab]:
-    """Opens tabs, each a reader of its own; a fault in their scripts or a foreign address fails the test."""
-    contexts: list[BrowserContext] = []
-    faults: list[str] = []
-    strangers: list[str] = []
-    local = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
+class Tabs:
+    """Tabs that one test uses after the other, each time for a reader whom the dashboard never saw before.
 
-    def open_one(path: str = "", **options: Any) -> Page:
-        given = {"viewport": {"width": 1280, "height": 1000}, "locale": "en-US"} | options
-        contexts.append(browser.new_context(**given))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "request", lambda request: None if local.match(request.url) else strangers.append(request.url)
-        )
-        page.goto(f"{address}/{path}")
+    A tab of its own for each would read and compile Streamlit's scripts again, seconds of work.
+
+    Parameters
+    ----------
+    browser : Browser
+        Where they are opened; all of one reader's nature share what the browser has loaded.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self.requests: list[Request] = []
+        self.faults: list[str] = []
+        self._browser = browser
+        self._unused: list[tuple[dict[str, Any], Page]] = []
+        self._used: list[tuple[dict[str, Any], Page]] = []
+
+    def open(
+        self,
+        address: str,
+        *,
+        viewport: ViewportSize = WIDE,
+        color_scheme: Literal["light", "dark"] = "light",
+        reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
+        **nature: Any,
+    ) -> Page:
+        """Open an address; ``nature`` is what a tab keeps for life, as Playwright's context options."""
+        nature = {"locale": "en-US"} | nature
+        tab = next((tab for tab in self._unused if tab[0] == nature), None)
+        if tab is None:
+            tab = (nature, self._browser.new_context(**nature).new_page())
+            tab[1].on("pageerror", lambda error: self.faults.append(str(error)))
+            tab[1].on("request", lambda request: self.requests.append(request))
+        else:
+            self._unused.remove(tab)
+        self._used.append(tab)
+        page = tab[1]
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
+        page.goto(address)
         return page
 
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert faults == []
+    def take_back(self) -> None:
+        """End what their readers did; nothing of it is left in the browser."""
+        while self._used:
+            tab = self._used.pop()
+            page, context = tab[1], tab[1].context
+            if page.is_closed():
+                context.close()
+                continue
+            for other in context.pages:
+                if other is not page:
+                    other.close()
+            page.unroute_all()
+            context.unroute_all()
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
+            context.clear_cookies()
+            page.goto("about:blank")
+            self._unused.append(tab)
+
+
+@pytest.fixture(scope="module")
+def module_tabs(browser: Browser) -> Tabs:
+    return Tabs(browser)
+
+
+@pytest.fixture
+def tabs(module_tabs: Tabs) -> Iterator[Tabs]:
+    """The tabs of the module, unused; a fault in their scripts fails the test."""
+    module_tabs.faults.clear()
+    module_tabs.requests.clear()
+    yield module_tabs
+    module_tabs.take_back()
+    assert module_tabs.faults == []
+
+
+@pytest.fixture
+def open_tab(tabs: Tabs, address: str) -> Iterator[OpenTab]:
+    """Opens tabs; a foreign address fails the test."""
+    yield lambda path="", **options: tabs.open(f"{address}/{path}", **options)
+    strangers = [request.url for request in tabs.requests if not LOCAL.match(request.url)]
     assert strangers == [], "the page must not load from elsewhere"
 
 
-def open_live(open_tab: OpenTab, analyzer: FakeAnalyzer, **context: Any) -> Page:
+def open_live(open_tab: OpenTab, analyzer: FakeAnalyzer, **options: Any) -> Page:
     """The Live page, connected."""
-    page = open_tab(**context)
-    expect(page.get_by_test_id("source")).to_have_text(analyzer.source, timeout=60_000)
+    page = open_tab(**options)
+    expect(page.get_by_test_id("source")).to_have_attribute("data-source", analyzer.source, timeout=60_000)
     return page

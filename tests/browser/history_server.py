@@ -125,7 +125,8 @@ class HistoryServer:
             for part in each["segments"]:
                 if (each["id"], part["number"]) == (control["session"], control["segment"]):
                     part["correction"] = control["genre"]
-                    return True, f"session {each['id']}, segment {part['number']} is {control['genre']}"
+                    said = f"session {each['id']}, segment {part['number']} is {control['genre']} now"
+                    return True, f"{said}; its sound is kept"
         return False, f"session {control['session']} has no segment {control['segment']}"
 
 

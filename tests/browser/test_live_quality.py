@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import OpenTab, open_live
+from tests.browser.conftest import WIDE, OpenTab, open_live
 from tests.browser.fake_analyzer import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer
 
 PATIENCE_MS = 30_000
@@ -45,7 +45,7 @@ def test_from_an_estimate_to_its_pixels(open_tab: OpenTab, analyzer: FakeAnalyze
     expect(genre).to_have_text("rock", timeout=PATIENCE_MS)
     genre.evaluate(WATCH_GENRE)
     delays = []
-    for number in range(70):
+    for number in range(40):
         label = GENRES[number % (len(GENRES) - 1)]  # all but rock, and never the same twice
         sent_ms = time.time() * 1000
         analyzer.estimate(label, 0.75)
@@ -58,12 +58,15 @@ def test_from_an_estimate_to_its_pixels(open_tab: OpenTab, analyzer: FakeAnalyze
     assert p95 <= MOST_DELAY_MS * strain(), sorted(delays)[-8:]
 
 
-def test_the_page_is_useful_soon_after_it_was_opened(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
-    """Each time in a browser without a cache; the best of a few, for other work slows them down."""
+def test_the_page_is_useful_soon_after_it_was_opened(
+    browser: Browser, address: str, open_tab: OpenTab, analyzer: FakeAnalyzer
+) -> None:
+    """Each time in a browser without a cache; the best of a few counts, for other work slows them down."""
     open_live(open_tab, analyzer)  # the server has done its own first work
-    times = []
-    for _ in range(4):
-        page = open_tab()
+    times: list[float] = []
+    while len(times) < 4 and not (times and min(times) <= MOST_PAINT_MS * strain()):
+        page = browser.new_page(viewport=WIDE, locale="en-US")
+        page.goto(address)
         page.wait_for_function(NAMED, arg=analyzer.source, timeout=PATIENCE_MS, polling="raf")
         times.append(page.evaluate("performance.now()"))
         page.close()
@@ -84,9 +87,9 @@ def test_an_open_page_costs_its_server_little(
 ) -> None:
     page = open_live(open_tab, analyzer)
     (server,) = Path(f"/proc/{dashboard[1].pid}/task/{dashboard[1].pid}/children").read_text().split()
-    page.wait_for_timeout(3_000)
+    page.wait_for_timeout(2_000)
     before, began = cpu_seconds(server), time.monotonic()
-    for second in range(30):
+    for second in range(15):  # three looks of the songs beside
         analyzer.estimate("jazz", 0.9, end_seconds=float(second))
         page.wait_for_timeout(1_000)
     share = (cpu_seconds(server) - before) / (time.monotonic() - began)
@@ -106,13 +109,13 @@ def test_the_page_keeps_no_more_than_it_shows(open_tab: OpenTab, analyzer: FakeA
     sizes = []
     columns = 0
     for _ in range(3):
-        for number in range(400):
-            columns += 6
+        for number in range(100):
+            columns += 24
             analyzer.estimate(GENRES[number % 10], 0.6 + number % 3 / 10)
-            analyzer.spectrum(bytes(ROWS * 6), columns * COLUMN_SECONDS)
+            analyzer.spectrum(bytes(ROWS * 24), columns * COLUMN_SECONDS)
         last = GENRES[9]
         expect(page.get_by_test_id("genre")).to_have_attribute("data-label", last, timeout=PATIENCE_MS)
-        page.wait_for_timeout(1_500)
+        page.wait_for_timeout(500)
         session.send("HeapProfiler.collectGarbage")
         sizes.append(session.send("Runtime.getHeapUsage")["usedSize"])
     print(f"\nmemory of the page's scripts: {[f'{size / 1e6:.1f} MB' for size in sizes]}")
@@ -124,7 +127,11 @@ SITUATIONS = ("LISTENING", "UNSURE", "SILENT", "STALLED", "PAUSED", "ENDED", "FA
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, scheme: str) -> None:
-    """axe-core finds nothing serious; what it finds in Streamlit's own frame would count, too."""
+    """axe-core finds nothing serious; what it finds in Streamlit's own frame would count, too.
+
+    In the dark only contrast is looked at: colours are all that differs.
+    """
+    rules = ["color-contrast"] if scheme == "dark" else []
     offered = [
         {"name": "Test microphone", "playing": True, "level_dbfs": -20.0, "detail": ""},
         {"name": "system", "playing": False, "level_dbfs": None, "detail": "no such device"},
@@ -142,17 +149,20 @@ def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, s
             expect(page.get_by_test_id("state")).to_have_attribute(
                 "data-state", situation, timeout=PATIENCE_MS
             )
-            assert serious(page) == [], situation
+            assert serious(page, rules) == [], situation
         # Restarted, with the list open.
     with FakeAnalyzer(analyzer_port, offered=offered):
         expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)
         page.locator("[data-part=picker]").click()
-        assert serious(page) == [], "the list of sources"
+        assert serious(page, rules) == [], "the list of sources"
 
 
-def serious(page: Page) -> list[Any]:
-    """What axe-core finds that keeps people from using the page: rule, and the places."""
-    found: list[dict[str, Any]] = page.evaluate("axe.run().then((result) => result.violations)")
+def serious(page: Page, rules: list[str]) -> list[Any]:
+    """What axe-core finds, by some rules or by all, that keeps people from using the page: rule, places."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    found: list[dict[str, Any]] = page.evaluate(
+        "(options) => axe.run(options).then((result) => result.violations)", options
+    )
     return [
         (each["id"], [node["target"] for node in each["nodes"]], each["nodes"][0]["failureSummary"])
         for each in found

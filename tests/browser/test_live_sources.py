@@ -47,7 +47,8 @@ def test_sources_are_listed_with_levels_and_measured(
     expect(lines.nth(0)).to_contain_text(words("live.source.playing"))
     expect(lines.nth(0)).to_have_attribute("aria-current", "true")
     expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}42 dBFS")
-    expect(lines.nth(2)).to_contain_text("no loopback device was found")
+    expect(lines.nth(0)).to_contain_text(words("live.source.name.demo"))
+    expect(lines.nth(2)).to_contain_text("No loopback device was found.")
     expect(lines.nth(2)).to_contain_text("system <b>")
     page.get_by_role("button", name=words("live.source.measure")).click()
     control = trusting.wait_for_control("levels")
@@ -66,10 +67,10 @@ def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting
     trusting.estimate("jazz")
     expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
     open_picker(page)
-    page.get_by_role("button", name="mic").click()
+    page.get_by_role("button", name="Microphone").click()
     control = trusting.wait_for_control("source")
     assert control["name"] == "mic"
-    expect(page.get_by_test_id("answer")).to_have_text("Changing to mic.")
+    expect(page.get_by_test_id("answer")).to_have_text("Changing to Microphone.")
     trusting.answer(control)
     trusting.send("state", state="ENDED", detail="changed to mic")
     expect(page.get_by_test_id("state")).to_have_text(WORDS["en"]("live.state.CHANGING.title"))
@@ -77,7 +78,7 @@ def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting
     trusting.hello(replaces="demonstration")
     trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, playing=True)]
     trusting.sources()
-    expect(page.get_by_test_id("source")).to_have_text("mic")
+    expect(page.get_by_test_id("source")).to_have_text("Microphone")
     expect(page.locator("[data-part=panel]")).to_be_hidden()
     trusting.estimate("metal")
     expect(page.get_by_test_id("genre")).to_have_text("metal")
@@ -87,14 +88,30 @@ def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting
 def test_a_refusal_is_said_in_its_own_sentence(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
     page = open_live(open_tab, trusting)
     open_picker(page)
-    page.get_by_role("button", name="mic").click()
+    page.get_by_role("button", name="Microphone").click()
     control = trusting.wait_for_control("source")
     answer = page.get_by_test_id("answer")
     trusting.send("answer", source="", seq=0, id="of-another-page", ok=False, detail="not ours")
-    trusting.answer(control, ok=False, detail="mic cannot be opened <i>now</i>")
-    expect(answer).to_have_text("The analyzer refused: mic cannot be opened <i>now</i>")
+    trusting.answer(control, ok=False, detail="no `mic` can be opened <i>now</i>")
+    expect(answer).to_have_text("That did not work. No “mic” can be opened <i>now</i>.")
     expect(page.locator("[data-part=panel]")).to_be_visible()
-    expect(page.get_by_test_id("source")).to_have_text("demonstration")
+    beside = page.get_by_test_id("offered").get_by_role("listitem").filter(has_text="Microphone")
+    expect(beside.get_by_test_id("answer")).to_be_visible()
+    expect(page.get_by_test_id("source")).to_have_text("Demonstration")
+    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, playing=True)]
+    trusting.sources()
+    expect(answer).to_have_text("")
+
+
+def test_a_refusal_behind_a_closed_list_is_seen(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    page = open_live(open_tab, trusting)
+    open_picker(page)
+    page.get_by_role("button", name="Microphone").click()
+    control = trusting.wait_for_control("source")
+    page.keyboard.press("Escape")
+    trusting.answer(control, ok=False, detail="busy")
+    expect(page.get_by_test_id("answer")).to_be_visible()
+    expect(page.get_by_test_id("answer")).to_have_text("That did not work. Busy.")
 
 
 def test_pause_and_resume(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
@@ -130,19 +147,19 @@ def test_the_keyboard_alone_is_enough(open_tab: OpenTab, trusting: FakeAnalyzer)
     focused = "document.activeElement.shadowRoot?.activeElement?.textContent.trim() ?? ''"
     for _ in range(40):
         page.keyboard.press("Tab")
-        if "demonstration" in page.evaluate(focused):
+        if "Demonstration" in page.evaluate(focused):
             break
     else:
         pytest.fail("Tab never came to the source")
     page.keyboard.press("Enter")
-    assert page.evaluate(focused).startswith("demonstration"), "the one that plays"
+    assert page.evaluate(focused).startswith("Demonstration"), "the one that plays"
     outline = page.locator(".option").first.evaluate("(button) => getComputedStyle(button).outlineStyle")
     assert outline == "solid", "the focus must be seen"
     page.keyboard.press("ArrowDown")
-    assert page.evaluate(focused).startswith("mic")
+    assert page.evaluate(focused).startswith("Microphone")
     page.keyboard.press("Escape")
     expect(page.locator("[data-part=panel]")).to_be_hidden()
-    assert "demonstration" in page.evaluate(focused)
+    assert "Demonstration" in page.evaluate(focused)
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

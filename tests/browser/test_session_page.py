@@ -19,15 +19,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 
-from tests.browser.conftest import OpenTab, free_port
+from tests.browser.conftest import TWO_FRAMES, OpenTab, free_port
 from tests.browser.history_server import TITLES, TOKEN, HistoryServer, evening
 
 PATIENCE_MS = 30_000
 REFRESH_MS = 20_000
 """The page looks every five seconds."""
 MOST_DRAWN_MS = 500
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-"""What was pressed is drawn after them."""
 SPEED = 4
 """The demonstration's two minutes in half a minute."""
 
@@ -99,6 +97,8 @@ def test_the_evening_is_drawn_and_said(page: Page, history: HistoryServer) -> No
     expect(rows).to_have_count(14)
     expect(rows.filter(has_text="Title")).to_contain_text(TITLES[3])
     assert timeline(page).locator("b, a").count() == 0, "what a station says is no markup"
+    legend = timeline(page).get_by_test_id("legend").get_by_role("listitem")
+    expect(legend.filter(has=page.locator(".swatch"))).to_have_text(["jazz", "pop", "rock"])
 
 
 def test_the_times_are_the_reader_s(open_tab: OpenTab, history: HistoryServer) -> None:
@@ -123,8 +123,10 @@ def test_a_label_is_corrected_and_the_correction_taken_back(page: Page, history:
     pick(page, "What it really was", "blues")
     expect(save).to_be_enabled(timeout=PATIENCE_MS)
     save.click()
-    expect(page.get_by_text("The correction is saved.")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("session 9, segment 2 is blues")).to_be_visible()
+    expect(page.get_by_text("The correction is saved, with its sound for training.")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    expect(page.get_by_text("session 9, segment 2")).to_have_count(0)
     expect(page.get_by_text("Corrected to: blues")).to_be_visible(timeout=PATIENCE_MS)
     expect(timeline(page).locator("rect.corrected")).to_have_count(1, timeout=PATIENCE_MS)
     expect(page.get_by_test_id("shares")).to_contain_text("blues", timeout=PATIENCE_MS)
@@ -287,7 +289,7 @@ def test_the_demonstration_is_seen_corrected_and_exported(real_page: Page, tmp_p
     save = page.get_by_role("button", name="Save the correction")
     expect(save).to_be_enabled(timeout=PATIENCE_MS)
     save.click()
-    expect(page.get_by_text("The correction is saved.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("The correction is saved")).to_be_visible(timeout=PATIENCE_MS)
     band = timeline(page).locator(f".bands rect[data-number='{number}'][data-genre='{right}']")
     expect(band).to_be_attached(timeout=PATIENCE_MS)
     expect(page.get_by_text(re.compile("Corrections: 1."))).to_be_visible(timeout=PATIENCE_MS)
