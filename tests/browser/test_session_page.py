@@ -229,6 +229,7 @@ def test_what_is_wrong_is_said_and_mends_itself(open_tab: OpenTab, analyzer_port
 def test_twelve_hours_of_3000_segments_are_drawn_at_once(page: Page, history: HistoryServer) -> None:
     history.sessions.insert(0, evening(11, running=True))
     expect(timeline(page)).to_have_attribute("data-session", "11", timeout=REFRESH_MS)
+    page.evaluate(TWO_FRAMES)  # it is drawn in the frame after its number came
     most = bands(page).count()
     times = [drawn_ms(page)]
     for _ in range(6):
