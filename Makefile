@@ -1,4 +1,6 @@
-.PHONY: setup run test lint bench soak
+WORKERS = -n 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: setup run test coverage lint bench soak
 .DEFAULT_GOAL := run
 
 setup:
@@ -9,7 +11,11 @@ run: setup
 
 test:
 	@.ci/setup test
-	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),-n 4 --dist loadfile --no-loadscope-reorder $(COVERAGE))
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
+
+coverage:
+	@.ci/setup test
+	@.venv/bin/python -m pytest $(WORKERS) --cov --cov-report=term
 
 lint:
 	@.ci/setup test
