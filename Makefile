@@ -9,6 +9,7 @@ setup:
 run: setup
 	@.venv/bin/overheard run $(ARGS)
 
+# Without bytecode every process would compile the tests anew.
 test:
 	@.ci/setup test
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))

@@ -14,7 +14,7 @@ from tests.sounds import write
 
 SONG = Path(__file__).parents[2] / "realtime" / "demonstration" / "demonstration.opus"
 HOSTILE = "<img src=x onerror=alert(1)> **loud** \N{RIGHT-TO-LEFT OVERRIDE}3pm.mp3"
-PATIENCE_MS = 90_000
+PATIENCE_MS = 240_000  # the analysis gives way to everything else
 YOUTUBE = re.compile(r"https://www\.youtube\.com/")
 
 
@@ -38,7 +38,7 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
     still_at = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
     song_at = excerpt(tmp_path / "song.wav")
     page = open_tab("file")
-    upload(page, song_at, hostile, still_at)
+    upload(page, hostile, still_at, song_at)
     boxes = page.locator("[class*=st-key-file-]")
     song, broken, still = (boxes.filter(has_text=name) for name in (song_at.name, "**loud**", still_at.name))
     expect(broken).to_contain_text("This is no sound that can be read", timeout=PATIENCE_MS)
