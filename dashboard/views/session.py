@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,27 +36,59 @@ FORGETTING_SECONDS = 20.0
 EXPORT = "overheard history --export-corrections FOLDER"
 
 
+@dataclass(slots=True)
+class Seen:
+    """What the page saw last of the history; files are made of it at the moment when a reader asks."""
+
+    overview: Overview
+    record: dict[str, Any]
+    session: Session
+
+
 def show(page: Page) -> None:
     """Lay the page out."""
+    state = st.session_state
     st.subheader(page.words("common.page.session"), anchor=False)
+    state.pop("session_laid_out", None)
     history(page)
+    seen: Seen | None = state.get("session_seen")
+    state["session_laid_out"] = layout(seen)
+    if seen is not None:
+        st.divider()
+        take_along(page, seen)
+        delete(page, seen.overview)
+
+
+def layout(seen: Seen | None) -> object:
+    """What the parts of the page that look at nothing by themselves are made of."""
+    if seen is None:
+        return None
+    overview = seen.overview
+    return seen.session.summary.id, overview.corrections, overview.sounds
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def history(page: Page) -> None:
-    """All that comes from the analyzer; looked at again while the page is open."""
-    words, zone = page.words, reader_zone()
+    """What was heard; looked at again while the page is open."""
+    look(page)
+    now = layout(st.session_state.get("session_seen"))
+    if st.session_state.get("session_laid_out", now) != now:
+        st.rerun()
+
+
+def look(page: Page) -> None:
+    """Read the history and show it, or say why not."""
+    words, zone, state = page.words, reader_zone(), st.session_state
     outcome("forget", words)
     try:
         overview = parse_overview(read(page.analyzer, page.token, "/history"))
-        if overview.path is None:
-            st.info(words("session.fault.off"))
-            return
-        if not overview.sessions:
-            st.info(words("session.none"))
+        if overview.path is None or not overview.sessions:
+            st.info(words("session.fault.off" if overview.path is None else "session.none"))
+            state.pop("session_seen", None)
             return
         number = choose(overview, zone, words)
         record, session = load(page, overview, number)
+        remember(overview, record, session)
     except AnalyzerFault as error:
         tell(error, words)
         return
@@ -70,9 +103,12 @@ def history(page: Page) -> None:
         correct(page, session, chosen, zone)
     with shares:
         show_shares(share_rows(session.segments, words), words("session.shares"))
-    st.divider()
-    take_along(overview, session, record, zone, words)
-    delete(page, overview)
+
+
+def remember(overview: Overview, record: dict[str, Any], session: Session) -> None:
+    """For the rest of the page, whose buttons hold the one value that is changed here."""
+    seen: Seen = st.session_state.setdefault("session_seen", Seen(overview, record, session))
+    seen.overview, seen.record, seen.session = overview, record, session
 
 
 def reader_zone() -> tzinfo | None:
@@ -232,29 +268,31 @@ def labels(page: Page) -> list[str]:
     return list(GENRE_COLOURS) if hello is None else [str(label) for label in hello["model"]["labels"]]
 
 
-def take_along(
-    overview: Overview, session: Session, record: dict[str, Any], zone: tzinfo | None, words: Words
-) -> None:
-    """The session as files, and how to get at the corrections."""
+def take_along(page: Page, seen: Seen) -> None:
+    """The session as files, and how to get at the corrections.
+
+    Every run that lays a button out anew makes it forget what is being downloaded; hence no fragment.
+    """
+    words, zone = page.words, reader_zone()
     st.markdown(f"##### {words('session.export.heading')}")
     with st.container(horizontal=True):
         st.download_button(
             words("session.export.csv"),
-            lambda: as_csv(session, zone),
-            file_name(session, zone, "csv"),
+            lambda: as_csv(seen.session, zone),
+            file_name(seen.session, zone, "csv"),
             "text/csv",
             on_click="ignore",
         )
         st.download_button(
             words("session.export.json"),
-            lambda: as_json(record),
-            file_name(session, zone, "json"),
+            lambda: as_json(seen.record),
+            file_name(seen.session, zone, "json"),
             "application/json",
             on_click="ignore",
         )
-    counts = {"corrections": overview.corrections, "sounds": overview.sounds}
+    counts = {"corrections": seen.overview.corrections, "sounds": seen.overview.sounds}
     st.text(words("session.correct.count", **counts))
-    if overview.corrections:
+    if seen.overview.corrections:
         st.caption(words("session.correct.teach"))
         st.code(EXPORT, language=None)
 

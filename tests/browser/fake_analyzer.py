@@ -175,10 +175,10 @@ class FakeAnalyzer:
     def _handle(self, connection: ServerConnection) -> None:
         hello = self._hello()
         VALIDATOR.validate(hello)
-        connection.send(json.dumps(hello))
-        if self.offered is not None:
-            connection.send(json.dumps(self._sources()))
-        with self._changed:
+        with self._changed:  # whoever has seen the hello gets what a test says next
+            connection.send(json.dumps(hello))
+            if self.offered is not None:
+                connection.send(json.dumps(self._sources()))
             self._connections.add(connection)
             if connection.request is not None:
                 self.origins.append(connection.request.headers.get("Origin"))

@@ -185,15 +185,18 @@ def test_a_past_session_stays_until_another_is_chosen(page: Page, history: Histo
     expect(timeline(page)).to_have_attribute("data-session", "9", timeout=PATIENCE_MS)
 
 
-def test_the_session_is_exported(page: Page) -> None:
+def test_the_session_is_exported_as_it_is_by_then(page: Page, history: HistoryServer) -> None:
+    segments = history.sessions[0]["segments"]
+    segments.append(segments[-1] | {"number": 13, "started": segments[-1]["ended"], "ended": time.time()})
+    expect(bands(page)).to_have_count(13, timeout=REFRESH_MS)
     with page.expect_download() as table:
         page.get_by_role("button", name="Table (CSV)").click()
     assert re.fullmatch(r"overheard-\d{4}-\d\d-\d\d-\d{4}-session-9\.csv", table.value.suggested_filename)
     rows = list(csv.DictReader(io.StringIO(Path(table.value.path()).read_text("utf-8-sig"), newline="")))
-    assert [row["kind"] for row in rows].count("segment") == 12
+    assert [row["kind"] for row in rows].count("segment") == 13
     with page.expect_download() as whole:
         page.get_by_role("button", name="Everything (JSON)").click()
-    assert len(json.loads(Path(whole.value.path()).read_text("utf-8"))["segments"]) == 12
+    assert len(json.loads(Path(whole.value.path()).read_text("utf-8"))["segments"]) == 13
 
 
 def test_everything_is_deleted_in_two_steps(page: Page, history: HistoryServer) -> None:
