@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,20 +27,49 @@ MAY_SKIP = (
 SLOWEST = (
     "test_sound_servers.py",
     "test_release.py",
-    "test_dashboard_page.py",
+    "test_file_page.py",
+    "test_live_page.py",
+    "test_session_page.py",
     "test_study.py",
-    "test_commands.py",
+    "test_live_quality.py",
+    "test_for_you_page.py",
+    "test_for_you_services.py",
+    "test_live_sources.py",
     "test_run.py",
-    "test_evaluate.py",
+    "test_switchboard_devices.py",
+    "test_file_analysis.py",
     "test_pulseaudio.py",
-    "test_training_head.py",
-    "test_finetune.py",
-    "test_music_network.py",
+    "test_other_host.py",
+    "test_model_page.py",
+    "test_dashboard_feed.py",
     "test_stations.py",
+    "test_switchboard.py",
     "test_streams.py",
-    "test_engine.py",
+    "test_listen.py",
 )
 """These files begin first: one that began last would leave the other processes idle."""
+
+TOGETHER = {
+    "test_finetune.py": "test_release.py",
+    "test_report.py": "test_release.py",
+    "test_training_head.py": "test_study.py",
+    "test_music_network.py": "test_study.py",
+    "test_parts.py": "test_study.py",
+    "test_training_splits.py": "test_study.py",
+}
+"""Files whose tests follow another's in its process: each that imports TensorFlow takes seconds for it."""
+
+
+class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """A file, or what stands together, is one process's."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path: str = super()._split_scope(nodeid)
+        return TOGETHER.get(Path(path).name, Path(path).name)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    return FileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

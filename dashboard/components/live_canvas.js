@@ -105,14 +105,20 @@ class Spectrogram {
   /** @param {boolean} still whether the picture leaps from batch to batch instead of gliding */
   draw(nowMs, still) {
     const { width, height } = fitted(this.canvas);
+    let end = 0;
+    if (this.newest !== null) {
+      end = this.newest * this.columnSeconds;
+      const glided = end + (this.pace * (nowMs - this.arrivedMs - this.batchMs)) / 1000;
+      const wanted = still ? end : Math.min(end, glided);
+      this.head = Math.abs(wanted - this.head) > 2 * FASTEST_PACE ? wanted : Math.max(this.head, wanted);
+    }
+    const picture = [width, height, this.newest, this.head].join();
+    if (picture === this.drawn) return; // nothing comes while it is quiet, paused or away
+    this.drawn = picture;
     const context = this.canvas.getContext("2d");
     context.fillStyle = "#000004";
     context.fillRect(0, 0, width, height);
     if (this.newest === null) return;
-    const end = this.newest * this.columnSeconds;
-    const glided = end + (this.pace * (nowMs - this.arrivedMs - this.batchMs)) / 1000;
-    const wanted = still ? end : Math.min(end, glided);
-    this.head = Math.abs(wanted - this.head) > 2 * FASTEST_PACE ? wanted : Math.max(this.head, wanted);
     const columnWidth = width / this.shown;
     const right = width + ((end - this.head) / this.columnSeconds) * columnWidth; // of the newest column
     context.drawImage(this.strip, right - this.kept * columnWidth, 0, this.kept * columnWidth, height);

@@ -115,10 +115,13 @@ class Tabs:
         *,
         viewport: ViewportSize = WIDE,
         color_scheme: Literal["light", "dark"] = "light",
-        reduced_motion: Literal["reduce", "no-preference"] = "no-preference",
+        reduced_motion: Literal["reduce", "no-preference"] = "reduce",
         **nature: Any,
     ) -> Page:
-        """Open an address; ``nature`` is what a tab keeps for life, as Playwright's context options."""
+        """Open an address; ``nature`` is what a tab keeps for life, as Playwright's context options.
+
+        Glides and fades take as much of a processor as all the rest; tests of them ask for them.
+        """
         nature = {"locale": "en-US"} | nature
         tab = next((tab for tab in self._unused if tab[0] == nature), None)
         if tab is None:

@@ -39,7 +39,7 @@ NAMED = """(name) => [...document.querySelectorAll("*")].some((element) =>
 
 
 def test_from_an_estimate_to_its_pixels(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
-    page = open_live(open_tab, analyzer)
+    page = open_live(open_tab, analyzer, reduced_motion="no-preference")
     analyzer.estimate("rock", 0.92)
     genre = page.get_by_test_id("genre")
     expect(genre).to_have_text("rock", timeout=PATIENCE_MS)
@@ -104,7 +104,7 @@ def cpu_seconds(process: str) -> float:
 
 
 def test_the_page_keeps_no_more_than_it_shows(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
-    page = open_live(open_tab, analyzer)
+    page = open_live(open_tab, analyzer, reduced_motion="no-preference")
     session = page.context.new_cdp_session(page)
     sizes = []
     columns = 0
@@ -137,7 +137,7 @@ def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, s
         {"name": "system", "playing": False, "level_dbfs": None, "detail": "no such device"},
     ]
     with FakeAnalyzer(analyzer_port, offered=offered) as analyzer:
-        page = open_live(open_tab, analyzer, color_scheme=scheme, reduced_motion="reduce")
+        page = open_live(open_tab, analyzer, color_scheme=scheme)
         page.add_script_tag(content=(files("axe_playwright_python") / "axe.min.js").read_text())
         for situation in SITUATIONS:
             if situation in ("LISTENING", "UNSURE"):
