@@ -25,9 +25,8 @@ def require_ray(wanted: str = "--engine ray") -> Any:
     """
     # Ray would tell its maker how it is used; nothing of ours leaves this machine unasked.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Else a task that waits for a free core is told of at the driver again and again.
-    os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else its own lines end up between ours
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a warning of its next release
     try:
         import ray
         import ray.data
@@ -36,13 +35,16 @@ def require_ray(wanted: str = "--engine ray") -> Any:
             f"{wanted} needs the package {error.name}, which is not installed; "
             "run pip install 'overheard[cluster]'"
         ) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 
 @contextlib.contextmanager
 def ray_cluster(workers: int | None = None) -> Iterator[Any]:
-    """The module ``ray``, connected: to the cluster that ``RAY_ADDRESS`` names or this machine belongs to, else to
-    one of this machine alone, which ends afterwards.
+    """The module ``ray``, connected to the cluster of ``RAY_ADDRESS`` or of this machine.
+
+    Where there is none, one of this machine alone is begun, which ends afterwards.
 
     Parameters
     ----------

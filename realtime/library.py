@@ -43,13 +43,22 @@ def command(arguments: Sequence[str]) -> int:
         "on where it was; a track that is in the table and unchanged is not heard again.",
     )
     parser.add_argument(
-        "places", nargs="+", metavar="PLACE", help="a folder, s3://BUCKET/PREFIX, a sound file, or a list of them"
+        "places",
+        nargs="+",
+        metavar="PLACE",
+        help="a folder, s3://BUCKET/PREFIX, a sound file, or a list of them",
     )
     parser.add_argument(
-        "--out", required=True, metavar="FOLDER", help="the table, a folder of Parquet parts, such as tracks.parquet"
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        help="the table, a folder of Parquet parts, such as tracks.parquet",
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="local", help="processes of this machine (default), or a Ray cluster"
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="processes of this machine (default), or a Ray cluster",
     )
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="tracks at a time (default: one a core)"
@@ -78,7 +87,9 @@ def open_table(out: str, hearing: Hearing, manifest: ModelManifest) -> TrackTabl
     try:
         return TrackTable(out, manifest.labels, hearing.told(manifest))
     except ModuleNotFoundError as error:
-        raise SettingsError(f"a table needs the package {error.name}; run pip install {error.name}") from error
+        raise SettingsError(
+            f"a table needs the package {error.name}; run pip install {error.name}"
+        ) from error
 
 
 class Summary:

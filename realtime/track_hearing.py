@@ -196,7 +196,9 @@ class Hearer:
 
     def _ask(self, path: str) -> tuple[Message | None, str]:
         """The child's answer, or None and how the child ended."""
-        child = self._child = self._child if self._child and self._child.poll() is None else self._begin()
+        if self._child is not None and self._child.poll() is not None:
+            self._child = _let_go(self._child)
+        child = self._child = self._child or self._begin()
         if child.stdin is None or child.stdout is None:
             raise ValueError("the child was begun without pipes")
         overdue = threading.Event()
@@ -221,7 +223,7 @@ class Hearer:
                 raise OverheardError(heard["fatal"])
             return heard, ""
         code = child.wait()
-        self._child = None
+        self._child = _let_go(child)
         if overdue.is_set():
             return None, f"took longer than {self._hearing.most_seconds:g} s and was given up"
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -240,11 +242,16 @@ class Hearer:
         if (child := self._child) is not None:
             child.kill()
             child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError, ValueError):
-                        pipe.close()
+            _let_go(child)
         self._folder.cleanup()
+
+
+def _let_go(child: subprocess.Popen[str]) -> None:
+    """Close the pipes of a child that has ended."""
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError, ValueError):
+                pipe.close()
 
 
 def _child(words: Sequence[str]) -> None:

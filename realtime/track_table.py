@@ -88,7 +88,9 @@ class TrackTable:
         try:
             if not is_s3(self.out):
                 if os.path.exists(self.out) and not os.path.isdir(self.out):
-                    raise TableError(f"{self.out} is a file; name a folder for the table's parts, or a new name")
+                    raise TableError(
+                        f"{self.out} is a file; name a folder for the table's parts, or a new name"
+                    )
                 self._filesystem.create_dir(self._folder)
             found = self._filesystem.get_file_info(fs.FileSelector(self._folder, allow_not_found=True))
             for info in sorted(found, key=lambda info: str(info.path)):

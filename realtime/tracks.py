@@ -70,7 +70,9 @@ def find_tracks(places: Iterable[str]) -> Iterator[Track]:
         elif os.path.isdir(place):
             yield from _in_folder(os.path.abspath(place))
         elif not os.path.exists(place):
-            raise SourceError(f"{place} does not exist; name a folder, s3://BUCKET/PREFIX, or a list of tracks")
+            raise SourceError(
+                f"{place} does not exist; name a folder, s3://BUCKET/PREFIX, or a list of tracks"
+            )
         elif Path(place).suffix.lower() in SOUND_SUFFIXES:
             yield _local(os.path.abspath(place))
         else:
@@ -135,9 +137,7 @@ def _in_bucket(place: str) -> Iterator[Track]:
 
 def _remote(info: Any) -> Track:
     known = info.mtime_ns is not None and info.size is not None
-    return Track(
-        f"s3://{info.path}", info.size if known else -1, info.mtime_ns // 1000 if known else -1
-    )
+    return Track(f"s3://{info.path}", info.size if known else -1, info.mtime_ns // 1000 if known else -1)
 
 
 def filesystem_of(uri: str) -> tuple[Any, str]:

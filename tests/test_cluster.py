@@ -1,0 +1,80 @@
+"""Real Ray on a real cluster of two nodes, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.cluster import require_ray
+from realtime.library import hear_library
+from realtime.track_engines import Block, LocalEngine, RayEngine
+from realtime.track_hearing import Row
+from tests.test_track_library import HEARING, music, rows_of, table_at
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+STORE_BYTES = 80_000_000
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster whose head has one core."""
+    ray = require_ray()
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False},
+    )
+    try:
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def join(cluster: Any) -> Any:
+    """One more node, with a core."""
+    node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    cluster.wait_for_nodes()
+    return node
+
+
+class LosingANode:
+    """The Ray engine, whose second node is killed when the first block has come."""
+
+    def __init__(self, cluster: Any, node: Any) -> None:
+        self._inner, self._cluster, self._node = RayEngine(HEARING), cluster, node
+        self.workers = self._inner.workers
+
+    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        for number, rows in enumerate(self._inner.heard(blocks)):
+            if number == 0:
+                self._cluster.remove_node(self._node, allow_graceful=False)
+            yield rows
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
+    cluster: Any, tmp_path: Path
+) -> None:
+    music(tmp_path / "music", 16)
+    (tmp_path / "music" / "bad.mp3").write_bytes(b"no sound" * 100)
+    node = join(cluster)
+    engine = LosingANode(cluster, node)
+    assert engine.workers == 2
+    summary = hear_library([str(tmp_path / "music")], table_at(tmp_path / "ray"), engine)
+    assert (summary.found, summary.heard, summary.faulty) == (17, 17, 1)
+    local = LocalEngine(HEARING, 1)
+    try:
+        hear_library([str(tmp_path / "music")], table_at(tmp_path / "local"), local)
+    finally:
+        local.close()
+    assert len(rows_of(tmp_path / "ray")) == 17
+    assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "local")
