@@ -1,4 +1,4 @@
-"""``overheard library``: the genre of every track of a library, as a table; on one machine or on a cluster."""
+"""``overheard library``: the genre of every track of a library, as a table; on one machine or a cluster."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def open_table(out: str, hearing: Hearing, manifest: ModelManifest) -> TrackTabl
 
 
 class Summary:
-    """What a run came to: tracks ``found``, those ``heard`` now, all of them that are ``faulty``, and how long."""
+    """What a run came to: tracks ``found``, those ``heard`` now, all that are ``faulty``, and how long."""
 
     def __init__(self) -> None:
         self.found = self.heard = self.faulty = 0

@@ -15,14 +15,14 @@ from queue import SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
 from models.cluster import ray_cluster
-from realtime.errors import OverheardError
+from models.errors import OverheardError
 from realtime.track_hearing import Hearer, Hearing, Row
 from realtime.tracks import Track
 
 Block: TypeAlias = tuple[Track, ...]
 
 LARGEST_BLOCK = 16
-"""Tracks that one worker hears before it reports: what is lost with a node, and how long the last one takes."""
+"""Tracks that one worker hears before it reports: what a lost node costs, and how long the last one takes."""
 
 BLOCKS_A_WORKER = 8
 """At least, where there are tracks enough: the last blocks end at about the same time."""
@@ -173,8 +173,8 @@ class RayEngine:
             if isinstance(cause, OverheardError):
                 raise cause from error
             raise ClusterError(
-                f"the cluster lost {len(waiting)} of {len(blocks)} blocks for good ({str(error).splitlines()[0]}); "
-                "what was heard is written, run it again to go on"
+                f"the cluster lost {len(waiting)} of {len(blocks)} blocks for good "
+                f"({str(error).splitlines()[0]}); what was heard is written, run it again to go on"
             ) from error
         if waiting:
             raise ClusterError(

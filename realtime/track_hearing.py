@@ -197,7 +197,8 @@ class Hearer:
     def _ask(self, path: str) -> tuple[Message | None, str]:
         """The child's answer, or None and how the child ended."""
         if self._child is not None and self._child.poll() is not None:
-            self._child = _let_go(self._child)
+            _let_go(self._child)
+            self._child = None
         child = self._child = self._child or self._begin()
         if child.stdin is None or child.stdout is None:
             raise ValueError("the child was begun without pipes")
@@ -223,7 +224,8 @@ class Hearer:
                 raise OverheardError(heard["fatal"])
             return heard, ""
         code = child.wait()
-        self._child = _let_go(child)
+        _let_go(child)
+        self._child = None
         if overdue.is_set():
             return None, f"took longer than {self._hearing.most_seconds:g} s and was given up"
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"

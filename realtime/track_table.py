@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from realtime.errors import OverheardError
+from models.errors import OverheardError
 from realtime.track_hearing import Row
 from realtime.tracks import Track, filesystem_of, first_line, is_s3
 
@@ -258,8 +258,7 @@ class TrackTable:
             with contextlib.suppress(FileNotFoundError), self._filesystem.open_input_file(path) as file:
                 table = parquet.read_table(file, columns=["uri", "fault"])
                 table = table.filter(table["fault"].is_valid())
-                for name, fault in zip(table["uri"].to_pylist(), table["fault"].to_pylist(), strict=True):
-                    yield name, fault
+                yield from zip(table["uri"].to_pylist(), table["fault"].to_pylist(), strict=True)
 
 
 def digest(text: str) -> int:
