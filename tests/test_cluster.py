@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 
 from models.cluster import require_ray
+from realtime.group_feeds import RayFeed
 from realtime.library import hear_library
 from realtime.track_engines import Block, LocalEngine, RayEngine
 from realtime.track_hearing import Row
+from tests.radio import WebServer
+from tests.test_monitor import HEARING as CLUSTER_HEARING
+from tests.test_monitor import Event, check_numbers, monitored, of, radio, stations_of
 from tests.test_track_library import HEARING, music, rows_of, table_at
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+__all__ = ["radio"]  # a fixture
 
 STORE_BYTES = 80_000_000
 
@@ -78,3 +84,26 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
         local.close()
     assert len(rows_of(tmp_path / "ray")) == 17
     assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "local")
+
+
+def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebServer) -> None:
+    """The driver numbers what it is told, so that numbers go on when a group begins anew elsewhere."""
+    names = ("One", "Zwei")
+    groups = [stations_of(radio, name) for name in names]
+    ray = require_ray()
+    node = join(cluster)
+    feeds = [RayFeed(ray, group, CLUSTER_HEARING) for group in groups]
+    event = Event(names, names, lambda: cluster.remove_node(node, allow_graceful=False))
+    heard = monitored(groups, feeds, event)
+    assert event.at is not None
+    check_numbers(heard, names)
+    recovering = [
+        message
+        for name in names
+        for message in of(heard[event.at :], name, "state")
+        if message["state"] == "RECOVERING"
+    ]
+    assert recovering, "no group was on the node that was killed"
+    for message in recovering:
+        assert message["detail"] == "the computer that heard it is gone; another one takes over"
+    assert len({message["source"] for message in recovering}) == len(recovering) == 1
