@@ -56,9 +56,7 @@ def read_stations(path: Path) -> list[Group]:
         raise SettingsError(f"{path} must have 1 to {MOST_STATIONS} sections [[station]] with name and url")
     stations = [_station(path, number, fields) for number, fields in enumerate(listed, 1)]
     names = [station.name for station in stations]
-    if twice := sorted(
-        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
-    ):
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise SettingsError(f"{path}: two stations are called {twice[0]}; each needs a name of its own")
     return groups_of(stations, size)
 
