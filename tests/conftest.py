@@ -24,6 +24,7 @@ MAY_SKIP = (
 """With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
 
 SLOWEST = (
+    "test_cluster.py",
     "test_sound_servers.py",
     "test_release.py",
     "test_dashboard_page.py",
@@ -38,6 +39,8 @@ SLOWEST = (
     "test_stations.py",
     "test_streams.py",
     "test_engine.py",
+    "test_monitor.py",
+    "test_track_library.py",
 )
 """These files begin first: one that began last would leave the other processes idle."""
 

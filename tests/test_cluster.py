@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from models.cluster import require_ray
+from models.errors import OverheardError
 from realtime.group_feeds import RayFeed
 from realtime.library import hear_library
 from realtime.track_engines import Block, LocalEngine, RayEngine
@@ -17,6 +20,10 @@ from tests.radio import WebServer
 from tests.test_monitor import HEARING as CLUSTER_HEARING
 from tests.test_monitor import Event, check_numbers, monitored, of, radio, stations_of
 from tests.test_track_library import HEARING, music, rows_of, table_at
+from training.network import STUDY_CNN
+from training.provenance import sha256_of
+from training.runs import RayRuns, one_by_one
+from training.study import fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -107,3 +114,26 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
     for message in recovering:
         assert message["detail"] == "the computer that heard it is gone; another one takes over"
     assert len({message["source"] for message in recovering}) == len(recovering) == 1
+
+
+@pytest.mark.training
+def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> None:
+    from tests.test_study import DATA, FOLDS, SMALL
+
+    plan, seeds = replace(SMALL, epochs=2), [0, 1]
+    here = fresh(STUDY_CNN, DATA, FOLDS[:2], plan, seeds)
+    there = fresh(STUDY_CNN, DATA, FOLDS[:2], plan, seeds, RayRuns(require_ray()))
+    for one, other in zip(here, there, strict=True):
+        assert np.array_equal(one.answers, other.answers)
+        assert np.array_equal(one.test, other.test)
+
+
+def test_what_a_run_says_comes_back_from_the_cluster(cluster: Any, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        path.write_text(path.name)
+    runs = RayRuns(require_ray())
+    calls = [(path,) for path in paths]
+    assert runs(sha256_of, calls) == one_by_one(sha256_of, calls)
+    with pytest.raises(OverheardError, match=r"cannot read the taught weights /none\.npz"):
+        runs(sha256_of, [(Path("/none.npz"),)])
