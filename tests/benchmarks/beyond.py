@@ -1,7 +1,6 @@
 """``python -m tests.benchmarks.beyond``: what a track and a station cost, in time of a core and in memory.
 
-README's section "Beyond one machine" reckons with these figures. Time of a core hardly depends on who else uses
-the machine; still, run it where nobody does.
+README's section "Beyond one machine" reckons with these figures. Run it where nobody else computes.
 """
 
 from __future__ import annotations
