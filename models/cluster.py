@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 from models.errors import OverheardError
+from models.quiet import quiet_stderr
 
 ENGINES = ("local", "ray")
+ANSWER_SECONDS = 5.0
 OBJECT_STORE_BYTES = 200_000_000
 """Of a Ray that is begun here: what passes through it are names and rows, never sound."""
 
@@ -40,6 +43,23 @@ def require_ray(wanted: str = "--engine ray") -> Any:
     return ray
 
 
+def _connect(ray: Any, workers: int | None) -> None:
+    host, _, port = os.environ.get("RAY_ADDRESS", "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():  # Ray would ask for minutes
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+        except OSError as error:
+            raise ConnectionError(error.strerror or "no answer") from error
+    said: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        ray.init(address="auto", **said)
+    except ConnectionError:
+        if os.environ.get("RAY_ADDRESS"):
+            raise
+        own = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+        ray.init(**own, **said)
+
+
 @contextlib.contextmanager
 def ray_cluster(workers: int | None = None) -> Iterator[Any]:
     """The module ``ray``, connected to the cluster of ``RAY_ADDRESS`` or of this machine.
@@ -60,19 +80,9 @@ def ray_cluster(workers: int | None = None) -> Iterator[Any]:
     if ray.is_initialized():  # whoever called us keeps it
         yield ray
         return
-    said: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        try:
-            ray.init(address="auto", **said)
-        except ConnectionError:
-            if os.environ.get("RAY_ADDRESS"):
-                raise
-            ray.init(
-                num_cpus=workers,
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                **said,
-            )
+        with quiet_stderr():  # it tells of its log level
+            _connect(ray, workers)
     except (ConnectionError, RuntimeError, ValueError) as error:
         named = os.environ.get("RAY_ADDRESS", "on this machine")
         raise OverheardError(

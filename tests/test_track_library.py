@@ -223,6 +223,13 @@ def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
+    """Ray asks for minutes; whoever mistyped an address wants to know at once."""
+    words = ["library", str(tmp_path), "--out", str(tmp_path / "t"), "--engine", "ray"]
+    said = refused(*words, environment={"RAY_ADDRESS": "127.0.0.1:9"})
+    assert "the Ray cluster 127.0.0.1:9 does not answer (Connection refused); start it with ray start" in said
+
+
 def test_a_file_that_kills_its_decoder_costs_one_row(tmp_path: Path) -> None:
     """FFmpeg reads whatever people have: a crash in it must not end a week's run, nor must a hang."""
     good, hanging = music(tmp_path / "music", 1)[0], tmp_path / "music" / "pipe.wav"
