@@ -93,7 +93,7 @@ async def serve_sources(
     OverheardError
         Model, a source or the port cannot be had, or a source failed.
     """
-    stopping = _stop_signals()
+    stopping = stop_signals()
     clock = SystemClock()
     log = LogTail((chosen.server.token, control_token))
     classifier = SharedClassifier(load_classifier(chosen.model))
@@ -121,13 +121,13 @@ async def serve_sources(
         board = server.switches = Switchboard(chosen, offered, classifier, clock, server, tell, kept)
         opening = asyncio.ensure_future(board.open())
         try:
-            await _first_of(opening, stopping.wait())
+            await first_of(opening, stopping.wait())
             if not opening.done():
                 return 0  # a network address that does not answer goes on waiting on its own thread
             port = await server.start(chosen.server.host, chosen.server.port)
             companion = ready(", ".join(board.names), websocket_address(chosen.server, port))
             board.start()
-            await _first_of(stopping.wait(), companion or board.finished.wait())
+            await first_of(stopping.wait(), companion or board.finished.wait())
         finally:
             # A capture may take seconds to end; signals and goodbyes do not wait for it.
             await asyncio.gather(board.stop(), server.stop())
@@ -136,7 +136,7 @@ async def serve_sources(
     return 0
 
 
-def _stop_signals() -> asyncio.Event:
+def stop_signals() -> asyncio.Event:
     """Set when the program is asked to end."""
     stopping = asyncio.Event()
     hang_up = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # the terminal was closed
@@ -189,7 +189,7 @@ def open_desk(
     return HistoryDesk(path, history, clock, manifest, kept)
 
 
-async def _first_of(*awaitables: Awaitable[object]) -> None:
+async def first_of(*awaitables: Awaitable[object]) -> None:
     """Wait for one of them and drop the rest; its exception is raised."""
     waits = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     done, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

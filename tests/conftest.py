@@ -25,6 +25,7 @@ MAY_SKIP = (
 """With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
 
 SLOWEST = (
+    "test_cluster.py",
     "test_sound_servers.py",
     "test_release.py",
     "test_file_page.py",
@@ -46,6 +47,8 @@ SLOWEST = (
     "test_switchboard.py",
     "test_streams.py",
     "test_listen.py",
+    "test_monitor.py",
+    "test_track_library.py",
 )
 """These files begin first: one that began last would leave the other processes idle."""
 

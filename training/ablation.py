@@ -12,6 +12,7 @@ from training.corpus import Corpus, Entry
 from training.finetune import FineTuning
 from training.parts import Parts
 from training.protocols import run
+from training.runs import Runs, one_by_one
 from training.sampling import Mixture
 from training.teach import SHIPPED
 
@@ -49,7 +50,13 @@ ROWS: Final = (
 
 
 def ablation(
-    corpus: Corpus, work: Path, *, steps: int = STEPS, rows: Sequence[Without] = ROWS, taught: Path = SHIPPED
+    corpus: Corpus,
+    work: Path,
+    *,
+    steps: int = STEPS,
+    rows: Sequence[Without] = ROWS,
+    taught: Path = SHIPPED,
+    runs: Runs = one_by_one,
 ) -> list[dict[str, Any]]:
     """Train every row on the fault-filtered split; each takes minutes, is resumable and kept in ``work``.
 
@@ -60,14 +67,14 @@ def ablation(
         first window and of its windows together. Validation chose the step; the test part chose nothing.
     """
     split = parts.fault_filtered(corpus)
-    found = []
+    calls = []
     for row in rows:
         each: Parts = replace(split, train=tuple(entry for entry in split.train if row.keep(entry)))
         recipe = replace(FineTuning(), steps=steps, validate_every=max(1, steps // 2), **row.recipe)
         mixture = replace(Mixture(), **row.mixture)
-        measured = run(corpus, each, recipe, 0, work, taught if row.taught else None, mixture)
-        found.append({"name": row.name, "steps": steps} | measured)
-    return found
+        calls.append((corpus, each, recipe, 0, work, taught if row.taught else None, mixture))
+    named = zip(rows, runs(run, calls), strict=True)
+    return [{"name": row.name, "steps": steps} | measured for row, measured in named]
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:

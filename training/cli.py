@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.cluster import ENGINES
 from models.errors import OverheardError
 from models.options import OptionParser
 
@@ -53,7 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     imagenet.add_argument("--out", type=Path, help="the .npz to write; by default the shipped one")
     imagenet.set_defaults(run=_imagenet)
 
-    study = commands.add_parser("study", help="repeat the study's table, and test its claim")
+    engine = OptionParser(add_help=False)
+    engine.add_argument(
+        "--engine", choices=ENGINES, default="local", help="runs one by one here (default), or as Ray tasks"
+    )
+
+    study = commands.add_parser(
+        "study", parents=[engine], help="repeat the study's table, and test its claim"
+    )
     study.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="GTZAN's table and arrays")
     study.add_argument(
         "--cache", type=Path, default=Path("build/features"), metavar="DIR", help="of features"
@@ -86,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     tuned = OptionParser(add_help=False, parents=[cached])
     tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (600)")
 
-    protocols = commands.add_parser("protocols", parents=[tuned], help="accuracy under three protocols")
+    protocols = commands.add_parser(
+        "protocols", parents=[tuned, engine], help="accuracy under three protocols"
+    )
     protocols.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="its table and arrays")
     protocols.add_argument("--features", type=Path, default=Path("build/features"), metavar="DIR")
     protocols.add_argument("--work", type=Path, default=Path("build/protocols"), metavar="DIR")
@@ -94,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     protocols.add_argument("--json", action="store_true", help="print JSON instead of a table")
     protocols.set_defaults(run=_protocols)
 
-    ablate = commands.add_parser("ablation", parents=[cached], help="train without each part of the recipe")
+    ablate = commands.add_parser(
+        "ablation", parents=[cached, engine], help="train without each part of the recipe"
+    )
     ablate.add_argument("--steps", type=int, metavar="N", help="batches of each run (250)")
     ablate.add_argument("--work", type=Path, default=Path("build/ablation"), metavar="DIR")
     ablate.set_defaults(run=_ablation)
@@ -134,6 +146,7 @@ def _study(arguments: argparse.Namespace) -> int:
     from models.spectrogram import AudioSpec
     from training.features import features
     from training.gtzan import Gtzan
+    from training.runs import runs_on
     from training.study import QUICK, Data, Plan, measure
     from training.study_report import table, verdict
 
@@ -144,7 +157,8 @@ def _study(arguments: argparse.Namespace) -> int:
         )
     gtzan = Gtzan.load(arguments.gtzan)
     data = Data(gtzan.tracks, features(gtzan, AudioSpec(), arguments.cache))
-    measured = measure(data, QUICK if arguments.quick else Plan())
+    with runs_on(arguments.engine) as runs:
+        measured = measure(data, QUICK if arguments.quick else Plan(), runs)
     measured["verdict"] = verdict(measured)
     if out:
         out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
@@ -211,21 +225,24 @@ def _protocols(arguments: argparse.Namespace) -> int:
     from training.features import features
     from training.finetune import FineTuning
     from training.gtzan import Gtzan
+    from training.runs import runs_on
     from training.teach import SHIPPED
     from training.train import RECIPES
 
-    gtzan, corpus = Gtzan.load(arguments.gtzan), Corpus.load(arguments.cache)
+    gtzan, corpus = Gtzan.load(arguments.gtzan), Corpus.load(arguments.cache.resolve())
     recipe = replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps))
     seeds = range(_positive(arguments.seeds, 1, "--seeds"))
     frozen = features(gtzan, AudioSpec(), arguments.features)
-    scores = [
-        run_protocol(protocol, variant, of, gtzan, frozen, seeds)
-        for variant, of in RECIPES.items()
-        for protocol in PROTOCOLS
-    ]
-    scores += protocols.frozen(corpus, SHIPPED)
     arguments.work.mkdir(parents=True, exist_ok=True)
-    scores += protocols.fine_tuned(corpus, recipe, seeds=seeds, work=arguments.work)
+    work = arguments.work.resolve()  # tasks of a cluster run in another folder
+    with runs_on(arguments.engine) as runs:
+        scores = [
+            run_protocol(protocol, variant, of, gtzan, frozen, seeds, runs)
+            for variant, of in RECIPES.items()
+            for protocol in PROTOCOLS
+        ]
+        scores += protocols.frozen(corpus, SHIPPED)
+        scores += protocols.fine_tuned(corpus, recipe, seeds=seeds, work=work, runs=runs)
     listed = protocols_as_json(scores)
     print(json.dumps(listed, indent=1) if arguments.json else protocol_table(listed))
     return 0
@@ -234,10 +251,13 @@ def _protocols(arguments: argparse.Namespace) -> int:
 def _ablation(arguments: argparse.Namespace) -> int:
     from training.ablation import STEPS, ablation, table
     from training.corpus import Corpus
+    from training.runs import runs_on
 
     arguments.work.mkdir(parents=True, exist_ok=True)
-    corpus = Corpus.load(arguments.cache)
-    print(table(ablation(corpus, arguments.work, steps=_positive(arguments.steps, STEPS))))
+    corpus = Corpus.load(arguments.cache.resolve())
+    steps, work = _positive(arguments.steps, STEPS), arguments.work.resolve()
+    with runs_on(arguments.engine) as runs:
+        print(table(ablation(corpus, work, steps=steps, runs=runs)))
     return 0
 
 

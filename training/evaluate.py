@@ -14,7 +14,8 @@ from training import splits
 from training.features import Features
 from training.gtzan import LABELS, Gtzan
 from training.network import Variant
-from training.train import Recipe, logits_of, train_head
+from training.runs import Runs, one_by_one
+from training.train import Labels, Recipe, logits_of, train_head
 
 PROTOCOLS = {
     "fault_filtered": "fault-filtered split, artists disjoint",
@@ -44,7 +45,13 @@ class ProtocolScore:
 
 
 def run_protocol(
-    protocol: str, variant: Variant, recipe: Recipe, gtzan: Gtzan, features: Features, seeds: Sequence[int]
+    protocol: str,
+    variant: Variant,
+    recipe: Recipe,
+    gtzan: Gtzan,
+    features: Features,
+    seeds: Sequence[int],
+    runs: Runs = one_by_one,
 ) -> ProtocolScore:
     """Train and test one variant under one protocol.
 
@@ -57,19 +64,25 @@ def run_protocol(
         A key of ``PROTOCOLS``.
     features : (n, variant.steps, 1280) float32
         Of ``gtzan.tracks``, in order.
+    runs : Runs
+        Where the single runs are made.
     """
     if protocol == "fault_filtered":
-        runs = [(splits.fault_filtered(gtzan.tracks), seed) for seed in seeds]
+        made = [(splits.fault_filtered(gtzan.tracks), seed) for seed in seeds]
     else:
-        runs = [(split, seeds[0]) for split in getattr(splits, protocol)(gtzan.tracks)]
-    labels = gtzan.labels
-    accuracies = []
-    for split, seed in runs:
-        train, valid = ((features[part], labels[part]) for part in (split.train, split.valid))
-        trained = train_head(variant, train, valid, genres=len(LABELS), seed=seed, recipe=recipe)
-        probabilities = softmax(logits_of(trained.head, features[split.test]))
-        accuracies.append(score(probabilities, labels[split.test]).accuracy)
-    return ProtocolScore(protocol, variant.name, tuple(accuracies))
+        made = [(split, seeds[0]) for split in getattr(splits, protocol)(gtzan.tracks)]
+    calls = [(split, seed, variant, recipe, gtzan.labels, features) for split, seed in made]
+    return ProtocolScore(protocol, variant.name, tuple(runs(_accuracy, calls)))
+
+
+def _accuracy(
+    split: splits.Split, seed: int, variant: Variant, recipe: Recipe, labels: Labels, features: Features
+) -> float:
+    """Train and test once."""
+    train, valid = ((features[part], labels[part]) for part in (split.train, split.valid))
+    trained = train_head(variant, train, valid, genres=len(LABELS), seed=seed, recipe=recipe)
+    probabilities = softmax(logits_of(trained.head, features[split.test]))
+    return score(probabilities, labels[split.test]).accuracy
 
 
 def protocol_table(protocols: Sequence[dict[str, Any]]) -> str:

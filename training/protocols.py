@@ -24,6 +24,7 @@ from training.measured import Measured
 from training.provenance import checkpoint_name
 from training.release import part_of, train
 from training.report import FORMS
+from training.runs import Runs, one_by_one
 from training.sampling import Mixture, Places, pictures_of
 from training.teach import SHIPPED
 
@@ -40,17 +41,22 @@ def fine_tuned(
     seeds: Sequence[int] = (0,),
     work: Path,
     taught: Path = SHIPPED,
+    runs: Runs = one_by_one,
 ) -> list[ProtocolScore]:
     """Protocols (a), once a seed, and (b), once a fold, of the network that ships, on both pictures.
 
-    Each run takes minutes; what is done is kept in ``work`` and not done again.
+    Each run takes minutes; what is done is kept in ``work`` and not done again. On a cluster ``work`` and
+    the cache must be folders that all its computers see.
     """
-    of_split = [run(corpus, parts.fault_filtered(corpus), recipe, seed, work, taught) for seed in seeds]
-    of_folds = [run(corpus, each, recipe, seeds[0], work, taught) for each in parts.artist_folds(corpus)]
+    split = parts.fault_filtered(corpus)
+    calls = [(corpus, split, recipe, seed, work, taught) for seed in seeds]
+    calls += [(corpus, each, recipe, seeds[0], work, taught) for each in parts.artist_folds(corpus)]
+    done = runs(run, calls)
+    of_split, of_folds = done[: len(seeds)], done[len(seeds) :]
     return [
-        ProtocolScore(name, f"{SHIPPED_NAME}, {form} picture", tuple(each["test"][form][0] for each in runs))
+        ProtocolScore(name, f"{SHIPPED_NAME}, {form} picture", tuple(each["test"][form][0] for each in made))
         for form in FORMS
-        for name, runs in (("fault_filtered", of_split), ("artist_folds", of_folds))
+        for name, made in (("fault_filtered", of_split), ("artist_folds", of_folds))
     ]
 
 

@@ -23,6 +23,7 @@ from models.measures import score
 from training.features import Features
 from training.gtzan import LABELS, Track
 from training.network import STUDY_CNN, STUDY_CNN_GRU, Variant, head
+from training.runs import Runs, one_by_one
 from training.splits import Halves, Indices, Split, artist_folds, leak, random_folds
 from training.train import Labels, Recipe, logits_of, loops
 
@@ -158,18 +159,26 @@ def halves(folds: Iterable[Split]) -> list[Halves]:
 
 
 def fresh(
-    variant: Variant, data: Data, folds: Sequence[Halves], plan: Plan, seeds: Sequence[int]
+    variant: Variant,
+    data: Data,
+    folds: Sequence[Halves],
+    plan: Plan,
+    seeds: Sequence[int],
+    runs: Runs = one_by_one,
 ) -> list[Run]:
     """Train a new model for each fold, seeded by the entry of ``seeds`` beside it."""
-    runs = []
-    for (train, test), seed in zip(folds, seeds, strict=True):
-        learner, answers = Learner(variant, data, plan, seed), []
-        for _ in range(plan.epochs):
-            learner.epoch(train)
-            answers.append(learner.answers(test))
-        runs.append(Run(train, train, test, np.stack(answers)))
-        _log.info("%s, fresh: %s", variant.name, _accuracies(data, runs[-1:], -1))
-    return runs
+    return runs(_fresh, [(variant, data, fold, plan, seed) for fold, seed in zip(folds, seeds, strict=True)])
+
+
+def _fresh(variant: Variant, data: Data, fold: Halves, plan: Plan, seed: int) -> Run:
+    train, test = fold
+    learner, answers = Learner(variant, data, plan, seed), []
+    for _ in range(plan.epochs):
+        learner.epoch(train)
+        answers.append(learner.answers(test))
+    run = Run(train, train, test, np.stack(answers))
+    _log.info("%s, fresh: %s", variant.name, _accuracies(data, [run], -1))
+    return run
 
 
 def carried(
@@ -232,8 +241,8 @@ def summarize(name: str, data: Data, runs: Sequence[Run], epochs: Sequence[int])
     }
 
 
-def measure(data: Data, plan: Plan) -> Measured:
-    """Train and test everything.
+def measure(data: Data, plan: Plan, runs_of: Runs = one_by_one) -> Measured:
+    """Train and test everything; ``runs_of`` makes what can be made beside each other.
 
     Returns
     -------
@@ -248,10 +257,10 @@ def measure(data: Data, plan: Plan) -> Measured:
     by_artist = halves(artist_folds(tracks, folds=plan.artist_folds, seed=first))
     gru = plan.cnn_gru
     kinds = {
-        SPLIT_CNN: fresh(plan.cnn, data, tests, plan, plan.seeds),
-        SPLIT: fresh(gru, data, tests, plan, plan.seeds),
-        FOLDS: fresh(gru, data, folds, plan, [first] * len(folds)),
-        BY_ARTIST: fresh(gru, data, by_artist, plan, [first] * len(by_artist)),
+        SPLIT_CNN: fresh(plan.cnn, data, tests, plan, plan.seeds, runs_of),
+        SPLIT: fresh(gru, data, tests, plan, plan.seeds, runs_of),
+        FOLDS: fresh(gru, data, folds, plan, [first] * len(folds), runs_of),
+        BY_ARTIST: fresh(gru, data, by_artist, plan, [first] * len(by_artist), runs_of),
     }
     by_epoch = {
         kind: [float(np.mean(_accuracies(data, runs, e))) for e in range(plan.epochs)]

@@ -1,0 +1,205 @@
+"""``overheard monitor``: many stations, heard in groups here or on a cluster, told at one websocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from models.cluster import ENGINES, ray_cluster
+from models.options import OptionParser
+from realtime import messages, settings
+from realtime.clock import Clock, SystemClock
+from realtime.estimates import StreamState
+from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed
+from realtime.kept_sound import KeptSounds
+from realtime.lines import Line
+from realtime.listen import (
+    first_of,
+    load_classifier,
+    open_watchers,
+    stop_signals,
+    websocket_address,
+)
+from realtime.messages import Message
+from realtime.server import EstimateServer
+from realtime.settings import Settings
+from realtime.stations import Group, read_stations
+from realtime.track_hearing import Hearing
+
+logger = logging.getLogger(__name__)
+
+GROUPS = ("model", "smoothing", "silence", "server", "history", "outputs")
+LOST_SECONDS = 1.0
+"""Between two questions to a group that is lost."""
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Many stations at one websocket, on one machine or a Ray cluster, until Ctrl-C."""
+    parser = OptionParser(
+        prog="overheard monitor",
+        description="Hear all stations of a file and serve their estimates on one websocket. A station that "
+        "is lost is opened again, and those of a lost computer are heard by another.",
+    )
+    parser.add_argument(
+        "stations", type=Path, metavar="FILE", help="TOML: [[station]] with name and url for each; group_size"
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="local", help="processes of this machine (default), or Ray"
+    )
+    parser.add_argument("--json", action="store_true", help="print every estimate as a line of JSON")
+    settings.add_options(parser, *GROUPS)
+    options = parser.parse_args(arguments)
+    chosen = settings.load(options)
+    groups = read_stations(options.stations)
+    hearing = Hearing.of(chosen)
+    watch = _print_estimate if options.json else None
+    with contextlib.ExitStack() as kept:
+        feeds: list[Feed]
+        if options.engine == "ray":
+            ray = kept.enter_context(ray_cluster())
+            feeds = [RayFeed(ray, group, hearing) for group in groups]
+        else:
+            feeds = [ProcessFeed(group, hearing) for group in groups]
+        return asyncio.run(serve_stations(chosen, groups, feeds, ready=_say_address, watch=watch))
+
+
+class Roll:
+    """All stations as the clients see them; runs on the server's event loop.
+
+    Parameters
+    ----------
+    server : EstimateServer
+    watch : callable
+        Gets every message too; must not block.
+    """
+
+    def __init__(self, server: EstimateServer, watch: Callable[[Message], None], clock: Clock) -> None:
+        self._server, self._watch, self._clock = server, watch, clock
+        self._lines: dict[str, Line] = {}
+        self._states: dict[str, tuple[str, str]] = {}
+
+    def add(self, name: str, hello: Message) -> None:
+        """One more station."""
+        self._lines[name] = Line(name, self._tell)
+        self._server.add(hello)
+
+    def say(self, message: Message) -> None:
+        """Number a group's message and hand it on; ``seq`` of a station only rises, whoever hears it."""
+        if message["type"] == "health":
+            message = message | {"clients": self._server.clients}
+        elif message["type"] == "state":
+            self._states[message["source"]] = message["state"], message["detail"]
+        self._lines[message["source"]](message)
+
+    def lost(self, group: Group, reason: str) -> None:
+        """Nobody hears these stations; said once."""
+        state = StreamState.RECOVERING
+        for station in group:
+            if self._states.get(station.name) != (state.value, reason):
+                now = self._clock.unix(self._clock.monotonic())
+                self.say(messages.state_message(station.name, now, state, reason))
+
+    def _tell(self, line: Line, message: Message) -> None:
+        self._watch(message)
+        self._server.publish(message)
+
+
+async def serve_stations(
+    chosen: Settings,
+    groups: Sequence[Group],
+    feeds: Sequence[Feed],
+    *,
+    ready: Callable[[int, str], Awaitable[None] | None],
+    watch: Callable[[Message], None] | None = None,
+) -> int:
+    """Gather what all groups hear until a signal comes.
+
+    Parameters
+    ----------
+    chosen : Settings
+    groups, feeds : sequences
+        Each group and where it is heard.
+    ready : callable
+        Told how many stations there are and the websocket's address. It may return something to wait for,
+        whose end is the end of all.
+    watch : callable
+        Gets every message too.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    OverheardError
+        The model cannot be loaded, or the port cannot be had.
+    """
+    stopping = stop_signals()
+    clock = SystemClock()
+    classifier = load_classifier(chosen.model)
+    told = asdict(chosen.smoothing) | asdict(chosen.silence)
+    with contextlib.ExitStack() as open_ones:
+        watchers = open_watchers(chosen, clock, classifier.manifest, KeptSounds(0, clock))
+        for watcher in watchers:
+            open_ones.callback(watcher.close)
+
+        def tell(message: Message) -> None:
+            for watcher in watchers:
+                watcher(message)
+            if watch is not None:
+                watch(message)
+
+        server = EstimateServer((), chosen.server)
+        roll = Roll(server, tell, clock)
+        for station in (station for group in groups for station in group):
+            hello = messages.hello_message(
+                station.name,
+                clock.unix(clock.monotonic()),
+                classifier.manifest,
+                classifier.runtime,
+                told,
+                StreamState.CONNECTING,
+                "",
+                None,
+            )
+            roll.add(station.name, hello | {"seq": 0})
+        port = await server.start(chosen.server.host, chosen.server.port)
+        following = [
+            asyncio.create_task(follow(feed, group, roll)) for feed, group in zip(feeds, groups, strict=True)
+        ]
+        try:
+            companion = ready(sum(map(len, groups)), websocket_address(chosen.server, port))
+            await first_of(stopping.wait(), asyncio.gather(*following), *([companion] if companion else []))
+        finally:
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
+            await asyncio.gather(*(feed.close() for feed in feeds), server.stop())
+    return 0
+
+
+async def follow(feed: Feed, group: Group, roll: Roll) -> None:
+    """Hand on what one group hears, for as long as it is not cancelled."""
+    while True:
+        try:
+            for message in await feed.take():
+                roll.say(message)
+        except GroupLostError as lost:
+            logger.warning("%d stations from %s on: %s", len(group), group[0].name, lost)
+            roll.lost(group, str(lost))
+            await asyncio.sleep(LOST_SECONDS)
+
+
+def _say_address(count: int, address: str) -> None:
+    print(f"monitoring {count} stations; estimates at {address}", file=sys.stderr, flush=True)
+
+
+def _print_estimate(message: Message) -> None:
+    if message["type"] == "estimate":
+        print(messages.encode(message), flush=True)

@@ -1,0 +1,199 @@
+"""Hears a group of stations in one process, with one model; whoever asks gets what was heard since.
+
+Here (``python -m realtime.station_group``) it is a child of ``overheard monitor`` that writes a message a
+line; on a cluster it is in an actor. A station that cannot be opened, ends or fails is opened again for good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from models.errors import OverheardError
+from realtime import messages
+from realtime.clock import Clock, SystemClock
+from realtime.estimates import StreamState
+from realtime.frames import AudioBlock
+from realtime.health import SourceStatus
+from realtime.lines import OVER
+from realtime.listen import SharedClassifier, load_classifier
+from realtime.messages import Message
+from realtime.opening import open_source
+from realtime.settings import ModelSettings, SilenceSettings
+from realtime.smoothing import SmoothingSettings
+from realtime.sources import AudioSource
+from realtime.stations import Group, Station
+from realtime.track_hearing import Hearing
+from realtime.worker import AnalysisWorker
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
+"""Before a station that could not be opened, or has ended, is opened again; each wait twice the last."""
+STEADY_SECONDS = 60.0
+"""A station that was heard for so long is opened again as soon as at first."""
+MOST_WAITING = 64
+"""Messages a station that wait to be taken; the oldest go first. At the model's hop half a minute's."""
+
+
+class NamedSource:
+    """Another source under a name of its own."""
+
+    def __init__(self, source: AudioSource, name: str) -> None:
+        self.name = name
+        self.sample_rate = source.sample_rate
+        self._source = source
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Its blocks."""
+        return self._source.blocks()
+
+    def status(self) -> SourceStatus:
+        """Its status."""
+        return self._source.status()
+
+    def close(self) -> None:
+        """End it."""
+        self._source.close()
+
+
+class StationGroup:
+    """Hears stations, each on threads of its own, until ``stop``.
+
+    Messages are those of ``listen`` without spectrum and without ``seq``: whoever gathers them numbers them,
+    so that the numbers go on when a group begins anew elsewhere.
+
+    Parameters
+    ----------
+    stations : Group
+    hearing : Hearing
+        Model and settings.
+
+    Attributes
+    ----------
+    dropped : int
+        Messages that nobody took in time.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded.
+    """
+
+    def __init__(self, stations: Group, hearing: Hearing, clock: Clock | None = None) -> None:
+        self.dropped = 0
+        self._chosen = hearing.settings
+        self._clock = clock or SystemClock()
+        self._classifier = SharedClassifier(load_classifier(hearing.model))
+        self._waiting: deque[Message] = deque(maxlen=MOST_WAITING * len(stations))
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+        self._workers: dict[str, AnalysisWorker] = {}
+        for station in stations:
+            name = f"station {station.name}"
+            threading.Thread(target=self._hear, args=(station,), name=name, daemon=True).start()
+
+    def take(self, wait_seconds: float) -> list[Message]:
+        """What was said since the last time; waits for something at most so long. Called on any thread."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopped.is_set(), wait_seconds)
+            taken = list(self._waiting)
+            self._waiting.clear()
+        return taken
+
+    def stop(self) -> None:
+        """End all stations; their threads end soon."""
+        self._stopped.set()
+        with self._changed:
+            self._changed.notify_all()
+        for worker in list(self._workers.values()):
+            worker.stop()
+
+    def _hear(self, station: Station) -> None:
+        """Runs on the station's thread."""
+        wait = FIRST_WAIT_SECONDS
+        while not self._stopped.is_set():
+            began = self._clock.monotonic()
+            reason = self._hear_once(station)
+            if self._clock.monotonic() - began > STEADY_SECONDS:
+                wait = FIRST_WAIT_SECONDS
+            now = self._clock.unix(self._clock.monotonic())
+            self._put(messages.state_message(station.name, now, StreamState.RECOVERING, reason))
+            self._stopped.wait(wait * (0.5 + 0.5 * random.random()))
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    def _hear_once(self, station: Station) -> str:
+        """Until it ends; why it has."""
+        try:
+            source = NamedSource(open_source(station.url, 1.0, self._clock), station.name)
+        except OverheardError as error:
+            return str(error)
+        worker = AnalysisWorker(source, self._classifier, self._chosen, self._clock, self._put)
+        self._workers[station.name] = worker
+        if self._stopped.is_set():
+            source.close()
+            return ""
+        worker.start()
+        worker.join()
+        return str(worker.error or "the stream has ended")
+
+    def _put(self, message: Message) -> None:
+        if message["type"] == "spectrum" or message.get("state") in OVER:
+            return
+        with self._changed:
+            self.dropped += len(self._waiting) == self._waiting.maxlen
+            self._waiting.append({key: value for key, value in message.items() if key != "seq"})
+            self._changed.notify_all()
+
+
+def child_words(stations: Group, hearing: Hearing) -> list[str]:
+    """The command of the child that hears a group; the group itself, which may hold passwords, it reads."""
+    return [sys.executable, "-m", "realtime.station_group", json.dumps(asdict(hearing))]
+
+
+def child_input(stations: Group) -> bytes:
+    """What it reads first."""
+    return (json.dumps([asdict(station) for station in stations]) + "\n").encode()
+
+
+def _child(words: Sequence[str]) -> None:
+    """What the child does, until its input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent ends us
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    fields = json.loads(words[0])
+    hearing = Hearing(
+        ModelSettings(**fields["model"]),
+        SmoothingSettings(**fields["smoothing"]),
+        SilenceSettings(**fields["silence"]),
+    )
+    stations = tuple(Station(**each) for each in json.loads(sys.stdin.readline()))
+    group = StationGroup(stations, hearing)
+    over = threading.Event()
+
+    def until_the_end() -> None:
+        sys.stdin.read()
+        over.set()
+        group.stop()
+
+    threading.Thread(target=until_the_end, daemon=True).start()
+    with contextlib.suppress(BrokenPipeError):
+        while not over.is_set():
+            for message in group.take(1.0):
+                told.write(messages.encode(message) + "\n")
+            told.flush()
+    os._exit(0)  # captures may take seconds to end, and nobody waits for them
+
+
+if __name__ == "__main__":
+    _child(sys.argv[1:])

@@ -1,0 +1,287 @@
+"""Hears whole tracks in a child process of its own, so that a file that crashes or hangs its decoder is a row
+with a fault and no more.
+
+The child (``python -m realtime.track_hearing``) reads a line of JSON a track and answers with one; it ends
+when its input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from models.classifier import GenreClassifier
+from models.errors import OverheardError
+from models.manifest import ModelManifest
+from realtime.errors import SourceError
+from realtime.messages import Message
+from realtime.settings import ModelSettings, Settings, SilenceSettings
+from realtime.smoothing import SmoothingSettings
+from realtime.tracks import Fetched, Track, is_s3
+
+Row: TypeAlias = dict[str, Any]
+"""A track's row: the columns of ``realtime.track_table``."""
+
+MOST_SECONDS = 900.0
+"""That one track may take; three hours of sound take some 150 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How tracks are heard: all that a row depends on besides the track. It travels to other machines."""
+
+    model: ModelSettings
+    smoothing: SmoothingSettings
+    silence: SilenceSettings
+    most_seconds: float = MOST_SECONDS
+
+    @classmethod
+    def of(cls, chosen: Settings) -> Hearing:
+        """The part of the settings that matters here."""
+        return cls(chosen.model, chosen.smoothing, chosen.silence)
+
+    @property
+    def settings(self) -> Settings:
+        """As the rest of the program takes them."""
+        return Settings(model=self.model, smoothing=self.smoothing, silence=self.silence)
+
+    def told(self, manifest: ModelManifest) -> str:
+        """For the table: rows that were heard in another way are heard again."""
+        hop = f"{self.model.hop_seconds:g} s" if self.model.hop_seconds else "the model's hop"
+        silence = f"{self.silence.silence_dbfs:g} dBFS for {self.silence.silence_seconds:g} s"
+        return f"{manifest.name} {manifest.version} {manifest.sha256[:12]}, {hop}, silence {silence}"
+
+
+def row_of(track: Track, heard: Message) -> Row:
+    """A track's row from the child's answer."""
+    return {
+        "uri": track.name,
+        "size": track.size,
+        "modified": track.modified,
+        "duration_seconds": None,
+        "label": None,
+        "confidence": None,
+        "unsure": None,
+        "probabilities": None,
+        "music_share": None,
+        "windows": 0,
+        "fault": None,
+        "retry": False,
+    } | heard
+
+
+class _Shares:
+    """A report for ``analyse_file``: its summary, and how many windows are music."""
+
+    def __init__(self, classifier: GenreClassifier) -> None:
+        from realtime.analyze import GenreMean
+
+        self._music = GenreMean(classifier.manifest)
+        self.windows = 0
+        self.told: Message = {}
+
+    def estimate(self, analysis: Any, message: Message) -> None:
+        """Count one window."""
+        self.windows += 1
+        self._music.add(analysis.prediction)
+
+    def summary(self, summary: Message) -> None:
+        """Keep it."""
+        self.told = summary
+
+    @property
+    def music_share(self) -> float:
+        """Of the windows, 0..1."""
+        return round(self._music.windows / max(1, self.windows), 4)
+
+
+def hear(path: str, classifier: GenreClassifier, chosen: Settings) -> Message:
+    """Hear one file from its beginning to its end: the columns of its row that are heard.
+
+    Label, confidence and probabilities are those of ``overheard analyze``'s summary; without music they are
+    None. A file that cannot be heard has a ``fault``.
+    """
+    from realtime.analyze import analyse_file
+    from realtime.clock import SystemClock
+    from realtime.sources import FileSource
+
+    clock, report = SystemClock(), _Shares(classifier)
+    try:
+        source = FileSource(path, clock)
+        analyse_file(source, [classifier], chosen, clock, report)
+    except OverheardError as error:
+        return {"fault": str(error)}
+    told = report.told
+    heard = told["label"] is not None
+    return {
+        "duration_seconds": told["seconds"],
+        "label": told["label"],
+        "confidence": told["confidence"] if heard else None,
+        "unsure": told["unsure"] if heard else None,
+        "probabilities": list(told["probabilities"].values()) if heard else None,
+        "music_share": report.music_share,
+        "windows": report.windows,
+    }
+
+
+class Hearer:
+    """One worker: hears track after track in its child, and fetches the next one meanwhile.
+
+    Belongs to one thread; ``close`` may be called from another and ends what is being heard.
+
+    Raises
+    ------
+    OverheardError
+        From ``hear_block``: the model cannot be loaded.
+    """
+
+    def __init__(self, hearing: Hearing) -> None:
+        self._hearing = hearing
+        self._child: subprocess.Popen[str] | None = None
+        self._closed = False
+        self._folder = tempfile.TemporaryDirectory(prefix="overheard-", ignore_cleanup_errors=True)
+        self._fetching = ThreadPoolExecutor(1, thread_name_prefix="fetching")
+
+    def hear_block(self, tracks: Sequence[Track]) -> list[Row]:
+        """A row for each track, in order; a track that cannot be heard has a fault in it."""
+        rows: list[Row] = []
+        waiting = self._fetch(tracks[0]) if tracks else None
+        for number, track in enumerate(tracks):
+            here, waiting = waiting, None
+            if number + 1 < len(tracks):
+                waiting = self._fetch(tracks[number + 1])
+            try:
+                fetched = here.result() if here else Fetched(track, Path(self._folder.name))
+            except SourceError as error:
+                rows.append(row_of(track, {"fault": str(error), "retry": True}))
+                continue
+            try:
+                rows.append(row_of(track, self._hear(track, fetched.path)))
+            finally:
+                fetched.close()
+        return rows
+
+    def _fetch(self, track: Track) -> Future[Fetched] | None:
+        if not is_s3(track.uri):
+            return None
+        return self._fetching.submit(Fetched, track, Path(self._folder.name))
+
+    def _hear(self, track: Track, path: str) -> Message:
+        if track.size < 0 and not os.path.exists(path):
+            return {"fault": f"{track.name} does not exist or cannot be read", "retry": True}
+        for last in (False, True):
+            heard, ending = self._ask(path)
+            if heard is not None:
+                if heard.get("fault"):
+                    heard["fault"] = heard["fault"].replace(path, track.name)
+                return heard
+            if self._closed:
+                raise SourceError("the run was stopped")
+            if last or ending.startswith("took"):
+                break
+        # Killed from outside, most likely for want of memory: another run may have more luck.
+        return {"fault": f"{track.name} {ending}", "retry": ending.endswith("SIGKILL")}
+
+    def _ask(self, path: str) -> tuple[Message | None, str]:
+        """The child's answer, or None and how the child ended."""
+        if self._child is not None and self._child.poll() is not None:
+            _let_go(self._child)
+            self._child = None
+        child = self._child = self._child or self._begin()
+        if child.stdin is None or child.stdout is None:
+            raise ValueError("the child was begun without pipes")
+        overdue = threading.Event()
+
+        def give_up() -> None:
+            overdue.set()
+            child.kill()
+
+        timer = threading.Timer(self._hearing.most_seconds, give_up)
+        timer.start()
+        try:
+            child.stdin.write(json.dumps(path) + "\n")
+            child.stdin.flush()
+            answer = child.stdout.readline()
+        except (OSError, ValueError):
+            answer = ""
+        finally:
+            timer.cancel()
+        if answer.endswith("\n"):
+            heard: Message = json.loads(answer)
+            if "fatal" in heard:
+                raise OverheardError(heard["fatal"])
+            return heard, ""
+        code = child.wait()
+        _let_go(child)
+        self._child = None
+        if overdue.is_set():
+            return None, f"took longer than {self._hearing.most_seconds:g} s and was given up"
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return None, f"crashed its decoder: {how}"
+
+    def _begin(self) -> subprocess.Popen[str]:
+        if self._closed:
+            raise SourceError("the run was stopped")
+        words = [sys.executable, "-m", "realtime.track_hearing", json.dumps(asdict(self._hearing))]
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def close(self) -> None:
+        """End the child and remove what was fetched; harmless when repeated."""
+        self._closed = True
+        self._fetching.shutdown(wait=False, cancel_futures=True)
+        if (child := self._child) is not None:
+            child.kill()
+            child.wait()
+            _let_go(child)
+        self._folder.cleanup()
+
+
+def _let_go(child: subprocess.Popen[str]) -> None:
+    """Close the pipes of a child that has ended."""
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError, ValueError):
+                pipe.close()
+
+
+def _child(words: Sequence[str]) -> None:
+    """What the child does; its standard output is for answers alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent ends us
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    fields = json.loads(words[0])
+    hearing = Hearing(
+        ModelSettings(**fields["model"]),
+        SmoothingSettings(**fields["smoothing"]),
+        SilenceSettings(**fields["silence"]),
+    )
+
+    def say(message: Message) -> None:
+        print(json.dumps(message), file=answers, flush=True)
+
+    from realtime.listen import load_classifier
+
+    classifier: GenreClassifier | None = None
+    for line in sys.stdin:
+        try:
+            classifier = classifier or load_classifier(hearing.model)
+            say(hear(json.loads(line), classifier, hearing.settings))
+        except OverheardError as error:  # the model's, which no other track would change
+            say({"fatal": str(error)})
+
+
+if __name__ == "__main__":
+    _child(sys.argv[1:])

@@ -1,0 +1,139 @@
+"""Real Ray on a real cluster of two nodes, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.cluster import require_ray
+from models.errors import OverheardError
+from realtime.group_feeds import RayFeed
+from realtime.library import hear_library
+from realtime.track_engines import Block, LocalEngine, RayEngine
+from realtime.track_hearing import Row
+from tests.radio import WebServer
+from tests.test_monitor import HEARING as CLUSTER_HEARING
+from tests.test_monitor import Event, check_numbers, monitored, of, radio, stations_of
+from tests.test_track_library import HEARING, music, rows_of, table_at
+from training.network import STUDY_CNN
+from training.provenance import sha256_of
+from training.runs import RayRuns, one_by_one
+from training.study import fresh
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+__all__ = ["radio"]  # a fixture
+
+STORE_BYTES = 80_000_000
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster whose head has one core."""
+    ray = require_ray()
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False},
+    )
+    try:
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def join(cluster: Any) -> Any:
+    """One more node, with a core."""
+    node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    cluster.wait_for_nodes()
+    return node
+
+
+class LosingANode:
+    """The Ray engine, whose second node is killed when the first block has come."""
+
+    def __init__(self, cluster: Any, node: Any) -> None:
+        self._inner, self._cluster, self._node = RayEngine(HEARING), cluster, node
+        self.workers = self._inner.workers
+
+    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        for number, rows in enumerate(self._inner.heard(blocks)):
+            if number == 0:
+                self._cluster.remove_node(self._node, allow_graceful=False)
+            yield rows
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
+    cluster: Any, tmp_path: Path
+) -> None:
+    music(tmp_path / "music", 16)
+    (tmp_path / "music" / "bad.mp3").write_bytes(b"no sound" * 100)
+    node = join(cluster)
+    engine = LosingANode(cluster, node)
+    assert engine.workers == 2
+    summary = hear_library([str(tmp_path / "music")], table_at(tmp_path / "ray"), engine)
+    assert (summary.found, summary.heard, summary.faulty) == (17, 17, 1)
+    local = LocalEngine(HEARING, 1)
+    try:
+        hear_library([str(tmp_path / "music")], table_at(tmp_path / "local"), local)
+    finally:
+        local.close()
+    assert len(rows_of(tmp_path / "ray")) == 17
+    assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "local")
+
+
+def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebServer) -> None:
+    """The driver numbers what it is told, so that numbers go on when a group begins anew elsewhere."""
+    names = ("One", "Zwei")
+    groups = [stations_of(radio, name) for name in names]
+    ray = require_ray()
+    node = join(cluster)
+    feeds = [RayFeed(ray, group, CLUSTER_HEARING) for group in groups]
+    event = Event(names, names, lambda: cluster.remove_node(node, allow_graceful=False))
+    heard = monitored(groups, feeds, event)
+    assert event.at is not None
+    check_numbers(heard, names)
+    recovering = [
+        message
+        for name in names
+        for message in of(heard[event.at :], name, "state")
+        if message["state"] == "RECOVERING"
+    ]
+    assert recovering, "no group was on the node that was killed"
+    for message in recovering:
+        assert message["detail"] == "the computer that heard it is gone; another one takes over"
+    assert len({message["source"] for message in recovering}) == len(recovering) == 1
+
+
+@pytest.mark.training
+def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> None:
+    from tests.test_study import DATA, FOLDS, SMALL
+
+    plan, seeds = replace(SMALL, epochs=2), [0, 1]
+    here = fresh(STUDY_CNN, DATA, FOLDS[:2], plan, seeds)
+    there = fresh(STUDY_CNN, DATA, FOLDS[:2], plan, seeds, RayRuns(require_ray()))
+    for one, other in zip(here, there, strict=True):
+        assert np.array_equal(one.answers, other.answers)
+        assert np.array_equal(one.test, other.test)
+
+
+def test_what_a_run_says_comes_back_from_the_cluster(cluster: Any, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        path.write_text(path.name)
+    runs = RayRuns(require_ray())
+    calls = [(path,) for path in paths]
+    assert runs(sha256_of, calls) == one_by_one(sha256_of, calls)
+    with pytest.raises(OverheardError, match=r"cannot read the taught weights /none\.npz"):
+        runs(sha256_of, [(Path("/none.npz"),)])
