@@ -218,7 +218,7 @@ def test_columns_after_a_gap_are_those_of_the_window() -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
 def test_gaps_of_any_size_after_blocks_of_any_length(rate: int) -> None:
-    """What the resampler's filter holds is rounded at each gap, and may end beyond where the next sound begins."""
+    """What the filter held is rounded at each gap, and may end beyond where the next sound begins."""
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(), QUICK, rate, clock)
     random = np.random.default_rng(rate)
