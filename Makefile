@@ -1,4 +1,4 @@
-WORKERS = -n 5 --dist loadfile --no-loadscope-reorder
+WORKERS = -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup run test coverage lint bench soak
 .DEFAULT_GOAL := run

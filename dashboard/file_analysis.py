@@ -135,7 +135,7 @@ class FileAnalysis:
         address = f"/dev/fd/{file.fileno()}" if NAMELESS else file.name
         # nice: what is live goes first. -P: Python must not look for our packages in the present folder.
         child = subprocess.Popen(
-            ["nice", "-n", "10", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
+            ["nice", "-n", "5", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
              "--formats", FORMATS, address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", pass_fds=(file.fileno(),),

@@ -105,8 +105,7 @@ class Analyzer:
         self._heard: Smoothed | None = None
         self._state = StreamState.SILENT
         self._expected = 0  # position of the next block, at the source's rate
-        self._source_start = 0  # where the resampler's present run began
-        self._pushed = 0  # samples that came out of it since
+        self._resampled_to = 0  # stream position after what came out of the resampler
         self._sent_columns_to = 0  # stream position up to which columns were handed out
         self._blocks = self._lost = self._gaps = self._count = self._skipped = self._overruns = 0
         self._busy_seconds = 0.0
@@ -175,7 +174,8 @@ class Analyzer:
             self._gaps += 1
             self._lost += start - self._expected
             yield from self._resampled(self._resampler.flush(), block.captured_at, lossy=False)
-            self._source_start, self._pushed = start, 0
+            # What the filter held is rounded, and may end a sample beyond where the next sound begins.
+            self._resampled_to = max(self._resampled_to, self._resampler.target_position(start))
         self._expected = start + len(block.samples)
         yield from self._resampled(
             self._resampler.push(block.samples), block.captured_at, lossy=block.overflowed
@@ -186,8 +186,8 @@ class Analyzer:
         yield from self._resampled(self._resampler.flush(), self._clock.monotonic(), lossy=False)
 
     def _resampled(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[AudioWindow]:
-        position = self._resampler.target_position(self._source_start) + self._pushed
-        self._pushed += len(samples)
+        position = self._resampled_to
+        self._resampled_to += len(samples)
         if self._keep is not None and len(samples):
             self._keep(samples, position)
         yield from self._windows.push(samples, position, captured_at, lossy=lossy)

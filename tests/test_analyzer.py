@@ -216,6 +216,29 @@ def test_columns_after_a_gap_are_those_of_the_window() -> None:
     assert all(seen)
 
 
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
+def test_gaps_of_any_size_after_blocks_of_any_length(rate: int) -> None:
+    """What the filter held is rounded at each gap, and may end beyond where the next sound begins."""
+    clock = VirtualClock()
+    analyzer = Analyzer(LoudestRowClassifier(), QUICK, rate, clock)
+    random = np.random.default_rng(rate)
+    sound = tone(440, 1, rate)
+    position, ends = 0, []
+    while position < 20 * rate:
+        loss = random.random()
+        position += int(random.integers(0, 4)) if loss < 0.05 else 0
+        part = sound[: int(random.integers(1, 1_500))]
+        overflowed = loss > 0.95
+        found = list(analyzer.process(AudioBlock(part, position, rate, clock.now, overflowed=overflowed)))
+        ends += [each.estimate.position for each in found]
+        position += len(part)
+    assert ends == sorted(set(ends))
+    last = (ends[-1] + AUDIO.window_samples) / AUDIO.sample_rate
+    assert position / rate - analyzer.hop_seconds - 0.1 < last <= position / rate + 0.01, (
+        "it has not run ahead"
+    )
+
+
 def test_a_device_overflow_marks_without_a_count() -> None:
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(), QUICK, 44_100, clock)
