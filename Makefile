@@ -1,6 +1,6 @@
 WORKERS = -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup run test coverage lint bench soak
+.PHONY: setup run test coverage lint bench bench-check soak
 .DEFAULT_GOAL := run
 
 setup:
@@ -28,6 +28,10 @@ lint:
 bench:
 	@.ci/setup test
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
+
+bench-check:
+	@.ci/setup test
+	@.venv/bin/python -m tests.benchmarks.check
 
 soak:
 	@.ci/setup test

@@ -137,12 +137,17 @@ def shared() -> Path:
     return folder
 
 
+def chromium_path() -> str | None:
+    """The system's Chromium, the lighter one first."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the system's Chromium."""
-    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
+    if found := chromium_path():
+        return found
     pytest.skip("Chromium is not installed; on Debian: apt install chromium")
 
 

@@ -1,9 +1,10 @@
-"""``make bench``: measure, print a table, write ``build/bench.json``."""
+"""``make bench``: measure, print a table, write ``build/bench.json``; ``--short``: what takes seconds."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 # One thread everywhere, before NumPy and TensorFlow read it.
@@ -12,13 +13,17 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTR
 
 def main() -> None:
     """Run everything once."""
-    from tests.benchmarks import commands, results, window
+    from tests.benchmarks import commands, limit, peers, results, streams, window
 
-    found = [*window.measure(), *commands.measure()]
-    if shutil.which("pulseaudio"):
-        from tests.benchmarks import impulse
+    found = window.measure()
+    if "--short" not in sys.argv:
+        found = [*peers.measure(), *found, *limit.measure(), *commands.measure()]
+        if sys.platform == "linux":
+            found += streams.measure()
+        if shutil.which("pulseaudio"):
+            from tests.benchmarks import impulse
 
-        found += impulse.measure()
+            found += impulse.measure()
     results.write(found, Path("build") / "bench.json")
     print(results.table(found))
 

@@ -1,16 +1,19 @@
-"""Sound to estimate through PulseAudio: a click is played, and the first estimate that heard it awaited."""
+"""Sound to estimate through PulseAudio, and on to the page: a click is played, and the first estimate that
+heard it awaited; and then the frame in which the page shows its level."""
 
 from __future__ import annotations
 
 import fcntl
 import math
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.benchmarks.results import Result
 from tests.sound_servers import SoundServer, listening, sound_server
@@ -34,7 +37,74 @@ def measure() -> list[Result]:
             for share in (0.5, 0.95, 0.99):
                 found.append(Result(f"{name}: p{share * 100:.0f}", percentile(seconds, share) * 1e3, "ms"))
             found.append(Result(f"{name}: of which computing, p50", percentile(computed, 0.5), "ms"))
+        shown = pixels(server)
+        for share in (0.5, 0.95, 0.99):
+            name = f"sound to pixel, hop of {HOPS[-1] * 1e3:.0f} ms: p{share * 100:.0f}"
+            found.append(Result(name, percentile(shown, share) * 1e3, "ms"))
     return found
+
+
+# Notes when a level above a limit is painted, by the clock that Python reads, too.
+WATCH_LEVEL = """(element, limit) => {
+  window.loudAt = [];
+  new MutationObserver(() => {
+    const level = parseFloat(element.textContent.replace("\\u2212", "-"));
+    window.quiet = !(level > limit);
+    if (!window.quiet) requestAnimationFrame(() => {
+      const channel = new MessageChannel(); // its message comes once the frame is painted
+      channel.port1.onmessage = () => window.loudAt.push(Date.now());
+      channel.port2.postMessage(null);
+    });
+  }).observe(element, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def pixels(server: SoundServer) -> list[float]:
+    """Seconds from each click to the first painted frame of the page that shows its level."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.conftest import CHROMIUM_OPTIONS, free_port
+    from tests.conftest import chromium_path
+
+    port = free_port()
+    words = ["run", "--source", "system", "--no-browser", "--port", "0", "--dashboard-port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "realtime.cli", *words, "--hop-seconds", str(HOPS[-1]), "--history", "off"],
+        env=server.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    player = Player(server)
+    player.start()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_OPTIONS)
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    page.goto(f"http://127.0.0.1:{port}")
+                    break
+                except PlaywrightError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
+            level = page.get_by_test_id("level")
+            level.wait_for(timeout=60_000)
+            level.evaluate(WATCH_LEVEL, HEARD_DBFS)
+            page.wait_for_function("window.quiet", timeout=60_000)
+            seconds = []
+            for number in range(CLICKS):
+                page.wait_for_function("window.quiet")
+                page.evaluate("window.loudAt = []")
+                player.click_at = time.monotonic() + 0.2 + 0.6 * (number * 0.618 % 1)
+                page.wait_for_function("window.loudAt.length", timeout=10_000)
+                clicked = player.clicked_at + time.time() - time.monotonic()
+                seconds.append(page.evaluate("window.loudAt[0]") / 1e3 - clicked)
+            browser.close()
+    finally:
+        player.stop()
+        process.terminate()
+        process.wait(timeout=15)
+    return seconds
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -1,14 +1,17 @@
-"""One window, one thread: our path against Keras on the same network, and its parts."""
+"""One window, one thread: its parts."""
 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Iterator
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from models.classifier import GenreClassifier
 from models.spectrogram import AudioSpec, ColumnStream, columns_of, draw
+from realtime import messages
 from realtime.analyzer import Analyzer
 from realtime.clock import SystemClock
 from realtime.frames import AudioBlock, Samples
@@ -18,7 +21,7 @@ from realtime.sources import demonstration
 from tests.benchmarks.results import Result, against, milliseconds
 
 RUNS = 200
-KERAS_RUNS = 25
+MANY_HOPS = 500
 
 
 def sound(audio: AudioSpec) -> Samples:
@@ -32,11 +35,12 @@ def sound(audio: AudioSpec) -> Samples:
     return np.concatenate(parts)
 
 
-def measure() -> list[Result]:
-    """Latencies of one window."""
+def hops(classifier: GenreClassifier | None = None) -> Callable[[], list[str]]:
+    """What is called for each hop: picture, inference, smoothing and the message, encoded."""
     clock = SystemClock()
-    classifier = load_classifier(ModelSettings())
-    audio = classifier.manifest.audio
+    classifier = classifier or load_classifier(ModelSettings())
+    manifest = classifier.manifest
+    audio = manifest.audio
     samples = sound(audio)
     hop = audio.hop_columns * audio.column_step
     analyzer = Analyzer(classifier, Settings(), audio.sample_rate, clock)
@@ -49,43 +53,66 @@ def measure() -> list[Result]:
             yield AudioBlock(samples[offset : offset + hop], position, audio.sample_rate, clock.monotonic())
 
     stream = blocks()
-    whole = milliseconds(lambda: list(analyzer.process(next(stream))), RUNS)
-    window = samples[: audio.window_samples]
+
+    def hop_on() -> list[str]:
+        now = clock.unix(clock.monotonic())
+        return [
+            messages.encode(messages.estimate_message(analysis.estimate, "benchmark", manifest, now, 0.0))
+            for analysis in analyzer.process(next(stream))
+        ]
+
+    return hop_on
+
+
+def measure() -> list[Result]:
+    """Latencies of the parts of a window, and what a hop leaves behind."""
+    began = time.perf_counter()
+    classifier = load_classifier(ModelSettings())
+    load_ms = (time.perf_counter() - began) * 1e3
+    audio = classifier.manifest.audio
+    window = sound(audio)[: audio.window_samples]
+    whole = milliseconds(hops(classifier), RUNS)
     picture = draw(window, audio)
     inference = milliseconds(lambda: classifier.predict(picture), RUNS)
-    columns = ColumnStream(audio)
-    position = itertools.count(0, hop)
-    incremental = milliseconds(lambda: columns.update(window, next(position)), RUNS)
-    all_columns = milliseconds(lambda: columns_of(window, audio), RUNS)
-    keras = milliseconds(keras_predict(picture), KERAS_RUNS)
-    p50, p95, p99 = np.percentile(whole, [50, 95, 99])
-    keras_ms = float(np.median(keras))
-    keras_name = "Keras predict, same network"
-    return [
-        against("window: picture + inference + smoothing, p50", p50, "ms", keras_name, keras_ms),
-        against("window: picture + inference + smoothing, p95", p95, "ms", "limit of 12 ms", 12.0),
-        Result("window: picture + inference + smoothing, p99", p99, "ms"),
-        against("inference alone, p50", float(np.median(inference)), "ms", keras_name, keras_ms),
-        Result(f"{keras_name}, p50", keras_ms, "ms"),
+    pictures = milliseconds(lambda: draw(window, audio), RUNS)
+    every = milliseconds(lambda: columns_of(window, audio), RUNS)
+    found = [
         against(
-            "new spectrum columns of one hop, p50", float(np.median(incremental)), "ms",
-            "all columns of a window", float(np.median(all_columns)),
+            "all of one hop, p50",
+            float(np.median(whole)),
+            "ms",
+            "inference alone",
+            float(np.median(inference)),
         ),
-    ]  # fmt: skip
+        Result("inference alone, p50", float(np.median(inference)), "ms"),
+        Result("picture from scratch, p50", float(np.median(pictures)), "ms"),
+    ]
+    for name, columns in (("the default hop", audio.hop_columns), ("one column", 1)):
+        stream, position = ColumnStream(audio), itertools.count(0, columns * audio.column_step)
+        new = milliseconds(lambda s=stream, p=position: s.update(window, next(p)), RUNS)  # type: ignore[misc]
+        found.append(
+            against(
+                f"new spectrum columns of {name}, p50", float(np.median(new)), "ms",
+                "all columns of a window", float(np.median(every)),
+            )
+        )  # fmt: skip
+    return [*found, Result("model from its file to ready", load_ms, "ms"), *left_behind(classifier)]
 
 
-def keras_predict(picture: np.ndarray):  # type: ignore[no-untyped-def]  # Keras is untyped
-    """``predict`` of the shipped network in Keras, one thread."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
-
-    from training.gtzan import LABELS
-    from training.music_network import backbone, classifier, for_export
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    # Random weights take as long as trained ones.
-    trained = classifier(backbone(imagenet=False), len(LABELS))
-    model = for_export(trained, len(LABELS))
-    batch = picture[np.newaxis].astype(np.float32)
-    return lambda: model.predict(batch, verbose=0)
+def left_behind(classifier: GenreClassifier) -> list[Result]:
+    """What a hop allocates at most, and how much more is there after many."""
+    hop_on = hops(classifier)
+    for _ in range(50):
+        hop_on()
+    tracemalloc.start()
+    hop_on()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    for _ in range(MANY_HOPS):
+        hop_on()
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return [
+        Result(f"allocated and kept after {MANY_HOPS} hops", (after - before) / 1024, "KiB"),
+        Result("allocated at a time during a hop", (peak - before) / 1024, "KiB"),
+    ]
