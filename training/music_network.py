@@ -126,8 +126,8 @@ def tail(x: Any, genres: int, dropout: float = 0.0) -> Any:
 def for_export(trained: Any, genres: int) -> Any:
     """The same network on the whole picture, averaging and normalization inside the first kernel.
 
-    Both are linear, so the first kernel takes them in. The columns that are averaged stand beside each other
-    in memory: they are read as channels of one column, which costs nothing, and fills the processor's vectors.
+    Both are linear, so the first kernel takes them in. The columns that are averaged stand beside each
+    other in memory: read as channels of one column, they cost nothing and fill the processor's vectors.
     Only the padding is not exact: a normalized 0 is another pixel value in each channel, and one
     value pads all three, their mean.
 
