@@ -118,11 +118,11 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
 
 @pytest.mark.training
 def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> None:
-    from tests.test_study import DATA, FOLDS, SMALL
+    from tests.test_study import DATA, SMALL, in_folds
 
     plan, seeds = replace(SMALL, epochs=2), [0, 1]
-    here = fresh(STUDY_CNN, DATA, FOLDS[:2], plan, seeds)
-    there = fresh(STUDY_CNN, DATA, FOLDS[:2], plan, seeds, RayRuns(require_ray()))
+    here = fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds)
+    there = fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds, RayRuns(require_ray()))
     for one, other in zip(here, there, strict=True):
         assert np.array_equal(one.answers, other.answers)
         assert np.array_equal(one.test, other.test)
