@@ -34,6 +34,12 @@ def test_a_ratio_may_fall_by_what_is_noise(
     assert ("columns: 5.50, was 8.00; at least 5.60 is asked for" in said) == bool(code)
 
 
+def test_a_whole_run_lacks_nothing_but_what_its_machine_has_not() -> None:
+    baseline = {"window: Keras": 9.0, "stage: GRU": 0.5, "window: tflite-runtime": 12.0, "100 stations": 1.0}
+    assert check.worse({"window: Keras": 9.0}, baseline) == ["stage: GRU: was not measured"]
+    assert check.worse({"columns": 2.0}, baseline | {"columns": 2.0}) == []
+
+
 def test_a_run_without_ratios_is_no_proof(compared: Path) -> None:
     write([Result("columns", 1, "ms")], check.FOUND)
     assert check.main() == 2

@@ -87,11 +87,13 @@ def measure(counts: Sequence[int] = COUNTS) -> list[Result]:
     for point in points:
         name = f"{point.stations} stations, an estimate a second each"
         a_station = points[0].cores / points[0].stations
+        processor = Result(f"{name}: processor", point.cores, "cores")
+        if point is not points[0]:
+            linear = f"as many times those of {points[0].stations}"
+            ratio = a_station * point.stations / point.cores
+            processor = Result(processor.name, point.cores, "cores", linear, ratio)
         found += [
-            Result(
-                f"{name}: processor", point.cores, "cores", f"as many times those of {points[0].stations}",
-                a_station * point.stations / point.cores,
-            ),
+            processor,
             Result(f"{name}: late; windows skipped", point.late + point.skipped, "stations+windows"),
             Result(f"{name}: sound to estimate, p95", point.latency_p95_ms, "ms"),
             Result(f"{name}: memory", point.memory_mb, "MB"),
@@ -189,7 +191,7 @@ def measured(client: Any, pid: int, count: int) -> Point:
         message = json.loads(client.recv(timeout=10))
         if message["type"] == "estimate":
             estimates[message["source"]] += 1
-            latencies.append(message["latency_ms"])
+            latencies.append((time.time() - message["captured_at"]) * 1e3)  # pipe and websocket included
         elif message["type"] == "health":
             first.setdefault(message["source"], message["windows_skipped"])
             last[message["source"]] = message["windows_skipped"]
@@ -210,9 +212,9 @@ def family(pid: int) -> list[int]:
 
 
 def used(pid: int) -> float:
-    """Seconds of a core."""
+    """Seconds of a core, those of children that have ended included."""
     fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in family(pid)]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+    return sum(sum(map(int, each[11:15])) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> float:
