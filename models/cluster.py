@@ -43,6 +43,11 @@ def require_ray(wanted: str = "--engine ray") -> Any:
     return ray
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first; its kind where it says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def _connect(ray: Any, workers: int | None) -> None:
     host, _, port = os.environ.get("RAY_ADDRESS", "").removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():  # Ray would ask for minutes
@@ -86,7 +91,7 @@ def ray_cluster(workers: int | None = None) -> Iterator[Any]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         named = os.environ.get("RAY_ADDRESS", "on this machine")
         raise OverheardError(
-            f"the Ray cluster {named} does not answer ({str(error).splitlines()[0]}); start it with "
+            f"the Ray cluster {named} does not answer ({first_line(error)}); start it with "
             "ray start --head, or unset RAY_ADDRESS to use this machine alone"
         ) from error
     try:
