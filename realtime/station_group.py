@@ -1,7 +1,8 @@
 """Hears a group of stations in one process, with one model; whoever asks gets what was heard since.
 
 Here (``python -m realtime.station_group``) it is a child of ``overheard monitor`` that writes a message a
-line; on a cluster it is in an actor. A station that cannot be opened, ends or fails is opened again for good.
+line, and an empty one each second without any; on a cluster it is in an actor. A station that cannot be
+opened, ends or fails is opened again for good.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ STEADY_SECONDS = 60.0
 """A station that was heard for so long is opened again as soon as at first."""
 MOST_WAITING = 64
 """Messages a station that wait to be taken; the oldest go first. At the model's hop half a minute's."""
+BEAT_SECONDS = 1.0
+"""The child says at least an empty line so often: one that says nothing hangs."""
+INTERNAL_ERROR = "internal error"
+"""What clients are told of a fault that nobody foresaw; its own words may hold anything and go to the log."""
 
 
 class NamedSource:
@@ -87,6 +92,8 @@ class StationGroup:
     ------
     ModelError
         The model cannot be loaded.
+    RuntimeError
+        There are no more threads to be had.
     """
 
     def __init__(self, stations: Group, hearing: Hearing, clock: Clock | None = None) -> None:
@@ -98,9 +105,13 @@ class StationGroup:
         self._changed = threading.Condition()
         self._stopped = threading.Event()
         self._workers: dict[str, AnalysisWorker] = {}
-        for station in stations:
-            name = f"station {station.name}"
-            threading.Thread(target=self._hear, args=(station,), name=name, daemon=True).start()
+        try:
+            for station in stations:
+                name = f"station {station.name}"
+                threading.Thread(target=self._hear, args=(station,), name=name, daemon=True).start()
+        except RuntimeError:
+            self.stop()  # nobody would take what the first ones hear
+            raise
 
     def take(self, wait_seconds: float) -> list[Message]:
         """What was said since the last time; waits for something at most so long. Called on any thread."""
@@ -132,19 +143,27 @@ class StationGroup:
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
     def _hear_once(self, station: Station) -> str:
-        """Until it ends; why it has."""
+        """Until it ends; why it has, in words that any client may read."""
+        fault: Exception | None
         try:
-            source = NamedSource(open_source(station.url, 1.0, self._clock), station.name)
-        except OverheardError as error:
-            return str(error)
-        worker = AnalysisWorker(source, self._classifier, self._chosen, self._clock, self._put)
-        self._workers[station.name] = worker
-        if self._stopped.is_set():
-            source.close()
-            return ""
-        worker.start()
-        worker.join()
-        return str(worker.error or "the stream has ended")
+            with contextlib.closing(
+                NamedSource(open_source(station.url, 1.0, self._clock), station.name)
+            ) as source:
+                worker = AnalysisWorker(source, self._classifier, self._chosen, self._clock, self._put)
+                self._workers[station.name] = worker
+                if self._stopped.is_set():
+                    return ""
+                worker.start()
+                worker.join()
+                fault = worker.error
+        except Exception as error:  # a thread that ended here would leave the station silent for good
+            fault = error
+        if fault is None:
+            return "the stream has ended"
+        if isinstance(fault, OverheardError):
+            return str(fault)
+        logger.error("station %s: %s", station.name, INTERNAL_ERROR, exc_info=fault)
+        return INTERNAL_ERROR
 
     def _put(self, message: Message) -> None:
         if message["type"] == "spectrum" or message.get("state") in OVER:
@@ -189,8 +208,8 @@ def _child(words: Sequence[str]) -> None:
     threading.Thread(target=until_the_end, daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
         while not over.is_set():
-            for message in group.take(1.0):
-                told.write(messages.encode(message) + "\n")
+            lines = [messages.encode(message) for message in group.take(BEAT_SECONDS)]
+            told.write("\n".join(lines) + "\n")
             told.flush()
     os._exit(0)  # captures may take seconds to end, and nobody waits for them
 
