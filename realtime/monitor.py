@@ -15,7 +15,7 @@ from models.options import OptionParser
 from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
 from realtime.estimates import StreamState
-from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed
+from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
 from realtime.kept_sound import KeptSounds
 from realtime.lines import Line
 from realtime.listen import (
@@ -28,8 +28,10 @@ from realtime.listen import (
 from realtime.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import Settings
+from realtime.station_group import INTERNAL_ERROR
 from realtime.stations import Group, read_stations
 from realtime.track_hearing import Hearing
+from realtime.worker import SOUNDLESS
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ def command(arguments: Sequence[str]) -> int:
             ray = kept.enter_context(ray_cluster())
             feeds = [RayFeed(ray, group, hearing) for group in groups]
         else:
+            allow_files(len(groups), chosen.server.max_clients)
             feeds = [ProcessFeed(group, hearing) for group in groups]
         return asyncio.run(serve_stations(chosen, groups, feeds, ready=_say_address, watch=watch))
 
@@ -81,28 +84,46 @@ class Roll:
     def __init__(self, server: EstimateServer, watch: Callable[[Message], None], clock: Clock) -> None:
         self._server, self._watch, self._clock = server, watch, clock
         self._lines: dict[str, Line] = {}
-        self._states: dict[str, tuple[str, str]] = {}
+        # State and detail by station: as clients were told last, and as its group said last.
+        self._told: dict[str, tuple[str, str]] = {}
+        self._heard: dict[str, tuple[str, str]] = {}
 
     def add(self, name: str, hello: Message) -> None:
         """One more station."""
         self._lines[name] = Line(name, self._tell)
+        self._told[name] = self._heard[name] = hello["state"], hello["detail"]
         self._server.add(hello)
 
     def say(self, message: Message) -> None:
-        """Number a group's message and hand it on; ``seq`` of a station only rises, whoever hears it."""
-        if message["type"] == "health":
-            message = message | {"clients": self._server.clients}
-        elif message["type"] == "state":
-            self._states[message["source"]] = message["state"], message["detail"]
-        self._lines[message["source"]](message)
+        """Number a group's message and hand it on; ``seq`` of a station only rises, whoever hears it.
 
-    def lost(self, group: Group, reason: str) -> None:
-        """Nobody hears these stations; said once."""
-        state = StreamState.RECOVERING
+        Before a message of a station that clients hold for lost, or without sound although it is heard, its
+        state is said again.
+        """
+        name = message["source"]
+        if message["type"] == "state":
+            self._heard[name] = message["state"], message["detail"]
+        elif message["type"] == "estimate" and self._told[name][0] in SOUNDLESS:
+            self._heard[name] = message["estimate"]["state"], ""  # its own word came late or was dropped
+        elif message["type"] == "health":
+            message = message | {"clients": self._server.clients}
+        if message["type"] != "state":
+            self._say_state(name, *self._heard[name])
+        self._told[name] = self._heard[name]
+        self._lines[name](message)
+
+    def lost(self, group: Group, reason: str, *, late: bool = False) -> None:
+        """Nobody hears these stations, or nobody knows while their group is late; said once."""
         for station in group:
-            if self._states.get(station.name) != (state.value, reason):
-                now = self._clock.unix(self._clock.monotonic())
-                self.say(messages.state_message(station.name, now, state, reason))
+            self._say_state(station.name, StreamState.RECOVERING, reason)
+            if not late:
+                self._heard[station.name] = StreamState.CONNECTING, ""
+
+    def _say_state(self, name: str, state: str, detail: str) -> None:
+        if self._told[name] != (state, detail):
+            self._told[name] = state, detail
+            now = self._clock.unix(self._clock.monotonic())
+            self._lines[name](messages.state_message(name, now, StreamState(state), detail))
 
     def _tell(self, line: Line, message: Message) -> None:
         self._watch(message)
@@ -175,7 +196,7 @@ async def serve_stations(
         ]
         try:
             companion = ready(sum(map(len, groups)), websocket_address(chosen.server, port))
-            await first_of(stopping.wait(), asyncio.gather(*following), *([companion] if companion else []))
+            await first_of(stopping.wait(), *following, *([companion] if companion else []))
         finally:
             for task in following:
                 task.cancel()
@@ -186,14 +207,25 @@ async def serve_stations(
 
 async def follow(feed: Feed, group: Group, roll: Roll) -> None:
     """Hand on what one group hears, for as long as it is not cancelled."""
+    logged = ""
     while True:
+        fault: Exception | None = None
         try:
-            for message in await feed.take():
+            taken = await feed.take()
+        except GroupLostError as error:
+            lost = error
+        except Exception as error:  # one group's fault is not the end of the others
+            lost, fault = GroupLostError(f"{INTERNAL_ERROR}; it is tried again"), error
+        else:
+            for message in taken:
                 roll.say(message)
-        except GroupLostError as lost:
-            logger.warning("%d stations from %s on: %s", len(group), group[0].name, lost)
-            roll.lost(group, str(lost))
-            await asyncio.sleep(LOST_SECONDS)
+                logged = ""
+            continue
+        if str(lost) != logged:
+            logged = str(lost)
+            logger.warning("%d stations from %s on: %s", len(group), group[0].name, lost, exc_info=fault)
+        roll.lost(group, str(lost), late=lost.late)
+        await asyncio.sleep(LOST_SECONDS)
 
 
 def _say_address(count: int, address: str) -> None:

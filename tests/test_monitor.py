@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import json
+import logging
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
-from realtime import messages
+from models.cluster import first_line, ray_cluster
+from models.manifest import ModelManifest
+from realtime import group_feeds, messages, monitor, station_group
+from realtime.clock import SystemClock
 from realtime.errors import SettingsError
-from realtime.group_feeds import Feed, ProcessFeed
+from realtime.estimates import GenreEstimate, StreamState
+from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
 from realtime.messages import Message
-from realtime.monitor import serve_stations
-from realtime.settings import HistorySettings, ServerSettings, Settings
+from realtime.monitor import Roll, serve_stations
+from realtime.opening import open_source
+from realtime.server import EstimateServer
+from realtime.settings import HistorySettings, ModelSettings, ServerSettings, Settings
+from realtime.sources import AudioSource
+from realtime.station_group import StationGroup
 from realtime.stations import Group, Station, groups_of, read_stations
 from realtime.track_hearing import Hearing
 from tests.radio import Answer, WebServer, web
-from tests.test_commands import DEMONSTRATION, refused
+from tests.test_commands import DEMONSTRATION, refused, said_of_a_fault
 
 CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
 HEARING = Hearing.of(CHOSEN)
@@ -70,6 +87,9 @@ def check_numbers(heard: list[Message], names: Sequence[str]) -> None:
     for name in names:
         numbers = [message["seq"] for message in heard if message["source"] == name]
         assert numbers == sorted(set(numbers))
+    # The monitor numbers whatever it is told, so that only this shows what was told twice.
+    moments = [(message["source"], message["type"], message["captured_at"]) for message in heard]
+    assert len(moments) == len(set(moments))
 
 
 def goes_on_after(heard: list[Message], event: int, names: Sequence[str]) -> bool:
@@ -152,3 +172,281 @@ def test_a_file_of_stations_is_read(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=sentence.replace("[", r"\[")):
             read_stations(path)
     assert "cannot read the stations" in refused("monitor", str(tmp_path / "none.toml"))
+
+
+MANIFEST = ModelManifest.load()
+ALONE = (Station("One", "http://127.0.0.1:1/music"),)
+
+
+def said(kind: str, at: float, state: StreamState = StreamState.LISTENING, detail: str = "") -> Message:
+    """What a group says of station One ``at`` so many Unix seconds."""
+    if kind == "state":
+        return messages.state_message("One", at, state, detail)
+    if kind == "title":
+        return messages.title_message("One", at, "A song")
+    even = MappingProxyType(dict.fromkeys(MANIFEST.labels, 1 / len(MANIFEST.labels)))
+    label = MANIFEST.labels[0]
+    estimate = GenreEstimate(label, label, 0.9, even, state, 0, at, -20.0, False, 1.0)
+    return messages.estimate_message(estimate, "One", MANIFEST, at, 1.0)
+
+
+class Scripted:
+    """A group that says one thing after the other, or fails, and then nothing more."""
+
+    def __init__(self, *turns: list[Message] | Exception) -> None:
+        self._turns = list(turns)
+
+    async def take(self) -> list[Message]:
+        if not self._turns:
+            await asyncio.Event().wait()
+        turn = self._turns.pop(0)
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
+
+    async def close(self) -> None:
+        pass
+
+
+def test_what_is_told_twice_is_found() -> None:
+    told = [said("estimate", 1.0) | {"seq": 1}, said("estimate", 2.0) | {"seq": 2}]
+    check_numbers(told, ("One",))
+    with pytest.raises(AssertionError):
+        check_numbers([*told, said("estimate", 2.0) | {"seq": 3}], ("One",))
+
+
+def test_faults_of_a_group_are_not_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that nobody had foreseen ended the monitor, and with it all other groups."""
+    monkeypatch.setattr(monitor, "LOST_SECONDS", 0.01)
+    faults = [OSError(errno.EMFILE, "secret"), ValueError("secret"), IndexError("secret"), RuntimeError()]
+    feed = Scripted(*faults, [said("state", 1.0)])
+    heard = monitored([ALONE], [feed], lambda told: told[-1].get("state") == "LISTENING")
+    details = {message["detail"] for message in of(heard, "One", "state")} - {""}
+    assert details <= {"internal error; it is tried again"}
+    traces = [record for record in caplog.records if record.exc_info]
+    assert len(traces) == 1, "the traceback is in the log, once"
+
+
+def test_the_end_leaves_nothing_behind_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Each Ctrl-C ended in "_GatheringFuture exception was never retrieved" and a traceback."""
+    monitored([ALONE], [Scripted()], lambda told: True)
+    gc.collect()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+class Watched:
+    """A roll with station One, and what it says to clients and to those that come now."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.server = EstimateServer((), CHOSEN.server)
+        self.roll = Roll(self.server, self._note, SystemClock())
+        hello = messages.hello_message(
+            "One", 0.0, MANIFEST, "none", {}, StreamState.CONNECTING, "", None
+        )  # fmt: skip
+        self.roll.add("One", hello | {"seq": 0})
+
+    def _note(self, message: Message) -> None:
+        self.told.append((message["type"], message.get("state", "")))
+
+
+def test_a_group_that_was_only_late_is_not_held_for_lost() -> None:
+    """Its stations stayed RECOVERING while their estimates came."""
+    watched = Watched()
+    watched.roll.say(said("state", 1.0, StreamState.STALLED, "quiet"))
+    watched.roll.lost(ALONE, "its group waits", late=True)
+    watched.roll.say(said("title", 2.0))
+    watched.roll.say(said("title", 3.0))
+    states = [("state", "STALLED"), ("state", "RECOVERING"), ("state", "STALLED")]
+    assert watched.told == [*states, ("title", ""), ("title", "")]
+
+
+def test_a_group_that_begins_anew_is_not_what_it_was() -> None:
+    watched = Watched()
+    watched.roll.say(said("state", 1.0))
+    watched.roll.lost(ALONE, "its process has ended")
+    watched.roll.lost(ALONE, "its process has ended")
+    watched.roll.say(said("title", 2.0))
+    watched.roll.say(said("state", 3.0, StreamState.WARMING_UP))
+    states = [state for _, state in watched.told if state]
+    assert states == ["LISTENING", "RECOVERING", "CONNECTING", "WARMING_UP"]
+
+
+def test_a_station_whose_state_was_dropped_is_heard_nevertheless() -> None:
+    watched = Watched()
+    watched.roll.say(said("state", 1.0, StreamState.RECOVERING, "404"))
+    watched.roll.say(said("estimate", 2.0, StreamState.UNSURE))
+    watched.roll.say(said("estimate", 3.0, StreamState.UNSURE))
+    assert watched.told == [("state", "RECOVERING"), ("state", "UNSURE"), ("estimate", ""), ("estimate", "")]
+
+
+def test_who_comes_later_is_told_that_a_late_group_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "LOST_SECONDS", 0.01)
+    late = GroupLostError("its group waits", late=True)
+    feed = Scripted([said("state", 1.0)], late, [said("estimate", 2.0)])
+    hellos: list[Message] = []
+
+    async def listen(address: str) -> None:
+        async with asyncio.timeout(MOST_SECONDS):
+            while not hellos or hellos[-1]["estimate"] is None:
+                async with connect(address) as client:
+                    hellos.append(json.loads(await client.recv()))
+
+    asyncio.run(serve_stations(CHOSEN, [ALONE], [feed], ready=lambda count, address: listen(address)))
+    assert hellos[-1]["state"] == "LISTENING"
+
+
+async def until_lost(feed: Feed) -> str:
+    """Why it is lost in the end."""
+    try:
+        while True:
+            await feed.take()
+    except GroupLostError as lost:
+        return str(lost)
+    finally:
+        await feed.close()
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("print('x' * 3_000_000, flush=True); input()", "has said what is no message"),
+        ("print('{', flush=True); input()", "has said what is no message"),
+        ("import sys; print(); sys.exit(3)", "has ended (exit code 3)"),
+        ("import time; print(flush=True); time.sleep(99)", "has said nothing for 2 s"),
+        ("import os, time; print(flush=True); os.close(1); time.sleep(99)", "has said nothing for 2 s"),
+    ],
+)
+def test_a_child_that_cannot_be_understood_or_hangs_is_lost(
+    program: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_feeds, "child_words", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(group_feeds, "SILENT_SECONDS", 2.0)
+    feed = ProcessFeed(ALONE, HEARING)
+    assert asyncio.run(until_lost(feed)) == f"the process that heard it {reason}; another one begins"
+    assert feed.process is None, "the next question begins another"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_child_that_hears_nothing_lives_until_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hung child was waited for for ever."""
+    monkeypatch.setattr(group_feeds, "SILENT_SECONDS", 3.0)
+    with web({"music": Answer(hang=True)}) as server:
+        feed = ProcessFeed((Station("One", server.url("music")),), HEARING)
+
+        async def hang() -> str:
+            for _ in range(5):
+                assert [m for m in await feed.take() if m["type"] == "estimate"] == []
+            assert feed.process is not None
+            os.kill(feed.process.pid, signal.SIGSTOP)
+            return await until_lost(feed)
+
+        assert "has said nothing for 3 s" in asyncio.run(hang())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_process_that_cannot_begin_is_a_lost_group() -> None:
+    """With more groups than files may be open the whole monitor ended."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def taken() -> str:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(GroupLostError) as lost:
+                await ProcessFeed(ALONE, HEARING).take()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return str(lost.value)
+
+    sentence = "the process that hears it cannot begin (Too many open files); it is tried again"
+    assert asyncio.run(taken()) == sentence
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        allow_files(10, 64)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 200 or hard <= 200
+        allow_files(100, 64)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 464
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    path = tmp_path / "stations.toml"
+    station = '[[station]]\nname = "{0}"\nurl = "https://radio.example/{0}"\n'
+    path.write_text("group_size = 1\n" + "".join(map(station.format, range(20))))
+    command = ["sh", "-c", 'ulimit -n 150 && exec "$@"', "sh", sys.executable, "-m", "realtime.cli"]
+    done = subprocess.run(
+        [*command, "monitor", str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert said_of_a_fault(done) == (
+        "overheard monitor: 20 groups of stations and 64 clients need 224 open files, and this system allows "
+        "150; allow more with ulimit -n, or make group_size larger"
+    )
+
+
+def test_a_station_goes_on_after_a_fault_that_nobody_foresaw(
+    radio: WebServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its thread ended, and nobody ever heard it again; clients are not told what may hold a password."""
+    asked = []
+
+    def fails_once(url: str, *more: Any) -> AudioSource:
+        asked.append(url)
+        if len(asked) == 1:
+            raise RuntimeError(f"can't start new thread for {url}")
+        return open_source(url, *more)
+
+    monkeypatch.setattr(station_group, "open_source", fails_once)
+    group = StationGroup(stations_of(radio, "One"), HEARING)
+    heard: list[Message] = []
+    try:
+        for _ in range(MOST_SECONDS):
+            heard += group.take(1.0)
+            if of(heard, "One"):
+                break
+    finally:
+        group.stop()
+    assert of(heard, "One")
+    assert [m["detail"] for m in of(heard, "One", "state") if m["detail"]] == ["internal error"]
+    assert "can't start new thread" in caplog.text
+
+
+def test_an_error_without_words_has_a_first_line() -> None:
+    assert first_line(ValueError("one\ntwo")) == "one"
+    assert first_line(ValueError()) == first_line(ValueError("\n")) == "ValueError"
+
+
+UNKNOWN = """\
+class GroupActor:
+    def __init__(self, group, hearing):
+        pass
+    def take(self):
+        return []
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_group_that_cannot_begin_on_a_computer_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said that the computer is gone, every second for ever."""
+    hearing = replace(HEARING, model=ModelSettings(manifest="/nowhere/manifest.json"))
+    (tmp_path / "only_here.py").write_text(UNKNOWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    import only_here  # type: ignore[import-not-found]
+
+    with ray_cluster(1) as ray:
+        model = asyncio.run(until_lost(RayFeed(ray, ALONE, hearing)))
+        missing = "/nowhere/manifest.json: No such file or directory"
+        assert model == f"its group failed: cannot read the model manifest {missing}"
+        monkeypatch.setattr(group_feeds, "GroupActor", only_here.GroupActor)
+        package = asyncio.run(until_lost(RayFeed(ray, ALONE, hearing)))
+        assert package == "its group cannot begin: ModuleNotFoundError: No module named 'only_here'"
