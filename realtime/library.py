@@ -19,7 +19,7 @@ from realtime.listen import load_classifier
 from realtime.track_engines import Engine, LocalEngine, RayEngine, blocks_of
 from realtime.track_hearing import Hearing, Row
 from realtime.track_table import TrackTable
-from realtime.tracks import Track, find_tracks
+from realtime.tracks import Track, find_tracks, printable
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +69,11 @@ def command(arguments: Sequence[str]) -> int:
         raise SettingsError(f"--workers is {options.workers}; it must be at least 1, or 0 for one a core")
     hearing = Hearing.of(settings.load(options))
     manifest = load_classifier(hearing.model).manifest  # a fault of the model is told before anything begins
-    table = open_table(options.out, hearing, manifest)
-    with _ended_by_signal(), _engine(options.engine, hearing, options.workers) as engine:
-        with _progress() as advance:
-            summary = hear_library(options.places, table, engine, advance)
-    return _report(summary, table)
+    with open_table(options.out, hearing, manifest) as table:
+        with _ended_by_signal(), _engine(options.engine, hearing, options.workers) as engine:
+            with _progress() as advance:
+                summary = hear_library(options.places, table, engine, advance)
+        return _report(summary, table)
 
 
 def open_table(out: str, hearing: Hearing, manifest: ModelManifest) -> TrackTable:
@@ -101,7 +101,11 @@ class Summary:
 
 
 def hear_library(
-    places: Sequence[str], table: TrackTable, engine: Engine, advance: Advance = lambda done, total: None
+    places: Sequence[str],
+    table: TrackTable,
+    engine: Engine,
+    advance: Advance = lambda done, total: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Summary:
     """Hear what is not in the table yet, and write it there; also what was heard before a fault or Ctrl-C.
 
@@ -115,7 +119,7 @@ def hear_library(
     OverheardError
         A place cannot be read, the table cannot be written, or the cluster is gone.
     """
-    summary, started = Summary(), time.monotonic()
+    summary, started = Summary(), clock()
     listing = find_tracks(places)
     while wave := list(itertools.islice(listing, WAVE)):
         tracks = list({track.uri: track for track in wave}.values())
@@ -124,31 +128,30 @@ def hear_library(
         summary.faulty += sum(table.is_current(track) and table.is_faulty(track) for track in tracks)
         done = summary.found - len(wanted)
         advance(done, summary.found)
-        table.forget(wanted)
-        for rows in _parts(engine, wanted):
+        for rows in _parts(engine, wanted, clock):
             table.write(rows)
             done += len(rows)
             summary.heard += len(rows)
             summary.faulty += sum(row["fault"] is not None for row in rows)
             summary.sound_seconds += sum(row["duration_seconds"] or 0.0 for row in rows)
-            summary.seconds = time.monotonic() - started
+            summary.seconds = clock() - started
             advance(done, summary.found)
     if not summary.found:
         raise SourceError(f"{', '.join(places)} holds no sound files")
     return summary
 
 
-def _parts(engine: Engine, wanted: Sequence[Track]) -> Iterator[list[Row]]:
+def _parts(engine: Engine, wanted: Sequence[Track], clock: Callable[[], float]) -> Iterator[list[Row]]:
     """Rows as they are heard, gathered to parts; the last part comes also when the engine breaks off."""
     rows: list[Row] = []
-    since = time.monotonic()
+    since = 0.0
     heard = engine.heard(blocks_of(wanted, engine.workers)) if wanted else iter(())
     try:
-        for block in heard:
+        for told in heard:
             if not rows:
-                since = time.monotonic()
-            rows += block
-            if len(rows) >= PART_ROWS or time.monotonic() - since >= PART_SECONDS:
+                since = clock()
+            rows += told
+            if len(rows) >= PART_ROWS or (rows and clock() - since >= PART_SECONDS):
                 part, rows = rows, []
                 yield part
     except GeneratorExit:
@@ -184,9 +187,15 @@ def _report(summary: Summary, table: TrackTable) -> int:
     """Tell the end on standard error; the exit code."""
     faults = list(itertools.islice(table.rows_with_faults(), MOST_NAMED + 1))
     for name, fault in faults[:MOST_NAMED]:
-        print(f"overheard library: {fault if name in fault else f'{name}: {fault}'}", file=sys.stderr)
+        said = printable(fault if name in fault else f"{name}: {fault}")
+        print(f"overheard library: {said}", file=sys.stderr)
     if len(faults) > MOST_NAMED:
         print("overheard library: and more, in the table's column 'fault'", file=sys.stderr)
+    if table.kept:
+        print(
+            f"overheard library: {table.kept:,} tracks were away and keep their rows of before; run it again",
+            file=sys.stderr,
+        )
     seconds = max(summary.seconds, 1e-9)
     rate = f" in {seconds:.0f} s, {summary.heard / seconds:.2f} a second" if summary.heard else ""
     print(

@@ -1,17 +1,19 @@
 """Who hears the blocks of a library: processes of this machine, or the actors of a Ray cluster.
 
-Both give each block's rows once, in any order, and both hear with the same ``Hearer``, so that a row is the
-same whoever heard it.
+Both give each row once, in any order and as soon as it is heard, and both hear with the same ``Hearer``, so
+that a row is the same whoever heard it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from queue import SimpleQueue
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
 from models.cluster import ray_cluster
@@ -21,11 +23,23 @@ from realtime.tracks import Track
 
 Block: TypeAlias = tuple[Track, ...]
 
+logger = logging.getLogger(__name__)
+
 LARGEST_BLOCK = 16
-"""Tracks that one worker hears before it reports: what a lost node costs, and how long the last one takes."""
+"""Tracks that one worker is given at a time: what a lost node costs, and how long the last one takes."""
 
 BLOCKS_A_WORKER = 8
 """At least, where there are tracks enough: the last blocks end at about the same time."""
+
+
+WAIT_SECONDS = 1.0
+"""An engine that has no row for so long says so, so that what waits to be written can be."""
+
+NO_CORE_SECONDS = 60.0
+"""Without a free core in the cluster for so long, whoever waits is told."""
+
+STOP_SECONDS = 2.0
+"""For Ray Data to let go of a run that was broken off, before its cluster goes."""
 
 
 class ClusterError(OverheardError):
@@ -41,7 +55,7 @@ class Engine(Protocol):
         ...
 
     def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """The rows of each block, as they come; each block once.
+        """The rows of all tracks, each once, as they are heard; an empty list while there is none.
 
         Raises
         ------
@@ -61,6 +75,57 @@ def blocks_of(tracks: Sequence[Track], workers: int) -> list[Block]:
     return [tuple(tracks[start : start + size]) for start in range(0, len(tracks), size)]
 
 
+class _Told:
+    """Rows on their way from the threads that hear to the one that writes.
+
+    Not bounded: they are as many as the tracks of the blocks at most, whose names are held in any case.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[list[Row] | BaseException | None] = SimpleQueue()
+        self.over = threading.Event()
+        """Nobody wants any more."""
+
+    def run(self, source: Iterable[list[Row]]) -> threading.Thread:
+        """Take rows from a source on a thread of its own."""
+
+        def work() -> None:
+            ending: BaseException | None = None
+            try:
+                for rows in source:
+                    self._queue.put(rows)
+                    if self.over.is_set():
+                        break
+            except BaseException as error:  # raised where the rows are taken
+                ending = error
+            self._queue.put(ending)
+
+        thread = threading.Thread(target=work, name="hearing", daemon=True)
+        thread.start()
+        return thread
+
+    def rows(self, sources: int) -> Iterator[list[Row]]:
+        """Rows until so many sources have ended, and an empty list each ``WAIT_SECONDS`` without any.
+
+        What ended a source early is raised.
+        """
+        try:
+            while sources:
+                try:
+                    told = self._queue.get(timeout=WAIT_SECONDS)
+                except Empty:
+                    yield []
+                    continue
+                if told is None:
+                    sources -= 1
+                elif isinstance(told, BaseException):
+                    raise told
+                else:
+                    yield told
+        finally:
+            self.over.set()
+
+
 class LocalEngine:
     """Child processes of this machine, one a worker.
 
@@ -74,34 +139,20 @@ class LocalEngine:
     def __init__(self, hearing: Hearing, workers: int = 0) -> None:
         self.workers = workers or usable_cores()
         self._hearers = [Hearer(hearing) for _ in range(self.workers)]
-        self._idle: SimpleQueue[Hearer] = SimpleQueue()
-        for hearer in self._hearers:
-            self._idle.put(hearer)
 
     def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """The rows of each block, as they come."""
+        """The rows of all tracks, as they are heard."""
+        rest = iter(list(blocks))  # of a list: each thread takes the next block
 
-        def hear(block: Block) -> list[Row]:
-            hearer = self._idle.get()
-            try:
-                return hearer.hear_block(block)
-            finally:
-                self._idle.put(hearer)
+        def rows_of(hearer: Hearer) -> Iterator[list[Row]]:
+            for block in rest:
+                for row in hearer.hear_each(block):
+                    yield [row]
 
-        rest = iter(blocks)
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="hearing")
-        try:
-            running: set[Future[list[Row]]] = set()
-            while True:
-                while len(running) < 2 * self.workers and (block := next(rest, None)) is not None:
-                    running.add(pool.submit(hear, block))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        told = _Told()
+        for hearer in self._hearers:
+            told.run(rows_of(hearer))
+        yield from told.rows(self.workers)
 
     def close(self) -> None:
         """End the children."""
@@ -115,13 +166,26 @@ class RayHearer:
     def __init__(self, hearing: Hearing) -> None:
         self._hearer = Hearer(hearing)
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Hear the blocks of a batch, pickled; give their numbers and their rows as JSON."""
-        import numpy as np
+    def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Hear the blocks of a batch, pickled; give a message as JSON when one begins and for each row.
 
-        rows = [self._hearer.hear_block(pickle.loads(block)) for block in batch["block"]]
-        told = np.array([json.dumps(each).encode() for each in rows], dtype=object)
-        return {"number": batch["number"], "rows": told}
+        A message has the block's ``number``, and the ``node`` that hears it or the ``place`` in the block of
+        a ``row``.
+        """
+        import ray
+
+        node = ray.get_runtime_context().get_node_id()
+        for number, block in zip(batch["number"].tolist(), batch["block"], strict=True):
+            yield _message({"number": number, "node": node})
+            for place, row in enumerate(self._hearer.hear_each(pickle.loads(block))):
+                yield _message({"number": number, "place": place, "row": row})
+
+
+def _message(content: dict[str, Any]) -> dict[str, Any]:
+    """One row of Ray Data."""
+    import numpy as np
+
+    return {"message": np.array([json.dumps(content).encode()], dtype=object)}
 
 
 class RayEngine:
@@ -132,6 +196,13 @@ class RayEngine:
     hearing : Hearing
     workers : int
         At most so many actors; as many as the cluster has cores where it is 0.
+    no_core_seconds : float
+        Without a free core for so long it is logged.
+
+    Attributes
+    ----------
+    nodes : dict of int to str
+        Which node began each block last, by the block's number.
 
     Raises
     ------
@@ -139,8 +210,12 @@ class RayEngine:
         Ray is not installed, or the cluster does not answer.
     """
 
-    def __init__(self, hearing: Hearing, workers: int = 0) -> None:
+    def __init__(self, hearing: Hearing, workers: int = 0, no_core_seconds: float = NO_CORE_SECONDS) -> None:
         self._hearing = hearing
+        self._no_core_seconds = no_core_seconds
+        self._told: _Told | None = None
+        self._thread: threading.Thread | None = None
+        self.nodes: dict[int, str] = {}
         self._cluster = ray_cluster(workers or None)
         self._ray = self._cluster.__enter__()
         cores = int(self._ray.cluster_resources().get("CPU", 1))
@@ -148,42 +223,67 @@ class RayEngine:
         context = self._ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.log_internal_stack_trace_to_stdout = False
+        context.raise_original_map_exception = True  # ours, which is one sentence
+        context.target_max_block_size = 1  # each row comes when it is heard, not when its block is
 
     def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """The rows of each block, as they come; what comes twice, because its node died late, once."""
+        """The rows of all tracks, as they are heard; what comes twice, because its node died late, once."""
+        self.nodes.clear()
+        told = self._told = _Told()
+        self._thread = told.run(self._messages(blocks))
+        waiting = {(number, place) for number, block in enumerate(blocks) for place in range(len(block))}
+        since: float | None = time.monotonic()
+        try:
+            for messages in told.rows(1):
+                rows = []
+                for message in messages:
+                    since = None
+                    if "node" in message:
+                        self.nodes[message["number"]] = message["node"]
+                    elif (found := (message["number"], message["place"])) in waiting:
+                        waiting.remove(found)
+                        rows.append(message["row"])
+                if since is not None and time.monotonic() - since >= self._no_core_seconds:
+                    since = None
+                    logger.warning(
+                        "no core of the cluster has been free for %g s; the tracks wait for one",
+                        self._no_core_seconds,
+                    )
+                yield rows
+        except self._ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, OverheardError):
+                raise cause from error
+            raise ClusterError(
+                f"the cluster lost {len(waiting)} tracks for good ({str(error).splitlines()[0]}); "
+                "what was heard is written, run it again to go on"
+            ) from error
+        if waiting:
+            raise ClusterError(
+                f"{len(waiting)} tracks never came back; what was heard is written, run it again to go on"
+            )
+
+    def _messages(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        """What the actors say; runs on a thread of its own."""
         ray = self._ray
-        waiting = set(range(len(blocks)))
         items = [{"number": number, "block": pickle.dumps(block)} for number, block in enumerate(blocks)]
+        most = min(self.workers, len(blocks))
         heard = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             RayHearer,
             fn_constructor_args=(self._hearing,),
             batch_size=1,
             batch_format="numpy",
             num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(self.workers, len(blocks))),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most),
         )
-        try:
-            for batch in heard.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
-                for number, rows in zip(batch["number"].tolist(), batch["rows"], strict=True):
-                    if number in waiting:
-                        waiting.remove(number)
-                        yield json.loads(rows)
-        except ray.exceptions.RayError as error:
-            cause = getattr(error, "cause", None)
-            if isinstance(cause, OverheardError):
-                raise cause from error
-            raise ClusterError(
-                f"the cluster lost {len(waiting)} of {len(blocks)} blocks for good "
-                f"({str(error).splitlines()[0]}); what was heard is written, run it again to go on"
-            ) from error
-        if waiting:
-            raise ClusterError(
-                f"{len(waiting)} of {len(blocks)} blocks never came back; what was heard is written, "
-                "run it again to go on"
-            )
+        for batch in heard.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+            yield [json.loads(message) for message in batch["message"]]
 
     def close(self) -> None:
         """End a cluster that was begun here."""
+        if self._told is not None and self._thread is not None:
+            self._told.over.set()
+            self._thread.join(STOP_SECONDS)
         self._cluster.__exit__(None, None, None)
 
 

@@ -2,7 +2,7 @@
 with a fault and no more.
 
 The child (``python -m realtime.track_hearing``) reads a line of JSON a track and answers with one; it ends
-when its input does.
+when its input does, even in the middle of a track.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from models.classifier import GenreClassifier
@@ -29,7 +30,7 @@ from realtime.errors import SourceError
 from realtime.messages import Message
 from realtime.settings import ModelSettings, Settings, SilenceSettings
 from realtime.smoothing import SmoothingSettings
-from realtime.tracks import Fetched, Track, is_s3
+from realtime.tracks import Fetched, Track, is_s3, why_away
 
 Row: TypeAlias = dict[str, Any]
 """A track's row: the columns of ``realtime.track_table``."""
@@ -65,7 +66,8 @@ class Hearing:
 
 
 def row_of(track: Track, heard: Message) -> Row:
-    """A track's row from the child's answer."""
+    """A track's row from the child's answer; its fault can be written anywhere, whatever the file's name."""
+    fault = heard.get("fault")
     return {
         "uri": track.name,
         "size": track.size,
@@ -77,9 +79,10 @@ def row_of(track: Track, heard: Message) -> Row:
         "probabilities": None,
         "music_share": None,
         "windows": 0,
-        "fault": None,
         "retry": False,
-    } | heard
+        **heard,
+        "fault": fault and fault.encode("utf-8", "backslashreplace").decode(),
+    }
 
 
 class _Shares:
@@ -107,11 +110,11 @@ class _Shares:
         return round(self._music.windows / max(1, self.windows), 4)
 
 
-def hear(path: str, classifier: GenreClassifier, chosen: Settings) -> Message:
+def hear(path: str, name: str, classifier: GenreClassifier, chosen: Settings) -> Message:
     """Hear one file from its beginning to its end: the columns of its row that are heard.
 
     Label, confidence and probabilities are those of ``overheard analyze``'s summary; without music they are
-    None. A file that cannot be heard has a ``fault``.
+    None. A file that cannot be heard has a ``fault``, which calls it ``name``.
     """
     from realtime.analyze import analyse_file
     from realtime.clock import SystemClock
@@ -119,10 +122,10 @@ def hear(path: str, classifier: GenreClassifier, chosen: Settings) -> Message:
 
     clock, report = SystemClock(), _Shares(classifier)
     try:
-        source = FileSource(path, clock)
+        source = FileSource(path, clock, name=name)
         analyse_file(source, [classifier], chosen, clock, report)
     except OverheardError as error:
-        return {"fault": str(error)}
+        return {"fault": str(error).replace(path, name)}
     told = report.told
     heard = told["label"] is not None
     return {
@@ -144,19 +147,24 @@ class Hearer:
     Raises
     ------
     OverheardError
-        From ``hear_block``: the model cannot be loaded.
+        From ``hear_each``: the model cannot be loaded, or it was closed.
     """
 
     def __init__(self, hearing: Hearing) -> None:
         self._hearing = hearing
         self._child: subprocess.Popen[str] | None = None
-        self._closed = False
+        self._lock = threading.Lock()
+        """Between ``close`` and what begins a child: none begins afterwards."""
+        self._closed = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="overheard-", ignore_cleanup_errors=True)
         self._fetching = ThreadPoolExecutor(1, thread_name_prefix="fetching")
 
     def hear_block(self, tracks: Sequence[Track]) -> list[Row]:
-        """A row for each track, in order; a track that cannot be heard has a fault in it."""
-        rows: list[Row] = []
+        """A row for each track, in order, when all are heard."""
+        return list(self.hear_each(tracks))
+
+    def hear_each(self, tracks: Sequence[Track]) -> Iterator[Row]:
+        """A row for each track, in order, as they are heard; one that cannot be heard has a fault in it."""
         waiting = self._fetch(tracks[0]) if tracks else None
         for number, track in enumerate(tracks):
             here, waiting = waiting, None
@@ -165,41 +173,39 @@ class Hearer:
             try:
                 fetched = here.result() if here else Fetched(track, Path(self._folder.name))
             except SourceError as error:
-                rows.append(row_of(track, {"fault": str(error), "retry": True}))
+                if self._closed.is_set():
+                    raise
+                yield row_of(track, {"fault": str(error), "retry": True})
                 continue
             try:
-                rows.append(row_of(track, self._hear(track, fetched.path)))
+                row = row_of(track, self._hear(track, fetched.path))
             finally:
                 fetched.close()
-        return rows
+            yield row
 
     def _fetch(self, track: Track) -> Future[Fetched] | None:
         if not is_s3(track.uri):
             return None
-        return self._fetching.submit(Fetched, track, Path(self._folder.name))
+        return self._fetching.submit(Fetched, track, Path(self._folder.name), stop=self._closed)
 
     def _hear(self, track: Track, path: str) -> Message:
-        if track.size < 0 and not os.path.exists(path):
-            return {"fault": f"{track.name} does not exist or cannot be read", "retry": True}
+        away = None if is_s3(track.uri) else why_away(track)
+        if away is not None:
+            return {"fault": away, "retry": True}
         for last in (False, True):
-            heard, ending = self._ask(path)
+            heard, ending = self._ask(track, path)
             if heard is not None:
-                if heard.get("fault"):
-                    heard["fault"] = heard["fault"].replace(path, track.name)
+                if heard.get("fault") and not is_s3(track.uri):  # it may have gone away meanwhile
+                    heard["retry"] = why_away(track) is not None
                 return heard
-            if self._closed:
-                raise SourceError("the run was stopped")
             if last or ending.startswith("took"):
                 break
         # Killed from outside, most likely for want of memory: another run may have more luck.
         return {"fault": f"{track.name} {ending}", "retry": ending.endswith("SIGKILL")}
 
-    def _ask(self, path: str) -> tuple[Message | None, str]:
+    def _ask(self, track: Track, path: str) -> tuple[Message | None, str]:
         """The child's answer, or None and how the child ended."""
-        if self._child is not None and self._child.poll() is not None:
-            _let_go(self._child)
-            self._child = None
-        child = self._child = self._child or self._begin()
+        child = self._living_child()
         if child.stdin is None or child.stdout is None:
             raise ValueError("the child was begun without pipes")
         overdue = threading.Event()
@@ -211,7 +217,7 @@ class Hearer:
         timer = threading.Timer(self._hearing.most_seconds, give_up)
         timer.start()
         try:
-            child.stdin.write(json.dumps(path) + "\n")
+            child.stdin.write(json.dumps({"path": path, "name": track.name}) + "\n")
             child.stdin.flush()
             answer = child.stdout.readline()
         except (OSError, ValueError):
@@ -224,24 +230,35 @@ class Hearer:
                 raise OverheardError(heard["fatal"])
             return heard, ""
         code = child.wait()
-        _let_go(child)
-        self._child = None
+        if self._closed.is_set():
+            raise SourceError("the run was stopped")
         if overdue.is_set():
             return None, f"took longer than {self._hearing.most_seconds:g} s and was given up"
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return None, f"crashed its decoder: {how}"
 
-    def _begin(self) -> subprocess.Popen[str]:
-        if self._closed:
-            raise SourceError("the run was stopped")
-        words = [sys.executable, "-m", "realtime.track_hearing", json.dumps(asdict(self._hearing))]
-        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def _living_child(self) -> subprocess.Popen[str]:
+        """The child, or another one where it has ended."""
+        with self._lock:
+            if self._closed.is_set():
+                raise SourceError("the run was stopped")
+            if self._child is not None and self._child.poll() is not None:
+                _let_go(self._child)
+                self._child = None
+            if self._child is None:
+                words = [sys.executable, "-m", "realtime.track_hearing", json.dumps(asdict(self._hearing))]
+                self._child = subprocess.Popen(
+                    words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            return self._child
 
     def close(self) -> None:
-        """End the child and remove what was fetched; harmless when repeated."""
-        self._closed = True
+        """End the child and the fetching, and remove what was fetched; harmless when repeated."""
+        with self._lock:
+            self._closed.set()
+            child, self._child = self._child, None
         self._fetching.shutdown(wait=False, cancel_futures=True)
-        if (child := self._child) is not None:
+        if child is not None:
             child.kill()
             child.wait()
             _let_go(child)
@@ -272,13 +289,22 @@ def _child(words: Sequence[str]) -> None:
     def say(message: Message) -> None:
         print(json.dumps(message), file=answers, flush=True)
 
+    wanted: SimpleQueue[str] = SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            wanted.put(line)
+        os._exit(0)  # the parent is gone, and whatever is being heard may hang
+
+    threading.Thread(target=read, daemon=True).start()
     from realtime.listen import load_classifier
 
     classifier: GenreClassifier | None = None
-    for line in sys.stdin:
+    while True:
+        track = json.loads(wanted.get())
         try:
             classifier = classifier or load_classifier(hearing.model)
-            say(hear(json.loads(line), classifier, hearing.settings))
+            say(hear(track["path"], track["name"], classifier, hearing.settings))
         except OverheardError as error:  # the model's, which no other track would change
             say({"fatal": str(error)})
 

@@ -5,7 +5,10 @@ Everything here is lazy: a library of ten millions is never held at once.
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from realtime.errors import SourceError
+
+logger = logging.getLogger(__name__)
 
 SOUND_SUFFIXES = frozenset(
     ".3gp .aac .aif .aifc .aiff .alac .ape .au .caf .dsf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .mpc .oga .ogg "
@@ -42,6 +47,11 @@ class Track:
     def name(self) -> str:
         """``uri`` as it can be written anywhere: what is no Unicode in a file's name is escaped."""
         return self.uri.encode("utf-8", "backslashreplace").decode()
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what names of files may hold besides, as control characters, is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def is_s3(place: str) -> bool:
@@ -99,20 +109,46 @@ def _local(path: str) -> Track:
     return Track(path, found.st_size, found.st_mtime_ns // 1000)
 
 
+def why_away(track: Track) -> str | None:
+    """Why a local track cannot be heard on this computer now, one sentence; None where it can.
+
+    It may be another computer's, or in a folder that is not mounted here.
+    """
+    try:
+        found = os.stat(track.uri)
+        if stat.S_ISREG(found.st_mode):
+            open(track.uri, "rb").close()
+    except OSError as error:
+        return f"{track.name} does not exist or cannot be read: {error.strerror}"
+    if track.size >= 0 and (found.st_size, found.st_mtime_ns // 1000) != (track.size, track.modified):
+        return f"{track.name} has changed since it was found, or is another file where it is heard"
+    return None
+
+
 def _in_list(path: Path) -> Iterator[Track]:
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
             for line in lines:
                 entry = line.strip("\r\n")
+                if "\0" in entry:
+                    raise SourceError(f"{path} is no list of tracks: it is no text in UTF-8")
                 if not entry.strip() or entry.startswith("#"):
                     continue
                 if is_s3(entry):
-                    filesystem, key = filesystem_of(entry)
-                    yield _remote(filesystem.get_file_info([key])[0])
+                    yield _listed(entry)
                 else:
                     yield _local(os.path.abspath(path.parent / entry))
     except OSError as error:
         raise SourceError(f"cannot read the list {path}: {error.strerror or error}") from error
+
+
+def _listed(uri: str) -> Track:
+    """A track of a bucket that a list names."""
+    filesystem, key = filesystem_of(uri)
+    try:
+        return _remote(filesystem.get_file_info([key])[0])
+    except (OSError, ValueError):  # denied, or no key at all: it is a row with a fault
+        return Track(uri, -1, -1)
 
 
 def _in_bucket(place: str) -> Iterator[Track]:
@@ -122,17 +158,21 @@ def _in_bucket(place: str) -> Iterator[Track]:
     filesystem, top = filesystem_of(place)
     waiting = [top]
     while waiting:
-        selector = fs.FileSelector(waiting.pop(), recursive=False)
+        here = waiting.pop()
+        selector = fs.FileSelector(here, recursive=False)
         try:
             found = sorted(filesystem.get_file_info(selector), key=lambda info: str(info.path))
         except FileNotFoundError as error:
             raise SourceError(f"{place} does not exist or holds nothing") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError: a key with // in it
             raise SourceError(f"cannot list {place}: {first_line(error)}") from error
         for info in found:
             if info.type == fs.FileType.File and os.path.splitext(info.path)[1].lower() in SOUND_SUFFIXES:
                 yield _remote(info)
-        waiting += [info.path for info in reversed(found) if info.type == fs.FileType.Directory]
+        folders = [info.path for info in reversed(found) if info.type == fs.FileType.Directory]
+        if any(folder.rstrip("/") == here for folder in folders):  # so pyarrow tells of a key with // in it
+            logger.warning("s3://%s has keys with // in them, which are passed over", here)
+        waiting += [folder for folder in folders if folder.rstrip("/") != here]
 
 
 def _remote(info: Any) -> Track:
@@ -145,6 +185,11 @@ def filesystem_of(uri: str) -> tuple[Any, str]:
 
     ``s3://`` takes region and credentials as every AWS client does, from the environment, the user's files
     or the machine's role; ``AWS_ENDPOINT_URL`` names another service that speaks S3.
+
+    Raises
+    ------
+    SourceError
+        ``AWS_ENDPOINT_URL`` is no address.
     """
     from pyarrow import fs
 
@@ -152,7 +197,14 @@ def filesystem_of(uri: str) -> tuple[Any, str]:
         return fs.LocalFileSystem(), os.path.abspath(uri)
     options: dict[str, Any] = {}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-        parts = urlsplit(endpoint)
+        try:
+            parts = urlsplit(endpoint)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise SourceError(
+                f"AWS_ENDPOINT_URL is {endpoint}; it must be an address such as https://s3.example.org:9000"
+            )
         options = {"endpoint_override": parts.netloc, "scheme": parts.scheme, "region": "us-east-1"}
     if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         options["region"] = region
@@ -169,15 +221,24 @@ class Fetched:
     track : Track
     folder : Path
         For the copy; at most ``MOST_BYTES``.
+    stop : threading.Event
+        Once set, no further piece of ``FETCH_BYTES`` is fetched.
 
     Raises
     ------
     SourceError
-        It cannot be fetched, or is larger.
+        It cannot be fetched, or is larger, or was stopped.
     """
 
-    def __init__(self, track: Track, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        track: Track,
+        folder: Path,
+        most_bytes: int = MOST_BYTES,
+        stop: threading.Event | None = None,
+    ) -> None:
         self.path = track.uri
+        self._stop = stop or threading.Event()
         self._copy: Path | None = None
         if is_s3(track.uri):
             self._copy = folder / f"{os.urandom(8).hex()}{Path(track.uri).suffix[:8]}"
@@ -195,11 +256,13 @@ class Fetched:
             with filesystem.open_input_stream(key) as stream, copy.open("wb") as file:
                 while part := stream.read(FETCH_BYTES):
                     taken += len(part)
+                    if self._stop.is_set():
+                        raise SourceError(f"{track.name} was not fetched: the run was stopped")
                     if taken > most_bytes:
-                        raise SourceError(f"{track.uri} has more than {most_bytes:,} bytes")
+                        raise SourceError(f"{track.name} has more than {most_bytes:,} bytes")
                     file.write(part)
-        except OSError as error:
-            raise SourceError(f"cannot fetch {track.uri}: {first_line(error)}") from error
+        except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError: a key with // in it
+            raise SourceError(f"cannot fetch {track.name}: {first_line(error)}") from error
 
     def close(self) -> None:
         """Remove the copy; harmless when repeated."""

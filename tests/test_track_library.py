@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
+import shutil
 import signal
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+from urllib import request
 
-import numpy as np
 import pytest
 
 from models.errors import OverheardError
 from models.manifest import ModelManifest
-from realtime.library import hear_library
+from realtime.library import PART_SECONDS, Summary, hear_library
 from realtime.settings import Settings
-from realtime.track_engines import Block, LocalEngine, blocks_of
+from realtime.track_engines import Block, Engine, LocalEngine, blocks_of
 from realtime.track_hearing import Hearer, Hearing, Row
-from realtime.track_table import TableError, TrackTable
+from realtime.track_table import TableError, TrackTable, _Index
 from realtime.tracks import Fetched, Track, find_tracks
-from tests.sounds import write
-from tests.test_commands import DEMONSTRATION, overheard, refused
+from tests.histories import until
+from tests.sounds import tone, write
+from tests.test_commands import DEMONSTRATION, overheard, refused, refused_here
 from training.library import SAMPLE_RATE, decode
 
 HEARING = Hearing.of(Settings())
@@ -43,6 +50,12 @@ def music(folder: Path, count: int) -> list[Path]:
 
 def table_at(path: Path | str, hearing: Hearing = HEARING) -> TrackTable:
     return TrackTable(str(path), MANIFEST.labels, hearing.told(MANIFEST))
+
+
+def run(place: Path | str, out: Path | str, engine: Engine, hearing: Hearing = HEARING) -> Summary:
+    """One run of the command, whose table another may write afterwards."""
+    with table_at(out, hearing) as table:
+        return hear_library([str(place)], table, engine)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -129,47 +142,138 @@ def test_a_run_that_breaks_off_goes_on_where_it_was(blocks: int, hundred: Path, 
     out = tmp_path / "t.parquet"
     first = Counted(most=blocks)
     with pytest.raises(KeyboardInterrupt):
-        hear_library([str(hundred)], table_at(out), first)
+        run(hundred, out, first)
     (out / ".part-0123.parquet").write_bytes(b"half a part, whose writer was killed")
     second = Counted()
-    summary = hear_library([str(hundred)], table_at(out), second)
+    summary = run(hundred, out, second)
     assert set(first.given).isdisjoint(second.given)
     assert sorted(first.given + second.given) == names_in(out)
     assert (summary.found, summary.heard) == (100, len(second.given))
     assert not list(out.glob(".part-*"))
-    assert hear_library([str(hundred)], table_at(out), Counted()).heard == 0
+    assert run(hundred, out, Counted()).heard == 0
 
 
 def test_a_track_that_changed_is_heard_again_and_has_one_row(hundred: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
-    hear_library([str(hundred)], table_at(out), Counted())
+    run(hundred, out, Counted())
     (hundred / "007.mp3").write_bytes(b"longer than it was")
     os.utime(hundred / "009.mp3", (1, 1))
     engine = Counted()
-    hear_library([str(hundred)], table_at(out), engine)
+    run(hundred, out, engine)
     assert [Path(name).name for name in engine.given] == ["007.mp3", "009.mp3"]
     assert len(set(names_in(out))) == len(names_in(out)) == 100
     other = Hearing.of(Settings(model=type(Settings().model)(hop_seconds=2.0)))
-    assert hear_library([str(hundred)], table_at(out, other), Counted()).heard == 100
+    assert run(hundred, out, Counted(), other).heard == 100
     assert len(names_in(out)) == 100
 
 
-def test_a_stop_between_forgetting_and_hearing_counts_nothing_twice(hundred: Path, tmp_path: Path) -> None:
+def test_a_row_stays_until_another_takes_its_place(hundred: Path, tmp_path: Path) -> None:
+    """Rows of a wave were once taken out before any of it was heard: a stop lost up to 100,000 of them."""
     out = tmp_path / "t.parquet"
-    hear_library([str(hundred)], table_at(out), Counted())
+    run(hundred, out, Counted())
     (hundred / "007.mp3").write_bytes(b"longer than it was")
     with pytest.raises(KeyboardInterrupt):
-        hear_library([str(hundred)], table_at(out), Counted(most=0))
-    assert len(names_in(out)) == 99
-    assert hear_library([str(hundred)], table_at(out), Counted()).heard == 1
+        run(hundred, out, Counted(most=0))
     assert len(names_in(out)) == 100
+    assert run(hundred, out, Counted()).heard == 1
+    assert len(set(names_in(out))) == len(names_in(out)) == 100
+
+
+def test_of_two_rows_the_newest_stays_when_a_run_was_ended_between_them(tmp_path: Path) -> None:
+    """A new row is written before the old one goes, so an end in between leaves both."""
+    out, aside = tmp_path / "t.parquet", tmp_path / "aside"
+    aside.mkdir()
+    with table_at(out) as table:
+        for number in range(12):
+            table.write([made_up(Track("a", number, 0)), made_up(Track(f"b{number:02}", 0, 0))])
+            for part in out.glob("*.parquet"):
+                if not (aside / part.name).exists():
+                    shutil.copy(part, aside)
+    assert [row["uri"] for row in rows_of(aside)].count("a") == 12
+    with table_at(aside) as table:
+        assert len(table) == 13
+        assert table.is_current(Track("a", 11, 0))
+    assert names_in(aside) == ["a", *(f"b{number:02}" for number in range(12))]
+    assert rows_of(aside) == rows_of(out)
+
+
+def test_a_track_that_is_away_keeps_its_row(hundred: Path, tmp_path: Path) -> None:
+    """A folder that is not mounted one day must not cost what was heard on the others."""
+    out = tmp_path / "t.parquet"
+    listed = tmp_path / "all.m3u"
+    listed.write_text("".join(f"{path}\n" for path in sorted(hundred.iterdir())))
+    run(listed, out, Counted())
+    hundred.rename(tmp_path / "elsewhere")
+    assert run(listed, out, Counted()).heard == 0
+    (tmp_path / "elsewhere").rename(hundred)
+    (hundred / "007.mp3").write_bytes(b"longer than it was")
+    away = Counted(fault="it cannot be fetched", retry=True)
+    assert run(hundred, out, away).faulty == 1
+    assert [row["fault"] for row in rows_of(out)] == [None] * 100
+    again = Counted()
+    run(hundred, out, again)
+    assert [Path(name).name for name in again.given] == ["007.mp3"]
+
+
+def test_a_table_has_one_writer(tmp_path: Path) -> None:
+    out = tmp_path / "t.parquet"
+    (tmp_path / "a.mp3").touch()
+    with table_at(out):
+        said = refused("library", str(tmp_path / "a.mp3"), "--out", str(out))
+        assert said.startswith(f"overheard library: another run writes the table {out}; wait for its end")
+    table_at(out).close()
+
+
+def test_parts_are_sorted_once_and_those_that_are_replaced_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open a table of 10,000 parts took their number squared."""
+    with table_at(tmp_path / "t") as table:
+        for number in range(20):
+            table.write([made_up(Track(f"{number:02}", 1, 1), "it is bad", retry=True)])
+        for number in range(20):
+            table.write([made_up(Track(f"{number:02}", 1, 1), "it is worse")])
+        assert [fault for _, fault in table.rows_with_faults()] == ["it is worse"] * 20
+        assert len(table._parts) == len(list((tmp_path / "t").glob("*.parquet"))) == 20
+    sorted_parts, joined = [], _Index.joined
+
+    def counted(parts: Sequence[_Index]) -> _Index:
+        sorted_parts.append(len(parts))
+        return joined(parts)
+
+    monkeypatch.setattr(_Index, "joined", counted)
+    table_at(tmp_path / "t").close()
+    assert sorted_parts == [21]
+
+
+def test_rows_are_written_in_time_though_the_next_one_is_late(hundred: Path, tmp_path: Path) -> None:
+    """Thirty seconds are thirty seconds, also while a track of three hours is heard."""
+    now = 0.0
+    out = tmp_path / "t.parquet"
+
+    class Slow(Counted):
+        def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+            nonlocal now
+            first, second, *_ = (track for block in blocks for track in block)
+            yield [made_up(first)]
+            now = PART_SECONDS - 1
+            yield []
+            assert not list(out.glob("*.parquet"))
+            now = PART_SECONDS
+            yield []
+            assert len(names_in(out)) == 1
+            yield [made_up(second)]
+
+    with table_at(out) as table:
+        hear_library([str(hundred)], table, Slow(), clock=lambda: now)
+    assert len(names_in(out)) == 2
 
 
 def test_a_fault_that_may_pass_is_tried_again_and_a_bad_file_is_not(hundred: Path, tmp_path: Path) -> None:
     for retry, heard in ((True, 100), (False, 0)):
         out = tmp_path / f"{retry}.parquet"
-        hear_library([str(hundred)], table_at(out), Counted(fault="it is bad", retry=retry))
-        summary = hear_library([str(hundred)], table_at(out), Counted())
+        run(hundred, out, Counted(fault="it is bad", retry=retry))
+        summary = run(hundred, out, Counted())
         assert (summary.heard, len(names_in(out))) == (heard, 100)
         assert summary.faulty == (0 if retry else 100)
 
@@ -178,7 +282,8 @@ def test_what_is_named_twice_is_heard_once(hundred: Path, tmp_path: Path) -> Non
     listed = tmp_path / "some.m3u"
     listed.write_text("#EXTM3U\nmusic/001.mp3\n\nmusic/missing.mp3\n" + f"{hundred}/001.mp3\n")
     engine = Counted()
-    hear_library([str(listed), str(hundred)], table_at(tmp_path / "t"), engine)
+    with table_at(tmp_path / "t") as table:
+        hear_library([str(listed), str(hundred)], table, engine)
     assert len(engine.given) == len(set(engine.given)) == 101
     assert [track.size for track in find_tracks([str(listed)])] == [2, -1, 2]
 
@@ -200,7 +305,8 @@ def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(TableError, match="is a file; name a folder"):
         table_at(tmp_path / "file")
-    table_at(tmp_path / "old").write([made_up(Track("a", 1, 1))])
+    with table_at(tmp_path / "old") as table:
+        table.write([made_up(Track("a", 1, 1))])
     with pytest.raises(TableError, match="other columns than this model's"):
         TrackTable(str(tmp_path / "old"), ("noise", "music"), "another model")
     (tmp_path / "old" / "part-x.parquet").write_text("no Parquet")
@@ -230,27 +336,170 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
     assert "the Ray cluster 127.0.0.1:9 does not answer (Connection refused); start it with ray start" in said
 
 
-def test_a_file_that_kills_its_decoder_costs_one_row(tmp_path: Path) -> None:
-    """FFmpeg reads whatever people have: a crash in it must not end a week's run, nor must a hang."""
-    good, hanging = music(tmp_path / "music", 1)[0], tmp_path / "music" / "pipe.wav"
-    os.mkfifo(hanging)  # opening it waits for good
-    tracks = [next(find_tracks([str(path)])) for path in (good, hanging, good)]
-    hearer = Hearer(Hearing(HEARING.model, HEARING.smoothing, HEARING.silence, most_seconds=15))
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A file of 37 hours of silence, which takes minutes to hear and no room on the disk."""
+    path, size = tmp_path / "endless.wav", (1 << 31) - 100
+    form = (b"fmt ", 16, 1, 1, 8000, 16_000, 2, 16)  # PCM, mono, 8 kHz, 16 bits
+    header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", *form, b"data", size)
+    path.write_bytes(header)
+    os.truncate(path, len(header) + size)
+    return path
+
+
+def is_open(path: Path, process: int) -> bool:
+    """Whether a process has a file open."""
+    with contextlib.suppress(OSError):
+        return any(os.path.samefile(found, path) for found in Path(f"/proc/{process}/fd").iterdir())
+    return False
+
+
+def hearing_in(seconds: float) -> Hearing:
+    return Hearing(HEARING.model, HEARING.smoothing, HEARING.silence, most_seconds=seconds)
+
+
+@needs_linux
+@pytest.mark.parametrize(("number", "retry"), [(signal.SIGSEGV, False), (signal.SIGKILL, True)])
+def test_a_file_that_kills_its_decoder_costs_one_row(
+    number: signal.Signals, retry: bool, endless: Path, tmp_path: Path
+) -> None:
+    """FFmpeg reads whatever people have: a crash in it must not end a week's run."""
+    good = music(tmp_path / "music", 1)[0]
+    tracks = [next(find_tracks([str(path)])) for path in (good, endless, good)]
+    hearer = Hearer(hearing_in(60))
+
+    def kill() -> None:
+        for _ in range(2):  # it is tried twice
+            until(lambda: hearer._child is not None and is_open(endless, hearer._child.pid))
+            assert hearer._child is not None
+            child = hearer._child
+            child.send_signal(number)
+            child.wait()
+
+    killing = threading.Thread(target=kill, daemon=True)
+    killing.start()
     try:
-        hearer.hear_block(tracks[:1])  # the child is there
-        assert hearer._child is not None
-        hearer._child.send_signal(signal.SIGSEGV)
-        hearer._child.wait()
-        hearer._hearing = Hearing(HEARING.model, HEARING.smoothing, HEARING.silence, most_seconds=60)
-        first, second, third = hearer.hear_block([tracks[0], Track("/nowhere.wav", -1, -1), tracks[2]])
-        assert first == third
-        assert first["fault"] is None
-        assert second["fault"] == "/nowhere.wav does not exist or cannot be read"
-        hearer._hearing = Hearing(HEARING.model, HEARING.smoothing, HEARING.silence, most_seconds=1)
-        (hung,) = hearer.hear_block(tracks[1:2])
-        assert hung["fault"].endswith("pipe.wav took longer than 1 s and was given up")
+        first, second, third = hearer.hear_block(tracks)
     finally:
         hearer.close()
+    killing.join()
+    assert first == third
+    assert first["fault"] is None
+    assert (second["fault"], second["retry"]) == (f"{endless} crashed its decoder: {number.name}", retry)
+
+
+def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
+    hearer = Hearer(hearing_in(1))
+    try:
+        (row,) = hearer.hear_block(list(find_tracks([str(endless)])))
+    finally:
+        hearer.close()
+    assert (row["fault"], row["retry"]) == (f"{endless} took longer than 1 s and was given up", False)
+
+
+def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path, tmp_path: Path) -> None:
+    """A block may take half an hour, and what is heard in it would be lost with the process."""
+    block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
+    engine = LocalEngine(hearing_in(60), 1)
+    try:
+        heard = engine.heard([block])
+        assert [row["uri"] for row in next(rows for rows in heard if rows)] == [block[0].uri]
+        assert next(heard) == []
+    finally:
+        engine.close()
+
+
+@needs_linux
+def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -> None:
+    """A killed run left children behind that heard, or hung, for as long as their files made them."""
+    program = (
+        "import sys; from tests.test_track_library import HEARING, Hearer, find_tracks; "
+        "hearer = Hearer(HEARING); print(hearer._living_child().pid, flush=True); "
+        "hearer.hear_block(list(find_tracks(sys.argv[1:])))"
+    )
+    words = [sys.executable, "-c", program, str(endless)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        ending = select.poll()
+        process = os.pidfd_open(child)
+        try:
+            ending.register(process, select.POLLIN)
+            until(lambda: is_open(endless, child))
+            parent.kill()
+            assert ending.poll(10_000)
+        finally:
+            os.close(process)
+
+
+def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
+    """Ctrl-C while a child was being begun left it behind."""
+    track = next(find_tracks([str(endless)]))
+    hearer = Hearer(HEARING)
+    begun = subprocess.Popen
+    closing = threading.Thread(target=hearer.close)
+
+    def slowly(*words: Any, **options: Any) -> Any:
+        closing.start()
+        closing.join(0.2)  # it may not get on before the child is known
+        children.append(begun(*words, **options))
+        return children[0]
+
+    children: list[subprocess.Popen[str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", slowly)
+        with pytest.raises(OverheardError, match="the run was stopped"):
+            hearer.hear_block([track])
+    closing.join()
+    assert [child.poll() for child in children] == [-signal.SIGKILL]
+    with pytest.raises(OverheardError, match="the run was stopped"):
+        hearer.hear_block([track])
+
+
+def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) -> None:
+    """A folder that one computer of a cluster had not mounted made its tracks bad for good."""
+    (tmp_path / "a.wav").write_bytes(b"no sound" * 100)
+    (track,) = find_tracks([str(tmp_path)])
+    others = [replace(track, size=1), replace(track, modified=1), replace(track, uri="/nowhere/a.wav")]
+    hearer = Hearer(HEARING)
+    try:
+        *away, bad = hearer.hear_block([*others, track])
+    finally:
+        hearer.close()
+    changed = f"{track.uri} has changed since it was found, or is another file where it is heard"
+    missing = "/nowhere/a.wav does not exist or cannot be read: No such file or directory"
+    assert [row["fault"] for row in away] == [changed, changed, missing]
+    assert [row["retry"] for row in away] == [True, True, True]
+    assert not bad["retry"]
+
+
+def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
+    """The fault of a short file held its name as it was, which no table could take."""
+    sound = tone(440, 1.0)
+    short = write(tmp_path / "short.wav", sound, SAMPLE_RATE)
+    os.rename(short, os.fsencode(tmp_path) + b"/\xff\x1b[2J.wav")
+    done = overheard("library", str(tmp_path), "--out", str(tmp_path / "t"))
+    (row,) = rows_of(tmp_path / "t")
+    assert row["uri"] == f"{tmp_path}/\\udcff\x1b[2J.wav"
+    assert row["fault"].startswith(f"{row['uri']} holds 1.00 s of sound; one window needs")
+    assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav holds 1.00 s" in done.stderr
+    assert done.returncode == 1
+
+
+def test_what_is_no_list_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    said = refused_here("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
+    assert said.endswith("cover.jpg is no list of tracks: it is no text in UTF-8")
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://", "http://[::1"])
+def test_an_endpoint_that_is_no_address_is_one_sentence(endpoint: str, tmp_path: Path) -> None:
+    environment = {"AWS_ENDPOINT_URL": endpoint}
+    said = refused_here("library", "s3://library", "--out", str(tmp_path), environment=environment)
+    assert f"AWS_ENDPOINT_URL is {endpoint}; it must be an address such as https://" in said
 
 
 @pytest.fixture(scope="module")
@@ -292,8 +541,8 @@ def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
     out, beside = f"{bucket}/out/tracks.parquet", tmp_path / "local.parquet"
     engine = LocalEngine(HEARING, 1)
     try:
-        summary = hear_library([f"{bucket}/music"], table_at(out), engine)
-        hear_library([str(tmp_path / "music")], table_at(beside), engine)
+        summary = run(f"{bucket}/music", out, engine)
+        run(tmp_path / "music", beside, engine)
         assert (summary.found, summary.heard, summary.faulty) == (4, 4, 1)
         put(f"{bucket}/music/bad.mp3", b"no sound" * 101)
         table = table_at(out)
@@ -316,6 +565,43 @@ def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
     assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("overheard-*/*.wav"))
 
 
+def test_keys_that_no_one_can_fetch_are_rows(bucket: str, tmp_path: Path) -> None:
+    """A line of a list must not end a run of days."""
+    put(f"{bucket}/short.wav", write(tmp_path / "short.wav", tone(440, 1.0), SAMPLE_RATE).read_bytes())
+    listed = tmp_path / "some.m3u"
+    listed.write_bytes(b"s3://library//x.wav\ns3://library/\xff.wav\ns3://library/short.wav\n")
+    engine = LocalEngine(HEARING, 1)
+    try:
+        assert run(listed, tmp_path / "t", engine).faulty == 3
+    finally:
+        engine.close()
+    slashes, no_text, short = rows_of(tmp_path / "t")  # by name
+    assert short["fault"].startswith("s3://library/short.wav holds 1.00 s of sound")
+    assert "Empty path component" in slashes["fault"]
+    assert no_text["fault"].startswith(r"cannot fetch s3://library/\udcff.wav")
+    with pytest.raises(OverheardError, match="cannot list s3://library//x"):
+        list(find_tracks(["s3://library//x"]))
+    with pytest.raises(OverheardError, match="cannot read the table s3://library//x"):
+        table_at("s3://library//x")
+
+
+def test_a_key_with_an_empty_name_ends_no_listing(bucket: str) -> None:
+    """pyarrow lists the folder in itself then, which was gone through for good."""
+    for key in ("odd//a.wav", "odd/b.wav"):  # pyarrow itself takes no such key
+        address = f"{os.environ['AWS_ENDPOINT_URL']}/library/{key}"
+        request.urlopen(request.Request(address, b"x", method="PUT")).close()
+    assert [track.uri for track in find_tracks([f"{bucket}/odd"])] == ["s3://library/odd/b.wav"]
+
+
+def test_a_stop_does_not_wait_for_a_fetch(bucket: str, tmp_path: Path) -> None:
+    put(f"{bucket}/large.wav", bytes(3000))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(OverheardError, match="was not fetched: the run was stopped"):
+        Fetched(Track(f"{bucket}/large.wav", 3000, 0), tmp_path, stop=stop)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_fetched_says_so(bucket: str, tmp_path: Path) -> None:
     put(f"{bucket}/large.wav", bytes(3000))
     with pytest.raises(OverheardError, match="has more than 2,000 bytes"):
@@ -328,7 +614,7 @@ def test_what_cannot_be_fetched_says_so(bucket: str, tmp_path: Path) -> None:
 
 
 def test_memory_for_what_is_known_does_not_grow_with_names(tmp_path: Path) -> None:
-    table = table_at(tmp_path / "t")
-    table.write([made_up(Track("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
-    held = [value for value in vars(table).values() if isinstance(value, np.ndarray)]
-    assert sum(value.nbytes for value in held) <= 24 * len(table)
+    with table_at(tmp_path / "t") as table:
+        table.write([made_up(Track("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
+        held = [getattr(table._index, field.name) for field in fields(table._index)]
+    assert sum(value.nbytes for value in held) == 21 * len(table) == 21 * 500
