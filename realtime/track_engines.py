@@ -170,15 +170,18 @@ class RayHearer:
         """Hear the blocks of a batch, pickled; give a message as JSON when one begins and for each row.
 
         A message has the block's ``number``, and the ``node`` that hears it or the ``place`` in the block of
-        a ``row``.
+        a ``row``, or why no track can be heard there (``fatal``): what is raised comes wrapped in Ray's own.
         """
         import ray
 
         node = ray.get_runtime_context().get_node_id()
         for number, block in zip(batch["number"].tolist(), batch["block"], strict=True):
             yield _message({"number": number, "node": node})
-            for place, row in enumerate(self._hearer.hear_each(pickle.loads(block))):
-                yield _message({"number": number, "place": place, "row": row})
+            try:
+                for place, row in enumerate(self._hearer.hear_each(pickle.loads(block))):
+                    yield _message({"number": number, "place": place, "row": row})
+            except OverheardError as error:
+                yield _message({"number": number, "fatal": str(error)})
 
 
 def _message(content: dict[str, Any]) -> dict[str, Any]:
@@ -223,7 +226,6 @@ class RayEngine:
         context = self._ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.log_internal_stack_trace_to_stdout = False
-        context.raise_original_map_exception = True  # ours, which is one sentence
         context.target_max_block_size = 1  # each row comes when it is heard, not when its block is
 
     def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
@@ -238,6 +240,8 @@ class RayEngine:
                 rows = []
                 for message in messages:
                     since = None
+                    if "fatal" in message:
+                        raise OverheardError(message["fatal"])
                     if "node" in message:
                         self.nodes[message["number"]] = message["node"]
                     elif (found := (message["number"], message["place"])) in waiting:
@@ -251,9 +255,6 @@ class RayEngine:
                     )
                 yield rows
         except self._ray.exceptions.RayError as error:
-            cause = getattr(error, "cause", None)
-            if isinstance(cause, OverheardError):
-                raise cause from error
             raise ClusterError(
                 f"the cluster lost {len(waiting)} tracks for good ({str(error).splitlines()[0]}); "
                 "what was heard is written, run it again to go on"

@@ -13,13 +13,15 @@ import pytest
 from models.cluster import require_ray
 from models.errors import OverheardError
 from realtime.group_feeds import RayFeed
-from realtime.library import hear_library
-from realtime.track_engines import Block, LocalEngine, RayEngine
-from realtime.track_hearing import Row
+from realtime.settings import ModelSettings
+from realtime.track_engines import Block, ClusterError, LocalEngine, RayEngine
+from realtime.track_hearing import Hearing, Row
+from realtime.tracks import Track, find_tracks
 from tests.radio import WebServer
+from tests.test_commands import DEMONSTRATION
 from tests.test_monitor import HEARING as CLUSTER_HEARING
 from tests.test_monitor import Event, check_numbers, monitored, of, radio, stations_of
-from tests.test_track_library import HEARING, music, rows_of, table_at
+from tests.test_track_library import HEARING, endless, hearing_in, music, rows_of, run
 from training.network import STUDY_CNN
 from training.provenance import sha256_of
 from training.runs import RayRuns, one_by_one
@@ -27,7 +29,7 @@ from training.study import fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
-__all__ = ["radio"]  # a fixture
+__all__ = ["endless", "radio"]  # fixtures
 
 STORE_BYTES = 80_000_000
 
@@ -58,16 +60,18 @@ def join(cluster: Any) -> Any:
 
 
 class LosingANode:
-    """The Ray engine, whose second node is killed when the first block has come."""
+    """The Ray engine, whose second node is killed when it has begun a block."""
 
     def __init__(self, cluster: Any, node: Any) -> None:
         self._inner, self._cluster, self._node = RayEngine(HEARING), cluster, node
         self.workers = self._inner.workers
+        self.killed = False
 
     def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        for number, rows in enumerate(self._inner.heard(blocks)):
-            if number == 0:
+        for rows in self._inner.heard(blocks):
+            if not self.killed and self._node.node_id in self._inner.nodes.values():
                 self._cluster.remove_node(self._node, allow_graceful=False)
+                self.killed = True
             yield rows
 
     def close(self) -> None:
@@ -82,15 +86,56 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
     node = join(cluster)
     engine = LosingANode(cluster, node)
     assert engine.workers == 2
-    summary = hear_library([str(tmp_path / "music")], table_at(tmp_path / "ray"), engine)
+    summary = run(tmp_path / "music", tmp_path / "ray", engine)
+    assert engine.killed, "no block was on the node that was to be killed"
     assert (summary.found, summary.heard, summary.faulty) == (17, 17, 1)
     local = LocalEngine(HEARING, 1)
     try:
-        hear_library([str(tmp_path / "music")], table_at(tmp_path / "local"), local)
+        run(tmp_path / "music", tmp_path / "local", local)
     finally:
         local.close()
     assert len(rows_of(tmp_path / "ray")) == 17
     assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "local")
+
+
+def test_rows_come_from_the_cluster_when_they_are_heard(cluster: Any, endless: Path, tmp_path: Path) -> None:
+    """Rows of a block came together, after minutes, and were lost with whoever waited for them."""
+    block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
+    heard = RayEngine(hearing_in(6)).heard([block])
+    (first,) = next(rows for rows in heard if rows)
+    assert first["uri"] == block[0].uri
+    assert next(heard) == []
+    (second,) = next(rows for rows in heard if rows)
+    assert second["fault"].endswith("endless.wav took longer than 6 s and was given up")
+    assert not [rows for rows in heard if rows]
+
+
+def test_a_model_that_a_node_has_not_is_one_sentence(cluster: Any) -> None:
+    """Ray wraps what an actor raises, so that its reason was lost in a page of its own."""
+    hearing = Hearing(ModelSettings(manifest="/none.json"), HEARING.smoothing, HEARING.silence)
+    heard = RayEngine(hearing).heard([tuple(find_tracks([str(DEMONSTRATION)]))])
+    with pytest.raises(OverheardError, match=r"/none\.json") as raised:
+        list(heard)
+    assert not isinstance(raised.value, ClusterError)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_who_waits_for_a_core_is_told(cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
+    ray = require_ray()
+
+    class Busy:
+        def here(self) -> None:
+            pass
+
+    busy = ray.remote(Busy).options(num_cpus=1).remote()
+    ray.get(busy.here.remote())
+    heard = RayEngine(HEARING, no_core_seconds=1.0).heard([(Track("/nowhere.wav", -1, -1),)])
+    with caplog.at_level("WARNING", "realtime.track_engines"):
+        while not caplog.messages:
+            assert next(heard) == []
+    assert caplog.messages == ["no core of the cluster has been free for 1 s; the tracks wait for one"]
+    ray.kill(busy)
+    assert [rows[0]["retry"] for rows in heard if rows] == [True]
 
 
 def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebServer) -> None:
