@@ -438,7 +438,7 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
 def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
     """Ctrl-C while a child was being begun left it behind."""
     track = next(find_tracks([str(endless)]))
-    hearer = Hearer(HEARING)
+    hearer = Hearer(hearing_in(5))
     begun = subprocess.Popen
     closing = threading.Thread(target=hearer.close)
 
