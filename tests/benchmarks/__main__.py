@@ -15,17 +15,21 @@ def main() -> None:
     """Run everything once."""
     from tests.benchmarks import commands, limit, peers, results, streams, window
 
-    found = window.measure()
+    parts = [window.measure]
     if "--short" not in sys.argv:
-        found = [*peers.measure(), *found, *limit.measure(), *commands.measure()]
+        parts += [peers.measure, limit.measure, commands.measure]
         if sys.platform == "linux":
-            found += streams.measure()
+            parts.append(streams.measure)
         if shutil.which("pulseaudio"):
             from tests.benchmarks import impulse
 
-            found += impulse.measure()
+            parts.append(impulse.measure)
+    found: list[results.Result] = []
+    for part in parts:
+        measured = part()
+        print(results.table(measured), flush=True)
+        found += measured
     results.write(found, Path("build") / "bench.json")
-    print(results.table(found))
 
 
 if __name__ == "__main__":

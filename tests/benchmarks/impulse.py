@@ -47,9 +47,10 @@ def measure() -> list[Result]:
 # Notes when a level above a limit is painted, by the clock that Python reads, too.
 WATCH_LEVEL = """(element, limit) => {
   window.loudAt = [];
+  const isLoud = () => parseFloat(element.textContent.replace("\\u2212", "-")) > limit; // silence has no number
+  window.quiet = !isLoud();
   new MutationObserver(() => {
-    const level = parseFloat(element.textContent.replace("\\u2212", "-"));
-    window.quiet = !(level > limit);
+    window.quiet = !isLoud();
     if (!window.quiet) requestAnimationFrame(() => {
       const channel = new MessageChannel(); // its message comes once the frame is painted
       channel.port1.onmessage = () => window.loudAt.push(Date.now());
