@@ -113,6 +113,8 @@ def hear_library(
     ----------
     advance : callable
         Told how many tracks are done, and of how many that were found so far.
+    clock : callable
+        Seconds since some fixed moment.
 
     Raises
     ------

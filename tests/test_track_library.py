@@ -25,7 +25,7 @@ from models.manifest import ModelManifest
 from realtime.library import PART_SECONDS, Summary, hear_library
 from realtime.settings import Settings
 from realtime.track_engines import Block, Engine, LocalEngine, blocks_of
-from realtime.track_hearing import Hearer, Hearing, Row
+from realtime.track_hearing import Hearer, Hearing, Row, row_of
 from realtime.track_table import TableError, TrackTable, _Index
 from realtime.tracks import Fetched, Track, find_tracks
 from tests.histories import until
@@ -487,6 +487,7 @@ def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
     assert row["fault"].startswith(f"{row['uri']} holds 1.00 s of sound; one window needs")
     assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav holds 1.00 s" in done.stderr
     assert done.returncode == 1
+    assert row_of(Track("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"
 
 
 def test_what_is_no_list_is_one_sentence(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def measure() -> list[Result]:
 # Notes when a level above a limit is painted, by the clock that Python reads, too.
 WATCH_LEVEL = """(element, limit) => {
   window.loudAt = [];
-  const isLoud = () => parseFloat(element.textContent.replace("\\u2212", "-")) > limit; // silence has no number
+  const isLoud = () => parseFloat(element.textContent.replace("\\u2212", "-")) > limit; // silence: none
   window.quiet = !isLoud();
   new MutationObserver(() => {
     window.quiet = !isLoud();
