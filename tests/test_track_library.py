@@ -197,6 +197,16 @@ def test_of_two_rows_the_newest_stays_when_a_run_was_ended_between_them(tmp_path
     assert rows_of(aside) == rows_of(out)
 
 
+def test_a_track_that_is_twice_in_one_part_is_heard_again(tmp_path: Path) -> None:
+    """Nobody knows which row is right; what else the part holds stays."""
+    tracks = [Track("a", 1, 0), Track("a", 2, 0), Track("b", 1, 0)]
+    with table_at(tmp_path / "t") as table:
+        table.write([made_up(track) for track in tracks])
+    with table_at(tmp_path / "t") as table:
+        assert [table.is_current(track) for track in tracks] == [False, False, True]
+    assert names_in(tmp_path / "t") == ["b"]
+
+
 def test_a_track_that_is_away_keeps_its_row(hundred: Path, tmp_path: Path) -> None:
     """A folder that is not mounted one day must not cost what was heard on the others."""
     out = tmp_path / "t.parquet"
