@@ -62,6 +62,7 @@ class Spectrogram {
     this.batchMs = 200; // how far apart messages come, followed slowly
     this.pace = 1; // seconds of sound a second: a file may play faster than it sounds
     this.head = 0; // seconds in the stream at the right edge
+    this.drawn = ""; // what stands on the canvas; empty: something else than should
   }
 
   /** One spectrum message, at `nowMs` of performance.now(). */
@@ -100,6 +101,7 @@ class Spectrogram {
     this.context.putImageData(image, this.kept - width, 0);
     this.newest = last;
     this.arrivedMs = nowMs;
+    this.drawn = "";
   }
 
   /** @param {boolean} still whether the picture leaps from batch to batch instead of gliding */
@@ -112,7 +114,7 @@ class Spectrogram {
       const wanted = still ? end : Math.min(end, glided);
       this.head = Math.abs(wanted - this.head) > 2 * FASTEST_PACE ? wanted : Math.max(this.head, wanted);
     }
-    const picture = [width, height, this.newest, this.head].join();
+    const picture = [width, height, this.head].join();
     if (picture === this.drawn) return; // nothing comes while it is quiet, paused or away
     this.drawn = picture;
     const context = this.canvas.getContext("2d");
