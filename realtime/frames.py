@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,12 +64,13 @@ def clean_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Sampl
     -------
     (n,) float32 in [-1, 1], read-only, never the array given
     """
-    full_scale = 1.0
+    finite: npt.NDArray[Any] = samples
     if np.issubdtype(samples.dtype, np.signedinteger):
-        full_scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
-    finite = np.where(np.isfinite(samples), samples, 0) / full_scale
+        finite = samples / 2.0 ** (8 * samples.dtype.itemsize - 1)
+    elif not np.isfinite(samples).all():
+        finite = np.where(np.isfinite(samples), samples, 0)
     mono = finite.mean(axis=1) if finite.ndim == 2 else finite
-    clipped = np.clip(mono, -1, 1).astype(np.float32)
+    clipped: Samples = np.clip(mono, -1, 1).astype(np.float32)
     clipped.flags.writeable = False
     return clipped
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LARGEST_BLOCK = 4096
+BLOCK_SECONDS = 0.1
+"""Of decoded sound; each block costs about as much as decoding it, and frames are four times shorter."""
+MOST_PLANES = 7
+"""Channels that PyAV 18 can hand over apart, as decoders give them; with eight it reads beyond their list."""
 NETWORK_TIMEOUT_SECONDS = 10.0
 LONGEST_DELAY_SECONDS = 5.0
 """A file that is later than this does not hurry after its own pace."""
@@ -179,7 +183,7 @@ class FileSource:
         return container
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Mono blocks of at most ``LARGEST_BLOCK``; at ``speed`` above 0 each when its last sample is due."""
+        """Mono blocks of ``BLOCK_SECONDS``; at ``speed`` above 0 each when its last sample is due."""
         started = self._clock.monotonic()
         position = 0
         for samples in self._decoded():
@@ -246,38 +250,57 @@ class MonoDecoder:
     """Decoded frames to mono float32 at one rate, also when the stream changes its form midway.
 
     Joined files and radio stations go from mono to stereo or to another rate without a word.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hz.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
+        self._block = max(1, round(BLOCK_SECONDS * sample_rate))
         self._form: tuple[str, str, int] | None = None
         self._converter: av.AudioResampler | None = None
+        self._parts: list[Samples] = []  # (channels, n) each
+        self._held = 0
 
     def push(self, frame: av.AudioFrame) -> Iterator[Samples]:
-        """Convert a frame, (n,) float32 blocks of at most ``LARGEST_BLOCK``."""
+        """Take a frame; yield the blocks that it completes, each (n,) float32 of ``BLOCK_SECONDS``."""
         import av
 
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._form:
             yield from self.flush()
             self._form = form
-            self._converter = av.AudioResampler(format="flt", rate=self.sample_rate)
-        yield from self._convert(frame)
+            planes = frame.layout.nb_channels <= MOST_PLANES
+            self._converter = av.AudioResampler(format="fltp" if planes else "flt", rate=self.sample_rate)
+        self._convert(frame)
+        if self._held >= self._block:
+            joined = np.concatenate(self._parts, axis=1)
+            rest = self._held % self._block
+            for start in range(0, self._held - rest, self._block):
+                yield clean_samples(joined[:, start : start + self._block].T)
+            self._parts, self._held = [joined[:, self._held - rest :]], rest
 
     def flush(self) -> Iterator[Samples]:
-        """What a change of rate had kept back."""
+        """What was kept back for a block, or by a change of rate."""
         if self._converter is not None:
-            yield from self._convert(None)
+            self._convert(None)
             self._converter = self._form = None
+        if self._held:
+            yield clean_samples(np.concatenate(self._parts, axis=1).T)
+        self._parts, self._held = [], 0
 
-    def _convert(self, frame: av.AudioFrame | None) -> Iterator[Samples]:
+    def _convert(self, frame: av.AudioFrame | None) -> None:
         if self._converter is None:
             raise ValueError("push comes before")
         for converted in self._converter.resample(frame):
-            interleaved = converted.to_ndarray().astype(np.float32, copy=False)
-            mono = clean_samples(interleaved.reshape(-1, converted.layout.nb_channels))
-            for start in range(0, len(mono), LARGEST_BLOCK):
-                yield mono[start : start + LARGEST_BLOCK]
+            samples = converted.to_ndarray().astype(np.float32, copy=False)
+            if not converted.format.is_planar:
+                samples = samples.reshape(-1, converted.layout.nb_channels).T
+            self._parts.append(samples)
+            self._held += converted.samples
 
 
 def public_url(url: str) -> str:

@@ -287,8 +287,9 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
             shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
             script = []
     shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
-    shelf.sources += [SourceError("over")] * 99
-    patient = RecoveryPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=20)
+    shelf.sources += [SourceError("over")] * 199
+    # More patient than all these faults together take.
+    patient = RecoveryPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=300)
     received, end, jumps = 0, 0, 0
 
     def take_all() -> None:

@@ -17,7 +17,14 @@ from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.frames import AudioBlock
 from realtime.opening import open_source
-from realtime.sources import ArraySource, AudioSource, FileSource, demonstration, seconds_text
+from realtime.sources import (
+    BLOCK_SECONDS,
+    ArraySource,
+    AudioSource,
+    FileSource,
+    demonstration,
+    seconds_text,
+)
 from tests.fakes.clock import VirtualClock
 from tests.sounds import tone, write
 
@@ -145,9 +152,11 @@ def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
     assert np.fft.rfftfreq(len(second_half), 1 / RATE)[spectrum.argmax()] == pytest.approx(440, abs=2)
 
 
-def test_blocks_are_short_however_long_the_frames_are(tmp_path: Path) -> None:
+def test_blocks_are_of_one_length_however_long_the_frames_are(tmp_path: Path) -> None:
     source = FileSource(str(write(tmp_path / "t.flac", SOUND, RATE, "flac")), VirtualClock())
-    assert max(len(block.samples) for block in source.blocks()) <= 4_096
+    *whole, last = [len(block.samples) for block in source.blocks()]
+    assert set(whole) == {round(BLOCK_SECONDS * RATE)}
+    assert sum(whole) + last == len(SOUND)
 
 
 def test_sound_without_a_decoder_is_explained(tmp_path: Path) -> None:

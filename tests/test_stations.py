@@ -62,7 +62,7 @@ def test_a_station_is_heard_at_its_own_pace_with_its_titles(station: Icecast, mp
     moments = [block.captured_at for block in heard]
     assert moments == sorted(moments)
     assert moments[0] >= began
-    assert all(not block.samples.flags.writeable and len(block.samples) <= 4096 for block in heard)
+    assert all(not block.samples.flags.writeable and len(block.samples) <= 4_800 for block in heard)
 
 
 @pytest.mark.parametrize(("mount", "form"), [("live.opus", OPUS), ("live.aac", AAC)])
