@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
 ROUNDING_POWER = 1 / 32768**2 / 12
@@ -141,7 +142,10 @@ def stft(samples: Floats, spec: AudioSpec) -> npt.NDArray[np.complex64]:
     """
     if samples.ndim != 1 or len(samples) < spec.n_fft:
         raise ValueError(f"samples of shape {samples.shape}; need one axis of at least {spec.n_fft}")
-    frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.column_step]
+    count, stride = 1 + (len(samples) - spec.n_fft) // spec.column_step, samples.strides[0]
+    frames = np.lib.stride_tricks.as_strided(
+        samples, (count, spec.n_fft), (spec.column_step * stride, stride), writeable=False
+    )
     if spec.window == "tukey":
         frames = frames - frames.mean(axis=1, keepdims=True)
     windowed = frames * WINDOWS[spec.window](spec.n_fft)  # (columns, n_fft)
@@ -217,13 +221,20 @@ def average_rows(columns: npt.NDArray[np.floating | np.uint8], edges: npt.NDArra
     (columns, rows) float32
     """
     n = columns.shape[1]
+    whole, part, widths = _places(edges.tobytes(), n)
     running = np.zeros((len(columns), n + 1))  # float64: float32 would lose 0.01 dB by the last row
     np.cumsum(columns, axis=1, dtype=np.float64, out=running[:, 1:])
-    position = edges * n
-    whole = np.minimum(position.astype(np.intp), n - 1)
-    at_edges = running[:, whole] + (position - whole) * columns[:, whole]  # (columns, rows + 1)
-    averaged: Floats = (np.diff(at_edges, axis=1) / np.diff(position)).astype(np.float32)
+    at_edges = running.take(whole, axis=1) + part * columns.take(whole, axis=1)  # (columns, rows + 1)
+    averaged: Floats = ((at_edges[:, 1:] - at_edges[:, :-1]) / widths).astype(np.float32)
     return averaged
+
+
+@lru_cache(maxsize=32)
+def _places(edges: bytes, n: int) -> tuple[npt.NDArray[np.intp], Doubles, Doubles]:
+    """Of float64 edges among ``n`` bins: the bin each falls in, its place there, and the rows' widths."""
+    position = np.frombuffer(edges) * n
+    whole = np.minimum(position.astype(np.intp), n - 1)
+    return whole, position - whole, np.diff(position)
 
 
 def reduce_rows(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> Floats:
@@ -248,17 +259,27 @@ def scale(reduced: Floats, spec: AudioSpec) -> Floats:
         All zero when the window is flat, as digital silence is.
     """
     rule = spec.scaling
-    edges = row_edges(spec)
-    centres = (edges[1:] + edges[:-1]) / 2
-    below = int(np.searchsorted(centres, rule.band_hz / (spec.sample_rate / 2)))
-    band = np.sort(reduced[:, : max(1, below)], axis=1)
-    lower = np.median(band[:, int(rule.quantile * (band.shape[1] - 1))])
-    upper = np.median(band[:, -1])
+    band = np.sort(reduced[:, : _rows_in_band(spec)], axis=1)
+    lower = _median(band[:, int(rule.quantile * (band.shape[1] - 1))])
+    upper = _median(band[:, -1])
     reach = np.float32(rule.reach * (upper - lower))
     if reach <= 0:
         return np.zeros_like(reduced)
     scaled: Floats = np.clip((reduced - (upper - reach)) / reach, np.float32(0), np.float32(1))
     return scaled
+
+
+@lru_cache(maxsize=8)
+def _rows_in_band(spec: AudioSpec) -> int:
+    edges = row_edges(spec)
+    centres = (edges[1:] + edges[:-1]) / 2
+    return max(1, int(np.searchsorted(centres, spec.scaling.band_hz / (spec.sample_rate / 2))))
+
+
+def _median(values: Floats) -> np.float32:
+    """NumPy's own takes six times as long for so few."""
+    ordered, half = np.sort(values), len(values) // 2
+    return np.float32(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
 def brightness(scaled: Floats, spec: AudioSpec) -> Bytes:
@@ -287,7 +308,12 @@ def brightness(scaled: Floats, spec: AudioSpec) -> Bytes:
 
 def colour(scaled: Floats, spec: AudioSpec) -> Bytes:
     """Paint what ``brightness`` gives: (columns, image_size) -> (image_size, image_size, 3) uint8."""
-    picture: Bytes = colormap().take(brightness(scaled, spec), axis=0)
+    # Four bytes a pixel are looked up at once and three kept: half the time of looking up three.
+    looked_up = _colormap_words().take(brightness(scaled, spec))
+    pixels = looked_up.view(np.uint8).reshape(*looked_up.shape, 4)
+    picture = np.empty((*looked_up.shape, 3), np.uint8)
+    for channel in range(3):
+        picture[..., channel] = pixels[..., channel]
     return picture
 
 
@@ -305,6 +331,11 @@ def colormap() -> Bytes:
     """Inferno, (256, 3) uint8 RGB (Nathaniel Smith and Stefan van der Walt, CC0)."""
     table = np.frombuffer((files("models") / "inferno.rgb").read_bytes(), dtype=np.uint8)
     return table.reshape(256, 3)
+
+
+@lru_cache(maxsize=1)
+def _colormap_words() -> npt.NDArray[np.uint32]:
+    return np.pad(colormap(), ((0, 0), (0, 1))).view(np.uint32)[:, 0]
 
 
 def columns_of(samples: Floats, spec: AudioSpec) -> Floats:

@@ -30,7 +30,7 @@ def sound(audio: AudioSpec) -> Samples:
 
     source = demonstration(0.0, SystemClock())
     resampler = StreamResampler(source.sample_rate, audio.sample_rate)
-    parts = [resampler.push(block.samples) for block in itertools.islice(source.blocks(), 9_000)]
+    parts = [resampler.push(block.samples) for block in itertools.islice(source.blocks(), 2_000)]
     source.close()
     return np.concatenate(parts)
 
