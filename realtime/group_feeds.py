@@ -25,8 +25,8 @@ TAKE_SECONDS = 1.0
 """How long a group waits for something to say."""
 ANSWER_SECONDS = 10.0
 """Without an answer for so long its stations are told to be lost; it is waited for nevertheless."""
-CORES_A_STATION = 0.1
-"""What an actor asks the cluster for: measured 0.07 at the model's hop, and some to spare."""
+CORES_A_STATION = 0.05
+"""What an actor asks the cluster for: measured 0.032 at the model's hop, and some to spare."""
 LARGEST_LINE = 1 << 20
 SILENT_SECONDS = 30.0
 """A child that has said nothing for so long, not even that it lives, hangs and is killed."""

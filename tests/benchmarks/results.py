@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +32,12 @@ def milliseconds(work: Callable[[], object], runs: int) -> np.ndarray:
         work()
         times[run] = (time.perf_counter() - started) * 1e3
     return times
+
+
+def medians_in_turns(works: Sequence[Callable[[], object]], runs: int, turns: int = 10) -> list[float]:
+    """Median ms of each; they take turns, so that a machine whose speed changes is as slow for all."""
+    times = [[milliseconds(work, runs // turns) for work in works] for _ in range(turns)]
+    return [float(median) for median in np.median(times, axis=(0, 2))]
 
 
 def against(name: str, value: float, unit: str, other: str, other_value: float) -> Result:

@@ -18,7 +18,7 @@ from realtime.frames import AudioBlock, Samples
 from realtime.listen import load_classifier
 from realtime.settings import ModelSettings, Settings
 from realtime.sources import demonstration
-from tests.benchmarks.results import Result, against, milliseconds
+from tests.benchmarks.results import Result, against, medians_in_turns
 
 RUNS = 200
 MANY_HOPS = 500
@@ -71,32 +71,34 @@ def measure() -> list[Result]:
     load_ms = (time.perf_counter() - began) * 1e3
     audio = classifier.manifest.audio
     window = sound(audio)[: audio.window_samples]
-    whole = milliseconds(hops(classifier), RUNS)
     picture = draw(window, audio)
-    inference = milliseconds(lambda: classifier.predict(picture), RUNS)
-    pictures = milliseconds(lambda: draw(window, audio), RUNS)
-    every = milliseconds(lambda: columns_of(window, audio), RUNS)
+    update, update_by_one = (updates(window, audio, columns) for columns in (audio.hop_columns, 1))
+    hop, inference, drawing, every, some, one = medians_in_turns(
+        [
+            hops(classifier),
+            lambda: classifier.predict(picture),
+            lambda: draw(window, audio),
+            lambda: columns_of(window, audio),
+            update,
+            update_by_one,
+        ],
+        RUNS,
+    )
+    whole = "all columns of a window"
     found = [
-        against(
-            "all of one hop, p50",
-            float(np.median(whole)),
-            "ms",
-            "inference alone",
-            float(np.median(inference)),
-        ),
-        Result("inference alone, p50", float(np.median(inference)), "ms"),
-        Result("picture from scratch, p50", float(np.median(pictures)), "ms"),
+        against("all of one hop, p50", hop, "ms", "inference alone", inference),
+        Result("inference alone, p50", inference, "ms"),
+        Result("picture from scratch, p50", drawing, "ms"),
+        against("new spectrum columns of the default hop, p50", some, "ms", whole, every),
+        against("new spectrum columns of one column, p50", one, "ms", whole, every),
     ]
-    for name, columns in (("the default hop", audio.hop_columns), ("one column", 1)):
-        stream, position = ColumnStream(audio), itertools.count(0, columns * audio.column_step)
-        new = milliseconds(lambda s=stream, p=position: s.update(window, next(p)), RUNS)  # type: ignore[misc]
-        found.append(
-            against(
-                f"new spectrum columns of {name}, p50", float(np.median(new)), "ms",
-                "all columns of a window", float(np.median(every)),
-            )
-        )  # fmt: skip
     return [*found, Result("model from its file to ready", load_ms, "ms"), *left_behind(classifier)]
+
+
+def updates(window: Samples, audio: AudioSpec, columns: int) -> Callable[[], object]:
+    """Moves a window on by so many columns at each call."""
+    stream, position = ColumnStream(audio), itertools.count(0, columns * audio.column_step)
+    return lambda: stream.update(window, next(position))
 
 
 def left_behind(classifier: GenreClassifier) -> list[Result]:
