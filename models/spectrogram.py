@@ -6,7 +6,7 @@ already) and because each is held against a reference in the tests::
 
     samples -> stft -> decibels -> reduce_rows -> scale -> colour
 
-Up to ``reduce_rows`` every column depends on its own 2,048 samples only, so ``ColumnStream``
+Up to ``reduce_rows`` every column depends on its own 2,048 samples only, so ``models.column_stream``
 keeps the columns that two overlapping windows share and still draws the identical picture.
 """
 
@@ -364,55 +364,12 @@ def draw(samples: Floats, spec: AudioSpec) -> Bytes:
     ValueError
         Another number of samples.
     """
-    _check_window(samples, spec)
+    check_window(samples, spec)
     return picture_of_columns(columns_of(samples, spec), spec)
 
 
-class ColumnStream:
-    """Columns of windows that overlap: each window computes only those that the last one lacked.
-
-    Not thread-safe; one per stream.
-    """
-
-    def __init__(self, spec: AudioSpec) -> None:
-        self.spec = spec
-        self._columns: Floats | None = None
-        self._position = 0
-
-    def update(self, samples: Floats, position: int, *, continuous: bool = True) -> Floats:
-        """Columns of this window, the same as ``columns_of(samples, spec)``.
-
-        Parameters
-        ----------
-        samples : (window_samples,) float32
-        position : int
-            Stream position of ``samples[0]``.
-        continuous : bool
-            False when what this window shares with the last one by position may be other sound,
-            as after a gap; every column is then computed anew.
-
-        Returns
-        -------
-        (columns, image_size) float32 dB, read-only by contract
-
-        Raises
-        ------
-        ValueError
-            A window of another length.
-        """
-        spec = self.spec
-        _check_window(samples, spec)
-        moved, off_grid = divmod(position - self._position, spec.column_step)
-        if self._columns is None or not continuous or off_grid or not 0 <= moved < spec.columns:
-            self._columns = columns_of(samples, spec)
-        elif moved:
-            fresh = columns_of(samples[(spec.columns - moved) * spec.column_step :], spec)
-            self._columns = np.concatenate([self._columns[moved:], fresh])
-        self._position = position
-        return self._columns
-
-
-def _check_window(samples: Floats, spec: AudioSpec) -> None:
+def check_window(samples: Floats, spec: AudioSpec) -> None:
+    """Raise ValueError unless ``samples`` are exactly one window."""
     if samples.shape != (spec.window_samples,):
         raise ValueError(
             f"a picture needs exactly {spec.window_samples} samples "

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import GenreClassifier, Prediction
+from models.column_stream import ColumnStream
 from models.errors import ModelError
-from models.spectrogram import AudioSpec, ColumnStream, picture_of_columns
+from models.spectrogram import AudioSpec, picture_of_columns
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.estimates import GenreEstimate, StreamState

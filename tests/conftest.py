@@ -49,6 +49,7 @@ SLOWEST = (
     "test_listen.py",
     "test_monitor.py",
     "test_track_library.py",
+    "test_track_hearing.py",
 )
 """These files begin first: one that began last would leave the other processes idle."""
 

@@ -17,11 +17,11 @@ from realtime.settings import ModelSettings
 from realtime.track_engines import Block, ClusterError, LocalEngine, RayEngine
 from realtime.track_hearing import Hearing, Row
 from realtime.tracks import Track, find_tracks
+from tests.libraries import HEARING, endless, hearing_in, music, rows_of, run
 from tests.radio import WebServer
 from tests.test_commands import DEMONSTRATION
 from tests.test_monitor import HEARING as CLUSTER_HEARING
 from tests.test_monitor import Event, check_numbers, monitored, of, radio, stations_of
-from tests.test_track_library import HEARING, endless, hearing_in, music, rows_of, run
 from training.network import STUDY_CNN
 from training.provenance import sha256_of
 from training.runs import RayRuns, one_by_one

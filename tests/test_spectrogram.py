@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from models import spectrogram
-from models.spectrogram import AudioSpec, ColumnStream, Scaling
+from models.column_stream import ColumnStream
+from models.spectrogram import AudioSpec, Scaling
 from tests.sounds import noise, tone
 
 SPEC = AudioSpec()

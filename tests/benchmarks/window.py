@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from models.classifier import GenreClassifier
-from models.spectrogram import AudioSpec, ColumnStream, columns_of, draw
+from models.column_stream import ColumnStream
+from models.spectrogram import AudioSpec, columns_of, draw
 from realtime import messages
 from realtime.analyzer import Analyzer
 from realtime.clock import SystemClock
