@@ -221,7 +221,7 @@ def average_rows(columns: npt.NDArray[np.floating | np.uint8], edges: npt.NDArra
     (columns, rows) float32
     """
     n = columns.shape[1]
-    whole, part, widths = _places(edges.tobytes(), n)
+    whole, part, widths = _places(np.asarray(edges, np.float64).tobytes(), n)
     running = np.zeros((len(columns), n + 1))  # float64: float32 would lose 0.01 dB by the last row
     np.cumsum(columns, axis=1, dtype=np.float64, out=running[:, 1:])
     at_edges = running.take(whole, axis=1) + part * columns.take(whole, axis=1)  # (columns, rows + 1)

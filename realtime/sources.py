@@ -183,7 +183,7 @@ class FileSource:
         return container
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Mono blocks of ``BLOCK_SECONDS``; at ``speed`` above 0 each when its last sample is due."""
+        """Mono blocks of at most ``BLOCK_SECONDS``; at ``speed`` above 0 each when its last sample is due."""
         started = self._clock.monotonic()
         position = 0
         for samples in self._decoded():
@@ -266,7 +266,10 @@ class MonoDecoder:
         self._held = 0
 
     def push(self, frame: av.AudioFrame) -> Iterator[Samples]:
-        """Take a frame; yield the blocks that it completes, each (n,) float32 of ``BLOCK_SECONDS``."""
+        """Take a frame; yield the blocks that it completes.
+
+        Each is (n,) float32 of ``BLOCK_SECONDS``; the last one before a change of form may be shorter.
+        """
         import av
 
         form = (frame.format.name, frame.layout.name, frame.sample_rate)

@@ -69,7 +69,7 @@ class StreamSound:
         self._endless = body.endless if body else not container.duration
 
     def decoded(self) -> Iterator[tuple[Samples, str]]:
-        """Mono sound as fast as it comes, with the title that belongs to it.
+        """Mono sound as fast as it comes, with the title that belongs to it, to a tenth of a second.
 
         Raises
         ------
@@ -81,6 +81,7 @@ class StreamSound:
         to_mono = MonoDecoder(self.sample_rate)
         title = tag_title(self._tags)
         packets = self._container.demux(self._stream)
+        failure = ""
         while True:
             try:
                 packet = next(packets, None)
@@ -88,7 +89,8 @@ class StreamSound:
             except av.error.InvalidDataError:
                 continue  # a damaged packet is left out; after a damaged container there are no more
             except (av.error.FFmpegError, OSError) as error:
-                raise SourceError(self._web.failure or explain_ffmpeg(self._place, error)) from None
+                failure = self._web.failure or explain_ffmpeg(self._place, error)
+                break
             if packet is None:
                 break
             for data in packet.iter_sidedata():
@@ -101,8 +103,8 @@ class StreamSound:
                     yield samples, title
         for samples in to_mono.flush():
             yield samples, title
-        if self._web.failure:
-            raise SourceError(self._web.failure)
+        if failure := failure or self._web.failure:
+            raise SourceError(failure)
         if self._endless:
             how = "closed the connection" if self._body else "sends nothing any more"
             raise SourceError(f"{self._place} {how}")

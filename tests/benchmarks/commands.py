@@ -27,7 +27,7 @@ LISTEN_SECONDS = 30
 
 
 def measure() -> list[Result]:
-    """``analyze`` of five seconds and of half an hour, and ``listen``."""
+    """``analyze`` of five seconds and of an hour, and ``listen``."""
     with tempfile.TemporaryDirectory() as folder:
         sound, rate = music()
         five = write(Path(folder) / "five.wav", sound[: 5 * rate], rate)
