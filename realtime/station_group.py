@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import random
-import signal
 import sys
 import threading
 from collections import deque
@@ -29,11 +28,9 @@ from realtime.lines import OVER
 from realtime.listen import SharedClassifier, load_classifier
 from realtime.messages import Message
 from realtime.opening import open_source
-from realtime.settings import ModelSettings, SilenceSettings
-from realtime.smoothing import SmoothingSettings
 from realtime.sources import AudioSource
 from realtime.stations import Group, Station
-from realtime.track_hearing import Hearing
+from realtime.track_hearing import Hearing, begin_child
 from realtime.worker import AnalysisWorker
 
 logger = logging.getLogger(__name__)
@@ -186,16 +183,7 @@ def child_input(stations: Group) -> bytes:
 
 def _child(words: Sequence[str]) -> None:
     """What the child does, until its input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent ends us
-    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    fields = json.loads(words[0])
-    hearing = Hearing(
-        ModelSettings(**fields["model"]),
-        SmoothingSettings(**fields["smoothing"]),
-        SilenceSettings(**fields["silence"]),
-    )
+    told, hearing = begin_child(words[0])
     stations = tuple(Station(**each) for each in json.loads(sys.stdin.readline()))
     group = StationGroup(stations, hearing)
     over = threading.Event()

@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from models.classifier import GenreClassifier
 from models.errors import OverheardError
@@ -273,18 +273,30 @@ def _let_go(child: subprocess.Popen[str]) -> None:
                 pipe.close()
 
 
-def _child(words: Sequence[str]) -> None:
-    """What the child does; its standard output is for answers alone."""
+def begin_child(told: str) -> tuple[TextIO, Hearing]:
+    """What a child that hears does first; gives what its parent reads, where nothing else is written.
+
+    Parameters
+    ----------
+    told : str
+        A ``Hearing`` as JSON.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent ends us
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    fields = json.loads(words[0])
+    fields = json.loads(told)
     hearing = Hearing(
         ModelSettings(**fields["model"]),
         SmoothingSettings(**fields["smoothing"]),
         SilenceSettings(**fields["silence"]),
     )
+    return answers, hearing
+
+
+def _child(words: Sequence[str]) -> None:
+    """What the child does; its standard output is for answers alone."""
+    answers, hearing = begin_child(words[0])
 
     def say(message: Message) -> None:
         print(json.dumps(message), file=answers, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import signal
@@ -12,11 +13,16 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import av
+import av.container
 import numpy as np
 import pytest
 
 from realtime.clock import SystemClock
+from realtime.errors import SourceError
+from realtime.stream_sound import StreamSound
 from realtime.streams import LEAD_SECONDS, StreamSource
+from realtime.web import Web
 from tests.fakes.clock import VirtualClock
 from tests.radio import Answer, certificate, rtsp, says, web
 from tests.sounds import tone, write
@@ -46,6 +52,36 @@ def test_a_film_whose_index_is_at_its_end(tmp_path: Path) -> None:
         source = StreamSource(server.url("t.m4a"), VirtualClock())
         assert len(joined(list(source.blocks()))) / RATE == pytest.approx(3, abs=0.1)
         assert any("range" in headers for _, headers in server.asked)
+
+
+class Breaking(io.BytesIO):
+    """A file that can be read up to a place, and then no more."""
+
+    def __init__(self, content: bytes, good: int) -> None:
+        super().__init__(content)
+        self._good = good
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() >= self._good:
+            raise OSError("broken")
+        return super().read(min(size or -1, 1024))
+
+
+def test_all_that_was_decoded_comes_before_a_stream_breaks_off(tmp_path: Path) -> None:
+    content = write(tmp_path / "t.mp3", tone(440, 3, RATE), RATE, "libmp3lame").read_bytes()
+
+    def opened() -> av.container.InputContainer:
+        return av.open(Breaking(content, len(content) // 2), mode="r", format="mp3")
+
+    decoded: list[int] = []
+    with pytest.raises(OSError, match="broken"):
+        decoded.extend(frame.samples for frame in opened().decode(audio=0))
+    assert sum(decoded) % (RATE // 10), "some of it fills no block"
+    sound = StreamSound(opened(), "the stream", Web("http://127.0.0.1/", 1.0), None)
+    received: list[int] = []
+    with pytest.raises(SourceError, match="the stream cannot be played"):
+        received.extend(len(samples) for samples, _ in sound.decoded())
+    assert sum(received) == sum(decoded)
 
 
 def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -126,7 +127,7 @@ async def serve(music: bytes) -> None:
     bytes_a_piece = int(BIT_RATE / 8 * PACE_SECONDS)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it was heard enough
             while (await reader.readline()).strip():
                 pass
             writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nicy-br: 128\r\n\r\n")
@@ -138,8 +139,6 @@ async def serve(music: bytes) -> None:
                 place = (place + len(piece)) % len(music)
                 pieces += 1
                 await asyncio.sleep(max(0.0, began + pieces * PACE_SECONDS - time.monotonic()))
-        except OSError:
-            pass  # it was heard enough
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
