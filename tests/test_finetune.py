@@ -141,6 +141,7 @@ def test_only_like_is_mixed_with_like() -> None:
     batch = Batch(np.zeros((7, 256, 256), np.uint8), genres, weight, music, heard, mask)
     recipe = FineTuning(label_smoothing=0.1, mixup=0.5)
     plain = genres * 0.9 + weight[:, np.newaxis] * 0.05
+    smooth = music * 0.9 + 0.05
     orders = set()
     for number in range(20):
         result, share, order = mixed(batch, recipe, np.random.default_rng(number))
@@ -148,7 +149,7 @@ def test_only_like_is_mixed_with_like() -> None:
         assert np.array_equal(mask[order], mask)
         assert result.genres.sum(axis=1) == pytest.approx(weight)
         assert result.genres == pytest.approx(share * plain + (1 - share) * plain[order], abs=1e-6)
-        assert result.music == pytest.approx(share * music + (1 - share) * music[order])
+        assert result.music == pytest.approx(share * smooth + (1 - share) * smooth[order])
         assert result.heard == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
         orders.add(tuple(order))
     assert len(orders) > 2

@@ -35,8 +35,9 @@ Written by `overheard train release`; do not edit by hand.
 A classifier of music into {len(manifest.labels)} genres ({", ".join(manifest.labels)}), for live
 listening, which also says how probable it is that it hears music at all. It takes a
 {spec.image_size}x{spec.image_size} picture of the spectrogram of {spec.window_seconds:.2f} s of sound and
-puts out {len(manifest.labels)} logits of genres and one of music. Network: MobileNetV2, a bidirectional GRU
-over the four time steps that it leaves, and the pooled features beside it. The first layer averages the
+puts out {len(manifest.labels)} logits of genres and one of music. Network: MobileNetV2, of which the means
+and mean magnitudes of what the blocks of every width put out are kept in each quarter of the time; a
+bidirectional GRU over these four steps, and their mean beside it. The first layer averages the
 picture over {COLUMN_POOLING} columns ({spec.columns} columns of sound were
 stretched to {spec.image_size} pixels). Full int8, {report.bytes_int8 / 1e6:.1f} MB
 ({report.bytes_float / 1e6:.1f} MB in float32). Licence: {manifest.licence}.

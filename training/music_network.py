@@ -1,9 +1,12 @@
 """The network that ships: MobileNetV2 on a pooled picture, a GRU over time, genres and "music".
 
 The picture is averaged over 4 columns first (57 or 83 STFT columns were stretched to 256 pixels); rows are
-kept, for frozen features of half as many are 7 to 9 points less accurate (``REPORT.md``). And
-the last stride is taken over frequency only, so that four time steps are left for the GRU at a quarter of
-the study network's arithmetic.
+kept, for frozen features of half as many are 7 to 9 points less accurate (``REPORT.md``). The last stride
+is taken over frequency only, so that four time steps are left.
+
+What is read from the picture are the means of what the blocks of every width put out, and of its
+magnitude, in each quarter of the time: those tell genres better than what is left at the end (ibid.), and
+the backbone's last and widest convolution need not be computed.
 """
 
 from __future__ import annotations
@@ -12,15 +15,30 @@ from typing import Any, Final
 
 import numpy as np
 
-from training.augment import COLUMN_POOLING
+from training.augment import COLUMN_POOLING, paint
 from training.imagenet import load_weights
 from training.network import IMAGE_SIZE, TORCHVISION_MEAN, TORCHVISION_STD, normalize
+from training.sampling import Places
 from training.teacher import UNITS
 
 HEIGHT: Final = IMAGE_SIZE
 WIDTH: Final = IMAGE_SIZE // COLUMN_POOLING
 STEPS: Final = 4
+"""Of time, that the GRU runs over."""
+
 GRU_UNITS: Final = 64
+STATISTICS: Final = ("mean_of_", "magnitude_of_", "standard_")
+"""How the names of the layers begin that measure what the blocks put out; none of them is learnt."""
+
+CENTRE: Final = 3.0
+"""What stands for a mean: the values, clipped to 0..6, go alike far to both sides."""
+
+DEVIATIONS: Final = 4.0
+"""How many deviations that is; what lies further out would cost int8 all its steps."""
+
+EPSILON: Final = 1e-5
+"""Of a channel's variance: one that is silent in all pictures stays near 0."""
+
 _LAST_STRIDE: Final = "block_13"
 
 
@@ -85,15 +103,87 @@ def student(features: Any, targets: int) -> Any:
     return keras.Model(picture, keras.layers.Dense(targets, name="heard")(x), name="student")
 
 
-def classifier(features: Any, genres: int, *, dropout: float = 0.4, training: bool | None = False) -> Any:
-    """The whole network on pooled pixels.
+def statistics(features: Any) -> Any:
+    """What the blocks of every width put out, as standardised means over each quarter of the time.
 
     Parameters
     ----------
     features : keras.Model
-        From ``backbone``.
-    training : bool or None
-        False keeps the batch normalizations' statistics as they are, also while training.
+        From ``backbone``; its weights are shared, those of its last convolution excepted.
+
+    Returns
+    -------
+    keras.Model
+        (n, 256, 64, 3) normalized RGB -> (n, 4 times, 1424): the 712 channels' means, and those of
+        their magnitudes. ``standardize`` says what is standard; then 3 stands for ``DEVIATIONS``, and they
+        are clipped to -3..3.
+    """
+    import keras
+
+    values = []
+    # |x| is a leaky ReLU, because XNNPACK has that in int8, and neither abs nor a ReLU on its own.
+    for number, x in enumerate(_widths(features)):
+        _, height, width, _ = x.shape
+        step = width // STEPS
+        for name, value in (("mean", x), ("magnitude", keras.ops.leaky_relu(x, -1.0))):
+            quarters = keras.layers.AveragePooling2D((1, step))(value)
+            # A mean over frequency, written so that int8 computes and standardizes it at once.
+            mean = keras.layers.DepthwiseConv2D(
+                (height, 1), use_bias=False, trainable=False, name=f"{name}_of_{number}",
+                depthwise_initializer=keras.initializers.Constant(1 / height),
+            )  # fmt: skip
+            standard = keras.layers.BatchNormalization(
+                scale=False, epsilon=EPSILON, trainable=False, name=f"standard_{name}_{number}",
+                beta_initializer=keras.initializers.Constant(CENTRE),
+            )  # fmt: skip
+            values.append(keras.ops.relu6(standard(mean(quarters))))  # (n, 1, 4, channels)
+    x = keras.layers.Reshape((STEPS, -1))(keras.layers.Concatenate(name="all")(values)) - CENTRE
+    return keras.Model(features.inputs, x, name="statistics")
+
+
+def _widths(features: Any) -> list[Any]:
+    """The last tensor of each width that the blocks put out."""
+    names = {layer.name for layer in features.layers}
+    found: list[Any] = []
+    for layer in features.layers:
+        block, kind = layer.name.rsplit("_", 1)[0], layer.name.rsplit("_", 1)[-1]
+        if kind == "add":
+            found[-1] = layer.output
+        elif layer.name.endswith("_project_BN") and f"{block.removesuffix('_project')}_add" not in names:
+            found.append(layer.output)
+    return found
+
+
+def standardize(measured: Any, places: Places) -> None:
+    """Let the statistics of typical pictures have mean 0 and a deviation of 3 in ``DEVIATIONS``.
+
+    Parameters
+    ----------
+    measured : keras.Model
+        From ``statistics``; changed in place.
+    places : (n, 256, 256) uint8
+        Training pictures.
+    """
+    import keras
+
+    layers = [layer for layer in measured.layers if layer.name.startswith("standard_")]
+    probe = keras.Model(measured.inputs, [layer.input for layer in layers])
+    seen = [probe(normalize(paint(places[start : start + 64]))) for start in range(0, len(places), 64)]
+    for layer, values in zip(layers, zip(*seen, strict=True), strict=True):
+        each = np.concatenate(values)  # (n, 1, 4, channels)
+        variance = each.var(axis=(0, 1, 2)) * (DEVIATIONS / CENTRE) ** 2
+        layer.set_weights([np.full_like(variance, CENTRE), each.mean(axis=(0, 1, 2)), variance])
+
+
+def classifier(measured: Any, genres: int, *, dropout: float = 0.4) -> Any:
+    """The whole network on pooled pixels.
+
+    Batch normalizations keep their statistics, also while it is trained.
+
+    Parameters
+    ----------
+    measured : keras.Model
+        From ``statistics``.
 
     Returns
     -------
@@ -104,16 +194,15 @@ def classifier(features: Any, genres: int, *, dropout: float = 0.4, training: bo
     import keras
 
     picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
-    x = features(normalize(picture), training=training)
-    heard = keras.layers.Dense(UNITS, name="heard")(keras.layers.GlobalAveragePooling2D(name="pool")(x))
+    x = measured(normalize(picture), training=False)
+    heard = keras.layers.Dense(UNITS, name="heard")(keras.ops.mean(x, axis=1))
     return keras.Model(picture, [tail(x, genres, dropout), heard], name="classifier")
 
 
 def tail(x: Any, genres: int, dropout: float = 0.0) -> Any:
-    """From (n, 8, 4, 1280) features to logits; layers are named, so that weights can be carried over."""
+    """From (n, 4 times, 1424) statistics to logits; layers are named, so that weights can be carried over."""
     import keras
 
-    x = keras.ops.mean(x, axis=1)  # over frequency: (n, 4 times, 1280)
     if dropout:
         x = keras.layers.SpatialDropout1D(dropout, name="dropout")(x)
     pooled = keras.ops.mean(x, axis=1)
@@ -138,8 +227,8 @@ def for_export(trained: Any, genres: int) -> Any:
     """
     import keras
 
-    features = next(layer for layer in trained.layers if isinstance(layer, keras.Model))
-    first = features.get_layer("Conv1")
+    measured = trained.get_layer("statistics")
+    first = measured.get_layer("Conv1")
     scale = 1 / (255 * np.array(TORCHVISION_STD))
     offset = -np.array(TORCHVISION_MEAN) / np.array(TORCHVISION_STD)
     (kernel,) = first.get_weights()  # (3, 3, channels, filters)
@@ -154,7 +243,7 @@ def for_export(trained: Any, genres: int) -> Any:
     folded = keras.layers.Conv2D(kernel.shape[-1], wide.shape[:2], strides=2, name="folded")
     x = folded(padded)
     folded.set_weights([wide, bias])
-    rest = keras.Model(first.output, features.output, name="after_first")
+    rest = keras.Model(first.output, measured.output, name="after_first")
     whole = keras.Model(picture, tail(rest(x, training=False), genres), name="network")
     for name in ("gru", "logits"):
         whole.get_layer(name).set_weights(trained.get_layer(name).get_weights())

@@ -148,16 +148,17 @@ def frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
 
 
 def taught_features(places: Places, taught: Path | None) -> npt.NDArray[np.float32]:
-    """Globally pooled features of a backbone, (n, 1280); None takes ImageNet's weights."""
-    from training.music_network import backbone
+    """What the network that ships measures of pictures, (n, 1424); None takes ImageNet's weights."""
+    from training.music_network import backbone, statistics
     from training.network import normalize
     from training.teach import load_weights
 
-    network = backbone(imagenet=taught is None)
+    features = backbone(imagenet=taught is None)
     if taught:
-        load_weights(network, taught)
+        load_weights(features, taught)
+    measured = statistics(features)
     parts_of = [
-        network(normalize(paint(places[start : start + 64])), training=False).numpy().mean(axis=(1, 2))
+        measured(normalize(paint(places[start : start + 64])), training=False).numpy().mean(axis=1)
         for start in range(0, len(places), 64)
     ]
     return np.concatenate(parts_of)
@@ -170,7 +171,7 @@ def _probe(features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], spl
     scaled = StandardScaler().fit(features[split.train]).transform(features)
     fitted = [
         LogisticRegression(C=strength, max_iter=2_000).fit(scaled[split.train], labels[split.train])
-        for strength in (1e-4, 1e-3, 1e-2)
+        for strength in (1e-3, 1e-2, 1e-1)
     ]
     best = max(fitted, key=lambda model: model.score(scaled[split.valid], labels[split.valid]))
     probabilities = best.predict_proba(scaled[split.test])

@@ -30,15 +30,19 @@ from training.parts import Parts, fault_filtered
 from training.provenance import checkpoint_name, provenance, taught_by_musicnn
 from training.report import FORMS, Report, calibrate, counted, elsewhere, false_genres, painted
 from training.representatives import representatives
+from training.rounding import correct_means
 from training.sampling import Mixture, Places, Sampler, pictures_of, windows_of
 from training.teach import SHIPPED as TAUGHT
 from training.teach import load_weights
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 CARD: Final = "MODEL_CARD.md"
 PLOTS: Final = "MODEL_CARD.png"
 FIRST_TUNED: Final = "block_4"
 """Layers before this one stay as they were taught: edges and strokes of any picture, a third of the work."""
+
+TYPICAL: Final = 20
+"""Batches that tell what is standard before the training begins."""
 
 SAMPLE: Final = 240
 """Training pictures that set the ranges of the int8 activations."""
@@ -46,22 +50,26 @@ SAMPLE: Final = 240
 _log = logging.getLogger(__name__)
 
 
-def build(taught: Path | None) -> tuple[Any, list[Any]]:
+def build(taught: Path | None, places: Places) -> tuple[Any, list[Any]]:
     """An untrained classifier on a taught backbone, and those of the backbone's variables that learn.
 
     Parameters
     ----------
     taught : Path or None
         None begins with ImageNet's weights.
+    places : (n, 256, 256) uint8
+        Training pictures, which tell what is standard.
     """
-    from training.music_network import backbone, classifier
+    from training.music_network import backbone, classifier, standardize, statistics
 
     features = backbone(imagenet=taught is None)
     if taught:
         load_weights(features, taught)
     for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED), features.layers):
         layer.trainable = False
-    return classifier(features, len(LABELS)), features.trainable_variables
+    measured = statistics(features)
+    standardize(measured, places)
+    return classifier(measured, len(LABELS)), measured.trainable_variables
 
 
 def train(
@@ -86,9 +94,9 @@ def train(
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    network, slow = build(taught)
     mixture = mixture or Mixture()
     sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
+    network, slow = build(taught, np.concatenate([sampler.batch(number).places for number in range(TYPICAL)]))
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
     shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
     valid = {
@@ -152,11 +160,13 @@ def release(
     network, history = train(
         corpus, parts, recipe, seed=seed, taught=taught, log=board(logs / "release"), checkpoint=checkpoint
     )
-    whole = export.Traced(for_export(network, len(LABELS)))
     sample = _sample(corpus, parts.train)
+    sample = sample[representatives(network, sample)]
+    whole = export.Traced(for_export(network, len(LABELS)))
     float32 = whole.convert(None)
+    correct_means(whole.network, sample)
     made = Made(
-        quantized(whole, sample[representatives(network, sample)], float32),
+        whole.convert(painted(sample)),
         float32,
         history,
         made_from | {"taught_by_musicnn": taught_by_musicnn(taught)},
@@ -164,26 +174,6 @@ def release(
     manifest = publish(corpus, made, out, protocols=protocols, float_out=float_out)
     checkpoint.unlink(missing_ok=True)  # or the next release would go on from a training that is over
     return manifest
-
-
-def quantized(whole: export.Traced, places: Places, float32: bytes) -> bytes:
-    """Full int8, the mean error of each logit on the sample taken out (Nagel et al., 2019).
-
-    Parameters
-    ----------
-    whole : Traced
-        From ``training.music_network.for_export``; the bias of its last layer is changed.
-    places : (n, 256, 256) uint8
-        Pictures that set the ranges of the activations.
-    float32 : bytes
-        The same network converted without quantization.
-    """
-    first = whole.convert(painted(places))
-    error = (export.run(first, painted(places)) - export.run(float32, painted(places))).mean(axis=0)
-    last = whole.network.get_layer("logits")
-    kernel, bias = last.get_weights()
-    last.set_weights([kernel, bias - error.astype(np.float32)])
-    return whole.convert(painted(places))
 
 
 def describe(

@@ -35,11 +35,11 @@ class Mixture:
     """
 
     batch: int = 32
-    genre_share: float = 0.6
+    genre_share: float = 0.7
     no_music_share: float = 0.12
     coarse_share: float = 0.5
     pseudo_label_weight: float = 0.5
-    source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 3.0})
+    source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 10.0})
 
 
 class Batch(NamedTuple):
