@@ -23,7 +23,7 @@ from training.music_network import (
     tail,
 )
 from training.network import normalize
-from training.rounding import LARGEST, added_by_rounding, correct_means
+from training.rounding import LARGEST, added_by_rounding, correct_biases
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
@@ -132,7 +132,7 @@ def test_means_that_rounded_kernels_would_shift_are_taken_back(network: Any) -> 
 
     plain = error_of_rounded()
     rest.set_weights(before)
-    correct_means(whole, places)
+    correct_biases(whole, places)
     corrected = error_of_rounded()
     rest.set_weights(before)  # its layers are those of ``network``
     assert np.abs(corrected).mean() < 0.5 * np.abs(plain).mean()

@@ -132,7 +132,7 @@ def released(
         # Converting the study's network takes half a minute; its latency is no part of what is tested.
         patch.setattr("training.release.study_network", lambda places: ModelManifest.load().read_model())
         return release(
-            corpus, folder, recipe=FineTuning(steps=1, validate_every=1), taught=taught[0],
+            corpus, folder, recipe=FineTuning(runs=2, steps=1, validate_every=1), taught=taught[0],
             logs=folder / "logs", float_out=folder / "build" / "float.tflite",
         )  # fmt: skip
 

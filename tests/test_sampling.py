@@ -109,7 +109,7 @@ def test_what_was_heard_is_measured_in_deviations_and_clipped() -> None:
 def test_genres_are_drawn_equally_often_and_sources_by_their_weights(corpus: Corpus) -> None:
     """One blues track weighs as much as nine of jazz; of jazz, the published arrays three times as much."""
     entries = [each for each in corpus.entries if each.genre]
-    batch = Sampler(corpus, entries, LABELS, Mixture(batch=400), 5).batch(1)
+    batch = Sampler(corpus, entries, LABELS, Mixture(batch=400, source_weights={"gtzan": 3.0}), 5).batch(1)
     places, genres = batch.places, batch.genres.argmax(axis=1)
     assert (genres == 0).mean() == pytest.approx(0.5, abs=0.08)
     blank = places.reshape(400, -1).max(axis=1) == 0

@@ -38,7 +38,7 @@ ROWS: Final = (
     Without(
         "no recordings, so no teacher",
         {},
-        {"genre_share": 0.88},
+        {"genre_share": 1 - Mixture().no_music_share},
         keep=lambda e: e.source == "gtzan" or not e.music,
     ),
     Without("fine picture only", {}, {"coarse_share": 0.0}),
@@ -70,7 +70,7 @@ def ablation(
     calls = []
     for row in rows:
         each: Parts = replace(split, train=tuple(entry for entry in split.train if row.keep(entry)))
-        recipe = replace(FineTuning(), steps=steps, validate_every=max(1, steps // 2), **row.recipe)
+        recipe = replace(FineTuning(), runs=1, steps=steps, validate_every=max(1, steps // 2), **row.recipe)
         mixture = replace(Mixture(), **row.mixture)
         calls.append((corpus, each, recipe, 0, work, taught if row.taught else None, mixture))
     named = zip(rows, runs(run, calls), strict=True)

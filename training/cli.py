@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.set_defaults(run=_teach)
 
     tuned = OptionParser(add_help=False, parents=[cached])
-    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (500)")
+    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows in each run (400)")
 
     protocols = commands.add_parser(
         "protocols", parents=[tuned, engine], help="accuracy under three protocols"

@@ -22,7 +22,7 @@ from training.geometry import FINE
 from training.gtzan import LABELS
 from training.measured import Measured
 from training.provenance import checkpoint_name
-from training.release import part_of, train
+from training.release import checkpoints, part_of, train
 from training.report import FORMS
 from training.runs import Runs, one_by_one
 from training.sampling import Mixture, Places, pictures_of
@@ -89,7 +89,8 @@ def run(
             }
         part_of(done).write_text(json.dumps(measured), encoding="utf-8")
         part_of(done).replace(done)
-        checkpoint.unlink(missing_ok=True)
+        for progress in checkpoints(checkpoint, recipe):
+            progress.unlink(missing_ok=True)
     measured = json.loads(done.read_text(encoding="utf-8"))
     for form, (first, track) in measured["test"].items():
         _log.info("%s, %s: %.3f, all windows %.3f", name, form, first, track)

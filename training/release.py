@@ -20,7 +20,7 @@ from models.manifest import SHIPPED, ModelManifest
 from models.measures import score
 from training import export
 from training.corpus import Corpus, Entry
-from training.finetune import FineTuning, TrainingError, fine_tune
+from training.finetune import FineTuning, TrainingError, fine_tune, validated
 from training.geometry import COARSE, FINE
 from training.gtzan import LABELS, DataError
 from training.latency import OURS_FLOAT, OURS_INT8, STUDY_INT8, latencies, study_network
@@ -30,7 +30,7 @@ from training.parts import Parts, fault_filtered
 from training.provenance import checkpoint_name, provenance, taught_by_musicnn
 from training.report import FORMS, Report, calibrate, counted, elsewhere, false_genres, painted
 from training.representatives import representatives
-from training.rounding import correct_means
+from training.rounding import correct_biases
 from training.sampling import Mixture, Places, Sampler, pictures_of, windows_of
 from training.teach import SHIPPED as TAUGHT
 from training.teach import load_weights
@@ -104,16 +104,37 @@ def train(
         for form, share in shares.items()
         if share > 0
     }
-    history = fine_tune(network, slow, sampler, valid, recipe, log=log, checkpoint=checkpoint)
-    if not any(row["best"] for row in history):
-        if checkpoint:
-            checkpoint.unlink(missing_ok=True)
-        raise TrainingError(
-            f"the validation loss was no finite number at any of {len(history)} validations in "
-            f"{recipe.steps} steps, so no weights are worth keeping; lower head_rate "
-            f"({recipe.head_rate:g}) and backbone_rate ({recipe.backbone_rate:g})"
-        )
-    return network, history
+    begin, history, kept = network.get_weights(), [], []
+    for number in range(recipe.runs):
+        each = checkpoints(checkpoint, recipe)[number] if checkpoint else None
+        network.set_weights(begin)
+        sampler.seed = seed + number
+        of_run = fine_tune(network, slow, sampler, valid, recipe, log=log, checkpoint=each)
+        if not any(row["best"] for row in of_run):
+            if each:
+                each.unlink(missing_ok=True)
+            raise TrainingError(
+                f"the validation loss was no finite number at any of {len(of_run)} validations in "
+                f"{recipe.steps} steps, so no weights are worth keeping; lower head_rate "
+                f"({recipe.head_rate:g}) and backbone_rate ({recipe.backbone_rate:g})"
+            )
+        kept.append(network.get_weights())
+        history += [row | {"step": number * recipe.steps + row["step"]} for row in of_run]
+    network.set_weights([np.mean(weights, axis=0) for weights in zip(*kept, strict=True)])
+    together = {
+        "step": recipe.runs * recipe.steps + 1,
+        "loss": history[-1]["loss"],
+        **validated(network, valid),
+    }
+    if log:
+        log(together["step"], together)
+    history = [row | {"best": False} for row in history]
+    return network, [*history, together | {"best": True}]
+
+
+def checkpoints(checkpoint: Path, recipe: FineTuning) -> list[Path]:
+    """Where each run of a training keeps its progress."""
+    return [checkpoint.with_suffix(f".{number}.checkpoint") for number in range(recipe.runs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +185,7 @@ def release(
     sample = sample[representatives(network, sample)]
     whole = export.Traced(for_export(network, len(LABELS)))
     float32 = whole.convert(None)
-    correct_means(whole.network, sample)
+    correct_biases(whole.network, sample)
     made = Made(
         whole.convert(painted(sample)),
         float32,
@@ -172,7 +193,10 @@ def release(
         made_from | {"taught_by_musicnn": taught_by_musicnn(taught)},
     )
     manifest = publish(corpus, made, out, protocols=protocols, float_out=float_out)
-    checkpoint.unlink(missing_ok=True)  # or the next release would go on from a training that is over
+    for each in checkpoints(
+        checkpoint, recipe
+    ):  # or the next release would go on from a training that is over
+        each.unlink(missing_ok=True)
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""The constant errors that int8 kernels make, taken out of the batch normalizations after them.
+"""The constant errors of int8 convolutions, taken out of the batch normalizations after them.
 
 A rounded kernel no longer sums to what it did, and what it reads has a mean: the result is off by a
 constant. Left alone, these constants are nearly all of the error that rounded weights make (bias
@@ -25,13 +25,14 @@ SEEN: Final = 64
 Floats = npt.NDArray[np.float32]
 
 
-def correct_means(whole: Any, places: Places) -> None:
+def correct_biases(whole: Any, places: Places) -> None:
     """Change a network so that its int8 conversion has the means that it has itself.
 
     Parameters
     ----------
     whole : keras.Model
-        From ``training.music_network.for_export``. Each batch normalization takes off what rounding adds
+        From ``training.music_network.for_export``, which shares its layers with the network that was
+        trained: that one is changed too. Each batch normalization takes off what rounding adds
         to the mean of the convolution before it; the network itself is then off by as much.
     places : (n, 256, 256) uint8
         Training pictures, of which ``SEEN`` tell the mean input of each convolution.
@@ -46,12 +47,17 @@ def correct_means(whole: Any, places: Places) -> None:
     mean_of = [keras.ops.mean(layer.input, axis=0) for layer in convolutions[1:]]
     others = keras.Model(normalizations[0].input, mean_of)
     mean_of_first, x = first(colormap().astype(np.float32)[places[:: -(-len(places) // SEEN)]])
-    for layer, normalization, mean in zip(
-        convolutions, normalizations, [mean_of_first, *others(x)], strict=True
-    ):
+    # The first normalization reads ``folded``; each other one its own layer, or every other row of it.
+    between = [folded]
+    between += [
+        keras.Model(layer.input, normalization.input)
+        for layer, normalization in zip(convolutions[1:], normalizations[1:], strict=True)
+    ]
+    means = [mean_of_first, *others(x)]
+    for layer, through, normalization, mean in zip(convolutions, between, normalizations, means, strict=True):
         kernel, *bias = layer.get_weights()
         layer.set_weights([added_by_rounding(kernel, layer), *map(np.zeros_like, bias)])
-        shift = np.asarray(layer(mean[np.newaxis])).mean(axis=(0, 1, 2))
+        shift = np.asarray(through(mean[np.newaxis])).mean(axis=(0, 1, 2))
         layer.set_weights([kernel, *bias])
         gamma, beta, moving_mean, variance = normalization.get_weights()
         normalization.set_weights([gamma, beta, moving_mean + shift, variance])

@@ -35,8 +35,8 @@ class Mixture:
     """
 
     batch: int = 32
-    genre_share: float = 0.65
-    no_music_share: float = 0.2
+    genre_share: float = 0.58
+    no_music_share: float = 0.15
     coarse_share: float = 0.5
     pseudo_label_weight: float = 0.5
     source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 10.0})
