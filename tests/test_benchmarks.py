@@ -59,6 +59,11 @@ def test_work_is_counted_from_the_shipped_file() -> None:
     assert whole == pytest.approx(136e6, rel=0.01)
 
 
+def test_the_network_can_be_cut_after_every_stage() -> None:
+    layers = {layer.name for layer in peers.network().get_layer("after_first").layers}
+    assert layers >= set(limit.STAGES.values())
+
+
 def test_every_peer_is_measured_by_its_name() -> None:
     times = peers.times_of("ours")
     assert len(times) == peers.RUNS["ours"]

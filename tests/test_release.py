@@ -22,7 +22,9 @@ from models.spectrogram import picture_of_columns
 from tests.corpora import cache, columns, entry, recording_of
 from tests.networks import shorten, small, untraced
 from tests.test_commands import overheard_here
+from training import export
 from training.ablation import ROWS, ablation, table
+from training.augment import drawn
 from training.cli import command
 from training.corpus import Corpus
 from training.evaluate import ProtocolScore, protocols_as_json
@@ -34,6 +36,7 @@ from training.parts import Parts, fault_filtered
 from training.protocols import read
 from training.provenance import checkpoint_name, commit, sha256_of
 from training.release import release, train
+from training.report import painted
 from training.sampling import Mixture
 from training.teach import Lesson, load_weights, teach
 from training.teacher import UNITS
@@ -196,6 +199,14 @@ def test_evaluate_scores_it_on_both_published_pictures(
     assert card["tracks"] == 10
     form, key = ("fine", "accuracy_int8") if "first5s" in name else ("coarse", "accuracy_all_windows_int8")
     assert card["accuracy"] == pytest.approx(released.metrics["fault_filtered_test"][form][key], abs=0.21)
+
+
+def test_int8_says_what_float32_says(released: ModelManifest) -> None:
+    """Their logits differ by less than the logits do from picture to picture, of training's own noise."""
+    places = np.stack([drawn(columns(57, band, np.random.default_rng(band)), FINE) for band in range(10)])
+    float32 = (released.model_path.parent / "build" / "float.tflite").read_bytes()
+    int8, plain = (export.run(each, painted(places)) for each in (released.read_model(), float32))
+    assert np.abs(int8 - plain).mean() < 0.5 * plain.std(axis=0).mean()
 
 
 @pytest.fixture

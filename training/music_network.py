@@ -27,11 +27,11 @@ STEPS: Final = 4
 """Of time, that the GRU runs over."""
 
 GRU_UNITS: Final = 64
-STATISTICS: Final = ("mean_of_", "magnitude_of_", "standard_")
-"""How the names of the layers begin that measure what the blocks put out; none of them is learnt."""
+POOLING: Final = ("mean_of_", "magnitude_of_", "standard_")
+"""How the names of the layers begin that pool and standardize; none of them is learnt."""
 
 CENTRE: Final = 3.0
-"""What stands for a mean: the values, clipped to 0..6, go alike far to both sides."""
+"""What stands for a mean while values are clipped to 0..6, in which range int8 stores them all alike."""
 
 DEVIATIONS: Final = 4.0
 """How many deviations that is; what lies further out would cost int8 all its steps."""
@@ -103,7 +103,7 @@ def student(features: Any, targets: int) -> Any:
     return keras.Model(picture, keras.layers.Dense(targets, name="heard")(x), name="student")
 
 
-def statistics(features: Any) -> Any:
+def pooled_features(features: Any) -> Any:
     """What the blocks of every width put out, as standardised means over each quarter of the time.
 
     Parameters
@@ -115,8 +115,8 @@ def statistics(features: Any) -> Any:
     -------
     keras.Model
         (n, 256, 64, 3) normalized RGB -> (n, 4 times, 1424): the 712 channels' means, and those of
-        their magnitudes. ``standardize`` says what is standard; then 3 stands for ``DEVIATIONS``, and they
-        are clipped to -3..3.
+        their magnitudes. ``fit_standardization`` says what is standard; then 3 stands for ``DEVIATIONS``,
+        and they are clipped to -3..3.
     """
     import keras
 
@@ -138,7 +138,7 @@ def statistics(features: Any) -> Any:
             )  # fmt: skip
             values.append(keras.ops.relu6(standard(mean(quarters))))  # (n, 1, 4, channels)
     x = keras.layers.Reshape((STEPS, -1))(keras.layers.Concatenate(name="all")(values)) - CENTRE
-    return keras.Model(features.inputs, x, name="statistics")
+    return keras.Model(features.inputs, x, name="pooled_features")
 
 
 def _widths(features: Any) -> list[Any]:
@@ -146,28 +146,29 @@ def _widths(features: Any) -> list[Any]:
     names = {layer.name for layer in features.layers}
     found: list[Any] = []
     for layer in features.layers:
-        block, kind = layer.name.rsplit("_", 1)[0], layer.name.rsplit("_", 1)[-1]
-        if kind == "add":
+        if layer.name.endswith("_add"):
             found[-1] = layer.output
-        elif layer.name.endswith("_project_BN") and f"{block.removesuffix('_project')}_add" not in names:
+        elif layer.name.endswith("_project_BN") and layer.name.replace("project_BN", "add") not in names:
             found.append(layer.output)
     return found
 
 
-def standardize(measured: Any, places: Places) -> None:
-    """Let the statistics of typical pictures have mean 0 and a deviation of 3 in ``DEVIATIONS``.
+def fit_standardization(pooled: Any, places: Places) -> None:
+    """Let the pooled features of typical pictures have mean 0 and a deviation of 3 in ``DEVIATIONS``.
+
+    Later changes of the backbone do not move what is standard.
 
     Parameters
     ----------
-    measured : keras.Model
-        From ``statistics``; changed in place.
+    pooled : keras.Model
+        From ``pooled_features``; changed in place.
     places : (n, 256, 256) uint8
         Training pictures.
     """
     import keras
 
-    layers = [layer for layer in measured.layers if layer.name.startswith("standard_")]
-    probe = keras.Model(measured.inputs, [layer.input for layer in layers])
+    layers = [layer for layer in pooled.layers if layer.name.startswith("standard_")]
+    probe = keras.Model(pooled.inputs, [layer.input for layer in layers])
     seen = [probe(normalize(paint(places[start : start + 64]))) for start in range(0, len(places), 64)]
     for layer, values in zip(layers, zip(*seen, strict=True), strict=True):
         each = np.concatenate(values)  # (n, 1, 4, channels)
@@ -175,15 +176,15 @@ def standardize(measured: Any, places: Places) -> None:
         layer.set_weights([np.full_like(variance, CENTRE), each.mean(axis=(0, 1, 2)), variance])
 
 
-def classifier(measured: Any, genres: int, *, dropout: float = 0.4) -> Any:
+def classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     """The whole network on pooled pixels.
 
     Batch normalizations keep their statistics, also while it is trained.
 
     Parameters
     ----------
-    measured : keras.Model
-        From ``statistics``.
+    pooled : keras.Model
+        From ``pooled_features``.
 
     Returns
     -------
@@ -194,13 +195,13 @@ def classifier(measured: Any, genres: int, *, dropout: float = 0.4) -> Any:
     import keras
 
     picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
-    x = measured(normalize(picture), training=False)
+    x = pooled(normalize(picture), training=False)
     heard = keras.layers.Dense(UNITS, name="heard")(keras.ops.mean(x, axis=1))
     return keras.Model(picture, [tail(x, genres, dropout), heard], name="classifier")
 
 
 def tail(x: Any, genres: int, dropout: float = 0.0) -> Any:
-    """From (n, 4 times, 1424) statistics to logits; layers are named, so that weights can be carried over."""
+    """From (n, 4 times, 1424) features to logits; layers are named, so that weights can be carried over."""
     import keras
 
     if dropout:
@@ -227,8 +228,8 @@ def for_export(trained: Any, genres: int) -> Any:
     """
     import keras
 
-    measured = trained.get_layer("statistics")
-    first = measured.get_layer("Conv1")
+    pooled = trained.get_layer("pooled_features")
+    first = pooled.get_layer("Conv1")
     scale = 1 / (255 * np.array(TORCHVISION_STD))
     offset = -np.array(TORCHVISION_MEAN) / np.array(TORCHVISION_STD)
     (kernel,) = first.get_weights()  # (3, 3, channels, filters)
@@ -243,7 +244,7 @@ def for_export(trained: Any, genres: int) -> Any:
     folded = keras.layers.Conv2D(kernel.shape[-1], wide.shape[:2], strides=2, name="folded")
     x = folded(padded)
     folded.set_weights([wide, bias])
-    rest = keras.Model(first.output, measured.output, name="after_first")
+    rest = keras.Model(first.output, pooled.output, name="after_first")
     whole = keras.Model(picture, tail(rest(x, training=False), genres), name="network")
     for name in ("gru", "logits"):
         whole.get_layer(name).set_weights(trained.get_layer(name).get_weights())

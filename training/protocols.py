@@ -149,17 +149,17 @@ def frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
 
 
 def taught_features(places: Places, taught: Path | None) -> npt.NDArray[np.float32]:
-    """What the network that ships measures of pictures, (n, 1424); None takes ImageNet's weights."""
-    from training.music_network import backbone, statistics
+    """Pooled features of pictures, not standardized, (n, 1424); None takes ImageNet's weights."""
+    from training.music_network import backbone, pooled_features
     from training.network import normalize
     from training.teach import load_weights
 
     features = backbone(imagenet=taught is None)
     if taught:
         load_weights(features, taught)
-    measured = statistics(features)
+    pooled = pooled_features(features)
     parts_of = [
-        measured(normalize(paint(places[start : start + 64])), training=False).numpy().mean(axis=1)
+        pooled(normalize(paint(places[start : start + 64])), training=False).numpy().mean(axis=1)
         for start in range(0, len(places), 64)
     ]
     return np.concatenate(parts_of)

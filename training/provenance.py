@@ -7,15 +7,17 @@ import json
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from training.corpus import INDEX, Corpus
 from training.finetune import FineTuning
 from training.imagenet import WeightsError
-from training.music_network import HEIGHT, WIDTH
 from training.parts import Parts
 from training.sampling import Mixture
 from training.teach import SHIPPED
+
+MADE_BY: Final = ("augment", "finetune", "music_network", "release", "sampling")
+"""Modules of this package whose change makes another training of the same recipe."""
 
 
 def checkpoint_name(
@@ -30,7 +32,7 @@ def checkpoint_name(
     """Name of one training, without a suffix: split, steps, seed and a digest of all that it hangs on.
 
     The digest has eight hex digits: recipe, seed, all tracks and when they were prepared, taught weights,
-    mixture and the network's input.
+    mixture and the modules that train.
 
     Raises
     ------
@@ -42,7 +44,10 @@ def checkpoint_name(
         for part in (parts.train, parts.valid, parts.test)
     ]
     weights = sha256_of(taught) if taught else "ImageNet"
-    what = [asdict(recipe), seed, listed, weights, asdict(mixture or Mixture()), HEIGHT, WIDTH]
+    code = [
+        hashlib.sha256((Path(__file__).parent / f"{name}.py").read_bytes()).hexdigest() for name in MADE_BY
+    ]
+    what = [asdict(recipe), seed, listed, weights, asdict(mixture or Mixture()), code]
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
     return f"{parts.name.replace(' ', '-')}-{recipe.steps}-{seed}-{digest}"
 

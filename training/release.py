@@ -41,7 +41,7 @@ PLOTS: Final = "MODEL_CARD.png"
 FIRST_TUNED: Final = "block_4"
 """Layers before this one stay as they were taught: edges and strokes of any picture, a third of the work."""
 
-TYPICAL: Final = 20
+STANDARD_BATCHES: Final = 20
 """Batches that tell what is standard before the training begins."""
 
 SAMPLE: Final = 240
@@ -60,16 +60,16 @@ def build(taught: Path | None, places: Places) -> tuple[Any, list[Any]]:
     places : (n, 256, 256) uint8
         Training pictures, which tell what is standard.
     """
-    from training.music_network import backbone, classifier, standardize, statistics
+    from training.music_network import backbone, classifier, fit_standardization, pooled_features
 
     features = backbone(imagenet=taught is None)
     if taught:
         load_weights(features, taught)
     for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED), features.layers):
         layer.trainable = False
-    measured = statistics(features)
-    standardize(measured, places)
-    return classifier(measured, len(LABELS)), measured.trainable_variables
+    pooled = pooled_features(features)
+    fit_standardization(pooled, places)
+    return classifier(pooled, len(LABELS)), pooled.trainable_variables
 
 
 def train(
@@ -96,7 +96,9 @@ def train(
     keras.utils.set_random_seed(seed)
     mixture = mixture or Mixture()
     sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
-    network, slow = build(taught, np.concatenate([sampler.batch(number).places for number in range(TYPICAL)]))
+    network, slow = build(
+        taught, np.concatenate([sampler.batch(number).places for number in range(STANDARD_BATCHES)])
+    )
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
     shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
     valid = {

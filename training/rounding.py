@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.spectrogram import colormap
-from training.music_network import STATISTICS
+from training.music_network import POOLING
 from training.sampling import Places
 
 LARGEST: Final = 127
@@ -40,7 +40,7 @@ def correct_biases(whole: Any, places: Places) -> None:
     import keras
 
     folded, rest = whole.get_layer("folded"), whole.get_layer("after_first")
-    learnt = [layer for layer in rest.layers if not layer.name.startswith(STATISTICS)]
+    learnt = [layer for layer in rest.layers if not layer.name.startswith(POOLING)]
     convolutions = [folded, *(layer for layer in learnt if hasattr(layer, "kernel_size"))]
     normalizations = [layer for layer in learnt if isinstance(layer, keras.layers.BatchNormalization)]
     first = keras.Model(whole.input, [keras.ops.mean(folded.input, axis=0), folded.output])

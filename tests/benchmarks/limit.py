@@ -25,7 +25,7 @@ STAGES = {
     "blocks to 16 x 4, 64 channels": "block_9_add",
     "blocks to 16 x 4, 96 channels": "block_12_add",
     "blocks to 8 x 4": "block_16_project_BN",
-    "last convolution, 1280 channels": "out_relu",
+    "pooling": "all",
 }
 """Layers after which the network is cut, in order."""
 
@@ -64,11 +64,11 @@ def stages() -> dict[str, bytes]:
 
     from training.export import Traced
     from training.gtzan import LABELS
-    from training.music_network import backbone, classifier, for_export
+    from training.music_network import backbone, classifier, for_export, pooled_features
 
-    trained = classifier(backbone(imagenet=False), len(LABELS))
+    trained = classifier(pooled_features(backbone(imagenet=False)), len(LABELS))
     whole = for_export(trained, len(LABELS))
-    features = next(layer for layer in trained.layers if isinstance(layer, keras.Model))
+    features = trained.get_layer("pooled_features")
     begin = features.get_layer("Conv1").output
     cut = {}
     for name, layer in STAGES.items():

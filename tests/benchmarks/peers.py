@@ -49,11 +49,11 @@ def network() -> Any:
     import tensorflow as tf
 
     from training.gtzan import LABELS
-    from training.music_network import backbone, classifier, for_export
+    from training.music_network import backbone, classifier, for_export, pooled_features
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    return for_export(classifier(backbone(imagenet=False), len(LABELS)), len(LABELS))
+    return for_export(classifier(pooled_features(backbone(imagenet=False)), len(LABELS)), len(LABELS))
 
 
 def ours() -> Work:
