@@ -85,8 +85,10 @@ def _curves(axes: Any, report: Report) -> None:
         )
     kept = next(row["step"] for row in report.history if row["best"])
     axes.axvline(kept, color="grey", linewidth=0.8)
-    axes.set(xlabel="step", title="Learning curves; line: the step that was kept", ylim=(0, None))
-    axes.legend(fontsize=8)
+    axes.set(
+        xlabel="step, run after run", title="Learning curves; line: the mean of the runs", ylim=(0, None)
+    )
+    axes.legend(fontsize=8, loc=(0.02, 0.53), framealpha=1)
 
 
 def _speed(axes: Any, latencies: list[dict[str, Any]]) -> None:

@@ -123,15 +123,12 @@ def train(
         kept.append(network.get_weights())
         history += [row | {"step": number * recipe.steps + row["step"]} for row in of_run]
     network.set_weights([np.mean(weights, axis=0) for weights in zip(*kept, strict=True)])
-    together = {
-        "step": recipe.runs * recipe.steps + 1,
-        "loss": history[-1]["loss"],
-        **validated(network, valid),
-    }
+    together = {"loss": history[-1]["loss"]} | validated(network, valid)
+    step = recipe.runs * recipe.steps + 1
     if log:
-        log(together["step"], together)
+        log(step, together)
     history = [row | {"best": False} for row in history]
-    return network, [*history, together | {"best": True}]
+    return network, [*history, {"step": step, **together, "best": True}]
 
 
 def checkpoints(checkpoint: Path, recipe: FineTuning) -> list[Path]:
