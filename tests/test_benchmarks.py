@@ -56,7 +56,7 @@ def test_work_is_counted_from_the_shipped_file() -> None:
     """By hand: the first convolution has 128 x 32 outputs of 32 channels, and a kernel of 3 x 12 x 3."""
     whole = limit.multiply_accumulates(ModelManifest.load().read_model())
     assert whole > 128 * 32 * 32 * (3 * 12 * 3)
-    assert whole == pytest.approx(136e6, rel=0.01)
+    assert whole == pytest.approx(124e6, rel=0.01)
 
 
 def test_the_network_can_be_cut_after_every_stage() -> None:

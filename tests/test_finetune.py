@@ -153,7 +153,7 @@ def test_only_like_is_mixed_with_like() -> None:
         assert result.heard == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
         orders.add(tuple(order))
     assert len(orders) > 2
-    result, share, _ = mixed(batch, FineTuning(mixup=0, label_smoothing=0), random)
+    result, share, _ = mixed(batch, FineTuning(mixup=0, music_smoothing=0), random)
     assert share == 1
     assert np.array_equal(result.genres, genres)
 

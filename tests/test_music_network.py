@@ -69,8 +69,8 @@ def pictures() -> Any:
 
 def test_sizes(features: Any, pooled: Any, network: Any) -> None:
     assert features.input_shape == (None, 256, 64, 3)
-    assert features.output_shape == (None, 8, 4, 1280)
-    assert features.count_params() == 2_257_984  # the plain MobileNetV2 without top
+    assert features.output_shape == (None, 8, 4, 320)
+    assert features.count_params() == 2_257_984 - 1_280 * (320 + 4)  # without top and last convolution
     assert network.input_shape == (None, 256, 64, 3)
     assert network.output_shape == [(None, 11), (None, 250)]
     values = 2 * CHANNELS

@@ -135,7 +135,7 @@ def released(
         # Converting the study's network takes half a minute; its latency is no part of what is tested.
         patch.setattr("training.release.study_network", lambda places: ModelManifest.load().read_model())
         return release(
-            corpus, folder, recipe=FineTuning(runs=2, steps=1, validate_every=1), taught=taught[0],
+            corpus, folder, recipe=FineTuning(probe=2, runs=2, steps=1, validate_every=1), taught=taught[0],
             logs=folder / "logs", float_out=folder / "build" / "float.tflite",
         )  # fmt: skip
 
@@ -217,7 +217,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_path: Path) -> None:
-    recipe = FineTuning(steps=1, validate_every=1, head_rate=float("nan"))
+    recipe = FineTuning(probe=0, steps=1, validate_every=1, head_rate=float("nan"))
     checkpoint = tmp_path / "run.checkpoint"
     with pytest.raises(TrainingError, match=r"at any of 1 validations in 1 steps.*lower head_rate \(nan\)"):
         train(corpus, fault_filtered(corpus), recipe, seed=0, taught=None, checkpoint=checkpoint)
@@ -227,7 +227,7 @@ def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_pa
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("share", "told"), [(0.0, {"fine"}), (0.5, {"fine", "coarse"}), (1.0, {"coarse"})])
 def test_only_pictures_that_are_trained_on_decide(corpus: Corpus, share: float, told: set[str]) -> None:
-    recipe = FineTuning(steps=1, validate_every=1)
+    recipe = FineTuning(probe=0, steps=1, validate_every=1)
     mixture = Mixture(batch=4, coarse_share=share)
     _, history = train(corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=mixture)
     assert {key.split()[0] for key in history[0] if key.endswith("nll")} == told
@@ -311,12 +311,12 @@ def test_protocols_that_cannot_be_read_are_one_sentence(corpus: Corpus, tmp_path
 @pytest.mark.usefixtures("quick")
 def test_an_ablation_trains_and_scores_every_row_once(corpus: Corpus, tmp_path: Path) -> None:
     row = next(each for each in ROWS if each.mixture == {"coarse_share": 0.0})
-    found = ablation(corpus, tmp_path, steps=1, rows=[row])
+    found = ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])
     assert [(each["name"], each["steps"]) for each in found] == [("fine picture only", 1)]
     for part in ("valid", "test"):
         assert set(found[0][part]) == {"fine", "coarse"}
         assert all(0 <= share <= 1 for of in found[0][part].values() for share in of)
     (kept,) = tmp_path.glob("*.json")
     kept.write_text(json.dumps({"valid": {"fine": [0.25, 0.25]}, "test": {"fine": [0.5, 0.5]}}))
-    again = ablation(corpus, tmp_path, steps=1, rows=[row])  # what is done is not done again
+    again = ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])  # what is done is not done again
     assert table(again).splitlines()[-1] == "| fine picture only | 0.500 (0.250) |"

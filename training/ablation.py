@@ -19,6 +19,9 @@ from training.teach import SHIPPED
 STEPS: Final = 250
 """Batches of each run: enough to tell large effects."""
 
+PROBE: Final = 250
+"""Batches that its head is first fitted to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Without:
@@ -34,7 +37,8 @@ class Without:
 ROWS: Final = (
     Without("everything", {}, {}),
     Without("ImageNet's weights, not taught ones", {}, {}, taught=False),
-    Without("no teacher while fine-tuning", {"heard_weight": 0.0}, {"pseudo_label_weight": 0.0}),
+    Without("head not fitted first", {"probe": 0}, {}),
+    Without("no teacher while fine-tuning", {"heard_weight": 0.0}, {}),
     Without(
         "no recordings, so no teacher",
         {},
@@ -44,7 +48,7 @@ ROWS: Final = (
     Without("fine picture only", {}, {"coarse_share": 0.0}),
     Without("coarse picture only", {}, {"coarse_share": 1.0}),
     Without("no mixup", {"mixup": 0.0}, {}),
-    Without("no label smoothing", {"label_smoothing": 0.0}, {}),
+    Without("labels smoothed by 0.1", {"label_smoothing": 0.1}, {}),
     Without("backbone as taught", {"backbone_rate": 0.0}, {}),
 )
 
@@ -54,6 +58,7 @@ def ablation(
     work: Path,
     *,
     steps: int = STEPS,
+    probe: int = PROBE,
     rows: Sequence[Without] = ROWS,
     taught: Path = SHIPPED,
     runs: Runs = one_by_one,
@@ -70,7 +75,8 @@ def ablation(
     calls = []
     for row in rows:
         each: Parts = replace(split, train=tuple(entry for entry in split.train if row.keep(entry)))
-        recipe = replace(FineTuning(), runs=1, steps=steps, validate_every=max(1, steps // 2), **row.recipe)
+        recipe = replace(FineTuning(), runs=1, validate_every=max(1, steps // 2))
+        recipe = replace(recipe, **({"probe": probe, "steps": steps} | row.recipe))
         mixture = replace(Mixture(), **row.mixture)
         calls.append((corpus, each, recipe, 0, work, taught if row.taught else None, mixture))
     named = zip(rows, runs(run, calls), strict=True)

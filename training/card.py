@@ -143,9 +143,7 @@ def _at_hand(data: dict[str, Any]) -> str:
         return at_hand
     return at_hand + (
         "\nWhile it was fine-tuned, the network also learnt what musicnn heard in "
-        f"{data['heard_by_musicnn']} of the recordings that trained it; "
-        f"{data['pseudo_labelled']} of them have no known genre, and count half with the one that a "
-        "logistic regression on musicnn's values gives them."
+        f"{data['heard_by_musicnn']} of the recordings that trained it."
     )
 
 

@@ -26,23 +26,27 @@ class TrainingError(OverheardError):
 class FineTuning:
     """How the network is fine-tuned.
 
-    The backbone learns at ``backbone_rate``, the rest at ``head_rate``, both falling as a cosine over
+    The head is first fitted to what the backbone says of ``probe`` batches (``training.probe``). The
+    backbone learns at ``backbone_rate``, the rest at ``head_rate``, both falling as a cosine over
     ``steps``; what the teacher heard is learnt beside the genres, its mean squared error counting
-    ``heard_weight``; pairs of pictures are mixed by ``mixup`` (Zhang et al., 2018); an exponential average
+    ``heard_weight``; labels are smoothed by ``label_smoothing`` and ``music_smoothing``, and pairs of
+    pictures mixed by ``mixup`` (Zhang et al., 2018); an exponential average
     of the weights is what validation sees and what is kept. All that is done ``runs`` times, each on other
     batches, and the mean of what was kept is kept (Wortsman et al., 2022).
     """
 
-    runs: int = 3
-    steps: int = 400
-    head_rate: float = 1e-3
+    probe: int = 1_000
+    runs: int = 5
+    steps: int = 150
+    head_rate: float = 1e-4
     backbone_rate: float = 2e-4
     weight_decay: float = 1e-3
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.0
+    music_smoothing: float = 0.1
     heard_weight: float = 0.5
     mixup: float = 0.3
     average: float = 0.995
-    validate_every: int = 100
+    validate_every: int = 50
 
 
 def logits_of(network: Any, places: Places) -> Floats:
@@ -154,13 +158,13 @@ def fine_tune(
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(batch: Any, share: Any, order: Any) -> Any:
-        places, targets, genre_weight, music, heard, heard_mask = batch
+        places, targets, known, music, heard, heard_mask = batch
         pictures = paint(places)
         pictures = share * pictures + (1 - share) * tf.gather(pictures, order)
         with tf.GradientTape() as tape:
             logits, as_heard = network(pictures, training=True)
             cross_entropy = -tf.reduce_sum(targets * tf.nn.log_softmax(logits[:, :genres]), axis=1)
-            genre_loss = tf.reduce_sum(cross_entropy) / tf.maximum(tf.reduce_sum(genre_weight), 1)
+            genre_loss = tf.reduce_sum(cross_entropy) / tf.maximum(tf.reduce_sum(known), 1)
             music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
             distance = tf.reduce_mean(tf.square(as_heard - heard), axis=1)
             heard_loss = tf.reduce_sum(distance * heard_mask) / tf.maximum(tf.reduce_sum(heard_mask), 1)
@@ -228,13 +232,20 @@ def loss_of(measured: dict[str, float]) -> float:
     return float(np.mean([value for key, value in measured.items() if key.endswith("nll")]))
 
 
+def smoothed_music(music: Floats, recipe: FineTuning) -> Floats:
+    """The label of "music", smoothed.
+
+    That bounds its logit: int8 stores all logits with one step, and a sure 10 would leave the genres half
+    as many.
+    """
+    smooth = np.float32(recipe.music_smoothing)
+    return music * (1 - smooth) + smooth / 2
+
+
 def mixed(
     batch: Batch, recipe: FineTuning, generator: np.random.Generator
 ) -> tuple[Batch, Any, npt.NDArray[np.int64]]:
     """Smooth a batch's labels, and mix all its targets as its pictures are to be mixed: like with like only.
-
-    "Music" is smoothed too, which also bounds its logit: int8 stores all logits with one step, and a sure
-    10 would leave the genres half as many.
 
     Returns
     -------
@@ -246,10 +257,10 @@ def mixed(
     """
     genres = batch.genres.shape[1]
     smooth = np.float32(recipe.label_smoothing)
-    targets = batch.genres * (1 - smooth) + batch.genre_weight[:, np.newaxis] * smooth / genres
-    music = batch.music * (1 - smooth) + smooth / 2
+    targets = batch.genres * (1 - smooth) + batch.genre_known[:, np.newaxis] * smooth / genres
+    music = smoothed_music(batch.music, recipe)
     order = generator.permutation(len(targets))
-    alike = batch.genre_weight[order] == batch.genre_weight
+    alike = batch.genre_known[order] == batch.genre_known
     alike &= batch.heard_mask[order] == batch.heard_mask
     order = np.where(alike, order, np.arange(len(order)))
     share = np.float32(generator.beta(recipe.mixup, recipe.mixup) if recipe.mixup else 1)

@@ -6,7 +6,7 @@ is taken over frequency only, so that four time steps are left.
 
 What is read from the picture are the means of what the blocks of every width put out, and of its
 magnitude, in each quarter of the time: those tell genres better than what is left at the end (ibid.), and
-the backbone's last and widest convolution need not be computed.
+MobileNetV2's last and widest convolution is not needed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _LAST_STRIDE: Final = "block_13"
 
 
 def backbone(*, imagenet: bool = True) -> Any:
-    """MobileNetV2 (alpha 1, no top) that keeps four time steps.
+    """MobileNetV2's blocks (alpha 1), which keep four time steps.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def backbone(*, imagenet: bool = True) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) normalized RGB -> (n, 8 frequencies, 4 times, 1280).
+        (n, 256, 64, 3) normalized RGB -> (n, 8 frequencies, 4 times, 320).
     """
     import keras
 
@@ -83,11 +83,13 @@ def backbone(*, imagenet: bool = True) -> Any:
     model = keras.models.clone_model(plain, clone_function=copy, call_function=connect)
     if imagenet:
         load_weights(model)
-    return model
+    return keras.Model(model.inputs, _widths(model)[-1], name="backbone")
 
 
 def student(features: Any, targets: int) -> Any:
-    """Network that learns what the teacher hears.
+    """Network that learns what the teacher hears, from what ``pooled_features`` are of.
+
+    Here their standards follow the backbone while it changes, and nothing is clipped.
 
     Returns
     -------
@@ -97,9 +99,10 @@ def student(features: Any, targets: int) -> Any:
     import keras
 
     picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
-    x = features(normalize(picture))
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    x = keras.layers.Dropout(0.1)(x)
+    every = keras.Model(features.inputs, _widths(features), name="every_width")(normalize(picture))
+    values = [value for x in every for value in (x, keras.ops.abs(x))]
+    x = keras.layers.Concatenate()([keras.ops.mean(value, axis=(1, 2)) for value in values])
+    x = keras.layers.Dropout(0.1)(keras.layers.BatchNormalization()(x))
     return keras.Model(picture, keras.layers.Dense(targets, name="heard")(x), name="student")
 
 

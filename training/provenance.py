@@ -16,7 +16,7 @@ from training.parts import Parts
 from training.sampling import Mixture
 from training.teach import SHIPPED
 
-MADE_BY: Final = ("augment", "finetune", "music_network", "release", "sampling")
+MADE_BY: Final = ("augment", "finetune", "music_network", "probe", "release", "sampling")
 """Modules of this package whose change makes another training of the same recipe."""
 
 

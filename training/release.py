@@ -27,6 +27,7 @@ from training.latency import OURS_FLOAT, OURS_INT8, STUDY_INT8, latencies, study
 from training.measured import Measured
 from training.network import STUDY_CNN_GRU
 from training.parts import Parts, fault_filtered
+from training.probe import fit_head
 from training.provenance import checkpoint_name, provenance, taught_by_musicnn
 from training.report import FORMS, Report, calibrate, counted, elsewhere, false_genres, painted
 from training.representatives import representatives
@@ -99,6 +100,7 @@ def train(
     network, slow = build(
         taught, np.concatenate([sampler.batch(number).places for number in range(STANDARD_BATCHES)])
     )
+    fit_head(network, sampler, recipe)
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
     shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
     valid = {

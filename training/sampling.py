@@ -16,7 +16,7 @@ from training.augment import drawn, varied
 from training.corpus import Corpus, Entry
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
-from training.hearing import Hearing
+from training.hearing import standardized
 from training.teacher import UNITS
 
 Floats = npt.NDArray[np.float32]
@@ -30,15 +30,13 @@ class Mixture:
 
     ``genre_share`` of it is music whose genre is known, the genres equally often and within a genre
     the sources by ``source_weights`` (1 where none is given), ``no_music_share`` no music, and the rest
-    other music, whose genre is a pseudo-label from what the teacher heard and counts
-    ``pseudo_label_weight``. Where a window has both pictures, ``coarse_share`` are the coarse one.
+    other music. Where a window has both pictures, ``coarse_share`` are the coarse one.
     """
 
     batch: int = 32
     genre_share: float = 0.58
     no_music_share: float = 0.15
     coarse_share: float = 0.5
-    pseudo_label_weight: float = 0.5
     source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 10.0})
 
 
@@ -49,9 +47,9 @@ class Batch(NamedTuple):
     ----------
     places : (n, 256, 256) uint8
     genres : (n, genres) float32
-        Probabilities, times ``genre_weight``.
-    genre_weight : (n,) float32
-        What its genre counts: 1 for a label, less for a pseudo-label, 0 where there is none.
+        1 for its genre; all 0 where it is not known.
+    genre_known : (n,) float32
+        1 or 0.
     music : (n,) float32
         1 or 0.
     heard : (n, 250) float32
@@ -62,7 +60,7 @@ class Batch(NamedTuple):
 
     places: Places
     genres: Floats
-    genre_weight: Floats
+    genre_known: Floats
     music: Floats
     heard: Floats
     heard_mask: Floats
@@ -99,7 +97,7 @@ class Sampler:
             raise DataError(f"no track to train on is {' or '.join(empty)}; prepare a cache that has some")
         self._other = self._sources([e for e in entries if e.music and e.genre not in labels])
         self._no_music = self._sources([e for e in entries if not e.music])
-        self._hearing = Hearing(corpus, entries, self._labels)
+        self._heard = standardized(corpus, entries)
 
     def _sources(self, entries: list[Entry]) -> list[tuple[float, list[Entry]]]:
         names = sorted({entry.source for entry in entries})
@@ -125,21 +123,16 @@ class Sampler:
     def _batch(self, drawn_of: Sequence[tuple[Entry, Places, int | None]]) -> Batch:
         count = len(drawn_of)
         genres = np.zeros((count, len(self._labels)), np.float32)
-        genre_weight, heard_mask = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        genre_known, heard_mask = np.zeros(count, np.float32), np.zeros(count, np.float32)
         heard = np.zeros((count, UNITS), np.float32)
         for place, (entry, _, window) in enumerate(drawn_of):
-            pseudo_label = None
-            if window is not None and len(values := self._hearing.values(entry)):
-                heard[place], heard_mask[place] = values[window], 1
-                pseudo_label = self._hearing.pseudo_label(entry, window)
+            if window is not None and entry.file in self._heard:
+                heard[place], heard_mask[place] = self._heard[entry.file][window], 1
             if entry.music and entry.genre in self._labels:
-                genres[place, self._labels.index(entry.genre)] = genre_weight[place] = 1
-            elif pseudo_label is not None:
-                genre_weight[place] = self._mixture.pseudo_label_weight
-                genres[place] = pseudo_label * genre_weight[place]
+                genres[place, self._labels.index(entry.genre)] = genre_known[place] = 1
         places = np.stack([places for _, places, _ in drawn_of])
         music = np.array([entry.music for entry, _, _ in drawn_of], np.float32)
-        return Batch(places, genres, genre_weight, music, heard, heard_mask)
+        return Batch(places, genres, genre_known, music, heard, heard_mask)
 
     def _draw(self, entry: Entry, generator: np.random.Generator) -> tuple[Places, int | None]:
         """One window, varied, and which of the track's it is, unless it was cut anew."""
