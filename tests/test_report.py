@@ -36,7 +36,7 @@ PROTOCOLS = [
 
 PROVENANCE = {
     "commit": None, "taught_sha256": "0123456789ab", "cache_index_sha256": "ba9876543210", "seed": 0,
-    "recipe": {"steps": 1600},
+    "recipe": {"probe": 1000, "runs": 2, "steps": 1600}, "mixture": {"batch": 8},
 }  # fmt: skip
 
 
@@ -137,6 +137,7 @@ def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None
         "18 of its 1,000 tracks were at hand as spectrograms, and of 3 the sound", "rock 7, blues 2",
         "| this model, int8 | 2.50 | 3.0 |", "| this model, float32 | 7.25 | 11.0 |",
         "commit unknown (no checkout), taught weights `0123456789ab`, cache index `ba9876543210`",
+        "the head fitted to 1,000 batches of 8 windows, then 2 runs of 1,600",
     ):  # fmt: skip
         assert words in card
     assert "{" not in card

@@ -16,7 +16,7 @@ from training.runs import Runs, one_by_one
 from training.sampling import Mixture
 from training.teach import SHIPPED
 
-STEPS: Final = 250
+STEPS: Final = 150
 """Batches of each run: enough to tell large effects."""
 
 PROBE: Final = 250

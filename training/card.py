@@ -125,10 +125,13 @@ whose artists nobody can exclude here.
 def _provenance(made_from: dict[str, Any]) -> str:
     if not made_from:
         return "What it was made from was not recorded."
+    recipe = made_from["recipe"]
     return (
         f"Made from commit {made_from['commit'] or 'unknown (no checkout)'}, taught weights "
         f"`{made_from['taught_sha256']}`, cache index `{made_from['cache_index_sha256']}` (SHA-256, first 12 "
-        f"digits), seed {made_from['seed']}, {made_from['recipe']['steps']:,} steps."
+        f"digits), seed {made_from['seed']}: the head fitted to {recipe['probe']:,} batches of "
+        f"{made_from['mixture']['batch']} windows, then {recipe['runs']} runs of {recipe['steps']:,}, and "
+        "the mean of their weights."
     )
 
 

@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.set_defaults(run=_teach)
 
     tuned = OptionParser(add_help=False, parents=[cached])
-    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows in each run (400)")
+    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows in each run (150)")
 
     protocols = commands.add_parser(
         "protocols", parents=[tuned, engine], help="accuracy under three protocols"
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     ablate = commands.add_parser(
         "ablation", parents=[cached, engine], help="train without each part of the recipe"
     )
-    ablate.add_argument("--steps", type=int, metavar="N", help="batches of each run (250)")
+    ablate.add_argument("--steps", type=int, metavar="N", help="batches of each run (150)")
     ablate.add_argument("--work", type=Path, default=Path("build/ablation"), metavar="DIR")
     ablate.set_defaults(run=_ablation)
 
