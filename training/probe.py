@@ -40,13 +40,18 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
     """
     if not recipe.probe:
         return
+    import tensorflow as tf
     from sklearn.linear_model import Ridge
 
     pooled = network.get_layer("pooled_features")
+
+    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
+    def means(places: Any) -> Any:
+        return tf.reduce_mean(pooled(normalize(paint(places)), training=False), axis=1)
+
     features, targets = [], []
     for batch in ahead(sampler.batch, range(1, recipe.probe + 1)):
-        given = normalize(paint(batch.places))
-        features.append(pooled(given, training=False).numpy().mean(axis=1))
+        features.append(means(tf.constant(batch.places)).numpy())
         targets.append(batch[1:])
     x = np.concatenate(features)
     genres, known, music, heard, heard_mask = (np.concatenate(each) for each in zip(*targets, strict=True))
