@@ -17,6 +17,7 @@ from training.finetune import (
     FineTuning,
     Progress,
     TrainingError,
+    balanced,
     fine_tune,
     logits_of,
     mixed,
@@ -202,3 +203,10 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
         moved.append(float(np.abs(listening.get_weights()[0] - before).max()))
     assert moved[0] > 1e-3
     assert moved[1] == 0
+
+
+def test_music_and_no_music_count_the_same() -> None:
+    music = np.array([1, 1, 1, 0], np.float32)
+    weights = np.asarray(balanced(music))
+    assert weights == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
+    assert np.asarray(balanced(music[:3])) == pytest.approx([0.5] * 3)  # no no-music to count the other half

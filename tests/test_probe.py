@@ -9,7 +9,7 @@ import pytest
 
 from tests.corpora import arrays_of, cache, entry, recording_of
 from training.finetune import FineTuning
-from training.probe import REGULARIZATION, fit_head, logistic_regression
+from training.probe import fit_head, logistic_regression
 from training.sampling import Mixture, Sampler
 from training.teacher import UNITS
 
@@ -24,16 +24,16 @@ def test_regression_is_that_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 200)
     features = (random.normal(0, 1, (200, 5)) + np.eye(3, 5)[labels]).astype(np.float32)
-    theirs = linear_model.LogisticRegression(C=1 / (2 * REGULARIZATION * 200), tol=1e-8, max_iter=1_000)
+    theirs = linear_model.LogisticRegression(C=1 / (2 * 0.01 * 200), tol=1e-8, max_iter=1_000)
     theirs.fit(features, labels)
-    kernel, bias = logistic_regression(features, np.eye(3, dtype=np.float32)[labels])
+    kernel, bias = logistic_regression(features, np.eye(3, dtype=np.float32)[labels], 0.01)
     assert kernel == pytest.approx(theirs.coef_.T, abs=2e-3)
     assert bias - bias.mean() == pytest.approx(theirs.intercept_ - theirs.intercept_.mean(), abs=2e-3)
 
 
 def test_targets_may_be_probabilities_and_a_class_may_be_missing() -> None:
     targets = np.tile(np.array([0.25, 0.75, 0], np.float32), (8, 1))
-    kernel, bias = logistic_regression(np.zeros((8, 2), np.float32), targets)
+    kernel, bias = logistic_regression(np.zeros((8, 2), np.float32), targets, 0.01)
     assert not kernel.any()
     odds = np.exp(bias - bias[0])
     assert odds[1] == pytest.approx(3, rel=1e-2)

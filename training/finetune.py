@@ -168,7 +168,8 @@ def fine_tune(
             music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
             distance = tf.reduce_mean(tf.square(as_heard - heard), axis=1)
             heard_loss = tf.reduce_sum(distance * heard_mask) / tf.maximum(tf.reduce_sum(heard_mask), 1)
-            loss = genre_loss + tf.reduce_mean(music_loss) + recipe.heard_weight * heard_loss
+            music_loss = tf.reduce_mean(music_loss * balanced(music))
+            loss = genre_loss + music_loss + recipe.heard_weight * heard_loss
         gradients = tape.gradient(loss, [v for variables in groups for v in variables])
         for variables, optimizer in zip(groups, optimizers, strict=True):
             optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))
@@ -240,6 +241,20 @@ def smoothed_music(music: Floats, recipe: FineTuning) -> Floats:
     """
     smooth = np.float32(recipe.music_smoothing)
     return music * (1 - smooth) + smooth / 2
+
+
+def balanced(music: Any) -> Any:
+    """What each window counts, so that music and no music count the same and all of them 1 on average.
+
+    Parameters
+    ----------
+    music : (n,)
+        Labels, 0..1.
+    """
+    from keras import ops
+
+    weights = [of / ops.maximum(ops.mean(of), 1e-3) for of in (music, 1 - music)]
+    return (weights[0] + weights[1]) / 2
 
 
 def mixed(

@@ -12,18 +12,23 @@ import numpy as np
 import numpy.typing as npt
 
 from training.augment import paint
-from training.finetune import FineTuning, smoothed_music
+from training.finetune import FineTuning, balanced, smoothed_music
 from training.music_network import GRU_UNITS
 from training.network import normalize
 from training.sampling import Sampler, ahead
 
 Floats = npt.NDArray[np.float32]
 
-REGULARIZATION: Final = 3e-3
+OF_GENRES: Final = 3e-3
 """What the square of a weight costs in nats, chosen on the validation part."""
 
+OF_MUSIC: Final = 1e-2
+"""The same for "music", chosen on recorded noises and songs of training origins after sounds made by rule
+and speech had been learnt: weaker, and unseen noises are taken for music.
+"""
+
 RIDGE: Final = 30.0
-"""The same for what the teacher heard, in squared errors of all pictures."""
+"""And for what the teacher heard, in squared errors of all pictures."""
 
 
 def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
@@ -49,20 +54,21 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
     def means(places: Any) -> Any:
         return tf.reduce_mean(pooled(normalize(paint(places)), training=False), axis=1)
 
-    features, targets = [], []
+    features, labels = [], []
     for batch in ahead(sampler.batch, range(1, recipe.probe + 1)):
         features.append(means(tf.constant(batch.places)).numpy())
-        targets.append(batch[1:])
+        labels.append(batch[1:])
     x = np.concatenate(features)
-    genres, known, music, heard, heard_mask = (np.concatenate(each) for each in zip(*targets, strict=True))
+    genres, known, music, heard, heard_mask = (np.concatenate(each) for each in zip(*labels, strict=True))
 
     logits = network.get_layer("logits")
     kernel, bias = logits.get_weights()
     kernel[:] = 0
     beside = kernel[2 * GRU_UNITS :]
-    beside[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0])
+    beside[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0], OF_GENRES)
     music = smoothed_music(music, recipe)
-    weights, offsets = logistic_regression(x, np.stack([1 - music, music], axis=1))
+    targets = np.asarray(balanced(music))[:, np.newaxis] * np.stack([1 - music, music], axis=1)
+    weights, offsets = logistic_regression(x, targets, OF_MUSIC)
     beside[:, -1], bias[-1] = weights @ (-1, 1), offsets @ (-1, 1)
     logits.set_weights([kernel, bias])
     if heard_mask.any():
@@ -70,33 +76,35 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
         network.get_layer("heard").set_weights([ridge.coef_.T, ridge.intercept_])
 
 
-def logistic_regression(features: Floats, targets: Floats) -> tuple[Floats, Floats]:
+def logistic_regression(features: Floats, targets: Floats, penalty: float) -> tuple[Floats, Floats]:
     """Multinomial logistic regression on probabilities, by L-BFGS.
 
     Parameters
     ----------
     features : (n, values) float32
     targets : (n, classes) float32
-        Each row sums to 1; no picture need be of every class.
+        Each row sums to what its picture counts; no picture need be of every class.
+    penalty : float
+        What the square of a weight costs.
 
     Returns
     -------
     (values, classes) float32, (classes,) float32
-        Kernel and bias of the logits with the least mean cross-entropy plus ``REGULARIZATION`` times
-        the kernel's squares.
+        Kernel and bias of the logits with the least mean cross-entropy plus the penalty.
     """
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
     n, values = features.shape
     classes = targets.shape[1]
+    counts = targets.sum(axis=1, keepdims=True)
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         kernel, bias = flat[:-classes].reshape(values, classes), flat[-classes:]
         log = log_softmax(features @ kernel.astype(np.float32) + bias, axis=1)
-        error = ((np.exp(log) - targets) / n).astype(np.float32)
-        gradient = features.T @ error + 2 * REGULARIZATION * kernel
-        cost = -(targets * log).sum() / n + REGULARIZATION * (kernel**2).sum()
+        error = ((np.exp(log) * counts - targets) / n).astype(np.float32)
+        gradient = features.T @ error + 2 * penalty * kernel
+        cost = -(targets * log).sum() / n + penalty * (kernel**2).sum()
         return float(cost), np.append(gradient, error.sum(axis=0)).astype(np.float64)
 
     found = minimize(

@@ -10,6 +10,7 @@ import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,8 @@ STANDARD_BATCHES: Final = 20
 SAMPLE: Final = 240
 """Training pictures that set the ranges of the int8 activations."""
 
+Log = Callable[[int, dict[str, float]], None]
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +84,7 @@ def train(
     seed: int,
     taught: Path | None = TAUGHT,
     mixture: Mixture | None = None,
-    log: Callable[[int, dict[str, float]], None] | None = None,
+    log: Log | None = None,
     checkpoint: Path | None = None,
 ) -> tuple[Any, list[dict[str, Any]]]:
     """Fine-tune a network on one split; return it and the history.
@@ -113,7 +116,8 @@ def train(
         each = checkpoints(checkpoint, recipe)[number] if checkpoint else None
         network.set_weights(begin)
         sampler.seed = seed + number
-        of_run = fine_tune(network, slow, sampler, valid, recipe, log=log, checkpoint=each)
+        told = partial(_after, log, number * recipe.steps) if log else None
+        of_run = fine_tune(network, slow, sampler, valid, recipe, log=told, checkpoint=each)
         if not any(row["best"] for row in of_run):
             if each:
                 each.unlink(missing_ok=True)
@@ -131,6 +135,10 @@ def train(
         log(step, together)
     history = [row | {"best": False} for row in history]
     return network, [*history, {"step": step, **together, "best": True}]
+
+
+def _after(log: Log, steps: int, step: int, values: dict[str, float]) -> None:
+    log(steps + step, values)
 
 
 def checkpoints(checkpoint: Path, recipe: FineTuning) -> list[Path]:
@@ -305,7 +313,7 @@ def speeds(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str
     ]
 
 
-def board(folder: Path) -> Callable[[int, dict[str, float]], None]:
+def board(folder: Path) -> Log:
     """A log that writes for TensorBoard and prints a line."""
     import tensorflow as tf
 
