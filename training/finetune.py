@@ -51,7 +51,7 @@ class FineTuning:
 
 def logits_of(network: Any, places: Places) -> Floats:
     """Logits of a network on pooled pictures, (n, genres + 1) float32."""
-    parts = [network(paint(places[i : i + 64]), training=False)[0].numpy() for i in range(0, len(places), 64)]
+    parts = [network.predict_on_batch(paint(places[i : i + 64]))[0] for i in range(0, len(places), 64)]
     return np.concatenate(parts)
 
 
