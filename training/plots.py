@@ -88,13 +88,14 @@ def _curves(axes: Any, report: Report) -> None:
     axes.set(
         xlabel="step, run after run", title="Learning curves; line: the mean of the runs", ylim=(0, None)
     )
-    axes.legend(fontsize=8, loc=(0.02, 0.53), framealpha=1)
+    axes.legend(fontsize=8, loc="lower left")
 
 
 def _speed(axes: Any, latencies: list[dict[str, Any]]) -> None:
     for each in latencies:
-        axes.scatter(each["ms"], each["accuracy"])
-        axes.annotate(each["name"], (each["ms"], each["accuracy"]), xytext=(5, 5), textcoords="offset points")
+        axes.scatter(each["ms"], each["accuracy"], label=each["name"])
     axes.set(xlabel="ms for one picture, one thread", ylabel="accuracy, fault-filtered test", xlim=(0, None))
     axes.set_title("Accuracy against latency" if latencies else "Accuracy against latency: not measured")
     axes.margins(x=0.3, y=0.2)
+    if latencies:
+        axes.legend()
