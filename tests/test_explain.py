@@ -12,6 +12,7 @@ import pytest
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
 from models.occlusion import occlusion
+from models.spectrogram import draw
 from realtime.explain import TempoMeter
 from realtime.frames import AudioBlock, Samples
 from tests.sounds import write
@@ -34,9 +35,10 @@ def test_the_map_shows_where_the_evidence_lies() -> None:
 
 
 def test_the_shipped_network_loses_something_with_a_part_of_the_picture() -> None:
-    classifier = TFLiteClassifier(ModelManifest.load())
-    picture = np.random.default_rng(3).integers(0, 255, (256, 256, 3), np.uint8)
-    picture[:128] //= 4
+    manifest = ModelManifest.load()
+    classifier = TFLiteClassifier(manifest)
+    start = 60 * SAMPLE_RATE
+    picture = draw(decode(SONG)[start : start + manifest.audio.window_samples], manifest.audio)
     top = int(classifier.predict(picture).probabilities.argmax())
     falls = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
     assert falls.shape == (13, 13)

@@ -209,4 +209,8 @@ def test_music_and_no_music_count_the_same() -> None:
     music = np.array([1, 1, 1, 0], np.float32)
     weights = np.asarray(balanced(music))
     assert weights == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
+    smooth = np.array([0.95] * 17 + [0.05] * 3, np.float32)
+    weights = np.asarray(balanced(smooth))
+    assert weights.sum() == pytest.approx(20)
+    assert weights[:17].sum() / 20 == pytest.approx(0.61, abs=0.005)
     assert np.asarray(balanced(music[:3])) == pytest.approx([0.5] * 3)  # no no-music to count the other half

@@ -233,6 +233,22 @@ def test_only_pictures_that_are_trained_on_decide(corpus: Corpus, share: float, 
     assert {key.split()[0] for key in history[0] if key.endswith("nll")} == told
 
 
+@pytest.mark.usefixtures("quick")
+def test_the_head_is_fitted_once_before_all_runs_and_steps_count_on(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Any] = []
+    monkeypatch.setattr(
+        "training.release.fit_head", lambda network, sampler, recipe: events.append(recipe.probe)
+    )
+    recipe = FineTuning(probe=7, runs=2, steps=1, validate_every=1)
+    train(
+        corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=Mixture(batch=4),
+        log=lambda step, values: events.append(("step", step)),
+    )  # fmt: skip
+    assert events == [7, ("step", 1), ("step", 2), ("step", 3)]
+
+
 def test_names_of_checkpoints_change_with_all_that_a_training_hangs_on(
     corpus: Corpus, tmp_path: Path
 ) -> None:

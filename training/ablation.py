@@ -37,7 +37,7 @@ class Without:
 ROWS: Final = (
     Without("everything", {}, {}),
     Without("ImageNet's weights, not taught ones", {}, {}, taught=False),
-    Without("head not fitted first", {"probe": 0}, {}),
+    Without("head not fitted first, learns ten times as fast", {"probe": 0, "head_rate": 1e-3}, {}),
     Without("no teacher while fine-tuning", {"heard_weight": 0.0}, {}),
     Without(
         "no recordings, so no teacher",

@@ -244,7 +244,9 @@ def smoothed_music(music: Floats, recipe: FineTuning) -> Floats:
 
 
 def balanced(music: Any) -> Any:
-    """What each window counts, so that music and no music count the same and all of them 1 on average.
+    """What each window counts, so that both sides of the labels weigh the same and all windows 1 on average.
+
+    Of hard labels music and no music count half each; smoothed by 0.1, 85 % of music still count 61 %.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def pooled_features(features: Any) -> Any:
     Parameters
     ----------
     features : keras.Model
-        From ``backbone``; its weights are shared, those of its last convolution excepted.
+        From ``backbone``; its weights are shared.
 
     Returns
     -------
@@ -200,7 +200,9 @@ def classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
     x = pooled(normalize(picture), training=False)
     heard = keras.layers.Dense(UNITS, name="heard")(keras.ops.mean(x, axis=1))
-    return keras.Model(picture, [tail(x, genres, dropout), heard], name="classifier")
+    network = keras.Model(picture, [tail(x, genres, dropout), heard], name="classifier")
+    network.jit_compile = False  # compiling takes longer than a validation
+    return network
 
 
 def tail(x: Any, genres: int, dropout: float = 0.0) -> Any:

@@ -49,7 +49,7 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
     assert song.locator("[role=img] span").count() >= 3, "a genre, doubt, another genre"
     song.get_by_text("What the model saw").click()
     expect(song).to_contain_text("Bright is what mattered for")
-    assert song.locator("img").count() == 2
+    expect(song.locator("img")).to_have_count(2)
     song.get_by_text("Songs to try").click()
     expect(song.get_by_role("link", name="YouTube").first).to_have_attribute("href", YOUTUBE)
     assert page.locator("img[src=x]").count() == 0
