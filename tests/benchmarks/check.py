@@ -1,6 +1,7 @@
 """``make bench-check``: have the ratios of ``build/bench.json`` become worse than those committed?
 
-Only ratios between things that were measured in the same run are compared; times depend on the machine. What
+Only ratios between things that were measured in the same run are compared; times depend on the machine. The
+baseline has of every row the lower ratio of two machines, with VNNI and without. What
 ``make bench ARGS=--short`` leaves out is not asked for; what a whole run lost is.
 """
 
