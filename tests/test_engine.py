@@ -17,7 +17,6 @@ from dashboard.recommendations.names import artist_keys, song_keys
 from dashboard.recommendations.playlist import Filters, Playlist, Reason, Row
 from dashboard.recommendations.session_settings import SessionSettings
 from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
-from tests.simulated_session import simulate
 
 TODAY = date(2026, 3, 1)
 
@@ -396,22 +395,3 @@ def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None
         replace(SessionSettings(), **changes)
     with pytest.raises(ValueError, match="language is 'xx'"):
         Filters("xx")
-
-
-def test_two_hours_within_their_bounds() -> None:
-    report = simulate()
-    print(f"\n{report.table()}")
-    assert (report.repeats, report.artists_twice, report.banned_shown) == (0, 0, 0)
-    assert len(report.queries) <= 100
-    assert len(set(report.queries)) == len(report.queries), "nothing was asked twice"
-    assert report.shown > 100
-    assert len(report.artists) > 100
-    assert len(report.delays) == report.changes
-    assert max(report.delays) <= 120
-
-
-def test_on_a_simulated_evening_no_refresh_is_needless() -> None:
-    report = simulate(songs_each=0)
-    assert report.needless == 0
-    assert len(report.delays) >= report.changes - 1, "one may come too late in the evening"
-    assert max(report.delays) <= 90

@@ -78,7 +78,9 @@ def test_sizes(features: Any, pooled: Any, network: Any) -> None:
     gru = 2 * 3 * GRU_UNITS * (values + GRU_UNITS + 2)
     assert network.get_layer("gru").count_params() == gru
     assert network.get_layer("logits").count_params() == (values + 2 * GRU_UNITS + 1) * 11
-    assert student(features, 250).output_shape == (None, 250)
+    learner = student(features, 250)
+    assert learner.output_shape == (None, 250)
+    assert learner.get_layer("heard").get_weights()[0].shape == (values, 250)  # it reads all that is pooled
 
 
 def test_an_untrained_head_prefers_no_genre(pooled: Any) -> None:

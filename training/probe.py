@@ -80,7 +80,7 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
 
 
 def logistic_regression(features: Floats, targets: Floats, penalty: float) -> tuple[Floats, Floats]:
-    """Multinomial logistic regression on probabilities, by L-BFGS.
+    """Multinomial logistic regression on probabilities, by L-BFGS; scikit-learn's takes hard labels.
 
     Parameters
     ----------

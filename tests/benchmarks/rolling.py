@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from itertools import product
@@ -31,34 +31,12 @@ from dashboard.recommendations.offline import CatalogueProvider
 from dashboard.recommendations.playlist import Reason
 from dashboard.recommendations.session_settings import SessionSettings
 from dashboard.recommendations.tracks import Track as Song
-from models.classifier import GenreClassifier
-from realtime.analyzer import Analyzer
 from realtime.estimates import GenreEstimate
-from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of
-from realtime.frames import AudioBlock, clean_samples
 from realtime.listen import load_classifier
 from realtime.live_measures import Stretch
-from realtime.live_runs import (
-    BLOCK_SAMPLES,
-    CARD_RATE,
-    PictureRecorder,
-    StreamClock,
-    excerpt_samples,
-    replay,
-    stretches_of,
-)
-from realtime.programmes import Excerpt, Programme, Track, read_table, table_tracks
-from realtime.settings import ModelSettings, Settings
+from realtime.settings import ModelSettings
+from tests.benchmarks.known_changes import Heard, programmes
 
-BLOCK_SECONDS = (180.0, 720.0)
-RESTLESS_BLOCK_SECONDS = (540.0, 660.0)
-UNTIL_INTERRUPTED_SECONDS = (75.0, 150.0)
-INTERRUPTION_SECONDS = (12.0, 30.0)
-"""As short as a single track can be had."""
-SHORTEST_SECONDS = 8.0
-"""Of a recording that may be played."""
-FEWEST_TRACKS = 5
-"""A genre with fewer is not played."""
 LOOK_SECONDS = 2.0
 """How often the page asks for the list."""
 SETTLED_SECONDS = 120.0
@@ -66,29 +44,6 @@ SETTLED_SECONDS = 120.0
 AFTERWARDS_SECONDS = 30.0
 """A shift so soon after an interruption was because of it."""
 TODAY = date(2026, 3, 1)
-SEED = 7
-PROGRAMMES = {
-    "valid": (("steady", 2, False), ("restless", 1, True), ("steady again", 2, False)),
-    "test": (("steady", 2, False), ("restless", 1, True)),
-}
-"""Of each part: name, hours, and whether it is restless."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Excerpts of one genre in a row; those of another are interruptions."""
-
-    genre: int
-    excerpts: tuple[Excerpt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A programme and what was said of it; ``blocks`` without holes, no two neighbours of one genre."""
-
-    blocks: tuple[Stretch, ...]
-    interruptions: tuple[Stretch, ...]
-    estimates: tuple[GenreEstimate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,84 +79,6 @@ class Followed:
     needless: int
     disturbed: int
     """Interruptions with a shift until soon after."""
-
-
-def draw(
-    tracks: Sequence[Track], seconds: float, generator: np.random.Generator, *, restless: bool = False
-) -> list[Part]:
-    """Blocks of at least ``seconds`` together; genres come equally often, tracks too within one."""
-    by_genre: dict[int, list[Track]] = {}
-    for track in tracks:
-        by_genre.setdefault(track.genre, []).append(track)
-    by_genre = {genre: own for genre, own in sorted(by_genre.items()) if len(own) >= FEWEST_TRACKS}
-    turns = {genre: _turns(own, generator) for genre, own in by_genre.items()}
-    played = dict.fromkeys(turns, 0.0)
-    parts: list[Part] = []
-    while sum(played.values()) < seconds:
-        others = [genre for genre in turns if not parts or genre != parts[-1].genre]
-        least = min(played[genre] for genre in others)
-        genre = int(generator.choice([each for each in others if played[each] <= least + BLOCK_SECONDS[0]]))
-        length = generator.uniform(*(RESTLESS_BLOCK_SECONDS if restless else BLOCK_SECONDS))
-        excerpts: list[Excerpt] = []
-        left, calm = length, generator.uniform(*UNTIL_INTERRUPTED_SECONDS)
-        while left > 0:
-            track = next(turns[genre])
-            excerpts.append(Excerpt(track, 0.0, track.seconds))
-            left, calm = left - track.seconds, calm - track.seconds
-            if restless and calm <= 0 and left > UNTIL_INTERRUPTED_SECONDS[0]:
-                track = next(turns[int(generator.choice([each for each in turns if each != genre]))])
-                excerpts.append(
-                    Excerpt(track, 0.0, min(track.seconds, generator.uniform(*INTERRUPTION_SECONDS)))
-                )
-                left, calm = left - excerpts[-1].seconds, generator.uniform(*UNTIL_INTERRUPTED_SECONDS)
-        played[genre] += length
-        parts.append(Part(genre, tuple(excerpts)))
-    return parts
-
-
-def _turns(tracks: Sequence[Track], generator: np.random.Generator) -> Iterator[Track]:
-    """Tracks without end, every one once a round."""
-    while True:
-        yield from (tracks[place] for place in generator.permutation(len(tracks)))
-
-
-def outline(parts: Sequence[Part], stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[Stretch]]:
-    """Blocks and interruptions, from where every excerpt lies."""
-    blocks, interruptions, rest = [], [], list(stretches)
-    for part in parts:
-        own, rest = rest[: len(part.excerpts)], rest[len(part.excerpts) :]
-        blocks.append(Stretch(part.genre, own[0].start, own[-1].end))
-        interruptions += [stretch for stretch in own if stretch.genre != part.genre]
-    return blocks, interruptions
-
-
-def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
-    """Play sound files through an ``Analyzer`` with its default settings, at full speed."""
-    clock, position = StreamClock(), 0
-    analyzer = Analyzer(classifier, Settings(), CARD_RATE, clock)
-    excerpts = [excerpt for part in parts for excerpt in part.excerpts]
-    estimates, lengths = [], []
-    for excerpt in excerpts:
-        samples = clean_samples(excerpt_samples(excerpt, CARD_RATE))
-        for start in range(0, len(samples), BLOCK_SAMPLES):
-            block = samples[start : start + BLOCK_SAMPLES]
-            clock.sleep_until((position + len(block)) / CARD_RATE)
-            heard = analyzer.process(AudioBlock(block, position, CARD_RATE, clock.now))
-            estimates += [analysis.estimate for analysis in heard]
-            position += len(block)
-        lengths.append(len(samples) / CARD_RATE)
-    stretches = stretches_of([excerpt.track.genre for excerpt in excerpts], lengths)
-    blocks, interruptions = outline(parts, stretches)
-    return Heard(tuple(blocks), tuple(interruptions), tuple(estimates))
-
-
-def hear_pictures(parts: Sequence[Part], recorder: PictureRecorder) -> Heard:
-    """Join stored spectrograms and smooth what the model says of them as the live path does."""
-    programme = Programme(tuple(excerpt for part in parts for excerpt in part.excerpts))
-    recording = recorder.record(programme, "as-is", (0,))
-    blocks, interruptions = outline(parts, recording.stretches)
-    estimates = tuple(analysis.estimate for analysis in replay(recording, Settings()))
-    return Heard(tuple(blocks), tuple(interruptions), estimates)
 
 
 class _FixedDay:
@@ -316,46 +193,6 @@ def right_share(estimates: Sequence[GenreEstimate], block: Stretch, labels: Sequ
         if block.start <= each.captured_at < block.end
     ]
     return sum(own) / max(1, len(own))
-
-
-def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[tuple[str, Heard]]:
-    """Hear everything there is of a part: spectrograms and, of the test part, sound."""
-    facts = part_of(data / "gtzan" / "tracks.csv", part, ("duplicate_of",))
-    facts = {name: row for name, row in facts.items() if not row["duplicate_of"]}
-    tracks, recorder = _pictures(data, facts, classifier)
-    materials: list[tuple[str, list[Track], Callable[[Sequence[Part]], Heard]]] = [
-        ("spectrograms", tracks, lambda drawn: hear_pictures(drawn, recorder))
-    ]
-    if part == "test":
-        sounds = _sounds(data, facts, classifier.manifest.labels)
-        materials.append(("sound", sounds, lambda drawn: hear_sound(drawn, classifier)))
-    for material, own, hear in materials:
-        for number, (name, hours, restless) in enumerate(PROGRAMMES[part]):
-            drawn = draw(own, hours * 3600, np.random.default_rng((number, SEED)), restless=restless)
-            yield f"{material}, {name}", hear(drawn)
-
-
-def _pictures(
-    data: Path, known: Container[str], classifier: GenreClassifier
-) -> tuple[list[Track], PictureRecorder]:
-    stored = StoredTracks.load(data / "gtzan" / "stft_full30s.npz", classifier.manifest.labels).only(known)
-    spec = geometry_for(stored.form, classifier.manifest)
-    seconds = stored.form.columns * spec.column_step / spec.sample_rate
-    labelled = zip(stored.names, stored.labels.tolist(), strict=True)
-    rows = {name: row for row, name in enumerate(stored.names)}
-    return [Track(*each, "", seconds) for each in labelled], PictureRecorder(stored, rows, classifier, spec)
-
-
-def _sounds(data: Path, known: Container[str], labels: Sequence[str]) -> list[Track]:
-    """GTZAN's recordings of the tracks that are named, and other people's music kept for checking."""
-    rows = read_table(data / "gtzan" / "audio.csv", ("file", "track_id", "genre", "seconds"))
-    tracks = [
-        Track(str(data / "gtzan" / row["file"]), labels.index(row["genre"]), "", float(row["seconds"]))
-        for row in rows
-        if row["track_id"] in known
-    ]
-    others, _ = table_tracks(data / "more-music.csv", labels, check_artists=True)
-    return [track for track in (*tracks, *others) if track.seconds >= SHORTEST_SECONDS]
 
 
 def grid() -> Iterator[SessionSettings]:
