@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,17 @@ def test_music_and_no_music_count_the_same() -> None:
     assert weights.sum() == pytest.approx(20)
     assert weights[:17].sum() / 20 == pytest.approx(0.61, abs=0.005)
     assert np.asarray(balanced(music[:3])) == pytest.approx([0.5] * 3)  # no no-music to count the other half
+
+
+def test_what_music_counts_decides_what_is_learnt_of_it(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for weight, moves in ((0, False), (1, True)):
+        monkeypatch.setattr("training.finetune.balanced", lambda music, weight=weight: weight * music)
+        network, slow = small(0, len(LABELS))
+        before = network.get_layer("logits").get_weights()[1]
+        recipe = replace(RECIPE, steps=1, validate_every=1, weight_decay=0.0)
+        fine_tune(network, slow, *data(corpus), recipe)
+        after = network.get_layer("logits").get_weights()[1]
+        assert after[0] != before[0]
+        assert bool(after[-1] != before[-1]) == moves

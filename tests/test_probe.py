@@ -19,14 +19,15 @@ LABELS = ("blues", "rock")
 
 
 def test_regression_is_that_of_scikit_learn() -> None:
-    """On hard labels, whose penalty scikit-learn writes as 1 / (2 C n) a squared weight."""
+    """Hard labels that count differently; scikit-learn writes the penalty as 1 / (2 C n) a squared weight."""
     linear_model = pytest.importorskip("sklearn.linear_model", reason="install the extra 'training'")
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 200)
     features = (random.normal(0, 1, (200, 5)) + np.eye(3, 5)[labels]).astype(np.float32)
     theirs = linear_model.LogisticRegression(C=1 / (2 * 0.01 * 200), tol=1e-8, max_iter=1_000)
-    theirs.fit(features, labels)
-    kernel, bias = logistic_regression(features, np.eye(3, dtype=np.float32)[labels], 0.01)
+    counts = random.uniform(0.2, 3, (200, 1)).astype(np.float32)
+    theirs.fit(features, labels, sample_weight=counts[:, 0])
+    kernel, bias = logistic_regression(features, counts * np.eye(3, dtype=np.float32)[labels], 0.01)
     assert kernel == pytest.approx(theirs.coef_.T, abs=2e-3)
     assert bias - bias.mean() == pytest.approx(theirs.intercept_ - theirs.intercept_.mean(), abs=2e-3)
 
@@ -40,7 +41,9 @@ def test_targets_may_be_probabilities_and_a_class_may_be_missing() -> None:
     assert odds[2] < 0.01
 
 
-def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(tmp_path: Path) -> None:
+def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import keras
 
     from training.finetune import logits_of
@@ -76,3 +79,8 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(tmp
     known = batch.genre_known > 0
     assert (logits[known, :2].argmax(axis=1) == batch.genres[known].argmax(axis=1)).all()
     assert ((logits[:, 2] > 0) == (batch.music > 0)).all()
+
+    # With nothing learnt but how often, music and no music are as probable.
+    monkeypatch.setattr("training.probe.OF_MUSIC", 1e6)
+    fit_head(network, sampler, FineTuning(probe=4, music_smoothing=0.0))
+    assert network.get_layer("logits").get_weights()[1][-1] == pytest.approx(0, abs=0.02)

@@ -87,6 +87,7 @@ def test_what_the_teacher_heard_comes_with_its_window(corpus: Corpus) -> None:
     assert np.array_equal(batch.genres.sum(axis=1), batch.genre_known)
     assert np.array_equal(batch.genres[:20, 1] > batch.genres[:20, 0], batch.heard[:20].mean(axis=1) > 0)
     assert np.ptp(batch.heard[20:].mean(axis=1)) > 1  # of both kinds
+    assert len(np.unique(batch.heard, axis=0)) > len(listed)  # more than one window of a track
 
 
 def test_what_was_heard_is_measured_in_deviations_and_clipped() -> None:
