@@ -15,11 +15,12 @@ from pathlib import Path
 from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import settings
-from realtime.history import chosen_path, default_path
-from realtime.history_corrections import Corrections, kept_files, set_aside_files
-from realtime.history_export import export_corrections, segments_csv
-from realtime.history_file import HistoryError, Store, check_header
-from realtime.history_reader import Record, open_history, read_corrections, read_session, read_sessions
+from realtime.history.corrections import Corrections, kept_files, set_aside_files
+from realtime.history.errors import HistoryError
+from realtime.history.export import export_corrections, segments_csv
+from realtime.history.queries import Record, open_history, read_corrections, read_session, read_sessions
+from realtime.history.store import Store, check_header
+from realtime.history.writer import chosen_path, default_path
 from realtime.settings import Settings
 
 

@@ -19,12 +19,12 @@ from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
-from realtime.history import History, chosen_path
-from realtime.history_desk import HistoryDesk
-from realtime.kept_sound import KeptSounds
+from realtime.history.audio_buffer import KeptSounds
+from realtime.history.service import HistoryDesk
+from realtime.history.writer import History, chosen_path
 from realtime.log_tail import LogTail
 from realtime.messages import Message
-from realtime.outputs import GenreOutputs
+from realtime.outputs.notifier import GenreOutputs
 from realtime.server import EstimateServer
 from realtime.settings import ModelSettings, ServerSettings, Settings
 from realtime.switchboard import Switchboard

@@ -16,7 +16,7 @@ from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
 from realtime.estimates import StreamState
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
-from realtime.kept_sound import KeptSounds
+from realtime.history.audio_buffer import KeptSounds
 from realtime.lines import Line
 from realtime.listen import (
     first_of,

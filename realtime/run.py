@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from models.options import OptionParser
 from realtime import settings
 from realtime.errors import ServerError
-from realtime.history import chosen_path
+from realtime.history.writer import chosen_path
 from realtime.listen import GROUPS, serve_sources
 
 OFFERED = ("system", "mic", "demo")

@@ -18,7 +18,7 @@ from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.errors import ControlError, SourceError
 from realtime.estimates import StreamState
-from realtime.kept_sound import KeptSounds
+from realtime.history.audio_buffer import KeptSounds
 from realtime.levels import Levels
 from realtime.lines import Line
 from realtime.messages import Message

@@ -15,7 +15,7 @@ from realtime.clock import Clock
 from realtime.errors import TooShortError
 from realtime.estimates import StreamState
 from realtime.health import PipelineHealth, SourceStatus
-from realtime.kept_sound import KeptSounds
+from realtime.history.audio_buffer import KeptSounds
 from realtime.messages import Message
 from realtime.recovery import STALL_SECONDS
 from realtime.settings import Settings

@@ -17,10 +17,11 @@ from models.manifest import ModelManifest
 from realtime import messages
 from realtime.clock import SystemClock
 from realtime.health import Percentiles, PipelineHealth, SourceStatus
-from realtime.history import History, Recorder
-from realtime.history_desk import HistoryDesk
-from realtime.history_file import Store
-from realtime.kept_sound import KeptSounds
+from realtime.history.audio_buffer import KeptSounds
+from realtime.history.recorder import Recorder
+from realtime.history.service import HistoryDesk
+from realtime.history.store import Store
+from realtime.history.writer import History
 from realtime.messages import Message
 from realtime.settings import Settings
 from realtime.sources import ArraySource, FileSource
@@ -113,7 +114,7 @@ CHILD = """
 import json, os, sys, threading
 from pathlib import Path
 from realtime.clock import SystemClock
-from realtime.history import History
+from realtime.history.writer import History
 from tests.histories import estimate, state, until
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from realtime.clock import SystemClock
-from realtime.outputs import GenreOutputs
+from realtime.outputs.notifier import GenreOutputs
 from realtime.settings import OutputSettings
 
 SECRET = "geheim-p@ss/word"

@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from realtime import messages
 from realtime.clock import SystemClock
-from realtime.history import History
-from realtime.history_desk import HistoryDesk
+from realtime.history.service import HistoryDesk
+from realtime.history.writer import History
 from realtime.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import HistorySettings, ServerSettings, Settings, SourceSettings

@@ -19,10 +19,10 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from realtime.broker import QUEUED, Broker, BrokerAddress
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
-from realtime.outputs import GenreOutputs
+from realtime.outputs.mqtt import QUEUED, Broker, BrokerAddress
+from realtime.outputs.notifier import GenreOutputs
 from tests.histories import estimate, state, until
 from tests.outputs import QUOTED, SECRET, starting
 
@@ -145,7 +145,8 @@ def test_the_broker_gets_every_change_and_keeps_the_last(
 
 def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> None:
     script = (
-        "import sys\nfrom realtime.clock import SystemClock\nfrom realtime.outputs import GenreOutputs\n"
+        "import sys\nfrom realtime.clock import SystemClock\n"
+        "from realtime.outputs.notifier import GenreOutputs\n"
         "from realtime.settings import OutputSettings\n"
         "GenreOutputs(OutputSettings(mqtt=sys.argv[1]), SystemClock())\nsys.stdin.read()"
     )

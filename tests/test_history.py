@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from realtime.clock import SystemClock
-from realtime.history import QUEUED_MESSAGES, WAITING_ROWS, History, Recorder, chosen_path, default_path
-from realtime.history_file import Store
-from realtime.history_schema import VERSION
+from realtime.history.recorder import WAITING_ROWS, Recorder
+from realtime.history.schema import VERSION
+from realtime.history.store import Store
+from realtime.history.writer import QUEUED_MESSAGES, History, chosen_path, default_path
 from tests.fakes.clock import VirtualClock
 from tests.histories import child, clock_of, estimate, health, may_mount, query, recording, state, until
 

@@ -17,9 +17,9 @@ import pytest
 
 from realtime import messages
 from realtime.clock import SystemClock
-from realtime.history import Recorder
-from realtime.history_file import Store
-from realtime.history_reader import open_history, read_session
+from realtime.history.queries import open_history, read_session
+from realtime.history.recorder import Recorder
+from realtime.history.store import Store
 from tests.fakes.clock import UNIX_OFFSET, VirtualClock
 from tests.histories import damage_the_header, damage_the_middle, estimate, state
 from tests.test_commands import overheard as as_a_process
@@ -256,7 +256,7 @@ def test_reading_changes_nothing_and_works_where_nothing_may_be_written(recorded
     assert session["source"] == "radio"
     assert recorded.read_bytes() == content
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom realtime.history_reader import *\n"
+        "import os, sys\nfrom pathlib import Path\nfrom realtime.history.queries import *\n"
         "if os.geteuid() == 0: os.seteuid(65_534)\n"
         "print(len(read_sessions(open_history(Path(sys.argv[1])), 0, 0)))"
     )

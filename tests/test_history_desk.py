@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from realtime.frames import clean_samples
-from realtime.history import History
-from realtime.history_desk import HistoryDesk
-from realtime.history_file import HistoryError
+from realtime.history.errors import HistoryError
+from realtime.history.service import HistoryDesk
+from realtime.history.writer import History
 from realtime.sources import FileSource
 from tests.histories import (
     MODEL,

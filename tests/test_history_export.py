@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime.history import Recorder
-from realtime.history_corrections import Corrections, folder_of
-from realtime.history_export import cut_from_file, export_corrections, segments_csv
-from realtime.history_file import HistoryError, Store
-from realtime.history_reader import open_history, read_session
-from realtime.kept_sound import KeptSounds
+from realtime.history.audio_buffer import KeptSounds
+from realtime.history.corrections import Corrections, folder_of
+from realtime.history.errors import HistoryError
+from realtime.history.export import cut_from_file, export_corrections, segments_csv
+from realtime.history.queries import open_history, read_session
+from realtime.history.recorder import Recorder
+from realtime.history.store import Store
 from realtime.sources import ArraySource
 from tests.fakes.clock import UNIX_OFFSET, VirtualClock
 from tests.histories import estimate, recorded

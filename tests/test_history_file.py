@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from realtime.history import Recorder
-from realtime.history_file import HistoryError, Store
-from realtime.history_reader import open_history, read_sessions
-from realtime.history_schema import APPLICATION_ID, VERSION
+from realtime.history.errors import HistoryError
+from realtime.history.queries import open_history, read_sessions
+from realtime.history.recorder import Recorder
+from realtime.history.schema import APPLICATION_ID, VERSION
+from realtime.history.store import Store
 from tests.fakes.clock import VirtualClock
 from tests.histories import (
     child,

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.history_file import HistoryError, Store
+from realtime.history.errors import HistoryError
+from realtime.history.store import Store
 from tests.histories import (
     Running,
     child,

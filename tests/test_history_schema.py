@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from realtime.history import Recorder
-from realtime.history_file import HistoryError, Store
-from realtime.history_reader import open_history, read_corrections, read_session
-from realtime.history_schema import APPLICATION_ID, TABLES, VERSION, migrate
+from realtime.history.errors import HistoryError
+from realtime.history.queries import open_history, read_corrections, read_session
+from realtime.history.recorder import Recorder
+from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
+from realtime.history.store import Store
 from tests.fakes.clock import VirtualClock
 from tests.histories import CHILD, ROOT, child, estimate, query, recorded, version_1
 
@@ -86,8 +87,8 @@ def test_an_old_file_is_read_where_nothing_may_be_written(old: Path) -> None:
 
 KILLED = """
 import signal, sqlite3
-from realtime.history_file import Store
-from realtime.segments import Fold
+from realtime.history.store import Store
+from realtime.history.segments import Fold
 opened, at = sqlite3.connect, sys.argv[2]
 def die(statement):
     if statement.startswith(at):
@@ -118,8 +119,8 @@ def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(old: Path, sta
 
 def test_two_programs_that_migrate_at_once_do_it_once(old: Path) -> None:
     script = """
-from realtime.history_file import Store
-from realtime.segments import Fold
+from realtime.history.store import Store
+from realtime.history.segments import Fold
 sys.stdin.readline()
 fold = Fold()
 store = Store(Path(sys.argv[1]), busy_seconds=20)

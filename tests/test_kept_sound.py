@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.spectrogram import AudioSpec
-from realtime.kept_sound import KeptSounds, Sound, file_of
+from realtime.history.audio_buffer import KeptSounds, Sound, file_of
 from realtime.settings import Settings
 from realtime.sources import ArraySource, FileSource
 from realtime.worker import AnalysisWorker

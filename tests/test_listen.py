@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from realtime.controls import UNTRUSTED
-from realtime.history import default_path
+from realtime.history.writer import default_path
 from tests.sound_servers import listening
 from tests.sounds import noise, tone, write
 from tests.test_commands import refused

@@ -12,7 +12,7 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.messages import Message
-from realtime.outputs import WARNING_SECONDS, Changes, GenreOutputs, Outage, slug
+from realtime.outputs.notifier import WARNING_SECONDS, Changes, GenreOutputs, Outage, slug
 from realtime.settings import OutputSettings
 from tests.fakes.clock import VirtualClock
 from tests.histories import estimate, health, state
@@ -100,7 +100,7 @@ def test_without_settings_nothing_is_started() -> None:
     outputs(estimate(5))
     assert threading.enumerate() == before
     outputs.close()
-    script = "import sys, realtime.outputs; print([name for name in sys.modules if 'paho' in name])"
+    script = "import sys, realtime.outputs.notifier; print([name for name in sys.modules if 'paho' in name])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
     )

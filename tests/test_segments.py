@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from realtime import messages
+from realtime.history.segments import Event, Fold, Row, Seen, Segment
 from realtime.messages import Message
-from realtime.segments import Event, Fold, Row, Seen, Segment
 from tests.histories import HOP, WINDOW, estimate, health, state
 
 

@@ -31,9 +31,9 @@ from dashboard.session_view import (
     timeline_data,
 )
 from dashboard.texts import LANGUAGES, Words, table
-from realtime import history_corrections
 from realtime.estimates import StreamState
-from realtime.segments import HEARD
+from realtime.history import corrections as history_corrections
+from realtime.history.segments import HEARD
 from tests.browser.history_server import evening
 
 TOKYO = ZoneInfo("Asia/Tokyo")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from realtime.broker import QUEUED
 from realtime.clock import SystemClock
 from realtime.messages import Message
-from realtime.outputs import GenreOutputs
-from realtime.webhook import REFUSALS, Verdict, Webhook, pause_seconds, retry_after_seconds, verdict
+from realtime.outputs.mqtt import QUEUED
+from realtime.outputs.notifier import GenreOutputs
+from realtime.outputs.webhook import REFUSALS, Verdict, Webhook, pause_seconds, retry_after_seconds, verdict
 from tests.histories import estimate, state, until
 from tests.outputs import QUOTED, starting
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.manifest import ModelManifest
-from realtime.history_file import DAMAGED, HistoryError, Store, code, reason, remedy
-from realtime.history_reader import LARGEST_NUMBER, known_session
-from realtime.kept_sound import KeptSounds, Sound
+from realtime.history.audio_buffer import KeptSounds, Sound
+from realtime.history.errors import DAMAGED, HistoryError, code, reason, remedy
+from realtime.history.queries import LARGEST_NUMBER, known_session
+from realtime.history.store import Store
 
 logger = logging.getLogger(__name__)
 

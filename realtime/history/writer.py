@@ -10,27 +10,17 @@ import contextlib
 import logging
 import os
 import queue
-import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from realtime.clock import Clock
-from realtime.history_file import (
-    BUSY_SECONDS,
-    DAMAGED,
-    ForgottenError,
-    HistoryError,
-    Store,
-    code,
-    reason,
-    remedy,
-)
+from realtime.history.errors import HistoryError
+from realtime.history.recorder import Recorder
+from realtime.history.store import BUSY_SECONDS, Store
 from realtime.messages import Message
-from realtime.segments import Fold, Row
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +29,10 @@ T = TypeVar("T")
 FLUSH_SECONDS = 5.0
 """How often the file is written: what a crash may lose."""
 
-WARNING_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
 
 QUEUED_MESSAGES = 2_000
 """Between the analysis and this thread; when it is full, the message that comes is dropped and counted."""
-
-WAITING_ROWS = 5_000
-"""Held in memory while the file cannot be written; beyond them the oldest is lost and counted."""
 
 ANSWER_SECONDS = 15.0
 """How long whoever wants something done on the history's thread waits for it."""
@@ -70,110 +56,6 @@ def chosen_path(setting: str, environment: Mapping[str, str] = os.environ) -> Pa
     if setting in ("", "auto"):
         return default_path(environment)
     return None if setting == "off" else Path(setting).expanduser()
-
-
-class Recorder:
-    """Rows on their way to the file, for one thread.
-
-    Parameters
-    ----------
-    store : Store
-    clock : Clock
-    """
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self.lost = 0
-        self.store = store
-        self._clock = clock
-        self._fold = Fold()
-        self._waiting: deque[Row] = deque()
-        self._refused = False
-        self._warned = float("-inf")
-        self._in_trouble = False
-        self._told_dropped = 0
-
-    def take(self, message: Message) -> None:
-        """Take a message in; nothing is written yet."""
-        self._waiting.extend(self._fold.take(message))
-        while len(self._waiting) > WAITING_ROWS:
-            self._waiting.popleft()
-            self.lost += 1
-
-    def flush(self, dropped: int = 0) -> None:
-        """Write what waits and what is open; a fault is told, and what waits goes on waiting.
-
-        Parameters
-        ----------
-        dropped : int
-            Messages that were dropped before they came here, for the warning.
-        """
-        if self._refused:
-            self.lost += len(self._waiting)
-            self._waiting.clear()
-            return
-        rows = [*self._waiting, *self._fold.open_rows(self._unix())]
-        if not rows:
-            return
-        try:
-            self._write(rows)
-        except HistoryError as error:
-            self._refused = True
-            logger.warning("%s; nothing is recorded", error)
-        except (sqlite3.Error, OSError) as error:
-            self._in_trouble = True
-            self._warn(
-                f"the history {self.store.path} cannot be written: {reason(error)}; {remedy(error)} "
-                f"({len(self._waiting)} rows wait, {self.lost} and {dropped} messages were lost; "
-                "it is tried again)"
-            )
-        else:
-            self._waiting.clear()
-            if self._in_trouble:
-                logger.info("the history %s is written again; %d rows were lost", self.store.path, self.lost)
-            self._in_trouble = False
-            if dropped > self._told_dropped:
-                self._told_dropped = dropped
-                self._warn(f"the history's disk is slow: {dropped} messages were dropped so far")
-
-    def close(self, dropped: int = 0) -> None:
-        """End all sessions, write for the last time, and let the file go."""
-        self._waiting.extend(self._fold.end())
-        self.flush(dropped)
-        self.lost += len(self._waiting)
-        if self._waiting:
-            logger.warning("the history lost %d rows that could not be written any more", len(self._waiting))
-        self.store.close()
-
-    def begin_anew(self) -> None:
-        """The file was emptied: what was heard before this moment is not written any more."""
-        self._waiting.clear()
-        self._fold.begin_anew(self._unix())
-
-    def _write(self, rows: list[Row]) -> None:
-        try:
-            self.store.write(rows)
-        except ForgottenError:
-            self.begin_anew()
-            logger.info("the history %s was emptied by another program; it is begun anew", self.store.path)
-        except sqlite3.DatabaseError as error:
-            if code(error) not in DAMAGED:
-                raise
-            aside = self.store.set_aside(self._unix())
-            if aside is not None:
-                logger.warning(
-                    "the history %s is damaged (%s); it is kept as %s and a new one begun",
-                    self.store.path, error, aside.name,
-                )  # fmt: skip
-            self.store.write(rows)
-
-    def _warn(self, sentence: str) -> None:
-        now = self._clock.monotonic()
-        if now - self._warned >= WARNING_SECONDS:
-            self._warned = now
-            logger.warning("%s", sentence)
-
-    def _unix(self) -> float:
-        return self._clock.unix(self._clock.monotonic())
 
 
 Job: TypeAlias = Callable[[], None]

@@ -7,7 +7,6 @@ the process. Nothing here knows of threads.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import sqlite3
@@ -16,32 +15,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from models.errors import OverheardError
-from realtime.history_schema import APPLICATION_ID, TABLES, VERSION, migrate
-from realtime.segments import Event, Row, Seen
+from realtime.history.errors import ForgottenError, HistoryError
+from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
+from realtime.history.segments import Event, Row, Seen
 
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 2.0
 
 T = TypeVar("T")
-
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-REMEDIES = {
-    sqlite3.SQLITE_FULL: "free some space",
-    sqlite3.SQLITE_IOERR: "look whether its disk is full or broken",
-    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
-    sqlite3.SQLITE_LOCKED: "end the program that keeps it locked",
-}
-REMEDY = "make the file and its folder writable, or name another one with --history"
-
-
-class HistoryError(OverheardError):
-    """The history cannot be read, or the file is not ours to write."""
-
-
-class ForgottenError(Exception):
-    """Another program has deleted what was recorded; nothing of it may be written again."""
 
 
 def check_header(path: Path, *, to_write: bool = False) -> None:
@@ -299,23 +281,6 @@ def _put(connection: sqlite3.Connection, table: str, key: str, *values: object) 
     connection.execute(
         f"INSERT OR REPLACE INTO {table} SELECT id{places} FROM sessions WHERE key = ?", (*values, key)
     )
-
-
-def reason(error: sqlite3.Error | OSError) -> str:
-    """What the system says of a fault."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def remedy(error: sqlite3.Error | OSError) -> str:
-    """What a person can do so that the file can be written."""
-    if isinstance(error, OSError):
-        return "free some space" if error.errno == errno.ENOSPC else REMEDY
-    return REMEDIES.get(code(error), REMEDY)
-
-
-def code(error: sqlite3.Error) -> int:
-    """SQLite's primary code; errors of Python's own layer have none."""
-    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def _storable(text: str) -> str:

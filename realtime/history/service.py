@@ -12,10 +12,10 @@ from typing import Any
 
 from models.manifest import ModelManifest
 from realtime.clock import Clock
-from realtime.history import History, Recorder
-from realtime.history_corrections import Corrections
-from realtime.history_file import HistoryError, reason
-from realtime.history_reader import (
+from realtime.history.audio_buffer import KeptSounds
+from realtime.history.corrections import Corrections
+from realtime.history.errors import HistoryError, reason
+from realtime.history.queries import (
     Record,
     UnknownSessionError,
     empty,
@@ -24,7 +24,8 @@ from realtime.history_reader import (
     read_session,
     read_sessions,
 )
-from realtime.kept_sound import KeptSounds
+from realtime.history.recorder import Recorder
+from realtime.history.writer import History
 
 
 class HistoryDesk:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from realtime.clock import Clock
 from realtime.errors import SettingsError
-from realtime.webhook import pause_seconds
+from realtime.outputs.webhook import pause_seconds
 
 if TYPE_CHECKING:  # paho-mqtt is imported by those only who want a broker
     from paho.mqtt.client import Client, ConnectFlags

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from realtime.broker import Broker, BrokerAddress
 from realtime.clock import Clock
+from realtime.history.segments import HEARD, heard_in
 from realtime.messages import Message, encode
-from realtime.segments import HEARD, heard_in
+from realtime.outputs.mqtt import Broker, BrokerAddress
+from realtime.outputs.webhook import Webhook, host_of
 from realtime.settings import OutputSettings
-from realtime.webhook import Webhook, host_of
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from realtime.history_file import HistoryError, check_header
-from realtime.history_schema import migrate
+from realtime.history.errors import HistoryError
+from realtime.history.schema import migrate
+from realtime.history.store import check_header
 
 Record: TypeAlias = dict[str, Any]
 

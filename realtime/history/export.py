@@ -16,10 +16,10 @@ import numpy as np
 
 from models.errors import OverheardError
 from realtime.clock import SystemClock
-from realtime.history_corrections import folder_of, wav
-from realtime.history_file import HistoryError, reason
-from realtime.history_reader import Record, read_corrections
-from realtime.kept_sound import LONGEST_SECONDS, Sound
+from realtime.history.audio_buffer import LONGEST_SECONDS, Sound
+from realtime.history.corrections import folder_of, wav
+from realtime.history.errors import HistoryError, reason
+from realtime.history.queries import Record, read_corrections
 from realtime.sources import FileSource
 
 logger = logging.getLogger(__name__)

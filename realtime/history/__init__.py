@@ -1,0 +1,1 @@
+"""Sessions, segments and label corrections in SQLite."""

@@ -1,0 +1,1 @@
+"""Genre changes published over MQTT and webhooks."""
