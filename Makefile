@@ -1,4 +1,4 @@
-WORKERS = -n 4 --dist loadfile --no-loadscope-reorder
+WORKERS = -n 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: setup run test coverage lint bench bench-check soak
 .DEFAULT_GOAL := run
@@ -31,7 +31,7 @@ bench:
 
 bench-check:
 	@.ci/setup test
-	@.venv/bin/python -m tests.benchmarks.check
+	@.venv/bin/python -m tests.benchmarks.compare
 
 soak:
 	@.ci/setup test

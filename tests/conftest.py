@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.paths import ROOT
+
+TESTS = ROOT / "tests"
 
 MAY_SKIP = (
     "needs ../shared",
@@ -24,61 +25,34 @@ MAY_SKIP = (
 )
 """With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
 
-SLOWEST = (
-    "test_cluster.py",
-    "test_sound_servers.py",
-    "test_release.py",
-    "test_file_page.py",
-    "test_live_page.py",
-    "test_session_page.py",
-    "test_study.py",
-    "test_live_quality.py",
-    "test_for_you_page.py",
-    "test_for_you_services.py",
-    "test_live_sources.py",
-    "test_run.py",
-    "test_switchboard_devices.py",
-    "test_file_analysis.py",
-    "test_pulseaudio.py",
-    "test_other_host.py",
-    "test_model_page.py",
-    "test_dashboard_feed.py",
-    "test_stations.py",
-    "test_switchboard.py",
-    "test_streams.py",
-    "test_listen.py",
-    "test_monitor.py",
-    "test_track_library.py",
-    "test_track_hearing.py",
-)
-"""These files begin first: one that began last would leave the other processes idle."""
-
-TOGETHER = {
-    "test_finetune.py": "test_release.py",
-    "test_report.py": "test_release.py",
-    "test_training_head.py": "test_study.py",
-    "test_music_network.py": "test_study.py",
-    "test_parts.py": "test_study.py",
-    "test_training_splits.py": "test_study.py",
+FOLDER_MARKERS = {
+    "e2e/cluster": "cluster",
+    "e2e/browser": "e2e",
+    "e2e/sound_servers": "sound_servers",
+    "training": "training",
 }
-"""Files whose tests follow another's in its process: each that imports TensorFlow takes seconds for it."""
+"""Markers that every test under a folder has."""
+
+SLOWEST_FIRST = ("cluster", "sound_servers", "training", "e2e", "integration")
+"""Order in which the processes take their files: a slow one begun last would leave the others idle."""
 
 
-class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """A file, or what stands together, is one process's."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path: str = super()._split_scope(nodeid)
-        return TOGETHER.get(Path(path).name, Path(path).name)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
-    return FileScheduling(config, log)
-
-
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    place = {name: number for number, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))  # stable within a file
+    for item in items:
+        path = item.path.relative_to(TESTS).as_posix()
+        for folder, marker in FOLDER_MARKERS.items():
+            if path.startswith(f"{folder}/"):
+                item.add_marker(marker)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(path))  # a file's fixtures are made in one process
+    items.sort(key=_rank)  # stable within a file
+
+
+def _rank(item: pytest.Item) -> int:
+    """Place of a test's slowest marker in ``SLOWEST_FIRST``."""
+    ranks = (rank for rank, name in enumerate(SLOWEST_FIRST) if item.get_closest_marker(name))
+    return min(ranks, default=len(SLOWEST_FIRST))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,8 +25,8 @@ class EvidenceSettings:
 
     ``fast_share``, ``change_distance`` and ``change_hold_seconds`` were chosen on the shipped model's
     estimates of five hours of joined GTZAN spectrograms, of the part that chooses
-    (``tests/benchmarks/rolling.py --tune``; 38 true changes); its test part judges them. Of half-lives and
-    pauses tried there none was clearly better than these; the rest are first choices.
+    (``tests/benchmarks/rolling_playlist.py --tune``; 38 true changes); its test part judges them. Of
+    half-lives and pauses tried there none was clearly better than these; the rest are first choices.
     """
 
     fast_half_life_seconds: float = 15.0

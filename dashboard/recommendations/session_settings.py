@@ -15,8 +15,8 @@ MOST_ROWS = 10
 class SessionSettings:
     """How the list rolls.
 
-    ``timer_seconds`` was held against real music (``tests/benchmarks/rolling.py``): with 120 or 300 s
-    lists fit what plays no better. The other defaults are first choices, held against a simulation.
+    ``timer_seconds`` was held against real music (``tests/benchmarks/rolling_playlist.py``): with 120 or
+    300 s lists fit what plays no better. The other defaults are first choices, held against a simulation.
     """
 
     rows: int = MOST_ROWS

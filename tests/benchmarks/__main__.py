@@ -13,17 +13,17 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTR
 
 def main() -> None:
     """Run everything once."""
-    from tests.benchmarks import commands, limit, peers, results, streams, window
+    from tests.benchmarks import cli, compute_limit, peers, results, station_capacity, window
 
     parts = [window.measure]
     if "--short" not in sys.argv:
-        parts += [peers.measure, limit.measure, commands.measure]
+        parts += [peers.measure, compute_limit.measure, cli.measure]
         if sys.platform == "linux":
-            parts.append(streams.measure)
+            parts.append(station_capacity.measure)
         if shutil.which("pulseaudio"):
-            from tests.benchmarks import impulse
+            from tests.benchmarks import end_to_end_latency
 
-            parts.append(impulse.measure)
+            parts.append(end_to_end_latency.measure)
     found: list[results.Result] = []
     for part in parts:
         measured = part()

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.benchmarks.results import Result, against, milliseconds
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 RUNS = {"ours": 200, "LiteRT float32": 100}
 FEW_RUNS = 30
 ONE_THREAD = {
@@ -105,7 +105,7 @@ def litert_float() -> Work:
 
 def musicnn() -> Work:
     """musicnn's 3 s window: its log mel frames, and its network as its session runs it."""
-    from tests.sounds import noise
+    from tests.support.audio import noise
     from training.teacher import SAMPLE_RATE, Teacher
 
     teacher, window = (

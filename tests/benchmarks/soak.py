@@ -22,7 +22,7 @@ import numpy as np
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from tests.sound_servers import sound_server
+from tests.support.sound_servers import sound_server
 
 FAST = 20
 SAMPLE_SECONDS = 2.0

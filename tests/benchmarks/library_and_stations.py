@@ -1,0 +1,86 @@
+"""Measure what a track and a station cost in core seconds and memory.
+
+``python -m tests.benchmarks.library_and_stations`` prints the figures.
+
+README's section "Beyond one machine" reckons with these figures. Run it where nobody else computes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+import time
+from pathlib import Path
+
+from realtime.group_feeds import ProcessFeed
+from realtime.settings import ModelSettings, Settings
+from realtime.stations import Station
+from realtime.track_hearing import Hearer, Hearing
+from realtime.tracks import find_tracks
+from tests.support.paths import DEMONSTRATION
+from tests.support.stream_servers import Answer, web
+
+HOPS = (0.0, 2.6, 5.2)
+STATIONS = (1, 8)
+SECONDS = 15.0
+
+
+def children_seconds() -> float:
+    """Time of a core that ended children have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
+    """Core seconds of so many times the demonstration, its process included; seconds of sound in one."""
+    hearer = Hearer(Hearing.of(Settings(model=ModelSettings(hop_seconds=hop_seconds))))
+    before = children_seconds()
+    rows = hearer.hear_block(list(find_tracks([str(DEMONSTRATION)])) * times)
+    hearer.close()
+    return children_seconds() - before, float(rows[0]["duration_seconds"])
+
+
+async def station_cost(count: int) -> tuple[float, float]:
+    """Share of a core and MB of a process that hears so many stations."""
+    music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
+    with web({"music.opus": music}) as server:
+        group = tuple(Station(str(number), server.url("music.opus")) for number in range(count))
+        feed = ProcessFeed(group, Hearing.of(Settings()))
+        heard: set[str] = set()
+        while len(heard) < count:
+            heard |= {m["source"] for m in await feed.take() if m["type"] == "estimate"}
+        assert feed.process is not None
+        status, stat = (Path(f"/proc/{feed.process.pid}/{name}") for name in ("status", "stat"))
+
+        def used() -> float:
+            return sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13])) / 100
+
+        before, began = used(), time.monotonic()
+        while time.monotonic() - began < SECONDS:
+            await feed.take()
+        share = (used() - before) / (time.monotonic() - began)
+        memory = next(int(line.split()[1]) for line in status.read_text().splitlines() if "VmRSS" in line)
+        await feed.close()
+        return share, memory / 1024
+
+
+def main() -> int:
+    """Print the figures."""
+    for hop in HOPS:
+        one, _ = track_seconds(hop, 1)
+        three, seconds = track_seconds(hop, 3)
+        a_track = (three - one) / 2  # without the start of the process
+        print(
+            f"hop {hop or 'of the model'}: {a_track:.2f} core seconds for {seconds:.0f} s of sound, "
+            f"{seconds / a_track:.0f} times real time a core; {one - a_track:.1f} s to start"
+        )
+    for count in STATIONS:
+        share, memory = asyncio.run(station_cost(count))
+        print(f"{count} stations: {share / count:.3f} of a core each, {memory:.0f} MB in all")
+    print(f"Python {sys.version.split()[0]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

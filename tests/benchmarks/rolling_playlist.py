@@ -1,0 +1,252 @@
+"""How the list of songs follows real music whose changes of genre are known.
+
+``python -m tests.benchmarks.rolling_playlist DATA [--json]``; ``DATA/gtzan`` holds GTZAN's published arrays,
+its table and what audio there is, ``DATA/more-music.csv`` names other people's recordings. Of these only what
+the shipped model was not trained on is played: sound through ``Analyzer.process`` at a sound card's rate,
+and stored spectrograms (of all ten genres) from the classifier on. Reported are GTZAN's test part and the
+artists kept for checking; ``--tune`` tries settings on the validation part.
+
+A steady programme has blocks of one genre, each of many tracks; in a restless one a single track of another
+genre, which is no change, comes every two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.mix import heaviest_first
+from dashboard.recommendations.names import artist_keys, song_keys
+from dashboard.recommendations.offline import CatalogueProvider
+from dashboard.recommendations.playlist import Reason
+from dashboard.recommendations.session_settings import SessionSettings
+from dashboard.recommendations.tracks import Track as Song
+from realtime.estimates import GenreEstimate
+from realtime.listen import load_classifier
+from realtime.live_measures import Stretch
+from realtime.settings import ModelSettings
+from tests.benchmarks.programmes import Heard, programmes
+
+LOOK_SECONDS = 2.0
+"""How often the page asks for the list."""
+SETTLED_SECONDS = 120.0
+"""A refresh for a shift this long after a true change was needless."""
+AFTERWARDS_SECONDS = 30.0
+"""A shift so soon after an interruption was because of it."""
+TODAY = date(2026, 3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Places were dealt ``at`` seconds, most of them to ``genre``."""
+
+    at: float
+    reason: Reason
+    genre: str
+
+
+@dataclass(slots=True)
+class Rolled:
+    """What a session offered."""
+
+    refreshes: list[Refresh] = field(default_factory=list)
+    shown: int = 0
+    repeats: int = 0
+    artists: set[str] = field(default_factory=set)
+    looks: int = 0
+    """Times that there was a list; of the next two the sums of their shares."""
+    true_rows: float = 0.0
+    true_mix: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Refreshes held against the truth."""
+
+    delays: tuple[float | None, ...]
+    """For every true change the seconds to the first refresh that gave the new genre most places; None
+    where there was none before the block ended."""
+    needless: int
+    disturbed: int
+    """Interruptions with a shift until soon after."""
+
+
+class _FixedDay:
+    def monotonic(self) -> float:
+        return 0.0
+
+    def now(self) -> datetime:
+        return datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
+
+
+def roll(heard: Heard, labels: Sequence[str], settings: SessionSettings | None = None) -> Rolled:
+    """Run a session over the estimates, with the bundled songs, on the stream's clock."""
+    session, rolled = Session(settings), Rolled()
+    provider = CatalogueProvider(_FixedDay())
+    pools: dict[str, list[Song]] = {}
+    seen: set[str] = set()
+    known: set[str] = set()
+    look_at, blocks = LOOK_SECONDS, iter(heard.blocks)
+    block = next(blocks)
+    for estimate in heard.estimates:
+        now = estimate.captured_at
+        session.hear(now, estimate.probabilities, estimate.state)
+        if now < look_at:
+            continue
+        look_at += LOOK_SECONDS
+        while now >= block.end and (following := next(blocks, None)):
+            block = following
+        for query in session.needs(now):
+            songs = provider.search(query, now).tracks
+            pools.setdefault(query.genre, []).extend(songs)
+            session.answered(query, len(songs))
+        playlist = session.offer(pools, now, TODAY)
+        if session.refreshed_at == now:
+            most = heaviest_first(playlist.mix)[0]
+            rolled.refreshes.append(Refresh(now, session.refresh_reason, most))
+        for row in playlist.rows:
+            if row.key not in known:
+                rolled.shown += 1
+                rolled.repeats += not seen.isdisjoint(song_keys(row.track))
+                rolled.artists |= artist_keys(row.track.artists[:1])
+                seen |= song_keys(row.track)
+        known = {row.key for row in playlist.rows}
+        if playlist.rows:
+            true = labels[block.genre or 0]
+            rolled.looks += 1
+            rolled.true_rows += sum(row.genre == true for row in playlist.rows) / len(playlist.rows)
+            rolled.true_mix += playlist.mix.get(true, 0.0)
+    return rolled
+
+
+def follow(
+    refreshes: Sequence[Refresh],
+    blocks: Sequence[Stretch],
+    interruptions: Sequence[Stretch],
+    labels: Sequence[str],
+) -> Followed:
+    """Hold refreshes against the true changes, which are where blocks begin, the first excepted."""
+    delays: list[float | None] = []
+    needless = 0
+    for number, block in enumerate(blocks):
+        own = [each for each in refreshes if block.start <= each.at < block.end]
+        right = next((each for each in own if each.genre == labels[block.genre or 0]), None)
+        if number:
+            delays.append(right.at - block.start if right else None)
+        needless += sum(
+            each.reason is Reason.SHIFT and each is not right and each.at - block.start > SETTLED_SECONDS
+            for each in own
+        )
+    shifts = [each.at for each in refreshes if each.reason is Reason.SHIFT]
+    disturbed = sum(
+        any(one.start <= at < one.end + AFTERWARDS_SECONDS for at in shifts) for one in interruptions
+    )
+    return Followed(tuple(delays), needless, disturbed)
+
+
+def figures(heard: Heard, labels: Sequence[str], settings: SessionSettings | None = None) -> dict[str, Any]:
+    """What a session does with a programme, under the names that are printed."""
+    rolled = roll(heard, labels, settings)
+    followed = follow(rolled.refreshes, heard.blocks, heard.interruptions, labels)
+    hours = heard.blocks[-1].end / 3600
+    delays = [delay for delay in followed.delays if delay is not None]
+    right = [right_share(heard.estimates, block, labels) for block in heard.blocks]
+    known = [share >= 0.5 for share in right[1:]]
+    reasons = Counter(each.reason for each in rolled.refreshes)
+    return {
+        "hours": hours,
+        "label right": float(np.average(right, weights=[block.end - block.start for block in heard.blocks])),
+        "true changes": len(followed.delays),
+        "missed": followed.delays.count(None),
+        "missed, model right half the time": [
+            delay for delay, one in zip(followed.delays, known, strict=True) if one
+        ].count(None),
+        "delay p50 s": float(np.percentile(delays, 50)) if delays else None,
+        "delay p95 s": float(np.percentile(delays, 95)) if delays else None,
+        "needless an hour": followed.needless / hours,
+        "interruptions": len(heard.interruptions),
+        "interruptions that changed the list": followed.disturbed,
+        **{f"refreshes, {reason}": reasons[reason] for reason in (Reason.FIRST, Reason.SHIFT, Reason.TIMER)},
+        "songs": rolled.shown,
+        "repeats": rolled.repeats,
+        "artists": len(rolled.artists),
+        "rows of the true genre": rolled.true_rows / max(1, rolled.looks),
+        "mix of the true genre": rolled.true_mix / max(1, rolled.looks),
+    }
+
+
+def right_share(estimates: Sequence[GenreEstimate], block: Stretch, labels: Sequence[str]) -> float:
+    """Share of a block's estimates whose most probable genre is the block's."""
+    own = [
+        each.label == labels[block.genre or 0]
+        for each in estimates
+        if block.start <= each.captured_at < block.end
+    ]
+    return sum(own) / max(1, len(own))
+
+
+def grid() -> Iterator[SessionSettings]:
+    """Settings to try, the present ones first."""
+    present = SessionSettings()
+    yield present
+    for distance, hold, share in product((0.35, 0.45, 0.55), (1.5, 15.0, 30.0), (0.6, 0.8)):
+        evidence = replace(
+            present.evidence, change_distance=distance, change_hold_seconds=hold, fast_share=share
+        )
+        yield replace(present, evidence=evidence)
+
+
+def tune(found: Sequence[Heard], labels: Sequence[str]) -> str:
+    """One line for each of the settings: sums, and means by the hour, over all programmes."""
+    sums = ("true changes", "missed", "interruptions", "interruptions that changed the list")
+    means = ("delay p50 s", "delay p95 s", "needless an hour", "mix of the true genre")
+    lines = [f"distance, hold, fast share: {', '.join(sums + means)}"]
+    for settings in grid():
+        each = [figures(heard, labels, settings) for heard in found]
+        hours = [one["hours"] for one in each]
+        texts = [str(sum(one[name] for one in each)) for name in sums]
+        texts += [f"{np.average([one[name] or 0 for one in each], weights=hours):.2f}" for name in means]
+        of = settings.evidence
+        tried = f"{of.change_distance}, {of.change_hold_seconds}, {of.fast_share}"
+        lines.append(f"{tried}: {', '.join(texts)}")
+    return "\n".join(lines)
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Figures by programme, one column each."""
+    lines = [f"{'':<38}" + "".join(f"{name:>24}" for name in found)]
+    for figure in next(iter(found.values())):
+        values = [each[figure] for each in found.values()]
+        texts = ["-" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v) for v in values]
+        lines.append(f"{figure:<38}" + "".join(f"{text:>24}" for text in texts))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.rolling_playlist")
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--tune", action="store_true", help="try settings, on the validation part")
+    options = parser.parse_args()
+    classifier = load_classifier(ModelSettings())
+    labels = classifier.manifest.labels
+    if options.tune:
+        print(tune([heard for _, heard in programmes(options.data, "valid", classifier)], labels))
+        return
+    found = {name: figures(heard, labels) for name, heard in programmes(options.data, "test", classifier)}
+    print(json.dumps(found) if options.json else table(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""``overheard recommend`` and all providers together, over real HTTP to servers that answer as real ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from dashboard.recommendations.budget import DayBudget
+from dashboard.recommendations.providers import WallClock, data_folder
+from dashboard.recommendations.tracks import Status, TrackQuery
+from tests.realtime.cli.test_main import refused_here
+from tests.support.audio import write
+from tests.support.services.all import Services, running
+from tests.support.services.faulty_http import EVERYWHERE
+from tests.support.services.spotify import Fault
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    monkeypatch.setenv("no_proxy", "*")
+    with running(tmp_path) as all_of_them:
+        yield all_of_them
+
+
+def recommend(*words: str, environment: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "realtime.cli", "recommend", *words]
+    return subprocess.run(
+        command, env=os.environ | dict(environment), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_with_both_services_down_the_bundled_list_is_there_in_time(services: Services) -> None:
+    services.youtube.faults[EVERYWHERE] = "hang"
+    services.spotify.faults["/v1/search"] = Fault(503, b"{}")
+    began = time.monotonic()
+    answer = services.providers().search(TrackQuery("rock", "en", limit=10), seconds=1.5)
+    assert time.monotonic() - began < 2.0
+    assert {track.provider for track in answer.tracks} == {"Overheard's own list"}
+    assert answer.results["YouTube"].status is Status.TIMEOUT
+    assert len(answer.sentences) == 2
+
+
+def test_who_types_the_command_may_use_the_last_searches(services: Services) -> None:
+    budget = DayBudget(data_folder(services.environment) / "youtube-budget.sqlite", WallClock())
+    while budget.left > 1:
+        budget.take()
+    done = recommend("--genre", "jazz", "--json", environment=services.environment)
+    assert "YouTube" in {json.loads(line)["provider"] for line in done.stdout.splitlines()}
+    assert budget.left == 0
+
+
+def test_the_command_prints_a_line_of_json_for_each_song(services: Services) -> None:
+    words = ("--genre", "jazz", "--language", "ja", "--range", "month", "--count", "5", "--json")
+    done = recommend(*words, environment=services.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    songs = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(songs) == 5
+    for song in songs:
+        assert list(song) == ["title", "artists", "url", "provider", "published", "language", "relaxed"]
+        assert song["url"].startswith("https://")
+
+
+def test_songs_like_a_file(tmp_path: Path) -> None:
+    from realtime.clock import SystemClock
+    from realtime.sources import demonstration
+
+    source, samples = demonstration(0.0, SystemClock()), []
+    for block in source.blocks():
+        samples.append(block.samples)
+        if block.position > 12 * source.sample_rate:
+            source.close()
+    import numpy as np
+
+    music = write(tmp_path / "music.wav", np.concatenate(samples), source.sample_rate)
+    done = recommend("--file", str(music), "--count", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("music.wav sounds like ")
+    assert done.stdout.count("https://open.spotify.com/search/") == 3
+    assert "does not exist" in refused_here("recommend", "--file", str(tmp_path / "missing.wav"))
+    assert "--count is 0" in refused_here("recommend", "--genre", "jazz", "--count", "0")

@@ -1,0 +1,24 @@
+"""What a session offers on a simulated evening, as a whole."""
+
+from __future__ import annotations
+
+from tests.support.simulated_session import simulate
+
+
+def test_two_hours_within_their_bounds() -> None:
+    report = simulate()
+    print(f"\n{report.table()}")
+    assert (report.repeats, report.artists_twice, report.banned_shown) == (0, 0, 0)
+    assert len(report.queries) <= 100
+    assert len(set(report.queries)) == len(report.queries), "nothing was asked twice"
+    assert report.shown > 100
+    assert len(report.artists) > 100
+    assert len(report.delays) == report.changes
+    assert max(report.delays) <= 120
+
+
+def test_on_a_simulated_evening_no_refresh_is_needless() -> None:
+    report = simulate(songs_each=0)
+    assert report.needless == 0
+    assert len(report.delays) >= report.changes - 1, "one may come too late in the evening"
+    assert max(report.delays) <= 90

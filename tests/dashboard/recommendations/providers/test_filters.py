@@ -1,0 +1,116 @@
+"""5 languages, 4 ranges, 10 genres: 200 lists of each provider, each of what was asked for, no two the same.
+
+``pytest -s`` prints the figures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from dashboard.recommendations.command import GENRES
+from dashboard.recommendations.offline import NAME
+from dashboard.recommendations.providers import Providers, data_folder, from_environment
+from dashboard.recommendations.ranking import misses
+from dashboard.recommendations.tracks import LANGUAGES, ProviderResult, Range, Relaxed, Status, TrackQuery
+from tests.support.services.all import Services, running
+from tests.support.services.faulty_http import MovableClock
+from tests.support.services.spotify_searches import SEARCH
+
+ALL = list(product(GENRES, LANGUAGES, Range))
+SPOTIFY_AGES = {Range.WEEK: 2, Range.MONTH: 4, Range.YEAR: 7, Range.ANY: 8}
+"""Songs of the fake of each range; the eighth is known by its year alone."""
+
+Lists = dict[tuple[str, str, Range], tuple[str, ...]]
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    monkeypatch.setenv("no_proxy", "*")
+    with running(tmp_path) as all_of_them:
+        all_of_them.environment["OVERHEARD_ITUNES"] = "1"
+        yield all_of_them
+
+
+def links(result: ProviderResult) -> tuple[str, ...]:
+    return tuple(track.url for track in result.tracks)
+
+
+def test_every_filter_changes_the_list_of_every_live_provider(services: Services) -> None:
+    began = time.monotonic()
+    today, providers = services.clock.now().date(), services.providers()
+    names = ("Spotify", "YouTube", "iTunes")
+    assert providers.names == (*names, NAME)
+    lists: dict[str, Lists] = {name: {} for name in names}
+    requests = songs = beside = 0
+    for genre, language, span in ALL:
+        if (language, span) == (LANGUAGES[0], Range.WEEK):  # a day of YouTube's has 100 searches
+            (data_folder(services.environment) / "youtube-budget.sqlite").unlink(missing_ok=True)
+            services.youtube.used = 0
+        query = TrackQuery(genre, language, span, limit=200)
+        answer = providers.search(query, seconds=10)
+        requests += answer.calls
+        for name in names:
+            result = answer.results[name]
+            assert result.status is Status.OK, (name, query, result.detail)
+            assert {track.genre for track in result.tracks} == {genre}
+            songs += len(result.tracks)
+            beside += sum(bool(misses(track, query, today)) for track in result.tracks)
+            lists[name][genre, language, span] = links(result)
+        videos = [services.youtube.of(track.provider_id) for track in answer.results["YouTube"].tracks]
+        assert {video.genre for video in videos} == {genre}
+        assert len(answer.results["Spotify"].tracks) == SPOTIFY_AGES[span]
+        by_keywords = {Relaxed.GENRE} if genre == "country" else set()
+        assert answer.results["Spotify"].relaxed == by_keywords
+        assert {track.provider for track in answer.tracks[:3]} == set(names), (
+            "in turns, the bundled list last"
+        )
+    for name, (genre, language) in product(names, product(GENRES, LANGUAGES)):
+        week, month, year, ever = (set(lists[name][genre, language, span]) for span in Range)
+        assert week < month < year < ever
+    distinct = {name: len(set(map(frozenset, lists[name].values()))) for name in names}
+    limits = [int(each.values["limit"]) for each in services.spotify.requests if each.path == SEARCH]
+    print(
+        f"\nlive: {len(ALL)} combinations, {requests} requests, {songs} songs, {beside} beside the filters, "
+        f"distinct lists {distinct}, {time.monotonic() - began:.1f} s"
+    )
+    assert set(distinct.values()) == {200}
+    assert (beside, max(limits)) == (0, 10)
+
+
+def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None:
+    """What was widened is named: a fixed list knows no song of the last week."""
+    clock = MovableClock()
+    today = clock.now().date()
+    providers: Providers = from_environment(clock, {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
+    lists: Lists = {}
+    widened = {kind: 0 for kind in Relaxed}
+    songs = 0
+    for genre, language, span in ALL:
+        query = TrackQuery(genre, language, span, limit=100)
+        answer = providers.search_widening(query)
+        assert answer.tracks, query
+        missed = {kind for track in answer.tracks for kind in misses(track, query, today)}
+        if span is not Range.YEAR:  # there a song of a year alone may be too old
+            assert missed == answer.relaxed, query
+        assert {track.genre for track in answer.tracks} == {genre}
+        if Relaxed.RANGE in answer.relaxed:
+            assert any("of any age" in sentence for sentence in answer.sentences)
+        for kind in answer.relaxed:
+            widened[kind] += 1
+        songs += len(answer.tracks)
+        lists[genre, language, span] = tuple(track.url for track in answer.tracks)
+    of_any_age = {songs for (_, _, span), songs in lists.items() if span is Range.ANY}
+    years = sum(lists[genre, language, Range.YEAR] != lists[genre, language, Range.ANY]
+                for genre, language in product(GENRES, LANGUAGES))  # fmt: skip
+    print(
+        f"\nbundled: {len(ALL)} combinations, {songs} songs, none empty, {len(of_any_age)} distinct lists of "
+        f"genre and language, {years} of 50 with another list for the last year, "
+        f"widened: range {widened[Relaxed.RANGE]}, language {widened[Relaxed.LANGUAGE]}"
+    )
+    assert len(of_any_age) == 50
+    assert widened[Relaxed.LANGUAGE] == 4, "one cell, country in Russian, holds no song"

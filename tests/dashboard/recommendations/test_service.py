@@ -1,0 +1,270 @@
+"""One reader's list over real HTTP: what is asked when, for whom, and what is forgotten."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.recommendations.budget import DayBudget
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.follower import HOLD_SECONDS, Follower
+from dashboard.recommendations.offline import CatalogueProvider
+from dashboard.recommendations.playlist import Filters, Reason
+from dashboard.recommendations.providers import Answer, Providers, WallClock, data_folder, from_environment
+from dashboard.recommendations.spotify_pages import CACHE_SECONDS
+from dashboard.recommendations.tracks import Range, Relaxed, Status, Track, TrackQuery
+from tests.support.services.all import Services, minute_of, running, settle
+from tests.support.services.faulty_http import MovableClock
+from tests.support.services.spotify import song
+from tests.support.services.spotify_searches import SEARCH
+
+JAZZ_SONGS = 130
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    monkeypatch.setenv("no_proxy", "*")
+    with running(tmp_path) as all_of_them:
+        yield all_of_them
+
+
+def test_a_reader_gets_songs_of_what_is_heard_and_none_before(services: Services) -> None:
+    follower = services.follower()
+    assert not follower.look(minute_of("jazz")[:20], Filters()).rows
+    follower.look(minute_of("jazz")[20:], Filters())
+    playlist = settle(follower)
+    assert {row.genre for row in playlist.rows} == {"jazz"}
+    assert len({row.key for row in playlist.rows}) == len(playlist.rows) == follower.session.settings.rows
+    assert follower.calls >= 3
+    first = playlist.rows[0]
+    follower.act("ban", first.key)
+    assert first.key not in {row.key for row in follower.session.playlist.rows}
+    liked = follower.session.playlist.rows[0].key
+    follower.act("like", liked)
+    follower.act("nothing of the kind", liked)
+    follower.act("skip", "a song that is not there")
+    assert follower.session.playlist.rows[0].liked
+    follower.act("like", liked)
+    assert not follower.session.playlist.rows[0].liked
+
+
+def test_every_genre_of_a_mix_is_asked_for_at_once(services: Services) -> None:
+    """Only one search runs at a time; those of the other genres were dropped, and came a minute later."""
+    follower = services.follower()
+    began = services.clock.monotonic()
+    follower.look(minute_of("jazz", "rock", "blues"), Filters())
+    playlist = settle(follower)
+    assert services.clock.monotonic() - began < 20
+    assert {row.genre for row in playlist.rows} == {"jazz", "rock", "blues"}
+
+
+def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None:
+    class Broken(Providers):
+        def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Any:
+            raise ZeroDivisionError("oops")
+
+    follower = Follower(Broken([], services.providers()._bundled, services.clock), Session(), services.clock)
+    follower.look(minute_of("jazz"), Filters())
+    assert settle(follower).rows == ()
+
+
+def bundled_only(folder: Path) -> Follower:
+    clock = MovableClock()
+    providers = from_environment(clock, {"XDG_DATA_HOME": str(folder)}, seed=1)
+    return Follower(providers, Session(), clock)
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        (Filters("ja", Range.MONTH), "of the wanted language and age (Japanese, Last month)"),
+        (Filters(None, Range.MONTH), "of the wanted age (Last month)"),
+    ],
+)
+def test_filters_that_no_bundled_song_passes_are_widened_in_one_look(
+    tmp_path: Path, filters: Filters, said: str
+) -> None:
+    """Each step took a look of its own: the page stayed blank for 13 s, and said of songs that never were
+    that they had been shown."""
+    follower = bundled_only(tmp_path)
+    assert len(follower.look(minute_of("metal", "country", "pop"), Filters()).rows) == 10
+    playlist = follower.look([], filters)
+    assert len(playlist.rows) == 10
+    assert [str(note) for note in playlist.notes] == [f"country, metal, pop: no song {said} is known."]
+    assert all(Relaxed.RANGE in row.relaxed for row in playlist.rows if row.genre == "metal")
+
+
+def test_whoever_gave_the_songs_does_not_know_none(tmp_path: Path) -> None:
+    """An empty further page made "knows no such songs" of the list that all songs came from."""
+    follower = bundled_only(tmp_path)
+    follower.look(minute_of("metal"), Filters())
+    for _ in range(4):
+        follower.session.refresh()
+        assert len(follower.look([], Filters()).rows) == 10
+        settle(follower)
+    (told,) = follower.told.values()
+    assert told is not None
+    assert (told.result.status, told.songs > 30) == (Status.OK, True)
+
+
+def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> None:
+    ends = threading.Event()
+
+    class Silent(Providers):
+        def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Answer:
+            ends.wait(20)
+            return Answer((), {}, frozenset())
+
+    clock = WallClock()
+    follower = Follower(Silent([], CatalogueProvider(clock), clock), Session(), clock)
+    playlist = follower.look(minute_of("jazz"), Filters())
+    assert not ends.is_set()
+    assert follower.now < HOLD_SECONDS + 3
+    assert [str(note) for note in playlist.notes] == ["Looking for more songs: jazz."]
+    ends.set()
+    settle(follower)
+
+
+def spent(services: Services, all_but: int) -> None:
+    """Searches of YouTube's day that other readers used."""
+    budget = DayBudget(data_folder(services.environment) / "youtube-budget.sqlite", services.clock)
+    while budget.left > all_but:
+        budget.take()
+
+
+def said_by_youtube(follower: Follower) -> str:
+    told = follower.told["YouTube"]
+    return "" if told is None else told.result.detail
+
+
+def test_the_last_searches_of_a_day_are_spent_by_clicks_alone(services: Services) -> None:
+    spent(services, all_but=10)
+    follower = services.follower()
+    follower.look(minute_of("jazz"), Filters())
+    settle(follower)
+    assert services.youtube.paths() == [], "nobody clicked"
+    assert "are kept for your own clicks" in said_by_youtube(follower)
+    follower.look(minute_of("rock", start=60), Filters())
+    services.clock.move(120)
+    follower.look(minute_of("rock", start=120), Filters())
+    settle(follower)
+    assert follower.session.refresh_reason is Reason.SHIFT
+    assert services.youtube.paths() == [], "nor is a change of the music a click"
+    filters = Filters("ja", Range.YEAR)
+    follower.look([], filters)
+    playlist = settle(follower, filters)
+    assert services.youtube.paths().count("search") in (1, 2), "one for each genre of the list"
+    assert "YouTube" in {row.track.provider for row in playlist.rows}
+    assert "kept for your own clicks" not in said_by_youtube(follower)
+
+
+def test_the_button_asks_for_a_person_too(services: Services) -> None:
+    """The songs that YouTube kept back at first come then, from their start."""
+    spent(services, all_but=10)
+    follower = services.follower()
+    follower.look(minute_of("jazz"), Filters())
+    settle(follower)
+    for _ in range(12):
+        follower.session.refresh()
+        follower.look([], Filters())
+        playlist = settle(follower)
+        if services.youtube.asked:
+            break
+    assert services.youtube.paths() == ["search", "videos"]
+    follower.session.refresh()
+    follower.look([], Filters())
+    assert "YouTube" in {row.track.provider for row in (*playlist.rows, *settle(follower).rows)}
+
+
+def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Services) -> None:
+    """Its terms allow no more. After the hour the list asked for page 0 up to its own place again, gave up
+    after ten pages, and took a pool that still had songs for used up."""
+    today = services.clock.now().date()
+    services.spotify.rows = [
+        song(number, "jazz", "en", f"Artist {number}", today - timedelta(number % 300))
+        for number in range(JAZZ_SONGS)
+    ]
+    for row in services.spotify.rows:
+        row["_genres"] = ["jazz"]
+    del services.environment["YOUTUBE_API_KEY"]
+    follower = services.follower()
+    follower.look(minute_of("jazz"), Filters())
+    settle(follower)
+    kept = follower._pools["jazz"]
+    offered = {row.key for row in follower.session.playlist.rows}
+    assert sum(track.provider == "Spotify" for track in kept) == 50
+    services.clock.move(CACHE_SECONDS)
+    shown = settle(follower).rows
+    assert {row.key for row in shown} <= offered, "what is listed stays"
+    asked = [int(each.values["offset"]) for each in services.spotify.requests if each.path == SEARCH]
+    assert asked == [*range(0, 50, 10), *range(50, 100, 10)], "no page twice"
+    kept = [track for track in follower._pools["jazz"] if track.provider == "Spotify"]
+    assert [int(track.provider_id) for track in kept] == list(range(50, 100))
+    seen: set[str] = set()
+    for _ in range(20):
+        follower.session.refresh()
+        seen |= {row.track.provider_id for row in settle(follower).rows}
+    assert {str(number).zfill(22) for number in range(100, JAZZ_SONGS)} <= seen, "to the last song"
+
+
+def test_what_was_used_up_and_forgotten_unseen_is_asked_for_again(services: Services) -> None:
+    del services.environment["YOUTUBE_API_KEY"]
+    today = services.clock.now().date()
+    services.spotify.rows = [song(n, "jazz", "ja", f"ゆらぎ灯 {n}", today) for n in range(20)]
+    filters = Filters("ja", Range.WEEK)
+    follower = services.follower()
+    follower.look(minute_of("jazz"), filters)
+    first = {row.key for row in settle(follower, filters).rows}
+    services.clock.move(CACHE_SECONDS)
+    follower.session.refresh()
+    settle(follower, filters)
+    services.clock.move(61)
+    settle(follower, filters)
+    follower.session.refresh()
+    second = {row.track.provider_id for row in settle(follower, filters).rows if row.key not in first}
+    assert len(second) == 10
+
+
+@pytest.mark.parametrize("gap", [0.0, CACHE_SECONDS])
+def test_a_place_at_spotify_outlives_its_songs(services: Services, gap: float) -> None:
+    """Portion after portion, at once or each an hour later: the same songs, no page from the start."""
+    today = services.clock.now().date()
+    services.spotify.rows = [song(n, "jazz", "ja", "ゆらぎ灯", today) for n in range(230)]
+    provider = services.providers()._live[0]
+    told: list[int] = []
+    for offset in range(0, 250, 50):
+        query = TrackQuery("jazz", "ja", limit=50, offset=offset)
+        result = provider.search(query, services.clock.deadline())
+        assert result.status is Status.OK
+        assert result.calls <= 6
+        told += [int(track.provider_id) for track in result.tracks]
+        assert [track.rank for track in result.tracks][:1] == [offset]
+        services.clock.move(gap)
+    assert told == list(range(230))
+    assert provider.search(TrackQuery("jazz", "ja", offset=250), services.clock.deadline()).calls == 0
+    newcomer = provider.search(TrackQuery("jazz", "ja", limit=50), services.clock.deadline())
+    assert [int(track.provider_id) for track in newcomer.tracks] == list(range(50)), "another reader"
+
+
+def test_songs_that_others_replaced_one_by_one_are_not_offered_any_more() -> None:
+    """The stock was counted anew only when the number of songs was another."""
+
+    def songs(kind: str) -> list[Track]:
+        return [
+            Track("Spotify", f"{kind} {n}", (f"{kind} artist {n}",), "https://x.example/", "jazz")
+            for n in range(40)
+        ]
+
+    session, pools, today = Session(), {"jazz": songs("old")}, date(2026, 3, 1)
+    for each in minute_of("jazz"):
+        session.hear(each.at, each.estimate["probabilities"], each.estimate["state"])
+    session.offer(pools, 60.0, today)
+    pools["jazz"] = songs("new")
+    session.refresh()
+    titles = [row.track.title for row in session.offer(pools, 61.0, today).rows]
+    assert [title for title in titles if title.startswith("old")] == []

@@ -1,0 +1,48 @@
+"""What a reader of the page has of their own, and what they find there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from dashboard import reader
+from dashboard.feed import Heard, Snapshot
+from dashboard.recommendations.playlist import Filters
+from dashboard.recommendations.providers import WallClock, from_environment
+from realtime.estimates import StreamState
+from tests.support.services.all import minute_of
+
+
+class Kept:
+    """A feed that has heard a minute."""
+
+    def __init__(self, state: StreamState = StreamState.LISTENING) -> None:
+        self.snapshot = Snapshot(connected=True, state=state)
+        self._heard = [
+            Heard(number, each.at, dict(each.estimate)) for number, each in enumerate(minute_of("jazz"), 1)
+        ]
+
+    def estimates_after(self, number: int) -> list[Heard]:
+        return [each for each in self._heard if each.number > number]
+
+
+def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A new tab said that songs come after half a minute of music, of which minutes had played."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shared = from_environment(WallClock(), {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
+    monkeypatch.setattr(reader, "providers", lambda: shared)
+    feed: Any = Kept()
+    lists = []
+    for filters in (Filters(), Filters("ja")):
+        state: dict[str, Any] = {"filters": filters}
+        monkeypatch.setattr(st, "session_state", state)
+        lists.append(reader.look(feed))
+        assert len(lists[-1].rows) == 10
+        assert reader.look(feed) is lists[-1], "what was heard before counts once"
+    japanese = [sum(row.track.language == "ja" for row in each.rows) for each in lists]
+    assert japanese[1] > japanese[0], "each reader has filters of their own"

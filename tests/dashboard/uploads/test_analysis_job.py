@@ -1,0 +1,291 @@
+"""A reader's file through the real command, within bounds, and gone afterwards."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard import file_analysis
+from dashboard.file_analysis import FileAnalysis, Limits
+from dashboard.file_view import (
+    Band,
+    bands,
+    bands_markup,
+    clock_time,
+    legend_markup,
+    pictures,
+    spread,
+    times_markup,
+)
+from dashboard.texts import Words
+from tests.support.audio import tone, write
+from tests.support.paths import DEMONSTRATION
+from training.library import SAMPLE_RATE, decode
+
+PATIENCE_SECONDS = 90.0
+
+
+def finished(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> FileAnalysis:
+    analysis = FileAnalysis(name, limits)
+    analysis.start(io.BytesIO(content))
+    wait(analysis)
+    return analysis
+
+
+def wait(analysis: FileAnalysis) -> None:
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    pause = threading.Event()
+    while not analysis.done:
+        assert time.monotonic() < ends_at, "the analysis does not end"
+        pause.wait(0.01)  # to ask without a pause would take a core from what is waited for
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> FileAnalysis:
+    """Half a minute of the demonstration, in which the genre changes twice."""
+    song = decode(DEMONSTRATION)
+    part = np.concatenate([song[: 10 * SAMPLE_RATE], song[66 * SAMPLE_RATE : 92 * SAMPLE_RATE]])
+    return finished(
+        write(tmp_path_factory.mktemp("song") / "song.flac", part, SAMPLE_RATE, "flac").read_bytes()
+    )
+
+
+def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: FileAnalysis) -> None:
+    assert demonstration.fault == ""
+    assert demonstration.summary is not None
+    assert demonstration.summary["seconds"] == pytest.approx(36, abs=0.01)
+    folded = bands(demonstration.estimates)
+    assert len({band.genre for band in folded}) > 2, "it is made of several genres"
+    assert folded[0].start == 0
+    assert all(one.end == two.start for one, two in pairwise(folded))
+    assert demonstration.picture is not None
+    seen, mattered, fall = pictures(demonstration.picture)
+    assert seen.shape == mattered.shape == (512, 512, 3)
+    assert (mattered <= seen).all()
+    assert 0 < fall <= demonstration.picture["probability"]
+
+
+def test_the_bands_are_markup_without_the_files_words(demonstration: FileAnalysis) -> None:
+    markup = bands_markup([Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)], 9, Words("en"))
+    assert "<b>" not in markup
+    assert "0:05 \N{EN DASH} 0:09: jazz? Only a guess" in markup
+    assert "opacity:0.35" in markup
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a song", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n#EXT-X-ENDLIST\n", os.urandom(100_000)],
+    ids=["empty", "text", "playlist", "noise"],
+)
+def test_what_is_no_sound_is_refused_in_a_sentence(content: bytes) -> None:
+    analysis = finished(content, "song.mp3")
+    assert analysis.fault == "unreadable"
+    assert analysis.detail
+    assert "/dev/fd" not in analysis.detail
+
+
+def test_a_fault_names_one_of_the_pages_texts() -> None:
+    words = Words("en")
+    for fault in (
+        "too_large",
+        "too_long",
+        "too_slow",
+        "too_much_memory",
+        "unreadable",
+        "broken",
+        "cancelled",
+        "abandoned",
+    ):
+        assert words(f"file.fault.{fault}", most=1)
+
+
+def test_too_many_bytes_are_refused_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_analysis, "MOST_FILE_BYTES", 1000)
+    analysis = FileAnalysis("big.wav")
+    analysis.start(io.BytesIO(bytes(2_000)))
+    assert (analysis.done, analysis.fault) == (True, "too_large")
+
+
+def test_sound_time_and_memory_are_bounded() -> None:
+    content = DEMONSTRATION.read_bytes()
+    assert finished(content, limits=Limits(sound_seconds=10)).fault == "too_long"
+    assert finished(content, limits=Limits(run_seconds=0.1)).fault == "too_slow"
+    assert finished(content, limits=Limits(memory_bytes=1 << 20)).fault == "too_much_memory"
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two minutes: far from analysed when it is ended."""
+    return write(tmp_path_factory.mktemp("long") / "long.wav", tone(440, 120), 22_050)
+
+
+def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: Path) -> None:
+    first, second = FileAnalysis("long.wav"), FileAnalysis("short.wav")
+    with long.open("rb") as content:
+        first.start(content)
+    second.start(io.BytesIO(DEMONSTRATION.read_bytes()[:100]))
+    first.cancel()
+    wait(first)
+    wait(second)
+    assert (first.fault, second.fault) == ("cancelled", "unreadable")
+
+
+def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(long: Path) -> None:
+    """A reader closed the tab; the others waited up to a quarter of an hour for each of their files."""
+    first = FileAnalysis("long.wav", Limits(unseen_seconds=0.1))
+    with long.open("rb") as content:
+        first.start(content)
+    second = FileAnalysis("short.wav", Limits(unseen_seconds=PATIENCE_SECONDS))
+    second.start(io.BytesIO(DEMONSTRATION.read_bytes()[:100]))
+    wait(first)
+    wait(second)
+    assert (first.fault, second.fault) == ("abandoned", "unreadable")
+
+
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Popen[str]]]:
+    """``child(code)`` puts a Python script in the analysis' place; the list has those that were started."""
+    real = subprocess.Popen
+
+    def replace(code: str) -> list[subprocess.Popen[str]]:
+        started: list[subprocess.Popen[str]] = []
+
+        def start(_command: list[str], **options: Any) -> subprocess.Popen[str]:
+            started.append(real([sys.executable, "-c", code], **options))
+            return started[-1]
+
+        monkeypatch.setattr(subprocess, "Popen", start)
+        return started
+
+    return replace
+
+
+def test_a_child_that_says_much_ends_all_the_same(
+    child: Callable[[str], list[subprocess.Popen[str]]],
+) -> None:
+    """Only the beginning was read: with the pipe full the child waited until its time was over."""
+    child("import sys\nfor i in range(20_000): print('fault', i, file=sys.stderr)\nsys.exit(2)")
+    analysis = finished(b"content", limits=Limits(run_seconds=30))
+    assert analysis.fault == "unreadable"
+    assert analysis.detail.endswith("fault 19999")
+
+
+def test_a_child_that_is_not_understood_is_ended(
+    child: Callable[[str], list[subprocess.Popen[str]]],
+) -> None:
+    """It went on beside the next one, for up to a quarter of an hour."""
+    started = child("import time\nprint('{not JSON', flush=True)\ntime.sleep(60)")
+    assert finished(b"content").fault == "broken"
+    assert started[0].poll() is not None
+
+
+def test_a_child_ends_with_the_server(tmp_path: Path) -> None:
+    """It lived on without anybody to bound it. As long as it lives, it holds a lock."""
+    lock = tmp_path / "lock"
+    child = f"import fcntl, time; file = open({str(lock)!r}, 'w'); fcntl.flock(file, 2); time.sleep(600)"
+    server = f"""
+import fcntl, io, subprocess, sys, time
+from dashboard.file_analysis import FileAnalysis
+real = subprocess.Popen
+subprocess.Popen = lambda command, **options: real([sys.executable, "-c", {child!r}], **options)
+FileAnalysis("song").start(io.BytesIO(b"content"))
+while True:
+    try:
+        with open({str(lock)!r}, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        break
+    time.sleep(0.01)
+"""
+    subprocess.run([sys.executable, "-c", server], timeout=PATIENCE_SECONDS, check=True)
+    ends_at = time.monotonic() + 10
+    with lock.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                assert time.monotonic() < ends_at, "it lives"
+                threading.Event().wait(0.01)
+
+
+def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page broke, and the file waited for its turn ever after."""
+
+    class Full(io.BytesIO):
+        def write(self, piece: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    analysis = finished(b"content")
+    assert analysis.fault == "broken"
+    assert "No space left" in analysis.detail
+
+
+def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    analysis = FileAnalysis("song.opus")
+    analysis.start(io.BytesIO(DEMONSTRATION.read_bytes()))
+    assert list(tmp_path.iterdir()) == [], "it has no name even while it is analysed"
+    analysis.cancel()
+    wait(analysis)
+
+
+def test_what_every_patch_costs_is_spread_over_its_pixels() -> None:
+    falls = np.zeros((3, 3))
+    falls[0, 0] = 1
+    importance = spread(falls, side=8, patch=4, step=2)
+    assert importance[0, 0] == 1
+    assert importance[2, 2] == pytest.approx(1 / 4)
+    assert importance[5, 5] == 0
+
+
+def test_the_bands_have_a_legend_and_times() -> None:
+    """Colours alone, from an unknown begin to an unknown end, told a newcomer nothing."""
+    folded = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False), Band(9, 12, None, False),
+              Band(12, 99, "hiphop", True)]  # fmt: skip
+    legend = legend_markup(folded, Words("en"))
+    assert legend.index("hip hop") < legend.index("jazz") < legend.index("&lt;b&gt;x"), "the page's order"
+    assert "<b>" not in legend
+    marks = re.findall(r"<span>([\d:]+)</span>", times_markup(120))
+    assert marks == ["0:00", "0:30", "1:00", "1:30", "2:00"]
+
+
+def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For half a minute after the last estimate the page stood at "Heard so far: 2:00", as if it hung."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    analysis = FileAnalysis("song.mp3")
+    analysis.running = True
+    now += 60.0
+    assert not analysis.explaining, "it has not begun to hear"
+    heard = {"state": "LISTENING", "label": "jazz", "stable_label": "jazz"}
+    analysis._take({"type": "estimate", "estimate": heard, "start_seconds": 0.0, "end_seconds": 5.0})
+    assert not analysis.explaining
+    now += file_analysis.QUIET_SECONDS + 0.1
+    assert analysis.explaining
+    analysis._take({"type": "picture"})
+    assert not analysis.explaining
+
+
+def test_times_read_as_on_a_player() -> None:
+    assert [clock_time(seconds) for seconds in (0, 65, 3600.4, 36_061)] == [
+        "0:00",
+        "1:05",
+        "1:00:00",
+        "10:01:01",
+    ]

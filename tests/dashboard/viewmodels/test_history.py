@@ -1,0 +1,309 @@
+"""A session as the page shows and exports it."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import io
+import json
+import string
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboard.session_view import (
+    COLUMNS,
+    STATES,
+    as_csv,
+    as_json,
+    file_name,
+    harmless,
+    parse_overview,
+    parse_session,
+    percentages,
+    saved_words,
+    segment_line,
+    session_line,
+    share_rows,
+    span,
+    timeline_data,
+)
+from dashboard.texts import LANGUAGES, Words, table
+from realtime.estimates import StreamState
+from realtime.history import corrections as history_corrections
+from realtime.history.segments import HEARD
+from tests.support.history_server import evening
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+STARTED = datetime(2026, 11, 23, 11, 0, tzinfo=UTC).timestamp()
+EN = Words("en")
+
+
+def segment(number: int, first: float, last: float, **fields: Any) -> dict[str, Any]:
+    """A segment from ``first`` to ``last`` seconds of the session."""
+    return {
+        "number": number,
+        "genre": "jazz",
+        "state": "LISTENING",
+        "started": STARTED + first,
+        "ended": STARTED + last,
+        "seconds": last - first,
+        "confidence": 0.82,
+        "estimates": 9,
+        "correction": None,
+    } | fields
+
+
+def record(
+    *segments: dict[str, Any], events: tuple[dict[str, Any], ...] = (), **fields: Any
+) -> dict[str, Any]:
+    return {
+        "id": 3,
+        "source": "radio",
+        "model": "net",
+        "model_version": "1",
+        "started": STARTED,
+        "seen": STARTED + 7_500,
+        "ended": None,
+        "running": True,
+        "broken_off": False,
+        "seconds": {"rock": 60.0, "SILENT": 900.0, "jazz": 600.0},
+        "segments": list(segments),
+        "events": list(events),
+    } | fields
+
+
+def title(at: float, detail: str) -> dict[str, Any]:
+    return {"at": STARTED + at, "kind": "title", "detail": detail}
+
+
+def test_the_states_are_those_of_the_history() -> None:
+    assert STATES == HEARD
+
+
+def test_the_timeline_gets_short_rows_in_the_order_of_time() -> None:
+    late = segment(2, 60, 90, state="UNSURE", genre="rock", confidence=0.456, correction="pop")
+    silent = segment(3, 90, 95, state="SILENT", genre=None, confidence=None)
+    events = (title(61, "B"), title(1, "A"))
+    session = parse_session(record(late, silent, segment(1, 0, 60.04), events=events))
+    data = timeline_data(session, 2, EN)
+    labels = [genre["label"] for genre in data["genres"]]
+    jazz, rock, pop = (labels.index(label) for label in ("jazz", "rock", "pop"))
+    assert data["segments"] == [
+        [1, 0, jazz, 0.0, 60.0, 0.82, -1],
+        [2, 1, rock, 60.0, 90.0, 0.46, pop],
+        [3, 3, -1, 90.0, 95.0, None, -1],
+    ]
+    assert data["events"] == [[1.0, "title", "A"], [61.0, "title", "B"]]
+    assert (data["started"], data["seconds"], data["running"], data["chosen"]) == (STARTED, 7_500.0, True, 2)
+
+
+def test_genres_of_another_model_get_a_colour_and_their_own_name() -> None:
+    session = parse_session(record(segment(1, 0, 5, genre="bossa nova", correction="fado")))
+    data = timeline_data(session, None, EN)
+    assert data["genres"][-2:] == [
+        {"label": "bossa nova", "name": "bossa nova", "colour": "#8a8d94"},
+        {"label": "fado", "name": "fado", "colour": "#8a8d94"},
+    ]
+    assert data["segments"][0][2] == len(data["genres"]) - 2
+
+
+def test_an_evening_of_twelve_hours_stays_small() -> None:
+    session = parse_session(json.loads(json.dumps(evening())))
+    assert len(session.segments) == 3_000
+    sent = len(json.dumps(timeline_data(session, None, EN)))
+    print(f"{sent} bytes of 3000 segments and {len(session.events)} events")
+    assert sent < 250_000
+
+
+def test_shares_are_of_the_whole_time_and_count_corrections() -> None:
+    session = parse_session(
+        record(
+            segment(1, 0, 60),
+            segment(2, 60, 180, genre="rock"),
+            segment(3, 180, 240, state="UNSURE", genre="rock", correction="jazz"),
+            segment(4, 240, 270, state="UNSURE", genre="pop"),
+            segment(5, 270, 280, state="SILENT", genre=None, confidence=None),
+            segment(6, 280, 300, state="NOT_MUSIC", genre=None, confidence=None),
+        )
+    )
+    rows = [(row["name"], row["share"], row["said"]) for row in share_rows(session.segments, EN)]
+    assert rows == [
+        ("jazz", 0.4, "2 min · 40%"),
+        ("rock", 0.4, "2 min · 40%"),
+        ("unsure", 0.1, "30 s · 10%"),
+        ("no music", 20 / 300, "20 s · 7%"),
+        ("silence", 10 / 300, "10 s · 3%"),
+    ]
+    assert share_rows((), EN) == []
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [([1 / 3] * 3, [34, 33, 33]), ([0.005, 0.995], [1, 99]), ([1.0], [100]), ([0.0, 0.0], [0, 0]), ([], [])],
+)
+def test_percentages_add_up(shares: list[float], said: list[int]) -> None:
+    """Three thirds made 99 %, and with the unsure beside them 110 %."""
+    assert percentages(shares) == said
+
+
+def test_what_became_of_a_corrections_sound_is_said_in_our_own_words() -> None:
+    """The analyzer's line of English stood on the page as it was; a change of its words would be unseen."""
+    words_of_the_analyzer = inspect.getsource(history_corrections)
+    for said, key in (
+        ("its sound is kept", "with"),
+        ("its file is noted", "with"),
+        ("its sound is not in memory any more", "without"),
+        ("its sound is shorter than a window of", "short"),
+    ):
+        assert said in words_of_the_analyzer
+        assert saved_words(f"session 2, segment 1 is jazz now; {said}") == f"session.correct.saved.{key}"
+        assert saved_words(said) in table()
+    assert saved_words("something else") == "session.correct.saved"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.5, "1 min"),
+        (3_569, "59 min"),
+        (3_570, "1 h 0 min"),
+        (8_000, "2 h 13 min"),
+    ],
+)
+def test_spans_are_rounded_without_sixty_of_anything(seconds: float, said: str) -> None:
+    assert span(seconds, EN) == said
+
+
+def test_lines_are_in_the_reader_s_time_and_language() -> None:
+    session = parse_session(record(segment(1, 5, 65, state="UNSURE")))
+    ended = parse_session(record(ended=STARTED + 7_500, running=False)).summary
+    assert session_line(ended, TOKYO, Words("ja")) == (
+        "2026-11-23 20:00 · 2時間5分 · radio · ジャズ, ロック · #3"
+    )
+    half = "\N{NARROW NO-BREAK SPACE}PM"
+    assert segment_line(session.segments[0], TOKYO, EN) == (
+        f"8:00:05{half} \N{EN DASH} 8:01:05{half}: unsure (jazz), 82%"
+    )
+    assert segment_line(session.segments[0], TOKYO, EN, "en-GB").startswith("20:00:05 \N{EN DASH} 20:01:05: ")
+    assert file_name(session, TOKYO, "csv") == "overheard-2026-11-23-2000-session-3.csv"
+
+
+def test_a_running_session_keeps_its_line() -> None:
+    """Streamlit knows an option by its text: one that changed every five seconds was chosen anew."""
+    first, later = (
+        parse_session(record(seen=STARTED + at, seconds={"pop": at})).summary for at in (5.0, 99.0)
+    )
+    assert session_line(first, TOKYO, EN) == session_line(later, TOKYO, EN)
+    assert (
+        session_line(first, TOKYO, EN)
+        == "2026-11-23 8:00\N{NARROW NO-BREAK SPACE}PM · running now · radio · #3"
+    )
+
+
+def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
+    session = parse_session(
+        record(segment(1, 5, 65), segment(2, 65, 66, correction="pop"), events=(title(30, "A\nB"),))
+    )
+    content = as_csv(session, TOKYO)
+    assert content.startswith(b"\xef\xbb\xbf"), "Excel wants the mark"
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [row["kind"] for row in rows] == ["segment", "title", "segment"]
+    assert rows[0] == {
+        "kind": "segment", "number": "1", "started": "2026-11-23T20:00:05.000+09:00",
+        "ended": "2026-11-23T20:01:05.000+09:00", "seconds": "60.0", "state": "LISTENING", "genre": "jazz",
+        "confidence": "0.82", "correction": "", "detail": "",
+    }  # fmt: skip
+    assert (rows[1]["started"], rows[1]["detail"]) == ("2026-11-23T20:00:30.000+09:00", "A B")
+    assert rows[2]["correction"] == "pop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '=HYPERLINK("http://x.test")',
+        "+1+1",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r\n=1",
+        " =1",
+        "\uff1d1",
+        "\uff20x",
+        "|calc",
+        "%0",
+    ],
+)
+def test_a_title_is_never_a_formula(text: str) -> None:
+    session = parse_session(record(segment(1, 0, 1, genre=text), events=(title(0, text),)))
+    table_rows = list(csv.reader(io.StringIO(as_csv(session, UTC).decode("utf-8-sig"), newline="")))
+    for cell in (table_rows[1][6], table_rows[2][9]):
+        assert cell.startswith("'")
+        assert cell.isprintable()
+    assert harmless("Miles Davis - So What") == "Miles Davis - So What"
+
+
+def test_the_object_is_as_the_analyzer_gave_it() -> None:
+    given = record(segment(1, 0, 1), source="радио \ud800")
+    assert json.loads(as_json(record(segment(1, 0, 1)))) == record(segment(1, 0, 1))
+    assert "радио ?" in as_json(given).decode("utf-8")
+
+
+def test_half_a_letter_does_not_end_the_page() -> None:
+    """JSON may hold one half of a surrogate pair, which nothing can be sent on with."""
+    session = parse_session(record(events=(title(0, "a\ud800"),), source="\udfff"))
+    assert session.events[0].detail == "a?"
+    session_line(session.summary, None, EN).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("broken", "where"),
+    [
+        (record(segment(1, 0, 1, state="DANCING")), "DANCING"),
+        (record(segment(1, 0, 1, started="now")), "started is 'now'"),
+        (record(segment(1, 0, 1) | {"number": True}), "number is True"),
+        (record(segment(1, 0, 1, ended=1e12)), "ended is 10000000000"),
+        (record(started=-1), "started is -1"),
+        (record(events=({"at": 1.0, "kind": "title"},)), "detail is None"),
+        (record(segments={}), "segments is no list"),
+        (record(segments=[3]), "segments is no list of objects"),
+        (record(seconds=[]), "seconds are no object"),
+        (record(source=None), "source is None"),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_said(broken: dict[str, Any], where: str) -> None:
+    with pytest.raises(ValueError, match=where):
+        parse_session(broken)
+
+
+def test_the_overview_is_read() -> None:
+    short = {name: value for name, value in record().items() if name not in ("segments", "events")}
+    ended = short | {"id": 2, "ended": STARTED + 60, "running": False}
+    found = parse_overview({"path": "/h", "sessions": [short, ended], "corrections": 4, "sounds": 3})
+    assert [(each.id, each.until - STARTED, each.running) for each in found.sessions] == [
+        (3, 7_500.0, True),
+        (2, 60.0, False),
+    ]
+    assert (found.path, found.corrections, found.sounds) == ("/h", 4, 3)
+    assert parse_overview({"path": None, "sessions": [], "corrections": 0, "sounds": 0}).path is None
+    with pytest.raises(ValueError, match="sounds"):
+        parse_overview({"path": None, "sessions": [], "corrections": 0})
+
+
+def test_every_text_is_there_in_every_language_with_the_same_names_to_fill_in() -> None:
+    texts = {key: each for key, each in table().items() if key.startswith("session.")}
+    for key, each in texts.items():
+        assert set(each) == set(LANGUAGES), key
+        names = {language: {name for _, name, _, _ in string.Formatter().parse(text) if name}
+                 for language, text in each.items()}  # fmt: skip
+        assert len(set(map(frozenset, names.values()))) == 1, f"{key}: {names}"
+        assert all(text.strip() for text in each.values()), key
+    for state in STATES:
+        assert f"session.state.{state.lower()}" in texts
+    for state in StreamState:
+        assert state in HEARD or f"session.event.{state.lower()}" in texts

@@ -1,0 +1,77 @@
+"""A reader brings files: the page as a browser shows it, the analysis as the command makes it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser.conftest import OpenTab
+from tests.support.audio import write
+from tests.support.paths import DEMONSTRATION
+
+HOSTILE = "<img src=x onerror=alert(1)> **loud** \N{RIGHT-TO-LEFT OVERRIDE}3pm.mp3"
+PATIENCE_MS = 240_000  # the analysis gives way to everything else
+YOUTUBE = re.compile(r"https://www\.youtube\.com/")
+
+
+def upload(page: Page, *files: Path) -> None:
+    page.get_by_test_id("stFileUploader").locator("input").set_input_files(list(files))
+
+
+def excerpt(path: Path) -> Path:
+    """Half a minute of the demonstration: the end of one song and the beginning of another."""
+    with av.open(str(DEMONSTRATION)) as container:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=22_050)
+        pieces = [
+            part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)
+        ]
+    return write(path, np.concatenate(pieces)[22_050 * 10 : 22_050 * 40], 22_050)
+
+
+def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> None:
+    hostile = tmp_path / HOSTILE.replace("/", "")
+    hostile.write_bytes(b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n")
+    still_at = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
+    song_at = excerpt(tmp_path / "song.wav")
+    page = open_tab("file")
+    upload(page, hostile, still_at, song_at)
+    boxes = page.locator("[class*=st-key-file-]")
+    song, broken, still = (boxes.filter(has_text=name) for name in (song_at.name, "**loud**", still_at.name))
+    expect(broken).to_contain_text("This is no sound that can be read", timeout=PATIENCE_MS)
+    expect(broken).to_contain_text("<img src=x onerror=alert(1)> **loud**")
+    expect(still).to_contain_text("No music", timeout=PATIENCE_MS)
+    expect(song).to_contain_text("Length 0:30", timeout=PATIENCE_MS)
+    expect(song).to_contain_text("beats a minute")
+    assert song.locator("[role=img] span").count() >= 3, "a genre, doubt, another genre"
+    song.get_by_text("What the model saw").click()
+    expect(song).to_contain_text("Bright is what mattered for")
+    expect(song.locator("img")).to_have_count(2)
+    song.get_by_text("Songs to try").click()
+    expect(song.get_by_role("link", name="YouTube").first).to_have_attribute("href", YOUTUBE)
+    assert page.locator("img[src=x]").count() == 0
+    page.get_by_role("link", name="Session").click()
+    expect(page.get_by_test_id("stFileUploader")).to_have_count(0, timeout=PATIENCE_MS)
+    page.get_by_role("link", name="A file").click()
+    expect(song).to_contain_text("Length 0:30", timeout=PATIENCE_MS)  # it was not for nothing
+    expect(boxes).to_have_count(3)
+    broken.get_by_role("button", name="Remove").click()
+    expect(boxes).to_have_count(2)
+    upload(page, still_at)
+    expect(boxes).to_have_count(3)
+    page.get_by_role("button", name=f"Remove {still_at.name}").click()
+    expect(boxes).to_have_count(2)
+
+
+def test_a_reader_reads_it_in_russian(open_tab: OpenTab) -> None:
+    page = open_tab("file", locale="ru-RU")
+    expect(page.get_by_text("никуда не уходят")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_it_fits_a_phone(open_tab: OpenTab) -> None:
+    page = open_tab("file", viewport={"width": 390, "height": 800})
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

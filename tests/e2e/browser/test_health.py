@@ -1,0 +1,74 @@
+"""Model and health: readings of the analyzer, its log, and the card."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser, expect
+
+from dashboard.components import text_of
+from dashboard.texts import Words
+from tests.e2e.browser.conftest import OpenTab
+from tests.support.analyzer_server import FakeAnalyzer
+
+PATIENCE_MS = 30_000
+NAMES = ("live", "for_you", "session", "file", "model")
+ENGLISH = Words("en")
+
+
+def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+    page = open_tab("model")
+    expect(page.get_by_text("The first readings come within seconds")).to_be_visible(timeout=PATIENCE_MS)
+    analyzer.send(
+        "health", blocks_in=9, samples_lost=1_200, gaps=3, windows=80, windows_skipped=0, overruns=0,
+        real_time_factor=40.0, latency_ms={"p50": 17.0, "p95": 30.0, "p99": 50.0}, clients=2,
+    )  # fmt: skip
+    expect(page.get_by_text("Gaps: 3, Samples lost: 1,200")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stMetric")).not_to_have_count(0)
+    page.get_by_text("The analyzer's last log lines").click()
+    expect(page.get_by_text("The analyzer's log cannot be had")).to_be_visible()
+    page.get_by_text("Report a bug").click()
+    report = page.get_by_test_id("stCode").filter(has_text="streamlit: ")
+    expect(report).to_contain_text("connected: True")
+    expect(report.get_by_role("button")).to_be_visible()  # it was so under a pointer only
+    expect(page.get_by_text("It knows ten genres")).to_be_visible()
+    expect(page.get_by_text("three protocols side by side")).to_be_visible()
+
+
+def test_without_an_analyzer_the_page_says_so(open_tab: OpenTab) -> None:
+    page = open_tab("model", viewport={"width": 390, "height": 800})
+    expect(page.get_by_text("The analyzer is away")).to_be_visible(timeout=PATIENCE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in NAMES:  # a phone had no more of them than an arrow
+        expect(page.get_by_role("link", name=ENGLISH(f"common.page.{name}"))).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("combobox", name=ENGLISH("common.language"))).to_be_in_viewport(ratio=1)
+    page.get_by_role("link", name=ENGLISH("common.page.session")).click()
+    expect(page.get_by_role("heading", name=ENGLISH("common.page.session"))).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+
+
+def test_streamlits_dialog_of_a_lost_connection_gives_way_to_our_words(browser: Browser) -> None:
+    """It greyed the page and asked whether there was an internet; other dialogs stay."""
+    page = browser.new_page()
+    page.set_content(
+        """<div data-test-connection-state="PINGING_SERVER" id="app"></div><script>
+        const open = (text) => {
+          const dialog = document.createElement("div");
+          dialog.dataset.testid = "stDialog";
+          dialog.innerHTML = `${text}<button aria-label="Close"></button>`;
+          dialog.querySelector("button").onclick = () => dialog.remove();
+          document.body.append(dialog);
+        };</script>"""
+    )
+    script = text_of("away.js").replace("= AWAY;", '= "Start it again";')
+    for _ in range(2):  # each run of the page's script brings it again
+        page.add_script_tag(content=script)
+    page.evaluate("open('About')")
+    expect(page.get_by_test_id("stDialog")).to_have_count(1)
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.evaluate("open('Connection error. Are you connected to the internet?')")
+    expect(page.get_by_test_id("stDialog")).to_have_count(0)
+    expect(page.get_by_role("alert")).to_have_text("Start it again")
+    page.evaluate("document.getElementById('app').dataset.testConnectionState = 'CONNECTED'")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.close()

@@ -1,0 +1,209 @@
+"""The songs in a real browser, with an analyzer on strings and no provider but the bundled list."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from dashboard.recommendations import catalogue
+from dashboard.recommendations.session_settings import SessionSettings
+from tests.e2e.browser.conftest import TWO_FRAMES, OpenTab
+from tests.support.analyzer_server import FakeAnalyzer
+
+PATIENCE_MS = 30_000
+ROWS = SessionSettings().rows
+
+
+@pytest.fixture
+def page(open_tab: OpenTab, analyzer: FakeAnalyzer) -> Page:
+    """The page of songs; the dashboard's own ear has reached the analyzer."""
+    return opened(open_tab("for_you"), analyzer)
+
+
+def opened(page: Page, analyzer: FakeAnalyzer) -> Page:
+    analyzer.wait_for_clients(1)
+    expect(page.get_by_test_id("songs")).to_be_visible(timeout=60_000)
+    return page
+
+
+def play(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int = 0) -> None:
+    """An estimate for every second of sound."""
+    for second in range(begin, begin + seconds):
+        analyzer.estimate(genre, 0.99, end_seconds=float(second + 5))
+
+
+def cards_of(page: Page, analyzer: FakeAnalyzer, genre: str, seconds: int = 60) -> Locator:
+    """The songs after a minute of one genre."""
+    play(analyzer, genre, seconds)
+    cards = page.get_by_test_id("songs").locator("ol > li")
+    expect(cards).to_have_count(ROWS, timeout=PATIENCE_MS)
+    return cards
+
+
+def titles_of(cards: Locator) -> list[str]:
+    return cards.locator(".title").all_inner_texts()
+
+
+def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:
+    songs = page.get_by_test_id("songs")
+    expect(songs).to_contain_text("Songs appear here after 30 seconds of music.", timeout=PATIENCE_MS)
+    cards = cards_of(page, analyzer, "reggae", 130)
+    expect(songs).to_have_attribute("data-genre", "reggae")
+    titles = titles_of(cards)
+    known = {song.title for song in catalogue.load() if song.genre == "reggae"}
+    assert len(known & set(titles)) >= len(titles) - 2, "a trace of doubt may bring another genre"
+    expect(page.get_by_test_id("song-cause")).to_have_text("reggae for 2 minutes")
+    expect(songs.locator(".bar")).to_have_attribute("aria-label", "The mix that the songs follow")
+    expect(songs.locator(".legend")).to_have_text("reggae 100%")
+    expect(cards.first.locator(".because")).to_have_text("Reggae was heard in the last minutes")
+    expect(page.get_by_test_id("song-providers")).to_contain_text("Is not set up: there is no key for it.")
+    expect(page.get_by_test_id("song-announcement")).to_have_text(re.compile(r"^New songs: \d+$"))
+    analyzer.estimate("reggae", state="SILENT", end_seconds=136.0)
+    analyzer.send("state", state="SILENT", detail="")
+    expect(songs).to_contain_text("Nothing is playing.", timeout=PATIENCE_MS)
+    assert titles_of(cards) == titles
+    page.get_by_role("button", name="Other songs").click()
+    expect(cards.locator(".title").first).not_to_have_text(titles[0], timeout=PATIENCE_MS)
+
+
+def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, analyzer: FakeAnalyzer) -> None:
+    cards = cards_of(page, analyzer, "rock")
+    songs, box = page.get_by_test_id("songs"), page.get_by_test_id("choices")
+    before = titles_of(cards)
+    never = cards.nth(0).get_by_role("button", name="Never this artist")
+    said = never.get_attribute("title")
+    never.click()
+    offer = cards.nth(0).locator(".offer")
+    expect(offer).to_contain_text("Never again: ", timeout=PATIENCE_MS)
+    assert said == f"Never this artist: {offer.locator('span').inner_text().removeprefix('Never again: ')}"
+    expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)
+    offer.get_by_role("button", name="Take back").click()
+    expect(box.locator("summary")).to_have_text("Your choices: 0", timeout=PATIENCE_MS)
+    expect(songs.locator(".offer")).to_have_count(0)
+    before[0] = titles_of(cards)[0]
+    cards.nth(0).get_by_role("button", name="Never this artist").click()
+    expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)
+    cards.nth(1).get_by_role("button", name="Another song instead").click()
+    expect(songs).not_to_contain_text(before[1], timeout=PATIENCE_MS)
+    for number, name in ((2, "I like this song"), (3, "Keep this song in the list")):
+        button = cards.nth(number).get_by_role("button", name=name)
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
+    assert titles_of(cards)[2:] == before[2:], "whatever was not spoken of keeps its place"
+    page.get_by_role("button", name="Other songs").click()
+    expect(songs).not_to_contain_text(before[4], timeout=PATIENCE_MS)
+    assert titles_of(cards)[2:4] == before[2:4], "liked and kept songs stay"
+
+    box.locator("summary").click()
+    expect(box.locator("summary")).to_have_text("Your choices: 3")
+    expect(box.locator("li")).to_have_count(3)
+    expect(box.locator("li").first).to_contain_text("never again")
+    box.get_by_role("button", name="Take back").first.click()
+    expect(box.locator("li")).to_have_count(2, timeout=PATIENCE_MS)
+    box.get_by_role("button", name="Forget everything").click()
+    expect(box.locator("summary")).to_have_text("Your choices: 0", timeout=PATIENCE_MS)
+    expect(box.get_by_role("button", name="Forget everything")).to_be_disabled()
+
+
+def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
+    page: Page, analyzer: FakeAnalyzer
+) -> None:
+    cards = cards_of(page, analyzer, "pop")
+    language, age = (
+        page.get_by_role("combobox", name=f"{each} of the songs", exact=True) for each in ("Language", "Age")
+    )
+    language.click()
+    page.get_by_role("option", name="한국어").click()
+    expect(cards.locator(".title[lang=ko]")).not_to_have_count(0, timeout=PATIENCE_MS)
+    english = page.locator("li:has(.title[lang=en])")
+    unmarked = page.locator("li:has(.title[lang=en]):has(.relaxed[hidden])")
+    expect(unmarked).to_have_count(0, timeout=PATIENCE_MS)
+    assert english.count() < ROWS / 2, "only where no other Korean song was left"
+    age.click()
+    page.get_by_role("option", name="Last week").click()
+    expect(cards.locator(".relaxed").first).to_contain_text("Widened:", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("song-notes")).to_contain_text("For some songs a filter was widened: age")
+    page.get_by_role("link", name="Session").click()
+    expect(page.get_by_test_id("songs")).to_have_count(0, timeout=PATIENCE_MS)
+    page.get_by_role("link", name="For you").click()
+    expect(page.get_by_test_id("songs")).to_be_visible(timeout=PATIENCE_MS)
+    expect(language).to_have_value("한국어", timeout=PATIENCE_MS)
+    expect(age).to_have_value("Last week")
+
+
+def test_a_song_that_was_opened_counts(page: Page, analyzer: FakeAnalyzer) -> None:
+    cards = cards_of(page, analyzer, "jazz")
+    page.context.route(re.compile(r"^https://"), lambda route: route.abort())
+    link = cards.first.get_by_role("link", name=re.compile("^Search for .* on Spotify$"))
+    assert link.get_attribute("title") == "Search on Spotify"
+    assert (link.get_attribute("rel"), link.get_attribute("target")) == ("noopener noreferrer", "_blank")
+    with page.expect_popup():
+        link.click()
+    expect(cards.first.locator(".opened")).to_have_text("opened", timeout=PATIENCE_MS)
+    expect(cards.nth(1).locator(".opened")).to_be_hidden()
+
+
+def test_the_keyboard_does_everything_and_keeps_its_place(page: Page, analyzer: FakeAnalyzer) -> None:
+    cards = cards_of(page, analyzer, "blues")
+    focused = (
+        "() => { const root = document.activeElement.shadowRoot; return root?.activeElement?.ariaLabel; }"
+    )
+    like = cards.nth(3).get_by_role("button", name="I like this song")
+    like.focus()
+    page.keyboard.press("Space")
+    expect(like).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    before = page.evaluate(focused)
+    assert before.startswith("Another song instead: ")
+    page.keyboard.press("Enter")
+    expect(cards.nth(3)).to_be_attached()
+    page.wait_for_function(f"(before) => ({focused})() !== before", arg=before, timeout=PATIENCE_MS)
+    assert page.evaluate(focused).startswith("Another song instead: "), "in the row that took its place"
+    expect(page.get_by_test_id("song-announcement")).to_have_text("New songs: 1")
+    held = page.evaluate(focused)
+    play(analyzer, "blues", 45, begin=60)  # the page is brought up to date meanwhile
+    expect(page.locator(".aside")).to_contain_text("blues for one minute", timeout=PATIENCE_MS)
+    assert page.evaluate(focused) == held
+
+
+def test_another_language_says_everything_in_it(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+    page = opened(open_tab("for_you", locale="ja-JP"), analyzer)
+    cards = cards_of(page, analyzer, "metal")
+    expect(page.locator(".aside")).to_contain_text("メタル")
+    expect(cards.first.locator(".because")).to_contain_text("が聴こえました")
+    expect(cards.first.get_by_role("button", name="この曲が好き")).to_be_visible()
+    expect(page.get_by_test_id("songs")).to_have_attribute("lang", "ja")
+    text = page.get_by_test_id("songs").locator(".beside").inner_text()
+    assert set(re.findall("[A-Za-z]+", text)) <= {"Spotify", "YouTube", "Overheard"}
+
+
+def test_new_songs_fade_in_unless_motion_is_unwelcome(page: Page, analyzer: FakeAnalyzer) -> None:
+    cards = cards_of(page, analyzer, "disco")
+    wanted: tuple[tuple[Literal["reduce", "no-preference"], str], ...]
+    wanted = (("reduce", "none"), ("no-preference", "appear"))
+    for motion, animation in wanted:
+        page.emulate_media(reduced_motion=motion)
+        assert cards.first.evaluate("(card) => getComputedStyle(card).animationName") == animation
+
+
+def test_it_fits_every_width(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+    page = opened(open_tab("for_you", viewport={"width": 390, "height": 1000}), analyzer)
+    cards = cards_of(page, analyzer, "classical")
+    lowest, asked = cards.last.bounding_box(), page.get_by_test_id("song-providers").bounding_box()
+    assert lowest is not None
+    assert asked is not None
+    assert asked["y"] > lowest["y"], "who was asked comes after the songs where there is one column"
+    for width, columns in ((390, 1), (1280, 2), (3840, 3)):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.evaluate(TWO_FRAMES)
+        lefts = cards.evaluate_all(
+            "(cards) => cards.map((card) => Math.round(card.getBoundingClientRect().left))"
+        )
+        assert len(set(lefts)) == columns
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        rights = cards.evaluate_all("(cards) => cards.map((card) => card.getBoundingClientRect().right)")
+        assert max(rights) <= width

@@ -1,0 +1,104 @@
+"""An analyzer on another host: its address, its certificate and its token, and a page that has them all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+
+from tests.e2e.browser.conftest import free_port
+from tests.support.stream_servers import need
+
+TOKEN = "a-token-of-this-test-only"
+PATIENCE_MS = 60_000
+
+
+def own_address() -> str:
+    """Where other hosts reach this one; the loopback's address where there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # nothing is sent
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this host that nobody knows, and its key."""
+    need("openssl", "openssl")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-days", "2", "-subj", "/CN=overheard test", "-addext", f"subjectAltName=IP:{own_address()}",
+        "-keyout", str(key), "-out", str(certificate),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return certificate, key
+
+
+@contextlib.contextmanager
+def program(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One of the commands, until the block is left."""
+    process = subprocess.Popen([sys.executable, "-m", "realtime.cli", *words], env=os.environ | environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture
+def address(certificate: tuple[Path, Path], tmp_path: Path) -> Iterator[str]:
+    """The dashboard's, which follows the demonstration of an analyzer at this host's outer address."""
+    analyzer, page = free_port(), free_port()
+    listen = (
+        "listen", "--source", "demo", "--speed", "4", "--host", "0.0.0.0", "--port", str(analyzer),
+        "--tls-certificate", str(certificate[0]), "--tls-key", str(certificate[1]),
+        "--allow-origin", f"http://127.0.0.1:{page}",
+    )  # fmt: skip
+    show = (
+        "dashboard", "--analyzer", f"wss://{own_address()}:{analyzer}", "--port", str(page),
+    )  # fmt: skip
+    given = {"OVERHEARD_TOKEN": TOKEN, "XDG_DATA_HOME": str(tmp_path)}
+    trusted = given | {"SSL_CERT_FILE": str(certificate[0])}
+    with program(*listen, **given), program(*show, **trusted):
+        yield f"http://127.0.0.1:{page}"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(ignore_https_errors=True, locale="en-US")
+    yield context.new_page()
+    context.close()
+
+
+def visit(page: Page, address: str) -> None:
+    """Open a page that may not be served yet."""
+    for _ in range(300):
+        try:
+            page.goto(address)
+            return
+        except Error:
+            page.wait_for_timeout(200)
+    raise TimeoutError(address)
+
+
+def test_the_page_follows_steers_and_reads_it(page: Page, address: str) -> None:
+    visit(page, address)
+    genre = page.get_by_test_id("genre")
+    expect(genre).to_have_attribute("data-label", re.compile("[a-z]+"), timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_test_id("state")).to_contain_text("Paused", timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Session").click()
+    expect(page.locator("[data-session]")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Model and health").click()
+    page.get_by_text("The analyzer's last log lines").click(timeout=PATIENCE_MS)
+    log = page.get_by_test_id("stCode").filter(has_text="listened to").first
+    expect(log).to_contain_text("paused: nothing is listened to", timeout=PATIENCE_MS)

@@ -1,0 +1,175 @@
+"""The list of sources on the Live page: offered, measured, changed, paused, refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard.texts import Words
+from realtime.messages import Message
+from tests.e2e.browser.conftest import OpenTab, open_live
+from tests.support.analyzer_server import FakeAnalyzer
+
+PATIENCE_MS = 30_000
+WORDS = {language: Words(language) for language in ("en", "ja")}
+
+
+def offer(name: str, level: float | None = None, playing: bool = False, detail: str = "") -> Message:
+    return {"name": name, "playing": playing, "level_dbfs": level, "detail": detail}
+
+
+@pytest.fixture
+def trusting(analyzer_port: int) -> Iterator[FakeAnalyzer]:
+    offered = [
+        offer("demonstration", -18.0, playing=True),
+        offer("mic", -42.0),
+        offer("system <b>", detail="no loopback device was found"),
+    ]
+    with FakeAnalyzer(analyzer_port, source="demonstration", offered=offered) as fake:
+        yield fake
+
+
+def open_picker(page: Page) -> None:
+    page.locator("[data-part=picker]").click()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_sources_are_listed_with_levels_and_measured(
+    open_tab: OpenTab, trusting: FakeAnalyzer, language: str
+) -> None:
+    words = WORDS[language]
+    page = open_live(open_tab, trusting, locale=language)
+    open_picker(page)
+    lines = page.get_by_test_id("offered").get_by_role("button")
+    expect(lines).to_have_count(3, timeout=PATIENCE_MS)
+    expect(lines.nth(0)).to_contain_text(words("live.source.playing"))
+    expect(lines.nth(0)).to_have_attribute("aria-current", "true")
+    expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}42 dBFS")
+    expect(lines.nth(0)).to_contain_text(words("live.source.name.demo"))
+    expect(lines.nth(2)).to_contain_text("No loopback device was found.")
+    expect(lines.nth(2)).to_contain_text("system <b>")
+    page.get_by_role("button", name=words("live.source.measure")).click()
+    control = trusting.wait_for_control("levels")
+    expect(page.get_by_test_id("answer")).to_have_text(words("live.source.measuring"))
+    trusting.offered = [offer("demonstration", -20.0, playing=True), offer("mic", -12.0)]
+    trusting.sources()
+    trusting.answer(control)
+    expect(lines).to_have_count(2)
+    expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}12 dBFS")
+    expect(page.get_by_test_id("answer")).to_have_text("")
+
+
+def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    """The old source ends before the new one says hello; neither that nor a file's end is to be seen."""
+    page = open_live(open_tab, trusting)
+    trusting.estimate("jazz")
+    expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
+    open_picker(page)
+    page.get_by_role("button", name="Microphone").click()
+    control = trusting.wait_for_control("source")
+    assert control["name"] == "mic"
+    expect(page.get_by_test_id("answer")).to_have_text("Changing to Microphone.")
+    trusting.answer(control)
+    trusting.send("state", state="ENDED", detail="changed to mic")
+    expect(page.get_by_test_id("state")).to_have_text(WORDS["en"]("live.state.CHANGING.title"))
+    trusting.source = "mic"
+    trusting.hello(replaces="demonstration")
+    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, playing=True)]
+    trusting.sources()
+    expect(page.get_by_test_id("source")).to_have_text("Microphone")
+    expect(page.locator("[data-part=panel]")).to_be_hidden()
+    trusting.estimate("metal")
+    expect(page.get_by_test_id("genre")).to_have_text("metal")
+    expect(page.get_by_test_id("summary")).to_contain_text("jazz")  # what was heard before stays
+
+
+def test_a_refusal_is_said_in_its_own_sentence(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    page = open_live(open_tab, trusting)
+    open_picker(page)
+    page.get_by_role("button", name="Microphone").click()
+    control = trusting.wait_for_control("source")
+    answer = page.get_by_test_id("answer")
+    trusting.send("answer", source="", seq=0, id="of-another-page", ok=False, detail="not ours")
+    trusting.answer(control, ok=False, detail="no `mic` can be opened <i>now</i>")
+    expect(answer).to_have_text("That did not work. No “mic” can be opened <i>now</i>.")
+    expect(page.locator("[data-part=panel]")).to_be_visible()
+    beside = page.get_by_test_id("offered").get_by_role("listitem").filter(has_text="Microphone")
+    expect(beside.get_by_test_id("answer")).to_be_visible()
+    expect(page.get_by_test_id("source")).to_have_text("Demonstration")
+    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, playing=True)]
+    trusting.sources()
+    expect(answer).to_have_text("")
+
+
+def test_a_refusal_behind_a_closed_list_is_seen(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    page = open_live(open_tab, trusting)
+    open_picker(page)
+    page.get_by_role("button", name="Microphone").click()
+    control = trusting.wait_for_control("source")
+    page.keyboard.press("Escape")
+    trusting.answer(control, ok=False, detail="busy")
+    expect(page.get_by_test_id("answer")).to_be_visible()
+    expect(page.get_by_test_id("answer")).to_have_text("That did not work. Busy.")
+
+
+def test_pause_and_resume(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    page = open_live(open_tab, trusting)
+    trusting.estimate("jazz")
+    page.get_by_role("button", name="Pause").click(timeout=PATIENCE_MS)
+    trusting.answer(trusting.wait_for_control("pause"))
+    trusting.paused = True
+    trusting.sources()
+    trusting.send("state", state="PAUSED", detail="")
+    expect(page.get_by_test_id("genre")).to_have_text("paused")
+    expect(page.get_by_test_id("level")).to_have_text("\N{EN DASH} dBFS")
+    page.get_by_role("button", name="Resume").click()
+    trusting.answer(trusting.wait_for_control("resume"))
+    trusting.paused = False
+    trusting.sources()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_without_trust_there_is_the_name_and_a_hint(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+    page = open_live(open_tab, analyzer)
+    expect(page.get_by_test_id("pause")).to_be_hidden()
+    open_picker(page)
+    expect(page.get_by_test_id("hint")).to_contain_text("overheard run")
+    expect(page.get_by_test_id("measure")).to_be_hidden()
+    page.mouse.click(5, 500)
+    expect(page.get_by_test_id("hint")).to_be_hidden()
+
+
+def test_the_keyboard_alone_is_enough(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    page = open_live(open_tab, trusting)
+    expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)
+    focused = "document.activeElement.shadowRoot?.activeElement?.textContent.trim() ?? ''"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if "Demonstration" in page.evaluate(focused):
+            break
+    else:
+        pytest.fail("Tab never came to the source")
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused).startswith("Demonstration"), "the one that plays"
+    outline = page.locator(".option").first.evaluate("(button) => getComputedStyle(button).outlineStyle")
+    assert outline == "solid", "the focus must be seen"
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(focused).startswith("Microphone")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-part=panel]")).to_be_hidden()
+    assert "Demonstration" in page.evaluate(focused)
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert trusting.wait_for_control("source")["name"] == "mic"
+
+
+def test_what_was_offered_goes_with_the_connection(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
+    page = open_live(open_tab, trusting)
+    expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)
+    trusting.stop()
+    expect(page.get_by_test_id("pause")).to_be_hidden()
+    with FakeAnalyzer(trusting.port, source="demonstration", offered=trusting.offered):
+        expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)

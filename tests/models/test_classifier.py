@@ -1,0 +1,66 @@
+"""The classifier on the shipped model: what it makes of the logits, with and without one of music."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.classifier import TFLiteClassifier, sigmoid, softmax
+from models.errors import ModelError
+from models.manifest import ModelManifest
+from tests.support.audio import noise
+
+
+@pytest.fixture(scope="module")
+def manifest() -> ModelManifest:
+    return ModelManifest.load()
+
+
+@pytest.fixture(scope="module")
+def picture() -> npt.NDArray[np.uint8]:
+    return ((noise(256 * 256 * 3) + 1) * 127).astype(np.uint8).reshape(256, 256, 3)
+
+
+def without_music(manifest: ModelManifest) -> ModelManifest:
+    """The same eleven logits read as those of eleven genres."""
+    calibration = replace(manifest.calibration, music_above=None)
+    return replace(manifest, labels=(*manifest.labels, "an eleventh"), calibration=calibration)
+
+
+def test_a_model_that_does_not_say_hears_music_only(
+    manifest: ModelManifest, picture: npt.NDArray[np.uint8]
+) -> None:
+    prediction = TFLiteClassifier(without_music(manifest)).predict(picture)
+    assert prediction.music == 1.0
+    assert prediction.probabilities.shape == (11,)
+
+
+def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.NDArray[np.uint8]) -> None:
+    """Music is not divided by the temperature, and the genres share all of the probability."""
+    manifest = replace(manifest, calibration=replace(manifest.calibration, temperature=2.0))
+    classifier = TFLiteClassifier(manifest)
+    prediction = classifier.predict(picture)
+    output = manifest.quantization.output
+    stored = classifier._interpreter.get_tensor(classifier._output)[0]
+    logits = (stored.astype(np.float64) - output.zero_point) * output.scale
+    assert abs(logits[10]) > 0.1, "or this test could not see it"
+    assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[10])))
+    assert prediction.probabilities == pytest.approx(softmax(logits[:10] / 2))
+    assert prediction.probabilities.sum() == pytest.approx(1)
+    assert not prediction.probabilities.flags.writeable
+
+
+def test_a_model_with_another_output_is_refused(manifest: ModelManifest) -> None:
+    calibration = replace(manifest.calibration, music_above=None)
+    with pytest.raises(ModelError, match=r"is \(1, 11\) int8 .* the manifest says \(1, 10\) int8"):
+        TFLiteClassifier(replace(manifest, calibration=calibration))
+
+
+@pytest.mark.parametrize(
+    ("logit", "probability"), [(0.0, 0.5), (np.log(3), 0.75), (-np.log(3), 0.25), (1e4, 1.0), (-1e4, 0.0)]
+)
+def test_sigmoid_by_hand(logit: float, probability: float) -> None:
+    assert sigmoid(logit) == pytest.approx(probability)

@@ -1,0 +1,146 @@
+"""Files through ``analyze``, ``evaluate folder`` and ``model``, where a model says what is no music."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.classifier import Prediction
+from models.spectrogram import AudioSpec
+from realtime import model_info
+from realtime.analyze import GenreMean, TextReport, analyse_file
+from realtime.evaluate_folder import score_folder
+from realtime.messages import Message
+from realtime.settings import Settings
+from realtime.sources import FileSource
+from tests.realtime.cli.test_main import copy_model
+from tests.support.audio import tone, write
+from tests.support.classifier import LoudestRowClassifier, manifest
+from tests.support.clock import VirtualClock
+
+RATE = 22_050
+COARSE = AudioSpec(
+    n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey", row_break_hz=1_000
+)
+
+
+class Kept(TextReport):
+    """The text report, which also keeps the summary."""
+
+    kept: Message
+
+    def summary(self, summary: Message) -> None:
+        super().summary(summary)
+        self.kept = summary
+
+
+def analysed(path: Path, talk: str | None = "blues") -> Message:
+    report = Kept()
+    clock = VirtualClock()
+    analyse_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)
+    return report.kept
+
+
+@pytest.fixture
+def talk_then_music(tmp_path: Path) -> Path:
+    """Low, which the fake takes for talk, and twice as long in the middle, which is jazz."""
+    return write(tmp_path / "both.wav", np.concatenate([tone(300, 10), tone(5_500, 20)]), RATE)
+
+
+def test_talk_is_no_part_of_the_mean(talk_then_music: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert analysed(talk_then_music)["probabilities"] == {"blues": 0.1, "jazz": 0.8, "rock": 0.1}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "    0:04  (no music)"
+    assert lines[2].endswith("  jazz")
+    assert len(lines) == 4
+    assert lines[3].startswith("  jazz: jazz 80%, blues 10%, rock 10%; 30.00 s of sound")
+    with_talk = analysed(talk_then_music, talk=None)["probabilities"]
+    assert with_talk["blues"] > 0.2, "or this test could not see it"
+
+
+def test_talk_alone_has_no_genre(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = analysed(write(tmp_path / "talk.wav", tone(300, 10), RATE))
+    assert (summary["label"], summary["confidence"]) == (None, 0)
+    assert set(summary["probabilities"].values()) == {0}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "    0:04  (no music)"
+    assert lines[2].startswith("  no music; 10.00 s of sound")
+
+
+def test_too_little_sound_for_an_answer_has_no_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The window's end is audible, but less than half of it is: silence lasts until something was heard."""
+    sound = np.concatenate([np.zeros(4 * RATE), tone(300, 1)])
+    summary = analysed(write(tmp_path / "late.wav", sound, RATE))
+    assert summary["label"] is None
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "    0:04  (silence)"
+    assert lines[2].startswith("  nothing heard; 5.00 s of sound")
+
+
+def test_a_window_at_the_threshold_is_music() -> None:
+    mean = GenreMean(manifest(music_above=0.5))
+    for music, share in ((0.5, 0.2), (0.49, 0.9), (1.0, 0.4)):
+        mean.add(Prediction(np.array([share, 1 - share, 0]), 1.0, music))
+    mean.add(None)
+    assert mean.windows == 2
+    assert mean.probabilities == pytest.approx([0.3, 0.7, 0])
+
+
+def test_a_folder_is_judged_by_its_music(tmp_path: Path, talk_then_music: Path) -> None:
+    """A file in which the model hears no music is judged by all of it, for its genre is known."""
+    folder = tmp_path / "library"
+    for genre in ("jazz", "rock"):
+        (folder / genre).mkdir(parents=True)
+    talk_then_music.rename(folder / "jazz" / "both.wav")
+    write(folder / "rock" / "talk.wav", tone(300, 10), RATE)
+    answers = score_folder(folder, [LoudestRowClassifier(talk="blues")], Settings(), VirtualClock())
+    assert answers.labels.tolist() == [1, 2]
+    assert answers.probabilities[0] == pytest.approx([0.1, 0.8, 0.1])
+    assert answers.probabilities[1] == pytest.approx([0.8, 0.1, 0.1])
+    assert answers.skipped == ()
+
+
+def test_model_tells_of_music_rows_and_further_geometries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model says what it can: first one without the optional fields, then one with all of them."""
+    path, fields = copy_model(tmp_path)
+    labels, audio, calibration = fields["labels"], fields["audio"], fields["calibration"]
+    assert isinstance(labels, list)
+    assert isinstance(audio, dict)
+    assert isinstance(calibration, dict)
+    without = {
+        "labels": [*labels, "an eleventh"],
+        "audio": audio | {"row_break_hz": 0.0},
+        "calibration": calibration | {"music_above": None},
+        "also_reads": [],
+    }
+    path.write_text(json.dumps(fields | without))
+    assert model_info.command(["--manifest", str(path)]) == 0
+    plain = capsys.readouterr().out
+    assert "also reads" not in plain
+    assert "no music" not in plain
+    assert "in octaves" not in plain
+    changes = {
+        "audio": audio | {"row_break_hz": 700},
+        "calibration": calibration | {"music_above": 0.25},
+        "also_reads": [asdict(AudioSpec(row_break_hz=1000))],
+    }
+    path.write_text(json.dumps(fields | changes))
+    assert model_info.command(["--manifest", str(path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert (
+        f"window        4.97 s at 22050 Hz: {audio['columns']} columns, each of {audio['n_fft']} samples, "
+        f"every {audio['column_step']}; rows nearly even below 700 Hz, in octaves above"
+    ) in told
+    assert (
+        "also reads    4.97 s at 22050 Hz: 57 columns, each of 2048 samples, every 1920; "
+        "rows nearly even below 1000 Hz, in octaves above"
+    ) in told
+    assert next(line for line in told if line.startswith("calibration")).endswith(", no music below 0.25")

@@ -1,0 +1,274 @@
+"""``overheard history``: sessions of a real file, listed and shown, and what is wrong in one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from realtime import messages
+from realtime.clock import SystemClock
+from realtime.history.queries import open_history, read_session
+from realtime.history.recorder import Recorder
+from realtime.history.store import Store
+from tests.realtime.cli.test_main import overheard as as_a_process
+from tests.realtime.cli.test_main import overheard_here
+from tests.support.clock import UNIX_OFFSET, VirtualClock
+from tests.support.histories import damage_the_header, damage_the_middle, estimate, state
+from tests.support.paths import ROOT
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "overheard" / "history.sqlite"
+
+
+@pytest.fixture
+def recorded(path: Path) -> Path:
+    """Three sessions: one that ended, one that was broken off, one that runs."""
+    clock = VirtualClock()
+    for offset, source, over in ((0, "radio", True), (90_000, "mic\x1b[2J", False)):
+        recorder = Recorder(Store(path, "net", "1.2"), clock)
+        given = [state(0, "WARMING_UP"), *(estimate(5 + n / 2) for n in range(19))]
+        given += [estimate(14.5, "rock"), estimate(15, "rock"), estimate(15.5, "rock", "NOT_MUSIC")]
+        given += [messages.title_message("radio", 1_015.6, "T\x1b[2J")]
+        for message in given:
+            captured_at = UNIX_OFFSET + offset + message["captured_at"] - 1_000
+            recorder.take(message | {"source": source, "captured_at": captured_at})
+        clock.now = 100.0 + offset
+        recorder.close() if over else recorder.flush()
+        recorder.store.close()
+    running = Recorder(Store(path, "net", "1.2"), SystemClock())
+    running.take(estimate(0) | {"captured_at": time.time()})
+    running.flush()
+    running.store.close()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The day that a person means is that of the clock on the wall."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def overheard(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in the test's own process, and what it says of a fault."""
+    done = overheard_here("history", *words, environment=environment)
+    done.stderr = done.stderr.removeprefix("overheard history: ")
+    return done
+
+
+def test_the_command_lists_sessions(recorded: Path) -> None:
+    done = as_a_process("history", "--file", str(recorded))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert overheard("--file", str(recorded)).stdout == done.stdout
+    lines = done.stdout.splitlines()
+    heard = "jazz 0:00:14, rock 0:00:01, not music 0:00:00"
+    assert lines[0] == f"    1  2023-11-14 22:13:20    0:00:16  radio  {heard}"
+    assert lines[1].startswith("    2  2023-11-15 23:13:20    0:01:40 (broken off)  mic?[2J  jazz 0:00:14")
+    assert "(running)" in lines[2]
+
+
+def test_the_command_speaks_json_one_object_a_line(recorded: Path) -> None:
+    done = overheard("--json", OVERHEARD_HISTORY=str(recorded))
+    sessions = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["id"], each["running"], each["broken_off"]) for each in sessions] == [
+        (1, False, False),
+        (2, False, True),
+        (3, True, False),
+    ]
+    assert sessions[0]["seconds"] == {"jazz": 14.0, "rock": 1.0, "NOT_MUSIC": 0.5}
+    assert (sessions[0]["started"], sessions[0]["ended"]) == (UNIX_OFFSET, UNIX_OFFSET + 15.6)
+
+
+def test_the_command_shows_one_session_with_times_and_totals(recorded: Path) -> None:
+    done = overheard("--file", str(recorded), "--session", "1")
+    assert done.stdout.splitlines() == [
+        "session 1: radio",
+        "2023-11-14 22:13:20 to 2023-11-14 22:13:35",
+        "model net 1.2",
+        "",
+        "2023-11-14 22:13:20    0:00:14  jazz  80%",
+        "2023-11-14 22:13:20             [warming up]",
+        "2023-11-14 22:13:34    0:00:01  rock  80%",
+        "2023-11-14 22:13:35    0:00:00  not music",
+        "2023-11-14 22:13:35             [title: T?[2J]",
+        "",
+        "in total",
+        "  0:00:14   90%  jazz",
+        "  0:00:01    6%  rock",
+        "  0:00:00    3%  not music",
+    ]
+    done = overheard("--file", str(recorded), "--session", "1", "--json")
+    session = json.loads(done.stdout)
+    assert [segment["genre"] for segment in session["segments"]] == ["jazz", "rock", None]
+    assert [event["kind"] for event in session["events"]] == ["warming_up", "title"]
+
+
+def test_the_command_keeps_to_a_date(recorded: Path) -> None:
+    def since(date: str) -> list[int]:
+        done = overheard("--file", str(recorded), "--json", "--since", date)
+        return [json.loads(line)["id"] for line in done.stdout.splitlines()]
+
+    assert since("2023-11-14") == [1, 2, 3]
+    assert since("2023-11-15") == since("2023-11-15T23:14:00") == [2, 3]
+    assert since("2023-11-15T23:16:00+00:00") == [3]
+    assert overheard("--file", str(recorded), "--since", "2999-01-01").stdout.startswith("no such session")
+
+
+def test_the_command_explains_what_is_wrong_in_one_sentence(recorded: Path, tmp_path: Path) -> None:
+    def refused(*words: str) -> str:
+        done = overheard(*words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
+        return done.stderr.strip()
+
+    missing = tmp_path / "none.sqlite"
+    assert refused("--file", str(missing)).startswith(
+        f"there is no history at {missing}; it is written while"
+    )
+    assert not missing.exists()
+    missing.touch()  # one that is just being made
+    assert refused("--file", str(missing)).startswith(
+        f"there is no history at {missing}; it is written while"
+    )
+    at = ("--file", str(recorded))
+    assert refused(*at, "--session", "9") == "no session 9; there are 3, the last is 3"
+    assert refused(*at, "--since", "soon").startswith("--since is 'soon'; it must be a date such as")
+    damage_the_header(missing)
+    assert refused("--file", str(missing)) == f"cannot read the history {missing}: file is not a database"
+    damage_the_middle(recorded)
+    assert (
+        refused(*at, "--session", "1")
+        == f"cannot read the history {recorded}: database disk image is malformed"
+    )
+    assert refused("--file", str(tmp_path)) == f"cannot read the history {tmp_path}: Is a directory"
+
+
+def test_the_command_prints_segments_as_a_table(recorded: Path) -> None:
+    lines = overheard("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
+    assert lines[0] == "session,number,source,started,ended,seconds,state,genre,confidence,correction"
+    assert lines[1].startswith(
+        "2,1,mic?[2J,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
+    )
+    assert {line.split(",")[0] for line in lines[1:]} == {"2", "3"}
+    one = overheard("--file", str(recorded), "--csv", "--session", "1").stdout.splitlines()
+    assert [line.split(",")[:2] for line in one[1:]] == [["1", "1"], ["1", "2"], ["1", "3"]]
+    done = overheard("--file", str(recorded), "--csv", "--json")
+    assert (done.returncode, "not allowed with" in done.stderr) == (2, True)
+
+
+def test_the_command_corrects_and_takes_back(recorded: Path) -> None:
+    at = ("--file", str(recorded))
+    done = overheard(*at, "--correct", "1/2=blues")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("session 1, segment 2 is blues now; its sound is ")
+    assert "rock  80%  (corrected: blues)" in overheard(*at, "--session", "1").stdout
+    session = json.loads(overheard(*at, "--session", "1", "--json").stdout)
+    assert [(each["number"], each["correction"]) for each in session["segments"]] == [
+        (1, None),
+        (2, "blues"),
+        (3, None),
+    ]
+    assert overheard(*at, "--correct", "1/3=metal").returncode == 0  # music that was taken for none
+    assert "corrections with sound: 0; without: 2" in overheard(
+        *at, "--export-corrections", str(recorded.parent / "set")
+    ).stdout  # fmt: skip
+    assert "taken back" in overheard(*at, "--correct", "1/2=").stdout
+    for words, sentence in (
+        ("1/2=", "session 1, segment 2 has no correction to take back"),
+        ("1/9=jazz", "session 1 has no segment 9; there are 1 to 3"),
+        ("9/1=jazz", "no session 9; there are 3, the last is 3"),
+        ("1/1=polka", "'polka' is no genre; there are blues, classical, country, disco, hiphop, jazz"),
+        ("1=jazz", "--correct is '1=jazz'; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz"),
+    ):
+        done = overheard(*at, "--correct", words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith(sentence)
+    missing = recorded.with_name("none.sqlite")
+    assert overheard("--file", str(missing), "--correct", "1/1=jazz").stderr.startswith("there is no history")
+    assert not missing.exists()
+
+
+def test_the_command_forgets_only_when_it_is_sure(recorded: Path) -> None:
+    at = ("--file", str(recorded))
+    overheard(*at, "--correct", "1/2=blues")
+    sound = recorded.parent / "corrections" / "blues" / "1-2.wav"
+    sound.parent.mkdir(parents=True)
+    sound.touch()
+    content = recorded.read_bytes()
+    done = overheard(*at, "--forget")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"--forget deletes {recorded} for good (sessions: 3, corrections: 1, kept sounds: 1); "
+        "say --forget --yes if that is what you want\n"
+    )
+    assert overheard(*at, "--yes").stderr == "--yes belongs to --forget\n"
+    assert recorded.read_bytes() == content
+    done = overheard(*at, "--forget", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "the history is forgotten (kept sounds deleted: 1)\n"
+    assert [each.name for each in recorded.parent.iterdir()] == [recorded.name]
+    assert b"radio" not in recorded.read_bytes()
+    assert overheard(*at).stdout == f"no such session in {recorded}\n"
+    assert overheard("--file", str(recorded.with_name("none")), "--forget", "--yes").stderr.startswith(
+        "there is no history at"
+    )
+
+
+def test_the_command_forgets_no_file_that_may_be_something_else(recorded: Path, tmp_path: Path) -> None:
+    """A slip in a file's name must not cost that file."""
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear all, " * 100)
+    done = overheard("--file", str(letter), "--forget", "--yes")
+    assert done.stderr == (
+        f"{letter} is not seen to be a history (file is not a database); "
+        "delete it by hand if it is a damaged one\n"
+    )
+    assert letter.read_text() == "Dear all, " * 100
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    done = overheard("--file", str(tmp_path / "theirs.db"), "--forget", "--yes")
+    assert (done.returncode, "is a database of another program" in done.stderr) == (2, True)
+    assert (tmp_path / "theirs.db").exists()
+    damage_the_middle(recorded)
+    assert overheard("--file", str(recorded), "--forget", "--yes").returncode == 0
+    assert list(recorded.parent.iterdir()) == []
+
+
+def test_reading_changes_nothing_and_works_where_nothing_may_be_written(recorded: Path) -> None:
+    content = recorded.read_bytes()
+    with closing(open_history(recorded)) as connection:
+        session = read_session(connection, 1, time.time())
+    assert session["source"] == "radio"
+    assert recorded.read_bytes() == content
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom realtime.history.queries import *\n"
+        "if os.geteuid() == 0: os.seteuid(65_534)\n"
+        "print(len(read_sessions(open_history(Path(sys.argv[1])), 0, 0)))"
+    )
+    folder = Path(tempfile.mkdtemp(prefix="overheard-"))
+    try:
+        copy = folder / "history.sqlite"
+        copy.write_bytes(content)
+        copy.chmod(0o444)
+        folder.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(copy)], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        assert (done.stdout, done.stderr) == ("3\n", "")
+    finally:
+        folder.chmod(0o700)
+        shutil.rmtree(folder)

@@ -1,0 +1,153 @@
+"""``overheard listen`` as a whole: several sources, the history, metrics, secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from realtime.controls import UNTRUSTED
+from realtime.history.writer import default_path
+from tests.realtime.cli.test_main import refused
+from tests.realtime.server.test_access import get
+from tests.support.audio import noise, tone, write
+from tests.support.sound_servers import listening
+
+RATE = 22_050
+TOKEN = "a-token-of-these-tests"
+
+
+def two_files(folder: Path) -> tuple[str, str]:
+    quiet = write(folder / "quiet.wav", 0 * tone(440, 40, RATE), RATE)
+    loud = write(folder / "loud.wav", 0.3 * tone(440, 40, RATE) + 0.1 * noise(40 * RATE), RATE)
+    return str(quiet), str(loud)
+
+
+def test_several_sources_have_states_and_estimates_of_their_own(tmp_path: Path) -> None:
+    quiet, loud = two_files(tmp_path)
+    with listening(dict(os.environ), "--source", quiet, "--source", loud, "--speed", "4") as overheard:
+        overheard.until(lambda message: message["type"] == "hello")  # the second one
+        assert {message["source"] for message in overheard.seen} == {"quiet.wav", "loud.wav"}
+        for name in ("quiet.wav", "loud.wav"):
+            overheard.until(lambda m, name=name: m["type"] == "estimate" and m["source"] == name)  # type: ignore[misc]
+        for _ in range(40):
+            overheard.until(lambda message: message["type"] == "estimate")
+        for name, states in (("quiet.wav", {"SILENT"}), ("loud.wav", {"LISTENING", "UNSURE", "NOT_MUSIC"})):
+            own = [message for message in overheard.seen if message["source"] == name]
+            estimates = [message for message in own if message["type"] == "estimate"]
+            assert {message["estimate"]["state"] for message in estimates} <= states
+            numbers = [message["seq"] for message in own if message["type"] != "hello"]
+            assert numbers == sorted(numbers)
+        base = overheard.address.replace("ws://", "http://")
+        with urllib.request.urlopen(f"{base}/metrics", timeout=5) as answer:
+            metrics = answer.read().decode()
+        with urllib.request.urlopen(f"{base}/healthz", timeout=5) as answer:
+            health = json.load(answer)
+    assert 'overheard_latency_seconds_count{source="loud.wav"}' in metrics
+    assert set(health["sources"]) == {"quiet.wav", "loud.wav"}
+    with sqlite3.connect(default_path()) as history:
+        sources = {row[0] for row in history.execute("SELECT source FROM sessions")}
+        states = {row[0] for row in history.execute("SELECT state FROM segments")}
+    assert sources == {"quiet.wav", "loud.wav"}
+    assert "SILENT" in states
+    command = [sys.executable, "-m", "realtime.cli", "history"]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "loud.wav" in listed
+    assert "quiet.wav" in listed
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    one = write(tmp_path / "tone.wav", tone(440, 6), RATE)
+    other = write(tmp_path / "a" / "tone.wav", tone(440, 6), RATE)
+    said = refused("listen", "--source", str(one), "--source", str(other), "--port", "0")
+    assert "two sources are called tone.wav" in said
+
+
+def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
+    _, loud = two_files(tmp_path)
+    environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
+    command = [
+        sys.executable,
+        "-m",
+        "realtime.cli",
+        "listen",
+        "--source",
+        loud,
+        "--port",
+        "0",
+        "--history",
+        "off",
+    ]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        address = process.stderr.readline().split(" at ")[1].strip()
+        for headers in ({}, {"Authorization": "Bearer a-token-of-these-tesst"}):
+            try:
+                connect(address, additional_headers=headers).close()
+                status = 101
+            except InvalidStatus as refusal:
+                status = refusal.response.status_code
+            assert status == 401
+        with connect(address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+            assert json.loads(client.recv(timeout=10))["type"] == "hello"
+    finally:
+        process.terminate()
+    _, said = process.communicate(timeout=15)
+    assert TOKEN not in said
+    assert "Traceback" not in said
+
+
+def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) -> None:
+    quiet, _ = two_files(tmp_path)
+    with listening(dict(os.environ), "--source", quiet, "--offer", "demo") as overheard:
+        for control in ({"action": "pause"}, {"action": "source", "name": "demo"}, {"action": "forget"}):
+            overheard.client.send(json.dumps({"type": "control", "id": "1"} | control))
+            answer = overheard.until(lambda message: message["type"] == "answer")
+            assert (answer["ok"], answer["detail"]) == (False, UNTRUSTED)
+        for page in ("/history", "/log"):
+            assert get(overheard.address + page)[0] == 401
+        assert {message["source"] for message in overheard.seen} == {"quiet.wav", ""}
+        assert "sources" not in {message["type"] for message in overheard.seen}
+
+
+def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path) -> None:
+    """``listen`` offers nothing else by itself, for it may serve other machines."""
+    quiet, _ = two_files(tmp_path)
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
+    with listening(environment, "--source", quiet, "--speed", "4", token=TOKEN) as overheard:
+        told = overheard.until(lambda message: message["type"] == "sources")
+        assert [each["name"] for each in told["offered"]] == ["quiet.wav"]
+        overheard.client.send(json.dumps({"type": "control", "id": "1", "action": "pause"}))
+        overheard.state("PAUSED")
+        assert overheard.until(lambda message: message["type"] == "answer")["ok"]
+        status, _, body = get(overheard.address + "/log", bearer)
+        assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: nothing is listened to")
+        history = json.loads(get(overheard.address + "/history", bearer)[2])
+        assert history["path"] == str(default_path())
+        assert [session["source"] for session in history["sessions"]] == ["quiet.wav"]
+
+
+def test_a_file_is_analysed_on_while_the_history_cannot_be_written(tmp_path: Path) -> None:
+    """A path that no file can have costs a warning, not the session."""
+    _, loud = two_files(tmp_path)
+    (tmp_path / "no folder").write_text("a file")
+    command = [
+        sys.executable, "-m", "realtime.cli", "listen", "--source", loud, "--port", "0", "--speed", "0",
+        "--json", "--history", str(tmp_path / "no folder" / "history.sqlite"),
+    ]  # fmt: skip
+    began = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert len(done.stdout.splitlines()) > 60
+    assert "history" in done.stderr
+    assert time.monotonic() - began < 50

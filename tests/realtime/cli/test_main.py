@@ -1,0 +1,384 @@
+"""The command as a person meets it: sentences, exit codes, never a traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from models.manifest import ModelManifest
+from realtime import cli, messages
+from tests.support.audio import tone, write
+from tests.support.paths import DEMONSTRATION
+from training.library import SAMPLE_RATE, decode
+
+RATE = 22_050
+
+
+def overheard(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "realtime.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | (environment or {}),
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def refused(*words: str, environment: dict[str, str] | None = None) -> str:
+    """What the command says when it exits with 2: one line."""
+    return said_of_a_fault(overheard(*words, environment=environment))
+
+
+def overheard_here(
+    *words: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same command in the test's own process: a new one takes longer to begin than most take to end."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
+        try:
+            code = cli.main(words)
+        except SystemExit as left:  # argparse's way out of --help
+            code = left.code if isinstance(left.code, int) else 1
+    assert "Traceback" not in err.getvalue()
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def refused_here(*words: str, environment: dict[str, str] | None = None) -> str:
+    """As ``refused``, in the test's own process."""
+    return said_of_a_fault(overheard_here(*words, environment=environment))
+
+
+def said_of_a_fault(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    return done.stderr.strip()
+
+
+@pytest.fixture(scope="module")
+def ten_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Music: a tone alone would be called none."""
+    music = decode(DEMONSTRATION)[: 10 * SAMPLE_RATE]
+    return write(tmp_path_factory.mktemp("sound") / "ten.wav", music, SAMPLE_RATE)
+
+
+def test_a_wrong_option_is_one_sentence_that_names_the_one_that_was_meant() -> None:
+    assert refused_here("run", "--sauce", "mic") == (
+        "overheard run: unrecognized arguments: --sauce mic; did you mean --source? "
+        "`overheard run --help` tells more"
+    )
+    assert refused_here("train", "studdy").startswith(
+        "overheard train: argument COMMAND: invalid choice: 'studdy'"
+    )
+
+
+def test_help_lists_the_commands_with_what_they_do() -> None:
+    done = overheard("--help")
+    assert done.returncode == 0
+    for command in ("run", "listen", "dashboard", "analyze", "devices", "model", "train"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_no_command_and_an_unknown_one() -> None:
+    assert overheard_here().returncode == 2
+    assert refused_here("sing").startswith(
+        "overheard: no command 'sing'; there are analyze, dashboard, devices"
+    )
+
+
+def test_version() -> None:
+    assert overheard_here("--version").stdout.startswith("overheard ")
+
+
+def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> None:
+    program = (
+        "import sys; from realtime.cli import main; "
+        f"main(['listen', '--source', {str(ten_seconds)!r}, '--speed', '0', '--port', '0']); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    imported = done.stdout
+    for name in (
+        "training",
+        "dashboard",
+        "tensorflow",
+        "librosa",
+        "streamlit",
+        "scipy",
+        "sounddevice",
+        "rich",
+    ):
+        assert f"'{name}'" not in imported
+
+
+def windows_in(seconds: int) -> int:
+    """Windows of the shipped model that fit."""
+    audio = ModelManifest.load().audio
+    room = seconds * audio.sample_rate - audio.window_samples
+    return 1 + room // (audio.hop_columns * audio.column_step)
+
+
+def window_needed() -> str:
+    """Seconds of the shipped model's window, rounded up, as sentences give them."""
+    return f"{np.ceil(100 * ModelManifest.load().audio.window_seconds) / 100:.2f}"
+
+
+def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
+    done = overheard("analyze", "--json", str(ten_seconds), str(ten_seconds))
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    per_file = len(lines) // 2
+    for file_lines in (lines[:per_file], lines[per_file:]):
+        *estimates, summary = file_lines
+        assert len(estimates) == windows_in(10)
+        for estimate in estimates:
+            validator.validate(estimate)
+        assert summary["type"] == "summary"
+        assert summary["file"] == str(ten_seconds)
+        assert summary["label"] == max(summary["probabilities"], key=summary["probabilities"].__getitem__)
+        assert sum(summary["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+        assert summary["seconds"] == 10.0
+        assert summary["real_time_factor"] > 1
+
+
+def test_analyze_prints_a_timeline(tmp_path: Path) -> None:
+    sound = np.concatenate([tone(440, 8), np.zeros(8 * RATE)])
+    done = overheard_here("analyze", str(write(tmp_path / "two.wav", sound, RATE)))
+    assert done.returncode == 0
+    assert "(silence)" in done.stdout
+    assert "16.00 s of sound" in done.stdout
+
+
+def test_silence_has_no_genre(tmp_path: Path) -> None:
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "s.wav", np.zeros(8 * RATE), RATE)))
+    *estimates, summary = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 0
+    assert {(row["estimate"]["label"], row["estimate"]["state"]) for row in estimates} == {(None, "SILENT")}
+    assert (summary["label"], summary["confidence"]) == (None, 0.0)
+
+
+def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Path, ten_seconds: Path) -> None:
+    done = overheard_here("analyze", "--json", str(tmp_path / "no.wav"), str(ten_seconds))
+    assert done.returncode == 2
+    assert "no.wav does not exist" in done.stderr
+    assert "1 of 2 files could not be analysed" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["file"] == str(ten_seconds)
+
+
+def test_short_sound_is_refused_with_both_lengths(tmp_path: Path) -> None:
+    said = refused_here("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
+    assert said == (
+        f"overheard analyze: short.wav holds 3.20 s of sound; one window needs {window_needed()} s, "
+        "and nothing is padded"
+    )
+
+
+def test_exactly_one_window_is_enough(tmp_path: Path) -> None:
+    samples = tone(440, 6)[: ModelManifest.load().audio.window_samples]
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "exact.wav", samples, RATE)))
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 48_000, 192_000])
+@pytest.mark.parametrize("channels", [1, 8])
+def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
+    samples = np.repeat(tone(440, 6, rate)[:, np.newaxis], channels, axis=1)
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "a.wav", samples, rate)))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["seconds"] == pytest.approx(6, abs=0.01)
+
+
+def test_nan_and_clipped_samples_are_handled(tmp_path: Path) -> None:
+    samples = tone(440, 6, amplitude=50.0)
+    samples[1_000:2_000] = np.nan
+    samples[3_000] = np.inf
+    done = overheard_here("analyze", "--json", str(write(tmp_path / "a.wav", samples, RATE, "pcm_f32le")))
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout.splitlines()[-1], parse_constant=lambda name: pytest.fail(name))
+
+
+@pytest.mark.parametrize("hop", ["0", "-1", "nan"])
+def test_a_hop_that_is_none(ten_seconds: Path, hop: str) -> None:
+    assert "must be a number of seconds above 0" in refused_here("analyze", "--hop", hop, str(ten_seconds))
+
+
+def test_an_unknown_device_lists_those_there_are() -> None:
+    said = refused("listen", "--source", "mic:no such microphone", "--port", "0")
+    assert "microphone" in said
+    assert "there " in said or "PortAudio" in said
+
+
+def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = refused("listen", "--source", str(ten_seconds), "--port", port)
+        assert f"cannot listen on 127.0.0.1:{port}" in said
+        assert "--port takes another one" in said
+        said = refused("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
+        assert f"port {port} of the page is taken" in said
+
+
+def copy_model(folder: Path) -> tuple[Path, dict[str, object]]:
+    """The shipped model in a folder where it may be broken."""
+    shipped = ModelManifest.load()
+    (folder / shipped.file).write_bytes(shipped.read_model())
+    shipped.save(folder / "genre.json")
+    return folder / "genre.json", json.loads((folder / "genre.json").read_text())
+
+
+def test_a_damaged_model_file(tmp_path: Path, ten_seconds: Path) -> None:
+    manifest, fields = copy_model(tmp_path)
+    file = tmp_path / str(fields["file"])
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert "the file is damaged or was replaced" in refused_here(
+        "analyze", "--manifest", str(manifest), str(ten_seconds)
+    )
+    file.unlink()
+    assert "cannot read the model file" in refused_here("model", "--manifest", str(manifest))
+
+
+def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
+    manifest, fields = copy_model(tmp_path)
+    labels = fields["labels"]
+    assert isinstance(labels, list)
+    manifest.write_text(json.dumps(fields | {"labels": labels[:-1]}))
+    assert "they do not belong together" in refused_here("model", "--manifest", str(manifest))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 9}, "is not a model manifest of format 1"),
+        ({"labels": ["jazz", "jazz"]}, "must be two or more different names"),
+        ({"surprise": 1}, "unexpected keyword argument 'surprise'"),
+        ({"sha256": 5}, "sha256 is 5; it must be of type str"),
+        ({"metrics": []}, "metrics is []; it must be of type dict"),
+        ({"training_data": "GTZAN"}, "training_data is 'GTZAN'; it must be a list of texts"),
+        ({"audio": {"scaling": {"quantile": 2}}}, "the quantile in 0..1"),
+        ({"audio": {"scaling": {"band_hz": None}}}, "band_hz is None; it must be of type float"),
+        (
+            {"audio": {"scaling": {}, "sample_rate": 22050.5}},
+            "sample_rate is 22050.5; it must be of type int",
+        ),
+        ({"audio": {"scaling": {}, "row_break_hz": 20000}}, "row_break_hz is 20000; it must be 0 or more"),
+        ({"calibration": {"temperature": 0, "unsure_below": 0.3, "fitted_on": ""}}, "temperature is 0"),
+        ({"calibration": {"temperature": 1, "unsure_below": 3, "fitted_on": ""}}, "unsure_below is 3"),
+    ],
+)
+def test_a_wrong_manifest_is_explained(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    manifest, fields = copy_model(tmp_path)
+    manifest.write_text(json.dumps(fields | change))
+    assert said in refused_here("model", "--manifest", str(manifest))
+
+
+def test_manifests_that_are_none(tmp_path: Path) -> None:
+    assert "cannot read the model manifest" in refused_here("model", "--manifest", str(tmp_path / "no.json"))
+    (tmp_path / "text.json").write_text("hello")
+    assert "is not valid JSON" in refused_here("model", "--manifest", str(tmp_path / "text.json"))
+    (tmp_path / "list.json").write_text("[]")
+    assert "is not a model manifest" in refused_here("model", "--manifest", str(tmp_path / "list.json"))
+
+
+def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
+    import hashlib
+
+    manifest, fields = copy_model(tmp_path)
+    (tmp_path / str(fields["file"])).write_bytes(b"no flatbuffer at all" * 10)
+    digest = hashlib.sha256(b"no flatbuffer at all" * 10).hexdigest()
+    manifest.write_text(json.dumps(fields | {"sha256": digest}))
+    assert "cannot load" in refused_here("model", "--manifest", str(manifest))
+
+
+def test_model_tells_what_runs() -> None:
+    done = overheard("model")
+    assert "runtime       litert " in done.stdout
+    assert "SHA-256 verified" in done.stdout
+    fields = json.loads(overheard_here("model", "--json").stdout)
+    assert fields["labels"] == [
+        "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
+    ]  # fmt: skip
+
+
+def test_a_runtime_that_is_not_installed() -> None:
+    assert "install the package tflite-runtime" in refused_here("model", "--runtime", "tflite-runtime")
+
+
+def test_unknown_settings_are_errors(ten_seconds: Path) -> None:
+    said = refused("analyze", str(ten_seconds), environment={"OVERHEARD_HALF_LIVE": "3"})
+    assert "unknown setting OVERHEARD_HALF_LIVE" in said
+
+
+def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> None:
+    done = overheard("listen", "--json", "--source", str(ten_seconds), "--speed", "0", "--port", "0")
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == windows_in(10)
+    for line in lines:
+        validator.validate(line)
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    assert "File name too long" in refused_here("analyze", str(tmp_path / ("x" * 300)))
+
+
+def test_page_and_websocket_need_two_ports(ten_seconds: Path) -> None:
+    said = refused("run", "--source", str(ten_seconds), "--port", "18501", "--dashboard-port", "18501")
+    assert "cannot share port 18501" in said
+
+
+def test_an_address_that_never_answers_can_be_left() -> None:
+    """FFmpeg waits ten seconds; Ctrl-C must not."""
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        url = f"http://user:secret@127.0.0.1:{mute.getsockname()[1]}/radio"
+        command = [sys.executable, "-m", "realtime.cli", "listen", "--source", url, "--port", "0"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        mute.settimeout(30)
+        connection, _ = mute.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=5) == 0
+            assert process.communicate()[1] == ""
+
+
+def test_listen_stops_on_a_signal(ten_seconds: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "realtime.cli", "listen", "--source", str(ten_seconds), "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        assert "listening to ten.wav; estimates at ws://127.0.0.1:" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 0
+        assert process.stderr.read() == ""
+
+
+def test_output_into_a_closed_pipe_is_no_fault(ten_seconds: Path) -> None:
+    command = f"{sys.executable} -m realtime.cli analyze --json {ten_seconds} {ten_seconds} | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["type"] == "estimate"

@@ -1,0 +1,388 @@
+"""Sources changed, paused and measured while the server runs: real files, real sockets, a real history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.asyncio.client import connect
+
+from realtime.errors import SourceError
+from tests.realtime.server.test_access import get
+from tests.support.audio import tone, write
+from tests.support.source_switching import BEARER, SPEED, TOKEN, Client, Running, run
+
+RATE = 22_050
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that the fake classifier calls blues, jazz and rock, and one that ends soon."""
+    folder = tmp_path_factory.mktemp("sounds")
+    for name, hz in (("low", 300), ("middle", 5_500), ("high", 9_500)):
+        write(folder / f"{name}.wav", tone(hz, 200), RATE)
+    write(folder / "short.wav", tone(300, 8), RATE)
+    (folder / "other").mkdir()
+    write(folder / "other" / "low.wav", tone(300, 60), RATE)
+    return folder
+
+
+@pytest.fixture
+def sounds(made: Path, tmp_path: Path) -> Path:
+    """A folder with those, and one that is no sound."""
+    folder = tmp_path / "sounds"
+    shutil.copytree(made, folder, copy_function=os.link)
+    (folder / "text.wav").write_text("no sound at all")
+    return folder
+
+
+def captures() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "analysis"}
+
+
+# ---- a change -----------------------------------------------------------------------------------------
+
+
+def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds: Path) -> None:
+    before = captures()
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        began = time.monotonic()
+        assert await client.ask("source", name="middle.wav") == (True, "listening to middle.wav")
+        kinds = [(m["type"], m["source"], m.get("state"), m.get("detail")) for m in client.seen]
+        ended = kinds.index(("state", "low.wav", "ENDED", "changed to middle.wav"))
+        hello = next(m for m in client.seen if m["type"] == "hello" and m["source"] == "middle.wav")
+        assert hello["replaces"] == "low.wav"
+        assert client.seen.index(hello) > ended
+        assert [each["playing"] for each in client.last_sources()["offered"]] == [False, True]
+        assert -30 < client.offered("low.wav")["level_dbfs"] < -5, "as it was when it was heard last"
+        await client.genre("jazz", "middle.wav")
+        print(f"change to the first estimate: {time.monotonic() - began:.2f} s at speed {SPEED:g}")
+        assert all(m["source"] != "low.wav" for m in client.seen[ended + 1 :] if m["type"] != "sources")
+        assert len(captures() - before) == 1, "the old worker is gone"
+        async with connect(running.url, additional_headers=BEARER) as connection:
+            late = Client(connection)
+            told = await late.sources()
+            assert [m["source"] for m in late.seen] == ["middle.wav", ""]
+            assert told["offered"] == [
+                dict(each, level_dbfs=now["level_dbfs"])
+                for each, now in zip(client.last_sources()["offered"], told["offered"], strict=True)
+            ]
+        _, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
+        assert set(json.loads(body)["sources"]) == {"middle.wav"}
+        assert await client.ask("source", name="low.wav") == (True, "listening to low.wav")
+        await client.genre("blues", "low.wav")
+
+    told = run(scenario, [sounds / "low.wav"], [sounds / "middle.wav"])
+    for name in ("low.wav", "middle.wav"):
+        numbers = [m["seq"] for m in told if m["source"] == name]
+        restart = numbers.index(1, 1) if 1 in numbers[1:] else len(numbers)
+        assert numbers[:restart] == list(range(1, restart + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("text.wav", "is no sound that FFmpeg can decode"), ("gone.wav", "gone.wav does not exist")],
+)
+def test_what_cannot_be_opened_leaves_the_old_one_playing(sounds: Path, name: str, said: str) -> None:
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        ok, detail = await client.ask("source", name=name)
+        assert not ok
+        assert said in detail
+        assert said in client.offered(name)["detail"]
+        assert [each["playing"] for each in client.last_sources()["offered"]] == [True, False]
+        heard = len(client.seen)
+        await client.genre("blues", "low.wav")
+        assert all(m["type"] not in ("hello", "state") for m in client.seen[heard:])
+        write(sounds / name, tone(9_500, 100), RATE)
+        assert (await client.ask("source", name=name))[0]
+        assert client.offered(name)["detail"] == ""
+        await client.genre("rock", name)
+
+    run(scenario, [sounds / "low.wav"], [sounds / name])
+
+
+def test_only_offered_names_can_be_asked_for(sounds: Path) -> None:
+    """Paths, addresses and near misses are answered and change nothing, and nothing is opened for them."""
+
+    async def scenario(client: Client, running: Running) -> None:
+        opened: list[Any] = []
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.mp3"
+            for name in (str(sounds / "middle.wav"), "/etc/passwd", "../middle.wav", address, "LOW.WAV",
+                         " low.wav", "mic", "auto", "low.wav\x00"):  # fmt: skip
+                answer = await client.ask("source", name=name)
+                assert answer == (False, "no source of that name is offered; there are low.wav, high.wav"), (
+                    name
+                )
+            with pytest.raises(BlockingIOError):
+                opened.append(listener.accept())
+        assert not opened
+        assert {m["source"] for m in running.told} == {"low.wav"}
+        assert await client.ask("source", name="low.wav") == (True, "low.wav is listened to already")
+
+    run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
+
+
+@contextmanager
+def silent_host() -> Iterator[str]:
+    """An address that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/never.mp3"
+
+
+def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
+    with silent_host() as address:
+
+        async def scenario(client: Client, running: Running) -> None:
+            await client.genre("blues", "low.wav")
+            await client.connection.send(client.text("source", name=address))
+            answer = await client.ask("source", name="middle.wav")
+            assert answer == (False, "another change is under way; try again in a moment")
+            assert not (await client.ask("levels"))[0]
+            await client.genre(
+                "blues", "low.wav"
+            )  # what plays goes on meanwhile; then `run` measures the end
+
+        run(scenario, [sounds / "low.wav"], [address, sounds / "middle.wav"])
+
+
+def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        assert (await client.ask("source", name="high.wav"))[0]
+        await client.genre("rock", "high.wav")
+        await client.genre("jazz", "middle.wav")
+        assert running.board.names == ["high.wav", "middle.wav"]
+        async with connect(running.url, additional_headers=BEARER) as connection:
+            late = Client(connection)
+            await late.sources()
+            assert [m["source"] for m in late.seen] == ["high.wav", "middle.wav", ""]
+        assert await client.ask("source", name="middle.wav") == (True, "middle.wav is listened to already")
+
+    run(scenario, [sounds / "low.wav", sounds / "middle.wav"], [sounds / "high.wav"])
+
+
+def test_a_second_source_is_chosen_in_its_own_place(sounds: Path) -> None:
+    """It was refused: paused as named twice, and ended as listened to already."""
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.state("ENDED")
+        assert await client.ask("source", name="short.wav") == (True, "listening to short.wav")
+        assert running.board.names == ["low.wav", "short.wav"]
+        await client.genre("blues", "short.wav")
+        assert (await client.ask("pause"))[0]
+        assert await client.ask("source", name="short.wav") == (True, "listening to short.wav")
+        assert running.board.names == ["low.wav", "short.wav"]
+        assert client.last_sources()["paused"] is False
+        await client.genre("blues", "low.wav")
+        await client.genre("blues", "short.wav")
+
+    run(scenario, [sounds / "low.wav", sounds / "short.wav"])
+
+
+def test_auto_plays_under_the_name_by_which_it_was_chosen(sounds: Path) -> None:
+    """It was opened, and the page showed nothing as playing."""
+
+    async def scenario(client: Client, running: Running) -> None:
+        assert (await client.ask("source", name="auto"))[0]
+        assert client.offered("auto")["playing"]
+        assert await client.ask("source", name="auto") == (True, "auto is listened to already")
+
+    run(scenario, [sounds / "low.wav"], ["auto"])
+
+
+def test_a_file_that_has_ended_can_be_begun_anew(sounds: Path) -> None:
+    async def scenario(client: Client, running: Running) -> None:
+        ended = await client.state("ENDED")
+        await asyncio.wait_for(running.board.finished.wait(), 5)
+        told = await client.sources()
+        assert [each["playing"] for each in told["offered"]] == [False]
+        assert await client.ask("pause") == (
+            False, "there is nothing to pause: what was listened to has ended",
+        )  # fmt: skip
+        assert (await client.ask("source", name="short.wav"))[0]
+        hello = next(m for m in reversed(client.seen) if m["type"] == "hello")
+        assert (hello["source"], hello["seq"], "replaces" in hello) == ("short.wav", ended["seq"], False)
+        await client.genre("blues", "short.wav")
+
+    run(scenario, [sounds / "short.wav"])
+
+
+def test_sources_of_one_name_are_refused_before_anything_is_left_open(sounds: Path) -> None:
+    async def never(client: Client, running: Running) -> None:
+        raise AssertionError("it must not come so far")
+
+    with pytest.raises(SourceError, match=r"two sources are called low\.wav; name each once"):
+        run(never, [sounds / "low.wav"], [sounds / "other" / "low.wav"])
+
+
+# ---- pause and resume ---------------------------------------------------------------------------------
+
+
+def test_a_pause_closes_the_source_and_a_resume_opens_it_again(sounds: Path) -> None:
+    before = captures()
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        assert await client.ask("resume") == (False, "nothing is paused")
+        assert await client.ask("pause") == (True, "paused; the sound source is closed")
+        paused = next(m for m in client.seen if m["type"] == "state" and m["state"] == "PAUSED")
+        assert not captures() - before, "nobody reads any more"
+        told = client.last_sources()
+        assert (told["paused"], client.offered("low.wav")["playing"]) == (True, True)
+        assert await client.ask("pause") == (True, "paused already")
+        assert await client.ask("levels") == (
+            False, "nothing is opened during a pause; resume before you measure levels",
+        )  # fmt: skip
+        after = client.seen[client.seen.index(paused) + 1 :]
+        assert {m["type"] for m in after} <= {"sources", "answer"}, "nothing is heard"
+        status, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
+        assert (status, json.loads(body)["sources"]) == (200, {"low.wav": "PAUSED"})
+        async with connect(running.url, additional_headers=BEARER) as connection:
+            hello = await Client(connection).until(lambda m: m["type"] == "hello")
+            assert hello["state"] == "PAUSED"
+        assert not running.board.finished.is_set()
+        assert await client.ask("resume") == (True, "listening to low.wav")
+        hello = next(m for m in reversed(client.seen) if m["type"] == "hello")
+        assert (hello["seq"], hello["state"]) == (paused["seq"], "CONNECTING")
+        assert (await client.genre("blues", "low.wav"))["seq"] > paused["seq"]
+        assert client.last_sources()["paused"] is False
+
+    told = run(scenario, [sounds / "low.wav"])
+    assert [m["seq"] for m in told] == list(range(1, len(told) + 1)), "one numbering through the pause"
+
+
+def test_choosing_during_a_pause_ends_it(sounds: Path) -> None:
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        await client.ask("pause")
+        assert not (await client.ask("source", name="text.wav"))[0]
+        assert client.last_sources()["paused"] is True, "a failure leaves the pause"
+        assert (await client.ask("source", name="middle.wav"))[0]
+        assert client.last_sources()["paused"] is False
+        hellos = {m["source"]: m.get("replaces") for m in client.seen if m["type"] == "hello"}
+        assert hellos == {"low.wav": None, "middle.wav": "low.wav", "high.wav": None}
+        await client.genre("jazz", "middle.wav")
+        await client.genre("rock", "high.wav")
+
+    run(scenario, [sounds / "low.wav", sounds / "high.wav"], [sounds / "middle.wav", sounds / "text.wav"])
+
+
+# ---- levels -------------------------------------------------------------------------------------------
+
+
+def test_levels_of_what_is_not_listened_to(sounds: Path) -> None:
+    write(sounds / "quiet.wav", np.zeros(20 * RATE, np.float32), RATE)
+    sine = 0.5 * np.sin(2 * np.pi * 1_000 * np.arange(20 * RATE) / RATE)
+    write(sounds / "sine.wav", sine.astype(np.float32), RATE)
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        assert {each["level_dbfs"] for each in client.last_sources()["offered"][1:]} == {None}
+        assert await client.ask("levels") == (True, "levels measured: 3")
+        assert client.offered("sine.wav")["level_dbfs"] == pytest.approx(-9.03, abs=0.1)
+        assert client.offered("quiet.wav")["level_dbfs"] == -120
+        gone = client.offered("gone.wav")
+        assert gone["level_dbfs"] is None
+        assert "gone.wav does not exist" in gone["detail"]
+        assert -30 < client.offered("low.wav")["level_dbfs"] < -5, "the one that plays is known anyway"
+        ok, detail = await client.ask("levels")
+        assert not ok
+        assert detail.endswith("once in 5 s is the most")
+        assert {m["source"] for m in running.told} == {"low.wav"}, "what is measured is told to nobody"
+
+    run(scenario, [sounds / "low.wav"], [sounds / name for name in ("sine.wav", "quiet.wav", "gone.wav")])
+
+
+def test_a_change_breaks_a_measurement_off(sounds: Path) -> None:
+    """In real time, where the second takes a second."""
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.sources()
+        levels, change = client.text("levels"), client.text("source", name="middle.wav")
+        await client.connection.send(levels)
+        await client.connection.send(change)
+        answers = [await client.until(lambda m: m["type"] == "answer") for _ in range(2)]
+        told = {answer["id"]: (answer["ok"], answer["detail"]) for answer in answers}
+        assert told[json.loads(levels)["id"]] == (False, "the measurement was broken off by a change")
+        assert told[json.loads(change)["id"]] == (True, "listening to middle.wav")
+
+    run(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], speed=1)
+
+
+# ---- the history of a change --------------------------------------------------------------------------
+
+
+def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "history.sqlite"
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        assert (await client.ask("source", name="middle.wav"))[0]
+        await client.genre("jazz", "middle.wav")
+        assert (await client.ask("pause"))[0]
+        assert (await client.ask("source", name="high.wav"))[0]
+        await client.genre("rock", "high.wav")
+        async with asyncio.timeout(10):
+            while True:
+                _, _, body = await asyncio.to_thread(get, running.url + "/history", BEARER)
+                page = json.loads(body)
+                if [session["source"] for session in page["sessions"]] == [
+                    "high.wav",
+                    "middle.wav",
+                    "low.wav",
+                ]:
+                    break
+                await asyncio.sleep(0.1)
+        assert (page["path"], page["corrections"]) == (str(path), 0)
+        assert [session["running"] for session in page["sessions"]] == [True, False, False]
+        number = page["sessions"][2]["id"]
+        _, _, body = await asyncio.to_thread(get, f"{running.url}/history/{number}", BEARER)
+        session = json.loads(body)
+        assert session["events"][-1]["detail"] == "changed to middle.wav"
+        assert {part["genre"] for part in session["segments"]} == {"blues"}
+        asked = {"session": number, "segment": session["segments"][0]["number"]}
+        assert (await client.ask("correct", genre="rock", **asked))[0]
+        ok, detail = await client.ask("correct", genre="polka", **asked)
+        assert not ok
+        assert "blues, jazz, rock" in detail
+        _, _, body = await asyncio.to_thread(get, f"{running.url}/history/{number}", BEARER)
+        assert json.loads(body)["segments"][0]["correction"] == "rock"
+
+    run(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], history=path)
+    with sqlite3.connect(path) as history:
+        rows = history.execute("SELECT source, ended IS NOT NULL FROM sessions ORDER BY id").fetchall()
+    assert rows == [("low.wav", 1), ("middle.wav", 1), ("high.wav", 1)]
+
+
+def test_the_log_says_what_was_changed(sounds: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="realtime")
+
+    async def scenario(client: Client, running: Running) -> None:
+        await client.genre("blues", "low.wav")
+        for action, fields in (("source", {"name": "high.wav"}), ("pause", {}), ("resume", {})):
+            assert (await client.ask(action, **fields))[0]
+
+    run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
+    said = [record.getMessage() for record in caplog.records if record.name == "realtime.switchboard"]
+    assert said == [
+        "listening to high.wav instead of low.wav", "paused: nothing is listened to", "listening to high.wav",
+    ]  # fmt: skip
+    assert TOKEN not in caplog.text

@@ -1,0 +1,82 @@
+"""``overheard evaluate folder``: a library of audio, one folder a genre."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.manifest import ModelManifest
+from tests.realtime.cli.test_evaluate import LABELS, card_of, check, model_with
+from tests.realtime.cli.test_main import overheard, overheard_here, refused_here, window_needed
+from tests.support.audio import noise, tone, write
+
+RATE = 22_050
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five tracks in three genres, four files that hold no track, and what a file manager leaves."""
+    folder = tmp_path_factory.mktemp("library")
+    for name in ("Jazz/album", "rock", "METAL", ".trash"):
+        (folder / name).mkdir(parents=True)
+    sweep = np.concatenate([tone(hz, 1) for hz in (200, 400, 800, 1600, 3200, 6400, 300, 600)])
+    write(folder / "Jazz" / "low.wav", tone(220, 7), RATE)
+    write(folder / "Jazz" / "album" / "sweep.flac", sweep, RATE, "flac")
+    write(folder / "rock" / "stereo.mp3", np.stack([tone(1000, 8, 44_100)] * 2, axis=1), 44_100, "libmp3lame")
+    write(folder / "rock" / "hiss.au", 0.3 * noise(6 * RATE), RATE, "pcm_s16be")
+    write(folder / "METAL" / "high.opus", tone(5_000, 6, 48_000), 48_000, "libopus")
+    write(folder / "METAL" / "silent.wav", np.zeros(6 * RATE), RATE)
+    write(folder / "rock" / "short.wav", tone(440, 3), RATE)
+    (folder / "rock" / "notes.txt").write_text("not a sound")
+    (folder / "list.csv").write_text("beside")
+    (folder / "rock" / ".DS_Store").write_text("hidden")
+    (folder / ".trash" / "gone.wav").write_text("hidden")
+    return folder
+
+
+def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) -> None:
+    """By a model to which everything is music, tones and noise too."""
+    calibration = asdict(ModelManifest.load().calibration) | {"music_above": 0.0}
+    model = model_with(tmp_path, calibration=calibration)
+    tracks = {
+        "Jazz/low.wav": "jazz",
+        "Jazz/album/sweep.flac": "jazz",
+        "rock/stereo.mp3": "rock",
+        "rock/hiss.au": "rock",
+        "METAL/high.opus": "metal",
+    }
+    files = (str(library / name) for name in tracks)
+    done = overheard_here("analyze", "--json", "--manifest", model, *files)
+    summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"summary"' in line]
+    probabilities = np.array([[each["probabilities"][label] for label in LABELS] for each in summaries])
+    card = card_of("folder", str(library), "--model", model)
+    check(card, probabilities, [LABELS.index(genre) for genre in tracks.values()])
+    reasons = {each["file"]: each["reason"] for each in card["skipped"]}
+    assert set(reasons) == {"list.csv", "METAL/silent.wav", "rock/notes.txt", "rock/short.wav"}
+    assert "no window is audible" in reasons["METAL/silent.wav"]
+    assert f"3.00 s of sound; one window needs {window_needed()} s" in reasons["rock/short.wav"]
+    assert "FFmpeg" in reasons["rock/notes.txt"]
+    assert "in no genre's folder" in reasons["list.csv"]
+
+
+def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
+    done = overheard("evaluate", "folder", str(library))
+    assert done.returncode == 0
+    assert "skipped 4" in done.stdout
+    assert "  rock/short.wav: short.wav holds 3.00 s of sound" in done.stdout
+
+
+def test_folders_that_cannot_be_judged_by(tmp_path: Path) -> None:
+    assert "cannot read the folder" in refused_here("evaluate", "folder", str(tmp_path / "nowhere"))
+    assert "holds no sound to judge by; 0 files skipped" in refused_here("evaluate", "folder", str(tmp_path))
+    (tmp_path / "Rock").mkdir()
+    (tmp_path / "Rock" / "a.wav").write_text("no sound")
+    said = refused_here("evaluate", "folder", str(tmp_path))
+    assert "holds no sound to judge by; 1 files skipped; the first, Rock/a.wav: " in said
+    (tmp_path / "polka").mkdir()
+    said = refused_here("evaluate", "folder", str(tmp_path))
+    assert said.endswith(f"folders that are no genre of this model: 'polka'; there are {', '.join(LABELS)}")

@@ -1,0 +1,234 @@
+"""Forgetting everything while it is written: what goes, what begins anew, and what may be in the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from realtime.history.errors import HistoryError
+from realtime.history.store import Store
+from tests.support.histories import (
+    Running,
+    child,
+    damage_the_middle,
+    estimate,
+    may_mount,
+    query,
+    recorded,
+    state,
+    until,
+    version_1,
+)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    found = Running(tmp_path / "data" / "history.sqlite")
+    yield found
+    found.history.close()
+
+
+def on_disk(folder: Path, words: bytes) -> list[str]:
+    """Names of the files that hold these bytes."""
+    return [each.name for each in folder.rglob("*") if each.is_file() and words in each.read_bytes()]
+
+
+def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
+    running: Running, tmp_path: Path
+) -> None:
+    secret = "A title that must go"
+    running.play_programme()
+    number = running.longest("jazz")["number"]
+    running.correct(number, "rock")
+    theirs = running.path.parent / "corrections" / "notes.txt"
+    theirs.write_text("not ours")
+    aside = running.path.with_name("history.sqlite.damaged-20260101-000000")
+    for suffix in ("", "-wal"):
+        Path(f"{aside}{suffix}").write_text(secret)
+    for n in range(300):
+        running.history(estimate(5 + n, ("jazz", "rock")[n % 2]))
+        running.history(state(5 + n, "RECOVERING", secret))
+    running.page()
+    assert len(on_disk(running.path.parent, secret.encode())) >= 3
+    large = running.path.stat().st_size + Path(f"{running.path}-wal").stat().st_size
+    answer = running.desk.act({"action": "forget"})
+    assert answer == "the history is forgotten (kept sounds deleted: 1)"
+    assert on_disk(running.path.parent, secret.encode()) == []
+    assert on_disk(running.path.parent, b"three tones") == []
+    assert running.path.stat().st_size < min(100_000, large)
+    assert running.sounds() == []
+    assert theirs.read_text() == "not ours"
+    assert not aside.exists()
+    (session,) = running.page()["sessions"]  # the one that is running
+    assert session["seconds"] == {}
+    assert not any(ring.held for ring in running.kept._rings)
+
+    before = time.time()
+    running.history(estimate(400) | {"captured_at": before + 1})
+    running.history(estimate(400.5) | {"captured_at": before + 1.5})
+    (session,) = running.page()["sessions"]
+    assert session["started"] == pytest.approx(before, abs=5)  # not Unix second 1000
+    assert session["id"] == 3  # no number means two sessions: a page that is open still could be wrong
+    (segment,) = running.page(str(session["id"]))["segments"]
+    assert (segment["number"], segment["estimates"]) == (1, 2)
+    assert segment["seconds"] == pytest.approx(5.5, abs=1e-6)
+    assert query(running.path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_forgetting_twice_and_with_nothing_there_is_no_fault(running: Running) -> None:
+    for _ in range(2):
+        answer = running.desk.act({"action": "forget"})
+        assert answer == "the history is forgotten (kept sounds deleted: 0)"
+
+
+def test_a_session_that_another_program_forgot_begins_anew_here(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was deleted came back with the next write of the segment that was open."""
+    caplog.set_level(logging.INFO)
+    running.history(estimate(5))
+    running.history(estimate(6, "rock"))
+    assert len(running.page("1")["segments"]) == 2
+    other = Store(running.path)
+    other.erase()
+    until(lambda: any("emptied by another program" in each for each in caplog.messages))
+    running.history(estimate(6.5, "rock") | {"captured_at": time.time()})
+    (session,) = running.page()["sessions"]
+    assert session["started"] > 1_000_000
+    (segment,) = running.page(str(session["id"]))["segments"]
+    assert (segment["genre"], segment["estimates"], segment["seconds"]) == ("rock", 1, 0.5)
+    assert running.history.lost == 0
+
+
+def test_forgetting_while_another_program_reads_says_so(running: Running) -> None:
+    running.history(estimate(5))
+    running.page()
+    with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM sessions").fetchall()
+        assert "another program reads it" in running.desk.act({"action": "forget"})
+        assert running.page("2")["segments"] == []
+        assert on_disk(running.path.parent, b"jazzLISTENING") != []
+    running.desk.act({"action": "forget"})
+    assert on_disk(running.path.parent, b"jazzLISTENING") == []
+
+
+def test_a_damaged_file_is_forgotten_as_well(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "h.sqlite", *(estimate(5 + n, ("jazz", "rock")[n % 2]) for n in range(200)))
+    damage_the_middle(path)
+    running = Running(path)
+    running.desk.act({"action": "forget"})
+    assert [each.name for each in tmp_path.iterdir() if "damaged" in each.name] == []
+    assert running.page()["sessions"] == []
+    running.history(estimate(5))
+    assert len(running.page()["sessions"]) == 1
+    running.history.close()
+
+
+def test_another_programs_database_is_neither_corrected_nor_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    content = path.read_bytes()
+    running = Running(path)
+    asks: list[Callable[[], str]] = [
+        lambda: running.correct(1, "rock"),
+        lambda: running.desk.act({"action": "forget"}),
+    ]
+    for ask in asks:
+        with pytest.raises(HistoryError, match="is a database of another program; name another file"):
+            ask()
+    assert "another program" in running.page(status=503)["error"]
+    assert path.read_bytes() == content
+    running.history.close()
+
+
+def test_an_old_file_that_was_locked_at_first_is_forgotten_the_next_time(tmp_path: Path) -> None:
+    """The connection stayed, without the migration, and the second attempt found no table of corrections."""
+    path = version_1(tmp_path / "h.sqlite")
+    with closing(Store(path, busy_seconds=0.05)) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                store.erase()
+            other.execute("ROLLBACK")
+        assert store.erase()
+    assert query(path, "SELECT count(*) FROM sessions") == [(0,)]
+
+
+FULL_DISK = """
+import resource
+from tests.support.histories import Running
+path, how = Path(sys.argv[1]), sys.argv[2]
+ballast = path.parent.parent / "ballast"
+def no_room():
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+    else:
+        try:
+            with ballast.open("wb", buffering=0) as file:
+                while file.write(bytes(512)):
+                    pass
+        except OSError:
+            pass
+def room():
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    else:
+        ballast.unlink()
+running = Running(path)
+running.play_programme()
+number = running.longest("jazz")["number"]
+answers = [running.correct(number, "rock")]
+def ask(work):
+    try:
+        answers.append(work())
+    except Exception as error:
+        answers.append(f"{type(error).__name__}: {error}")
+no_room()
+ask(lambda: running.correct(1, "rock"))
+left = running.sounds()
+ask(lambda: running.desk.act({"action": "forget"}))
+room()
+after = running.sounds()
+ask(lambda: running.desk.act({"action": "forget"}))
+running.history(estimate(5))
+sessions = running.page()["sessions"]
+running.history.close()
+print(json.dumps([number, answers, left, after, [each["source"] for each in sessions]]))
+"""
+
+
+@pytest.mark.parametrize("how", ["limit", *(["tmpfs"] if may_mount() else [])])
+def test_a_full_disk_is_told_and_does_not_stop_forgetting(tmp_path: Path, how: str) -> None:
+    """Everybody can limit a file's size; root has a real disk, on which kept sound makes room as it goes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if how == "tmpfs":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+    try:
+        path = disk / "overheard" / "history.sqlite"
+        told, complaint = child(FULL_DISK, str(path), how).communicate(timeout=120)
+        assert told, complaint
+        number, (kept, full, forgotten, again), left, after, sources = json.loads(told)
+        assert kept == f"session 1, segment {number} is rock now; its sound is kept"
+        if how == "limit":
+            assert full == "session 1, segment 1 is rock now; its sound could not be kept: File too large"
+        else:
+            assert "No space left on device" in full or "database or disk is full; free some space" in full
+        assert left == [f"rock/1-{number}.wav"]  # nothing half written
+        assert forgotten == "the history is forgotten (kept sounds deleted: 1)"
+        assert after == []
+        assert again == "the history is forgotten (kept sounds deleted: 0)"
+        assert sources == ["radio"]
+    finally:
+        if how == "tmpfs":
+            subprocess.run(["umount", str(disk)], check=True)

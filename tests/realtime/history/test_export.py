@@ -1,0 +1,157 @@
+"""Corrections as a training set, through the real ``overheard train prepare``, and segments as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import wave
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.manifest import ModelManifest
+from realtime.history.audio_buffer import KeptSounds
+from realtime.history.corrections import Corrections, folder_of
+from realtime.history.errors import HistoryError
+from realtime.history.export import cut_from_file, export_corrections, segments_csv
+from realtime.history.queries import open_history, read_session
+from realtime.history.recorder import Recorder
+from realtime.history.store import Store
+from realtime.sources import ArraySource
+from tests.support.audio import tone, write
+from tests.support.clock import UNIX_OFFSET, VirtualClock
+from tests.support.histories import estimate, recorded
+from training.cli import command as train
+from training.corpus import Corpus
+from training.library import WINDOW
+
+MODEL = ModelManifest.load(None)
+RATE = MODEL.audio.sample_rate
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "history.sqlite"
+
+
+@pytest.fixture
+def corrected(path: Path, tmp_path: Path) -> Path:
+    """Four corrections: one with kept sound, one of a file, one of a file that has gone, one without any."""
+    clock = VirtualClock()
+    kept = KeptSounds(3, clock)
+    keep = kept.begin(ArraySource(np.zeros(1), RATE, clock, "radio"), MODEL.audio)
+    assert keep is not None
+    keep(np.concatenate([tone(300, 20), tone(3_000, 20)]), 0)
+    songs = {name: str(write(tmp_path / name, tone(1_000, 60), RATE)) for name in ("a.wav", "b.wav")}
+    store = Store(path, file_of=lambda source, _: songs.get(source, ""))
+    recorder = Recorder(store, clock)
+    for source in ("radio", *songs, "old"):
+        for n in range(71):
+            at = 5 + n / 2
+            message = estimate(at, "jazz" if at <= 20 else "rock", source=source)
+            recorder.take(message | {"captured_at": UNIX_OFFSET + 100 + at})
+    recorder.flush()
+    corrections = Corrections(store, MODEL, kept)
+    assert corrections.correct(1, 2, "blues", 5.0).endswith("its sound is kept")
+    assert corrections.correct(2, 1, "metal", 6.0).endswith("its file is noted")
+    assert corrections.correct(3, 1, "metal", 7.0).endswith("its file is noted")
+    assert corrections.correct(4, 1, "pop", 8.0).endswith("its sound is not in memory any more")
+    recorder.close()
+    Path(songs["b.wav"]).unlink()
+    return path
+
+
+def exported(path: Path, folder: Path) -> str:
+    with closing(open_history(path)) as connection:
+        return export_corrections(connection, path, folder)
+
+
+def test_corrections_are_exported_as_prepare_reads_them(
+    corrected: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "set"
+    told = exported(corrected, folder)
+    assert told == (
+        "corrections with sound: 2 (blues 1, metal 1); without: 2 "
+        "(1 of them had some that cannot be read any more)\n"
+        f"read them with: overheard train prepare --table {folder / 'corrections.csv'}"
+    )
+    assert caplog.messages == [f"session 3, segment 1: {tmp_path / 'b.wav'} does not exist"]
+    blues, metal = "blues/20231114T221520-1-2.wav", "metal/20231114T221500-2-1.wav"
+    assert (folder / "corrections.csv").read_text().splitlines() == [
+        "file,genre,origin,heard",
+        f"{blues},blues,corrections,rock",
+        f"{metal},metal,corrections,jazz",
+    ]
+    for name, hz, seconds in ((blues, 3_000, 20), (metal, 1_000, 20)):
+        with wave.open(str(folder / name)) as file:
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        assert len(samples) == seconds * RATE
+        assert np.argmax(np.abs(np.fft.rfft(samples))) / seconds == pytest.approx(hz, abs=1)
+
+    cache = tmp_path / "cache"
+    assert train(["prepare", "--cache", str(cache), "--table", str(folder / "corrections.csv")]) == 0
+    corpus = Corpus.load(cache)
+    assert [(each.name, each.genre, each.source, each.music, each.held_out) for each in corpus.entries] == [
+        (blues, "blues", "corrections", True, False),
+        (metal, "metal", "corrections", True, False),
+    ]
+    windows = [corpus.windows(each).fine for each in corpus.entries]
+    assert [len(each) for each in windows] == [(20 * RATE - WINDOW) // (WINDOW // 2) + 1] * 2
+    loudest = [each[0, 0].mean(axis=0).argmax() for each in windows]
+    assert loudest[0] > loudest[1]  # 3 kHz, 1 kHz
+
+    assert train(["prepare", "--cache", str(tmp_path / "other"), "--folder", str(folder)]) == 0
+    found = Corpus.load(tmp_path / "other").entries
+    assert sorted((each.genre, each.source) for each in found) == [("blues", "folder"), ("metal", "folder")]
+
+
+def test_an_export_overwrites_nothing_and_says_what_is_missing(corrected: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "mine.wav").write_text("mine")
+    with pytest.raises(HistoryError, match="set is not empty; name a new folder"):
+        exported(corrected, folder)
+    assert [each.name for each in folder.iterdir()] == ["mine.wav"]
+    with pytest.raises(HistoryError, match=r"cannot write the corrections to .*mine.wav"):
+        exported(corrected, folder / "mine.wav")
+    empty = recorded(tmp_path / "empty.sqlite", estimate(5))
+    with pytest.raises(HistoryError, match="holds no corrections; make them on the page or with --correct"):
+        exported(empty, tmp_path / "none")
+    Corrections(Store(empty), MODEL).correct(1, 1, "pop", 1.0)
+    assert exported(empty, tmp_path / "none") == (
+        "corrections with sound: 0; without: 1; nothing was written"
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_of_a_file_only_the_corrected_stretch_is_taken(tmp_path: Path) -> None:
+    path = write(tmp_path / "two.flac", np.concatenate([tone(300, 40), tone(3_000, 50)]), RATE, "flac")
+    sound = cut_from_file(str(path), 30, 80)  # 40 to 70 s
+    assert (len(sound.samples), sound.sample_rate) == (30 * RATE, RATE)
+    spectrum = np.abs(np.fft.rfft(sound.samples))
+    assert np.argmax(spectrum) / 30 == pytest.approx(3_000, abs=1)
+    assert spectrum[300 * 30] < spectrum.max() / 1_000
+    assert len(cut_from_file(str(path), 85, 100).samples) == 5 * RATE  # the file has become shorter
+
+
+def test_names_of_genres_are_names_of_folders_on_every_system() -> None:
+    assert folder_of("r&b/soul") == "r&b_soul"
+    assert folder_of("../../etc") == "______etc"
+    assert folder_of("C:\\x") == "C__x"
+    assert folder_of("ジャズ") == "ジャズ"
+    assert folder_of(" ") == "_"
+
+
+def test_segments_as_a_table_hold_no_formulas(path: Path) -> None:
+    recorded(path, estimate(5, source="=cmd|' /C calc'!A0\n"), estimate(5.5, "rock", source='a "b", c'))
+    with closing(open_history(path)) as connection:
+        text = segments_csv(read_session(connection, number, 0) for number in (1, 2))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["source"] for row in rows] == ["'=cmd|' /C calc'!A0?", 'a "b", c']
+    assert json.loads(rows[0]["seconds"]) == 5
+    assert (rows[1]["genre"], rows[1]["correction"], rows[1]["number"]) == ("rock", "", "1")
+    assert rows[0]["started"].startswith("1970-01-01T")

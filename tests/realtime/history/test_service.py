@@ -1,0 +1,287 @@
+"""What clients ask of a history that is being written: pages, and corrections with their sound."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime.frames import clean_samples
+from realtime.history.errors import HistoryError
+from realtime.history.service import HistoryDesk
+from realtime.history.writer import History
+from realtime.sources import FileSource
+from tests.support.audio import programme, write
+from tests.support.histories import (
+    MODEL,
+    RATE,
+    Running,
+    estimate,
+    query,
+    state,
+    until,
+    version_1,
+)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    found = Running(tmp_path / "data" / "history.sqlite")
+    yield found
+    found.history.close()
+
+
+def test_nothing_is_there_before_something_was_heard(running: Running) -> None:
+    assert running.page() == {"path": str(running.path), "sessions": [], "corrections": 0, "sounds": 0}
+    assert running.page("1", 404) == {"error": "no session 1; there is none"}
+    assert not running.path.exists()
+
+
+def test_a_page_shows_what_was_heard_to_this_moment(running: Running) -> None:
+    for message in (state(0, "WARMING_UP"), estimate(5), estimate(5.5), estimate(6, "rock")):
+        running.history(message)
+    running.history(estimate(5, source="mic"))
+    told = running.page()
+    assert [(each["id"], each["source"]) for each in told["sessions"]] == [(2, "mic"), (1, "radio")]
+    session = running.page("1")
+    assert [(each["number"], each["genre"], each["correction"]) for each in session["segments"]] == [
+        (1, "jazz", None),
+        (2, "rock", None),
+    ]
+    assert session["segments"][1]["seconds"] == 0.5  # it is open still
+    assert [each["kind"] for each in session["events"]] == ["warming_up"]
+    assert session["running"]
+    for rest in ("7", "9" * 18):
+        assert running.page(rest, 404) == {"error": f"no session {rest}; there are 2, the last is 2"}
+    for rest in ("x", "-1", "1/2", "9" * 5_000, "\N{ARABIC-INDIC DIGIT ONE}"):
+        assert running.page(rest, 404)["error"].startswith("no session ")
+
+
+def test_a_correction_keeps_the_sound_of_just_that_segment(running: Running) -> None:
+    running.play_programme()
+    segment = running.longest("jazz")
+    number = segment["number"]
+    assert running.correct(number, "rock") == f"session 1, segment {number} is rock now; its sound is kept"
+    assert running.sounds() == [f"rock/1-{number}.wav"]
+    kept = running.path.parent / "corrections" / "rock" / f"1-{number}.wav"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(each.stat().st_mode) for each in (kept.parent, kept.parent.parent)} == {0o700}
+    with wave.open(str(kept)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert len(samples) / RATE == pytest.approx(segment["seconds"], abs=0.01)
+    ((first, last),) = query(
+        running.path, f"SELECT from_seconds, to_seconds FROM stretches WHERE number = {number}"
+    )
+    assert isinstance(first, float)
+    assert isinstance(last, float)
+    expected = clean_samples(programme())[round(first * RATE) : round(last * RATE)]
+    assert np.abs(samples / 32_767 - expected).max() < 2 / 32_767
+    told = running.page("1")["segments"]
+    assert {each["number"]: each["correction"] for each in told}[number] == "rock"
+    assert (running.page()["corrections"], running.page()["sounds"]) == (1, 1)
+
+
+def test_sound_moves_with_a_changed_correction_and_goes_with_one_that_is_taken_back(running: Running) -> None:
+    running.play_programme()
+    number = running.longest("jazz")["number"]
+    running.correct(number, "rock")
+    before = (running.path.parent / "corrections" / "rock" / f"1-{number}.wav").read_bytes()
+    running.kept.forget()  # minutes later
+    assert running.correct(number, "blues").endswith("is blues now; its sound is kept")
+    assert running.sounds() == [f"blues/1-{number}.wav"]
+    assert (running.path.parent / "corrections" / "blues" / f"1-{number}.wav").read_bytes() == before
+    assert running.correct(number, "blues").endswith("its sound is kept")
+    assert query(running.path, "SELECT genre, sound FROM corrections") == [
+        ("blues", f"corrections/blues/1-{number}.wav")
+    ]
+    assert running.correct(number, None) == f"the correction of session 1, segment {number} is taken back"
+    assert running.sounds() == []
+    assert running.page("1")["segments"][0]["correction"] is None
+    with pytest.raises(HistoryError, match=f"session 1, segment {number} has no correction to take back"):
+        running.correct(number, None)
+
+
+def test_a_file_that_is_still_there_is_noted_by_its_path(running: Running, tmp_path: Path) -> None:
+    path = write(tmp_path / "song.wav", programme(), RATE)
+    running.play(FileSource(str(path), running.clock))
+    number = running.longest("jazz")["number"]
+    assert running.correct(number, "rock").endswith("its file is noted")
+    assert query(running.path, "SELECT sound FROM corrections") == [(str(path),)]
+    assert running.sounds() == []
+    path.rename(tmp_path / "elsewhere.wav")  # or its disk was taken out
+    assert running.correct(number, "blues").endswith("its file is noted, but not there now")
+    assert running.correct(1, "rock").endswith("its sound is not in memory any more")
+    assert query(running.path, "SELECT sound FROM corrections ORDER BY number") == [("",), (str(path),)]
+
+
+def test_what_is_too_short_or_not_kept_is_corrected_without_sound(tmp_path: Path) -> None:
+    running = Running(tmp_path / "h.sqlite", minutes=0)
+    running.play_programme()
+    running.history(estimate(5, source="short"))
+    running.history(estimate(5.5, "rock", source="short"))
+    assert running.correct(1, "rock").endswith("is rock now; its sound is not in memory any more")
+    short = "is blues now; its sound is shorter than a window of 4.97 s and not kept"
+    assert running.correct(2, "blues", session=2).endswith(short)
+    assert query(running.path, "SELECT sound FROM corrections") == [("",), ("",)]
+    assert (running.page()["corrections"], running.page()["sounds"]) == (2, 0)
+    running.history.close()
+
+
+@pytest.mark.parametrize(
+    ("control", "sentence"),
+    [
+        ({"session": 9}, "no session 9; there are 1, the last is 1"),
+        ({"session": 2**70}, f"no session {2**70}; there are 1, the last is 1"),
+        ({"segment": 9}, "session 1 has no segment 9; there are 1 to 2"),
+        ({"segment": -(2**70)}, f"session 1 has no segment -{2**70}; there are 1 to 2"),
+        ({"genre": "polka"}, "'polka' is no genre; there are blues, jazz, rock"),
+        ({"genre": "../../rock"}, "'../../rock' is no genre; there are blues, jazz, rock"),
+        ({"segment": 2}, "session 1, segment 2 is silence, which has no genre"),
+        ({"genre": None}, "session 1, segment 1 has no correction to take back"),
+        ({"session": "1"}, "a correction names session and segment by number, and a genre or null"),
+        ({"segment": True}, "a correction names session and segment by number, and a genre or null"),
+        ({"genre": 5}, "a correction names session and segment by number, and a genre or null"),
+        ({"action": "burn"}, "the history knows no action 'burn'; there are correct and forget"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_sentence(
+    running: Running, control: dict[str, Any], sentence: str
+) -> None:
+    running.history(estimate(5))
+    running.history(estimate(5.5, "jazz", "SILENT"))
+    whole = {"action": "correct", "session": 1, "segment": 1, "genre": "rock"} | control
+    with pytest.raises(HistoryError) as refusal:
+        running.desk.act(whole)
+    assert str(refusal.value) == sentence
+    assert running.page()["corrections"] == 0
+    assert running.sounds() == []
+    running.history(estimate(6, "rock"))  # and it goes on being written
+    assert len(running.page("1")["segments"]) == 3
+
+
+def test_corrections_on_many_threads_while_the_history_is_written(running: Running) -> None:
+    stop = threading.Event()
+
+    def publish() -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            running.history(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+            stop.wait(0.001)
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    until(lambda: len(running.page()["sessions"]) == 1 and len(running.page("1")["segments"]) > 20)
+    answers: list[str] = []
+    threads = [
+        threading.Thread(target=lambda number=number: answers.append(running.correct(number, "blues")))
+        for number in range(1, 17)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    publisher.join()
+    assert len(answers) == 16
+    assert query(running.path, "SELECT count(*) FROM corrections WHERE genre = 'blues'") == [(16,)]
+    assert (running.history.dropped, running.history.lost) == (0, 0)
+    assert len(running.page("1")["segments"]) > 20  # segments that are written again keep their correction
+
+
+@pytest.mark.parametrize("ask", ["correct", "forget"])
+def test_a_locked_file_is_said_and_what_was_there_stays(tmp_path: Path, ask: str) -> None:
+    running = Running(tmp_path / "h.sqlite")
+    running.history.close()
+    running.history = History(running.path, running.clock, flush_seconds=0.05, busy_seconds=0.1)
+    running.desk = HistoryDesk(running.path, running.history, running.clock, MODEL, running.kept)
+    running.history(estimate(5))
+    running.page()
+    doing: dict[str, Callable[[], str]] = {
+        "correct": lambda: running.correct(1, "rock"),
+        "forget": lambda: running.desk.act({"action": "forget"}),
+    }
+    with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HistoryError, match="database is locked; end the program that keeps it locked"):
+            doing[ask]()
+        other.execute("ROLLBACK")
+    assert {"correct": "is rock now", "forget": "is forgotten"}[ask] in doing[ask]()
+    running.history.close()
+
+
+def test_sound_that_cannot_be_written_is_told_and_the_correction_is_noted(running: Running) -> None:
+    running.play_programme()
+    (running.path.parent / "corrections").write_text("a file where the folder should be")
+    answer = running.correct(1, "rock")
+    assert answer.startswith("session 1, segment 1 is rock now; its sound could not be kept: ")
+    assert query(running.path, "SELECT genre, sound FROM corrections") == [("rock", "")]
+
+
+def test_sound_that_cannot_be_moved_stays_where_it_was(running: Running) -> None:
+    """It was deleted: the second correction could not write it, and took the first one's for outdated."""
+    running.play_programme()
+    number = running.longest("jazz")["number"]
+    running.correct(number, "rock")
+    running.kept.forget()  # minutes later
+    obstacle = running.path.parent / "corrections" / "blues"
+    obstacle.write_text("a file where the folder should be")
+    assert "is blues now; its sound could not be moved: " in running.correct(number, "blues")
+    assert query(running.path, "SELECT genre, sound FROM corrections") == [
+        ("blues", f"corrections/rock/1-{number}.wav")
+    ]
+    assert running.sounds() == [f"rock/1-{number}.wav"]
+    obstacle.unlink()
+    assert running.correct(number, "blues").endswith("its sound is kept")
+    assert running.sounds() == [f"blues/1-{number}.wav"]
+
+
+def test_a_folder_whose_name_is_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
+    """The page could not be sent: its JSON held what no encoding takes."""
+    running = Running(tmp_path / "caf\udce9" / "h.sqlite")
+    _, text = running.desk.page("")
+    assert text.isascii()
+    assert running.page()["path"] == str(running.path)
+    running.history.close()
+
+
+def test_a_correction_that_cannot_be_written_leaves_no_sound(running: Running) -> None:
+    running.play_programme()
+    running.page()
+    with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
+        other.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON corrections BEGIN SELECT raise(ABORT, 'disk full'); END"
+        )
+        with pytest.raises(HistoryError, match="cannot be written: disk full"):
+            running.correct(1, "rock")
+        assert running.sounds() == []
+        other.execute("DROP TRIGGER full")
+    assert running.correct(1, "rock").endswith("its sound is kept")
+
+
+def test_an_old_history_is_corrected_after_its_migration(tmp_path: Path) -> None:
+    running = Running(version_1(tmp_path / "h.sqlite"))
+    assert [each["correction"] for each in running.page("1")["segments"]] == [None, None]
+    assert query(running.path, "PRAGMA user_version") == [(1,)]  # to read it nothing was changed
+    assert running.correct(2, "blues").endswith("its sound is not in memory any more")
+    assert [each["correction"] for each in running.page("1")["segments"]] == [None, "blues"]
+    running.history.close()
+
+
+def test_a_desk_whose_history_is_closed_says_so_at_once(running: Running) -> None:
+    running.history.close()
+    began = time.monotonic()
+    with pytest.raises(HistoryError, match="the history is closed: the analyzer stops"):
+        running.correct(1, "rock")
+    assert "closed" in running.page(status=503)["error"]
+    assert time.monotonic() - began < 5

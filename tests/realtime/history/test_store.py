@@ -1,0 +1,211 @@
+"""The history's real file: who may read it, who writes it at once, and what may happen to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from realtime.history.errors import HistoryError
+from realtime.history.queries import open_history, read_sessions
+from realtime.history.recorder import Recorder
+from realtime.history.schema import APPLICATION_ID, VERSION
+from realtime.history.store import Store
+from tests.support.clock import VirtualClock
+from tests.support.histories import (
+    child,
+    clock_of,
+    damage_the_header,
+    damage_the_middle,
+    estimate,
+    query,
+    recording,
+    until,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "overheard" / "history.sqlite"
+
+
+@pytest.fixture
+def recorder(path: Path) -> Iterator[Recorder]:
+    with recording(path) as found:
+        yield found
+
+
+def written(path: Path) -> int:
+    """How many estimates are in the file, which may still be in the making."""
+    try:
+        with closing(open_history(path)) as connection:
+            return int(connection.execute("SELECT total(estimates) FROM segments").fetchone()[0])
+    except HistoryError:
+        return 0
+
+
+def test_file_and_folder_are_for_this_user_only(path: Path, recorder: Recorder) -> None:
+    previous = os.umask(0)
+    try:
+        recorder.take(estimate(5))
+        recorder.flush()
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    beside = sorted(each.name for each in path.parent.iterdir())
+    assert beside == ["history.sqlite", "history.sqlite-shm", "history.sqlite-wal"]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+
+def test_a_source_whose_name_is_no_text_is_recorded_all_the_same(path: Path, recorder: Recorder) -> None:
+    """The name of a file may hold any bytes; SQLite refused it, and with it everything else."""
+    recorder.take(estimate(5, source="caf\udce9.mp3"))
+    recorder.flush()
+    assert query(path, "SELECT source FROM sessions") == [(r"caf\udce9.mp3",)]
+
+
+def test_kill_9_loses_no_more_than_what_was_not_flushed(path: Path) -> None:
+    process = child(
+        """
+history = History(Path(sys.argv[1]), SystemClock(), flush_seconds=0.05)
+for n in range(10):
+    history(estimate(5 + n / 2))
+print("published", flush=True)
+sys.stdin.read()
+""",
+        str(path),
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "published\n"
+        until(lambda: written(path) == 10)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    with closing(open_history(path)) as connection:
+        (session,) = read_sessions(connection, 0, time.time() + 60)
+        assert (session["ended"], session["broken_off"], session["running"]) == (None, True, False)
+        assert session["seconds"] == {"jazz": 9.5}
+        (session,) = read_sessions(connection, 0, session["seen"] + 1)
+        assert (session["broken_off"], session["running"]) == (False, True)
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_two_programs_with_several_sources_write_one_file(path: Path) -> None:
+    script = """
+history = History(Path(sys.argv[1]), SystemClock(), flush_seconds=0.01)
+sys.stdin.readline()  # so that both write at the same time
+for n in range(200):
+    for source in ("a", "b", "c"):
+        history(estimate(5 + n / 2, ("jazz", "rock")[n % 2], source=source))
+    threading.Event().wait(0.002)
+history.close()
+print(json.dumps([history.dropped, history.lost]))
+"""
+    processes = [child(script, str(path)) for _ in range(2)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        told, complaint = process.communicate(timeout=60)
+        assert (json.loads(told), complaint) == ([0, 0], "")
+    found = query(path, "SELECT source, count(*) FROM sessions WHERE ended = 1104.5 GROUP BY source")
+    assert found == [("a", 2), ("b", 2), ("c", 2)]
+    assert query(path, "SELECT DISTINCT session, count(*) FROM segments GROUP BY session") == [
+        (number, 200) for number in range(1, 7)
+    ]
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+@pytest.mark.parametrize("damage", [damage_the_header, damage_the_middle, cut_off])
+def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(
+    path: Path, recorder: Recorder, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):  # twice within a second: the second must not replace the first
+        before = Recorder(Store(path), VirtualClock())
+        before.take(estimate(5))
+        before.close()
+        damage(path)
+        damaged = path.read_bytes()
+        after = Recorder(Store(path), VirtualClock())
+        after.take(estimate(5, "rock"))
+        after.flush()
+        after.close()
+        assert query(path, "SELECT genre FROM segments") == [("rock",)]
+        kept = [each for each in path.parent.iterdir() if ".damaged-" in each.name]
+        assert damaged in [each.read_bytes() for each in kept]
+        assert f"the history {path} is damaged" in caplog.messages[-1]
+        assert any(each.name in caplog.messages[-1] for each in kept)
+        path.unlink()
+    assert len(kept) == 2
+    assert after.lost == 0
+
+
+def test_a_folder_that_vanishes_is_made_again_with_the_session(
+    path: Path, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite would go on writing to the deleted file, and nobody would ever read it."""
+    recorder.take(estimate(5))
+    recorder.flush()
+    shutil.rmtree(path.parent)
+    recorder.take(estimate(5.5))
+    recorder.flush()
+    assert caplog.messages == [f"the history {path} was moved or deleted; it is begun anew"]
+    assert query(path, "SELECT source, ended FROM sessions") == [("radio", None)]
+    assert query(path, "SELECT estimates FROM segments") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("pragmas", "sentence"),
+    [
+        (
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION + 1}",
+            f"the history {{}} has version {VERSION + 1}, and this program knows up to {VERSION}; "
+            "update Overheard or name another file",
+        ),
+        ("PRAGMA user_version = 1", "{} is a database of another program; name another file for the history"),
+    ],
+)
+def test_what_is_not_ours_is_refused_in_one_sentence_and_not_touched(
+    path: Path, recorder: Recorder, pragmas: str, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"PRAGMA journal_mode = WAL; {pragmas}; CREATE TABLE theirs (x)")
+    content, changed = path.read_bytes(), path.stat().st_mtime_ns
+    for n in range(3):
+        clock_of(recorder).now += 100
+        recorder.take(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+        recorder.flush()
+    assert caplog.messages == [sentence.format(path) + "; nothing is recorded"]
+    assert recorder.lost == 2
+    with pytest.raises(HistoryError) as refusal:
+        open_history(path)
+    assert str(refusal.value) == sentence.format(path)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (content, changed)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_newer_change_that_waits_in_the_log_beside_the_file_is_seen_too(
+    path: Path, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder.take(estimate(5))
+    recorder.close()
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute(f"PRAGMA user_version = {VERSION + 1}")
+        again = Recorder(Store(path), VirtualClock())
+        again.take(estimate(5))
+        again.flush()
+    assert f"has version {VERSION + 1}" in caplog.messages[0]

@@ -1,0 +1,270 @@
+"""The history: what is kept, and what is lost and counted, while its file can be written and while not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from realtime.clock import SystemClock
+from realtime.history.recorder import WAITING_ROWS, Recorder
+from realtime.history.schema import VERSION
+from realtime.history.store import Store
+from realtime.history.writer import QUEUED_MESSAGES, History, chosen_path, default_path
+from tests.support.clock import VirtualClock
+from tests.support.histories import (
+    child,
+    clock_of,
+    estimate,
+    health,
+    may_mount,
+    query,
+    recording,
+    state,
+    until,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "overheard" / "history.sqlite"
+
+
+@pytest.fixture
+def recorder(path: Path) -> Iterator[Recorder]:
+    with recording(path) as found:
+        yield found
+
+
+def test_a_session_is_written_and_read(path: Path) -> None:
+    history = History(path, SystemClock(), "net", "1.2", flush_seconds=0.05)
+    for message in (
+        state(0, "WARMING_UP"),
+        estimate(5),
+        estimate(5.5),
+        estimate(6, "rock"),
+        health(6, 1, 100),
+    ):
+        history(message)
+    history({"type": "spectrum", "data": "x"})
+    history.close()
+    history.close()
+    history(estimate(7))  # too late, and no harm
+    assert (history.dropped, history.lost) == (0, 0)
+    assert query(path, "SELECT id, source, model, model_version, started, ended FROM sessions") == [
+        (1, "radio", "net", "1.2", 1_000, 1_006)
+    ]
+    assert query(path, "SELECT * FROM segments") == [
+        (1, 1, "jazz", "LISTENING", 1_000, 1_005.5, 5.5, 0.8, 2),
+        (1, 2, "rock", "LISTENING", 1_005.5, 1_006, 0.5, 0.8, 1),
+    ]
+    assert query(path, "SELECT kind FROM events") == [("warming_up",), ("gap",)]
+    assert query(path, "PRAGMA journal_mode") == [("wal",)]
+    assert query(path, "PRAGMA user_version") == [(VERSION,)]
+
+
+FULL_DISK = """
+import resource
+path, how = Path(sys.argv[1]), sys.argv[2]
+ballast = path.parent.parent / "ballast"
+def no_room():
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+    else:
+        try:
+            with ballast.open("wb", buffering=0) as file:
+                while file.write(bytes(512)):
+                    pass
+        except OSError:
+            pass
+def room():
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    else:
+        ballast.unlink()
+import logging
+lines = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        lines.append(record.getMessage())
+logging.getLogger().addHandler(Keep())
+logging.getLogger().setLevel(logging.INFO)
+history = History(path, SystemClock(), flush_seconds=0.01)
+history(estimate(5))
+until(path.exists)
+no_room()
+n = 0
+def publish():
+    global n
+    n += 1
+    history(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+    return any("cannot be written" in line for line in lines)
+until(publish)
+for _ in range(50):
+    publish()
+alive = history._thread.is_alive()
+room()
+until(lambda: any("written again" in line for line in lines))
+history.close()
+print(json.dumps([n + 1, alive, history.dropped, history.lost, lines]))
+"""
+
+
+@pytest.mark.parametrize("how", ["limit", *(["tmpfs"] if may_mount() else [])])
+def test_a_full_disk_is_survived_and_nothing_is_lost_when_space_comes_back(tmp_path: Path, how: str) -> None:
+    """Everybody can limit a file's size, which SQLite meets as an error of the disk; root has a real disk."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if how == "tmpfs":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(disk)], check=True)
+    try:
+        path = disk / "overheard" / "history.sqlite"
+        told, complaint = child(FULL_DISK, str(path), how).communicate(timeout=120)
+        assert told, complaint
+        count, alive, dropped, lost, lines = json.loads(told)
+        assert (alive, dropped, lost) == (True, 0, 0)
+        assert sum("cannot be written" in line for line in lines) == 1  # though it was tried many times
+        remedy = "look whether its disk is full" if how == "limit" else "free some space"
+        assert remedy in next(line for line in lines if "cannot be written" in line)
+        assert query(path, "SELECT sum(estimates) FROM segments") == [(count,)]
+        assert query(path, "PRAGMA integrity_check") == [("ok",)]
+    finally:
+        if how == "tmpfs":
+            subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_locked_file_is_told_once_a_minute_and_written_when_it_is_free(
+    path: Path, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    recorder.take(estimate(5))
+    recorder.flush()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for second in range(0, 121, 5):
+            clock_of(recorder).now = 200.0 + second
+            recorder.take(estimate(6 + second, ("jazz", "rock")[second % 2]))
+            recorder.flush(dropped=3)
+        assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+        assert caplog.messages[-1] == (
+            f"the history {path} cannot be written: database is locked; end the program that keeps it locked "
+            "(24 rows wait, 0 and 3 messages were lost; it is tried again)"
+        )
+        other.execute("ROLLBACK")
+    recorder.flush(dropped=3)
+    assert caplog.messages[3:] == [f"the history {path} is written again; 0 rows were lost"]
+    assert query(path, "SELECT sum(estimates) FROM segments") == [(26,)]
+
+
+def test_rows_beyond_what_memory_may_hold_are_lost_oldest_first_and_counted(path: Path) -> None:
+    path.parent.parent.mkdir()
+    path.parent.write_text("a file where the folder should be")
+    recorder = Recorder(Store(path), VirtualClock())
+    for n in range(WAITING_ROWS + 11):
+        recorder.take(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+    recorder.flush()
+    assert recorder.lost == 10
+    path.parent.unlink()
+    recorder.flush()
+    numbers = query(path, "SELECT min(number), max(number), count(*) FROM segments")
+    assert numbers == [(11, WAITING_ROWS + 11, WAITING_ROWS + 1)]
+    recorder.close()
+
+
+def test_the_analysis_is_never_made_to_wait_and_what_does_not_fit_is_counted(path: Path) -> None:
+    Recorder(Store(path), VirtualClock()).close()
+    first = History(path, SystemClock(), flush_seconds=0.01)
+    first(estimate(5))
+    first.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        history = History(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
+        history(estimate(5))
+        until(lambda: history._queue.empty())  # now the thread waits for the lock
+        threading.Event().wait(0.1)
+        began = time.monotonic()
+        for n in range(QUEUED_MESSAGES + 500):
+            history(estimate(6 + n / 2))
+        assert time.monotonic() - began < 1.0
+        assert history.dropped == 500
+        other.execute("ROLLBACK")
+    history.close()
+    assert query(path, "SELECT sum(estimates) FROM segments") == [(1 + 1 + QUEUED_MESSAGES,)]
+
+
+def test_closing_does_not_wait_for_ever_for_a_lock(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = Recorder(Store(path), VirtualClock())
+    first.take(estimate(5))
+    first.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        history = History(path, SystemClock(), busy_seconds=0.2)
+        history(estimate(5))
+        began = time.monotonic()
+        history.close()
+        assert time.monotonic() - began < 3
+        assert history.lost == 2  # a segment and the session's end
+    assert caplog.messages[-1] == "the history lost 2 rows that could not be written any more"
+
+
+READ_ONLY = """
+folder = Path(sys.argv[1])
+if os.geteuid() == 0:
+    os.seteuid(65_534)  # root may write anywhere
+import logging
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+history = History(folder / "history.sqlite", SystemClock(), flush_seconds=0.01)
+history(estimate(5))
+sys.stdin.readline()
+(history(estimate(6)), history.close())
+"""
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_may_not_be_written_is_told_with_the_remedy_and_written_once_it_may(what: str) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="overheard-"))  # one that another user reaches, unlike tmp_path
+    target = folder
+    try:
+        if what == "file":
+            target = folder / "history.sqlite"
+            recorder = Recorder(Store(target), VirtualClock())
+            recorder.take(estimate(1))
+            recorder.close()
+        for each in (folder, *folder.iterdir()):
+            if os.geteuid() == 0:
+                os.chown(each, 65_534, 65_534)
+        folder.chmod(0o700)
+        target.chmod(0o500)
+        process = child(READ_ONLY, str(folder))
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "cannot be written" in line, process.communicate()
+        assert "make the file and its folder writable" in line
+        target.chmod(0o700)
+        told, complaint = process.communicate("\n", timeout=30)
+        assert told.startswith("the history")
+        assert told.endswith("is written again; 0 rows were lost\n"), complaint
+        expected = [(2,)] if what == "folder" else [(3,)]
+        assert query(folder / "history.sqlite", "SELECT sum(estimates) FROM segments") == expected
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_where_the_history_lies() -> None:
+    assert default_path({"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
+    home = Path.home() / ".local/share/overheard/history.sqlite"
+    assert default_path({}) == default_path({"XDG_DATA_HOME": "relative"}) == home
+    assert chosen_path("auto", {"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
+    assert chosen_path("off") is None
+    assert chosen_path("~/h.sqlite") == Path.home() / "h.sqlite"

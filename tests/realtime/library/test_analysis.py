@@ -1,0 +1,166 @@
+"""The child process that hears tracks: a file that kills or hangs it costs one row."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.errors import OverheardError
+from realtime.track_engines import LocalEngine
+from realtime.track_hearing import Hearer, row_of
+from realtime.tracks import Track, find_tracks
+from tests.realtime.cli.test_main import overheard
+from tests.support.audio import tone, write
+from tests.support.histories import until
+from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of
+from training.library import SAMPLE_RATE
+
+__all__ = ["endless"]  # fixtures
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+def is_open(path: Path, process: int) -> bool:
+    """Whether a process has a file open."""
+    with contextlib.suppress(OSError):
+        return any(os.path.samefile(found, path) for found in Path(f"/proc/{process}/fd").iterdir())
+    return False
+
+
+@needs_linux
+@pytest.mark.parametrize(("number", "retry"), [(signal.SIGSEGV, False), (signal.SIGKILL, True)])
+def test_a_file_that_kills_its_decoder_costs_one_row(
+    number: signal.Signals, retry: bool, endless: Path, tmp_path: Path
+) -> None:
+    """FFmpeg reads whatever people have: a crash in it must not end a week's run."""
+    good = music(tmp_path / "music", 1)[0]
+    tracks = [next(find_tracks([str(path)])) for path in (good, endless, good)]
+    hearer = Hearer(hearing_in(60))
+
+    def kill() -> None:
+        for _ in range(2):  # it is tried twice
+            until(lambda: hearer._child is not None and is_open(endless, hearer._child.pid))
+            assert hearer._child is not None
+            child = hearer._child
+            child.send_signal(number)
+            child.wait()
+
+    killing = threading.Thread(target=kill, daemon=True)
+    killing.start()
+    try:
+        first, second, third = hearer.hear_block(tracks)
+    finally:
+        hearer.close()
+    killing.join()
+    assert first == third
+    assert first["fault"] is None
+    assert (second["fault"], second["retry"]) == (f"{endless} crashed its decoder: {number.name}", retry)
+
+
+def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
+    hearer = Hearer(hearing_in(1))
+    try:
+        (row,) = hearer.hear_block(list(find_tracks([str(endless)])))
+    finally:
+        hearer.close()
+    assert (row["fault"], row["retry"]) == (f"{endless} took longer than 1 s and was given up", False)
+
+
+def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path, tmp_path: Path) -> None:
+    """A block may take half an hour, and what is heard in it would be lost with the process."""
+    block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
+    engine = LocalEngine(hearing_in(60), 1)
+    try:
+        heard = engine.heard([block])
+        assert [row["uri"] for row in next(rows for rows in heard if rows)] == [block[0].uri]
+        assert next(heard) == []
+    finally:
+        engine.close()
+
+
+@needs_linux
+def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -> None:
+    """A killed run left children behind that heard, or hung, for as long as their files made them."""
+    program = (
+        "import sys; from tests.realtime.library.test_analysis import HEARING, Hearer, find_tracks; "
+        "hearer = Hearer(HEARING); print(hearer._living_child().pid, flush=True); "
+        "hearer.hear_block(list(find_tracks(sys.argv[1:])))"
+    )
+    words = [sys.executable, "-c", program, str(endless)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        ending = select.poll()
+        process = os.pidfd_open(child)
+        try:
+            ending.register(process, select.POLLIN)
+            until(lambda: is_open(endless, child))
+            parent.kill()
+            assert ending.poll(10_000)
+        finally:
+            os.close(process)
+
+
+def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
+    """Ctrl-C while a child was being begun left it behind."""
+    track = next(find_tracks([str(endless)]))
+    hearer = Hearer(hearing_in(5))
+    begun = subprocess.Popen
+    closing = threading.Thread(target=hearer.close)
+
+    def slowly(*words: Any, **options: Any) -> Any:
+        closing.start()
+        closing.join(0.2)  # it may not get on before the child is known
+        children.append(begun(*words, **options))
+        return children[0]
+
+    children: list[subprocess.Popen[str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", slowly)
+        with pytest.raises(OverheardError, match="the run was stopped"):
+            hearer.hear_block([track])
+    closing.join()
+    assert [child.poll() for child in children] == [-signal.SIGKILL]
+    with pytest.raises(OverheardError, match="the run was stopped"):
+        hearer.hear_block([track])
+
+
+def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) -> None:
+    """A folder that one computer of a cluster had not mounted made its tracks bad for good."""
+    (tmp_path / "a.wav").write_bytes(b"no sound" * 100)
+    (track,) = find_tracks([str(tmp_path)])
+    others = [replace(track, size=1), replace(track, modified=1), replace(track, uri="/nowhere/a.wav")]
+    hearer = Hearer(HEARING)
+    try:
+        *away, bad = hearer.hear_block([*others, track])
+    finally:
+        hearer.close()
+    changed = f"{track.uri} has changed since it was found, or is another file where it is heard"
+    missing = "/nowhere/a.wav does not exist or cannot be read: No such file or directory"
+    assert [row["fault"] for row in away] == [changed, changed, missing]
+    assert [row["retry"] for row in away] == [True, True, True]
+    assert not bad["retry"]
+
+
+def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
+    """The fault of a short file held its name as it was, which no table could take."""
+    sound = tone(440, 1.0)
+    short = write(tmp_path / "short.wav", sound, SAMPLE_RATE)
+    os.rename(short, os.fsencode(tmp_path) + b"/\xff\x1b[2J.wav")
+    done = overheard("library", str(tmp_path), "--out", str(tmp_path / "t"))
+    (row,) = rows_of(tmp_path / "t")
+    assert row["uri"] == f"{tmp_path}/\\udcff\x1b[2J.wav"
+    assert row["fault"].startswith(f"{row['uri']} holds 1.00 s of sound; one window needs")
+    assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav holds 1.00 s" in done.stderr
+    assert done.returncode == 1
+    assert row_of(Track("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"

@@ -1,0 +1,138 @@
+"""A library in a bucket, at a server that speaks S3."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib import request
+
+import pytest
+
+from models.errors import OverheardError
+from realtime.library import hear_library
+from realtime.track_engines import LocalEngine
+from realtime.tracks import Fetched, Track, find_tracks
+from tests.realtime.cli.test_main import refused_here
+from tests.support.audio import tone, write
+from tests.support.libraries import HEARING, MANIFEST, music, rows_of, run, table_at
+from training.library import SAMPLE_RATE
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://", "http://[::1"])
+def test_an_endpoint_that_is_no_address_is_one_sentence(endpoint: str, tmp_path: Path) -> None:
+    environment = {"AWS_ENDPOINT_URL": endpoint}
+    said = refused_here("library", "s3://library", "--out", str(tmp_path), environment=environment)
+    assert f"AWS_ENDPOINT_URL is {endpoint}; it must be an address such as https://" in said
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A server that speaks S3, and a bucket in it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        from pyarrow import fs
+
+        fs.S3FileSystem(
+            endpoint_override=f"{host}:{port}", scheme="http", allow_bucket_creation=True
+        ).create_dir("library")
+        yield "s3://library"
+    server.stop()
+
+
+def put(uri: str, content: bytes) -> None:
+    from realtime.tracks import filesystem_of
+
+    filesystem, path = filesystem_of(uri)
+    with filesystem.open_output_stream(path) as stream:
+        stream.write(content)
+
+
+def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
+    paths = music(tmp_path / "music", 3)
+    for path in paths:
+        put(f"{bucket}/music/album {path.stem}/{path.name}", path.read_bytes())
+    put(f"{bucket}/music/bad.mp3", b"no sound" * 100)
+    put(f"{bucket}/music/cover.jpg", b"no sound")
+    out, beside = f"{bucket}/out/tracks.parquet", tmp_path / "local.parquet"
+    engine = LocalEngine(HEARING, 1)
+    try:
+        summary = run(f"{bucket}/music", out, engine)
+        run(tmp_path / "music", beside, engine)
+        assert (summary.found, summary.heard, summary.faulty) == (4, 4, 1)
+        put(f"{bucket}/music/bad.mp3", b"no sound" * 101)
+        table = table_at(out)
+        assert hear_library([f"{bucket}/music"], table, engine).heard == 1
+    finally:
+        engine.close()
+    (fault,) = [fault for _, fault in table.rows_with_faults()]
+    assert fault.startswith("s3://library/music/bad.mp3 is no sound that FFmpeg can decode")
+    from pyarrow import dataset
+
+    from realtime.tracks import filesystem_of
+
+    filesystem, place = filesystem_of(out)
+    rows = {row["uri"]: row for row in dataset.dataset(place, filesystem=filesystem).to_table().to_pylist()}
+    assert len(rows) == 4
+    for row in rows_of(beside):
+        name = Path(row["uri"]).name
+        found = rows[f"{bucket}/music/album {Path(name).stem}/{name}"]
+        assert [found[f"p_{g}"] for g in MANIFEST.labels] == [row[f"p_{g}"] for g in MANIFEST.labels]
+    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("overheard-*/*.wav"))
+
+
+def test_keys_that_no_one_can_fetch_are_rows(bucket: str, tmp_path: Path) -> None:
+    """A line of a list must not end a run of days."""
+    put(f"{bucket}/short.wav", write(tmp_path / "short.wav", tone(440, 1.0), SAMPLE_RATE).read_bytes())
+    listed = tmp_path / "some.m3u"
+    listed.write_bytes(b"s3://library//x.wav\ns3://library/\xff.wav\ns3://library/short.wav\n")
+    engine = LocalEngine(HEARING, 1)
+    try:
+        assert run(listed, tmp_path / "t", engine).faulty == 3
+    finally:
+        engine.close()
+    slashes, no_text, short = rows_of(tmp_path / "t")  # by name
+    assert short["fault"].startswith("s3://library/short.wav holds 1.00 s of sound")
+    assert "Empty path component" in slashes["fault"]
+    assert no_text["fault"].startswith(r"cannot fetch s3://library/\udcff.wav")
+    with pytest.raises(OverheardError, match="cannot list s3://library//x"):
+        list(find_tracks(["s3://library//x"]))
+    with pytest.raises(OverheardError, match="cannot read the table s3://library//x"):
+        table_at("s3://library//x")
+
+
+def test_a_key_with_an_empty_name_ends_no_listing(bucket: str) -> None:
+    """pyarrow lists the folder in itself then, which was gone through for good."""
+    for key in ("odd//a.wav", "odd/b.wav"):  # pyarrow itself takes no such key
+        address = f"{os.environ['AWS_ENDPOINT_URL']}/library/{key}"
+        request.urlopen(request.Request(address, b"x", method="PUT")).close()
+    assert [track.uri for track in find_tracks([f"{bucket}/odd"])] == ["s3://library/odd/b.wav"]
+
+
+def test_a_stop_does_not_wait_for_a_fetch(bucket: str, tmp_path: Path) -> None:
+    put(f"{bucket}/large.wav", bytes(3000))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(OverheardError, match="was not fetched: the run was stopped"):
+        Fetched(Track(f"{bucket}/large.wav", 3000, 0), tmp_path, stop=stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_fetched_says_so(bucket: str, tmp_path: Path) -> None:
+    put(f"{bucket}/large.wav", bytes(3000))
+    with pytest.raises(OverheardError, match="has more than 2,000 bytes"):
+        Fetched(Track(f"{bucket}/large.wav", 3000, 0), tmp_path, most_bytes=2000)
+    with pytest.raises(OverheardError, match=r"cannot fetch s3://library/none\.wav"):
+        Fetched(Track(f"{bucket}/none.wav", 3000, 0), tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OverheardError, match="s3://nowhere"):
+        list(find_tracks(["s3://nowhere/x"]))

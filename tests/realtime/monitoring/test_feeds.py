@@ -1,0 +1,154 @@
+"""A group that hangs, says nonsense or cannot begin is lost, and says why."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.cluster import first_line, require_ray
+from realtime import group_feeds
+from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
+from realtime.settings import ModelSettings
+from realtime.stations import Station
+from tests.realtime.cli.test_main import said_of_a_fault
+from tests.realtime.monitoring.test_roster import ALONE, HEARING
+from tests.support.stream_servers import Answer, web
+
+
+async def until_lost(feed: Feed) -> str:
+    """Why it is lost in the end."""
+    try:
+        while True:
+            await feed.take()
+    except GroupLostError as lost:
+        return str(lost)
+    finally:
+        await feed.close()
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("print('x' * 3_000_000, flush=True); input()", "has said what is no message"),
+        ("print('{', flush=True); input()", "has said what is no message"),
+        ("import sys; print(); sys.exit(3)", "has ended (exit code 3)"),
+        ("import time; print(flush=True); time.sleep(99)", "has said nothing for 2 s"),
+        ("import os, time; print(flush=True); os.close(1); time.sleep(99)", "has said nothing for 2 s"),
+    ],
+)
+def test_a_child_that_cannot_be_understood_or_hangs_is_lost(
+    program: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_feeds, "child_words", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(group_feeds, "SILENT_SECONDS", 2.0)
+    feed = ProcessFeed(ALONE, HEARING)
+    assert asyncio.run(until_lost(feed)) == f"the process that heard it {reason}; another one begins"
+    assert feed.process is None, "the next question begins another"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_child_that_hears_nothing_lives_until_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hung child was waited for for ever."""
+    monkeypatch.setattr(group_feeds, "SILENT_SECONDS", 3.0)
+    with web({"music": Answer(hang=True)}) as server:
+        feed = ProcessFeed((Station("One", server.url("music")),), HEARING)
+
+        async def hang() -> str:
+            for _ in range(5):
+                assert [m for m in await feed.take() if m["type"] == "estimate"] == []
+            assert feed.process is not None
+            os.kill(feed.process.pid, signal.SIGSTOP)
+            return await until_lost(feed)
+
+        assert "has said nothing for 3 s" in asyncio.run(hang())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_process_that_cannot_begin_is_a_lost_group() -> None:
+    """With more groups than files may be open the whole monitor ended."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def taken() -> str:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(GroupLostError) as lost:
+                await ProcessFeed(ALONE, HEARING).take()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return str(lost.value)
+
+    sentence = "the process that hears it cannot begin (Too many open files); it is tried again"
+    assert asyncio.run(taken()) == sentence
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        allow_files(10, 64)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 200 or hard <= 200
+        allow_files(100, 64)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 464
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    path = tmp_path / "stations.toml"
+    station = '[[station]]\nname = "{0}"\nurl = "https://radio.example/{0}"\n'
+    path.write_text("group_size = 1\n" + "".join(map(station.format, range(20))))
+    command = ["sh", "-c", 'ulimit -n 150 && exec "$@"', "sh", sys.executable, "-m", "realtime.cli"]
+    done = subprocess.run(
+        [*command, "monitor", str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert said_of_a_fault(done) == (
+        "overheard monitor: 20 groups of stations and 64 clients need 224 open files, and this system allows "
+        "150; allow more with ulimit -n, or make group_size larger"
+    )
+
+
+def test_an_error_without_words_has_a_first_line() -> None:
+    assert first_line(ValueError("one\ntwo")) == "one"
+    assert first_line(ValueError()) == first_line(ValueError("\n")) == "ValueError"
+
+
+UNKNOWN = """\
+class GroupActor:
+    def __init__(self, group, hearing):
+        pass
+    def take(self):
+        return []
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_group_that_cannot_begin_on_a_computer_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said that the computer is gone, every second for ever."""
+    hearing = replace(HEARING, model=ModelSettings(manifest="/nowhere/manifest.json"))
+    (tmp_path / "only_here.py").write_text(UNKNOWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    import only_here  # type: ignore[import-not-found]
+
+    ray = require_ray()
+    # Of our own: others of this machine may be about to end.
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        model = asyncio.run(until_lost(RayFeed(ray, ALONE, hearing)))
+        missing = "/nowhere/manifest.json: No such file or directory"
+        assert model == f"its group failed: cannot read the model manifest {missing}"
+        monkeypatch.setattr(group_feeds, "GroupActor", only_here.GroupActor)
+        package = asyncio.run(until_lost(RayFeed(ray, ALONE, hearing)))
+        assert package == "its group cannot begin: ModuleNotFoundError: No module named 'only_here'"
+    finally:
+        ray.shutdown()

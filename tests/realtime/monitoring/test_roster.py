@@ -1,0 +1,328 @@
+"""Many stations at one websocket: numbered without a break, whoever hears them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from models.manifest import ModelManifest
+from realtime import messages, monitor, station_group
+from realtime.clock import SystemClock
+from realtime.errors import SettingsError
+from realtime.estimates import GenreEstimate, StreamState
+from realtime.group_feeds import Feed, GroupLostError, ProcessFeed
+from realtime.messages import Message
+from realtime.monitor import Roll, serve_stations
+from realtime.opening import open_source
+from realtime.server import EstimateServer
+from realtime.settings import HistorySettings, ServerSettings, Settings
+from realtime.sources import AudioSource
+from realtime.station_group import StationGroup
+from realtime.stations import Group, Station, groups_of, read_stations
+from realtime.track_hearing import Hearing
+from tests.realtime.cli.test_main import refused
+from tests.support.paths import DEMONSTRATION
+from tests.support.stream_servers import Answer, WebServer, web
+
+CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
+HEARING = Hearing.of(CHOSEN)
+MOST_SECONDS = 60
+
+
+@pytest.fixture
+def radio() -> Iterator[WebServer]:
+    """A station that plays two minutes of music at everybody's own pace, and never ends."""
+    music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
+    with web({"music.opus": music}) as server:
+        yield server
+
+
+def stations_of(radio: WebServer, *names: str) -> Group:
+    return tuple(Station(name, radio.url("music.opus", user="someone:secret")) for name in names)
+
+
+def monitored(
+    groups: Sequence[Group], feeds: Sequence[Feed], enough: Callable[[list[Message]], bool]
+) -> list[Message]:
+    """What a client is told until it has heard enough, which it is asked after every message."""
+    heard: list[Message] = []
+    told: list[Message] = []
+
+    async def listen(address: str) -> None:
+        async with asyncio.timeout(MOST_SECONDS), connect(address) as client:
+            async for text in client:
+                heard.append(json.loads(text))
+                if enough(heard):
+                    return
+
+    asyncio.run(
+        serve_stations(CHOSEN, groups, feeds, ready=lambda count, address: listen(address), watch=told.append)
+    )
+    check_once(told)  # a client does not see the first of two that follow at once
+    return heard
+
+
+def of(heard: list[Message], name: str, kind: str = "estimate") -> list[Message]:
+    return [message for message in heard if message["source"] == name and message["type"] == kind]
+
+
+def check_numbers(heard: list[Message], names: Sequence[str]) -> None:
+    """Nothing is told twice, nothing comes late, and all of it obeys the schema."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    for message in heard:
+        validator.validate(message)
+    for name in names:
+        numbers = [message["seq"] for message in heard if message["source"] == name]
+        assert numbers == sorted(set(numbers))
+    check_once(heard)
+
+
+def check_once(told: list[Message]) -> None:
+    """The monitor numbers whatever it is told, so that only the moments show what was told twice."""
+    moments = [(message["source"], message["type"], message["captured_at"]) for message in told]
+    assert len(moments) == len(set(moments))
+
+
+def goes_on_after(heard: list[Message], event: int, names: Sequence[str]) -> bool:
+    """Whether all of these were heard again after a moment."""
+    return all(len(of(heard[event:], name)) >= 2 for name in names)
+
+
+class Event:
+    """Something that is done once, when all have been heard."""
+
+    def __init__(self, names: Sequence[str], again: Sequence[str], act: Callable[[], Any]) -> None:
+        self.at: int | None = None
+        self._names, self._again, self._act = names, again, act
+
+    def __call__(self, heard: list[Message]) -> bool:
+        if self.at is None and all(of(heard, name) for name in self._names):
+            self.at = len(heard)
+            self._act()
+        return self.at is not None and goes_on_after(heard, self.at, self._again)
+
+
+def test_the_stations_of_a_process_that_ends_are_heard_again(radio: WebServer) -> None:
+    groups = [stations_of(radio, "One", "Zwei"), stations_of(radio, "Три")]
+    feeds = [ProcessFeed(group, HEARING) for group in groups]
+
+    def kill() -> None:
+        assert feeds[0].process is not None
+        feeds[0].process.kill()
+
+    event = Event(("One", "Zwei", "Три"), ("One", "Zwei", "Три"), kill)
+    heard = monitored(groups, feeds, event)
+    assert event.at is not None
+    check_numbers(heard, ("One", "Zwei", "Три"))
+    assert [message["source"] for message in heard[:3]] == ["One", "Zwei", "Три"]
+    (lost,) = [m for m in of(heard[event.at :], "One", "state") if m["state"] == "RECOVERING"]
+    assert lost["detail"] == "the process that heard it has ended (SIGKILL); another one begins"
+    assert not [m for m in of(heard, "Три", "state") if m["state"] == "RECOVERING"]
+    assert of(heard, "One")[-1]["estimate"]["label"] is not None
+    assert "secret" not in json.dumps(heard)
+    assert all(feed.process is not None and feed.process.returncode is not None for feed in feeds)
+
+
+def test_a_station_that_is_away_says_so_and_the_others_go_on(radio: WebServer) -> None:
+    groups = [(Station("Away", radio.url("nothing")), *stations_of(radio, "Here"))]
+    heard = monitored(
+        groups,
+        [ProcessFeed(groups[0], HEARING)],
+        lambda told: len(of(told, "Away", "state")) >= 2 and bool(of(told, "Here")),
+    )
+    check_numbers(heard, ("Away", "Here"))
+    assert {message["state"] for message in of(heard, "Away", "state")} == {"RECOVERING"}
+    assert "404" in of(heard, "Away", "state")[0]["detail"]
+
+
+def test_groups_are_even_and_hold_every_station_once() -> None:
+    stations = [Station(str(number), "http://radio.example") for number in range(17)]
+    groups = groups_of(stations, 8)
+    assert [len(group) for group in groups] == [6, 6, 5]
+    assert sorted(station.name for group in groups for station in group) == sorted(s.name for s in stations)
+
+
+def test_a_file_of_stations_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "stations.toml"
+    station = '[[station]]\nname = "{}"\nurl = "https://radio.example/{}"\n'
+    path.write_text("group_size = 1\n" + station.format("A", 1) + station.format("B", 2))
+    assert read_stations(path) == [
+        (Station("A", "https://radio.example/1"),), (Station("B", "https://radio.example/2"),),
+    ]  # fmt: skip
+    for text, sentence in (
+        (station.format("A", 1) * 2, "two stations are called A"),
+        ("", "must have 1 to 10000 sections"),
+        ("group_size = 0\n" + station.format("A", 1), "group_size is 0; it must be a whole number in 1..100"),
+        ("groups = 3\n", "unknown key 'groups'"),
+        ("[[station]]\nname = 'A'\n", "station 1 must have name and url and nothing else"),
+        ("[[station]]\nname = ''\nurl = 'http://a'\n", "the name of station 1 must have 1 to 120 characters"),
+        ("[[station]]\nname = 'A'\nurl = '/etc/passwd'\n", "the url of station A must begin with http"),
+        ("[[station\n", "are not valid TOML"),
+    ):
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=sentence.replace("[", r"\[")):
+            read_stations(path)
+    assert "cannot read the stations" in refused("monitor", str(tmp_path / "none.toml"))
+
+
+MANIFEST = ModelManifest.load()
+ALONE = (Station("One", "http://127.0.0.1:1/music"),)
+
+
+def said(kind: str, at: float, state: StreamState = StreamState.LISTENING, detail: str = "") -> Message:
+    """What a group says of station One ``at`` so many Unix seconds."""
+    if kind == "state":
+        return messages.state_message("One", at, state, detail)
+    if kind == "title":
+        return messages.title_message("One", at, "A song")
+    even = MappingProxyType(dict.fromkeys(MANIFEST.labels, 1 / len(MANIFEST.labels)))
+    label = MANIFEST.labels[0]
+    estimate = GenreEstimate(label, label, 0.9, even, state, 0, at, -20.0, False, 1.0)
+    return messages.estimate_message(estimate, "One", MANIFEST, at, 1.0)
+
+
+class Scripted:
+    """A group that says one thing after the other, or fails, and then nothing more."""
+
+    def __init__(self, *turns: list[Message] | Exception) -> None:
+        self._turns = list(turns)
+
+    async def take(self) -> list[Message]:
+        if not self._turns:
+            await asyncio.Event().wait()
+        turn = self._turns.pop(0)
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
+
+    async def close(self) -> None:
+        pass
+
+
+def test_what_is_told_twice_is_found() -> None:
+    told = [said("estimate", 1.0) | {"seq": 1}, said("estimate", 2.0) | {"seq": 2}]
+    check_numbers(told, ("One",))
+    with pytest.raises(AssertionError):
+        check_numbers([*told, said("estimate", 2.0) | {"seq": 3}], ("One",))
+
+
+def test_faults_of_a_group_are_not_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that nobody had foreseen ended the monitor, and with it all other groups."""
+    monkeypatch.setattr(monitor, "LOST_SECONDS", 0.01)
+    faults = [OSError(errno.EMFILE, "secret"), ValueError("secret"), IndexError("secret"), RuntimeError()]
+    feed = Scripted(*faults, [said("state", 1.0)])
+    heard = monitored([ALONE], [feed], lambda told: told[-1].get("state") == "LISTENING")
+    details = {message["detail"] for message in of(heard, "One", "state")} - {""}
+    assert details <= {"internal error; it is tried again"}
+    traces = [record for record in caplog.records if record.exc_info]
+    assert len(traces) == 1, "the traceback is in the log, once"
+
+
+def test_the_end_leaves_nothing_behind_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Each Ctrl-C ended in "_GatheringFuture exception was never retrieved" and a traceback."""
+    monitored([ALONE], [Scripted()], lambda told: True)
+    gc.collect()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+class Watched:
+    """A roll with station One, and what it says to clients and to those that come now."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.server = EstimateServer((), CHOSEN.server)
+        self.roll = Roll(self.server, self._note, SystemClock())
+        hello = messages.hello_message(
+            "One", 0.0, MANIFEST, "none", {}, StreamState.CONNECTING, "", None
+        )  # fmt: skip
+        self.roll.add("One", hello | {"seq": 0})
+
+    def _note(self, message: Message) -> None:
+        self.told.append((message["type"], message.get("state", "")))
+
+
+def test_a_group_that_was_only_late_is_not_held_for_lost() -> None:
+    """Its stations stayed RECOVERING while their estimates came."""
+    watched = Watched()
+    watched.roll.say(said("state", 1.0, StreamState.STALLED, "quiet"))
+    watched.roll.lost(ALONE, "its group waits", late=True)
+    watched.roll.say(said("title", 2.0))
+    watched.roll.say(said("title", 3.0))
+    states = [("state", "STALLED"), ("state", "RECOVERING"), ("state", "STALLED")]
+    assert watched.told == [*states, ("title", ""), ("title", "")]
+
+
+def test_a_group_that_begins_anew_is_not_what_it_was() -> None:
+    watched = Watched()
+    watched.roll.say(said("state", 1.0))
+    watched.roll.lost(ALONE, "its process has ended")
+    watched.roll.lost(ALONE, "its process has ended")
+    watched.roll.say(said("title", 2.0))
+    watched.roll.say(said("state", 3.0, StreamState.WARMING_UP))
+    states = [state for _, state in watched.told if state]
+    assert states == ["LISTENING", "RECOVERING", "CONNECTING", "WARMING_UP"]
+
+
+def test_a_station_whose_state_was_dropped_is_heard_nevertheless() -> None:
+    watched = Watched()
+    watched.roll.say(said("state", 1.0, StreamState.RECOVERING, "404"))
+    watched.roll.say(said("estimate", 2.0, StreamState.UNSURE))
+    watched.roll.say(said("estimate", 3.0, StreamState.UNSURE))
+    assert watched.told == [("state", "RECOVERING"), ("state", "UNSURE"), ("estimate", ""), ("estimate", "")]
+
+
+def test_who_comes_later_is_told_that_a_late_group_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "LOST_SECONDS", 0.01)
+    late = GroupLostError("its group waits", late=True)
+    feed = Scripted([said("state", 1.0)], late, [said("estimate", 2.0)])
+    hellos: list[Message] = []
+
+    async def listen(address: str) -> None:
+        async with asyncio.timeout(MOST_SECONDS):
+            while not hellos or hellos[-1]["estimate"] is None:
+                async with connect(address) as client:
+                    hellos.append(json.loads(await client.recv()))
+
+    asyncio.run(serve_stations(CHOSEN, [ALONE], [feed], ready=lambda count, address: listen(address)))
+    assert hellos[-1]["state"] == "LISTENING"
+
+
+def test_a_station_goes_on_after_a_fault_that_nobody_foresaw(
+    radio: WebServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its thread ended, and nobody ever heard it again; clients are not told what may hold a password."""
+    asked = []
+
+    def fails_once(url: str, *more: Any) -> AudioSource:
+        asked.append(url)
+        if len(asked) == 1:
+            raise RuntimeError(f"can't start new thread for {url}")
+        return open_source(url, *more)
+
+    monkeypatch.setattr(station_group, "open_source", fails_once)
+    group = StationGroup(stations_of(radio, "One"), HEARING)
+    heard: list[Message] = []
+    try:
+        for _ in range(MOST_SECONDS):
+            heard += group.take(1.0)
+            if of(heard, "One"):
+                break
+    finally:
+        group.stop()
+    assert of(heard, "One")
+    assert [m["detail"] for m in of(heard, "One", "state") if m["detail"]] == ["internal error"]
+    assert "can't start new thread" in caplog.text

@@ -1,0 +1,214 @@
+"""Stations over real sockets, Icecast and servers of our own, and the pace at which they are played."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from realtime.clock import SystemClock
+from realtime.errors import SourceError
+from realtime.frames import AudioBlock
+from realtime.streams import LEAD_SECONDS, OPEN_SECONDS, STALL_SECONDS, Pacer, StreamSource
+from tests.support.audio import tone, write
+from tests.support.clock import VirtualClock
+from tests.support.stream_servers import AAC, MP3, OPUS, Answer, Icecast, free_port, icecast, says, web
+from tests.support.streams import RATE, ends_within_a_second, failure, joined, pitch, refusal, taken
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Icecast]:
+    with icecast(tmp_path_factory.mktemp("icecast")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mp3_station(station: Icecast) -> Iterator[str]:
+    with station.fed("live.mp3", *MP3):
+        yield station.url("live.mp3")
+
+
+# Stations
+
+
+def test_a_station_is_heard_at_its_own_pace_with_its_titles(station: Icecast, mp3_station: str) -> None:
+    station.set_title("live.mp3", "Bänd - Don't Stop")
+    clock = SystemClock()
+    with closing(StreamSource(mp3_station, clock)) as source:
+        assert source.name == mp3_station
+        assert source.sample_rate == 48_000
+        blocks = source.blocks()
+        began = clock.monotonic()
+        heard = taken(blocks, 2.5)
+        assert clock.monotonic() - began > 2.5 - LEAD_SECONDS - 0.2
+        assert source.status().title == "Bänd - Don't Stop"
+        assert source.status().device == "Tone Rädio"
+        assert pitch(joined(heard), 48_000) == pytest.approx(440, abs=2)
+        station.set_title("live.mp3", "Next")
+        for block in itertools.islice(blocks, 500):
+            heard.append(block)
+            if source.status().title == "Next":
+                break
+        assert source.status().title == "Next"
+    ends = list(itertools.accumulate(len(block.samples) for block in heard))
+    assert [block.position for block in heard] == [0, *ends[:-1]]
+    moments = [block.captured_at for block in heard]
+    assert moments == sorted(moments)
+    assert moments[0] >= began
+    assert all(not block.samples.flags.writeable and len(block.samples) <= 4_800 for block in heard)
+
+
+@pytest.mark.parametrize(("mount", "form"), [("live.opus", OPUS), ("live.aac", AAC)])
+def test_stations_in_other_forms(station: Icecast, mount: str, form: tuple[str, ...]) -> None:
+    with (
+        station.fed(mount, *form, hz=660),
+        closing(StreamSource(station.url(mount), SystemClock())) as source,
+    ):
+        assert pitch(joined(taken(source.blocks(), 1)), source.sample_rate) == pytest.approx(660, abs=3)
+
+
+def test_a_station_whose_programme_ends_has_broken_off(station: Icecast) -> None:
+    """An end would end the analysis; a station that goes off the air comes back."""
+    with station.fed("ends.mp3", *MP3) as feeder:
+        with closing(StreamSource(station.url("ends.mp3"), SystemClock())) as source:
+            blocks = source.blocks()
+            taken(blocks, 0.5)
+            feeder.kill()
+            assert failure(blocks, 8) == f"{source.name} closed the connection"
+
+
+def test_a_station_that_falls_silent_is_noticed(station: Icecast, mp3_station: str) -> None:
+    with closing(StreamSource(mp3_station, SystemClock(), stall_seconds=1.5)) as source:
+        blocks = source.blocks()
+        taken(blocks, 0.5)
+        with station.paused():
+            said = failure(blocks, 9)
+        assert "sends nothing" in said or "has sent no sound for 1.5 s" in said
+
+
+def test_closing_ends_a_read_that_hangs(station: Icecast, mp3_station: str) -> None:
+    source = StreamSource(mp3_station, SystemClock())
+    with station.paused(), ends_within_a_second(source):
+        threading.Event().wait(0.3)
+    source.close()
+
+
+def test_silence_is_noticed_in_time_by_default() -> None:
+    assert OPEN_SECONDS <= 10
+    assert STALL_SECONDS <= 10
+
+
+def test_a_station_that_is_gone_and_comes_back(tmp_path: Path) -> None:
+    port = free_port()
+    with icecast(tmp_path, port) as server, server.fed("a.mp3", *MP3):
+        url = server.url("a.mp3")
+        source = StreamSource(url, SystemClock())
+        blocks = source.blocks()
+        taken(blocks, 0.2)
+        server.process.send_signal(signal.SIGKILL)
+        assert url in failure(blocks, 8)
+        source.close()
+        assert refusal(url) == f"{url} refuses the connection; is the server running?"
+    with icecast(tmp_path, port) as server, server.fed("a.mp3", *MP3):
+        with closing(StreamSource(url, SystemClock())) as source:
+            assert taken(source.blocks(), 0.2)
+
+
+def test_what_a_station_refuses_is_said_in_a_sentence(station: Icecast) -> None:
+    url = station.url("none.mp3")
+    assert refusal(url.replace("//", "//me:secret@") + "?key=secret") == f"{url} is not there (404)"
+    stats = station.url("admin/stats")
+    assert refusal(stats).startswith(f"{stats} needs a user and password")
+    allowed = stats.replace("//", "//admin:rule@")
+    assert refusal(allowed) == f"{stats} is no sound that FFmpeg can decode", "the password was let in"
+
+
+def test_a_shoutcast_server_that_speaks_no_http(tmp_path: Path) -> None:
+    """Old servers answer ``ICY 200 OK``."""
+    sound = write(tmp_path / "t.mp3", tone(440, 2, RATE), RATE, "libmp3lame").read_bytes()
+    title = b"StreamTitle='It's on';".ljust(32, b"\0")
+    body = sound[:4000] + b"\x02" + title + b"".join(
+        sound[at : at + 4000] + b"\0" for at in range(4000, len(sound) - 4000, 4000)
+    )  # fmt: skip
+    with says(b"ICY 200 OK\r\nicy-name:Old one\r\nicy-metaint:4000\r\n\r\n" + body) as port:
+        source = StreamSource(f"http://127.0.0.1:{port}/", VirtualClock())
+        heard = taken(source.blocks(), 1)
+        assert pitch(joined(heard), RATE) == pytest.approx(440, abs=2)
+        assert source.status().device == "Old one"
+        assert source.status().title == "It's on"
+        source.close()
+
+
+def test_a_chained_ogg_stream_changes_its_title(tmp_path: Path) -> None:
+    """Stations in Ogg begin a new stream in the stream with each song; its tags name it."""
+    parts = []
+    for number, hz in enumerate((440, 880)):
+        sound = write(tmp_path / f"{number}.wav", tone(hz, 2, 48_000), 48_000)
+        song = tmp_path / f"{number}.opus"
+        tags = ["-metadata", f"TITLE=Song {number}", "-metadata", "ARTIST=Band"]
+        command = ["ffmpeg", "-v", "error", "-i", str(sound), "-c:a", "libopus", *tags, str(song)]
+        subprocess.run(command, check=True, timeout=30)
+        parts.append(song.read_bytes())
+    with web(
+        {"live": Answer(b"".join(parts), headers={"Content-Type": "audio/ogg"}, length=False)}
+    ) as server:
+        source = StreamSource(server.url("live"), VirtualClock())
+        heard: dict[str, list[AudioBlock]] = {"Band - Song 0": [], "Band - Song 1": []}
+        with suppress(SourceError):  # how this station goes off the air
+            for block in source.blocks():
+                heard[source.status().title].append(block)
+    for blocks, hz in zip(heard.values(), (440, 880), strict=True):
+        sound_heard = joined(blocks)
+        assert len(sound_heard) / 48_000 == pytest.approx(2, abs=0.1)
+        assert pitch(sound_heard, 48_000) == pytest.approx(hz, abs=3)
+
+
+# Pace
+
+
+def test_a_burst_is_played_in_real_time_but_for_a_lead() -> None:
+    pacer = Pacer(10, lead_seconds=1.0)
+    assert pacer.due() == -math.inf
+    dues = []
+    for _ in range(5):
+        due = max(100.0, pacer.due())  # the whole burst is there at 100 s
+        dues.append(due)
+        pacer.released(5, due)
+    assert dues == [100.0, 100.0, 100.0, 100.5, 101.0]
+
+
+def test_after_a_silence_no_more_than_the_lead_is_caught_up_on() -> None:
+    """A stream that was silent for a minute must not rush through what its server kept."""
+    pacer = Pacer(10, lead_seconds=1.0)
+    pacer.released(10, 100.0)
+    dues = []
+    for _ in range(5):
+        due = max(160.0, pacer.due())
+        dues.append(due)
+        pacer.released(5, due)
+    assert dues == [160.0, 160.0, 160.0, 160.5, 161.0]
+
+
+def test_sound_that_comes_in_time_is_passed_on_at_once() -> None:
+    pacer = Pacer(10)
+    for now in (100.0, 100.5, 101.0, 101.6):
+        assert pacer.due() <= now
+        pacer.released(5, now)
+
+
+def test_a_station_that_sends_everything_at_once_is_paced(tmp_path: Path) -> None:
+    sound = write(tmp_path / "t.mp3", tone(440, 20, RATE), RATE, "libmp3lame").read_bytes()
+    with web({"live": Answer(sound, headers={"icy-name": "Burst"}, length=False, hang=True)}) as server:
+        clock = SystemClock()
+        with closing(StreamSource(server.url("live"), clock)) as source:
+            began = clock.monotonic()
+            for block in taken(source.blocks(), 1.8):
+                ahead = (block.position + len(block.samples)) / RATE - (block.captured_at - began)
+                assert ahead < LEAD_SECONDS + 2 * len(block.samples) / RATE + 0.01

@@ -1,0 +1,282 @@
+"""Genre changes told to a real MQTT broker, which is killed, asks for passwords and speaks TLS."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from realtime.clock import SystemClock
+from realtime.errors import SettingsError
+from realtime.outputs.mqtt import QUEUED, Broker, BrokerAddress
+from realtime.outputs.notifier import GenreOutputs
+from tests.support.histories import estimate, state, until
+from tests.support.outputs import QUOTED, SECRET, starting
+from tests.support.paths import ROOT
+
+
+def test_addresses_of_brokers_are_taken_apart_without_showing_the_password() -> None:
+    address = BrokerAddress.parse(f"mqtts://me:{QUOTED}@[::1]/home/music/")
+    assert address == BrokerAddress("::1", 8883, "home/music", "me", SECRET, tls=True)
+    assert BrokerAddress.parse("mqtt://b.example/x") == BrokerAddress("b.example", 1883, "x")
+    assert SECRET not in repr(address)
+
+
+@pytest.mark.parametrize("tail", ["b:99999/x", "b:port/x", "b/", "b/a+", "b/a/%23", "b/a?b", "b/a#b", "/x"])
+def test_a_wrong_address_of_a_broker_is_refused_without_repeating_it(tail: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        BrokerAddress.parse(f"mqtt://me:{QUOTED}@{tail}")
+    assert "geheim" not in str(refusal.value)
+
+
+class Mosquitto:
+    """A real broker on a free port; it can be killed and started again."""
+
+    def __init__(self, folder: Path, *lines: str) -> None:
+        program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+        if program is None:
+            pytest.skip("mosquitto is not installed; on Debian: apt install mosquitto")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        config = folder / "mosquitto.conf"
+        user = ["user root"] if os.geteuid() == 0 else []  # else it becomes one who cannot read the folder
+        config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *user, *lines]) + "\n")
+        self._command = [program, "-c", str(config)]
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(self._listens)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def _listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "mosquitto ended"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    running = Mosquitto(tmp_path, "allow_anonymous true")
+    yield running
+    running.kill()
+
+
+class Subscriber:
+    """Hears all topics; ``heard`` is topic, content, quality of service, retained."""
+
+    def __init__(self, port: int, user: str = "", password: str = "") -> None:
+        self.heard: list[tuple[str, str, int, bool]] = []
+        ready = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = lambda *_: ready.set()
+        if user:
+            self._client.username_pw_set(user, password)
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe("#", qos=1)
+        self._client.loop_start()
+        assert ready.wait(10)
+
+    def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
+        self.heard.append((message.topic, message.payload.decode(), message.qos, message.retain))
+
+    def genres(self) -> list[str | None]:
+        return [json.loads(text)["genre"] for topic, text, *_ in list(self.heard) if "status" not in topic]
+
+    def __enter__(self) -> Subscriber:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., GenreOutputs]]:
+    with starting() as begin:
+        yield begin
+
+
+def test_the_broker_gets_every_change_and_keeps_the_last(
+    broker: Mosquitto, start: Callable[..., GenreOutputs]
+) -> None:
+    outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/home/music")
+    with Subscriber(broker.port) as live:
+        outputs(estimate(5, source="Kitchen Radio"))
+        outputs(estimate(6, "rock", source="Kitchen Radio"))
+        until(lambda: len(live.genres()) == 2)
+    outputs(state(7, "ENDED", source="Kitchen Radio"))
+    outputs.close()
+    assert outputs.dropped == 0
+    assert live.genres() == ["jazz", "rock"]
+    with Subscriber(broker.port) as late:
+        until(lambda: len(late.heard) == 2)
+    kept = {topic: (text, qos, retained) for topic, text, qos, retained in late.heard}
+    assert kept["home/music/status"] == ("offline", 1, True)
+    text, qos, retained = kept["home/music/kitchen-radio"]
+    assert (json.loads(text)["state"], qos, retained) == ("ENDED", 1, True)
+
+
+def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> None:
+    script = (
+        "import sys\nfrom realtime.clock import SystemClock\n"
+        "from realtime.outputs.notifier import GenreOutputs\n"
+        "from realtime.settings import OutputSettings\n"
+        "GenreOutputs(OutputSettings(mqtt=sys.argv[1]), SystemClock())\nsys.stdin.read()"
+    )
+    with Subscriber(broker.port) as live:
+        address = f"mqtt://127.0.0.1:{broker.port}/music"
+        process = subprocess.Popen([sys.executable, "-c", script, address], cwd=ROOT, stdin=subprocess.PIPE)
+        with process:
+            until(lambda: [each[1] for each in live.heard] == ["online"])
+            process.send_signal(signal.SIGKILL)
+        until(lambda: [each[1] for each in live.heard] == ["online", "offline"])
+    assert {each[0] for each in live.heard} == {"music/status"}
+
+
+def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
+    broker: Mosquitto, start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "realtime")
+    outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/music", retry_seconds=1.0)
+    outputs(estimate(5))
+    with Subscriber(broker.port) as live:
+        until(lambda: live.genres() == ["jazz"])
+    broker.kill()
+    until(lambda: "gets no genre changes" in caplog.text)
+    outputs(estimate(6, "rock"))
+    outputs(estimate(7, "blues"))
+    broker.start()
+    with Subscriber(broker.port) as live:  # there before we are again: a second has not passed
+        until(lambda: len(live.genres()) >= 2)
+    assert live.genres() == ["rock", "blues"]
+    until(lambda: len(caplog.messages) == 2)
+    assert caplog.messages[1].endswith("gets genre changes again; 0 were dropped so far")
+    assert outputs.dropped == 0
+
+
+def test_what_the_broker_has_not_confirmed_is_sent_again(
+    start: Callable[..., GenreOutputs], tmp_path: Path
+) -> None:
+    """A broker that takes messages and dies before it confirms: QoS 1 means that they come again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        outputs = start(mqtt=f"mqtt://127.0.0.1:{port}/music")
+        outputs(estimate(5))
+        seen = []
+        for _ in range(2):
+            connection, _address = listener.accept()
+            with connection:
+                connection.settimeout(10)
+                connection.recv(1_000)
+                connection.sendall(b"\x20\x02\x00\x00")  # CONNACK, accepted
+                content = b""
+                while b"jazz" not in content:
+                    content += connection.recv(1_000)
+                seen.append(content)
+    assert len(seen) == 2
+
+
+def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
+    tmp_path: Path, start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    passwords = tmp_path / "passwords"
+    passwords.touch(mode=0o600)
+    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "me", SECRET], check=True, capture_output=True)
+    broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}")
+    try:
+        wrong = start(mqtt=f"mqtt://me:geheim-wrong@127.0.0.1:{broker.port}/wrong")
+        wrong(estimate(5))
+        until(lambda: "Not authorized" in caplog.text)
+        with Subscriber(broker.port, "me", SECRET) as live:
+            right = start(mqtt=f"mqtt://me:{QUOTED}@127.0.0.1:{broker.port}/right")
+            right(estimate(5))
+            until(lambda: live.genres() == ["jazz"])
+            right.close()
+        wrong.close()
+        assert wrong.dropped == 1
+        assert {topic.split("/")[0] for topic, *_ in live.heard} == {"right"}
+    finally:
+        broker.kill()
+    assert caplog.messages == [
+        f"the MQTT broker 127.0.0.1:{broker.port} gets no genre changes: it refused: Not authorized; "
+        "check user and password of mqtt; it is tried again"
+    ]
+
+
+# paho leaves a socket whose handshake failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+def test_tls_is_spoken_with_those_whose_certificate_is_known(
+    tmp_path: Path,
+    start: Callable[..., GenreOutputs],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=IP:127.0.0.1",
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    broker = Mosquitto(tmp_path, "allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
+    try:
+        outputs = start(mqtt=f"mqtts://127.0.0.1:{broker.port}/music", retry_seconds=0.2)
+        outputs(estimate(5))
+        until(lambda: "certificate verify failed" in caplog.text)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        until(lambda: not outputs._broker._waiting)  # type: ignore[union-attr]  # there is one
+        outputs.close()
+        assert outputs.dropped == 0
+    finally:
+        broker.kill()
+
+
+def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(start: Callable[..., GenreOutputs]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        outputs = start(mqtt=f"mqtt://127.0.0.1:{silent.getsockname()[1]}/music")
+        connection, _address = silent.accept()
+        with connection:
+            began = time.monotonic()
+            for n in range(300):
+                outputs(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
+            assert time.monotonic() - began < 0.5
+            outputs.close()
+    assert outputs.dropped == 300
+
+
+def test_a_broker_out_of_reach_costs_the_oldest_messages() -> None:
+    broker = Broker(BrokerAddress("127.0.0.1", 1, "music"), SystemClock())
+    for n in range(QUEUED + 7):
+        broker.put("radio", str(n).encode())
+    assert broker.dropped == 7
+    assert broker._waiting[0] == ("music/radio", b"7")

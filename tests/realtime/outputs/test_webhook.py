@@ -1,0 +1,232 @@
+"""Genre changes posted to real web servers, which refuse, hang and go away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from realtime.clock import SystemClock
+from realtime.messages import Message
+from realtime.outputs.mqtt import QUEUED
+from realtime.outputs.notifier import GenreOutputs
+from realtime.outputs.webhook import REFUSALS, Verdict, Webhook, pause_seconds, retry_after_seconds, verdict
+from tests.support.histories import estimate, state, until
+from tests.support.outputs import QUOTED, starting
+
+
+class Answers(ThreadingHTTPServer):
+    """Answers requests as it is told, then always with 200; keeps what it got, and when."""
+
+    daemon_threads = True
+
+    def __init__(self, *script: tuple[int, dict[str, str]] | None, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.script = list(script)
+        self.got: list[tuple[float, Message]] = []
+        self.headers: list[dict[str, str]] = []
+        self.closing = threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hook?key=geheim"
+
+    def states(self) -> list[Any]:
+        return [message["state"] for _, message in list(self.got)]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        server = self.server
+        assert isinstance(server, Answers)
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        server.headers.append(dict(self.headers.items()))
+        server.got.append((time.monotonic(), json.loads(content)))
+        answer = server.script.pop(0) if server.script else (200, {})
+        if answer is None:  # never
+            server.closing.wait()
+            return
+        self.send_response(answer[0])
+        for name, value in {"Content-Length": "0", **answer[1]}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silence: the base class writes to standard error."""
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answers]]:
+    monkeypatch.setenv("no_proxy", "*")
+    servers: list[Answers] = []
+
+    def start(*script: tuple[int, dict[str, str]] | None, port: int = 0) -> Answers:
+        servers.append(Answers(*script, port=port))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.02,), daemon=True).start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.closing.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., GenreOutputs]]:
+    with starting() as begin:
+        yield begin
+
+
+def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., GenreOutputs]) -> None:
+    server = serve()
+    outputs = start(webhook=server.address)
+    outputs(estimate(5, source="caf\udce9"))
+    outputs(estimate(5.5, source="caf\udce9"))
+    until(lambda: len(server.got) == 1)
+    assert server.got[0][1] == {
+        "type": "genre", "source": "caf\udce9", "genre": "jazz", "previous": None, "confidence": 0.8,
+        "state": "LISTENING", "at": 1_005.0,
+    }  # fmt: skip
+    assert server.headers[0]["Content-Type"] == "application/json"
+    outputs(state(6, "ENDED"))
+    outputs.close()  # delivers what waits
+    assert server.states() == ["LISTENING", "ENDED"]
+    assert outputs.dropped == 0
+
+
+def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
+    serve: Callable[..., Answers], start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server = serve((500, {}), (500, {}))
+    outputs = start(webhook=server.address, retry_seconds=0.2)
+    outputs(estimate(5))
+    outputs(state(6, "STALLED"))
+    until(lambda: len(server.got) == 4)
+    assert server.states() == ["LISTENING"] * 3 + ["STALLED"]
+    first, second, third, _ = [at for at, _ in server.got]
+    assert second - first >= 0.1  # half of 0.2 at least
+    assert third - second >= 0.2  # half of twice that
+    until(lambda: len(caplog.messages) == 2)
+    host = f"the webhook at {server.address.split('/')[2]}"
+    assert caplog.messages == [
+        f"{host} gets no genre changes: it answered 500; it is tried again",
+        f"{host} gets genre changes again; 0 were dropped so far",
+    ]
+    assert outputs.dropped == 0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured(
+    serve: Callable[..., Answers], start: Callable[..., GenreOutputs], status: int
+) -> None:
+    server = serve((status, {"Retry-After": "1"}))
+    start(webhook=server.address)(estimate(5))
+    until(lambda: len(server.got) == 2)
+    assert server.got[1][0] - server.got[0][0] >= 1.0
+
+
+@pytest.mark.parametrize("status", [404, 302])
+def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
+    serve: Callable[..., Answers],
+    start: Callable[..., GenreOutputs],
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = serve((status, {"Location": "/elsewhere"}))
+    outputs = start(webhook=server.address)
+    outputs(estimate(5))
+    outputs(estimate(6, "rock"))
+    until(lambda: len(server.got) == 2)
+    assert [message["genre"] for _, message in server.got] == ["jazz", "rock"]
+    assert outputs.dropped == 1
+    assert f"it answered {status}; check the address" in caplog.text
+    assert "geheim" not in caplog.text
+
+
+def test_a_message_that_a_server_cannot_digest_is_given_up_in_the_end(
+    serve: Callable[..., Answers], start: Callable[..., GenreOutputs]
+) -> None:
+    server = serve(*[(500, {})] * REFUSALS)
+    outputs = start(webhook=server.address, retry_seconds=0.001)
+    outputs(estimate(5))
+    outputs(estimate(6, "rock"))
+    until(lambda: len(server.got) == REFUSALS + 1)
+    assert server.got[-1][1]["genre"] == "rock"
+    assert outputs.dropped == 1
+
+
+def test_a_server_that_never_answers_is_not_waited_for(
+    serve: Callable[..., Answers], start: Callable[..., GenreOutputs]
+) -> None:
+    server = serve(None)
+    outputs = start(webhook=server.address)
+    outputs(estimate(5))
+    until(lambda: len(server.got) == 1)
+    began = time.monotonic()
+    for n in range(300):
+        outputs(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
+    assert time.monotonic() - began < 0.5
+    assert outputs.dropped == 299 - QUEUED  # the first repeats the genre that was told
+    outputs.close()  # within two seconds, as the fixture has it for all
+    assert len(server.got) == 1
+
+
+def test_newest_messages_win_while_the_server_is_away(serve: Callable[..., Answers]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound without listening: connections are refused
+        port = taken.getsockname()[1]
+        failed = threading.Event()
+
+        def tell(reason: str, dropped: int) -> None:
+            if "refused" in reason:
+                failed.set()
+
+        webhook = Webhook(f"http://127.0.0.1:{port}/", SystemClock(), 0.02, tell)
+        webhook.start()
+        for n in range(150):
+            webhook.put(json.dumps({"state": n}).encode())
+        assert failed.wait(10)
+    server = serve(port=port)
+    until(lambda: 149 in server.states())
+    webhook.stop(1)
+    webhook.join(2)
+    assert server.states() == list(range(50, 150))
+    assert webhook.dropped == 50
+
+
+def test_user_and_password_of_an_address_are_sent_and_not_logged(
+    serve: Callable[..., Answers], start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve((403, {}))
+    start(webhook=server.address.replace("//", f"//me:{QUOTED}@"))(estimate(5))
+    until(lambda: "answered 403" in caplog.text)
+    assert server.headers[0]["Authorization"] == "Basic bWU6Z2VoZWltLXBAc3Mvd29yZA=="
+    assert "geheim" not in caplog.text
+
+
+def test_pauses_double_with_jitter_up_to_a_minute() -> None:
+    assert [pause_seconds(n, 1.0, 1.0, None) for n in (1, 2, 3, 6, 7, 10_000)] == [1, 2, 4, 32, 60, 60]
+    assert [pause_seconds(n, 1.0, 0.0, None) for n in (1, 2, 3)] == [0.5, 1, 2]
+    assert [pause_seconds(1, 1.0, 0.5, after) for after in (0.0, 7.0, 1e9, -5.0)] == [0, 7, 3_600, 0]
+
+
+def test_retry_after_is_seconds_or_a_date_of_an_answer_that_may_have_it() -> None:
+    assert retry_after_seconds(429, "7", 0.0) == 7
+    assert retry_after_seconds(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
+    assert [retry_after_seconds(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
+    assert retry_after_seconds(500, "7", 0.0) is None
+
+
+def test_what_a_status_means() -> None:
+    meaning = {status: verdict(status) for status in (200, 204, 301, 400, 404, 408, 410, 429, 500, 503)}
+    assert [status for status, each in meaning.items() if each is Verdict.TAKEN] == [200, 204]
+    assert [status for status, each in meaning.items() if each is Verdict.AGAIN] == [408, 429, 500, 503]

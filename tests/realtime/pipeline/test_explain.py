@@ -1,0 +1,92 @@
+"""What the model saw, what of it mattered, and the tempo."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.classifier import TFLiteClassifier
+from models.manifest import ModelManifest
+from models.occlusion import occlusion
+from models.spectrogram import draw
+from realtime.explain import TempoMeter
+from realtime.frames import AudioBlock, Samples
+from tests.realtime.cli.test_main import overheard_here
+from tests.support.audio import write
+from tests.support.paths import DEMONSTRATION
+from training.library import SAMPLE_RATE, decode
+
+RATE = 22_050
+
+
+def test_the_map_shows_where_the_evidence_lies() -> None:
+    """A stand-in whose whole evidence is one bright square; the real network is asked below."""
+    picture = np.zeros((256, 256, 3), np.uint8)
+    picture[96:128, 160:192] = 255
+    falls = occlusion(lambda p: float(p[96:128, 160:192].mean() / 255), picture, patch=32, step=16)
+    assert falls.shape == (15, 15)
+    assert divmod(int(falls.argmax()), 15) == (6, 10)
+    assert falls.max() == pytest.approx(1 - 32 / 256, abs=0.01), "the row's mean stays"
+    assert not falls[:4].any()
+
+
+def test_the_shipped_network_loses_something_with_a_part_of_the_picture() -> None:
+    manifest = ModelManifest.load()
+    classifier = TFLiteClassifier(manifest)
+    start = 60 * SAMPLE_RATE
+    picture = draw(decode(DEMONSTRATION)[start : start + manifest.audio.window_samples], manifest.audio)
+    top = int(classifier.predict(picture).probabilities.argmax())
+    falls = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
+    assert falls.shape == (13, 13)
+    assert np.abs(falls).max() > 0.01
+
+
+@pytest.mark.parametrize("tempo", [90, 120])
+def test_clicks_have_their_tempo(tempo: int) -> None:
+    assert told(clicks(tempo, 40)) == pytest.approx(tempo, rel=0.04)
+
+
+def test_little_sound_and_steady_sound_have_no_tempo() -> None:
+    assert told(clicks(120, 5)) is None
+    assert told(np.zeros(RATE * 20, np.float32)) is None
+
+
+def test_analyze_explains_a_file(tmp_path: Path) -> None:
+    part = decode(DEMONSTRATION)[60 * SAMPLE_RATE : 80 * SAMPLE_RATE]
+    song = write(tmp_path / "song.flac", part, SAMPLE_RATE, "flac")
+    done = overheard_here("analyze", "--json", "--explain", str(song))
+    assert done.returncode == 0, done.stderr
+    *_, seen, summary = (json.loads(line) for line in done.stdout.splitlines())
+    assert summary["type"] == "summary"
+    assert seen["type"] == "picture"
+    assert seen["label"] == summary["label"]
+    assert len(base64.b64decode(seen["picture"])) == seen["side"] ** 2 * 3
+    assert np.shape(seen["falls"]) == (13, 13)
+    assert max(map(max, seen["falls"])) <= seen["probability"]
+    assert 40 <= summary["beats_per_minute"] <= 240
+
+
+def test_explaining_is_for_json(tmp_path: Path) -> None:
+    done = overheard_here("analyze", "--explain", str(tmp_path / "a.wav"))
+    assert done.returncode == 2
+    assert "--json" in done.stderr
+
+
+def clicks(tempo: int, seconds: float) -> Samples:
+    """(n,) float32: a decaying noise burst on every beat."""
+    samples = np.zeros(int(seconds * RATE), np.float32)
+    burst = np.random.default_rng(0).normal(0, 0.3, RATE // 20) * np.exp(-np.linspace(0, 8, RATE // 20))
+    for start in range(0, len(samples) - len(burst), round(RATE * 60 / tempo)):
+        samples[start : start + len(burst)] += burst.astype(np.float32)
+    return samples
+
+
+def told(samples: Samples) -> float | None:
+    meter = TempoMeter(len(samples) / RATE)
+    for start in range(0, len(samples), 4096):
+        meter.add(AudioBlock(samples[start : start + 4096], start, RATE, start / RATE))
+    return meter.beats_per_minute()

@@ -1,0 +1,114 @@
+"""One file, three ways in, the same estimates out: analyse, listen, and a callback as PortAudio calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.manifest import ModelManifest
+from realtime.analyzer import Analyzer
+from realtime.capture import LiveSource, Stop
+from realtime.clock import SystemClock
+from realtime.listen import load_classifier
+from realtime.messages import estimate_payload
+from realtime.settings import ModelSettings, Settings
+from realtime.sources import FileSource
+from tests.realtime.cli.test_main import overheard, overheard_here
+from tests.support.audio import noise, tone, write
+
+RATE = 44_100
+SECONDS = 27
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a minute in stereo at 44.1 kHz that changes character, with a silence inside."""
+    stereo = changing()
+    return write(tmp_path_factory.mktemp("music") / "music.wav", stereo, RATE)
+
+
+def changing() -> npt.NDArray[np.float64]:
+    """(n, 2) samples."""
+    n = 8 * RATE
+    beat = noise(n) * (np.arange(n) % (RATE // 2) < 3_000) * 0.5
+    chords = sum(tone(hz, 8, RATE, 0.1) for hz in (262, 330, 392, 523))
+    mono = np.concatenate([chords, np.zeros(3 * RATE), beat + 0.1 * tone(80, 8, RATE), chords + beat])
+    return np.stack([mono, 0.8 * mono], axis=1)
+
+
+def from_command(*words: str) -> list[dict[str, Any]]:
+    run = overheard if words[0] == "listen" else overheard_here  # signals belong to a program's own process
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [comparable(line) for line in lines if line["type"] == "estimate"]
+
+
+def comparable(message: dict[str, Any]) -> dict[str, Any]:
+    """What is said of the sound, without when it was said and how long it took."""
+    kept = ("start_seconds", "end_seconds", "level_dbfs", "has_gap", "estimate")
+    return {key: message[key] for key in kept} | {"classified": message["inference_ms"] > 0}
+
+
+def from_callback(music: Path) -> Iterator[dict[str, Any]]:
+    """Blocks of uneven sizes on another thread's terms: delivered as a callback would, then analysed."""
+    clock = SystemClock()
+    classifier = load_classifier(ModelSettings())
+    whole = np.concatenate([block.samples for block in FileSource(str(music), clock).blocks()])
+
+    def idle(source: LiveSource) -> Stop:
+        return lambda: None
+
+    source = LiveSource("callback", RATE, idle, clock)
+    analyzer = Analyzer(classifier, Settings(), RATE, clock)
+    analyses = []
+    blocks = source.blocks()
+    position, sizes = 0, (512, 441, 1_024, 64, 2_000)
+    while position < len(whole):
+        size = sizes[position % len(sizes)]
+        source.deliver(whole[position : position + size])
+        analyses += list(analyzer.process(next(blocks)))
+        position += size
+    source.close()
+    analyses += list(analyzer.finish())
+    audio = classifier.manifest.audio
+    for analysis in analyses:
+        estimate = analysis.estimate
+        yield {
+            "start_seconds": round(estimate.position / audio.sample_rate, 3),
+            "end_seconds": round((estimate.position + audio.window_samples) / audio.sample_rate, 3),
+            "level_dbfs": round(estimate.level_dbfs, 1),
+            "has_gap": estimate.has_gap,
+            "estimate": estimate_payload(estimate),
+            "classified": analysis.prediction is not None,
+        }
+
+
+def test_three_ways_give_equal_estimates(music: Path) -> None:
+    analysed = from_command("analyze", "--json", str(music))
+    audio = ModelManifest.load().audio
+    hop = audio.hop_columns * audio.column_step / audio.sample_rate
+    starts = [row["start_seconds"] for row in analysed]
+    assert starts == pytest.approx(np.arange(len(starts)) * hop, abs=1e-3)
+    assert 0 <= SECONDS - analysed[-1]["end_seconds"] < hop
+    assert {row["estimate"]["state"] for row in analysed} > {"SILENT"}
+    assert from_command("listen", "--json", "--source", str(music), "--speed", "0", "--port", "0") == analysed
+    assert list(from_callback(music)) == analysed
+
+
+def test_a_finer_hop_passes_through_the_same_windows(tmp_path: Path) -> None:
+    """At one column some of the windows are those of the default hop, to the last bit."""
+    music = write(tmp_path / "end.wav", changing()[-12 * RATE :], RATE)
+    coarse = from_command("analyze", "--json", "--half-life-seconds", "0", str(music))
+    fine = from_command("analyze", "--json", "--half-life-seconds", "0", "--hop", "0.06", str(music))
+    by_start = {row["start_seconds"]: row["estimate"]["probabilities"] for row in fine}
+    assert len(fine) > 5 * len(coarse)
+    assert all(row["classified"] for row in coarse)
+    for row in coarse:
+        assert by_start[row["start_seconds"]] == row["estimate"]["probabilities"]

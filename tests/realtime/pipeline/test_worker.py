@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import jsonschema
+import numpy as np
+import pytest
+
+from models.spectrogram import AudioSpec
+from realtime import messages
+from realtime.errors import SourceError, TooShortError
+from realtime.frames import AudioBlock, clean_samples
+from realtime.health import Percentiles, PipelineHealth, SourceStatus
+from realtime.messages import Message
+from realtime.settings import Settings
+from realtime.sources import ArraySource, AudioSource
+from realtime.worker import AnalysisWorker, losses_text
+from tests.support.audio import programme, tone
+from tests.support.classifier import LoudestRowClassifier
+from tests.support.clock import UNIX_OFFSET, VirtualClock
+
+
+class ScriptedSource:
+    """Delivers what it is given, at the virtual times it is given; an exception is raised."""
+
+    name = "scripted"
+    sample_rate = 22_050
+
+    def __init__(self, clock: VirtualClock, *script: tuple[float, float] | Exception) -> None:
+        self._clock = clock
+        self._script = script
+        self.closed = False
+        self.told = SourceStatus("scripted")
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        position = 0
+        for step in self._script:
+            if isinstance(step, Exception):
+                raise step
+            at, seconds = step
+            self._clock.now = at
+            samples = clean_samples(tone(300, seconds))
+            yield AudioBlock(samples, position, self.sample_rate, at)
+            position += len(samples)
+
+    def status(self) -> SourceStatus:
+        return self.told
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def run(
+    source: AudioSource, clock: VirtualClock, classifier: LoudestRowClassifier | None = None
+) -> tuple[AnalysisWorker, list[Message]]:
+    """Run the thread's body here; every message must obey the schema."""
+    published: list[Message] = []
+    classifier = classifier or LoudestRowClassifier()
+    worker = AnalysisWorker(source, classifier, Settings(), clock, published.append, lambda: 7)
+    worker.run()
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    for message in published:
+        validator.validate(json.loads(messages.encode(message)))
+    assert [message["seq"] for message in published] == list(range(1, len(published) + 1))
+    return worker, published
+
+
+def states(published: list[Message]) -> list[str]:
+    return [message["state"] for message in published if message["type"] == "state"]
+
+
+def test_a_programme_from_start_to_end() -> None:
+    clock = VirtualClock()
+    worker, published = run(ArraySource(programme(), 22_050, clock, "three tones"), clock)
+    assert worker.error is None
+    assert states(published)[:2] == ["WARMING_UP", "LISTENING"]
+    assert states(published)[-2:] == ["LISTENING", "ENDED"]
+    estimates = [message for message in published if message["type"] == "estimate"]
+    assert len(estimates) == 60
+    assert {message["source"] for message in published} == {"three tones"}
+    assert estimates[0]["captured_at"] == pytest.approx(UNIX_OFFSET + 100, abs=1)
+    spectrum = [message for message in published if message["type"] == "spectrum"]
+    assert sum(message["columns"] for message in spectrum) == 57 + 59 * 6
+    assert spectrum[-1]["end_seconds"] == estimates[-1]["end_seconds"]
+    health = [message for message in published if message["type"] == "health"][-1]
+    assert (health["windows"], health["clients"]) == (60, 7)
+
+
+def test_columns_with_sound_between_them_follow_each_other() -> None:
+    """The page numbers columns by where they end; with a step above n_fft none is missing or double."""
+    clock = VirtualClock()
+    spec = AudioSpec(
+        n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey", row_break_hz=1_000
+    )
+    _, published = run(
+        ArraySource(programme(), 22_050, clock, "three tones"), clock, LoudestRowClassifier(spec)
+    )
+    estimates = [message for message in published if message["type"] == "estimate"]
+    spectrum = [message for message in published if message["type"] == "spectrum"]
+    assert [message["columns"] for message in spectrum] == [83] + [8] * 64
+    assert [message["end_seconds"] for message in spectrum] == [each["end_seconds"] for each in estimates]
+    assert spectrum[0]["end_seconds"] == pytest.approx((82 * 1_334 + 256) / 22_050, abs=5e-4)
+    numbers = np.array([message["end_seconds"] for message in spectrum]) * 22_050 / 1_334
+    assert np.diff(numbers.round()).tolist() == [8] * 64
+    assert all(len(message["row_edges_hz"]) == message["rows"] + 1 for message in spectrum)
+
+
+def test_a_source_that_stalls_and_comes_back() -> None:
+    clock = VirtualClock()
+    script = [(100.0 + i, 1.0) for i in range(7)] + [(107.0 + i / 2, 0.0) for i in range(9)] + [(111.5, 1.0)]
+    _, published = run(ScriptedSource(clock, *script), clock)
+    assert states(published) == ["WARMING_UP", "LISTENING", "STALLED", "WARMING_UP", "LISTENING", "ENDED"]
+
+
+class Telling(ScriptedSource):
+    """Says something of itself after each step."""
+
+    def __init__(self, clock: VirtualClock, *told: SourceStatus) -> None:
+        super().__init__(
+            clock, *[(100.0 + i, 0.0 if status.trouble else 1.0) for i, status in enumerate(told)]
+        )
+        self._to_tell = told
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        for status, block in zip(self._to_tell, super().blocks(), strict=True):
+            self.told = status
+            yield block
+
+
+def test_a_source_that_is_opened_again_says_why_and_where_it_listens_now(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = VirtualClock()
+    well, other = SourceStatus("usb"), SourceStatus("headset", reopened=1, overflows=3)
+    gone, missing = SourceStatus("usb", trouble="it is gone"), SourceStatus("usb", trouble="no such device")
+    with caplog.at_level("INFO"):
+        _, published = run(Telling(clock, *[well] * 6, gone, gone, missing, *[other] * 7), clock)
+    told = [(message["state"], message["detail"]) for message in published if message["type"] == "state"]
+    assert told == [
+        ("WARMING_UP", ""), ("LISTENING", ""), ("RECOVERING", "it is gone"), ("RECOVERING", "no such device"),
+        ("WARMING_UP", ""), ("LISTENING", ""), ("ENDED", ""),
+    ]  # fmt: skip
+    health = [message for message in published if message["type"] == "health"][-1]
+    assert (health["device"], health["reopened"], health["overflows"]) == ("headset", 1, 3)
+    assert "scripted: listening to headset instead of usb" in caplog.text
+
+
+def test_titles_of_a_station_are_published_when_they_change() -> None:
+    clock = VirtualClock()
+    told = [SourceStatus(title=title) for title in ("", "Take Five", "Take Five", "So What", "", "", "")]
+    _, published = run(Telling(clock, *told), clock)
+    assert [message["title"] for message in published if message["type"] == "title"] == [
+        "Take Five", "So What", "",
+    ]  # fmt: skip
+
+
+def test_too_short_a_stream_fails_with_both_lengths() -> None:
+    clock = VirtualClock()
+    worker, published = run(ArraySource(tone(300, 3), 22_050, clock, "short"), clock)
+    assert isinstance(worker.error, TooShortError)
+    assert states(published)[-1] == "FAILED"
+    assert published[-1]["detail"] == (
+        "short holds 3.00 s of sound; one window needs 4.97 s, and nothing is padded"
+    )
+
+
+def test_a_source_that_breaks_fails_visibly_and_is_closed() -> None:
+    clock = VirtualClock()
+    source = ScriptedSource(clock, (100.0, 1.0), SourceError("the plug was pulled"))
+    worker, published = run(source, clock)
+    assert str(worker.error) == "the plug was pulled"
+    assert (states(published)[-1], published[-1]["detail"]) == ("FAILED", "the plug was pulled")
+    assert source.closed
+
+
+def test_a_crash_is_not_silent() -> None:
+    clock = VirtualClock()
+    worker, published = run(ScriptedSource(clock, ZeroDivisionError("oops")), clock)
+    assert isinstance(worker.error, ZeroDivisionError)
+    assert published[-1]["detail"] == "internal error: ZeroDivisionError('oops')"
+
+
+def test_all_kinds_of_losses_are_put_into_words() -> None:
+    health = PipelineHealth(10, 11_025, 2, 5, 1_234, 0, 80.0, Percentiles(6.0, 7.0, 8.0))
+    assert losses_text(health, SourceStatus(overflows=3, dropped_blocks=4), 22_050) == (
+        "2 gaps, 1,234 windows skipped, 3 overflows of the device, 4 blocks dropped, "
+        "at least 0.50 s of sound lost"
+    )
+    well = replace(health, samples_lost=0, gaps=0, windows_skipped=0)
+    assert losses_text(well, SourceStatus(), 22_050) == ""
+
+
+def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock()
+
+    class Lossy(ScriptedSource):
+        def blocks(self) -> Iterator[AudioBlock]:
+            for number in range(100):
+                clock.now = 100 + number / 5
+                samples = clean_samples(np.full(2_205, 0.1))
+                yield AudioBlock(samples, number * 4_410, 22_050, clock.now)
+
+    run(Lossy(clock), clock)
+    logged = [record.message for record in caplog.records if "lost" in record.message]
+    assert 3 <= len(logged) <= 5
+    assert logged[-1] == "scripted: so far 99 gaps, at least 9.90 s of sound lost"

@@ -1,0 +1,152 @@
+"""Those who knock and lead nowhere, at a real server over real sockets; others must not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from realtime import door, server
+from realtime.server import EstimateServer
+from tests.realtime.server.test_access import get
+from tests.realtime.server.test_hostile_clients import check_log, raw, rest, still_serves
+from tests.realtime.server.test_websocket import connected, estimate, receive, serve
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET", b"\x16\x03\x01\x02\x00\x01",
+     b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000,
+     b"\x00" * 100_000, b"\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
+     b"GET /?" + b"&" * 8_000 + b" HTTP/1.1\r\n\r\n", b"GET //[ HTTP/1.1\r\nHost: [\r\n\r\n"],
+    ids=["silence", "half a header", "half a word", "TLS", "long header", "zeros", "empty", "POST",
+         "ampersands", "brackets"],
+)  # fmt: skip
+def test_a_handshake_that_leads_nowhere_ends(
+    first: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        reader, writer = await raw(url, first)
+        await rest(reader)
+        writer.close()
+        async with connect(url) as other:
+            await receive(other)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_a_handshake_byte_by_byte_has_no_more_time_than_another(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        reader, writer = await raw(url, b"GET / HTTP/1.1\r\nHost: ")
+        ended = asyncio.ensure_future(rest(reader))
+        async with asyncio.timeout(10):
+            while not ended.done():
+                writer.write(b"x")
+                await asyncio.wait([ended], timeout=0.02)
+        writer.close()
+        async with connect(url) as other:
+            await receive(other)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_those_who_say_nothing_make_room_for_those_who_speak(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MOST_HANDSHAKES", 20)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        silent = [await raw(url, b"GET") for _ in range(50)]
+        async with connect(url) as other:
+            await receive(other)
+            for reader, _ in silent[:29]:
+                assert await rest(reader) == b"", "the oldest went first"
+            await still_serves(estimates, other)
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="handshakes"} 31' in text
+        for _, writer in silent:
+            writer.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def descriptors() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The limit lets 64 in, the others are told why, and all they took is given back."""
+
+    async def knock(url: str) -> ClientConnection | int:
+        try:
+            return await connect(url, open_timeout=30)
+        except InvalidStatus as refusal:
+            return refusal.response.status_code
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        before = descriptors()
+        answers = await asyncio.gather(*(knock(url) for _ in range(500)))
+        clients = [answer for answer in answers if isinstance(answer, ClientConnection)]
+        assert Counter(answer for answer in answers if isinstance(answer, int)) == {503: 436}
+        assert len(clients) == 64
+        estimates.publish(estimate("jazz", 1))
+        for client in clients:
+            assert [(await receive(client))["type"] for _ in range(2)] == ["hello", "estimate"]
+        await asyncio.gather(*(client.close() for client in clients))
+        await connected(estimates, 0)
+        async with connect(url) as late:
+            await receive(late)
+            await still_serves(estimates, late, 2)
+        async with asyncio.timeout(5):
+            while descriptors() > before:
+                await asyncio.sleep(0)
+
+    serve(scenario, max_clients=64)
+    check_log(caplog)
+    told = [record for record in caplog.records if "refused" in record.getMessage()]
+    assert 1 <= len(told) <= 5, "hundreds of refusals are a few lines"
+    assert any("full" in record.getMessage() for record in told)
+
+
+def test_a_flood_of_wrong_tokens_and_origins_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    token = "a-token-of-the-tests"
+
+    async def knock(url: str, origin: str | None, said: str) -> int:
+        try:
+            await connect(url, origin=origin, additional_headers={"Authorization": said})  # type: ignore[arg-type]
+        except InvalidStatus as refusal:
+            return refusal.response.status_code
+        return 101
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with connect(url, additional_headers=headers) as other:
+            await receive(other)
+            wrong = [knock(url, None, f"Bearer {token[:number]}") for number in range(1, 20)]
+            foreign = [knock(url, "http://evil.example", f"Bearer {token}") for _ in range(20)]
+            assert Counter(await asyncio.gather(*wrong, *foreign)) == {401: 19, 403: 20}
+            text = (await asyncio.to_thread(get, url + "/metrics", headers))[2]
+            assert 'refused_total{reason="token"} 19' in text
+            assert 'refused_total{reason="origin"} 20' in text
+            await still_serves(estimates, other)
+
+    serve(scenario, token=token)
+    check_log(caplog)
+    assert token not in "".join(
+        r.getMessage() for r in caplog.records if not r.name.startswith("websockets.client")
+    )

@@ -1,0 +1,303 @@
+"""Hostile and broken clients against the real server, over real sockets; others must not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.frames import CloseCode
+
+from realtime import server
+from realtime.server import EstimateServer
+from tests.realtime.server.test_access import get
+from tests.realtime.server.test_websocket import connected, estimate, receive, serve, state
+
+SHAKE = (
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+TEXT, BINARY, CONTINUATION, PING, FINAL = 1, 2, 0, 9, 0x80
+
+Scenario = Callable[[EstimateServer, str], Awaitable[None]]
+
+
+def check_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a client does is nothing that the server's log explains with a traceback."""
+    ours = [
+        record
+        for record in caplog.records
+        if record.name.startswith(("realtime", "websockets.server", "asyncio"))
+    ]
+    assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes:
+    """One masked frame, with a mask of zeros; ``length`` lies about the payload's."""
+    size = len(payload) if length is None else length
+    if size < 126:
+        head = struct.pack(">BB", opcode, 0x80 | size)
+    else:
+        head = struct.pack(">BBQ", opcode, 0x80 | 127, size)
+    return head + bytes(4) + payload
+
+
+async def raw(url: str, first: bytes = SHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+    writer.write(first)
+    return reader, writer
+
+
+async def shaken(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A websocket without a library."""
+    reader, writer = await raw(url)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 101 ")
+    return reader, writer
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """Everything until the server hangs up; it must."""
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionResetError:
+        return b""
+
+
+async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
+    estimates.publish(estimate("jazz", number))
+    assert (await receive(client))["seq"] == number
+
+
+async def silent_client(url: str) -> socket.socket:
+    """A websocket that never reads, with small buffers so that the server notices soon."""
+    loop = asyncio.get_running_loop()
+    never = socket.socket()
+    never.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    never.setblocking(False)
+    await loop.sock_connect(never, ("127.0.0.1", port_of(url)))
+    await loop.sock_sendall(never, SHAKE)
+    return never
+
+
+def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as reader:
+            await receive(reader)
+            never = await silent_client(url)
+            await connected(estimates, 2)
+            largest = 0
+            for number in range(1, 3_001):
+                kind = (
+                    state("LISTENING", number, detail="x" * 4_000) if number % 2 else estimate("jazz", number)
+                )
+                estimates.publish(kind)
+                assert (await receive(reader))["seq"] == number, "the other one gets them all"
+                largest = max(largest, *(len(mailbox) for mailbox in estimates._mailboxes))
+            assert largest <= 3, "hello, state and estimate at most"
+            # Six megabytes were published; what was written for it is what the sockets hold.
+            got = bytearray()
+            loop = asyncio.get_running_loop()
+            while b'"seq":3000' not in got:
+                got += await asyncio.wait_for(loop.sock_recv(never, 1 << 16), 5)
+            assert len(got) < 5_000_000, "the newest came long before all of them"
+            never.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers replace no earlier ones: they piled up for as long as it read a little now and then."""
+    monkeypatch.setattr(server, "MOST_WAITING", 20)
+    monkeypatch.setattr(server, "REQUESTS", (10_000, 1))
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as reader:
+            await receive(reader)
+            never = await silent_client(url)
+            await connected(estimates, 2)
+            number = largest = 0
+            while estimates.clients == 2 and number < 200:
+                number += 1
+                estimates.publish(state("LISTENING", number, detail="x" * 60_000))  # its sockets fill
+                await receive(reader)
+                text = json.dumps({"type": "control", "id": str(number), "action": "pause"})
+                with contextlib.suppress(ConnectionError):
+                    never.sendall(frame(FINAL | TEXT, text.encode()))
+                await asyncio.sleep(0.01)
+                largest = max(largest, *(len(mailbox) for mailbox in estimates._mailboxes), 0)
+            never.close()
+            assert 20 < largest < 30
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="slow"} 1' in text
+            await still_serves(estimates, reader, number + 1)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_a_client_that_takes_nothing_for_long_is_dropped(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SEND_SECONDS", 0.2)
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as reader:
+            await receive(reader)
+            never = await silent_client(url)
+            await connected(estimates, 2)
+            number = 0
+            async with asyncio.timeout(20):
+                while estimates.clients == 2:
+                    number += 1
+                    estimates.publish(state("LISTENING", number, detail="x" * 60_000))
+                    await receive(reader)
+            never.close()
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="slow"} 1' in text
+            await still_serves(estimates, reader, number + 1)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    """The library's goodbye waits behind what was sent before, without a limit."""
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        never = await silent_client(url)
+        half_open = (await raw(url, b""))[1]
+        async with connect(url) as reader:
+            await receive(reader)
+            await connected(estimates, 2)
+            for number in range(1, 300):
+                estimates.publish(state("LISTENING", number, detail="x" * 60_000))
+                await receive(reader)
+            async with asyncio.timeout(4):
+                await estimates.stop()
+        never.close()
+        half_open.close()
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(FINAL | TEXT, b"x" * 100, length=1 << 40), CloseCode.MESSAGE_TOO_BIG),
+        (frame(FINAL | TEXT, b"x" * 1025), CloseCode.MESSAGE_TOO_BIG),
+        (frame(TEXT, b"x" * 1000) + frame(FINAL | CONTINUATION, b"x" * 1000), CloseCode.MESSAGE_TOO_BIG),
+        (frame(FINAL | TEXT, b"\xff\xfe\xfd"), CloseCode.INVALID_DATA),
+        (frame(FINAL | TEXT, b"\xed\xa0\x80"), CloseCode.INVALID_DATA),
+        (frame(FINAL | BINARY, b"\x00" * 40), CloseCode.POLICY_VIOLATION),
+        (frame(FINAL | TEXT, b"[" * 1024), CloseCode.POLICY_VIOLATION),
+        (frame(FINAL | CONTINUATION, b"x"), CloseCode.PROTOCOL_ERROR),
+        (frame(0x70 | FINAL | TEXT, b"x"), CloseCode.PROTOCOL_ERROR),
+        (frame(FINAL | 0xF, b"x"), CloseCode.PROTOCOL_ERROR),
+        (b"\x81\x05hello", CloseCode.PROTOCOL_ERROR),
+        (SHAKE, CloseCode.PROTOCOL_ERROR),
+    ],
+    ids=["terabyte", "1025 bytes", "two halves", "no UTF-8", "surrogate", "binary", "brackets",
+         "continuation of nothing", "reserved bits", "unknown opcode", "no mask", "HTTP again"],
+)  # fmt: skip
+def test_what_no_client_should_send_ends_its_own_connection(
+    sent: bytes, code: CloseCode, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as other:
+            await receive(other)
+            reader, writer = await shaken(url)
+            writer.write(sent)
+            writer.write_eof()
+            assert struct.pack(">H", code) in await rest(reader)
+            writer.close()
+            await connected(estimates, 1)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [frame(FINAL | PING, b"x" * 100), frame(CONTINUATION)],
+    ids=["pings", "empty pieces of a message"],
+)
+def test_what_the_library_takes_without_end_has_an_end(
+    piece: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Answers to pings pile up for a client that does not read, and pieces for one that never ends."""
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as other:
+            await receive(other)
+            _, writer = await shaken(url)
+            await connected(estimates, 2)
+            with contextlib.suppress(ConnectionError):
+                writer.write(frame(TEXT))
+                for _ in range(1_000):
+                    writer.write(piece * 20)
+                    await writer.drain()
+            await connected(estimates, 1)
+            writer.close()
+            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            assert 'overheard_connections_refused_total{reason="bytes"} 1' in text
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), min_size=1, max_size=5))
+def test_fuzzed_messages(caplog: pytest.LogCaptureFixture, sent: list[str | bytes]) -> None:
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url) as client, connect(url) as other:
+            await receive(client)
+            await receive(other)
+            with contextlib.suppress(ConnectionClosed):
+                for message in sent:
+                    await client.send(message)
+            with pytest.raises(ConnectionClosedError, match="expected a subscribe message"):
+                await receive(client)
+            await still_serves(estimates, other)
+
+    serve(scenario)
+    check_log(caplog)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(min_size=1, max_size=400), st.booleans())
+def test_fuzzed_bytes(caplog: pytest.LogCaptureFixture, sent: bytes, opened: bool) -> None:
+    """Any bytes, before and after the handshake."""
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        reader, writer = await (shaken(url) if opened else raw(url, b""))
+        writer.write(sent)
+        writer.write_eof()
+        await rest(reader)
+        writer.close()
+        async with connect(url) as other:
+            await receive(other)
+            await still_serves(estimates, other)
+        await connected(estimates, 0)
+
+    serve(scenario)
+    check_log(caplog)

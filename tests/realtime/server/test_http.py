@@ -1,0 +1,116 @@
+"""The pages of history and log: for whom they are, and what a slow history may not do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+from websockets.asyncio.client import connect
+
+from realtime.controls import UNTRUSTED
+from realtime.log_tail import KEPT_LINES, LogTail
+from realtime.server import EstimateServer
+from tests.realtime.server.test_access import get
+from tests.realtime.server.test_hostile_clients import check_log, raw, rest
+from tests.realtime.server.test_requests import BEARER, CONTROL_TOKEN, TOKEN, Pages, serve
+from tests.realtime.server.test_websocket import estimate, receive
+
+
+def test_history_and_log_are_for_those_with_the_token() -> None:
+    pages, log = Pages(), LogTail([CONTROL_TOKEN])
+    log.handle(logging.makeLogRecord({"msg": "here we go", "levelname": "INFO", "levelno": 20}))
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        for path in ("/history", "/history/3", "/log"):
+            for headers in (
+                {},
+                {"Authorization": "Bearer wrong"},
+                {"Authorization": f"Basic {CONTROL_TOKEN}"},
+            ):
+                status, kind, body = await asyncio.to_thread(get, url + path, headers)
+                assert (status, kind) == (401, "text/plain; charset=utf-8")
+                assert UNTRUSTED in body
+            for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+                assert (await asyncio.to_thread(get, url + path, BEARER | headers))[0] == 403
+            assert (await asyncio.to_thread(get, f"{url}{path}?token={CONTROL_TOKEN}", BEARER))[0] == 400
+            assert (await asyncio.to_thread(get, url + path, BEARER, None, "HEAD"))[::2] == (200, "")
+            status, kind, _ = await asyncio.to_thread(get, url + path, BEARER)
+            assert (status, kind) == (200, "application/json")
+        assert json.loads((await asyncio.to_thread(get, url + "/history/3", BEARER))[2]) == {"rest": "3"}
+        assert (await asyncio.to_thread(get, url + "/history/9", BEARER))[::2] == (
+            404,
+            '{"error": "no session 9"}',
+        )
+        (line,) = json.loads((await asyncio.to_thread(get, url + "/log", BEARER))[2])["lines"]
+        assert line.endswith(" INFO here we go")
+        for path in ("/history/", "/history/../log", "/history/x", "/history/1/2", "/history/" + "1" * 16):
+            assert (await asyncio.to_thread(get, url + path, BEARER))[0] == 426, "no page of ours"
+
+    serve(scenario, None, pages, log)
+    assert set(pages.asked) == {"", "3", "9"}
+
+
+def test_without_a_history_its_page_is_empty() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        status, _, body = await asyncio.to_thread(get, url + "/history", BEARER)
+        assert (status, json.loads(body)) == (
+            200,
+            {"path": None, "sessions": [], "corrections": 0, "sounds": 0},
+        )
+        assert (await asyncio.to_thread(get, url + "/history/1", BEARER))[0] == 404
+        assert json.loads((await asyncio.to_thread(get, url + "/log", BEARER))[2]) == {"lines": []}
+
+    serve(scenario)
+
+
+def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
+    pages = Pages()
+    pages.may_answer.clear()
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        request = (
+            f"GET /history HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
+        )
+        (_, leaving), (reader, writer) = await raw(url, request.encode()), await raw(url, request.encode())
+        async with connect(url) as client:
+            await receive(client)
+            while len(pages.asked) < 2:
+                await asyncio.sleep(0.01)
+            server.publish(estimate("jazz"))
+            assert (await receive(client))["type"] == "estimate"
+            leaving.transport.abort()
+            pages.may_answer.set()
+            assert (await rest(reader)).endswith(b'{"rest": ""}')
+            writer.close()
+            server.publish(estimate("jazz", 2))
+            assert (await receive(client))["seq"] == 2
+
+    serve(scenario, None, pages)
+    check_log(caplog)
+
+
+def test_the_log_keeps_its_last_lines_and_no_secret() -> None:
+    tail = LogTail(["", TOKEN])
+    logger = logging.getLogger("tests.log_tail")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(tail)
+    try:
+        for number in range(KEPT_LINES + 50):
+            logger.info("line %d", number)
+        logger.debug("not for people")
+        logger.warning("the token is %s\nand \x1b[31m more", TOKEN)
+        try:
+            raise ValueError("a reason")
+        except ValueError:
+            logger.exception("broken: %s", "x" * 10_000)
+    finally:
+        logger.removeHandler(tail)
+    lines = json.loads(tail.page())["lines"]
+    assert len(lines) == KEPT_LINES
+    assert lines[0].endswith(" INFO line 52")
+    assert lines[-2].endswith(" WARNING the token is (secret) and ?[31m more")
+    assert len(lines[-1]) < 700
+    assert "a reason" not in tail.page(), "no traceback"

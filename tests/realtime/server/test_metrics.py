@@ -1,0 +1,191 @@
+"""The text that Prometheus reads, held against a strict reading of its format."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from realtime.estimates import StreamState
+from realtime.metrics import COUNTERS, TROUBLED, Metrics, health_report
+from tests.realtime.server.test_websocket import estimate, hello, state
+
+SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? (\+Inf|-?\d[\d.e+-]*)')
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"')
+
+
+def read(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """Every sample by name and labels; anything out of the format fails.
+
+    Every family has HELP then TYPE once, before its samples; no sample comes twice; a histogram's buckets
+    rise, end at +Inf, and agree with its count.
+    """
+    samples: dict[str, dict[tuple[tuple[str, str], ...], float]] = defaultdict(dict)
+    kinds: dict[str, str] = {}
+    assert text.endswith("\n")
+    lines = iter(text[:-1].split("\n"))
+    family = ""
+    for line in lines:
+        if line.startswith("# HELP "):
+            family, told = line.removeprefix("# HELP ").split(" ", 1)
+            assert told
+            assert family not in kinds
+            assert next(lines).startswith(f"# TYPE {family} ")
+            kinds[family] = text.split(f"# TYPE {family} ")[1].split("\n")[0]
+            assert kinds[family] in ("counter", "gauge", "histogram")
+            continue
+        match = SAMPLE.fullmatch(line)
+        assert match, line
+        name, inner, value = match[1], match[2] or "", float(match[3])
+        suffixes = ("_bucket", "_sum", "_count") if kinds[family] == "histogram" else ("",)
+        assert name in [family + suffix for suffix in suffixes], f"{name} stands under {family}"
+        assert (kinds[family] == "counter") == name.endswith("_total")
+        labels = tuple((label, unescaped(content)) for label, content in LABEL.findall(inner))
+        assert labels not in samples[name], f"{line} comes twice"
+        samples[name][labels] = value
+    for family, kind in kinds.items():
+        if kind == "histogram":
+            check_histogram(family, samples)
+    return samples
+
+
+def unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], text)
+
+
+def check_histogram(family: str, samples: dict[str, dict[tuple[tuple[str, str], ...], float]]) -> None:
+    for labels, count in samples[f"{family}_count"].items():
+        buckets = [
+            (dict(each)["le"], value)
+            for each, value in samples[f"{family}_bucket"].items()
+            if each[:-1] == labels
+        ]
+        bounds = [float(bound) for bound, _ in buckets]
+        values = [value for _, value in buckets]
+        assert bounds == sorted(set(bounds))
+        assert buckets[-1][0] == "+Inf"
+        assert values == sorted(values)
+        assert values[-1] == count
+        assert labels in samples[f"{family}_sum"]
+
+
+def health(source: str = "fake", **fields: Any) -> dict[str, Any]:
+    zero = dict.fromkeys(COUNTERS, 0)
+    latency = {"p50": 1.0, "p95": 1.0, "p99": 1.0}
+    told = zero | {"real_time_factor": 30.5, "latency_ms": latency, "clients": 0, "drift_ppm": None}
+    return {"type": "health", "version": 1, "seq": 1, "source": source, "captured_at": 0.0} | told | fields
+
+
+def source_of(name: str) -> tuple[tuple[str, str], ...]:
+    return (("source", name),)
+
+
+def test_an_analyzer_that_just_started_has_its_zeros() -> None:
+    samples = read(Metrics([hello("mic")]).render(0))
+    assert samples["overheard_clients"] == {(): 0}
+    assert samples["overheard_estimates_total"] == {source_of("mic"): 0}
+    assert samples["overheard_latency_seconds_count"] == {source_of("mic"): 0}
+    assert samples["overheard_samples_lost_total"] == {}, "nothing is known before the first health message"
+    read(Metrics().render(0))
+
+
+def test_estimates_fall_into_buckets_and_add_up() -> None:
+    metrics = Metrics([hello("mic"), hello("system")])
+    for latency_ms, inference_ms in ((10.0, 1.0), (10.1, 7.0), (40.0, 7.5), (99_000.0, 2_000.0)):
+        timing = {"latency_ms": latency_ms, "inference_ms": inference_ms}
+        metrics.update(estimate("jazz", source="mic") | timing)
+    samples = read(metrics.render(3))
+    assert samples["overheard_clients"][()] == 3
+    assert samples["overheard_estimates_total"] == {source_of("mic"): 4, source_of("system"): 0}
+    buckets = {dict(labels)["le"]: n for labels, n in samples["overheard_latency_seconds_bucket"].items()
+               if dict(labels)["source"] == "mic"}  # fmt: skip
+    assert (buckets["0.01"], buckets["0.025"], buckets["0.05"], buckets["10.0"], buckets["+Inf"]) == (
+        1,
+        2,
+        3,
+        3,
+        4,
+    )
+    assert samples["overheard_latency_seconds_sum"][source_of("mic")] == pytest.approx(99.0601)
+    assert samples["overheard_inference_seconds_sum"][source_of("mic")] == pytest.approx(2.0155)
+    assert samples["overheard_latency_seconds_count"][source_of("system")] == 0
+
+
+def test_the_counters_of_health_messages_are_shown_source_by_source() -> None:
+    metrics = Metrics([hello("mic"), hello("system")])
+    metrics.update(health("mic", **{field: number for number, field in enumerate(COUNTERS, start=1)}))
+    metrics.update(health("system", samples_lost=10**12, real_time_factor=2.25))
+    samples = read(metrics.render(0))
+    for number, field in enumerate(COUNTERS, start=1):
+        name = {"blocks_in": "blocks"}.get(field, field)
+        assert samples[f"overheard_{name}_total"][source_of("mic")] == number
+    assert samples["overheard_samples_lost_total"][source_of("system")] == 10**12
+    assert samples["overheard_real_time_factor"] == {source_of("mic"): 30.5, source_of("system"): 2.25}
+
+
+def test_a_health_message_from_before_devices_were_told_of_is_fine() -> None:
+    metrics = Metrics([hello()])
+    old = health(gaps=2)
+    for field in ("overflows", "dropped_blocks", "reopened"):
+        del old[field]
+    metrics.update(old)
+    samples = read(metrics.render(0))
+    assert samples["overheard_gaps_total"] == {source_of("fake"): 2}
+    assert samples["overheard_reopened_total"] == {}
+
+
+def test_the_state_is_one_of_all() -> None:
+    metrics = Metrics([hello()])
+    for current in StreamState:
+        metrics.update(state(current.value))
+        samples = read(metrics.render(0))["overheard_state"]
+        assert len(samples) == len(StreamState)
+        assert [dict(labels)["state"] for labels, value in samples.items() if value] == [current.value]
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\\n", '\\"', "Mikrofon ä 🎤", "", 'x"} 1\nevil 2'])
+def test_a_name_says_nothing_but_itself(name: str) -> None:
+    metrics = Metrics([hello(name)])
+    metrics.update(estimate("jazz", source=name))
+    assert read(metrics.render(0))["overheard_estimates_total"] == {source_of(name): 1}
+
+
+def test_a_name_that_is_no_unicode_can_be_sent() -> None:
+    assert 'source="a?.mp3"' in Metrics([hello("a\udcff.mp3")]).render(0).encode().decode()
+
+
+def test_a_number_that_is_none_does_not_spoil_the_sum() -> None:
+    metrics = Metrics([hello()])
+    metrics.update(estimate("jazz") | {"latency_ms": float("nan"), "inference_ms": float("inf")})
+    metrics.update(estimate("jazz") | {"latency_ms": 50.0, "inference_ms": 5.0})
+    samples = read(metrics.render(0))
+    assert samples["overheard_latency_seconds_sum"] == {source_of("fake"): 0.05}
+    assert samples["overheard_inference_seconds_count"] == {source_of("fake"): 1}
+
+
+def test_refusals_are_counted_by_reason() -> None:
+    metrics = Metrics()
+    for reason in ("token", "origin", "token"):
+        metrics.count_refusal(reason)
+    samples = read(metrics.render(0))["overheard_connections_refused_total"]
+    assert samples == {(("reason", "origin"),): 1, (("reason", "token"),): 2}
+
+
+@pytest.mark.parametrize("current", list(StreamState))
+def test_health_is_bad_when_a_source_gives_nothing_although_it_should(current: StreamState) -> None:
+    states = {"mic": StreamState.LISTENING, "b\udcff": current}
+    status, text = health_report(states, 2, 12.345)
+    report = json.loads(text.encode("ascii"))
+    assert report["sources"] == {"mic": "LISTENING", "b\udcff": current.value}
+    assert (report["clients"], report["uptime_seconds"]) == (2, 12.3)
+    assert (status, report["status"]) == ((503, "degraded") if current in TROUBLED else (200, "ok"))
+    assert set(TROUBLED) == {"FAILED", "STALLED", "RECOVERING"}
+
+
+def test_states_are_a_copy() -> None:
+    metrics = Metrics([hello()])
+    metrics.states.clear()
+    assert metrics.states == {"fake": StreamState.CONNECTING}

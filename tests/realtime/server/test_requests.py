@@ -1,0 +1,383 @@
+"""Trusted clients: controls and their schema, what is told to whom, and the pages of history and log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
+from websockets.typing import Subprotocol
+
+from realtime import messages
+from realtime.access import Knock, Rules, is_trusted, refuse_client, refuse_page
+from realtime.controls import UNTRUSTED, parse_control
+from realtime.errors import ControlError
+from realtime.log_tail import LogTail
+from realtime.messages import Message
+from realtime.server import EstimateServer
+from realtime.settings import ServerSettings
+from tests.realtime.server.test_access import get
+from tests.realtime.server.test_hostile_clients import Scenario, check_log
+from tests.realtime.server.test_websocket import connected, estimate, hello, receive, state
+
+TOKEN = "a-token-of-the-tests"
+CONTROL_TOKEN = "an-ephemeral-token-of-the-tests"
+BEARER = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+SOURCES = [{"name": "demo", "playing": True, "level_dbfs": -20.5, "detail": ""}]
+WHOLE = Draft202012Validator(messages.schema())
+
+
+class Switches:
+    """Remembers what reached it; the real ones are in test_switchboard."""
+
+    def __init__(self) -> None:
+        self.asked: list[Message] = []
+
+    async def control(self, control: Message) -> str:
+        self.asked.append(control)
+        if control["action"] == "resume":
+            raise ControlError("nothing is paused")
+        return "done"
+
+    def sources_message(self) -> Message:
+        return messages.sources_message(SOURCES, False, 1.0)
+
+
+class Pages:
+    """A history that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.asked: list[str] = []
+
+    def page(self, rest: str) -> tuple[int, str]:
+        self.asked.append(rest)
+        assert self.may_answer.wait(10)
+        assert threading.current_thread() is not threading.main_thread(), "it may block, so not on the loop's"
+        return (404, '{"error": "no session 9"}') if rest == "9" else (200, json.dumps({"rest": rest}))
+
+    def act(self, control: Mapping[str, Any]) -> str:
+        if control["segment"] == 7:
+            raise ControlError("no segment 7 in session 3")
+        return f"segment {control['segment']} is {control['genre']}"
+
+
+def serve(
+    scenario: Scenario,
+    switches: Switches | None = None,
+    pages: Pages | None = None,
+    log: LogTail | None = None,
+    control_token: str = CONTROL_TOKEN,
+    **settings: Any,
+) -> None:
+    async def main() -> None:
+        server = EstimateServer(
+            [hello()], ServerSettings(**settings), control_token=control_token, history=pages, log=log
+        )
+        server.switches = switches
+        port = await server.start("127.0.0.1", 0)
+        try:
+            await scenario(server, f"ws://127.0.0.1:{port}")
+        finally:
+            await server.stop()
+
+    asyncio.run(main())
+
+
+def control(action: str = "pause", number: str = "1", **fields: Any) -> str:
+    return json.dumps({"type": "control", "id": number, "action": action} | fields)
+
+
+async def ask(client: ClientConnection, text: str) -> Any:
+    """Send a control and wait for its answer; what else comes meanwhile is passed over."""
+    await client.send(text)
+    while True:
+        message = await receive(client)
+        WHOLE.validate(message)
+        if message["type"] == "answer" and message["id"] == json.loads(text)["id"]:
+            return message
+
+
+# ---- who is trusted -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("token", "control_token", "shown", "trusted", "admitted"),
+    [
+        ("", "", "", False, True),
+        ("", "", "anything", False, True),
+        ("", CONTROL_TOKEN, CONTROL_TOKEN, True, True),
+        ("", CONTROL_TOKEN, "", False, True),
+        ("", CONTROL_TOKEN, "a-stale-token-of-another-run", False, True),
+        (TOKEN, CONTROL_TOKEN, TOKEN, True, True),
+        (TOKEN, CONTROL_TOKEN, CONTROL_TOKEN, False, False),
+        (TOKEN, "", TOKEN, True, True),
+        (TOKEN, "", "", False, False),
+    ],
+)
+def test_who_is_trusted(token: str, control_token: str, shown: str, trusted: bool, admitted: bool) -> None:
+    rules = Rules(token=token, control_token=control_token)
+    for knock in (
+        Knock("/", authorizations=(f"Bearer {shown}",)),
+        Knock("/", subprotocols=("overheard.1", f"overheard.token.{shown}")),
+    ):
+        assert is_trusted(knock, rules) is trusted
+        assert (refuse_client(knock, rules, 0) is None) is admitted
+        refusal = refuse_page(knock, rules, needs_token=True, needs_trust=True)
+        assert (refusal is None) is trusted
+        if refusal is not None:
+            assert refusal.status == 401
+            assert all(secret not in refusal.sentence for secret in (token, control_token) if secret)
+
+
+# ---- what is a control --------------------------------------------------------------------------------
+
+ACTIONS = ("source", "pause", "resume", "levels", "correct", "forget")
+NUMBERS = st.integers() | st.sampled_from([1, 2.0, 2.5, 2**53, 2**53 - 1, True, -0.0, float("nan")])
+ANYTHING = st.none() | st.booleans() | NUMBERS | st.text(max_size=130) | st.lists(st.integers(), max_size=2)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.just("control") | ANYTHING,
+        "id": st.text(min_size=1, max_size=41) | ANYTHING,
+        "action": st.sampled_from([*ACTIONS, "quit", "Pause"]) | ANYTHING,
+        "name": ANYTHING,
+        "session": NUMBERS | ANYTHING,
+        "segment": NUMBERS | ANYTHING,
+        "genre": st.sampled_from(["jazz", None]) | ANYTHING,
+        "path": ANYTHING,
+    },
+)
+LIKELY = st.one_of(
+    st.builds(lambda action: {"action": action}, st.sampled_from(["pause", "resume", "levels", "forget"])),
+    st.builds(lambda name: {"action": "source", "name": name}, st.text(max_size=122)),
+    st.builds(
+        lambda session, segment, genre: {
+            "action": "correct", "session": session, "segment": segment, "genre": genre,
+        },
+        NUMBERS,
+        NUMBERS,
+        st.sampled_from(["jazz", None, 3]),
+    ),
+).map(lambda fields: fields | {"type": "control", "id": "x"})  # fmt: skip
+
+
+@given(
+    st.one_of(FIELDS.map(json.dumps), LIKELY.map(json.dumps), st.text(max_size=60), st.binary(max_size=60))
+)
+@settings(max_examples=400, deadline=None)
+def test_a_control_is_taken_exactly_when_the_schema_takes_it(request_text: str | bytes) -> None:
+    taken = parse_control(request_text)
+    one = Draft202012Validator({"$ref": "#/$defs/control", "$defs": messages.schema()["$defs"]})
+    try:
+        valid = isinstance(request_text, str) and one.is_valid(json.loads(request_text))
+    except ValueError:
+        valid = False
+    assert (taken is not None) == valid
+    if taken is not None:
+        assert all(type(taken[key]) is int for key in ("session", "segment") if key in taken)
+
+
+def test_every_action_is_a_control() -> None:
+    correct = control("correct", session=3, segment=2.0, genre=None)
+    for text in (*map(control, ("pause", "resume", "levels", "forget")), control("source", name="mic")):
+        assert parse_control(text) == json.loads(text)
+        WHOLE.validate(json.loads(text))
+    assert parse_control(correct) == json.loads(correct) | {"segment": 2}
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [control("quit"), control("pause", name="mic"), control("source"), control("source", name=""),
+     control("source", name="x" * 121), control("source", name=["mic"]), control("pause", number=""),
+     control("pause", number="x" * 41), control("correct", session=1, segment=1),
+     control("correct", session=0, segment=1, genre="jazz"), control("forget", more=1),
+     '{"type": "control"}', '{"type":"control","id":' + "[" * 900, control("source", name="x" * 2_000)],
+)  # fmt: skip
+def test_what_is_no_control_ends_the_connection_of_whoever_sends_it(
+    request_text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    switches = Switches()
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=BEARER) as client:
+            await receive(client)
+            await receive(client)
+            await client.send(request_text)
+            with pytest.raises(
+                ConnectionClosedError, match=r"expected a subscribe message or|message too big"
+            ):
+                await receive(client)
+        await connected(server, 0)
+
+    serve(scenario, switches)
+    assert not switches.asked
+    check_log(caplog)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(FIELDS.map(json.dumps), min_size=1, max_size=4))
+def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
+    caplog: pytest.LogCaptureFixture, sent: list[str]
+) -> None:
+    switches = Switches()
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=BEARER) as client, connect(url) as other:
+            await receive(other)
+            for text in sent:
+                try:
+                    await client.send(text)
+                except ConnectionClosedError:
+                    break
+            server.publish(estimate("jazz"))
+            assert (await receive(other))["type"] == "estimate"
+
+    serve(scenario, switches)
+    valid = [json.loads(text) for text in sent if parse_control(text)]
+    assert [asked["id"] for asked in switches.asked] == [each["id"] for each in valid][: len(switches.asked)]
+    check_log(caplog)
+
+
+# ---- who may do it ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer a-stale-token-of-another-run"}])
+@pytest.mark.parametrize("control_token", ["", CONTROL_TOKEN])
+def test_without_the_token_nothing_is_done_and_the_remedy_is_told(
+    headers: dict[str, str], control_token: str
+) -> None:
+    switches = Switches()
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=headers) as client:
+            for text in (control("pause"), control("source", name="mic"), control("forget")):
+                answer = await ask(client, text)
+                assert (answer["ok"], answer["detail"]) == (False, UNTRUSTED)
+            server.publish(estimate("jazz"))
+            assert (await receive(client))["type"] == "estimate", "the connection lives on"
+            server.tell_sources()
+            server.publish(estimate("jazz", 2))
+            assert (await receive(client))["type"] == "estimate", "what may be listened to is not for them"
+
+    serve(scenario, switches, Pages(), control_token=control_token)
+    assert not switches.asked
+
+
+def test_the_answer_goes_to_who_asked_and_the_sources_to_all_who_are_trusted() -> None:
+    switches = Switches()
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        names = [Subprotocol("overheard.1"), Subprotocol(f"overheard.token.{CONTROL_TOKEN}")]
+        async with (
+            connect(url, additional_headers=BEARER) as asking,
+            connect(url, subprotocols=names) as other,
+        ):
+            for client in (asking, other):
+                assert (await receive(client))["type"] == "hello"
+                told = await receive(client)
+                WHOLE.validate(told)
+                assert (told["type"], told["offered"], told["paused"]) == ("sources", SOURCES, False)
+            assert (await ask(asking, control("pause")))["ok"] is True
+            refused = await ask(asking, control("resume", "other id"))
+            assert (refused["ok"], refused["detail"]) == (False, "nothing is paused")
+            server.tell_sources()
+            assert (await receive(other))["type"] == "sources", "and no answer before it"
+
+    serve(scenario, switches)
+    assert [asked["action"] for asked in switches.asked] == ["pause", "resume"]
+
+
+def test_corrections_go_to_the_history_and_nowhere_else() -> None:
+    switches = Switches()
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=BEARER) as client:
+            for segment, told in (
+                (2, (True, "segment 2 is jazz")),
+                (7, (False, "no segment 7 in session 3")),
+            ):
+                text = control("correct", session=3, segment=segment, genre="jazz")
+                answer = await ask(client, text)
+                assert (answer["ok"], answer["detail"]) == told
+
+    serve(scenario, switches, Pages())
+    assert not switches.asked
+
+
+def test_without_a_history_a_correction_says_how_to_have_one() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=BEARER) as client:
+            answer = await ask(client, control("forget"))
+            assert (answer["ok"], answer["detail"]) == (
+                False,
+                "the history is off; --history auto on the analyzer's side keeps one",
+            )
+
+    serve(scenario)
+
+
+def test_too_many_controls_end_the_connection_as_other_messages_do() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=BEARER) as client:
+            await receive(client)
+            for number in range(11):
+                await client.send(control("pause", str(number)))
+            with pytest.raises(ConnectionClosedError, match="more than 2 messages a second"):
+                await ask(client, control("pause", "11"))
+
+    serve(scenario, Switches())
+
+
+# ---- one source in the place of another ---------------------------------------------------------------
+
+
+def test_a_source_takes_the_place_of_another() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.add(hello("second"))
+        async with connect(url) as client:
+            assert [(await receive(client))["source"] for _ in range(2)] == ["fake", "second"]
+            server.publish(state("ENDED", 4, detail="changed to radio"))
+            server.replace("fake", hello("radio"))
+            server.publish(estimate("jazz", 1, "radio"))
+            ended, new, heard = [await receive(client) for _ in range(3)]
+            assert (ended["source"], ended["state"], ended["detail"]) == ("fake", "ENDED", "changed to radio")
+            assert (new["type"], new["source"], new["replaces"], new["seq"]) == ("hello", "radio", "fake", 0)
+            WHOLE.validate(new)
+            assert (heard["source"], heard["seq"]) == ("radio", 1)
+            with pytest.raises(ValueError, match="'fake' is unknown"):
+                server.publish(estimate("jazz", 5))
+            with pytest.raises(ValueError, match="'second' cannot take the place of 'radio'"):
+                server.replace("radio", hello("second"))
+            with pytest.raises(ValueError, match="'x' cannot take the place of 'fake'"):
+                server.replace("fake", hello("x"))
+        async with connect(url) as late:
+            first, other = await receive(late), await receive(late)
+            assert (first["source"], first["seq"], other["source"]) == ("radio", 1, "second")
+            assert "replaces" not in first, "who comes later has followed nothing before"
+        _, _, text = await asyncio.to_thread(get, url + "/metrics")
+        assert 'source="radio"' in text
+        assert 'source="fake"' not in text
+
+    serve(scenario)
+
+
+def test_a_source_that_begins_anew_keeps_its_name_and_its_numbers() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.publish(state("PAUSED", 6))
+        async with connect(url) as client:
+            assert (await receive(client))["state"] == "PAUSED"
+            server.replace("fake", hello() | {"seq": 6})
+            again = await receive(client)
+            assert (again["state"], again["seq"], "replaces" in again) == ("CONNECTING", 6, False)
+
+    serve(scenario)

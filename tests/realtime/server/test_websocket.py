@@ -1,0 +1,298 @@
+"""A real server on a free port, spoken to by real clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
+from websockets.frames import CloseCode
+
+from realtime import messages
+from realtime.errors import ServerError
+from realtime.estimates import StreamState
+from realtime.messages import Message
+from realtime.server import EstimateServer, Mailbox
+from realtime.settings import ServerSettings
+from tests.support.classifier import manifest
+
+
+def hello(source: str = "fake") -> Message:
+    return messages.hello_message(source, 1.0, manifest(), "fake 1", {}, StreamState.CONNECTING, "", None)
+
+
+def estimate(label: str, number: int = 1, source: str = "fake") -> Message:
+    payload = {
+        "label": label,
+        "stable_label": label,
+        "confidence": 0.9,
+        "probabilities": {},
+        "state": "LISTENING",
+    }
+    numbers = {"start_seconds": 0.0, "end_seconds": 5.0, "inference_ms": 8.0, "latency_ms": 40.0}
+    told = numbers | {"level_dbfs": -20.0, "has_gap": False, "estimate": payload, "seq": number}
+    return messages.envelope("estimate", source, 2.0) | told
+
+
+def state(name: str, number: int = 1, source: str = "fake", detail: str = "") -> Message:
+    return messages.state_message(source, 1.0, StreamState(name), detail) | {"seq": number}
+
+
+def spectrum(end: float) -> Message:
+    return messages.envelope("spectrum", "fake", 2.0) | {"end_seconds": end, "seq": 1}
+
+
+async def receive(client: ClientConnection) -> Any:
+    return json.loads(await asyncio.wait_for(client.recv(), 5))
+
+
+def serve(
+    scenario: Callable[[EstimateServer, str], Awaitable[None]],
+    sources: Sequence[str] = ("fake",),
+    origins: Sequence[str] = (),
+    **settings: Any,
+) -> None:
+    """Run a scenario against a server on a free port; ``settings`` are those of ServerSettings."""
+
+    async def main() -> None:
+        hellos = [hello(source) for source in sources]
+        server = EstimateServer(hellos, ServerSettings(**settings), origins)
+        port = await server.start("127.0.0.1", 0)
+        try:
+            await scenario(server, f"ws://127.0.0.1:{port}")
+        finally:
+            await server.stop()
+
+    asyncio.run(main())
+
+
+async def connected(server: EstimateServer, number: int) -> None:
+    """Wait until so many clients are known; bounded by the test's own timeouts."""
+    async with asyncio.timeout(5):
+        while server.clients != number:
+            await asyncio.sleep(0)
+
+
+def test_hello_comes_first_and_numbers_rise() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            first = await receive(client)
+            assert first["type"] == "hello"
+            assert first["version"] == messages.VERSION
+            for number, label in enumerate(("jazz", "rock"), start=1):
+                server.publish(estimate(label, number))
+                message = await receive(client)
+                assert (message["type"], message["estimate"]["label"]) == ("estimate", label)
+                assert message["seq"] == first["seq"] + number
+
+    serve(scenario)
+
+
+def test_a_late_client_is_told_where_things_stand() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.publish(state("LISTENING", 1, detail="all well"))
+        server.publish(estimate("jazz", 2))
+        server.publish(messages.title_message("fake", 2.0, "Blue in Green") | {"seq": 3})
+        async with connect(url) as client:
+            first = await receive(client)
+            assert (first["state"], first["detail"], first["seq"]) == ("LISTENING", "all well", 3)
+            assert (first["estimate"]["label"], first["title"]) == ("jazz", "Blue in Green")
+            Draft202012Validator(messages.schema()).validate(first)
+
+    serve(scenario)
+
+
+def test_several_sources_each_begin_with_their_hello() -> None:
+    """A snapshot of each source, then what is new, numbered source by source."""
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.publish(state("SILENT", 1, "system"))
+        server.publish(estimate("rock", 1, "mic"))
+        server.publish(estimate("jazz", 2, "mic"))
+        async with connect(url) as client:
+            mic, system = await receive(client), await receive(client)
+            assert (mic["type"], mic["source"], mic["seq"]) == ("hello", "mic", 2)
+            assert mic["estimate"]["label"] == "jazz"
+            assert (system["type"], system["source"], system["seq"]) == ("hello", "system", 1)
+            assert (system["state"], system["estimate"]) == ("SILENT", None)
+            server.publish(estimate("pop", 3, "mic"))
+            server.publish(estimate("metal", 2, "system"))
+            server.publish(estimate("blues", 5, "mic"))
+            heard = [await receive(client) for _ in range(2)]
+            assert [(each["source"], each["seq"]) for each in heard] == [("system", 2), ("mic", 5)]
+            assert heard[1]["seq"] - mic["seq"] == 3, "the gap shows that two of mic's were left out"
+
+    serve(scenario, sources=("mic", "system"))
+
+
+def test_a_source_may_come_later() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            await receive(client)
+            with pytest.raises(ValueError, match="'radio' is unknown"):
+                server.publish(estimate("jazz", 1, "radio"))
+            server.add(hello("radio"))
+            server.publish(estimate("jazz", 1, "radio"))
+            assert [(await receive(client))["type"] for _ in range(2)] == ["hello", "estimate"]
+        with pytest.raises(ValueError, match="'radio' is served already"):
+            server.add(hello("radio"))
+        async with connect(url) as late:
+            assert [(await receive(late))["source"] for _ in range(2)] == ["fake", "radio"]
+
+    serve(scenario)
+
+
+def test_a_name_that_is_no_unicode_is_sent_all_the_same() -> None:
+    """The name of a file may hold bytes that are no UTF-8, which Python keeps as lone surrogates."""
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.publish(state("SILENT", source="a\udcff.mp3"))
+        async with connect(url) as client:
+            assert (await receive(client))["source"] == "a?.mp3"
+
+    serve(scenario, sources=("a\udcff.mp3",))
+
+
+def test_without_a_client_nothing_is_encoded() -> None:
+    """A number that is no number is the worker's fault, and must not pass silently once somebody listens."""
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        server.publish(estimate("jazz") | {"level_dbfs": float("nan")})
+        async with connect(url) as client:
+            await receive(client)
+            with pytest.raises(ValueError, match="not JSON compliant"):
+                server.publish(estimate("jazz") | {"level_dbfs": float("nan")})
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:8502", "https://127.0.0.1:8501"]
+)
+def test_a_foreign_page_is_refused_before_the_connection(origin: str) -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        with pytest.raises(InvalidStatus) as refusal:
+            await connect(url, origin=origin)  # type: ignore[arg-type]  # Origin is a NewType of str
+        assert refusal.value.response.status_code == 403
+        assert server.clients == 0
+
+    serve(scenario, origins=["http://127.0.0.1:8501"])
+
+
+def test_our_own_page_and_programs_may_connect() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        for origin in (None, "http://127.0.0.1:8501"):
+            async with connect(url, origin=origin) as client:  # type: ignore[arg-type]  # as above
+                assert (await receive(client))["type"] == "hello"
+
+    serve(scenario, origins=["http://127.0.0.1:8501"])
+
+
+def test_spectrum_only_on_request() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            await receive(client)
+            server.publish(spectrum(1.0))
+            server.publish(estimate("jazz"))
+            assert (await receive(client))["type"] == "estimate"
+            await client.send('{"type": "subscribe", "spectrum": true}')
+            await (await client.ping())  # answered after the request was read
+            server.publish(spectrum(2.0))
+            assert (await receive(client))["end_seconds"] == 2.0
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    ["no json", "[]", "{}", '{"type": "subscribe"}', '{"type": "subscribe", "spectrum": 1}',
+     '{"type": "subscribe", "spectrum": true, "more": 1}', '{"type": "shutdown", "spectrum": true}',
+     "[" * 1024, b'{"type": "subscribe", "spectrum": true}'],
+)  # fmt: skip
+def test_anything_else_from_a_client_ends_its_connection(
+    request_text: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A kilobyte of brackets is deeper than Python's parser goes, which was a traceback in the log."""
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            await receive(client)
+            await client.send(request_text)
+            with pytest.raises(ConnectionClosedError, match="expected a subscribe message") as end:
+                await receive(client)
+            assert end.value.rcvd is not None
+            assert end.value.rcvd.code == CloseCode.POLICY_VIOLATION
+        await connected(server, 0)
+
+    serve(scenario)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_huge_request_is_refused() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            await receive(client)
+            await client.send("x" * 10_000)
+            with pytest.raises(ConnectionClosedError, match="message too big"):
+                await receive(client)
+
+    serve(scenario)
+
+
+def test_a_slow_client_gets_the_latest_of_each_type() -> None:
+    async def scenario() -> None:
+        box = Mailbox()
+        box.put("mic", "hello", "hello")
+        for number in range(1_000):
+            box.put("mic", "estimate", f"estimate {number}")
+            box.put("system", "estimate", f"other {number}")
+            box.put("mic", "health", f"health {number}")
+        box.put("mic", "estimate", "estimate last")
+        assert len(box) == 4
+        assert [await box.take() for _ in range(4)] == ["hello", "other 999", "health 999", "estimate last"]
+        assert len(box) == 0
+
+    asyncio.run(scenario())
+
+
+def test_stopping_says_goodbye_with_a_reason() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            await receive(client)
+            await server.stop()
+            with pytest.raises(ConnectionClosedOK, match="the analyzer stops"):
+                await receive(client)
+
+    serve(scenario)
+
+
+def test_a_long_reason_is_cut_to_what_fits() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        async with connect(url) as client:
+            await receive(client)
+            await server.stop("é" * 100)
+            with pytest.raises(ConnectionClosedOK) as end:
+                await receive(client)
+            assert end.value.rcvd is not None
+            assert end.value.rcvd.reason == "é" * 61
+
+    serve(scenario)
+
+
+def test_a_busy_port_is_explained() -> None:
+    async def scenario(server: EstimateServer, url: str) -> None:
+        port = int(url.rpartition(":")[2])
+        with pytest.raises(ServerError, match=rf"cannot listen on 127.0.0.1:{port}: .*--port takes another"):
+            await EstimateServer([hello()], ServerSettings()).start("127.0.0.1", port)
+
+    serve(scenario)
+
+
+def test_an_address_that_is_not_ours_is_explained() -> None:
+    with pytest.raises(ServerError, match=r"cannot listen on 192.0.2.1:0"):
+        asyncio.run(EstimateServer([hello()], ServerSettings()).start("192.0.2.1", 0))

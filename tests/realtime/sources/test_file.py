@@ -1,0 +1,398 @@
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime.capture import QUEUE_BLOCKS, LiveSource, Stop, start_child
+from realtime.clock import SystemClock
+from realtime.errors import SourceError
+from realtime.frames import AudioBlock
+from realtime.opening import open_source
+from realtime.sources import (
+    BLOCK_SECONDS,
+    ArraySource,
+    AudioSource,
+    FileSource,
+    demonstration,
+    seconds_text,
+)
+from tests.support.audio import tone, write
+from tests.support.clock import VirtualClock
+
+RATE = 44_100
+SOUND = tone(440, 1.0, RATE)
+
+
+def array_source(tmp_path: Path) -> AudioSource:
+    return ArraySource(SOUND, RATE, VirtualClock())
+
+
+def file_source(tmp_path: Path) -> AudioSource:
+    return FileSource(str(write(tmp_path / "tone.flac", SOUND, RATE, "flac")), VirtualClock())
+
+
+def live_source(tmp_path: Path) -> AudioSource:
+    def start(source: LiveSource) -> Stop:
+        for at in range(0, len(SOUND), 512):
+            source.deliver(SOUND[at : at + 512])
+        source.deliver(np.empty((0, 1), np.float32))
+        return lambda: None
+
+    return LiveSource("fake", RATE, start, VirtualClock())
+
+
+def child_source(tmp_path: Path) -> AudioSource:
+    (tmp_path / "raw").write_bytes(SOUND.astype("<f4").tobytes())
+    return LiveSource("child", RATE, start_child(["cat", str(tmp_path / "raw")], 1), VirtualClock())
+
+
+@pytest.mark.parametrize("make", [array_source, file_source, live_source, child_source])
+def test_every_source_keeps_the_contract(make: Callable[[Path], AudioSource], tmp_path: Path) -> None:
+    """Blocks in order, read-only, at one rate, float32 in -1..1, stable after the next one is taken."""
+    source = make(tmp_path)
+    assert source.name
+    assert source.sample_rate == RATE
+    blocks: list[AudioBlock] = []
+    copies = []
+    for block in source.blocks():
+        assert block.sample_rate == RATE
+        assert block.samples.dtype == np.float32
+        assert not block.samples.flags.writeable
+        assert block.position == sum(len(b.samples) for b in blocks)
+        blocks.append(block)
+        copies.append(block.samples.copy())
+        if sum(len(b.samples) for b in blocks) == len(SOUND):
+            source.close()
+    received = np.concatenate([b.samples for b in blocks])
+    assert np.abs(received - SOUND).max() < 1e-4
+    assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True))
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate", "channels"),
+    [
+        (".wav", "pcm_s16le", 8_000, 1),
+        (".wav", "pcm_f32le", 192_000, 2),
+        (".wav", "pcm_u8", 22_050, 1),
+        (".flac", "flac", 96_000, 8),
+        (".mp3", "libmp3lame", 44_100, 2),
+        (".ogg", "libopus", 48_000, 2),
+        (".opus", "libopus", 48_000, 2),
+        (".m4a", "aac", 44_100, 6),
+    ],
+)
+def test_files_of_all_kinds(tmp_path: Path, suffix: str, codec: str, rate: int, channels: int) -> None:
+    samples = np.repeat(tone(440, 2, rate)[:, np.newaxis], channels, axis=1)
+    source = FileSource(str(write(tmp_path / f"tone{suffix}", samples, rate, codec)), VirtualClock())
+    assert source.sample_rate == rate
+    received = np.concatenate([block.samples for block in source.blocks()])
+    assert len(received) / rate == pytest.approx(2, abs=0.1)
+    spectrum = np.abs(np.fft.rfft(received))
+    assert np.fft.rfftfreq(len(received), 1 / rate)[spectrum.argmax()] == pytest.approx(440, abs=2)
+
+
+def test_a_file_plays_in_real_time_without_drift(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    source = FileSource(str(write(tmp_path / "t.wav", SOUND, RATE)), clock, speed=2.0)
+    blocks = list(source.blocks())
+    assert clock.slept_until[-1] == pytest.approx(100 + 0.5)
+    assert blocks[-1].captured_at == clock.slept_until[-1]
+    assert clock.slept_until == sorted(clock.slept_until)
+
+
+def test_a_repeated_file_goes_on_counting(tmp_path: Path) -> None:
+    source = FileSource(str(write(tmp_path / "t.wav", SOUND, RATE)), VirtualClock(), repeat=True)
+    positions = [block.position for block in itertools.islice(source.blocks(), 120)]
+    assert positions[-1] > len(SOUND)
+    source.close()
+
+
+def test_a_truncated_file_plays_what_it_holds(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.flac", tone(440, 10, RATE), RATE, "flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    source = FileSource(str(tmp_path / "cut.flac"), VirtualClock())
+    seconds = sum(len(block.samples) for block in source.blocks()) / RATE
+    assert 3 < seconds < 7
+
+
+def test_damaged_packets_are_left_out_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = bytearray(write(tmp_path / "t.mp3", tone(440, 10, RATE), RATE, "libmp3lame").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3_000] = b"\xff\xfb\x12" * 1_000
+    (tmp_path / "damaged.mp3").write_bytes(content)
+    source = FileSource(str(tmp_path / "damaged.mp3"), VirtualClock())
+    seconds = sum(len(block.samples) for block in source.blocks()) / RATE
+    assert seconds > 8
+    assert "damaged packets were left out" in caplog.text
+
+
+def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
+    """Joined MP3 files go from mono to stereo and to another rate; the source keeps its own."""
+    stereo = np.repeat(tone(440, 2, 22_050)[:, np.newaxis], 2, axis=1)
+    parts = [
+        write(tmp_path / "mono.mp3", tone(440, 2, RATE), RATE, "libmp3lame"),
+        write(tmp_path / "stereo.mp3", stereo, 22_050, "libmp3lame"),
+    ]
+    (tmp_path / "both.mp3").write_bytes(b"".join(part.read_bytes() for part in parts))
+    source = FileSource(str(tmp_path / "both.mp3"), VirtualClock())
+    received = np.concatenate([block.samples for block in source.blocks()])
+    assert len(received) / RATE == pytest.approx(4, abs=0.2)
+    second_half = received[3 * RATE :]
+    spectrum = np.abs(np.fft.rfft(second_half))
+    assert np.fft.rfftfreq(len(second_half), 1 / RATE)[spectrum.argmax()] == pytest.approx(440, abs=2)
+
+
+def test_blocks_are_of_one_length_however_long_the_frames_are(tmp_path: Path) -> None:
+    source = FileSource(str(write(tmp_path / "t.flac", SOUND, RATE, "flac")), VirtualClock())
+    *whole, last = [len(block.samples) for block in source.blocks()]
+    assert set(whole) == {round(BLOCK_SECONDS * RATE)}
+    assert sum(whole) + last == len(SOUND)
+
+
+def test_sound_without_a_decoder_is_explained(tmp_path: Path) -> None:
+    content = bytearray(write(tmp_path / "t.wav", SOUND, RATE).read_bytes())
+    content[20:22] = b"\x99\x09"  # a format tag that nobody uses
+    (tmp_path / "odd.wav").write_bytes(content)
+    with pytest.raises(SourceError, match="encoded in a way that FFmpeg cannot decode"):
+        FileSource(str(tmp_path / "odd.wav"), VirtualClock())
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """A web server over a folder; gives its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_file_on_a_web_server_plays_at_its_pace_and_ends(tmp_path: Path, web: str) -> None:
+    write(tmp_path / "tone.wav", SOUND, RATE)
+    source = open_source(f"http://someone:secret@{web}/tone.wav?key=1", 1.0, SystemClock())
+    assert source.name == f"http://{web}/tone.wav", "no password and no query in what everybody sees"
+    received = np.concatenate([block.samples for block in source.blocks()])
+    assert np.abs(received - SOUND).max() < 1e-4
+
+
+def test_a_network_address_that_is_not_there(web: str) -> None:
+    with pytest.raises(SourceError, match=rf"http://{web}/no.wav is no sound .*404"):
+        open_source(f"http://someone:secret@{web}/no.wav", 0.0, VirtualClock())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.wav", None, "does not exist"),
+        ("empty.wav", b"", r"is empty \(0 bytes\)"),
+        ("text.mp3", b"not sound at all, only words " * 99, "no sound that FFmpeg can decode"),
+        ("header.wav", b"RIFF\x24\x00\x00\x00WAVE", "FFmpeg can decode"),
+    ],
+)
+def test_bad_files_are_explained(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SourceError, match=said):
+        list(FileSource(str(path), VirtualClock()).blocks())
+
+
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a directory; name a sound file"):
+        FileSource(str(tmp_path), VirtualClock())
+
+
+def test_a_picture_holds_no_sound(tmp_path: Path) -> None:
+    import matplotlib.image
+
+    matplotlib.image.imsave(tmp_path / "picture.png", np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(SourceError, match="holds no audio stream"):
+        FileSource(str(tmp_path / "picture.png"), VirtualClock())
+
+
+@pytest.mark.parametrize("description", ["", "  "])
+def test_an_empty_description_is_explained(description: str) -> None:
+    with pytest.raises(SourceError, match="the source is empty; name auto"):
+        open_source(description, 1.0, VirtualClock())
+
+
+def test_open_source_takes_a_path_literally(tmp_path: Path) -> None:
+    path = write(tmp_path / "mic.wav", SOUND, RATE)
+    assert open_source(str(path), 0.0, VirtualClock()).name == "mic.wav"
+
+
+def test_the_demonstration_is_small_and_repeats() -> None:
+    source = open_source("demo", 0.0, VirtualClock())
+    assert isinstance(source, FileSource)
+    assert source.duration_seconds is not None
+    assert 90 < source.duration_seconds < 180
+    assert Path(source.location).stat().st_size < 3e6
+    assert (Path(source.location).parent / "CREDITS.md").exists()
+    end = source.duration_seconds * source.sample_rate
+    assert any(block.position > end for block in itertools.islice(source.blocks(), 30_000))
+    source.close()
+    assert demonstration(1.0, VirtualClock()).name == "demonstration"
+
+
+def idle(source: LiveSource) -> Stop:
+    return lambda: None
+
+
+def test_a_full_queue_drops_the_oldest_and_leaves_a_jump() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    for _ in range(QUEUE_BLOCKS + 10):
+        source.deliver(np.zeros(512, np.float32))
+    first = next(iter(source.blocks()))
+    assert first.position == 10 * 512
+
+
+def test_received_and_missed_samples_add_up_under_stress() -> None:
+    """A producer that never waits against a consumer that does: nothing is lost without a jump."""
+    total = 20_000
+
+    def start(source: LiveSource) -> Stop:
+        def produce() -> None:
+            for _ in range(total):
+                source.deliver(np.zeros(1, np.float32))
+            source.fail("done")
+
+        threading.Thread(target=produce).start()
+        return lambda: None
+
+    source = LiveSource("fake", RATE, start, VirtualClock())
+    received = missed = expected = 0
+    with contextlib.suppress(SourceError):  # how this capture says that it is done
+        for block in source.blocks():
+            if len(block.samples):
+                missed += block.position - expected
+                received += len(block.samples)
+                expected = block.position + len(block.samples)
+    assert received + missed == expected == total
+
+
+def test_an_overflow_flag_travels_with_the_block() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source.deliver(np.zeros((4, 2), np.float32), overflowed=True)
+    assert next(iter(source.blocks())).overflowed
+
+
+def test_a_device_that_pauses_for_long_leaves_a_jump() -> None:
+    """Sound missed while a machine sleeps is missing; it must not be spliced unmarked."""
+    clock = VirtualClock()
+    source = LiveSource("fake", RATE, idle, clock)
+    for moment in (100.0, 101.0, 131.0, 132.0):
+        clock.now = moment
+        source.deliver(np.zeros(RATE, np.float32))
+    blocks = list(itertools.islice(source.blocks(), 4))
+    assert [block.position / RATE for block in blocks] == [0, 1, 31, 32]
+    assert [block.overflowed for block in blocks] == [False, False, True, False]
+
+
+def test_sound_that_is_only_late_is_not_lost() -> None:
+    """A backlog comes in a burst after a pause; positions ran ahead for good, and losses were made up."""
+    clock = VirtualClock()
+    source = LiveSource("fake", RATE, idle, clock)
+    delivered = [0.1 * n for n in range(1, 100)]
+    arrivals = [moment if not 4 <= moment <= 7 else 7.0 for moment in delivered]  # three seconds late
+    for moment in arrivals:
+        clock.now = 100 + moment
+        source.deliver(np.zeros(RATE // 10, np.float32))
+    blocks = list(itertools.islice(source.blocks(), len(arrivals)))
+    assert [block.position for block in blocks] == [n * (RATE // 10) for n in range(len(arrivals))]
+    assert sum(block.overflowed for block in blocks) == 1  # sound may have been missing there
+
+
+@pytest.mark.parametrize("missing", [0.4, 2.0, 9.0])
+def test_sound_that_a_device_leaves_out_without_a_word_is_found(missing: float) -> None:
+    """Also less than a second; where it may be missing is marked at once, how much is known seconds later."""
+    clock = VirtualClock()
+    source = LiveSource("fake", RATE, idle, clock)
+    for number in range(300):
+        clock.now = 100 + 0.1 * (number + 1) + (missing if number >= 150 else 0)
+        source.deliver(np.zeros(RATE // 10, np.float32))
+    blocks = list(itertools.islice(source.blocks(), 300))
+    lost = blocks[-1].position - 299 * (RATE // 10)
+    assert lost / RATE == pytest.approx(missing, abs=0.01)
+    assert blocks[150].overflowed
+    (jump,) = (
+        number for number in range(1, 300)
+        if blocks[number].position != blocks[number - 1].position + RATE // 10
+    )  # fmt: skip
+    assert 150 <= jump <= 195
+
+
+def test_losses_that_are_known_are_jumps() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    for missed in (0, 30, 0):
+        source.deliver(np.zeros(10, np.float32), missed=missed)
+    assert [block.position for block in itertools.islice(source.blocks(), 3)] == [0, 40, 50]
+
+
+def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
+    """A block that came while the queue was being emptied was dropped when the end came with it."""
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source.deliver(np.zeros(1, np.float32))
+    blocks = source.blocks()
+    next(blocks)
+
+    class LateQueue(deque[tuple[int, AudioBlock]]):
+        """Empty when first asked; by then the last block and the end have come."""
+
+        def __bool__(self) -> bool:
+            if not source._failure:
+                source._queue = deque()
+                source.deliver(np.ones(1, np.float32))
+                source.fail("it is over")
+                return False
+            return len(self) > 0
+
+    source._queue = LateQueue()
+    assert next(blocks).samples.tolist() == [1.0]
+    with pytest.raises(SourceError, match="it is over"):
+        next(blocks)
+
+
+def test_a_speed_of_none_reads_a_network_address_without_running_ahead(tmp_path: Path, web: str) -> None:
+    """A thread of its own would fill the queue and drop what the analysis had no time for."""
+    write(tmp_path / "tone.wav", SOUND, RATE)
+    source = open_source(f"http://{web}/tone.wav", 0.0, VirtualClock())
+    assert isinstance(source, FileSource)
+    assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
+
+
+def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    blocks = source.blocks()
+    assert len(next(blocks).samples) == 0
+    source.close()
+    assert list(blocks) == []
+
+
+def test_a_child_that_cannot_start_is_explained() -> None:
+    with pytest.raises(SourceError, match=r"cannot start no-such-program: .*; install pulseaudio-utils"):
+        LiveSource("x", RATE, start_child(["no-such-program"], 1), VirtualClock())
+
+
+def test_a_child_that_fails_says_why() -> None:
+    start = start_child(["sh", "-c", "echo the server is gone >&2; exit 1"], 1)
+    source = LiveSource("system", RATE, start, VirtualClock())
+    with pytest.raises(SourceError, match="system ended: the server is gone"):
+        list(source.blocks())
+    source.close()
+
+
+def test_seconds_are_rounded_down() -> None:
+    assert seconds_text(4.969) == "4.96 s"
+    assert seconds_text(200) == "3 min 20 s"

@@ -1,0 +1,309 @@
+"""The watchdog and the source that comes back, on virtual time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime.errors import SourceError
+from realtime.frames import AudioBlock, clean_samples
+from realtime.health import SourceStatus
+from realtime.recovery import Liveness, RecoveringSource, RecoveryPolicy, Watchdog
+from tests.support.clock import VirtualClock
+
+POLICY = RecoveryPolicy(
+    stall_seconds=2, reopen_seconds=5, first_wait_seconds=1, longest_wait_seconds=4, steady_seconds=10,
+    give_up_seconds=60,
+)  # fmt: skip
+RATE = 10
+
+
+def dog() -> Watchdog:
+    return Watchdog(POLICY, 0.0, lambda: 1.0)
+
+
+def test_nothing_for_a_while_is_a_stall_and_for_longer_a_loss() -> None:
+    watched = dog()
+    seen = []
+    for now in (1.0, 1.9, 2.0, 4.9, 5.0):
+        watched.silent(now)
+        seen.append(watched.state)
+    assert seen == ["HEALTHY", "HEALTHY", "STALLED", "STALLED", "RECOVERING"]
+    assert watched.reason == "no sound, not even silence, for 5 s"
+    watched.heard(6.0)
+    assert (watched.state, watched.reason) == (Liveness.HEALTHY, "")
+
+
+def test_waits_double_up_to_the_longest_and_begin_anew_after_steady_sound() -> None:
+    watched, waits, now = dog(), [], 0.0
+    for _ in range(4):
+        watched.lost(now, "gone")
+        waits.append(watched.next_attempt_at - now)
+        now = watched.next_attempt_at
+    assert waits == [1, 2, 4, 4]
+    watched.heard(now)
+    watched.heard(now + 9.9)
+    watched.lost(now + 9.9, "gone")
+    assert watched.next_attempt_at == pytest.approx(now + 13.9)  # it had not held: the long wait stays
+    watched.heard(now + 14)
+    watched.heard(now + 24)
+    watched.lost(now + 25, "gone")
+    assert watched.next_attempt_at == pytest.approx(now + 26)
+
+
+def test_the_jitter_spreads_waits_between_half_and_all() -> None:
+    quick = Watchdog(POLICY, 0.0, lambda: 0.0)
+    quick.lost(0.0, "gone")
+    assert quick.next_attempt_at == 0.5
+
+
+def test_who_stays_away_too_long_has_failed() -> None:
+    watched = dog()
+    watched.lost(59.9, "gone")
+    assert watched.state is Liveness.RECOVERING
+    watched.lost(60.0, "gone for good")
+    assert (watched.state, watched.reason) == (Liveness.FAILED, "gone for good")
+
+
+def test_openings_that_bring_no_sound_do_not_put_the_end_off() -> None:
+    """Each opening made the watchdog forget how long it had heard nothing."""
+    watched, now = dog(), 0.0
+    watched.lost(now, "gone")
+    while watched.state is not Liveness.FAILED:
+        now += 1.0
+        if watched.state is Liveness.RECOVERING and now >= watched.next_attempt_at:
+            watched.opened(now)
+        else:
+            watched.silent(now)
+        assert now < 100
+    assert now >= 60
+
+
+def test_an_opening_that_brings_no_sound_is_lost_again() -> None:
+    watched = dog()
+    watched.lost(10.0, "gone")
+    watched.opened(12.0)
+    seen = []
+    for now in (16.9, 17.0):
+        watched.silent(now)
+        seen.append(watched.state)
+    assert seen == [Liveness.STALLED, Liveness.RECOVERING]
+
+
+class Scripted:
+    """Plays a script: seconds until a block of ten samples comes, None for an empty one, or its end."""
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        script: Sequence[float | Exception | None],
+        rate: int = RATE,
+        first: int = 0,
+        sounds: list[tuple[int, float]] | None = None,
+    ) -> None:
+        self.sounds = sounds
+        self.name, self.sample_rate = f"device at {rate} Hz", rate
+        self.closed = 0
+        self._clock, self._script, self._first = clock, script, first
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        position = self._first
+        for step in self._script:
+            if isinstance(step, Exception):
+                raise step
+            self._clock.now += 1 if step is None else step
+            n = 0 if step is None else self.sample_rate
+            if n and self.sounds is not None:
+                self.sounds.append((id(self), self._clock.now))
+            samples = clean_samples(np.arange(position, position + n) / 1e3)
+            yield AudioBlock(samples, position, self.sample_rate, self._clock.now)
+            position += n
+
+    def status(self) -> SourceStatus:
+        return SourceStatus(device=self.name, overflows=1, dropped_blocks=2)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Shelf:
+    """Opens one after the other; an exception is raised instead."""
+
+    def __init__(self, *sources: Scripted | Exception) -> None:
+        self.sources = list(sources)
+
+    def __call__(self) -> Scripted:
+        taken = self.sources.pop(0)
+        if isinstance(taken, Exception):
+            raise taken
+        return taken
+
+
+def recovering(clock: VirtualClock, shelf: Shelf, policy: RecoveryPolicy = POLICY) -> RecoveringSource:
+    def wait(seconds: float) -> None:
+        clock.now += seconds
+
+    return RecoveringSource(shelf, clock, policy=policy, jitter=lambda: 1.0, wait=wait)
+
+
+def heard(source: RecoveringSource, most: int = 200) -> list[AudioBlock]:
+    """Blocks with sound until it fails, or so many of any kind."""
+    found = []
+    for block, _ in zip(source.blocks(), range(most), strict=False):
+        if len(block.samples):
+            found.append(block)
+    return found
+
+
+def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock()
+    first = Scripted(clock, [1.0, 1.0, SourceError("the plug was pulled")])
+    shelf = Shelf(first, SourceError("not there yet"), Scripted(clock, [1.0] * 50, first=300))
+    source = recovering(clock, shelf)
+    told: list[SourceStatus] = []
+    blocks: list[AudioBlock] = []
+    for block in source.blocks():
+        told.append(source.status())
+        if len(block.samples):
+            blocks.append(block)
+        if len(blocks) == 4:
+            source.close()
+    assert [(b.position, b.overflowed) for b in blocks] == [(0, False), (10, False), (50, True), (60, False)]
+    assert blocks[2].samples[0] == np.float32(0.3)
+    troubles = [status.trouble for status in told if status.trouble]
+    assert list(dict.fromkeys(troubles)) == ["the plug was pulled", "not there yet"]
+    assert told[-1] == SourceStatus(
+        device="device at 10 Hz", trouble="", reopened=1, overflows=2, dropped_blocks=4
+    )
+    assert {status.overflows for status in told} == {1, 2}  # nothing counts twice while it is away
+    assert first.closed == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "is lost: the plug was pulled; opening it again" in caplog.text
+
+
+def test_a_device_that_falls_still_is_opened_again() -> None:
+    clock = VirtualClock()
+    shelf = Shelf(Scripted(clock, [1.0, *[None] * 20]), Scripted(clock, [1.0] * 9))
+    blocks = heard(recovering(clock, shelf), 20)
+    assert [block.position for block in blocks][:1] == [0]
+    assert blocks[1].position == 10 + 5 * RATE + RATE  # five seconds still, one until it was open again
+    assert blocks[1].overflowed
+
+
+def test_another_rate_is_brought_to_the_first_one() -> None:
+    clock, rate = VirtualClock(), 8_000
+    first = Scripted(clock, [1.0, SourceError("gone")], rate)
+    blocks = heard(recovering(clock, Shelf(first, Scripted(clock, [1.0] * 30, 2 * rate))), 30)
+    assert {block.sample_rate for block in blocks} == {rate}
+    later = blocks[1:]
+    for one, next_one in itertools.pairwise(later):
+        assert next_one.position == one.position + len(one.samples)
+    assert later[0].position == rate + rate  # one second away
+    assert len(later[0].samples) < rate  # the filter keeps some back
+    assert sum(len(block.samples) for block in later) == pytest.approx(len(later) * rate, abs=rate / 2)
+
+
+def test_who_never_comes_back_fails_with_the_reason() -> None:
+    clock = VirtualClock()
+    shelf = Shelf(Scripted(clock, [1.0, SourceError("gone")]), *[SourceError("no such device")] * 100)
+    with pytest.raises(SourceError, match="did not come back: no such device"):
+        heard(recovering(clock, shelf), 10_000)
+
+
+def test_a_first_opening_that_fails_is_told_at_once() -> None:
+    with pytest.raises(SourceError, match="no such device"):
+        recovering(VirtualClock(), Shelf(SourceError("no such device")))
+
+
+def test_an_overflow_does_not_starve_a_filter() -> None:
+    """Each overflow began a new filter, which swallowed the next block whole: nothing came out at all."""
+    clock, rate = VirtualClock(), 44_100
+    first = Scripted(clock, [1.0, SourceError("gone")], 48_000)
+
+    class Storm(Scripted):
+        def blocks(self) -> Iterator[AudioBlock]:
+            for number in range(400):
+                clock.now += 0.01
+                samples = clean_samples(np.zeros(441, np.float32))
+                yield AudioBlock(samples, 441 * number, rate, clock.now, overflowed=True)
+
+    found = heard(recovering(clock, Shelf(first, Storm(clock, [], rate))), 900)[1:]
+    assert sum(len(block.samples) for block in found) == pytest.approx(4 * 48_000, abs=2_400)
+    assert all(block.overflowed for block in found)
+
+
+def test_a_gap_in_a_resampled_device_keeps_what_came_before_it() -> None:
+    clock = VirtualClock()
+    first = Scripted(clock, [1.0, SourceError("gone")], 48_000)
+
+    class Gap(Scripted):
+        def blocks(self) -> Iterator[AudioBlock]:
+            for position in (0, 24_000, 96_000, 120_000):
+                clock.now += 0.5
+                yield AudioBlock(clean_samples(np.zeros(24_000)), position, 24_000, clock.now)
+
+    found = heard(recovering(clock, Shelf(first, Gap(clock, [], 24_000))), 50)[1:]
+    ends = [(block.position, block.position + len(block.samples)) for block in found]
+    jumps = [(one[1], other[0]) for one, other in itertools.pairwise(ends) if one[1] != other[0]]
+    start = ends[0][0]
+    assert [(a - start, b - start) for a, b in jumps] == [(96_000, 192_000)]
+
+
+def test_a_natural_end_is_the_end() -> None:
+    clock = VirtualClock()
+    blocks = list(recovering(clock, Shelf(Scripted(clock, [1.0, 1.0]))).blocks())
+    assert [block.position for block in blocks] == [0, 10]
+
+
+def test_closing_while_it_is_away_ends_it_at_once() -> None:
+    clock = VirtualClock()
+    source = recovering(clock, Shelf(Scripted(clock, [SourceError("gone")]), *[SourceError("no")] * 50))
+    for number, _ in enumerate(source.blocks()):
+        if number == 5:
+            source.close()
+        assert number < 7
+
+
+@settings(deadline=None)  # threads start at the machine's pace
+@given(st.lists(st.sampled_from(["sound", "pause", "fault"]), min_size=1, max_size=60))
+def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(events: list[str]) -> None:
+    """Sent and missed together are where the line ends, whatever happened in between."""
+    clock = VirtualClock()
+    shelf, sent = Shelf(), 0
+    sounds: list[tuple[int, float]] = []
+    script: list[float | Exception | None] = []
+    for event in events:
+        if event == "sound":
+            script.append(1.0)
+            sent += RATE
+        elif event == "pause":
+            script.append(None)
+        else:
+            shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
+            script = []
+    shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
+    shelf.sources += [SourceError("over")] * 199
+    # More patient than all these faults together take.
+    patient = RecoveryPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=300)
+    received, end, jumps = 0, 0, 0
+
+    def take_all() -> None:
+        nonlocal received, end, jumps
+        for block in recovering(clock, shelf, patient).blocks():
+            assert block.position >= end
+            jumps += block.position - end if len(block.samples) else 0
+            received += len(block.samples)
+            end = max(end, block.position + len(block.samples))
+
+    with pytest.raises(SourceError, match="did not come back"):
+        take_all()
+    assert received == sent
+    away = sum(
+        later - 1 - sooner for (one, sooner), (other, later) in itertools.pairwise(sounds) if one != other
+    )  # a block begins a second before it has come
+    assert jumps == pytest.approx(away * RATE, abs=len(events))

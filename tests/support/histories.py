@@ -1,0 +1,220 @@
+"""What the tests of the history share: messages as the analysis gives them, and the file they end up in."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from models.manifest import ModelManifest
+from realtime import messages
+from realtime.clock import SystemClock
+from realtime.health import Percentiles, PipelineHealth, SourceStatus
+from realtime.history.audio_buffer import KeptSounds
+from realtime.history.recorder import Recorder
+from realtime.history.service import HistoryDesk
+from realtime.history.store import Store
+from realtime.history.writer import History
+from realtime.messages import Message
+from realtime.settings import Settings
+from realtime.sources import ArraySource, FileSource
+from realtime.worker import AnalysisWorker
+from tests.support.audio import programme
+from tests.support.classifier import LoudestRowClassifier, manifest
+from tests.support.clock import VirtualClock
+from tests.support.paths import ROOT
+
+WINDOW, HOP = 5.0, 0.5
+RATE = 22_050
+MODEL = manifest()  # blues, jazz, rock
+
+
+def estimate(
+    at: float,
+    genre: str | None = "jazz",
+    state: str = "LISTENING",
+    confidence: float = 0.8,
+    source: str = "radio",
+    leading: str | None = None,
+) -> Message:
+    """An estimate at ``at`` seconds of the stream, which began at Unix second 1000."""
+    label = leading or genre
+    probabilities = {} if genre is None else {genre: confidence}
+    if leading:
+        probabilities[leading] = 0.9
+    return messages.envelope("estimate", source, 1_000 + at) | {
+        "start_seconds": at - WINDOW,
+        "end_seconds": at,
+        "level_dbfs": -20.0,
+        "has_gap": False,
+        "inference_ms": 7.0,
+        "latency_ms": 20.0,
+        "estimate": {
+            "label": label,
+            "stable_label": genre,
+            "confidence": max(probabilities.values(), default=0.0),
+            "probabilities": probabilities,
+            "state": state,
+        },
+    }
+
+
+def state(at: float, name: str, detail: str = "", source: str = "radio") -> Message:
+    return messages.envelope("state", source, 1_000 + at) | {"state": name, "detail": detail}
+
+
+def health(at: float, gaps: int = 0, lost: int = 0, device: str = "", source: str = "radio") -> Message:
+    pipeline = PipelineHealth(9, lost, gaps, 9, 0, 0, 20.0, Percentiles(1, 2, 3))
+    return messages.health_message(source, 1_000 + at, pipeline, SourceStatus(device=device), 0)
+
+
+def query(path: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for something that another thread or process does."""
+    pause, end = threading.Event(), time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        pause.wait(0.02)
+
+
+@contextmanager
+def recording(path: Path) -> Iterator[Recorder]:
+    """What the thread drives, driven by the test in virtual time."""
+    found = Recorder(Store(path, "net", "1.2", busy_seconds=0.05), VirtualClock())
+    yield found
+    found.close()
+
+
+def clock_of(recorder: Recorder) -> VirtualClock:
+    assert isinstance(recorder._clock, VirtualClock)
+    return recorder._clock
+
+
+def may_mount() -> bool:
+    """Whether this process holds CAP_SYS_ADMIN."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("CapEff:") and int(line.split()[1], 16) >> 21 & 1 for line in lines)
+
+
+CHILD = """
+import json, os, sys, threading
+from pathlib import Path
+from realtime.clock import SystemClock
+from realtime.history.writer import History
+from tests.support.histories import estimate, state, until
+"""
+
+
+def child(script: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD + script, *words],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def damage_the_header(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 1_000)
+
+
+def damage_the_middle(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4_096:] = b"\xa5" * (len(content) - 4_096)
+    path.write_bytes(content)
+
+
+VERSION_1 = """
+CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL, model TEXT NOT NULL, model_version TEXT NOT NULL,
+    started REAL NOT NULL, seen REAL NOT NULL, ended REAL);
+CREATE TABLE segments (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
+    genre TEXT, state TEXT NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, seconds REAL NOT NULL,
+    confidence REAL, estimates INTEGER NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+CREATE TABLE events (session INTEGER NOT NULL REFERENCES sessions (id), number INTEGER NOT NULL,
+    at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (session, number)) WITHOUT ROWID;
+PRAGMA application_id = 1333160050;
+PRAGMA user_version = 1;
+PRAGMA journal_mode = WAL;
+INSERT INTO sessions VALUES (1, 'k1', 'radio', 'net', '1.0', 1000, 1020, 1020);
+INSERT INTO segments VALUES (1, 1, 'jazz', 'LISTENING', 1000, 1010, 10, 0.8, 11);
+INSERT INTO segments VALUES (1, 2, 'rock', 'LISTENING', 1010, 1020, 10, 0.7, 20);
+INSERT INTO events VALUES (1, 1, 1000, 'warming_up', '');
+"""
+"""What the first program wrote, word for word; to be kept when its schema is not."""
+
+
+def version_1(path: Path) -> Path:
+    """A history of version 1 with one session of two segments."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    return path
+
+
+def recorded(path: Path, *given: Message) -> Path:
+    """A history of these messages, whose sessions have ended."""
+    recorder = Recorder(Store(path, "net", "1.2"), VirtualClock())
+    for message in given:
+        recorder.take(message)
+    recorder.close()
+    return path
+
+
+class Running:
+    """A history that is being written, its desk, and the sound that is kept for it."""
+
+    def __init__(self, path: Path, minutes: float = 3.0, model: ModelManifest = MODEL) -> None:
+        self.path = path
+        self.clock = SystemClock()
+        self.kept = KeptSounds(minutes, self.clock)
+        self.history = History(path, self.clock, "net", "1", flush_seconds=0.05, file_of=self.kept.file)
+        self.desk = HistoryDesk(path, self.history, self.clock, model, self.kept)
+
+    def play(self, source: ArraySource | FileSource) -> None:
+        """Analyse it as the program does, to its end."""
+        worker = AnalysisWorker(
+            source, LoudestRowClassifier(), Settings(), self.clock, self.history, kept=self.kept
+        )
+        worker.run()
+        assert worker.error is None
+
+    def play_programme(self) -> None:
+        """Twelve seconds each of blues, jazz and rock."""
+        self.play(ArraySource(programme(), RATE, self.clock, "three tones"))
+
+    def correct(self, segment: int, genre: str | None, session: int = 1) -> str:
+        control = {"action": "correct", "session": session, "segment": segment, "genre": genre}
+        return self.desk.act({"type": "control", "id": "1"} | control)
+
+    def page(self, rest: str = "", status: int = 200) -> Any:
+        given, text = self.desk.page(rest)
+        assert given == status, text
+        return json.loads(text)
+
+    def longest(self, genre: str) -> dict[str, Any]:
+        """The longest segment of session 1 in which it was heard."""
+        segments = [each for each in self.page("1")["segments"] if each["genre"] == genre]
+        found: dict[str, Any] = max(segments, key=lambda each: each["seconds"])
+        return found
+
+    def sounds(self) -> list[str]:
+        folder = self.path.parent / "corrections"
+        return sorted(str(each.relative_to(folder)) for each in folder.glob("*/*"))

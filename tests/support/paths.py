@@ -1,0 +1,7 @@
+"""Paths inside the repository."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMONSTRATION = ROOT / "realtime" / "demonstration" / "demonstration.opus"
+GOLDEN_PICTURE = ROOT / "tests" / "golden" / "picture.npz"

@@ -1,0 +1,104 @@
+"""All song services on the loopback together, the environment that names them, and a reader who listens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dashboard.feed import Snapshot
+from dashboard.recommendations.choices import ArtistChoice, Choices
+from dashboard.recommendations.command import GENRES
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.evidence import Evidence
+from dashboard.recommendations.follower import Follower, Told
+from dashboard.recommendations.playlist import Filters, Playlist
+from dashboard.recommendations.providers import Providers, from_environment
+from dashboard.recommendations.tracks import Clock
+from dashboard.song_view import Situation, song_data
+from dashboard.texts import Words
+from realtime.estimates import StreamState
+from tests.support.services.faulty_http import MovableClock
+from tests.support.services.itunes import ITunesServer
+from tests.support.services.spotify import SpotifyServer, serving
+from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET
+from tests.support.services.youtube import GOOD_KEY, YouTubeServer
+
+
+class Services:
+    """Spotify, YouTube and iTunes, each with its own faults; iTunes is asked only where a test says so."""
+
+    def __init__(self, folder: Path, spotify: SpotifyServer, youtube: YouTubeServer, itunes: ITunesServer):
+        self.spotify, self.youtube, self.itunes = spotify, youtube, itunes
+        self.clock = MovableClock()
+        self.environment: dict[str, str] = {
+            "SPOTIPY_CLIENT_ID": CLIENT_ID, "SPOTIPY_CLIENT_SECRET": CLIENT_SECRET,
+            "YOUTUBE_API_KEY": GOOD_KEY,
+            "OVERHEARD_SPOTIFY_URL": spotify.address, "OVERHEARD_YOUTUBE_URL": youtube.url,
+            "OVERHEARD_ITUNES_URL": itunes.url, "XDG_DATA_HOME": str(folder),
+        }  # fmt: skip
+
+    def providers(self) -> Providers:
+        return from_environment(self.clock, self.environment, seed=1, jitter=lambda: 0.0)
+
+    def follower(self) -> Follower:
+        return Follower(self.providers(), Session(choices=Choices(None)), self.clock)
+
+    def mend(self) -> None:
+        """No fault any more."""
+        self.spotify.faults.clear()
+        self.spotify.script.clear()
+        for server in (self.youtube, self.itunes):
+            server.faults.clear()
+            server.retry_after = ""
+        self.youtube.mode, self.youtube.used = "", 0
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Services]:
+    """The servers, until the end of the block."""
+    import spotipy  # noqa: F401  its first import may take longer than a test's deadline
+
+    clock, youtube, itunes = MovableClock(), YouTubeServer(), ITunesServer(a_minute=10_000)
+    try:
+        with serving(CLIENT_ID, CLIENT_SECRET, clock.now().date()) as spotify:
+            yield Services(folder, spotify, youtube, itunes)
+    finally:
+        youtube.close()
+        itunes.close()
+
+
+class Heard:
+    """One estimate, as the feed keeps it: of one genre, or of several in equal parts."""
+
+    def __init__(self, at: float, *genres: str, state: str = "LISTENING") -> None:
+        self.at = at
+        probabilities = dict.fromkeys(GENRES, 0.02 / 10)
+        for genre in genres:
+            probabilities[genre] += 0.98 / len(genres)
+        self.estimate: Mapping[str, Any] = {"probabilities": probabilities, "state": state}
+
+
+def minute_of(*genres: str, start: int = 0) -> list[Heard]:
+    return [Heard(second, *genres) for second in range(start, start + 60)]
+
+
+def settle(follower: Follower, filters: Filters | None = None) -> Playlist:
+    """Look until no search is on its way or waits for its turn."""
+    while True:
+        for thread in threading.enumerate():
+            if thread.name == "songs":
+                thread.join(20)
+        playlist = follower.look([], filters or follower.session.filters)
+        if not any(thread.name == "songs" for thread in threading.enumerate()):
+            return playlist
+
+
+def page(
+    playlist: Playlist, told: Mapping[str, Told | None], clock: Clock, choices: Sequence[ArtistChoice] = ()
+) -> dict[str, Any]:
+    """What the browser gets to lay out."""
+    snapshot = Snapshot(connected=True, state=StreamState.LISTENING, estimate=None)
+    return song_data(playlist, Situation(snapshot, Evidence(), told, clock.now()), choices, Words("en"))

@@ -1,0 +1,224 @@
+"""A simulated evening: two hours of music with noisy estimates, invented songs, and a person who clicks.
+
+``python -m tests.support.simulated_session`` prints its table; the test holds the same numbers against
+bounds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from statistics import median
+
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.evidence import EvidenceSettings
+from dashboard.recommendations.names import artist_keys, song_keys
+from dashboard.recommendations.playlist import Filters, Playlist, Reason
+from dashboard.recommendations.ranking import misses
+from dashboard.recommendations.session_settings import SessionSettings
+from dashboard.recommendations.tracks import LANGUAGES, Range, Track, TrackQuery
+
+GENRES = tuple("blues classical country disco hiphop jazz metal pop reggae rock".split())
+TODAY = date(2026, 3, 1)
+STEP_SECONDS = 3.0
+SONG_SECONDS = 210.0
+CHANGE_CHANCE = 0.3
+"""Of another genre with the next song; both made up."""
+SETTLED_SECONDS = 120.0
+"""A refresh for a shift this long after a true change was needless."""
+FILTERS_AT = {
+    2400.0: Filters("ja"),
+    3600.0: Filters(None, Range.YEAR),
+    4500.0: Filters("ru", Range.WEEK),
+    4800.0: Filters(),
+}
+
+
+def library(rng: random.Random, songs_each: int = 400, artists_each: int = 150) -> dict[str, list[Track]]:
+    """Invented songs by genre; every tenth is there twice, from two providers and written otherwise."""
+    made: dict[str, list[Track]] = {}
+    for genre in GENRES:
+        tracks = made[genre] = []
+        for number in range(songs_each):
+            artist = f"{genre.title()} Artist {rng.randrange(artists_each)}"
+            language = rng.choices(LANGUAGES, (6, 1, 1, 1, 1))[0]
+            published = TODAY - timedelta(days=round(10 ** rng.uniform(0, 3.8)))
+            track = Track(
+                "First", f"Song {number}", (artist,), "https://first.example/", genre, language, "provider",
+                published, "day", rank=number,
+            )  # fmt: skip
+            tracks.append(track)
+            if number % 10 == 0:
+                title, artists = f"SONG {number} (Remastered 2011)", (artist.upper(), "Guest")
+                tracks.append(
+                    Track("Second", title, artists, "https://second.example/", genre, language, "hint")
+                )
+    return made
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened."""
+
+    hours: float
+    accuracy: float
+    refreshes: Counter[str] = field(default_factory=Counter)
+    queries: list[TrackQuery] = field(default_factory=list)
+    shown: int = 0
+    repeats: int = 0
+    artists_twice: int = 0
+    banned_shown: int = 0
+    artists: set[str] = field(default_factory=set)
+    relaxed: int = 0
+    changes: int = 0
+    delays: list[float] = field(default_factory=list)
+    needless: int = 0
+
+    def table(self) -> str:
+        """The figures, one a line."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.refreshes.items()))
+        rows = {
+            "classifier right": f"{self.accuracy:.0%} of the windows",
+            "new lists": f"{sum(self.refreshes.values())} ({kinds})",
+            "songs shown": f"{self.shown} by {len(self.artists)} artists",
+            "repeats": str(self.repeats),
+            "an artist twice in a list": str(self.artists_twice),
+            "banned artists shown": str(self.banned_shown),
+            "songs beyond the filters": str(self.relaxed),
+            "provider queries wanted": str(len(self.queries)),
+            "true changes of genre": f"{self.changes}, {self.changes - len(self.delays)} missed",
+            "refresh after a change": f"median {median(self.delays):.0f} s, longest {max(self.delays):.0f} s",
+            "needless refreshes": f"{self.needless / self.hours:.1f} an hour",
+        }
+        return "\n".join(f"{name:<28}{value}" for name, value in rows.items())
+
+
+class _Evening:
+    def __init__(self, seed: int, report: Report, settings: SessionSettings, songs_each: int) -> None:
+        self.rng = random.Random(seed)
+        self.library = library(self.rng, songs_each)
+        self.session = Session(settings)
+        self.report = report
+        self.pools: dict[str, list[Track]] = {genre: [] for genre in GENRES}
+        self.genre, self.changed_at, self.noticed = "jazz", 0.0, True
+        self.seen: set[str] = set()
+        self.before = Playlist()
+
+    def run(self) -> Report:
+        steps = round(self.report.hours * 3600 / STEP_SECONDS)
+        on_their_way: list[TrackQuery] = []
+        for step in range(1, steps + 1):
+            now = step * STEP_SECONDS
+            self.play(now)
+            for query in on_their_way:
+                self.arrive(query)
+            on_their_way = self.session.needs(now)
+            self.report.queries += on_their_way
+            if now in FILTERS_AT:
+                self.session.set_filters(FILTERS_AT[now])
+            refreshed = self.session.evidence.fast
+            playlist = self.session.offer(self.pools, now, TODAY)
+            self.look(playlist)
+            self.time(playlist, refreshed, now)
+            self.click(step)
+        return self.report
+
+    def play(self, now: float) -> None:
+        """One window: music that is mostly recognised, now and then talk, or nothing."""
+        if now % SONG_SECONDS < STEP_SECONDS and self.rng.random() < CHANGE_CHANCE:
+            self.genre = self.rng.choice([genre for genre in GENRES if genre != self.genre])
+            self.changed_at, self.noticed = now, False
+            self.report.changes += 1
+        in_break = now % 1800 > 1740
+        right = self.rng.random() < self.report.accuracy
+        heard = self.genre if right else self.rng.choice(GENRES)
+        confidence = self.rng.uniform(0.5, 0.95) if right else self.rng.uniform(0.25, 0.7)
+        rest = (1 - confidence) / (len(GENRES) - 1)
+        state = "NOT_MUSIC" if in_break else "LISTENING" if confidence > 0.4 else "UNSURE"
+        self.session.hear(now, dict.fromkeys(GENRES, rest) | {heard: confidence}, state)
+
+    def arrive(self, query: TrackQuery) -> None:
+        """The answer of a strict provider."""
+        fitting = [track for track in self.library[query.genre] if not misses(track, query, TODAY)]
+        page = fitting[query.offset : query.offset + query.limit]
+        self.pools[query.genre] += page
+        self.session.answered(query, len(page))
+
+    def look(self, playlist: Playlist) -> None:
+        """Count what the person sees for the first time."""
+        old = {id(row.track) for row in self.before.rows}
+        if playlist.rows == self.before.rows:
+            return
+        self.report.refreshes[playlist.reason.value] += 1
+        names = [name for row in playlist.rows for name in artist_keys(row.track.artists)]
+        self.report.artists_twice += sum(count - 1 for count in Counter(names).values() if count > 1)
+        for row in playlist.rows:
+            if id(row.track) in old:
+                continue
+            self.report.shown += 1
+            self.report.repeats += not self.seen.isdisjoint(song_keys(row.track))
+            self.report.relaxed += bool(row.relaxed)
+            self.report.banned_shown += self.session.choices.is_banned(artist_keys(row.track.artists))
+            self.seen |= song_keys(row.track)
+            self.report.artists |= artist_keys(row.track.artists[:1])
+        self.before = playlist
+
+    def time(self, playlist: Playlist, fast: dict[str, float], now: float) -> None:
+        """Hold refreshes against the true changes."""
+        if self.session.refreshed_at != now:
+            return
+        leading = max(fast, key=lambda genre: fast[genre], default="")
+        if not self.noticed and leading == self.genre:
+            self.noticed = True
+            self.report.delays.append(now - self.changed_at)
+        elif self.session.refresh_reason is Reason.SHIFT and now - self.changed_at > SETTLED_SECONDS:
+            self.report.needless += 1
+
+    def click(self, step: int) -> None:
+        """The person skips every 4 minutes, likes every 20, unpins every 30, bans every 40."""
+        rows = self.session.playlist.rows
+        if not rows:
+            return
+        key = rows[step % len(rows)].key
+        for every, click in ((80, self.session.skip), (400, self.session.like), (800, self.session.ban)):
+            if step % every == 0:
+                self.look(click(key))
+        if step % 600 == 0:
+            for row in self.session.playlist.rows:
+                self.look(self.session.pin(row.key, on=False))
+
+
+def simulate(
+    seed: int = 1,
+    accuracy: float = 0.75,
+    hours: float = 2.0,
+    settings: SessionSettings | None = None,
+    songs_each: int = 400,
+) -> Report:
+    """Run one evening."""
+    return _Evening(seed, Report(hours, accuracy), settings or SessionSettings(), songs_each).run()
+
+
+def sweep() -> str:
+    """Delay and needless refreshes for other thresholds of change, three evenings each."""
+    lines = ["distance  right  median delay  missed  needless/h"]
+    for distance in (0.18, 0.25, 0.3, 0.35, 0.4, 0.5):
+        settings = SessionSettings(evidence=EvidenceSettings(change_distance=distance))
+        for accuracy in (0.6, 0.75, 0.9):
+            runs = [simulate(seed, accuracy, 2.0, settings, songs_each=0) for seed in (1, 2, 3)]
+            delay = median(delay for run in runs for delay in run.delays)
+            changes = sum(run.changes for run in runs)
+            missed = (changes - sum(len(run.delays) for run in runs)) / changes
+            needless = sum(run.needless for run in runs) / 6
+            lines.append(
+                f"{distance:>8}  {accuracy:>4.0%}  {delay:>10.0f} s  {missed:>5.0%}  {needless:>10.1f}"
+            )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(simulate().table())
+    print()
+    print(sweep())

@@ -1,0 +1,229 @@
+"""Nothing that scores was trained on: no track, no artist, in any source."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.artists import check_artist, fold_artist
+from tests.support.corpora import entry
+from training.corpus import Corpus, Entry
+from training.gtzan import LABELS, DataError
+from training.parts import HELD_OUT_ORIGINS, Parts, artist_folds, fault_filtered, other_peoples_music
+from training.teach import may_teach, teachable
+
+pytestmark = pytest.mark.xdist_group("tensorflow-study")
+
+ARTISTS = [f"{word} {n}" for word in ("Doors", "Blue Band", "Miles") for n in range(12)]
+PARTS = ("train", "valid", "test")
+
+
+def plain(name: str) -> str:
+    """The test's own idea of one artist's many spellings."""
+    words = name.lower().split()
+    return " ".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def spelled(artist: str, chance: random.Random) -> str:
+    return chance.choice([artist, artist.upper(), artist.lower(), f"The {artist}", f"the {artist} "])
+
+
+def corpus(seed: int) -> Corpus:
+    """GTZAN's arrays and three more sources, with artists, tracks and duplicates in common."""
+    chance = random.Random(seed)
+    owns = {artist: (chance.choice(LABELS), chance.choice(PARTS)) for artist in ARTISTS}
+    listed: list[Entry] = []
+    for number in range(80):
+        artist = chance.choice(ARTISTS) if chance.random() < 0.8 else ""
+        genre, part = owns.get(artist, (LABELS[number % 10], chance.choice(PARTS)))
+        name = f"{genre}.{number:05d}"
+        same = [e.name for e in listed if e.genre == genre and e.part == part and not e.duplicate_of]
+        listed.append(
+            entry(
+                name, "gtzan", genre, spelled(artist, chance) if artist else "", part=part,
+                duplicate_of=chance.choice(same) if same and chance.random() < 0.1 else "",
+            )
+        )  # fmt: skip
+    for each in chance.sample(listed, 30):
+        artist = each.artist if chance.random() < 0.7 else ""
+        listed.append(entry(each.name, "gtzan-audio", each.genre, artist, part=each.part, origin="audio"))
+    for number in range(60):
+        artist = chance.choice([*ARTISTS, *(f"Newcomer {n}" for n in range(20)), ""])
+        kind = chance.choice(["music", "music", "music", "speech"])
+        origin = chance.choice(["somewhere", *HELD_OUT_ORIGINS])
+        listed.append(
+            entry(
+                chance.choice([f"song {number}", listed[number].name]),
+                chance.choice(["more-music", "folder"]),
+                chance.choice(["", *LABELS]) if kind == "music" else "",
+                spelled(artist, chance) if artist and kind == "music" else "",
+                origin=f"{kind} {origin}",
+                music=kind == "music",
+                duplicate_of=listed[number].name if chance.random() < 0.1 else "",
+            )
+        )
+    return Corpus(Path("nowhere"), listed)
+
+
+def assert_apart(of: Corpus, parts: Parts) -> None:
+    scored = [*parts.valid, *parts.test]
+    assert {each.source for each in scored} <= {"gtzan"}
+    assert not {each.name for each in parts.valid} & {each.name for each in parts.test}
+    tracks = {each.name for each in scored} | {each.duplicate_of for each in scored} - {""}
+    artists = {plain(each.artist) for each in scored} - {""}
+    checked = {plain(each.artist) for each in of.entries if check_artist(each.artist)} - {""}
+    for each in parts.train:
+        assert each.name not in tracks, each
+        assert each.duplicate_of not in tracks, each
+        assert plain(each.artist) not in artists, each
+        if not each.source.startswith("gtzan"):
+            assert plain(each.artist) not in checked, each
+            assert not any(origin in each.origin for origin in HELD_OUT_ORIGINS), each
+    known = {plain(each.artist) for each in parts.train} - {""}
+    for each in other_peoples_music(of, parts.train):
+        assert plain(each.artist) not in known
+        assert each.music
+        assert each.genre in LABELS
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_the_fault_filtered_parts_are_apart_in_every_source(seed: int) -> None:
+    of = corpus(seed)
+    parts = fault_filtered(of)
+    assert_apart(of, parts)
+    assert {each.part for each in parts.valid} <= {"valid"}
+    assert {each.part for each in parts.test} <= {"test"}
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")  # scikit-learn, of tiny corpora
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=4, deadline=None, derandomize=True)
+def test_artist_folds_are_apart_in_every_source(seed: int) -> None:
+    of = corpus(seed)
+    whole = [
+        entry(f"{genre}.9{n:04d}", "gtzan", genre, f"{genre} player {n}")
+        for genre in LABELS
+        for n in range(7)
+    ]
+    of = Corpus(of.folder, [*of.entries, *whole])
+    folds = artist_folds(of)
+    assert len(folds) == 5
+    for parts in folds:
+        assert_apart(of, parts)
+    tested = [each.name for parts in folds for each in parts.test]
+    assert len(tested) == len(set(tested))
+    assert {each.name for each in whole} <= set(tested)
+
+
+def not_checked(names: list[str]) -> str:
+    return next(name for name in names if not check_artist(name))
+
+
+def checked(names: list[str]) -> str:
+    return next(name for name in names if check_artist(name))
+
+
+NAMES = [f"Artist {n}" for n in range(20)]
+
+
+def test_what_may_train_does() -> None:
+    """Keeping apart would be easy if nothing were left."""
+    free, kept = not_checked(NAMES), checked(NAMES)
+    listed = [
+        entry("blues.1", "gtzan", "blues", "A", part="train"),
+        entry("blues.2", "gtzan", "blues", "B", part="valid"),
+        entry("blues.3", "gtzan", "blues", "C", part="test"),
+        entry("blues.1", "gtzan-audio", "blues", "A"),
+        entry("blues.3", "gtzan-audio", "blues", "C"),
+        entry("ours", "folder", "blues", free),
+        entry("nameless", "folder", "blues"),
+        entry("kept", "folder", "blues", kept),
+        entry("noise-1", "clips", origin="noise elsewhere", music=False),
+        entry("noise-2", "clips", origin="noise ESC-10", music=False),
+    ]
+    parts = fault_filtered(Corpus(Path("nowhere"), listed))
+    assert [(e.name, e.source) for e in parts.train] == [
+        ("blues.1", "gtzan"), ("blues.1", "gtzan-audio"), ("ours", "folder"), ("nameless", "folder"),
+        ("noise-1", "clips"),
+    ]  # fmt: skip
+    assert [e.name for e in other_peoples_music(Corpus(Path("nowhere"), listed), parts.train)] == ["kept"]
+
+
+def test_nearly_the_same_name_is_the_same_artist_to_a_check() -> None:
+    kept = checked([f"Jimi Hendrix Experience {n}" for n in range(20)])
+    of = Corpus(Path("nowhere"), [entry("a", "folder", "rock", kept)])
+    assert other_peoples_music(of, [])
+    assert not other_peoples_music(of, [entry("b", "gtzan", "rock", "Jimi Hendrix")])
+
+
+def test_the_broken_track_trains_in_no_source() -> None:
+    listed = [entry("jazz.00054", source, "jazz", part="train") for source in ("gtzan", "gtzan-audio")]
+    listed += [entry(f"jazz.{n}", "gtzan", "jazz", part=part) for n, part in enumerate(PARTS)]
+    assert [each.name for each in fault_filtered(Corpus(Path("nowhere"), listed)).train] == ["jazz.0"]
+
+
+def test_an_empty_part_is_one_sentence() -> None:
+    """Without tracks.csv no array has a part, and training ended in the sampler or at the first score."""
+    listed = [entry(f"jazz.{n}", "gtzan", "jazz", part=part) for n, part in enumerate(PARTS)]
+    folder = Path("nowhere")
+    assert fault_filtered(Corpus(folder, listed)).test
+    for n in range(3):
+        lacking = Corpus(folder, [each for place, each in enumerate(listed) if place != n])
+        counts = [int(place != n) for place in range(3)]
+        said = "{} train, {} choose and {} test, and each part needs one".format(*counts)
+        with pytest.raises(DataError, match=rf"{said}.*stft_full30s\.npz and tracks\.csv") as error:
+            fault_filtered(lacking)
+        assert "\n" not in str(error.value)
+
+
+def test_a_corpus_without_the_arrays_is_one_sentence() -> None:
+    listed = [entry("a", "folder", "rock"), entry("rock.00001", "gtzan-audio", "rock", part="train")]
+    said = (
+        r"holds no GTZAN arrays; run overheard train prepare --gtzan DIR, where DIR holds "
+        r"stft_first5s\.npz, stft_full30s\.npz and tracks\.csv \(1 recordings"
+    )
+    with pytest.raises(DataError, match=said):
+        fault_filtered(Corpus(Path("nowhere"), listed))
+
+
+def test_other_peoples_music_is_of_genres_that_the_model_has() -> None:
+    """A genre of its own was scored against ten labels, and ended the release after its training."""
+    kept = checked(NAMES)
+    listed = [entry("a", "folder", "rock", kept), entry("b", "folder", "polka", kept)]
+    assert [each.name for each in other_peoples_music(Corpus(Path("nowhere"), listed), [])] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("The Beatles", "beatles"), (" Miles Davis ", "MILES DAVIS"), ("Theo", "theo")]
+)
+def test_spellings_of_one_artist(one: str, other: str) -> None:
+    assert fold_artist(one) == fold_artist(other)
+    assert fold_artist("Them") != fold_artist("The m")
+
+
+def test_nobody_is_taught_who_is_scored() -> None:
+    free, kept = not_checked(NAMES), checked(NAMES)
+    gtzans = not_checked([f"Band {n}" for n in range(20)])
+    singers = [f"Singer {n}" for n in range(40)]
+    other_spelling = next(name for name in singers if check_artist(f"The {name}") and not check_artist(name))
+    listed = [
+        entry("rock.1", "gtzan", "rock", f"The {gtzans}"),
+        entry("rock.1", "gtzan-audio", "rock"),
+        entry("free", "more-music", "", free),
+        entry("nameless", "music"),
+        entry("kept", "more-music", "", kept),
+        entry("by gtzan's", "more-music", "", gtzans.upper()),
+        entry("the kept", "more-music", "", f"The {other_spelling}"),
+        entry("kept by another name", "music", "", other_spelling),
+        entry("talk", "clips", music=False),
+        *(entry("held out", "clips", "", free, origin=f"music x/{origin}") for origin in HELD_OUT_ORIGINS),
+    ]
+    assert [each.name for each in listed if may_teach(each)] == [
+        "free", "nameless", "by gtzan's", "kept by another name",
+    ]  # fmt: skip
+    assert [each.name for each in teachable(Corpus(Path("nowhere"), listed))] == ["free", "nameless"]

@@ -1,0 +1,143 @@
+"""What the student is taught from, how its weights are kept, and what is said when something is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.errors import OverheardError
+from tests.support.corpora import arrays_of, cache, entry, recording_of
+from training.cli import _parser, command
+from training.gtzan import DataError
+from training.imagenet import WeightsError
+from training.teach import HELD_OUT, Lesson, _gather, load_weights, save_weights
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
+
+
+def test_every_25th_track_is_only_listened_to_and_songs_weigh_twice(tmp_path: Path) -> None:
+    sources = ["more-music" if number % 2 else "game-music" for number in range(HELD_OUT + 2)]
+    listed = [
+        (entry(f"{number}", source), recording_of(number % 10, number, windows=1 + number % 2, heard=5))
+        for number, source in enumerate(sources)
+    ]
+    listed.insert(3, (entry("unheard", "more-music"), recording_of(0, 0)))
+    corpus = cache(tmp_path, listed)
+    material = _gather(corpus, corpus.entries, Lesson(real_weight=2.0))
+    count = sum(1 + number % 2 for number in range(HELD_OUT + 2))
+    assert material.fine.shape == (count, 2, 57, 256)
+    assert material.coarse.shape == (count, 2, 83, 256)
+    assert material.target.shape == (count, 5)
+    assert material.target.mean(axis=0) == pytest.approx(np.zeros(5), abs=0.02)
+    assert material.target.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
+    expected = []
+    for place, (each, windows) in enumerate(listed):
+        held = place % HELD_OUT == 0
+        weight = 2.0 if each.source == "more-music" else 1.0
+        expected += [(held, 0.0 if held else weight)] * len(windows.heard)
+    assert list(zip(material.held.tolist(), material.weight.tolist(), strict=True)) == expected
+    assert sum(held for held, _ in expected) >= 2
+    # A window's picture and what was heard in it keep together.
+    assert np.array_equal(material.fine[1], listed[1][1].fine[0])
+
+
+def test_a_cache_in_which_nothing_was_heard_is_one_sentence(tmp_path: Path) -> None:
+    corpus = cache(
+        tmp_path, [(entry("a", "gtzan"), arrays_of(0, 0)), (entry("b", "music"), recording_of(0, 0))]
+    )
+    with pytest.raises(
+        DataError, match="the teacher heard no track of this cache; prepare it with --teacher"
+    ):
+        _gather(corpus, corpus.entries, Lesson())
+
+
+def test_a_missing_teacher_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
+    monkeypatch.setitem(sys.modules, "musicnn", None)  # what Python takes for absent
+    with pytest.raises(DataError, match=r"run: pip install --no-deps musicnn==0\.1\.0"):
+        command(["prepare", "--cache", str(tmp_path), "--music", str(tmp_path), "--teacher"])
+
+
+def test_steps_that_are_none_are_refused(tmp_path: Path) -> None:
+    cache(tmp_path, [(entry("a", "music"), recording_of(0, 0, heard=5))])
+    with pytest.raises(OverheardError, match="--steps is 0; it must be at least 1"):
+        command(["teach", "--cache", str(tmp_path), "--steps", "0"])
+
+
+class Layers:
+    """What ``save_weights`` and ``load_weights`` need of a backbone."""
+
+    def __init__(self, *weights: Any, height: int = 256) -> None:
+        self.input_shape = (None, height, 64, 3)
+        self.weights = [np.asarray(weight, np.float32) for weight in weights]
+
+    def get_weights(self) -> list[Any]:
+        return self.weights
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """As Keras: as many, of the same shapes."""
+        if [w.shape for w in weights] != [w.shape for w in self.weights]:
+            raise ValueError("shapes do not fit")
+        self.weights = weights
+
+
+class Unwritable:
+    """A weight that fails when it is written, after others were."""
+
+    def astype(self, _: object) -> Unwritable:
+        return self
+
+    def __array__(self, *_: object, **__: object) -> Any:
+        raise OSError("no space left on device")
+
+
+def test_weights_come_back_in_half_precision_and_in_order(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    weights = [random.normal(0, 1, (3, number + 1)) for number in range(12)]
+    out = tmp_path / "new" / "taught"  # no .npz: the name that was asked for is the name that is written
+    digest = save_weights(Layers(*weights), out)
+    assert len(digest) == 64
+    assert [each.name for each in out.parent.iterdir()] == ["taught"]
+    assert digest == save_weights(Layers(*weights), tmp_path / "again.npz")
+    target = Layers(*(np.zeros_like(weight) for weight in weights))
+    load_weights(target, out)
+    for one, other in zip(weights, target.weights, strict=True):
+        assert other.dtype == np.float32
+        assert other == pytest.approx(one, rel=1e-3, abs=1e-6)
+        assert not np.array_equal(one.astype(np.float32), other)
+
+
+def test_weights_that_cannot_be_written_whole_leave_the_old_ones(tmp_path: Path) -> None:
+    out = tmp_path / "taught.npz"
+    digest = save_weights(Layers(np.ones((2, 2))), out)
+    broken = Layers(np.ones((2, 2)))
+    broken.weights = [np.ones(2, np.float32), Unwritable()]  # type: ignore[list-item]
+    with pytest.raises(OSError, match="no space"):
+        save_weights(broken, out)
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == digest
+
+
+def test_what_is_taught_does_not_replace_the_shipped_backbone_unasked() -> None:
+    assert _parser().parse_args(["teach"]).out == Path("build/music_mobilenet_v2.npz")
+
+
+def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "taught.npz"
+    target = Layers(np.zeros((2, 2)))
+    with pytest.raises(WeightsError, match="cannot read the taught weights"):
+        load_weights(target, path)
+    save_weights(Layers(np.zeros((2, 2)), height=128), path)
+    with pytest.raises(WeightsError, match=r"taught on \[128 +64 +3\] pixels, not \(256, 64, 3\)"):
+        load_weights(target, path)
+    save_weights(Layers(np.zeros((3, 3))), path)
+    whole = path.read_bytes()
+    for content in (whole, whole[:-30], b"no weights", b""):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match="restore them or run overheard train teach") as error:
+            load_weights(target, path)
+        assert "\n" not in str(error.value)

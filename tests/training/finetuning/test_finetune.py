@@ -1,0 +1,231 @@
+"""The fine-tuning loop, on a network so small that it is quick."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.corpora import arrays_of, cache, entry, recording_of
+from tests.support.networks import small
+from training.augment import paint
+from training.corpus import Corpus
+from training.finetune import (
+    FineTuning,
+    Progress,
+    TrainingError,
+    balanced,
+    fine_tune,
+    logits_of,
+    mixed,
+)
+from training.geometry import FINE
+from training.gtzan import DataError
+from training.measured import Measured
+from training.sampling import Batch, Mixture, Sampler, Scored, pictures_of
+from training.teacher import UNITS
+
+pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+
+LABELS = ("blues", "rock")
+RECIPE = FineTuning(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=2)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    listed = [
+        (entry(f"{genre}.{n}", "gtzan", genre, part="valid" if n > 3 else "train"), arrays_of(5 * band, n))
+        for band, genre in enumerate(LABELS)
+        for n in range(6)
+    ]
+    listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
+    listed.append((entry("song", "music"), recording_of(3, 0, heard=UNITS)))
+    return cache(tmp_path_factory.mktemp("cache"), listed)
+
+
+def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[str, Scored]]:
+    train = corpus.where(lambda each: each.part != "valid")
+    valid = corpus.where(lambda each: each.part == "valid")
+    return kind(corpus, train, LABELS, Mixture(batch=8), 0), {
+        "fine": pictures_of(corpus, valid, LABELS, FINE)
+    }
+
+
+def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: Corpus) -> None:
+    model, slow = small(0, 2)
+    sampler, valid = data(corpus)
+    before = Measured(logits_of(model, valid["fine"].places), valid["fine"]).lowest_loss()
+    told = []
+    recipe = FineTuning(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
+    history = fine_tune(model, slow, sampler, valid, recipe, log=lambda step, values: told.append(step))
+    assert [row["step"] for row in history] == told == [8, 16, 24]
+    losses = [row["fine nll"] for row in history]
+    assert min(losses) < 0.7 * before
+    assert [row["best"] for row in history] == [loss == min(losses) for loss in losses]
+    after = Measured(logits_of(model, valid["fine"].places), valid["fine"]).lowest_loss()
+    assert after == pytest.approx(min(losses), abs=1e-5)
+
+
+def test_each_group_learns_at_its_own_rate(corpus: Corpus) -> None:
+    model, slow = small(0, 2)
+    before = [each.numpy() for each in slow]
+    head = model.get_layer("logits").get_weights()[0]
+    recipe = FineTuning(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
+    fine_tune(model, slow, *data(corpus), recipe)
+    assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, slow, strict=True))
+    assert np.abs(model.get_layer("logits").get_weights()[0] - head).max() > 1e-3
+
+
+class Interrupted(Sampler):
+    """Fails at the fifth batch, as a machine that is switched off."""
+
+    def batch(self, number: int) -> Any:
+        if number == 5:
+            raise DataError("switched off")
+        return super().batch(number)
+
+
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(corpus: Corpus, tmp_path: Path) -> None:
+    """Weights, averages, optimizers and the dropout's generator all go on from the checkpoint."""
+    whole, slow = small(0, 2)
+    history = fine_tune(whole, slow, *data(corpus), RECIPE)
+
+    checkpoint = tmp_path / "new" / "run.checkpoint"
+    stopped, slow = small(0, 2)
+    with pytest.raises(DataError, match="switched off"):
+        fine_tune(stopped, slow, *data(corpus, Interrupted), RECIPE, checkpoint=checkpoint)
+    assert checkpoint.exists()
+    resumed, slow = small(99, 2)  # what it begins with must not matter
+    steps = []
+    assert history == fine_tune(
+        resumed, slow, *data(corpus), RECIPE, checkpoint=checkpoint, log=lambda step, _: steps.append(step)
+    )
+    assert steps == [6]
+    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "run.checkpoint"
+    checkpoint.write_bytes(b"no pickle at all")
+    model, slow = small(0, 2)
+    with pytest.raises(TrainingError, match=r"run\.checkpoint is damaged: .*; delete it"):
+        fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
+    checkpoint.write_bytes(pickle.dumps({"step": 3}))
+    with pytest.raises(TrainingError, match="is damaged"):
+        Progress.load(checkpoint, [], [])
+    weights = model.get_weights()
+    state = Progress(3, weights, weights, weights, 1.0, 3, [], [[np.zeros(2, np.float32)]])
+    state.save(checkpoint)
+    assert Progress.load(checkpoint, weights, [[np.zeros(2)]]).step == 3
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(TrainingError, match="is damaged"):
+        Progress.load(checkpoint, weights, [[np.zeros(2, np.float32)]])
+    state.save(checkpoint)
+    with pytest.raises(TrainingError, match="of another network: its 7 arrays have not the shapes"):
+        fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
+
+
+def test_only_like_is_mixed_with_like() -> None:
+    """A picture of no known genre must not lend half a target to one that has a genre."""
+    random = np.random.default_rng(0)
+    weight = np.array([1, 1, 0, 1, 0, 0.5, 0.5], np.float32)
+    mask = np.array([0, 0, 0, 1, 0, 1, 1], np.float32)
+    genres = np.array([[1, 0], [0, 1], [0, 0], [0, 1], [0, 0], [0.4, 0.1], [0.1, 0.4]], np.float32)
+    heard = random.normal(0, 1, (7, UNITS)).astype(np.float32) * mask[:, np.newaxis]
+    music = np.array([1, 1, 0, 1, 1, 1, 1], np.float32)
+    batch = Batch(np.zeros((7, 256, 256), np.uint8), genres, weight, music, heard, mask)
+    recipe = FineTuning(label_smoothing=0.1, mixup=0.5)
+    plain = genres * 0.9 + weight[:, np.newaxis] * 0.05
+    smooth = music * 0.9 + 0.05
+    orders = set()
+    for number in range(20):
+        result, share, order = mixed(batch, recipe, np.random.default_rng(number))
+        assert np.array_equal(weight[order], weight)
+        assert np.array_equal(mask[order], mask)
+        assert result.genres.sum(axis=1) == pytest.approx(weight)
+        assert result.genres == pytest.approx(share * plain + (1 - share) * plain[order], abs=1e-6)
+        assert result.music == pytest.approx(share * smooth + (1 - share) * smooth[order])
+        assert result.heard == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
+        orders.add(tuple(order))
+    assert len(orders) > 2
+    result, share, _ = mixed(batch, FineTuning(mixup=0, music_smoothing=0), random)
+    assert share == 1
+    assert np.array_equal(result.genres, genres)
+
+
+def test_pictures_are_mixed_as_their_targets_are(corpus: Corpus) -> None:
+    """The network is shown each picture's share of itself and the rest of the one that its targets took."""
+    import keras
+    import tensorflow as tf
+
+    seen: list[Any] = []
+
+    class Recorder(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, pictures: Any) -> Any:
+            tf.numpy_function(seen.append, [pictures], [])
+            return pictures
+
+    inner, slow = small(0, 2)
+    picture = keras.Input((256, 64, 3))
+    network = keras.Model(picture, inner(Recorder()(picture)))
+    recipe = FineTuning(steps=3, validate_every=3, mixup=1.0)
+    sampler, valid = data(corpus)
+    fine_tune(network, slow, sampler, valid, recipe)
+    shares = []
+    for number in (1, 2, 3):
+        batch = sampler.batch(number)
+        _, share, order = mixed(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
+        pictures = paint(batch.places).numpy()
+        wanted = share * pictures + (1 - share) * pictures[order]
+        assert np.abs(seen[number - 1] - wanted).max() < 1e-3
+        assert np.abs(seen[number - 1] - pictures).max() > 1
+        shares.append(share)
+    assert np.ptp(shares) > 0.1
+
+
+def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> None:
+    """The layer that tells it moves, and stays where its loss counts nothing."""
+    moved = []
+    for weight in (0.5, 0.0):
+        model, slow = small(0, 2)
+        listening = model.get_layer("heard")
+        before = listening.get_weights()[0]
+        recipe = FineTuning(
+            steps=2, head_rate=1e-2, validate_every=2, average=0, heard_weight=weight, weight_decay=0
+        )
+        fine_tune(model, slow, *data(corpus), recipe)
+        moved.append(float(np.abs(listening.get_weights()[0] - before).max()))
+    assert moved[0] > 1e-3
+    assert moved[1] == 0
+
+
+def test_music_and_no_music_count_the_same() -> None:
+    music = np.array([1, 1, 1, 0], np.float32)
+    weights = np.asarray(balanced(music))
+    assert weights == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
+    smooth = np.array([0.95] * 17 + [0.05] * 3, np.float32)
+    weights = np.asarray(balanced(smooth))
+    assert weights.sum() == pytest.approx(20)
+    assert weights[:17].sum() / 20 == pytest.approx(0.61, abs=0.005)
+    assert np.asarray(balanced(music[:3])) == pytest.approx([0.5] * 3)  # no no-music to count the other half
+
+
+def test_what_music_counts_decides_what_is_learnt_of_it(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for weight, moves in ((0, False), (1, True)):
+        monkeypatch.setattr("training.finetune.balanced", lambda music, weight=weight: weight * music)
+        network, slow = small(0, len(LABELS))
+        before = network.get_layer("logits").get_weights()[1]
+        recipe = replace(RECIPE, steps=1, validate_every=1, weight_decay=0.0)
+        fine_tune(network, slow, *data(corpus), recipe)
+        after = network.get_layer("logits").get_weights()[1]
+        assert after[0] != before[0]
+        assert bool(after[-1] != before[-1]) == moves

@@ -1,0 +1,86 @@
+"""The head fitted to frozen features before anything is fine-tuned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.corpora import arrays_of, cache, entry, recording_of
+from training.finetune import FineTuning
+from training.probe import fit_head, logistic_regression
+from training.sampling import Mixture, Sampler
+from training.teacher import UNITS
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+LABELS = ("blues", "rock")
+
+
+def test_regression_is_that_of_scikit_learn() -> None:
+    """Hard labels that count differently; scikit-learn writes the penalty as 1 / (2 C n) a squared weight."""
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="install the extra 'training'")
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 200)
+    features = (random.normal(0, 1, (200, 5)) + np.eye(3, 5)[labels]).astype(np.float32)
+    theirs = linear_model.LogisticRegression(C=1 / (2 * 0.01 * 200), tol=1e-8, max_iter=1_000)
+    counts = random.uniform(0.2, 3, (200, 1)).astype(np.float32)
+    theirs.fit(features, labels, sample_weight=counts[:, 0])
+    kernel, bias = logistic_regression(features, counts * np.eye(3, dtype=np.float32)[labels], 0.01)
+    assert kernel == pytest.approx(theirs.coef_.T, abs=2e-3)
+    assert bias - bias.mean() == pytest.approx(theirs.intercept_ - theirs.intercept_.mean(), abs=2e-3)
+
+
+def test_targets_may_be_probabilities_and_a_class_may_be_missing() -> None:
+    targets = np.tile(np.array([0.25, 0.75, 0], np.float32), (8, 1))
+    kernel, bias = logistic_regression(np.zeros((8, 2), np.float32), targets, 0.01)
+    assert not kernel.any()
+    odds = np.exp(bias - bias[0])
+    assert odds[1] == pytest.approx(3, rel=1e-2)
+    assert odds[2] < 0.01
+
+
+def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    from training.finetune import logits_of
+    from training.music_network import GRU_UNITS, backbone, classifier, fit_standardization, pooled_features
+
+    keras.utils.set_random_seed(0)
+    listed = [
+        (entry(f"{genre}.{n}", "gtzan", genre), arrays_of(5 * band, n))
+        for band, genre in enumerate(LABELS)
+        for n in range(4)
+    ]
+    listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
+    listed.append((entry("song", "music"), recording_of(3, 0, heard=UNITS)))
+    corpus = cache(tmp_path, listed)
+    sampler = Sampler(corpus, corpus.entries, LABELS, Mixture(batch=16), 0)
+    pooled = pooled_features(backbone())
+    fit_standardization(pooled, sampler.batch(0).places)
+    network = classifier(pooled, len(LABELS))
+    before = [layer.numpy() for layer in network.get_layer("pooled_features").weights]
+
+    fit_head(network, sampler, FineTuning(probe=0))
+    assert not network.get_layer("logits").get_weights()[0].any()
+    fit_head(network, sampler, FineTuning(probe=4))
+    kernel, _ = network.get_layer("logits").get_weights()
+    assert not kernel[: 2 * GRU_UNITS].any()
+    assert network.get_layer("heard").get_weights()[1].any()
+    assert all(
+        np.array_equal(a, b.numpy())
+        for a, b in zip(before, network.get_layer("pooled_features").weights, strict=True)
+    )
+    batch = sampler.batch(2)
+    logits = logits_of(network, batch.places)
+    known = batch.genre_known > 0
+    assert (logits[known, :2].argmax(axis=1) == batch.genres[known].argmax(axis=1)).all()
+    assert ((logits[:, 2] > 0) == (batch.music > 0)).all()
+
+    # With nothing learnt but how often, music and no music are as probable.
+    monkeypatch.setattr("training.probe.OF_MUSIC", 1e6)
+    fit_head(network, sampler, FineTuning(probe=4, music_smoothing=0.0))
+    assert network.get_layer("logits").get_weights()[1][-1] == pytest.approx(0, abs=0.02)

@@ -1,0 +1,218 @@
+"""The network that ships: its sizes, what its GRU hears, and that exporting it changes next to nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.spectrogram import colormap
+from tests.support.corpora import columns
+from training.augment import drawn, paint
+from training.geometry import FINE
+from training.music_network import (
+    CENTRE,
+    DEVIATIONS,
+    EPSILON,
+    GRU_UNITS,
+    backbone,
+    classifier,
+    fit_standardization,
+    for_export,
+    pooled_features,
+    student,
+    tail,
+)
+from training.network import normalize
+from training.rounding import LARGEST, added_by_rounding, correct_biases
+
+pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
+
+
+CHANNELS = 16 + 24 + 32 + 64 + 96 + 160 + 320
+"""Of MobileNetV2's blocks, one count for every width."""
+
+
+@pytest.fixture(scope="module")
+def features() -> Any:
+    """The backbone with ImageNet's weights."""
+    return backbone()
+
+
+@pytest.fixture(scope="module")
+def pooled(features: Any) -> Any:
+    """What is pooled of a picture; standard is what the three pictures have."""
+    model = pooled_features(features)
+    fit_standardization(model, pictures()[1])
+    return model
+
+
+@pytest.fixture(scope="module")
+def network(pooled: Any) -> Any:
+    """A classifier whose head is random: its own begins with zeros, which would make all logits 0."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = classifier(pooled, 10)
+    kernel, bias = model.get_layer("logits").get_weights()
+    random = np.random.default_rng(0)
+    model.get_layer("logits").set_weights([random.normal(0, 0.05, kernel.shape), bias + 0.1])
+    return model
+
+
+def pictures() -> Any:
+    """Pooled pictures of three sounds, and the places in the colormap they were painted from."""
+    places = np.stack([drawn(columns(57, band, np.random.default_rng(band)), FINE) for band in (0, 4, 8)])
+    return paint(places).numpy(), places
+
+
+def test_sizes(features: Any, pooled: Any, network: Any) -> None:
+    assert features.input_shape == (None, 256, 64, 3)
+    assert features.output_shape == (None, 8, 4, 320)
+    assert features.count_params() == 2_257_984 - 1_280 * (320 + 4)  # without top and last convolution
+    assert network.input_shape == (None, 256, 64, 3)
+    assert network.output_shape == [(None, 11), (None, 250)]
+    values = 2 * CHANNELS
+    assert pooled.output_shape == (None, 4, values)
+    gru = 2 * 3 * GRU_UNITS * (values + GRU_UNITS + 2)
+    assert network.get_layer("gru").count_params() == gru
+    assert network.get_layer("logits").count_params() == (values + 2 * GRU_UNITS + 1) * 11
+    learner = student(features, 250)
+    assert learner.output_shape == (None, 250)
+    assert learner.get_layer("heard").get_weights()[0].shape == (values, 250)  # it reads all that is pooled
+
+
+def test_an_untrained_head_prefers_no_genre(pooled: Any) -> None:
+    assert not np.asarray(classifier(pooled, 10)(pictures()[0], training=False)[0]).any()
+
+
+def test_pooled_features_are_means_and_magnitudes_of_the_last_block_of_every_width(
+    features: Any, network: Any
+) -> None:
+    """Standard is what three pictures have; far from those of noise, some are clipped."""
+    import keras
+
+    pooled = network.get_layer("pooled_features")
+    last = ("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_9_add", "block_12_add",
+            "block_15_add", "block_16_project_BN")  # fmt: skip
+    noise = np.random.default_rng(0).integers(0, 256, (2, 256, 256)).astype(np.uint8)
+    given = normalize(np.concatenate([pictures()[0], paint(noise)]))
+    found = np.asarray(pooled(given))
+    start = 0
+    for x in keras.Model(features.inputs, [features.get_layer(name).output for name in last])(given):
+        for value in (np.asarray(x), np.abs(np.asarray(x))):
+            n, _, width, channels = value.shape
+            mean = value.reshape(n, -1, 4, width // 4, channels).mean(axis=(1, 3))
+            seen = mean[:3]
+            deviation = np.sqrt(seen.var(axis=(0, 1)) + EPSILON * (CENTRE / DEVIATIONS) ** 2)
+            standard = CENTRE / DEVIATIONS * (mean - seen.mean(axis=(0, 1))) / deviation
+            here = found[..., start : start + channels]
+            assert here == pytest.approx(np.clip(standard, -CENTRE, CENTRE), abs=2e-3)
+            start += channels
+    assert start == found.shape[2]
+    assert np.abs(found[:3]).max() < CENTRE
+    assert np.abs(found[3:]).max() == CENTRE
+
+
+def test_a_channel_that_never_changes_stays_at_its_mean(features: Any) -> None:
+    """Its deviation is none, and whatever it is divided by must not be 0."""
+    model = pooled_features(features)
+    silent = model.get_layer("mean_of_0")
+    silent.set_weights([np.zeros_like(silent.get_weights()[0])])
+    fit_standardization(model, pictures()[1])
+    given = np.asarray(model(normalize(pictures()[0])))
+    assert not given[..., :16].any()
+    assert np.isfinite(given).all()
+
+
+def test_biases_of_rounded_kernels_are_taken_back(network: Any) -> None:
+    """With the kernels that int8 stores, logits err less than without the correction."""
+    random = np.random.default_rng(1)
+    places = np.stack([drawn(columns(57, band % 10, random), FINE) for band in range(12)])
+    painted = colormap()[places].astype(np.float32)
+    whole = for_export(network, 10)
+    before = whole.get_weights()
+    truth = np.asarray(whole(painted, training=False))
+
+    def error_of_rounded() -> Any:
+        for layer in (whole.get_layer("folded"), *whole.get_layer("after_first").layers):
+            if hasattr(layer, "kernel_size"):
+                kernel, *bias = layer.get_weights()
+                layer.set_weights([kernel + added_by_rounding(kernel, layer), *bias])
+        return np.asarray(whole(painted, training=False)) - truth
+
+    try:
+        plain = error_of_rounded()
+        whole.set_weights(before)
+        correct_biases(whole, places)
+        corrected = error_of_rounded()
+    finally:
+        whole.set_weights(before)  # its layers are those of ``network``
+    assert np.abs(corrected).mean() < 0.5 * np.abs(plain).mean()
+    assert np.abs(corrected.mean(axis=0)).max() < 0.5 * np.abs(plain.mean(axis=0)).max()
+
+
+def test_rounding_is_of_one_scale_for_each_filter() -> None:
+    import keras
+
+    random = np.random.default_rng(0)
+    for layer, kernel, of_filters in (
+        (keras.layers.Conv2D(5, 3), random.normal(0, 1, (3, 3, 4, 5)), 3),
+        (keras.layers.DepthwiseConv2D(3), random.normal(0, 1, (3, 3, 4, 1)), 2),
+    ):
+        kernel[:, :, 0] *= 10
+        stored = kernel.astype(np.float32)
+        rounded = np.moveaxis(stored + added_by_rounding(stored, layer), of_filters, 0)
+        rounded = rounded.reshape(kernel.shape[of_filters], -1)
+        steps = rounded / np.abs(rounded).max(axis=1, keepdims=True) * LARGEST
+        assert steps == pytest.approx(np.round(steps), abs=1e-4)
+        assert np.ptp(np.abs(rounded).max(axis=1)) > 0
+    assert not added_by_rounding(np.zeros((1, 1, 2, 2), np.float32), keras.layers.Conv2D(2, 1)).any()
+
+
+def test_the_exported_network_agrees_on_the_whole_picture(network: Any) -> None:
+    """Pooling and normalization inside the first kernel; only the padding's colour differs a little."""
+    pooled, places = pictures()
+    whole = for_export(network, 10)
+    assert whole.input_shape == (None, 256, 256, 3)
+    before = np.asarray(network(pooled, training=False)[0])
+    after = np.asarray(whole(colormap()[places].astype(np.float32), training=False))
+    assert after.shape == before.shape == (3, 11)
+    assert before.std(axis=0).max() > 0.05  # the pictures are told apart
+    assert np.abs(after - before).max() < 0.05 * np.ptp(before)
+
+
+def test_time_runs_along_the_steps(features: Any) -> None:
+    """What changes at the start of a picture moves earlier steps than what changes at its end."""
+    pooled = pictures()[0][:1]
+    centres = []
+    for changed in (slice(0, 12), slice(52, 64)):
+        other = pooled.copy()
+        other[:, :, changed] = 255 - other[:, :, changed]
+        moved = np.abs(np.asarray(features(normalize(other))) - np.asarray(features(normalize(pooled))))
+        per_step = moved.mean(axis=(0, 1, 3))  # (4 times,)
+        centres.append(float(per_step @ np.arange(4) / per_step.sum()))
+    assert centres[1] > centres[0] + 0.1
+
+
+def test_the_gru_hears_the_order_of_four_time_steps_and_the_pooling_does_not() -> None:
+    import keras
+
+    values = keras.Input((4, 2 * CHANNELS))
+    model = keras.Model(values, tail(values, 10))
+    random = np.random.default_rng(0)
+    kernel, bias = model.get_layer("logits").get_weights()
+    given = np.abs(random.normal(0, 1, (1, 4, 2 * CHANNELS))).astype(np.float32)
+    later = given[:, [1, 2, 3, 0]]
+
+    def change(other: Any, rows: slice) -> float:
+        """How much the logits differ that these rows of the kernel alone make."""
+        used = np.zeros_like(kernel)
+        used[rows] = random.normal(0, 1, used[rows].shape)
+        model.get_layer("logits").set_weights([used, bias])
+        return float(np.abs(np.asarray(model(given)) - np.asarray(model(other))).max())
+
+    moved, pooled = slice(0, 2 * GRU_UNITS), slice(2 * GRU_UNITS, None)
+    assert change(later, moved) > 0.05
+    assert change(later, pooled) < 1e-3

@@ -1,0 +1,196 @@
+"""The study's table repeated, and the mistake that makes such a table, on made-up tracks."""
+
+import csv
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import OverheardError
+from models.spectrogram import AudioSpec
+from tests.realtime.cli.test_main import refused_here
+from training import study
+from training.cli import command
+from training.features import cache_key
+from training.gtzan import ARRAYS, LABELS, TABLE, Gtzan, Track
+from training.network import STUDY_CNN, Variant
+from training.splits import Indices, artist_folds, random_folds
+from training.study import Data, Measured, Plan, carried, fresh, halves, measure
+from training.study_report import nearest, table, verdict
+
+pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
+
+SMALL = Plan(
+    epochs=8,
+    carried_epochs=(2,),
+    folds=3,
+    artist_folds=2,
+    seeds=(0,),
+    batch=8,
+    cnn_gru=Variant("small", 0, keeps_time=False),
+)
+
+
+def signatures(artists: int = 8, each: int = 2) -> Data:
+    """Four genres of tracks that are like no other track: to know one, it must have been trained on."""
+    tracks = tuple(
+        Track(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}", "", "")
+        for genre in LABELS[:4]
+        for artist in range(artists)
+        for number in range(each)
+    )
+    signature = np.random.default_rng(0).normal(0, 1, (len(tracks), 1, 1280))
+    return Data(tracks, np.repeat(signature, 8, axis=1).astype(np.float32))
+
+
+DATA = signatures()
+
+
+@cache
+def in_folds() -> list[tuple[Indices, Indices]]:
+    """Made when asked for: scikit-learn, seconds to import, is needed by no process that only collects."""
+    return halves(random_folds(DATA.tracks, folds=SMALL.folds))
+
+
+def accuracies(runs: list[study.Run]) -> list[float]:
+    return [float((run.answers[-1] == DATA.labels[run.test]).mean()) for run in runs]
+
+
+def relabelled(test: Indices) -> Data:
+    """The same tracks, but those of ``test`` have moved to the next genre."""
+    tracks = list(DATA.tracks)
+    for i in test:
+        tracks[i] = replace(tracks[i], genre=LABELS[(tracks[i].label + 1) % 4])
+    return replace(DATA, tracks=tuple(tracks))
+
+
+def test_carrying_a_model_from_fold_to_fold_inflates_its_score() -> None:
+    """Nothing can be learned here but single tracks: fresh models guess, however long they train."""
+    honest = accuracies(fresh(STUDY_CNN, DATA, in_folds(), SMALL, [0] * 3))
+    runs, on_every_track = carried(STUDY_CNN, DATA, in_folds(), 2, SMALL, keep_optimizer=True)
+    inflated = accuracies(runs)
+    assert np.mean(honest) < 0.4
+    assert inflated[0] < 0.5
+    assert min(inflated[1:]) > 0.8
+    assert on_every_track > 0.9
+    assert [study.summarize("", DATA, [run], [2])["trained_on_test"] for run in runs] == [0, 1, 1]
+
+
+def test_a_genre_without_test_tracks_has_f1_zero_in_json() -> None:
+    """Four of the ten genres have tracks; NaN would be no JSON."""
+    train, test = in_folds()[0]
+    run = study.Run(train, train, test, DATA.labels[test][np.newaxis])
+    told = json.loads(json.dumps(study.summarize("", DATA, [run], [1]), allow_nan=False))
+    assert list(told["f1"].values()) == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_new_optimizer_does_not_make_carrying_honest() -> None:
+    two = in_folds()[:2]
+    kept, _ = carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=True)
+    anew, _ = carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=False)
+    assert np.array_equal(kept[0].answers, anew[0].answers)
+    assert accuracies(anew)[1] > 0.8
+
+
+def test_on_the_first_fold_the_carried_model_is_the_fresh_one() -> None:
+    """The two differ in what they carry and in nothing else; the same seed repeats both exactly."""
+    first = fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [0])[0]
+    same, _ = carried(STUDY_CNN, DATA, in_folds()[:1], SMALL.epochs, SMALL, keep_optimizer=True)
+    other = fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [1])[0]
+    assert np.array_equal(first.answers, same[0].answers)
+    assert not np.array_equal(first.answers, other.answers)
+
+
+def test_no_honest_fold_trains_on_its_test_tracks() -> None:
+    """Wrong genres on test tracks change no answer of a fresh model, and those of a carried one."""
+    for folds in (in_folds(), halves(artist_folds(DATA.tracks, folds=2))):
+        assert all(not set(train) & set(test) for train, test in folds)
+        assert sorted(i for _, test in folds for i in test) == list(range(len(DATA.tracks)))
+    two = in_folds()[:2]
+    swapped, second = relabelled(two[1][1]), two[1:]
+    plan = replace(SMALL, epochs=2)
+    right, wrong = (fresh(STUDY_CNN, data, second, plan, [0])[0] for data in (DATA, swapped))
+    assert np.array_equal(right.answers, wrong.answers)
+    assert not np.isin(right.test, right.trained).any()
+    met, misled = (carried(STUDY_CNN, d, two, 2, plan, keep_optimizer=True)[0] for d in (DATA, swapped))
+    assert not np.array_equal(met[1].answers, misled[1].answers)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    return dict(json.loads(json.dumps(measure(DATA, replace(SMALL, epochs=4, folds=2)))))
+
+
+def test_everything_is_measured_and_said(measured: Measured) -> None:
+    lines = table(measured).splitlines()
+    blues = next(line for line in lines if line.startswith("blues"))
+    assert blues.split()[1:4] == ["0.49", "0.52", "0.74"]
+    assert next(line for line in lines if line.startswith("accuracy ")).split()[1:4] == [
+        "0.53",
+        "0.55",
+        "0.71",
+    ]
+    told = measured["epochs_like_theirs"]["TL+CNN+GRU"]
+    by_name = {p["procedure"]: p for p in measured["procedures"] if p["epochs"] == [told]}
+    honest, inflated = by_name[study.FOLDS], by_name[study.CARRIED]
+    assert honest["trained_on_test"] == 0
+    assert inflated["trained_on_test"] == 0.5
+    assert inflated["accuracy"] > honest["accuracy"] + 0.3
+    assert by_name[study.BY_ARTIST]["artist_in_training"] == 0
+    assert np.sum(honest["confusion"], axis=1).tolist() == [16] * 4 + [0] * 6
+    assert honest["accuracy"] == pytest.approx(np.trace(honest["confusion"]) / 64, abs=1e-4)
+    text = verdict(measured)
+    assert f"carried through the same folds gives {inflated['accuracy']:.3f}" in text
+    distances = [abs(p["accuracy"] - 0.71) for p in nearest(measured)]
+    assert distances == sorted(distances)
+
+
+def test_the_verdict_is_silent_on_what_was_not_measured(measured: Measured) -> None:
+    """No sentence on longer training where no fresh model trained as long as the carried one."""
+    assert "Longer training" not in verdict(measured | {"trained_equally_long": []})
+    told = measured["epochs_like_theirs"]["TL+CNN+GRU"]
+    same = {"epochs": told, "steps": 2, "fresh": [0.5, 0.5], "carried": [0.6, 0.8]}
+    assert "met test tracks +20.0." in verdict(measured | {"trained_equally_long": [same]})
+
+
+def gtzan(folder: Path) -> Path:
+    """Write a folder as GTZAN's, with silent arrays, and features for it under ``cache``."""
+    with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["track_id", "genre", "artist", "fault_filtered_split", "duplicate_of"])
+        writer.writerows([t.track_id, t.genre, t.artist, "", ""] for t in DATA.tracks)
+    silence = np.zeros((len(DATA.tracks), 544, 57), dtype=np.uint8)
+    np.savez(folder / ARRAYS, track_id=[t.track_id for t in DATA.tracks], db_u8=silence)
+    (folder / "cache").mkdir()
+    np.save(folder / "cache" / f"{cache_key(Gtzan.load(folder), AudioSpec())}.npy", DATA.features)
+    return folder
+
+
+def test_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "QUICK", replace(SMALL, epochs=1, carried_epochs=(1,), folds=2))
+    folder, out = gtzan(tmp_path), tmp_path / "study.json"
+    words = ["study", "--gtzan", str(folder), "--cache", str(folder / "cache"), "--quick", "--json", str(out)]
+    assert command(words) == 0
+    printed, written = capsys.readouterr().out, json.loads(out.read_text(encoding="utf-8"))
+    assert written["tracks"] == 64
+    assert " ".join(printed.split()).endswith(written["verdict"])
+    with pytest.raises(OverheardError, match="missing is no folder"):
+        command([*words[:-1], str(tmp_path / "missing" / "study.json")])
+
+
+def test_a_missing_folder_is_one_sentence() -> None:
+    said = refused_here("train", "study", "--gtzan", "/nowhere")
+    assert "/nowhere does not exist" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_plan_that_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 seeds and 10 folds"):
+        Plan(seeds=())
+    with pytest.raises(ValueError, match="carried_epochs are"):
+        Plan(epochs=2, carried_epochs=(3,))
