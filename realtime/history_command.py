@@ -15,12 +15,12 @@ from pathlib import Path
 from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import settings
-from realtime.history.corrections import Corrections, kept_files, set_aside_files
+from realtime.history.corrections import LabelCorrections, quarantined_files, saved_clips
 from realtime.history.errors import HistoryError
 from realtime.history.export import export_corrections, segments_csv
 from realtime.history.queries import Record, open_history, read_corrections, read_session, read_sessions
-from realtime.history.store import Store, check_header
-from realtime.history.writer import chosen_path, default_path
+from realtime.history.store import HistoryStore, check_header
+from realtime.history.writer import default_path, resolve_path
 from realtime.settings import Settings
 
 
@@ -29,7 +29,7 @@ def command(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     chosen = settings.load(options)
     path = Path(options.file) if options.file else None
-    path = path or chosen_path(chosen.history.history) or default_path()
+    path = path or resolve_path(chosen.history.history) or default_path()
     since = parse_date(options.since) if options.since else float("-inf")
     if options.yes and not options.forget:
         raise HistoryError("--yes belongs to --forget")
@@ -95,8 +95,8 @@ def _correct(path: Path, chosen: Settings, text: str) -> str:
     manifest = ModelManifest.load(Path(chosen.model.manifest) if chosen.model.manifest else None)
     open_history(path).close()  # says what is wrong with it, and makes none
     session, segment, genre = int(wanted[1]), int(wanted[2]), wanted[3].strip() or None
-    with contextlib.closing(Store(path)) as store:
-        return Corrections(store, manifest).correct(session, segment, genre, time.time())
+    with contextlib.closing(HistoryStore(path)) as store:
+        return LabelCorrections(store, manifest).correct(session, segment, genre, time.time())
 
 
 def _forget(path: Path, chosen: Settings, *, sure: bool) -> str:
@@ -106,17 +106,17 @@ def _forget(path: Path, chosen: Settings, *, sure: bool) -> str:
             sessions = len(read_sessions(connection, float("-inf"), time.time()))
             what = f"sessions: {sessions}, corrections: {len(read_corrections(connection))}"
     except (sqlite3.Error, HistoryError) as error:
-        if not path.parent.is_dir() or not (path.is_file() or kept_files(path) or set_aside_files(path)):
+        if not path.parent.is_dir() or not (path.is_file() or saved_clips(path) or quarantined_files(path)):
             raise HistoryError(str(error)) from error
         what = f"unread: {error}"
     if not sure:
         raise HistoryError(
-            f"--forget deletes {path} for good ({what}, kept sounds: {len(kept_files(path))}); "
+            f"--forget deletes {path} for good ({what}, kept sounds: {len(saved_clips(path))}); "
             "say --forget --yes if that is what you want"
         )
     manifest = ModelManifest.load(Path(chosen.model.manifest) if chosen.model.manifest else None)
-    with contextlib.closing(Store(path)) as store:
-        return Corrections(store, manifest).forget(time.time())
+    with contextlib.closing(HistoryStore(path)) as store:
+        return LabelCorrections(store, manifest).delete_all(time.time())
 
 
 def _refuse_to_delete(path: Path) -> None:

@@ -19,12 +19,12 @@ from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
-from realtime.history.audio_buffer import KeptSounds
-from realtime.history.service import HistoryDesk
-from realtime.history.writer import History, chosen_path
+from realtime.history.audio_buffer import RecentAudioBuffer
+from realtime.history.service import HistoryService
+from realtime.history.writer import HistoryWriter, resolve_path
 from realtime.log_tail import LogTail
 from realtime.messages import Message
-from realtime.outputs.notifier import GenreOutputs
+from realtime.outputs.notifier import GenreNotifier
 from realtime.server import EstimateServer
 from realtime.settings import ModelSettings, ServerSettings, Settings
 from realtime.switchboard import Switchboard
@@ -98,8 +98,8 @@ async def serve_sources(
     log = LogTail((chosen.server.token, control_token))
     classifier = SharedClassifier(load_classifier(chosen.model))
     manifest = classifier.manifest
-    recorded = chosen_path(chosen.history.history) is not None  # only what is recorded can be corrected
-    kept = KeptSounds(chosen.history.keep_sound_minutes if recorded else 0, clock)
+    recorded = resolve_path(chosen.history.history) is not None  # only what is recorded can be corrected
+    kept = RecentAudioBuffer(chosen.history.keep_sound_minutes if recorded else 0, clock)
     with contextlib.ExitStack() as told:
         logging.getLogger().addHandler(log)
         told.callback(logging.getLogger().removeHandler, log)
@@ -113,7 +113,7 @@ async def serve_sources(
             if watch is not None:
                 watch(message)
 
-        desk = open_desk(chosen, watchers, clock, manifest, kept)
+        desk = open_history_service(chosen, watchers, clock, manifest, kept)
         server = EstimateServer(
             (), chosen.server, origins, control_token=control_token, history=desk, log=log
         )
@@ -162,8 +162,8 @@ class SharedClassifier:
 
 
 def open_watchers(
-    chosen: Settings, clock: Clock, manifest: ModelManifest, kept: KeptSounds
-) -> list[History | GenreOutputs]:
+    chosen: Settings, clock: Clock, manifest: ModelManifest, kept: RecentAudioBuffer
+) -> list[HistoryWriter | GenreNotifier]:
     """Who else is told of every message: the history and the outputs, as the settings name them.
 
     Raises
@@ -171,22 +171,26 @@ def open_watchers(
     SettingsError
         An address is none.
     """
-    watchers: list[History | GenreOutputs] = [GenreOutputs(chosen.outputs, clock)]
-    path = chosen_path(chosen.history.history)
+    watchers: list[HistoryWriter | GenreNotifier] = [GenreNotifier(chosen.outputs, clock)]
+    path = resolve_path(chosen.history.history)
     if path is not None:
-        watchers.append(History(path, clock, manifest.name, manifest.version, file_of=kept.file))
+        watchers.append(HistoryWriter(path, clock, manifest.name, manifest.version, file_of=kept.played_file))
     return watchers
 
 
-def open_desk(
-    chosen: Settings, watchers: Iterable[object], clock: Clock, manifest: ModelManifest, kept: KeptSounds
-) -> HistoryDesk | None:
+def open_history_service(
+    chosen: Settings,
+    watchers: Iterable[object],
+    clock: Clock,
+    manifest: ModelManifest,
+    kept: RecentAudioBuffer,
+) -> HistoryService | None:
     """What trusted clients see of the history and correct in it; None where there is none."""
-    path = chosen_path(chosen.history.history)
-    history = next((each for each in watchers if isinstance(each, History)), None)
+    path = resolve_path(chosen.history.history)
+    history = next((each for each in watchers if isinstance(each, HistoryWriter)), None)
     if path is None or history is None:
         return None
-    return HistoryDesk(path, history, clock, manifest, kept)
+    return HistoryService(path, history, clock, manifest, kept)
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:

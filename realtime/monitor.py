@@ -16,7 +16,7 @@ from realtime import messages, settings
 from realtime.clock import Clock, SystemClock
 from realtime.estimates import StreamState
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
-from realtime.history.audio_buffer import KeptSounds
+from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.lines import Line
 from realtime.listen import (
     first_of,
@@ -166,7 +166,7 @@ async def serve_stations(
     classifier = load_classifier(chosen.model)
     told = asdict(chosen.smoothing) | asdict(chosen.silence)
     with contextlib.ExitStack() as open_ones:
-        watchers = open_watchers(chosen, clock, classifier.manifest, KeptSounds(0, clock))
+        watchers = open_watchers(chosen, clock, classifier.manifest, RecentAudioBuffer(0, clock))
         for watcher in watchers:
             open_ones.callback(watcher.close)
 

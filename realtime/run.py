@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from models.options import OptionParser
 from realtime import settings
 from realtime.errors import ServerError
-from realtime.history.writer import chosen_path
+from realtime.history.writer import resolve_path
 from realtime.listen import GROUPS, serve_sources
 
 OFFERED = ("system", "mic", "demo")
@@ -73,7 +73,7 @@ def command(arguments: Sequence[str]) -> int:
         code = asyncio.run(
             serve_sources(chosen, ready=ready, origins=origins, offered=OFFERED, control_token=token)
         )
-        kept = "; `overheard history` shows what was heard" if chosen_path(chosen.history.history) else ""
+        kept = "; `overheard history` shows what was heard" if resolve_path(chosen.history.history) else ""
         print(f"\n  Stopped{kept}.", flush=True)
         return code
     finally:

@@ -18,7 +18,7 @@ from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.errors import ControlError, SourceError
 from realtime.estimates import StreamState
-from realtime.history.audio_buffer import KeptSounds
+from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.levels import Levels
 from realtime.lines import Line
 from realtime.messages import Message
@@ -70,7 +70,7 @@ class Switchboard:
     server : EstimateServer
     watch : callable
         Gets every message too, on any thread; must not block.
-    kept : KeptSounds, optional
+    kept : RecentAudioBuffer, optional
         Keeps the last minutes of the sound.
 
     Attributes
@@ -87,7 +87,7 @@ class Switchboard:
         clock: Clock,
         server: EstimateServer,
         watch: Callable[[Message], None],
-        kept: KeptSounds | None = None,
+        kept: RecentAudioBuffer | None = None,
     ) -> None:
         self.finished = asyncio.Event()
         self._chosen = chosen

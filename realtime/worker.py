@@ -15,7 +15,7 @@ from realtime.clock import Clock
 from realtime.errors import TooShortError
 from realtime.estimates import StreamState
 from realtime.health import PipelineHealth, SourceStatus
-from realtime.history.audio_buffer import KeptSounds
+from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.messages import Message
 from realtime.recovery import STALL_SECONDS
 from realtime.settings import Settings
@@ -48,7 +48,7 @@ class AnalysisWorker(threading.Thread):
         Takes each message, numbered, on this thread; must not block.
     clients : callable
         How many clients the server has, for the health message.
-    kept : KeptSounds
+    kept : RecentAudioBuffer
         Keeps the last minutes of the sound, for corrections.
     """
 
@@ -60,7 +60,7 @@ class AnalysisWorker(threading.Thread):
         clock: Clock,
         publish: Callable[[Message], None],
         clients: Callable[[], int] = lambda: 0,
-        kept: KeptSounds | None = None,
+        kept: RecentAudioBuffer | None = None,
     ) -> None:
         super().__init__(name="analysis", daemon=True)
         self.error: Exception | None = None
@@ -69,7 +69,7 @@ class AnalysisWorker(threading.Thread):
         # A file that is read as fast as possible is never late.
         patient = not settings.source.speed and isinstance(source, FileSource | ArraySource)
         latest = math.inf if patient else LATEST_SECONDS
-        keep = kept.begin(source, self._manifest.audio) if kept else None
+        keep = kept.start(source, self._manifest.audio) if kept else None
         self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock, latest, keep)
         self._clock = clock
         self._publish_numbered = publish

@@ -20,7 +20,7 @@ from realtime.clock import Clock
 from realtime.frames import Samples
 from realtime.sources import AudioSource, FileSource
 
-LONGEST_SECONDS = 30.0
+MAX_CLIP_SECONDS = 30.0
 """Of one segment; as long as the tracks that the model is trained on."""
 
 SAME_SESSION_SECONDS = 0.5
@@ -31,7 +31,7 @@ Keep = Callable[[Samples, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AudioClip:
     """``samples`` (n,) int16 mono at ``sample_rate`` (Hz)."""
 
     samples: npt.NDArray[np.int16]
@@ -51,7 +51,7 @@ class _Ring:
     held: int = 0
 
 
-class KeptSounds:
+class RecentAudioBuffer:
     """A ring of sound for each source; may be called on any thread.
 
     Parameters
@@ -67,7 +67,7 @@ class KeptSounds:
         self._lock = threading.Lock()
         self._rings: list[_Ring] = []
 
-    def begin(self, source: AudioSource, audio: AudioSpec) -> Keep | None:
+    def start(self, source: AudioSource, audio: AudioSpec) -> Keep | None:
         """A source begins to be heard.
 
         Returns
@@ -95,7 +95,7 @@ class KeptSounds:
 
         return keep
 
-    def file(self, source: str, started: float) -> str:
+    def played_file(self, source: str, started: float) -> str:
         """Absolute path of the file that a session plays, empty where it is none.
 
         Parameters
@@ -109,14 +109,14 @@ class KeptSounds:
             ring = self._ring(source, started)
             return ring.file if ring else ""
 
-    def take(self, source: str, started: float, from_seconds: float, to_seconds: float) -> Sound | None:
-        """What is left of a stretch of a session's stream: the middle ``LONGEST_SECONDS`` of it.
+    def clip(self, source: str, started: float, from_seconds: float, to_seconds: float) -> AudioClip | None:
+        """What is left of a stretch of a session's stream: the middle ``MAX_CLIP_SECONDS`` of it.
 
         The middle, because estimates follow the music with a delay, so that a segment's ends are less sure.
 
         Returns
         -------
-        Sound or None
+        AudioClip or None
             The longest piece without a gap; None where it is shorter than one window.
         """
         with self._lock:
@@ -138,9 +138,9 @@ class KeptSounds:
         piece = np.concatenate(max(pieces, key=lambda each: sum(map(len, each))) or [np.zeros(0, np.int16)])
         if len(piece) < ring.audio.window_samples:
             return None
-        return Sound(middle(piece, rate), rate)
+        return AudioClip(middle(piece, rate), rate)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Drop all sound; what comes from now on is kept."""
         with self._lock:
             for ring in self._rings:
@@ -167,8 +167,8 @@ class KeptSounds:
 
 
 def middle(samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.int16]:
-    """The middle ``LONGEST_SECONDS`` of (n,) samples, or all of them."""
-    extra = max(0, len(samples) - round(LONGEST_SECONDS * sample_rate))
+    """The middle ``MAX_CLIP_SECONDS`` of (n,) samples, or all of them."""
+    extra = max(0, len(samples) - round(MAX_CLIP_SECONDS * sample_rate))
     return samples[extra // 2 : len(samples) - (extra - extra // 2)]
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.manifest import ModelManifest
-from realtime.history.audio_buffer import KeptSounds, Sound
-from realtime.history.errors import DAMAGED, HistoryError, code, reason, remedy
-from realtime.history.queries import LARGEST_NUMBER, known_session
-from realtime.history.store import Store
+from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer
+from realtime.history.errors import DAMAGE_CODES, HistoryError, code, reason, remedy
+from realtime.history.queries import MAX_ROW_NUMBER, require_session
+from realtime.history.store import HistoryStore
 
 logger = logging.getLogger(__name__)
 
@@ -49,19 +49,21 @@ class _Known:
         return float("inf") if self.stretch is None else self.stretch[1] - self.stretch[0]
 
 
-class Corrections:
-    """Changes that a person makes to one history; on the thread that its ``Store`` belongs to.
+class LabelCorrections:
+    """Changes that a person makes to one history; on the thread that its ``HistoryStore`` belongs to.
 
     Parameters
     ----------
-    store : Store
+    store : HistoryStore
     manifest : ModelManifest
         Of the model: its genres are those that there are, and its window is the shortest sound of use.
-    kept : KeptSounds
+    kept : RecentAudioBuffer
         Where the running sessions' sound is.
     """
 
-    def __init__(self, store: Store, manifest: ModelManifest, kept: KeptSounds | None = None) -> None:
+    def __init__(
+        self, store: HistoryStore, manifest: ModelManifest, kept: RecentAudioBuffer | None = None
+    ) -> None:
         self._store = store
         self._labels = manifest.labels
         self._window_seconds = manifest.audio.window_seconds
@@ -104,7 +106,7 @@ class Corrections:
                 return
             if known.state == SILENT:
                 raise HistoryError(f"session {session}, segment {segment} is silence, which has no genre")
-            name = f"{FOLDER}/{folder_of(genre)}/{session}-{segment}.wav"
+            name = f"{FOLDER}/{genre_folder_name(genre)}/{session}-{segment}.wav"
             sound, about = self._keep(known, name, written)
             connection.execute(
                 "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?)",
@@ -156,10 +158,10 @@ class Corrections:
                 return (self._store.path.parent / known.kept).read_bytes()
         if known.stretch is None or self._kept is None:
             return b""
-        sound = self._kept.take(known.source, known.started, *known.stretch)
-        return wav(sound) if sound else b""
+        sound = self._kept.clip(known.source, known.started, *known.stretch)
+        return encode_wav(sound) if sound else b""
 
-    def forget(self, unix: float) -> str:
+    def delete_all(self, unix: float) -> str:
         """Delete everything: all rows, files that were set aside as damaged, and kept sound.
 
         Returns
@@ -190,20 +192,20 @@ class Corrections:
 
     def _erase(self, unix: float) -> bool:
         try:
-            return self._store.erase()
+            return self._store.delete_all()
         except sqlite3.DatabaseError as error:
-            if code(error) not in DAMAGED:
+            if code(error) not in DAMAGE_CODES:
                 raise
         # Deleted with the others of its kind; unless another program has put a new one in its place.
-        return self._store.set_aside(unix) is not None or self._store.erase()
+        return self._store.quarantine(unix) is not None or self._store.delete_all()
 
     def _delete_files(self) -> int:
         """Delete what lies beside the history; how many kept sounds there were."""
         if self._kept is not None:
-            self._kept.forget()
+            self._kept.clear()
         path = self._store.path
-        sounds = kept_files(path)
-        for each in [*sounds, *set_aside_files(path)]:
+        sounds = saved_clips(path)
+        for each in [*sounds, *quarantined_files(path)]:
             each.unlink(missing_ok=True)
         for folder in [*(path.parent / FOLDER).glob("*/"), path.parent / FOLDER]:
             with contextlib.suppress(OSError):  # it holds something that is not ours, or was never there
@@ -211,22 +213,22 @@ class Corrections:
         return sum(each.suffix == ".wav" for each in sounds)
 
 
-def kept_files(path: Path) -> list[Path]:
+def saved_clips(path: Path) -> list[Path]:
     """Sound that was kept beside the history at ``path``, also what a crash left of it."""
     return [each for each in (path.parent / FOLDER).glob("*/*") if OURS.fullmatch(each.name)]
 
 
-def set_aside_files(path: Path) -> list[Path]:
+def quarantined_files(path: Path) -> list[Path]:
     """Histories of this name that were damaged."""
     return [each for each in path.parent.iterdir() if each.name.startswith(f"{path.name}.damaged-")]
 
 
-def folder_of(genre: str) -> str:
+def genre_folder_name(genre: str) -> str:
     """A genre as the name of a folder, on every system."""
     return re.sub(r"[^\w&+ -]", "_", genre).strip() or "_"
 
 
-def wav(sound: Sound) -> bytes:
+def encode_wav(sound: AudioClip) -> bytes:
     """A WAV file of 16-bit mono."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
@@ -239,9 +241,9 @@ def wav(sound: Sound) -> bytes:
 
 def _known(connection: sqlite3.Connection, session: int, segment: int) -> _Known:
     """The segment; HistoryError where there is none of these numbers."""
-    known_session(connection, session)
+    require_session(connection, session)
     row = (
-        abs(segment) < LARGEST_NUMBER
+        abs(segment) < MAX_ROW_NUMBER
         and connection.execute(
             "SELECT source, sessions.started, state, from_seconds, to_seconds, coalesce(file, '') AS file, "
             "corrections.genre AS correction, coalesce(sound, '') AS sound FROM segments "

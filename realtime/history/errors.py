@@ -7,7 +7,7 @@ import sqlite3
 
 from models.errors import OverheardError
 
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 REMEDIES = {
     sqlite3.SQLITE_FULL: "free some space",
     sqlite3.SQLITE_IOERR: "look whether its disk is full or broken",
@@ -21,7 +21,7 @@ class HistoryError(OverheardError):
     """The history cannot be read, or the file is not ours to write."""
 
 
-class ForgottenError(Exception):
+class HistoryDeletedError(Exception):
     """Another program has deleted what was recorded; nothing of it may be written again."""
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from models.errors import OverheardError
 from realtime.clock import SystemClock
-from realtime.history.audio_buffer import LONGEST_SECONDS, Sound
-from realtime.history.corrections import folder_of, wav
+from realtime.history.audio_buffer import MAX_CLIP_SECONDS, AudioClip
+from realtime.history.corrections import encode_wav, genre_folder_name
 from realtime.history.errors import HistoryError, reason
 from realtime.history.queries import Record, read_corrections
 from realtime.sources import FileSource
@@ -77,7 +77,7 @@ def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path)
                 continue
             at = datetime.fromtimestamp(segment["started"], UTC)
             number = f"{correction['session']}-{correction['number']}"
-            file = f"{folder_of(correction['genre'])}/{at:%Y%m%dT%H%M%S}-{number}.wav"
+            file = f"{genre_folder_name(correction['genre'])}/{at:%Y%m%dT%H%M%S}-{number}.wav"
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(content)
             rows.append((file, correction["genre"], "corrections", segment["genre"] or ""))
@@ -111,15 +111,15 @@ def segments_csv(sessions: Iterable[Record]) -> str:
     return text.getvalue()
 
 
-def cut_from_file(path: str, from_seconds: float, to_seconds: float) -> Sound:
-    """The middle ``LONGEST_SECONDS`` of a stretch of a file, mono at the file's rate.
+def read_clip(path: str, from_seconds: float, to_seconds: float) -> AudioClip:
+    """The middle ``MAX_CLIP_SECONDS`` of a stretch of a file, mono at the file's rate.
 
     Raises
     ------
     SourceError
         The file cannot be read.
     """
-    extra = max(0.0, to_seconds - from_seconds - LONGEST_SECONDS)
+    extra = max(0.0, to_seconds - from_seconds - MAX_CLIP_SECONDS)
     source = FileSource(path, SystemClock())
     first = round((from_seconds + extra / 2) * source.sample_rate)
     last = round((to_seconds - extra / 2) * source.sample_rate)
@@ -128,7 +128,7 @@ def cut_from_file(path: str, from_seconds: float, to_seconds: float) -> Sound:
         parts.append(block.samples[max(0, first - block.position) : max(0, last - block.position)])
         if block.position > last:
             source.close()  # which ends the blocks
-    return Sound(np.round(np.concatenate(parts) * 32_767).astype(np.int16), source.sample_rate)
+    return AudioClip(np.round(np.concatenate(parts) * 32_767).astype(np.int16), source.sample_rate)
 
 
 def _segment(connection: sqlite3.Connection, correction: sqlite3.Row) -> sqlite3.Row | None:
@@ -145,7 +145,7 @@ def _content(path: Path, sound: str, segment: sqlite3.Row) -> bytes:
         return b""
     if not os.path.isabs(sound):
         return (path.parent / sound).read_bytes()
-    return wav(cut_from_file(sound, segment["from_seconds"], segment["to_seconds"]))
+    return encode_wav(read_clip(sound, segment["from_seconds"], segment["to_seconds"]))
 
 
 def _told(folder: Path, genres: Counter[str], without: int, faults: int) -> str:

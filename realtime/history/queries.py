@@ -15,7 +15,7 @@ Record: TypeAlias = dict[str, Any]
 RUNNING_SECONDS = 30.0
 """A session without an end that was written to less long ago is taken to be running."""
 
-LARGEST_NUMBER = 2**63
+MAX_ROW_NUMBER = 2**63
 """SQLite's numbers lie below."""
 
 
@@ -118,7 +118,7 @@ def read_session(connection: sqlite3.Connection, number: int, now: float) -> Rec
     UnknownSessionError
         There is no such session.
     """
-    (session,) = _sessions(connection, "WHERE id = ?", (known_session(connection, number),), now)
+    (session,) = _sessions(connection, "WHERE id = ?", (require_session(connection, number),), now)
     corrections = {row["number"]: row for row in read_corrections(connection, number)}
     segments = []
     for row in connection.execute("SELECT * FROM segments WHERE session = ? ORDER BY number", (number,)):
@@ -145,7 +145,7 @@ def read_corrections(connection: sqlite3.Connection, session: int | None = None)
     ).fetchall()
 
 
-def known_session(connection: sqlite3.Connection, number: int) -> int:
+def require_session(connection: sqlite3.Connection, number: int) -> int:
     """The number of a session that is there.
 
     Raises
@@ -154,7 +154,7 @@ def known_session(connection: sqlite3.Connection, number: int) -> int:
         There is no such session.
     """
     exists = "SELECT 1 FROM sessions WHERE id = ?"
-    if abs(number) < LARGEST_NUMBER and connection.execute(exists, (number,)).fetchone():
+    if abs(number) < MAX_ROW_NUMBER and connection.execute(exists, (number,)).fetchone():
         return number
     count, last = connection.execute("SELECT count(*), max(id) FROM sessions").fetchone()
     raise UnknownSessionError(

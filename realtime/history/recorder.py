@@ -7,43 +7,43 @@ import sqlite3
 from collections import deque
 
 from realtime.clock import Clock
-from realtime.history.errors import DAMAGED, ForgottenError, HistoryError, code, reason, remedy
-from realtime.history.segments import Fold, Row
-from realtime.history.store import Store
+from realtime.history.errors import DAMAGE_CODES, HistoryDeletedError, HistoryError, code, reason, remedy
+from realtime.history.segments import Row, SegmentBuilder
+from realtime.history.store import HistoryStore
 from realtime.messages import Message
 
 logger = logging.getLogger(__name__)
 
 WARNING_SECONDS = 60.0
 
-WAITING_ROWS = 5_000
+MAX_WAITING_ROWS = 5_000
 """Held in memory while the file cannot be written; beyond them the oldest is lost and counted."""
 
 
-class Recorder:
+class HistoryRecorder:
     """Rows on their way to the file, for one thread.
 
     Parameters
     ----------
-    store : Store
+    store : HistoryStore
     clock : Clock
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: HistoryStore, clock: Clock) -> None:
         self.lost = 0
         self.store = store
         self._clock = clock
-        self._fold = Fold()
+        self._fold = SegmentBuilder()
         self._waiting: deque[Row] = deque()
         self._refused = False
         self._warned = float("-inf")
         self._in_trouble = False
         self._told_dropped = 0
 
-    def take(self, message: Message) -> None:
+    def add(self, message: Message) -> None:
         """Take a message in; nothing is written yet."""
-        self._waiting.extend(self._fold.take(message))
-        while len(self._waiting) > WAITING_ROWS:
+        self._waiting.extend(self._fold.add(message))
+        while len(self._waiting) > MAX_WAITING_ROWS:
             self._waiting.popleft()
             self.lost += 1
 
@@ -85,28 +85,28 @@ class Recorder:
 
     def close(self, dropped: int = 0) -> None:
         """End all sessions, write for the last time, and let the file go."""
-        self._waiting.extend(self._fold.end())
+        self._waiting.extend(self._fold.finish())
         self.flush(dropped)
         self.lost += len(self._waiting)
         if self._waiting:
             logger.warning("the history lost %d rows that could not be written any more", len(self._waiting))
         self.store.close()
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """The file was emptied: what was heard before this moment is not written any more."""
         self._waiting.clear()
-        self._fold.begin_anew(self._unix())
+        self._fold.restart(self._unix())
 
     def _write(self, rows: list[Row]) -> None:
         try:
             self.store.write(rows)
-        except ForgottenError:
-            self.begin_anew()
+        except HistoryDeletedError:
+            self.restart()
             logger.info("the history %s was emptied by another program; it is begun anew", self.store.path)
         except sqlite3.DatabaseError as error:
-            if code(error) not in DAMAGED:
+            if code(error) not in DAMAGE_CODES:
                 raise
-            aside = self.store.set_aside(self._unix())
+            aside = self.store.quarantine(self._unix())
             if aside is not None:
                 logger.warning(
                     "the history %s is damaged (%s); it is kept as %s and a new one begun",

@@ -62,7 +62,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Heartbeat:
     """The session was alive at ``at`` (Unix seconds), or ``over`` since then."""
 
     session: Session
@@ -70,7 +70,7 @@ class Seen:
     over: bool = False
 
 
-Row: TypeAlias = Segment | Event | Seen
+Row: TypeAlias = Segment | Event | Heartbeat
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ def heard_in(estimate: Mapping[str, Any]) -> Mapping[str, float]:
     return probabilities if state == "UNSURE" and estimate["label"] is not None else {}
 
 
-class Fold:
+class SegmentBuilder:
     """Messages into rows, of any number of sources at once.
 
     Parameters
@@ -118,7 +118,7 @@ class Fold:
         self._new_key = new_key
         self._streams: dict[str, _Stream] = {}
 
-    def take(self, message: Mapping[str, Any]) -> list[Row]:
+    def add(self, message: Mapping[str, Any]) -> list[Row]:
         """Take a message in.
 
         Returns
@@ -148,28 +148,28 @@ class Fold:
         rows = [*_close_segment(stream), _event(stream, at, message["state"].lower(), message["detail"])]
         if message["state"] in OVER:
             del self._streams[source]
-            rows.append(Seen(stream.session, at, over=True))
+            rows.append(Heartbeat(stream.session, at, over=True))
         return rows
 
     def open_rows(self, now: float) -> list[Row]:
         """What is not final yet, as it stands at ``now`` (Unix seconds)."""
         rows: list[Row] = []
         for stream in self._streams.values():
-            rows += [Seen(stream.session, now), *([stream.segment] if stream.segment else [])]
+            rows += [Heartbeat(stream.session, now), *([stream.segment] if stream.segment else [])]
         return rows
 
-    def begin_anew(self, now: float) -> None:
+    def restart(self, now: float) -> None:
         """What was heard so far is forgotten; each source's session begins at ``now`` (Unix seconds)."""
         for stream in self._streams.values():
             stream.session = Session(self._new_key(), stream.session.source, now)
             stream.segment, stream.segments, stream.events = None, 0, 0
             stream.seen, stream.device, stream.title = now, "", ""
 
-    def end(self) -> list[Row]:
+    def finish(self) -> list[Row]:
         """End every session with the last that was heard of it."""
         rows: list[Row] = []
         for stream in self._streams.values():
-            rows += [*_close_segment(stream), Seen(stream.session, stream.seen, over=True)]
+            rows += [*_close_segment(stream), Heartbeat(stream.session, stream.seen, over=True)]
         self._streams.clear()
         return rows
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from models.manifest import ModelManifest
 from realtime.clock import Clock
-from realtime.history.audio_buffer import KeptSounds
-from realtime.history.corrections import Corrections
+from realtime.history.audio_buffer import RecentAudioBuffer
+from realtime.history.corrections import LabelCorrections
 from realtime.history.errors import HistoryError, reason
 from realtime.history.queries import (
     Record,
@@ -24,33 +24,33 @@ from realtime.history.queries import (
     read_session,
     read_sessions,
 )
-from realtime.history.recorder import Recorder
-from realtime.history.writer import History
+from realtime.history.recorder import HistoryRecorder
+from realtime.history.writer import HistoryWriter
 
 
-class HistoryDesk:
+class HistoryService:
     """Answers on any thread; the work is done on the history's own.
 
     Parameters
     ----------
     path : Path
         Of the history.
-    history : History
+    history : HistoryWriter
         Who writes it.
     clock : Clock
     manifest : ModelManifest
         Of the model whose genres a correction may name.
-    kept : KeptSounds
+    kept : RecentAudioBuffer
         Where the running sessions' sound is.
     """
 
     def __init__(
         self,
         path: Path,
-        history: History,
+        history: HistoryWriter,
         clock: Clock,
         manifest: ModelManifest,
-        kept: KeptSounds | None = None,
+        kept: RecentAudioBuffer | None = None,
     ) -> None:
         self._path = path
         self._history = history
@@ -103,29 +103,29 @@ class HistoryDesk:
         """
         action = control.get("action")
         if action == "forget":
-            return self._history.do(self._forget)
+            return self._history.execute(self._forget)
         if action != "correct":
             raise HistoryError(f"the history knows no action {action!r}; there are correct and forget")
         session, segment, genre = (control.get(name) for name in ("session", "segment", "genre"))
         if type(session) is not int or type(segment) is not int or not isinstance(genre, str | None):
             raise HistoryError("a correction names session and segment by number, and a genre or null")
 
-        def correct(recorder: Recorder) -> str:
-            corrections = Corrections(recorder.store, self._manifest, self._kept)
+        def correct(recorder: HistoryRecorder) -> str:
+            corrections = LabelCorrections(recorder.store, self._manifest, self._kept)
             return corrections.correct(session, segment, genre, self._unix())
 
-        return self._history.do(correct)
+        return self._history.execute(correct)
 
-    def _forget(self, recorder: Recorder) -> str:
+    def _forget(self, recorder: HistoryRecorder) -> str:
         try:
-            return Corrections(recorder.store, self._manifest, self._kept).forget(self._unix())
+            return LabelCorrections(recorder.store, self._manifest, self._kept).delete_all(self._unix())
         finally:  # also when kept sound could not be deleted: the rows are gone
-            recorder.begin_anew()
+            recorder.restart()
 
     def _read(self, work: Callable[[sqlite3.Connection], Record]) -> Record:
         """Read on the history's thread, by its own connection where it has one."""
 
-        def read(recorder: Recorder) -> Record:
+        def read(recorder: HistoryRecorder) -> Record:
             try:
                 if recorder.store.connection is not None:
                     return work(recorder.store.connection)
@@ -137,7 +137,7 @@ class HistoryDesk:
             except (sqlite3.Error, OSError) as error:
                 raise HistoryError(f"cannot read the history {self._path}: {reason(error)}") from error
 
-        return self._history.do(read)
+        return self._history.execute(read)
 
     def _sessions(self, connection: sqlite3.Connection) -> Record:
         sessions = read_sessions(connection, float("-inf"), self._unix())

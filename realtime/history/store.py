@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from realtime.history.errors import ForgottenError, HistoryError
+from realtime.history.errors import HistoryDeletedError, HistoryError
 from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
-from realtime.history.segments import Event, Row, Seen
+from realtime.history.segments import Event, Heartbeat, Row
 
 logger = logging.getLogger(__name__)
 
-BUSY_SECONDS = 2.0
+BUSY_TIMEOUT_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ def check_version(path: Path, version: int) -> None:
         )
 
 
-class Store:
+class HistoryStore:
     """The file, for one thread; opened when there is something to write, and again after a fault.
 
     Parameters
@@ -94,7 +94,7 @@ class Store:
         path: Path,
         model: str = "",
         model_version: str = "",
-        busy_seconds: float = BUSY_SECONDS,
+        busy_seconds: float = BUSY_TIMEOUT_SECONDS,
         file_of: Callable[[str, float], str] = lambda _source, _started: "",
     ) -> None:
         self.path = path
@@ -117,7 +117,7 @@ class Store:
         ------
         HistoryError
             The file is not ours to write.
-        ForgottenError
+        HistoryDeletedError
             Sessions that were written before are gone from the file.
         sqlite3.Error, OSError
             It cannot be written now. Nothing was, and the next call starts afresh.
@@ -149,7 +149,7 @@ class Store:
             raise
         return result
 
-    def erase(self) -> bool:
+    def delete_all(self) -> bool:
         """Delete every row, so that nothing of it stays in the file or beside it.
 
         The file itself stays: another program may have it open, and would go on writing to a deleted one.
@@ -192,7 +192,7 @@ class Store:
             with contextlib.suppress(sqlite3.Error):  # a full disk complains about the last checkpoint too
                 connection.close()
 
-    def set_aside(self, unix: float) -> Path | None:
+    def quarantine(self, unix: float) -> Path | None:
         """Move a damaged file and what SQLite keeps beside it out of the way, under a name that is free.
 
         Returns
@@ -261,8 +261,8 @@ class Store:
             (session.key, _storable(session.source), *self._model, session.started),
         )
         if begun.rowcount > 0 and session.key in self._written:
-            raise ForgottenError
-        if isinstance(row, Seen):
+            raise HistoryDeletedError
+        if isinstance(row, Heartbeat):
             values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
             connection.execute("UPDATE sessions SET seen = ?, ended = ? WHERE key = ?", values)
         elif isinstance(row, Event):

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from realtime.clock import Clock
 from realtime.history.errors import HistoryError
-from realtime.history.recorder import Recorder
-from realtime.history.store import BUSY_SECONDS, Store
+from realtime.history.recorder import HistoryRecorder
+from realtime.history.store import BUSY_TIMEOUT_SECONDS, HistoryStore
 from realtime.messages import Message
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ FLUSH_SECONDS = 5.0
 
 CLOSE_SECONDS = 5.0
 
-QUEUED_MESSAGES = 2_000
+MAX_QUEUED_MESSAGES = 2_000
 """Between the analysis and this thread; when it is full, the message that comes is dropped and counted."""
 
 ANSWER_SECONDS = 15.0
@@ -51,7 +51,7 @@ def default_path(environment: Mapping[str, str] = os.environ) -> Path:
     return base / "overheard" / "history.sqlite"
 
 
-def chosen_path(setting: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+def resolve_path(setting: str, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The file that the setting ``history`` means: a path, ``auto``, or None for ``off``."""
     if setting in ("", "auto"):
         return default_path(environment)
@@ -61,7 +61,7 @@ def chosen_path(setting: str, environment: Mapping[str, str] = os.environ) -> Pa
 Job: TypeAlias = Callable[[], None]
 
 
-class History:
+class HistoryWriter:
     """Writes sessions down; call it with every message, on any thread.
 
     Parameters
@@ -75,7 +75,7 @@ class History:
     busy_seconds : float
         How long to wait for another program's write.
     file_of : callable
-        As ``Store`` takes it.
+        As ``HistoryStore`` takes it.
     """
 
     def __init__(
@@ -86,13 +86,15 @@ class History:
         model_version: str = "",
         *,
         flush_seconds: float = FLUSH_SECONDS,
-        busy_seconds: float = BUSY_SECONDS,
+        busy_seconds: float = BUSY_TIMEOUT_SECONDS,
         file_of: Callable[[str, float], str] = lambda _source, _started: "",
     ) -> None:
         self._clock = clock
         self._flush_seconds = flush_seconds
-        self._recorder = Recorder(Store(path, model, model_version, busy_seconds, file_of), clock)
-        self._queue: queue.Queue[Message | Job | None] = queue.Queue(QUEUED_MESSAGES)
+        self._recorder = HistoryRecorder(
+            HistoryStore(path, model, model_version, busy_seconds, file_of), clock
+        )
+        self._queue: queue.Queue[Message | Job | None] = queue.Queue(MAX_QUEUED_MESSAGES)
         self._counting = threading.Lock()
         self._dropped = 0
         self._closing = threading.Event()
@@ -120,7 +122,7 @@ class History:
             with self._counting:
                 self._dropped += 1
 
-    def do(self, work: Callable[[Recorder], T]) -> T:
+    def execute(self, work: Callable[[HistoryRecorder], T]) -> T:
         """Have something done on the history's thread, all that came before being written, and wait.
 
         The file belongs to that thread: SQLite's locks are the process's, and would be lost with the first
@@ -191,7 +193,7 @@ class History:
                 if callable(message):
                     message()
                 elif message is not None:
-                    self._recorder.take(message)
+                    self._recorder.add(message)
             if self._clock.monotonic() >= due and not self._closing.is_set():
                 self._recorder.flush(self._dropped)
                 due = self._clock.monotonic() + self._flush_seconds

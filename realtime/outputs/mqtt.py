@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # paho-mqtt is imported by those only who want a broker
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-QUEUED = 100
+MAX_QUEUED_MESSAGES = 100
 """Messages that wait; when there are more the oldest is dropped and counted."""
 
 CONNECT_SECONDS = 5.0
@@ -30,7 +30,7 @@ LOOP_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class BrokerAddress:
+class MqttAddress:
     """Where to publish; ``topic`` is what all topics begin with, ``user`` empty for nobody."""
 
     host: str
@@ -46,7 +46,7 @@ class BrokerAddress:
         return f"{self.host}:{self.port}"
 
     @classmethod
-    def parse(cls, address: str) -> BrokerAddress:
+    def parse(cls, address: str) -> MqttAddress:
         """Take mqtt://USER:PASSWORD@HOST:PORT/TOPIC apart; mqtts for TLS.
 
         Raises
@@ -71,7 +71,7 @@ class BrokerAddress:
         return cls(parts.hostname, port, topic, user, password, tls)
 
 
-class Broker(threading.Thread):
+class MqttPublisher(threading.Thread):
     """Delivers in order, each message at least once and retained.
 
     Every connection is a client of its own: one that paho reconnects sends what was under way after what
@@ -79,7 +79,7 @@ class Broker(threading.Thread):
 
     Parameters
     ----------
-    address : BrokerAddress
+    address : MqttAddress
     clock : Clock
     tell : callable
         Told why there is no connection, or "", and how many messages were dropped; on this thread.
@@ -89,7 +89,7 @@ class Broker(threading.Thread):
 
     def __init__(
         self,
-        address: BrokerAddress,
+        address: MqttAddress,
         clock: Clock,
         tell: Callable[[str, int], None] = lambda reason, dropped: None,
         retry_seconds: float = 1.0,
@@ -114,7 +114,7 @@ class Broker(threading.Thread):
         """Queue a message for TOPIC/name; called on other threads."""
         with self._lock:
             self._waiting.append((f"{self._address.topic}/{name}", payload))
-            if len(self._waiting) > QUEUED:
+            if len(self._waiting) > MAX_QUEUED_MESSAGES:
                 self._waiting.popleft()
                 self.dropped += 1
 
@@ -196,7 +196,7 @@ class Broker(threading.Thread):
         """Hand over all that waits; it counts as delivered when the broker says so."""
         while True:
             with self._lock:
-                if not self._waiting or len(self._under_way) >= QUEUED:
+                if not self._waiting or len(self._under_way) >= MAX_QUEUED_MESSAGES:
                     return
                 topic, payload = self._waiting.popleft()
             sent = client.publish(topic, payload, qos=1, retain=True)
@@ -206,7 +206,7 @@ class Broker(threading.Thread):
         """Put what the broker has not confirmed at the head again, as far as there is room."""
         with self._lock:
             for message in reversed(self._under_way.values()):
-                if len(self._waiting) < QUEUED:
+                if len(self._waiting) < MAX_QUEUED_MESSAGES:
                     self._waiting.appendleft(message)
                 else:
                     self.dropped += 1

@@ -1,7 +1,7 @@
 """Tells others of genre changes: a watcher that makes small messages for an MQTT broker and a webhook.
 
-``Changes`` says what is worth telling; ``broker`` and ``webhook`` deliver, each on a thread of its own, so
-that nobody who listens badly is waited for.
+``ChangeDetector`` finds the changes. ``mqtt`` and ``webhook`` deliver them, each on its own thread, so that a
+slow receiver delays nobody.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 from realtime.clock import Clock
 from realtime.history.segments import HEARD, heard_in
 from realtime.messages import Message, encode
-from realtime.outputs.mqtt import Broker, BrokerAddress
-from realtime.outputs.webhook import Webhook, host_of
+from realtime.outputs.mqtt import MqttAddress, MqttPublisher
+from realtime.outputs.webhook import WebhookSender, host_of
 from realtime.settings import OutputSettings
 
 logger = logging.getLogger(__name__)
@@ -37,13 +37,13 @@ class _Source:
     genre: str | None = None
 
 
-class Changes:
+class ChangeDetector:
     """What of the messages is worth telling: another genre, another state."""
 
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
-    def take(self, message: Mapping[str, Any]) -> Message | None:
+    def detect(self, message: Mapping[str, Any]) -> Message | None:
         """Take a message in.
 
         Returns
@@ -81,7 +81,7 @@ class Changes:
         }
 
 
-class Outage:
+class OutageLog:
     """Tells of an outage once, and of its end; one that comes and goes every ``WARNING_SECONDS`` at most.
 
     Parameters
@@ -108,7 +108,7 @@ class Outage:
             logger.info("%s gets genre changes again; %d were dropped so far", self._name, dropped)
 
 
-class GenreOutputs:
+class GenreNotifier:
     """Sends genre changes to whom the settings name; call it with every message, on any thread.
 
     Parameters
@@ -126,17 +126,17 @@ class GenreOutputs:
     """
 
     def __init__(self, settings: OutputSettings, clock: Clock, *, retry_seconds: float = 1.0) -> None:
-        self._changes = Changes()
+        self._changes = ChangeDetector()
         self._failed = False
-        self._broker: Broker | None = None
-        self._webhook: Webhook | None = None
+        self._broker: MqttPublisher | None = None
+        self._webhook: WebhookSender | None = None
         if settings.mqtt:
-            address = BrokerAddress.parse(settings.mqtt)
-            told = Outage(f"the MQTT broker {address.name}", clock)
-            self._broker = Broker(address, clock, told, retry_seconds)
+            address = MqttAddress.parse(settings.mqtt)
+            told = OutageLog(f"the MQTT broker {address.name}", clock)
+            self._broker = MqttPublisher(address, clock, told, retry_seconds)
         if settings.webhook:
-            told = Outage(f"the webhook at {host_of(settings.webhook)}", clock)
-            self._webhook = Webhook(settings.webhook, clock, retry_seconds, told)
+            told = OutageLog(f"the webhook at {host_of(settings.webhook)}", clock)
+            self._webhook = WebhookSender(settings.webhook, clock, retry_seconds, told)
         for output in (self._broker, self._webhook):
             if output is not None:
                 output.start()
@@ -151,7 +151,7 @@ class GenreOutputs:
         if self._failed or (self._broker is None and self._webhook is None):
             return
         try:
-            change = self._changes.take(message)
+            change = self._changes.detect(message)
             if change is None:
                 return
             # a name that is no text becomes an escape of JSON

@@ -17,30 +17,30 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from realtime.clock import Clock
 
-QUEUED = 100
+MAX_QUEUED_MESSAGES = 100
 """Messages that wait; when there are more the oldest is dropped and counted."""
 
 ANSWER_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 60.0
-LONGEST_RETRY_AFTER_SECONDS = 3_600.0
+MAX_BACKOFF_SECONDS = 60.0
+MAX_RETRY_AFTER_SECONDS = 3_600.0
 
-REFUSALS = 8
+MAX_REJECTIONS = 8
 """How often a server may answer with a fault before a message is given up; one out of reach is tried on."""
 
 
-class Verdict(Enum):
+class DeliveryResult(Enum):
     """What becomes of a message."""
 
-    TAKEN = "taken"
-    AGAIN = "again"
-    REFUSED = "refused"
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    REJECTED = "rejected"
 
 
-def verdict(status: int) -> Verdict:
+def classify_status(status: int) -> DeliveryResult:
     """What an HTTP status means for the message: faults that may pass are worth another attempt."""
     if 200 <= status < 300:
-        return Verdict.TAKEN
-    return Verdict.AGAIN if status in (408, 429) or status >= 500 else Verdict.REFUSED
+        return DeliveryResult.DELIVERED
+    return DeliveryResult.RETRY if status in (408, 429) or status >= 500 else DeliveryResult.REJECTED
 
 
 def pause_seconds(attempts: int, first_seconds: float, spread: float, retry_after: float | None) -> float:
@@ -54,12 +54,12 @@ def pause_seconds(attempts: int, first_seconds: float, spread: float, retry_afte
         0 to 1, random, so that many clients of one server do not come back together.
     """
     if retry_after is not None:
-        return min(max(retry_after, 0.0), LONGEST_RETRY_AFTER_SECONDS)
-    longest = min(first_seconds * 2.0 ** min(attempts - 1, 30), LONGEST_PAUSE_SECONDS)
+        return min(max(retry_after, 0.0), MAX_RETRY_AFTER_SECONDS)
+    longest = min(first_seconds * 2.0 ** min(attempts - 1, 30), MAX_BACKOFF_SECONDS)
     return longest * (0.5 + spread / 2)
 
 
-def retry_after_seconds(status: int, header: str | None, unix_now: float) -> float | None:
+def parse_retry_after(status: int, header: str | None, unix_now: float) -> float | None:
     """The header ``Retry-After`` of an answer 429 or 503 as seconds from now; None without a usable one."""
     if header is None or status not in (429, 503):
         return None
@@ -85,7 +85,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class Webhook(threading.Thread):
+class WebhookSender(threading.Thread):
     """Delivers in order, oldest first.
 
     Parameters
@@ -126,7 +126,7 @@ class Webhook(threading.Thread):
         """Queue a message; called on other threads."""
         with self._changed:
             self._waiting.append((payload, 0))
-            if len(self._waiting) > QUEUED:
+            if len(self._waiting) > MAX_QUEUED_MESSAGES:
                 self._waiting.popleft()
                 self.dropped += 1
             self._changed.notify()
@@ -149,15 +149,15 @@ class Webhook(threading.Thread):
                     return
                 payload, refusals = self._waiting.popleft()
             status, reason, retry_after = self._post(opener, payload)
-            outcome = verdict(status) if status else Verdict.AGAIN
+            outcome = classify_status(status) if status else DeliveryResult.RETRY
             refusals += 1 if status else 0
             with self._changed:
-                if outcome is Verdict.REFUSED or (
-                    outcome is Verdict.AGAIN and not self._keep(payload, refusals)
+                if outcome is DeliveryResult.REJECTED or (
+                    outcome is DeliveryResult.RETRY and not self._keep(payload, refusals)
                 ):
                     self.dropped += 1
-            self._tell("" if outcome is Verdict.TAKEN else reason, self.dropped)
-            failures = failures + 1 if outcome is Verdict.AGAIN else 0
+            self._tell("" if outcome is DeliveryResult.DELIVERED else reason, self.dropped)
+            failures = failures + 1 if outcome is DeliveryResult.RETRY else 0
             if failures:
                 pause = pause_seconds(failures, self._retry_seconds, random.random(), retry_after)
                 with self._changed:
@@ -165,7 +165,11 @@ class Webhook(threading.Thread):
 
     def _keep(self, payload: bytes, refusals: int) -> bool:
         """Put a message back at the head unless newer ones have taken its place, or it was tried enough."""
-        if len(self._waiting) >= QUEUED or refusals >= REFUSALS or self._ends_at is not None:
+        if (
+            len(self._waiting) >= MAX_QUEUED_MESSAGES
+            or refusals >= MAX_REJECTIONS
+            or self._ends_at is not None
+        ):
             return False
         self._waiting.appendleft((payload, refusals))
         return True
@@ -182,8 +186,12 @@ class Webhook(threading.Thread):
         except urllib.error.HTTPError as error:
             with error:
                 now = self._clock.unix(self._clock.monotonic())
-                after = retry_after_seconds(error.code, error.headers.get("Retry-After"), now)
-                told = "it is tried again" if verdict(error.code) is Verdict.AGAIN else "check the address"
+                after = parse_retry_after(error.code, error.headers.get("Retry-After"), now)
+                told = (
+                    "it is tried again"
+                    if classify_status(error.code) is DeliveryResult.RETRY
+                    else "check the address"
+                )
                 return error.code, f"it answered {error.code}; {told}", after
         except urllib.error.URLError as error:
             cause = error.reason

@@ -17,11 +17,11 @@ from models.manifest import ModelManifest
 from realtime import messages
 from realtime.clock import SystemClock
 from realtime.health import Percentiles, PipelineHealth, SourceStatus
-from realtime.history.audio_buffer import KeptSounds
-from realtime.history.recorder import Recorder
-from realtime.history.service import HistoryDesk
-from realtime.history.store import Store
-from realtime.history.writer import History
+from realtime.history.audio_buffer import RecentAudioBuffer
+from realtime.history.recorder import HistoryRecorder
+from realtime.history.service import HistoryService
+from realtime.history.store import HistoryStore
+from realtime.history.writer import HistoryWriter
 from realtime.messages import Message
 from realtime.settings import Settings
 from realtime.sources import ArraySource, FileSource
@@ -89,14 +89,14 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 @contextmanager
-def recording(path: Path) -> Iterator[Recorder]:
+def recording(path: Path) -> Iterator[HistoryRecorder]:
     """What the thread drives, driven by the test in virtual time."""
-    found = Recorder(Store(path, "net", "1.2", busy_seconds=0.05), VirtualClock())
+    found = HistoryRecorder(HistoryStore(path, "net", "1.2", busy_seconds=0.05), VirtualClock())
     yield found
     found.close()
 
 
-def clock_of(recorder: Recorder) -> VirtualClock:
+def clock_of(recorder: HistoryRecorder) -> VirtualClock:
     assert isinstance(recorder._clock, VirtualClock)
     return recorder._clock
 
@@ -114,7 +114,7 @@ CHILD = """
 import json, os, sys, threading
 from pathlib import Path
 from realtime.clock import SystemClock
-from realtime.history.writer import History
+from realtime.history.writer import HistoryWriter
 from tests.support.histories import estimate, state, until
 """
 
@@ -171,9 +171,9 @@ def version_1(path: Path) -> Path:
 
 def recorded(path: Path, *given: Message) -> Path:
     """A history of these messages, whose sessions have ended."""
-    recorder = Recorder(Store(path, "net", "1.2"), VirtualClock())
+    recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), VirtualClock())
     for message in given:
-        recorder.take(message)
+        recorder.add(message)
     recorder.close()
     return path
 
@@ -184,9 +184,11 @@ class Running:
     def __init__(self, path: Path, minutes: float = 3.0, model: ModelManifest = MODEL) -> None:
         self.path = path
         self.clock = SystemClock()
-        self.kept = KeptSounds(minutes, self.clock)
-        self.history = History(path, self.clock, "net", "1", flush_seconds=0.05, file_of=self.kept.file)
-        self.desk = HistoryDesk(path, self.history, self.clock, model, self.kept)
+        self.kept = RecentAudioBuffer(minutes, self.clock)
+        self.history = HistoryWriter(
+            path, self.clock, "net", "1", flush_seconds=0.05, file_of=self.kept.played_file
+        )
+        self.desk = HistoryService(path, self.history, self.clock, model, self.kept)
 
     def play(self, source: ArraySource | FileSource) -> None:
         """Analyse it as the program does, to its end."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from realtime.clock import SystemClock
-from realtime.outputs.notifier import GenreOutputs
+from realtime.outputs.notifier import GenreNotifier
 from realtime.settings import OutputSettings
 
 SECRET = "geheim-p@ss/word"
@@ -15,12 +15,12 @@ QUOTED = "geheim-p%40ss%2Fword"
 
 
 @contextmanager
-def starting() -> Iterator[Callable[..., GenreOutputs]]:
+def starting() -> Iterator[Callable[..., GenreNotifier]]:
     """Outputs with quick repetitions, each closed within two seconds whatever the other side does."""
-    started: list[GenreOutputs] = []
+    started: list[GenreNotifier] = []
 
-    def begin(retry_seconds: float = 0.02, **settings: str) -> GenreOutputs:
-        started.append(GenreOutputs(OutputSettings(**settings), SystemClock(), retry_seconds=retry_seconds))
+    def begin(retry_seconds: float = 0.02, **settings: str) -> GenreNotifier:
+        started.append(GenreNotifier(OutputSettings(**settings), SystemClock(), retry_seconds=retry_seconds))
         return started[-1]
 
     yield begin

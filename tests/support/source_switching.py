@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from realtime import messages
 from realtime.clock import SystemClock
-from realtime.history.service import HistoryDesk
-from realtime.history.writer import History
+from realtime.history.service import HistoryService
+from realtime.history.writer import HistoryWriter
 from realtime.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import HistorySettings, ServerSettings, Settings, SourceSettings
@@ -99,8 +99,8 @@ def run(
 
     async def main() -> None:
         clock, classifier = SystemClock(), LoudestRowClassifier()
-        watcher = History(history, clock, "fake", "1", flush_seconds=0.1) if history else None
-        desk = HistoryDesk(history, watcher, clock, classifier.manifest) if history and watcher else None
+        watcher = HistoryWriter(history, clock, "fake", "1", flush_seconds=0.1) if history else None
+        desk = HistoryService(history, watcher, clock, classifier.manifest) if history and watcher else None
 
         def watch(message: Message) -> None:
             told.append(message)

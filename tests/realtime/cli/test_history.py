@@ -18,8 +18,8 @@ import pytest
 from realtime import messages
 from realtime.clock import SystemClock
 from realtime.history.queries import open_history, read_session
-from realtime.history.recorder import Recorder
-from realtime.history.store import Store
+from realtime.history.recorder import HistoryRecorder
+from realtime.history.store import HistoryStore
 from tests.realtime.cli.test_main import overheard as as_a_process
 from tests.realtime.cli.test_main import overheard_here
 from tests.support.clock import UNIX_OFFSET, VirtualClock
@@ -37,18 +37,18 @@ def recorded(path: Path) -> Path:
     """Three sessions: one that ended, one that was broken off, one that runs."""
     clock = VirtualClock()
     for offset, source, over in ((0, "radio", True), (90_000, "mic\x1b[2J", False)):
-        recorder = Recorder(Store(path, "net", "1.2"), clock)
+        recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), clock)
         given = [state(0, "WARMING_UP"), *(estimate(5 + n / 2) for n in range(19))]
         given += [estimate(14.5, "rock"), estimate(15, "rock"), estimate(15.5, "rock", "NOT_MUSIC")]
         given += [messages.title_message("radio", 1_015.6, "T\x1b[2J")]
         for message in given:
             captured_at = UNIX_OFFSET + offset + message["captured_at"] - 1_000
-            recorder.take(message | {"source": source, "captured_at": captured_at})
+            recorder.add(message | {"source": source, "captured_at": captured_at})
         clock.now = 100.0 + offset
         recorder.close() if over else recorder.flush()
         recorder.store.close()
-    running = Recorder(Store(path, "net", "1.2"), SystemClock())
-    running.take(estimate(0) | {"captured_at": time.time()})
+    running = HistoryRecorder(HistoryStore(path, "net", "1.2"), SystemClock())
+    running.add(estimate(0) | {"captured_at": time.time()})
     running.flush()
     running.store.close()
     return path

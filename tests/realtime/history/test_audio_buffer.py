@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.spectrogram import AudioSpec
-from realtime.history.audio_buffer import KeptSounds, Sound, file_of
+from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer, file_of
 from realtime.settings import Settings
 from realtime.sources import ArraySource, FileSource
 from realtime.worker import AnalysisWorker
@@ -32,20 +32,20 @@ class Kept:
 
     def __init__(self, minutes: float = 3.0) -> None:
         self.clock = VirtualClock()
-        self.sounds = KeptSounds(minutes, self.clock)
+        self.sounds = RecentAudioBuffer(minutes, self.clock)
         self.source = ArraySource(np.zeros(1, np.float32), RATE, self.clock, "radio")
-        self._keep = self.sounds.begin(self.source, SPEC)
+        self._keep = self.sounds.start(self.source, SPEC)
 
     def hear(self, from_seconds: float, to_seconds: float, block: int = 7_777) -> None:
         assert self._keep is not None
         for first in range(round(from_seconds * RATE), round(to_seconds * RATE), block):
             self._keep(counted(first, min(first + block, round(to_seconds * RATE))), first)
 
-    def take(self, from_seconds: float, to_seconds: float, started: float = NOW) -> Sound | None:
-        return self.sounds.take("radio", started, from_seconds, to_seconds)
+    def take(self, from_seconds: float, to_seconds: float, started: float = NOW) -> AudioClip | None:
+        return self.sounds.clip("radio", started, from_seconds, to_seconds)
 
 
-def positions(sound: Sound | None) -> tuple[int, int]:
+def positions(sound: AudioClip | None) -> tuple[int, int]:
     """First and one after the last sample's position; every sample between must be in its place."""
     assert sound is not None
     assert sound.sample_rate == RATE
@@ -112,7 +112,7 @@ def test_sessions_of_one_name_are_told_apart_by_when_they_began() -> None:
     kept = Kept()
     kept.hear(0, 20)
     kept.clock.now += 50
-    again = kept.sounds.begin(kept.source, SPEC)
+    again = kept.sounds.start(kept.source, SPEC)
     assert again is not None
     again(np.full(20 * RATE, 0.5, np.float32), 0)
     assert positions(kept.take(0, 20))[1] == 20 * RATE
@@ -120,13 +120,13 @@ def test_sessions_of_one_name_are_told_apart_by_when_they_began() -> None:
     assert later is not None
     assert set(later.samples) == {16_384}
     assert kept.take(0, 20, NOW - 10) is None  # of an earlier run of the program
-    assert kept.sounds.take("mic", NOW, 0, 20) is None
+    assert kept.sounds.clip("mic", NOW, 0, 20) is None
 
 
 def test_forgetting_drops_what_was_heard_and_goes_on() -> None:
     kept = Kept()
     kept.hear(0, 20)
-    kept.sounds.forget()
+    kept.sounds.clear()
     assert kept.take(0, 20) is None
     kept.hear(20, 40)
     assert positions(kept.take(0, 40))[1] == 20 * RATE
@@ -134,17 +134,17 @@ def test_forgetting_drops_what_was_heard_and_goes_on() -> None:
 
 def test_none_is_held_where_the_setting_says_so(tmp_path: Path) -> None:
     clock = VirtualClock()
-    assert KeptSounds(0, clock).begin(ArraySource(np.zeros(1), RATE, clock), SPEC) is None
+    assert RecentAudioBuffer(0, clock).start(ArraySource(np.zeros(1), RATE, clock), SPEC) is None
 
 
 def test_a_file_is_known_by_its_path_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = VirtualClock()
     path = write(tmp_path / "song.wav", tone(300, 6), RATE)
     monkeypatch.chdir(tmp_path)
-    sounds = KeptSounds(3, clock)
-    assert sounds.begin(FileSource("song.wav", clock), SPEC) is None
-    assert sounds.file("song.wav", NOW) == str(path)
-    assert sounds.file("song.wav", NOW - 60) == sounds.file("radio", NOW) == ""
+    sounds = RecentAudioBuffer(3, clock)
+    assert sounds.start(FileSource("song.wav", clock), SPEC) is None
+    assert sounds.played_file("song.wav", NOW) == str(path)
+    assert sounds.played_file("song.wav", NOW - 60) == sounds.played_file("radio", NOW) == ""
     demonstration = FileSource(str(path), clock, repeat=True, name="demonstration")
     assert file_of(demonstration) == file_of(ArraySource(np.zeros(1), RATE, clock)) == ""
     demonstration.close()
@@ -155,11 +155,11 @@ def test_a_file_is_known_by_its_path_and_not_held(tmp_path: Path, monkeypatch: p
 def test_the_analysis_hands_over_all_sound_at_the_models_rate() -> None:
     """The real worker on a source of another rate: what is kept is what was played, at its time."""
     clock = VirtualClock()
-    sounds = KeptSounds(3, clock)
+    sounds = RecentAudioBuffer(3, clock)
     source = ArraySource(programme(44_100), 44_100, clock, "three tones")
     AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, kept=sounds).run()
     for number, hz in enumerate((300, 5_500, 9_500)):
-        sound = sounds.take("three tones", NOW, 12 * number + 1, 12 * number + 11)
+        sound = sounds.clip("three tones", NOW, 12 * number + 1, 12 * number + 11)
         assert sound is not None
         assert len(sound.samples) == 10 * RATE
         spectrum = np.abs(np.fft.rfft(sound.samples / 32_768))
@@ -172,11 +172,11 @@ def test_the_analysis_hands_over_all_sound_at_the_models_rate() -> None:
 def test_loud_music_does_not_wrap_in_16_bits() -> None:
     """Resampling overshoots where sound was clipped: kept as it was, every such peak became a crack."""
     clock = VirtualClock()
-    sounds = KeptSounds(3, clock)
+    sounds = RecentAudioBuffer(3, clock)
     clipped = np.sign(np.sin(2 * np.pi * 441 * np.arange(8 * 44_100) / 44_100)).astype(np.float32)
     source = ArraySource(clipped, 44_100, clock, "loud")
     AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, kept=sounds).run()
-    sound = sounds.take("loud", NOW, 1, 7)
+    sound = sounds.clip("loud", NOW, 1, 7)
     assert sound is not None
     assert np.abs(np.diff(sound.samples.astype(int))).max() < 60_000
     assert {sound.samples.min(), sound.samples.max()} == {-32_767, 32_767}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from realtime.history.errors import HistoryError
-from realtime.history.store import Store
+from realtime.history.store import HistoryStore
 from tests.support.histories import (
     Running,
     child,
@@ -97,8 +97,8 @@ def test_a_session_that_another_program_forgot_begins_anew_here(
     running.history(estimate(5))
     running.history(estimate(6, "rock"))
     assert len(running.page("1")["segments"]) == 2
-    other = Store(running.path)
-    other.erase()
+    other = HistoryStore(running.path)
+    other.delete_all()
     until(lambda: any("emptied by another program" in each for each in caplog.messages))
     running.history(estimate(6.5, "rock") | {"captured_at": time.time()})
     (session,) = running.page()["sessions"]
@@ -154,13 +154,13 @@ def test_another_programs_database_is_neither_corrected_nor_forgotten(tmp_path: 
 def test_an_old_file_that_was_locked_at_first_is_forgotten_the_next_time(tmp_path: Path) -> None:
     """The connection stayed, without the migration, and the second attempt found no table of corrections."""
     path = version_1(tmp_path / "h.sqlite")
-    with closing(Store(path, busy_seconds=0.05)) as store:
+    with closing(HistoryStore(path, busy_seconds=0.05)) as store:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(sqlite3.OperationalError, match="locked"):
-                store.erase()
+                store.delete_all()
             other.execute("ROLLBACK")
-        assert store.erase()
+        assert store.delete_all()
     assert query(path, "SELECT count(*) FROM sessions") == [(0,)]
 
 

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime.history.audio_buffer import KeptSounds
-from realtime.history.corrections import Corrections, folder_of
+from realtime.history.audio_buffer import RecentAudioBuffer
+from realtime.history.corrections import LabelCorrections, genre_folder_name
 from realtime.history.errors import HistoryError
-from realtime.history.export import cut_from_file, export_corrections, segments_csv
+from realtime.history.export import export_corrections, read_clip, segments_csv
 from realtime.history.queries import open_history, read_session
-from realtime.history.recorder import Recorder
-from realtime.history.store import Store
+from realtime.history.recorder import HistoryRecorder
+from realtime.history.store import HistoryStore
 from realtime.sources import ArraySource
 from tests.support.audio import tone, write
 from tests.support.clock import UNIX_OFFSET, VirtualClock
@@ -41,20 +41,20 @@ def path(tmp_path: Path) -> Path:
 def corrected(path: Path, tmp_path: Path) -> Path:
     """Four corrections: one with kept sound, one of a file, one of a file that has gone, one without any."""
     clock = VirtualClock()
-    kept = KeptSounds(3, clock)
-    keep = kept.begin(ArraySource(np.zeros(1), RATE, clock, "radio"), MODEL.audio)
+    kept = RecentAudioBuffer(3, clock)
+    keep = kept.start(ArraySource(np.zeros(1), RATE, clock, "radio"), MODEL.audio)
     assert keep is not None
     keep(np.concatenate([tone(300, 20), tone(3_000, 20)]), 0)
     songs = {name: str(write(tmp_path / name, tone(1_000, 60), RATE)) for name in ("a.wav", "b.wav")}
-    store = Store(path, file_of=lambda source, _: songs.get(source, ""))
-    recorder = Recorder(store, clock)
+    store = HistoryStore(path, file_of=lambda source, _: songs.get(source, ""))
+    recorder = HistoryRecorder(store, clock)
     for source in ("radio", *songs, "old"):
         for n in range(71):
             at = 5 + n / 2
             message = estimate(at, "jazz" if at <= 20 else "rock", source=source)
-            recorder.take(message | {"captured_at": UNIX_OFFSET + 100 + at})
+            recorder.add(message | {"captured_at": UNIX_OFFSET + 100 + at})
     recorder.flush()
-    corrections = Corrections(store, MODEL, kept)
+    corrections = LabelCorrections(store, MODEL, kept)
     assert corrections.correct(1, 2, "blues", 5.0).endswith("its sound is kept")
     assert corrections.correct(2, 1, "metal", 6.0).endswith("its file is noted")
     assert corrections.correct(3, 1, "metal", 7.0).endswith("its file is noted")
@@ -121,7 +121,7 @@ def test_an_export_overwrites_nothing_and_says_what_is_missing(corrected: Path, 
     empty = recorded(tmp_path / "empty.sqlite", estimate(5))
     with pytest.raises(HistoryError, match="holds no corrections; make them on the page or with --correct"):
         exported(empty, tmp_path / "none")
-    Corrections(Store(empty), MODEL).correct(1, 1, "pop", 1.0)
+    LabelCorrections(HistoryStore(empty), MODEL).correct(1, 1, "pop", 1.0)
     assert exported(empty, tmp_path / "none") == (
         "corrections with sound: 0; without: 1; nothing was written"
     )
@@ -130,20 +130,20 @@ def test_an_export_overwrites_nothing_and_says_what_is_missing(corrected: Path, 
 
 def test_of_a_file_only_the_corrected_stretch_is_taken(tmp_path: Path) -> None:
     path = write(tmp_path / "two.flac", np.concatenate([tone(300, 40), tone(3_000, 50)]), RATE, "flac")
-    sound = cut_from_file(str(path), 30, 80)  # 40 to 70 s
+    sound = read_clip(str(path), 30, 80)  # 40 to 70 s
     assert (len(sound.samples), sound.sample_rate) == (30 * RATE, RATE)
     spectrum = np.abs(np.fft.rfft(sound.samples))
     assert np.argmax(spectrum) / 30 == pytest.approx(3_000, abs=1)
     assert spectrum[300 * 30] < spectrum.max() / 1_000
-    assert len(cut_from_file(str(path), 85, 100).samples) == 5 * RATE  # the file has become shorter
+    assert len(read_clip(str(path), 85, 100).samples) == 5 * RATE  # the file has become shorter
 
 
 def test_names_of_genres_are_names_of_folders_on_every_system() -> None:
-    assert folder_of("r&b/soul") == "r&b_soul"
-    assert folder_of("../../etc") == "______etc"
-    assert folder_of("C:\\x") == "C__x"
-    assert folder_of("ジャズ") == "ジャズ"
-    assert folder_of(" ") == "_"
+    assert genre_folder_name("r&b/soul") == "r&b_soul"
+    assert genre_folder_name("../../etc") == "______etc"
+    assert genre_folder_name("C:\\x") == "C__x"
+    assert genre_folder_name("ジャズ") == "ジャズ"
+    assert genre_folder_name(" ") == "_"
 
 
 def test_segments_as_a_table_hold_no_formulas(path: Path) -> None:

@@ -16,9 +16,9 @@ import pytest
 
 from realtime.history.errors import HistoryError
 from realtime.history.queries import open_history, read_corrections, read_session
-from realtime.history.recorder import Recorder
+from realtime.history.recorder import HistoryRecorder
 from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
-from realtime.history.store import Store
+from realtime.history.store import HistoryStore
 from tests.support.clock import VirtualClock
 from tests.support.histories import CHILD, child, estimate, query, recorded, version_1
 from tests.support.paths import ROOT
@@ -88,8 +88,8 @@ def test_an_old_file_is_read_where_nothing_may_be_written(old: Path) -> None:
 
 KILLED = """
 import signal, sqlite3
-from realtime.history.store import Store
-from realtime.history.segments import Fold
+from realtime.history.store import HistoryStore
+from realtime.history.segments import SegmentBuilder
 opened, at = sqlite3.connect, sys.argv[2]
 def die(statement):
     if statement.startswith(at):
@@ -99,7 +99,7 @@ def connect(*words, **more):
     connection.set_trace_callback(die)
     return connection
 sqlite3.connect = connect
-Store(Path(sys.argv[1])).write(Fold().take(estimate(5)) or Fold().end())
+HistoryStore(Path(sys.argv[1])).write(SegmentBuilder().add(estimate(5)) or SegmentBuilder().finish())
 """
 
 
@@ -120,12 +120,12 @@ def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(old: Path, sta
 
 def test_two_programs_that_migrate_at_once_do_it_once(old: Path) -> None:
     script = """
-from realtime.history.store import Store
-from realtime.history.segments import Fold
+from realtime.history.store import HistoryStore
+from realtime.history.segments import SegmentBuilder
 sys.stdin.readline()
-fold = Fold()
-store = Store(Path(sys.argv[1]), busy_seconds=20)
-store.write([*fold.take(estimate(5)), *fold.end()])
+fold = SegmentBuilder()
+store = HistoryStore(Path(sys.argv[1]), busy_seconds=20)
+store.write([*fold.add(estimate(5)), *fold.finish()])
 store.close()
 """
     processes = [
@@ -175,8 +175,8 @@ def test_a_full_disk_leaves_the_old_file_and_the_migration_is_done_later(old: Pa
         connection.execute("ROLLBACK")
     assert query(old, "PRAGMA user_version") == [(1,)]
     assert os.stat(old).st_size
-    recorder = Recorder(Store(old), VirtualClock())
-    recorder.take(estimate(5))
+    recorder = HistoryRecorder(HistoryStore(old), VirtualClock())
+    recorder.add(estimate(5))
     recorder.close()
     assert recorder.lost == 0
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
@@ -186,4 +186,4 @@ def test_a_newer_file_is_refused_by_this_program(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(HistoryError, match=f"has version {VERSION + 1}, and this program knows"):
-        Store(old).write([])
+        HistoryStore(old).write([])

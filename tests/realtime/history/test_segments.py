@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from realtime import messages
-from realtime.history.segments import Event, Fold, Row, Seen, Segment
+from realtime.history.segments import Event, Heartbeat, Row, Segment, SegmentBuilder
 from realtime.messages import Message
 from tests.support.histories import HOP, WINDOW, estimate, health, state
 
@@ -18,12 +18,12 @@ from tests.support.histories import HOP, WINDOW, estimate, health, state
 def folded(*given: Message, end: bool = True) -> list[Row]:
     """All rows of these messages, each of which obeys the published schema."""
     validator = jsonschema.Draft202012Validator(messages.schema())
-    fold = Fold(iter("abcdefgh").__next__)
+    fold = SegmentBuilder(iter("abcdefgh").__next__)
     rows: list[Row] = []
     for number, message in enumerate(given):
         validator.validate(json.loads(messages.encode(message | {"seq": number})))
-        rows += fold.take(message)
-    return rows + (fold.end() if end else fold.open_rows(2_000.0))
+        rows += fold.add(message)
+    return rows + (fold.finish() if end else fold.open_rows(2_000.0))
 
 
 def segments(rows: list[Row]) -> list[Segment]:
@@ -130,24 +130,24 @@ def test_a_pause_ends_the_session() -> None:
     rows = folded(estimate(5), state(6, "PAUSED"), health(7), estimate(105))
     assert [each.session.key for each in segments(rows)] == ["a", "b"]
     assert events(rows) == [(1_006, "paused", "")]
-    assert [(row.at, row.session.key) for row in rows if isinstance(row, Seen) and row.over] == [
+    assert [(row.at, row.session.key) for row in rows if isinstance(row, Heartbeat) and row.over] == [
         (1_006, "a"),
         (1_105, "b"),
     ]
 
 
 def test_what_is_forgotten_does_not_come_back_with_the_next_estimate() -> None:
-    fold = Fold(iter("abcd").__next__)
+    fold = SegmentBuilder(iter("abcd").__next__)
     for message in (state(0, "WARMING_UP"), estimate(5), health(5, 1, 9, "Speakers")):
-        fold.take(message)
-    fold.begin_anew(1_005.2)
-    fold.take(estimate(5.5))
-    (found,) = segments(rows := fold.end())
+        fold.add(message)
+    fold.restart(1_005.2)
+    fold.add(estimate(5.5))
+    (found,) = segments(rows := fold.finish())
     assert (found.session.key, found.session.started, found.number) == ("b", 1_005.2, 1)
     assert (found.started, found.seconds, found.from_seconds, found.estimates) == (1_005, 0.5, 5, 1)
     assert {row.session.key for row in rows} == {"b"}
-    fold.begin_anew(1_006)
-    assert fold.end() == []
+    fold.restart(1_006)
+    assert fold.finish() == []
 
 
 def test_a_file_at_full_speed_counts_its_sound_and_not_the_clock() -> None:
@@ -176,7 +176,7 @@ def test_sources_do_not_disturb_each_other_and_end_by_themselves() -> None:
         ("b", "rock", 1),
         ("a", "jazz", 3),
     ]
-    ends = [(row.session.source, row.at) for row in rows if isinstance(row, Seen) and row.over]
+    ends = [(row.session.source, row.at) for row in rows if isinstance(row, Heartbeat) and row.over]
     assert ends == [("b", 1_006), ("a", 1_006)]
     assert {row.session.key for row in rows} == {"a", "b"}  # health after the end began nothing
 
@@ -194,8 +194,8 @@ def test_every_estimate_is_in_exactly_one_segment_whatever_comes() -> None:
             estimate(5 + HOP * n, chance.choice(["jazz", "rock"]), chance.choice(["LISTENING", "SILENT"]))
             for n in range(60)
         ]
-        fold = Fold()
-        found = segments([row for message in given for row in fold.take(message)] + fold.end())
+        fold = SegmentBuilder()
+        found = segments([row for message in given for row in fold.add(message)] + fold.finish())
         assert sum(each.estimates for each in found) == 60
         assert sum(each.seconds for each in found) == pytest.approx(WINDOW + 59 * HOP)
         assert [each.number for each in found] == list(range(1, len(found) + 1))

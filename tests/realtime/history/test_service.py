@@ -17,8 +17,8 @@ import pytest
 
 from realtime.frames import clean_samples
 from realtime.history.errors import HistoryError
-from realtime.history.service import HistoryDesk
-from realtime.history.writer import History
+from realtime.history.service import HistoryService
+from realtime.history.writer import HistoryWriter
 from realtime.sources import FileSource
 from tests.support.audio import programme, write
 from tests.support.histories import (
@@ -96,7 +96,7 @@ def test_sound_moves_with_a_changed_correction_and_goes_with_one_that_is_taken_b
     number = running.longest("jazz")["number"]
     running.correct(number, "rock")
     before = (running.path.parent / "corrections" / "rock" / f"1-{number}.wav").read_bytes()
-    running.kept.forget()  # minutes later
+    running.kept.clear()  # minutes later
     assert running.correct(number, "blues").endswith("is blues now; its sound is kept")
     assert running.sounds() == [f"blues/1-{number}.wav"]
     assert (running.path.parent / "corrections" / "blues" / f"1-{number}.wav").read_bytes() == before
@@ -203,8 +203,8 @@ def test_corrections_on_many_threads_while_the_history_is_written(running: Runni
 def test_a_locked_file_is_said_and_what_was_there_stays(tmp_path: Path, ask: str) -> None:
     running = Running(tmp_path / "h.sqlite")
     running.history.close()
-    running.history = History(running.path, running.clock, flush_seconds=0.05, busy_seconds=0.1)
-    running.desk = HistoryDesk(running.path, running.history, running.clock, MODEL, running.kept)
+    running.history = HistoryWriter(running.path, running.clock, flush_seconds=0.05, busy_seconds=0.1)
+    running.desk = HistoryService(running.path, running.history, running.clock, MODEL, running.kept)
     running.history(estimate(5))
     running.page()
     doing: dict[str, Callable[[], str]] = {
@@ -233,7 +233,7 @@ def test_sound_that_cannot_be_moved_stays_where_it_was(running: Running) -> None
     running.play_programme()
     number = running.longest("jazz")["number"]
     running.correct(number, "rock")
-    running.kept.forget()  # minutes later
+    running.kept.clear()  # minutes later
     obstacle = running.path.parent / "corrections" / "blues"
     obstacle.write_text("a file where the folder should be")
     assert "is blues now; its sound could not be moved: " in running.correct(number, "blues")

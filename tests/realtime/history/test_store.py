@@ -17,9 +17,9 @@ import pytest
 
 from realtime.history.errors import HistoryError
 from realtime.history.queries import open_history, read_sessions
-from realtime.history.recorder import Recorder
+from realtime.history.recorder import HistoryRecorder
 from realtime.history.schema import APPLICATION_ID, VERSION
-from realtime.history.store import Store
+from realtime.history.store import HistoryStore
 from tests.support.clock import VirtualClock
 from tests.support.histories import (
     child,
@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def recorder(path: Path) -> Iterator[Recorder]:
+def recorder(path: Path) -> Iterator[HistoryRecorder]:
     with recording(path) as found:
         yield found
 
@@ -53,10 +53,10 @@ def written(path: Path) -> int:
         return 0
 
 
-def test_file_and_folder_are_for_this_user_only(path: Path, recorder: Recorder) -> None:
+def test_file_and_folder_are_for_this_user_only(path: Path, recorder: HistoryRecorder) -> None:
     previous = os.umask(0)
     try:
-        recorder.take(estimate(5))
+        recorder.add(estimate(5))
         recorder.flush()
     finally:
         os.umask(previous)
@@ -66,9 +66,11 @@ def test_file_and_folder_are_for_this_user_only(path: Path, recorder: Recorder) 
     assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
 
 
-def test_a_source_whose_name_is_no_text_is_recorded_all_the_same(path: Path, recorder: Recorder) -> None:
+def test_a_source_whose_name_is_no_text_is_recorded_all_the_same(
+    path: Path, recorder: HistoryRecorder
+) -> None:
     """The name of a file may hold any bytes; SQLite refused it, and with it everything else."""
-    recorder.take(estimate(5, source="caf\udce9.mp3"))
+    recorder.add(estimate(5, source="caf\udce9.mp3"))
     recorder.flush()
     assert query(path, "SELECT source FROM sessions") == [(r"caf\udce9.mp3",)]
 
@@ -76,7 +78,7 @@ def test_a_source_whose_name_is_no_text_is_recorded_all_the_same(path: Path, rec
 def test_kill_9_loses_no_more_than_what_was_not_flushed(path: Path) -> None:
     process = child(
         """
-history = History(Path(sys.argv[1]), SystemClock(), flush_seconds=0.05)
+history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.05)
 for n in range(10):
     history(estimate(5 + n / 2))
 print("published", flush=True)
@@ -101,7 +103,7 @@ sys.stdin.read()
 
 def test_two_programs_with_several_sources_write_one_file(path: Path) -> None:
     script = """
-history = History(Path(sys.argv[1]), SystemClock(), flush_seconds=0.01)
+history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.01)
 sys.stdin.readline()  # so that both write at the same time
 for n in range(200):
     for source in ("a", "b", "c"):
@@ -131,16 +133,16 @@ def cut_off(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [damage_the_header, damage_the_middle, cut_off])
 def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(
-    path: Path, recorder: Recorder, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+    path: Path, recorder: HistoryRecorder, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):  # twice within a second: the second must not replace the first
-        before = Recorder(Store(path), VirtualClock())
-        before.take(estimate(5))
+        before = HistoryRecorder(HistoryStore(path), VirtualClock())
+        before.add(estimate(5))
         before.close()
         damage(path)
         damaged = path.read_bytes()
-        after = Recorder(Store(path), VirtualClock())
-        after.take(estimate(5, "rock"))
+        after = HistoryRecorder(HistoryStore(path), VirtualClock())
+        after.add(estimate(5, "rock"))
         after.flush()
         after.close()
         assert query(path, "SELECT genre FROM segments") == [("rock",)]
@@ -154,13 +156,13 @@ def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(
 
 
 def test_a_folder_that_vanishes_is_made_again_with_the_session(
-    path: Path, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    path: Path, recorder: HistoryRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     """SQLite would go on writing to the deleted file, and nobody would ever read it."""
-    recorder.take(estimate(5))
+    recorder.add(estimate(5))
     recorder.flush()
     shutil.rmtree(path.parent)
-    recorder.take(estimate(5.5))
+    recorder.add(estimate(5.5))
     recorder.flush()
     assert caplog.messages == [f"the history {path} was moved or deleted; it is begun anew"]
     assert query(path, "SELECT source, ended FROM sessions") == [("radio", None)]
@@ -179,7 +181,7 @@ def test_a_folder_that_vanishes_is_made_again_with_the_session(
     ],
 )
 def test_what_is_not_ours_is_refused_in_one_sentence_and_not_touched(
-    path: Path, recorder: Recorder, pragmas: str, sentence: str, caplog: pytest.LogCaptureFixture
+    path: Path, recorder: HistoryRecorder, pragmas: str, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.parent.mkdir(parents=True)
     with closing(sqlite3.connect(path)) as connection:
@@ -187,7 +189,7 @@ def test_what_is_not_ours_is_refused_in_one_sentence_and_not_touched(
     content, changed = path.read_bytes(), path.stat().st_mtime_ns
     for n in range(3):
         clock_of(recorder).now += 100
-        recorder.take(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+        recorder.add(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
         recorder.flush()
     assert caplog.messages == [sentence.format(path) + "; nothing is recorded"]
     assert recorder.lost == 2
@@ -199,13 +201,13 @@ def test_what_is_not_ours_is_refused_in_one_sentence_and_not_touched(
 
 
 def test_a_newer_change_that_waits_in_the_log_beside_the_file_is_seen_too(
-    path: Path, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    path: Path, recorder: HistoryRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorder.take(estimate(5))
+    recorder.add(estimate(5))
     recorder.close()
     with closing(sqlite3.connect(path)) as newer:
         newer.execute(f"PRAGMA user_version = {VERSION + 1}")
-        again = Recorder(Store(path), VirtualClock())
-        again.take(estimate(5))
+        again = HistoryRecorder(HistoryStore(path), VirtualClock())
+        again.add(estimate(5))
         again.flush()
     assert f"has version {VERSION + 1}" in caplog.messages[0]

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from realtime.clock import SystemClock
-from realtime.history.recorder import WAITING_ROWS, Recorder
+from realtime.history.recorder import MAX_WAITING_ROWS, HistoryRecorder
 from realtime.history.schema import VERSION
-from realtime.history.store import Store
-from realtime.history.writer import QUEUED_MESSAGES, History, chosen_path, default_path
+from realtime.history.store import HistoryStore
+from realtime.history.writer import MAX_QUEUED_MESSAGES, HistoryWriter, default_path, resolve_path
 from tests.support.clock import VirtualClock
 from tests.support.histories import (
     child,
@@ -42,13 +42,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def recorder(path: Path) -> Iterator[Recorder]:
+def recorder(path: Path) -> Iterator[HistoryRecorder]:
     with recording(path) as found:
         yield found
 
 
 def test_a_session_is_written_and_read(path: Path) -> None:
-    history = History(path, SystemClock(), "net", "1.2", flush_seconds=0.05)
+    history = HistoryWriter(path, SystemClock(), "net", "1.2", flush_seconds=0.05)
     for message in (
         state(0, "WARMING_UP"),
         estimate(5),
@@ -100,7 +100,7 @@ class Keep(logging.Handler):
         lines.append(record.getMessage())
 logging.getLogger().addHandler(Keep())
 logging.getLogger().setLevel(logging.INFO)
-history = History(path, SystemClock(), flush_seconds=0.01)
+history = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
 history(estimate(5))
 until(path.exists)
 no_room()
@@ -145,16 +145,16 @@ def test_a_full_disk_is_survived_and_nothing_is_lost_when_space_comes_back(tmp_p
 
 
 def test_a_locked_file_is_told_once_a_minute_and_written_when_it_is_free(
-    path: Path, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    path: Path, recorder: HistoryRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    recorder.take(estimate(5))
+    recorder.add(estimate(5))
     recorder.flush()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for second in range(0, 121, 5):
             clock_of(recorder).now = 200.0 + second
-            recorder.take(estimate(6 + second, ("jazz", "rock")[second % 2]))
+            recorder.add(estimate(6 + second, ("jazz", "rock")[second % 2]))
             recorder.flush(dropped=3)
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
         assert caplog.messages[-1] == (
@@ -170,46 +170,46 @@ def test_a_locked_file_is_told_once_a_minute_and_written_when_it_is_free(
 def test_rows_beyond_what_memory_may_hold_are_lost_oldest_first_and_counted(path: Path) -> None:
     path.parent.parent.mkdir()
     path.parent.write_text("a file where the folder should be")
-    recorder = Recorder(Store(path), VirtualClock())
-    for n in range(WAITING_ROWS + 11):
-        recorder.take(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+    recorder = HistoryRecorder(HistoryStore(path), VirtualClock())
+    for n in range(MAX_WAITING_ROWS + 11):
+        recorder.add(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
     recorder.flush()
     assert recorder.lost == 10
     path.parent.unlink()
     recorder.flush()
     numbers = query(path, "SELECT min(number), max(number), count(*) FROM segments")
-    assert numbers == [(11, WAITING_ROWS + 11, WAITING_ROWS + 1)]
+    assert numbers == [(11, MAX_WAITING_ROWS + 11, MAX_WAITING_ROWS + 1)]
     recorder.close()
 
 
 def test_the_analysis_is_never_made_to_wait_and_what_does_not_fit_is_counted(path: Path) -> None:
-    Recorder(Store(path), VirtualClock()).close()
-    first = History(path, SystemClock(), flush_seconds=0.01)
+    HistoryRecorder(HistoryStore(path), VirtualClock()).close()
+    first = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
     first(estimate(5))
     first.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        history = History(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
+        history = HistoryWriter(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
         history(estimate(5))
         until(lambda: history._queue.empty())  # now the thread waits for the lock
         threading.Event().wait(0.1)
         began = time.monotonic()
-        for n in range(QUEUED_MESSAGES + 500):
+        for n in range(MAX_QUEUED_MESSAGES + 500):
             history(estimate(6 + n / 2))
         assert time.monotonic() - began < 1.0
         assert history.dropped == 500
         other.execute("ROLLBACK")
     history.close()
-    assert query(path, "SELECT sum(estimates) FROM segments") == [(1 + 1 + QUEUED_MESSAGES,)]
+    assert query(path, "SELECT sum(estimates) FROM segments") == [(1 + 1 + MAX_QUEUED_MESSAGES,)]
 
 
 def test_closing_does_not_wait_for_ever_for_a_lock(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first = Recorder(Store(path), VirtualClock())
-    first.take(estimate(5))
+    first = HistoryRecorder(HistoryStore(path), VirtualClock())
+    first.add(estimate(5))
     first.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        history = History(path, SystemClock(), busy_seconds=0.2)
+        history = HistoryWriter(path, SystemClock(), busy_seconds=0.2)
         history(estimate(5))
         began = time.monotonic()
         history.close()
@@ -224,7 +224,7 @@ if os.geteuid() == 0:
     os.seteuid(65_534)  # root may write anywhere
 import logging
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-history = History(folder / "history.sqlite", SystemClock(), flush_seconds=0.01)
+history = HistoryWriter(folder / "history.sqlite", SystemClock(), flush_seconds=0.01)
 history(estimate(5))
 sys.stdin.readline()
 (history(estimate(6)), history.close())
@@ -238,8 +238,8 @@ def test_what_may_not_be_written_is_told_with_the_remedy_and_written_once_it_may
     try:
         if what == "file":
             target = folder / "history.sqlite"
-            recorder = Recorder(Store(target), VirtualClock())
-            recorder.take(estimate(1))
+            recorder = HistoryRecorder(HistoryStore(target), VirtualClock())
+            recorder.add(estimate(1))
             recorder.close()
         for each in (folder, *folder.iterdir()):
             if os.geteuid() == 0:
@@ -265,6 +265,6 @@ def test_where_the_history_lies() -> None:
     assert default_path({"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
     home = Path.home() / ".local/share/overheard/history.sqlite"
     assert default_path({}) == default_path({"XDG_DATA_HOME": "relative"}) == home
-    assert chosen_path("auto", {"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
-    assert chosen_path("off") is None
-    assert chosen_path("~/h.sqlite") == Path.home() / "h.sqlite"
+    assert resolve_path("auto", {"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
+    assert resolve_path("off") is None
+    assert resolve_path("~/h.sqlite") == Path.home() / "h.sqlite"

@@ -21,24 +21,24 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
-from realtime.outputs.mqtt import QUEUED, Broker, BrokerAddress
-from realtime.outputs.notifier import GenreOutputs
+from realtime.outputs.mqtt import MAX_QUEUED_MESSAGES, MqttAddress, MqttPublisher
+from realtime.outputs.notifier import GenreNotifier
 from tests.support.histories import estimate, state, until
 from tests.support.outputs import QUOTED, SECRET, starting
 from tests.support.paths import ROOT
 
 
 def test_addresses_of_brokers_are_taken_apart_without_showing_the_password() -> None:
-    address = BrokerAddress.parse(f"mqtts://me:{QUOTED}@[::1]/home/music/")
-    assert address == BrokerAddress("::1", 8883, "home/music", "me", SECRET, tls=True)
-    assert BrokerAddress.parse("mqtt://b.example/x") == BrokerAddress("b.example", 1883, "x")
+    address = MqttAddress.parse(f"mqtts://me:{QUOTED}@[::1]/home/music/")
+    assert address == MqttAddress("::1", 8883, "home/music", "me", SECRET, tls=True)
+    assert MqttAddress.parse("mqtt://b.example/x") == MqttAddress("b.example", 1883, "x")
     assert SECRET not in repr(address)
 
 
 @pytest.mark.parametrize("tail", ["b:99999/x", "b:port/x", "b/", "b/a+", "b/a/%23", "b/a?b", "b/a#b", "/x"])
 def test_a_wrong_address_of_a_broker_is_refused_without_repeating_it(tail: str) -> None:
     with pytest.raises(SettingsError) as refusal:
-        BrokerAddress.parse(f"mqtt://me:{QUOTED}@{tail}")
+        MqttAddress.parse(f"mqtt://me:{QUOTED}@{tail}")
     assert "geheim" not in str(refusal.value)
 
 
@@ -117,13 +117,13 @@ class Subscriber:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., GenreOutputs]]:
+def start() -> Iterator[Callable[..., GenreNotifier]]:
     with starting() as begin:
         yield begin
 
 
 def test_the_broker_gets_every_change_and_keeps_the_last(
-    broker: Mosquitto, start: Callable[..., GenreOutputs]
+    broker: Mosquitto, start: Callable[..., GenreNotifier]
 ) -> None:
     outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/home/music")
     with Subscriber(broker.port) as live:
@@ -145,9 +145,9 @@ def test_the_broker_gets_every_change_and_keeps_the_last(
 def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> None:
     script = (
         "import sys\nfrom realtime.clock import SystemClock\n"
-        "from realtime.outputs.notifier import GenreOutputs\n"
+        "from realtime.outputs.notifier import GenreNotifier\n"
         "from realtime.settings import OutputSettings\n"
-        "GenreOutputs(OutputSettings(mqtt=sys.argv[1]), SystemClock())\nsys.stdin.read()"
+        "GenreNotifier(OutputSettings(mqtt=sys.argv[1]), SystemClock())\nsys.stdin.read()"
     )
     with Subscriber(broker.port) as live:
         address = f"mqtt://127.0.0.1:{broker.port}/music"
@@ -160,7 +160,7 @@ def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> Non
 
 
 def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
-    broker: Mosquitto, start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+    broker: Mosquitto, start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "realtime")
     outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/music", retry_seconds=1.0)
@@ -181,7 +181,7 @@ def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
 
 
 def test_what_the_broker_has_not_confirmed_is_sent_again(
-    start: Callable[..., GenreOutputs], tmp_path: Path
+    start: Callable[..., GenreNotifier], tmp_path: Path
 ) -> None:
     """A broker that takes messages and dies before it confirms: QoS 1 means that they come again."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -203,7 +203,7 @@ def test_what_the_broker_has_not_confirmed_is_sent_again(
 
 
 def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
-    tmp_path: Path, start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     passwords = tmp_path / "passwords"
@@ -234,7 +234,7 @@ def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
 def test_tls_is_spoken_with_those_whose_certificate_is_known(
     tmp_path: Path,
-    start: Callable[..., GenreOutputs],
+    start: Callable[..., GenreNotifier],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -261,7 +261,9 @@ def test_tls_is_spoken_with_those_whose_certificate_is_known(
         broker.kill()
 
 
-def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(start: Callable[..., GenreOutputs]) -> None:
+def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(
+    start: Callable[..., GenreNotifier],
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         outputs = start(mqtt=f"mqtt://127.0.0.1:{silent.getsockname()[1]}/music")
         connection, _address = silent.accept()
@@ -275,8 +277,8 @@ def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(start: Callabl
 
 
 def test_a_broker_out_of_reach_costs_the_oldest_messages() -> None:
-    broker = Broker(BrokerAddress("127.0.0.1", 1, "music"), SystemClock())
-    for n in range(QUEUED + 7):
+    broker = MqttPublisher(MqttAddress("127.0.0.1", 1, "music"), SystemClock())
+    for n in range(MAX_QUEUED_MESSAGES + 7):
         broker.put("radio", str(n).encode())
     assert broker.dropped == 7
     assert broker._waiting[0] == ("music/radio", b"7")

@@ -11,7 +11,7 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.messages import Message
-from realtime.outputs.notifier import WARNING_SECONDS, Changes, GenreOutputs, Outage, slug
+from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, slug
 from realtime.settings import OutputSettings
 from tests.support.clock import VirtualClock
 from tests.support.histories import estimate, health, state
@@ -19,8 +19,8 @@ from tests.support.paths import ROOT
 
 
 def told(*given: Message) -> list[tuple[object, ...]]:
-    changes = Changes()
-    found = [change for message in given if (change := changes.take(message)) is not None]
+    changes = ChangeDetector()
+    found = [change for message in given if (change := changes.detect(message)) is not None]
     assert all(
         list(each) == ["type", "source", "genre", "previous", "confidence", "state", "at"] for each in found
     )
@@ -75,7 +75,7 @@ def test_a_source_is_one_level_of_a_topic(name: str, level: str) -> None:
 def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = VirtualClock()
-    outage = Outage("the webhook", clock)
+    outage = OutageLog("the webhook", clock)
     for _ in range(20):
         outage("refused", 0)
     outage("", 2)
@@ -94,7 +94,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixtu
 
 def test_without_settings_nothing_is_started() -> None:
     before = threading.enumerate()
-    outputs = GenreOutputs(OutputSettings(), SystemClock())
+    outputs = GenreNotifier(OutputSettings(), SystemClock())
     outputs(estimate(5))
     assert threading.enumerate() == before
     outputs.close()

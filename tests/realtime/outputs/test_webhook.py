@@ -15,9 +15,16 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.messages import Message
-from realtime.outputs.mqtt import QUEUED
-from realtime.outputs.notifier import GenreOutputs
-from realtime.outputs.webhook import REFUSALS, Verdict, Webhook, pause_seconds, retry_after_seconds, verdict
+from realtime.outputs.mqtt import MAX_QUEUED_MESSAGES
+from realtime.outputs.notifier import GenreNotifier
+from realtime.outputs.webhook import (
+    MAX_REJECTIONS,
+    DeliveryResult,
+    WebhookSender,
+    classify_status,
+    parse_retry_after,
+    pause_seconds,
+)
 from tests.support.histories import estimate, state, until
 from tests.support.outputs import QUOTED, starting
 
@@ -80,12 +87,12 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answers]]:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., GenreOutputs]]:
+def start() -> Iterator[Callable[..., GenreNotifier]]:
     with starting() as begin:
         yield begin
 
 
-def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., GenreOutputs]) -> None:
+def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., GenreNotifier]) -> None:
     server = serve()
     outputs = start(webhook=server.address)
     outputs(estimate(5, source="caf\udce9"))
@@ -103,7 +110,7 @@ def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., 
 
 
 def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
-    serve: Callable[..., Answers], start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+    serve: Callable[..., Answers], start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     server = serve((500, {}), (500, {}))
@@ -126,7 +133,7 @@ def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_honoured(
-    serve: Callable[..., Answers], start: Callable[..., GenreOutputs], status: int
+    serve: Callable[..., Answers], start: Callable[..., GenreNotifier], status: int
 ) -> None:
     server = serve((status, {"Retry-After": "1"}))
     start(webhook=server.address)(estimate(5))
@@ -137,7 +144,7 @@ def test_retry_after_is_honoured(
 @pytest.mark.parametrize("status", [404, 302])
 def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
     serve: Callable[..., Answers],
-    start: Callable[..., GenreOutputs],
+    start: Callable[..., GenreNotifier],
     status: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -153,19 +160,19 @@ def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
 
 
 def test_a_message_that_a_server_cannot_digest_is_given_up_in_the_end(
-    serve: Callable[..., Answers], start: Callable[..., GenreOutputs]
+    serve: Callable[..., Answers], start: Callable[..., GenreNotifier]
 ) -> None:
-    server = serve(*[(500, {})] * REFUSALS)
+    server = serve(*[(500, {})] * MAX_REJECTIONS)
     outputs = start(webhook=server.address, retry_seconds=0.001)
     outputs(estimate(5))
     outputs(estimate(6, "rock"))
-    until(lambda: len(server.got) == REFUSALS + 1)
+    until(lambda: len(server.got) == MAX_REJECTIONS + 1)
     assert server.got[-1][1]["genre"] == "rock"
     assert outputs.dropped == 1
 
 
 def test_a_server_that_never_answers_is_not_waited_for(
-    serve: Callable[..., Answers], start: Callable[..., GenreOutputs]
+    serve: Callable[..., Answers], start: Callable[..., GenreNotifier]
 ) -> None:
     server = serve(None)
     outputs = start(webhook=server.address)
@@ -175,7 +182,7 @@ def test_a_server_that_never_answers_is_not_waited_for(
     for n in range(300):
         outputs(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
     assert time.monotonic() - began < 0.5
-    assert outputs.dropped == 299 - QUEUED  # the first repeats the genre that was told
+    assert outputs.dropped == 299 - MAX_QUEUED_MESSAGES  # the first repeats the genre that was told
     outputs.close()  # within two seconds, as the fixture has it for all
     assert len(server.got) == 1
 
@@ -190,7 +197,7 @@ def test_newest_messages_win_while_the_server_is_away(serve: Callable[..., Answe
             if "refused" in reason:
                 failed.set()
 
-        webhook = Webhook(f"http://127.0.0.1:{port}/", SystemClock(), 0.02, tell)
+        webhook = WebhookSender(f"http://127.0.0.1:{port}/", SystemClock(), 0.02, tell)
         webhook.start()
         for n in range(150):
             webhook.put(json.dumps({"state": n}).encode())
@@ -204,7 +211,7 @@ def test_newest_messages_win_while_the_server_is_away(serve: Callable[..., Answe
 
 
 def test_user_and_password_of_an_address_are_sent_and_not_logged(
-    serve: Callable[..., Answers], start: Callable[..., GenreOutputs], caplog: pytest.LogCaptureFixture
+    serve: Callable[..., Answers], start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve((403, {}))
     start(webhook=server.address.replace("//", f"//me:{QUOTED}@"))(estimate(5))
@@ -220,13 +227,20 @@ def test_pauses_double_with_jitter_up_to_a_minute() -> None:
 
 
 def test_retry_after_is_seconds_or_a_date_of_an_answer_that_may_have_it() -> None:
-    assert retry_after_seconds(429, "7", 0.0) == 7
-    assert retry_after_seconds(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
-    assert [retry_after_seconds(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
-    assert retry_after_seconds(500, "7", 0.0) is None
+    assert parse_retry_after(429, "7", 0.0) == 7
+    assert parse_retry_after(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
+    assert [parse_retry_after(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
+    assert parse_retry_after(500, "7", 0.0) is None
 
 
 def test_what_a_status_means() -> None:
-    meaning = {status: verdict(status) for status in (200, 204, 301, 400, 404, 408, 410, 429, 500, 503)}
-    assert [status for status, each in meaning.items() if each is Verdict.TAKEN] == [200, 204]
-    assert [status for status, each in meaning.items() if each is Verdict.AGAIN] == [408, 429, 500, 503]
+    meaning = {
+        status: classify_status(status) for status in (200, 204, 301, 400, 404, 408, 410, 429, 500, 503)
+    }
+    assert [status for status, each in meaning.items() if each is DeliveryResult.DELIVERED] == [200, 204]
+    assert [status for status, each in meaning.items() if each is DeliveryResult.RETRY] == [
+        408,
+        429,
+        500,
+        503,
+    ]
