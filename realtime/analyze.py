@@ -21,15 +21,15 @@ from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import messages, settings
 from realtime.analyzer import Analysis, Analyzer, Prepared
+from realtime.audio.source import AudioWindow
 from realtime.clock import Clock, SystemClock
 from realtime.errors import SettingsError
 from realtime.estimates import StreamState
 from realtime.explain import Exhibit, TempoMeter
-from realtime.frames import AudioWindow
 from realtime.listen import load_classifier
 from realtime.messages import Message
 from realtime.settings import Settings
-from realtime.sources import FileSource, seconds_text
+from realtime.sources.file import FileSource, seconds_text
 from realtime.worker import check_length
 
 if TYPE_CHECKING:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.decoding import StreamResampler
+from models.audio.samples import Samples
 from models.classifier import GenreClassifier, Prediction
 from models.column_stream import ColumnStream
 from models.errors import ModelError
 from models.spectrogram import AudioSpec, picture_of_columns
+from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.estimates import GenreEstimate, StreamState
-from realtime.frames import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow, Samples
 from realtime.health import LatencyMeter, PipelineHealth
-from realtime.resampling import StreamResampler
 from realtime.settings import Settings
 from realtime.smoothing import Smoothed, Smoother
 from realtime.windowing import SlidingWindows

@@ -18,7 +18,7 @@ from realtime.clock import Clock
 from realtime.messages import Message
 from realtime.scorecard import Advance, Answers, EvaluationError, Skipped, genre_number
 from realtime.settings import Settings
-from realtime.sources import FileSource
+from realtime.sources.file import FileSource
 
 
 class _Mean:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from models.classifier import GenreClassifier, Prediction
 from models.occlusion import PATCH, STEP, occlusion
 from realtime.analyzer import Prepared
-from realtime.frames import AudioBlock
+from realtime.audio.source import AudioBlock
 from realtime.messages import Message
 
 TEMPO_SECONDS = 90.0

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from models.audio.samples import Samples
+from realtime.audio.source import AudioSource, level_dbfs
 from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.errors import ControlError, SourceError
-from realtime.frames import Samples, level_dbfs
-from realtime.opening import Offer
-from realtime.sources import AudioSource
+from realtime.sources.factory import SourceOption
 
 MEASURED_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
@@ -42,7 +42,7 @@ class Levels:
         Why an offered source could not be opened or measured the last time.
     """
 
-    def __init__(self, open_source: Callable[[Offer], AudioSource], clock: Clock) -> None:
+    def __init__(self, open_source: Callable[[SourceOption], AudioSource], clock: Clock) -> None:
         self.known: dict[str, float] = {}
         self.troubles: dict[str, str] = {}
         self._open = open_source
@@ -52,7 +52,7 @@ class Levels:
         self._idle.set()
         self._began_at = float("-inf")
 
-    async def measure(self, wanted: Sequence[Offer], told: Callable[[], None]) -> str:
+    async def measure(self, wanted: Sequence[SourceOption], told: Callable[[], None]) -> str:
         """Measure these; ``told`` is called after each. Returns a sentence.
 
         Raises

@@ -11,17 +11,18 @@ import numpy.typing as npt
 import soxr
 
 from models import degrade
+from models.audio.samples import Samples, sanitize_samples
 from models.classifier import GenreClassifier, Prediction
 from models.manifest import ModelManifest
 from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
 from realtime.analyzer import Analysis, Analyzer, Prepared
+from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.errors import SourceError
 from realtime.evaluate_pictures import SAMPLE_RATE, StoredTracks
-from realtime.frames import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow, Samples, clean_samples
 from realtime.live_measures import Moment, Run, Stretch
 from realtime.programmes import Excerpt, Programme
 from realtime.settings import Settings
-from realtime.sources import FileSource
+from realtime.sources.file import FileSource
 
 CARD_RATE = 44_100
 """Hz at which programmes are played, as sound cards deliver them: the pipeline resamples."""
@@ -43,7 +44,7 @@ CONDITIONS: dict[str, Condition] = {
 }
 """What may happen to a programme on its way, by name; gains are in dB."""
 
-_NO_SAMPLES = clean_samples(np.empty(0, dtype=np.float32))
+_NO_SAMPLES = sanitize_samples(np.empty(0, dtype=np.float32))
 _NO_COLUMNS = np.empty((0, 0), dtype=np.float32)
 
 
@@ -131,7 +132,7 @@ def listen(
     """Play samples (n,) float32 through an ``Analyzer`` in blocks of 1,024, at full speed."""
     clock = StreamClock()
     analyzer = Analyzer(classifier, chosen, sample_rate, clock)
-    clean = clean_samples(samples)
+    clean = sanitize_samples(samples)
 
     def windows() -> Iterator[AudioWindow]:
         for start in range(0, len(clean), BLOCK_SAMPLES):

@@ -15,7 +15,7 @@ from models.errors import OverheardError
 from realtime.clock import SystemClock
 from realtime.evaluate_folder import find_files
 from realtime.scorecard import EvaluationError, Skipped, genre_number
-from realtime.sources import FileSource
+from realtime.sources.file import FileSource
 
 SLACK_SECONDS = 0.75
 """How far a track may miss the lengths asked for and still be played whole."""

@@ -20,15 +20,14 @@ from dataclasses import asdict
 
 from models.errors import OverheardError
 from realtime import messages
+from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock, SystemClock
 from realtime.estimates import StreamState
-from realtime.frames import AudioBlock
 from realtime.health import SourceStatus
 from realtime.lines import OVER
 from realtime.listen import SharedClassifier, load_classifier
 from realtime.messages import Message
-from realtime.opening import open_source
-from realtime.sources import AudioSource
+from realtime.sources.factory import open_source
 from realtime.stations import Group, Station
 from realtime.track_hearing import Hearing, begin_child
 from realtime.worker import AnalysisWorker

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from realtime.audio.urls import is_url
 from realtime.errors import SettingsError
-from realtime.sources import is_url
 
 GROUP_SIZE = 8
 """Stations that one process hears, of which a core of 2020 hears a dozen."""

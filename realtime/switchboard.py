@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 from models.classifier import GenreClassifier
 from realtime import messages
+from realtime.audio.source import AudioSource
 from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.errors import ControlError, SourceError
@@ -22,10 +23,9 @@ from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.levels import Levels
 from realtime.lines import Line
 from realtime.messages import Message
-from realtime.opening import Offer, offers, open_offer
 from realtime.server import EstimateServer
 from realtime.settings import Settings
-from realtime.sources import AudioSource
+from realtime.sources.factory import SourceOption, available_sources, open_option
 from realtime.worker import AnalysisWorker
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ STOP_SECONDS = 2.0
 class Place:
     """Where one source is heard; without ``source`` it is paused, without ``worker`` not begun or paused."""
 
-    offer: Offer
+    offer: SourceOption
     line: Line
     source: AudioSource | None
     worker: AnalysisWorker | None = None
@@ -92,7 +92,7 @@ class Switchboard:
         self.finished = asyncio.Event()
         self._chosen = chosen
         self._offered = offered
-        self._offers: tuple[Offer, ...] = ()
+        self._offers: tuple[SourceOption, ...] = ()
         self._classifier = classifier
         self._clock = clock
         self._server = server
@@ -100,7 +100,7 @@ class Switchboard:
         self._kept = kept
         self._loop = asyncio.get_running_loop()
         self._places: list[Place] = []
-        self._levels = Levels(lambda offer: open_offer(offer, chosen.source, clock)[1], clock)
+        self._levels = Levels(lambda offer: open_option(offer, chosen.source, clock)[1], clock)
         self._changing = self._stopped = False
 
     @property
@@ -122,10 +122,10 @@ class Switchboard:
         SourceError
             One cannot be opened, or two have one name, by which clients tell them apart; none stays open.
         """
-        wanted = offers(self._chosen.source.source)
+        wanted = available_sources(self._chosen.source.source)
         opened = await on_thread(lambda: self._open_all(wanted), _close_all)
         try:
-            self._offers = offers([*(offer.description for offer, _ in opened), *self._offered])
+            self._offers = available_sources([*(offer.description for offer, _ in opened), *self._offered])
         except SourceError:
             _close_all(opened)
             raise
@@ -235,7 +235,7 @@ class Switchboard:
         idle = [offer for offer in self._offers if offer.name not in busy]
         return await self._levels.measure(idle, self._server.tell_sources)
 
-    async def _open_places(self, wanted: Sequence[tuple[Place, Offer]]) -> None:
+    async def _open_places(self, wanted: Sequence[tuple[Place, SourceOption]]) -> None:
         """Open these, and only when all are open let them take their places."""
         opening = on_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
         try:
@@ -258,7 +258,7 @@ class Switchboard:
             self._replace(place, offer, source)
         await _stop(workers)
 
-    def _replace(self, place: Place, offer: Offer, source: AudioSource) -> None:
+    def _replace(self, place: Place, offer: SourceOption, source: AudioSource) -> None:
         before, name = place.line, source.name
         if before.level_dbfs is not None:
             self._levels.known[place.offer.name] = before.level_dbfs
@@ -287,12 +287,12 @@ class Switchboard:
         )
         place.worker.start()
 
-    def _open_all(self, wanted: Sequence[Offer]) -> list[tuple[Offer, AudioSource]]:
+    def _open_all(self, wanted: Sequence[SourceOption]) -> list[tuple[SourceOption, AudioSource]]:
         """Open all of them, or none; runs on a thread of its own."""
-        opened: list[tuple[Offer, AudioSource]] = []
+        opened: list[tuple[SourceOption, AudioSource]] = []
         for offer in wanted:
             try:
-                opened.append(open_offer(offer, self._chosen.source, self._clock))
+                opened.append(open_option(offer, self._chosen.source, self._clock))
                 name = opened[-1][1].name
                 if name in [source.name for _, source in opened[:-1]]:
                     raise SourceError(f"two sources are called {name}; name each once")
@@ -341,7 +341,7 @@ class Switchboard:
         return self._clock.unix(self._clock.monotonic())
 
 
-def _close_all(opened: Sequence[tuple[Offer, AudioSource]]) -> None:
+def _close_all(opened: Sequence[tuple[SourceOption, AudioSource]]) -> None:
     for _, source in opened:
         source.close()
 

@@ -118,7 +118,7 @@ def hear(path: str, name: str, classifier: GenreClassifier, chosen: Settings) ->
     """
     from realtime.analyze import analyse_file
     from realtime.clock import SystemClock
-    from realtime.sources import FileSource
+    from realtime.sources.file import FileSource
 
     clock, report = SystemClock(), _Shares(classifier)
     try:

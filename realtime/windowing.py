@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models.audio.samples import Samples
 from models.spectrogram import AudioSpec
-from realtime.frames import AudioWindow, Samples, level_dbfs
+from realtime.audio.source import AudioWindow, level_dbfs
 
 LONGEST_SPLICE_SECONDS = 1.0
 """Gaps up to this long are spliced and marked; after a longer one a new window is filled."""

@@ -11,15 +11,16 @@ from models.classifier import GenreClassifier
 from models.errors import OverheardError
 from realtime import messages
 from realtime.analyzer import Analysis, Analyzer
+from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.errors import TooShortError
 from realtime.estimates import StreamState
 from realtime.health import PipelineHealth, SourceStatus
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.messages import Message
-from realtime.recovery import STALL_SECONDS
 from realtime.settings import Settings
-from realtime.sources import ArraySource, AudioSource, FileSource, seconds_text
+from realtime.sources.file import ArraySource, FileSource, seconds_text
+from realtime.sources.watchdog import STALL_SECONDS
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.samples import Samples
 from models.spectrogram import AudioSpec
+from realtime.audio.source import AudioSource
 from realtime.clock import Clock
-from realtime.frames import Samples
-from realtime.sources import AudioSource, FileSource
+from realtime.sources.file import FileSource
 
 MAX_CLIP_SECONDS = 30.0
 """Of one segment; as long as the tracks that the model is trained on."""

@@ -20,7 +20,7 @@ from realtime.history.audio_buffer import MAX_CLIP_SECONDS, AudioClip
 from realtime.history.corrections import encode_wav, genre_folder_name
 from realtime.history.errors import HistoryError, reason
 from realtime.history.queries import Record, read_corrections
-from realtime.sources import FileSource
+from realtime.sources.file import FileSource
 
 logger = logging.getLogger(__name__)
 

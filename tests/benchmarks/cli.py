@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.audio.samples import Samples
 from realtime.clock import SystemClock
-from realtime.frames import Samples
-from realtime.sources import demonstration
+from realtime.sources.file import demo_source
 from tests.benchmarks.results import Result, against
 from tests.support.audio import write
 
@@ -54,7 +54,7 @@ def measure() -> list[Result]:
 
 def music() -> tuple[Samples, int]:
     """The demonstration once, and its rate in Hz."""
-    source = demonstration(0.0, SystemClock())
+    source = demo_source(0.0, SystemClock())
     assert source.duration_seconds is not None
     wanted = int(source.duration_seconds * source.sample_rate)
     blocks = itertools.takewhile(lambda block: block.position < wanted, source.blocks())

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from models.audio.samples import sanitize_samples
 from models.classifier import GenreClassifier
 from realtime.analyzer import Analyzer
+from realtime.audio.source import AudioBlock
 from realtime.estimates import GenreEstimate
 from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of
-from realtime.frames import AudioBlock, clean_samples
 from realtime.live_measures import Stretch
 from realtime.live_runs import (
     BLOCK_SAMPLES,
@@ -116,7 +117,7 @@ def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
     excerpts = [excerpt for part in parts for excerpt in part.excerpts]
     estimates, lengths = [], []
     for excerpt in excerpts:
-        samples = clean_samples(excerpt_samples(excerpt, CARD_RATE))
+        samples = sanitize_samples(excerpt_samples(excerpt, CARD_RATE))
         for start in range(0, len(samples), BLOCK_SAMPLES):
             block = samples[start : start + BLOCK_SAMPLES]
             clock.sleep_until((position + len(block)) / CARD_RATE)

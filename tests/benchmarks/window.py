@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from models.audio.samples import Samples
 from models.classifier import GenreClassifier
 from models.column_stream import ColumnStream
 from models.spectrogram import AudioSpec, columns_of, draw
 from realtime import messages
 from realtime.analyzer import Analyzer
+from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
-from realtime.frames import AudioBlock, Samples
 from realtime.listen import load_classifier
 from realtime.settings import ModelSettings, Settings
-from realtime.sources import demonstration
+from realtime.sources.file import demo_source
 from tests.benchmarks.results import Result, against, medians_in_turns
 
 RUNS = 200
@@ -27,9 +28,9 @@ MANY_HOPS = 500
 
 def sound(audio: AudioSpec) -> Samples:
     """The demonstration at the model's rate, as much as ``RUNS`` hops need."""
-    from realtime.resampling import StreamResampler
+    from models.audio.decoding import StreamResampler
 
-    source = demonstration(0.0, SystemClock())
+    source = demo_source(0.0, SystemClock())
     resampler = StreamResampler(source.sample_rate, audio.sample_rate)
     parts = [resampler.push(block.samples) for block in itertools.islice(source.blocks(), 2_000)]
     source.close()

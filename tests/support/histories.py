@@ -24,7 +24,7 @@ from realtime.history.store import HistoryStore
 from realtime.history.writer import HistoryWriter
 from realtime.messages import Message
 from realtime.settings import Settings
-from realtime.sources import ArraySource, FileSource
+from realtime.sources.file import ArraySource, FileSource
 from realtime.worker import AnalysisWorker
 from tests.support.audio import programme
 from tests.support.classifier import LoudestRowClassifier, manifest

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock
-from realtime.streams import StreamSource
+from realtime.network.source import StreamSource
 from tests.support.audio import Samples
 from tests.support.clock import VirtualClock
 

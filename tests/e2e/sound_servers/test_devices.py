@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime import portaudio
+from realtime.capture import portaudio
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
-from realtime.recovery import RecoveringSource
+from realtime.sources.reconnecting import ReconnectingSource
 from tests.support.audio import noise, tone, write
 from tests.support.sound_servers import SoundServer, listening, sound_server
 
@@ -149,7 +149,7 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
         monkeypatch.setenv(name, value)
     pulseaudio.run("pactl", "set-default-source", "speakers.monitor")
     pulseaudio.play(music)
-    source = RecoveringSource(lambda: portaudio.open_portaudio("", SystemClock()), SystemClock())
+    source = ReconnectingSource(lambda: portaudio.open_portaudio("", SystemClock()), SystemClock())
     assert source.name == "default"
     heard, killed = {False: 0.0, True: 0.0}, False
     deadline = time.monotonic() + 30
@@ -159,7 +159,7 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
         if len(block.samples):
             heard[again] = max(heard[again], float(np.abs(block.samples).max()))
         if heard[False] > 0.1 and not killed:
-            ours = ["-P", str(os.getpid()), "-f", "realtime.portaudio"]
+            ours = ["-P", str(os.getpid()), "-f", "realtime.capture.portaudio"]
             subprocess.run(["pkill", "-KILL", *ours], check=True)
             killed = True
         if heard[True] > 0.1:

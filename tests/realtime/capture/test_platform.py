@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from realtime import pulse
-from realtime.device import Device, choose
+from realtime.capture import pulseaudio
+from realtime.capture.device import Device, find_device
+from realtime.capture.portaudio import choose_loopback, parse_devices
+from realtime.capture.pulseaudio import parse_applications, parse_sources
 from realtime.errors import SourceError
-from realtime.portaudio import choose_loopback, parse_devices
-from realtime.pulse import parse_applications, parse_sources
 
 DEVICES = [
     Device("USB Audio: Mic (hw:1,0)", 48_000, 1, index=4),
@@ -19,37 +19,37 @@ DEVICES = [
 
 
 def test_the_default_is_taken_for_no_name() -> None:
-    assert choose(DEVICES, "", "microphone").name == "default"
-    assert choose(DEVICES[:1], "", "microphone").name == "USB Audio: Mic (hw:1,0)"
+    assert find_device(DEVICES, "", "microphone").name == "default"
+    assert find_device(DEVICES[:1], "", "microphone").name == "USB Audio: Mic (hw:1,0)"
 
 
 def test_of_several_without_a_default_none_is_taken_unasked() -> None:
     with pytest.raises(SourceError, match=r"no microphone is the default; name one of 'USB Audio.*Camera'"):
-        choose(DEVICES[:2], "", "microphone")
+        find_device(DEVICES[:2], "", "microphone")
 
 
 def test_part_of_a_name_in_any_case_is_enough() -> None:
-    assert choose(DEVICES, "camera", "microphone").index == 5
+    assert find_device(DEVICES, "camera", "microphone").index == 5
 
 
 def test_a_whole_name_wins_over_a_part() -> None:
     both = [Device("mic", 1, 1, index=1), Device("mic 2", 1, 1, index=2)]
-    assert choose(both, "mic", "microphone").index == 1
+    assert find_device(both, "mic", "microphone").index == 1
 
 
 def test_an_ambiguous_name_lists_the_candidates() -> None:
     with pytest.raises(SourceError, match=r"more than one microphone matches 'usb'; .*Mic.*Camera"):
-        choose(DEVICES, "usb", "microphone")
+        find_device(DEVICES, "usb", "microphone")
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(SourceError, match=r"no microphone matches 'tape'; there are .*Mic.*Camera.*default"):
-        choose(DEVICES, "tape", "microphone")
+        find_device(DEVICES, "tape", "microphone")
 
 
 def test_no_device_at_all() -> None:
     with pytest.raises(SourceError, match="there is no microphone here"):
-        choose([], "", "microphone")
+        find_device([], "", "microphone")
 
 
 SOURCES = """\
@@ -79,14 +79,14 @@ def test_a_mac_is_told_which_loopback_to_install() -> None:
 def test_without_a_sound_server_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
     with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers"):
-        pulse.monitors()
+        pulseaudio.monitors()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
-        pulse.monitors()
+        pulseaudio.monitors()
 
 
 def listed(*rows: tuple[str, int, float, int]) -> list[dict[str, Any]]:
@@ -111,16 +111,16 @@ WINDOWS = listed(
 def test_devices_of_a_mac() -> None:
     found = parse_devices(MAC, 1)
     assert [device.name for device in found] == ["MacBook Pro Microphone", "BlackHole 2ch"]
-    assert choose(found, "", "microphone").name == "MacBook Pro Microphone"
+    assert find_device(found, "", "microphone").name == "MacBook Pro Microphone"
     assert choose_loopback(found) == Device("BlackHole 2ch", 44_100, 2, index=3)
 
 
 def test_a_microphone_of_windows_is_found_again_by_its_name() -> None:
     """It stands there once for each interface; its name must not be ambiguous when it comes back."""
     found = parse_devices(WINDOWS, 1)
-    name = choose(found, "", "microphone").name
+    name = find_device(found, "", "microphone").name
     assert name == "Microphone (USB Audio)"
-    assert choose(found, name, "microphone").index == choose(found, "usb", "microphone").index == 1
+    assert find_device(found, name, "microphone").index == find_device(found, "usb", "microphone").index == 1
 
 
 APPLICATIONS = """\

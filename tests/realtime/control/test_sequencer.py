@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from realtime.capture import LiveSource, Stop
+from realtime.capture.live_source import LiveSource, Stop
 from realtime.clock import SystemClock
 from realtime.errors import ControlError, SourceError
 from realtime.levels import Levels
 from realtime.lines import Line
 from realtime.messages import Message
-from realtime.opening import Offer, offers
+from realtime.sources.factory import SourceOption, available_sources
 
 
 def test_what_is_said_after_the_end_of_a_line_is_not_heard() -> None:
@@ -47,12 +47,12 @@ def test_a_source_ends_once() -> None:
     ],
 )  # fmt: skip
 def test_offers_tell_no_folders_and_no_secrets(description: str, name: str) -> None:
-    assert offers([description, description]) == (Offer(name, description),)
+    assert available_sources([description, description]) == (SourceOption(name, description),)
 
 
 def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
     with pytest.raises(SourceError, match="the network address is not valid") as refusal:
-        offers(["http://me:secret@[half/x"])
+        available_sources(["http://me:secret@[half/x"])
     assert "secret" not in str(refusal.value)
 
 
@@ -71,7 +71,7 @@ def test_a_measurement_that_is_broken_off_has_let_its_device_go() -> None:
     async def main() -> None:
         clock = SystemClock()
         levels = Levels(lambda _offer: LiveSource("microphone", 100, start, clock), clock)
-        measuring = asyncio.ensure_future(levels.measure([Offer("mic", "mic")], lambda: None))
+        measuring = asyncio.ensure_future(levels.measure([SourceOption("mic", "mic")], lambda: None))
         assert await asyncio.to_thread(opened.wait, 10)
         breaking = asyncio.ensure_future(levels.break_off(10))
         with pytest.raises(ControlError, match="broken off by a change"):

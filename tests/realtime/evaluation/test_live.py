@@ -15,11 +15,11 @@ from models.errors import OverheardError
 from models.spectrogram import AudioSpec
 from realtime import evaluate
 from realtime.analyzer import Analyzer
+from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.estimates import StreamState
 from realtime.evaluate_live import Plan, evaluate_live, grid
 from realtime.evaluate_pictures import FORMS, StoredTracks
-from realtime.frames import AudioBlock
 from realtime.live_measures import measure, seconds_to_label
 from realtime.live_runs import (
     CARD_RATE,

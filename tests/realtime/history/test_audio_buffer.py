@@ -11,7 +11,7 @@ import pytest
 from models.spectrogram import AudioSpec
 from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer, file_of
 from realtime.settings import Settings
-from realtime.sources import ArraySource, FileSource
+from realtime.sources.file import ArraySource, FileSource
 from realtime.worker import AnalysisWorker
 from tests.support.audio import programme, tone, write
 from tests.support.classifier import LoudestRowClassifier

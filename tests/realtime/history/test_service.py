@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime.frames import clean_samples
+from models.audio.samples import sanitize_samples
 from realtime.history.errors import HistoryError
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter
@@ -84,7 +84,7 @@ def test_a_correction_keeps_the_sound_of_just_that_segment(running: Running) -> 
     )
     assert isinstance(first, float)
     assert isinstance(last, float)
-    expected = clean_samples(programme())[round(first * RATE) : round(last * RATE)]
+    expected = sanitize_samples(programme())[round(first * RATE) : round(last * RATE)]
     assert np.abs(samples / 32_767 - expected).max() < 2 / 32_767
     told = running.page("1")["segments"]
     assert {each["number"]: each["correction"] for each in told}[number] == "rock"

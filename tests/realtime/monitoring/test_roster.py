@@ -17,16 +17,16 @@ from websockets.asyncio.client import connect
 
 from models.manifest import ModelManifest
 from realtime import messages, monitor, station_group
+from realtime.audio.source import AudioSource
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
 from realtime.estimates import GenreEstimate, StreamState
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed
 from realtime.messages import Message
 from realtime.monitor import Roll, serve_stations
-from realtime.opening import open_source
 from realtime.server import EstimateServer
 from realtime.settings import HistorySettings, ServerSettings, Settings
-from realtime.sources import AudioSource
+from realtime.sources.factory import open_source
 from realtime.station_group import StationGroup
 from realtime.stations import Group, Station, groups_of, read_stations
 from realtime.track_hearing import Hearing

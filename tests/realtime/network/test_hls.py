@@ -20,9 +20,9 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
-from realtime.stream_sound import StreamSound
-from realtime.streams import LEAD_SECONDS, StreamSource
-from realtime.web import Web
+from realtime.network.demuxer import StreamDecoder
+from realtime.network.http_client import HttpClient
+from realtime.network.source import LEAD_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import Answer, certificate, rtsp, says, web
@@ -77,7 +77,7 @@ def test_all_that_was_decoded_comes_before_a_stream_breaks_off(tmp_path: Path) -
     with pytest.raises(OSError, match="broken"):
         decoded.extend(frame.samples for frame in opened().decode(audio=0))
     assert sum(decoded) % (RATE // 10), "some of it fills no block"
-    sound = StreamSound(opened(), "the stream", Web("http://127.0.0.1/", 1.0), None)
+    sound = StreamDecoder(opened(), "the stream", HttpClient("http://127.0.0.1/", 1.0), None)
     received: list[int] = []
     with pytest.raises(SourceError, match="the stream cannot be played"):
         received.extend(len(samples) for samples, _ in sound.decoded())

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock
-from realtime.streams import LEAD_SECONDS, OPEN_SECONDS, STALL_SECONDS, Pacer, StreamSource
+from realtime.network.source import LEAD_SECONDS, OPEN_SECONDS, STALL_SECONDS, Pacer, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import AAC, MP3, OPUS, Answer, Icecast, free_port, icecast, says, web

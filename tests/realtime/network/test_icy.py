@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.icy import (
+from realtime.network.icy import (
     IcyParser,
     clean_text,
     decode_text,

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from models import spectrogram
+from models.audio.samples import Samples, sanitize_samples
 from models.spectrogram import AudioSpec
 from realtime.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
+from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
 from realtime.estimates import StreamState
-from realtime.frames import AudioBlock, Samples, clean_samples
 from realtime.settings import ModelSettings, Settings, SilenceSettings
 from realtime.smoothing import SmoothingSettings
 from tests.support.audio import programme, tone
@@ -36,7 +37,7 @@ def analyse(
     for number, start in enumerate(range(0, len(samples), block)):
         if number in skip:
             continue
-        part = clean_samples(samples[start : start + block])
+        part = sanitize_samples(samples[start : start + block])
         clock.now = 100 + (start + len(part)) / rate
         found += list(analyzer.process(AudioBlock(part, start, rate, clock.now)))
     return analyzer, [*found, *analyzer.finish()]
@@ -117,7 +118,7 @@ def test_silence_settings_count() -> None:
 def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(sureness=0.45), QUICK, 22_050, clock)
-    block = AudioBlock(clean_samples(tone(300, 5)), 0, 22_050, clock.now)
+    block = AudioBlock(sanitize_samples(tone(300, 5)), 0, 22_050, clock.now)
     (first,) = analyzer.process(block)
     assert first.estimate.state is StreamState.UNSURE
     assert first.estimate.label == "blues"
@@ -171,7 +172,7 @@ def test_columns_far_apart_go_through_the_whole_pipeline() -> None:
     sparse = AudioSpec(n_fft=256, column_step=1334, columns=83, window="tukey", row_break_hz=700)
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(sparse), QUICK, 22_050, clock)
-    samples = clean_samples(tone(9_500, 8))
+    samples = sanitize_samples(tone(9_500, 8))
     found = list(analyzer.process(AudioBlock(samples, 0, 22_050, clock.now)))
     assert [a.estimate.position for a in found] == [i * 6 * 1334 for i in range(len(found))]
     assert len(found) == 1 + (len(samples) - sparse.window_samples) // (6 * 1334)
@@ -254,7 +255,7 @@ def test_a_device_overflow_marks_without_a_count() -> None:
 def test_late_windows_are_skipped_and_counted() -> None:
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(), QUICK, 22_050, clock, latest_seconds=2.0)
-    block = AudioBlock(clean_samples(tone(300, 20)), 0, 22_050, clock.now)
+    block = AudioBlock(sanitize_samples(tone(300, 20)), 0, 22_050, clock.now)
     found = list(analyzer.process(block))
     health = analyzer.health()
     assert 0 < len(found) < 6, "of twenty seconds that arrive at once only the last two are fresh enough"
@@ -270,7 +271,7 @@ def test_every_column_is_handed_out_once() -> None:
 def test_a_changing_rate_is_refused() -> None:
     analyzer = Analyzer(LoudestRowClassifier(), QUICK, 48_000, VirtualClock())
     with pytest.raises(SourceError, match="from 48000 Hz to 44100 Hz"):
-        list(analyzer.process(AudioBlock(clean_samples(tone(300, 1)), 0, 44_100, 0.0)))
+        list(analyzer.process(AudioBlock(sanitize_samples(tone(300, 1)), 0, 44_100, 0.0)))
 
 
 @pytest.mark.parametrize(("seconds", "columns"), [(0.0, 6), (0.01, 1), (0.087, 1), (0.5, 6), (1.0, 11)])

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.audio.samples import Samples
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
 from models.occlusion import occlusion
 from models.spectrogram import draw
+from realtime.audio.source import AudioBlock
 from realtime.explain import TempoMeter
-from realtime.frames import AudioBlock, Samples
 from tests.realtime.cli.test_main import overheard_here
 from tests.support.audio import write
 from tests.support.paths import DEMONSTRATION

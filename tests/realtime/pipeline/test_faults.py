@@ -16,18 +16,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.audio.samples import sanitize_samples
 from models.classifier import Prediction
 from models.errors import ModelError
 from realtime import messages
-from realtime.capture import QUEUE_BLOCKS, LiveSource
+from realtime.audio.source import AudioBlock, AudioSource
+from realtime.capture.live_source import QUEUE_BLOCKS, LiveSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, clean_samples
 from realtime.health import SourceStatus
 from realtime.messages import Message
-from realtime.recovery import RecoveringSource, RecoveryPolicy
 from realtime.settings import Settings
-from realtime.sources import AudioSource
+from realtime.sources.reconnecting import ReconnectingSource
+from realtime.sources.watchdog import ReconnectPolicy
 from realtime.worker import AnalysisWorker
 from tests.support.audio import Samples, tone
 from tests.support.classifier import LoudestRowClassifier
@@ -35,7 +36,7 @@ from tests.support.clock import VirtualClock
 
 RATE = 22_050
 BLOCK = RATE // 10
-POLICY = RecoveryPolicy(give_up_seconds=60)
+POLICY = ReconnectPolicy(give_up_seconds=60)
 
 Step = Callable[["Device"], Iterator[AudioBlock]]
 
@@ -64,7 +65,9 @@ class Device:
 
     def block(self, samples: npt.NDArray[np.floating], *, overflowed: bool = False) -> AudioBlock:
         self.overflows += overflowed
-        made = AudioBlock(clean_samples(samples), self.position, self.sample_rate, self.clock.now, overflowed)
+        made = AudioBlock(
+            sanitize_samples(samples), self.position, self.sample_rate, self.clock.now, overflowed
+        )
         self.position += len(samples)
         return made
 
@@ -253,7 +256,7 @@ def run(each: Fault) -> tuple[AnalysisWorker, list[Message]]:
         return shelf()
 
     shelf = Shelf(clock, each.openings)
-    source = RecoveringSource(patient, clock, policy=POLICY, jitter=lambda: 1.0, wait=wait)
+    source = ReconnectingSource(patient, clock, policy=POLICY, jitter=lambda: 1.0, wait=wait)
     classifier = each.classifier()
     if isinstance(classifier, Slow):
         classifier.clock = clock

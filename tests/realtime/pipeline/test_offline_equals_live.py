@@ -13,7 +13,8 @@ import pytest
 
 from models.manifest import ModelManifest
 from realtime.analyzer import Analyzer
-from realtime.capture import LiveSource, Stop
+from realtime.capture import LiveSource
+from realtime.capture.live_source import Stop
 from realtime.clock import SystemClock
 from realtime.listen import load_classifier
 from realtime.messages import estimate_payload

@@ -8,14 +8,15 @@ import jsonschema
 import numpy as np
 import pytest
 
+from models.audio.samples import sanitize_samples
 from models.spectrogram import AudioSpec
 from realtime import messages
+from realtime.audio.source import AudioBlock, AudioSource
 from realtime.errors import SourceError, TooShortError
-from realtime.frames import AudioBlock, clean_samples
 from realtime.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.messages import Message
 from realtime.settings import Settings
-from realtime.sources import ArraySource, AudioSource
+from realtime.sources.file import ArraySource
 from realtime.worker import AnalysisWorker, losses_text
 from tests.support.audio import programme, tone
 from tests.support.classifier import LoudestRowClassifier
@@ -41,7 +42,7 @@ class ScriptedSource:
                 raise step
             at, seconds = step
             self._clock.now = at
-            samples = clean_samples(tone(300, seconds))
+            samples = sanitize_samples(tone(300, seconds))
             yield AudioBlock(samples, position, self.sample_rate, at)
             position += len(samples)
 
@@ -199,7 +200,7 @@ def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureF
         def blocks(self) -> Iterator[AudioBlock]:
             for number in range(100):
                 clock.now = 100 + number / 5
-                samples = clean_samples(np.full(2_205, 0.1))
+                samples = sanitize_samples(np.full(2_205, 0.1))
                 yield AudioBlock(samples, number * 4_410, 22_050, clock.now)
 
     run(Lossy(clock), clock)

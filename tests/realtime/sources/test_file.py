@@ -12,19 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime.capture import QUEUE_BLOCKS, LiveSource, Stop, start_child
+from models.audio.decoding import BLOCK_SECONDS
+from realtime.audio.source import AudioBlock, AudioSource
+from realtime.capture import LiveSource
+from realtime.capture.live_source import QUEUE_BLOCKS, Stop
+from realtime.capture.subprocess_reader import start_capture_process
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock
-from realtime.opening import open_source
-from realtime.sources import (
-    BLOCK_SECONDS,
-    ArraySource,
-    AudioSource,
-    FileSource,
-    demonstration,
-    seconds_text,
-)
+from realtime.sources import ArraySource, FileSource
+from realtime.sources.factory import open_source
+from realtime.sources.file import demo_source, seconds_text
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 
@@ -52,7 +49,7 @@ def live_source(tmp_path: Path) -> AudioSource:
 
 def child_source(tmp_path: Path) -> AudioSource:
     (tmp_path / "raw").write_bytes(SOUND.astype("<f4").tobytes())
-    return LiveSource("child", RATE, start_child(["cat", str(tmp_path / "raw")], 1), VirtualClock())
+    return LiveSource("child", RATE, start_capture_process(["cat", str(tmp_path / "raw")], 1), VirtualClock())
 
 
 @pytest.mark.parametrize("make", [array_source, file_source, live_source, child_source])
@@ -243,7 +240,7 @@ def test_the_demonstration_is_small_and_repeats() -> None:
     end = source.duration_seconds * source.sample_rate
     assert any(block.position > end for block in itertools.islice(source.blocks(), 30_000))
     source.close()
-    assert demonstration(1.0, VirtualClock()).name == "demonstration"
+    assert demo_source(1.0, VirtualClock()).name == "demonstration"
 
 
 def idle(source: LiveSource) -> Stop:
@@ -382,11 +379,11 @@ def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:
 
 def test_a_child_that_cannot_start_is_explained() -> None:
     with pytest.raises(SourceError, match=r"cannot start no-such-program: .*; install pulseaudio-utils"):
-        LiveSource("x", RATE, start_child(["no-such-program"], 1), VirtualClock())
+        LiveSource("x", RATE, start_capture_process(["no-such-program"], 1), VirtualClock())
 
 
 def test_a_child_that_fails_says_why() -> None:
-    start = start_child(["sh", "-c", "echo the server is gone >&2; exit 1"], 1)
+    start = start_capture_process(["sh", "-c", "echo the server is gone >&2; exit 1"], 1)
     source = LiveSource("system", RATE, start, VirtualClock())
     with pytest.raises(SourceError, match="system ended: the server is gone"):
         list(source.blocks())

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.audio.samples import sanitize_samples
+from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, clean_samples
 from realtime.health import SourceStatus
-from realtime.recovery import Liveness, RecoveringSource, RecoveryPolicy, Watchdog
+from realtime.sources.reconnecting import ReconnectingSource
+from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
 from tests.support.clock import VirtualClock
 
-POLICY = RecoveryPolicy(
+POLICY = ReconnectPolicy(
     stall_seconds=2, reopen_seconds=5, first_wait_seconds=1, longest_wait_seconds=4, steady_seconds=10,
     give_up_seconds=60,
 )  # fmt: skip
@@ -120,7 +122,7 @@ class Scripted:
             n = 0 if step is None else self.sample_rate
             if n and self.sounds is not None:
                 self.sounds.append((id(self), self._clock.now))
-            samples = clean_samples(np.arange(position, position + n) / 1e3)
+            samples = sanitize_samples(np.arange(position, position + n) / 1e3)
             yield AudioBlock(samples, position, self.sample_rate, self._clock.now)
             position += n
 
@@ -144,14 +146,14 @@ class Shelf:
         return taken
 
 
-def recovering(clock: VirtualClock, shelf: Shelf, policy: RecoveryPolicy = POLICY) -> RecoveringSource:
+def recovering(clock: VirtualClock, shelf: Shelf, policy: ReconnectPolicy = POLICY) -> ReconnectingSource:
     def wait(seconds: float) -> None:
         clock.now += seconds
 
-    return RecoveringSource(shelf, clock, policy=policy, jitter=lambda: 1.0, wait=wait)
+    return ReconnectingSource(shelf, clock, policy=policy, jitter=lambda: 1.0, wait=wait)
 
 
-def heard(source: RecoveringSource, most: int = 200) -> list[AudioBlock]:
+def heard(source: ReconnectingSource, most: int = 200) -> list[AudioBlock]:
     """Blocks with sound until it fails, or so many of any kind."""
     found = []
     for block, _ in zip(source.blocks(), range(most), strict=False):
@@ -229,7 +231,7 @@ def test_an_overflow_does_not_starve_a_filter() -> None:
         def blocks(self) -> Iterator[AudioBlock]:
             for number in range(400):
                 clock.now += 0.01
-                samples = clean_samples(np.zeros(441, np.float32))
+                samples = sanitize_samples(np.zeros(441, np.float32))
                 yield AudioBlock(samples, 441 * number, rate, clock.now, overflowed=True)
 
     found = heard(recovering(clock, Shelf(first, Storm(clock, [], rate))), 900)[1:]
@@ -245,7 +247,7 @@ def test_a_gap_in_a_resampled_device_keeps_what_came_before_it() -> None:
         def blocks(self) -> Iterator[AudioBlock]:
             for position in (0, 24_000, 96_000, 120_000):
                 clock.now += 0.5
-                yield AudioBlock(clean_samples(np.zeros(24_000)), position, 24_000, clock.now)
+                yield AudioBlock(sanitize_samples(np.zeros(24_000)), position, 24_000, clock.now)
 
     found = heard(recovering(clock, Shelf(first, Gap(clock, [], 24_000))), 50)[1:]
     ends = [(block.position, block.position + len(block.samples)) for block in found]
@@ -289,7 +291,7 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
     shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
     shelf.sources += [SourceError("over")] * 199
     # More patient than all these faults together take.
-    patient = RecoveryPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=300)
+    patient = ReconnectPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=300)
     received, end, jumps = 0, 0, 0
 
     def take_all() -> None:

@@ -1,6 +1,6 @@
 """An opened stream, decoded: its sound with the titles that belong to it, and why it ends.
 
-Everything here runs on the one thread that reads a stream; ``realtime.streams`` owns that thread.
+Everything here runs on the one thread that reads a stream; ``realtime.network.source`` owns that thread.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from models.audio.decoding import MonoDecoder
+from models.audio.samples import Samples
 from realtime.errors import SourceError
-from realtime.frames import Samples
-from realtime.icy import clean_text, packed_tags, tag_title
-from realtime.sources import MonoDecoder
-from realtime.web import Web, WebBody
+from realtime.network.http_client import HttpBody, HttpClient
+from realtime.network.icy import clean_text, packed_tags, tag_title
 
 if TYPE_CHECKING:
     import av
     import av.container
 
 
-class StreamSound:
+class StreamDecoder:
     """An opened stream.
 
     Parameters
@@ -46,7 +46,7 @@ class StreamSound:
     """
 
     def __init__(
-        self, container: av.container.InputContainer, place: str, web: Web, body: WebBody | None
+        self, container: av.container.InputContainer, place: str, web: HttpClient, body: HttpBody | None
     ) -> None:
         self._container = container
         self._place = place

@@ -1,6 +1,6 @@
 """Network addresses opened with FFmpeg: stations, files, playlists, HLS and RTSP.
 
-Everything here runs on the one thread that reads a stream; ``realtime.streams`` owns that thread.
+Everything here runs on the one thread that reads a stream; ``realtime.network.source`` owns that thread.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from realtime.audio.urls import public_url
 from realtime.errors import SourceError
-from realtime.icy import decode_text, is_hls, playlist_address
-from realtime.sources import public_url
-from realtime.stream_sound import StreamSound, explain_ffmpeg
-from realtime.web import Web, WebBody
+from realtime.network.demuxer import StreamDecoder, explain_ffmpeg
+from realtime.network.http_client import HttpBody, HttpClient
+from realtime.network.icy import decode_text, is_hls, playlist_address
 
 if TYPE_CHECKING:
     import av
@@ -51,7 +51,7 @@ _HLS_OPTIONS = {
 }
 
 
-def open_stream(url: str, web: Web, read_seconds: float) -> StreamSound:
+def open_stream(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder:
     """Open a network address, following a playlist by one step.
 
     Parameters
@@ -89,14 +89,14 @@ def open_stream(url: str, web: Web, read_seconds: float) -> StreamSound:
     return _open_hls(body.url, web, read_seconds)
 
 
-def _is_playlist(body: WebBody) -> bool:
+def _is_playlist(body: HttpBody) -> bool:
     if body.content_type in _PLAYLIST_TYPES:
         return True
     suffixed = urlsplit(body.url).path.lower().endswith(_PLAYLIST_SUFFIXES)
     return suffixed and not body.content_type.startswith("audio/")
 
 
-def _read_text(body: WebBody) -> str:
+def _read_text(body: HttpBody) -> str:
     content = bytearray()
     while len(content) < _LARGEST_PLAYLIST and (part := body.read()):
         content += part
@@ -104,21 +104,21 @@ def _read_text(body: WebBody) -> str:
     return decode_text(bytes(content))
 
 
-def _open_body(body: WebBody, web: Web, read_seconds: float) -> StreamSound:
+def _open_body(body: HttpBody, web: HttpClient, read_seconds: float) -> StreamDecoder:
     place = public_url(body.url)
     options = _STATION_OPTIONS if body.endless else {}
     try:
         container = _open_container(body, place, web, read_seconds, buffer_size=READ_BUFFER, options=options)
-        return StreamSound(container, place, web, body)
+        return StreamDecoder(container, place, web, body)
     except SourceError:
         body.close()
         raise
 
 
-def _open_hls(url: str, web: Web, read_seconds: float) -> StreamSound:
+def _open_hls(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder:
     place = public_url(url)
 
-    def open_piece(piece: str, flags: int, options: dict[str, str]) -> WebBody | _Nothing:
+    def open_piece(piece: str, flags: int, options: dict[str, str]) -> HttpBody | EmptySegment:
         """Called by FFmpeg on the thread that reads; it must not raise, see ``Web.failure``."""
         try:
             if not piece.lower().startswith(("http://", "https://")):
@@ -127,16 +127,16 @@ def _open_hls(url: str, web: Web, read_seconds: float) -> StreamSound:
             return web.open(piece, int(options.get("offset", 0)), int(end) if end else None)
         except SourceError as error:
             web.failure = web.failure or str(error)
-            return _Nothing()
+            return EmptySegment()
 
     patience_seconds = read_seconds + PIECE_SECONDS
     container = _open_container(
         url, place, web, patience_seconds, format="hls", io_open=open_piece, options=_HLS_OPTIONS
     )
-    return StreamSound(container, place, web, None)
+    return StreamDecoder(container, place, web, None)
 
 
-def _open_rtsp(url: str, web: Web, read_seconds: float) -> StreamSound:
+def _open_rtsp(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder:
     place = public_url(url)
     # Over TCP, because a firewall lets no UDP in; FFmpeg checks certificates only when told to.
     options = {"rtsp_transport": "tcp", "allowed_media_types": "audio"}
@@ -148,11 +148,11 @@ def _open_rtsp(url: str, web: Web, read_seconds: float) -> StreamSound:
         if place.startswith("rtsps:"):  # FFmpeg does not tell one error of TLS from another
             raise SourceError(f"{error}; is its certificate one that this machine trusts?") from None
         raise
-    return StreamSound(container, place, web, None)
+    return StreamDecoder(container, place, web, None)
 
 
 def _open_container(
-    file: str | WebBody, place: str, web: Web, read_seconds: float, **more: Any
+    file: str | HttpBody, place: str, web: HttpClient, read_seconds: float, **more: Any
 ) -> av.container.InputContainer:
     import av
     import av.error
@@ -177,8 +177,9 @@ def _authorities() -> str:
     raise SourceError("no file of certificate authorities was found for rtsps; name one in SSL_CERT_FILE")
 
 
-class _Nothing:
+class EmptySegment:
     """What FFmpeg reads in place of a piece that could not be opened."""
 
     def read(self, size: int) -> bytes:
+        """Return no bytes, the end of the segment."""
         return b""

@@ -22,7 +22,7 @@ DRIFT_SPAN_SECONDS: Final = 10.0
 DRIFT_LEAST_SECONDS: Final = 60.0
 
 
-class ShortfallMeter:
+class DropoutDetector:
     """Sound that a device left out without a word, from positions and when they arrived.
 
     Blocks come late by chance and never early, so the least lateness of a second tells where a stream
@@ -76,7 +76,7 @@ class ShortfallMeter:
         self._least, self._bucket_ends = late, now + BUCKET_SECONDS
 
 
-class DriftMeter:
+class ClockDriftEstimator:
     """How much faster than ours a device's clock runs, from positions and when they arrived.
 
     Of every ten seconds the least late block counts, and the drift is the slope from the first ten seconds

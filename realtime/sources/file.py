@@ -1,7 +1,6 @@
-"""Where sound comes from: every source is an iterator of blocks with positions.
+"""Audio sources that are read: files, URLs and arrays.
 
-A source that is read (file, array) is paced by whoever iterates it; a source that is captured
-(``realtime.capture``) fills a bounded queue behind the same interface. ``realtime.opening`` opens them.
+The consumer of ``blocks`` sets the pace of these sources, unlike that of captured ones.
 """
 
 from __future__ import annotations
@@ -12,15 +11,17 @@ import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.decoding import MonoDecoder
+from models.audio.samples import Samples, sanitize_samples
+from realtime.audio.source import AudioBlock
+from realtime.audio.urls import is_url, public_url
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, Samples, clean_samples
 from realtime.health import SourceStatus
 
 if TYPE_CHECKING:
@@ -30,44 +31,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LARGEST_BLOCK = 4096
-BLOCK_SECONDS = 0.1
-"""Of decoded sound; each block costs about as much as decoding it, and frames are four times shorter."""
-MOST_PLANES = 7
-"""Channels that PyAV 18 can hand over apart, as decoders give them; with eight it reads beyond their list."""
 NETWORK_TIMEOUT_SECONDS = 10.0
 LONGEST_DELAY_SECONDS = 5.0
 """A file that is later than this does not hurry after its own pace."""
-
-
-class AudioSource(Protocol):
-    """A stream of sound.
-
-    ``blocks`` yields blocks in order of position until the stream ends. A live source yields an
-    empty block when nothing came for half a second, so that whoever waits can tell a stall from
-    the end. ``close`` may be called from another thread and makes ``blocks`` end soon.
-    """
-
-    @property
-    def name(self) -> str:
-        """What a person would call it."""
-        ...
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz of its blocks; never changes."""
-        ...
-
-    def blocks(self) -> Iterator[AudioBlock]:
-        """The sound; may be called once."""
-        ...
-
-    def status(self) -> SourceStatus:
-        """How it is doing; may be called from any thread."""
-        ...
-
-    def close(self) -> None:
-        """Release what is held; harmless when repeated."""
-        ...
 
 
 class ArraySource:
@@ -86,7 +52,7 @@ class ArraySource:
     ) -> None:
         self.name = name
         self.sample_rate = sample_rate
-        self._samples = clean_samples(samples)
+        self._samples = sanitize_samples(samples)
         self._clock = clock
         self._closed = False
 
@@ -246,78 +212,6 @@ class FileSource:
         self._closed = True
 
 
-class MonoDecoder:
-    """Decoded frames to mono float32 at one rate, also when the stream changes its form midway.
-
-    Joined files and radio stations go from mono to stereo or to another rate without a word.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Hz.
-    """
-
-    def __init__(self, sample_rate: int) -> None:
-        self.sample_rate = sample_rate
-        self._block = max(1, round(BLOCK_SECONDS * sample_rate))
-        self._form: tuple[str, str, int] | None = None
-        self._converter: av.AudioResampler | None = None
-        self._parts: list[Samples] = []  # (channels, n) each
-        self._held = 0
-
-    def push(self, frame: av.AudioFrame) -> Iterator[Samples]:
-        """Take a frame; yield the blocks that it completes.
-
-        Each is (n,) float32 of ``BLOCK_SECONDS``; the last one before a change of form may be shorter.
-        """
-        import av
-
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if form != self._form:
-            yield from self.flush()
-            self._form = form
-            planes = frame.layout.nb_channels <= MOST_PLANES
-            self._converter = av.AudioResampler(format="fltp" if planes else "flt", rate=self.sample_rate)
-        self._convert(frame)
-        if self._held >= self._block:
-            joined = np.concatenate(self._parts, axis=1)
-            rest = self._held % self._block
-            for start in range(0, self._held - rest, self._block):
-                yield clean_samples(joined[:, start : start + self._block].T)
-            self._parts, self._held = [joined[:, self._held - rest :]], rest
-
-    def flush(self) -> Iterator[Samples]:
-        """What was kept back for a block, or by a change of rate."""
-        if self._converter is not None:
-            self._convert(None)
-            self._converter = self._form = None
-        if self._held:
-            yield clean_samples(np.concatenate(self._parts, axis=1).T)
-        self._parts, self._held = [], 0
-
-    def _convert(self, frame: av.AudioFrame | None) -> None:
-        if self._converter is None:
-            raise ValueError("push comes before")
-        for converted in self._converter.resample(frame):
-            samples = converted.to_ndarray().astype(np.float32, copy=False)
-            if not converted.format.is_planar:
-                samples = samples.reshape(-1, converted.layout.nb_channels).T
-            self._parts.append(samples)
-            self._held += converted.samples
-
-
-def public_url(url: str) -> str:
-    """A URL without user, password and query, which may be secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-def is_url(location: str) -> bool:
-    """Whether FFmpeg should open this as a network address."""
-    return location.lower().startswith(("http://", "https://", "rtsp://", "rtsps://"))
-
-
 def _check_path(path: Path) -> None:
     """Say in a sentence what FFmpeg would say in a code."""
     if os.path.isdir(path):  # Path.is_dir raises where this says no
@@ -334,9 +228,9 @@ def _check_path(path: Path) -> None:
         raise SourceError(f"{path} is empty (0 bytes)")
 
 
-def demonstration(speed: float, clock: Clock) -> FileSource:
+def demo_source(speed: float, clock: Clock) -> FileSource:
     """The bundled demonstration, over and over."""
-    folder = files("realtime.demonstration")
+    folder = files("realtime.demo")
     path = str(folder / "demonstration.opus")
     return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")
 

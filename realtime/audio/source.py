@@ -7,13 +7,14 @@ are samples since the stream opened; time is never added up.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Samples = npt.NDArray[np.float32]
+from models.audio.samples import Samples
+from realtime.health import SourceStatus
 
 SILENCE_FLOOR_DBFS = -120.0
 """The lowest level we speak of; digital silence has this one."""
@@ -52,27 +53,35 @@ class AudioWindow:
     has_gap: bool = False
 
 
-def clean_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Samples:
-    """Mono samples as the pipeline wants them: NaN and infinity become silence, the rest is clipped.
+class AudioSource(Protocol):
+    """A stream of sound.
 
-    Parameters
-    ----------
-    samples : (n,) or (n, channels) floating, full scale 1, or signed integer, full scale that of its type
-        Channels are averaged.
-
-    Returns
-    -------
-    (n,) float32 in [-1, 1], read-only, never the array given
+    ``blocks`` yields blocks in order of position until the stream ends. A live source yields an
+    empty block when nothing came for half a second, so that whoever waits can tell a stall from
+    the end. ``close`` may be called from another thread and makes ``blocks`` end soon.
     """
-    finite: npt.NDArray[Any] = samples
-    if np.issubdtype(samples.dtype, np.signedinteger):
-        finite = samples / 2.0 ** (8 * samples.dtype.itemsize - 1)
-    elif not np.isfinite(samples).all():
-        finite = np.where(np.isfinite(samples), samples, 0)
-    mono = finite.mean(axis=1) if finite.ndim == 2 else finite
-    clipped: Samples = np.clip(mono, -1, 1).astype(np.float32)
-    clipped.flags.writeable = False
-    return clipped
+
+    @property
+    def name(self) -> str:
+        """What a person would call it."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of its blocks; never changes."""
+        ...
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """The sound; may be called once."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """How it is doing; may be called from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; harmless when repeated."""
+        ...
 
 
 def level_dbfs(samples: Samples) -> float:

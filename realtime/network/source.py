@@ -14,14 +14,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models.audio.samples import Samples, sanitize_samples
+from realtime.audio.source import AudioBlock
+from realtime.audio.urls import public_url
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, Samples, clean_samples
 from realtime.health import SourceStatus
-from realtime.sources import public_url
-from realtime.stream_opening import open_stream
-from realtime.stream_sound import StreamSound
-from realtime.web import Web
+from realtime.network.demuxer import StreamDecoder
+from realtime.network.http_client import HttpClient
+from realtime.network.opening import open_stream
 
 OPEN_SECONDS = 10.0
 """How long opening may take, looking the host up included."""
@@ -110,7 +111,7 @@ class StreamSource:
     ) -> None:
         try:
             self.name = public_url(url)
-            self._web = Web(url, stall_seconds)
+            self._web = HttpClient(url, stall_seconds)
         except ValueError as error:
             raise SourceError(f"the network address is not valid: {type(error).__name__}") from None
         self.sample_rate = 0
@@ -159,7 +160,7 @@ class StreamSource:
                     self.close()
                     silent = f"{self.name} has sent no sound for {idle_seconds:g} s"
                     raise SourceError(self._web.failure or silent)
-                samples = clean_samples(np.empty(0, np.float32))
+                samples = sanitize_samples(np.empty(0, np.float32))
             else:
                 idle_seconds = 0.0
                 samples, title = taken
@@ -211,7 +212,7 @@ class StreamSource:
             self._failure, self._over = failure, True
             self._changed.notify_all()
 
-    def _decode(self, sound: StreamSound) -> None:
+    def _decode(self, sound: StreamDecoder) -> None:
         with self._changed:
             self._station, self.sample_rate = sound.station, sound.sample_rate
             self._changed.notify_all()

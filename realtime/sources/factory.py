@@ -1,7 +1,7 @@
-"""Opens what a person asks for by a description, and names what is offered to clients.
+"""Open audio sources by their description, and name the sources that clients may choose.
 
-A client never says what is to be opened: it chooses among the names of ``Offer``, whose descriptions, a
-path or an address with a password perhaps, stay here.
+A client never sends a description. It chooses among the names of ``SourceOption``. The descriptions, which
+may hold a path or an address with a password, stay in this process.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from realtime.capture import LiveSource
+from realtime.audio.source import AudioSource
+from realtime.audio.urls import is_url, public_url
+from realtime.capture.live_source import LiveSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.recovery import RecoveringSource, RecoveryPolicy
 from realtime.settings import SourceSettings
-from realtime.sources import AudioSource, FileSource, demonstration, is_url, public_url
+from realtime.sources.file import FileSource, demo_source
+from realtime.sources.reconnecting import ReconnectingSource
+from realtime.sources.watchdog import ReconnectPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +31,14 @@ KINDS = {"system": "system audio", "mic": "microphone"}
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SourceOption:
     """A source that clients may choose: ``name`` for them, ``description`` as ``open_source`` takes it."""
 
     name: str
     description: str
 
 
-def offers(descriptions: Iterable[str]) -> tuple[Offer, ...]:
+def available_sources(descriptions: Iterable[str]) -> tuple[SourceOption, ...]:
     """Each description once, with a name that tells nothing of folders, passwords and queries.
 
     Raises
@@ -43,7 +46,7 @@ def offers(descriptions: Iterable[str]) -> tuple[Offer, ...]:
     SourceError
         Two have one name, by which clients tell them apart, or an address is none.
     """
-    made = [Offer(_public_name(each), each) for each in dict.fromkeys(descriptions)]
+    made = [SourceOption(_public_name(each), each) for each in dict.fromkeys(descriptions)]
     names = [offer.name for offer in made]
     for name in names:
         if names.count(name) > 1:
@@ -66,7 +69,9 @@ def _public_name(description: str) -> str:
     return readable if len(readable) <= LONGEST_NAME else f"{readable[: LONGEST_NAME - 1]}…"
 
 
-def open_offer(offer: Offer, settings: SourceSettings, clock: Clock) -> tuple[Offer, AudioSource]:
+def open_option(
+    offer: SourceOption, settings: SourceSettings, clock: Clock
+) -> tuple[SourceOption, AudioSource]:
     """Open an offered source; ``auto`` comes with the offer of what it has come to.
 
     Raises
@@ -82,9 +87,9 @@ def open_offer(offer: Offer, settings: SourceSettings, clock: Clock) -> tuple[Of
             follow_default=settings.follow_default,
             give_up_seconds=settings.give_up_seconds,
         )
-    policy = RecoveryPolicy(give_up_seconds=settings.give_up_seconds or math.inf)
+    policy = ReconnectPolicy(give_up_seconds=settings.give_up_seconds or math.inf)
     kind, source = _open_auto(settings.speed, clock, policy, settings.follow_default)
-    return Offer(kind, kind), source
+    return SourceOption(kind, kind), source
 
 
 def open_source(
@@ -115,11 +120,11 @@ def open_source(
         It cannot be opened; nothing else is opened instead.
     """
     kind, _, wanted = description.partition(":")
-    policy = RecoveryPolicy(give_up_seconds=give_up_seconds or math.inf)
+    policy = ReconnectPolicy(give_up_seconds=give_up_seconds or math.inf)
     if description == "auto":
         return _open_auto(speed, clock, policy, follow_default)[1]
     if description == "demo":
-        return demonstration(speed, clock)
+        return demo_source(speed, clock)
     if kind in KINDS and (wanted or description == kind):
         return _open_device(kind, wanted, clock, policy, follow=follow_default)
     if not description.strip():
@@ -132,36 +137,38 @@ def open_source(
 
 
 def _open_device(
-    kind: str, wanted: str, clock: Clock, policy: RecoveryPolicy, *, auto: bool = False, follow: bool
+    kind: str, wanted: str, clock: Clock, policy: ReconnectPolicy, *, auto: bool = False, follow: bool
 ) -> AudioSource:
     """Open a device; without ``follow`` it is the same one for good, whatever the default becomes."""
-    from realtime import devices
+    from realtime.capture import platform
 
     follow = follow and not wanted
     present = wanted
-    server = devices.has_sound_server()
+    server = platform.has_sound_server()
 
     def open_again() -> LiveSource:
         nonlocal present
         if kind == "mic":
-            source = devices.open_microphone(present, clock, server=server, follow=follow)
+            source = platform.open_microphone(present, clock, server=server, follow=follow)
         else:
-            source = devices.open_system(present, clock, auto=auto, follow=follow)
+            source = platform.open_system(present, clock, auto=auto, follow=follow)
         if not follow:
             present = source.status().device  # a part of its name could mean another one later
         return source
 
-    return RecoveringSource(open_again, clock, name=KINDS[kind] if follow else "", policy=policy)
+    return ReconnectingSource(open_again, clock, name=KINDS[kind] if follow else "", policy=policy)
 
 
-def _open_stream(url: str, clock: Clock, policy: RecoveryPolicy) -> AudioSource:
-    from realtime.streams import StreamSource
+def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy) -> AudioSource:
+    from realtime.network.source import StreamSource
 
     # The stream notices a stall by itself after 8 s, and says more of it; pieces of HLS come in bursts.
-    return RecoveringSource(lambda: StreamSource(url, clock), clock, policy=replace(policy, reopen_seconds=9))
+    return ReconnectingSource(
+        lambda: StreamSource(url, clock), clock, policy=replace(policy, reopen_seconds=9)
+    )
 
 
-def _open_auto(speed: float, clock: Clock, policy: RecoveryPolicy, follow: bool) -> tuple[str, AudioSource]:
+def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:
     """System audio, else a microphone, else the demonstration, and which it is; the log says why."""
     for kind, words in KINDS.items():
         try:
@@ -169,4 +176,4 @@ def _open_auto(speed: float, clock: Clock, policy: RecoveryPolicy, follow: bool)
         except SourceError as error:
             logger.info("no %s: %s", words, error)
     logger.info("playing the bundled demonstration instead; --source names another source")
-    return "demo", demonstration(speed, clock)
+    return "demo", demo_source(speed, clock)

@@ -1,6 +1,6 @@
 """What stations send beside sound: titles between the audio bytes, tags, and lists of addresses.
 
-Pure: bytes and text in, values out; ``realtime.web`` does the reading.
+Pure: bytes and text in, values out; ``realtime.network.http_client`` does the reading.
 """
 
 from __future__ import annotations

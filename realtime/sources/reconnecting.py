@@ -7,25 +7,23 @@ import math
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.audio.decoding import StreamResampler
+from models.audio.samples import Samples, sanitize_samples
+from realtime.audio.source import AudioBlock
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, Samples, clean_samples
 from realtime.health import SourceStatus
-from realtime.resampling import StreamResampler
+from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
 
 if TYPE_CHECKING:
-    from realtime.sources import AudioSource
+    from realtime.audio.source import AudioSource
 
 logger = logging.getLogger(__name__)
-
-STALL_SECONDS = 3.0
-"""How long a source may deliver nothing, not even silence, before it is called stalled."""
 
 POLL_SECONDS = 0.25
 """How often whoever iterates hears that nothing came, and how soon a new opening is noticed."""
@@ -35,88 +33,7 @@ LOG_SECONDS = 5.0
 """A source that is lost again sooner than this after the last time is told of at a lower level."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryPolicy:
-    """When to act, in seconds.
-
-    Without sound for ``stall_seconds`` a source is stalled, for ``reopen_seconds`` lost. A lost one is
-    opened again after ``first_wait_seconds``, each wait twice the last one up to ``longest_wait_seconds``
-    and between half and all of it, so that many programs do not knock at the same moment. Sound for
-    ``steady_seconds`` begins the waits anew; without any for ``give_up_seconds`` the source has failed.
-    """
-
-    stall_seconds: float = STALL_SECONDS
-    reopen_seconds: float = 5.0
-    first_wait_seconds: float = 0.25
-    longest_wait_seconds: float = 3.0
-    steady_seconds: float = 10.0
-    give_up_seconds: float = math.inf
-
-
-class Liveness(StrEnum):
-    """What the watchdog thinks of a source."""
-
-    HEALTHY = "HEALTHY"
-    STALLED = "STALLED"
-    RECOVERING = "RECOVERING"
-    FAILED = "FAILED"
-
-
-class Watchdog:
-    """Decides from what happened when; all times are monotonic seconds from outside.
-
-    Parameters
-    ----------
-    policy : RecoveryPolicy
-    now : float
-    jitter : callable
-        Returns a number in 0..1.
-    """
-
-    def __init__(self, policy: RecoveryPolicy, now: float, jitter: Callable[[], float]) -> None:
-        self.state = Liveness.HEALTHY
-        self.reason = ""
-        self.attempts = 0
-        self.heard_at = now
-        self.next_attempt_at = now
-        self._policy = policy
-        self._jitter = jitter
-        self._opened_at = self._steady_since = now
-        self._wait_seconds = policy.first_wait_seconds
-
-    def heard(self, now: float) -> None:
-        """Sound has come."""
-        if self.state is not Liveness.HEALTHY:
-            self.state, self.reason = Liveness.HEALTHY, ""
-            self._steady_since = now
-        elif now - self._steady_since >= self._policy.steady_seconds:
-            self._wait_seconds, self.attempts = self._policy.first_wait_seconds, 0
-        self.heard_at = now
-
-    def silent(self, now: float) -> None:
-        """Nothing has come, not even silence."""
-        still = now - max(self.heard_at, self._opened_at)
-        if self.state is Liveness.HEALTHY and still >= self._policy.stall_seconds:
-            self.state = Liveness.STALLED
-        if self.state is Liveness.STALLED and still >= self._policy.reopen_seconds:
-            self.lost(now, f"no sound, not even silence, for {still:.0f} s")
-
-    def lost(self, now: float, reason: str) -> None:
-        """The source, or an attempt to open it again, has failed."""
-        self.reason = reason
-        if now - self.heard_at >= self._policy.give_up_seconds:
-            self.state = Liveness.FAILED
-            return
-        self.state = Liveness.RECOVERING
-        self.next_attempt_at = now + self._wait_seconds * (0.5 + 0.5 * self._jitter())
-        self._wait_seconds = min(2 * self._wait_seconds, self._policy.longest_wait_seconds)
-
-    def opened(self, now: float) -> None:
-        """It is open again; sound has still to come, and has as long for it as at any other time."""
-        self.state, self._opened_at = Liveness.STALLED, now
-
-
-class RecoveringSource:
+class ReconnectingSource:
     """Another source, opened again whenever it is lost; what was missed leaves a jump of position.
 
     A source that comes to its natural end, as a file on a web server does, has ended.
@@ -146,7 +63,7 @@ class RecoveringSource:
         clock: Clock,
         *,
         name: str = "",
-        policy: RecoveryPolicy | None = None,
+        policy: ReconnectPolicy | None = None,
         jitter: Callable[[], float] = random.random,
         wait: Callable[[float], object] | None = None,
     ) -> None:
@@ -158,7 +75,7 @@ class RecoveringSource:
         self._inner = open_source()
         self.name = name or self._inner.name
         self.sample_rate = self._inner.sample_rate
-        self._dog = Watchdog(policy or RecoveryPolicy(), clock.monotonic(), jitter)
+        self._dog = Watchdog(policy or ReconnectPolicy(), clock.monotonic(), jitter)
         self._past = SourceStatus()
         self._told_at = -math.inf
         self._timeline = _Timeline(self.sample_rate)
@@ -255,7 +172,7 @@ class RecoveringSource:
                 return
 
     def _nothing(self) -> AudioBlock:
-        nothing = clean_samples(np.empty(0, np.float32))
+        nothing = sanitize_samples(np.empty(0, np.float32))
         return AudioBlock(nothing, self._timeline.end, self.sample_rate, self._clock.monotonic())
 
 

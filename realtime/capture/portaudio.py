@@ -2,7 +2,7 @@
 
 PortAudio lists the devices once, when it starts, so that whatever is plugged in later does not exist for it;
 and a driver that hangs or crashes takes its process along. So each capture is a process, started
-anew when its device was lost: ``python -m realtime.portaudio NAME`` writes one line of JSON about the
+anew when its device was lost: ``python -m realtime.capture.portaudio NAME`` writes one line of JSON about the
 device, then blocks of sound, each after a ``HEADER``.
 """
 
@@ -21,12 +21,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.samples import sanitize_samples
 from models.quiet import quiet_stderr
-from realtime.capture import LiveSource, Stop, end_child
+from realtime.capture.device import Device, find_device
+from realtime.capture.live_source import LiveSource, Stop
+from realtime.capture.subprocess_reader import stop_capture_process
 from realtime.clock import Clock
-from realtime.device import Device, choose
 from realtime.errors import SourceError
-from realtime.frames import clean_samples
 
 HEADER: Final = struct.Struct("<III")
 """Frames that follow, frames lost on the way before them, and 1 when the device lost some itself."""
@@ -113,7 +114,7 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
         It is not there, not the only one of that name, or does not open.
     """
     # -P: Python must not look for our packages in whatever folder the person is in.
-    command = [sys.executable, "-P", "-m", "realtime.portaudio", wanted]
+    command = [sys.executable, "-P", "-m", "realtime.capture.portaudio", wanted]
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
@@ -127,7 +128,7 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
         thread.start()
 
         def stop() -> None:
-            end_child(process)
+            stop_capture_process(process)
             thread.join()
 
         return stop
@@ -194,7 +195,7 @@ def capture(device: Device, write: Callable[[bytes], object]) -> None:
 
     def callback(indata: npt.NDArray[np.float32], frames: int, moment: Any, status: Any) -> None:
         nonlocal missed
-        mono = clean_samples(indata)
+        mono = sanitize_samples(indata)
         try:
             header = HEADER.pack(frames, missed, bool(status.input_overflow))
             waiting.put_nowait(header + mono.astype("<f4").tobytes())
@@ -231,7 +232,7 @@ def main(wanted: str) -> int:
 
     try:
         found = microphones()
-        device = choose_loopback(found) if wanted == LOOPBACK else choose(found, wanted, "microphone")
+        device = choose_loopback(found) if wanted == LOOPBACK else find_device(found, wanted, "microphone")
         with quiet_stderr():
             capture(device, write)
     except SourceError as error:

@@ -13,17 +13,17 @@ import socket
 import threading
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from realtime.audio.urls import public_url
 from realtime.errors import SourceError
-from realtime.http_connection import CONNECT_SECONDS, connection_to, explain, origin, refusal
-from realtime.icy import IcyParser, clean_text, decode_text
-from realtime.sources import public_url
+from realtime.network.http_connection import CONNECT_SECONDS, connection_to, explain, origin, refusal
+from realtime.network.icy import IcyParser, clean_text, decode_text
 
 LARGEST_READ = 16_384
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 
 
-class Web:
+class HttpClient:
     """The HTTP connections of one stream.
 
     Parameters
@@ -53,7 +53,7 @@ class Web:
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
 
-    def open(self, url: str, first: int = 0, end: int | None = None) -> WebBody:
+    def open(self, url: str, first: int = 0, end: int | None = None) -> HttpBody:
         """Ask for an address, and for those that it redirects to.
 
         Parameters
@@ -67,7 +67,7 @@ class Web:
         SourceError
             One sentence without user, password or query.
         """
-        return WebBody(self, url, first, end)
+        return HttpBody(self, url, first, end)
 
     def request(
         self, url: str, first: int, end: int | None
@@ -140,7 +140,7 @@ class Web:
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-class WebBody:
+class HttpBody:
     """An answer's body as a file for PyAV, its metadata cut out; used on one thread.
 
     Attributes
@@ -158,7 +158,7 @@ class WebBody:
         The latest title between the bytes read so far.
     """
 
-    def __init__(self, web: Web, url: str, first: int, end: int | None) -> None:
+    def __init__(self, web: HttpClient, url: str, first: int, end: int | None) -> None:
         self._web = web
         self.url, self._response, self._socket = web.request(url, first, end)
         header = self._response.getheader

@@ -6,7 +6,6 @@ When the queue is full the oldest block goes, and its positions are missed on th
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,10 +13,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.samples import sanitize_samples
+from realtime.audio.source import AudioBlock
+from realtime.capture.timing import ClockDriftEstimator, DropoutDetector
 from realtime.clock import Clock
-from realtime.delivery import DriftMeter, ShortfallMeter
 from realtime.errors import SourceError
-from realtime.frames import AudioBlock, clean_samples
 from realtime.health import SourceStatus
 
 QUEUE_BLOCKS = 1024
@@ -55,7 +55,7 @@ class LiveSource:
         self.name = name
         self._device = device or name
         self._overflows = self._dropped_blocks = 0
-        self._drift, self._shortfall = DriftMeter(sample_rate), ShortfallMeter(sample_rate)
+        self._drift, self._shortfall = ClockDriftEstimator(sample_rate), DropoutDetector(sample_rate)
         self.sample_rate = sample_rate
         self._clock = clock
         self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
@@ -82,13 +82,13 @@ class LiveSource:
             Samples that are known to have been lost before these.
         """
         now = self._clock.monotonic()
-        mono = clean_samples(samples)
+        mono = sanitize_samples(samples)
         self._overflows += overflowed
         self._position += missed
         suspect = self._shortfall.is_late(now, len(mono))
         if missing := self._shortfall.add(self._position + len(mono), now, len(mono)):
             self._position += missing
-            self._drift = DriftMeter(self.sample_rate)
+            self._drift = ClockDriftEstimator(self.sample_rate)
         flagged = overflowed or suspect or missing > 0
         self._delivered += 1
         block = AudioBlock(mono, self._position, self.sample_rate, now, flagged)
@@ -122,7 +122,7 @@ class LiveSource:
             if failure and not self._closed:
                 raise SourceError(failure)
             if not self._closed and not self._arrived.wait(STALL_SECONDS):
-                nothing = clean_samples(np.empty(0, dtype=np.float32))
+                nothing = sanitize_samples(np.empty(0, dtype=np.float32))
                 yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())
 
     def status(self) -> SourceStatus:
@@ -140,83 +140,3 @@ class LiveSource:
             self._closed = True
             self._stop()
             self._arrived.set()
-
-
-def start_child(command: list[str], channels: int) -> Start:
-    """Capture what a child process writes as interleaved float32 (``parec --format=float32le``)."""
-
-    def start(source: LiveSource) -> Stop:
-        try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
-        except OSError as error:
-            raise SourceError(
-                f"cannot start {command[0]}: {error.strerror}; install pulseaudio-utils"
-            ) from error
-        thread = threading.Thread(
-            target=_read_interleaved, args=(process, source, channels), name="capture", daemon=True
-        )
-        thread.start()
-
-        def stop() -> None:
-            end_child(process)
-            thread.join()
-
-        return stop
-
-    return start
-
-
-def end_child(process: subprocess.Popen[bytes]) -> None:
-    """End a child process, by force if need be."""
-    process.terminate()
-    try:
-        process.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _read_interleaved(process: subprocess.Popen[bytes], source: LiveSource, channels: int) -> None:
-    """Runs on the capture thread until the child ends."""
-    pipe, errors = process.stdout, process.stderr
-    if pipe is None or errors is None:
-        raise ValueError("the child needs pipes")
-    frame_bytes = 4 * channels
-    rest = b""
-    with pipe, errors:
-        while chunk := pipe.read(16_384):
-            chunk = rest + chunk
-            whole = len(chunk) - len(chunk) % frame_bytes
-            rest = chunk[whole:]
-            if whole:
-                source.deliver(np.frombuffer(chunk[:whole], dtype="<f4").reshape(-1, channels))
-        said = "; ".join(errors.read().decode(errors="replace").splitlines())
-    source.fail(f"{source.name} ended: {said or 'the sound server closed the stream'}")
-
-
-def start_soundcard(identifier: str, sample_rate: int, channels: int) -> Start:
-    """Capture a loopback through soundcard: what Windows plays, which PortAudio cannot give."""
-
-    def start(source: LiveSource) -> Stop:
-        import soundcard
-
-        try:
-            # Where nothing plays Windows delivers nothing; soundcard then gives zeros.
-            microphone = soundcard.get_microphone(identifier, include_loopback=True)
-        except (RuntimeError, OSError, IndexError) as error:
-            raise SourceError(f"cannot open the loopback of {source.name}: {error}") from error
-        stopped = threading.Event()
-
-        def read() -> None:
-            try:
-                with microphone.recorder(samplerate=sample_rate, channels=channels) as recorder:
-                    while not stopped.is_set():
-                        source.deliver(recorder.record(numframes=sample_rate // 50))
-            except Exception as error:  # whatever it is, nobody else would hear of it
-                source.fail(f"{source.name} failed: {error}")
-
-        thread = threading.Thread(target=read, name="capture", daemon=True)
-        thread.start()
-        return stopped.set
-
-    return start

@@ -19,7 +19,7 @@ class Device:
     index: int = -1
 
 
-def choose(devices: Sequence[Device], wanted: str, what: str) -> Device:
+def find_device(devices: Sequence[Device], wanted: str, what: str) -> Device:
     """The device that a name or part of it means; for an empty name the default one, or the only one.
 
     Raises

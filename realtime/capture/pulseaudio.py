@@ -17,9 +17,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from realtime.capture import LiveSource, Start, Stop, end_child, start_child
+from realtime.capture.device import Device, find_device
+from realtime.capture.live_source import LiveSource, Start, Stop
+from realtime.capture.subprocess_reader import start_capture_process, stop_capture_process
 from realtime.clock import Clock
-from realtime.device import Device, choose
 from realtime.errors import SourceError
 
 PAREC_LATENCY_MS = 30
@@ -119,7 +120,7 @@ def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool 
     device = choose_output(wanted, auto=auto)
     if device.name.startswith(APPLICATION):
         command = [*_parec(device), f"--monitor-stream={device.index}"]
-        start = _watched(start_child(command, device.channels), lambda: stopped_playing(device))
+        start = _watched(start_capture_process(command, device.channels), lambda: stopped_playing(device))
         return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock, device.name)
     return _record(device, f"system audio ({device.name})", monitors if follow else None, clock)
 
@@ -134,12 +135,12 @@ def choose_output(wanted: str, *, auto: bool = False) -> Device:
     """
     outputs = monitors()
     if not wanted:
-        device = choose(outputs, "", "monitor of an output")
+        device = find_device(outputs, "", "monitor of an output")
         if auto and device.name == f"{DUMMY_SINK}.monitor":
             raise SourceError("the only output is the sound server's stand-in for a missing sound card")
         return device
     playing = list({device.name: device for device in applications()}.values())  # its newest stream
-    return choose([*outputs, *playing], wanted, "output or application that plays")
+    return find_device([*outputs, *playing], wanted, "output or application that plays")
 
 
 def open_input(wanted: str, clock: Clock, *, follow: bool = False) -> LiveSource:
@@ -150,7 +151,7 @@ def open_input(wanted: str, clock: Clock, *, follow: bool = False) -> LiveSource
     SourceError
         It is not there, or is not the only one of that name.
     """
-    device = choose(inputs(), wanted, "microphone")
+    device = find_device(inputs(), wanted, "microphone")
     return _record(device, device.name, inputs if follow else None, clock)
 
 
@@ -169,7 +170,9 @@ def _parec(device: Device) -> list[str]:
 def _record(device: Device, name: str, follow: Callable[[], list[Device]] | None, clock: Clock) -> LiveSource:
     mark = uuid.uuid4().hex
     command = [*_parec(device), f"--device={device.name}", f"--property={MARK}={mark}"]
-    start = _watched(start_child(command, device.channels), lambda: what_changed(device, mark, follow))
+    start = _watched(
+        start_capture_process(command, device.channels), lambda: what_changed(device, mark, follow)
+    )
     return LiveSource(name, device.sample_rate, start, clock, device.name)
 
 
@@ -189,7 +192,7 @@ def _watched(start: Start, changed: Callable[[], str]) -> Start:
         try:
             stop = start(source)
         except SourceError:
-            end_child(watcher)
+            stop_capture_process(watcher)
             raise
         thread = threading.Thread(
             target=_watch, args=(watcher, source, changed), name="sound server", daemon=True
@@ -258,7 +261,7 @@ def what_changed(device: Device, mark: str, follow: Callable[[], list[Device]] |
     recorded = names.get(_recorded_source(mark), device.name)
     if recorded != device.name:
         return f"the sound server moved the recording from {device.name} to {recorded}"
-    if follow is not None and (default := choose(follow(), "", "device")).name != device.name:
+    if follow is not None and (default := find_device(follow(), "", "device")).name != device.name:
         return f"{default.name} is the default now"
     return ""
 

@@ -1,0 +1,33 @@
+"""Mono float32 samples, the form of sound that every part of the project takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+
+
+def sanitize_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Samples:
+    """Mono samples as the pipeline wants them: NaN and infinity become silence, the rest is clipped.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, channels) floating, full scale 1, or signed integer, full scale that of its type
+        Channels are averaged.
+
+    Returns
+    -------
+    (n,) float32 in [-1, 1], read-only, never the array given
+    """
+    finite: npt.NDArray[Any] = samples
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        finite = samples / 2.0 ** (8 * samples.dtype.itemsize - 1)
+    elif not np.isfinite(samples).all():
+        finite = np.where(np.isfinite(samples), samples, 0)
+    mono = finite.mean(axis=1) if finite.ndim == 2 else finite
+    clipped: Samples = np.clip(mono, -1, 1).astype(np.float32)
+    clipped.flags.writeable = False
+    return clipped
