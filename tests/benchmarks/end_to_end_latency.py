@@ -64,8 +64,8 @@ def pixels(server: SoundServer) -> list[float]:
     """Seconds from each click to the first painted frame of the page that shows its level."""
     from playwright.sync_api import sync_playwright
 
-    from tests.conftest import chromium_path
-    from tests.e2e.browser.conftest import CHROMIUM_OPTIONS, free_port
+    from tests.support.browser import CHROMIUM_OPTIONS, free_port
+    from tests.support.programs import chromium_path
 
     port = free_port()
     words = ["run", "--source", "system", "--no-browser", "--port", "0", "--dashboard-port", str(port)]

@@ -10,7 +10,6 @@ import base64
 import http.client
 import os
 import random
-import shutil
 import signal
 import socket
 import ssl
@@ -25,6 +24,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+
+from tests.support.programs import need
 
 ICECAST = """\
 <icecast>
@@ -79,13 +80,6 @@ server.attach(None)
 print(server.get_bound_port(), flush=True)
 GLib.MainLoop().run()
 """
-
-
-def need(package: str, *programs: str) -> None:
-    """Skip where a program is missing, naming the Debian package that has it."""
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed; on Debian: apt install {package}")
 
 
 def free_port() -> int:

@@ -16,9 +16,8 @@ from dashboard.feed import Feed, Snapshot, advance, parse
 from realtime.estimates import StreamState
 from realtime.messages import schema, sources_message
 from realtime.server import EstimateServer
-from tests.realtime.server.test_access import get
-from tests.realtime.server.test_websocket import connected, estimate, hello, serve
 from tests.support.analyzer_server import FakeAnalyzer, genre_estimate
+from tests.support.websocket_client import connected, estimate, get, hello, serve
 
 PATIENCE_SECONDS = 20.0
 TOKEN = "a-token-of-the-tests"

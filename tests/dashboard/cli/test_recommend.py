@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +12,8 @@ import pytest
 from dashboard.recommendations.budget import DayBudget
 from dashboard.recommendations.providers import WallClock, data_folder
 from dashboard.recommendations.tracks import Status, TrackQuery
-from tests.realtime.cli.test_main import refused_here
 from tests.support.audio import write
+from tests.support.cli import recommend, refused_here
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.spotify import Fault
@@ -27,13 +24,6 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     monkeypatch.setenv("no_proxy", "*")
     with running(tmp_path) as all_of_them:
         yield all_of_them
-
-
-def recommend(*words: str, environment: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "realtime.cli", "recommend", *words]
-    return subprocess.run(
-        command, env=os.environ | dict(environment), capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def test_with_both_services_down_the_bundled_list_is_there_in_time(services: Services) -> None:

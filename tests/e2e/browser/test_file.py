@@ -9,8 +9,8 @@ import av
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.conftest import OpenTab
 from tests.support.audio import write
+from tests.support.browser import OpenTab
 from tests.support.paths import DEMONSTRATION
 
 HOSTILE = "<img src=x onerror=alert(1)> **loud** \N{RIGHT-TO-LEFT OVERRIDE}3pm.mp3"

@@ -6,8 +6,8 @@ from playwright.sync_api import Browser, expect
 
 from dashboard.components import text_of
 from dashboard.texts import Words
-from tests.e2e.browser.conftest import OpenTab
 from tests.support.analyzer_server import FakeAnalyzer
+from tests.support.browser import OpenTab
 
 PATIENCE_MS = 30_000
 NAMES = ("live", "for_you", "session", "file", "model")

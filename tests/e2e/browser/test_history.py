@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 
-from tests.e2e.browser.conftest import TWO_FRAMES, OpenTab, free_port
+from tests.support.browser import TWO_FRAMES, OpenTab, free_port
 from tests.support.history_server import TITLES, TOKEN, HistoryServer, evening
 
 PATIENCE_MS = 30_000

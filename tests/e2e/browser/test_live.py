@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.texts import Words
 from realtime.estimates import StreamState
-from tests.e2e.browser.conftest import TWO_FRAMES, OpenTab, open_live
 from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
+from tests.support.browser import TWO_FRAMES, OpenTab, open_live
 from tests.support.paths import ROOT
 
 PATIENCE_MS = 30_000

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser.conftest import WIDE, OpenTab, open_live
 from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer
+from tests.support.browser import WIDE, OpenTab, open_live
 
 PATIENCE_MS = 30_000
 MOST_DELAY_MS = 150

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.browser.conftest import LOCAL, Tabs
-from tests.e2e.browser.test_recommendations import PATIENCE_MS, cards_of, opened, play, titles_of
 from tests.support.analyzer_server import FakeAnalyzer
+from tests.support.browser import LOCAL, PATIENCE_MS, Tabs, cards_of, opened, play, titles_of
 from tests.support.services.all import Services, running
 from tests.support.services.spotify import error
 from tests.support.services.youtube import library

@@ -6,45 +6,17 @@ import re
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from dashboard.recommendations import catalogue
-from dashboard.recommendations.session_settings import SessionSettings
-from tests.e2e.browser.conftest import TWO_FRAMES, OpenTab
 from tests.support.analyzer_server import FakeAnalyzer
-
-PATIENCE_MS = 30_000
-ROWS = SessionSettings().rows
+from tests.support.browser import PATIENCE_MS, ROWS, TWO_FRAMES, OpenTab, cards_of, opened, play, titles_of
 
 
 @pytest.fixture
 def page(open_tab: OpenTab, analyzer: FakeAnalyzer) -> Page:
     """The page of songs; the dashboard's own ear has reached the analyzer."""
     return opened(open_tab("for_you"), analyzer)
-
-
-def opened(page: Page, analyzer: FakeAnalyzer) -> Page:
-    analyzer.wait_for_clients(1)
-    expect(page.get_by_test_id("songs")).to_be_visible(timeout=60_000)
-    return page
-
-
-def play(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int = 0) -> None:
-    """An estimate for every second of sound."""
-    for second in range(begin, begin + seconds):
-        analyzer.estimate(genre, 0.99, end_seconds=float(second + 5))
-
-
-def cards_of(page: Page, analyzer: FakeAnalyzer, genre: str, seconds: int = 60) -> Locator:
-    """The songs after a minute of one genre."""
-    play(analyzer, genre, seconds)
-    cards = page.get_by_test_id("songs").locator("ol > li")
-    expect(cards).to_have_count(ROWS, timeout=PATIENCE_MS)
-    return cards
-
-
-def titles_of(cards: Locator) -> list[str]:
-    return cards.locator(".title").all_inner_texts()
 
 
 def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:

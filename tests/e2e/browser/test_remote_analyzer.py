@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
-from tests.e2e.browser.conftest import free_port
-from tests.support.stream_servers import need
+from tests.support.browser import free_port
+from tests.support.programs import need
 
 TOKEN = "a-token-of-this-test-only"
 PATIENCE_MS = 60_000

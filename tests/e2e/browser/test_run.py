@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 from dashboard.recommendations import catalogue
 from realtime.run import has_screen
-from tests.e2e.browser.conftest import free_port
+from tests.support.browser import free_port
 
 SPEED = 4
 """The demonstration's two minutes in half a minute."""

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from dashboard.texts import Words
 from realtime.messages import Message
-from tests.e2e.browser.conftest import OpenTab, open_live
 from tests.support.analyzer_server import FakeAnalyzer
+from tests.support.browser import OpenTab, open_live
 
 PATIENCE_MS = 30_000
 WORDS = {language: Words(language) for language in ("en", "ja")}

@@ -17,10 +17,10 @@ from realtime.settings import ModelSettings
 from realtime.track_engines import Block, ClusterError, LocalEngine, RayEngine
 from realtime.track_hearing import Hearing, Row
 from realtime.tracks import Track, find_tracks
-from tests.realtime.monitoring.test_roster import HEARING as CLUSTER_HEARING
-from tests.realtime.monitoring.test_roster import Event, check_numbers, monitored, of, radio, stations_of
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of, run
 from tests.support.paths import DEMONSTRATION
+from tests.support.stations import HEARING as CLUSTER_HEARING
+from tests.support.stations import Event, check_numbers, monitored, of, radio, stations_of
 from tests.support.stream_servers import WebServer
 from training.network import STUDY_CNN
 from training.provenance import sha256_of
@@ -163,7 +163,7 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
 
 @pytest.mark.training
 def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> None:
-    from tests.training.study.test_study import DATA, SMALL, in_folds
+    from tests.support.study import DATA, SMALL, in_folds
 
     plan, seeds = replace(SMALL, epochs=2), [0, 1]
     here = fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds)

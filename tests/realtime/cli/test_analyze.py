@@ -17,9 +17,9 @@ from realtime.evaluate_folder import score_folder
 from realtime.messages import Message
 from realtime.settings import Settings
 from realtime.sources import FileSource
-from tests.realtime.cli.test_main import copy_model
 from tests.support.audio import tone, write
 from tests.support.classifier import LoudestRowClassifier, manifest
+from tests.support.cli import copy_model
 from tests.support.clock import VirtualClock
 
 RATE = 22_050

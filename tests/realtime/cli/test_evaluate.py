@@ -15,15 +15,14 @@ import pytest
 
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
-from models.measures import expected_calibration_error
 from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
 from realtime import cli, evaluate
 from realtime.scorecard import EvaluationError
-from tests.realtime.cli.test_main import copy_model, overheard, overheard_here, refused, refused_here
 from tests.support.audio import noise
+from tests.support.cli import overheard, overheard_here, refused, refused_here
+from tests.support.evaluation import LABELS, card_of, check, model_with
 
 RATE = 22_050
-LABELS = ModelManifest.load().labels
 COARSE = AudioSpec(n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey")
 FINE = AudioSpec(row_break_hz=1_000)
 
@@ -61,15 +60,6 @@ def save(path: Path, truth: list[int], pictures: Stored) -> str:
     return str(path)
 
 
-def card_of(*words: str) -> dict[str, Any]:
-    done = overheard_here("evaluate", *words, "--json")
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 1
-    card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
-    assert isinstance(card, dict)
-    return card
-
-
 @pytest.fixture
 def told_in_here(capsys: pytest.CaptureFixture[str]) -> Refused:
     """What the command says when it exits with 2, as ``refused``, without a process for each question."""
@@ -83,41 +73,9 @@ def told_in_here(capsys: pytest.CaptureFixture[str]) -> Refused:
     return told
 
 
-def model_with(folder: Path, **changes: object) -> str:
-    """The shipped model's bytes under a manifest with other fields."""
-    path, fields = copy_model(folder)
-    path.write_text(json.dumps(fields | changes))
-    return str(path)
-
-
 def half_right(probabilities: npt.NDArray[np.float64]) -> list[int]:
     """A truth by which every second answer is right, the others being of the genre after it."""
     return [int(answer + row % 2) % len(LABELS) for row, answer in enumerate(probabilities.argmax(axis=1))]
-
-
-def check(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: list[int]) -> None:
-    """Hold a scorecard against probabilities and truth, counted here track by track."""
-    answers, confidence = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1)
-    rows = [[0] * len(LABELS) for _ in LABELS]
-    for genre, answer in zip(truth, answers, strict=True):
-        rows[genre][answer] += 1
-    assert card["confusion"] == {"labels": list(LABELS), "rows": rows}
-    right = np.array(truth) == answers
-    assert card["tracks"] == len(truth)
-    assert card["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
-    assert card["ece"] == pytest.approx(expected_calibration_error(probabilities, np.array(truth)), abs=2e-4)
-    answered = confidence >= ModelManifest.load().calibration.unsure_below
-    assert card["unsure"] == pytest.approx(1 - answered.mean(), abs=1e-4)
-    expected = round(float(right[answered].mean()), 4) if answered.any() else None
-    assert card["answered_accuracy"] == expected
-    low, high = card["accuracy_interval"]
-    assert 0 <= low <= card["accuracy"] <= high <= 1
-    for number, label in enumerate(LABELS):
-        if number in truth:
-            assert card["recall"][label] == pytest.approx(rows[number][number] / sum(rows[number]), abs=1e-4)
-            assert 0 <= card["f1"][label] <= 1
-        else:
-            assert card["recall"][label] is card["f1"][label] is None
 
 
 def test_fine_pictures_are_one_window_a_track(tmp_path: Path) -> None:

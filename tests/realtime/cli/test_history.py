@@ -20,8 +20,8 @@ from realtime.clock import SystemClock
 from realtime.history.queries import open_history, read_session
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
-from tests.realtime.cli.test_main import overheard as as_a_process
-from tests.realtime.cli.test_main import overheard_here
+from tests.support.cli import overheard as as_a_process
+from tests.support.cli import overheard_here
 from tests.support.clock import UNIX_OFFSET, VirtualClock
 from tests.support.histories import damage_the_header, damage_the_middle, estimate, state
 from tests.support.paths import ROOT

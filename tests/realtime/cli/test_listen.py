@@ -16,10 +16,10 @@ from websockets.sync.client import connect
 
 from realtime.controls import UNTRUSTED
 from realtime.history.writer import default_path
-from tests.realtime.cli.test_main import refused
-from tests.realtime.server.test_access import get
 from tests.support.audio import noise, tone, write
+from tests.support.cli import refused
 from tests.support.sound_servers import listening
+from tests.support.websocket_client import get
 
 RATE = 22_050
 TOKEN = "a-token-of-these-tests"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import jsonschema
@@ -17,57 +14,20 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime import cli, messages
+from realtime import messages
 from tests.support.audio import tone, write
+from tests.support.cli import (
+    RATE,
+    copy_model,
+    overheard,
+    overheard_here,
+    refused,
+    refused_here,
+    window_needed,
+    windows_in,
+)
 from tests.support.paths import DEMONSTRATION
 from training.library import SAMPLE_RATE, decode
-
-RATE = 22_050
-
-
-def overheard(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | (environment or {}),
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def refused(*words: str, environment: dict[str, str] | None = None) -> str:
-    """What the command says when it exits with 2: one line."""
-    return said_of_a_fault(overheard(*words, environment=environment))
-
-
-def overheard_here(
-    *words: str, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """The same command in the test's own process: a new one takes longer to begin than most take to end."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        for name, value in (environment or {}).items():
-            patch.setenv(name, value)
-        try:
-            code = cli.main(words)
-        except SystemExit as left:  # argparse's way out of --help
-            code = left.code if isinstance(left.code, int) else 1
-    assert "Traceback" not in err.getvalue()
-    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
-
-
-def refused_here(*words: str, environment: dict[str, str] | None = None) -> str:
-    """As ``refused``, in the test's own process."""
-    return said_of_a_fault(overheard_here(*words, environment=environment))
-
-
-def said_of_a_fault(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    return done.stderr.strip()
 
 
 @pytest.fixture(scope="module")
@@ -126,18 +86,6 @@ def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> Non
         "rich",
     ):
         assert f"'{name}'" not in imported
-
-
-def windows_in(seconds: int) -> int:
-    """Windows of the shipped model that fit."""
-    audio = ModelManifest.load().audio
-    room = seconds * audio.sample_rate - audio.window_samples
-    return 1 + room // (audio.hop_columns * audio.column_step)
-
-
-def window_needed() -> str:
-    """Seconds of the shipped model's window, rounded up, as sentences give them."""
-    return f"{np.ceil(100 * ModelManifest.load().audio.window_seconds) / 100:.2f}"
 
 
 def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
@@ -237,14 +185,6 @@ def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:
         assert "--port takes another one" in said
         said = refused("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
         assert f"port {port} of the page is taken" in said
-
-
-def copy_model(folder: Path) -> tuple[Path, dict[str, object]]:
-    """The shipped model in a folder where it may be broken."""
-    shipped = ModelManifest.load()
-    (folder / shipped.file).write_bytes(shipped.read_model())
-    shipped.save(folder / "genre.json")
-    return folder / "genre.json", json.loads((folder / "genre.json").read_text())
 
 
 def test_a_damaged_model_file(tmp_path: Path, ten_seconds: Path) -> None:

@@ -21,9 +21,9 @@ import pytest
 from websockets.asyncio.client import connect
 
 from realtime.errors import SourceError
-from tests.realtime.server.test_access import get
 from tests.support.audio import tone, write
 from tests.support.source_switching import BEARER, SPEED, TOKEN, Client, Running, run
+from tests.support.websocket_client import get
 
 RATE = 22_050
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from tests.realtime.cli.test_evaluate import LABELS, card_of, check, model_with
-from tests.realtime.cli.test_main import overheard, overheard_here, refused_here, window_needed
 from tests.support.audio import noise, tone, write
+from tests.support.cli import overheard, overheard_here, refused_here, window_needed
+from tests.support.evaluation import LABELS, card_of, check, model_with
 
 RATE = 22_050
 

@@ -35,9 +35,9 @@ from realtime.live_runs import (
 from realtime.programmes import Excerpt, Programme, Shape, Track
 from realtime.settings import Settings
 from realtime.smoothing import SmoothingSettings
-from tests.realtime.cli.test_main import overheard, overheard_here, refused_here
 from tests.support.audio import noise, programme, tone, write
 from tests.support.classifier import LABELS, LoudestRowClassifier
+from tests.support.cli import overheard, overheard_here, refused_here
 
 RATE = 22_050
 HERTZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}

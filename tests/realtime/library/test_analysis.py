@@ -19,8 +19,8 @@ from models.errors import OverheardError
 from realtime.track_engines import LocalEngine
 from realtime.track_hearing import Hearer, row_of
 from realtime.tracks import Track, find_tracks
-from tests.realtime.cli.test_main import overheard
 from tests.support.audio import tone, write
+from tests.support.cli import overheard
 from tests.support.histories import until
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of
 from training.library import SAMPLE_RATE

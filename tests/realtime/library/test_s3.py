@@ -14,8 +14,8 @@ from models.errors import OverheardError
 from realtime.library import hear_library
 from realtime.track_engines import LocalEngine
 from realtime.tracks import Fetched, Track, find_tracks
-from tests.realtime.cli.test_main import refused_here
 from tests.support.audio import tone, write
+from tests.support.cli import refused_here
 from tests.support.libraries import HEARING, MANIFEST, music, rows_of, run, table_at
 from training.library import SAMPLE_RATE
 

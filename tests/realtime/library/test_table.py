@@ -19,7 +19,7 @@ from realtime.track_engines import Block, blocks_of
 from realtime.track_hearing import Hearing, Row
 from realtime.track_table import TableError, TrackTable, _Index
 from realtime.tracks import Track, find_tracks
-from tests.realtime.cli.test_main import overheard, refused, refused_here
+from tests.support.cli import overheard, refused, refused_here
 from tests.support.libraries import MANIFEST, Counted, made_up, music, names_in, rows_of, run, table_at
 
 

@@ -17,8 +17,8 @@ from realtime import group_feeds
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
 from realtime.settings import ModelSettings
 from realtime.stations import Station
-from tests.realtime.cli.test_main import said_of_a_fault
-from tests.realtime.monitoring.test_roster import ALONE, HEARING
+from tests.support.cli import said_of_a_fault
+from tests.support.stations import ALONE, HEARING
 from tests.support.stream_servers import Answer, web
 
 

@@ -16,8 +16,8 @@ from models.occlusion import occlusion
 from models.spectrogram import draw
 from realtime.audio.source import AudioBlock
 from realtime.explain import TempoMeter
-from tests.realtime.cli.test_main import overheard_here
 from tests.support.audio import write
+from tests.support.cli import overheard_here
 from tests.support.paths import DEMONSTRATION
 from training.library import SAMPLE_RATE, decode
 

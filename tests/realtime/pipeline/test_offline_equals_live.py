@@ -20,8 +20,8 @@ from realtime.listen import load_classifier
 from realtime.messages import estimate_payload
 from realtime.settings import ModelSettings, Settings
 from realtime.sources import FileSource
-from tests.realtime.cli.test_main import overheard, overheard_here
 from tests.support.audio import noise, tone, write
+from tests.support.cli import overheard, overheard_here
 
 RATE = 44_100
 SECONDS = 27

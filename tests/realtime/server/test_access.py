@@ -7,10 +7,7 @@ import json
 import logging
 import ssl
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
 import pytest
 from hypothesis import given
@@ -26,29 +23,23 @@ from realtime.errors import ServerError
 from realtime.messages import schema
 from realtime.server import EstimateServer
 from realtime.settings import ServerSettings
-from tests.realtime.server.test_websocket import connected, estimate, hello, receive, serve, state
+from tests.support.websocket_client import (
+    BEARER,
+    TOKEN,
+    connected,
+    estimate,
+    get,
+    hello,
+    receive,
+    serve,
+    state,
+)
 
-TOKEN = "a-token-of-the-tests"
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SUBSCRIBE = '{"type": "subscribe", "spectrum": true}'
 
 
 def protocols(*names: str) -> list[Subprotocol]:
     return [Subprotocol(name) for name in names]
-
-
-def get(
-    url: str, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None, method: str = "GET"
-) -> tuple[int, str, str]:
-    """Status, content type and body of a page; blocks, so it runs on a thread of its own."""
-    request = Request(url.replace("ws", "http", 1), headers=dict(headers or {}), method=method)
-    opener = build_opener(HTTPHandler(), HTTPSHandler(context=tls))
-    try:
-        with opener.open(request, timeout=5) as response:
-            return response.status, response.headers["Content-Type"], response.read().decode()
-    except HTTPError as error:
-        with error:
-            return error.code, error.headers["Content-Type"], error.read().decode()
 
 
 # ---- the rules ----------------------------------------------------------------------------------------

@@ -12,9 +12,17 @@ from websockets.exceptions import InvalidStatus
 
 from realtime import door, server
 from realtime.server import EstimateServer
-from tests.realtime.server.test_access import get
-from tests.realtime.server.test_hostile_clients import check_log, raw, rest, still_serves
-from tests.realtime.server.test_websocket import connected, estimate, receive, serve
+from tests.support.websocket_client import (
+    check_log,
+    connected,
+    estimate,
+    get,
+    raw,
+    receive,
+    rest,
+    serve,
+    still_serves,
+)
 
 
 @pytest.mark.parametrize(

@@ -5,44 +5,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import socket
 import struct
-from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import CloseCode
 
 from realtime import server
 from realtime.server import EstimateServer
-from tests.realtime.server.test_access import get
-from tests.realtime.server.test_websocket import connected, estimate, receive, serve, state
-
-SHAKE = (
-    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+from tests.support.websocket_client import (
+    SHAKE,
+    check_log,
+    connected,
+    estimate,
+    get,
+    port_of,
+    raw,
+    receive,
+    rest,
+    serve,
+    state,
+    still_serves,
 )
+
 TEXT, BINARY, CONTINUATION, PING, FINAL = 1, 2, 0, 9, 0x80
-
-Scenario = Callable[[EstimateServer, str], Awaitable[None]]
-
-
-def check_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a client does is nothing that the server's log explains with a traceback."""
-    ours = [
-        record
-        for record in caplog.records
-        if record.name.startswith(("realtime", "websockets.server", "asyncio"))
-    ]
-    assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
-
-
-def port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
 
 
 def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes:
@@ -55,31 +45,12 @@ def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes
     return head + bytes(4) + payload
 
 
-async def raw(url: str, first: bytes = SHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
-    writer.write(first)
-    return reader, writer
-
-
 async def shaken(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A websocket without a library."""
     reader, writer = await raw(url)
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
     assert head.startswith(b"HTTP/1.1 101 ")
     return reader, writer
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """Everything until the server hangs up; it must."""
-    try:
-        return await asyncio.wait_for(reader.read(), 10)
-    except ConnectionResetError:
-        return b""
-
-
-async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
-    estimates.publish(estimate("jazz", number))
-    assert (await receive(client))["seq"] == number
 
 
 async def silent_client(url: str) -> socket.socket:

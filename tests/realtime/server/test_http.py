@@ -12,10 +12,8 @@ from websockets.asyncio.client import connect
 from realtime.controls import UNTRUSTED
 from realtime.log_tail import KEPT_LINES, LogTail
 from realtime.server import EstimateServer
-from tests.realtime.server.test_access import get
-from tests.realtime.server.test_hostile_clients import check_log, raw, rest
-from tests.realtime.server.test_requests import BEARER, CONTROL_TOKEN, TOKEN, Pages, serve
-from tests.realtime.server.test_websocket import estimate, receive
+from tests.support.trusted_client import BEARER, CONTROL_TOKEN, TOKEN, Pages, serve
+from tests.support.websocket_client import check_log, estimate, get, raw, receive, rest
 
 
 def test_history_and_log_are_for_those_with_the_token() -> None:

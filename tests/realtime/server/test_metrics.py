@@ -11,7 +11,7 @@ import pytest
 
 from realtime.estimates import StreamState
 from realtime.metrics import COUNTERS, TROUBLED, Metrics, health_report
-from tests.realtime.server.test_websocket import estimate, hello, state
+from tests.support.websocket_client import estimate, hello, state
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? (\+Inf|-?\d[\d.e+-]*)')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"')

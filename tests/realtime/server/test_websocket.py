@@ -3,79 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.frames import CloseCode
 
 from realtime import messages
 from realtime.errors import ServerError
-from realtime.estimates import StreamState
 from realtime.messages import Message
 from realtime.server import EstimateServer, Mailbox
 from realtime.settings import ServerSettings
-from tests.support.classifier import manifest
-
-
-def hello(source: str = "fake") -> Message:
-    return messages.hello_message(source, 1.0, manifest(), "fake 1", {}, StreamState.CONNECTING, "", None)
-
-
-def estimate(label: str, number: int = 1, source: str = "fake") -> Message:
-    payload = {
-        "label": label,
-        "stable_label": label,
-        "confidence": 0.9,
-        "probabilities": {},
-        "state": "LISTENING",
-    }
-    numbers = {"start_seconds": 0.0, "end_seconds": 5.0, "inference_ms": 8.0, "latency_ms": 40.0}
-    told = numbers | {"level_dbfs": -20.0, "has_gap": False, "estimate": payload, "seq": number}
-    return messages.envelope("estimate", source, 2.0) | told
-
-
-def state(name: str, number: int = 1, source: str = "fake", detail: str = "") -> Message:
-    return messages.state_message(source, 1.0, StreamState(name), detail) | {"seq": number}
+from tests.support.websocket_client import connected, estimate, hello, receive, serve, state
 
 
 def spectrum(end: float) -> Message:
     return messages.envelope("spectrum", "fake", 2.0) | {"end_seconds": end, "seq": 1}
-
-
-async def receive(client: ClientConnection) -> Any:
-    return json.loads(await asyncio.wait_for(client.recv(), 5))
-
-
-def serve(
-    scenario: Callable[[EstimateServer, str], Awaitable[None]],
-    sources: Sequence[str] = ("fake",),
-    origins: Sequence[str] = (),
-    **settings: Any,
-) -> None:
-    """Run a scenario against a server on a free port; ``settings`` are those of ServerSettings."""
-
-    async def main() -> None:
-        hellos = [hello(source) for source in sources]
-        server = EstimateServer(hellos, ServerSettings(**settings), origins)
-        port = await server.start("127.0.0.1", 0)
-        try:
-            await scenario(server, f"ws://127.0.0.1:{port}")
-        finally:
-            await server.stop()
-
-    asyncio.run(main())
-
-
-async def connected(server: EstimateServer, number: int) -> None:
-    """Wait until so many clients are known; bounded by the test's own timeouts."""
-    async with asyncio.timeout(5):
-        while server.clients != number:
-            await asyncio.sleep(0)
 
 
 def test_hello_comes_first_and_numbers_rise() -> None:

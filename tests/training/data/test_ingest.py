@@ -14,18 +14,14 @@ import pytest
 from models.degrade import coded
 from models.errors import OverheardError
 from models.spectrogram import reduce_rows
-from tests.realtime.cli.test_main import refused
 from tests.support.audio import tone, write
+from tests.support.cli import refused
 from training import prepare
 from training.cli import command
 from training.corpus import Corpus, Entry, fold_genre
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
-from training.library import (
-    SAMPLE_RATE,
-    Windows,
-    made_from,
-)
+from training.library import SAMPLE_RATE, Windows, made_from
 
 TABLE = """track_id,genre,artist,title,fault_filtered_split,duplicate_of
 blues.00000,blues,The Someones,,train,

@@ -19,7 +19,7 @@ from models.classifier import TFLiteClassifier
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.spectrogram import picture_of_columns
-from tests.realtime.cli.test_main import overheard_here
+from tests.support.cli import overheard_here
 from tests.support.corpora import cache, columns, entry, recording_of
 from tests.support.networks import shorten, small, untraced
 from training import export

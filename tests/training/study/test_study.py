@@ -3,7 +3,6 @@
 import csv
 import json
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,48 +10,18 @@ import pytest
 
 from models.errors import OverheardError
 from models.spectrogram import AudioSpec
-from tests.realtime.cli.test_main import refused_here
+from tests.support.cli import refused_here
+from tests.support.study import DATA, SMALL, in_folds
 from training import study
 from training.cli import command
 from training.features import cache_key
-from training.gtzan import ARRAYS, LABELS, TABLE, Gtzan, Track
-from training.network import STUDY_CNN, Variant
-from training.splits import Indices, artist_folds, random_folds
+from training.gtzan import ARRAYS, LABELS, TABLE, Gtzan
+from training.network import STUDY_CNN
+from training.splits import Indices, artist_folds
 from training.study import Data, Measured, Plan, carried, fresh, halves, measure
 from training.study_report import nearest, table, verdict
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
-
-SMALL = Plan(
-    epochs=8,
-    carried_epochs=(2,),
-    folds=3,
-    artist_folds=2,
-    seeds=(0,),
-    batch=8,
-    cnn_gru=Variant("small", 0, keeps_time=False),
-)
-
-
-def signatures(artists: int = 8, each: int = 2) -> Data:
-    """Four genres of tracks that are like no other track: to know one, it must have been trained on."""
-    tracks = tuple(
-        Track(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}", "", "")
-        for genre in LABELS[:4]
-        for artist in range(artists)
-        for number in range(each)
-    )
-    signature = np.random.default_rng(0).normal(0, 1, (len(tracks), 1, 1280))
-    return Data(tracks, np.repeat(signature, 8, axis=1).astype(np.float32))
-
-
-DATA = signatures()
-
-
-@cache
-def in_folds() -> list[tuple[Indices, Indices]]:
-    """Made when asked for: scikit-learn, seconds to import, is needed by no process that only collects."""
-    return halves(random_folds(DATA.tracks, folds=SMALL.folds))
 
 
 def accuracies(runs: list[study.Run]) -> list[float]:

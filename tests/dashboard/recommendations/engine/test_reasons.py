@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.recommendations.tracks import TrackQuery
-from tests.dashboard.recommendations.engine.test_rolling_playlist import TODAY, heard, songs, started, why
+from tests.support.songs import TODAY, heard, songs, started, why
 
 
 def test_a_doubt_brings_no_songs_and_a_share_is_not_called_heard() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -14,56 +13,18 @@ from hypothesis import strategies as st
 from dashboard.recommendations.choices import Choices
 from dashboard.recommendations.engine import Session
 from dashboard.recommendations.names import artist_keys, song_keys
-from dashboard.recommendations.playlist import Filters, Playlist, Reason, Row
+from dashboard.recommendations.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.session_settings import SessionSettings
 from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
-
-TODAY = date(2026, 3, 1)
-
-
-def songs(genre: str, count: int, artists: int = 1000, **fields: Any) -> list[Track]:
-    made: dict[str, Any] = {"language": "en", "language_source": "provider", "published": TODAY}
-    made |= {"precision": "day"} | fields
-    names = [f"{genre} {made['language']} artist {number % artists}" for number in range(count)]
-    return [
-        Track(
-            "p",
-            f"{made['language']} song {number}",
-            (name,),
-            "https://x.example/",
-            genre,
-            rank=number,
-            **made,
-        )
-        for number, name in enumerate(names)
-    ]
-
-
-def heard(session: Session, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
-    for number in range(round(seconds)):
-        session.hear(start + number + 1, mix, "LISTENING")
-    return start + seconds
+from tests.support.songs import TODAY, heard, songs, started, why
 
 
 def said(playlist: Playlist) -> list[str]:
     return [str(note) for note in playlist.notes]
 
 
-def why(row: Row) -> list[str]:
-    return [str(reason) for reason in row.why]
-
-
 def titles(playlist: Playlist) -> list[str]:
     return [row.track.title for row in playlist.rows]
-
-
-def started(
-    mix: Mapping[str, float], pools: Mapping[str, Sequence[Track]], **arguments: Any
-) -> tuple[Session, float]:
-    session = Session(**arguments)
-    now = heard(session, mix)
-    session.offer(pools, now, TODAY)
-    return session, now
 
 
 def test_nothing_before_music_was_heard() -> None:

@@ -24,7 +24,7 @@ from dashboard.recommendations.playlist import Filters
 from dashboard.recommendations.providers import Providers
 from dashboard.recommendations.tracks import LANGUAGES, TrackQuery
 from dashboard.recommendations.youtube import YouTubeProvider
-from tests.dashboard.cli.test_recommend import recommend
+from tests.support.cli import recommend
 from tests.support.services.all import Services, minute_of, page, running, settle
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.spotify import HTML, Fault, error

@@ -1,0 +1,58 @@
+"""Stored spectrograms, a model for them, and scorecards of ``overheard evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.manifest import ModelManifest
+from models.measures import expected_calibration_error
+from tests.support.cli import copy_model, overheard_here
+
+LABELS = ModelManifest.load().labels
+
+
+def card_of(*words: str) -> dict[str, Any]:
+    done = overheard_here("evaluate", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
+    assert isinstance(card, dict)
+    return card
+
+
+def model_with(folder: Path, **changes: object) -> str:
+    """The shipped model's bytes under a manifest with other fields."""
+    path, fields = copy_model(folder)
+    path.write_text(json.dumps(fields | changes))
+    return str(path)
+
+
+def check(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: list[int]) -> None:
+    """Hold a scorecard against probabilities and truth, counted here track by track."""
+    answers, confidence = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1)
+    rows = [[0] * len(LABELS) for _ in LABELS]
+    for genre, answer in zip(truth, answers, strict=True):
+        rows[genre][answer] += 1
+    assert card["confusion"] == {"labels": list(LABELS), "rows": rows}
+    right = np.array(truth) == answers
+    assert card["tracks"] == len(truth)
+    assert card["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
+    assert card["ece"] == pytest.approx(expected_calibration_error(probabilities, np.array(truth)), abs=2e-4)
+    answered = confidence >= ModelManifest.load().calibration.unsure_below
+    assert card["unsure"] == pytest.approx(1 - answered.mean(), abs=1e-4)
+    expected = round(float(right[answered].mean()), 4) if answered.any() else None
+    assert card["answered_accuracy"] == expected
+    low, high = card["accuracy_interval"]
+    assert 0 <= low <= card["accuracy"] <= high <= 1
+    for number, label in enumerate(LABELS):
+        if number in truth:
+            assert card["recall"][label] == pytest.approx(rows[number][number] / sum(rows[number]), abs=1e-4)
+            assert 0 <= card["f1"][label] <= 1
+        else:
+            assert card["recall"][label] is card["f1"][label] is None

@@ -1,0 +1,50 @@
+"""Made-up songs and playlists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from dashboard.recommendations.engine import Session
+from dashboard.recommendations.playlist import Row
+from dashboard.recommendations.tracks import Track
+
+TODAY = date(2026, 3, 1)
+
+
+def songs(genre: str, count: int, artists: int = 1000, **fields: Any) -> list[Track]:
+    made: dict[str, Any] = {"language": "en", "language_source": "provider", "published": TODAY}
+    made |= {"precision": "day"} | fields
+    names = [f"{genre} {made['language']} artist {number % artists}" for number in range(count)]
+    return [
+        Track(
+            "p",
+            f"{made['language']} song {number}",
+            (name,),
+            "https://x.example/",
+            genre,
+            rank=number,
+            **made,
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def heard(session: Session, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
+    for number in range(round(seconds)):
+        session.hear(start + number + 1, mix, "LISTENING")
+    return start + seconds
+
+
+def why(row: Row) -> list[str]:
+    return [str(reason) for reason in row.why]
+
+
+def started(
+    mix: Mapping[str, float], pools: Mapping[str, Sequence[Track]], **arguments: Any
+) -> tuple[Session, float]:
+    session = Session(**arguments)
+    now = heard(session, mix)
+    session.offer(pools, now, TODAY)
+    return session, now

@@ -1,0 +1,103 @@
+"""Radio stations of one web server, heard by a monitor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from realtime import messages
+from realtime.group_feeds import Feed
+from realtime.messages import Message
+from realtime.monitor import serve_stations
+from realtime.settings import HistorySettings, ServerSettings, Settings
+from realtime.stations import Group, Station
+from realtime.track_hearing import Hearing
+from tests.support.paths import DEMONSTRATION
+from tests.support.stream_servers import Answer, WebServer, web
+
+CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
+HEARING = Hearing.of(CHOSEN)
+MOST_SECONDS = 60
+
+
+@pytest.fixture
+def radio() -> Iterator[WebServer]:
+    """A station that plays two minutes of music at everybody's own pace, and never ends."""
+    music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
+    with web({"music.opus": music}) as server:
+        yield server
+
+
+def stations_of(radio: WebServer, *names: str) -> Group:
+    return tuple(Station(name, radio.url("music.opus", user="someone:secret")) for name in names)
+
+
+def monitored(
+    groups: Sequence[Group], feeds: Sequence[Feed], enough: Callable[[list[Message]], bool]
+) -> list[Message]:
+    """What a client is told until it has heard enough, which it is asked after every message."""
+    heard: list[Message] = []
+    told: list[Message] = []
+
+    async def listen(address: str) -> None:
+        async with asyncio.timeout(MOST_SECONDS), connect(address) as client:
+            async for text in client:
+                heard.append(json.loads(text))
+                if enough(heard):
+                    return
+
+    asyncio.run(
+        serve_stations(CHOSEN, groups, feeds, ready=lambda count, address: listen(address), watch=told.append)
+    )
+    check_once(told)  # a client does not see the first of two that follow at once
+    return heard
+
+
+def of(heard: list[Message], name: str, kind: str = "estimate") -> list[Message]:
+    return [message for message in heard if message["source"] == name and message["type"] == kind]
+
+
+def check_numbers(heard: list[Message], names: Sequence[str]) -> None:
+    """Nothing is told twice, nothing comes late, and all of it obeys the schema."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(messages.schema())
+    for message in heard:
+        validator.validate(message)
+    for name in names:
+        numbers = [message["seq"] for message in heard if message["source"] == name]
+        assert numbers == sorted(set(numbers))
+    check_once(heard)
+
+
+def check_once(told: list[Message]) -> None:
+    """The monitor numbers whatever it is told, so that only the moments show what was told twice."""
+    moments = [(message["source"], message["type"], message["captured_at"]) for message in told]
+    assert len(moments) == len(set(moments))
+
+
+def goes_on_after(heard: list[Message], event: int, names: Sequence[str]) -> bool:
+    """Whether all of these were heard again after a moment."""
+    return all(len(of(heard[event:], name)) >= 2 for name in names)
+
+
+class Event:
+    """Something that is done once, when all have been heard."""
+
+    def __init__(self, names: Sequence[str], again: Sequence[str], act: Callable[[], Any]) -> None:
+        self.at: int | None = None
+        self._names, self._again, self._act = names, again, act
+
+    def __call__(self, heard: list[Message]) -> bool:
+        if self.at is None and all(of(heard, name) for name in self._names):
+            self.at = len(heard)
+            self._act()
+        return self.at is not None and goes_on_after(heard, self.at, self._again)
+
+
+ALONE = (Station("One", "http://127.0.0.1:1/music"),)

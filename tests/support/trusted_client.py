@@ -1,0 +1,82 @@
+"""A server with privileged clients: what its switches and pages were asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from realtime import messages
+from realtime.errors import ControlError
+from realtime.log_tail import LogTail
+from realtime.messages import Message
+from realtime.server import EstimateServer
+from realtime.settings import ServerSettings
+from tests.support.websocket_client import Scenario, hello
+
+TOKEN = "a-token-of-the-tests"
+CONTROL_TOKEN = "an-ephemeral-token-of-the-tests"
+BEARER = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+
+
+class Switches:
+    """Remembers what reached it; the real ones are in test_switchboard."""
+
+    def __init__(self) -> None:
+        self.asked: list[Message] = []
+
+    async def control(self, control: Message) -> str:
+        self.asked.append(control)
+        if control["action"] == "resume":
+            raise ControlError("nothing is paused")
+        return "done"
+
+    def sources_message(self) -> Message:
+        return messages.sources_message(SOURCES, False, 1.0)
+
+
+class Pages:
+    """A history that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.asked: list[str] = []
+
+    def page(self, rest: str) -> tuple[int, str]:
+        self.asked.append(rest)
+        assert self.may_answer.wait(10)
+        assert threading.current_thread() is not threading.main_thread(), "it may block, so not on the loop's"
+        return (404, '{"error": "no session 9"}') if rest == "9" else (200, json.dumps({"rest": rest}))
+
+    def act(self, control: Mapping[str, Any]) -> str:
+        if control["segment"] == 7:
+            raise ControlError("no segment 7 in session 3")
+        return f"segment {control['segment']} is {control['genre']}"
+
+
+def serve(
+    scenario: Scenario,
+    switches: Switches | None = None,
+    pages: Pages | None = None,
+    log: LogTail | None = None,
+    control_token: str = CONTROL_TOKEN,
+    **settings: Any,
+) -> None:
+    async def main() -> None:
+        server = EstimateServer(
+            [hello()], ServerSettings(**settings), control_token=control_token, history=pages, log=log
+        )
+        server.switches = switches
+        port = await server.start("127.0.0.1", 0)
+        try:
+            await scenario(server, f"ws://127.0.0.1:{port}")
+        finally:
+            await server.stop()
+
+    asyncio.run(main())
+
+
+SOURCES = [{"name": "demo", "playing": True, "level_dbfs": -20.5, "detail": ""}]

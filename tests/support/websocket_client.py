@@ -1,0 +1,134 @@
+"""A real server on a free port, messages for it, and raw and library clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+
+from realtime import messages
+from realtime.estimates import StreamState
+from realtime.messages import Message
+from realtime.server import EstimateServer
+from realtime.settings import ServerSettings
+from tests.support.classifier import manifest
+
+
+def hello(source: str = "fake") -> Message:
+    return messages.hello_message(source, 1.0, manifest(), "fake 1", {}, StreamState.CONNECTING, "", None)
+
+
+def estimate(label: str, number: int = 1, source: str = "fake") -> Message:
+    payload = {
+        "label": label,
+        "stable_label": label,
+        "confidence": 0.9,
+        "probabilities": {},
+        "state": "LISTENING",
+    }
+    numbers = {"start_seconds": 0.0, "end_seconds": 5.0, "inference_ms": 8.0, "latency_ms": 40.0}
+    told = numbers | {"level_dbfs": -20.0, "has_gap": False, "estimate": payload, "seq": number}
+    return messages.envelope("estimate", source, 2.0) | told
+
+
+def state(name: str, number: int = 1, source: str = "fake", detail: str = "") -> Message:
+    return messages.state_message(source, 1.0, StreamState(name), detail) | {"seq": number}
+
+
+async def receive(client: ClientConnection) -> Any:
+    return json.loads(await asyncio.wait_for(client.recv(), 5))
+
+
+def serve(
+    scenario: Callable[[EstimateServer, str], Awaitable[None]],
+    sources: Sequence[str] = ("fake",),
+    origins: Sequence[str] = (),
+    **settings: Any,
+) -> None:
+    """Run a scenario against a server on a free port; ``settings`` are those of ServerSettings."""
+
+    async def main() -> None:
+        hellos = [hello(source) for source in sources]
+        server = EstimateServer(hellos, ServerSettings(**settings), origins)
+        port = await server.start("127.0.0.1", 0)
+        try:
+            await scenario(server, f"ws://127.0.0.1:{port}")
+        finally:
+            await server.stop()
+
+    asyncio.run(main())
+
+
+async def connected(server: EstimateServer, number: int) -> None:
+    """Wait until so many clients are known; bounded by the test's own timeouts."""
+    async with asyncio.timeout(5):
+        while server.clients != number:
+            await asyncio.sleep(0)
+
+
+TOKEN = "a-token-of-the-tests"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def get(
+    url: str, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None, method: str = "GET"
+) -> tuple[int, str, str]:
+    """Status, content type and body of a page; blocks, so it runs on a thread of its own."""
+    request = Request(url.replace("ws", "http", 1), headers=dict(headers or {}), method=method)
+    opener = build_opener(HTTPHandler(), HTTPSHandler(context=tls))
+    try:
+        with opener.open(request, timeout=5) as response:
+            return response.status, response.headers["Content-Type"], response.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+SHAKE = (
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+Scenario = Callable[[EstimateServer, str], Awaitable[None]]
+
+
+def check_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a client does is nothing that the server's log explains with a traceback."""
+    ours = [
+        record
+        for record in caplog.records
+        if record.name.startswith(("realtime", "websockets.server", "asyncio"))
+    ]
+    assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+async def raw(url: str, first: bytes = SHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+    writer.write(first)
+    return reader, writer
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """Everything until the server hangs up; it must."""
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionResetError:
+        return b""
+
+
+async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
+    estimates.publish(estimate("jazz", number))
+    assert (await receive(client))["seq"] == number
