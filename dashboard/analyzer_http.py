@@ -25,6 +25,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from websockets.sync.client import connect
 
 from dashboard.feed import LARGEST_MESSAGE, PROTOCOL
+from models.common.text import clean_text
 from models.errors import OverheardError
 
 DEADLINE_SECONDS: Final = 5.0
@@ -246,5 +247,4 @@ def _finite(digits: str) -> float:
 
 def _sentence(text: str) -> str:
     """One line, cut."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LONGEST_SENTENCE])
-    return " ".join(shown.split())[:LONGEST_SENTENCE]
+    return clean_text(text[: 4 * LONGEST_SENTENCE])[:LONGEST_SENTENCE]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -17,6 +16,7 @@ from typing import Any, Final
 from dashboard.local_time import time_of_day
 from dashboard.texts import Words
 from dashboard.view_state import GENRE_COLOURS
+from models.common.text import clean_text, escape_formula, storable
 
 STATES: Final = ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
 """Of segments; the timeline names them by their places here."""
@@ -27,9 +27,6 @@ COLUMNS: Final = (
     "kind", "number", "started", "ended", "seconds", "state", "genre", "confidence", "correction", "detail",
 )  # fmt: skip
 """Of the exported table; ``kind`` is segment, or that of an event, which has only a time and a detail."""
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
-"""How a cell begins that a spreadsheet may run (OWASP, "CSV Injection"), fullwidth forms included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +170,7 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
     value = entry.get(name)
     if not isinstance(value, str):
         raise ValueError(f"{name} is {value!r:.40}; it must be a text")
-    return value.encode("utf-8", "replace").decode("utf-8")  # half of a pair cannot be sent on
+    return storable(value, "replace")  # half of a pair cannot be sent on
 
 
 def timeline_data(session: Session, chosen: int | None, words: Words) -> dict[str, Any]:
@@ -297,13 +294,13 @@ def session_line(summary: Summary, zone: tzinfo | None, words: Words, locale: st
     started = datetime.fromtimestamp(summary.started, zone)
     parts = [f"{started:%Y-%m-%d} {time_of_day(started, words.language, locale)}"]
     if summary.running:
-        parts += [words("session.running"), _plain(summary.source)]
+        parts += [words("session.running"), clean_text(summary.source)]
     else:
         genres = [(name, seconds) for name, seconds in summary.seconds.items() if not name.isupper()]
         genres.sort(key=lambda pair: -pair[1])
         lasted = span(max(0.0, summary.until - summary.started), words)
         heard = ", ".join(words.genre(name) for name, _ in genres[:3])
-        parts += [lasted, _plain(summary.source), *([heard] if heard else [])]
+        parts += [lasted, clean_text(summary.source), *([heard] if heard else [])]
     return " \N{MIDDLE DOT} ".join([*parts, f"#{summary.id}"])
 
 
@@ -340,12 +337,14 @@ def as_csv(session: Session, zone: tzinfo | None) -> bytes:
     for each in session.segments:
         sure = "" if each.confidence is None else round(each.confidence, 4)
         times = [_iso(each.started, zone), _iso(each.ended, zone), round(each.seconds, 3)]
-        names = [each.state, harmless(each.genre or ""), sure, harmless(each.correction or "")]
+        names = [each.state, escape_formula(each.genre or ""), sure, escape_formula(each.correction or "")]
         rows.append((each.started, ["segment", each.number, *times, *names, ""]))
     for event in session.events:
         empty = [""] * 6
         moment = _iso(event.at, zone)
-        rows.append((event.at, [harmless(event.kind), "", moment, *empty, harmless(event.detail)]))
+        rows.append(
+            (event.at, [escape_formula(event.kind), "", moment, *empty, escape_formula(event.detail)])
+        )
     rows.sort(key=lambda pair: pair[0])
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -354,19 +353,9 @@ def as_csv(session: Session, zone: tzinfo | None) -> bytes:
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "replace")
 
 
-def harmless(text: str) -> str:
-    """A text as one cell's: in one line, and behind an apostrophe where it could be a formula."""
-    shown = _plain(text)
-    return f"'{shown}" if _FORMULA.match(shown) else shown
-
-
 def as_json(record: Mapping[str, Any]) -> bytes:
     """The session as the analyzer gave it."""
     return json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-
-
-def _plain(text: str) -> str:
-    return _CONTROLS.sub(" ", text)
 
 
 def _iso(unix: float, zone: tzinfo | None) -> str:

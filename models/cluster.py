@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+from models.common.text import first_line
 from models.errors import OverheardError
 from models.quiet import quiet_stderr
 
@@ -41,11 +42,6 @@ def require_ray(wanted: str = "--engine ray") -> Any:
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first; its kind where it says nothing."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _connect(ray: Any, workers: int | None) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import GenreClassifier, Prediction
+from models.common.text import format_seconds
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.options import OptionParser
@@ -29,7 +30,7 @@ from realtime.explain import Exhibit, TempoMeter
 from realtime.listen import load_classifier
 from realtime.messages import Message
 from realtime.settings import Settings
-from realtime.sources.file import FileSource, seconds_text
+from realtime.sources.file import FileSource
 from realtime.worker import check_length
 
 if TYPE_CHECKING:
@@ -285,7 +286,7 @@ class TextReport:
         for seconds, heard in self._stretches:
             print(f"  {int(seconds) // 60:3d}:{int(seconds) % 60:02d}  {heard}")
         print(
-            f"  {self._verdict(summary)}; {seconds_text(summary['seconds'])} of sound, "
+            f"  {self._verdict(summary)}; {format_seconds(summary['seconds'])} of sound, "
             f"{summary['real_time_factor']:.0f} times real time"
         )
 

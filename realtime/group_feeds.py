@@ -13,7 +13,7 @@ import functools
 import signal
 from typing import Any, Protocol
 
-from models.cluster import first_line
+from models.common.text import first_line
 from models.errors import OverheardError
 from realtime.errors import SettingsError
 from realtime.messages import Message

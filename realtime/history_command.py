@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from models.common.text import clean_text
 from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import settings
@@ -174,7 +175,7 @@ def _session_line(session: Record) -> str:
     heard = ", ".join(f"{name} {_duration(s)}" for name, s in _named(session["seconds"])[:3])
     how = " (running)" if session["running"] else " (broken off)" if session["broken_off"] else ""
     lasted = _duration(_end(session) - session["started"])
-    source = _plain(session["source"])
+    source = _shown(session["source"])
     return f"{session['id']:>5}  {_when(session['started'])}  {lasted:>9}{how}  {source}  {heard}".rstrip()
 
 
@@ -182,19 +183,19 @@ def _session_text(session: Record) -> str:
     """Segments and events in the order of their times, then the totals."""
     how = ", running" if session["running"] else ", broken off" if session["broken_off"] else ""
     lines = [
-        f"session {session['id']}: {_plain(session['source'])}",
+        f"session {session['id']}: {_shown(session['source'])}",
         f"{_when(session['started'])} to {_when(_end(session))}{how}",
-        f"model {_plain(session['model'])} {_plain(session['model_version'])}".rstrip(),
+        f"model {_shown(session['model'])} {_shown(session['model_version'])}".rstrip(),
         "",
     ]
     entries: list[tuple[float, str]] = []
     for segment in session["segments"]:
         name = segment["genre"] if segment["state"] == "LISTENING" else _state(segment["state"])
         sure = "" if segment["confidence"] is None else f"  {segment['confidence']:.0%}"
-        right = f"  (corrected: {_plain(segment['correction'])})" if segment["correction"] else ""
+        right = f"  (corrected: {_shown(segment['correction'])})" if segment["correction"] else ""
         entries.append((segment["started"], f"{_duration(segment['seconds']):>9}  {name}{sure}{right}"))
     for event in session["events"]:
-        detail = f": {_plain(event['detail'])}" if event["detail"] else ""
+        detail = f": {_shown(event['detail'])}" if event["detail"] else ""
         entries.append((event["at"], f"{'':>9}  [{event['kind'].replace('_', ' ')}{detail}]"))
     lines += [f"{_when(at)}  {text}" for at, text in sorted(entries, key=lambda entry: entry[0])]
     total = sum(session["seconds"].values())
@@ -223,6 +224,6 @@ def _duration(seconds: float) -> str:
     return str(timedelta(seconds=max(0, round(seconds))))
 
 
-def _plain(text: str) -> str:
-    """What a station calls itself must not command the terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+def _shown(text: str) -> str:
+    """Clean a name that a station gave itself, so that it cannot steer the terminal."""
+    return clean_text(text, replacement="?")

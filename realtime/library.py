@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from models.cluster import ENGINES
+from models.common.text import printable
 from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import settings
@@ -19,7 +20,7 @@ from realtime.listen import load_classifier
 from realtime.track_engines import Engine, LocalEngine, RayEngine, blocks_of
 from realtime.track_hearing import Hearing, Row
 from realtime.track_table import TrackTable
-from realtime.tracks import Track, find_tracks, printable
+from realtime.tracks import Track, find_tracks
 
 logger = logging.getLogger(__name__)
 

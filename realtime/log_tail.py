@@ -8,6 +8,8 @@ import time
 from collections import deque
 from collections.abc import Collection
 
+from models.common.text import clean_text
+
 KEPT_LINES = 200
 LONGEST_LINE = 600
 """Characters; what a station or a device calls itself may be of any length."""
@@ -30,13 +32,13 @@ class LogTail(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take one record in."""
         try:
-            said = " ".join(record.getMessage().split())
+            said = record.getMessage()
         except Exception:  # a record whose arguments do not fit must not end whoever logged it
             self.handleError(record)
             return
         for secret in self._secrets:
             said = said.replace(secret, "(secret)")
-        plain = "".join(letter if letter.isprintable() else "?" for letter in said[:LONGEST_LINE])
+        plain = clean_text(said, replacement="?")[:LONGEST_LINE]
         at = time.strftime("%H:%M:%S", time.localtime(record.created))
         self._lines.append(f"{at} {record.levelname} {plain}")
 

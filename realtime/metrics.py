@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from models.common.text import storable
 from realtime.estimates import StreamState
 from realtime.messages import Message
 
@@ -210,7 +211,7 @@ def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
 
 def _escaped(text: str) -> str:
     """A label's value; what is no Unicode, as in the names of some files, becomes a question mark."""
-    known = text.encode("utf-8", "replace").decode()
+    known = storable(text, "replace")
     return known.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

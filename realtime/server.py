@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
+from models.common.text import storable
 from models.errors import OverheardError
 from realtime import access, controls, messages
 from realtime.access import Rules, TokenBucket
@@ -355,7 +356,7 @@ def _select_protocol(_connection: ServerConnection, offered: Sequence[Subprotoco
 
 def _text(message: Message) -> str:
     """As JSON; what is no Unicode, as in the names of some files, cannot be sent and is replaced."""
-    return messages.encode(message).encode("utf-8", "replace").decode()
+    return storable(messages.encode(message), "replace")
 
 
 def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:

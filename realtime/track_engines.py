@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
 from models.cluster import ray_cluster
+from models.common.text import first_line
 from models.errors import OverheardError
 from realtime.track_hearing import Hearer, Hearing, Row
 from realtime.tracks import Track
@@ -256,7 +257,7 @@ class RayEngine:
                 yield rows
         except self._ray.exceptions.RayError as error:
             raise ClusterError(
-                f"the cluster lost {len(waiting)} tracks for good ({str(error).splitlines()[0]}); "
+                f"the cluster lost {len(waiting)} tracks for good ({first_line(error)}); "
                 "what was heard is written, run it again to go on"
             ) from error
         if waiting:

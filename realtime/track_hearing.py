@@ -24,6 +24,7 @@ from queue import SimpleQueue
 from typing import Any, TextIO, TypeAlias
 
 from models.classifier import GenreClassifier
+from models.common.text import storable
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.errors import SourceError
@@ -81,7 +82,7 @@ def row_of(track: Track, heard: Message) -> Row:
         "windows": 0,
         "retry": False,
         **heard,
-        "fault": fault and fault.encode("utf-8", "backslashreplace").decode(),
+        "fault": fault and storable(fault),
     }
 
 

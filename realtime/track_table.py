@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.text import first_line, storable
 from models.errors import OverheardError
 from realtime.track_hearing import Row
-from realtime.tracks import Track, filesystem_of, first_line, is_s3
+from realtime.tracks import Track, filesystem_of, is_s3
 
 Digests = npt.NDArray[np.uint64]
 
@@ -370,5 +371,5 @@ def digests(names: Sequence[str]) -> Digests:
 
 def digest(text: str) -> int:
     """Of 64 bits, never 0: two of ten million names are alike once in 400,000 libraries."""
-    found = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
+    found = hashlib.blake2b(storable(text).encode(), digest_size=8).digest()
     return int.from_bytes(found, "big") or 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from models.common.text import first_line, storable
 from realtime.errors import SourceError
 
 logger = logging.getLogger(__name__)
@@ -46,12 +47,7 @@ class Track:
     @property
     def name(self) -> str:
         """``uri`` as it can be written anywhere: what is no Unicode in a file's name is escaped."""
-        return self.uri.encode("utf-8", "backslashreplace").decode()
-
-
-def printable(text: str) -> str:
-    """Text for a terminal: what names of files may hold besides, as control characters, is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        return storable(self.uri)
 
 
 def is_s3(place: str) -> bool:
@@ -268,8 +264,3 @@ class Fetched:
         """Remove the copy; harmless when repeated."""
         if self._copy is not None:
             self._copy.unlink(missing_ok=True)
-
-
-def first_line(error: Exception) -> str:
-    """What an error says first: those of S3 go on for pages."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

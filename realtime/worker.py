@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from models.classifier import GenreClassifier
+from models.common.text import format_seconds
 from models.errors import OverheardError
 from realtime import messages
 from realtime.analyzer import Analysis, Analyzer
@@ -19,7 +20,7 @@ from realtime.health import PipelineHealth, SourceStatus
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.messages import Message
 from realtime.settings import Settings
-from realtime.sources.file import ArraySource, FileSource, seconds_text
+from realtime.sources.file import ArraySource, FileSource
 from realtime.sources.watchdog import STALL_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -207,6 +208,6 @@ def check_length(source: AudioSource, analyzer: Analyzer, window_seconds: float)
     """
     if analyzer.seconds < window_seconds:
         raise TooShortError(
-            f"{source.name} holds {seconds_text(analyzer.seconds)} of sound; one window needs "
+            f"{source.name} holds {format_seconds(analyzer.seconds)} of sound; one window needs "
             f"{math.ceil(window_seconds * 100) / 100:.2f} s, and nothing is padded"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import queue
-import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from dashboard.recommendations.tracks import Clock, ProviderResult, Status
+from models.common.text import clean_text, shorten
 
 if TYPE_CHECKING:
     import requests
@@ -28,9 +28,6 @@ LONGEST_TEXT: Final = 1000
 
 LONGEST_NAME: Final = 200
 """Letters of a title or a name that are shown."""
-
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What steers a terminal, or turns the direction of what follows on the page."""
 
 MARGIN_SECONDS: Final = 0.1
 """How long before a deadline a request is given up, so that its result still is in time."""
@@ -198,10 +195,7 @@ def _counted(number: int, unit: str) -> str:
 
 def text_of(value: object) -> str:
     """A text from outside, in one line, fit for UTF-8 and terminals, cut; empty if it is none."""
-    if not isinstance(value, str):
-        return ""
-    shown = _CONTROLS.sub(" ", value[:LONGEST_TEXT]).encode("utf-8", "replace").decode("utf-8")
-    return " ".join(shown.split())
+    return clean_text(value[:LONGEST_TEXT]) if isinstance(value, str) else ""
 
 
 def name_of(value: object) -> str:
@@ -211,7 +205,7 @@ def name_of(value: object) -> str:
     text = text_of(value)
     if not any(sign.isprintable() for sign in text.replace(" ", "")):
         return ""
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1].rstrip() + "…"
+    return shorten(text, LONGEST_NAME)
 
 
 def link_of(value: object, *domains: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from models.common.text import storable
 from realtime.history.errors import HistoryDeletedError, HistoryError
 from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
 from realtime.history.segments import Event, Heartbeat, Row
@@ -258,7 +259,7 @@ class HistoryStore:
         begun = connection.execute(  # not ON CONFLICT, which uses up a number each time
             "INSERT INTO sessions (key, source, model, model_version, started, seen) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE key = ?1)",
-            (session.key, _storable(session.source), *self._model, session.started),
+            (session.key, storable(session.source), *self._model, session.started),
         )
         if begun.rowcount > 0 and session.key in self._written:
             raise HistoryDeletedError
@@ -266,7 +267,7 @@ class HistoryStore:
             values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
             connection.execute("UPDATE sessions SET seen = ?, ended = ? WHERE key = ?", values)
         elif isinstance(row, Event):
-            _put(connection, "events", session.key, row.number, row.at, row.kind, _storable(row.detail))
+            _put(connection, "events", session.key, row.number, row.at, row.kind, storable(row.detail))
         else:
             _put(
                 connection, "segments", session.key, row.number, row.genre, row.state, row.started,
@@ -281,8 +282,3 @@ def _put(connection: sqlite3.Connection, table: str, key: str, *values: object) 
     connection.execute(
         f"INSERT OR REPLACE INTO {table} SELECT id{places} FROM sessions WHERE key = ?", (*values, key)
     )
-
-
-def _storable(text: str) -> str:
-    """Names of files may hold bytes that are no text, which SQLite refuses."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from models.audio.decoding import MonoDecoder
 from models.audio.samples import Samples
+from models.common.text import clean_text
 from realtime.errors import SourceError
 from realtime.network.http_client import HttpBody, HttpClient
-from realtime.network.icy import clean_text, packed_tags, tag_title
+from realtime.network.icy import packed_tags, tag_title
 
 if TYPE_CHECKING:
     import av

@@ -13,10 +13,11 @@ import socket
 import threading
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from models.common.text import clean_text, decode_text
 from realtime.audio.urls import public_url
 from realtime.errors import SourceError
 from realtime.network.http_connection import CONNECT_SECONDS, connection_to, explain, origin, refusal
-from realtime.network.icy import IcyParser, clean_text, decode_text
+from realtime.network.icy import IcyParser
 
 LARGEST_READ = 16_384
 _REDIRECTS = (301, 302, 303, 307, 308)

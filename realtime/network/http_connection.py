@@ -7,7 +7,7 @@ import socket
 import ssl
 from urllib.parse import SplitResult
 
-from realtime.network.icy import clean_text
+from models.common.text import clean_text
 
 CONNECT_SECONDS = 4.0
 """For each of a host's addresses; two of them fit into the time that opening may take."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from models.common.text import clean_text, decode_text
+
 _BLOCK_UNIT = 16
 """Bytes that one step of a metadata block's length byte stands for (SHOUTcast's protocol)."""
 
@@ -79,19 +81,6 @@ def stream_title(block: bytes) -> str | None:
     """
     found = _STREAM_TITLE.search(decode_text(block.rstrip(b"\0")))
     return clean_text(found[1]) if found else None
-
-
-def decode_text(data: bytes) -> str:
-    """UTF-8 where it is valid, else Latin-1: stations send either and do not say which."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def clean_text(text: str) -> str:
-    """One line without control characters: what a station sends is shown on pages and terminals."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def tag_title(tags: Mapping[str, str]) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from models.common.text import decode_text
 from realtime.audio.urls import public_url
 from realtime.errors import SourceError
 from realtime.network.demuxer import StreamDecoder, explain_ffmpeg
 from realtime.network.http_client import HttpBody, HttpClient
-from realtime.network.icy import decode_text, is_hls, playlist_address
+from realtime.network.icy import is_hls, playlist_address
 
 if TYPE_CHECKING:
     import av

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.common.text import storable
 from realtime.clock import Clock
 from realtime.history.segments import HEARD, heard_in
 from realtime.messages import Message, encode
@@ -155,7 +156,7 @@ class GenreNotifier:
             if change is None:
                 return
             # a name that is no text becomes an escape of JSON
-            payload = encode(change).encode("utf-8", "backslashreplace")
+            payload = storable(encode(change)).encode()
             if self._broker is not None:
                 self._broker.put(slug(change["source"]), payload)
             if self._webhook is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from models.common.text import shorten, storable
 from realtime.audio.source import AudioSource
 from realtime.audio.urls import is_url, public_url
 from realtime.capture.live_source import LiveSource
@@ -65,8 +66,8 @@ def _public_name(description: str) -> str:
         name = description
     else:
         name = Path(description).name or description
-    readable = name.encode("utf-8", "replace").decode()  # as the wire has it, or no client could send it back
-    return readable if len(readable) <= LONGEST_NAME else f"{readable[: LONGEST_NAME - 1]}…"
+    # As the server sends it: otherwise no client could send the name back.
+    return shorten(storable(name, "replace"), LONGEST_NAME)
 
 
 def open_option(

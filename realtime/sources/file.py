@@ -6,7 +6,6 @@ The consumer of ``blocks`` sets the pace of these sources, unlike that of captur
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Iterator
 from importlib.resources import files
@@ -233,10 +232,3 @@ def demo_source(speed: float, clock: Clock) -> FileSource:
     folder = files("realtime.demo")
     path = str(folder / "demonstration.opus")
     return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")
-
-
-def seconds_text(seconds: float) -> str:
-    """Seconds as a person reads them, rounded down: 4.97 s, 3 min 20 s."""
-    if seconds < 60:
-        return f"{math.floor(seconds * 100) / 100:.2f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

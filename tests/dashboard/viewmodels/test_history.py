@@ -19,7 +19,6 @@ from dashboard.session_view import (
     as_csv,
     as_json,
     file_name,
-    harmless,
     parse_overview,
     parse_session,
     percentages,
@@ -31,6 +30,7 @@ from dashboard.session_view import (
     timeline_data,
 )
 from dashboard.texts import LANGUAGES, Words, table
+from models.common.text import escape_formula
 from realtime.estimates import StreamState
 from realtime.history import corrections as history_corrections
 from realtime.history.segments import HEARD
@@ -245,7 +245,7 @@ def test_a_title_is_never_a_formula(text: str) -> None:
     for cell in (table_rows[1][6], table_rows[2][9]):
         assert cell.startswith("'")
         assert cell.isprintable()
-    assert harmless("Miles Davis - So What") == "Miles Davis - So What"
+    assert escape_formula("Miles Davis - So What") == "Miles Davis - So What"
 
 
 def test_the_object_is_as_the_analyzer_gave_it() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from models.cluster import first_line, require_ray
+from models.cluster import require_ray
+from models.common.text import first_line
 from realtime import group_feeds
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
 from realtime.settings import ModelSettings

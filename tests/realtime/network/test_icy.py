@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.common.text import clean_text, decode_text
 from realtime.network.icy import (
     IcyParser,
-    clean_text,
-    decode_text,
     is_hls,
     packed_tags,
     playlist_address,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from models.audio.decoding import BLOCK_SECONDS
+from models.common.text import format_seconds
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.capture import LiveSource
 from realtime.capture.live_source import QUEUE_BLOCKS, Stop
@@ -21,7 +22,7 @@ from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.sources import ArraySource, FileSource
 from realtime.sources.factory import open_source
-from realtime.sources.file import demo_source, seconds_text
+from realtime.sources.file import demo_source
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 
@@ -391,5 +392,5 @@ def test_a_child_that_fails_says_why() -> None:
 
 
 def test_seconds_are_rounded_down() -> None:
-    assert seconds_text(4.969) == "4.96 s"
-    assert seconds_text(200) == "3 min 20 s"
+    assert format_seconds(4.969) == "4.96 s"
+    assert format_seconds(200) == "3 min 20 s"
