@@ -23,8 +23,8 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from realtime.estimates import StreamState
-from realtime.messages import VERSION, Message, schema
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import VERSION, Message, schema
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from dashboard.recommendations.follower import Follower
 from dashboard.recommendations.playlist import Filters, Playlist
 from dashboard.recommendations.providers import Providers, WallClock, from_environment
 from dashboard.texts import Words, closest
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 HELD_SECONDS = 40
 

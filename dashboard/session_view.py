@@ -17,8 +17,9 @@ from dashboard.local_time import time_of_day
 from dashboard.texts import Words
 from dashboard.view_state import GENRE_COLOURS
 from models.common.text import clean_text, escape_formula, storable
+from realtime.protocol.estimate import StreamState
 
-STATES: Final = ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
+STATES: Final = tuple(state.value for state in StreamState if state.has_estimate)
 """Of segments; the timeline names them by their places here."""
 LATEST: Final = 1e11
 """Unix seconds of the year 5138: beyond it Python's calendar ends before long."""

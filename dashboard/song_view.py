@@ -18,7 +18,7 @@ from dashboard.recommendations.playlist import Found, Playlist, Row
 from dashboard.recommendations.tracks import ProviderResult, Relaxed, Status, Track
 from dashboard.texts import Words
 from dashboard.view_state import GENRE_COLOURS
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 PAGE_DOMAINS: Final[Mapping[str, str]] = {
     "Spotify": "open.spotify.com", "YouTube": "youtube.com", "iTunes": "apple.com",

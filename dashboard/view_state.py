@@ -7,8 +7,8 @@ from typing import Any
 
 from dashboard.feed import Heard
 from dashboard.texts import Words
-from realtime.estimates import StreamState
-from realtime.messages import Message
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 
 GUESS_BELOW = 0.5
 """A genre with less is never said to be heard, whatever the analyzer still holds: it is a guess."""

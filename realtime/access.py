@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from realtime.controls import UNTRUSTED
-from realtime.messages import VERSION
+from realtime.protocol.messages import VERSION
 from realtime.settings import is_loopback
 
 PROTOCOL = f"overheard.{VERSION}"

@@ -20,21 +20,22 @@ from models.common.text import format_seconds
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.options import OptionParser
-from realtime import messages, settings
+from realtime import settings
 from realtime.analyzer import Analysis, Analyzer, Prepared
 from realtime.audio.source import AudioWindow
 from realtime.clock import Clock, SystemClock
 from realtime.errors import SettingsError
-from realtime.estimates import StreamState
 from realtime.explain import Exhibit, TempoMeter
 from realtime.listen import load_classifier
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.file import FileSource
 from realtime.worker import check_length
 
 if TYPE_CHECKING:
-    from realtime.estimates import GenreEstimate
+    from realtime.protocol.estimate import GenreEstimate
 
 EXIT_FAULT = 2
 NO_MUSIC = "(no music)"

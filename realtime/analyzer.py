@@ -6,6 +6,7 @@ Live, offline, in tests and in benchmarks it is this one object that is driven.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,14 +22,36 @@ from models.spectrogram import AudioSpec, picture_of_columns
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.estimates import GenreEstimate, StreamState
-from realtime.health import LatencyMeter, PipelineHealth
+from realtime.protocol.estimate import GenreEstimate, StreamState
+from realtime.protocol.health import Percentiles, PipelineHealth
 from realtime.settings import Settings
 from realtime.smoothing import Smoothed, Smoother
 from realtime.windowing import SlidingWindows
 
+LATENCY_SPAN = 240
+"""Windows that the latency percentiles cover: about two minutes at the default hop."""
+
 AUDIBLE_SHARE = 0.5
 """Part of a window that must be audible; a picture of mostly silence says nothing of the music."""
+
+
+class LatencyMeter:
+    """Percentiles over the last ``LATENCY_SPAN`` latencies, nearest-rank."""
+
+    def __init__(self) -> None:
+        self._values: deque[float] = deque(maxlen=LATENCY_SPAN)
+
+    def add(self, milliseconds: float) -> None:
+        """Add one latency; the oldest one beyond the span is dropped."""
+        self._values.append(milliseconds)
+
+    def percentiles(self) -> Percentiles:
+        """Compute the percentiles of the latencies in the span; 0 before the first one."""
+        ordered = sorted(self._values)
+        if not ordered:
+            return Percentiles(0.0, 0.0, 0.0)
+        p50, p95, p99 = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.95, 0.99))
+        return Percentiles(p50, p95, p99)
 
 
 @dataclass(frozen=True, slots=True)

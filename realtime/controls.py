@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from realtime.messages import Message, schema
+from realtime.protocol.messages import Message, schema
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

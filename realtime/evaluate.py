@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.manifest import ModelManifest
 from models.options import OptionParser
-from realtime import live_report, messages, settings
+from realtime import live_report, settings
 from realtime.analyze import MOST_CLASSIFIERS
 from realtime.clock import SystemClock
 from realtime.evaluate_folder import score_folder
@@ -21,6 +21,7 @@ from realtime.evaluate_pictures import geometry_for, load_part, score_pictures
 from realtime.listen import load_classifier
 from realtime.live_runs import CONDITIONS
 from realtime.programmes import Shape
+from realtime.protocol import messages
 from realtime.scorecard import Advance, scorecard, tables
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from models.manifest import ModelManifest
 from realtime.analyze import GenreMean, analyse_file
 from realtime.analyzer import Analysis
 from realtime.clock import Clock
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 from realtime.scorecard import Advance, Answers, EvaluationError, Skipped, genre_number
 from realtime.settings import Settings
 from realtime.sources.file import FileSource

@@ -12,7 +12,7 @@ from models.classifier import GenreClassifier, Prediction
 from models.occlusion import PATCH, STEP, occlusion
 from realtime.analyzer import Prepared
 from realtime.audio.source import AudioBlock
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 
 TEMPO_SECONDS = 90.0
 """Of the middle of a file: intros and ends often have another tempo, or none."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from models.common.text import first_line
 from models.errors import OverheardError
 from realtime.errors import SettingsError
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 from realtime.station_group import BEAT_SECONDS, StationGroup, child_input, child_words
 from realtime.stations import Group
 from realtime.track_hearing import Hearing

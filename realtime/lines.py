@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from realtime.estimates import StreamState
-from realtime.messages import Message
-
-OVER = (StreamState.ENDED.value, StreamState.FAILED.value)
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 
 
 class Line:
@@ -58,7 +56,7 @@ class Line:
         self.seq += 1
         if message["type"] == "estimate":
             self.level_dbfs = message["level_dbfs"]
-        elif message["type"] == "state" and message["state"] in OVER:
+        elif message["type"] == "state" and StreamState(message["state"]).is_final:
             self.over = True
             self.failure = message["detail"] if message["state"] == StreamState.FAILED else ""
         self._tell(self, message | {"seq": self.seq})

@@ -17,14 +17,15 @@ import numpy.typing as npt
 from models.classifier import Prediction, TFLiteClassifier
 from models.manifest import ModelManifest
 from models.options import OptionParser
-from realtime import messages, settings
+from realtime import settings
 from realtime.clock import Clock, SystemClock
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter, resolve_path
 from realtime.log_tail import LogTail
-from realtime.messages import Message
 from realtime.outputs.notifier import GenreNotifier
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import ModelSettings, ServerSettings, Settings
 from realtime.switchboard import Switchboard

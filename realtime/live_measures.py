@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 SETTLE_SECONDS = 5.0
 """How long after a change a label may still be of what was before: about one window."""
 
 ROUNDING_SECONDS = 1e-6
 
-SHOWN = (StreamState.LISTENING, StreamState.UNSURE)
 """States in which the stable label speaks of what is playing; in all others it is that of the last music."""
 
 
@@ -45,7 +44,7 @@ class Moment:
     @property
     def shown(self) -> int | None:
         """The stable label where it speaks of what is playing."""
-        return self.stable if self.state in SHOWN else None
+        return self.stable if self.state.has_genre else None
 
 
 @dataclass(frozen=True, slots=True)

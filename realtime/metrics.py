@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from models.common.text import storable
-from realtime.estimates import StreamState
-from realtime.messages import Message
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,9 +35,6 @@ COUNTERS: Mapping[str, str] = {
     "reopened": "How often the source was opened again.",
 }
 """Fields of health messages that only rise, and their help."""
-
-TROUBLED = frozenset({StreamState.FAILED, StreamState.STALLED, StreamState.RECOVERING})
-"""States in which a source gives nothing although it should."""
 
 
 class Metrics:
@@ -155,7 +152,7 @@ def health_report(
     int, str
         200 while every source gives what it should, 503 when one does not; the body is JSON.
     """
-    degraded = any(state in TROUBLED for state in states.values())
+    degraded = any(state.is_fault for state in states.values())
     report: dict[str, object] = {
         "status": "degraded" if degraded else "ok",
         "sources": {source: state.value for source, state in states.items()},

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from models.cluster import ENGINES, ray_cluster
 from models.options import OptionParser
-from realtime import messages, settings
+from realtime import settings
 from realtime.clock import Clock, SystemClock
-from realtime.estimates import StreamState
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.lines import Line
@@ -25,13 +24,14 @@ from realtime.listen import (
     stop_signals,
     websocket_address,
 )
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import Settings
 from realtime.station_group import INTERNAL_ERROR
 from realtime.stations import Group, read_stations
 from realtime.track_hearing import Hearing
-from realtime.worker import SOUNDLESS
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Roll:
         name = message["source"]
         if message["type"] == "state":
             self._heard[name] = message["state"], message["detail"]
-        elif message["type"] == "estimate" and self._told[name][0] in SOUNDLESS:
+        elif message["type"] == "estimate" and StreamState(self._told[name][0]).is_silent_source:
             self._heard[name] = message["estimate"]["state"], ""  # its own word came late or was dropped
         elif message["type"] == "health":
             message = message | {"clients": self._server.clients}

@@ -16,15 +16,16 @@ from websockets.typing import Subprotocol
 
 from models.common.text import storable
 from models.errors import OverheardError
-from realtime import access, controls, messages
+from realtime import access, controls
 from realtime.access import Rules, TokenBucket
 from realtime.background import on_thread
 from realtime.controls import HistoryPages, Switches
 from realtime.door import MOST_HANDSHAKES, Client, Door
 from realtime.errors import ControlError, ServerError
 from realtime.log_tail import LogTail
-from realtime.messages import Message
 from realtime.metrics import Metrics
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from realtime.settings import ServerSettings
 
 logger = logging.getLogger(__name__)

@@ -19,14 +19,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from models.errors import OverheardError
-from realtime import messages
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock, SystemClock
-from realtime.estimates import StreamState
-from realtime.health import SourceStatus
-from realtime.lines import OVER
 from realtime.listen import SharedClassifier, load_classifier
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.health import SourceStatus
+from realtime.protocol.messages import Message
 from realtime.sources.factory import open_source
 from realtime.stations import Group, Station
 from realtime.track_hearing import Hearing, begin_child
@@ -162,7 +161,9 @@ class StationGroup:
         return INTERNAL_ERROR
 
     def _put(self, message: Message) -> None:
-        if message["type"] == "spectrum" or message.get("state") in OVER:
+        if message["type"] == "spectrum":
+            return
+        if message["type"] == "state" and StreamState(message["state"]).is_final:
             return
         with self._changed:
             self.dropped += len(self._waiting) == self._waiting.maxlen

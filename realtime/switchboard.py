@@ -13,16 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from models.classifier import GenreClassifier
-from realtime import messages
 from realtime.audio.source import AudioSource
 from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.errors import ControlError, SourceError
-from realtime.estimates import StreamState
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.levels import Levels
 from realtime.lines import Line
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import Settings
 from realtime.sources.factory import SourceOption, available_sources, open_option

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from models.classifier import GenreClassifier
 from models.common.text import format_seconds
 from models.errors import OverheardError
-from realtime import messages
 from realtime.analyzer import Analysis, Analyzer
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.errors import TooShortError
-from realtime.estimates import StreamState
-from realtime.health import PipelineHealth, SourceStatus
 from realtime.history.audio_buffer import RecentAudioBuffer
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.health import PipelineHealth, SourceStatus
+from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.file import ArraySource, FileSource
 from realtime.sources.watchdog import STALL_SECONDS
@@ -30,10 +30,6 @@ LATEST_SECONDS = 2.0
 
 HEALTH_SECONDS = 2.0
 LOSS_LOG_SECONDS = 5.0
-
-
-SOUNDLESS = (StreamState.CONNECTING, StreamState.STALLED, StreamState.RECOVERING)
-"""States that the first sound ends."""
 
 
 class AnalysisWorker(threading.Thread):
@@ -108,7 +104,7 @@ class AnalysisWorker(threading.Thread):
             now = self._clock.monotonic()
             if len(block.samples):
                 self._last_sound = now
-                if self._state in SOUNDLESS:
+                if self._state.is_silent_source:
                     self._change_state(StreamState.WARMING_UP)
             elif trouble := self._source.status().trouble:
                 self._change_state(StreamState.RECOVERING, trouble)

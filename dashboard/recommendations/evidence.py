@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from dashboard.recommendations.mix import blended, heaviest_first, normalised, total_variation, without_rare
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 LEAD_MARGIN = 0.05
 """By so much of the mix a genre must be ahead to take the lead, so that two alike do not take turns."""

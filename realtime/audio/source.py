@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from models.audio.samples import Samples
-from realtime.health import SourceStatus
+from realtime.protocol.health import SourceStatus
 
 SILENCE_FLOOR_DBFS = -120.0
 """The lowest level we speak of; digital silence has this one."""

@@ -18,7 +18,7 @@ from realtime.audio.source import AudioBlock
 from realtime.capture.timing import ClockDriftEstimator, DropoutDetector
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.health import SourceStatus
+from realtime.protocol.health import SourceStatus
 
 QUEUE_BLOCKS = 1024
 """Blocks that may wait: 1.4 s of the shortest that devices deliver (64 samples at 48 kHz)."""

@@ -10,7 +10,7 @@ from realtime.clock import Clock
 from realtime.history.errors import DAMAGE_CODES, HistoryDeletedError, HistoryError, code, reason, remedy
 from realtime.history.segments import Row, SegmentBuilder
 from realtime.history.store import HistoryStore
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-HEARD = ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
-"""States of estimates: they become segments. Other states are events and end a segment."""
-
-OVER = ("ENDED", "FAILED", "PAUSED")
-"""States that end a session; what is heard after a pause is another one."""
+from realtime.protocol.estimate import StreamState, genre_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +86,6 @@ class _Stream:
     title: str = ""
 
 
-def heard_in(estimate: Mapping[str, Any]) -> Mapping[str, float]:
-    """Genres that an estimate speaks for, with their probabilities; none where its music is over.
-
-    Parameters
-    ----------
-    estimate : mapping
-        The ``estimate`` object of a message. One that is sure speaks for its stable label alone, though
-        another may lead already; one that is unsure weighs them all.
-    """
-    state, stable, probabilities = estimate["state"], estimate["stable_label"], estimate["probabilities"]
-    if state == "LISTENING" and stable is not None:
-        return {stable: probabilities.get(stable, estimate["confidence"])}
-    return probabilities if state == "UNSURE" and estimate["label"] is not None else {}
-
-
 class SegmentBuilder:
     """Messages into rows, of any number of sources at once.
 
@@ -143,10 +124,11 @@ class SegmentBuilder:
             changed = stream.title != message["title"]
             stream.title = message["title"]
             return [_event(stream, at, "title", stream.title)] if changed else []
-        if message["state"] in HEARD:
+        state = StreamState(message["state"])
+        if state.has_estimate:
             return []
         rows = [*_close_segment(stream), _event(stream, at, message["state"].lower(), message["detail"])]
-        if message["state"] in OVER:
+        if state.is_closed:
             del self._streams[source]
             rows.append(Heartbeat(stream.session, at, over=True))
         return rows
@@ -181,7 +163,7 @@ def _estimate(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
     known = stream.heard_until
     seconds = window if known is None or until <= known else min(window, until - known)
     stream.heard_until = until
-    state, heard = estimate["state"], heard_in(estimate)
+    state, heard = estimate["state"], genre_weights(estimate)
     last = stream.segment
     if last is not None and last.state == state and (state == "UNSURE" or heard.keys() == stream.sums.keys()):
         count, final = last.estimates + 1, list[Row]()

@@ -20,7 +20,7 @@ from realtime.clock import Clock
 from realtime.history.errors import HistoryError
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import BUSY_TIMEOUT_SECONDS, HistoryStore
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from realtime.audio.source import AudioBlock
 from realtime.audio.urls import public_url
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.health import SourceStatus
 from realtime.network.demuxer import StreamDecoder
 from realtime.network.http_client import HttpClient
 from realtime.network.opening import open_stream
+from realtime.protocol.health import SourceStatus
 
 OPEN_SECONDS = 10.0
 """How long opening may take, looking the host up included."""

@@ -16,10 +16,10 @@ from typing import Any
 
 from models.common.text import storable
 from realtime.clock import Clock
-from realtime.history.segments import HEARD, heard_in
-from realtime.messages import Message, encode
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.webhook import WebhookSender, host_of
+from realtime.protocol.estimate import StreamState, genre_weights
+from realtime.protocol.messages import Message, encode
 from realtime.settings import OutputSettings
 
 logger = logging.getLogger(__name__)
@@ -58,11 +58,11 @@ class ChangeDetector:
         if message["type"] == "estimate":
             estimate = message["estimate"]
             state = estimate["state"]
-            named = heard_in(estimate) if state == "LISTENING" else {}
+            named = genre_weights(estimate) if state == "LISTENING" else {}
             genre, confidence = next(iter(named.items()), (None, None))
         elif message["type"] == "state":
             state, genre, confidence = message["state"], None, None
-            if state in HEARD:  # told by the estimate before it, and with the genre
+            if StreamState(state).has_estimate:  # told by the estimate before it, and with the genre
                 return None
         else:
             return None

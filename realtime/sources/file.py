@@ -21,7 +21,7 @@ from realtime.audio.source import AudioBlock
 from realtime.audio.urls import is_url, public_url
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.health import SourceStatus
+from realtime.protocol.health import SourceStatus
 
 if TYPE_CHECKING:
     import av

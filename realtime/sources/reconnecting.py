@@ -17,7 +17,7 @@ from models.audio.samples import Samples, sanitize_samples
 from realtime.audio.source import AudioBlock
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.health import SourceStatus
+from realtime.protocol.health import SourceStatus
 from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from models.audio.samples import sanitize_samples
 from models.classifier import GenreClassifier
 from realtime.analyzer import Analyzer
 from realtime.audio.source import AudioBlock
-from realtime.estimates import GenreEstimate
 from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of
 from realtime.live_measures import Stretch
 from realtime.live_runs import (
@@ -25,6 +24,7 @@ from realtime.live_runs import (
     stretches_of,
 )
 from realtime.programmes import Excerpt, Programme, Track, read_table, table_tracks
+from realtime.protocol.estimate import GenreEstimate
 from realtime.settings import Settings
 
 BLOCK_SECONDS = (180.0, 720.0)

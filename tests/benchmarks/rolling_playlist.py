@@ -31,9 +31,9 @@ from dashboard.recommendations.offline import CatalogueProvider
 from dashboard.recommendations.playlist import Reason
 from dashboard.recommendations.session_settings import SessionSettings
 from dashboard.recommendations.tracks import Track as Song
-from realtime.estimates import GenreEstimate
 from realtime.listen import load_classifier
 from realtime.live_measures import Stretch
+from realtime.protocol.estimate import GenreEstimate
 from realtime.settings import ModelSettings
 from tests.benchmarks.programmes import Heard, programmes
 

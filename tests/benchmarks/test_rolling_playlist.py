@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dashboard.recommendations.playlist import Reason
-from realtime.estimates import GenreEstimate, StreamState
 from realtime.live_measures import Stretch
 from realtime.programmes import Track
+from realtime.protocol.estimate import GenreEstimate, StreamState
 from tests.benchmarks.programmes import Heard, Part, draw, outline
 from tests.benchmarks.rolling_playlist import Followed, Refresh, figures, follow, roll, table
 

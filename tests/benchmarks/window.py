@@ -13,11 +13,11 @@ from models.audio.samples import Samples
 from models.classifier import GenreClassifier
 from models.column_stream import ColumnStream
 from models.spectrogram import AudioSpec, columns_of, draw
-from realtime import messages
 from realtime.analyzer import Analyzer
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.listen import load_classifier
+from realtime.protocol import messages
 from realtime.settings import ModelSettings, Settings
 from realtime.sources.file import demo_source
 from tests.benchmarks.results import Result, against, medians_in_turns

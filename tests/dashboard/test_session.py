@@ -12,7 +12,7 @@ from dashboard import reader
 from dashboard.feed import Heard, Snapshot
 from dashboard.recommendations.playlist import Filters
 from dashboard.recommendations.providers import WallClock, from_environment
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 from tests.support.services.all import minute_of
 
 

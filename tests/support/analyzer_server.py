@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from realtime.messages import Message, schema
+from realtime.protocol.messages import Message, schema
 
 VALIDATOR = Draft202012Validator(schema())
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from models.manifest import ModelManifest
-from realtime import messages
 from realtime.clock import SystemClock
-from realtime.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.service import HistoryService
 from realtime.history.store import HistoryStore
 from realtime.history.writer import HistoryWriter
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
+from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.file import ArraySource, FileSource
 from realtime.worker import AnalysisWorker

@@ -13,11 +13,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
 
-from realtime import messages
 from realtime.clock import SystemClock
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import HistorySettings, ServerSettings, Settings, SourceSettings
 from realtime.switchboard import Switchboard

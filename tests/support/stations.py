@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from realtime import messages
 from realtime.group_feeds import Feed
-from realtime.messages import Message
 from realtime.monitor import serve_stations
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from realtime.settings import HistorySettings, ServerSettings, Settings
 from realtime.stations import Group, Station
 from realtime.track_hearing import Hearing

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from realtime import messages
 from realtime.errors import ControlError
 from realtime.log_tail import LogTail
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.websocket_client import Scenario, hello

@@ -14,9 +14,9 @@ from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from realtime import messages
-from realtime.estimates import StreamState
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.classifier import manifest

@@ -8,7 +8,7 @@ from dashboard.feed import Snapshot
 from dashboard.health_view import bug_report, card_parts, figures, limits, losses, versions
 from dashboard.texts import LANGUAGES, Words
 from models.manifest import ModelManifest
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 HEALTH = {
     "type": "health", "version": 1, "seq": 9, "source": "secret name", "device": "Secret Device",

@@ -31,9 +31,8 @@ from dashboard.session_view import (
 )
 from dashboard.texts import LANGUAGES, Words, table
 from models.common.text import escape_formula
-from realtime.estimates import StreamState
 from realtime.history import corrections as history_corrections
-from realtime.history.segments import HEARD
+from realtime.protocol.estimate import StreamState
 from tests.support.history_server import evening
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -80,7 +79,7 @@ def title(at: float, detail: str) -> dict[str, Any]:
 
 
 def test_the_states_are_those_of_the_history() -> None:
-    assert STATES == HEARD
+    assert STATES == ("LISTENING", "UNSURE", "NOT_MUSIC", "SILENT")
 
 
 def test_the_timeline_gets_short_rows_in_the_order_of_time() -> None:
@@ -306,4 +305,4 @@ def test_every_text_is_there_in_every_language_with_the_same_names_to_fill_in() 
     for state in STATES:
         assert f"session.state.{state.lower()}" in texts
     for state in StreamState:
-        assert state in HEARD or f"session.event.{state.lower()}" in texts
+        assert state.has_estimate or f"session.event.{state.lower()}" in texts

@@ -11,7 +11,7 @@ from dashboard.feed import Heard
 from dashboard.recommendations import catalogue
 from dashboard.texts import LANGUAGES, Words
 from dashboard.view_state import GENRE_COLOURS, live_data, past_steps
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 

@@ -37,7 +37,7 @@ from dashboard.song_view import (
     time_said,
 )
 from dashboard.texts import LANGUAGES, Words, table
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEARD = Snapshot(connected=True, state=StreamState.LISTENING)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.texts import Words
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
 from tests.support.browser import TWO_FRAMES, OpenTab, open_live
 from tests.support.paths import ROOT

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.texts import Words
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import OpenTab, open_live
 

@@ -14,7 +14,7 @@ from models.spectrogram import AudioSpec
 from realtime import model_info
 from realtime.analyze import GenreMean, TextReport, analyse_file
 from realtime.evaluate_folder import score_folder
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources import FileSource
 from tests.support.audio import tone, write

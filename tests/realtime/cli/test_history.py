@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from realtime import messages
 from realtime.clock import SystemClock
 from realtime.history.queries import open_history, read_session
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
+from realtime.protocol import messages
 from tests.support.cli import overheard as as_a_process
 from tests.support.cli import overheard_here
 from tests.support.clock import UNIX_OFFSET, VirtualClock

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime import messages
+from realtime.protocol import messages
 from tests.support.audio import tone, write
 from tests.support.cli import (
     RATE,

@@ -12,7 +12,7 @@ from realtime.clock import SystemClock
 from realtime.errors import ControlError, SourceError
 from realtime.levels import Levels
 from realtime.lines import Line
-from realtime.messages import Message
+from realtime.protocol.messages import Message
 from realtime.sources.factory import SourceOption, available_sources
 
 

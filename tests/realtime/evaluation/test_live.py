@@ -17,7 +17,6 @@ from realtime import evaluate
 from realtime.analyzer import Analyzer
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
-from realtime.estimates import StreamState
 from realtime.evaluate_live import Plan, evaluate_live, grid
 from realtime.evaluate_pictures import FORMS, StoredTracks
 from realtime.live_measures import measure, seconds_to_label
@@ -33,6 +32,7 @@ from realtime.live_runs import (
     stretches_of,
 )
 from realtime.programmes import Excerpt, Programme, Shape, Track
+from realtime.protocol.estimate import StreamState
 from realtime.settings import Settings
 from realtime.smoothing import SmoothingSettings
 from tests.support.audio import noise, programme, tone, write

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from models.artists import check_artist
-from realtime.estimates import StreamState
 from realtime.evaluate_live import best
 from realtime.live_measures import Moment, Run, Stretch, flips, measure, seconds_to_label
 from realtime.programmes import Shape, Track, build, halves, table_tracks
+from realtime.protocol.estimate import StreamState
 from realtime.scorecard import EvaluationError
 from realtime.smoothing import SmoothingSettings
 from tests.support.audio import tone, write

@@ -9,9 +9,9 @@ from itertools import pairwise
 import jsonschema
 import pytest
 
-from realtime import messages
 from realtime.history.segments import Event, Heartbeat, Row, Segment, SegmentBuilder
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from tests.support.histories import HOP, WINDOW, estimate, health, state
 
 

@@ -15,14 +15,15 @@ import pytest
 from websockets.asyncio.client import connect
 
 from models.manifest import ModelManifest
-from realtime import messages, monitor, station_group
+from realtime import monitor, station_group
 from realtime.audio.source import AudioSource
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
-from realtime.estimates import GenreEstimate, StreamState
 from realtime.group_feeds import GroupLostError, ProcessFeed
-from realtime.messages import Message
 from realtime.monitor import Roll, serve_stations
+from realtime.protocol import messages
+from realtime.protocol.estimate import GenreEstimate, StreamState
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer
 from realtime.sources.factory import open_source
 from realtime.station_group import StationGroup

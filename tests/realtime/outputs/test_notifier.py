@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from realtime.clock import SystemClock
-from realtime.messages import Message
 from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, slug
+from realtime.protocol.messages import Message
 from realtime.settings import OutputSettings
 from tests.support.clock import VirtualClock
 from tests.support.histories import estimate, health, state

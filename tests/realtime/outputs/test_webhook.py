@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from realtime.clock import SystemClock
-from realtime.messages import Message
 from realtime.outputs.mqtt import MAX_QUEUED_MESSAGES
 from realtime.outputs.notifier import GenreNotifier
 from realtime.outputs.webhook import (
@@ -25,6 +24,7 @@ from realtime.outputs.webhook import (
     parse_retry_after,
     pause_seconds,
 )
+from realtime.protocol.messages import Message
 from tests.support.histories import estimate, state, until
 from tests.support.outputs import QUOTED, starting
 

@@ -11,7 +11,7 @@ from models.spectrogram import AudioSpec
 from realtime.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
 from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 from realtime.settings import ModelSettings, Settings, SilenceSettings
 from realtime.smoothing import SmoothingSettings
 from tests.support.audio import programme, tone

@@ -19,13 +19,13 @@ import pytest
 from models.audio.samples import sanitize_samples
 from models.classifier import Prediction
 from models.errors import ModelError
-from realtime import messages
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.capture.live_source import QUEUE_BLOCKS, LiveSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
-from realtime.health import SourceStatus
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.health import SourceStatus
+from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy

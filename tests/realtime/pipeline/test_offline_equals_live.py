@@ -17,7 +17,7 @@ from realtime.capture import LiveSource
 from realtime.capture.live_source import Stop
 from realtime.clock import SystemClock
 from realtime.listen import load_classifier
-from realtime.messages import estimate_payload
+from realtime.protocol.messages import estimate_payload
 from realtime.settings import ModelSettings, Settings
 from realtime.sources import FileSource
 from tests.support.audio import noise, tone, write

@@ -10,11 +10,11 @@ import pytest
 
 from models.audio.samples import sanitize_samples
 from models.spectrogram import AudioSpec
-from realtime import messages
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.errors import SourceError, TooShortError
-from realtime.health import Percentiles, PipelineHealth, SourceStatus
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
+from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.file import ArraySource
 from realtime.worker import AnalysisWorker, losses_text

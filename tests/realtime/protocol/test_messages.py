@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from models.spectrogram import AudioSpec, columns_of
-from realtime import messages
-from realtime.estimates import GenreEstimate, StreamState
-from realtime.health import LATENCY_SPAN, LatencyMeter, Percentiles, PipelineHealth, SourceStatus
-from realtime.messages import Message
+from realtime.analyzer import LATENCY_SPAN, LatencyMeter
+from realtime.protocol import messages
+from realtime.protocol.estimate import GenreEstimate, StreamState
+from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
+from realtime.protocol.messages import Message
 from tests.support.classifier import manifest
 
 ESTIMATE = GenreEstimate(

@@ -20,7 +20,7 @@ from websockets.typing import Origin, Subprotocol
 from realtime import access
 from realtime.access import Knock, RefusalLog, Rules, TokenBucket, parse_subscribe, refuse_client, refuse_page
 from realtime.errors import ServerError
-from realtime.messages import schema
+from realtime.protocol.messages import schema
 from realtime.server import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.websocket_client import (

@@ -14,9 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
-from realtime import messages
 from realtime.access import Knock, Rules, is_trusted, refuse_client, refuse_page
 from realtime.controls import UNTRUSTED, parse_control
+from realtime.protocol import messages
 from realtime.server import EstimateServer
 from tests.support.trusted_client import BEARER, CONTROL_TOKEN, SOURCES, TOKEN, Pages, Switches, serve
 from tests.support.websocket_client import check_log, connected, estimate, get, hello, receive, state

@@ -10,9 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.frames import CloseCode
 
-from realtime import messages
 from realtime.errors import ServerError
-from realtime.messages import Message
+from realtime.protocol import messages
+from realtime.protocol.messages import Message
 from realtime.server import EstimateServer, Mailbox
 from realtime.settings import ServerSettings
 from tests.support.websocket_client import connected, estimate, hello, receive, serve, state

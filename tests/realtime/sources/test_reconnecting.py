@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.audio.samples import sanitize_samples
 from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
-from realtime.health import SourceStatus
+from realtime.protocol.health import SourceStatus
 from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
 from tests.support.clock import VirtualClock

@@ -19,7 +19,7 @@ from dashboard.recommendations.providers import Providers, from_environment
 from dashboard.recommendations.tracks import Clock
 from dashboard.song_view import Situation, song_data
 from dashboard.texts import Words
-from realtime.estimates import StreamState
+from realtime.protocol.estimate import StreamState
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.itunes import ITunesServer
 from tests.support.services.spotify import SpotifyServer, serving

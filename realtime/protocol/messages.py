@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from models.manifest import ModelManifest
 from models.spectrogram import WINDOWS, AudioSpec, average_rows, row_edges
-from realtime.estimates import GenreEstimate, StreamState
-from realtime.health import PipelineHealth, SourceStatus
+from realtime.protocol.estimate import GenreEstimate, StreamState
+from realtime.protocol.health import PipelineHealth, SourceStatus
 
 VERSION = 1
 
@@ -34,7 +34,7 @@ SPECTRUM_CEILING_DBFS = -10.0
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
     """The JSON Schema that every message obeys, in both directions."""
-    text = (files("realtime") / "messages.schema.json").read_text(encoding="utf-8")
+    text = (files("realtime.protocol") / "messages.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

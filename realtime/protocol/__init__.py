@@ -1,0 +1,1 @@
+"""Websocket protocol: message types, stream states and the JSON Schema that documents them."""

@@ -1,0 +1,109 @@
+"""Genre estimates and stream states, the values that the messages carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class StreamState(StrEnum):
+    """State of a source's stream, as its newest message says."""
+
+    CONNECTING = "CONNECTING"
+    """The source is being opened."""
+    WARMING_UP = "WARMING_UP"
+    """Audio arrives, but the first window is not full yet."""
+    LISTENING = "LISTENING"
+    """Music plays, and the model is confident of its genre."""
+    UNSURE = "UNSURE"
+    """Music plays, but no genre reaches the confidence threshold."""
+    NOT_MUSIC = "NOT_MUSIC"
+    """Audio arrives that the model takes for something other than music."""
+    SILENT = "SILENT"
+    """The source delivers silence, or audio that fills less than half a window after a silence."""
+    STALLED = "STALLED"
+    """The source is open but delivers nothing, not even silence."""
+    RECOVERING = "RECOVERING"
+    """The source was lost and is being opened again."""
+    PAUSED = "PAUSED"
+    """A client paused the analysis: the source is closed until a client resumes it."""
+    ENDED = "ENDED"
+    """The source reached its end, or another source has taken its place."""
+    FAILED = "FAILED"
+    """The source or the analyzer failed for good, and the detail says how."""
+
+    @property
+    def has_estimate(self) -> bool:
+        """True in the states that estimates carry. The other states come in state messages alone."""
+        return self.has_genre or self in (StreamState.NOT_MUSIC, StreamState.SILENT)
+
+    @property
+    def has_genre(self) -> bool:
+        """True if the probabilities describe the music that plays, not the music before it."""
+        return self in (StreamState.LISTENING, StreamState.UNSURE)
+
+    @property
+    def is_final(self) -> bool:
+        """True if no message of the source follows."""
+        return self in (StreamState.ENDED, StreamState.FAILED)
+
+    @property
+    def is_closed(self) -> bool:
+        """True if the source is closed on purpose or for good, which ends a session of the history."""
+        return self.is_final or self is StreamState.PAUSED
+
+    @property
+    def is_fault(self) -> bool:
+        """True if the source delivers nothing although it should."""
+        return self in (StreamState.FAILED, StreamState.STALLED, StreamState.RECOVERING)
+
+    @property
+    def is_silent_source(self) -> bool:
+        """True if no audio arrives although the source is wanted; the next audio ends these states."""
+        return self in (StreamState.CONNECTING, StreamState.STALLED, StreamState.RECOVERING)
+
+
+@dataclass(frozen=True, slots=True)
+class GenreEstimate:
+    """The smoothed result of one window.
+
+    ``label`` is the most probable genre, None only before any music was recognized; ``stable_label``
+    follows ``label`` once the switch margin was held, for headlines and recommendations;
+    ``confidence`` is the probability of ``label``; ``probabilities`` sum to 1 (all are 0 before any
+    music was recognized); ``state`` is LISTENING, UNSURE, NOT_MUSIC or SILENT; ``position`` (samples at the
+    model's rate) and ``captured_at`` (monotonic seconds) are those of the window's first and last
+    sample; ``music`` is the probability of music, None if the model does not estimate it.
+
+    In NOT_MUSIC and SILENT labels and probabilities are those of the last music and say nothing about
+    the present.
+    """
+
+    label: str | None
+    stable_label: str | None
+    confidence: float
+    probabilities: Mapping[str, float]
+    state: StreamState
+    position: int
+    captured_at: float
+    level_dbfs: float
+    has_gap: bool
+    inference_ms: float
+    music: float | None = None
+
+
+def genre_weights(estimate: Mapping[str, Any]) -> Mapping[str, float]:
+    """Map the genres that an estimate stands for to their probabilities; empty if no music plays.
+
+    Parameters
+    ----------
+    estimate : mapping
+        The ``estimate`` object of a message. In LISTENING it stands for its stable label alone, even if
+        another label leads already. In UNSURE it stands for all genres.
+    """
+    state = StreamState(estimate["state"])
+    stable, probabilities = estimate["stable_label"], estimate["probabilities"]
+    if state is StreamState.LISTENING and stable is not None:
+        return {stable: probabilities.get(stable, estimate["confidence"])}
+    return probabilities if state is StreamState.UNSURE and estimate["label"] is not None else {}
