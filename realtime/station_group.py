@@ -51,6 +51,7 @@ class NamedSource:
     def __init__(self, source: AudioSource, name: str) -> None:
         self.name = name
         self.sample_rate = source.sample_rate
+        self.is_live = source.is_live
         self._source = source
 
     def blocks(self) -> Iterator[AudioBlock]:

@@ -276,6 +276,7 @@ class Switchboard:
     def _begin(self, place: Place) -> None:
         if place.source is None:
             raise ValueError("the source is not open")
+        audio = self._classifier.manifest.audio
         place.worker = AnalysisWorker(
             place.source,
             self._classifier,
@@ -283,7 +284,7 @@ class Switchboard:
             self._clock,
             place.line,
             lambda: self._server.clients,
-            self._kept,
+            self._kept.start(place.source, audio) if self._kept else None,
         )
         place.worker.start()
 

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 
+from models.audio.samples import Samples
 from models.classifier import GenreClassifier
 from models.common.text import format_seconds
 from models.errors import OverheardError
@@ -14,13 +15,11 @@ from realtime.analyzer import Analysis, Analyzer
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.errors import TooShortError
-from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
 from realtime.settings import Settings
-from realtime.sources.file import ArraySource, FileSource
 from realtime.sources.watchdog import STALL_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -46,8 +45,10 @@ class AnalysisWorker(threading.Thread):
         Takes each message, numbered, on this thread; must not block.
     clients : callable
         How many clients the server has, for the health message.
-    kept : RecentAudioBuffer
-        Keeps the last minutes of the sound, for corrections.
+    keep : callable, optional
+        Takes all samples at the model's rate, (n,) float32, and the stream position of the first one.
+    stall_seconds : float
+        Time without sound after which the state becomes STALLED.
     """
 
     def __init__(
@@ -58,20 +59,20 @@ class AnalysisWorker(threading.Thread):
         clock: Clock,
         publish: Callable[[Message], None],
         clients: Callable[[], int] = lambda: 0,
-        kept: RecentAudioBuffer | None = None,
+        keep: Callable[[Samples, int], None] | None = None,
+        *,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         super().__init__(name="analysis", daemon=True)
         self.error: Exception | None = None
         self._source = source
         self._manifest = classifier.manifest
-        # A file that is read as fast as possible is never late.
-        patient = not settings.source.speed and isinstance(source, FileSource | ArraySource)
-        latest = math.inf if patient else LATEST_SECONDS
-        keep = kept.start(source, self._manifest.audio) if kept else None
+        latest = LATEST_SECONDS if source.is_live else math.inf
         self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock, latest, keep)
         self._clock = clock
         self._publish_numbered = publish
         self._clients = clients
+        self._stall_seconds = stall_seconds
         self._stopped = False
         self._state, self._detail = StreamState.CONNECTING, ""
         self._last_sound = clock.monotonic()
@@ -108,7 +109,7 @@ class AnalysisWorker(threading.Thread):
                     self._change_state(StreamState.WARMING_UP)
             elif trouble := self._source.status().trouble:
                 self._change_state(StreamState.RECOVERING, trouble)
-            elif now - self._last_sound > STALL_SECONDS:
+            elif now - self._last_sound > self._stall_seconds:
                 self._change_state(StreamState.STALLED)
             self._tell_status()
             for analysis in self._analyzer.process(block):

@@ -71,6 +71,11 @@ class AudioSource(Protocol):
         """Hz of its blocks; never changes."""
         ...
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the audio arrives at its own pace, so that a slow consumer has to skip some of it."""
+        ...
+
     def blocks(self) -> Iterator[AudioBlock]:
         """The sound; may be called once."""
         ...

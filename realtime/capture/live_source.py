@@ -57,6 +57,7 @@ class LiveSource:
         self._overflows = self._dropped_blocks = 0
         self._drift, self._shortfall = ClockDriftEstimator(sample_rate), DropoutDetector(sample_rate)
         self.sample_rate = sample_rate
+        self.is_live = True
         self._clock = clock
         self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
         self._arrived = threading.Event()

@@ -115,6 +115,7 @@ class StreamSource:
         except ValueError as error:
             raise SourceError(f"the network address is not valid: {type(error).__name__}") from None
         self.sample_rate = 0
+        self.is_live = True
         self._url = url
         self._clock = clock
         self._stall_seconds = stall_seconds

@@ -51,6 +51,7 @@ class ArraySource:
     ) -> None:
         self.name = name
         self.sample_rate = sample_rate
+        self.is_live = False
         self._samples = sanitize_samples(samples)
         self._clock = clock
         self._closed = False
@@ -112,6 +113,7 @@ class FileSource:
         self._place = self.name if is_url(location) else location  # for messages: no password in it
         self._clock = clock
         self._speed = speed
+        self.is_live = speed > 0
         self._repeat = repeat
         self._options = {"format_whitelist": formats} if formats else {}
         self._closed = False

@@ -75,6 +75,7 @@ class ReconnectingSource:
         self._inner = open_source()
         self.name = name or self._inner.name
         self.sample_rate = self._inner.sample_rate
+        self.is_live = self._inner.is_live
         self._dog = Watchdog(policy or ReconnectPolicy(), clock.monotonic(), jitter)
         self._past = SourceStatus()
         self._told_at = -math.inf

@@ -192,9 +192,9 @@ class Running:
 
     def play(self, source: ArraySource | FileSource) -> None:
         """Analyse it as the program does, to its end."""
-        worker = AnalysisWorker(
-            source, LoudestRowClassifier(), Settings(), self.clock, self.history, kept=self.kept
-        )
+        classifier = LoudestRowClassifier()
+        keep = self.kept.start(source, classifier.manifest.audio)
+        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.history, keep=keep)
         worker.run()
         assert worker.error is None
 

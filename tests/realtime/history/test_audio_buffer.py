@@ -157,7 +157,8 @@ def test_the_analysis_hands_over_all_sound_at_the_models_rate() -> None:
     clock = VirtualClock()
     sounds = RecentAudioBuffer(3, clock)
     source = ArraySource(programme(44_100), 44_100, clock, "three tones")
-    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, kept=sounds).run()
+    keep = sounds.start(source, SPEC)
+    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, keep=keep).run()
     for number, hz in enumerate((300, 5_500, 9_500)):
         sound = sounds.clip("three tones", NOW, 12 * number + 1, 12 * number + 11)
         assert sound is not None
@@ -175,7 +176,8 @@ def test_loud_music_does_not_wrap_in_16_bits() -> None:
     sounds = RecentAudioBuffer(3, clock)
     clipped = np.sign(np.sin(2 * np.pi * 441 * np.arange(8 * 44_100) / 44_100)).astype(np.float32)
     source = ArraySource(clipped, 44_100, clock, "loud")
-    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, kept=sounds).run()
+    keep = sounds.start(source, SPEC)
+    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, keep=keep).run()
     sound = sounds.clip("loud", NOW, 1, 7)
     assert sound is not None
     assert np.abs(np.diff(sound.samples.astype(int))).max() < 60_000

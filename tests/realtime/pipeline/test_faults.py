@@ -53,6 +53,8 @@ Change = Callable[[npt.NDArray[np.float64]], object]
 class Device:
     """A capture of ours that follows a script of steps; time is the clock's alone."""
 
+    is_live = True
+
     def __init__(self, clock: VirtualClock, steps: Sequence[Step], rate: int = RATE) -> None:
         self.name, self.sample_rate = "device", rate
         self.clock, self.steps = clock, steps

@@ -28,6 +28,7 @@ class ScriptedSource:
 
     name = "scripted"
     sample_rate = 22_050
+    is_live = True
 
     def __init__(self, clock: VirtualClock, *script: tuple[float, float] | Exception) -> None:
         self._clock = clock

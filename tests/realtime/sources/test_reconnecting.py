@@ -100,6 +100,8 @@ def test_an_opening_that_brings_no_sound_is_lost_again() -> None:
 class Scripted:
     """Plays a script: seconds until a block of ten samples comes, None for an empty one, or its end."""
 
+    is_live = True
+
     def __init__(
         self,
         clock: VirtualClock,
