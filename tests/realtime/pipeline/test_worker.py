@@ -90,6 +90,18 @@ def test_a_programme_from_start_to_end() -> None:
     assert (health["windows"], health["clients"]) == (60, 7)
 
 
+@pytest.mark.parametrize(("live", "skipped"), [(True, True), (False, False)])
+def test_only_a_live_source_is_ever_late(live: bool, skipped: bool) -> None:
+    """A file that is read as fast as possible waits for the analysis, so no window of it is skipped."""
+    clock = VirtualClock()
+    source = ScriptedSource(clock, (100.0, 20.0))
+    source.is_live = live
+    _, published = run(source, clock)
+    health = [message for message in published if message["type"] == "health"][-1]
+    assert (health["windows_skipped"] > 0) is skipped
+    assert health["windows"] + health["windows_skipped"] == 29
+
+
 def test_columns_with_sound_between_them_follow_each_other() -> None:
     """The page numbers columns by where they end; with a step above n_fft none is missing or double."""
     clock = VirtualClock()

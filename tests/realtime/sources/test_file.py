@@ -58,6 +58,7 @@ def test_every_source_keeps_the_contract(make: Callable[[Path], AudioSource], tm
     """Blocks in order, read-only, at one rate, float32 in -1..1, stable after the next one is taken."""
     source = make(tmp_path)
     assert source.name
+    assert source.is_live is isinstance(source, LiveSource)
     assert source.sample_rate == RATE
     blocks: list[AudioBlock] = []
     copies = []
@@ -74,6 +75,11 @@ def test_every_source_keeps_the_contract(make: Callable[[Path], AudioSource], tm
     assert np.abs(received - SOUND).max() < 1e-4
     assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True))
     source.close()
+
+
+def test_a_file_that_is_played_in_real_time_is_live(tmp_path: Path) -> None:
+    path = str(write(tmp_path / "tone.flac", SOUND, RATE, "flac"))
+    assert [FileSource(path, VirtualClock(), speed=speed).is_live for speed in (0.0, 1.0)] == [False, True]
 
 
 @pytest.mark.parametrize(
