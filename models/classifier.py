@@ -115,7 +115,7 @@ class TFLiteClassifier:
         Parameters
         ----------
         picture : (image_size, image_size, 3) uint8
-            As ``models.spectrogram`` draws it.
+            As ``models.spectrogram.image`` draws it.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from types import NoneType
 from typing import Any, Self, TypeVar
 
 from models.errors import ModelError
-from models.spectrogram import AudioSpec, Scaling
+from models.spectrogram.spec import AudioSpec, Scaling
 
 T = TypeVar("T")
 

@@ -1,5 +1,5 @@
 """From sound to live estimates: sources, windows, smoothing, server and commands.
 
-Read left to right: ``sources -> resampling -> windowing -> models.spectrogram ->
+Read left to right: ``sources -> resampling -> windowing -> models.spectrogram.image ->
 models.classifier -> smoothing -> server``.
 """

@@ -21,18 +21,18 @@ from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import settings
-from realtime.analyzer import Analysis, Analyzer, Prepared
 from realtime.audio.source import AudioWindow
 from realtime.clock import Clock, SystemClock
 from realtime.errors import SettingsError
-from realtime.explain import Exhibit, TempoMeter
 from realtime.listen import load_classifier
+from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
+from realtime.pipeline.explain import ExplainedWindows, TempoEstimator
+from realtime.pipeline.worker import check_length
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.file import FileSource
-from realtime.worker import check_length
 
 if TYPE_CHECKING:
     from realtime.protocol.estimate import GenreEstimate
@@ -150,7 +150,8 @@ def analyse_file(
     advance : callable
         Told the seconds done, and all the seconds if they are known.
     explain : callable
-        Given what the model saw, before the summary, which then has a tempo; see ``realtime.explain``.
+        Given what the model saw, before the summary, which then has a tempo; see
+        ``realtime.pipeline.explain``.
 
     Raises
     ------
@@ -161,8 +162,8 @@ def analyse_file(
     analyzer = Analyzer(classifiers[0], chosen, source.sample_rate, clock)
     started = clock.monotonic()
     genres = GenreMean(manifest)
-    exhibit = Exhibit(classifiers[0]) if explain else None
-    tempo = TempoMeter(source.duration_seconds) if explain else None
+    exhibit = ExplainedWindows(classifiers[0]) if explain else None
+    tempo = TempoEstimator(source.duration_seconds) if explain else None
     analyses = _analyses(source, analyzer, classifiers, advance, exhibit, tempo)
     for number, analysis in enumerate(analyses, start=1):
         genres.add(analysis.prediction)
@@ -196,8 +197,8 @@ def _analyses(
     analyzer: Analyzer,
     classifiers: Sequence[GenreClassifier],
     advance: Callable[[float, float | None], None],
-    exhibit: Exhibit | None,
-    tempo: TempoMeter | None,
+    exhibit: ExplainedWindows | None,
+    tempo: TempoEstimator | None,
 ) -> Iterator[Analysis]:
     """Analyses in order, while as many windows as there are classifiers are classified at a time.
 
@@ -222,7 +223,7 @@ def _analyses(
             advance(analyzer.seconds, source.duration_seconds)
         yield from analyzer.last_windows()
 
-    waiting: deque[tuple[Prepared, Future[Prediction] | None]] = deque()
+    waiting: deque[tuple[PreparedWindow, Future[Prediction] | None]] = deque()
 
     def conclude() -> Analysis:
         prepared, future = waiting.popleft()

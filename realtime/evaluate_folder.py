@@ -13,8 +13,8 @@ from models.classifier import GenreClassifier
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.analyze import GenreMean, analyse_file
-from realtime.analyzer import Analysis
 from realtime.clock import Clock
+from realtime.pipeline.analyzer import Analysis
 from realtime.protocol.messages import Message
 from realtime.scorecard import Advance, Answers, EvaluationError, Skipped, genre_number
 from realtime.settings import Settings

@@ -17,6 +17,7 @@ from realtime.evaluate_not_music import score_not_music
 from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of, table_beside
 from realtime.live_measures import LiveScores, measure
 from realtime.live_runs import CONDITIONS, AudioRecorder, PictureRecorder, Recording, run_of
+from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.programmes import (
     Programme,
     Shape,
@@ -30,7 +31,6 @@ from realtime.programmes import (
 )
 from realtime.scorecard import DIGITS, Advance, EvaluationError, Skipped
 from realtime.settings import Settings
-from realtime.smoothing import SmoothingSettings
 
 AS_IS = "as-is"
 

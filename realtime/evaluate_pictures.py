@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from models.classifier import GenreClassifier
 from models.manifest import ModelManifest
-from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
+from models.spectrogram.image import image_from_columns
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import to_bands
 from realtime.programmes import read_table
 from realtime.scorecard import Advance, Answers, EvaluationError, genre_number
 
@@ -218,10 +220,10 @@ def score_pictures(
     shape = len(starts), len(classifier.manifest.labels)
     answers, firsts = np.zeros((2, len(tracks.labels), shape[1]))
     for row, stored in enumerate(tracks.db_u8):
-        columns = reduce_rows(stored.T, spec)  # (form.columns, image_size)
+        columns = to_bands(stored.T, spec)  # (form.columns, image_size)
         windows = np.zeros(shape)
         for window, start in enumerate(starts):
-            picture = picture_of_columns(columns[start : start + spec.columns], spec)
+            picture = image_from_columns(columns[start : start + spec.columns], spec)
             windows[window] = classifier.predict(picture).probabilities
         answers[row], firsts[row] = windows.mean(axis=0), windows[0]
         advance(row + 1, len(tracks.labels))

@@ -19,16 +19,16 @@ from models.manifest import ModelManifest
 from models.options import OptionParser
 from realtime import settings
 from realtime.clock import Clock, SystemClock
+from realtime.control.source_manager import SourceManager
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter, resolve_path
-from realtime.log_tail import LogTail
 from realtime.outputs.notifier import GenreNotifier
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.log_buffer import LogBuffer
+from realtime.server.websocket import EstimateServer
 from realtime.settings import ModelSettings, ServerSettings, Settings
-from realtime.switchboard import Switchboard
 
 GROUPS = ("source", "model", "smoothing", "silence", "server", "history", "outputs")
 
@@ -96,7 +96,7 @@ async def serve_sources(
     """
     stopping = stop_signals()
     clock = SystemClock()
-    log = LogTail((chosen.server.token, control_token))
+    log = LogBuffer((chosen.server.token, control_token))
     classifier = SharedClassifier(load_classifier(chosen.model))
     manifest = classifier.manifest
     recorded = resolve_path(chosen.history.history) is not None  # only what is recorded can be corrected
@@ -119,7 +119,7 @@ async def serve_sources(
             (), chosen.server, origins, control_token=control_token, history=desk, log=log
         )
         offered = chosen.source.offer or offered
-        board = server.switches = Switchboard(chosen, offered, classifier, clock, server, tell, kept)
+        board = server.switches = SourceManager(chosen, offered, classifier, clock, server, tell, kept)
         opening = asyncio.ensure_future(board.open())
         try:
             await first_of(opening, stopping.wait())

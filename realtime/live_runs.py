@@ -14,12 +14,14 @@ from models import degrade
 from models.audio.samples import Samples, sanitize_samples
 from models.classifier import GenreClassifier, Prediction
 from models.manifest import ModelManifest
-from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
-from realtime.analyzer import Analysis, Analyzer, Prepared
+from models.spectrogram.image import image_from_columns
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import to_bands
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.errors import SourceError
 from realtime.evaluate_pictures import SAMPLE_RATE, StoredTracks
 from realtime.live_measures import Moment, Run, Stretch
+from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
 from realtime.programmes import Excerpt, Programme
 from realtime.settings import Settings
 from realtime.sources.file import FileSource
@@ -92,7 +94,7 @@ class Recording:
     """
 
     stretches: tuple[Stretch, ...]
-    windows: tuple[tuple[Prepared, Prediction | None], ...]
+    windows: tuple[tuple[PreparedWindow, Prediction | None], ...]
     reader: GenreClassifier
 
 
@@ -149,8 +151,8 @@ def listen(
     return Recording(tuple(stretches), tuple(heard), classifier)
 
 
-def _emptied(prepared: Prepared) -> Prepared:
-    return Prepared(replace(prepared.window, samples=_NO_SAMPLES), None, prepared.silent, _NO_COLUMNS)
+def _emptied(prepared: PreparedWindow) -> PreparedWindow:
+    return PreparedWindow(replace(prepared.window, samples=_NO_SAMPLES), None, prepared.silent, _NO_COLUMNS)
 
 
 class AudioRecorder:
@@ -255,17 +257,17 @@ class PictureRecorder:
             stored = self._stored.db_u8[self._rows[excerpt.track.name]]
             first, count = round(excerpt.start / step_seconds), round(excerpt.seconds / step_seconds)
             parts.append(stored[:, first : first + count].T)
-        columns = reduce_rows(np.concatenate(parts), spec)  # (columns, image_size)
+        columns = to_bands(np.concatenate(parts), spec)  # (columns, image_size)
         lengths = [len(part) * step_seconds for part in parts]
         stretches = stretches_of([excerpt.track.genre for excerpt in programme.excerpts], lengths)
         heard = []
         for start in range(0, len(columns) - spec.columns + 1, spec.hop_columns):
-            picture = picture_of_columns(columns[start : start + spec.columns], spec)
+            picture = image_from_columns(columns[start : start + spec.columns], spec)
             position = start * spec.column_step
             # A column stands for the whole step that it was picked from.
             captured_at = (start + spec.columns) * step_seconds
             window = AudioWindow(_NO_SAMPLES, position, captured_at, SILENCE_FLOOR_DBFS)
-            heard.append((Prepared(window, None, False, _NO_COLUMNS), self._reader.predict(picture)))
+            heard.append((PreparedWindow(window, None, False, _NO_COLUMNS), self._reader.predict(picture)))
         return Recording(stretches, tuple(heard), self._reader)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from models.manifest import Calibration
 from models.options import OptionParser
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from realtime import settings
 from realtime.listen import load_classifier
 

@@ -14,9 +14,9 @@ from models.cluster import ENGINES, ray_cluster
 from models.options import OptionParser
 from realtime import settings
 from realtime.clock import Clock, SystemClock
+from realtime.control.sequencer import MessageSequencer
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
 from realtime.history.audio_buffer import RecentAudioBuffer
-from realtime.lines import Line
 from realtime.listen import (
     first_of,
     load_classifier,
@@ -27,7 +27,7 @@ from realtime.listen import (
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.websocket import EstimateServer
 from realtime.settings import Settings
 from realtime.station_group import INTERNAL_ERROR
 from realtime.stations import Group, read_stations
@@ -83,14 +83,14 @@ class Roll:
 
     def __init__(self, server: EstimateServer, watch: Callable[[Message], None], clock: Clock) -> None:
         self._server, self._watch, self._clock = server, watch, clock
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, MessageSequencer] = {}
         # State and detail by station: as clients were told last, and as its group said last.
         self._told: dict[str, tuple[str, str]] = {}
         self._heard: dict[str, tuple[str, str]] = {}
 
     def add(self, name: str, hello: Message) -> None:
         """One more station."""
-        self._lines[name] = Line(name, self._tell)
+        self._lines[name] = MessageSequencer(name, self._tell)
         self._told[name] = self._heard[name] = hello["state"], hello["detail"]
         self._server.add(hello)
 
@@ -125,7 +125,7 @@ class Roll:
             now = self._clock.unix(self._clock.monotonic())
             self._lines[name](messages.state_message(name, now, StreamState(state), detail))
 
-    def _tell(self, line: Line, message: Message) -> None:
+    def _tell(self, line: MessageSequencer, message: Message) -> None:
         self._watch(message)
         self._server.publish(message)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from models.classifier import RUNTIMES
 from realtime.errors import SettingsError
-from realtime.smoothing import SmoothingSettings
+from realtime.pipeline.smoothing import SmoothingSettings
 
 PREFIX = "OVERHEARD_"
 SWITCHES = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)

@@ -22,6 +22,7 @@ from models.errors import OverheardError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock, SystemClock
 from realtime.listen import SharedClassifier, load_classifier
+from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import SourceStatus
@@ -29,7 +30,6 @@ from realtime.protocol.messages import Message
 from realtime.sources.factory import open_source
 from realtime.stations import Group, Station
 from realtime.track_hearing import Hearing, begin_child
-from realtime.worker import AnalysisWorker
 
 logger = logging.getLogger(__name__)
 

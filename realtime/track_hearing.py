@@ -28,9 +28,9 @@ from models.common.text import storable
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.errors import SourceError
+from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.protocol.messages import Message
 from realtime.settings import ModelSettings, Settings, SilenceSettings
-from realtime.smoothing import SmoothingSettings
 from realtime.tracks import Fetched, Track, is_s3, why_away
 
 Row: TypeAlias = dict[str, Any]

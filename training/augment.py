@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.spectrogram import AudioSpec, brightness, colormap, scale
+from models.spectrogram.image import colormap, intensity, scale
+from models.spectrogram.spec import AudioSpec
 
 Floats = npt.NDArray[np.float32]
 Generator = np.random.Generator
@@ -33,7 +34,7 @@ def drawn(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> npt.
     (image_size, image_size) uint8
         Places in the colormap; ``paint`` turns them into what the network sees.
     """
-    return brightness(scale(columns.astype(np.float32), spec), spec)
+    return intensity(scale(columns.astype(np.float32), spec), spec)
 
 
 def paint(places: Any) -> Any:
@@ -103,7 +104,7 @@ def varied(
             width = int(generator.uniform(0.02, 0.15) * strength * length)
             at = int(generator.integers(0, length - width))
             scaled[at : at + width] = 0
-    return brightness(scaled, spec)
+    return intensity(scaled, spec)
 
 
 def _shifted(scaled: Floats, rows: int) -> Floats:

@@ -143,7 +143,7 @@ def _imagenet(arguments: argparse.Namespace) -> int:
 
 
 def _study(arguments: argparse.Namespace) -> int:
-    from models.spectrogram import AudioSpec
+    from models.spectrogram.spec import AudioSpec
     from training.features import features
     from training.gtzan import Gtzan
     from training.runs import runs_on
@@ -218,7 +218,7 @@ def _teach(arguments: argparse.Namespace) -> int:
 
 
 def _protocols(arguments: argparse.Namespace) -> int:
-    from models.spectrogram import AudioSpec
+    from models.spectrogram.spec import AudioSpec
     from training import protocols
     from training.corpus import Corpus
     from training.evaluate import PROTOCOLS, protocol_table, protocols_as_json, run_protocol

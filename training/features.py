@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from training.gtzan import Gtzan
 from training.imagenet import SHIPPED_SHA256
 

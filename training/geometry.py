@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 
 ROW_BREAK_HZ: Final = 1000.0
 """Rows of 128 pooled ones then begin at 20 Hz, the finest that the arrays hold, and end at 210 Hz."""

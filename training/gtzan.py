@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import OverheardError
-from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
+from models.spectrogram.image import image_from_columns
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import to_bands
 
 LABELS = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 """GTZAN's ten genres in its own spelling; the order of every network's output."""
@@ -123,7 +125,7 @@ class Gtzan:
         -------
         (image_size, image_size, 3) uint8
         """
-        return picture_of_columns(reduce_rows(self.db_u8[index].T, spec), spec)
+        return image_from_columns(to_bands(self.db_u8[index].T, spec), spec)
 
     def digest(self) -> str:
         """SHA-256 over the track names and the arrays."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from models.degrade import at_random
 from models.errors import OverheardError
-from models.spectrogram import columns_of
+from models.spectrogram.stft import band_columns
 from training.geometry import COARSE, FINE
 from training.gtzan import DataError
 
@@ -173,8 +173,8 @@ def draw_windows(
             raise DataError(
                 f"FFmpeg cannot code its sound, whose largest sample is {np.abs(window).max():g}: {error}"
             ) from error
-        fine.append([to_bytes(columns_of(v[: FINE.window_samples], FINE)) for v in versions])
-        coarse.append([to_bytes(columns_of(v[: COARSE.window_samples], COARSE)) for v in versions])
+        fine.append([to_bytes(band_columns(v[: FINE.window_samples], FINE)) for v in versions])
+        coarse.append([to_bytes(band_columns(v[: COARSE.window_samples], COARSE)) for v in versions])
     return np.array(fine, np.uint8), np.array(coarse, np.uint8)
 
 

@@ -1,6 +1,6 @@
 """The study's networks: a frozen MobileNetV2, and small heads that turn its features into logits.
 
-Every network takes a picture as ``models.spectrogram`` draws it, pixels 0..255, row 0 the highest
+Every network takes a picture as ``models.spectrogram.image`` draws it, pixels 0..255, row 0 the highest
 frequency, column 0 the oldest, and puts out logits: the softmax belongs to the classifier, which
 divides by the calibrated temperature first.
 

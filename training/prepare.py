@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import OverheardError
-from models.spectrogram import reduce_rows
+from models.spectrogram.stft import to_bands
 from training.corpus import INDEX, Corpus, Entry, fold_genre, write_index
 from training.geometry import COARSE, FINE
 from training.gtzan import LABELS, TABLE, DataError
@@ -207,9 +207,9 @@ def pictures(paths: list[Path], table: dict[str, dict[str, str]] | None = None) 
         def make(of: dict[str, npt.NDArray[np.uint8]] = of) -> Windows:
             fine, long = np.zeros((0, 1, FINE.columns, 256), np.uint8), np.zeros((0, 256), np.uint8)
             if "fine" in of:
-                fine = _rounded(reduce_rows(of["fine"].T, FINE))[np.newaxis, np.newaxis]
+                fine = _rounded(to_bands(of["fine"].T, FINE))[np.newaxis, np.newaxis]
             if "coarse" in of:
-                long = _rounded(reduce_rows(of["coarse"].T, COARSE))
+                long = _rounded(to_bands(of["coarse"].T, COARSE))
             return Windows(fine, np.zeros((0, 1, COARSE.columns, 256), np.uint8), unheard(), long)
 
         made = digest(False, *(of[form] for form in sorted(of)))

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from models.manifest import Calibration
 from models.measures import Scores, calibration_error_interval, expected_calibration_error, score
-from models.spectrogram import AudioSpec, colormap, row_edges
+from models.spectrogram.image import colormap
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import band_edges
 from training import export
 from training.augment import drawn
 from training.calibrate import choose_music_above, choose_unsure_below
@@ -198,7 +200,7 @@ def _unvaried(corpus: Corpus, entry: Entry, spec: AudioSpec) -> npt.NDArray[np.u
 
 def narrowed(columns: npt.NDArray[np.uint8], spec: AudioSpec) -> npt.NDArray[np.uint8]:
     """One window's columns, (n, 256), with the minimum in all rows that reach above ``SHARED_HZ``."""
-    first = int(np.searchsorted(row_edges(spec)[1:], SHARED_HZ / (spec.sample_rate / 2), "right"))
+    first = int(np.searchsorted(band_edges(spec)[1:], SHARED_HZ / (spec.sample_rate / 2), "right"))
     result = columns.copy()
     result[:, first:] = columns.min()
     return result

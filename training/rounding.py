@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from models.spectrogram import colormap
+from models.spectrogram.image import colormap
 from training.music_network import POOLING
 from training.sampling import Places
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from training.augment import drawn, varied
 from training.corpus import Corpus, Entry
 from training.geometry import COARSE, FINE

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.audio.samples import Samples
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.sources.file import FileSource

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.manifest import ModelManifest
-from models.spectrogram import WINDOWS, AudioSpec, average_rows, row_edges
+from models.spectrogram.spec import WINDOWS, AudioSpec
+from models.spectrogram.stft import average_bands, band_edges
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import PipelineHealth, SourceStatus
 
@@ -181,7 +182,7 @@ def spectrum_message(
     Parameters
     ----------
     decibel_columns : (columns, rows) float32
-        As ``models.spectrogram.columns_of`` gives them, lowest frequency first.
+        As ``models.spectrogram.stft.band_columns`` gives them, lowest frequency first.
     end_seconds : float
         Where the last column ends in the stream.
     audio : AudioSpec
@@ -195,7 +196,7 @@ def spectrum_message(
         evenly spaced, ``row_edges_hz`` are their SPECTRUM_ROWS + 1 edges, lowest first.
     """
     full_scale = full_scale_decibels(audio.window, audio.n_fft)
-    averaged = average_rows(decibel_columns, np.linspace(0, 1, SPECTRUM_ROWS + 1))
+    averaged = average_bands(decibel_columns, np.linspace(0, 1, SPECTRUM_ROWS + 1))
     share = (averaged - full_scale - SPECTRUM_FLOOR_DBFS) / (SPECTRUM_CEILING_DBFS - SPECTRUM_FLOOR_DBFS)
     stored = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)[:, ::-1]
     spacing = {"row_edges_hz": spectrum_edges_hz(audio)} if audio.row_break_hz else {}
@@ -221,7 +222,7 @@ def full_scale_decibels(window: str, n_fft: int) -> float:
 def spectrum_edges_hz(audio: AudioSpec) -> tuple[float, ...]:
     """Edges of the rows of a spectrum message: SPECTRUM_ROWS + 1 frequencies, lowest first."""
     place = np.linspace(0, audio.image_size, SPECTRUM_ROWS + 1)
-    edges = np.interp(place, np.arange(audio.image_size + 1), row_edges(audio))
+    edges = np.interp(place, np.arange(audio.image_size + 1), band_edges(audio))
     return tuple((edges * audio.sample_rate / 2).round(2).tolist())
 
 

@@ -37,11 +37,11 @@ Work = Callable[[], object]
 def a_picture() -> npt.NDArray[np.uint8]:
     """What the model sees of the demonstration, (256, 256, 3) uint8."""
     from models.manifest import ModelManifest
-    from models.spectrogram import draw
+    from models.spectrogram.image import spectrogram_image
     from tests.benchmarks.window import sound
 
     audio = ModelManifest.load().audio
-    return draw(sound(audio)[: audio.window_samples], audio)
+    return spectrogram_image(sound(audio)[: audio.window_samples], audio)
 
 
 def network() -> Any:

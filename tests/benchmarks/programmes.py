@@ -10,7 +10,6 @@ import numpy as np
 
 from models.audio.samples import sanitize_samples
 from models.classifier import GenreClassifier
-from realtime.analyzer import Analyzer
 from realtime.audio.source import AudioBlock
 from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of
 from realtime.live_measures import Stretch
@@ -23,6 +22,7 @@ from realtime.live_runs import (
     replay,
     stretches_of,
 )
+from realtime.pipeline.analyzer import Analyzer
 from realtime.programmes import Excerpt, Programme, Track, read_table, table_tracks
 from realtime.protocol.estimate import GenreEstimate
 from realtime.settings import Settings

@@ -11,12 +11,14 @@ import numpy as np
 
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier
-from models.column_stream import ColumnStream
-from models.spectrogram import AudioSpec, columns_of, draw
-from realtime.analyzer import Analyzer
+from models.spectrogram.image import spectrogram_image
+from models.spectrogram.incremental import IncrementalSpectrogram
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import band_columns
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.listen import load_classifier
+from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol import messages
 from realtime.settings import ModelSettings, Settings
 from realtime.sources.file import demo_source
@@ -73,14 +75,14 @@ def measure() -> list[Result]:
     load_ms = (time.perf_counter() - began) * 1e3
     audio = classifier.manifest.audio
     window = sound(audio)[: audio.window_samples]
-    picture = draw(window, audio)
+    picture = spectrogram_image(window, audio)
     update, update_by_one = (updates(window, audio, columns) for columns in (audio.hop_columns, 1))
     hop, inference, drawing, every, some, one = medians_in_turns(
         [
             hops(classifier),
             lambda: classifier.predict(picture),
-            lambda: draw(window, audio),
-            lambda: columns_of(window, audio),
+            lambda: spectrogram_image(window, audio),
+            lambda: band_columns(window, audio),
             update,
             update_by_one,
         ],
@@ -99,7 +101,7 @@ def measure() -> list[Result]:
 
 def updates(window: Samples, audio: AudioSpec, columns: int) -> Callable[[], object]:
     """Moves a window on by so many columns at each call."""
-    stream, position = ColumnStream(audio), itertools.count(0, columns * audio.column_step)
+    stream, position = IncrementalSpectrogram(audio), itertools.count(0, columns * audio.column_step)
     return lambda: stream.update(window, next(position))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from models.classifier import TFLiteClassifier, _quantize_bytes
 from models.manifest import ModelManifest
-from models.spectrogram import picture_of_columns
+from models.spectrogram.image import image_from_columns
 from training.geometry import COARSE, FINE
 
 
@@ -37,11 +37,11 @@ def test_probabilities_of_a_picture(manifest: ModelManifest) -> None:
     classifier = TFLiteClassifier(manifest)
     slope = np.linspace(60, 0, 256, dtype=np.float32)  # loud below, quiet above
     noise = np.random.default_rng(0).normal(0, 6, (manifest.audio.columns, 256)).astype(np.float32)
-    prediction = classifier.predict(picture_of_columns(slope + noise, manifest.audio))
+    prediction = classifier.predict(image_from_columns(slope + noise, manifest.audio))
     assert prediction.probabilities.shape == (10,)
     assert prediction.probabilities.sum() == pytest.approx(1)
     assert prediction.probabilities.min() >= 0
-    again = classifier.predict(picture_of_columns(slope + noise, manifest.audio))
+    again = classifier.predict(image_from_columns(slope + noise, manifest.audio))
     assert np.array_equal(prediction.probabilities, again.probabilities)
 
 

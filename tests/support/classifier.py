@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models.classifier import Prediction
 from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 
 LABELS = ("blues", "jazz", "rock")
 

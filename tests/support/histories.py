@@ -20,12 +20,12 @@ from realtime.history.recorder import HistoryRecorder
 from realtime.history.service import HistoryService
 from realtime.history.store import HistoryStore
 from realtime.history.writer import HistoryWriter
+from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
 from realtime.settings import Settings
 from realtime.sources.file import ArraySource, FileSource
-from realtime.worker import AnalysisWorker
 from tests.support.audio import programme
 from tests.support.classifier import LoudestRowClassifier, manifest
 from tests.support.clock import VirtualClock

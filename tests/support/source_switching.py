@@ -14,13 +14,13 @@ from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.clock import SystemClock
+from realtime.control.source_manager import SourceManager
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.websocket import EstimateServer
 from realtime.settings import HistorySettings, ServerSettings, Settings, SourceSettings
-from realtime.switchboard import Switchboard
 from tests.support.classifier import LoudestRowClassifier
 
 TOKEN = "a-token-of-the-tests"
@@ -77,7 +77,7 @@ class Client:
 
 @dataclass
 class Running:
-    board: Switchboard
+    board: SourceManager
     server: EstimateServer
     url: str
     told: list[Message]
@@ -108,7 +108,7 @@ def run(
                 watcher(message)
 
         server = EstimateServer([], chosen.server, history=desk)
-        board = Switchboard(chosen, list(map(str, offered)), classifier, clock, server, watch)
+        board = SourceManager(chosen, list(map(str, offered)), classifier, clock, server, watch)
         server.switches = board
         try:
             await board.open()

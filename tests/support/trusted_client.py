@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime.errors import ControlError
-from realtime.log_tail import LogTail
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.log_buffer import LogBuffer
+from realtime.server.websocket import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.websocket_client import Scenario, hello
 
@@ -61,7 +61,7 @@ def serve(
     scenario: Scenario,
     switches: Switches | None = None,
     pages: Pages | None = None,
-    log: LogTail | None = None,
+    log: LogBuffer | None = None,
     control_token: str = CONTROL_TOKEN,
     **settings: Any,
 ) -> None:

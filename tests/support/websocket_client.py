@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.websocket import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.classifier import manifest
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from dashboard.feed import Feed, Snapshot, advance, parse
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import schema, sources_message
-from realtime.server import EstimateServer
+from realtime.server.websocket import EstimateServer
 from tests.support.analyzer_server import FakeAnalyzer, genre_estimate
 from tests.support.websocket_client import connected, estimate, get, hello, serve
 

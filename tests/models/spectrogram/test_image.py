@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import spectrogram
-from models.column_stream import ColumnStream
-from models.spectrogram import AudioSpec, Scaling
+from models.spectrogram import image, spec, stft
+from models.spectrogram.incremental import IncrementalSpectrogram
+from models.spectrogram.spec import AudioSpec, Scaling
 from tests.support.audio import noise, tone
 from tests.support.paths import GOLDEN_PICTURE
 
@@ -18,7 +18,7 @@ SPARSE = AudioSpec(n_fft=256, column_step=1334, columns=83, window="tukey")
 """Short columns far apart, as of arrays that were made with SciPy's defaults."""
 
 
-def golden_signal() -> spectrogram.Floats:
+def golden_signal() -> spec.Floats:
     """Three harmonics that glide, a little noise, a click, and a quarter second of silence."""
     t = np.arange(SPEC.window_samples) / SPEC.sample_rate
     glide = sum(np.sin(2 * np.pi * k * (220 * t + 20 * t**2)) / k for k in (1, 2, 3, 8, 20))
@@ -32,12 +32,12 @@ def test_stft_equals_librosa() -> None:
     import librosa
 
     samples = golden_signal()
-    ours = spectrogram.stft(samples, SPEC)
+    ours = stft.stft(samples, SPEC)
     theirs = librosa.stft(
         samples,
         n_fft=SPEC.n_fft,
         hop_length=SPEC.column_step,
-        window=spectrogram.hann_window(SPEC.n_fft),
+        window=spec.hann_window(SPEC.n_fft),
         center=False,
     ).T
     assert ours.shape == theirs.shape == (57, 1025)
@@ -53,7 +53,7 @@ def test_tukey_columns_equal_scipys_spectrogram() -> None:
 
     samples = np.concatenate([golden_signal()[20_000:], golden_signal()])[: SPARSE.window_samples]
     samples += np.float32(0.1)  # a mean that has to go
-    ours = np.abs(spectrogram.stft(samples, SPARSE)) ** 2
+    ours = np.abs(stft.stft(samples, SPARSE)) ** 2
     assert ours.shape == (SPARSE.columns, 129)
     starts = range(0, SPARSE.columns * SPARSE.column_step, SPARSE.column_step)
     segments = np.stack([samples[start : start + SPARSE.n_fft] for start in starts])
@@ -69,8 +69,8 @@ def test_tukey_columns_equal_scipys_spectrogram() -> None:
 def test_power_floor_is_the_noise_of_16_bits(spec: AudioSpec) -> None:
     rounded = np.round(noise(spec.window_samples) * 3) / 32768  # far below one would be all zero
     error = rounded - noise(spec.window_samples) * 3 / 32768
-    power = np.mean(np.abs(spectrogram.stft(error.astype(np.float32), spec))[:, 1:] ** 2)
-    empty = spectrogram.decibels(np.zeros((1, 3), np.complex64), spec)
+    power = np.mean(np.abs(stft.stft(error.astype(np.float32), spec))[:, 1:] ** 2)
+    empty = stft.decibels(np.zeros((1, 3), np.complex64), spec)
     assert empty == pytest.approx(10 * np.log10(power), abs=10 * np.log10(1.03))
 
 
@@ -81,13 +81,13 @@ def test_rows_are_averaged_by_area() -> None:
         [(0 + 1 + 2 / 2) / 2.5, (2 / 2 + 3 + 4) / 2.5],
         [(5 + 6 + 7 / 2) / 2.5, (7 / 2 + 8 + 9) / 2.5],
     ]
-    assert spectrogram.average_rows(columns, np.array([0, 0.5, 1])) == pytest.approx(np.array(expected))
+    assert stft.average_bands(columns, np.array([0, 0.5, 1])) == pytest.approx(np.array(expected))
 
 
 @pytest.mark.parametrize("bins", [1025, 544])
 def test_live_bins_and_stored_rows_reduce_alike(bins: int) -> None:
     slope = np.linspace(0, 1, bins, dtype=np.float32)[np.newaxis]
-    reduced = spectrogram.reduce_rows(slope, SPEC)
+    reduced = stft.to_bands(slope, SPEC)
     assert reduced.shape == (1, 256)
     assert reduced[0] == pytest.approx(np.linspace(1 / 512, 1 - 1 / 512, 256), abs=1.5e-3)
 
@@ -96,12 +96,12 @@ def test_rows_narrower_than_a_bin_get_its_value() -> None:
     columns = np.array([[10.0, -20.0, 30.0, 7.0]], np.float32)
     edges = np.array([0, 0.01, 0.02, 0.2, 0.25, 0.375, 0.75, 0.999, 1])
     expected = [10, 10, 10, 10, -20, (-20 / 2 + 30) / 1.5, 7, 7]
-    assert spectrogram.average_rows(columns, edges)[0] == pytest.approx(expected, rel=1e-6)
+    assert stft.average_bands(columns, edges)[0] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("row_break_hz", [0.0, 20.0, 700.0, 8_000.0])
 def test_row_edges_have_the_form_they_state(row_break_hz: float) -> None:
-    edges = spectrogram.row_edges(replace(SPEC, row_break_hz=row_break_hz))
+    edges = stft.band_edges(replace(SPEC, row_break_hz=row_break_hz))
     assert edges.shape == (257,)
     assert (edges[0], edges[-1]) == (0, pytest.approx(1))
     assert (np.diff(edges) > 0).all()
@@ -117,31 +117,31 @@ def test_row_edges_have_the_form_they_state(row_break_hz: float) -> None:
 def test_a_tone_lies_in_the_row_that_its_frequency_has() -> None:
     """With a break at 700 Hz, 1,000 Hz lie at 31 % of the height and not at 9 %."""
     spec = replace(SPEC, row_break_hz=700.0)
-    columns = spectrogram.columns_of(tone(1_000, 5)[: spec.window_samples], spec)
+    columns = stft.band_columns(tone(1_000, 5)[: spec.window_samples], spec)
     share = np.log(1 + 1_000 / 700) / np.log(1 + 11_025 / 700)
     loudest = columns.argmax(axis=1) + 0.5
     assert np.abs(loudest - 256 * share).max() < 1.5
-    assert spectrogram.draw(tone(1_000, 5)[: spec.window_samples], spec).shape == (256, 256, 3)
+    assert image.spectrogram_image(tone(1_000, 5)[: spec.window_samples], spec).shape == (256, 256, 3)
 
 
 @pytest.mark.parametrize("row_break_hz", [0.0, 700.0])
 def test_only_the_band_that_all_sources_share_sets_the_scale(row_break_hz: float) -> None:
     spec = replace(SPEC, row_break_hz=row_break_hz)
-    columns = spectrogram.columns_of(golden_signal(), spec)
-    hz = spectrogram.row_edges(spec) * 11_025
+    columns = stft.band_columns(golden_signal(), spec)
+    hz = stft.band_edges(spec) * 11_025
     above, below = hz[:-1] > 4_000, hz[1:] < 3_900
     louder_above, louder_below = columns.copy(), columns.copy()
     louder_above[:, above] += 60
     louder_below[:, below] += 60
-    base = spectrogram.scale(columns, spec)
-    assert np.array_equal(spectrogram.scale(louder_above, spec)[:, below], base[:, below])
-    assert not np.array_equal(spectrogram.scale(louder_below, spec)[:, above], base[:, above])
+    base = image.scale(columns, spec)
+    assert np.array_equal(image.scale(louder_above, spec)[:, below], base[:, below])
+    assert not np.array_equal(image.scale(louder_below, spec)[:, above], base[:, above])
 
 
 def test_picture_lies_as_promised() -> None:
     """A high tone in the second half lights the upper right quarter and nothing else."""
     samples = np.concatenate([tone(500, 2.5), tone(10_000, 2.5)])[: SPEC.window_samples]
-    picture = spectrogram.draw(samples, SPEC)
+    picture = image.spectrogram_image(samples, SPEC)
     assert picture.shape == (256, 256, 3)
     assert picture.dtype == np.uint8
     bright = picture.sum(axis=2, dtype=np.int64) > 500
@@ -157,7 +157,7 @@ def test_picture_lies_as_promised() -> None:
 def test_golden_picture() -> None:
     """The picture of a made signal; whoever changes the picture must retrain every model."""
     golden = np.load(GOLDEN_PICTURE)["picture"].astype(int)
-    difference = np.abs(spectrogram.draw(golden_signal(), SPEC).astype(int) - golden)
+    difference = np.abs(image.spectrogram_image(golden_signal(), SPEC).astype(int) - golden)
     assert difference.max() <= 3, "FFT libraries differ in the last bit, which may move a colour by a step"
     assert (difference > 0).mean() < 0.001
 
@@ -166,25 +166,25 @@ def test_golden_picture() -> None:
 @pytest.mark.parametrize("spec", [SPEC, SPARSE], ids=["hann", "tukey"])
 def test_incremental_columns_are_identical(hop: int, spec: AudioSpec) -> None:
     signal = np.concatenate([tone(700, 6), golden_signal(), tone(3000, 4)])
-    stream = ColumnStream(spec)
+    stream = IncrementalSpectrogram(spec)
     positions = range(0, len(signal) - spec.window_samples, hop * spec.column_step)
     assert len(positions) >= 2
     for position in positions:
         window = signal[position : position + spec.window_samples]
-        assert np.array_equal(stream.update(window, position), spectrogram.columns_of(window, spec))
+        assert np.array_equal(stream.update(window, position), stft.band_columns(window, spec))
 
 
 def test_incremental_columns_start_anew_after_a_gap() -> None:
     signal = np.concatenate([tone(700, 6), tone(3000, 6)])
-    stream = ColumnStream(SPEC)
+    stream = IncrementalSpectrogram(SPEC)
     stream.update(signal[: SPEC.window_samples], 0)
     other = signal[-SPEC.window_samples :]
     columns = stream.update(other, 6 * SPEC.column_step, continuous=False)
-    assert np.array_equal(columns, spectrogram.columns_of(other, SPEC))
+    assert np.array_equal(columns, stft.band_columns(other, SPEC))
 
 
-def scaled(samples: npt.NDArray[np.floating]) -> spectrogram.Floats:
-    return spectrogram.scale(spectrogram.columns_of(samples.astype(np.float32), SPEC), SPEC)
+def scaled(samples: npt.NDArray[np.floating]) -> spec.Floats:
+    return image.scale(stft.band_columns(samples.astype(np.float32), SPEC), SPEC)
 
 
 def test_scaling_is_robust_where_minimum_and_maximum_are_not() -> None:
@@ -210,21 +210,19 @@ def test_scaling_is_robust_where_minimum_and_maximum_are_not() -> None:
 def test_silence_and_flat_arrays_are_black() -> None:
     silence = np.zeros(SPEC.window_samples, np.float32)
     assert not scaled(silence).any()
-    assert (spectrogram.draw(silence, SPEC) == spectrogram.colormap()[0]).all()
+    assert (image.spectrogram_image(silence, SPEC) == image.colormap()[0]).all()
 
 
 def test_scaling_does_not_depend_on_the_unit() -> None:
-    columns = spectrogram.columns_of(golden_signal(), SPEC)
-    assert spectrogram.scale(columns * 2 + 7, SPEC) == pytest.approx(
-        spectrogram.scale(columns, SPEC), abs=1e-5
-    )
+    columns = stft.band_columns(golden_signal(), SPEC)
+    assert image.scale(columns * 2 + 7, SPEC) == pytest.approx(image.scale(columns, SPEC), abs=1e-5)
 
 
 def test_colormap_is_matplotlibs_inferno() -> None:
     from matplotlib import colormaps
 
     colours = np.array([colormaps["inferno"](i)[:3] for i in range(256)])
-    assert np.array_equal(spectrogram.colormap(), np.round(colours * 255).astype(np.uint8))
+    assert np.array_equal(image.colormap(), np.round(colours * 255).astype(np.uint8))
 
 
 @pytest.mark.parametrize("field", ["sample_rate", "n_fft", "column_step", "columns", "hop_columns"])
@@ -248,9 +246,9 @@ def test_spec_refuses_a_break_outside_the_band(row_break_hz: float) -> None:
 
 def test_window_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match=r"exactly 109568 samples \(4.97 s at 22050 Hz\)"):
-        spectrogram.draw(np.zeros(1000, np.float32), SPEC)
+        image.spectrogram_image(np.zeros(1000, np.float32), SPEC)
     with pytest.raises(ValueError, match="at least 2048"):
-        spectrogram.stft(np.zeros(1000, np.float32), SPEC)
+        stft.stft(np.zeros(1000, np.float32), SPEC)
 
 
 def test_pictures_agree_with_the_shared_arrays(shared: Path) -> None:
@@ -271,9 +269,9 @@ def test_pictures_agree_with_the_shared_arrays(shared: Path) -> None:
                     for part in resampler.resample(frame)
                 ]
             )
-        ours = spectrogram.columns_of(samples[: SPEC.window_samples], SPEC)
+        ours = stft.band_columns(samples[: SPEC.window_samples], SPEC)
         track = path.name.removesuffix(".start.flac")
-        theirs = spectrogram.reduce_rows(arrays[rows[track]].T, SPEC)
+        theirs = stft.to_bands(arrays[rows[track]].T, SPEC)
         correlations.append(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1])
     assert len(correlations) == 106
     print(f"median {np.median(correlations):.4f}, lowest {np.min(correlations):.4f}")

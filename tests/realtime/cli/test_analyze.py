@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.classifier import Prediction
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from realtime import model_info
 from realtime.analyze import GenreMean, TextReport, analyse_file
 from realtime.evaluate_folder import score_folder

@@ -15,7 +15,9 @@ import pytest
 
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
-from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
+from models.spectrogram.image import image_from_columns
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import to_bands
 from realtime import cli, evaluate
 from realtime.scorecard import EvaluationError
 from tests.support.audio import noise
@@ -46,7 +48,7 @@ def answers_to(pictures: Stored, spec: AudioSpec, starts: list[int]) -> npt.NDAr
     """What the shipped model says of windows that begin at these columns, averaged."""
     classifier = TFLiteClassifier(ModelManifest.load())
     windows = [
-        [picture_of_columns(reduce_rows(db.T[start : start + spec.columns], spec), spec) for start in starts]
+        [image_from_columns(to_bands(db.T[start : start + spec.columns], spec), spec) for start in starts]
         for db in pictures
     ]
     return np.array(

@@ -14,8 +14,8 @@ from pathlib import Path
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from realtime.controls import UNTRUSTED
 from realtime.history.writer import default_path
+from realtime.server.requests import UNPRIVILEGED
 from tests.support.audio import noise, tone, write
 from tests.support.cli import refused
 from tests.support.sound_servers import listening
@@ -113,7 +113,7 @@ def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) 
         for control in ({"action": "pause"}, {"action": "source", "name": "demo"}, {"action": "forget"}):
             overheard.client.send(json.dumps({"type": "control", "id": "1"} | control))
             answer = overheard.until(lambda message: message["type"] == "answer")
-            assert (answer["ok"], answer["detail"]) == (False, UNTRUSTED)
+            assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
         for page in ("/history", "/log"):
             assert get(overheard.address + page)[0] == 401
         assert {message["source"] for message in overheard.seen} == {"quiet.wav", ""}

@@ -9,16 +9,16 @@ import pytest
 
 from realtime.capture.live_source import LiveSource, Stop
 from realtime.clock import SystemClock
+from realtime.control.level_probe import LevelMeter
+from realtime.control.sequencer import MessageSequencer
 from realtime.errors import ControlError, SourceError
-from realtime.levels import Levels
-from realtime.lines import Line
 from realtime.protocol.messages import Message
 from realtime.sources.factory import SourceOption, available_sources
 
 
 def test_what_is_said_after_the_end_of_a_line_is_not_heard() -> None:
     heard: list[Message] = []
-    line = Line("mic", lambda _line, message: heard.append(message), seq=4)
+    line = MessageSequencer("mic", lambda _line, message: heard.append(message), seq=4)
     loud = {"type": "estimate", "level_dbfs": -12.5}
     line(loud)
     line.cut({"type": "state", "state": "PAUSED", "detail": ""})
@@ -30,7 +30,7 @@ def test_what_is_said_after_the_end_of_a_line_is_not_heard() -> None:
 def test_a_source_ends_once() -> None:
     """A file may end by itself just when it is left: the history would begin a session for the second end."""
     heard: list[Message] = []
-    line = Line("file", lambda _line, message: heard.append(message))
+    line = MessageSequencer("file", lambda _line, message: heard.append(message))
     line({"type": "state", "state": "FAILED", "detail": "the plug was pulled"})
     line.cut({"type": "state", "state": "ENDED", "detail": "changed to mic"})
     assert [m["state"] for m in heard] == ["FAILED"]
@@ -70,7 +70,7 @@ def test_a_measurement_that_is_broken_off_has_let_its_device_go() -> None:
 
     async def main() -> None:
         clock = SystemClock()
-        levels = Levels(lambda _offer: LiveSource("microphone", 100, start, clock), clock)
+        levels = LevelMeter(lambda _offer: LiveSource("microphone", 100, start, clock), clock)
         measuring = asyncio.ensure_future(levels.measure([SourceOption("mic", "mic")], lambda: None))
         assert await asyncio.to_thread(opened.wait, 10)
         breaking = asyncio.ensure_future(levels.break_off(10))

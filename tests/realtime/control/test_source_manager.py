@@ -381,7 +381,9 @@ def test_the_log_says_what_was_changed(sounds: Path, caplog: pytest.LogCaptureFi
             assert (await client.ask(action, **fields))[0]
 
     run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
-    said = [record.getMessage() for record in caplog.records if record.name == "realtime.switchboard"]
+    said = [
+        record.getMessage() for record in caplog.records if record.name == "realtime.control.source_manager"
+    ]
     assert said == [
         "listening to high.wav instead of low.wav", "paused: nothing is listened to", "listening to high.wav",
     ]  # fmt: skip

@@ -12,9 +12,8 @@ import pytest
 
 from models.classifier import GenreClassifier
 from models.errors import OverheardError
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from realtime import evaluate
-from realtime.analyzer import Analyzer
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.evaluate_live import Plan, evaluate_live, grid
@@ -31,10 +30,11 @@ from realtime.live_runs import (
     run_of,
     stretches_of,
 )
+from realtime.pipeline.analyzer import Analyzer
+from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.programmes import Excerpt, Programme, Shape, Track
 from realtime.protocol.estimate import StreamState
 from realtime.settings import Settings
-from realtime.smoothing import SmoothingSettings
 from tests.support.audio import noise, programme, tone, write
 from tests.support.classifier import LABELS, LoudestRowClassifier
 from tests.support.cli import overheard, overheard_here, refused_here

@@ -13,10 +13,10 @@ import pytest
 from models.artists import check_artist
 from realtime.evaluate_live import best
 from realtime.live_measures import Moment, Run, Stretch, flips, measure, seconds_to_label
+from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.programmes import Shape, Track, build, halves, table_tracks
 from realtime.protocol.estimate import StreamState
 from realtime.scorecard import EvaluationError
-from realtime.smoothing import SmoothingSettings
 from tests.support.audio import tone, write
 
 LISTENING, UNSURE, NOT_MUSIC, SILENT = (

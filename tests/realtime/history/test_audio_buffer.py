@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer, file_of
+from realtime.pipeline.worker import AnalysisWorker
 from realtime.settings import Settings
 from realtime.sources.file import ArraySource, FileSource
-from realtime.worker import AnalysisWorker
 from tests.support.audio import programme, tone, write
 from tests.support.classifier import LoudestRowClassifier
 from tests.support.clock import UNIX_OFFSET, VirtualClock

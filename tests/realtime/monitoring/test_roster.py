@@ -24,7 +24,7 @@ from realtime.monitor import Roll, serve_stations
 from realtime.protocol import messages
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.websocket import EstimateServer
 from realtime.sources.factory import open_source
 from realtime.station_group import StationGroup
 from realtime.stations import Station, groups_of, read_stations

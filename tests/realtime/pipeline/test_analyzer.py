@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import spectrogram
 from models.audio.samples import Samples, sanitize_samples
-from models.spectrogram import AudioSpec
-from realtime.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
+from models.spectrogram import image
+from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
+from realtime.pipeline.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
+from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.protocol.estimate import StreamState
 from realtime.settings import ModelSettings, Settings, SilenceSettings
-from realtime.smoothing import SmoothingSettings
 from tests.support.audio import programme, tone
 from tests.support.classifier import LoudestRowClassifier
 from tests.support.clock import VirtualClock
@@ -204,12 +204,12 @@ def test_columns_after_a_gap_are_those_of_the_window() -> None:
     blocks = [(start, sound[start : start + 4_000]) for start in range(0, len(sound), 4_000)]
     del blocks[60:63]
     cutter_windows = []
-    from realtime.windowing import SlidingWindows
+    from realtime.pipeline.windowing import SlidingWindows
 
     cutter = SlidingWindows(AUDIO, 6)
     for start, part in blocks:
         cutter_windows += list(cutter.push(part, start, 0.0))
-    expected_pictures = [spectrogram.draw(window.samples, AUDIO) for window in cutter_windows]
+    expected_pictures = [image.spectrogram_image(window.samples, AUDIO) for window in cutter_windows]
     analyzer = Analyzer(Checking(), QUICK, 22_050, clock)
     for start, part in blocks:
         list(analyzer.process(AudioBlock(part, start, 22_050, clock.now)))

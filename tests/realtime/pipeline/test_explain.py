@@ -13,9 +13,9 @@ from models.audio.samples import Samples
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
 from models.occlusion import occlusion
-from models.spectrogram import draw
+from models.spectrogram.image import spectrogram_image
 from realtime.audio.source import AudioBlock
-from realtime.explain import TempoMeter
+from realtime.pipeline.explain import TempoEstimator
 from tests.support.audio import write
 from tests.support.cli import overheard_here
 from tests.support.paths import DEMONSTRATION
@@ -39,7 +39,9 @@ def test_the_shipped_network_loses_something_with_a_part_of_the_picture() -> Non
     manifest = ModelManifest.load()
     classifier = TFLiteClassifier(manifest)
     start = 60 * SAMPLE_RATE
-    picture = draw(decode(DEMONSTRATION)[start : start + manifest.audio.window_samples], manifest.audio)
+    picture = spectrogram_image(
+        decode(DEMONSTRATION)[start : start + manifest.audio.window_samples], manifest.audio
+    )
     top = int(classifier.predict(picture).probabilities.argmax())
     falls = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
     assert falls.shape == (13, 13)
@@ -87,7 +89,7 @@ def clicks(tempo: int, seconds: float) -> Samples:
 
 
 def told(samples: Samples) -> float | None:
-    meter = TempoMeter(len(samples) / RATE)
+    meter = TempoEstimator(len(samples) / RATE)
     for start in range(0, len(samples), 4096):
         meter.add(AudioBlock(samples[start : start + 4096], start, RATE, start / RATE))
     return meter.beats_per_minute()

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pytest
 
 from models.manifest import ModelManifest
-from realtime.analyzer import Analyzer
 from realtime.capture import LiveSource
 from realtime.capture.live_source import Stop
 from realtime.clock import SystemClock
 from realtime.listen import load_classifier
+from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.messages import estimate_payload
 from realtime.settings import ModelSettings, Settings
 from realtime.sources import FileSource

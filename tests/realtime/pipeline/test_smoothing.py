@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime.smoothing import Smoothed, Smoother, SmoothingSettings
+from realtime.pipeline.smoothing import Smoothed, Smoother, SmoothingSettings
 
 RATE = 10  # positions are tenths of a second
 

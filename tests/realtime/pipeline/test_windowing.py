@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.spectrogram import AudioSpec
-from realtime.windowing import SlidingWindows
+from models.spectrogram.spec import AudioSpec
+from realtime.pipeline.windowing import SlidingWindows
 
 SPEC = AudioSpec(sample_rate=10, n_fft=4, column_step=2, columns=4)  # a window is 10 samples
 

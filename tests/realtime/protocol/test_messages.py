@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.spectrogram import AudioSpec, columns_of
-from realtime.analyzer import LATENCY_SPAN, LatencyMeter
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import band_columns
+from realtime.pipeline.analyzer import LATENCY_SPAN, LatencyMeter
 from realtime.protocol import messages
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
@@ -123,7 +124,7 @@ def test_a_tone_stands_at_its_frequency_and_level(spec: AudioSpec) -> None:
     """Bin 10 of 128 lies at 861 Hz, where rows are narrower than bins: some hold nothing else."""
     hz, amplitude = 10 * spec.sample_rate / spec.n_fft, 0.01
     sine = amplitude * np.sin(2 * np.pi * hz * np.arange(spec.n_fft) / spec.sample_rate)
-    columns = columns_of(sine.astype(np.float32), spec)
+    columns = band_columns(sine.astype(np.float32), spec)
     message = valid(messages.spectrum_message("mic", 1.0, 5.0, columns, spec))
     lowest_first = rows_of(message)[0, ::-1]
     assert lowest_first.max() == pytest.approx(255 * (110 + 20 * np.log10(amplitude)) / 100, abs=1)

@@ -17,11 +17,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from realtime import access
-from realtime.access import Knock, RefusalLog, Rules, TokenBucket, parse_subscribe, refuse_client, refuse_page
 from realtime.errors import ServerError
 from realtime.protocol.messages import schema
-from realtime.server import EstimateServer
+from realtime.server import access
+from realtime.server.access import AccessPolicy, HandshakeRequest, reject_client, reject_page
+from realtime.server.rate_limit import RejectionLog, TokenBucket
+from realtime.server.requests import parse_subscribe
+from realtime.server.websocket import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.websocket_client import (
     BEARER,
@@ -48,47 +50,50 @@ def protocols(*names: str) -> list[Subprotocol]:
 @pytest.mark.parametrize(
     ("knock", "reason"),
     [
-        (Knock("/"), "token"),
-        (Knock("/", authorizations=("Bearer wrong",)), "token"),
-        (Knock("/", authorizations=(f"Basic {TOKEN}",)), "token"),
-        (Knock("/", authorizations=(TOKEN,)), "token"),
-        (Knock("/", authorizations=(f"Bearer {TOKEN}é",)), "token"),
-        (Knock("/", subprotocols=("overheard.1",)), "token"),
-        (Knock("/", subprotocols=("overheard.1", "overheard.token.")), "token"),
-        (Knock("/", subprotocols=("overheard.1", TOKEN)), "token"),
-        (Knock(f"/?token={TOKEN}", authorizations=(f"Bearer {TOKEN}",)), "token_in_address"),
-        (Knock(f"/live?a=1&%74oken={TOKEN}"), "token_in_address"),
-        (Knock("/?TOKEN"), "token_in_address"),
-        (Knock("/", origins=("http://evil.example",), authorizations=(f"Bearer {TOKEN}",)), "origin"),
-        (Knock("/", origins=("http://page.example", "http://page.example")), "origin"),
-        (Knock("/", origins=("http://page.example/",)), "origin"),
-        (Knock("/", subprotocols=(f"overheard.token.{TOKEN}",)), "version"),
-        (Knock("/", subprotocols=("overheard.2", f"overheard.token.{TOKEN}")), "version"),
-        (Knock("/", subprotocols=("chat",), authorizations=(f"Bearer {TOKEN}",)), "version"),
-        (Knock("/", authorizations=(f"Bearer {TOKEN}",)), None),
-        (Knock("/any/path?x=1", authorizations=(f"bearer  {TOKEN}",)), None),
-        (Knock("/", subprotocols=("overheard.1", f"overheard.token.{TOKEN}")), None),
+        (HandshakeRequest("/"), "token"),
+        (HandshakeRequest("/", authorizations=("Bearer wrong",)), "token"),
+        (HandshakeRequest("/", authorizations=(f"Basic {TOKEN}",)), "token"),
+        (HandshakeRequest("/", authorizations=(TOKEN,)), "token"),
+        (HandshakeRequest("/", authorizations=(f"Bearer {TOKEN}é",)), "token"),
+        (HandshakeRequest("/", subprotocols=("overheard.1",)), "token"),
+        (HandshakeRequest("/", subprotocols=("overheard.1", "overheard.token.")), "token"),
+        (HandshakeRequest("/", subprotocols=("overheard.1", TOKEN)), "token"),
+        (HandshakeRequest(f"/?token={TOKEN}", authorizations=(f"Bearer {TOKEN}",)), "token_in_address"),
+        (HandshakeRequest(f"/live?a=1&%74oken={TOKEN}"), "token_in_address"),
+        (HandshakeRequest("/?TOKEN"), "token_in_address"),
         (
-            Knock(
+            HandshakeRequest("/", origins=("http://evil.example",), authorizations=(f"Bearer {TOKEN}",)),
+            "origin",
+        ),
+        (HandshakeRequest("/", origins=("http://page.example", "http://page.example")), "origin"),
+        (HandshakeRequest("/", origins=("http://page.example/",)), "origin"),
+        (HandshakeRequest("/", subprotocols=(f"overheard.token.{TOKEN}",)), "version"),
+        (HandshakeRequest("/", subprotocols=("overheard.2", f"overheard.token.{TOKEN}")), "version"),
+        (HandshakeRequest("/", subprotocols=("chat",), authorizations=(f"Bearer {TOKEN}",)), "version"),
+        (HandshakeRequest("/", authorizations=(f"Bearer {TOKEN}",)), None),
+        (HandshakeRequest("/any/path?x=1", authorizations=(f"bearer  {TOKEN}",)), None),
+        (HandshakeRequest("/", subprotocols=("overheard.1", f"overheard.token.{TOKEN}")), None),
+        (
+            HandshakeRequest(
                 "/", ("http://page.example",), (), ("overheard.2", "overheard.1", f"overheard.token.{TOKEN}")
             ),
             None,
         ),
     ],
 )
-def test_the_rules_for_clients(knock: Knock, reason: str | None) -> None:
-    refusal = refuse_client(knock, Rules(["http://page.example"], TOKEN, 2), 1)
+def test_the_rules_for_clients(knock: HandshakeRequest, reason: str | None) -> None:
+    refusal = reject_client(knock, AccessPolicy(["http://page.example"], TOKEN, 2), 1)
     assert (refusal.reason if refusal else None) == reason
     if refusal is not None:
         assert TOKEN not in refusal.sentence
 
 
 def test_the_limit_is_the_last_thing_that_is_looked_at() -> None:
-    rules = Rules(token=TOKEN, max_clients=2)
-    full = refuse_client(Knock("/", authorizations=(f"Bearer {TOKEN}",)), rules, 2)
+    rules = AccessPolicy(token=TOKEN, max_clients=2)
+    full = reject_client(HandshakeRequest("/", authorizations=(f"Bearer {TOKEN}",)), rules, 2)
     assert full is not None
     assert (full.status, full.reason) == (503, "full")
-    stranger = refuse_client(Knock("/"), rules, 2)
+    stranger = reject_client(HandshakeRequest("/"), rules, 2)
     assert stranger is not None
     assert stranger.status == 401, "who may not come in need not know how many are"
 
@@ -100,10 +105,10 @@ def test_the_limit_is_the_last_thing_that_is_looked_at() -> None:
 )  # fmt: skip
 def test_without_a_token_pages_answer_to_this_machine_only(host: str, reason: str | None) -> None:
     """A web page may let its own name point to 127.0.0.1, and the browser would let it read the answer."""
-    refusal = refuse_page(Knock("/healthz", hosts=(host,)), Rules(), needs_token=False)
+    refusal = reject_page(HandshakeRequest("/healthz", hosts=(host,)), AccessPolicy(), needs_token=False)
     assert (refusal.reason if refusal else None) == reason
-    known = Knock("/healthz", hosts=(host,), authorizations=(f"Bearer {TOKEN}",))
-    assert refuse_page(known, Rules(token=TOKEN), needs_token=True) is None
+    known = HandshakeRequest("/healthz", hosts=(host,), authorizations=(f"Bearer {TOKEN}",))
+    assert reject_page(known, AccessPolicy(token=TOKEN), needs_token=True) is None
 
 
 @given(st.one_of(
@@ -137,7 +142,7 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
 
 
 def test_refusals_are_told_at_once_then_counted() -> None:
-    log = RefusalLog(every_seconds=5.0)
+    log = RejectionLog(every_seconds=5.0)
     assert log.add("token", 0.0) == "connections refused or ended since the last such line: 1 (token 1)"
     assert [log.add(reason, 4.9) for reason in ("token", "origin", "token")] == [None] * 3
     assert str(log.add("full", 5.0)).endswith("4 (full 1, origin 1, token 2)")

@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from realtime import door, server
-from realtime.server import EstimateServer
+from realtime.server import http, websocket
+from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
     check_log,
     connected,
@@ -37,7 +37,7 @@ from tests.support.websocket_client import (
 def test_a_handshake_that_leads_nowhere_ends(
     first: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+    monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.3)
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         reader, writer = await raw(url, first)
@@ -54,7 +54,7 @@ def test_a_handshake_that_leads_nowhere_ends(
 def test_a_handshake_byte_by_byte_has_no_more_time_than_another(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+    monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.3)
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         reader, writer = await raw(url, b"GET / HTTP/1.1\r\nHost: ")
@@ -75,7 +75,7 @@ def test_a_handshake_byte_by_byte_has_no_more_time_than_another(
 def test_those_who_say_nothing_make_room_for_those_who_speak(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "MOST_HANDSHAKES", 20)
+    monkeypatch.setattr(http, "MAX_HANDSHAKES", 20)
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         silent = [await raw(url, b"GET") for _ in range(50)]

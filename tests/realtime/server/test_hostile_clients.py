@@ -15,8 +15,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import CloseCode
 
-from realtime import server
-from realtime.server import EstimateServer
+from realtime.server import websocket
+from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
     SHAKE,
     check_log,
@@ -95,8 +95,8 @@ def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers replace no earlier ones: they piled up for as long as it read a little now and then."""
-    monkeypatch.setattr(server, "MOST_WAITING", 20)
-    monkeypatch.setattr(server, "REQUESTS", (10_000, 1))
+    monkeypatch.setattr(websocket, "MAX_WAITING_MESSAGES", 20)
+    monkeypatch.setattr(websocket, "REQUEST_RATE", (10_000, 1))
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as reader:
@@ -126,7 +126,7 @@ def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
 def test_a_client_that_takes_nothing_for_long_is_dropped(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(websocket, "SEND_SECONDS", 0.2)
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as reader:

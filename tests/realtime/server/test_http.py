@@ -9,15 +9,15 @@ import logging
 import pytest
 from websockets.asyncio.client import connect
 
-from realtime.controls import UNTRUSTED
-from realtime.log_tail import KEPT_LINES, LogTail
-from realtime.server import EstimateServer
+from realtime.server.log_buffer import MAX_LINES, LogBuffer
+from realtime.server.requests import UNPRIVILEGED
+from realtime.server.websocket import EstimateServer
 from tests.support.trusted_client import BEARER, CONTROL_TOKEN, TOKEN, Pages, serve
 from tests.support.websocket_client import check_log, estimate, get, raw, receive, rest
 
 
 def test_history_and_log_are_for_those_with_the_token() -> None:
-    pages, log = Pages(), LogTail([CONTROL_TOKEN])
+    pages, log = Pages(), LogBuffer([CONTROL_TOKEN])
     log.handle(logging.makeLogRecord({"msg": "here we go", "levelname": "INFO", "levelno": 20}))
 
     async def scenario(server: EstimateServer, url: str) -> None:
@@ -29,7 +29,7 @@ def test_history_and_log_are_for_those_with_the_token() -> None:
             ):
                 status, kind, body = await asyncio.to_thread(get, url + path, headers)
                 assert (status, kind) == (401, "text/plain; charset=utf-8")
-                assert UNTRUSTED in body
+                assert UNPRIVILEGED in body
             for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
                 assert (await asyncio.to_thread(get, url + path, BEARER | headers))[0] == 403
             assert (await asyncio.to_thread(get, f"{url}{path}?token={CONTROL_TOKEN}", BEARER))[0] == 400
@@ -90,13 +90,13 @@ def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_the_log_keeps_its_last_lines_and_no_secret() -> None:
-    tail = LogTail(["", TOKEN])
+    tail = LogBuffer(["", TOKEN])
     logger = logging.getLogger("tests.log_tail")
     logger.propagate = False
     logger.setLevel(logging.DEBUG)
     logger.addHandler(tail)
     try:
-        for number in range(KEPT_LINES + 50):
+        for number in range(MAX_LINES + 50):
             logger.info("line %d", number)
         logger.debug("not for people")
         logger.warning("the token is %s\nand \x1b[31m more", TOKEN)
@@ -107,7 +107,7 @@ def test_the_log_keeps_its_last_lines_and_no_secret() -> None:
     finally:
         logger.removeHandler(tail)
     lines = json.loads(tail.page())["lines"]
-    assert len(lines) == KEPT_LINES
+    assert len(lines) == MAX_LINES
     assert lines[0].endswith(" INFO line 52")
     assert lines[-2].endswith(" WARNING the token is (secret) and ?[31m more")
     assert len(lines[-1]) < 700

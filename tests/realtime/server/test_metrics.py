@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from realtime.metrics import COUNTERS, Metrics, health_report
 from realtime.protocol.estimate import StreamState
+from realtime.server.metrics import COUNTERS, Metrics, health_report
 from tests.support.websocket_client import estimate, hello, state
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? (\+Inf|-?\d[\d.e+-]*)')

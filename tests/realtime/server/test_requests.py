@@ -14,10 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
-from realtime.access import Knock, Rules, is_trusted, refuse_client, refuse_page
-from realtime.controls import UNTRUSTED, parse_control
 from realtime.protocol import messages
-from realtime.server import EstimateServer
+from realtime.server.access import AccessPolicy, HandshakeRequest, is_privileged, reject_client, reject_page
+from realtime.server.requests import UNPRIVILEGED, parse_control
+from realtime.server.websocket import EstimateServer
 from tests.support.trusted_client import BEARER, CONTROL_TOKEN, SOURCES, TOKEN, Pages, Switches, serve
 from tests.support.websocket_client import check_log, connected, estimate, get, hello, receive, state
 
@@ -56,14 +56,14 @@ async def ask(client: ClientConnection, text: str) -> Any:
     ],
 )
 def test_who_is_trusted(token: str, control_token: str, shown: str, trusted: bool, admitted: bool) -> None:
-    rules = Rules(token=token, control_token=control_token)
+    rules = AccessPolicy(token=token, control_token=control_token)
     for knock in (
-        Knock("/", authorizations=(f"Bearer {shown}",)),
-        Knock("/", subprotocols=("overheard.1", f"overheard.token.{shown}")),
+        HandshakeRequest("/", authorizations=(f"Bearer {shown}",)),
+        HandshakeRequest("/", subprotocols=("overheard.1", f"overheard.token.{shown}")),
     ):
-        assert is_trusted(knock, rules) is trusted
-        assert (refuse_client(knock, rules, 0) is None) is admitted
-        refusal = refuse_page(knock, rules, needs_token=True, needs_trust=True)
+        assert is_privileged(knock, rules) is trusted
+        assert (reject_client(knock, rules, 0) is None) is admitted
+        refusal = reject_page(knock, rules, needs_token=True, needs_trust=True)
         assert (refusal is None) is trusted
         if refusal is not None:
             assert refusal.status == 401
@@ -193,7 +193,7 @@ def test_without_the_token_nothing_is_done_and_the_remedy_is_told(
         async with connect(url, additional_headers=headers) as client:
             for text in (control("pause"), control("source", name="mic"), control("forget")):
                 answer = await ask(client, text)
-                assert (answer["ok"], answer["detail"]) == (False, UNTRUSTED)
+                assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
             server.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate", "the connection lives on"
             server.tell_sources()

@@ -13,7 +13,8 @@ from websockets.frames import CloseCode
 from realtime.errors import ServerError
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer, Mailbox
+from realtime.server.outbox import ClientOutbox
+from realtime.server.websocket import EstimateServer
 from realtime.settings import ServerSettings
 from tests.support.websocket_client import connected, estimate, hello, receive, serve, state
 
@@ -190,7 +191,7 @@ def test_a_huge_request_is_refused() -> None:
 
 def test_a_slow_client_gets_the_latest_of_each_type() -> None:
     async def scenario() -> None:
-        box = Mailbox()
+        box = ClientOutbox()
         box.put("mic", "hello", "hello")
         for number in range(1_000):
             box.put("mic", "estimate", f"estimate {number}")

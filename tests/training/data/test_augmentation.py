@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.spectrogram import AudioSpec, brightness, colour, scale
+from models.spectrogram.image import colorize, intensity, scale
+from models.spectrogram.spec import AudioSpec
 from tests.support.corpora import columns
 from training.augment import COLUMN_POOLING, _shifted, drawn, paint, varied
 from training.geometry import COARSE, FINE
@@ -19,7 +20,7 @@ def test_without_strength_a_window_is_drawn_as_it_is(spec: AudioSpec) -> None:
     plain = drawn(stored, spec)
     assert plain.shape == (256, 256)
     assert plain.dtype == np.uint8
-    assert np.array_equal(plain, brightness(scale(stored.astype(np.float32), spec), spec))
+    assert np.array_equal(plain, intensity(scale(stored.astype(np.float32), spec), spec))
     for seed in range(3):
         assert np.array_equal(varied(stored, spec, np.random.default_rng(seed), 0.0), plain)
 
@@ -89,7 +90,7 @@ def test_paint_is_the_block_mean_of_the_live_pictures_colours() -> None:
     pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
     stored = [columns(FINE.columns, band, np.random.default_rng(band)) for band in (2, 7)]
     live = np.stack(
-        [colour(scale(each.astype(np.float32), FINE), FINE) for each in stored]
+        [colorize(scale(each.astype(np.float32), FINE), FINE) for each in stored]
     )  # (2, 256, 256, 3)
     blocks = live.reshape(2, 256, 1, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
     painted = paint(np.stack([drawn(each, FINE) for each in stored])).numpy()

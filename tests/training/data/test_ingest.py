@@ -13,7 +13,7 @@ import pytest
 
 from models.degrade import coded
 from models.errors import OverheardError
-from models.spectrogram import reduce_rows
+from models.spectrogram.stft import to_bands
 from tests.support.audio import tone, write
 from tests.support.cli import refused
 from training import prepare
@@ -157,9 +157,9 @@ def test_published_arrays_of_both_forms_are_one_track(tmp_path: Path) -> None:
     assert len(blues.long) == len(rock.fine) == 0
     for windows, row in ((blues, 0), (jazz, 1)):
         assert windows.fine.shape == (1, 1, 57, 256)
-        assert np.array_equal(windows.fine[0, 0], np.round(reduce_rows(fine[row].T, FINE)))
+        assert np.array_equal(windows.fine[0, 0], np.round(to_bands(fine[row].T, FINE)))
     for windows, row in ((jazz, 0), (rock, 1)):
-        assert np.array_equal(windows.long, np.round(reduce_rows(coarse[row].T, COARSE)))
+        assert np.array_equal(windows.long, np.round(to_bands(coarse[row].T, COARSE)))
 
 
 def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.spectrogram import columns_of
+from models.spectrogram.stft import band_columns
 from tests.support.audio import tone, write
 from tests.support.corpora import recording_of
 from training.corpus import Corpus, Entry
@@ -57,7 +57,7 @@ def test_bytes_count_steps_and_hold_the_loudest_tone_through_the_equalizer() -> 
     low, high = 20 * SAMPLE_RATE / FINE.n_fft, 100 * SAMPLE_RATE / FINE.n_fft  # in the middle of a bin
     for spec, hz in ((FINE, low), (FINE, high), (COARSE, high)):
         sine = np.sin(2 * np.pi * hz * np.arange(spec.window_samples) / SAMPLE_RATE).astype(np.float32)
-        columns = columns_of(sine * np.float32(10 ** (10 / 20)), spec)
+        columns = band_columns(sine * np.float32(10 ** (10 / 20)), spec)
         stored = to_bytes(columns)
         assert columns.max() > 47.5
         assert stored.max() < 255

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from models.classifier import softmax
-from models.spectrogram import AudioSpec, picture_of_columns, reduce_rows
+from models.spectrogram.image import image_from_columns
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import to_bands
 from training.calibrate import choose_music_above, choose_unsure_below, fit_temperature
 from training.evaluate import ProtocolScore, protocol_table, protocols_as_json
 from training.features import cache_key
@@ -87,7 +89,7 @@ def test_tracks_and_arrays_are_joined_by_name(tmp_path: Path) -> None:
     gtzan = Gtzan.load(tmp_path)
     assert [track.genre for track in gtzan.tracks] == ["rock", "pop"]
     assert not gtzan.db_u8.flags.writeable
-    live = picture_of_columns(reduce_rows(db_u8[1].T, AudioSpec()), AudioSpec())
+    live = image_from_columns(to_bands(db_u8[1].T, AudioSpec()), AudioSpec())
     assert np.array_equal(gtzan.picture(1, AudioSpec()), live)
 
 

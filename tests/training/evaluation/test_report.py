@@ -14,7 +14,7 @@ import pytest
 from models.errors import OverheardError
 from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
 from models.measures import expected_calibration_error
-from models.spectrogram import row_edges
+from models.spectrogram.stft import band_edges
 from training.calibrate import choose_unsure_below
 from training.card import model_card
 from training.cli import command
@@ -219,7 +219,7 @@ def test_a_model_of_two_forms_lines_up_with_one_of_one_form(
 def test_one_band_leaves_nothing_above_it_and_everything_below(spec: Any) -> None:
     columns = np.random.default_rng(0).integers(20, 200, (spec.columns, 256)).astype(np.uint8)
     result = narrowed(columns, spec)
-    top_hz = row_edges(spec)[1:] * spec.sample_rate / 2
+    top_hz = band_edges(spec)[1:] * spec.sample_rate / 2
     kept = top_hz <= SHARED_HZ
     assert np.array_equal(result[:, kept], columns[:, kept])
     assert (result[:, ~kept] == columns.min()).all()

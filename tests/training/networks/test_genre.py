@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.spectrogram import colormap
+from models.spectrogram.image import colormap
 from tests.support.corpora import columns
 from training.augment import drawn, paint
 from training.geometry import FINE

@@ -18,7 +18,7 @@ from models.artists import check_artist
 from models.classifier import TFLiteClassifier
 from models.errors import OverheardError
 from models.manifest import ModelManifest
-from models.spectrogram import picture_of_columns
+from models.spectrogram.image import image_from_columns
 from tests.support.cli import overheard_here
 from tests.support.corpora import cache, columns, entry, recording_of
 from tests.support.networks import shorten, small, untraced
@@ -148,7 +148,7 @@ def test_what_is_released_loads_and_fits_its_manifest(released: ModelManifest) -
     assert json.loads((folder / "genre.json").read_text())["metrics"] == released.metrics
     classifier = TFLiteClassifier(loaded)
     shown = columns(loaded.audio.columns, 4, np.random.default_rng(0)).astype(np.float32)
-    prediction = classifier.predict(picture_of_columns(shown, loaded.audio))
+    prediction = classifier.predict(image_from_columns(shown, loaded.audio))
     assert prediction.probabilities.shape == (10,)
     assert prediction.probabilities.sum() == pytest.approx(1)
     assert 0 < prediction.music < 1

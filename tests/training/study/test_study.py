@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.errors import OverheardError
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from tests.support.cli import refused_here
 from tests.support.study import DATA, SMALL, in_folds
 from training import study

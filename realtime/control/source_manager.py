@@ -16,17 +16,17 @@ from models.classifier import GenreClassifier
 from realtime.audio.source import AudioSource
 from realtime.background import on_thread
 from realtime.clock import Clock
+from realtime.control.level_probe import LevelMeter
+from realtime.control.sequencer import MessageSequencer
 from realtime.errors import ControlError, SourceError
 from realtime.history.audio_buffer import RecentAudioBuffer
-from realtime.levels import Levels
-from realtime.lines import Line
+from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
-from realtime.server import EstimateServer
+from realtime.server.websocket import EstimateServer
 from realtime.settings import Settings
 from realtime.sources.factory import SourceOption, available_sources, open_option
-from realtime.worker import AnalysisWorker
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ STOP_SECONDS = 2.0
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class SourceSlot:
     """Where one source is heard; without ``source`` it is paused, without ``worker`` not begun or paused."""
 
     offer: SourceOption
-    line: Line
+    line: MessageSequencer
     source: AudioSource | None
     worker: AnalysisWorker | None = None
 
@@ -56,7 +56,7 @@ class Place:
         return self.source is not None and not self.line.over
 
 
-class Switchboard:
+class SourceManager:
     """The sources that are listened to, and those that may be.
 
     Parameters
@@ -99,8 +99,8 @@ class Switchboard:
         self._watch = watch
         self._kept = kept
         self._loop = asyncio.get_running_loop()
-        self._places: list[Place] = []
-        self._levels = Levels(lambda offer: open_option(offer, chosen.source, clock)[1], clock)
+        self._places: list[SourceSlot] = []
+        self._levels = LevelMeter(lambda offer: open_option(offer, chosen.source, clock)[1], clock)
         self._changing = self._stopped = False
 
     @property
@@ -131,7 +131,7 @@ class Switchboard:
             raise
         for offer, source in opened:
             self._server.add(self._hello(source.name, 0))
-            self._places.append(Place(offer, Line(source.name, self._tell), source))
+            self._places.append(SourceSlot(offer, MessageSequencer(source.name, self._tell), source))
 
     def start(self) -> None:
         """Begin to listen."""
@@ -235,7 +235,7 @@ class Switchboard:
         idle = [offer for offer in self._offers if offer.name not in busy]
         return await self._levels.measure(idle, self._server.tell_sources)
 
-    async def _open_places(self, wanted: Sequence[tuple[Place, SourceOption]]) -> None:
+    async def _open_places(self, wanted: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
         """Open these, and only when all are open let them take their places."""
         opening = on_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
         try:
@@ -258,7 +258,7 @@ class Switchboard:
             self._replace(place, offer, source)
         await _stop(workers)
 
-    def _replace(self, place: Place, offer: SourceOption, source: AudioSource) -> None:
+    def _replace(self, place: SourceSlot, offer: SourceOption, source: AudioSource) -> None:
         before, name = place.line, source.name
         if before.level_dbfs is not None:
             self._levels.known[place.offer.name] = before.level_dbfs
@@ -270,10 +270,10 @@ class Switchboard:
         logger.info("listening to %s%s", name, "" if name == before.name else f" instead of {before.name}")
         seq = before.seq if name == before.name else 0
         self._loop.call_soon(self._server.replace, before.name, self._hello(name, seq))
-        place.offer, place.line, place.source = offer, Line(name, self._tell, seq), source
+        place.offer, place.line, place.source = offer, MessageSequencer(name, self._tell, seq), source
         self._begin(place)
 
-    def _begin(self, place: Place) -> None:
+    def _begin(self, place: SourceSlot) -> None:
         if place.source is None:
             raise ValueError("the source is not open")
         audio = self._classifier.manifest.audio
@@ -304,7 +304,7 @@ class Switchboard:
                 raise
         return opened
 
-    def _tell(self, line: Line, message: Message) -> None:
+    def _tell(self, line: MessageSequencer, message: Message) -> None:
         """Called by the lines, on any thread."""
         self._watch(message)
         try:
@@ -326,7 +326,7 @@ class Switchboard:
     def _paused(self) -> bool:
         return any(place.paused for place in self._places)
 
-    def _state(self, line: Line, state: StreamState, detail: str) -> Message:
+    def _state(self, line: MessageSequencer, state: StreamState, detail: str) -> Message:
         return messages.state_message(line.name, self._unix(), state, detail)
 
     def _hello(self, name: str, seq: int) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.audio.samples import Samples
-from models.spectrogram import AudioSpec
+from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioWindow, level_dbfs
 
 LONGEST_SPLICE_SECONDS = 1.0

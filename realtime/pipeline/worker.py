@@ -11,10 +11,10 @@ from models.audio.samples import Samples
 from models.classifier import GenreClassifier
 from models.common.text import format_seconds
 from models.errors import OverheardError
-from realtime.analyzer import Analysis, Analyzer
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.errors import TooShortError
+from realtime.pipeline.analyzer import Analysis, Analyzer
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import PipelineHealth, SourceStatus

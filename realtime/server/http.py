@@ -1,6 +1,6 @@
 """Before a connection is accepted: our pages are answered, others let in or sent away.
 
-The rules are in ``realtime.access``; here they meet the requests of the websockets library. Everything
+The rules are in ``realtime.server.access``; here they meet the requests of the websockets library. Everything
 runs on the server's event loop.
 """
 
@@ -18,18 +18,19 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from realtime import access
-from realtime.access import Knock, Refusal, Rules, TokenBucket
 from realtime.background import on_thread
-from realtime.controls import HistoryPages
-from realtime.log_tail import LogTail
-from realtime.metrics import CONTENT_TYPE, Metrics, health_report
+from realtime.server import access, rate_limit
+from realtime.server.access import AccessPolicy, HandshakeRequest, Rejection
+from realtime.server.log_buffer import LogBuffer
+from realtime.server.metrics import CONTENT_TYPE, Metrics, health_report
+from realtime.server.rate_limit import TokenBucket
+from realtime.server.requests import HistoryEndpoint
 
 logger = logging.getLogger(__name__)
 
-BYTES = (16_384, 128.0)
+BYTE_RATE = (16_384, 128.0)
 """What a client may send at once, and each second after that; pings and pieces of messages count."""
-MOST_HANDSHAKES = 512
+MAX_HANDSHAKES = 512
 """Connections at a time that have not said yet what they want; the oldest makes room for one more."""
 PAGES = ("/healthz", "/metrics", "/history", "/log")
 JSON = "application/json"
@@ -39,7 +40,7 @@ WITHOUT_HISTORY = json.dumps({"path": None, "sessions": [], "corrections": 0, "s
 NO_SESSION = json.dumps({"error": "there is no such session: the history is off"})
 
 
-class Door:
+class HandshakeHandler:
     """Knows every connection from its arrival to its end, and which of them were let in.
 
     Parameters
@@ -58,11 +59,11 @@ class Door:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: AccessPolicy,
         metrics: Metrics,
         clients: Callable[[], int],
-        history: HistoryPages | None = None,
-        log: LogTail | None = None,
+        history: HistoryEndpoint | None = None,
+        log: LogBuffer | None = None,
     ) -> None:
         self._rules = rules
         self._metrics = metrics
@@ -71,19 +72,19 @@ class Door:
         self._log = log
         self._now = asyncio.get_running_loop().time
         self._opened_at = self._now()
-        self._refusals = access.RefusalLog()
-        self._handshakes: dict[Client, None] = {}  # in order of arrival
-        self._admitted: set[Client] = set()
+        self._refusals = rate_limit.RejectionLog()
+        self._handshakes: dict[ClientConnection, None] = {}  # in order of arrival
+        self._admitted: set[ClientConnection] = set()
 
-    def arrived(self, client: Client) -> None:
+    def arrived(self, client: ClientConnection) -> None:
         """A TCP connection was made; nothing is known of it yet."""
         self._handshakes[client] = None
-        if len(self._handshakes) > MOST_HANDSHAKES:
+        if len(self._handshakes) > MAX_HANDSHAKES:
             oldest = next(iter(self._handshakes))
             self._handshakes.pop(oldest)
             self.drop(oldest, "handshakes")
 
-    def left(self, client: Client) -> None:
+    def left(self, client: ClientConnection) -> None:
         """A TCP connection came to its end."""
         self._handshakes.pop(client, None)
         self._admitted.discard(client)
@@ -115,10 +116,10 @@ class Door:
         self, connection: ServerConnection, request: Request
     ) -> Response | Awaitable[Response] | None:
         """Answer the request here, or return None to let the library open the websocket."""
-        if not isinstance(connection, Client) or connection not in self._handshakes:
+        if not isinstance(connection, ClientConnection) or connection not in self._handshakes:
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")  # it left; nobody reads this
         headers = request.headers
-        knock = Knock(
+        knock = HandshakeRequest(
             request.path,
             tuple(headers.get_all("Origin")),
             tuple(headers.get_all("Authorization")),
@@ -128,17 +129,17 @@ class Door:
         method = getattr(request, "method", "GET")  # websockets 15 took nothing else and did not say
         if (knock.path in PAGES or SESSION.fullmatch(knock.path)) and method in ("GET", "HEAD"):
             return self._page(connection, knock, method)
-        if refusal := access.refuse_client(knock, self._rules, len(self._admitted)):
+        if refusal := access.reject_client(knock, self._rules, len(self._admitted)):
             return self._refuse(connection, refusal)
-        connection.trusted = access.is_trusted(knock, self._rules)
+        connection.trusted = access.is_privileged(knock, self._rules)
         self._handshakes.pop(connection)
         self._admitted.add(connection)  # counted from here on: the library may still be at its handshake
         return None
 
-    async def _page(self, connection: ServerConnection, knock: Knock, method: str) -> Response:
+    async def _page(self, connection: ServerConnection, knock: HandshakeRequest, method: str) -> Response:
         page = knock.path
         private = page not in ("/healthz", "/metrics")
-        if refusal := access.refuse_page(
+        if refusal := access.reject_page(
             knock, self._rules, needs_token=page != "/healthz", needs_trust=private
         ):
             return self._refuse(connection, refusal)
@@ -147,7 +148,7 @@ class Door:
             text = self._metrics.render(self._clients())
         elif page == "/healthz":
             uptime_seconds = self._now() - self._opened_at
-            full = access.knows_token(knock, self._rules)
+            full = access.has_valid_token(knock, self._rules)
             status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
         elif page == "/log":
             text = self._log.page() if self._log is not None else json.dumps({"lines": []})
@@ -164,7 +165,7 @@ class Door:
             return (404, NO_SESSION) if rest else (200, WITHOUT_HISTORY)
         return await on_thread(lambda: history.page(rest))
 
-    def _refuse(self, connection: ServerConnection, refusal: Refusal) -> Response:
+    def _refuse(self, connection: ServerConnection, refusal: Rejection) -> Response:
         self.count(refusal.reason, refusal.sentence)
         response = _respond(connection, refusal.status, refusal.sentence + "\n", "text/plain; charset=utf-8")
         if refusal.status == 401:
@@ -174,15 +175,15 @@ class Door:
         return response
 
 
-class Client(ServerConnection):
+class ClientConnection(ServerConnection):
     """A connection whose arrival, end and number of bytes the door knows; the library makes them."""
 
-    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
+    def __init__(self, door: HandshakeHandler, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.trusted = False
         """Whether it showed the token of those who may change things."""
         self._door = door
-        self._bucket = TokenBucket(*BYTES, self.loop.time())
+        self._bucket = TokenBucket(*BYTE_RATE, self.loop.time())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell the door, too."""

@@ -10,12 +10,12 @@ from collections.abc import Collection
 
 from models.common.text import clean_text
 
-KEPT_LINES = 200
-LONGEST_LINE = 600
+MAX_LINES = 200
+MAX_LINE_CHARACTERS = 600
 """Characters; what a station or a device calls itself may be of any length."""
 
 
-class LogTail(logging.Handler):
+class LogBuffer(logging.Handler):
     """Keeps the last ``KEPT_LINES`` lines, without tracebacks; may be read from any thread.
 
     Parameters
@@ -27,7 +27,7 @@ class LogTail(logging.Handler):
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__(logging.INFO)
         self._secrets = [secret for secret in secrets if secret]
-        self._lines: deque[str] = deque(maxlen=KEPT_LINES)  # appended whole, read as a copy
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)  # appended whole, read as a copy
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one record in."""
@@ -38,7 +38,7 @@ class LogTail(logging.Handler):
             return
         for secret in self._secrets:
             said = said.replace(secret, "(secret)")
-        plain = clean_text(said, replacement="?")[:LONGEST_LINE]
+        plain = clean_text(said, replacement="?")[:MAX_LINE_CHARACTERS]
         at = time.strftime("%H:%M:%S", time.localtime(record.created))
         self._lines.append(f"{at} {record.levelname} {plain}")
 

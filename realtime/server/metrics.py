@@ -1,7 +1,6 @@
 """Numbers for Prometheus and the answer to health checks, from the messages that are published anyway.
 
-Pure: ``update`` takes messages, ``render`` gives text. ``realtime.server`` feeds and serves it. The text
-is Prometheus' exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/).
+``update`` takes messages, ``render`` returns text in Prometheus' exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/).
 """
 
 from __future__ import annotations

@@ -16,17 +16,18 @@ import numpy.typing as npt
 from models.audio.decoding import StreamResampler
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier, Prediction
-from models.column_stream import ColumnStream
 from models.errors import ModelError
-from models.spectrogram import AudioSpec, picture_of_columns
+from models.spectrogram.image import image_from_columns
+from models.spectrogram.incremental import IncrementalSpectrogram
+from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.clock import Clock
 from realtime.errors import SourceError
+from realtime.pipeline.smoothing import Smoothed, Smoother
+from realtime.pipeline.windowing import SlidingWindows
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth
 from realtime.settings import Settings
-from realtime.smoothing import Smoothed, Smoother
-from realtime.windowing import SlidingWindows
 
 LATENCY_SPAN = 240
 """Windows that the latency percentiles cover: about two minutes at the default hop."""
@@ -55,7 +56,7 @@ class LatencyMeter:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedWindow:
     """A window ready to be classified.
 
     ``picture`` (image_size, image_size, 3) uint8 is None when too little is audible; ``silent``
@@ -120,7 +121,7 @@ class Analyzer:
         self._sample_rate = sample_rate
         self._resampler = StreamResampler(sample_rate, self.audio.sample_rate)
         self._windows = SlidingWindows(self.audio, self.hop_columns)
-        self._columns = ColumnStream(self.audio)
+        self._columns = IncrementalSpectrogram(self.audio)
         self._smoother = Smoother(
             settings.smoothing,
             self.audio.sample_rate,
@@ -217,7 +218,7 @@ class Analyzer:
             self._keep(samples, position)
         yield from self._windows.push(samples, position, captured_at, lossy=lossy)
 
-    def prepare(self, window: AudioWindow) -> Prepared:
+    def prepare(self, window: AudioWindow) -> PreparedWindow:
         """Draw a window's picture, unless there is too little to be heard in it."""
         columns = self._columns.update(window.samples, window.position, continuous=not window.has_gap)
         audible = column_levels_dbfs(window.samples, self.audio) >= self._silence.silence_dbfs
@@ -225,10 +226,10 @@ class Analyzer:
         silent = not audible[-max(1, quiet_columns) :].any()
         picture = None
         if not silent and audible.mean() >= AUDIBLE_SHARE:
-            picture = picture_of_columns(columns, self.audio)
-        return Prepared(window, picture, silent, self._new_columns(window, columns))
+            picture = image_from_columns(columns, self.audio)
+        return PreparedWindow(window, picture, silent, self._new_columns(window, columns))
 
-    def conclude(self, prepared: Prepared, prediction: Prediction | None) -> Analysis:
+    def conclude(self, prepared: PreparedWindow, prediction: Prediction | None) -> Analysis:
         """Smooth a window's prediction, None where there was no picture.
 
         Raises

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from models.classifier import GenreClassifier, Prediction
 from models.occlusion import PATCH, STEP, occlusion
-from realtime.analyzer import Prepared
 from realtime.audio.source import AudioBlock
+from realtime.pipeline.analyzer import PreparedWindow
 from realtime.protocol.messages import Message
 
 TEMPO_SECONDS = 90.0
@@ -27,7 +27,7 @@ class _Best:
     picture: npt.NDArray[np.uint8]
 
 
-class Exhibit:
+class ExplainedWindows:
     """For each genre the window that was heard as it most surely.
 
     Parameters
@@ -40,7 +40,7 @@ class Exhibit:
         self._classifier = classifier
         self._best: dict[int, _Best] = {}
 
-    def add(self, prepared: Prepared, prediction: Prediction | None) -> None:
+    def add(self, prepared: PreparedWindow, prediction: Prediction | None) -> None:
         """Take one window in."""
         if prediction is None or prepared.picture is None:
             return
@@ -81,7 +81,7 @@ class Exhibit:
         }
 
 
-class TempoMeter:
+class TempoEstimator:
     """Keeps the middle of a file and tells its tempo.
 
     Parameters

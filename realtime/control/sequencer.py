@@ -9,7 +9,7 @@ from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 
 
-class Line:
+class MessageSequencer:
     """Numbers and hands on the messages of one source until it is cut; may be called on any thread.
 
     A worker whose source has been left still says a thing or two; nobody is to hear it after the end.
@@ -31,7 +31,7 @@ class Line:
         Of the last estimate.
     """
 
-    def __init__(self, name: str, tell: Callable[[Line, Message], None], seq: int = 0) -> None:
+    def __init__(self, name: str, tell: Callable[[MessageSequencer, Message], None], seq: int = 0) -> None:
         self.name, self.seq = name, seq
         self.over, self.failure = False, ""
         self.level_dbfs: float | None = None

@@ -12,15 +12,15 @@ from realtime.protocol.messages import Message, schema
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-UNTRUSTED = (
+UNPRIVILEGED = (
     "only clients with the control token may do this; set OVERHEARD_TOKEN to the same secret for the "
     "analyzer and the dashboard, or start both with `overheard run`"
 )
 NO_HISTORY = "the history is off; --history auto on the analyzer's side keeps one"
-OF_THE_HISTORY = ("correct", "forget")
+HISTORY_ACTIONS = ("correct", "forget")
 
 
-class Switches(Protocol):
+class SourceController(Protocol):
     """Whoever can change what is listened to; everything is called on the server's event loop."""
 
     async def control(self, control: Message) -> str:
@@ -32,7 +32,7 @@ class Switches(Protocol):
         ...
 
 
-class HistoryPages(Protocol):
+class HistoryEndpoint(Protocol):
     """The history as clients see it; both block and are called on threads of their own."""
 
     def page(self, rest: str) -> tuple[int, str]:
@@ -65,3 +65,17 @@ def _validator() -> Draft202012Validator:
     from jsonschema import Draft202012Validator  # only who is controlled needs it
 
     return Draft202012Validator({"$ref": "#/$defs/control", "$defs": schema()["$defs"]})
+
+
+def parse_subscribe(request: str | bytes) -> bool | None:
+    """Whether spectrum is wanted; None for anything but the schema's ``subscribe`` as text."""
+    if isinstance(request, bytes):
+        return None
+    try:
+        fields: Any = json.loads(request)
+    except (ValueError, RecursionError):  # a kilobyte of opening brackets is enough for the latter
+        return None
+    if not isinstance(fields, dict) or fields.keys() != {"type", "spectrum"} or fields["type"] != "subscribe":
+        return None
+    wanted = fields["spectrum"]
+    return wanted if isinstance(wanted, bool) else None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.spectrogram import AudioSpec, Floats, check_window, columns_of
+from models.spectrogram.image import check_window
+from models.spectrogram.spec import AudioSpec, Floats
+from models.spectrogram.stft import band_columns
 
 
-class ColumnStream:
+class IncrementalSpectrogram:
     """Columns of windows that overlap: each window computes only those that the last one lacked.
 
     Not thread-safe; one per stream.
@@ -43,9 +45,9 @@ class ColumnStream:
         check_window(samples, spec)
         moved, off_grid = divmod(position - self._position, spec.column_step)
         if self._columns is None or not continuous or off_grid or not 0 <= moved < spec.columns:
-            self._columns = columns_of(samples, spec)
+            self._columns = band_columns(samples, spec)
         elif moved:
-            fresh = columns_of(samples[(spec.columns - moved) * spec.column_step :], spec)
+            fresh = band_columns(samples[(spec.columns - moved) * spec.column_step :], spec)
             self._columns = np.concatenate([self._columns[moved:], fresh])
         self._position = position
         return self._columns

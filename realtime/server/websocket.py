@@ -16,25 +16,27 @@ from websockets.typing import Subprotocol
 
 from models.common.text import storable
 from models.errors import OverheardError
-from realtime import access, controls
-from realtime.access import Rules, TokenBucket
 from realtime.background import on_thread
-from realtime.controls import HistoryPages, Switches
-from realtime.door import MOST_HANDSHAKES, Client, Door
 from realtime.errors import ControlError, ServerError
-from realtime.log_tail import LogTail
-from realtime.metrics import Metrics
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
+from realtime.server import access, requests
+from realtime.server.access import AccessPolicy
+from realtime.server.http import MAX_HANDSHAKES, ClientConnection, HandshakeHandler
+from realtime.server.log_buffer import LogBuffer
+from realtime.server.metrics import Metrics
+from realtime.server.outbox import ClientOutbox
+from realtime.server.rate_limit import TokenBucket
+from realtime.server.requests import HistoryEndpoint, SourceController
 from realtime.settings import ServerSettings
 
 logger = logging.getLogger(__name__)
 
-LARGEST_REQUEST = 1024
+MAX_REQUEST_BYTES = 1024
 """Bytes of a client's message; the longest control takes some 300 and a name."""
-REQUESTS = (10, 2.0)
+REQUEST_RATE = (10, 2.0)
 """How many messages a client may send at once, and each second after that."""
-MOST_WAITING = 256
+MAX_WAITING_MESSAGES = 256
 """Messages that may wait for a client that goes on asking: each of its controls gets an answer of its own."""
 OPEN_SECONDS = 5.0
 """A handshake that takes longer is a broken or a hostile client's."""
@@ -44,36 +46,6 @@ SEND_SECONDS = 20.0
 """A client that takes no message for so long is gone; the ping would wait behind the message."""
 CLOSE_SECONDS = 1.0
 """A client that does not answer must not hold up Ctrl-C."""
-
-
-class Mailbox:
-    """What waits for one client: the newest message of each source and type, nothing older.
-
-    A slow client therefore costs a handful of messages, and the answers to what it asks, and never delays
-    the others.
-    """
-
-    def __init__(self, *, trusted: bool = False) -> None:
-        self.wants_spectrum = False
-        self.trusted = trusted
-        self._waiting: dict[tuple[str, str], str] = {}
-        self._filled = asyncio.Event()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def put(self, source: str, kind: str, text: str) -> None:
-        """Leave a message; one of the same source and type that still waits is replaced."""
-        self._waiting.pop((source, kind), None)  # the new one goes to the end, so that seq only rises
-        self._waiting[source, kind] = text
-        self._filled.set()
-
-    async def take(self) -> str:
-        """Wait until something is there and take the oldest."""
-        while not self._waiting:
-            self._filled.clear()
-            await self._filled.wait()
-        return self._waiting.pop(next(iter(self._waiting)))
 
 
 class EstimateServer:
@@ -114,10 +86,10 @@ class EstimateServer:
         origins: Iterable[str] = (),
         *,
         control_token: str = "",
-        history: HistoryPages | None = None,
-        log: LogTail | None = None,
+        history: HistoryEndpoint | None = None,
+        log: LogBuffer | None = None,
     ) -> None:
-        self.switches: Switches | None = None
+        self.switches: SourceController | None = None
         self._settings = settings
         self._origins = frozenset((*settings.allow_origin, *origins))
         self._control_token = control_token
@@ -126,7 +98,7 @@ class EstimateServer:
         self._controls: set[asyncio.Task[None]] = set()
         self._metrics = Metrics()
         self._hellos: dict[str, Message] = {}
-        self._mailboxes: set[Mailbox] = set()
+        self._mailboxes: set[ClientOutbox] = set()
         self._server: Server | None = None
         for hello in hellos:
             self.add(hello)
@@ -140,8 +112,10 @@ class EstimateServer:
             The address is taken or not ours, or the certificate cannot be used.
         """
         tls = _tls_context(self._settings)
-        rules = Rules(self._origins, self._settings.token, self._settings.max_clients, self._control_token)
-        self._door = Door(rules, self._metrics, lambda: self.clients, self._history, self._log)
+        rules = AccessPolicy(
+            self._origins, self._settings.token, self._settings.max_clients, self._control_token
+        )
+        self._door = HandshakeHandler(rules, self._metrics, lambda: self.clients, self._history, self._log)
         # The library would write the headers of every request to the log at DEBUG, the token with them.
         wire = logging.getLogger(f"{__name__}.wire")
         wire.setLevel(logging.WARNING)
@@ -153,15 +127,15 @@ class EstimateServer:
                 select_subprotocol=_select_protocol,
                 process_request=self._door.process_request,
                 compression=None,  # messages are small, and each client would cost a quarter of a megabyte
-                max_size=LARGEST_REQUEST,
+                max_size=MAX_REQUEST_BYTES,
                 server_header=None,
                 open_timeout=OPEN_SECONDS,
                 ping_interval=PING_SECONDS,
                 ping_timeout=PING_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 logger=wire,
-                create_connection=partial(Client, self._door),  # type: ignore[arg-type]  # any factory does
-                backlog=MOST_HANDSHAKES,
+                create_connection=partial(ClientConnection, self._door),  # type: ignore[arg-type]  # any factory does
+                backlog=MAX_HANDSHAKES,
                 ssl=tls,
             )
         except (OSError, UnicodeError) as error:
@@ -267,8 +241,8 @@ class EstimateServer:
 
     async def _handle(self, connection: ServerConnection) -> None:
         now = asyncio.get_running_loop().time
-        bucket = TokenBucket(*REQUESTS, now())
-        mailbox = Mailbox(trusted=isinstance(connection, Client) and connection.trusted)
+        bucket = TokenBucket(*REQUEST_RATE, now())
+        mailbox = ClientOutbox(trusted=isinstance(connection, ClientConnection) and connection.trusted)
         for source, hello in self._hellos.items():
             mailbox.put(source, "hello", _text(hello))
         if mailbox.trusted and self.switches is not None:
@@ -278,15 +252,17 @@ class EstimateServer:
         sender = asyncio.create_task(self._send(connection, mailbox))
         try:
             async for request in connection:
-                wanted = access.parse_subscribe(request)
+                wanted = requests.parse_subscribe(request)
                 if not bucket.take(now()):
-                    await self._dismiss(connection, "rate", f"more than {REQUESTS[1]:g} messages a second")
+                    await self._dismiss(
+                        connection, "rate", f"more than {REQUEST_RATE[1]:g} messages a second"
+                    )
                 elif wanted is not None:
                     mailbox.wants_spectrum = wanted
-                elif len(mailbox) > MOST_WAITING:
+                elif len(mailbox) > MAX_WAITING_MESSAGES:
                     self._door.drop(connection, "slow")  # it would not read a goodbye either
                     break
-                elif (control := controls.parse_control(request)) is not None:
+                elif (control := requests.parse_control(request)) is not None:
                     self._start_control(mailbox, control)
                 else:
                     sentence = "expected a subscribe message or a control, as the schema has them"
@@ -298,13 +274,13 @@ class EstimateServer:
             sender.cancel()
             logger.debug("a client left; there are %d", self.clients)
 
-    def _start_control(self, mailbox: Mailbox, control: Message) -> None:
+    def _start_control(self, mailbox: ClientOutbox, control: Message) -> None:
         """On a task of its own: it may take seconds, and goes on when the client leaves."""
         task = asyncio.create_task(self._obey(mailbox, control))
         self._controls.add(task)
         task.add_done_callback(self._controls.discard)
 
-    async def _obey(self, mailbox: Mailbox, control: Message) -> None:
+    async def _obey(self, mailbox: ClientOutbox, control: Message) -> None:
         try:
             ok, detail = True, await self._do(control, trusted=mailbox.trusted)
         except OverheardError as error:
@@ -317,11 +293,11 @@ class EstimateServer:
 
     async def _do(self, control: Message, *, trusted: bool) -> str:
         if not trusted:
-            raise ControlError(controls.UNTRUSTED)
-        if control["action"] in controls.OF_THE_HISTORY:
+            raise ControlError(requests.UNPRIVILEGED)
+        if control["action"] in requests.HISTORY_ACTIONS:
             history = self._history
             if history is None:
-                raise ControlError(controls.NO_HISTORY)
+                raise ControlError(requests.NO_HISTORY)
             labels = [label for hello in self._hellos.values() for label in hello["model"]["labels"]]
             if control.get("genre") not in (None, *labels):
                 raise ControlError(f"the model knows no such genre; it knows {', '.join(labels)}")
@@ -330,7 +306,7 @@ class EstimateServer:
             raise ControlError("there is nothing here that could be switched")
         return await self.switches.control(control)
 
-    async def _send(self, connection: ServerConnection, mailbox: Mailbox) -> None:
+    async def _send(self, connection: ServerConnection, mailbox: ClientOutbox) -> None:
         try:
             while True:
                 text = await mailbox.take()

@@ -25,7 +25,7 @@ PAUSE_SECONDS = 5.0
 """The least time between the beginnings of two measurements."""
 
 
-class Levels:
+class LevelMeter:
     """Measures, and remembers what came of it; on one event loop.
 
     Parameters
@@ -47,7 +47,7 @@ class Levels:
         self.troubles: dict[str, str] = {}
         self._open = open_source
         self._clock = clock
-        self._probe: Probe | None = None
+        self._probe: LevelProbe | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._began_at = float("-inf")
@@ -69,7 +69,7 @@ class Levels:
         self._idle.clear()
         try:
             for offer in wanted:
-                self._probe = probe = Probe(lambda offer=offer: self._open(offer), self._clock)  # type: ignore[misc]
+                self._probe = probe = LevelProbe(lambda offer=offer: self._open(offer), self._clock)  # type: ignore[misc]
                 await self._take(offer.name, probe)
                 if self._probe is not probe:
                     raise ControlError("the measurement was broken off by a change")
@@ -88,7 +88,7 @@ class Levels:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended, patience_seconds)
 
-    async def _take(self, name: str, probe: Probe) -> None:
+    async def _take(self, name: str, probe: LevelProbe) -> None:
         try:
             level = await asyncio.wait_for(on_thread(probe), OPEN_SECONDS)
         except SourceError as error:
@@ -105,7 +105,7 @@ class Levels:
             self.troubles[name] = trouble
 
 
-class Probe:
+class LevelProbe:
     """One measurement, on whatever thread calls it.
 
     Parameters

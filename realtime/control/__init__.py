@@ -1,0 +1,1 @@
+"""Starts, switches, pauses and measures sources while the server runs."""

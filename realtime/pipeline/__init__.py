@@ -1,0 +1,1 @@
+"""From audio blocks to smoothed genre estimates."""

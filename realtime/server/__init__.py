@@ -1,0 +1,1 @@
+"""Websocket server with access control, HTTP endpoints and metrics."""
