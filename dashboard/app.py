@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.command import ANALYZER
 from dashboard.components import text_of
+from dashboard.environment import ANALYZER_URL
 from dashboard.reader import Page, look, open_page
 from dashboard.texts import LANGUAGES
 from dashboard.views import file, for_you, live, model, session
@@ -60,7 +60,7 @@ LAYOUT = """<style>
 def main() -> None:
     """The page that was asked for, in its frame."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--analyzer", default=ANALYZER)
+    parser.add_argument("--analyzer", default=ANALYZER_URL)
     st.set_page_config(page_title="Overheard", page_icon=ICON, layout="wide")
     st.html(LAYOUT)
     page = open_page(parser.parse_args().analyzer)

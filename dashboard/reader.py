@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.command import TOKEN
+from dashboard.environment import TOKEN_VARIABLE
 from dashboard.feed import Feed, Heard, Snapshot
 from dashboard.recommendations.choices import Choices, default_path
 from dashboard.recommendations.engine import Session
@@ -41,13 +41,13 @@ class Page:
 def open_page(analyzer: str) -> Page:
     """For this run of the script, in the reader's language."""
     language = st.session_state.setdefault("language", closest(st.context.locale))
-    return Page(analyzer, os.environ.get(TOKEN, ""), Words(language))
+    return Page(analyzer, os.environ.get(TOKEN_VARIABLE, ""), Words(language))
 
 
 @st.cache_resource(show_spinner=False)
 def feed_of(analyzer: str) -> Feed:
     """The one feed of this server."""
-    return Feed(analyzer, os.environ.get(TOKEN, ""))
+    return Feed(analyzer, os.environ.get(TOKEN_VARIABLE, ""))
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from models.common.cli import silence_stderr
 from models.errors import ModelError
 from models.manifest import ModelManifest, TensorQuantization
-from models.quiet import quiet_stderr
 
 RUNTIMES = ("litert", "tflite-runtime")
 """LiteRT first; ``tflite-runtime``, the same code under its old name, is over ten times slower."""
@@ -76,7 +78,7 @@ class TFLiteClassifier:
         content = manifest.read_model()
         chosen, interpreter_class = _find_runtime(runtime)
         try:
-            with quiet_stderr():
+            with silence_stderr():
                 self._interpreter = interpreter_class(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -142,6 +144,40 @@ class TFLiteClassifier:
         probabilities.flags.writeable = False
         music = sigmoid(float(logits[-1])) if self._says_music else 1.0
         return Prediction(probabilities, (time.perf_counter() - started) * 1e3, music)
+
+
+class LockedClassifier:
+    """A classifier that several threads share. One thread waits while another one is served, some ms."""
+
+    def __init__(self, classifier: TFLiteClassifier) -> None:
+        self.manifest = classifier.manifest
+        self.runtime = classifier.runtime
+        self._classifier = classifier
+        self._lock = threading.Lock()
+
+    def predict(self, picture: npt.NDArray[np.uint8]) -> Prediction:
+        """Classify one picture, (image_size, image_size, 3) uint8."""
+        with self._lock:
+            return self._classifier.predict(picture)
+
+
+def load_classifier(manifest_path: str | Path = "", runtime: str = "auto") -> TFLiteClassifier:
+    """Load a model.
+
+    Parameters
+    ----------
+    manifest_path : str or Path
+        File of the model's manifest. If empty, the shipped model is loaded.
+    runtime : str
+        ``litert``, ``tflite-runtime``, or ``auto`` for the first of them that is installed.
+
+    Raises
+    ------
+    ModelError
+        If manifest, model or runtime cannot be loaded.
+    """
+    manifest = ModelManifest.load(Path(manifest_path) if manifest_path else None)
+    return TFLiteClassifier(manifest, runtime=runtime)
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

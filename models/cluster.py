@@ -9,9 +9,9 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+from models.common.cli import silence_stderr
 from models.common.text import first_line
 from models.errors import OverheardError
-from models.quiet import quiet_stderr
 
 ENGINES = ("local", "ray")
 ANSWER_SECONDS = 5.0
@@ -82,7 +82,7 @@ def ray_cluster(workers: int | None = None) -> Iterator[Any]:
         yield ray
         return
     try:
-        with quiet_stderr():  # it tells of its log level
+        with silence_stderr():  # it tells of its log level
             _connect(ray, workers)
     except (ConnectionError, RuntimeError, ValueError) as error:
         named = os.environ.get("RAY_ADDRESS", "on this machine")

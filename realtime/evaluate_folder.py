@@ -14,10 +14,10 @@ from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.analyze import GenreMean, analyse_file
 from realtime.clock import Clock
+from realtime.config import Settings
 from realtime.pipeline.analyzer import Analysis
 from realtime.protocol.messages import Message
 from realtime.scorecard import Advance, Answers, EvaluationError, Skipped, genre_number
-from realtime.settings import Settings
 from realtime.sources.file import FileSource
 
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from models.classifier import GenreClassifier
 from realtime.clock import Clock
+from realtime.config import Settings, SmoothingSettings
 from realtime.evaluate_not_music import score_not_music
 from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of, table_beside
 from realtime.live_measures import LiveScores, measure
 from realtime.live_runs import CONDITIONS, AudioRecorder, PictureRecorder, Recording, run_of
-from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.programmes import (
     Programme,
     Shape,
@@ -30,7 +30,6 @@ from realtime.programmes import (
     table_tracks,
 )
 from realtime.scorecard import DIGITS, Advance, EvaluationError, Skipped
-from realtime.settings import Settings
 
 AS_IS = "as-is"
 

@@ -12,11 +12,11 @@ import numpy as np
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier
 from models.errors import OverheardError
+from realtime.config import Settings
 from realtime.live_runs import excerpt_samples, file_samples, listen, replay
 from realtime.programmes import Excerpt, Track, beside, read_table
 from realtime.protocol.estimate import StreamState
 from realtime.scorecard import DIGITS, Advance, EvaluationError, Skipped
-from realtime.settings import Settings
 
 COMMON_RATE = 8_000
 """Hz to which everything is brought first: else the bandwidth of a set would tell what it is."""

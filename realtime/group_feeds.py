@@ -15,11 +15,11 @@ from typing import Any, Protocol
 
 from models.common.text import first_line
 from models.errors import OverheardError
+from realtime.config import AnalysisSettings
 from realtime.errors import SettingsError
 from realtime.protocol.messages import Message
 from realtime.station_group import BEAT_SECONDS, StationGroup, child_input, child_words
 from realtime.stations import Group
-from realtime.track_hearing import Hearing
 
 TAKE_SECONDS = 1.0
 """How long a group waits for something to say."""
@@ -73,7 +73,7 @@ class Feed(Protocol):
 class ProcessFeed:
     """A child process."""
 
-    def __init__(self, group: Group, hearing: Hearing) -> None:
+    def __init__(self, group: Group, hearing: AnalysisSettings) -> None:
         self._group, self._hearing = group, hearing
         self.process: asyncio.subprocess.Process | None = None
         self._patience = BEGIN_SECONDS
@@ -169,7 +169,7 @@ class GroupActor:
     actor's beginning does not.
     """
 
-    def __init__(self, group: Group, hearing: Hearing) -> None:
+    def __init__(self, group: Group, hearing: AnalysisSettings) -> None:
         self._begin = functools.partial(StationGroup, group, hearing)
         self._group: StationGroup | None = None
 
@@ -183,7 +183,7 @@ class GroupActor:
 class RayFeed:
     """An actor that is restarted for good; it asks for ``CORES_A_STATION`` a station."""
 
-    def __init__(self, ray: Any, group: Group, hearing: Hearing) -> None:
+    def __init__(self, ray: Any, group: Group, hearing: AnalysisSettings) -> None:
         self._ray, self._group, self._hearing = ray, group, hearing
         self._actor: Any = None
         self._answer: asyncio.Future[list[Message]] | None = None

@@ -18,12 +18,12 @@ from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
+from realtime.config import Settings
 from realtime.errors import SourceError
 from realtime.evaluate_pictures import SAMPLE_RATE, StoredTracks
 from realtime.live_measures import Moment, Run, Stretch
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
 from realtime.programmes import Excerpt, Programme
-from realtime.settings import Settings
 from realtime.sources.file import FileSource
 
 CARD_RATE = 44_100

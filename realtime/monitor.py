@@ -5,70 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
-from models.cluster import ENGINES, ray_cluster
-from models.options import OptionParser
-from realtime import settings
+from models.classifier import load_classifier
+from realtime.app import catch_stop_signals, first_completed, open_consumers, websocket_address
 from realtime.clock import Clock, SystemClock
+from realtime.config import Settings
 from realtime.control.sequencer import MessageSequencer
-from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
+from realtime.group_feeds import Feed, GroupLostError
 from realtime.history.audio_buffer import RecentAudioBuffer
-from realtime.listen import (
-    first_of,
-    load_classifier,
-    open_watchers,
-    stop_signals,
-    websocket_address,
-)
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 from realtime.server.websocket import EstimateServer
-from realtime.settings import Settings
 from realtime.station_group import INTERNAL_ERROR
-from realtime.stations import Group, read_stations
-from realtime.track_hearing import Hearing
+from realtime.stations import Group
 
 logger = logging.getLogger(__name__)
 
-GROUPS = ("model", "smoothing", "silence", "server", "history", "outputs")
 LOST_SECONDS = 1.0
 """Between two questions to a group that is lost."""
-
-
-def command(arguments: Sequence[str]) -> int:
-    """Many stations at one websocket, on one machine or a Ray cluster, until Ctrl-C."""
-    parser = OptionParser(
-        prog="overheard monitor",
-        description="Hear all stations of a file and serve their estimates on one websocket. A station that "
-        "is lost is opened again, and those of a lost computer are heard by another.",
-    )
-    parser.add_argument(
-        "stations", type=Path, metavar="FILE", help="TOML: [[station]] with name and url for each; group_size"
-    )
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="local", help="processes of this machine (default), or Ray"
-    )
-    parser.add_argument("--json", action="store_true", help="print every estimate as a line of JSON")
-    settings.add_options(parser, *GROUPS)
-    options = parser.parse_args(arguments)
-    chosen = settings.load(options)
-    groups = read_stations(options.stations)
-    hearing = Hearing.of(chosen)
-    watch = _print_estimate if options.json else None
-    with contextlib.ExitStack() as kept:
-        feeds: list[Feed]
-        if options.engine == "ray":
-            ray = kept.enter_context(ray_cluster())
-            feeds = [RayFeed(ray, group, hearing) for group in groups]
-        else:
-            allow_files(len(groups), chosen.server.max_clients)
-            feeds = [ProcessFeed(group, hearing) for group in groups]
-        return asyncio.run(serve_stations(chosen, groups, feeds, ready=_say_address, watch=watch))
 
 
 class Roll:
@@ -161,12 +118,12 @@ async def serve_stations(
     OverheardError
         The model cannot be loaded, or the port cannot be had.
     """
-    stopping = stop_signals()
+    stopping = catch_stop_signals()
     clock = SystemClock()
-    classifier = load_classifier(chosen.model)
+    classifier = load_classifier(chosen.model.manifest, chosen.model.runtime)
     told = asdict(chosen.smoothing) | asdict(chosen.silence)
     with contextlib.ExitStack() as open_ones:
-        watchers = open_watchers(chosen, clock, classifier.manifest, RecentAudioBuffer(0, clock))
+        watchers = open_consumers(chosen, clock, classifier.manifest, RecentAudioBuffer(0, clock))
         for watcher in watchers:
             open_ones.callback(watcher.close)
 
@@ -196,7 +153,7 @@ async def serve_stations(
         ]
         try:
             companion = ready(sum(map(len, groups)), websocket_address(chosen.server, port))
-            await first_of(stopping.wait(), *following, *([companion] if companion else []))
+            await first_completed(stopping.wait(), *following, *([companion] if companion else []))
         finally:
             for task in following:
                 task.cancel()
@@ -226,12 +183,3 @@ async def follow(feed: Feed, group: Group, roll: Roll) -> None:
             logger.warning("%d stations from %s on: %s", len(group), group[0].name, lost, exc_info=fault)
         roll.lost(group, str(lost), late=lost.late)
         await asyncio.sleep(LOST_SECONDS)
-
-
-def _say_address(count: int, address: str) -> None:
-    print(f"monitoring {count} stations; estimates at {address}", file=sys.stderr, flush=True)
-
-
-def _print_estimate(message: Message) -> None:
-    if message["type"] == "estimate":
-        print(messages.encode(message), flush=True)

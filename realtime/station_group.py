@@ -18,10 +18,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from models.classifier import LockedClassifier, load_classifier
 from models.errors import OverheardError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock, SystemClock
-from realtime.listen import SharedClassifier, load_classifier
+from realtime.config import AnalysisSettings
 from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
@@ -29,7 +30,7 @@ from realtime.protocol.health import SourceStatus
 from realtime.protocol.messages import Message
 from realtime.sources.factory import open_source
 from realtime.stations import Group, Station
-from realtime.track_hearing import Hearing, begin_child
+from realtime.track_hearing import begin_child
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class StationGroup:
     Parameters
     ----------
     stations : Group
-    hearing : Hearing
+    hearing : AnalysisSettings
         Model and settings.
 
     Attributes
@@ -92,11 +93,11 @@ class StationGroup:
         There are no more threads to be had.
     """
 
-    def __init__(self, stations: Group, hearing: Hearing, clock: Clock | None = None) -> None:
+    def __init__(self, stations: Group, hearing: AnalysisSettings, clock: Clock | None = None) -> None:
         self.dropped = 0
         self._chosen = hearing.settings
         self._clock = clock or SystemClock()
-        self._classifier = SharedClassifier(load_classifier(hearing.model))
+        self._classifier = LockedClassifier(load_classifier(hearing.model.manifest, hearing.model.runtime))
         self._waiting: deque[Message] = deque(maxlen=MOST_WAITING * len(stations))
         self._changed = threading.Condition()
         self._stopped = threading.Event()
@@ -172,7 +173,7 @@ class StationGroup:
             self._changed.notify_all()
 
 
-def child_words(stations: Group, hearing: Hearing) -> list[str]:
+def child_words(stations: Group, hearing: AnalysisSettings) -> list[str]:
     """The command of the child that hears a group; the group itself, which may hold passwords, it reads."""
     return [sys.executable, "-m", "realtime.station_group", json.dumps(asdict(hearing))]
 

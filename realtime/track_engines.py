@@ -19,7 +19,8 @@ from typing import Any, Protocol, TypeAlias
 from models.cluster import ray_cluster
 from models.common.text import first_line
 from models.errors import OverheardError
-from realtime.track_hearing import Hearer, Hearing, Row
+from realtime.config import AnalysisSettings
+from realtime.track_hearing import Hearer, Row
 from realtime.tracks import Track
 
 Block: TypeAlias = tuple[Track, ...]
@@ -132,12 +133,12 @@ class LocalEngine:
 
     Parameters
     ----------
-    hearing : Hearing
+    hearing : AnalysisSettings
     workers : int
         As many as there are cores where it is 0.
     """
 
-    def __init__(self, hearing: Hearing, workers: int = 0) -> None:
+    def __init__(self, hearing: AnalysisSettings, workers: int = 0) -> None:
         self.workers = workers or usable_cores()
         self._hearers = [Hearer(hearing) for _ in range(self.workers)]
 
@@ -164,7 +165,7 @@ class LocalEngine:
 class RayHearer:
     """A Ray Data actor: one core, one child, one model."""
 
-    def __init__(self, hearing: Hearing) -> None:
+    def __init__(self, hearing: AnalysisSettings) -> None:
         self._hearer = Hearer(hearing)
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -197,7 +198,7 @@ class RayEngine:
 
     Parameters
     ----------
-    hearing : Hearing
+    hearing : AnalysisSettings
     workers : int
         At most so many actors; as many as the cluster has cores where it is 0.
     no_core_seconds : float
@@ -214,7 +215,9 @@ class RayEngine:
         Ray is not installed, or the cluster does not answer.
     """
 
-    def __init__(self, hearing: Hearing, workers: int = 0, no_core_seconds: float = NO_CORE_SECONDS) -> None:
+    def __init__(
+        self, hearing: AnalysisSettings, workers: int = 0, no_core_seconds: float = NO_CORE_SECONDS
+    ) -> None:
         self._hearing = hearing
         self._no_core_seconds = no_core_seconds
         self._told: _Told | None = None

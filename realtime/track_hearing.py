@@ -18,52 +18,21 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO, TypeAlias
 
-from models.classifier import GenreClassifier
+from models.classifier import GenreClassifier, load_classifier
 from models.common.text import storable
 from models.errors import OverheardError
-from models.manifest import ModelManifest
+from realtime.config import AnalysisSettings, Settings
 from realtime.errors import SourceError
-from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.protocol.messages import Message
-from realtime.settings import ModelSettings, Settings, SilenceSettings
 from realtime.tracks import Fetched, Track, is_s3, why_away
 
 Row: TypeAlias = dict[str, Any]
 """A track's row: the columns of ``realtime.track_table``."""
-
-MOST_SECONDS = 900.0
-"""That one track may take; three hours of sound take some 150 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """How tracks are heard: all that a row depends on besides the track. It travels to other machines."""
-
-    model: ModelSettings
-    smoothing: SmoothingSettings
-    silence: SilenceSettings
-    most_seconds: float = MOST_SECONDS
-
-    @classmethod
-    def of(cls, chosen: Settings) -> Hearing:
-        """The part of the settings that matters here."""
-        return cls(chosen.model, chosen.smoothing, chosen.silence)
-
-    @property
-    def settings(self) -> Settings:
-        """As the rest of the program takes them."""
-        return Settings(model=self.model, smoothing=self.smoothing, silence=self.silence)
-
-    def told(self, manifest: ModelManifest) -> str:
-        """For the table: rows that were heard in another way are heard again."""
-        hop = f"{self.model.hop_seconds:g} s" if self.model.hop_seconds else "the model's hop"
-        silence = f"{self.silence.silence_dbfs:g} dBFS for {self.silence.silence_seconds:g} s"
-        return f"{manifest.name} {manifest.version} {manifest.sha256[:12]}, {hop}, silence {silence}"
 
 
 def row_of(track: Track, heard: Message) -> Row:
@@ -151,7 +120,7 @@ class Hearer:
         From ``hear_each``: the model cannot be loaded, or it was closed.
     """
 
-    def __init__(self, hearing: Hearing) -> None:
+    def __init__(self, hearing: AnalysisSettings) -> None:
         self._hearing = hearing
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
@@ -215,7 +184,7 @@ class Hearer:
             overdue.set()
             child.kill()
 
-        timer = threading.Timer(self._hearing.most_seconds, give_up)
+        timer = threading.Timer(self._hearing.max_track_seconds, give_up)
         timer.start()
         try:
             child.stdin.write(json.dumps({"path": path, "name": track.name}) + "\n")
@@ -234,7 +203,7 @@ class Hearer:
         if self._closed.is_set():
             raise SourceError("the run was stopped")
         if overdue.is_set():
-            return None, f"took longer than {self._hearing.most_seconds:g} s and was given up"
+            return None, f"took longer than {self._hearing.max_track_seconds:g} s and was given up"
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return None, f"crashed its decoder: {how}"
 
@@ -274,25 +243,19 @@ def _let_go(child: subprocess.Popen[str]) -> None:
                 pipe.close()
 
 
-def begin_child(told: str) -> tuple[TextIO, Hearing]:
+def begin_child(told: str) -> tuple[TextIO, AnalysisSettings]:
     """What a child that hears does first; gives what its parent reads, where nothing else is written.
 
     Parameters
     ----------
     told : str
-        A ``Hearing`` as JSON.
+        ``AnalysisSettings`` as JSON.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent ends us
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    fields = json.loads(told)
-    hearing = Hearing(
-        ModelSettings(**fields["model"]),
-        SmoothingSettings(**fields["smoothing"]),
-        SilenceSettings(**fields["silence"]),
-    )
-    return answers, hearing
+    return answers, AnalysisSettings.from_dict(json.loads(told))
 
 
 def _child(words: Sequence[str]) -> None:
@@ -310,13 +273,11 @@ def _child(words: Sequence[str]) -> None:
         os._exit(0)  # the parent is gone, and whatever is being heard may hang
 
     threading.Thread(target=read, daemon=True).start()
-    from realtime.listen import load_classifier
-
     classifier: GenreClassifier | None = None
     while True:
         track = json.loads(wanted.get())
         try:
-            classifier = classifier or load_classifier(hearing.model)
+            classifier = classifier or load_classifier(hearing.model.manifest, hearing.model.runtime)
             say(hear(track["path"], track["name"], classifier, hearing.settings))
         except OverheardError as error:  # the model's, which no other track would change
             say({"fatal": str(error)})

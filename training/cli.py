@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.cluster import ENGINES
+from models.common.cli import ArgumentParser
 from models.errors import OverheardError
-from models.options import OptionParser
 
 if TYPE_CHECKING:
     from training.prepare import Job
@@ -46,7 +46,7 @@ def command(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OptionParser(prog="overheard train", description=__doc__)
+    parser = ArgumentParser(prog="overheard train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     imagenet = commands.add_parser("imagenet", help="convert torchvision's MobileNetV2 weights (needs torch)")
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     imagenet.add_argument("--out", type=Path, help="the .npz to write; by default the shipped one")
     imagenet.set_defaults(run=_imagenet)
 
-    engine = OptionParser(add_help=False)
+    engine = ArgumentParser(add_help=False)
     engine.add_argument(
         "--engine", choices=ENGINES, default="local", help="runs one by one here (default), or as Ray tasks"
     )
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--quick", action="store_true", help="few epochs and folds: to see that it runs")
     study.set_defaults(run=_study)
 
-    cached = OptionParser(add_help=False)
+    cached = ArgumentParser(add_help=False)
     cached.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help=f"of windows ({CACHE})")
 
     prepare = commands.add_parser("prepare", parents=[cached], help="write sound and arrays to the cache")
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (3200)")
     teach.set_defaults(run=_teach)
 
-    tuned = OptionParser(add_help=False, parents=[cached])
+    tuned = ArgumentParser(add_help=False, parents=[cached])
     tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows in each run (150)")
 
     protocols = commands.add_parser(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from realtime.capture import portaudio, pulseaudio
-from realtime.capture.device import find_device
+from realtime.capture.device import Device, find_device
 from realtime.capture.live_source import LiveSource
 from realtime.capture.wasapi import list_speakers, start_loopback
 from realtime.clock import Clock
@@ -77,3 +77,24 @@ def open_system(wanted: str, clock: Clock, *, auto: bool = False, follow: bool =
 def _refuse_to_follow(follow: bool) -> None:
     if follow:
         raise SourceError("--follow-default needs a PulseAudio or PipeWire server; name the device instead")
+
+
+def list_microphones() -> list[Device]:
+    """List the microphones of the sound server, or those of PortAudio if no server answers."""
+    return pulseaudio.inputs() if has_sound_server() else portaudio.microphones()
+
+
+def list_outputs() -> list[Device]:
+    """List the outputs and applications that ``system`` can listen to."""
+    if sys.platform == "linux":
+        return [*pulseaudio.monitors(), *pulseaudio.applications()]
+    if sys.platform == "darwin":
+        return [portaudio.choose_loopback(portaudio.microphones())]
+    return list_speakers()
+
+
+def find_system_device() -> Device:
+    """Return the output that ``auto`` takes."""
+    if sys.platform == "linux":
+        return pulseaudio.choose_output("", auto=True)
+    return find_device(list_outputs(), "", "output")

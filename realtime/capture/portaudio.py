@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.audio.samples import sanitize_samples
-from models.quiet import quiet_stderr
+from models.common.cli import silence_stderr
 from realtime.capture.device import Device, find_device
 from realtime.capture.live_source import LiveSource, Stop
 from realtime.capture.subprocess_reader import stop_capture_process
@@ -50,7 +50,7 @@ def microphones() -> list[Device]:
     SourceError
         PortAudio is not installed or does not start.
     """
-    with quiet_stderr():
+    with silence_stderr():
         try:
             import sounddevice
         except OSError as error:
@@ -233,7 +233,7 @@ def main(wanted: str) -> int:
     try:
         found = microphones()
         device = choose_loopback(found) if wanted == LOOPBACK else find_device(found, wanted, "microphone")
-        with quiet_stderr():
+        with silence_stderr():
             capture(device, write)
     except SourceError as error:
         write(json.dumps({"error": str(error)}).encode() + b"\n")

@@ -16,6 +16,7 @@ from models.classifier import GenreClassifier
 from realtime.audio.source import AudioSource
 from realtime.background import on_thread
 from realtime.clock import Clock
+from realtime.config import Settings
 from realtime.control.level_probe import LevelMeter
 from realtime.control.sequencer import MessageSequencer
 from realtime.errors import ControlError, SourceError
@@ -25,7 +26,6 @@ from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 from realtime.server.websocket import EstimateServer
-from realtime.settings import Settings
 from realtime.sources.factory import SourceOption, available_sources, open_option
 
 logger = logging.getLogger(__name__)

@@ -16,11 +16,11 @@ from typing import Any
 
 from models.common.text import storable
 from realtime.clock import Clock
+from realtime.config import OutputSettings
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.webhook import WebhookSender, host_of
 from realtime.protocol.estimate import StreamState, genre_weights
 from realtime.protocol.messages import Message, encode
-from realtime.settings import OutputSettings
 
 logger = logging.getLogger(__name__)
 

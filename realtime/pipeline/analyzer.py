@@ -22,12 +22,12 @@ from models.spectrogram.incremental import IncrementalSpectrogram
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.clock import Clock
+from realtime.config import Settings
 from realtime.errors import SourceError
 from realtime.pipeline.smoothing import Smoothed, Smoother
 from realtime.pipeline.windowing import SlidingWindows
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth
-from realtime.settings import Settings
 
 LATENCY_SPAN = 240
 """Windows that the latency percentiles cover: about two minutes at the default hop."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from realtime.config import SmoothingSettings
+
 Probabilities = npt.NDArray[np.float64]
 
 MUSIC_HALF_LIFE_SHARE = 0.5
@@ -18,35 +20,6 @@ mistake, so it is noticed sooner than a change of genre.
 
 MUSIC_RETURN_SHARE = 0.1
 """How far from ``music_above`` towards 1 the average must climb before no music is music again."""
-
-
-@dataclass(frozen=True, slots=True)
-class SmoothingSettings:
-    """How estimates follow predictions.
-
-    After ``half_life_seconds`` an old prediction counts half. The stable label switches when another
-    genre led it by ``switch_margin`` (probability) for ``hold_seconds``, or led it so long after it ceased
-    to be sure.
-    """
-
-    half_life_seconds: float = 3.0
-    switch_margin: float = 0.05
-    hold_seconds: float = 1.5
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense.
-
-        Raises
-        ------
-        ValueError
-            A value out of range, named with the range.
-        """
-        if not 0 <= self.half_life_seconds <= 3600:
-            raise ValueError(f"half_life_seconds is {self.half_life_seconds}; it must lie in 0..3600")
-        if not 0 <= self.switch_margin <= 1:
-            raise ValueError(f"switch_margin is {self.switch_margin}; it must lie in 0..1")
-        if not 0 <= self.hold_seconds <= 3600:
-            raise ValueError(f"hold_seconds is {self.hold_seconds}; it must lie in 0..3600")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from models.common.text import format_seconds
 from models.errors import OverheardError
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
+from realtime.config import Settings
 from realtime.errors import TooShortError
 from realtime.pipeline.analyzer import Analysis, Analyzer
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
-from realtime.settings import Settings
 from realtime.sources.watchdog import STALL_SECONDS
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from realtime.config.settings import is_loopback
 from realtime.protocol.messages import VERSION
 from realtime.server.requests import UNPRIVILEGED
-from realtime.settings import is_loopback
 
 PROTOCOL = f"overheard.{VERSION}"
 """The websocket subprotocol that this server speaks."""

@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 from models.common.text import storable
 from models.errors import OverheardError
 from realtime.background import on_thread
+from realtime.config import ServerSettings
 from realtime.errors import ControlError, ServerError
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
@@ -28,7 +29,6 @@ from realtime.server.metrics import Metrics
 from realtime.server.outbox import ClientOutbox
 from realtime.server.rate_limit import TokenBucket
 from realtime.server.requests import HistoryEndpoint, SourceController
-from realtime.settings import ServerSettings
 
 logger = logging.getLogger(__name__)
 

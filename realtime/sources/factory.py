@@ -17,8 +17,8 @@ from realtime.audio.source import AudioSource
 from realtime.audio.urls import is_url, public_url
 from realtime.capture.live_source import LiveSource
 from realtime.clock import Clock
+from realtime.config import SourceSettings
 from realtime.errors import SourceError
-from realtime.settings import SourceSettings
 from realtime.sources.file import FileSource, demo_source
 from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy

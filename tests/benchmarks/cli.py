@@ -85,7 +85,7 @@ def analyse(path: Path, *words: str) -> tuple[float, float]:
 IMPORT = """
 import time
 started = time.perf_counter()
-import realtime.listen
+import realtime.cli.listen
 print(time.perf_counter() - started)
 """
 

@@ -13,10 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+from realtime.config import AnalysisSettings, ModelSettings, Settings
 from realtime.group_feeds import ProcessFeed
-from realtime.settings import ModelSettings, Settings
 from realtime.stations import Station
-from realtime.track_hearing import Hearer, Hearing
+from realtime.track_hearing import Hearer
 from realtime.tracks import find_tracks
 from tests.support.paths import DEMONSTRATION
 from tests.support.stream_servers import Answer, web
@@ -34,7 +34,7 @@ def children_seconds() -> float:
 
 def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
     """Core seconds of so many times the demonstration, its process included; seconds of sound in one."""
-    hearer = Hearer(Hearing.of(Settings(model=ModelSettings(hop_seconds=hop_seconds))))
+    hearer = Hearer(AnalysisSettings.from_settings(Settings(model=ModelSettings(hop_seconds=hop_seconds))))
     before = children_seconds()
     rows = hearer.hear_block(list(find_tracks([str(DEMONSTRATION)])) * times)
     hearer.close()
@@ -46,7 +46,7 @@ async def station_cost(count: int) -> tuple[float, float]:
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
     with web({"music.opus": music}) as server:
         group = tuple(Station(str(number), server.url("music.opus")) for number in range(count))
-        feed = ProcessFeed(group, Hearing.of(Settings()))
+        feed = ProcessFeed(group, AnalysisSettings.from_settings(Settings()))
         heard: set[str] = set()
         while len(heard) < count:
             heard |= {m["source"] for m in await feed.take() if m["type"] == "estimate"}

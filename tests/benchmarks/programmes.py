@@ -11,6 +11,7 @@ import numpy as np
 from models.audio.samples import sanitize_samples
 from models.classifier import GenreClassifier
 from realtime.audio.source import AudioBlock
+from realtime.config import Settings
 from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of
 from realtime.live_measures import Stretch
 from realtime.live_runs import (
@@ -25,7 +26,6 @@ from realtime.live_runs import (
 from realtime.pipeline.analyzer import Analyzer
 from realtime.programmes import Excerpt, Programme, Track, read_table, table_tracks
 from realtime.protocol.estimate import GenreEstimate
-from realtime.settings import Settings
 
 BLOCK_SECONDS = (180.0, 720.0)
 RESTLESS_BLOCK_SECONDS = (540.0, 660.0)

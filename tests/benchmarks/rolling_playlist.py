@@ -31,10 +31,9 @@ from dashboard.recommendations.offline import CatalogueProvider
 from dashboard.recommendations.playlist import Reason
 from dashboard.recommendations.session_settings import SessionSettings
 from dashboard.recommendations.tracks import Track as Song
-from realtime.listen import load_classifier
+from models.classifier import load_classifier
 from realtime.live_measures import Stretch
 from realtime.protocol.estimate import GenreEstimate
-from realtime.settings import ModelSettings
 from tests.benchmarks.programmes import Heard, programmes
 
 LOOK_SECONDS = 2.0
@@ -239,7 +238,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--tune", action="store_true", help="try settings, on the validation part")
     options = parser.parse_args()
-    classifier = load_classifier(ModelSettings())
+    classifier = load_classifier()
     labels = classifier.manifest.labels
     if options.tune:
         print(tune([heard for _, heard in programmes(options.data, "valid", classifier)], labels))

@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from models.audio.samples import Samples
-from models.classifier import GenreClassifier
+from models.classifier import GenreClassifier, load_classifier
 from models.spectrogram.image import spectrogram_image
 from models.spectrogram.incremental import IncrementalSpectrogram
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_columns
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
-from realtime.listen import load_classifier
+from realtime.config import Settings
 from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol import messages
-from realtime.settings import ModelSettings, Settings
 from realtime.sources.file import demo_source
 from tests.benchmarks.results import Result, against, medians_in_turns
 
@@ -42,7 +41,7 @@ def sound(audio: AudioSpec) -> Samples:
 def hops(classifier: GenreClassifier | None = None) -> Callable[[], list[str]]:
     """What is called for each hop: picture, inference, smoothing and the message, encoded."""
     clock = SystemClock()
-    classifier = classifier or load_classifier(ModelSettings())
+    classifier = classifier or load_classifier()
     manifest = classifier.manifest
     audio = manifest.audio
     samples = sound(audio)
@@ -71,7 +70,7 @@ def hops(classifier: GenreClassifier | None = None) -> Callable[[], list[str]]:
 def measure() -> list[Result]:
     """Latencies of the parts of a window, and what a hop leaves behind."""
     began = time.perf_counter()
-    classifier = load_classifier(ModelSettings())
+    classifier = load_classifier()
     load_ms = (time.perf_counter() - began) * 1e3
     audio = classifier.manifest.audio
     window = sound(audio)[: audio.window_samples]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from models.manifest import ModelManifest
-from realtime import cli
+from realtime.cli.main import main
 
 RATE = 22_050
 
@@ -47,7 +47,7 @@ def overheard_here(
         for name, value in (environment or {}).items():
             patch.setenv(name, value)
         try:
-            code = cli.main(words)
+            code = main(words)
         except SystemExit as left:  # argparse's way out of --help
             code = left.code if isinstance(left.code, int) else 1
     assert "Traceback" not in err.getvalue()

@@ -15,6 +15,7 @@ from typing import Any
 
 from models.manifest import ModelManifest
 from realtime.clock import SystemClock
+from realtime.config import Settings
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.service import HistoryService
@@ -24,7 +25,6 @@ from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
-from realtime.settings import Settings
 from realtime.sources.file import ArraySource, FileSource
 from tests.support.audio import programme
 from tests.support.classifier import LoudestRowClassifier, manifest

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from models.manifest import ModelManifest
+from realtime.config import AnalysisSettings, Settings
 from realtime.library import Summary, hear_library
-from realtime.settings import Settings
 from realtime.track_engines import Block, Engine
-from realtime.track_hearing import Hearing, Row
+from realtime.track_hearing import Row
 from realtime.track_table import TrackTable
 from realtime.tracks import Track
 from tests.support.audio import write
 from tests.support.paths import DEMONSTRATION
 from training.library import SAMPLE_RATE, decode
 
-HEARING = Hearing.of(Settings())
+HEARING = AnalysisSettings.from_settings(Settings())
 MANIFEST = ModelManifest.load()
 
 
@@ -37,11 +37,11 @@ def music(folder: Path, count: int) -> list[Path]:
     ]
 
 
-def table_at(path: Path | str, hearing: Hearing = HEARING) -> TrackTable:
-    return TrackTable(str(path), MANIFEST.labels, hearing.told(MANIFEST))
+def table_at(path: Path | str, hearing: AnalysisSettings = HEARING) -> TrackTable:
+    return TrackTable(str(path), MANIFEST.labels, hearing.describe(MANIFEST))
 
 
-def run(place: Path | str, out: Path | str, engine: Engine, hearing: Hearing = HEARING) -> Summary:
+def run(place: Path | str, out: Path | str, engine: Engine, hearing: AnalysisSettings = HEARING) -> Summary:
     """One run of the command, whose table another may write afterwards."""
     with table_at(out, hearing) as table:
         return hear_library([str(place)], table, engine)
@@ -87,8 +87,8 @@ def names_in(path: Path) -> list[str]:
     return [str(row["uri"]) for row in rows_of(path)]
 
 
-def hearing_in(seconds: float) -> Hearing:
-    return Hearing(HEARING.model, HEARING.smoothing, HEARING.silence, most_seconds=seconds)
+def hearing_in(seconds: float) -> AnalysisSettings:
+    return AnalysisSettings(HEARING.model, HEARING.smoothing, HEARING.silence, max_track_seconds=seconds)
 
 
 @pytest.fixture

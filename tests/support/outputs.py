@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from realtime.clock import SystemClock
+from realtime.config import OutputSettings
 from realtime.outputs.notifier import GenreNotifier
-from realtime.settings import OutputSettings
 
 SECRET = "geheim-p@ss/word"
 QUOTED = "geheim-p%40ss%2Fword"

@@ -14,13 +14,13 @@ from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.clock import SystemClock
+from realtime.config import HistorySettings, ServerSettings, Settings, SourceSettings
 from realtime.control.source_manager import SourceManager
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
 from realtime.server.websocket import EstimateServer
-from realtime.settings import HistorySettings, ServerSettings, Settings, SourceSettings
 from tests.support.classifier import LoudestRowClassifier
 
 TOKEN = "a-token-of-the-tests"

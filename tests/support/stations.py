@@ -10,18 +10,17 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
+from realtime.config import AnalysisSettings, HistorySettings, ServerSettings, Settings
 from realtime.group_feeds import Feed
 from realtime.monitor import serve_stations
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
-from realtime.settings import HistorySettings, ServerSettings, Settings
 from realtime.stations import Group, Station
-from realtime.track_hearing import Hearing
 from tests.support.paths import DEMONSTRATION
 from tests.support.stream_servers import Answer, WebServer, web
 
 CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
-HEARING = Hearing.of(CHOSEN)
+HEARING = AnalysisSettings.from_settings(CHOSEN)
 MOST_SECONDS = 60
 
 

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from realtime.config import ServerSettings
 from realtime.errors import ControlError
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.websocket import EstimateServer
-from realtime.settings import ServerSettings
 from tests.support.websocket_client import Scenario, hello
 
 TOKEN = "a-token-of-the-tests"

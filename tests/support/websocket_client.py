@@ -14,11 +14,11 @@ from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from realtime.config import ServerSettings
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 from realtime.server.websocket import EstimateServer
-from realtime.settings import ServerSettings
 from tests.support.classifier import manifest
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.command import APP, check_port, check_token, checked_analyzer, command, streamlit_arguments
+from dashboard.cli.dashboard import (
+    APP,
+    check_port,
+    check_token,
+    checked_analyzer,
+    command,
+    streamlit_arguments,
+)
 from dashboard.errors import DashboardError
 from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
 from models.errors import OverheardError

@@ -38,7 +38,7 @@ def dashboard(
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Address and process of the dashboard, started by the command that a person types."""
     port = free_port()
-    start = "import sys; from dashboard.command import command; sys.exit(command(sys.argv[1:]))"
+    start = "import sys; from dashboard.cli.dashboard import command; sys.exit(command(sys.argv[1:]))"
     options = ["--analyzer", f"ws://127.0.0.1:{analyzer_port}", "--port", str(port)]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     home = str(tmp_path_factory.mktemp("home"))  # a reader's choices are kept there

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from websockets.sync.client import connect
 
 from dashboard.recommendations import catalogue
-from realtime.run import has_screen
+from realtime.cli.run import has_screen
 from tests.support.browser import free_port
 
 SPEED = 4

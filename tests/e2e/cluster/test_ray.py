@@ -12,10 +12,10 @@ import pytest
 
 from models.cluster import require_ray
 from models.errors import OverheardError
+from realtime.config import AnalysisSettings, ModelSettings
 from realtime.group_feeds import RayFeed
-from realtime.settings import ModelSettings
 from realtime.track_engines import Block, ClusterError, LocalEngine, RayEngine
-from realtime.track_hearing import Hearing, Row
+from realtime.track_hearing import Row
 from realtime.tracks import Track, find_tracks
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of, run
 from tests.support.paths import DEMONSTRATION
@@ -112,7 +112,7 @@ def test_rows_come_from_the_cluster_when_they_are_heard(cluster: Any, endless: P
 
 def test_a_model_that_a_node_has_not_is_one_sentence(cluster: Any) -> None:
     """Ray wraps what an actor raises, so that its reason was lost in a page of its own."""
-    hearing = Hearing(ModelSettings(manifest="/none.json"), HEARING.smoothing, HEARING.silence)
+    hearing = AnalysisSettings(ModelSettings(manifest="/none.json"), HEARING.smoothing, HEARING.silence)
     heard = RayEngine(hearing).heard([tuple(find_tracks([str(DEMONSTRATION)]))])
     with pytest.raises(OverheardError, match=r"/none\.json") as raised:
         list(heard)

@@ -11,11 +11,12 @@ import pytest
 
 from models.classifier import Prediction
 from models.spectrogram.spec import AudioSpec
-from realtime import model_info
-from realtime.analyze import GenreMean, TextReport, analyse_file
+from realtime.analyze import GenreMean, analyse_file
+from realtime.cli import model
+from realtime.cli.analyze import TextReport
+from realtime.config import Settings
 from realtime.evaluate_folder import score_folder
 from realtime.protocol.messages import Message
-from realtime.settings import Settings
 from realtime.sources import FileSource
 from tests.support.audio import tone, write
 from tests.support.classifier import LoudestRowClassifier, manifest
@@ -122,7 +123,7 @@ def test_model_tells_of_music_rows_and_further_geometries(
         "also_reads": [],
     }
     path.write_text(json.dumps(fields | without))
-    assert model_info.command(["--manifest", str(path)]) == 0
+    assert model.command(["--manifest", str(path)]) == 0
     plain = capsys.readouterr().out
     assert "also reads" not in plain
     assert "no music" not in plain
@@ -133,7 +134,7 @@ def test_model_tells_of_music_rows_and_further_geometries(
         "also_reads": [asdict(AudioSpec(row_break_hz=1000))],
     }
     path.write_text(json.dumps(fields | changes))
-    assert model_info.command(["--manifest", str(path)]) == 0
+    assert model.command(["--manifest", str(path)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert (
         f"window        4.97 s at 22050 Hz: {audio['columns']} columns, each of {audio['n_fft']} samples, "

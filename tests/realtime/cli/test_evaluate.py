@@ -18,7 +18,8 @@ from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
-from realtime import cli, evaluate
+from realtime.cli import evaluate
+from realtime.cli.main import EXIT_ERROR, main
 from realtime.scorecard import EvaluationError
 from tests.support.audio import noise
 from tests.support.cli import overheard, overheard_here, refused, refused_here
@@ -67,7 +68,7 @@ def told_in_here(capsys: pytest.CaptureFixture[str]) -> Refused:
     """What the command says when it exits with 2, as ``refused``, without a process for each question."""
 
     def told(*words: str) -> str:
-        assert cli.main(words) == cli.EXIT_FAULT
+        assert main(words) == EXIT_ERROR
         printed = capsys.readouterr()
         assert printed.out == ""
         return printed.err.strip()

@@ -67,7 +67,7 @@ def test_version() -> None:
 
 def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> None:
     program = (
-        "import sys; from realtime.cli import main; "
+        "import sys; from realtime.cli.main import main; "
         f"main(['listen', '--source', {str(ten_seconds)!r}, '--speed', '0', '--port', '0']); "
         "print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )

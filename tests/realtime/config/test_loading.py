@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from realtime import settings
+from realtime import config
+from realtime.config import Settings
 from realtime.errors import SettingsError
-from realtime.settings import Settings
 
 ALL_GROUPS = tuple(group.name for group in fields(Settings))
 
 
 def load(*words: str, environment: dict[str, str] | None = None) -> Settings:
     parser = argparse.ArgumentParser()
-    settings.add_options(parser, *ALL_GROUPS)
-    return settings.load(parser.parse_args(words), environment or {"XDG_CONFIG_HOME": "/nonexistent"})
+    config.add_options(parser, *ALL_GROUPS)
+    return config.load(parser.parse_args(words), environment or {"XDG_CONFIG_HOME": "/nonexistent"})
 
 
 def write(path: Path, text: str) -> str:
@@ -88,8 +88,12 @@ def test_origins_may_be_several() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[server]\nprot = 1", r"unknown setting 'prot' in \[server\]; there are .*\[server\] port"),
-        ("[srever]\nport = 1", r"unknown setting 'port' in \[srever\]"),
+        ("[server]\nprot = 1", r"unknown setting 'prot' in \[server\]; did you mean \[server\] port\?"),
+        ("[srever]\nport = 1", r"unknown setting 'port' in \[srever\]; did you mean \[server\] port\?"),
+        (
+            "[server]\nshoe_size = 1",
+            r"unknown setting 'shoe_size' in \[server\]; there are .*\[server\] port",
+        ),
         ("port = 1", "'port' stands outside a section"),
         ("[server]\nport = 1.5", "port is 1.5; it must be of type int"),
         ("[server]\nport = true", "port is True; it must be of type int"),
@@ -109,7 +113,10 @@ def test_a_missing_file_that_was_named_is_an_error() -> None:
 
 
 def test_unknown_environment_is_an_error() -> None:
-    with pytest.raises(SettingsError, match="unknown setting OVERHEARD_PROT in the environment"):
+    with pytest.raises(
+        SettingsError,
+        match=r"unknown setting OVERHEARD_PROT in the environment; did you mean OVERHEARD_PORT\?",
+    ):
         load(environment={"OVERHEARD_PROT": "1"})
 
 
@@ -152,6 +159,6 @@ def test_a_wrong_option_is_explained(words: tuple[str, ...], said: str) -> None:
 
 
 def test_names_are_unique_and_have_help() -> None:
-    names = [setting.name for group in fields(Settings) for setting in fields(group.default_factory)]  # type: ignore[arg-type]
-    assert len(names) == len(set(names))
-    assert set(names) == set(settings.HELP)
+    settings = [setting for group in fields(Settings) for setting in fields(group.default_factory)]  # type: ignore[arg-type]
+    assert len({setting.name for setting in settings}) == len(settings)
+    assert [setting.name for setting in settings if not setting.metadata.get("help")] == []

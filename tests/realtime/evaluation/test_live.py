@@ -13,9 +13,10 @@ import pytest
 from models.classifier import GenreClassifier
 from models.errors import OverheardError
 from models.spectrogram.spec import AudioSpec
-from realtime import evaluate
 from realtime.audio.source import AudioBlock
+from realtime.cli import evaluate
 from realtime.clock import SystemClock
+from realtime.config import Settings, SmoothingSettings
 from realtime.evaluate_live import Plan, evaluate_live, grid
 from realtime.evaluate_pictures import FORMS, StoredTracks
 from realtime.live_measures import measure, seconds_to_label
@@ -31,10 +32,8 @@ from realtime.live_runs import (
     stretches_of,
 )
 from realtime.pipeline.analyzer import Analyzer
-from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.programmes import Excerpt, Programme, Shape, Track
 from realtime.protocol.estimate import StreamState
-from realtime.settings import Settings
 from tests.support.audio import noise, programme, tone, write
 from tests.support.classifier import LABELS, LoudestRowClassifier
 from tests.support.cli import overheard, overheard_here, refused_here

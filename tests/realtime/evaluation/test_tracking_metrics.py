@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from models.artists import check_artist
+from realtime.config import SmoothingSettings
 from realtime.evaluate_live import best
 from realtime.live_measures import Moment, Run, Stretch, flips, measure, seconds_to_label
-from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.programmes import Shape, Track, build, halves, table_tracks
 from realtime.protocol.estimate import StreamState
 from realtime.scorecard import EvaluationError

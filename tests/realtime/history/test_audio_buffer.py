@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.spectrogram.spec import AudioSpec
+from realtime.config import Settings
 from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer, file_of
 from realtime.pipeline.worker import AnalysisWorker
-from realtime.settings import Settings
 from realtime.sources.file import ArraySource, FileSource
 from tests.support.audio import programme, tone, write
 from tests.support.classifier import LoudestRowClassifier

@@ -64,7 +64,7 @@ def test_an_old_file_is_read_without_being_changed(old: Path) -> None:
 
 
 READ = """
-from realtime.history_command import command
+from realtime.cli.history import command
 if os.geteuid() == 0:
     os.seteuid(65_534)  # root may write anywhere
 sys.exit(command(["--file", sys.argv[1], "--session", "1"]))

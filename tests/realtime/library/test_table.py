@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from realtime.config import AnalysisSettings, Settings
 from realtime.library import PART_SECONDS, hear_library
-from realtime.settings import Settings
 from realtime.track_engines import Block, blocks_of
-from realtime.track_hearing import Hearing, Row
+from realtime.track_hearing import Row
 from realtime.track_table import TableError, TrackTable, _Index
 from realtime.tracks import Track, find_tracks
 from tests.support.cli import overheard, refused, refused_here
@@ -87,7 +87,7 @@ def test_a_track_that_changed_is_heard_again_and_has_one_row(hundred: Path, tmp_
     run(hundred, out, engine)
     assert [Path(name).name for name in engine.given] == ["007.mp3", "009.mp3"]
     assert len(set(names_in(out))) == len(names_in(out)) == 100
-    other = Hearing.of(Settings(model=type(Settings().model)(hop_seconds=2.0)))
+    other = AnalysisSettings.from_settings(Settings(model=type(Settings().model)(hop_seconds=2.0)))
     assert run(hundred, out, Counted(), other).heard == 100
     assert len(names_in(out)) == 100
 
@@ -251,7 +251,7 @@ def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> No
 
 def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
     program = (
-        "import sys; sys.modules['ray'] = None; from realtime.cli import main; "
+        "import sys; sys.modules['ray'] = None; from realtime.cli.main import main; "
         f"sys.exit(main(['library', {str(tmp_path)!r}, '--out', {str(tmp_path / 't')!r}, '--engine', 'ray']))"
     )
     done = subprocess.run(

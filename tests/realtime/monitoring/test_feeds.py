@@ -15,8 +15,8 @@ import pytest
 from models.cluster import require_ray
 from models.common.text import first_line
 from realtime import group_feeds
+from realtime.config import ModelSettings
 from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
-from realtime.settings import ModelSettings
 from realtime.stations import Station
 from tests.support.cli import said_of_a_fault
 from tests.support.stations import ALONE, HEARING

@@ -146,7 +146,7 @@ def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> Non
     script = (
         "import sys\nfrom realtime.clock import SystemClock\n"
         "from realtime.outputs.notifier import GenreNotifier\n"
-        "from realtime.settings import OutputSettings\n"
+        "from realtime.config import OutputSettings\n"
         "GenreNotifier(OutputSettings(mqtt=sys.argv[1]), SystemClock())\nsys.stdin.read()"
     )
     with Subscriber(broker.port) as live:

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from realtime.clock import SystemClock
+from realtime.config import OutputSettings
 from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, slug
 from realtime.protocol.messages import Message
-from realtime.settings import OutputSettings
 from tests.support.clock import VirtualClock
 from tests.support.histories import estimate, health, state
 from tests.support.paths import ROOT

@@ -9,11 +9,10 @@ from models.audio.samples import Samples, sanitize_samples
 from models.spectrogram import image
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
+from realtime.config import ModelSettings, Settings, SilenceSettings, SmoothingSettings
 from realtime.errors import SourceError
 from realtime.pipeline.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
-from realtime.pipeline.smoothing import SmoothingSettings
 from realtime.protocol.estimate import StreamState
-from realtime.settings import ModelSettings, Settings, SilenceSettings
 from tests.support.audio import programme, tone
 from tests.support.classifier import LoudestRowClassifier
 from tests.support.clock import VirtualClock

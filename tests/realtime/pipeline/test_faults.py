@@ -22,12 +22,12 @@ from models.errors import ModelError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.capture.live_source import QUEUE_BLOCKS, LiveSource
 from realtime.clock import Clock
+from realtime.config import Settings
 from realtime.errors import SourceError
 from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.health import SourceStatus
 from realtime.protocol.messages import Message
-from realtime.settings import Settings
 from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy
 from tests.support.audio import Samples, tone

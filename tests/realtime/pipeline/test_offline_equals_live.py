@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.classifier import load_classifier
 from models.manifest import ModelManifest
 from realtime.capture import LiveSource
 from realtime.capture.live_source import Stop
 from realtime.clock import SystemClock
-from realtime.listen import load_classifier
+from realtime.config import Settings
 from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.messages import estimate_payload
-from realtime.settings import ModelSettings, Settings
 from realtime.sources import FileSource
 from tests.support.audio import noise, tone, write
 from tests.support.cli import overheard, overheard_here
@@ -60,7 +60,7 @@ def comparable(message: dict[str, Any]) -> dict[str, Any]:
 def from_callback(music: Path) -> Iterator[dict[str, Any]]:
     """Blocks of uneven sizes on another thread's terms: delivered as a callback would, then analysed."""
     clock = SystemClock()
-    classifier = load_classifier(ModelSettings())
+    classifier = load_classifier()
     whole = np.concatenate([block.samples for block in FileSource(str(music), clock).blocks()])
 
     def idle(source: LiveSource) -> Stop:

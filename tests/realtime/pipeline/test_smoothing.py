@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime.pipeline.smoothing import Smoothed, Smoother, SmoothingSettings
+from realtime.config import SmoothingSettings
+from realtime.pipeline.smoothing import Smoothed, Smoother
 
 RATE = 10  # positions are tenths of a second
 

@@ -11,12 +11,12 @@ import pytest
 from models.audio.samples import sanitize_samples
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock, AudioSource
+from realtime.config import Settings
 from realtime.errors import SourceError, TooShortError
 from realtime.pipeline.worker import AnalysisWorker, losses_text
 from realtime.protocol import messages
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
-from realtime.settings import Settings
 from realtime.sources.file import ArraySource
 from tests.support.audio import programme, tone
 from tests.support.classifier import LoudestRowClassifier

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from realtime.config import ServerSettings
 from realtime.errors import ServerError
 from realtime.protocol.messages import schema
 from realtime.server import access
@@ -24,7 +25,6 @@ from realtime.server.access import AccessPolicy, HandshakeRequest, reject_client
 from realtime.server.rate_limit import RejectionLog, TokenBucket
 from realtime.server.requests import parse_subscribe
 from realtime.server.websocket import EstimateServer
-from realtime.settings import ServerSettings
 from tests.support.websocket_client import (
     BEARER,
     TOKEN,

@@ -10,12 +10,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.frames import CloseCode
 
+from realtime.config import ServerSettings
 from realtime.errors import ServerError
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
 from realtime.server.outbox import ClientOutbox
 from realtime.server.websocket import EstimateServer
-from realtime.settings import ServerSettings
 from tests.support.websocket_client import connected, estimate, hello, receive, serve, state
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dashboard.cli.recommend import GENRES
 from dashboard.feed import Snapshot
 from dashboard.recommendations.choices import ArtistChoice, Choices
-from dashboard.recommendations.command import GENRES
 from dashboard.recommendations.engine import Session
 from dashboard.recommendations.evidence import Evidence
 from dashboard.recommendations.follower import Follower, Told

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations.command import GENRES
+from dashboard.cli.recommend import GENRES
 from dashboard.recommendations.offline import NAME
 from dashboard.recommendations.providers import Providers, data_folder, from_environment
 from dashboard.recommendations.ranking import misses

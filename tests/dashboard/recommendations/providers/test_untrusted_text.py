@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations.command import line
+from dashboard.cli.recommend import line
 from dashboard.recommendations.http_answers import LONGEST_NAME
 from dashboard.recommendations.playlist import Playlist, Row
 from dashboard.recommendations.providers import Answer

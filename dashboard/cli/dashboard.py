@@ -15,17 +15,14 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import parse_qsl, urlsplit
 
+from dashboard.environment import ANALYZER_URL, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
 from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
-from models.options import OptionParser
+from models.common.cli import ArgumentParser
 
-ANALYZER = "ws://127.0.0.1:8765"
 HOST = "127.0.0.1"
 PORT = 8501
-TOKEN = "OVERHEARD_TOKEN"
-"""The variable that holds the analyzer's token: an option or an address could be read by others."""
-
-APP = Path(__file__).with_name("app.py")
+APP = Path(__file__).parent.parent / "app.py"
 
 STREAMLIT_OPTIONS = {
     "server.headless": "true",  # never opens a browser, never asks for an address
@@ -68,8 +65,10 @@ def command(argv: list[str]) -> int:
     DashboardError
         The analyzer's address is not a websocket's, its token is none, or the port cannot be had.
     """
-    parser = OptionParser(prog="overheard dashboard", description="Show what is heard as a page.")
-    parser.add_argument("--analyzer", default=ANALYZER, help=f"the analyzer's websocket (default {ANALYZER})")
+    parser = ArgumentParser(prog="overheard dashboard", description="Show what is heard as a page.")
+    parser.add_argument(
+        "--analyzer", default=ANALYZER_URL, help=f"the analyzer's websocket (default {ANALYZER_URL})"
+    )
     parser.add_argument("--host", default=HOST, help=f"address the page is served on (default {HOST})")
     parser.add_argument("--port", default=PORT, type=int, help=f"port the page is served on (default {PORT})")
     options = parser.parse_args(argv)
@@ -98,10 +97,10 @@ def checked_analyzer(url: str) -> str:
         valid = secret = False
     if secret:
         raise DashboardError(
-            f"the address of --analyzer must not hold a secret; the token belongs in {TOKEN}"
+            f"the address of --analyzer must not hold a secret; the token belongs in {TOKEN_VARIABLE}"
         )
     if not valid:
-        raise DashboardError(f"--analyzer {url!r} is no websocket address; write it like {ANALYZER}")
+        raise DashboardError(f"--analyzer {url!r} is no websocket address; write it like {ANALYZER_URL}")
     return url
 
 
@@ -113,10 +112,10 @@ def check_token(environment: Mapping[str, str] = os.environ) -> None:
     DashboardError
         It has other characters, or another length, than the analyzer's tokens.
     """
-    token = environment.get(TOKEN, "")
+    token = environment.get(TOKEN_VARIABLE, "")
     if token and not re.fullmatch(r"[\w.~-]{16,256}", token, re.ASCII):
         raise DashboardError(
-            f"{TOKEN} has {len(token)} characters; it must have 16 to 256, letters, digits, . _ ~ -"
+            f"{TOKEN_VARIABLE} has {len(token)} characters; it must have 16 to 256, letters, digits, . _ ~ -"
         )
 
 

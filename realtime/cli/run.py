@@ -15,11 +15,12 @@ import time
 import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
 
-from models.options import OptionParser
-from realtime import settings
+from models.common.cli import ArgumentParser
+from realtime import config
+from realtime.app import serve_sources
+from realtime.cli.output import LIVE_GROUPS
 from realtime.errors import ServerError
 from realtime.history.writer import resolve_path
-from realtime.listen import GROUPS, serve_sources
 
 OFFERED = ("system", "mic", "demo")
 """What the page may change to when nothing else is said."""
@@ -33,8 +34,10 @@ DASHBOARD_SECONDS = 2.0
 
 def command(arguments: Sequence[str]) -> int:
     """Run both until Ctrl-C; the dashboard is a child process."""
-    parser = OptionParser(prog="overheard run", description="Analyse what is playing and show it on a page.")
-    settings.add_options(parser, *GROUPS, "dashboard")
+    parser = ArgumentParser(
+        prog="overheard run", description="Analyze what is playing and show it on a page."
+    )
+    config.add_options(parser, "source", *LIVE_GROUPS, "dashboard")
     parser.add_argument(
         "--no-browser",
         dest="open_browser",
@@ -42,7 +45,7 @@ def command(arguments: Sequence[str]) -> int:
         default=None,
         help="same as --no-open-browser",
     )
-    chosen = settings.load(parser.parse_args(arguments))
+    chosen = config.load(parser.parse_args(arguments))
     page_port = chosen.dashboard.dashboard_port
     page = f"http://127.0.0.1:{page_port}"
     # Whoever shows it may change what is listened to and read the history; nobody else gets to know it.
@@ -71,7 +74,7 @@ def command(arguments: Sequence[str]) -> int:
     try:
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
         code = asyncio.run(
-            serve_sources(chosen, ready=ready, origins=origins, offered=OFFERED, control_token=token)
+            serve_sources(chosen, ready=ready, origins=origins, selectable=OFFERED, control_token=token)
         )
         kept = "; `overheard history` shows what was heard" if resolve_path(chosen.history.history) else ""
         print(f"\n  Stopped{kept}.", flush=True)

@@ -12,7 +12,7 @@ from typing import Any
 from dashboard.errors import DashboardError
 from dashboard.recommendations.providers import Answer, WallClock, from_environment
 from dashboard.recommendations.tracks import LANGUAGES, Range, Track, TrackQuery
-from models.options import OptionParser
+from models.common.cli import ArgumentParser
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 SHOWN = 10
@@ -26,7 +26,7 @@ def command(arguments: Sequence[str]) -> int:
     DashboardError
         The file cannot be analysed, or holds no music that can be told.
     """
-    parser = OptionParser(
+    parser = ArgumentParser(
         prog="overheard recommend",
         description="Songs of a genre, or like a sound file, from whoever's keys are set.",
     )

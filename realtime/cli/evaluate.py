@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.classifier import load_classifier
+from models.common.cli import ArgumentParser
 from models.manifest import ModelManifest
-from models.options import OptionParser
-from realtime import live_report, settings
+from realtime import config, live_report
 from realtime.analyze import MOST_CLASSIFIERS
 from realtime.clock import SystemClock
 from realtime.evaluate_folder import score_folder
 from realtime.evaluate_live import AS_IS, Plan, evaluate_live
 from realtime.evaluate_pictures import geometry_for, load_part, score_pictures
-from realtime.listen import load_classifier
 from realtime.live_runs import CONDITIONS
 from realtime.programmes import Shape
 from realtime.protocol import messages
@@ -35,14 +35,19 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OptionParser(
+    parser = ArgumentParser(
         prog="overheard evaluate",
         description="Judge a model on tracks whose genre is known: accuracy, calibration, confusion.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    shared = OptionParser(add_help=False)
-    shared.add_argument("--model", dest="manifest", metavar="MANIFEST", help=settings.HELP["manifest"])
+    shared = ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--model",
+        dest="manifest",
+        metavar="MANIFEST",
+        help="manifest of the model (default: the shipped model)",
+    )
     shared.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
     pictures = commands.add_parser("pictures", parents=[shared], help="stored spectrograms in an .npz")
@@ -88,11 +93,12 @@ def _add_live_options(live: argparse.ArgumentParser) -> None:
     live.add_argument("--check-artists", action="store_true", help=kept_back)
     tuned = "choose the smoothing on half of the tracks, judge on the others"
     live.add_argument("--tune", action="store_true", help=tuned)
-    settings.add_options(live, "smoothing", "silence")
+    config.add_options(live, "smoothing", "silence")
 
 
 def _pictures(options: argparse.Namespace) -> int:
-    classifier = load_classifier(settings.load(options).model)
+    chosen = config.load(options)
+    classifier = load_classifier(chosen.model.manifest, chosen.model.runtime)
     tracks = load_part(options.file, classifier.manifest.labels, options.part, options.tracks)
     geometry_for(tracks.form, classifier.manifest)
     with _progress(options.file.name, wanted=not options.json) as advance:
@@ -102,8 +108,11 @@ def _pictures(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> int:
-    chosen = settings.load(options)
-    classifiers = [load_classifier(chosen.model) for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))]
+    chosen = config.load(options)
+    classifiers = [
+        load_classifier(chosen.model.manifest, chosen.model.runtime)
+        for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))
+    ]
     with _progress(options.folder.name, wanted=not options.json) as advance:
         answers = score_folder(options.folder, classifiers, chosen, SystemClock(), advance)
     manifest = classifiers[0].manifest
@@ -125,8 +134,8 @@ def _live(options: argparse.Namespace) -> int:
         seed=options.seed,
         tune=options.tune,
     )
-    chosen = settings.load(options)
-    classifier = load_classifier(chosen.model)
+    chosen = config.load(options)
+    classifier = load_classifier(chosen.model.manifest, chosen.model.runtime)
     with _progress("programmes and clips", wanted=not options.json) as advance:
         card = evaluate_live(plan, classifier, chosen, SystemClock(), advance)
     if options.json:

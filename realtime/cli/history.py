@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from models.common.cli import ArgumentParser
 from models.common.text import clean_text
 from models.manifest import ModelManifest
-from models.options import OptionParser
-from realtime import settings
+from realtime import config
+from realtime.config import Settings
 from realtime.history.corrections import LabelCorrections, quarantined_files, saved_clips
 from realtime.history.errors import HistoryError
 from realtime.history.export import export_corrections, segments_csv
 from realtime.history.queries import Record, open_history, read_corrections, read_session, read_sessions
 from realtime.history.store import HistoryStore, check_header
 from realtime.history.writer import default_path, resolve_path
-from realtime.settings import Settings
 
 
 def command(arguments: Sequence[str]) -> int:
     """What was heard in earlier sessions, and for how long."""
     options = _parser().parse_args(arguments)
-    chosen = settings.load(options)
+    chosen = config.load(options)
     path = Path(options.file) if options.file else None
     path = path or resolve_path(chosen.history.history) or default_path()
     since = parse_date(options.since) if options.since else float("-inf")
@@ -54,7 +54,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OptionParser(
+    parser = ArgumentParser(
         prog="overheard history",
         description="List the sessions that were recorded, show one of them, or correct what was heard.",
     )

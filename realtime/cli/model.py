@@ -6,22 +6,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from models.classifier import load_classifier
+from models.common.cli import ArgumentParser
 from models.manifest import Calibration
-from models.options import OptionParser
 from models.spectrogram.spec import AudioSpec
-from realtime import settings
-from realtime.listen import load_classifier
+from realtime import config
 
 
 def command(arguments: Sequence[str]) -> int:
     """Which model runs, on which runtime, and what is known of it."""
-    parser = OptionParser(
+    parser = ArgumentParser(
         prog="overheard model", description="Load the model, verify it, and say what is known of it."
     )
-    settings.add_options(parser, "model")
+    config.add_options(parser, "model")
     parser.add_argument("--json", action="store_true", help="the whole manifest as JSON")
     options = parser.parse_args(arguments)
-    classifier = load_classifier(settings.load(options).model)
+    chosen = config.load(options).model
+    classifier = load_classifier(chosen.manifest, chosen.runtime)
     manifest = classifier.manifest
     if options.json:
         fields = asdict(manifest) | {"runtime": classifier.runtime, "model_path": str(manifest.model_path)}

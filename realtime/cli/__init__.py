@@ -1,0 +1,1 @@
+"""The commands of ``overheard`` that belong to the analyzer."""

@@ -1,0 +1,29 @@
+"""``overheard listen``: analyze audio sources live and serve the estimates on a websocket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from models.common.cli import ArgumentParser
+from realtime import config
+from realtime.app import serve_sources
+from realtime.cli.output import LIVE_GROUPS, print_address, print_estimate
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Listen until the sources end or a signal comes."""
+    parser = ArgumentParser(
+        prog="overheard listen", description="Analyze sources live and serve the estimates on a websocket."
+    )
+    config.add_options(parser, "source", *LIVE_GROUPS)
+    parser.add_argument("--json", action="store_true", help="print every estimate as a line of JSON")
+    options = parser.parse_args(arguments)
+    settings = config.load(options)
+    return asyncio.run(
+        serve_sources(
+            settings,
+            ready=lambda names, address: print_address(f"listening to {names}", address),
+            watch=print_estimate if options.json else None,
+        )
+    )

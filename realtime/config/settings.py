@@ -1,0 +1,349 @@
+"""Settings of the analyzer, in small frozen groups with defaults and range checks."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from models.classifier import RUNTIMES
+
+if TYPE_CHECKING:
+    from models.manifest import ModelManifest
+
+MAX_TRACK_SECONDS = 900.0
+"""Seconds after which the analysis of one track is given up. Three hours of audio take about 150 s."""
+
+T = TypeVar("T")
+
+
+def setting(
+    default: T, help_text: str, *, metavar: str = "", default_text: str = "", advanced: bool = False
+) -> T:
+    """Define a field with what ``--help`` says about it.
+
+    Parameters
+    ----------
+    default : T
+    help_text : str
+        What the setting does. The default is appended by ``realtime.config.loading``.
+    metavar : str
+        Placeholder of the value, such as ``FILE``. If empty, the last word of the name is taken.
+    default_text : str
+        Words for a default that does not speak for itself, such as an empty text.
+    advanced : bool
+        Whether ``--help`` lists the option under "advanced".
+    """
+    metadata = {"help": help_text, "metavar": metavar, "default_text": default_text, "advanced": advanced}
+    result: T = field(default=default, metadata=metadata)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Audio sources, and how they are opened and reconnected.
+
+    Each ``source`` and ``offer`` is a description as ``open_source`` takes it.
+    """
+
+    source: tuple[str, ...] = setting(
+        ("auto",), "auto, system, system:NAME, mic, mic:NAME, a path, a URL, or demo; may be repeated"
+    )
+    offer: tuple[str, ...] = setting(
+        (),
+        "source that the page may change to; may be repeated",
+        metavar="SOURCE",
+        default_text="for run: system, mic and demo",
+    )
+    speed: float = setting(
+        1.0, "speed at which a file plays: 1 is real time, 0 as fast as possible", metavar="FACTOR"
+    )
+    follow_default: bool = setting(False, "move with the system's default output or input device")
+    give_up_seconds: float = setting(
+        0.0, "seconds to wait for a lost device or station, 0 for no limit", advanced=True
+    )
+
+    def __post_init__(self) -> None:
+        """Check sources and ranges.
+
+        Raises
+        ------
+        ValueError
+            If no source is named, if a source or offer is named twice, or if a number is out of range.
+        """
+        if not self.source or len(set(self.source)) != len(self.source):
+            raise ValueError(f"source is {', '.join(self.source) or 'empty'}; name at least one, each once")
+        if len(set(self.offer)) != len(self.offer) or not all(map(str.strip, self.offer)):
+            raise ValueError(f"offer is {', '.join(self.offer)}; name each once, and none that is empty")
+        if not 0 <= self.give_up_seconds <= 1e6:
+            raise ValueError(f"give_up_seconds is {self.give_up_seconds}; it must lie in 0..1000000")
+        if not 0 <= self.speed <= 1000:
+            raise ValueError(f"speed is {self.speed}; it must lie in 0..1000, 0 meaning as fast as possible")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Model, the runtime that computes it, and the time between two updates."""
+
+    manifest: str = setting(
+        "", "manifest of another model", metavar="FILE", default_text="the shipped model", advanced=True
+    )
+    runtime: str = setting("auto", "auto, litert or tflite-runtime", metavar="NAME", advanced=True)
+    hop_seconds: float = setting(
+        0.0,
+        "seconds between updates, rounded to the nearest spectrogram column",
+        default_text="the model's",
+        advanced=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Check runtime and hop.
+
+        Raises
+        ------
+        ValueError
+            If the runtime is unknown or the hop is out of range.
+        """
+        if self.runtime not in ("auto", *RUNTIMES):
+            raise ValueError(f"runtime is {self.runtime!r}; there are auto, {', '.join(RUNTIMES)}")
+        if not 0 <= self.hop_seconds <= 3600:
+            raise ValueError(f"hop_seconds is {self.hop_seconds}; it must lie in 0..3600")
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothingSettings:
+    """Smoothing of the estimates.
+
+    The weight of a prediction halves every ``half_life_seconds``. The stable label switches after another
+    genre has led it by ``switch_margin`` (probability) for ``hold_seconds``, or has led it for that long
+    after the label fell below the confidence threshold.
+    """
+
+    half_life_seconds: float = setting(3.0, "seconds until an old prediction counts half")
+    switch_margin: float = setting(0.05, "lead in probability that a new genre needs", metavar="PROBABILITY")
+    hold_seconds: float = setting(1.5, "seconds for which a new genre must keep its lead")
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises
+        ------
+        ValueError
+            If a value is out of range.
+        """
+        if not 0 <= self.half_life_seconds <= 3600:
+            raise ValueError(f"half_life_seconds is {self.half_life_seconds}; it must lie in 0..3600")
+        if not 0 <= self.switch_margin <= 1:
+            raise ValueError(f"switch_margin is {self.switch_margin}; it must lie in 0..1")
+        if not 0 <= self.hold_seconds <= 3600:
+            raise ValueError(f"hold_seconds is {self.hold_seconds}; it must lie in 0..3600")
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSettings:
+    """Level and duration of silence: audio below ``silence_dbfs`` for ``silence_seconds``."""
+
+    silence_dbfs: float = setting(-60.0, "level below which audio counts as silence", metavar="DBFS")
+    silence_seconds: float = setting(2.0, "seconds for which the level must stay below")
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises
+        ------
+        ValueError
+            If level or duration is out of range.
+        """
+        if not -119 <= self.silence_dbfs <= 0:
+            raise ValueError(f"silence_dbfs is {self.silence_dbfs}; it must lie in -119..0")
+        if not 0 < self.silence_seconds <= 4.5:
+            raise ValueError(
+                f"silence_seconds is {self.silence_seconds}; it must lie above 0, up to 4.5, within a window"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Address, access control and TLS of the websocket server.
+
+    Web pages of an ``allow_origin`` may connect besides the program's own page. If ``token`` is set, clients
+    must send it. ``tls_certificate`` and ``tls_key`` are PEM files.
+    """
+
+    host: str = setting("127.0.0.1", "address that the websocket listens on", metavar="ADDRESS")
+    port: int = setting(8765, "port of the websocket, 0 for any free port")
+    allow_origin: tuple[str, ...] = setting(
+        (),
+        "origin of a web page that may connect, such as http://radio.example; may be repeated",
+        metavar="ORIGIN",
+    )
+    token: str = setting(
+        "",
+        "secret that clients must send; prefer the variable OVERHEARD_TOKEN, because other users can read "
+        "options",
+    )
+    max_clients: int = setting(64, "largest number of websockets at a time", metavar="N", advanced=True)
+    tls_certificate: str = setting("", "certificate (PEM), to serve wss and https", metavar="FILE")
+    tls_key: str = setting("", "private key of the certificate (PEM)", metavar="FILE")
+
+    def __post_init__(self) -> None:
+        """Check address, access control and TLS.
+
+        Raises
+        ------
+        ValueError
+            If a value is invalid, or if a network address is to be served without a token.
+        """
+        if not self.host.strip():
+            raise ValueError("host is empty, which would mean every network; name 127.0.0.1 or 0.0.0.0")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port is {self.port}; it must lie in 0..65535, 0 meaning any free one")
+        if not 1 <= self.max_clients <= 10_000:
+            raise ValueError(f"max_clients is {self.max_clients}; it must lie in 1..10000")
+        if self.token and not re.fullmatch(r"[\w.~-]{16,256}", self.token, re.ASCII):
+            raise ValueError(
+                f"the token has {len(self.token)} characters; it must have 16 to 256, "
+                "letters, digits and . _ ~ -"
+            )
+        if not self.token and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines; set a token of 16 or more characters "
+                "(OVERHEARD_TOKEN or token under [server]), or listen on 127.0.0.1"
+            )
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together; name both files or none")
+        for origin in self.allow_origin:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ValueError(
+                    f"allow_origin is {origin!r}; it must be scheme, host and port only, "
+                    "such as http://radio.example:8501"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySettings:
+    """File of the history, and the length of the audio buffer that corrections take their clips from."""
+
+    history: str = setting(
+        "auto", "SQLite file for the history of sessions, auto for the usual place, or off", metavar="FILE"
+    )
+    keep_sound_minutes: float = setting(
+        3.0, "minutes of audio held in memory for label corrections, 0 for none"
+    )
+
+    def __post_init__(self) -> None:
+        """Check the length of the buffer.
+
+        Raises
+        ------
+        ValueError
+            If the length is out of range.
+        """
+        if not 0 <= self.keep_sound_minutes <= 60:
+            raise ValueError(f"keep_sound_minutes is {self.keep_sound_minutes}; it must lie in 0..60")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Receivers of genre changes: an MQTT broker and a webhook, each empty for none."""
+
+    mqtt: str = setting(
+        "", "publish genre changes to a broker: mqtt://USER:PASSWORD@HOST:PORT/TOPIC", metavar="URL"
+    )
+    webhook: str = setting("", "send genre changes to this address by POST", metavar="URL")
+
+    def __post_init__(self) -> None:
+        """Check addresses.
+
+        Raises
+        ------
+        ValueError
+            If an address has another scheme, or no host.
+        """
+        if self.mqtt and not re.fullmatch(r"mqtts?://([^@/\s]+@)?[^@/\s]+/\S+", self.mqtt):
+            raise ValueError("mqtt must be an address such as mqtt://broker.example:1883/overheard")
+        if self.webhook and not re.fullmatch(r"https?://\S+", self.webhook):
+            raise ValueError("webhook must be an http or https address such as https://hooks.example/genre")
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """Port of the page that ``overheard run`` serves, and whether a browser opens it."""
+
+    dashboard_port: int = setting(8501, "port of the page")
+    open_browser: bool = setting(True, "open the page in the browser", default_text="if there is a display")
+
+    def __post_init__(self) -> None:
+        """Check the port.
+
+        Raises
+        ------
+        ValueError
+            If the port is out of range.
+        """
+        if not 1 <= self.dashboard_port <= 65535:
+            raise ValueError(f"dashboard_port is {self.dashboard_port}; it must lie in 1..65535")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All groups. The name of a group is its section in the file."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+    silence: SilenceSettings = field(default_factory=SilenceSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    history: HistorySettings = field(default_factory=HistorySettings)
+    outputs: OutputSettings = field(default_factory=OutputSettings)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """The settings that a track's result depends on, in a form that can be sent to other machines."""
+
+    model: ModelSettings
+    smoothing: SmoothingSettings
+    silence: SilenceSettings
+    max_track_seconds: float = MAX_TRACK_SECONDS
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> AnalysisSettings:
+        """Take the part of all settings that matters here."""
+        return cls(settings.model, settings.smoothing, settings.silence)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> AnalysisSettings:
+        """Read what ``dataclasses.asdict`` wrote."""
+        return cls(
+            ModelSettings(**fields["model"]),
+            SmoothingSettings(**fields["smoothing"]),
+            SilenceSettings(**fields["silence"]),
+            fields["max_track_seconds"],
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """All settings, with defaults where this part says nothing."""
+        return Settings(model=self.model, smoothing=self.smoothing, silence=self.silence)
+
+    def describe(self, manifest: ModelManifest) -> str:
+        """Describe model, hop and silence in one line.
+
+        A table of tracks keeps this line. Tracks whose line differs are analyzed again.
+        """
+        hop = f"{self.model.hop_seconds:g} s" if self.model.hop_seconds else "the model's hop"
+        silence = f"{self.silence.silence_dbfs:g} dBFS for {self.silence.silence_seconds:g} s"
+        return f"{manifest.name} {manifest.version} {manifest.sha256[:12]}, {hop}, silence {silence}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a listening address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
