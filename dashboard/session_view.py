@@ -116,7 +116,7 @@ def parse_session(found: Mapping[str, Any]) -> Session:
     """
     segments = sorted(map(_segment, _entries(found, "segments")), key=lambda each: each.started)
     events = [
-        Event(_number(entry, "at"), _text(entry, "kind"), _text(entry, "detail"))
+        Event(_number(entry, "occurred_at"), _text(entry, "kind"), _text(entry, "detail"))
         for entry in _entries(found, "events")
     ]
     events.sort(key=lambda each: each.at)
@@ -131,7 +131,7 @@ def _summary(entry: Mapping[str, Any]) -> Summary:
         id=int(_number(entry, "id")),
         source=_text(entry, "source"),
         started=_number(entry, "started"),
-        until=_number(entry, "seen" if entry.get("ended") is None else "ended"),
+        until=_number(entry, "last_seen_at" if entry.get("ended") is None else "ended"),
         running=entry.get("running") is True,
         seconds={name: _number(seconds, name) for name in seconds},
     )

@@ -196,7 +196,7 @@ def _session_text(session: Record) -> str:
         entries.append((segment["started"], f"{_duration(segment['seconds']):>9}  {name}{sure}{right}"))
     for event in session["events"]:
         detail = f": {_shown(event['detail'])}" if event["detail"] else ""
-        entries.append((event["at"], f"{'':>9}  [{event['kind'].replace('_', ' ')}{detail}]"))
+        entries.append((event["occurred_at"], f"{'':>9}  [{event['kind'].replace('_', ' ')}{detail}]"))
     lines += [f"{_when(at)}  {text}" for at, text in sorted(entries, key=lambda entry: entry[0])]
     total = sum(session["seconds"].values())
     lines += ["", "in total"]
@@ -213,7 +213,7 @@ def _state(name: str) -> str:
 
 
 def _end(session: Record) -> float:
-    return float(session["seen"] if session["ended"] is None else session["ended"])
+    return float(session["last_seen_at"] if session["ended"] is None else session["ended"])
 
 
 def _when(unix: float) -> str:

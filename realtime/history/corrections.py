@@ -248,7 +248,7 @@ def _known(connection: sqlite3.Connection, session: int, segment: int) -> _Known
             "SELECT source, sessions.started, state, from_seconds, to_seconds, coalesce(file, '') AS file, "
             "corrections.genre AS correction, coalesce(sound, '') AS sound FROM segments "
             "JOIN sessions ON sessions.id = segments.session "
-            "LEFT JOIN stretches USING (session, number) LEFT JOIN corrections USING (session, number) "
+            "LEFT JOIN segment_audio USING (session, number) LEFT JOIN corrections USING (session, number) "
             "WHERE segments.session = ? AND segments.number = ?",
             (session, segment),
         ).fetchone()

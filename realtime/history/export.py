@@ -133,7 +133,8 @@ def read_clip(path: str, from_seconds: float, to_seconds: float) -> AudioClip:
 
 def _segment(connection: sqlite3.Connection, correction: sqlite3.Row) -> sqlite3.Row | None:
     found: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM segments LEFT JOIN stretches USING (session, number) WHERE session = ? AND number = ?",
+        "SELECT * FROM segments LEFT JOIN segment_audio USING (session, number) "
+        "WHERE session = ? AND number = ?",
         (correction["session"], correction["number"]),
     ).fetchone()
     return found

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from realtime.history.errors import HistoryError
-from realtime.history.schema import migrate
-from realtime.history.store import check_header
+from realtime.history.schema import file_version, migrate, show_as_current
+from realtime.history.store import check_header, check_version
 
 Record: TypeAlias = dict[str, Any]
 
@@ -38,12 +38,12 @@ def open_history(path: Path) -> sqlite3.Connection:
         address = f"{path.resolve().as_uri()}?mode=ro"
         beside = Path(f"{path}-wal")
         try:
-            return _checked(sqlite3.connect(address, uri=True, timeout=5.0))
+            return _checked(path, sqlite3.connect(address, uri=True, timeout=5.0))
         except sqlite3.OperationalError:
             if beside.exists():
                 raise
             # In a folder that we may not write to SQLite cannot lock; without -wal nobody is writing.
-            return _checked(sqlite3.connect(f"{address}&immutable=1", uri=True))
+            return _checked(path, sqlite3.connect(f"{address}&immutable=1", uri=True))
     except FileNotFoundError as error:
         raise HistoryError(
             f"there is no history at {path}; it is written while `overheard listen` or `overheard run` runs"
@@ -62,12 +62,14 @@ def empty() -> sqlite3.Connection:
     return connection
 
 
-def _checked(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A connection that has read once: opening alone reads nothing."""
+def _checked(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Read once, since opening alone reads nothing, and give an earlier version today's names."""
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("SELECT count(*) FROM sessions").fetchone()
-    except sqlite3.Error:
+        check_version(path, file_version(connection))
+        show_as_current(connection)
+    except (sqlite3.Error, HistoryError):
         connection.close()
         raise
     return connection
@@ -82,7 +84,7 @@ def read_sessions(connection: sqlite3.Connection, since: float, now: float) -> l
         The columns of ``sessions`` without ``key``; ``running``, and ``broken_off`` for one that ended
         without saying so; ``seconds``: sound by genre, and by state in capitals where none was heard.
     """
-    return _sessions(connection, "WHERE max(seen, coalesce(ended, seen)) >= ?", (since,), now)
+    return _sessions(connection, "WHERE max(last_seen_at, coalesce(ended, last_seen_at)) >= ?", (since,), now)
 
 
 def _sessions(
@@ -101,7 +103,7 @@ def _sessions(
         session = dict(row)
         del session["key"]
         unended = session["ended"] is None
-        session["running"] = unended and now - session["seen"] < RUNNING_SECONDS
+        session["running"] = unended and now - session["last_seen_at"] < RUNNING_SECONDS
         session["broken_off"] = unended and not session["running"]
         session["seconds"] = totals.get(session["id"], {})
         sessions.append(session)
@@ -129,16 +131,14 @@ def read_session(connection: sqlite3.Connection, number: int, now: float) -> Rec
     events = [
         dict(row)
         for row in connection.execute(
-            "SELECT at, kind, detail FROM events WHERE session = ? ORDER BY number", (number,)
+            "SELECT occurred_at, kind, detail FROM events WHERE session = ? ORDER BY number", (number,)
         )
     ]
     return session | {"segments": segments, "events": events}
 
 
 def read_corrections(connection: sqlite3.Connection, session: int | None = None) -> list[sqlite3.Row]:
-    """Rows of ``corrections``, of one session or of all; none in a file that is older than they are."""
-    if not _has_corrections(connection):
-        return []
+    """Rows of ``corrections``, of one session or of all."""
     where = "" if session is None else "WHERE session = ?"
     return connection.execute(
         f"SELECT * FROM corrections {where} ORDER BY session, number", () if session is None else (session,)
@@ -160,8 +160,3 @@ def require_session(connection: sqlite3.Connection, number: int) -> int:
     raise UnknownSessionError(
         f"no session {number}; {f'there are {count}, the last is {last}' if count else 'there is none'}"
     )
-
-
-def _has_corrections(connection: sqlite3.Connection) -> bool:
-    """Whether it is a file of version 2 or later."""
-    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'corrections'").fetchone())

@@ -1,17 +1,14 @@
-"""The history's tables, and how files of earlier versions are brought to them.
-
-A migration adds tables and changes none, so that an older program that has the file open goes on writing.
-"""
+"""Tables of the history and the migrations of files from earlier versions."""
 
 from __future__ import annotations
 
 import sqlite3
 
-VERSION = 2
-"""``PRAGMA user_version`` of the files written here; rises when older programs could not read them."""
+VERSION = 3
+"""``PRAGMA user_version`` of the files written here. Rises when older programs cannot use the files."""
 
 APPLICATION_ID = 0x4F766872
-"""``PRAGMA application_id``, "Ovhr": tells our file from another program's database."""
+"""``PRAGMA application_id``, "Ovhr": distinguishes a history from the database of another program."""
 
 SCHEMA = (
     """CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
@@ -26,37 +23,81 @@ SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     "PRAGMA user_version = 1",
 )
-"""Version 1. Every file begins with it and is migrated, so that the migrations are in use every day."""
+"""Version 1. Every new file starts with version 1 and is migrated, so that each migration runs daily."""
 
 MIGRATIONS = {
     1: (
-        # What a person said a segment was, at Unix second ``at``. ``sound`` is where it can be heard again:
-        # a path below the history's folder, the absolute path of the file that was played, or empty.
+        # The genre that a person gave a segment. ``sound`` locates the audio of the segment: a path below the
+        # folder of the history, the absolute path of the file that was played, or an empty text.
         """CREATE TABLE corrections (session INTEGER NOT NULL REFERENCES sessions (id),
             number INTEGER NOT NULL, genre TEXT NOT NULL, at REAL NOT NULL, sound TEXT NOT NULL,
             PRIMARY KEY (session, number)) WITHOUT ROWID""",
-        # Where in its stream a segment lies, in seconds, and the file that was played, or empty.
+        # The position of a segment in its stream, in seconds, and the file that was played, or an empty text.
         """CREATE TABLE stretches (session INTEGER NOT NULL REFERENCES sessions (id),
             number INTEGER NOT NULL, from_seconds REAL NOT NULL, to_seconds REAL NOT NULL, file TEXT NOT NULL,
             PRIMARY KEY (session, number)) WITHOUT ROWID""",
         "PRAGMA user_version = 2",
     ),
+    2: (
+        # Times are Unix seconds.
+        "ALTER TABLE stretches RENAME TO segment_audio",
+        "ALTER TABLE sessions RENAME COLUMN seen TO last_seen_at",
+        "ALTER TABLE events RENAME COLUMN at TO occurred_at",
+        "ALTER TABLE corrections RENAME COLUMN at TO corrected_at",
+        "PRAGMA user_version = 3",
+    ),
 }
-"""By the version that each of them starts from."""
+"""Statements of each migration, by the version that the migration starts from."""
 
-TABLES = ("corrections", "stretches", "events", "segments", "sessions")
-"""All of them, those first that refer to others."""
+TABLES = ("corrections", "segment_audio", "events", "segments", "sessions")
+"""All tables. A table comes before the tables that its rows refer to."""
+
+_SESSIONS_VIEW = """CREATE TEMP VIEW sessions AS SELECT id, key, source, model, model_version, started,
+    seen AS last_seen_at, ended FROM main.sessions"""
+_EVENTS_VIEW = """CREATE TEMP VIEW events AS SELECT session, number, at AS occurred_at, kind, detail
+    FROM main.events"""
+
+VIEWS = {
+    1: (
+        _SESSIONS_VIEW,
+        _EVENTS_VIEW,
+        """CREATE TEMP VIEW corrections AS SELECT 0 AS session, 0 AS number, '' AS genre, 0.0 AS corrected_at,
+            '' AS sound WHERE FALSE""",
+        """CREATE TEMP VIEW segment_audio AS SELECT 0 AS session, 0 AS number, 0.0 AS from_seconds,
+            0.0 AS to_seconds, '' AS file WHERE FALSE""",
+    ),
+    2: (
+        _SESSIONS_VIEW,
+        _EVENTS_VIEW,
+        """CREATE TEMP VIEW corrections AS SELECT session, number, genre, at AS corrected_at, sound
+            FROM main.corrections""",
+        "CREATE TEMP VIEW segment_audio AS SELECT * FROM main.stretches",
+    ),
+}
+"""Views that present a file of an earlier version, by that version, with today's tables and columns."""
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file to ``VERSION``, an empty one too; whole or not at all in the caller's transaction.
+def file_version(connection: sqlite3.Connection) -> int:
+    """Return ``PRAGMA user_version`` of the file, 0 for a file without tables.
 
     Raises
     ------
     sqlite3.Error
-        It cannot be written.
+        If the file cannot be read.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file, or an empty database, to ``VERSION`` within the transaction of the caller.
+
+    Raises
+    ------
+    sqlite3.Error
+        If the file cannot be written. The caller rolls back, and the file stays as it was.
+    """
+    version = file_version(connection)
     if version == 0:
         for statement in SCHEMA:
             connection.execute(statement)
@@ -65,3 +106,23 @@ def migrate(connection: sqlite3.Connection) -> None:
         for statement in MIGRATIONS[version]:
             connection.execute(statement)
         version += 1
+
+
+def show_as_current(connection: sqlite3.Connection) -> None:
+    """Add temporary views, so that a file of an earlier version is read with today's names.
+
+    The file is not changed. A read transaction stays open, since another program may migrate the file
+    between two statements.
+
+    Raises
+    ------
+    sqlite3.Error
+        If the file cannot be read.
+    """
+    if file_version(connection) not in VIEWS:
+        return
+    connection.isolation_level = None
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("BEGIN")
+    for statement in VIEWS.get(file_version(connection), ()):
+        connection.execute(statement)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from models.common.text import storable
 from realtime.history.errors import HistoryDeletedError, HistoryError
-from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
+from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, file_version, migrate
 from realtime.history.segments import Event, Heartbeat, Row
 
 logger = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ class HistoryStore:
         try:
             connection = self._ready()
             connection.execute("BEGIN IMMEDIATE")
+            check_version(self.path, file_version(connection))  # a newer program may have migrated the file
             result = work(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -239,8 +240,9 @@ class HistoryStore:
         connection.row_factory = sqlite3.Row
         self._connection = connection
         connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        check_version(self.path, version)  # a newer program's change may not have reached the header yet
+        check_version(
+            self.path, file_version(connection)
+        )  # a newer program's change may not have reached the header yet
         migrate(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -257,7 +259,7 @@ class HistoryStore:
         """By the session's key: its number may be another one in a file that was begun anew."""
         session = row.session
         begun = connection.execute(  # not ON CONFLICT, which uses up a number each time
-            "INSERT INTO sessions (key, source, model, model_version, started, seen) "
+            "INSERT INTO sessions (key, source, model, model_version, started, last_seen_at) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE key = ?1)",
             (session.key, storable(session.source), *self._model, session.started),
         )
@@ -265,7 +267,7 @@ class HistoryStore:
             raise HistoryDeletedError
         if isinstance(row, Heartbeat):
             values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
-            connection.execute("UPDATE sessions SET seen = ?, ended = ? WHERE key = ?", values)
+            connection.execute("UPDATE sessions SET last_seen_at = ?, ended = ? WHERE key = ?", values)
         elif isinstance(row, Event):
             _put(connection, "events", session.key, row.number, row.at, row.kind, storable(row.detail))
         else:
@@ -274,7 +276,7 @@ class HistoryStore:
                 row.ended, row.seconds, row.confidence, row.estimates,
             )  # fmt: skip
             file = self._file_of(session.source, session.started)
-            _put(connection, "stretches", session.key, row.number, row.from_seconds, row.to_seconds, file)
+            _put(connection, "segment_audio", session.key, row.number, row.from_seconds, row.to_seconds, file)
 
 
 def _put(connection: sqlite3.Connection, table: str, key: str, *values: object) -> None:

@@ -169,6 +169,14 @@ def version_1(path: Path) -> Path:
     return path
 
 
+def version_2(path: Path) -> Path:
+    """A history of version 2 with three sessions, two corrections and the positions of their segments."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("history_version_2.sql").read_text())
+    return path
+
+
 def recorded(path: Path, *given: Message) -> Path:
     """A history of these messages, whose sessions have ended."""
     recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), VirtualClock())

@@ -146,8 +146,8 @@ def evening(
     mean = hours * 3_600 / count
     segments: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = [
-        {"at": started, "kind": "connecting", "detail": ""},
-        {"at": started + 0.4, "kind": "device", "detail": "Monitor of Built-in Audio"},
+        {"occurred_at": started, "kind": "connecting", "detail": ""},
+        {"occurred_at": started + 0.4, "kind": "device", "detail": "Monitor of Built-in Audio"},
     ]
     at, genre = started + 5, "jazz"
     while len(segments) < count:
@@ -155,7 +155,7 @@ def evening(
         if state == "LISTENING" and draw.random() < 0.4:
             genre = draw.choice(GENRES)
             detail = f"{draw.choice(TITLES)} {len(segments)}"
-            events.append({"at": at, "kind": "title", "detail": detail})
+            events.append({"occurred_at": at, "kind": "title", "detail": detail})
         seconds = max(0.5, min(draw.expovariate(1 / mean), (until - at) / max(1, count - len(segments)) * 4))
         heard = state in ("LISTENING", "UNSURE")
         segments.append(
@@ -173,8 +173,8 @@ def evening(
         )
         at += seconds
         if draw.random() < 0.004:
-            events.append({"at": at, "kind": "gap", "detail": "1 gap, 2205 samples lost"})
-            events.append({"at": at, "kind": "stalled", "detail": "no sound for 3 s"})
+            events.append({"occurred_at": at, "kind": "gap", "detail": "1 gap, 2205 samples lost"})
+            events.append({"occurred_at": at, "kind": "stalled", "detail": "no sound for 3 s"})
             at += draw.uniform(5, 200)
     totals: dict[str, float] = {}
     for part in segments:
@@ -186,7 +186,7 @@ def evening(
         "model": "genre",
         "model_version": "1.0",
         "started": started,
-        "seen": max(until, at),
+        "last_seen_at": max(until, at),
         "ended": None if running else max(until, at),
         "running": running,
         "broken_off": False,

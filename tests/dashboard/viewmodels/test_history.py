@@ -64,7 +64,7 @@ def record(
         "model": "net",
         "model_version": "1",
         "started": STARTED,
-        "seen": STARTED + 7_500,
+        "last_seen_at": STARTED + 7_500,
         "ended": None,
         "running": True,
         "broken_off": False,
@@ -75,7 +75,7 @@ def record(
 
 
 def title(at: float, detail: str) -> dict[str, Any]:
-    return {"at": STARTED + at, "kind": "title", "detail": detail}
+    return {"occurred_at": STARTED + at, "kind": "title", "detail": detail}
 
 
 def test_the_states_are_those_of_the_history() -> None:
@@ -195,7 +195,7 @@ def test_lines_are_in_the_reader_s_time_and_language() -> None:
 def test_a_running_session_keeps_its_line() -> None:
     """Streamlit knows an option by its text: one that changed every five seconds was chosen anew."""
     first, later = (
-        parse_session(record(seen=STARTED + at, seconds={"pop": at})).summary for at in (5.0, 99.0)
+        parse_session(record(last_seen_at=STARTED + at, seconds={"pop": at})).summary for at in (5.0, 99.0)
     )
     assert session_line(first, TOKYO, EN) == session_line(later, TOKYO, EN)
     assert (
@@ -268,7 +268,7 @@ def test_half_a_letter_does_not_end_the_page() -> None:
         (record(segment(1, 0, 1) | {"number": True}), "number is True"),
         (record(segment(1, 0, 1, ended=1e12)), "ended is 10000000000"),
         (record(started=-1), "started is -1"),
-        (record(events=({"at": 1.0, "kind": "title"},)), "detail is None"),
+        (record(events=({"occurred_at": 1.0, "kind": "title"},)), "detail is None"),
         (record(segments={}), "segments is no list"),
         (record(segments=[3]), "segments is no list of objects"),
         (record(seconds=[]), "seconds are no object"),

@@ -46,8 +46,12 @@ def history(analyzer_port: int) -> Iterator[HistoryServer]:
     for number, part in enumerate(sessions[0]["segments"]):  # nothing is left to the dice
         part.update(state="LISTENING", genre=("jazz", "rock", "pop")[number % 3], confidence=0.75)
     sessions[0]["events"] = [
-        {"at": sessions[0]["segments"][0]["started"], "kind": "title", "detail": TITLES[3]},
-        {"at": sessions[0]["segments"][1]["started"], "kind": "gap", "detail": "1 gap, 99 samples lost"},
+        {"occurred_at": sessions[0]["segments"][0]["started"], "kind": "title", "detail": TITLES[3]},
+        {
+            "occurred_at": sessions[0]["segments"][1]["started"],
+            "kind": "gap",
+            "detail": "1 gap, 99 samples lost",
+        },
     ]
     with HistoryServer(sessions, analyzer_port) as server:
         yield server
@@ -163,10 +167,10 @@ def test_the_running_session_goes_on_by_itself_and_disturbs_nothing(
     last = running["segments"][-1]
     longer = last | {"number": 13, "genre": "metal", "started": last["ended"], "ended": last["ended"] + 300}
     running["segments"].append(longer | {"seconds": 300.0})
-    running["seen"] += 300
+    running["last_seen_at"] += 300
     expect(page.get_by_test_id("shares")).to_contain_text("metal", timeout=REFRESH_MS)
     assert part.inner_text() == before
-    running.update(running=False, ended=running["seen"], seconds={"metal": 300.0})
+    running.update(running=False, ended=running["last_seen_at"], seconds={"metal": 300.0})
     expect(page.get_by_test_id("stMain").get_by_role("combobox", name="Session")).to_have_value(
         re.compile("metal"), timeout=REFRESH_MS
     )

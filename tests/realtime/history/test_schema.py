@@ -1,4 +1,4 @@
-"""Histories of version 1: brought up to date whole or not at all, and read where they may not be written."""
+"""Migration of histories of earlier versions, whole or not at all, and reading them without changing them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from realtime.history.errors import HistoryError
+from realtime.history.export import export_corrections
 from realtime.history.queries import open_history, read_corrections, read_session
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
 from realtime.history.store import HistoryStore
 from tests.support.clock import VirtualClock
-from tests.support.histories import CHILD, child, estimate, query, recorded, version_1
+from tests.support.histories import CHILD, child, estimate, query, recorded, version_1, version_2
 from tests.support.paths import ROOT
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return version_1(tmp_path / "history.sqlite")
+
+
+@pytest.fixture
+def previous(tmp_path: Path) -> Path:
+    return version_2(tmp_path / "history.sqlite")
 
 
 def tables(path: Path) -> list[tuple[object, ...]]:
@@ -39,7 +46,7 @@ def test_an_old_file_is_brought_up_to_date_with_everything_in_it(old: Path, tmp_
     recorded(old, estimate(5))
     assert query(old, "SELECT * FROM segments WHERE session = 1") == segments
     assert query(old, "SELECT kind FROM events") == [("warming_up",)]
-    assert query(old, "SELECT session, number, from_seconds, to_seconds FROM stretches") == [(2, 1, 0, 5)]
+    assert query(old, "SELECT session, number, from_seconds, to_seconds FROM segment_audio") == [(2, 1, 0, 5)]
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
     assert query(old, "PRAGMA integrity_check") == [("ok",)]
     new = recorded(tmp_path / "new.sqlite", estimate(5))
@@ -49,6 +56,73 @@ def test_an_old_file_is_brought_up_to_date_with_everything_in_it(old: Path, tmp_
         (name, str(sql).split()) for name, sql in tables(new)
     ]
     assert {name for name, _ in tables(new)} == set(TABLES)
+
+
+RENAMED = {"segment_audio": "stretches"}
+"""Tables of version 3 that had another name in version 2."""
+
+
+def contents(path: Path, names: dict[str, str]) -> dict[str, list[tuple[object, ...]]]:
+    return {table: query(path, f"SELECT * FROM {names.get(table, table)} ORDER BY 1, 2") for table in TABLES}
+
+
+def columns(path: Path, table: str) -> list[object]:
+    return [name for (name,) in query(path, f"SELECT name FROM pragma_table_info('{table}') ORDER BY cid")]
+
+
+def test_a_file_of_version_2_keeps_every_value_under_the_new_names(previous: Path, tmp_path: Path) -> None:
+    before = contents(previous, RENAMED)
+    assert {table: len(rows) for table, rows in before.items()} == {
+        "corrections": 2, "segment_audio": 6, "events": 6, "segments": 6, "sessions": 3,
+    }  # fmt: skip
+    HistoryStore(previous).write([])
+    assert contents(previous, {}) == before
+    assert query(previous, "PRAGMA user_version") == [(VERSION,)]
+    assert query(previous, "PRAGMA integrity_check") == [("ok",)]
+    assert query(previous, "PRAGMA foreign_key_check") == []
+    assert columns(previous, "sessions")[5:] == ["started", "last_seen_at", "ended"]
+    assert columns(previous, "events")[2] == "occurred_at"
+    assert columns(previous, "corrections")[3] == "corrected_at"
+    new = recorded(tmp_path / "new.sqlite", estimate(5))
+    assert [(name, str(sql).split()) for name, sql in tables(previous)] == [
+        (name, str(sql).split()) for name, sql in tables(new)
+    ]
+    recorded(previous, estimate(5))
+    assert query(previous, "SELECT max(id) FROM sessions") == [(4,)]  # numbers go on
+
+
+def test_a_file_of_version_2_is_read_as_one_of_today_without_being_changed(previous: Path) -> None:
+    content = previous.read_bytes()
+    with closing(open_history(previous)) as connection:
+        before = [read_session(connection, number, 1_700_000_101) for number in (1, 2, 3)]
+        corrections = [tuple(row) for row in read_corrections(connection)]
+    assert previous.read_bytes() == content
+    HistoryStore(previous).write([])
+    with closing(open_history(previous)) as connection:
+        assert [read_session(connection, number, 1_700_000_101) for number in (1, 2, 3)] == before
+        assert [tuple(row) for row in read_corrections(connection)] == corrections
+    assert corrections == [
+        (1, 2, "jazz", 1_300.25, "corrections/jazz/1-2.wav"),
+        (2, 1, "blues", 1_301.5, "/music/song.flac"),
+    ]
+    assert (before[0]["last_seen_at"], before[0]["running"], before[2]["running"]) == (1_020, False, True)
+    assert [each["correction"] for each in before[0]["segments"]] == [None, "jazz", None, None]
+    assert before[0]["events"][3] == {"occurred_at": 1_015.6, "kind": "title", "detail": "Kind of Blue"}
+
+
+def test_corrections_of_a_file_of_version_2_are_exported_without_changing_it(
+    previous: Path, tmp_path: Path
+) -> None:
+    content = previous.read_bytes()
+    clip = previous.parent / "corrections" / "jazz" / "1-2.wav"
+    clip.parent.mkdir(parents=True)
+    clip.write_bytes(b"RIFF")  # the other correction names a song that is not there
+    with closing(open_history(previous)) as connection:
+        told = export_corrections(connection, previous, tmp_path / "set")
+    assert told.startswith("corrections with sound: 1 (jazz 1); without: 1 (1 of them")
+    (exported,) = (tmp_path / "set").glob("*/*.wav")
+    assert exported.read_bytes() == b"RIFF"
+    assert previous.read_bytes() == content
 
 
 def test_an_old_file_is_read_without_being_changed(old: Path) -> None:
@@ -103,19 +177,38 @@ HistoryStore(Path(sys.argv[1])).write(SegmentBuilder().add(estimate(5)) or Segme
 """
 
 
-@pytest.mark.parametrize("statement", ["CREATE TABLE stretches", "PRAGMA user_version = 2", "COMMIT"])
-def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(old: Path, statement: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "version", "statement"),
+    [
+        (version_1, 1, "CREATE TABLE stretches"),
+        (version_1, 1, "PRAGMA user_version = 2"),
+        (version_1, 1, "COMMIT"),
+        (version_2, 2, "ALTER TABLE sessions"),
+        (version_2, 2, "PRAGMA user_version = 3"),
+        (version_2, 2, "COMMIT"),
+    ],
+)
+def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(
+    make: Callable[[Path], Path], version: int, statement: str, tmp_path: Path
+) -> None:
     """Killed by the system at a statement of the real migration, and then gone on with."""
+    old = make(tmp_path / "history.sqlite")
     before = tables(old)
+    (segments,) = query(old, "SELECT count(*) FROM segments")[0]
     process = child(KILLED, str(old), statement)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert query(old, "PRAGMA user_version") == [(1,)]
+    assert query(old, "PRAGMA user_version") == [(version,)]
     assert tables(old) == before
     assert query(old, "PRAGMA integrity_check") == [("ok",)]
+    with closing(sqlite3.connect(old)) as connection, connection:  # as the program of that version writes
+        connection.execute("UPDATE sessions SET seen = seen + 1 WHERE id = 1")
+        connection.execute("INSERT INTO events VALUES (1, 99, 1018, 'title', 'Blue in Green')")
     recorded(old, estimate(5))
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
-    assert query(old, "SELECT count(*) FROM segments") == [(3,)]
+    assert query(old, "SELECT count(*) FROM segments") == [(int(str(segments)) + 1,)]
+    assert query(old, "SELECT last_seen_at FROM sessions WHERE id = 1") == [(1_021,)]
+    assert query(old, "SELECT occurred_at FROM events WHERE number = 99") == [(1_018,)]
 
 
 def test_two_programs_that_migrate_at_once_do_it_once(old: Path) -> None:
@@ -145,22 +238,46 @@ store.close()
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
 
 
-def test_an_old_program_that_has_the_file_open_goes_on_writing_after_the_migration(old: Path) -> None:
-    """A migration that added columns would have stopped it, with an error every five seconds."""
-    with closing(sqlite3.connect(old, isolation_level=None)) as before:
+def test_a_program_whose_open_file_is_migrated_by_a_newer_one_says_so_once_and_damages_nothing(
+    old: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would say every five seconds that a column is missing, and advise to make the file writable."""
+    recorder = HistoryRecorder(HistoryStore(old), VirtualClock())
+    recorder.add(estimate(5))
+    recorder.flush()
+    with closing(sqlite3.connect(old)) as newer:
+        newer.execute("ALTER TABLE sessions RENAME COLUMN last_seen_at TO another")
+        newer.execute(f"PRAGMA user_version = {VERSION + 1}")
+        newer.commit()
+    before = query(old, "SELECT * FROM segments")
+    caplog.clear()
+    for at in (5.5, 6.0):
+        recorder.add(estimate(at, "rock"))
+        recorder.flush()
+    recorder.close()
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning == (
+        f"the history {old} has version {VERSION + 1}, and this program knows up to {VERSION}; "
+        "update Overheard or name another file; nothing is recorded"
+    )
+    assert query(old, "SELECT * FROM segments") == before
+    assert query(old, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_program_of_version_2_that_has_the_file_open_stops_without_writing_half_of_anything(
+    previous: Path,
+) -> None:
+    """Its own transaction, statement by statement, after this program has migrated the file."""
+    with closing(sqlite3.connect(previous, isolation_level=None)) as before:
         before.execute("SELECT * FROM sessions").fetchall()
-        recorded(old, estimate(5))
-        before.execute(
-            "INSERT OR REPLACE INTO segments SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM sessions "
-            "WHERE key = 'k1'",
-            (3, "pop", "LISTENING", 1_020, 1_025, 5, 0.5, 9),
-        )
-    with closing(open_history(old)) as connection:
-        assert [each["genre"] for each in read_session(connection, 1, 0)["segments"]] == [
-            "jazz",
-            "rock",
-            "pop",
-        ]
+        recorded(previous, estimate(5))
+        rows = contents(previous, {})
+        before.execute("BEGIN IMMEDIATE")
+        before.execute("INSERT INTO events SELECT id, 99, 1, 'gap', '' FROM sessions WHERE key = 'key-1'")
+        with pytest.raises(sqlite3.OperationalError, match="no such column: seen"):
+            before.execute("UPDATE sessions SET seen = ?, ended = ? WHERE key = ?", (1.0, None, "key-1"))
+        before.execute("ROLLBACK")
+    assert contents(previous, {}) == rows
 
 
 def test_a_full_disk_leaves_the_old_file_and_the_migration_is_done_later(old: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_correction_keeps_the_sound_of_just_that_segment(running: Running) -> 
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     assert len(samples) / RATE == pytest.approx(segment["seconds"], abs=0.01)
     ((first, last),) = query(
-        running.path, f"SELECT from_seconds, to_seconds FROM stretches WHERE number = {number}"
+        running.path, f"SELECT from_seconds, to_seconds FROM segment_audio WHERE number = {number}"
     )
     assert isinstance(first, float)
     assert isinstance(last, float)

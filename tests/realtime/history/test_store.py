@@ -96,7 +96,7 @@ sys.stdin.read()
         (session,) = read_sessions(connection, 0, time.time() + 60)
         assert (session["ended"], session["broken_off"], session["running"]) == (None, True, False)
         assert session["seconds"] == {"jazz": 9.5}
-        (session,) = read_sessions(connection, 0, session["seen"] + 1)
+        (session,) = read_sessions(connection, 0, session["last_seen_at"] + 1)
         assert (session["broken_off"], session["running"]) == (False, True)
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
 
