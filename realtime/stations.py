@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from realtime.audio.urls import is_url
+from models.common.urls import is_url
 from realtime.errors import SettingsError
 
 GROUP_SIZE = 8

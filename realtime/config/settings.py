@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.classifier import RUNTIMES
+from models.common.urls import is_loopback
 
 if TYPE_CHECKING:
     from models.manifest import ModelManifest
@@ -337,13 +337,3 @@ class AnalysisSettings:
         hop = f"{self.model.hop_seconds:g} s" if self.model.hop_seconds else "the model's hop"
         silence = f"{self.silence.silence_dbfs:g} dBFS for {self.silence.silence_seconds:g} s"
         return f"{manifest.name} {manifest.version} {manifest.sha256[:12]}, {hop}, silence {silence}"
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach a listening address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from models.audio.samples import Samples
+from models.common.concurrency import run_in_daemon_thread
 from realtime.audio.source import AudioSource, level_dbfs
-from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.errors import ControlError, SourceError
 from realtime.sources.factory import SourceOption
@@ -84,18 +84,20 @@ class LevelMeter:
         probe, self._probe = self._probe, None
         if probe is not None:
             # Both: a measurement that finds its source being closed already does not wait for that.
-            ended = asyncio.gather(on_thread(probe.close), self._idle.wait(), return_exceptions=True)
+            ended = asyncio.gather(
+                run_in_daemon_thread(probe.close), self._idle.wait(), return_exceptions=True
+            )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended, patience_seconds)
 
     async def _take(self, name: str, probe: LevelProbe) -> None:
         try:
-            level = await asyncio.wait_for(on_thread(probe), OPEN_SECONDS)
+            level = await asyncio.wait_for(run_in_daemon_thread(probe), OPEN_SECONDS)
         except SourceError as error:
             trouble = str(error)
         except TimeoutError:
             trouble = f"it did not open within {OPEN_SECONDS:.0f} s"
-            on_thread(probe.close)
+            run_in_daemon_thread(probe.close)
         else:
             self.known[name] = round(level, 1)
             self.troubles.pop(name, None)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from models.classifier import GenreClassifier
+from models.common.concurrency import run_in_daemon_thread
 from realtime.audio.source import AudioSource
-from realtime.background import on_thread
 from realtime.clock import Clock
 from realtime.config import Settings
 from realtime.control.level_probe import LevelMeter
@@ -123,7 +123,7 @@ class SourceManager:
             One cannot be opened, or two have one name, by which clients tell them apart; none stays open.
         """
         wanted = available_sources(self._chosen.source.source)
-        opened = await on_thread(lambda: self._open_all(wanted), _close_all)
+        opened = await run_in_daemon_thread(lambda: self._open_all(wanted), _close_all)
         try:
             self._offers = available_sources([*(offer.description for offer, _ in opened), *self._offered])
         except SourceError:
@@ -237,7 +237,7 @@ class SourceManager:
 
     async def _open_places(self, wanted: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
         """Open these, and only when all are open let them take their places."""
-        opening = on_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
+        opening = run_in_daemon_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
         try:
             opened = await asyncio.wait_for(opening, OPEN_SECONDS)
         except TimeoutError:
@@ -250,7 +250,7 @@ class SourceManager:
         if twice := others & {source.name for _, source in opened}:
             refusal = f"{', '.join(twice)} is listened to already, in another place"
         if refusal:
-            await on_thread(lambda: _close_all(opened))
+            await run_in_daemon_thread(lambda: _close_all(opened))
             raise SourceError(refusal)
         workers = [place.worker for place in leaving if place.worker is not None]
         # By the offer that was chosen: `auto` stays `auto`, whatever it has come to.
@@ -355,5 +355,5 @@ async def _stop(workers: Sequence[AnalysisWorker]) -> None:
         worker.join(STOP_SECONDS)
 
     if workers:
-        ends = [on_thread(lambda worker=worker: end(worker)) for worker in workers]  # type: ignore[misc]
+        ends = [run_in_daemon_thread(lambda worker=worker: end(worker)) for worker in workers]  # type: ignore[misc]
         await asyncio.wait(ends, timeout=STOP_SECONDS)

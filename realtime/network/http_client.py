@@ -14,7 +14,7 @@ import threading
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from models.common.text import clean_text, decode_text
-from realtime.audio.urls import public_url
+from models.common.urls import redact_url
 from realtime.errors import SourceError
 from realtime.network.http_connection import CONNECT_SECONDS, connection_to, explain, origin, refusal
 from realtime.network.icy import IcyParser
@@ -74,10 +74,10 @@ class HttpClient:
         self, url: str, first: int, end: int | None
     ) -> tuple[str, http.client.HTTPResponse, socket.socket]:
         """The address that answered in the end, its answer, and the socket below it."""
-        place = public_url(url)
+        place = redact_url(url)
         for _ in range(_MOST_REDIRECTS + 1):
             if not url.lower().startswith(("http://", "https://")):
-                raise SourceError(f"{place} leads to {public_url(url)}, which is no http or https address")
+                raise SourceError(f"{place} leads to {redact_url(url)}, which is no http or https address")
             response, sock = self._ask(url, first, end)
             if response.status not in _REDIRECTS:
                 break
@@ -87,11 +87,11 @@ class HttpClient:
             raise SourceError(f"{place} redirects more than {_MOST_REDIRECTS} times")
         if response.status not in (200, 206) or (first and response.status != 206):
             self.release(response, sock)
-            raise SourceError(f"{public_url(url)} {refusal(response)}")
+            raise SourceError(f"{redact_url(url)} {refusal(response)}")
         return url, response, sock
 
     def _ask(self, url: str, first: int, end: int | None) -> tuple[http.client.HTTPResponse, socket.socket]:
-        place = public_url(url)
+        place = redact_url(url)
         patience_seconds = CONNECT_SECONDS
         sock: socket.socket | None = None
         try:
@@ -191,12 +191,12 @@ class HttpBody:
             self._fail(
                 str(error)
                 if isinstance(error, SourceError)
-                else explain(public_url(self.url), error, self._web.read_seconds)
+                else explain(redact_url(self.url), error, self._web.read_seconds)
             )
             return b""
         if not self._audio and self._length is not None and self._position < self._length:
             missing = self._length - self._position
-            self._fail(f"{public_url(self.url)} broke off {missing} bytes before its end")
+            self._fail(f"{redact_url(self.url)} broke off {missing} bytes before its end")
         part = bytes(self._audio[:size])
         del self._audio[:size]
         self._position += len(part)

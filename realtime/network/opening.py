@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from models.common.text import decode_text
-from realtime.audio.urls import public_url
+from models.common.urls import redact_url
 from realtime.errors import SourceError
 from realtime.network.demuxer import StreamDecoder, explain_ffmpeg
 from realtime.network.http_client import HttpBody, HttpClient
@@ -78,7 +78,7 @@ def open_stream(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder
     if not is_hls(text):
         entry = playlist_address(text)
         if not entry:
-            raise SourceError(f"{public_url(url)} is a playlist without an address in it")
+            raise SourceError(f"{redact_url(url)} is a playlist without an address in it")
         url = urljoin(body.url, entry)
         if url.lower().startswith(("rtsp://", "rtsps://")):
             return _open_rtsp(url, web, read_seconds)
@@ -86,7 +86,7 @@ def open_stream(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder
         if not _is_playlist(body):
             return _open_body(body, web, read_seconds)
         if not is_hls(_read_text(body)):
-            raise SourceError(f"{public_url(url)} is a playlist in a playlist; name the one inside")
+            raise SourceError(f"{redact_url(url)} is a playlist in a playlist; name the one inside")
     return _open_hls(body.url, web, read_seconds)
 
 
@@ -106,7 +106,7 @@ def _read_text(body: HttpBody) -> str:
 
 
 def _open_body(body: HttpBody, web: HttpClient, read_seconds: float) -> StreamDecoder:
-    place = public_url(body.url)
+    place = redact_url(body.url)
     options = _STATION_OPTIONS if body.endless else {}
     try:
         container = _open_container(body, place, web, read_seconds, buffer_size=READ_BUFFER, options=options)
@@ -117,7 +117,7 @@ def _open_body(body: HttpBody, web: HttpClient, read_seconds: float) -> StreamDe
 
 
 def _open_hls(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder:
-    place = public_url(url)
+    place = redact_url(url)
 
     def open_piece(piece: str, flags: int, options: dict[str, str]) -> HttpBody | EmptySegment:
         """Called by FFmpeg on the thread that reads; it must not raise, see ``Web.failure``."""
@@ -138,7 +138,7 @@ def _open_hls(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder:
 
 
 def _open_rtsp(url: str, web: HttpClient, read_seconds: float) -> StreamDecoder:
-    place = public_url(url)
+    place = redact_url(url)
     # Over TCP, because a firewall lets no UDP in; FFmpeg checks certificates only when told to.
     options = {"rtsp_transport": "tcp", "allowed_media_types": "audio"}
     if url.lower().startswith("rtsps://"):

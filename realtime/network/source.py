@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.audio.samples import Samples, sanitize_samples
+from models.common.urls import redact_url
 from realtime.audio.source import AudioBlock
-from realtime.audio.urls import public_url
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.network.demuxer import StreamDecoder
@@ -110,7 +110,7 @@ class StreamSource:
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         try:
-            self.name = public_url(url)
+            self.name = redact_url(url)
             self._web = HttpClient(url, stall_seconds)
         except ValueError as error:
             raise SourceError(f"the network address is not valid: {type(error).__name__}") from None

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.common.text import storable
+from models.common.urls import redact_to_host
 from realtime.clock import Clock
 from realtime.config import OutputSettings
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
-from realtime.outputs.webhook import WebhookSender, host_of
+from realtime.outputs.webhook import WebhookSender
 from realtime.protocol.estimate import StreamState, genre_weights
 from realtime.protocol.messages import Message, encode
 
@@ -136,7 +137,7 @@ class GenreNotifier:
             told = OutageLog(f"the MQTT broker {address.name}", clock)
             self._broker = MqttPublisher(address, clock, told, retry_seconds)
         if settings.webhook:
-            told = OutageLog(f"the webhook at {host_of(settings.webhook)}", clock)
+            told = OutageLog(f"the webhook at {redact_to_host(settings.webhook)}", clock)
             self._webhook = WebhookSender(settings.webhook, clock, retry_seconds, told)
         for output in (self._broker, self._webhook):
             if output is not None:

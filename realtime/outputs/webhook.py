@@ -71,11 +71,6 @@ def parse_retry_after(status: int, header: str | None, unix_now: float) -> float
         return None
 
 
-def host_of(address: str) -> str:
-    """Host and port of an address: what may be shown of it, for the rest may be a secret."""
-    return urlsplit(address).netloc.rpartition("@")[2]
-
-
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirected POST would arrive as a GET, without its content: better an error that says so."""
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from realtime.config.settings import is_loopback
+from models.common.urls import is_loopback
 from realtime.protocol.messages import VERSION
 from realtime.server.requests import UNPRIVILEGED
 

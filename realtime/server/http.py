@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from realtime.background import on_thread
+from models.common.concurrency import run_in_daemon_thread
 from realtime.server import access, rate_limit
 from realtime.server.access import AccessPolicy, HandshakeRequest, Rejection
 from realtime.server.log_buffer import LogBuffer
@@ -163,7 +163,7 @@ class HandshakeHandler:
         history = self._history
         if history is None:
             return (404, NO_SESSION) if rest else (200, WITHOUT_HISTORY)
-        return await on_thread(lambda: history.page(rest))
+        return await run_in_daemon_thread(lambda: history.page(rest))
 
     def _refuse(self, connection: ServerConnection, refusal: Rejection) -> Response:
         self.count(refusal.reason, refusal.sentence)

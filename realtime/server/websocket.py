@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
+from models.common.concurrency import run_in_daemon_thread
 from models.common.text import storable
 from models.errors import OverheardError
-from realtime.background import on_thread
 from realtime.config import ServerSettings
 from realtime.errors import ControlError, ServerError
 from realtime.protocol import messages
@@ -301,7 +301,7 @@ class EstimateServer:
             labels = [label for hello in self._hellos.values() for label in hello["model"]["labels"]]
             if control.get("genre") not in (None, *labels):
                 raise ControlError(f"the model knows no such genre; it knows {', '.join(labels)}")
-            return await on_thread(lambda: history.act(control))
+            return await run_in_daemon_thread(lambda: history.act(control))
         if self.switches is None:
             raise ControlError("there is nothing here that could be switched")
         return await self.switches.control(control)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.common.text import shorten, storable
+from models.common.urls import is_url, redact_url
 from realtime.audio.source import AudioSource
-from realtime.audio.urls import is_url, public_url
 from realtime.capture.live_source import LiveSource
 from realtime.clock import Clock
 from realtime.config import SourceSettings
@@ -59,7 +59,7 @@ def _public_name(description: str) -> str:
     kind, _, wanted = description.partition(":")
     if is_url(description):
         try:
-            name = public_url(description)
+            name = redact_url(description)
         except ValueError as error:
             raise SourceError(f"the network address is not valid: {type(error).__name__}") from None
     elif description in ("auto", "demo") or (kind in KINDS and (wanted or description == kind)):

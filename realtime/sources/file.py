@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from models.audio.decoding import MonoDecoder
 from models.audio.samples import Samples, sanitize_samples
+from models.common.urls import is_url, redact_url
 from realtime.audio.source import AudioBlock
-from realtime.audio.urls import is_url, public_url
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
@@ -109,7 +109,7 @@ class FileSource:
         formats: str = "",
     ) -> None:
         self.location = location
-        self.name = name or (public_url(location) if is_url(location) else Path(location).name)
+        self.name = name or (redact_url(location) if is_url(location) else Path(location).name)
         self._place = self.name if is_url(location) else location  # for messages: no password in it
         self._clock = clock
         self._speed = speed

@@ -1,0 +1,142 @@
+"""Threads that need not end, deadlines for work that may hang, and pauses before work is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def start_daemon_thread(work: Callable[[], T], name: str) -> Future[T]:
+    """Run work on a daemon thread of its own; the program can end while the work hangs.
+
+    Parameters
+    ----------
+    work : callable
+        May block for as long as it likes.
+    name : str
+        Name of the thread.
+
+    Returns
+    -------
+    Future
+        Result of the work, or its exception.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # the work cannot be cancelled
+
+    def body() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # the future hands it on
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=body, name=name, daemon=True).start()
+    return future
+
+
+def call_with_deadline(work: Callable[[], T], seconds: float, name: str) -> T:
+    """Call a function that may hang, and leave its thread behind if it is late.
+
+    Parameters
+    ----------
+    work : callable
+        Called on a daemon thread of its own.
+    seconds : float
+        Time that the caller waits at most.
+    name : str
+        Name of the thread.
+
+    Raises
+    ------
+    TimeoutError
+        If there is no result in time. What the function itself raises is raised, too.
+    """
+    return start_daemon_thread(work, name).result(max(0.0, seconds))
+
+
+def run_in_daemon_thread(
+    work: Callable[[], T], discard: Callable[[T], object] = lambda _result: None
+) -> asyncio.Future[T]:
+    """Run blocking work for asyncio on a daemon thread; Python waits for the threads of ``to_thread``.
+
+    Parameters
+    ----------
+    work : callable
+        May block for as long as it likes.
+    discard : callable
+        Takes, on a thread too, the result that nobody waits for any more.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(done: Future[T]) -> None:
+        error = done.exception()
+        if error is None and future.done():
+            threading.Thread(target=discard, args=(done.result(),), name="background", daemon=True).start()
+        elif error is None:
+            future.set_result(done.result())
+        elif not future.done():
+            future.set_exception(error)
+
+    def hand_over(done: Future[T]) -> None:
+        try:
+            loop.call_soon_threadsafe(settle, done)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            if done.exception() is None:
+                discard(done.result())
+
+    start_daemon_thread(work, "background").add_done_callback(hand_over)
+    return future
+
+
+def backoff_seconds(failures: int, first_seconds: float, max_seconds: float, jitter: float = 1.0) -> float:
+    """Compute the pause after failed attempts: twice as long after each, up to a limit.
+
+    Parameters
+    ----------
+    failures : int
+        Failed attempts in a row, from 1.
+    first_seconds : float
+        Pause after the first failure.
+    max_seconds : float
+        Longest pause.
+    jitter : float
+        Random number in 0..1. With 0 half of the pause is left, with 1 all of it. Random pauses keep many
+        clients from coming back at the same moment.
+    """
+    pause = min(first_seconds * 2.0 ** min(failures - 1, 30), max_seconds)
+    return pause * (0.5 + 0.5 * jitter)
+
+
+def parse_retry_after(header: str | None, unix_now: float) -> float | None:
+    """Read the HTTP header Retry-After, which holds seconds or a date (RFC 9110, 10.2.3).
+
+    Parameters
+    ----------
+    header : str or None
+    unix_now : float
+        Seconds since 1970, for dates.
+
+    Returns
+    -------
+    float or None
+        Seconds to wait, 0 if the date is past; None if the header is missing or is neither.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    from datetime import UTC  # here, so that whoever starts threads only does not load it
+    from email.utils import parsedate_to_datetime
+
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - unix_now)

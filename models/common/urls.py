@@ -1,0 +1,45 @@
+"""Recognize network addresses, and show them without their secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit, urlunsplit
+
+SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
+"""Of addresses that can be audio sources."""
+
+
+def is_url(location: str) -> bool:
+    """Tell an address of an audio stream from a path."""
+    return location.lower().startswith(SCHEMES)
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without user, password, query and fragment, which may be secrets.
+
+    Raises
+    ------
+    ValueError
+        If the URL cannot be taken apart.
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, _host(parts.netloc), parts.path, "", ""))
+
+
+def redact_to_host(url: str) -> str:
+    """Return host and port of a URL whose path may be a secret, too."""
+    return _host(urlsplit(url).netloc)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address. Of host names only ``localhost`` counts."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(netloc: str) -> str:
+    return netloc.rpartition("@")[2]
