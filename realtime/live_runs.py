@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from models import degrade
+from models import degradation
 from models.audio.samples import Samples, sanitize_samples
 from models.classifier import GenreClassifier, Prediction
 from models.manifest import ModelManifest
@@ -35,14 +35,14 @@ Condition = Callable[[Samples, int, np.random.Generator], Samples]
 
 CONDITIONS: dict[str, Condition] = {
     "as-is": lambda samples, rate, generator: samples,
-    "gain-30": lambda samples, rate, generator: degrade.gain(samples, -30),
-    "gain-20": lambda samples, rate, generator: degrade.gain(samples, -20),
-    "gain-10": lambda samples, rate, generator: degrade.gain(samples, -10),
-    "gain+10": lambda samples, rate, generator: degrade.gain(samples, 10),
-    "mp3-64": lambda samples, rate, generator: degrade.coded(samples, rate, "libmp3lame", 64_000),
-    "room": lambda samples, rate, generator: degrade.in_a_room(samples, rate, generator),
-    "noise-20": lambda samples, rate, generator: degrade.over_noise(samples, generator, ratio_db=20),
-    "low-4000": lambda samples, rate, generator: degrade.band_limited(samples, rate, 4_000),
+    "gain-30": lambda samples, rate, generator: degradation.gain(samples, -30),
+    "gain-20": lambda samples, rate, generator: degradation.gain(samples, -20),
+    "gain-10": lambda samples, rate, generator: degradation.gain(samples, -10),
+    "gain+10": lambda samples, rate, generator: degradation.gain(samples, 10),
+    "mp3-64": lambda samples, rate, generator: degradation.transcode(samples, rate, "libmp3lame", 64_000),
+    "room": lambda samples, rate, generator: degradation.reverberate(samples, rate, generator),
+    "noise-20": lambda samples, rate, generator: degradation.add_noise(samples, generator, ratio_db=20),
+    "low-4000": lambda samples, rate, generator: degradation.band_limited(samples, rate, 4_000),
 }
 """What may happen to a programme on its way, by name; gains are in dB."""
 

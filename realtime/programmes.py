@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.artists import check_artist, fold_artist
 from models.errors import OverheardError
+from models.holdout import is_held_out_artist, normalize_artist
 from realtime.clock import SystemClock
 from realtime.evaluate_folder import find_files
 from realtime.scorecard import EvaluationError, Skipped, genre_number
@@ -37,7 +37,7 @@ class Track:
     @property
     def group(self) -> str:
         """What must not stand on both sides of a split."""
-        return fold_artist(self.artist) or self.name
+        return normalize_artist(self.artist) or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def table_tracks(
     for row in rows:
         genre, artist = genre_number(labels, row["genre"]), row.get("artist") or ""
         trained_on = bool((row.get("artist_also_in_gtzan") or "").strip())
-        if genre is not None and (not check_artists or (check_artist(artist) and not trained_on)):
+        if genre is not None and (not check_artists or (is_held_out_artist(artist) and not trained_on)):
             found.append((beside(path, row["file"]), genre, artist))
     skipped: list[Skipped] = []
     return _probed(found, skipped), skipped

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.errors import OverheardError
 from models.manifest import ModelManifest
-from models.measures import Floats, Labels, bootstrap_interval, score
+from models.metrics import Floats, Labels, bootstrap_interval, compute_scores
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -67,7 +67,7 @@ def scorecard(answers: Answers, manifest: ModelManifest) -> dict[str, Any]:
     ValueError
         No answers.
     """
-    scores = score(answers.probabilities, answers.labels)
+    scores = compute_scores(answers.probabilities, answers.labels)
     right = answers.probabilities.argmax(axis=1) == answers.labels
     answered = answers.probabilities.max(axis=1) >= manifest.calibration.unsure_below
 

@@ -1,5 +1,5 @@
-"""Training side of Overheard: from GTZAN's arrays to the shipped, quantized genre model.
+"""Training of the shipped genre model, from recordings to the quantized file.
 
-The modules in the order the data takes: ``gtzan`` -> ``splits`` -> ``imagenet`` and ``network`` ->
-``features`` -> ``standardize`` -> ``train`` -> ``evaluate`` -> ``calibrate`` -> ``export`` -> ``release``.
+The packages in the order of the data: ``data`` -> ``networks`` -> ``distillation`` -> ``finetuning`` ->
+``export`` -> ``evaluation`` -> ``release``. ``study`` repeats the published study on frozen features.
 """

@@ -16,7 +16,7 @@ from models.common.cli import ArgumentParser
 from models.errors import OverheardError
 
 if TYPE_CHECKING:
-    from training.prepare import Job
+    from training.data.ingest import Job
 
 CACHE = Path("build/cache")
 TAUGHT = Path("build/music_mobilenet_v2.npz")
@@ -135,20 +135,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _imagenet(arguments: argparse.Namespace) -> int:
-    from training.imagenet import SHIPPED, convert
+    from training.networks.pretrained import IMAGENET_WEIGHTS, convert
 
-    target = arguments.out or SHIPPED
+    target = arguments.out or IMAGENET_WEIGHTS
     print(f"{target}: SHA-256 {convert(arguments.pth, target)}")
     return 0
 
 
 def _study(arguments: argparse.Namespace) -> int:
     from models.spectrogram.spec import AudioSpec
-    from training.features import features
-    from training.gtzan import Gtzan
-    from training.runs import runs_on
-    from training.study import QUICK, Data, Plan, measure
-    from training.study_report import table, verdict
+    from training.data.gtzan import Gtzan
+    from training.parallel import runs_on
+    from training.study.features import features
+    from training.study.report import table, verdict
+    from training.study.study import QUICK, Data, Plan, measure
 
     out: Path | None = arguments.json
     if out and not out.parent.is_dir():
@@ -169,35 +169,35 @@ def _study(arguments: argparse.Namespace) -> int:
 def _prepare(arguments: argparse.Namespace) -> int:
     from rich.progress import Progress
 
-    from training import noises, prepare
-    from training.corpus import Corpus
+    from training.data import ingest, synthetic_noise
+    from training.data.corpus import Corpus
 
     if arguments.noises < 0:
         raise OverheardError(f"--noises is {arguments.noises}; it must be at least 0")
     hear = None
     if arguments.teacher:
-        from training.teacher import Teacher
+        from training.distillation.teacher import Teacher
 
         hear = Teacher().hear
     jobs: list[Job] = []
     if arguments.gtzan:
-        jobs += prepare.gtzan(arguments.gtzan, hear)
+        jobs += ingest.gtzan(arguments.gtzan, hear)
     for path in arguments.folder:
-        jobs += prepare.folder(path, hear)
+        jobs += ingest.folder(path, hear)
     for path in arguments.music:
-        jobs += prepare.folder(path, hear, source="music", labelled=False)
+        jobs += ingest.folder(path, hear, source="music", labelled=False)
     for path in arguments.table:
-        jobs += prepare.table(path, hear)
+        jobs += ingest.table(path, hear)
     if arguments.pictures:
-        jobs += prepare.pictures(arguments.pictures)
-    jobs += noises.jobs(arguments.noises)
+        jobs += ingest.pictures(arguments.pictures)
+    jobs += synthetic_noise.jobs(arguments.noises)
     if not jobs:
         raise OverheardError(
             "there is nothing to prepare; name --gtzan, --folder, --music, --table, --pictures or --noises"
         )
     with Progress(transient=True) as progress:
         task = progress.add_task("preparing", total=len(jobs))
-        faults = prepare.run(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
+        faults = ingest.run(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
     for fault in faults:
         print(fault)
     print(f"{arguments.cache} holds {len(Corpus.load(arguments.cache).entries)} tracks")
@@ -205,9 +205,9 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _teach(arguments: argparse.Namespace) -> int:
-    from training.corpus import Corpus
-    from training.release import board
-    from training.teach import Lesson, teach, teachable
+    from training.data.corpus import Corpus
+    from training.distillation.distill import Lesson, teach, teachable
+    from training.finetuning.train import board
 
     corpus = Corpus.load(arguments.cache)
     lesson = replace(Lesson(), steps=_positive(arguments.steps, Lesson().steps))
@@ -219,15 +219,16 @@ def _teach(arguments: argparse.Namespace) -> int:
 
 def _protocols(arguments: argparse.Namespace) -> int:
     from models.spectrogram.spec import AudioSpec
-    from training import protocols
-    from training.corpus import Corpus
-    from training.evaluate import PROTOCOLS, protocol_table, protocols_as_json, run_protocol
-    from training.features import features
-    from training.finetune import FineTuning
-    from training.gtzan import Gtzan
-    from training.runs import runs_on
-    from training.teach import SHIPPED
-    from training.train import RECIPES
+    from training.data.corpus import Corpus
+    from training.data.gtzan import Gtzan
+    from training.evaluation.protocol_table import PROTOCOLS, protocol_table, protocols_as_json
+    from training.finetuning.recipe import FineTuning
+    from training.networks.pretrained import DISTILLED_WEIGHTS
+    from training.parallel import runs_on
+    from training.study import protocols
+    from training.study.features import features
+    from training.study.protocol_runs import run_protocol
+    from training.study.train_head import RECIPES
 
     gtzan, corpus = Gtzan.load(arguments.gtzan), Corpus.load(arguments.cache.resolve())
     recipe = replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps))
@@ -241,7 +242,7 @@ def _protocols(arguments: argparse.Namespace) -> int:
             for variant, of in RECIPES.items()
             for protocol in PROTOCOLS
         ]
-        scores += protocols.frozen(corpus, SHIPPED)
+        scores += protocols.frozen(corpus, DISTILLED_WEIGHTS)
         scores += protocols.fine_tuned(corpus, recipe, seeds=seeds, work=work, runs=runs)
     listed = protocols_as_json(scores)
     print(json.dumps(listed, indent=1) if arguments.json else protocol_table(listed))
@@ -249,9 +250,9 @@ def _protocols(arguments: argparse.Namespace) -> int:
 
 
 def _ablation(arguments: argparse.Namespace) -> int:
-    from training.ablation import STEPS, ablation, table
-    from training.corpus import Corpus
-    from training.runs import runs_on
+    from training.data.corpus import Corpus
+    from training.parallel import runs_on
+    from training.study.ablation import STEPS, ablation, table
 
     arguments.work.mkdir(parents=True, exist_ok=True)
     corpus = Corpus.load(arguments.cache.resolve())
@@ -262,11 +263,11 @@ def _ablation(arguments: argparse.Namespace) -> int:
 
 
 def _release(arguments: argparse.Namespace) -> int:
-    from training.corpus import Corpus
-    from training.finetune import FineTuning
-    from training.protocols import read
-    from training.release import release
-    from training.teach import SHIPPED
+    from training.data.corpus import Corpus
+    from training.finetuning.recipe import FineTuning
+    from training.networks.pretrained import DISTILLED_WEIGHTS
+    from training.release.release import release
+    from training.study.protocols import read
 
     if not 0 <= arguments.seed < 2**32:
         raise OverheardError(f"--seed is {arguments.seed}; it must be from 0 to {2**32 - 1}")
@@ -277,7 +278,7 @@ def _release(arguments: argparse.Namespace) -> int:
         protocols=protocols,
         recipe=replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps)),
         seed=arguments.seed,
-        taught=arguments.taught or SHIPPED,
+        taught=arguments.taught or DISTILLED_WEIGHTS,
         logs=arguments.logs,
     )
     print(f"wrote {manifest.model_path}, its manifest, its model card and plots")
@@ -286,9 +287,9 @@ def _release(arguments: argparse.Namespace) -> int:
 
 def _card(arguments: argparse.Namespace) -> int:
     from models.manifest import SHIPPED, ModelManifest
-    from training.corpus import Corpus
-    from training.protocols import read
-    from training.release import describe
+    from training.data.corpus import Corpus
+    from training.release.release import describe
+    from training.study.protocols import read
 
     manifest = ModelManifest.load(arguments.out / SHIPPED)
     protocols = read(arguments.protocols) if arguments.protocols else manifest.metrics["protocols"]
@@ -298,7 +299,7 @@ def _card(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from training.compare import compare
+    from training.evaluation.compare import compare
 
     print(compare(arguments.one, arguments.other))
     return 0

@@ -62,9 +62,9 @@ def stages() -> dict[str, bytes]:
     """The network cut after each stage, and whole, full int8."""
     import keras
 
-    from training.export import Traced
-    from training.gtzan import LABELS
-    from training.music_network import backbone, classifier, for_export, pooled_features
+    from training.data.gtzan import LABELS
+    from training.export.tflite import Traced
+    from training.networks.genre import backbone, classifier, for_export, pooled_features
 
     trained = classifier(pooled_features(backbone(imagenet=False)), len(LABELS))
     whole = for_export(trained, len(LABELS))

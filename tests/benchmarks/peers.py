@@ -46,8 +46,8 @@ def a_picture() -> npt.NDArray[np.uint8]:
 
 def network() -> Any:
     """The shipped network in Keras, from pixels to logits; random weights take as long as trained ones."""
-    from training.gtzan import LABELS
-    from training.music_network import backbone, classifier, for_export, pooled_features
+    from training.data.gtzan import LABELS
+    from training.networks.genre import backbone, classifier, for_export, pooled_features
 
     return for_export(classifier(pooled_features(backbone(imagenet=False)), len(LABELS)), len(LABELS))
 
@@ -88,7 +88,7 @@ def litert_float() -> Work:
     """LiteRT, not quantized."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from training.export import Traced
+    from training.export.tflite import Traced
 
     batch = a_picture()[np.newaxis].astype(np.float32)
     interpreter = Interpreter(model_content=Traced(network()).convert(None), num_threads=1)
@@ -106,11 +106,12 @@ def litert_float() -> Work:
 def musicnn() -> Work:
     """musicnn's 3 s window: its log mel frames, and its network as its session runs it."""
     from tests.support.audio import noise
-    from training.teacher import SAMPLE_RATE, Teacher
+    from training.data.targets import TEACHER_SAMPLE_RATE
+    from training.distillation.teacher import Teacher
 
     teacher, window = (
         Teacher(threads=1),
-        np.float32(0.1) * noise(5 * SAMPLE_RATE)[np.newaxis].astype(np.float32),
+        np.float32(0.1) * noise(5 * TEACHER_SAMPLE_RATE)[np.newaxis].astype(np.float32),
     )
     return lambda: teacher.hear(window)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models import degrade
+from models import degradation
 from tests.support.audio import noise, tone
 
 RATE = 22_050
@@ -22,20 +22,20 @@ def power(samples: npt.NDArray[np.float32], low: float, high: float) -> float:
 
 
 def test_a_band_limit_cuts_above_and_keeps_below() -> None:
-    limited = degrade.band_limited(SECOND, RATE, 4_000)
+    limited = degradation.band_limited(SECOND, RATE, 4_000)
     assert limited.shape == SECOND.shape
     assert power(limited, 4_300, 11_025) < 1e-4 * power(SECOND, 4_300, 11_025)
     assert power(limited, 100, 3_500) == pytest.approx(power(SECOND, 100, 3_500), rel=0.02)
 
 
 def test_a_band_limit_beyond_half_the_rate_changes_nothing() -> None:
-    assert np.array_equal(degrade.band_limited(SECOND, RATE, 11_025), SECOND)
+    assert np.array_equal(degradation.band_limited(SECOND, RATE, 11_025), SECOND)
 
 
 @pytest.mark.parametrize("ratio_db", [6.0, 20.0])
 def test_noise_has_the_ratio_that_was_asked_for(ratio_db: float) -> None:
     sound = tone(440, 1, RATE)
-    added = degrade.over_noise(sound, np.random.default_rng(0), ratio_db=ratio_db) - sound
+    added = degradation.add_noise(sound, np.random.default_rng(0), ratio_db=ratio_db) - sound
     measured = 10 * np.log10(np.mean(sound.astype(np.float64) ** 2) / np.mean(added.astype(np.float64) ** 2))
     assert measured == pytest.approx(ratio_db, abs=0.05)
 
@@ -43,7 +43,7 @@ def test_noise_has_the_ratio_that_was_asked_for(ratio_db: float) -> None:
 def test_the_slope_of_noise_is_its_colour() -> None:
     """White has equal power in equal bands, pink in octaves, brown 6 dB less an octave."""
     for slope, octave in ((0.0, 2.0), (0.5, 1.0), (1.0, 0.5)):
-        added = degrade.over_noise(SECOND, np.random.default_rng(1), slope=slope) - SECOND
+        added = degradation.add_noise(SECOND, np.random.default_rng(1), slope=slope) - SECOND
         assert power(added, 2_000, 4_000) / power(added, 1_000, 2_000) == pytest.approx(octave, rel=0.25)
 
 
@@ -52,7 +52,7 @@ def test_coding_keeps_length_and_place(codec: str) -> None:
     """What is decoded is most like the original where it was, not an encoder's delay later."""
     sound = (tone(440, 2, RATE) * np.linspace(0, 1, 2 * RATE) + 0.1 * noise(2 * RATE)).astype(np.float32)
     sound[RATE : RATE + 200] = 0.9  # something to tell time by
-    decoded = degrade.coded(sound, RATE, codec, 64_000)
+    decoded = degradation.transcode(sound, RATE, codec, 64_000)
     assert decoded.shape == sound.shape
     assert decoded.dtype == np.float32
     assert not np.array_equal(decoded, sound)
@@ -62,7 +62,7 @@ def test_coding_keeps_length_and_place(codec: str) -> None:
 
 
 def test_fewer_bits_lose_more() -> None:
-    error = [np.std(degrade.coded(SECOND, RATE, bit_rate=rate) - SECOND) for rate in (32_000, 64_000)]
+    error = [np.std(degradation.transcode(SECOND, RATE, bit_rate=rate) - SECOND) for rate in (32_000, 64_000)]
     assert error[0] > error[1]
 
 
@@ -70,7 +70,7 @@ def test_a_room_keeps_the_level_and_smears() -> None:
     click = np.zeros(RATE, np.float32)
     click[1_000] = 0.5
     for sound in (SECOND, click):
-        wet = degrade.in_a_room(sound, RATE, np.random.default_rng(0), reverberation=0.2)
+        wet = degradation.reverberate(sound, RATE, np.random.default_rng(0), reverberation=0.2)
         assert wet.shape == sound.shape
         assert np.std(wet) == pytest.approx(np.std(sound), rel=0.01)
     assert np.abs(wet[:1_000]).max() < 1e-6
@@ -81,23 +81,23 @@ def test_a_room_keeps_the_level_and_smears() -> None:
 def test_silence_stays_silence() -> None:
     silence = np.zeros(RATE, np.float32)
     for sound in (
-        degrade.in_a_room(silence, RATE, np.random.default_rng(0)),
-        degrade.over_noise(silence, np.random.default_rng(0)),
-        degrade.tilted(silence, RATE, np.random.default_rng(0)),
+        degradation.reverberate(silence, RATE, np.random.default_rng(0)),
+        degradation.add_noise(silence, np.random.default_rng(0)),
+        degradation.spectral_tilt(silence, RATE, np.random.default_rng(0)),
     ):
         assert not sound.any()
 
 
 def test_gain_is_in_decibels_and_clips() -> None:
     sound = np.array([0.1, -0.4, 0.8], np.float32)
-    assert degrade.gain(sound, -20) == pytest.approx([0.01, -0.04, 0.08])
-    assert degrade.gain(sound, 6.0206) == pytest.approx([0.2, -0.8, 1.0], rel=1e-4)
-    assert degrade.gain(-sound, 20).tolist() == pytest.approx([-1, 1, -1])
+    assert degradation.gain(sound, -20) == pytest.approx([0.01, -0.04, 0.08])
+    assert degradation.gain(sound, 6.0206) == pytest.approx([0.2, -0.8, 1.0], rel=1e-4)
+    assert degradation.gain(-sound, 20).tolist() == pytest.approx([-1, 1, -1])
 
 
 def test_an_equalizer_stays_within_its_decibels() -> None:
     sound = SECOND[:20_000]  # a length that is not padded
-    tilted = degrade.tilted(sound, RATE, np.random.default_rng(3), most_db=8)
+    tilted = degradation.spectral_tilt(sound, RATE, np.random.default_rng(3), most_db=8)
     change_db = 20 * np.log10(np.abs(np.fft.rfft(tilted)) / np.abs(np.fft.rfft(sound)))[1:-1]
     assert np.abs(change_db).max() <= 8.05
     assert np.ptp(change_db) > 3
@@ -105,8 +105,8 @@ def test_an_equalizer_stays_within_its_decibels() -> None:
 
 
 def test_what_is_drawn_at_random_is_repeatable() -> None:
-    first = [degrade.at_random(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
-    again = [degrade.at_random(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
+    first = [degradation.at_random(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
+    again = [degradation.at_random(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
     for one, other in zip(first, again, strict=True):
         assert one.shape == SECOND.shape
         assert one.dtype == np.float32

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from models.measures import (
+from models.metrics import (
     bootstrap_interval,
     calibration_error_interval,
+    compute_scores,
     confusion_matrix,
     expected_calibration_error,
     f1,
     negative_log_likelihood,
     recall,
-    score,
 )
 
 PROBABILITIES = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.3, 0.7, 0.0], [0.6, 0.4, 0.0]])
@@ -20,7 +20,7 @@ LABELS = np.array([0, 0, 1, 1])
 
 def test_score_by_hand() -> None:
     """Three of four are right; the fourth is of genre 1 and called 0; genre 2 has no track."""
-    scores = score(PROBABILITIES, LABELS)
+    scores = compute_scores(PROBABILITIES, LABELS)
     assert (scores.tracks, scores.accuracy) == (4, 0.75)
     assert scores.confusion == ((2, 0, 0), (1, 1, 0), (0, 0, 0))
     assert scores.recall == pytest.approx((1, 0.5, np.nan), nan_ok=True)
@@ -110,7 +110,7 @@ def test_what_does_not_belong_together_is_refused(
     probabilities: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
 ) -> None:
-    for measure in (score, expected_calibration_error):
+    for measure in (compute_scores, expected_calibration_error):
         with pytest.raises(ValueError, match=r"probabilities \(|labels -?\d to \d"):
             measure(probabilities, labels)
 

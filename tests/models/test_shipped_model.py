@@ -8,7 +8,7 @@ import pytest
 from models.classifier import TFLiteClassifier, _quantize_bytes
 from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
-from training.geometry import COARSE, FINE
+from training.data.geometries import COARSE, FINE
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_it_says_whether_it_is_music(manifest: ModelManifest) -> None:
 def test_int8_lost_little(manifest: ModelManifest, form: str) -> None:
     """A first export named the same genre as float32 for 54 % of the tracks only.
 
-    Extreme pictures had set the ranges of the activations; see training/representatives.py.
+    Extreme pictures had set the ranges of the activations; see training/export/calibration_samples.py.
     """
     test = manifest.metrics["fault_filtered_test"][form]
     assert test["accuracy_int8"] > test["accuracy_float32"] - 0.02

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from training.corpus import Corpus, Entry, append
-from training.geometry import COARSE, FINE
-from training.library import Windows
+from training.data.corpus import Corpus, Entry, append
+from training.data.geometries import COARSE, FINE
+from training.data.windows import Windows
 
 Stored = npt.NDArray[np.uint8]
 
@@ -49,7 +49,7 @@ def entry(
     name: str, source: str = "gtzan", genre: str = "", artist: str = "", *, part: str = "", origin: str = "",
     music: bool = True, duplicate_of: str = "",
 ) -> Entry:  # fmt: skip
-    """One line of an index; its file lies where ``training.prepare`` puts it."""
+    """One line of an index; its file lies where ``training.data.ingest`` puts it."""
     return Entry(name, source, f"{source}/{name}.npz", genre, artist, part, origin, music, duplicate_of)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from models.manifest import ModelManifest
-from models.measures import expected_calibration_error
+from models.metrics import expected_calibration_error
 from tests.support.cli import copy_model, overheard_here
 
 LABELS = ModelManifest.load().labels

@@ -20,7 +20,8 @@ from realtime.track_table import TrackTable
 from realtime.tracks import Track
 from tests.support.audio import write
 from tests.support.paths import DEMONSTRATION
-from training.library import SAMPLE_RATE, decode
+from training.data.audio_files import decode
+from training.data.windows import SAMPLE_RATE
 
 HEARING = AnalysisSettings.from_settings(Settings())
 MANIFEST = ModelManifest.load()

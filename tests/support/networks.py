@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import imagenet
-from training.teacher import UNITS
+from training.data.targets import UNITS
+from training.networks import pretrained
 
 KEPT_BLOCKS = tuple(f"block_{number}_" for number in (1, 3, 4, 6, 13))
 """Of MobileNetV2's 16 numbered ones those that halve the picture, and one that adds itself to its input."""
@@ -37,7 +37,7 @@ def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let ``training.music_network.backbone`` have 6 of MobileNetV2's 17 blocks, with ImageNet's weights.
+    """Let ``training.networks.genre.backbone`` have 6 of MobileNetV2's 17 blocks, with ImageNet's weights.
 
     Tracing and converting take time by the layer, and the layers that are left out are like those kept.
     Two convolutions follow others than they did and see fewer channels: the first of those that they knew.
@@ -58,12 +58,12 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
         return keras.models.clone_model(whole, call_function=connect)
 
     def load(model: Any) -> None:
-        with np.load(imagenet.SHIPPED) as arrays:
+        with np.load(pretrained.IMAGENET_WEIGHTS) as arrays:
             by_name = dict(zip(names, arrays.values(), strict=True))
         model.set_weights([by_name[w.path][tuple(map(slice, w.shape))] for w in model.weights])
 
     patch.setattr("keras.applications.MobileNetV2", short)
-    patch.setattr("training.music_network.load_weights", load)
+    patch.setattr("training.networks.genre.load_imagenet_weights", load)
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from training.gtzan import LABELS, Track
-from training.network import Variant
-from training.splits import Indices, random_folds
-from training.study import Data, Plan, halves
+from training.data.gtzan import LABELS, Track
+from training.data.splits import Indices, random_folds
+from training.networks.study import Variant
+from training.study.study import Data, Plan, halves
 
 SMALL = Plan(
     epochs=8,

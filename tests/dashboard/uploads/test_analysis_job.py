@@ -33,7 +33,8 @@ from dashboard.file_view import (
 from dashboard.texts import Words
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
-from training.library import SAMPLE_RATE, decode
+from training.data.audio_files import decode
+from training.data.windows import SAMPLE_RATE
 
 PATIENCE_SECONDS = 90.0
 

@@ -22,10 +22,10 @@ from tests.support.paths import DEMONSTRATION
 from tests.support.stations import HEARING as CLUSTER_HEARING
 from tests.support.stations import Event, check_numbers, monitored, of, radio, stations_of
 from tests.support.stream_servers import WebServer
-from training.network import STUDY_CNN
-from training.provenance import sha256_of
-from training.runs import RayRuns, one_by_one
-from training.study import fresh
+from training.finetuning.checkpoint import sha256_of
+from training.networks.study import STUDY_CNN
+from training.parallel import RayRuns, one_by_one
+from training.study.study import fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 

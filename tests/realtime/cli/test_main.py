@@ -27,7 +27,8 @@ from tests.support.cli import (
     windows_in,
 )
 from tests.support.paths import DEMONSTRATION
-from training.library import SAMPLE_RATE, decode
+from training.data.audio_files import decode
+from training.data.windows import SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")

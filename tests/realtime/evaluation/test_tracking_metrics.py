@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.artists import check_artist
+from models.holdout import is_held_out_artist
 from realtime.config import SmoothingSettings
 from realtime.evaluate_live import best
 from realtime.live_measures import Moment, Run, Stretch, flips, measure, seconds_to_label
@@ -186,8 +186,8 @@ def test_halves_share_no_artist() -> None:
 
 
 def test_check_artists_are_a_third_by_the_hash_of_the_name() -> None:
-    assert check_artist("GIGOLETTE") is check_artist("") is False
-    kept = [check_artist(f"artist {number}") for number in range(3_000)]
+    assert is_held_out_artist("GIGOLETTE") is is_held_out_artist("") is False
+    kept = [is_held_out_artist(f"artist {number}") for number in range(3_000)]
     assert sum(kept) == pytest.approx(1_000, abs=100)
 
 
@@ -201,8 +201,10 @@ def test_spellings_of_an_artist_are_one_group() -> None:
 
 
 def test_check_artists_who_trained_the_model_are_left_out(tmp_path: Path) -> None:
-    kept = next(name for name in (f"artist {number}" for number in range(20)) if check_artist(name))
-    other = next(name for name in (f"artist {number}" for number in range(20)) if not check_artist(name))
+    kept = next(name for name in (f"artist {number}" for number in range(20)) if is_held_out_artist(name))
+    other = next(
+        name for name in (f"artist {number}" for number in range(20)) if not is_held_out_artist(name)
+    )
     for name in "abc":
         write(tmp_path / f"{name}.wav", tone(300, 1), 22_050)
     rows = [f"a.wav,rock,{kept},", f"b.wav,rock,{kept},metal;rock", f"c.wav,rock,{other},"]

@@ -25,8 +25,8 @@ from tests.support.audio import tone, write
 from tests.support.clock import UNIX_OFFSET, VirtualClock
 from tests.support.histories import estimate, recorded
 from training.cli import command as train
-from training.corpus import Corpus
-from training.library import WINDOW
+from training.data.corpus import Corpus
+from training.data.windows import WINDOW
 
 MODEL = ModelManifest.load(None)
 RATE = MODEL.audio.sample_rate

@@ -23,7 +23,7 @@ from tests.support.audio import tone, write
 from tests.support.cli import overheard
 from tests.support.histories import until
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of
-from training.library import SAMPLE_RATE
+from training.data.windows import SAMPLE_RATE
 
 __all__ = ["endless"]  # fixtures
 

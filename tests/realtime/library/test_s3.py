@@ -17,7 +17,7 @@ from realtime.tracks import Fetched, Track, find_tracks
 from tests.support.audio import tone, write
 from tests.support.cli import refused_here
 from tests.support.libraries import HEARING, MANIFEST, music, rows_of, run, table_at
-from training.library import SAMPLE_RATE
+from training.data.windows import SAMPLE_RATE
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://", "http://[::1"])

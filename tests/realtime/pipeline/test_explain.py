@@ -19,7 +19,8 @@ from realtime.pipeline.explain import TempoEstimator
 from tests.support.audio import write
 from tests.support.cli import overheard_here
 from tests.support.paths import DEMONSTRATION
-from training.library import SAMPLE_RATE, decode
+from training.data.audio_files import decode
+from training.data.windows import SAMPLE_RATE
 
 RATE = 22_050
 

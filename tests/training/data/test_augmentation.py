@@ -8,8 +8,8 @@ import pytest
 from models.spectrogram.image import colorize, intensity, scale
 from models.spectrogram.spec import AudioSpec
 from tests.support.corpora import columns
-from training.augment import COLUMN_POOLING, _shifted, drawn, paint, varied
-from training.geometry import COARSE, FINE
+from training.data.augmentation import COLUMN_POOLING, _shifted, drawn, paint, varied
+from training.data.geometries import COARSE, FINE
 
 GEOMETRIES = pytest.mark.parametrize("spec", [FINE, COARSE], ids=["fine", "coarse"])
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from tests.support.corpora import arrays_of, cache, entry, recording_of
-from training.augment import drawn
-from training.corpus import Corpus
-from training.geometry import COARSE, FINE
-from training.gtzan import DataError
-from training.hearing import CLIP, Standardizer
-from training.library import Windows
-from training.sampling import Mixture, Sampler, ahead, pictures_of, windows_of
-from training.teacher import UNITS
+from training.data.augmentation import drawn
+from training.data.batches import Mixture, Sampler, ahead
+from training.data.corpus import Corpus
+from training.data.eval_sets import pictures_of, windows_of
+from training.data.geometries import COARSE, FINE
+from training.data.targets import CLIP, UNITS, Standardizer
+from training.data.windows import Windows
+from training.errors import DataError
 
 LABELS = ("blues", "jazz")
 

@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.degrade import coded
+from models.degradation import transcode
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
 from tests.support.audio import tone, write
 from tests.support.cli import refused
-from training import prepare
 from training.cli import command
-from training.corpus import Corpus, Entry, fold_genre
-from training.geometry import COARSE, FINE
-from training.gtzan import DataError
-from training.library import SAMPLE_RATE, Windows, made_from
+from training.data import ingest
+from training.data.corpus import Corpus, Entry, fold_genre
+from training.data.geometries import COARSE, FINE
+from training.data.windows import SAMPLE_RATE, Windows, made_from
+from training.errors import DataError
 
 TABLE = """track_id,genre,artist,title,fault_filtered_split,duplicate_of
 blues.00000,blues,The Someones,,train,
@@ -299,14 +299,14 @@ def test_files_of_another_teacher_or_recipe_are_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.wav", tone(300, 0.1), SAMPLE_RATE)
-    plain = prepare.digest(False, path)
-    assert plain == prepare.digest(False, path)
-    others = {plain, prepare.digest(True, path), prepare.digest(False, path, path)}
-    monkeypatch.setattr(prepare, "RECIPE", -1)
-    others.add(prepare.digest(False, path))
+    plain = ingest.digest(False, path)
+    assert plain == ingest.digest(False, path)
+    others = {plain, ingest.digest(True, path), ingest.digest(False, path, path)}
+    monkeypatch.setattr(ingest, "RECIPE", -1)
+    others.add(ingest.digest(False, path))
     monkeypatch.undo()
-    monkeypatch.setattr(prepare, "COARSE", FINE)
-    others.add(prepare.digest(False, path))
+    monkeypatch.setattr(ingest, "COARSE", FINE)
+    others.add(ingest.digest(False, path))
     assert len(others) == 5
 
 
@@ -316,9 +316,9 @@ def test_a_sound_that_cannot_be_coded_is_left_out(
     """FFmpeg's refusal ended the run; its AAC encoder refuses what is no number."""
 
     def refuse(samples: npt.NDArray[np.float32], rate: int, _: object) -> npt.NDArray[np.float32]:
-        return coded(samples * np.float32(np.nan if samples.max() > 0.2 else 1), rate, "aac")
+        return transcode(samples * np.float32(np.nan if samples.max() > 0.2 else 1), rate, "aac")
 
-    monkeypatch.setattr("training.library.at_random", refuse)
+    monkeypatch.setattr("training.data.windows.at_random", refuse)
     for name, amplitude in (("loud", 0.3), ("soft", 0.1)):
         (tmp_path / "m" / "jazz").mkdir(parents=True, exist_ok=True)
         write(tmp_path / "m" / "jazz" / f"{name}.wav", tone(300, 5.2, amplitude=amplitude), SAMPLE_RATE)
@@ -331,11 +331,11 @@ def test_clips_are_joined_by_the_tables_seconds_and_listing_decodes_nothing(tmp_
     table = tmp_path / "clips.csv"
     rows = [f"{n}.wav,noise,here,{seconds}" for n, seconds in enumerate((6, 3.9, 0.2, 12, 5, 4))]
     table.write_text("file,kind,origin,seconds\n" + "\n".join(rows) + "\nlast.wav,noise\n")
-    names = [job.entry.name for job in prepare.table(table, None)]
+    names = [job.entry.name for job in ingest.table(table, None)]
     assert names == ["noise--000", "noise-here-000", "noise-here-001", "noise-here-002"]
     for n in range(3):
         write(tmp_path / f"{n}.wav", tone(300 + n, 2), SAMPLE_RATE)
-    joined = list(prepare.table(table, None))[1]
+    joined = list(ingest.table(table, None))[1]
     assert len(joined.make().fine) == 1  # 6 s of sound
     (tmp_path / "1.wav").unlink()
     with pytest.raises(DataError, match=r"its 3 clips last 4\.0 s together, and a window lasts 5\.0 s"):

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.artists import check_artist, fold_artist
+from models.holdout import is_held_out_artist, normalize_artist
 from tests.support.corpora import entry
-from training.corpus import Corpus, Entry
-from training.gtzan import LABELS, DataError
-from training.parts import HELD_OUT_ORIGINS, Parts, artist_folds, fault_filtered, other_peoples_music
-from training.teach import may_teach, teachable
+from training.data.corpus import HELD_OUT_ORIGINS, Corpus, Entry
+from training.data.gtzan import LABELS
+from training.data.partitions import Parts, artist_folds, fault_filtered, other_peoples_music
+from training.distillation.distill import may_teach, teachable
+from training.errors import DataError
 
 pytestmark = pytest.mark.xdist_group("tensorflow-study")
 
@@ -75,7 +76,7 @@ def assert_apart(of: Corpus, parts: Parts) -> None:
     assert not {each.name for each in parts.valid} & {each.name for each in parts.test}
     tracks = {each.name for each in scored} | {each.duplicate_of for each in scored} - {""}
     artists = {plain(each.artist) for each in scored} - {""}
-    checked = {plain(each.artist) for each in of.entries if check_artist(each.artist)} - {""}
+    checked = {plain(each.artist) for each in of.entries if is_held_out_artist(each.artist)} - {""}
     for each in parts.train:
         assert each.name not in tracks, each
         assert each.duplicate_of not in tracks, each
@@ -121,11 +122,11 @@ def test_artist_folds_are_apart_in_every_source(seed: int) -> None:
 
 
 def not_checked(names: list[str]) -> str:
-    return next(name for name in names if not check_artist(name))
+    return next(name for name in names if not is_held_out_artist(name))
 
 
 def checked(names: list[str]) -> str:
-    return next(name for name in names if check_artist(name))
+    return next(name for name in names if is_held_out_artist(name))
 
 
 NAMES = [f"Artist {n}" for n in range(20)]
@@ -202,15 +203,17 @@ def test_other_peoples_music_is_of_genres_that_the_model_has() -> None:
     ("one", "other"), [("The Beatles", "beatles"), (" Miles Davis ", "MILES DAVIS"), ("Theo", "theo")]
 )
 def test_spellings_of_one_artist(one: str, other: str) -> None:
-    assert fold_artist(one) == fold_artist(other)
-    assert fold_artist("Them") != fold_artist("The m")
+    assert normalize_artist(one) == normalize_artist(other)
+    assert normalize_artist("Them") != normalize_artist("The m")
 
 
 def test_nobody_is_taught_who_is_scored() -> None:
     free, kept = not_checked(NAMES), checked(NAMES)
     gtzans = not_checked([f"Band {n}" for n in range(20)])
     singers = [f"Singer {n}" for n in range(40)]
-    other_spelling = next(name for name in singers if check_artist(f"The {name}") and not check_artist(name))
+    other_spelling = next(
+        name for name in singers if is_held_out_artist(f"The {name}") and not is_held_out_artist(name)
+    )
     listed = [
         entry("rock.1", "gtzan", "rock", f"The {gtzans}"),
         entry("rock.1", "gtzan-audio", "rock"),

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.gtzan import LABELS, TABLE, DataError, Track
-from training.splits import Split, artist_folds, artist_key, fault_filtered, leak, random_folds
+from training.data.gtzan import LABELS, TABLE, Track
+from training.data.splits import Split, artist_folds, artist_key, fault_filtered, leak, random_folds
+from training.errors import DataError
 
 pytestmark = pytest.mark.xdist_group("tensorflow-study")
 

@@ -10,19 +10,11 @@ import pytest
 from models.spectrogram.stft import band_columns
 from tests.support.audio import tone, write
 from tests.support.corpora import recording_of
-from training.corpus import Corpus, Entry
-from training.geometry import COARSE, FINE
-from training.gtzan import DataError
-from training.library import (
-    LOWEST_DB,
-    SAMPLE_RATE,
-    STEP_DB,
-    WINDOW,
-    cut,
-    decode,
-    made_from,
-    to_bytes,
-)
+from training.data.audio_files import decode
+from training.data.corpus import Corpus, Entry
+from training.data.geometries import COARSE, FINE
+from training.data.windows import LOWEST_DB, SAMPLE_RATE, STEP_DB, WINDOW, cut, made_from, to_bytes
+from training.errors import DataError
 
 
 def test_windows_are_spread_over_a_track_and_a_short_one_is_repeated() -> None:

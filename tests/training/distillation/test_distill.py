@@ -13,9 +13,9 @@ import pytest
 from models.errors import OverheardError
 from tests.support.corpora import arrays_of, cache, entry, recording_of
 from training.cli import _parser, command
-from training.gtzan import DataError
-from training.imagenet import WeightsError
-from training.teach import HELD_OUT, Lesson, _gather, load_weights, save_weights
+from training.distillation.distill import HELD_OUT, Lesson, _gather
+from training.errors import DataError, WeightsError
+from training.networks.pretrained import load_distilled_weights, save_distilled_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
 
@@ -70,7 +70,7 @@ def test_steps_that_are_none_are_refused(tmp_path: Path) -> None:
 
 
 class Layers:
-    """What ``save_weights`` and ``load_weights`` need of a backbone."""
+    """What ``save_distilled_weights`` and ``load_distilled_weights`` need of a backbone."""
 
     def __init__(self, *weights: Any, height: int = 256) -> None:
         self.input_shape = (None, height, 64, 3)
@@ -100,12 +100,12 @@ def test_weights_come_back_in_half_precision_and_in_order(tmp_path: Path) -> Non
     random = np.random.default_rng(0)
     weights = [random.normal(0, 1, (3, number + 1)) for number in range(12)]
     out = tmp_path / "new" / "taught"  # no .npz: the name that was asked for is the name that is written
-    digest = save_weights(Layers(*weights), out)
+    digest = save_distilled_weights(Layers(*weights), out)
     assert len(digest) == 64
     assert [each.name for each in out.parent.iterdir()] == ["taught"]
-    assert digest == save_weights(Layers(*weights), tmp_path / "again.npz")
+    assert digest == save_distilled_weights(Layers(*weights), tmp_path / "again.npz")
     target = Layers(*(np.zeros_like(weight) for weight in weights))
-    load_weights(target, out)
+    load_distilled_weights(target, out)
     for one, other in zip(weights, target.weights, strict=True):
         assert other.dtype == np.float32
         assert other == pytest.approx(one, rel=1e-3, abs=1e-6)
@@ -114,11 +114,11 @@ def test_weights_come_back_in_half_precision_and_in_order(tmp_path: Path) -> Non
 
 def test_weights_that_cannot_be_written_whole_leave_the_old_ones(tmp_path: Path) -> None:
     out = tmp_path / "taught.npz"
-    digest = save_weights(Layers(np.ones((2, 2))), out)
+    digest = save_distilled_weights(Layers(np.ones((2, 2))), out)
     broken = Layers(np.ones((2, 2)))
     broken.weights = [np.ones(2, np.float32), Unwritable()]  # type: ignore[list-item]
     with pytest.raises(OSError, match="no space"):
-        save_weights(broken, out)
+        save_distilled_weights(broken, out)
     assert hashlib.sha256(out.read_bytes()).hexdigest() == digest
 
 
@@ -130,14 +130,14 @@ def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "taught.npz"
     target = Layers(np.zeros((2, 2)))
     with pytest.raises(WeightsError, match="cannot read the taught weights"):
-        load_weights(target, path)
-    save_weights(Layers(np.zeros((2, 2)), height=128), path)
+        load_distilled_weights(target, path)
+    save_distilled_weights(Layers(np.zeros((2, 2)), height=128), path)
     with pytest.raises(WeightsError, match=r"taught on \[128 +64 +3\] pixels, not \(256, 64, 3\)"):
-        load_weights(target, path)
-    save_weights(Layers(np.zeros((3, 3))), path)
+        load_distilled_weights(target, path)
+    save_distilled_weights(Layers(np.zeros((3, 3))), path)
     whole = path.read_bytes()
     for content in (whole, whole[:-30], b"no weights", b""):
         path.write_bytes(content)
         with pytest.raises(WeightsError, match="restore them or run overheard train teach") as error:
-            load_weights(target, path)
+            load_distilled_weights(target, path)
         assert "\n" not in str(error.value)

@@ -10,12 +10,13 @@ from models.classifier import softmax
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
-from training.calibrate import choose_music_above, choose_unsure_below, fit_temperature
-from training.evaluate import ProtocolScore, protocol_table, protocols_as_json
-from training.features import cache_key
-from training.gtzan import ARRAYS, TABLE, DataError, Gtzan
-from training.imagenet import WeightsError, convert, keras_arrays
-from training.representatives import typical
+from training.data.gtzan import ARRAYS, TABLE, Gtzan
+from training.errors import DataError, WeightsError
+from training.evaluation.calibration import choose_music_above, choose_unsure_below, fit_temperature
+from training.evaluation.protocol_table import ProtocolScore, protocol_table, protocols_as_json
+from training.export.calibration_samples import typical
+from training.networks.pretrained import convert, keras_arrays
+from training.study.features import cache_key
 
 
 def test_temperature_undoes_what_was_multiplied() -> None:

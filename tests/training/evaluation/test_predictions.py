@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.measured import Measured
-from training.sampling import Scored
+from training.data.eval_sets import Scored
+from training.evaluation.predictions import Measured
 
 
 def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:

@@ -13,18 +13,18 @@ import pytest
 
 from models.errors import OverheardError
 from models.manifest import Calibration, ModelManifest, Quantization, TensorQuantization
-from models.measures import expected_calibration_error
+from models.metrics import expected_calibration_error
 from models.spectrogram.stft import band_edges
-from training.calibrate import choose_unsure_below
-from training.card import model_card
 from training.cli import command
-from training.geometry import COARSE, FINE
-from training.gtzan import LABELS
-from training.measured import Measured
-from training.parts import Parts
-from training.plots import plot
-from training.report import SHARED_HZ, Report, calibrate, heard_longest, narrowed
-from training.sampling import Scored
+from training.data.eval_sets import Scored
+from training.data.geometries import COARSE, FINE
+from training.data.gtzan import LABELS
+from training.data.partitions import Parts
+from training.evaluation.calibration import choose_unsure_below
+from training.evaluation.predictions import Measured
+from training.evaluation.report import SHARED_HZ, Report, calibrate, heard_longest, narrowed
+from training.release.model_card import model_card
+from training.release.plots import plot
 
 pytestmark = [
     pytest.mark.xdist_group("tensorflow-release"),

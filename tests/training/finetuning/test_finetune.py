@@ -12,22 +12,17 @@ import pytest
 
 from tests.support.corpora import arrays_of, cache, entry, recording_of
 from tests.support.networks import small
-from training.augment import paint
-from training.corpus import Corpus
-from training.finetune import (
-    FineTuning,
-    Progress,
-    TrainingError,
-    balanced,
-    fine_tune,
-    logits_of,
-    mixed,
-)
-from training.geometry import FINE
-from training.gtzan import DataError
-from training.measured import Measured
-from training.sampling import Batch, Mixture, Sampler, Scored, pictures_of
-from training.teacher import UNITS
+from training.data.augmentation import paint
+from training.data.batches import Batch, Mixture, Sampler
+from training.data.corpus import Corpus
+from training.data.eval_sets import Scored, pictures_of
+from training.data.geometries import FINE
+from training.data.targets import UNITS
+from training.errors import DataError, TrainingError
+from training.evaluation.predictions import Measured
+from training.finetuning.checkpoint import Progress
+from training.finetuning.finetune import balanced, fine_tune, logits_of, mixed
+from training.finetuning.recipe import FineTuning
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
 
@@ -221,7 +216,9 @@ def test_what_music_counts_decides_what_is_learnt_of_it(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for weight, moves in ((0, False), (1, True)):
-        monkeypatch.setattr("training.finetune.balanced", lambda music, weight=weight: weight * music)
+        monkeypatch.setattr(
+            "training.finetuning.finetune.balanced", lambda music, weight=weight: weight * music
+        )
         network, slow = small(0, len(LABELS))
         before = network.get_layer("logits").get_weights()[1]
         recipe = replace(RECIPE, steps=1, validate_every=1, weight_decay=0.0)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.support.corpora import arrays_of, cache, entry, recording_of
-from training.finetune import FineTuning
-from training.probe import fit_head, logistic_regression
-from training.sampling import Mixture, Sampler
-from training.teacher import UNITS
+from training.data.batches import Mixture, Sampler
+from training.data.targets import UNITS
+from training.finetuning.linear_probe import fit_head, logistic_regression
+from training.finetuning.recipe import FineTuning
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -46,8 +46,8 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
 ) -> None:
     import keras
 
-    from training.finetune import logits_of
-    from training.music_network import GRU_UNITS, backbone, classifier, fit_standardization, pooled_features
+    from training.finetuning.finetune import logits_of
+    from training.networks.genre import GRU_UNITS, backbone, classifier, fit_standardization, pooled_features
 
     keras.utils.set_random_seed(0)
     listed = [
@@ -81,6 +81,6 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
     assert ((logits[:, 2] > 0) == (batch.music > 0)).all()
 
     # With nothing learnt but how often, music and no music are as probable.
-    monkeypatch.setattr("training.probe.OF_MUSIC", 1e6)
+    monkeypatch.setattr("training.finetuning.linear_probe.OF_MUSIC", 1e6)
     fit_head(network, sampler, FineTuning(probe=4, music_smoothing=0.0))
     assert network.get_layer("logits").get_weights()[1][-1] == pytest.approx(0, abs=0.02)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.schedule import cosine_with_warmup
+from training.finetuning.recipe import cosine_with_warmup
 
 
 def test_it_climbs_to_the_peak_and_falls_to_a_hundredth() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from models.spectrogram.image import colormap
 from tests.support.corpora import columns
-from training.augment import drawn, paint
-from training.geometry import FINE
-from training.music_network import (
+from training.data.augmentation import drawn, paint
+from training.data.geometries import FINE
+from training.export.bias_correction import LARGEST, added_by_rounding, correct_biases
+from training.networks.genre import (
     CENTRE,
     DEVIATIONS,
     EPSILON,
@@ -24,8 +25,7 @@ from training.music_network import (
     student,
     tail,
 )
-from training.network import normalize
-from training.rounding import LARGEST, added_by_rounding, correct_biases
+from training.networks.study import normalize
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
 

@@ -5,16 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.network import (
-    STEPS,
-    STUDY_CNN,
-    STUDY_CNN_GRU,
-    TIME_KEEPING,
-    Variant,
-    head,
-)
-from training.standardize import Standardization
-from training.train import Recipe, class_weights, logits_of, train_head
+from training.networks.study import STEPS, STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING, Variant, head
+from training.study.standardization import Standardization
+from training.study.train_head import Recipe, class_weights, logits_of, train_head
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
 
@@ -30,7 +23,7 @@ def order_of_steps(n: int, seed: int) -> tuple[Any, Any]:
 
 def test_the_studys_network_layer_by_layer() -> None:
     """The published table: shapes, 7,779,402 parameters, 5,521,418 of them trainable."""
-    from training.network import study_cnn_gru
+    from training.networks.study import study_cnn_gru
 
     model = study_cnn_gru()
     table = [(layer.name, tuple(layer.output.shape), layer.count_params()) for layer in model.layers]

@@ -14,32 +14,35 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.artists import check_artist
 from models.classifier import TFLiteClassifier
 from models.errors import OverheardError
+from models.holdout import is_held_out_artist
 from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from tests.support.cli import overheard_here
 from tests.support.corpora import cache, columns, entry, recording_of
 from tests.support.networks import shorten, small, untraced
-from training import export
-from training.ablation import ROWS, ablation, table
-from training.augment import drawn
 from training.cli import command
-from training.corpus import Corpus
-from training.evaluate import ProtocolScore, protocols_as_json
-from training.finetune import FineTuning, TrainingError
-from training.geometry import COARSE, FINE
-from training.gtzan import LABELS
-from training.imagenet import WeightsError
-from training.parts import Parts, fault_filtered
-from training.protocols import read
-from training.provenance import checkpoint_name, commit, sha256_of
-from training.release import release, train
-from training.report import painted
-from training.sampling import Mixture
-from training.teach import Lesson, load_weights, teach
-from training.teacher import UNITS
+from training.data.augmentation import drawn
+from training.data.batches import Mixture
+from training.data.corpus import Corpus
+from training.data.eval_sets import painted
+from training.data.geometries import COARSE, FINE
+from training.data.gtzan import LABELS
+from training.data.partitions import Parts, fault_filtered
+from training.data.targets import UNITS
+from training.distillation.distill import Lesson, teach
+from training.errors import TrainingError, WeightsError
+from training.evaluation.protocol_table import ProtocolScore, protocols_as_json
+from training.export import tflite
+from training.finetuning.checkpoint import checkpoint_name, sha256_of
+from training.finetuning.recipe import FineTuning
+from training.finetuning.train import train
+from training.networks.pretrained import load_distilled_weights
+from training.release.provenance import commit
+from training.release.release import release
+from training.study.ablation import ROWS, ablation, table
+from training.study.protocols import read
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
 
@@ -75,7 +78,7 @@ def write_gtzan(folder: Path) -> Path:
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("corpus")
     assert command(["prepare", "--cache", str(folder / "cache"), "--gtzan", str(write_gtzan(folder))]) == 0
-    kept = next(name for name in (f"Artist {n}" for n in range(20)) if check_artist(name))
+    kept = next(name for name in (f"Artist {n}" for n in range(20)) if is_held_out_artist(name))
     listed = [
         (entry("kept.1", "more-music", "blues", kept), recording_of(0, 50)),
         (entry("kept.2", "more-music", "rock", kept), recording_of(9, 51)),
@@ -110,7 +113,7 @@ def taught(corpus: Corpus, short: None, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_a_backbone_is_taught_and_told_how_well_it_hears(taught: tuple[Path, Told]) -> None:
-    from training.music_network import backbone
+    from training.networks.genre import backbone
 
     path, told = taught
     assert [step for step, _ in told] == [1, 2]
@@ -119,7 +122,7 @@ def test_a_backbone_is_taught_and_told_how_well_it_hears(taught: tuple[Path, Tol
         assert all(np.isfinite(value) for value in values.values())
     plain = backbone()
     began = plain.get_weights()
-    load_weights(plain, path)
+    load_distilled_weights(plain, path)
     now = plain.get_weights()
     assert any(not np.allclose(a, b, atol=1e-3) for a, b in zip(began, now, strict=True))
 
@@ -131,9 +134,11 @@ def released(
     folder = tmp_path_factory.mktemp("released")
     with pytest.MonkeyPatch.context() as patch:
         # That a step of the backbone and one of ``fine_tune`` can be traced, others show.
-        patch.setattr("training.release.train", untraced()(train))
+        patch.setattr("training.release.release.train", untraced()(train))
         # Converting the study's network takes half a minute; its latency is no part of what is tested.
-        patch.setattr("training.release.study_network", lambda places: ModelManifest.load().read_model())
+        patch.setattr(
+            "training.release.release.study_network", lambda places: ModelManifest.load().read_model()
+        )
         return release(
             corpus, folder, recipe=FineTuning(probe=2, runs=2, steps=1, validate_every=1), taught=taught[0],
             logs=folder / "logs", float_out=folder / "build" / "float.tflite",
@@ -205,14 +210,14 @@ def test_int8_says_what_float32_says(released: ModelManifest) -> None:
     """Their logits differ by less than the logits do from picture to picture, of training's own noise."""
     places = np.stack([drawn(columns(57, band, np.random.default_rng(band)), FINE) for band in range(10)])
     float32 = (released.model_path.parent / "build" / "float.tflite").read_bytes()
-    int8, plain = (export.run(each, painted(places)) for each in (released.read_model(), float32))
+    int8, plain = (tflite.run(each, painted(places)) for each in (released.read_model(), float32))
     assert np.abs(int8 - plain).mean() < 0.5 * plain.std(axis=0).mean()
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is trained is small: tracing the network that ships takes half a minute, and ``released`` does."""
-    monkeypatch.setattr("training.release.build", lambda taught, places: small(0, len(LABELS)))
+    monkeypatch.setattr("training.finetuning.train.build", lambda taught, places: small(0, len(LABELS)))
 
 
 @pytest.mark.usefixtures("quick")
@@ -239,7 +244,7 @@ def test_the_head_is_fitted_once_before_all_runs_and_steps_count_on(
 ) -> None:
     events: list[Any] = []
     monkeypatch.setattr(
-        "training.release.fit_head", lambda network, sampler, recipe: events.append(recipe.probe)
+        "training.finetuning.train.fit_head", lambda network, sampler, recipe: events.append(recipe.probe)
     )
     recipe = FineTuning(probe=7, runs=2, steps=1, validate_every=1)
     train(

@@ -12,14 +12,14 @@ from models.errors import OverheardError
 from models.spectrogram.spec import AudioSpec
 from tests.support.cli import refused_here
 from tests.support.study import DATA, SMALL, in_folds
-from training import study
 from training.cli import command
-from training.features import cache_key
-from training.gtzan import ARRAYS, LABELS, TABLE, Gtzan
-from training.network import STUDY_CNN
-from training.splits import Indices, artist_folds
-from training.study import Data, Measured, Plan, carried, fresh, halves, measure
-from training.study_report import nearest, table, verdict
+from training.data.gtzan import ARRAYS, LABELS, TABLE, Gtzan
+from training.data.splits import Indices, artist_folds
+from training.networks.study import STUDY_CNN
+from training.study import study
+from training.study.features import cache_key
+from training.study.report import nearest, table, verdict
+from training.study.study import Data, Measured, Plan, carried, fresh, halves, measure
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
 

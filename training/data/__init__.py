@@ -1,0 +1,1 @@
+"""Corpora and batches: from recordings and published arrays to training windows."""

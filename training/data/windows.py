@@ -1,0 +1,138 @@
+"""Folders of audio as training reads them, and the on-disk cache of their pictures.
+
+A track becomes several windows of 5 s. Of each window the cache holds the columns of both pictures,
+clean and once degraded, as bytes: everything up to the scaling, which augmentation must come before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.degradation import at_random
+from models.spectrogram.stft import band_columns
+from training.data.geometries import COARSE, FINE
+from training.errors import DataError
+
+SAMPLE_RATE = FINE.sample_rate
+WINDOW = max(FINE.window_samples, COARSE.window_samples)
+"""Samples of a window, 4.97 s: enough for either picture."""
+
+LOWEST_DB = -80.0
+STEP_DB = 0.6
+"""Bytes count steps from -80 to 73 dB: a full-scale sine has 54.2 dB in the fine picture's largest bin, and
+the equalizer of ``models.degradation`` adds up to 10. Pictures are scaled between their own extremes, so
+that files of another step mean the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows of one track.
+
+    Attributes
+    ----------
+    fine : (n, 2, 57, 256) uint8
+        Clean and degraded columns, in steps of ``STEP_DB``.
+    coarse : (n, 2, 83, 256) uint8
+    heard : (n, 250) float16
+        What the teacher heard, or (0, 250).
+    long : (columns, 256) uint8
+        Coarse columns of one stretch longer than a window, or (0, 256): published arrays have no more.
+
+    Any of them may be empty; ``fine`` and ``coarse`` of published arrays have one version only.
+    """
+
+    fine: npt.NDArray[np.uint8]
+    coarse: npt.NDArray[np.uint8]
+    heard: npt.NDArray[np.float16]
+    long: npt.NDArray[np.uint8]
+
+    def save(self, path: Path, made_from: str = "") -> None:
+        """Write whole or not at all; ``made_from`` is what ``made_from`` shall return."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.part")
+        with unfinished.open("wb") as file:
+            np.savez(
+                file, fine=self.fine, coarse=self.coarse, heard=self.heard, long=self.long,
+                made_from=np.array(made_from),
+            )  # fmt: skip
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Windows:
+        """Read what ``save`` wrote.
+
+        Raises
+        ------
+        DataError
+            The file is missing or damaged.
+        """
+        try:
+            with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged one open
+                return cls(*(arrays[name] for name in ("fine", "coarse", "heard", "long")))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"cannot read {path}: {error}; delete it and prepare again") from error
+
+
+def made_from(path: Path) -> str:
+    """What ``Windows.save`` was told that a file is made of; empty where there is no such note or file."""
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            return str(arrays["made_from"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return ""
+
+
+def cut(samples: npt.NDArray[np.float32], most: int, hop: int = WINDOW) -> Iterator[npt.NDArray[np.float32]]:
+    """Windows of ``WINDOW`` samples, evenly spread, ``hop`` samples apart or more, ``most`` at most.
+
+    A track shorter than a window is repeated until it fills one.
+    """
+    if len(samples) < WINDOW:
+        samples = np.tile(samples, -(-WINDOW // len(samples)))[:WINDOW]
+    room = len(samples) - WINDOW
+    count = min(most, 1 + room // hop)
+    for start in np.linspace(0, room, count).astype(int) if count > 1 else [room // 2]:
+        yield samples[start : start + WINDOW]
+
+
+def draw_windows(
+    windows: list[npt.NDArray[np.float32]], generator: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Columns of windows in both geometries, clean and degraded; see ``Windows``.
+
+    Raises
+    ------
+    DataError
+        FFmpeg refuses to code the sound.
+    """
+    import av.error
+
+    fine, coarse = [], []
+    for window in windows:
+        try:
+            versions = [window, at_random(window, SAMPLE_RATE, generator)]
+        except av.error.FFmpegError as error:
+            raise DataError(
+                f"FFmpeg cannot code its sound, whose largest sample is {np.abs(window).max():g}: {error}"
+            ) from error
+        fine.append([to_bytes(band_columns(v[: FINE.window_samples], FINE)) for v in versions])
+        coarse.append([to_bytes(band_columns(v[: COARSE.window_samples], COARSE)) for v in versions])
+    return np.array(fine, np.uint8), np.array(coarse, np.uint8)
+
+
+def to_bytes(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Decibels as steps of ``STEP_DB`` above ``LOWEST_DB``, clipped to a byte."""
+    stored: npt.NDArray[np.uint8] = np.clip((columns - LOWEST_DB) / STEP_DB + 0.5, 0, 255).astype(np.uint8)
+    return stored
+
+
+def seed_of(name: str) -> np.random.Generator:
+    """A generator that depends on a track's name alone, so that order and resuming change nothing."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))

@@ -1,0 +1,1 @@
+"""Knowledge distillation: a backbone learns to predict the teacher's embeddings."""

@@ -1,0 +1,1 @@
+"""Scores, calibration and latency of networks and exported models."""

@@ -1,0 +1,1 @@
+"""Conversion of a trained network to full-int8 TFLite."""

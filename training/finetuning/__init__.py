@@ -1,0 +1,1 @@
+"""Fine-tuning of the distilled network on genres and music detection."""

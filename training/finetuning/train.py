@@ -1,0 +1,139 @@
+"""Fine-tuning of the shipped network on one split, several runs averaged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from training.data.batches import Mixture, Places, Sampler
+from training.data.corpus import Corpus
+from training.data.eval_sets import pictures_of
+from training.data.geometries import COARSE, GEOMETRIES
+from training.data.gtzan import LABELS
+from training.data.partitions import Parts
+from training.errors import TrainingError
+from training.finetuning.checkpoint import checkpoints
+from training.finetuning.finetune import fine_tune, validated
+from training.finetuning.linear_probe import fit_head
+from training.finetuning.recipe import FineTuning
+from training.networks.pretrained import DISTILLED_WEIGHTS as TAUGHT
+from training.networks.pretrained import load_distilled_weights
+
+FIRST_TUNED: Final = "block_4"
+"""Layers before this one stay as they were taught: edges and strokes of any picture, a third of the work."""
+
+STANDARD_BATCHES: Final = 20
+"""Batches that tell what is standard before the training begins."""
+
+Log = Callable[[int, dict[str, float]], None]
+
+_log = logging.getLogger(__name__)
+
+
+def build(taught: Path | None, places: Places) -> tuple[Any, list[Any]]:
+    """An untrained classifier on a taught backbone, and those of the backbone's variables that learn.
+
+    Parameters
+    ----------
+    taught : Path or None
+        None begins with ImageNet's weights.
+    places : (n, 256, 256) uint8
+        Training pictures, which tell what is standard.
+    """
+    from training.networks.genre import backbone, classifier, fit_standardization, pooled_features
+
+    features = backbone(imagenet=taught is None)
+    if taught:
+        load_distilled_weights(features, taught)
+    for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED), features.layers):
+        layer.trainable = False
+    pooled = pooled_features(features)
+    fit_standardization(pooled, places)
+    return classifier(pooled, len(LABELS)), pooled.trainable_variables
+
+
+def train(
+    corpus: Corpus,
+    parts: Parts,
+    recipe: FineTuning,
+    *,
+    seed: int,
+    taught: Path | None = TAUGHT,
+    mixture: Mixture | None = None,
+    log: Log | None = None,
+    checkpoint: Path | None = None,
+) -> tuple[Any, list[dict[str, Any]]]:
+    """Fine-tune a network on one split; return it and the history.
+
+    Raises
+    ------
+    TrainingError
+        The loss was a number at no validation, so that there are no weights to keep.
+    """
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    mixture = mixture or Mixture()
+    sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
+    network, slow = build(
+        taught, np.concatenate([sampler.batch(number).places for number in range(STANDARD_BATCHES)])
+    )
+    fit_head(network, sampler, recipe)
+    sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
+    shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
+    valid = {
+        form: pictures_of(corpus, parts.valid, LABELS, GEOMETRIES[form], hop=sparse)
+        for form, share in shares.items()
+        if share > 0
+    }
+    begin, history, kept = network.get_weights(), [], []
+    for number in range(recipe.runs):
+        each = checkpoints(checkpoint, recipe)[number] if checkpoint else None
+        network.set_weights(begin)
+        sampler.seed = seed + number
+        told = partial(_after, log, number * recipe.steps) if log else None
+        of_run = fine_tune(network, slow, sampler, valid, recipe, log=told, checkpoint=each)
+        if not any(row["best"] for row in of_run):
+            if each:
+                each.unlink(missing_ok=True)
+            raise TrainingError(
+                f"the validation loss was no finite number at any of {len(of_run)} validations in "
+                f"{recipe.steps} steps, so no weights are worth keeping; lower head_rate "
+                f"({recipe.head_rate:g}) and backbone_rate ({recipe.backbone_rate:g})"
+            )
+        kept.append(network.get_weights())
+        history += [row | {"step": number * recipe.steps + row["step"]} for row in of_run]
+    network.set_weights([np.mean(weights, axis=0) for weights in zip(*kept, strict=True)])
+    together = {"loss": history[-1]["loss"]} | validated(network, valid)
+    step = recipe.runs * recipe.steps + 1
+    if log:
+        log(step, together)
+    history = [row | {"best": False} for row in history]
+    return network, [*history, {"step": step, **together, "best": True}]
+
+
+def _after(log: Log, steps: int, step: int, values: dict[str, float]) -> None:
+    log(steps + step, values)
+
+
+def board(folder: Path) -> Log:
+    """A log that writes for TensorBoard and prints a line."""
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def log(step: int, values: dict[str, float]) -> None:
+        with writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name.replace(" ", "/"), value)
+        writer.flush()
+        _log.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
+
+    return log

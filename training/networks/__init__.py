@@ -1,0 +1,1 @@
+"""Networks, and the pretrained weights they start from."""

@@ -1,0 +1,1 @@
+"""The shipped model, its manifest and its model card."""

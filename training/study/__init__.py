@@ -1,0 +1,1 @@
+"""Reproduction of the published study, the three protocols and the ablation."""
