@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from models.holdout import is_held_out_artist
+from training.cli import command
 from training.data.corpus import Corpus, Entry, append
 from training.data.geometries import COARSE, FINE
+from training.data.gtzan import LABELS
+from training.data.targets import UNITS
 from training.data.windows import Windows
 
 Stored = npt.NDArray[np.uint8]
@@ -59,3 +64,46 @@ def cache(folder: Path, listed: Sequence[tuple[Entry, Windows]]) -> Corpus:
         windows.save(folder / each.file)
     append(folder, [each for each, _ in listed])
     return Corpus.load(folder)
+
+
+PARTS = ("train", "train", "valid", "test")
+
+
+def stored(rows: int, width: int, band: int, seed: int) -> Stored:
+    """One published array, (rows, width) uint8: loudest in the genre's band."""
+    random = np.random.default_rng((band, seed))
+    slope = np.linspace(150, 40, rows)[:, np.newaxis] + random.normal(0, 8, (rows, width))
+    slope[rows * band // 10 : rows * (band + 1) // 10] += 80
+    result: Stored = np.clip(slope, 0, 255).astype(np.uint8)
+    return result
+
+
+def write_gtzan(folder: Path) -> Path:
+    """Table and both arrays: four tracks a genre, of artists of their own; and the test tracks alone."""
+    names = [(f"{genre}.{n:05d}", band, n) for band, genre in enumerate(LABELS) for n in range(len(PARTS))]
+    for file, rows, width in (("stft_first5s", 544, 57), ("stft_full30s", 129, 496)):
+        db_u8 = np.stack([stored(rows, width, band, n) for _, band, n in names])
+        track_id = np.array([name for name, _, _ in names])
+        np.savez(folder / f"{file}.npz", track_id=track_id, db_u8=db_u8)
+        tested = slice(3, None, len(PARTS))
+        np.savez(folder / f"{file}_test.npz", track_id=track_id[tested], db_u8=db_u8[tested])
+    rows_of = [f"{name},{LABELS[band]},{name},{PARTS[n]}," for name, band, n in names]
+    head = "track_id,genre,artist,fault_filtered_split,duplicate_of"
+    (folder / "tracks.csv").write_text("\n".join([head, *rows_of]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    assert command(["prepare", "--cache", str(folder / "cache"), "--gtzan", str(write_gtzan(folder))]) == 0
+    kept = next(name for name in (f"Artist {n}" for n in range(20)) if is_held_out_artist(name))
+    listed = [
+        (entry("kept.1", "more-music", "blues", kept), recording_of(0, 50)),
+        (entry("kept.2", "more-music", "rock", kept), recording_of(9, 51)),
+        (entry("speech-1", "clips", origin="speech pyAudioAnalysis", music=False), recording_of(3, 52)),
+        (entry("music-1", "clips", origin="music pyAudioAnalysis"), recording_of(4, 53)),
+        (entry("noise-1", "clips", origin="noise elsewhere", music=False), recording_of(5, 54)),
+        *((entry(f"heard-{n}", "music"), recording_of(n, 60 + n, heard=UNITS)) for n in range(2)),
+    ]
+    return cache(folder / "cache", listed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import pytest
 
 from models.manifest import ModelManifest
 from models.metrics import expected_calibration_error
+from realtime.config import Settings, SmoothingSettings
+from tests.support.audio import tone, write
 from tests.support.cli import copy_model, overheard_here
 
 LABELS = ModelManifest.load().labels
+RATE = 22_050
+HERTZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}
+AT_ONCE = replace(Settings(), smoothing=SmoothingSettings(0, 0, 0))
 
 
 def card_of(*words: str) -> dict[str, Any]:
@@ -56,3 +62,20 @@ def check(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: l
             assert 0 <= card["f1"][label] <= 1
         else:
             assert card["recall"][label] is card["f1"][label] is None
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tones of 10.5 s a genre, as folders and as a table with artists, and one that is too short."""
+    folder = tmp_path_factory.mktemp("library")
+    lines = ["file,genre,artist"]
+    (folder / "table").mkdir()
+    for genre, hertz in HERTZ.items():
+        (folder / "sounds" / genre).mkdir(parents=True)
+        for number in range(2):
+            path = write(folder / "sounds" / genre / f"{number}.wav", tone(hertz + 50 * number, 10.5), RATE)
+            (folder / "table" / f"{genre}-{number}.wav").write_bytes(path.read_bytes())
+            lines.append(f"{genre}-{number}.wav,{genre},{genre} artist {number}")
+    write(folder / "sounds" / "blues" / "short.wav", tone(300, 3), RATE)
+    (folder / "table.csv").write_text("\n".join([*lines, ""]))
+    return folder

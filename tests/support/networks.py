@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training.data.gtzan import LABELS
 from training.data.targets import UNITS
 from training.networks import pretrained
 
@@ -76,3 +77,9 @@ def untraced() -> Iterator[None]:
         yield
     finally:
         tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is trained is small: tracing the network that ships takes half a minute, and ``released`` does."""
+    monkeypatch.setattr("training.finetuning.train.build", lambda taught, places: small(0, len(LABELS)))

@@ -132,3 +132,6 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
 async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
     estimates.publish(estimate("jazz", number))
     assert (await receive(client))["seq"] == number
+
+
+SUBSCRIBE = '{"type": "subscribe", "spectrum": true}'

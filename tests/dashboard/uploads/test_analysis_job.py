@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import io
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -20,16 +19,7 @@ import pytest
 
 from dashboard import file_analysis
 from dashboard.file_analysis import FileAnalysis, Limits
-from dashboard.file_view import (
-    Band,
-    bands,
-    bands_markup,
-    clock_time,
-    legend_markup,
-    pictures,
-    spread,
-    times_markup,
-)
+from dashboard.file_view import Band, bands, bands_markup, pictures
 from dashboard.texts import Words
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
@@ -246,26 +236,6 @@ def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.Mo
     wait(analysis)
 
 
-def test_what_every_patch_costs_is_spread_over_its_pixels() -> None:
-    falls = np.zeros((3, 3))
-    falls[0, 0] = 1
-    importance = spread(falls, side=8, patch=4, step=2)
-    assert importance[0, 0] == 1
-    assert importance[2, 2] == pytest.approx(1 / 4)
-    assert importance[5, 5] == 0
-
-
-def test_the_bands_have_a_legend_and_times() -> None:
-    """Colours alone, from an unknown begin to an unknown end, told a newcomer nothing."""
-    folded = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False), Band(9, 12, None, False),
-              Band(12, 99, "hiphop", True)]  # fmt: skip
-    legend = legend_markup(folded, Words("en"))
-    assert legend.index("hip hop") < legend.index("jazz") < legend.index("&lt;b&gt;x"), "the page's order"
-    assert "<b>" not in legend
-    marks = re.findall(r"<span>([\d:]+)</span>", times_markup(120))
-    assert marks == ["0:00", "0:30", "1:00", "1:30", "2:00"]
-
-
 def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """For half a minute after the last estimate the page stood at "Heard so far: 2:00", as if it hung."""
     now = 100.0
@@ -281,12 +251,3 @@ def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatc
     assert analysis.explaining
     analysis._take({"type": "picture"})
     assert not analysis.explaining
-
-
-def test_times_read_as_on_a_player() -> None:
-    assert [clock_time(seconds) for seconds in (0, 65, 3600.4, 36_061)] == [
-        "0:00",
-        "1:05",
-        "1:00:00",
-        "10:01:01",
-    ]

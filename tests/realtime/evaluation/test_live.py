@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,36 +10,22 @@ import numpy as np
 import pytest
 
 from models.classifier import GenreClassifier
-from models.errors import OverheardError
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
-from realtime.cli import evaluate
 from realtime.clock import SystemClock
 from realtime.config import Settings, SmoothingSettings
 from realtime.evaluate_live import Plan, evaluate_live, grid
-from realtime.evaluate_pictures import FORMS, StoredTracks
 from realtime.live_measures import measure, seconds_to_label
-from realtime.live_runs import (
-    CARD_RATE,
-    CONDITIONS,
-    AudioRecorder,
-    PictureRecorder,
-    StreamClock,
-    listen,
-    replay,
-    run_of,
-    stretches_of,
-)
+from realtime.live_runs import AudioRecorder, StreamClock, listen, replay, run_of, stretches_of
 from realtime.pipeline.analyzer import Analyzer
 from realtime.programmes import Excerpt, Programme, Shape, Track
 from realtime.protocol.estimate import StreamState
-from tests.support.audio import noise, programme, tone, write
-from tests.support.classifier import LABELS, LoudestRowClassifier
-from tests.support.cli import overheard, overheard_here, refused_here
+from tests.support.audio import programme, tone, write
+from tests.support.classifier import LoudestRowClassifier
+from tests.support.evaluation import AT_ONCE, HERTZ, RATE, library
 
-RATE = 22_050
-HERTZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}
-AT_ONCE = replace(Settings(), smoothing=SmoothingSettings(0, 0, 0))
+__all__ = ["library"]  # fixtures
+
 LISTENING, SILENT = StreamState.LISTENING, StreamState.SILENT
 
 
@@ -89,67 +74,6 @@ def test_a_replay_is_what_the_analyzer_would_have_said() -> None:
     replayed = list(replay(listen(samples, RATE, (), classifier, chosen), chosen))
     assert [each.estimate for each in replayed] == [each.estimate for each in live]
     assert {each.estimate.state for each in live} >= {LISTENING, SILENT}
-
-
-def test_conditions_keep_the_length_and_do_what_they_say() -> None:
-    samples = (0.2 * noise(2 * CARD_RATE)).astype(np.float32)
-    heard = {name: each(samples, CARD_RATE, np.random.default_rng(0)) for name, each in CONDITIONS.items()}
-    for name, each in heard.items():
-        assert each.shape == samples.shape, name
-        assert each.dtype == np.float32, name
-        assert np.isfinite(each).all()
-        assert np.array_equal(each, CONDITIONS[name](samples, CARD_RATE, np.random.default_rng(0))), name
-        assert (name == "as-is") == np.array_equal(each, samples)
-    power = {name: float(np.mean(np.square(each, dtype=np.float64))) for name, each in heard.items()}
-    for name, decibels in (("gain-30", -30), ("gain-20", -20), ("gain-10", -10)):
-        assert 10 * np.log10(power[name] / power["as-is"]) == pytest.approx(decibels, abs=0.01)
-    added = np.mean(np.square(heard["noise-20"] - samples, dtype=np.float64))
-    assert 10 * np.log10(power["as-is"] / added) == pytest.approx(20, abs=0.1)
-    spectrum = np.abs(np.fft.rfft(heard["low-4000"])) ** 2
-    above = np.fft.rfftfreq(len(samples), 1 / CARD_RATE) > 4_200
-    assert spectrum[above].sum() < 1e-4 * spectrum.sum()
-
-
-def test_pictures_are_joined_column_by_column() -> None:
-    """In the geometry that fits them, not in the model's own; all windows within a track are right."""
-    coarse = AudioSpec(n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey")
-    db_u8 = (50 + 50 * noise(3 * 129 * 496)).astype(np.uint8).reshape(3, 129, 496)
-    for genre in range(3):
-        db_u8[genre, 20 + 43 * genre : 23 + 43 * genre] = 250
-    stored = StoredTracks(("a", "b", "c"), np.arange(3), db_u8, FORMS[1])
-    classifier = LoudestRowClassifier()
-    recorder = PictureRecorder(stored, {label: row for row, label in enumerate(LABELS)}, classifier, coarse)
-    step = 1_334 / RATE
-    order = [2, 0, 1]
-    excerpts = tuple(Excerpt(Track(LABELS[genre], genre, "", 496 * step), 1.0, 200 * step) for genre in order)
-    recording = recorder.record(Programme(excerpts), "as-is", (0, 0))
-    assert classifier.calls == len(recording.windows) == (600 - 83) // 8 + 1
-    assert [stretch.genre for stretch in recording.stretches] == order
-    assert [stretch.end for stretch in recording.stretches] == pytest.approx(
-        [200 * step, 400 * step, 600 * step]
-    )
-    scores = measure([run_of(recording, AT_ONCE)], 3)
-    assert scores.first_label_seconds == pytest.approx(83 * step)
-    assert scores.switch_median == pytest.approx(83 * step / 2, abs=8 * step)
-    assert (scores.window_accuracy, scores.settled_accuracy) == (1, 1)
-    assert scores.windows == 3 * 15  # beginning at 0 to 112, 200 to 312 and 400 to 512, every 8
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tones of 10.5 s a genre, as folders and as a table with artists, and one that is too short."""
-    folder = tmp_path_factory.mktemp("library")
-    lines = ["file,genre,artist"]
-    (folder / "table").mkdir()
-    for genre, hertz in HERTZ.items():
-        (folder / "sounds" / genre).mkdir(parents=True)
-        for number in range(2):
-            path = write(folder / "sounds" / genre / f"{number}.wav", tone(hertz + 50 * number, 10.5), RATE)
-            (folder / "table" / f"{genre}-{number}.wav").write_bytes(path.read_bytes())
-            lines.append(f"{genre}-{number}.wav,{genre},{genre} artist {number}")
-    write(folder / "sounds" / "blues" / "short.wav", tone(300, 3), RATE)
-    (folder / "table.csv").write_text("\n".join([*lines, ""]))
-    return folder
 
 
 def card_of(plan: Plan, classifier: GenreClassifier, chosen: Settings = AT_ONCE) -> dict[str, Any]:
@@ -218,73 +142,3 @@ def test_sound_that_is_no_music(library: Path, tmp_path: Path) -> None:
         ("speech", 1, 1),
         ("silence", 0, 0),
     ]
-
-
-def test_the_command_on_a_tiny_library(library: Path) -> None:
-    """The shipped model knows ten genres, of which seven have no tracks; its answers do not matter here."""
-    table = str(library / "table.csv")
-    words = (
-        "evaluate",
-        "live",
-        "--table",
-        table,
-        "--programmes",
-        "1",
-        "--excerpts",
-        "2",
-        "--hold-seconds",
-        "0",
-    )
-    done = overheard(*words, "--json")
-    assert done.returncode == 0, done.stderr
-    card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
-    assert card["smoothing"] == {"half_life_seconds": 3, "switch_margin": 0.05, "hold_seconds": 0}
-    (found,) = card["sets"]
-    assert (found["changes"], found["programmes"]) == (1, 1)
-    assert len(card["without_tracks"]["audio"]) == 7
-    assert set(found["recall"]) == {*card["without_tracks"]["audio"], *HERTZ}
-    done = overheard_here(*words)
-    assert done.returncode == 0, done.stderr
-    assert "nothing is known of classical, country" in done.stdout
-    assert "this model does not say" in done.stdout or card["says_music"]
-    (line,) = (line for line in done.stdout.splitlines() if line.strip().startswith("audio as-is"))
-    assert line.split()[2:4] == [f"{found['minutes']:.1f}", "1"]
-    assert line.split()[-1] == f"{found['window_accuracy']:.3f}"
-
-
-def told(*words: str) -> str:
-    with pytest.raises(OverheardError) as caught:
-        evaluate.command(["live", *words])
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def test_faults_are_one_sentence(library: Path, tmp_path: Path) -> None:
-    table = str(library / "table.csv")
-    assert refused_here("evaluate", "live").startswith(
-        "overheard evaluate: nothing to listen to; give --audio"
-    )
-    assert "--tune needs programmes" in told("--tune", "--not-music", table)
-    assert "--check-artists needs --table" in told("--check-artists", "--audio", str(library / "sounds"))
-    assert "--part and --tracks" in told("--part", "test", "--audio", str(library / "sounds"))
-    assert "unknown conditions 'loud'; there are all, as-is" in told("--table", table, "--conditions", "loud")
-    assert "--tune hears programmes as they are" in told("--table", table, "--conditions", "all", "--tune")
-    assert "0 programmes of 10 excerpts" in told("--table", table, "--programmes", "0")
-    assert "excerpts of 12 to 11 s" in told("--table", table, "--seconds", "12", "11")
-    assert "the seed is -1" in told("--table", table, "--seed", "-1")
-    assert "lacks the columns kind and origin" in told("--not-music", table)
-    assert "audio: a programme changes between genres and there are 0" in told(
-        "--table", table, "--seconds", "20", "30"
-    )
-    wrong, nowhere = tmp_path / "wrong.csv", str(tmp_path / "nowhere.csv")
-    assert "cannot read the table" in told("--table", nowhere)
-    wrong.write_text("file,genre\na.wav,polka\n")
-    assert "names genres that this model does not know: 'polka'; there are blues" in told(
-        "--table", str(wrong)
-    )
-    assert "lacks the column artist" in told("--table", str(wrong), "--check-artists")
-    wrong.write_bytes(b"file,genre\n\xff,rock\n")
-    assert "is no table of text" in told("--table", str(wrong))
-    fine = tmp_path / "fine.npz"
-    np.savez(fine, track_id=np.array(["jazz.1"]), db_u8=np.zeros((1, 544, 57), np.uint8))
-    assert "holds one window a track, 57 columns" in told("--pictures", str(fine))

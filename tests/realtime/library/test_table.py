@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,9 +15,9 @@ from realtime.config import AnalysisSettings, Settings
 from realtime.library import PART_SECONDS, hear_library
 from realtime.track_engines import Block, blocks_of
 from realtime.track_hearing import Row
-from realtime.track_table import TableError, TrackTable, _Index
+from realtime.track_table import _Index
 from realtime.tracks import Track, find_tracks
-from tests.support.cli import overheard, refused, refused_here
+from tests.support.cli import overheard, refused
 from tests.support.libraries import MANIFEST, Counted, made_up, music, names_in, rows_of, run, table_at
 
 
@@ -229,52 +227,6 @@ def test_blocks_hold_every_track_once() -> None:
         blocks = blocks_of(tracks, workers)
         assert [track for block in blocks for track in block] == tracks
         assert all(0 < len(block) <= 16 for block in blocks)
-
-
-def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
-    out = str(tmp_path / "t")
-    assert "does not exist; name a folder" in refused("library", "/nowhere", "--out", out)
-    (tmp_path / "empty").mkdir()
-    assert "holds no sound files" in refused("library", str(tmp_path / "empty"), "--out", out)
-    assert "--workers is -1" in refused("library", str(tmp_path), "--out", out, "--workers", "-1")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(TableError, match="is a file; name a folder"):
-        table_at(tmp_path / "file")
-    with table_at(tmp_path / "old") as table:
-        table.write([made_up(Track("a", 1, 1))])
-    with pytest.raises(TableError, match="other columns than this model's"):
-        TrackTable(str(tmp_path / "old"), ("noise", "music"), "another model")
-    (tmp_path / "old" / "part-x.parquet").write_text("no Parquet")
-    with pytest.raises(TableError, match="is no Parquet file"):
-        table_at(tmp_path / "old")
-
-
-def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.modules['ray'] = None; from realtime.cli.main import main; "
-        f"sys.exit(main(['library', {str(tmp_path)!r}, '--out', {str(tmp_path / 't')!r}, '--engine', 'ray']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr == (
-        "overheard library: --engine ray needs the package ray, which is not installed; "
-        "run pip install 'overheard[cluster]'\n"
-    )
-
-
-def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
-    """Ray asks for minutes; whoever mistyped an address wants to know at once."""
-    words = ["library", str(tmp_path), "--out", str(tmp_path / "t"), "--engine", "ray"]
-    said = refused(*words, environment={"RAY_ADDRESS": "127.0.0.1:9"})
-    assert "the Ray cluster 127.0.0.1:9 does not answer (Connection refused); start it with ray start" in said
-
-
-def test_what_is_no_list_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
-    said = refused_here("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
-    assert said.endswith("cover.jpg is no list of tracks: it is no text in UTF-8")
 
 
 def test_memory_for_what_is_known_does_not_grow_with_names(tmp_path: Path) -> None:

@@ -38,9 +38,12 @@ from tests.support.stations import (
     check_numbers,
     monitored,
     of,
+    radio,
     stations_of,
 )
 from tests.support.stream_servers import WebServer
+
+__all__ = ["radio"]  # fixtures
 
 
 def test_the_stations_of_a_process_that_ends_are_heard_again(radio: WebServer) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_columns
-from realtime.pipeline.analyzer import LATENCY_SPAN, LatencyMeter
 from realtime.protocol import messages
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
@@ -23,8 +22,6 @@ ESTIMATE = GenreEstimate(
     position=11_520, captured_at=1.0, level_dbfs=-18.23, has_gap=False, inference_ms=4.567,
 )  # fmt: skip
 HEALTH = PipelineHealth(10, 0, 0, 5, 0, 0, 80.0, Percentiles(6.0, 7.0, 8.0))
-
-
 OCTAVES = AudioSpec(
     n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey", row_break_hz=1_000
 )
@@ -145,13 +142,3 @@ def test_edges_are_those_of_the_pictures_rows() -> None:
     assert message["version"] == 1
     with pytest.raises(jsonschema.ValidationError):
         valid(message | {"row_edges_hz": [-1.0, 5.0]})
-
-
-def test_latency_percentiles_are_of_the_recent_past() -> None:
-    meter = LatencyMeter()
-    assert meter.percentiles() == Percentiles(0, 0, 0)
-    for value in range(1_000):
-        meter.add(value)
-    first = 1_000 - LATENCY_SPAN
-    assert meter.percentiles().p50 == first + LATENCY_SPAN // 2 - 1
-    assert meter.percentiles().p99 == first + 237  # the 238th of 240

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,67 +12,14 @@ import pytest
 
 from models.audio.decoding import BLOCK_SECONDS
 from models.common.text import format_seconds
-from realtime.audio.source import AudioBlock, AudioSource
-from realtime.capture import LiveSource
-from realtime.capture.live_source import QUEUE_BLOCKS, Stop
-from realtime.capture.subprocess_reader import start_capture_process
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
-from realtime.sources import ArraySource, FileSource
+from realtime.sources import FileSource
 from realtime.sources.factory import open_source
 from realtime.sources.file import demo_source
 from tests.support.audio import tone, write
+from tests.support.audio_source_contract import RATE, SOUND
 from tests.support.clock import VirtualClock
-
-RATE = 44_100
-SOUND = tone(440, 1.0, RATE)
-
-
-def array_source(tmp_path: Path) -> AudioSource:
-    return ArraySource(SOUND, RATE, VirtualClock())
-
-
-def file_source(tmp_path: Path) -> AudioSource:
-    return FileSource(str(write(tmp_path / "tone.flac", SOUND, RATE, "flac")), VirtualClock())
-
-
-def live_source(tmp_path: Path) -> AudioSource:
-    def start(source: LiveSource) -> Stop:
-        for at in range(0, len(SOUND), 512):
-            source.deliver(SOUND[at : at + 512])
-        source.deliver(np.empty((0, 1), np.float32))
-        return lambda: None
-
-    return LiveSource("fake", RATE, start, VirtualClock())
-
-
-def child_source(tmp_path: Path) -> AudioSource:
-    (tmp_path / "raw").write_bytes(SOUND.astype("<f4").tobytes())
-    return LiveSource("child", RATE, start_capture_process(["cat", str(tmp_path / "raw")], 1), VirtualClock())
-
-
-@pytest.mark.parametrize("make", [array_source, file_source, live_source, child_source])
-def test_every_source_keeps_the_contract(make: Callable[[Path], AudioSource], tmp_path: Path) -> None:
-    """Blocks in order, read-only, at one rate, float32 in -1..1, stable after the next one is taken."""
-    source = make(tmp_path)
-    assert source.name
-    assert source.is_live is isinstance(source, LiveSource)
-    assert source.sample_rate == RATE
-    blocks: list[AudioBlock] = []
-    copies = []
-    for block in source.blocks():
-        assert block.sample_rate == RATE
-        assert block.samples.dtype == np.float32
-        assert not block.samples.flags.writeable
-        assert block.position == sum(len(b.samples) for b in blocks)
-        blocks.append(block)
-        copies.append(block.samples.copy())
-        if sum(len(b.samples) for b in blocks) == len(SOUND):
-            source.close()
-    received = np.concatenate([b.samples for b in blocks])
-    assert np.abs(received - SOUND).max() < 1e-4
-    assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True))
-    source.close()
 
 
 def test_a_file_that_is_played_in_real_time_is_live(tmp_path: Path) -> None:
@@ -226,17 +171,6 @@ def test_a_picture_holds_no_sound(tmp_path: Path) -> None:
         FileSource(str(tmp_path / "picture.png"), VirtualClock())
 
 
-@pytest.mark.parametrize("description", ["", "  "])
-def test_an_empty_description_is_explained(description: str) -> None:
-    with pytest.raises(SourceError, match="the source is empty; name auto"):
-        open_source(description, 1.0, VirtualClock())
-
-
-def test_open_source_takes_a_path_literally(tmp_path: Path) -> None:
-    path = write(tmp_path / "mic.wav", SOUND, RATE)
-    assert open_source(str(path), 0.0, VirtualClock()).name == "mic.wav"
-
-
 def test_the_demonstration_is_small_and_repeats() -> None:
     source = open_source("demo", 0.0, VirtualClock())
     assert isinstance(source, FileSource)
@@ -250,151 +184,12 @@ def test_the_demonstration_is_small_and_repeats() -> None:
     assert demo_source(1.0, VirtualClock()).name == "demonstration"
 
 
-def idle(source: LiveSource) -> Stop:
-    return lambda: None
-
-
-def test_a_full_queue_drops_the_oldest_and_leaves_a_jump() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    for _ in range(QUEUE_BLOCKS + 10):
-        source.deliver(np.zeros(512, np.float32))
-    first = next(iter(source.blocks()))
-    assert first.position == 10 * 512
-
-
-def test_received_and_missed_samples_add_up_under_stress() -> None:
-    """A producer that never waits against a consumer that does: nothing is lost without a jump."""
-    total = 20_000
-
-    def start(source: LiveSource) -> Stop:
-        def produce() -> None:
-            for _ in range(total):
-                source.deliver(np.zeros(1, np.float32))
-            source.fail("done")
-
-        threading.Thread(target=produce).start()
-        return lambda: None
-
-    source = LiveSource("fake", RATE, start, VirtualClock())
-    received = missed = expected = 0
-    with contextlib.suppress(SourceError):  # how this capture says that it is done
-        for block in source.blocks():
-            if len(block.samples):
-                missed += block.position - expected
-                received += len(block.samples)
-                expected = block.position + len(block.samples)
-    assert received + missed == expected == total
-
-
-def test_an_overflow_flag_travels_with_the_block() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    source.deliver(np.zeros((4, 2), np.float32), overflowed=True)
-    assert next(iter(source.blocks())).overflowed
-
-
-def test_a_device_that_pauses_for_long_leaves_a_jump() -> None:
-    """Sound missed while a machine sleeps is missing; it must not be spliced unmarked."""
-    clock = VirtualClock()
-    source = LiveSource("fake", RATE, idle, clock)
-    for moment in (100.0, 101.0, 131.0, 132.0):
-        clock.now = moment
-        source.deliver(np.zeros(RATE, np.float32))
-    blocks = list(itertools.islice(source.blocks(), 4))
-    assert [block.position / RATE for block in blocks] == [0, 1, 31, 32]
-    assert [block.overflowed for block in blocks] == [False, False, True, False]
-
-
-def test_sound_that_is_only_late_is_not_lost() -> None:
-    """A backlog comes in a burst after a pause; positions ran ahead for good, and losses were made up."""
-    clock = VirtualClock()
-    source = LiveSource("fake", RATE, idle, clock)
-    delivered = [0.1 * n for n in range(1, 100)]
-    arrivals = [moment if not 4 <= moment <= 7 else 7.0 for moment in delivered]  # three seconds late
-    for moment in arrivals:
-        clock.now = 100 + moment
-        source.deliver(np.zeros(RATE // 10, np.float32))
-    blocks = list(itertools.islice(source.blocks(), len(arrivals)))
-    assert [block.position for block in blocks] == [n * (RATE // 10) for n in range(len(arrivals))]
-    assert sum(block.overflowed for block in blocks) == 1  # sound may have been missing there
-
-
-@pytest.mark.parametrize("missing", [0.4, 2.0, 9.0])
-def test_sound_that_a_device_leaves_out_without_a_word_is_found(missing: float) -> None:
-    """Also less than a second; where it may be missing is marked at once, how much is known seconds later."""
-    clock = VirtualClock()
-    source = LiveSource("fake", RATE, idle, clock)
-    for number in range(300):
-        clock.now = 100 + 0.1 * (number + 1) + (missing if number >= 150 else 0)
-        source.deliver(np.zeros(RATE // 10, np.float32))
-    blocks = list(itertools.islice(source.blocks(), 300))
-    lost = blocks[-1].position - 299 * (RATE // 10)
-    assert lost / RATE == pytest.approx(missing, abs=0.01)
-    assert blocks[150].overflowed
-    (jump,) = (
-        number for number in range(1, 300)
-        if blocks[number].position != blocks[number - 1].position + RATE // 10
-    )  # fmt: skip
-    assert 150 <= jump <= 195
-
-
-def test_losses_that_are_known_are_jumps() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    for missed in (0, 30, 0):
-        source.deliver(np.zeros(10, np.float32), missed=missed)
-    assert [block.position for block in itertools.islice(source.blocks(), 3)] == [0, 40, 50]
-
-
-def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
-    """A block that came while the queue was being emptied was dropped when the end came with it."""
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    source.deliver(np.zeros(1, np.float32))
-    blocks = source.blocks()
-    next(blocks)
-
-    class LateQueue(deque[tuple[int, AudioBlock]]):
-        """Empty when first asked; by then the last block and the end have come."""
-
-        def __bool__(self) -> bool:
-            if not source._failure:
-                source._queue = deque()
-                source.deliver(np.ones(1, np.float32))
-                source.fail("it is over")
-                return False
-            return len(self) > 0
-
-    source._queue = LateQueue()
-    assert next(blocks).samples.tolist() == [1.0]
-    with pytest.raises(SourceError, match="it is over"):
-        next(blocks)
-
-
 def test_a_speed_of_none_reads_a_network_address_without_running_ahead(tmp_path: Path, web: str) -> None:
     """A thread of its own would fill the queue and drop what the analysis had no time for."""
     write(tmp_path / "tone.wav", SOUND, RATE)
     source = open_source(f"http://{web}/tone.wav", 0.0, VirtualClock())
     assert isinstance(source, FileSource)
     assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
-
-
-def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    blocks = source.blocks()
-    assert len(next(blocks).samples) == 0
-    source.close()
-    assert list(blocks) == []
-
-
-def test_a_child_that_cannot_start_is_explained() -> None:
-    with pytest.raises(SourceError, match=r"cannot start no-such-program: .*; install pulseaudio-utils"):
-        LiveSource("x", RATE, start_capture_process(["no-such-program"], 1), VirtualClock())
-
-
-def test_a_child_that_fails_says_why() -> None:
-    start = start_capture_process(["sh", "-c", "echo the server is gone >&2; exit 1"], 1)
-    source = LiveSource("system", RATE, start, VirtualClock())
-    with pytest.raises(SourceError, match="system ended: the server is gone"):
-        list(source.blocks())
-    source.close()
 
 
 def test_seconds_are_rounded_down() -> None:

@@ -15,86 +15,11 @@ from realtime.audio.source import AudioBlock
 from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
 from realtime.sources.reconnecting import ReconnectingSource
-from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
+from realtime.sources.watchdog import ReconnectPolicy
 from tests.support.clock import VirtualClock
+from tests.support.reconnection import POLICY
 
-POLICY = ReconnectPolicy(
-    stall_seconds=2, reopen_seconds=5, first_wait_seconds=1, longest_wait_seconds=4, steady_seconds=10,
-    give_up_seconds=60,
-)  # fmt: skip
 RATE = 10
-
-
-def dog() -> Watchdog:
-    return Watchdog(POLICY, 0.0, lambda: 1.0)
-
-
-def test_nothing_for_a_while_is_a_stall_and_for_longer_a_loss() -> None:
-    watched = dog()
-    seen = []
-    for now in (1.0, 1.9, 2.0, 4.9, 5.0):
-        watched.silent(now)
-        seen.append(watched.state)
-    assert seen == ["HEALTHY", "HEALTHY", "STALLED", "STALLED", "RECOVERING"]
-    assert watched.reason == "no sound, not even silence, for 5 s"
-    watched.heard(6.0)
-    assert (watched.state, watched.reason) == (Liveness.HEALTHY, "")
-
-
-def test_waits_double_up_to_the_longest_and_begin_anew_after_steady_sound() -> None:
-    watched, waits, now = dog(), [], 0.0
-    for _ in range(4):
-        watched.lost(now, "gone")
-        waits.append(watched.next_attempt_at - now)
-        now = watched.next_attempt_at
-    assert waits == [1, 2, 4, 4]
-    watched.heard(now)
-    watched.heard(now + 9.9)
-    watched.lost(now + 9.9, "gone")
-    assert watched.next_attempt_at == pytest.approx(now + 13.9)  # it had not held: the long wait stays
-    watched.heard(now + 14)
-    watched.heard(now + 24)
-    watched.lost(now + 25, "gone")
-    assert watched.next_attempt_at == pytest.approx(now + 26)
-
-
-def test_the_jitter_spreads_waits_between_half_and_all() -> None:
-    quick = Watchdog(POLICY, 0.0, lambda: 0.0)
-    quick.lost(0.0, "gone")
-    assert quick.next_attempt_at == 0.5
-
-
-def test_who_stays_away_too_long_has_failed() -> None:
-    watched = dog()
-    watched.lost(59.9, "gone")
-    assert watched.state is Liveness.RECOVERING
-    watched.lost(60.0, "gone for good")
-    assert (watched.state, watched.reason) == (Liveness.FAILED, "gone for good")
-
-
-def test_openings_that_bring_no_sound_do_not_put_the_end_off() -> None:
-    """Each opening made the watchdog forget how long it had heard nothing."""
-    watched, now = dog(), 0.0
-    watched.lost(now, "gone")
-    while watched.state is not Liveness.FAILED:
-        now += 1.0
-        if watched.state is Liveness.RECOVERING and now >= watched.next_attempt_at:
-            watched.opened(now)
-        else:
-            watched.silent(now)
-        assert now < 100
-    assert now >= 60
-
-
-def test_an_opening_that_brings_no_sound_is_lost_again() -> None:
-    watched = dog()
-    watched.lost(10.0, "gone")
-    watched.opened(12.0)
-    seen = []
-    for now in (16.9, 17.0):
-        watched.silent(now)
-        seen.append(watched.state)
-    assert seen == [Liveness.STALLED, Liveness.RECOVERING]
 
 
 class Scripted:

@@ -1,0 +1,101 @@
+"""The queue of a live source and its capture process."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+
+import numpy as np
+import pytest
+
+from realtime.audio.source import AudioBlock
+from realtime.capture import LiveSource
+from realtime.capture.live_source import QUEUE_BLOCKS, Stop
+from realtime.capture.subprocess_reader import start_capture_process
+from realtime.errors import SourceError
+from tests.support.audio_source_contract import RATE, idle
+from tests.support.clock import VirtualClock
+
+
+def test_a_full_queue_drops_the_oldest_and_leaves_a_jump() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    for _ in range(QUEUE_BLOCKS + 10):
+        source.deliver(np.zeros(512, np.float32))
+    first = next(iter(source.blocks()))
+    assert first.position == 10 * 512
+
+
+def test_received_and_missed_samples_add_up_under_stress() -> None:
+    """A producer that never waits against a consumer that does: nothing is lost without a jump."""
+    total = 20_000
+
+    def start(source: LiveSource) -> Stop:
+        def produce() -> None:
+            for _ in range(total):
+                source.deliver(np.zeros(1, np.float32))
+            source.fail("done")
+
+        threading.Thread(target=produce).start()
+        return lambda: None
+
+    source = LiveSource("fake", RATE, start, VirtualClock())
+    received = missed = expected = 0
+    with contextlib.suppress(SourceError):  # how this capture says that it is done
+        for block in source.blocks():
+            if len(block.samples):
+                missed += block.position - expected
+                received += len(block.samples)
+                expected = block.position + len(block.samples)
+    assert received + missed == expected == total
+
+
+def test_an_overflow_flag_travels_with_the_block() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source.deliver(np.zeros((4, 2), np.float32), overflowed=True)
+    assert next(iter(source.blocks())).overflowed
+
+
+def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
+    """A block that came while the queue was being emptied was dropped when the end came with it."""
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source.deliver(np.zeros(1, np.float32))
+    blocks = source.blocks()
+    next(blocks)
+
+    class LateQueue(deque[tuple[int, AudioBlock]]):
+        """Empty when first asked; by then the last block and the end have come."""
+
+        def __bool__(self) -> bool:
+            if not source._failure:
+                source._queue = deque()
+                source.deliver(np.ones(1, np.float32))
+                source.fail("it is over")
+                return False
+            return len(self) > 0
+
+    source._queue = LateQueue()
+    assert next(blocks).samples.tolist() == [1.0]
+    with pytest.raises(SourceError, match="it is over"):
+        next(blocks)
+
+
+def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:
+    source = LiveSource("fake", RATE, idle, VirtualClock())
+    blocks = source.blocks()
+    assert len(next(blocks).samples) == 0
+    source.close()
+    assert list(blocks) == []
+
+
+def test_a_child_that_cannot_start_is_explained() -> None:
+    with pytest.raises(SourceError, match=r"cannot start no-such-program: .*; install pulseaudio-utils"):
+        LiveSource("x", RATE, start_capture_process(["no-such-program"], 1), VirtualClock())
+
+
+def test_a_child_that_fails_says_why() -> None:
+    start = start_capture_process(["sh", "-c", "echo the server is gone >&2; exit 1"], 1)
+    source = LiveSource("system", RATE, start, VirtualClock())
+    with pytest.raises(SourceError, match="system ended: the server is gone"):
+        list(source.blocks())
+    source.close()

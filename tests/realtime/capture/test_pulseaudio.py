@@ -1,0 +1,67 @@
+"""Lists of ``pactl`` from PulseAudio and PipeWire."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from realtime.capture import pulseaudio
+from realtime.capture.device import Device
+from realtime.capture.pulseaudio import parse_applications, parse_sources
+from realtime.errors import SourceError
+
+SOURCES = """\
+0\talsa_output.pci-0000.analog-stereo.monitor\tmodule-alsa-card.c\ts16le 2ch 44100Hz\tSUSPENDED
+1\talsa_input.pci-0000.analog-stereo\tmodule-alsa-card.c\ts16le 2ch 44100Hz\tSUSPENDED
+47\tbluez_output.AC_12.1.monitor\tPipeWire\tfloat32le 2ch 48000Hz\tRUNNING
+"""
+
+
+def test_monitors_of_pulseaudio_and_pipewire() -> None:
+    info = "Server Name: PulseAudio (on PipeWire 0.3.65)\nDefault Sink: bluez_output.AC_12.1\n"
+    assert parse_sources(SOURCES, info, monitors=True) == [
+        Device("alsa_output.pci-0000.analog-stereo.monitor", 44_100, 2, index=0),
+        Device("bluez_output.AC_12.1.monitor", 48_000, 2, is_default=True, index=47),
+    ]
+    assert not any(device.is_default for device in parse_sources(SOURCES, "", monitors=True))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_without_a_sound_server_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
+    with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers"):
+        pulseaudio.monitors()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
+        pulseaudio.monitors()
+
+
+APPLICATIONS = """\
+Sink Input #7
+\tDriver: protocol-native.c
+\tSample Specification: float32le 2ch 44100Hz
+\tProperties:
+\t\tmedia.name = "Take Five"
+\t\tapplication.name = "Firefox"
+\t\tapplication.process.binary = "firefox-esr"
+
+Sink Input #9
+\tSample Specification: s16le 1ch 22050Hz
+\tProperties:
+\t\tapplication.process.binary = "mpv"
+
+Sink Input #11
+\tSample Specification: s16le 1ch 22050Hz
+"""
+
+
+def test_applications_that_play() -> None:
+    assert parse_applications(APPLICATIONS) == [
+        Device("application Firefox", 44_100, 2, index=7), Device("application mpv", 22_050, 1, index=9),
+    ]  # fmt: skip
+    assert parse_applications("") == []

@@ -1,0 +1,47 @@
+"""Names of checkpoints."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.corpora import corpus
+from training.data.batches import Mixture
+from training.data.corpus import Corpus
+from training.data.partitions import Parts, fault_filtered
+from training.errors import WeightsError
+from training.finetuning.checkpoint import checkpoint_name
+from training.finetuning.recipe import FineTuning
+
+__all__ = ["corpus"]  # fixtures
+
+pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+
+
+def test_names_of_checkpoints_change_with_all_that_a_training_hangs_on(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    """Split name, steps and seed alone once gave results of other weights and other data as one's own."""
+    parts, weights = fault_filtered(corpus), tmp_path / "taught.npz"
+    weights.write_bytes(b"one")
+
+    def name(parts: Parts = parts, **changes: Any) -> str:
+        given: dict[str, Any] = {"recipe": FineTuning(steps=5), "seed": 3, "taught": weights, "mixture": None}
+        return checkpoint_name(corpus, parts, **(given | changes))
+
+    one = name()
+    assert re.fullmatch(r"fault-filtered-5-3-[0-9a-f]{8}", one)
+    assert one == name(mixture=Mixture())
+    others = [
+        name(recipe=FineTuning(steps=5, mixup=0.1)), name(seed=4), name(taught=None),
+        name(mixture=Mixture(genre_share=0.7)), name(replace(parts, train=parts.train[1:])),
+        name(replace(parts, valid=parts.valid[1:])),
+    ]  # fmt: skip
+    weights.write_bytes(b"other")
+    assert len({one, name(), *others}) == 8
+    with pytest.raises(WeightsError, match=r"cannot read the taught weights .*none\.npz"):
+        name(taught=tmp_path / "none.npz")

@@ -1,0 +1,30 @@
+"""The commit that a model was made by."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from training.release.provenance import commit
+
+pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+
+
+def test_the_commit_is_that_of_a_checkout_of_its_own(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    (tmp_path / "training" / "deep").mkdir(parents=True)
+    assert commit(tmp_path / "training") is None
+    git("init", "-q")
+    (tmp_path / "training" / "a.py").write_text("1\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    assert commit(tmp_path / "training") == git("rev-parse", "HEAD")
+    assert commit(tmp_path / "training" / "deep") is None  # installed inside another project
+    (tmp_path / "training" / "a.py").write_text("2\n")
+    assert commit(tmp_path / "training") == git("rev-parse", "HEAD") + " with changes"
