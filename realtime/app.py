@@ -18,6 +18,7 @@ from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter, resolve_path
 from realtime.outputs.notifier import GenreNotifier
 from realtime.protocol.messages import Message
+from realtime.server.broadcaster import Broadcaster
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.websocket import EstimateServer
 
@@ -79,12 +80,18 @@ async def serve_sources(
                 watch(message)
 
         service = open_history_service(settings, consumers, clock, manifest, kept)
-        server = EstimateServer(
-            (), settings.server, origins, control_token=control_token, history=service, log=log
-        )
         selectable = settings.source.offer or selectable
-        manager = SourceManager(settings, selectable, classifier, clock, server, publish, kept)
-        server.switches = manager
+        broadcaster = Broadcaster()
+        manager = SourceManager(settings, selectable, classifier, clock, broadcaster, publish, kept)
+        server = EstimateServer(
+            broadcaster,
+            settings.server,
+            origins,
+            control_token=control_token,
+            controller=manager,
+            history=service,
+            log=log,
+        )
         opening = asyncio.ensure_future(manager.open())
         try:
             await first_completed(opening, stopping.wait())

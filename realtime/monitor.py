@@ -18,6 +18,7 @@ from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
+from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
 from realtime.station_group import INTERNAL_ERROR
 from realtime.stations import Group
@@ -33,13 +34,13 @@ class Roll:
 
     Parameters
     ----------
-    server : EstimateServer
+    broadcaster : Broadcaster
     watch : callable
         Gets every message too; must not block.
     """
 
-    def __init__(self, server: EstimateServer, watch: Callable[[Message], None], clock: Clock) -> None:
-        self._server, self._watch, self._clock = server, watch, clock
+    def __init__(self, broadcaster: Broadcaster, watch: Callable[[Message], None], clock: Clock) -> None:
+        self._broadcaster, self._watch, self._clock = broadcaster, watch, clock
         self._lines: dict[str, MessageSequencer] = {}
         # State and detail by station: as clients were told last, and as its group said last.
         self._told: dict[str, tuple[str, str]] = {}
@@ -49,7 +50,7 @@ class Roll:
         """One more station."""
         self._lines[name] = MessageSequencer(name, self._tell)
         self._told[name] = self._heard[name] = hello["state"], hello["detail"]
-        self._server.add(hello)
+        self._broadcaster.add(hello)
 
     def say(self, message: Message) -> None:
         """Number a group's message and hand it on; ``seq`` of a station only rises, whoever hears it.
@@ -63,7 +64,7 @@ class Roll:
         elif message["type"] == "estimate" and StreamState(self._told[name][0]).is_silent_source:
             self._heard[name] = message["estimate"]["state"], ""  # its own word came late or was dropped
         elif message["type"] == "health":
-            message = message | {"clients": self._server.clients}
+            message = message | {"clients": self._broadcaster.clients}
         if message["type"] != "state":
             self._say_state(name, *self._heard[name])
         self._told[name] = self._heard[name]
@@ -84,7 +85,7 @@ class Roll:
 
     def _tell(self, line: MessageSequencer, message: Message) -> None:
         self._watch(message)
-        self._server.publish(message)
+        self._broadcaster.publish(message)
 
 
 async def serve_stations(
@@ -133,8 +134,9 @@ async def serve_stations(
             if watch is not None:
                 watch(message)
 
-        server = EstimateServer((), chosen.server)
-        roll = Roll(server, tell, clock)
+        broadcaster = Broadcaster()
+        server = EstimateServer(broadcaster, chosen.server)
+        roll = Roll(broadcaster, tell, clock)
         for station in (station for group in groups for station in group):
             hello = messages.hello_message(
                 station.name,

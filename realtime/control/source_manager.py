@@ -25,7 +25,7 @@ from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
-from realtime.server.websocket import EstimateServer
+from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import SourceOption, available_sources, open_option
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,8 @@ class SourceManager:
     classifier : GenreClassifier
         Used by several threads at once, also by those of sources that have just been left.
     clock : Clock
-    server : EstimateServer
+    broadcaster : Broadcaster
+        Sends the messages to the clients.
     watch : callable
         Gets every message too, on any thread; must not block.
     kept : RecentAudioBuffer, optional
@@ -85,7 +86,7 @@ class SourceManager:
         offered: Sequence[str],
         classifier: GenreClassifier,
         clock: Clock,
-        server: EstimateServer,
+        broadcaster: Broadcaster,
         watch: Callable[[Message], None],
         kept: RecentAudioBuffer | None = None,
     ) -> None:
@@ -95,7 +96,7 @@ class SourceManager:
         self._offers: tuple[SourceOption, ...] = ()
         self._classifier = classifier
         self._clock = clock
-        self._server = server
+        self._broadcaster = broadcaster
         self._watch = watch
         self._kept = kept
         self._loop = asyncio.get_running_loop()
@@ -130,7 +131,7 @@ class SourceManager:
             _close_all(opened)
             raise
         for offer, source in opened:
-            self._server.add(self._hello(source.name, 0))
+            self._broadcaster.add(self._hello(source.name, 0))
             self._places.append(SourceSlot(offer, MessageSequencer(source.name, self._tell), source))
 
     def start(self) -> None:
@@ -171,7 +172,7 @@ class SourceManager:
             return await (self._pause() if control["action"] == "pause" else self._resume())
         finally:
             self._changing = False
-            self._loop.call_soon(self._server.tell_sources)  # after the hello of what has changed
+            self._loop.call_soon(self._publish_sources)  # after the hello of what has changed
             self._settle()
             await asyncio.sleep(0)  # and both before the answer
 
@@ -193,6 +194,9 @@ class SourceManager:
                 }
             )
         return messages.sources_message(told, self._paused, self._unix())
+
+    def _publish_sources(self) -> None:
+        self._broadcaster.publish_sources(self.sources_message())
 
     async def _choose(self, name: str) -> str:
         """Listen to an offered source: where it was heard before, else in the place of the first one."""
@@ -233,7 +237,7 @@ class SourceManager:
             raise ControlError("nothing is opened during a pause; resume before you measure levels")
         busy = {place.offer.name for place in self._places if place.heard}
         idle = [offer for offer in self._offers if offer.name not in busy]
-        return await self._levels.measure(idle, self._server.tell_sources)
+        return await self._levels.measure(idle, self._publish_sources)
 
     async def _open_places(self, wanted: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
         """Open these, and only when all are open let them take their places."""
@@ -266,10 +270,10 @@ class SourceManager:
         if not place.paused:
             before.cut(last)
         elif name != before.name:  # for the clients alone: a pause ends the history's session
-            self._loop.call_soon(self._server.publish, last | {"seq": before.seq + 1})
+            self._loop.call_soon(self._broadcaster.publish, last | {"seq": before.seq + 1})
         logger.info("listening to %s%s", name, "" if name == before.name else f" instead of {before.name}")
         seq = before.seq if name == before.name else 0
-        self._loop.call_soon(self._server.replace, before.name, self._hello(name, seq))
+        self._loop.call_soon(self._broadcaster.replace, before.name, self._hello(name, seq))
         place.offer, place.line, place.source = offer, MessageSequencer(name, self._tell, seq), source
         self._begin(place)
 
@@ -283,7 +287,7 @@ class SourceManager:
             self._chosen,
             self._clock,
             place.line,
-            lambda: self._server.clients,
+            lambda: self._broadcaster.clients,
             self._kept.start(place.source, audio) if self._kept else None,
         )
         place.worker.start()
@@ -308,14 +312,14 @@ class SourceManager:
         """Called by the lines, on any thread."""
         self._watch(message)
         try:
-            self._loop.call_soon_threadsafe(self._server.publish, message)
+            self._loop.call_soon_threadsafe(self._broadcaster.publish, message)
             if line.over:
                 self._loop.call_soon_threadsafe(self._ended)
         except RuntimeError:  # the loop is closed
             logger.debug("nobody is left to tell of %s", line.name)
 
     def _ended(self) -> None:
-        self._server.tell_sources()
+        self._publish_sources()
         self._settle()
 
     def _settle(self) -> None:

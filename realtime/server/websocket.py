@@ -1,4 +1,4 @@
-"""The websocket server: hello first, then the latest of everything. The only socket of the analyzer."""
+"""Websocket server: accepts clients, sends them the messages and carries out their controls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from models.common.concurrency import run_in_daemon_thread
-from models.common.text import storable
 from models.errors import OverheardError
 from realtime.config import ServerSettings
 from realtime.errors import ControlError, ServerError
@@ -23,9 +22,9 @@ from realtime.protocol import messages
 from realtime.protocol.messages import Message
 from realtime.server import access, requests
 from realtime.server.access import AccessPolicy
+from realtime.server.broadcaster import Broadcaster, encode_text
 from realtime.server.http import MAX_HANDSHAKES, ClientConnection, HandshakeHandler
 from realtime.server.log_buffer import LogBuffer
-from realtime.server.metrics import Metrics
 from realtime.server.outbox import ClientOutbox
 from realtime.server.rate_limit import TokenBucket
 from realtime.server.requests import HistoryEndpoint, SourceController
@@ -55,53 +54,42 @@ class EstimateServer:
 
     Parameters
     ----------
-    hellos : sequence of Message
-        A hello message for each source; their state, title, estimate and seq are kept up to date here.
+    broadcaster : Broadcaster
+        Holds the hello of each source; its messages go to all clients.
     settings : ServerSettings
         Who may connect, how many, and the files for TLS. Where to listen is told to ``start``.
     origins : iterable of str
         Web pages that may connect besides those of the settings.
     control_token : str
         Whoever shows it is trusted, where the settings have no token, which then is the one.
+    controller : SourceController, optional
+        Carries out the controls of trusted clients.
     history : HistoryPages, optional
         What trusted clients see and correct; without there is none.
     log : LogTail, optional
         What they see of the log.
-
-    Attributes
-    ----------
-    switches : Switches or None
-        Does what trusted clients ask for; set before ``start``.
-
-    Raises
-    ------
-    ValueError
-        Two sources have the same name.
     """
 
     def __init__(
         self,
-        hellos: Sequence[Message],
+        broadcaster: Broadcaster,
         settings: ServerSettings,
         origins: Iterable[str] = (),
         *,
         control_token: str = "",
+        controller: SourceController | None = None,
         history: HistoryEndpoint | None = None,
         log: LogBuffer | None = None,
     ) -> None:
-        self.switches: SourceController | None = None
+        self.broadcaster = broadcaster
+        self._controller = controller
         self._settings = settings
         self._origins = frozenset((*settings.allow_origin, *origins))
         self._control_token = control_token
         self._history = history
         self._log = log
         self._controls: set[asyncio.Task[None]] = set()
-        self._metrics = Metrics()
-        self._hellos: dict[str, Message] = {}
-        self._mailboxes: set[ClientOutbox] = set()
         self._server: Server | None = None
-        for hello in hellos:
-            self.add(hello)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port, which is a free one when 0 was asked for.
@@ -115,7 +103,10 @@ class EstimateServer:
         rules = AccessPolicy(
             self._origins, self._settings.token, self._settings.max_clients, self._control_token
         )
-        self._door = HandshakeHandler(rules, self._metrics, lambda: self.clients, self._history, self._log)
+        streams = self.broadcaster
+        self._door = HandshakeHandler(
+            rules, streams.metrics, lambda: streams.clients, self._history, self._log
+        )
         # The library would write the headers of every request to the log at DEBUG, the token with them.
         wire = logging.getLogger(f"{__name__}.wire")
         wire.setLevel(logging.WARNING)
@@ -160,96 +151,15 @@ class EstimateServer:
             self._door.drop_all()
             await self._server.wait_closed()
 
-    @property
-    def clients(self) -> int:
-        """How many are connected; safe to read from any thread."""
-        return len(self._mailboxes)
-
-    def add(self, hello: Message) -> None:
-        """Serve one more source; who is connected gets its hello now.
-
-        Raises
-        ------
-        ValueError
-            A source of that name is served already.
-        """
-        source = hello["source"]
-        if source in self._hellos:
-            raise ValueError(f"source {source!r} is served already; each needs a name of its own")
-        self._hellos[source] = {"seq": 0} | hello
-        self._metrics.update(hello)
-        self._tell_hello(hello)
-
-    def replace(self, name: str, hello: Message) -> None:
-        """Serve a source in the place of another, or the same one begun anew; who is connected is told.
-
-        Raises
-        ------
-        ValueError
-            No source ``name`` is served, or another one has the new one's name already.
-        """
-        source = hello["source"]
-        if name not in self._hellos or (source != name and source in self._hellos):
-            raise ValueError(f"{source!r} cannot take the place of {name!r} among {list(self._hellos)}")
-        known = {"seq": 0} | {key: value for key, value in hello.items() if key != "replaces"}
-        # In the same place: who comes later follows the first.
-        self._hellos = {
-            (source if key == name else key): (known if key == name else value)
-            for key, value in self._hellos.items()
-        }
-        self._metrics.forget(name)
-        self._metrics.update(hello)
-        self._tell_hello(hello if source == name else hello | {"replaces": name})
-
-    def tell_sources(self) -> None:
-        """Tell all trusted clients what may be listened to, and what is."""
-        receivers = [mailbox for mailbox in self._mailboxes if mailbox.trusted]
-        if receivers and self.switches is not None:
-            text = _text(self.switches.sources_message())
-            for mailbox in receivers:
-                mailbox.put("", "sources", text)
-
-    def _tell_hello(self, hello: Message) -> None:
-        for mailbox in self._mailboxes:
-            mailbox.put(hello["source"], "hello", _text({"seq": 0} | hello))
-
-    def publish(self, message: Message) -> None:
-        """Leave a numbered message in every mailbox that wants it.
-
-        Raises
-        ------
-        ValueError
-            No hello told of its source.
-        """
-        source, kind = message["source"], message["type"]
-        hello = self._hellos.get(source)
-        if hello is None:
-            raise ValueError(f"source {source!r} is unknown; add(hello) makes it known")
-        hello["seq"] = message["seq"]
-        if kind == "estimate":
-            hello |= {"estimate": message["estimate"], "captured_at": message["captured_at"]}
-        elif kind == "state":
-            hello |= {"state": message["state"], "detail": message["detail"]}
-        elif kind == "title":
-            hello["title"] = message["title"]
-        self._metrics.update(message)
-        receivers = [box for box in self._mailboxes if kind != "spectrum" or box.wants_spectrum]
-        if receivers:
-            text = _text(message)
-            for mailbox in receivers:
-                mailbox.put(source, kind, text)
-
     async def _handle(self, connection: ServerConnection) -> None:
         now = asyncio.get_running_loop().time
         bucket = TokenBucket(*REQUEST_RATE, now())
-        mailbox = ClientOutbox(trusted=isinstance(connection, ClientConnection) and connection.trusted)
-        for source, hello in self._hellos.items():
-            mailbox.put(source, "hello", _text(hello))
-        if mailbox.trusted and self.switches is not None:
-            mailbox.put("", "sources", _text(self.switches.sources_message()))
-        self._mailboxes.add(mailbox)
-        logger.debug("a client connected; there are %d", self.clients)
-        sender = asyncio.create_task(self._send(connection, mailbox))
+        outbox = ClientOutbox(trusted=isinstance(connection, ClientConnection) and connection.trusted)
+        self.broadcaster.connect(outbox)
+        if outbox.trusted and self._controller is not None:
+            outbox.put("", "sources", encode_text(self._controller.sources_message()))
+        logger.debug("a client connected; there are %d", self.broadcaster.clients)
+        sender = asyncio.create_task(self._send(connection, outbox))
         try:
             async for request in connection:
                 wanted = requests.parse_subscribe(request)
@@ -258,38 +168,38 @@ class EstimateServer:
                         connection, "rate", f"more than {REQUEST_RATE[1]:g} messages a second"
                     )
                 elif wanted is not None:
-                    mailbox.wants_spectrum = wanted
-                elif len(mailbox) > MAX_WAITING_MESSAGES:
+                    outbox.wants_spectrum = wanted
+                elif len(outbox) > MAX_WAITING_MESSAGES:
                     self._door.drop(connection, "slow")  # it would not read a goodbye either
                     break
                 elif (control := requests.parse_control(request)) is not None:
-                    self._start_control(mailbox, control)
+                    self._start_control(outbox, control)
                 else:
                     sentence = "expected a subscribe message or a control, as the schema has them"
                     await self._dismiss(connection, "message", sentence)
         except ConnectionClosed:
             pass  # a client that goes away without a word is nothing to report
         finally:
-            self._mailboxes.discard(mailbox)
+            self.broadcaster.disconnect(outbox)
             sender.cancel()
-            logger.debug("a client left; there are %d", self.clients)
+            logger.debug("a client left; there are %d", self.broadcaster.clients)
 
-    def _start_control(self, mailbox: ClientOutbox, control: Message) -> None:
+    def _start_control(self, outbox: ClientOutbox, control: Message) -> None:
         """On a task of its own: it may take seconds, and goes on when the client leaves."""
-        task = asyncio.create_task(self._obey(mailbox, control))
+        task = asyncio.create_task(self._obey(outbox, control))
         self._controls.add(task)
         task.add_done_callback(self._controls.discard)
 
-    async def _obey(self, mailbox: ClientOutbox, control: Message) -> None:
+    async def _obey(self, outbox: ClientOutbox, control: Message) -> None:
         try:
-            ok, detail = True, await self._do(control, trusted=mailbox.trusted)
+            ok, detail = True, await self._do(control, trusted=outbox.trusted)
         except OverheardError as error:
             ok, detail = False, str(error)
         except Exception:
             logger.exception("internal error; %s was not done", control["action"])
             ok, detail = False, "an internal error; the analyzer's log tells more"
         answer = messages.answer_message(control["id"], ok, detail, time.time())
-        mailbox.put("", f"answer {control['id']}", _text(answer))
+        outbox.put("", f"answer {control['id']}", encode_text(answer))
 
     async def _do(self, control: Message, *, trusted: bool) -> str:
         if not trusted:
@@ -298,18 +208,18 @@ class EstimateServer:
             history = self._history
             if history is None:
                 raise ControlError(requests.NO_HISTORY)
-            labels = [label for hello in self._hellos.values() for label in hello["model"]["labels"]]
+            labels = self.broadcaster.labels
             if control.get("genre") not in (None, *labels):
                 raise ControlError(f"the model knows no such genre; it knows {', '.join(labels)}")
             return await run_in_daemon_thread(lambda: history.act(control))
-        if self.switches is None:
+        if self._controller is None:
             raise ControlError("there is nothing here that could be switched")
-        return await self.switches.control(control)
+        return await self._controller.control(control)
 
-    async def _send(self, connection: ServerConnection, mailbox: ClientOutbox) -> None:
+    async def _send(self, connection: ServerConnection, outbox: ClientOutbox) -> None:
         try:
             while True:
-                text = await mailbox.take()
+                text = await outbox.take()
                 async with asyncio.timeout(SEND_SECONDS):
                     await connection.send(text)
         except TimeoutError:
@@ -329,11 +239,6 @@ class EstimateServer:
 def _select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """Ours where one was offered; others were refused before."""
     return Subprotocol(access.PROTOCOL) if offered else None
-
-
-def _text(message: Message) -> str:
-    """As JSON; what is no Unicode, as in the names of some files, cannot be sent and is replaced."""
-    return storable(messages.encode(message), "replace")
 
 
 def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:

@@ -20,6 +20,7 @@ from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
+from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import LoudestRowClassifier
 
@@ -107,9 +108,9 @@ def run(
             if watcher is not None:
                 watcher(message)
 
-        server = EstimateServer([], chosen.server, history=desk)
-        board = SourceManager(chosen, list(map(str, offered)), classifier, clock, server, watch)
-        server.switches = board
+        broadcaster = Broadcaster()
+        board = SourceManager(chosen, list(map(str, offered)), classifier, clock, broadcaster, watch)
+        server = EstimateServer(broadcaster, chosen.server, controller=board, history=desk)
         try:
             await board.open()
             url = f"ws://127.0.0.1:{await server.start('127.0.0.1', 0)}"

@@ -12,6 +12,7 @@ from realtime.config import ServerSettings
 from realtime.errors import ControlError
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
+from realtime.server.broadcaster import Broadcaster
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import Scenario, hello
@@ -67,9 +68,13 @@ def serve(
 ) -> None:
     async def main() -> None:
         server = EstimateServer(
-            [hello()], ServerSettings(**settings), control_token=control_token, history=pages, log=log
+            Broadcaster([hello()]),
+            ServerSettings(**settings),
+            control_token=control_token,
+            controller=switches,
+            history=pages,
+            log=log,
         )
-        server.switches = switches
         port = await server.start("127.0.0.1", 0)
         try:
             await scenario(server, f"ws://127.0.0.1:{port}")

@@ -18,6 +18,8 @@ from realtime.config import ServerSettings
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
+from realtime.server.broadcaster import Broadcaster
+from realtime.server.requests import SourceController
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import manifest
 
@@ -51,13 +53,16 @@ def serve(
     scenario: Callable[[EstimateServer, str], Awaitable[None]],
     sources: Sequence[str] = ("fake",),
     origins: Sequence[str] = (),
+    controller: SourceController | None = None,
     **settings: Any,
 ) -> None:
     """Run a scenario against a server on a free port; ``settings`` are those of ServerSettings."""
 
     async def main() -> None:
         hellos = [hello(source) for source in sources]
-        server = EstimateServer(hellos, ServerSettings(**settings), origins)
+        server = EstimateServer(
+            Broadcaster(hellos), ServerSettings(**settings), origins, controller=controller
+        )
         port = await server.start("127.0.0.1", 0)
         try:
             await scenario(server, f"ws://127.0.0.1:{port}")
@@ -70,7 +75,7 @@ def serve(
 async def connected(server: EstimateServer, number: int) -> None:
     """Wait until so many clients are known; bounded by the test's own timeouts."""
     async with asyncio.timeout(5):
-        while server.clients != number:
+        while server.broadcaster.clients != number:
             await asyncio.sleep(0)
 
 
@@ -130,7 +135,7 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
 
 
 async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
-    estimates.publish(estimate("jazz", number))
+    estimates.broadcaster.publish(estimate("jazz", number))
     assert (await receive(client))["seq"] == number
 
 

@@ -206,18 +206,17 @@ def test_the_real_server_tells_what_may_be_listened_to() -> None:
             return sources_message(SOURCES["offered"], False, 1.0)  # type: ignore[arg-type]
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.switches = Switches()
         feed = Feed(url, token=TOKEN)
         known = await asyncio.to_thread(feed.wait_for, lambda s: s.sources is not None, PATIENCE_SECONDS)
         assert known.sources is not None
         assert known.sources["offered"] == SOURCES["offered"]
-        server.replace("fake", hello("radio"))
-        server.publish(estimate("pop", 1, "radio"))
+        server.broadcaster.replace("fake", hello("radio"))
+        server.broadcaster.publish(estimate("pop", 1, "radio"))
         now = await asyncio.to_thread(feed.wait_for, lambda s: s.stable_label == "pop", PATIENCE_SECONDS)
         assert now.source == "radio"
         await asyncio.to_thread(feed.close)
 
-    serve(scenario, token=TOKEN)
+    serve(scenario, controller=Switches(), token=TOKEN)
 
 
 def test_a_hello_brings_the_title_along() -> None:
@@ -260,8 +259,8 @@ def test_the_real_server_lets_the_feed_in() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         feed = Feed(url, token=token)
         await connected(server, 1)
-        server.publish(estimate("rock", 1, "system"))
-        server.publish(estimate("jazz", 1, "mic"))
+        server.broadcaster.publish(estimate("rock", 1, "system"))
+        server.broadcaster.publish(estimate("jazz", 1, "mic"))
         known = await asyncio.to_thread(feed.wait_for, lambda s: s.estimate is not None, PATIENCE_SECONDS)
         assert (known.source, known.stable_label) == ("mic", "jazz")
         await asyncio.to_thread(feed.close)

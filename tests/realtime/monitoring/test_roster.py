@@ -24,7 +24,7 @@ from realtime.monitor import Roll, serve_stations
 from realtime.protocol import messages
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.messages import Message
-from realtime.server.websocket import EstimateServer
+from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import open_source
 from realtime.station_group import StationGroup
 from realtime.stations import Station, groups_of, read_stations
@@ -175,8 +175,8 @@ class Watched:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
-        self.server = EstimateServer((), CHOSEN.server)
-        self.roll = Roll(self.server, self._note, SystemClock())
+        self.broadcaster = Broadcaster()
+        self.roll = Roll(self.broadcaster, self._note, SystemClock())
         hello = messages.hello_message(
             "One", 0.0, MANIFEST, "none", {}, StreamState.CONNECTING, "", None
         )  # fmt: skip

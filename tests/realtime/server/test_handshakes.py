@@ -112,7 +112,7 @@ def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
         clients = [answer for answer in answers if isinstance(answer, ClientConnection)]
         assert Counter(answer for answer in answers if isinstance(answer, int)) == {503: 436}
         assert len(clients) == 64
-        estimates.publish(estimate("jazz", 1))
+        estimates.broadcaster.publish(estimate("jazz", 1))
         for client in clients:
             assert [(await receive(client))["type"] for _ in range(2)] == ["hello", "estimate"]
         await asyncio.gather(*(client.close() for client in clients))

@@ -75,9 +75,9 @@ def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.Lo
                 kind = (
                     state("LISTENING", number, detail="x" * 4_000) if number % 2 else estimate("jazz", number)
                 )
-                estimates.publish(kind)
+                estimates.broadcaster.publish(kind)
                 assert (await receive(reader))["seq"] == number, "the other one gets them all"
-                largest = max(largest, *(len(mailbox) for mailbox in estimates._mailboxes))
+                largest = max(largest, *(len(outbox) for outbox in estimates.broadcaster._outboxes))
             assert largest <= 3, "hello, state and estimate at most"
             # Six megabytes were published; what was written for it is what the sockets hold.
             got = bytearray()
@@ -104,15 +104,16 @@ def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
             never = await silent_client(url)
             await connected(estimates, 2)
             number = largest = 0
-            while estimates.clients == 2 and number < 200:
+            while estimates.broadcaster.clients == 2 and number < 200:
                 number += 1
-                estimates.publish(state("LISTENING", number, detail="x" * 60_000))  # its sockets fill
+                filling = state("LISTENING", number, detail="x" * 60_000)  # fills its sockets
+                estimates.broadcaster.publish(filling)
                 await receive(reader)
                 text = json.dumps({"type": "control", "id": str(number), "action": "pause"})
                 with contextlib.suppress(ConnectionError):
                     never.sendall(frame(FINAL | TEXT, text.encode()))
                 await asyncio.sleep(0.01)
-                largest = max(largest, *(len(mailbox) for mailbox in estimates._mailboxes), 0)
+                largest = max(largest, *(len(outbox) for outbox in estimates.broadcaster._outboxes), 0)
             never.close()
             assert 20 < largest < 30
             text = (await asyncio.to_thread(get, url + "/metrics"))[2]
@@ -135,9 +136,9 @@ def test_a_client_that_takes_nothing_for_long_is_dropped(
             await connected(estimates, 2)
             number = 0
             async with asyncio.timeout(20):
-                while estimates.clients == 2:
+                while estimates.broadcaster.clients == 2:
                     number += 1
-                    estimates.publish(state("LISTENING", number, detail="x" * 60_000))
+                    estimates.broadcaster.publish(state("LISTENING", number, detail="x" * 60_000))
                     await receive(reader)
             never.close()
             text = (await asyncio.to_thread(get, url + "/metrics"))[2]
@@ -158,7 +159,7 @@ def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCapt
             await receive(reader)
             await connected(estimates, 2)
             for number in range(1, 300):
-                estimates.publish(state("LISTENING", number, detail="x" * 60_000))
+                estimates.broadcaster.publish(state("LISTENING", number, detail="x" * 60_000))
                 await receive(reader)
             async with asyncio.timeout(4):
                 await estimates.stop()

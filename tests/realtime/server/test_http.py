@@ -76,13 +76,13 @@ def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> Non
             await receive(client)
             while len(pages.asked) < 2:
                 await asyncio.sleep(0.01)
-            server.publish(estimate("jazz"))
+            server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate"
             leaving.transport.abort()
             pages.may_answer.set()
             assert (await rest(reader)).endswith(b'{"rest": ""}')
             writer.close()
-            server.publish(estimate("jazz", 2))
+            server.broadcaster.publish(estimate("jazz", 2))
             assert (await receive(client))["seq"] == 2
 
     serve(scenario, None, pages)

@@ -170,7 +170,7 @@ def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
                     await client.send(text)
                 except ConnectionClosedError:
                     break
-            server.publish(estimate("jazz"))
+            server.broadcaster.publish(estimate("jazz"))
             assert (await receive(other))["type"] == "estimate"
 
     serve(scenario, switches)
@@ -194,10 +194,10 @@ def test_without_the_token_nothing_is_done_and_the_remedy_is_told(
             for text in (control("pause"), control("source", name="mic"), control("forget")):
                 answer = await ask(client, text)
                 assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
-            server.publish(estimate("jazz"))
+            server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate", "the connection lives on"
-            server.tell_sources()
-            server.publish(estimate("jazz", 2))
+            server.broadcaster.publish_sources(switches.sources_message())
+            server.broadcaster.publish(estimate("jazz", 2))
             assert (await receive(client))["type"] == "estimate", "what may be listened to is not for them"
 
     serve(scenario, switches, Pages(), control_token=control_token)
@@ -221,7 +221,7 @@ def test_the_answer_goes_to_who_asked_and_the_sources_to_all_who_are_trusted() -
             assert (await ask(asking, control("pause")))["ok"] is True
             refused = await ask(asking, control("resume", "other id"))
             assert (refused["ok"], refused["detail"]) == (False, "nothing is paused")
-            server.tell_sources()
+            server.broadcaster.publish_sources(switches.sources_message())
             assert (await receive(other))["type"] == "sources", "and no answer before it"
 
     serve(scenario, switches)
@@ -274,23 +274,23 @@ def test_too_many_controls_end_the_connection_as_other_messages_do() -> None:
 
 def test_a_source_takes_the_place_of_another() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.add(hello("second"))
+        server.broadcaster.add(hello("second"))
         async with connect(url) as client:
             assert [(await receive(client))["source"] for _ in range(2)] == ["fake", "second"]
-            server.publish(state("ENDED", 4, detail="changed to radio"))
-            server.replace("fake", hello("radio"))
-            server.publish(estimate("jazz", 1, "radio"))
+            server.broadcaster.publish(state("ENDED", 4, detail="changed to radio"))
+            server.broadcaster.replace("fake", hello("radio"))
+            server.broadcaster.publish(estimate("jazz", 1, "radio"))
             ended, new, heard = [await receive(client) for _ in range(3)]
             assert (ended["source"], ended["state"], ended["detail"]) == ("fake", "ENDED", "changed to radio")
             assert (new["type"], new["source"], new["replaces"], new["seq"]) == ("hello", "radio", "fake", 0)
             WHOLE.validate(new)
             assert (heard["source"], heard["seq"]) == ("radio", 1)
             with pytest.raises(ValueError, match="'fake' is unknown"):
-                server.publish(estimate("jazz", 5))
+                server.broadcaster.publish(estimate("jazz", 5))
             with pytest.raises(ValueError, match="'second' cannot take the place of 'radio'"):
-                server.replace("radio", hello("second"))
+                server.broadcaster.replace("radio", hello("second"))
             with pytest.raises(ValueError, match="'x' cannot take the place of 'fake'"):
-                server.replace("fake", hello("x"))
+                server.broadcaster.replace("fake", hello("x"))
         async with connect(url) as late:
             first, other = await receive(late), await receive(late)
             assert (first["source"], first["seq"], other["source"]) == ("radio", 1, "second")
@@ -304,10 +304,10 @@ def test_a_source_takes_the_place_of_another() -> None:
 
 def test_a_source_that_begins_anew_keeps_its_name_and_its_numbers() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(state("PAUSED", 6))
+        server.broadcaster.publish(state("PAUSED", 6))
         async with connect(url) as client:
             assert (await receive(client))["state"] == "PAUSED"
-            server.replace("fake", hello() | {"seq": 6})
+            server.broadcaster.replace("fake", hello() | {"seq": 6})
             again = await receive(client)
             assert (again["state"], again["seq"], "replaces" in again) == ("CONNECTING", 6, False)
 

@@ -16,6 +16,7 @@ from websockets.typing import Origin, Subprotocol
 
 from realtime.config import ServerSettings
 from realtime.errors import ServerError
+from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
     BEARER,
@@ -43,7 +44,7 @@ def test_without_the_token_nobody_comes_in(headers: dict[str, str]) -> None:
         assert refusal.value.response.status_code == 401
         assert refusal.value.response.headers["WWW-Authenticate"] == "Bearer"
         assert b"overheard.token.TOKEN" in bytes(refusal.value.response.body or b"")
-        assert server.clients == 0
+        assert server.broadcaster.clients == 0
 
     serve(scenario, token=TOKEN)
 
@@ -116,7 +117,7 @@ def test_who_says_too_much_is_sent_away() -> None:
             assert end.value.rcvd.code == 1008
             for _ in range(10):
                 await other.send(SUBSCRIBE)
-            server.publish(estimate("jazz"))
+            server.broadcaster.publish(estimate("jazz"))
             assert (await receive(other))["type"] == "estimate", "ten at once are fine"
 
     serve(scenario)
@@ -126,8 +127,8 @@ def test_health_needs_no_token_and_metrics_do() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
             await receive(client)
-            server.publish(estimate("jazz", 1, "mic"))
-            server.publish(state("LISTENING", 2, "mic"))
+            server.broadcaster.publish(estimate("jazz", 1, "mic"))
+            server.broadcaster.publish(state("LISTENING", 2, "mic"))
             status, kind, body = await asyncio.to_thread(get, url + "/healthz")
             assert (status, json.loads(body)) == (200, {"status": "ok"}), "no names for whoever asks"
             status, kind, body = await asyncio.to_thread(get, url + "/healthz", BEARER)
@@ -149,11 +150,11 @@ def test_health_needs_no_token_and_metrics_do() -> None:
 @pytest.mark.parametrize("trouble", ["FAILED", "STALLED", "RECOVERING"])
 def test_one_source_in_trouble_is_enough_to_be_degraded(trouble: str) -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(state("LISTENING", 1, "system"))
-        server.publish(state(trouble, 1, "mic"))
+        server.broadcaster.publish(state("LISTENING", 1, "system"))
+        server.broadcaster.publish(state(trouble, 1, "mic"))
         status, _, body = await asyncio.to_thread(get, url + "/healthz")
         assert (status, json.loads(body)["status"]) == (503, "degraded")
-        server.publish(state("SILENT", 2, "mic"))
+        server.broadcaster.publish(state("SILENT", 2, "mic"))
         assert (await asyncio.to_thread(get, url + "/healthz"))[0] == 200
 
     serve(scenario, sources=("mic", "system"))
@@ -243,7 +244,8 @@ def test_files_that_cannot_be_used_are_named(certificate: tuple[str, str], tmp_p
         (certificate[0], str(locked)),
         (str(text), certificate[1]),
     ):
-        server = EstimateServer([hello()], ServerSettings(tls_certificate=pair[0], tls_key=pair[1]))
+        files = ServerSettings(tls_certificate=pair[0], tls_key=pair[1])
+        server = EstimateServer(Broadcaster([hello()]), files)
         with pytest.raises(ServerError) as refusal:
             asyncio.run(server.start("127.0.0.1", 0))
         said = str(refusal.value)

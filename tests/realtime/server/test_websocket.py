@@ -14,6 +14,7 @@ from realtime.config import ServerSettings
 from realtime.errors import ServerError
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
+from realtime.server.broadcaster import Broadcaster
 from realtime.server.outbox import ClientOutbox
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import connected, estimate, hello, receive, serve, state
@@ -30,7 +31,7 @@ def test_hello_comes_first_and_numbers_rise() -> None:
             assert first["type"] == "hello"
             assert first["version"] == messages.VERSION
             for number, label in enumerate(("jazz", "rock"), start=1):
-                server.publish(estimate(label, number))
+                server.broadcaster.publish(estimate(label, number))
                 message = await receive(client)
                 assert (message["type"], message["estimate"]["label"]) == ("estimate", label)
                 assert message["seq"] == first["seq"] + number
@@ -40,9 +41,9 @@ def test_hello_comes_first_and_numbers_rise() -> None:
 
 def test_a_late_client_is_told_where_things_stand() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(state("LISTENING", 1, detail="all well"))
-        server.publish(estimate("jazz", 2))
-        server.publish(messages.title_message("fake", 2.0, "Blue in Green") | {"seq": 3})
+        server.broadcaster.publish(state("LISTENING", 1, detail="all well"))
+        server.broadcaster.publish(estimate("jazz", 2))
+        server.broadcaster.publish(messages.title_message("fake", 2.0, "Blue in Green") | {"seq": 3})
         async with connect(url) as client:
             first = await receive(client)
             assert (first["state"], first["detail"], first["seq"]) == ("LISTENING", "all well", 3)
@@ -56,18 +57,18 @@ def test_several_sources_each_begin_with_their_hello() -> None:
     """A snapshot of each source, then what is new, numbered source by source."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(state("SILENT", 1, "system"))
-        server.publish(estimate("rock", 1, "mic"))
-        server.publish(estimate("jazz", 2, "mic"))
+        server.broadcaster.publish(state("SILENT", 1, "system"))
+        server.broadcaster.publish(estimate("rock", 1, "mic"))
+        server.broadcaster.publish(estimate("jazz", 2, "mic"))
         async with connect(url) as client:
             mic, system = await receive(client), await receive(client)
             assert (mic["type"], mic["source"], mic["seq"]) == ("hello", "mic", 2)
             assert mic["estimate"]["label"] == "jazz"
             assert (system["type"], system["source"], system["seq"]) == ("hello", "system", 1)
             assert (system["state"], system["estimate"]) == ("SILENT", None)
-            server.publish(estimate("pop", 3, "mic"))
-            server.publish(estimate("metal", 2, "system"))
-            server.publish(estimate("blues", 5, "mic"))
+            server.broadcaster.publish(estimate("pop", 3, "mic"))
+            server.broadcaster.publish(estimate("metal", 2, "system"))
+            server.broadcaster.publish(estimate("blues", 5, "mic"))
             heard = [await receive(client) for _ in range(2)]
             assert [(each["source"], each["seq"]) for each in heard] == [("system", 2), ("mic", 5)]
             assert heard[1]["seq"] - mic["seq"] == 3, "the gap shows that two of mic's were left out"
@@ -80,12 +81,12 @@ def test_a_source_may_come_later() -> None:
         async with connect(url) as client:
             await receive(client)
             with pytest.raises(ValueError, match="'radio' is unknown"):
-                server.publish(estimate("jazz", 1, "radio"))
-            server.add(hello("radio"))
-            server.publish(estimate("jazz", 1, "radio"))
+                server.broadcaster.publish(estimate("jazz", 1, "radio"))
+            server.broadcaster.add(hello("radio"))
+            server.broadcaster.publish(estimate("jazz", 1, "radio"))
             assert [(await receive(client))["type"] for _ in range(2)] == ["hello", "estimate"]
         with pytest.raises(ValueError, match="'radio' is served already"):
-            server.add(hello("radio"))
+            server.broadcaster.add(hello("radio"))
         async with connect(url) as late:
             assert [(await receive(late))["source"] for _ in range(2)] == ["fake", "radio"]
 
@@ -96,7 +97,7 @@ def test_a_name_that_is_no_unicode_is_sent_all_the_same() -> None:
     """The name of a file may hold bytes that are no UTF-8, which Python keeps as lone surrogates."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(state("SILENT", source="a\udcff.mp3"))
+        server.broadcaster.publish(state("SILENT", source="a\udcff.mp3"))
         async with connect(url) as client:
             assert (await receive(client))["source"] == "a?.mp3"
 
@@ -107,11 +108,11 @@ def test_without_a_client_nothing_is_encoded() -> None:
     """A number that is no number is the worker's fault, and must not pass silently once somebody listens."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.publish(estimate("jazz") | {"level_dbfs": float("nan")})
+        server.broadcaster.publish(estimate("jazz") | {"level_dbfs": float("nan")})
         async with connect(url) as client:
             await receive(client)
             with pytest.raises(ValueError, match="not JSON compliant"):
-                server.publish(estimate("jazz") | {"level_dbfs": float("nan")})
+                server.broadcaster.publish(estimate("jazz") | {"level_dbfs": float("nan")})
 
     serve(scenario)
 
@@ -124,7 +125,7 @@ def test_a_foreign_page_is_refused_before_the_connection(origin: str) -> None:
         with pytest.raises(InvalidStatus) as refusal:
             await connect(url, origin=origin)  # type: ignore[arg-type]  # Origin is a NewType of str
         assert refusal.value.response.status_code == 403
-        assert server.clients == 0
+        assert server.broadcaster.clients == 0
 
     serve(scenario, origins=["http://127.0.0.1:8501"])
 
@@ -142,12 +143,12 @@ def test_spectrum_only_on_request() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url) as client:
             await receive(client)
-            server.publish(spectrum(1.0))
-            server.publish(estimate("jazz"))
+            server.broadcaster.publish(spectrum(1.0))
+            server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate"
             await client.send('{"type": "subscribe", "spectrum": true}')
             await (await client.ping())  # answered after the request was read
-            server.publish(spectrum(2.0))
+            server.broadcaster.publish(spectrum(2.0))
             assert (await receive(client))["end_seconds"] == 2.0
 
     serve(scenario)
@@ -233,11 +234,11 @@ def test_a_busy_port_is_explained() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         port = int(url.rpartition(":")[2])
         with pytest.raises(ServerError, match=rf"cannot listen on 127.0.0.1:{port}: .*--port takes another"):
-            await EstimateServer([hello()], ServerSettings()).start("127.0.0.1", port)
+            await EstimateServer(Broadcaster([hello()]), ServerSettings()).start("127.0.0.1", port)
 
     serve(scenario)
 
 
 def test_an_address_that_is_not_ours_is_explained() -> None:
     with pytest.raises(ServerError, match=r"cannot listen on 192.0.2.1:0"):
-        asyncio.run(EstimateServer([hello()], ServerSettings()).start("192.0.2.1", 0))
+        asyncio.run(EstimateServer(Broadcaster([hello()]), ServerSettings()).start("192.0.2.1", 0))
