@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from models.common.concurrency import backoff_seconds
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import VERSION, Message, schema
 
@@ -193,7 +194,7 @@ class Feed:
             self._changed.notify_all()
 
     def _follow(self) -> None:
-        wait_seconds = FIRST_WAIT_SECONDS
+        failures = 0
         while not self._closing.is_set():
             try:
                 self._converse()
@@ -205,11 +206,12 @@ class Feed:
                 log.exception("the feed from %s broke and starts again", self.url)
             if self._snapshot.connected:
                 log.info("the analyzer at %s went away", self.url)
-                wait_seconds = FIRST_WAIT_SECONDS
+                failures = 0
+            failures += 1
             self._put(replace(self._snapshot, connected=False, sources=None))
-            # Between half and all of it, so that many pages do not knock at the same moment.
-            self._closing.wait(wait_seconds * (0.5 + 0.5 * self._jitter()))
-            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+            self._closing.wait(
+                backoff_seconds(failures, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, self._jitter())
+            )
 
     def _converse(self) -> None:
         """One connection from its beginning to its end."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from models.classifier import LockedClassifier, load_classifier
+from models.common.concurrency import backoff_seconds
 from models.errors import OverheardError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock, SystemClock
@@ -128,16 +129,18 @@ class StationGroup:
 
     def _hear(self, station: Station) -> None:
         """Runs on the station's thread."""
-        wait = FIRST_WAIT_SECONDS
+        failures = 0
         while not self._stopped.is_set():
             began = self._clock.monotonic()
             reason = self._hear_once(station)
             if self._clock.monotonic() - began > STEADY_SECONDS:
-                wait = FIRST_WAIT_SECONDS
+                failures = 0
+            failures += 1
             now = self._clock.unix(self._clock.monotonic())
             self._put(messages.state_message(station.name, now, StreamState.RECOVERING, reason))
-            self._stopped.wait(wait * (0.5 + 0.5 * random.random()))
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+            self._stopped.wait(
+                backoff_seconds(failures, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, random.random())
+            )
 
     def _hear_once(self, station: Station) -> str:
         """Until it ends; why it has, in words that any client may read."""

@@ -13,6 +13,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from dashboard.recommendations.http_answers import in_words
 from dashboard.recommendations.tracks import Clock, Provider, ProviderResult, Status, TrackQuery
+from models.common.concurrency import backoff_seconds
 
 FIRST_PAUSE_SECONDS: Final = 30.0
 LONGEST_PAUSE_SECONDS: Final = 600.0
@@ -149,8 +150,8 @@ class Guarded:
         else:
             if failures == self._failures:  # else a search beside this one has counted it
                 self._failures += 1
-            doubled = FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures - 1, 30)
-            pause = min(doubled, LONGEST_PAUSE_SECONDS) * (1 + SPREAD * self._jitter())
+            pause = backoff_seconds(self._failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            pause *= 1 + SPREAD * self._jitter()
             retry_at = now + timedelta(seconds=pause)
         until = None if pause is None else self._clock.monotonic() + pause
         thrifty = isinstance(self._provider, Thrifty)

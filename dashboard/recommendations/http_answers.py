@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from dashboard.recommendations.tracks import Clock, ProviderResult, Status
+from models.common.concurrency import parse_retry_after
 from models.common.text import clean_text, shorten
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ class Asker:
         if seconds <= 0 or not self._free.acquire(blocking=False):
             return Answer(fault=Status.TIMEOUT, sent=False)
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        unix_now = self._clock.now().timestamp()
         given_up = threading.Event()
 
         def work() -> None:
             try:
-                answers.put(_get(self._session, address, params, headers, seconds, given_up))
+                answers.put(_get(self._session, address, params, headers, seconds, given_up, unix_now))
             finally:
                 self._free.release()
 
@@ -99,6 +101,7 @@ def _get(
     headers: Mapping[str, str],
     seconds: float,
     given_up: threading.Event,
+    unix_now: float,
 ) -> Answer:
     """Ask, on a thread of its own: a server that sends a byte now and then keeps every timeout waiting."""
     import requests
@@ -114,7 +117,8 @@ def _get(
                 content += chunk
                 if len(content) > LARGEST_ANSWER_BYTES or given_up.is_set():
                     return Answer(response.status_code, fault=Status.BAD_ANSWER)
-            return _read(response.status_code, bytes(content), response.headers.get("Retry-After"))
+            wait = parse_retry_after(response.headers.get("Retry-After"), unix_now)
+            return _read(response.status_code, bytes(content), wait)
     except requests.Timeout as error:
         return Answer(fault=Status.TIMEOUT, sent=_was_sent(error))
     except requests.ConnectionError as error:
@@ -140,15 +144,14 @@ def _was_sent(error: requests.RequestException) -> bool:
     return not isinstance(error, requests.ConnectTimeout) and not isinstance(reason, never)
 
 
-def _read(code: int, content: bytes, retry_after: str | None) -> Answer:
-    waits = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else None
+def _read(code: int, content: bytes, wait: float | None) -> Answer:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):  # the latter: nested a hundred thousand deep
         body = None
     if isinstance(body, dict):
-        return Answer(code, body, retry_after_seconds=waits)
-    return Answer(code, fault=Status.BAD_ANSWER if code == 200 else None, retry_after_seconds=waits)
+        return Answer(code, body, retry_after_seconds=wait)
+    return Answer(code, fault=Status.BAD_ANSWER if code == 200 else None, retry_after_seconds=wait)
 
 
 def failed(answer: Answer, clock: Clock, calls: int) -> ProviderResult:

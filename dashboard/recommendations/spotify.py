@@ -17,14 +17,14 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.recommendations.http_answers import in_words
 from dashboard.recommendations.spotify_pages import PAGE, PAGES_EACH, Page, Pages, Place, after
 from dashboard.recommendations.spotify_rows import MARKETS, at, read_track, search_text
 from dashboard.recommendations.tracks import Clock, ProviderResult, Relaxed, Status, Track, TrackQuery
+from models.common.concurrency import parse_retry_after
 
 if TYPE_CHECKING:
     import requests
@@ -35,7 +35,7 @@ MARGIN_SECONDS: Final = 0.08
 
 LATE_MAX: Final = 4
 BYTES_MAX: Final = 4_000_000
-WAIT_MAX: Final = timedelta(days=7)
+WAIT_MAX_SECONDS: Final = 7 * 86_400
 
 _LOG = logging.getLogger(__name__)
 
@@ -305,15 +305,8 @@ class SpotifyProvider:
             return _Fault(Status.FORBIDDEN, "It refuses to answer: the app may not search.")
         return _Fault(Status.BAD_REQUEST, f"It did not understand the request (error {code}).")
 
-    def _retry_at(self, text: str) -> datetime | None:
-        """When Retry-After, in seconds or as a date, lets the next request be sent."""
+    def _retry_at(self, header: str) -> datetime | None:
+        """Time from which Retry-After lets the next request be sent; None if there is no such header."""
         now = self._clock.now()
-        try:
-            when = now + timedelta(seconds=min(int(text), WAIT_MAX.total_seconds()))
-        except (ValueError, OverflowError):
-            try:
-                when = parsedate_to_datetime(text)
-                when = when if when.tzinfo else when.replace(tzinfo=UTC)
-            except (ValueError, OverflowError):
-                return None
-        return max(now + timedelta(seconds=1), min(when.astimezone(UTC), now + WAIT_MAX))
+        seconds = parse_retry_after(header, now.timestamp())
+        return None if seconds is None else now + timedelta(seconds=min(max(seconds, 1), WAIT_MAX_SECONDS))

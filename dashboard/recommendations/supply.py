@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dashboard.recommendations.tracks import TrackQuery, wider
+from models.common.concurrency import backoff_seconds
 
 LONGEST_RETRY_SECONDS = 600.0
 
@@ -66,7 +67,7 @@ class Supply:
         if pool.used_up:
             return None
         if pool.asked_at is not None:
-            wait = min(self._retry_seconds * 2 ** (pool.attempts - 1), LONGEST_RETRY_SECONDS)
+            wait = backoff_seconds(pool.attempts, self._retry_seconds, LONGEST_RETRY_SECONDS)
             if now - pool.asked_at < wait:
                 return None
         pool.asked_at = now

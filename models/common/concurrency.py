@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -127,11 +128,12 @@ def parse_retry_after(header: str | None, unix_now: float) -> float | None:
     Returns
     -------
     float or None
-        Seconds to wait, 0 if the date is past; None if the header is missing or is neither.
+        Seconds to wait, 0 if the date is past; None if the header is missing or holds anything else.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
-        return float(text)
+        seconds = float(text)
+        return seconds if math.isfinite(seconds) else None
     from datetime import UTC  # here, so that whoever starts threads only does not load it
     from email.utils import parsedate_to_datetime
 

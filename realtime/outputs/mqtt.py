@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from models.common.concurrency import backoff_seconds
 from realtime.clock import Clock
 from realtime.errors import SettingsError
-from realtime.outputs.webhook import pause_seconds
+from realtime.outputs.webhook import MAX_BACKOFF_SECONDS
 
 if TYPE_CHECKING:  # paho-mqtt is imported by those only who want a broker
     from paho.mqtt.client import Client, ConnectFlags
@@ -133,7 +134,9 @@ class MqttPublisher(threading.Thread):
             if self._stopping.is_set():
                 break
             self._tell(reason, self.dropped)
-            self._stopping.wait(pause_seconds(failures, self._retry_seconds, random.random(), None))
+            self._stopping.wait(
+                backoff_seconds(failures, self._retry_seconds, MAX_BACKOFF_SECONDS, random.random())
+            )
         with self._lock:
             self.dropped += len(self._waiting)
 

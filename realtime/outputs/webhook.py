@@ -10,11 +10,11 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from models.common.concurrency import backoff_seconds, parse_retry_after
 from realtime.clock import Clock
 
 MAX_QUEUED_MESSAGES = 100
@@ -23,6 +23,8 @@ MAX_QUEUED_MESSAGES = 100
 ANSWER_SECONDS = 5.0
 MAX_BACKOFF_SECONDS = 60.0
 MAX_RETRY_AFTER_SECONDS = 3_600.0
+RETRY_AFTER_STATUSES = (429, 503)
+"""HTTP statuses whose header Retry-After counts."""
 
 MAX_REJECTIONS = 8
 """How often a server may answer with a fault before a message is given up; one out of reach is tried on."""
@@ -43,32 +45,10 @@ def classify_status(status: int) -> DeliveryResult:
     return DeliveryResult.RETRY if status in (408, 429) or status >= 500 else DeliveryResult.REJECTED
 
 
-def pause_seconds(attempts: int, first_seconds: float, spread: float, retry_after: float | None) -> float:
-    """How long to wait after failed attempts: as the server wishes, else twice as long each time.
-
-    Parameters
-    ----------
-    attempts : int
-        From 1.
-    spread : float
-        0 to 1, random, so that many clients of one server do not come back together.
-    """
-    if retry_after is not None:
-        return min(max(retry_after, 0.0), MAX_RETRY_AFTER_SECONDS)
-    longest = min(first_seconds * 2.0 ** min(attempts - 1, 30), MAX_BACKOFF_SECONDS)
-    return longest * (0.5 + spread / 2)
-
-
-def parse_retry_after(status: int, header: str | None, unix_now: float) -> float | None:
-    """The header ``Retry-After`` of an answer 429 or 503 as seconds from now; None without a usable one."""
-    if header is None or status not in (429, 503):
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        return parsedate_to_datetime(header).timestamp() - unix_now
-    except (ValueError, OverflowError):
-        return None
+def requested_pause(status: int, retry_after: str | None, unix_now: float) -> float | None:
+    """Return the seconds that a server asks to wait, at most ``MAX_RETRY_AFTER_SECONDS``; None if none."""
+    seconds = parse_retry_after(retry_after, unix_now) if status in RETRY_AFTER_STATUSES else None
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -154,7 +134,11 @@ class WebhookSender(threading.Thread):
             self._tell("" if outcome is DeliveryResult.DELIVERED else reason, self.dropped)
             failures = failures + 1 if outcome is DeliveryResult.RETRY else 0
             if failures:
-                pause = pause_seconds(failures, self._retry_seconds, random.random(), retry_after)
+                pause = retry_after
+                if pause is None:
+                    pause = backoff_seconds(
+                        failures, self._retry_seconds, MAX_BACKOFF_SECONDS, random.random()
+                    )
                 with self._changed:
                     self._changed.wait_for(lambda: self._ends_at is not None, pause)
 
@@ -181,7 +165,7 @@ class WebhookSender(threading.Thread):
         except urllib.error.HTTPError as error:
             with error:
                 now = self._clock.unix(self._clock.monotonic())
-                after = parse_retry_after(error.code, error.headers.get("Retry-After"), now)
+                after = requested_pause(error.code, error.headers.get("Retry-After"), now)
                 told = (
                     "it is tried again"
                     if classify_status(error.code) is DeliveryResult.RETRY

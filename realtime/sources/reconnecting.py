@@ -7,6 +7,7 @@ import math
 import random
 import threading
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from models.audio.decoding import StreamResampler
 from models.audio.samples import Samples, sanitize_samples
+from models.common.concurrency import start_daemon_thread
 from realtime.audio.source import AudioBlock
 from realtime.clock import Clock
 from realtime.errors import SourceError
@@ -154,18 +156,18 @@ class ReconnectingSource:
                 yield self._nothing()
                 continue
             dog.attempts += 1
-            attempt = _Attempt(self._open)
-            while attempt.is_alive() and not self._closed.is_set():
-                attempt.join(POLL_SECONDS)
+            attempt = start_daemon_thread(self._open, "reopening")
+            while not attempt.done() and not self._closed.is_set():
+                futures.wait([attempt], POLL_SECONDS)
                 yield self._nothing()
             if self._closed.is_set():
-                attempt.abandon()
-            elif attempt.source is None:
-                dog.lost(self._clock.monotonic(), attempt.reason)
+                attempt.add_done_callback(_close_unused)
+            elif error := attempt.exception():
+                dog.lost(self._clock.monotonic(), str(error) or repr(error))
             else:
                 told = self.status()
                 self._past = replace(told, trouble="", reopened=told.reopened + 1)
-                self._inner = attempt.source
+                self._inner = attempt.result()
                 dog.opened(self._clock.monotonic())
                 self._timeline.reopened(self._inner.sample_rate)
                 if self._closed.is_set():  # it was closed between the question and the answer
@@ -177,30 +179,10 @@ class ReconnectingSource:
         return AudioBlock(nothing, self._timeline.end, self.sample_rate, self._clock.monotonic())
 
 
-class _Attempt(threading.Thread):
-    """One opening on a thread that need not end."""
-
-    def __init__(self, open_source: Callable[[], AudioSource]) -> None:
-        super().__init__(name="reopening", daemon=True)
-        self.source: AudioSource | None = None
-        self.reason = ""
-        self._open = open_source
-        self._abandoned = False
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.source = self._open()
-        except Exception as error:  # it has no other way to be heard
-            self.reason = str(error) or repr(error)
-        if self._abandoned and self.source is not None:
-            self.source.close()
-
-    def abandon(self) -> None:
-        """Nobody waits any more: whatever is still opened is closed."""
-        self._abandoned = True
-        if self.source is not None:
-            self.source.close()
+def _close_unused(attempt: futures.Future[AudioSource]) -> None:
+    """Close a source that nobody waits for any more; runs on the thread that opened it."""
+    if attempt.exception() is None:
+        attempt.result().close()
 
 
 class _Timeline:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.common.concurrency import backoff_seconds
+
 STALL_SECONDS = 3.0
 """How long a source may deliver nothing, not even silence, before it is called stalled."""
 
@@ -58,7 +60,7 @@ class Watchdog:
         self._policy = policy
         self._jitter = jitter
         self._opened_at = self._steady_since = now
-        self._wait_seconds = policy.first_wait_seconds
+        self._losses = 0  # in a row
 
     def heard(self, now: float) -> None:
         """Sound has come."""
@@ -66,7 +68,7 @@ class Watchdog:
             self.state, self.reason = Liveness.HEALTHY, ""
             self._steady_since = now
         elif now - self._steady_since >= self._policy.steady_seconds:
-            self._wait_seconds, self.attempts = self._policy.first_wait_seconds, 0
+            self._losses = self.attempts = 0
         self.heard_at = now
 
     def silent(self, now: float) -> None:
@@ -84,8 +86,10 @@ class Watchdog:
             self.state = Liveness.FAILED
             return
         self.state = Liveness.RECOVERING
-        self.next_attempt_at = now + self._wait_seconds * (0.5 + 0.5 * self._jitter())
-        self._wait_seconds = min(2 * self._wait_seconds, self._policy.longest_wait_seconds)
+        self._losses += 1
+        self.next_attempt_at = now + backoff_seconds(
+            self._losses, self._policy.first_wait_seconds, self._policy.longest_wait_seconds, self._jitter()
+        )
 
     def opened(self, now: float) -> None:
         """It is open again; sound has still to come, and has as long for it as at any other time."""

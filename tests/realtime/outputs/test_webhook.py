@@ -21,8 +21,7 @@ from realtime.outputs.webhook import (
     DeliveryResult,
     WebhookSender,
     classify_status,
-    parse_retry_after,
-    pause_seconds,
+    requested_pause,
 )
 from realtime.protocol.messages import Message
 from tests.support.histories import estimate, state, until
@@ -220,17 +219,13 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
     assert "geheim" not in caplog.text
 
 
-def test_pauses_double_with_jitter_up_to_a_minute() -> None:
-    assert [pause_seconds(n, 1.0, 1.0, None) for n in (1, 2, 3, 6, 7, 10_000)] == [1, 2, 4, 32, 60, 60]
-    assert [pause_seconds(n, 1.0, 0.0, None) for n in (1, 2, 3)] == [0.5, 1, 2]
-    assert [pause_seconds(1, 1.0, 0.5, after) for after in (0.0, 7.0, 1e9, -5.0)] == [0, 7, 3_600, 0]
-
-
-def test_retry_after_is_seconds_or_a_date_of_an_answer_that_may_have_it() -> None:
-    assert parse_retry_after(429, "7", 0.0) == 7
-    assert parse_retry_after(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
-    assert [parse_retry_after(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
-    assert parse_retry_after(500, "7", 0.0) is None
+def test_retry_after_counts_for_answers_that_may_have_it_and_for_an_hour_at_most() -> None:
+    assert requested_pause(429, "7", 0.0) == 7
+    assert requested_pause(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
+    assert requested_pause(503, "Thu, 01 Jan 1970 00:00:10 GMT", 40.0) == 0
+    assert requested_pause(503, "1000000", 0.0) == requested_pause(429, "9" * 30, 0.0) == 3_600
+    assert [requested_pause(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
+    assert requested_pause(500, "7", 0.0) is None
 
 
 def test_what_a_status_means() -> None:
