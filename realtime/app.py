@@ -65,7 +65,7 @@ async def serve_sources(
     classifier = LockedClassifier(load_classifier(settings.model.manifest, settings.model.runtime))
     manifest = classifier.manifest
     recorded = resolve_path(settings.history.history) is not None  # only recorded segments can be corrected
-    kept = RecentAudioBuffer(settings.history.keep_sound_minutes if recorded else 0, clock)
+    kept = RecentAudioBuffer(settings.history.audio_buffer_minutes if recorded else 0, clock)
     with contextlib.ExitStack() as cleanup:
         logging.getLogger().addHandler(log)
         cleanup.callback(logging.getLogger().removeHandler, log)
@@ -80,7 +80,7 @@ async def serve_sources(
                 watch(message)
 
         service = open_history_service(settings, consumers, clock, manifest, kept)
-        selectable = settings.source.offer or selectable
+        selectable = settings.source.allow_source or selectable
         broadcaster = Broadcaster()
         manager = SourceManager(settings, selectable, classifier, clock, broadcaster, publish, kept)
         server = EstimateServer(

@@ -23,7 +23,7 @@ MAY_SKIP = (
     "needs Linux",
     "needs Python 3.11",
 )
-"""With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
+"""With TESTS_REQUIRE_ALL=1 a skip for any other reason is a failure."""
 
 FOLDER_MARKERS = {
     "e2e/cluster": "cluster",
@@ -95,18 +95,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):  # type: ignore[no-untyped-def]  # pytest's own types are private
     report = yield
-    if report.skipped and os.environ.get("OVERHEARD_REQUIRE_ALL") == "1" and not hasattr(report, "wasxfail"):
+    if report.skipped and os.environ.get("TESTS_REQUIRE_ALL") == "1" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2].removeprefix("Skipped: ")
         if not reason.startswith(MAY_SKIP):
             report.outcome = "failed"
-            report.longrepr = f"skipped although OVERHEARD_REQUIRE_ALL is set: {reason}"
+            report.longrepr = f"skipped although TESTS_REQUIRE_ALL is set: {reason}"
     return report
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real recordings, which is no part of the project."""
-    folder = Path(os.environ.get("OVERHEARD_SHARED", ROOT.parent / "shared")) / "data"
+    folder = Path(os.environ.get("TESTS_SHARED", ROOT.parent / "shared")) / "data"
     if not folder.is_dir():
         pytest.skip("needs ../shared")
     return folder
@@ -124,8 +124,8 @@ def chromium() -> str:
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A developer's own settings must not decide what the tests see."""
     for name in list(os.environ):
-        if name.startswith("OVERHEARD_") and name not in ("OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED"):
+        if name.startswith("OVERHEARD_"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("OVERHEARD_OPEN_BROWSER", "no")  # nor may they open one on the developer's screen
+    monkeypatch.setenv("OVERHEARD_BROWSER", "no")  # nor may they open one on the developer's screen
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # the history of tests is no part of theirs

@@ -37,7 +37,7 @@ DEADLINE_SECONDS: Final = 4.0
 
 SPOTIFY_KEYS: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 YOUTUBE_KEY: Final = "YOUTUBE_API_KEY"
-ITUNES: Final = "OVERHEARD_ITUNES"
+ITUNES: Final = "ITUNES_SEARCH"
 """Set to 1 to ask iTunes' search too, which needs no key."""
 
 
@@ -153,25 +153,25 @@ def from_environment(
 ) -> Providers:
     """Those whose keys are set, each guarded; the bundled list always.
 
-    ``OVERHEARD_SPOTIFY_URL``, ``OVERHEARD_YOUTUBE_URL`` and ``OVERHEARD_ITUNES_URL`` stand for other
+    ``SPOTIFY_URL``, ``YOUTUBE_URL`` and ``ITUNES_URL`` stand for other
     servers that answer as those services do.
     """
     live: list[Guarded] = []
     identity, secret = (environment.get(name, "") for name in SPOTIFY_KEYS)
     if identity and secret:
-        api = environment.get("OVERHEARD_SPOTIFY_URL", "https://api.spotify.com")
-        accounts = environment.get("OVERHEARD_SPOTIFY_URL", "https://accounts.spotify.com")
+        api = environment.get("SPOTIFY_URL", "https://api.spotify.com")
+        accounts = environment.get("SPOTIFY_URL", "https://accounts.spotify.com")
         spotify = SpotifyProvider(identity, secret, clock, base_url=api, token_url=f"{accounts}/api/token")
         live.append(Guarded(spotify, clock, jitter))
     if key := environment.get(YOUTUBE_KEY, ""):
-        base = environment.get("OVERHEARD_YOUTUBE_URL", "https://www.googleapis.com")
+        base = environment.get("YOUTUBE_URL", "https://www.googleapis.com")
         budget = DayBudget(data_folder(environment) / "youtube-budget.sqlite", clock)
         try:
             live.append(Guarded(YouTubeProvider(key, clock, budget, base_url=base), clock, jitter))
         except ValueError as error:  # it says what is wrong with the key, and not which it is
             logger.warning("YouTube is left out: %s", error)
     if environment.get(ITUNES) == "1":
-        base = environment.get("OVERHEARD_ITUNES_URL", "https://itunes.apple.com")
+        base = environment.get("ITUNES_URL", "https://itunes.apple.com")
         live.append(Guarded(ITunesProvider(clock, base_url=base), clock, jitter))
     shuffled = random.randrange(1 << 30) if seed is None else seed
     return Providers(live, CatalogueProvider(clock, seed=shuffled), clock)

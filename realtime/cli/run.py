@@ -38,13 +38,6 @@ def command(arguments: Sequence[str]) -> int:
         prog="overheard run", description="Analyze what is playing and show it on a page."
     )
     config.add_options(parser, "source", *LIVE_GROUPS, "dashboard")
-    parser.add_argument(
-        "--no-browser",
-        dest="open_browser",
-        action="store_false",
-        default=None,
-        help="same as --no-open-browser",
-    )
     chosen = config.load(parser.parse_args(arguments))
     page_port = chosen.dashboard.dashboard_port
     page = f"http://127.0.0.1:{page_port}"
@@ -68,7 +61,7 @@ def command(arguments: Sequence[str]) -> int:
             "  Stop with             Ctrl-C\n",
             flush=True,
         )
-        wanted = chosen.dashboard.open_browser and has_screen(os.environ, sys.platform)
+        wanted = chosen.dashboard.browser and has_screen(os.environ, sys.platform)
         return _outlive(children[0], page_port, page if wanted else "")
 
     try:

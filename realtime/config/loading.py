@@ -10,7 +10,7 @@ import argparse
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,16 @@ from realtime.errors import SettingsError
 
 PREFIX = "OVERHEARD_"
 BOOLEANS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
-NOT_SETTINGS = frozenset(
-    {"OVERHEARD_CONFIG", "OVERHEARD_REQUIRE_ALL", "OVERHEARD_SHARED", "OVERHEARD_ITUNES"}
-    | {f"OVERHEARD_{service}_URL" for service in ("SPOTIFY", "YOUTUBE", "ITUNES")}
-)
-"""Variables with the prefix that are not settings: the file's path, and those of tests and dashboard."""
+FILE_VARIABLE = PREFIX + "CONFIG"
+"""Environment variable with the path of the settings file."""
+
+RENAMED = {
+    "offer": "allow_source",
+    "keep_sound_minutes": "audio_buffer_minutes",
+    "give_up_seconds": "reconnect_timeout_seconds",
+    "open_browser": "browser",
+}
+"""Keys of files that were written for older versions, for the error that names today's key."""
 
 SECTIONS = {
     "source": "source",
@@ -38,7 +43,7 @@ SECTIONS = {
 }
 """Heading of each group's options in ``--help``, in the order of the headings."""
 
-MULTILINE = ("source", "offer")
+MULTILINE = ("source", "allow_source")
 """Settings with line breaks between values in the environment, because device names contain commas."""
 
 
@@ -75,12 +80,12 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
     _read_file(groups, getattr(options, "config", None), environment)
     known = {setting.name: (group, setting) for group, setting in _all_settings()}
     for name, text in environment.items():
-        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
             continue
         key = name.removeprefix(PREFIX).lower()
         if key not in known:
-            variables = [PREFIX + each.upper() for each in known]
-            raise SettingsError(f"unknown setting {name} in the environment{_suggest(name, variables)}")
+            variables = {each: PREFIX + each.upper() for each in known}
+            raise SettingsError(f"unknown setting {name} in the environment{_suggest(key, variables)}")
         group, setting = known[key]
         separator = "\n" if key in MULTILINE else ","
         several = isinstance(setting.default, tuple)
@@ -142,7 +147,7 @@ def _default_text(setting: Field[Any]) -> str:
 
 def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environment: Mapping[str, str]) -> None:
     """Read the file named by option or environment, or the one in the usual place if it exists."""
-    named = option or environment.get("OVERHEARD_CONFIG")
+    named = option or environment.get(FILE_VARIABLE)
     home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     path = Path(named or os.path.join(home, "overheard", "settings.toml"))
     if not named and not os.path.exists(path):  # Path.exists may raise an error
@@ -159,18 +164,15 @@ def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environmen
             raise SettingsError(f"{path}: {group!r} stands outside a section such as [source]")
         for key, value in values.items():
             if (group, key) not in known:
-                names = [f"[{section}] {name}" for section, name in known]
-                raise SettingsError(
-                    f"{path}: unknown setting {key!r} in [{group}]{_suggest(f'[{group}] {key}', names)}"
-                )
+                names = {name: f"[{section}] {name}" for section, name in known}
+                raise SettingsError(f"{path}: unknown setting {key!r} in [{group}]{_suggest(key, names)}")
             groups.setdefault(group, {})[key] = _parse(known[group, key], value, f"{path}: {key}")
 
 
-def _suggest(wrong: str, known: Iterable[str]) -> str:
-    """Return the rest of a sentence: the name that was perhaps meant, or all names."""
-    known = list(known)
-    meant = difflib.get_close_matches(wrong, known, 1, cutoff=0.8)
-    return f"; did you mean {meant[0]}?" if meant else f"; there are {', '.join(known)}"
+def _suggest(key: str, known: Mapping[str, str]) -> str:
+    """Return the rest of a sentence: the setting that was perhaps meant, or all settings."""
+    meant = [RENAMED[key]] if key in RENAMED else difflib.get_close_matches(key, known, 1, cutoff=0.7)
+    return f"; did you mean {known[meant[0]]}?" if meant else f"; there are {', '.join(known.values())}"
 
 
 def _parse(setting: Field[Any], value: Any, where: str) -> Any:

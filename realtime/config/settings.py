@@ -44,13 +44,13 @@ def setting(
 class SourceSettings:
     """Audio sources, and how they are opened and reconnected.
 
-    Each ``source`` and ``offer`` is a description as ``open_source`` takes it.
+    Each ``source`` and ``allow_source`` is a description as ``open_source`` takes it.
     """
 
     source: tuple[str, ...] = setting(
         ("auto",), "auto, system, system:NAME, mic, mic:NAME, a path, a URL, or demo; may be repeated"
     )
-    offer: tuple[str, ...] = setting(
+    allow_source: tuple[str, ...] = setting(
         (),
         "source that the page may change to; may be repeated",
         metavar="SOURCE",
@@ -60,7 +60,7 @@ class SourceSettings:
         1.0, "speed at which a file plays: 1 is real time, 0 as fast as possible", metavar="FACTOR"
     )
     follow_default: bool = setting(False, "move with the system's default output or input device")
-    give_up_seconds: float = setting(
+    reconnect_timeout_seconds: float = setting(
         0.0, "seconds to wait for a lost device or station, 0 for no limit", advanced=True
     )
 
@@ -70,14 +70,17 @@ class SourceSettings:
         Raises
         ------
         ValueError
-            If no source is named, if a source or offer is named twice, or if a number is out of range.
+            If no source is named, if a source is named twice, or if a number is out of range.
         """
         if not self.source or len(set(self.source)) != len(self.source):
             raise ValueError(f"source is {', '.join(self.source) or 'empty'}; name at least one, each once")
-        if len(set(self.offer)) != len(self.offer) or not all(map(str.strip, self.offer)):
-            raise ValueError(f"offer is {', '.join(self.offer)}; name each once, and none that is empty")
-        if not 0 <= self.give_up_seconds <= 1e6:
-            raise ValueError(f"give_up_seconds is {self.give_up_seconds}; it must lie in 0..1000000")
+        allowed = self.allow_source
+        if len(set(allowed)) != len(allowed) or not all(map(str.strip, allowed)):
+            raise ValueError(f"allow_source is {', '.join(allowed)}; name each once, and none that is empty")
+        if not 0 <= self.reconnect_timeout_seconds <= 1e6:
+            raise ValueError(
+                f"reconnect_timeout_seconds is {self.reconnect_timeout_seconds}; it must lie in 0..1000000"
+            )
         if not 0 <= self.speed <= 1000:
             raise ValueError(f"speed is {self.speed}; it must lie in 0..1000, 0 meaning as fast as possible")
 
@@ -228,7 +231,7 @@ class HistorySettings:
     history: str = setting(
         "auto", "SQLite file for the history of sessions, auto for the usual place, or off", metavar="FILE"
     )
-    keep_sound_minutes: float = setting(
+    audio_buffer_minutes: float = setting(
         3.0, "minutes of audio held in memory for label corrections, 0 for none"
     )
 
@@ -240,8 +243,8 @@ class HistorySettings:
         ValueError
             If the length is out of range.
         """
-        if not 0 <= self.keep_sound_minutes <= 60:
-            raise ValueError(f"keep_sound_minutes is {self.keep_sound_minutes}; it must lie in 0..60")
+        if not 0 <= self.audio_buffer_minutes <= 60:
+            raise ValueError(f"audio_buffer_minutes is {self.audio_buffer_minutes}; it must lie in 0..60")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +275,7 @@ class DashboardSettings:
     """Port of the page that ``overheard run`` serves, and whether a browser opens it."""
 
     dashboard_port: int = setting(8501, "port of the page")
-    open_browser: bool = setting(True, "open the page in the browser", default_text="if there is a display")
+    browser: bool = setting(True, "open the page in the browser", default_text="if there is a display")
 
     def __post_init__(self) -> None:
         """Check the port.

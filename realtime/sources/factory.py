@@ -86,9 +86,9 @@ def open_option(
             settings.speed,
             clock,
             follow_default=settings.follow_default,
-            give_up_seconds=settings.give_up_seconds,
+            give_up_seconds=settings.reconnect_timeout_seconds,
         )
-    policy = ReconnectPolicy(give_up_seconds=settings.give_up_seconds or math.inf)
+    policy = ReconnectPolicy(give_up_seconds=settings.reconnect_timeout_seconds or math.inf)
     kind, source = _open_auto(settings.speed, clock, policy, settings.follow_default)
     return SourceOption(kind, kind), source
 

@@ -161,9 +161,9 @@ def test_the_page_alone_may_change_what_is_listened_to(
 @pytest.mark.parametrize(
     ("environment", "options", "opened"),
     [
-        ({"DISPLAY": ":99", "OVERHEARD_OPEN_BROWSER": "1"}, (), True),
-        ({"DISPLAY": ":99", "OVERHEARD_OPEN_BROWSER": "1"}, ("--no-browser",), False),
-        ({"DISPLAY": "", "WAYLAND_DISPLAY": "", "OVERHEARD_OPEN_BROWSER": "1"}, (), False),
+        ({"DISPLAY": ":99", "OVERHEARD_BROWSER": "1"}, (), True),
+        ({"DISPLAY": ":99", "OVERHEARD_BROWSER": "1"}, ("--no-browser",), False),
+        ({"DISPLAY": "", "WAYLAND_DISPLAY": "", "OVERHEARD_BROWSER": "1"}, (), False),
     ],
 )
 def test_the_browser_is_opened_where_there_is_a_screen(

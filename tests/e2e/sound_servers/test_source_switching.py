@@ -65,7 +65,16 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
     # The remapped source records the monitor for good, as a filter does.
     resting = recordings(pulse)
     pulse.environment["OVERHEARD_TOKEN"] = TOKEN
-    words = ["--source", "demo", "--offer", "system", "--offer", "mic", "--offer", "mic:nothing of that name"]
+    words = [
+        "--source",
+        "demo",
+        "--allow-source",
+        "system",
+        "--allow-source",
+        "mic",
+        "--allow-source",
+        "mic:nothing of that name",
+    ]
     with (
         listening(pulse.environment, *words, token=TOKEN) as overheard,
         connect(overheard.address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as connection,

@@ -109,7 +109,7 @@ def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
 
 def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) -> None:
     quiet, _ = two_files(tmp_path)
-    with listening(dict(os.environ), "--source", quiet, "--offer", "demo") as overheard:
+    with listening(dict(os.environ), "--source", quiet, "--allow-source", "demo") as overheard:
         for control in ({"action": "pause"}, {"action": "source", "name": "demo"}, {"action": "forget"}):
             overheard.client.send(json.dumps({"type": "control", "id": "1"} | control))
             answer = overheard.until(lambda message: message["type"] == "answer")

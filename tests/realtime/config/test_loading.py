@@ -42,18 +42,21 @@ def test_sources_may_be_several_and_their_names_may_have_commas() -> None:
 
 
 def test_offers_may_be_several_as_sources_are() -> None:
-    assert load().source.offer == ()
-    assert load("--offer", "mic:hw:1,0", "--offer", "demo").source.offer == ("mic:hw:1,0", "demo")
-    assert load(environment={"OVERHEARD_OFFER": "mic:hw:1,0\nsystem"}).source.offer == (
+    assert load().source.allow_source == ()
+    assert load("--allow-source", "mic:hw:1,0", "--allow-source", "demo").source.allow_source == (
+        "mic:hw:1,0",
+        "demo",
+    )
+    assert load(environment={"OVERHEARD_ALLOW_SOURCE": "mic:hw:1,0\nsystem"}).source.allow_source == (
         "mic:hw:1,0",
         "system",
     )
 
 
 def test_the_browser_may_be_left_alone() -> None:
-    assert load().dashboard.open_browser
-    assert not load("--no-open-browser").dashboard.open_browser
-    assert not load(environment={"OVERHEARD_OPEN_BROWSER": "0"}).dashboard.open_browser
+    assert load().dashboard.browser
+    assert not load("--no-browser").dashboard.browser
+    assert not load(environment={"OVERHEARD_BROWSER": "0"}).dashboard.browser
 
 
 @pytest.mark.parametrize(
@@ -120,8 +123,18 @@ def test_unknown_environment_is_an_error() -> None:
         load(environment={"OVERHEARD_PROT": "1"})
 
 
-def test_names_of_the_test_suite_are_no_settings() -> None:
-    load(environment={"OVERHEARD_REQUIRE_ALL": "1", "OVERHEARD_SHARED": "/x", "XDG_CONFIG_HOME": "/x"})
+@pytest.mark.parametrize(
+    ("group", "old", "new"),
+    [("source", "offer", "allow_source"), ("source", "give_up_seconds", "reconnect_timeout_seconds"),
+     ("history", "keep_sound_minutes", "audio_buffer_minutes"), ("dashboard", "open_browser", "browser")],
+)  # fmt: skip
+def test_an_old_key_names_its_successor(tmp_path: Path, group: str, old: str, new: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"unknown setting '{old}' in \[{group}\]; did you mean \[{group}\] {new}\?"
+    ):
+        load("--config", write(tmp_path / "s.toml", f"[{group}]\n{old} = 1\n"))
+    with pytest.raises(SettingsError, match=rf"did you mean OVERHEARD_{new.upper()}\?"):
+        load(environment={f"OVERHEARD_{old.upper()}": "1"})
 
 
 @pytest.mark.parametrize(
@@ -147,8 +160,11 @@ def test_names_of_the_test_suite_are_no_settings() -> None:
         (("--max-clients", "0"), r"max_clients is 0; it must lie in 1\.\.10000"),
         (("--tls-key", "k.pem"), "tls_certificate and tls_key belong together"),
         (("--source", "demo", "--source", "demo"), "source is demo, demo; name at least one, each once"),
-        (("--offer", "mic", "--offer", "mic"), "offer is mic, mic; name each once, and none that is empty"),
-        (("--offer", " "), "name each once, and none that is empty"),
+        (
+            ("--allow-source", "mic", "--allow-source", "mic"),
+            "allow_source is mic, mic; name each once, and none that is empty",
+        ),
+        (("--allow-source", " "), "name each once, and none that is empty"),
         (("--mqtt", "broker"), "mqtt must be an address such as mqtt://"),
         (("--webhook", "ftp://x"), "webhook must be an http or https address"),
     ],

@@ -36,8 +36,8 @@ class Services:
         self.environment: dict[str, str] = {
             "SPOTIPY_CLIENT_ID": CLIENT_ID, "SPOTIPY_CLIENT_SECRET": CLIENT_SECRET,
             "YOUTUBE_API_KEY": GOOD_KEY,
-            "OVERHEARD_SPOTIFY_URL": spotify.address, "OVERHEARD_YOUTUBE_URL": youtube.url,
-            "OVERHEARD_ITUNES_URL": itunes.url, "XDG_DATA_HOME": str(folder),
+            "SPOTIFY_URL": spotify.address, "YOUTUBE_URL": youtube.url,
+            "ITUNES_URL": itunes.url, "XDG_DATA_HOME": str(folder),
         }  # fmt: skip
 
     def providers(self) -> Providers:

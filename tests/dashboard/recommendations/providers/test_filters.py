@@ -32,7 +32,7 @@ Lists = dict[tuple[str, str, Range], tuple[str, ...]]
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("no_proxy", "*")
     with running(tmp_path) as all_of_them:
-        all_of_them.environment["OVERHEARD_ITUNES"] = "1"
+        all_of_them.environment["ITUNES_SEARCH"] = "1"
         yield all_of_them
 
 

@@ -50,7 +50,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder: Path = tmp_path_factory.mktemp("services")
     with pytest.MonkeyPatch.context() as patch, running(folder) as all_of_them:
         patch.setenv("no_proxy", "*")
-        all_of_them.environment["OVERHEARD_ITUNES"] = "1"
+        all_of_them.environment["ITUNES_SEARCH"] = "1"
         yield all_of_them
 
 
