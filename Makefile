@@ -1,6 +1,7 @@
 WORKERS = -n 4 --dist loadgroup --no-loadscope-reorder
+QUICK = not (benchmark or cluster or e2e or sound_servers or training)
 
-.PHONY: setup run test coverage lint bench bench-check soak
+.PHONY: setup run test test-quick coverage lint bench bench-check soak
 .DEFAULT_GOAL := run
 
 setup:
@@ -13,6 +14,11 @@ run: setup
 test:
 	@.ci/setup test
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
+
+# Everything without a browser, a cluster, a sound server or training.
+test-quick:
+	@.ci/setup test
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(WORKERS) -m "$(QUICK)" $(ARGS)
 
 coverage:
 	@.ci/setup test

@@ -26,26 +26,39 @@ MAY_SKIP = (
 """With TESTS_REQUIRE_ALL=1 a skip for any other reason is a failure."""
 
 FOLDER_MARKERS = {
-    "e2e/cluster": "cluster",
-    "e2e/browser": "e2e",
-    "e2e/sound_servers": "sound_servers",
-    "training": "training",
+    "benchmarks": ("benchmark",),
+    "dashboard/analyzer": ("integration",),
+    "dashboard/cli": ("integration",),
+    "dashboard/recommendations/providers": ("integration",),
+    "dashboard/uploads": ("integration",),
+    "e2e/browser": ("e2e",),
+    "e2e/cluster": ("cluster",),
+    "e2e/sound_servers": ("integration", "sound_servers"),
+    "models/test_tflite_runtime.py": ("environment",),
+    "realtime/cli": ("integration",),
+    "realtime/control": ("integration",),
+    "realtime/library": ("integration",),
+    "realtime/monitoring": ("integration",),
+    "realtime/network": ("integration",),
+    "realtime/outputs": ("integration",),
+    "realtime/server": ("integration",),
+    "training": ("training",),
 }
-"""Markers that every test under a folder has."""
+"""Markers of every test under a path."""
 
-SLOWEST_FIRST = ("cluster", "sound_servers", "training", "e2e", "integration")
+SLOWEST_FIRST = ("cluster", "sound_servers", "training", "e2e", "benchmark", "integration")
 """Order in which the processes take their files: a slow one begun last would leave the others idle."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        path = item.path.relative_to(TESTS).as_posix()
-        for folder, marker in FOLDER_MARKERS.items():
-            if path.startswith(f"{folder}/"):
+        path = item.path.relative_to(TESTS)
+        for part in (path, *path.parents):
+            for marker in FOLDER_MARKERS.get(part.as_posix(), ()):
                 item.add_marker(marker)
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(path))  # a file's fixtures are made in one process
+            item.add_marker(pytest.mark.xdist_group(str(path)))  # a file's fixtures are made in one process
     items.sort(key=_rank)  # stable within a file
 
 
