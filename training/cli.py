@@ -16,7 +16,7 @@ from models.common.cli import ArgumentParser
 from models.errors import OverheardError
 
 if TYPE_CHECKING:
-    from training.data.ingest import Job
+    from training.data.ingest import IngestJob
 
 CACHE = Path("build/cache")
 TAUGHT = Path("build/music_mobilenet_v2.npz")
@@ -135,20 +135,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _imagenet(arguments: argparse.Namespace) -> int:
-    from training.networks.pretrained import IMAGENET_WEIGHTS, convert
+    from training.networks.pretrained import IMAGENET_WEIGHTS, convert_imagenet_weights
 
     target = arguments.out or IMAGENET_WEIGHTS
-    print(f"{target}: SHA-256 {convert(arguments.pth, target)}")
+    print(f"{target}: SHA-256 {convert_imagenet_weights(arguments.pth, target)}")
     return 0
 
 
 def _study(arguments: argparse.Namespace) -> int:
     from models.spectrogram.spec import AudioSpec
     from training.data.gtzan import Gtzan
-    from training.parallel import runs_on
-    from training.study.features import features
-    from training.study.report import table, verdict
-    from training.study.study import QUICK, Data, Plan, measure
+    from training.parallel import open_executor
+    from training.study.features import cached_features
+    from training.study.report import format_study_table, format_verdict
+    from training.study.study import QUICK_PLAN, StudyData, StudyPlan, run_study
 
     out: Path | None = arguments.json
     if out and not out.parent.is_dir():
@@ -156,13 +156,13 @@ def _study(arguments: argparse.Namespace) -> int:
             f"{out.parent} is no folder, so --json cannot write {out.name} there; make it first"
         )
     gtzan = Gtzan.load(arguments.gtzan)
-    data = Data(gtzan.tracks, features(gtzan, AudioSpec(), arguments.cache))
-    with runs_on(arguments.engine) as runs:
-        measured = measure(data, QUICK if arguments.quick else Plan(), runs)
-    measured["verdict"] = verdict(measured)
+    data = StudyData(gtzan.tracks, cached_features(gtzan, AudioSpec(), arguments.cache))
+    with open_executor(arguments.engine) as runs:
+        measured = run_study(data, QUICK_PLAN if arguments.quick else StudyPlan(), runs)
+    measured["verdict"] = format_verdict(measured)
     if out:
         out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(table(measured), "", textwrap.fill(measured["verdict"], 110), sep="\n")
+    print(format_study_table(measured), "", textwrap.fill(measured["verdict"], 110), sep="\n")
     return 0
 
 
@@ -179,25 +179,25 @@ def _prepare(arguments: argparse.Namespace) -> int:
         from training.distillation.teacher import Teacher
 
         hear = Teacher().hear
-    jobs: list[Job] = []
+    jobs: list[IngestJob] = []
     if arguments.gtzan:
-        jobs += ingest.gtzan(arguments.gtzan, hear)
+        jobs += ingest.gtzan_jobs(arguments.gtzan, hear)
     for path in arguments.folder:
-        jobs += ingest.folder(path, hear)
+        jobs += ingest.folder_jobs(path, hear)
     for path in arguments.music:
-        jobs += ingest.folder(path, hear, source="music", labelled=False)
+        jobs += ingest.folder_jobs(path, hear, source="music", labelled=False)
     for path in arguments.table:
-        jobs += ingest.table(path, hear)
+        jobs += ingest.table_jobs(path, hear)
     if arguments.pictures:
-        jobs += ingest.pictures(arguments.pictures)
-    jobs += synthetic_noise.jobs(arguments.noises)
+        jobs += ingest.array_jobs(arguments.pictures)
+    jobs += synthetic_noise.noise_jobs(arguments.noises)
     if not jobs:
         raise OverheardError(
             "there is nothing to prepare; name --gtzan, --folder, --music, --table, --pictures or --noises"
         )
     with Progress(transient=True) as progress:
         task = progress.add_task("preparing", total=len(jobs))
-        faults = ingest.run(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
+        faults = ingest.ingest(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
     for fault in faults:
         print(fault)
     print(f"{arguments.cache} holds {len(Corpus.load(arguments.cache).entries)} tracks")
@@ -206,13 +206,15 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 def _teach(arguments: argparse.Namespace) -> int:
     from training.data.corpus import Corpus
-    from training.distillation.distill import Lesson, teach, teachable
-    from training.finetuning.train import board
+    from training.distillation.distill import DistillationConfig, distill, distillation_entries
+    from training.finetuning.train import tensorboard_logger
 
     corpus = Corpus.load(arguments.cache)
-    lesson = replace(Lesson(), steps=_positive(arguments.steps, Lesson().steps))
+    lesson = replace(DistillationConfig(), steps=_positive(arguments.steps, DistillationConfig().steps))
     out = arguments.out
-    digest = teach(corpus, teachable(corpus), out, lesson, log=board(Path("build/logs/teach")))
+    digest = distill(
+        corpus, distillation_entries(corpus), out, lesson, log=tensorboard_logger(Path("build/logs/teach"))
+    )
     print(f"{out}: SHA-256 {digest}")
     return 0
 
@@ -221,62 +223,62 @@ def _protocols(arguments: argparse.Namespace) -> int:
     from models.spectrogram.spec import AudioSpec
     from training.data.corpus import Corpus
     from training.data.gtzan import Gtzan
-    from training.evaluation.protocol_table import PROTOCOLS, protocol_table, protocols_as_json
-    from training.finetuning.recipe import FineTuning
+    from training.evaluation.protocol_table import PROTOCOLS, protocol_records, protocol_table
+    from training.finetuning.recipe import FineTuningRecipe
     from training.networks.pretrained import DISTILLED_WEIGHTS
-    from training.parallel import runs_on
+    from training.parallel import open_executor
     from training.study import protocols
-    from training.study.features import features
+    from training.study.features import cached_features
     from training.study.protocol_runs import run_protocol
-    from training.study.train_head import RECIPES
+    from training.study.train_head import HEAD_RECIPES
 
     gtzan, corpus = Gtzan.load(arguments.gtzan), Corpus.load(arguments.cache.resolve())
-    recipe = replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps))
+    recipe = replace(FineTuningRecipe(), steps=_positive(arguments.steps, FineTuningRecipe().steps))
     seeds = range(_positive(arguments.seeds, 1, "--seeds"))
-    frozen = features(gtzan, AudioSpec(), arguments.features)
+    frozen = cached_features(gtzan, AudioSpec(), arguments.features)
     arguments.work.mkdir(parents=True, exist_ok=True)
     work = arguments.work.resolve()  # tasks of a cluster run in another folder
-    with runs_on(arguments.engine) as runs:
+    with open_executor(arguments.engine) as runs:
         scores = [
             run_protocol(protocol, variant, of, gtzan, frozen, seeds, runs)
-            for variant, of in RECIPES.items()
+            for variant, of in HEAD_RECIPES.items()
             for protocol in PROTOCOLS
         ]
-        scores += protocols.frozen(corpus, DISTILLED_WEIGHTS)
-        scores += protocols.fine_tuned(corpus, recipe, seeds=seeds, work=work, runs=runs)
-    listed = protocols_as_json(scores)
+        scores += protocols.score_frozen(corpus, DISTILLED_WEIGHTS)
+        scores += protocols.score_fine_tuned(corpus, recipe, seeds=seeds, work=work, runs=runs)
+    listed = protocol_records(scores)
     print(json.dumps(listed, indent=1) if arguments.json else protocol_table(listed))
     return 0
 
 
 def _ablation(arguments: argparse.Namespace) -> int:
     from training.data.corpus import Corpus
-    from training.parallel import runs_on
-    from training.study.ablation import STEPS, ablation, table
+    from training.parallel import open_executor
+    from training.study.ablation import ABLATION_STEPS, format_ablation_table, run_ablation
 
     arguments.work.mkdir(parents=True, exist_ok=True)
     corpus = Corpus.load(arguments.cache.resolve())
-    steps, work = _positive(arguments.steps, STEPS), arguments.work.resolve()
-    with runs_on(arguments.engine) as runs:
-        print(table(ablation(corpus, work, steps=steps, runs=runs)))
+    steps, work = _positive(arguments.steps, ABLATION_STEPS), arguments.work.resolve()
+    with open_executor(arguments.engine) as runs:
+        print(format_ablation_table(run_ablation(corpus, work, steps=steps, runs=runs)))
     return 0
 
 
 def _release(arguments: argparse.Namespace) -> int:
     from training.data.corpus import Corpus
-    from training.finetuning.recipe import FineTuning
+    from training.finetuning.recipe import FineTuningRecipe
     from training.networks.pretrained import DISTILLED_WEIGHTS
     from training.release.release import release
-    from training.study.protocols import read
+    from training.study.protocols import read_protocol_records
 
     if not 0 <= arguments.seed < 2**32:
         raise OverheardError(f"--seed is {arguments.seed}; it must be from 0 to {2**32 - 1}")
-    protocols = read(arguments.protocols) if arguments.protocols else []
+    protocols = read_protocol_records(arguments.protocols) if arguments.protocols else []
     manifest = release(
         Corpus.load(arguments.cache),
         arguments.out,
         protocols=protocols,
-        recipe=replace(FineTuning(), steps=_positive(arguments.steps, FineTuning().steps)),
+        recipe=replace(FineTuningRecipe(), steps=_positive(arguments.steps, FineTuningRecipe().steps)),
         seed=arguments.seed,
         taught=arguments.taught or DISTILLED_WEIGHTS,
         logs=arguments.logs,
@@ -288,20 +290,22 @@ def _release(arguments: argparse.Namespace) -> int:
 def _card(arguments: argparse.Namespace) -> int:
     from models.manifest import SHIPPED, ModelManifest
     from training.data.corpus import Corpus
-    from training.release.release import describe
-    from training.study.protocols import read
+    from training.release.release import remeasure
+    from training.study.protocols import read_protocol_records
 
     manifest = ModelManifest.load(arguments.out / SHIPPED)
-    protocols = read(arguments.protocols) if arguments.protocols else manifest.metrics["protocols"]
-    describe(Corpus.load(arguments.cache), manifest, arguments.float32, protocols=protocols)
+    protocols = (
+        read_protocol_records(arguments.protocols) if arguments.protocols else manifest.metrics["protocols"]
+    )
+    remeasure(Corpus.load(arguments.cache), manifest, arguments.float32, protocols=protocols)
     print(f"wrote the manifest, the model card and plots of {manifest.model_path}")
     return 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from training.evaluation.compare import compare
+    from training.evaluation.compare import compare_manifests
 
-    print(compare(arguments.one, arguments.other))
+    print(compare_manifests(arguments.one, arguments.other))
     return 0
 
 

@@ -11,14 +11,14 @@ from models.errors import OverheardError
 
 R = TypeVar("R")
 
-CORES_A_RUN = 1
+CORES_PER_CALL = 1
 """That one training asks a cluster for; its network is small, and more runs beside each other are faster."""
 
-RETRIES = 3
+MAX_RETRIES = 3
 """Of a run whose node was lost."""
 
 
-class Runs(Protocol):
+class Executor(Protocol):
     """Calls a function once for each tuple of arguments; results come in the order of the calls."""
 
     def __call__(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
@@ -26,12 +26,12 @@ class Runs(Protocol):
         ...
 
 
-def one_by_one(function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
+def sequential(function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
     """Here, in order."""
     return [function(*call) for call in calls]
 
 
-class RayRuns:
+class RayExecutor:
     """Each call is a Ray task; one whose node is lost is begun again on another.
 
     Parameters
@@ -49,7 +49,7 @@ class RayRuns:
         Raises
         ------
         OverheardError
-            What a call raised, or that a run was lost ``RETRIES`` times.
+            What a call raised, or that a run was lost ``MAX_RETRIES`` times.
         """
         ray = self._ray
         shared: dict[int, Any] = {}
@@ -60,10 +60,10 @@ class RayRuns:
             return shared[id(argument)]
 
         # TensorFlow would take every core of a node for each of the runs on it.
-        threads = {f"TF_NUM_{kind}_THREADS": str(CORES_A_RUN) for kind in ("INTRAOP", "INTEROP")}
+        threads = {f"TF_NUM_{kind}_THREADS": str(CORES_PER_CALL) for kind in ("INTRAOP", "INTEROP")}
         options = {
-            "num_cpus": CORES_A_RUN,
-            "max_retries": RETRIES,
+            "num_cpus": CORES_PER_CALL,
+            "max_retries": MAX_RETRIES,
             "runtime_env": {"env_vars": threads},
         }
         task = ray.remote(function).options(**options)
@@ -79,7 +79,7 @@ class RayRuns:
 
 
 @contextlib.contextmanager
-def runs_on(engine: str) -> Iterator[Runs]:
+def open_executor(engine: str) -> Iterator[Executor]:
     """What makes runs, by the name of its engine: ``local`` or ``ray``.
 
     Raises
@@ -88,7 +88,7 @@ def runs_on(engine: str) -> Iterator[Runs]:
         Ray is not installed, or its cluster does not answer.
     """
     if engine != "ray":
-        yield one_by_one
+        yield sequential
         return
     with ray_cluster() as ray:
-        yield RayRuns(ray)
+        yield RayExecutor(ray)

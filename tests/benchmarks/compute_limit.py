@@ -63,19 +63,24 @@ def stages() -> dict[str, bytes]:
     import keras
 
     from training.data.gtzan import LABELS
-    from training.export.tflite import Traced
-    from training.networks.genre import backbone, classifier, for_export, pooled_features
+    from training.export.tflite import TracedModel
+    from training.networks.genre import (
+        build_backbone,
+        build_classifier,
+        build_export_network,
+        build_pooled_features,
+    )
 
-    trained = classifier(pooled_features(backbone(imagenet=False)), len(LABELS))
-    whole = for_export(trained, len(LABELS))
+    trained = build_classifier(build_pooled_features(build_backbone(imagenet=False)), len(LABELS))
+    whole = build_export_network(trained, len(LABELS))
     features = trained.get_layer("pooled_features")
     begin = features.get_layer("Conv1").output
     cut = {}
     for name, layer in STAGES.items():
         part = keras.Model(begin, features.get_layer(layer).output)
         network = keras.Model(whole.input, part(whole.get_layer("folded").output, training=False))
-        cut[name] = Traced(network).convert(pictures())
-    return cut | {"GRU and logits": Traced(whole).convert(pictures())}
+        cut[name] = TracedModel(network).convert(pictures())
+    return cut | {"GRU and logits": TracedModel(whole).convert(pictures())}
 
 
 def dense() -> bytes:

@@ -47,9 +47,16 @@ def a_picture() -> npt.NDArray[np.uint8]:
 def network() -> Any:
     """The shipped network in Keras, from pixels to logits; random weights take as long as trained ones."""
     from training.data.gtzan import LABELS
-    from training.networks.genre import backbone, classifier, for_export, pooled_features
+    from training.networks.genre import (
+        build_backbone,
+        build_classifier,
+        build_export_network,
+        build_pooled_features,
+    )
 
-    return for_export(classifier(pooled_features(backbone(imagenet=False)), len(LABELS)), len(LABELS))
+    return build_export_network(
+        build_classifier(build_pooled_features(build_backbone(imagenet=False)), len(LABELS)), len(LABELS)
+    )
 
 
 def one_thread() -> None:
@@ -88,10 +95,10 @@ def litert_float() -> Work:
     """LiteRT, not quantized."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from training.export.tflite import Traced
+    from training.export.tflite import TracedModel
 
     batch = a_picture()[np.newaxis].astype(np.float32)
-    interpreter = Interpreter(model_content=Traced(network()).convert(None), num_threads=1)
+    interpreter = Interpreter(model_content=TracedModel(network()).convert(None), num_threads=1)
     interpreter.allocate_tensors()
     entry, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 

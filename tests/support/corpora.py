@@ -14,8 +14,8 @@ from training.cli import command
 from training.data.corpus import Corpus, Entry, append
 from training.data.geometries import COARSE, FINE
 from training.data.gtzan import LABELS
-from training.data.targets import UNITS
-from training.data.windows import Windows
+from training.data.targets import EMBEDDING_SIZE
+from training.data.windows import TrackWindows
 
 Stored = npt.NDArray[np.uint8]
 
@@ -28,10 +28,10 @@ def columns(n: int, band: int, random: np.random.Generator) -> Stored:
     return stored
 
 
-def arrays_of(band: int, seed: int, *, long: int = 124) -> Windows:
+def arrays_of(band: int, seed: int, *, long: int = 124) -> TrackWindows:
     """What the cache holds of one of GTZAN's published arrays."""
     random = np.random.default_rng((band, seed))
-    return Windows(
+    return TrackWindows(
         np.stack([[columns(FINE.columns, band, random)]]),
         np.zeros((0, 1, COARSE.columns, 256), np.uint8),
         np.zeros((0, 250), np.float16),
@@ -39,10 +39,10 @@ def arrays_of(band: int, seed: int, *, long: int = 124) -> Windows:
     )
 
 
-def recording_of(band: int, seed: int, *, windows: int = 2, heard: int = 0) -> Windows:
+def recording_of(band: int, seed: int, *, windows: int = 2, heard: int = 0) -> TrackWindows:
     """What the cache holds of a recording."""
     random = np.random.default_rng((band, seed))
-    return Windows(
+    return TrackWindows(
         np.stack([[columns(FINE.columns, band, random)] * 2 for _ in range(windows)]),
         np.stack([[columns(COARSE.columns, band, random)] * 2 for _ in range(windows)]),
         random.normal(0, 1, (windows, heard)).astype(np.float16) if heard else np.zeros((0, 250), np.float16),
@@ -58,7 +58,7 @@ def entry(
     return Entry(name, source, f"{source}/{name}.npz", genre, artist, part, origin, music, duplicate_of)
 
 
-def cache(folder: Path, listed: Sequence[tuple[Entry, Windows]]) -> Corpus:
+def cache(folder: Path, listed: Sequence[tuple[Entry, TrackWindows]]) -> Corpus:
     """Add entries and windows to a cache on disk; return all of it."""
     for each, windows in listed:
         windows.save(folder / each.file)
@@ -104,6 +104,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         (entry("speech-1", "clips", origin="speech pyAudioAnalysis", music=False), recording_of(3, 52)),
         (entry("music-1", "clips", origin="music pyAudioAnalysis"), recording_of(4, 53)),
         (entry("noise-1", "clips", origin="noise elsewhere", music=False), recording_of(5, 54)),
-        *((entry(f"heard-{n}", "music"), recording_of(n, 60 + n, heard=UNITS)) for n in range(2)),
+        *((entry(f"heard-{n}", "music"), recording_of(n, 60 + n, heard=EMBEDDING_SIZE)) for n in range(2)),
     ]
     return cache(folder / "cache", listed)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from training.data.gtzan import LABELS
-from training.data.targets import UNITS
+from training.data.targets import EMBEDDING_SIZE
 from training.networks import pretrained
 
 KEPT_BLOCKS = tuple(f"block_{number}_" for number in (1, 3, 4, 6, 13))
@@ -32,13 +32,13 @@ def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
     picture = keras.Input((256, 64, 3))
     x = keras.layers.Rescaling(1 / 127.5, -1)(picture)
     x = first(keras.layers.Flatten()(keras.layers.AveragePooling2D((8, 32))(x)))
-    heard = keras.layers.Dense(UNITS, name="heard")(x)
+    heard = keras.layers.Dense(EMBEDDING_SIZE, name="heard")(x)
     logits = keras.layers.Dense(genres + 1, name="logits")(keras.layers.Dropout(0.3)(x))
     return keras.Model(picture, [logits, heard]), first.trainable_variables
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let ``training.networks.genre.backbone`` have 6 of MobileNetV2's 17 blocks, with ImageNet's weights.
+    """Let ``networks.genre.build_backbone`` have 6 of MobileNetV2's 17 blocks, with ImageNet's weights.
 
     Tracing and converting take time by the layer, and the layers that are left out are like those kept.
     Two convolutions follow others than they did and see fewer channels: the first of those that they knew.
@@ -82,4 +82,6 @@ def untraced() -> Iterator[None]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is trained is small: tracing the network that ships takes half a minute, and ``released`` does."""
-    monkeypatch.setattr("training.finetuning.train.build", lambda taught, places: small(0, len(LABELS)))
+    monkeypatch.setattr(
+        "training.finetuning.train.build_network", lambda taught, places: small(0, len(LABELS))
+    )

@@ -4,32 +4,32 @@ from functools import cache
 
 import numpy as np
 
-from training.data.gtzan import LABELS, Track
+from training.data.gtzan import LABELS, GtzanTrack
 from training.data.splits import Indices, random_folds
-from training.networks.study import Variant
-from training.study.study import Data, Plan, halves
+from training.networks.study import StudyVariant
+from training.study.study import StudyData, StudyPlan, train_test_pairs
 
-SMALL = Plan(
+SMALL = StudyPlan(
     epochs=8,
     carried_epochs=(2,),
     folds=3,
     artist_folds=2,
     seeds=(0,),
     batch=8,
-    cnn_gru=Variant("small", 0, keeps_time=False),
+    cnn_gru=StudyVariant("small", 0, keeps_time=False),
 )
 
 
-def signatures(artists: int = 8, each: int = 2) -> Data:
+def signatures(artists: int = 8, each: int = 2) -> StudyData:
     """Four genres of tracks that are like no other track: to know one, it must have been trained on."""
     tracks = tuple(
-        Track(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}", "", "")
+        GtzanTrack(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}", "", "")
         for genre in LABELS[:4]
         for artist in range(artists)
         for number in range(each)
     )
     signature = np.random.default_rng(0).normal(0, 1, (len(tracks), 1, 1280))
-    return Data(tracks, np.repeat(signature, 8, axis=1).astype(np.float32))
+    return StudyData(tracks, np.repeat(signature, 8, axis=1).astype(np.float32))
 
 
 DATA = signatures()
@@ -38,4 +38,4 @@ DATA = signatures()
 @cache
 def in_folds() -> list[tuple[Indices, Indices]]:
     """Made when asked for: scikit-learn, seconds to import, is needed by no process that only collects."""
-    return halves(random_folds(DATA.tracks, folds=SMALL.folds))
+    return train_test_pairs(random_folds(DATA.tracks, folds=SMALL.folds))

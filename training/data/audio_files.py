@@ -43,7 +43,7 @@ def decode(path: Path) -> npt.NDArray[np.float32]:
     return np.concatenate(parts).astype(np.float32)
 
 
-def artist_of(path: Path) -> str:
+def read_artist(path: Path) -> str:
     """Artist as the tags of a sound file name them; empty where they do not, or nothing can be read."""
     import av
     import av.error

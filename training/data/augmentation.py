@@ -21,7 +21,9 @@ COLUMN_POOLING = 4
 """Pixels of a row that the first layer averages: 57 or 83 columns were stretched to 256."""
 
 
-def drawn(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> npt.NDArray[np.uint8]:
+def window_intensities(
+    columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec
+) -> npt.NDArray[np.uint8]:
     """Draw one window's columns as they are.
 
     Parameters
@@ -32,18 +34,18 @@ def drawn(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> npt.
     Returns
     -------
     (image_size, image_size) uint8
-        Places in the colormap; ``paint`` turns them into what the network sees.
+        Places in the colormap; ``render`` turns them into what the network sees.
     """
     return intensity(scale(columns.astype(np.float32), spec), spec)
 
 
-def paint(places: Any) -> Any:
+def render(places: Any) -> Any:
     """Look the colours up and average as the network's first layer does, on a whole batch.
 
     Parameters
     ----------
     places : (n, 256, 256) uint8 tensor
-        From ``drawn`` or ``varied``.
+        From ``window_intensities`` or ``augment``.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def paint(places: Any) -> Any:
     return tf.nn.avg_pool2d(pictures, (1, COLUMN_POOLING), (1, COLUMN_POOLING), "VALID")
 
 
-def varied(
+def augment(
     columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec, generator: Generator, strength: float = 1.0
 ) -> npt.NDArray[np.uint8]:
     """Draw a window as it might have sounded elsewhere.
@@ -75,7 +77,7 @@ def varied(
     Returns
     -------
     (image_size, image_size) uint8
-        As ``drawn`` returns them.
+        As ``window_intensities`` returns them.
     """
     want = spec.columns
     factor = 1 + strength * generator.uniform(-0.2, 0.2)
@@ -84,7 +86,7 @@ def varied(
     scaled = scale(columns[start : start + length].astype(np.float32), spec)
     rows = scaled.shape[1]
     if strength and scaled.any():
-        scaled = _shifted(scaled, int(generator.integers(-6, 7) * strength))
+        scaled = _shift_bands(scaled, int(generator.integers(-6, 7) * strength))
         if generator.random() < 0.5:
             knots = generator.uniform(-0.12, 0.12, 6) * strength
             curve = np.interp(np.linspace(0, 5, rows), np.arange(6), knots)
@@ -107,7 +109,7 @@ def varied(
     return intensity(scaled, spec)
 
 
-def _shifted(scaled: Floats, rows: int) -> Floats:
+def _shift_bands(scaled: Floats, rows: int) -> Floats:
     if rows == 0:
         return scaled
     shifted = np.roll(scaled, rows, axis=1)

@@ -11,19 +11,19 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import varied
+from training.data.augmentation import augment
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE
-from training.data.targets import UNITS, standardized
+from training.data.targets import EMBEDDING_SIZE, standardized_embeddings
 from training.errors import DataError
 
 Floats = npt.NDArray[np.float32]
-Places = npt.NDArray[np.uint8]
+Intensities = npt.NDArray[np.uint8]
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
+class BatchMix:
     """What a batch is made of.
 
     ``genre_share`` of it is music whose genre is known, the genres equally often and within a genre
@@ -56,7 +56,7 @@ class Batch(NamedTuple):
         1 where it did.
     """
 
-    places: Places
+    places: Intensities
     genres: Floats
     genre_known: Floats
     music: Floats
@@ -83,7 +83,7 @@ class Sampler:
     """
 
     def __init__(
-        self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mixture: Mixture, seed: int
+        self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mixture: BatchMix, seed: int
     ) -> None:
         self._corpus, self._mixture, self.seed = corpus, mixture, seed
         self._labels = list(labels)
@@ -95,7 +95,7 @@ class Sampler:
             raise DataError(f"no track to train on is {' or '.join(empty)}; prepare a cache that has some")
         self._other = self._sources([e for e in entries if e.music and e.genre not in labels])
         self._no_music = self._sources([e for e in entries if not e.music])
-        self._heard = standardized(corpus, entries)
+        self._heard = standardized_embeddings(corpus, entries)
 
     def _sources(self, entries: list[Entry]) -> list[tuple[float, list[Entry]]]:
         names = sorted({entry.source for entry in entries})
@@ -110,19 +110,19 @@ class Sampler:
         drawn_of = []
         for place in range(mixture.batch):
             if place < labelled_end or not (self._other or self._no_music):
-                entry = _pick(self._by_genre[int(generator.integers(len(self._labels)))], generator)
+                entry = _pick_entry(self._by_genre[int(generator.integers(len(self._labels)))], generator)
             elif self._no_music and (place < no_music_end or not self._other):
-                entry = _pick(self._no_music, generator)
+                entry = _pick_entry(self._no_music, generator)
             else:
-                entry = _pick(self._other, generator)
+                entry = _pick_entry(self._other, generator)
             drawn_of.append((entry, *self._draw(entry, generator)))
         return self._batch(drawn_of)
 
-    def _batch(self, drawn_of: Sequence[tuple[Entry, Places, int | None]]) -> Batch:
+    def _batch(self, drawn_of: Sequence[tuple[Entry, Intensities, int | None]]) -> Batch:
         count = len(drawn_of)
         genres = np.zeros((count, len(self._labels)), np.float32)
         genre_known, heard_mask = np.zeros(count, np.float32), np.zeros(count, np.float32)
-        heard = np.zeros((count, UNITS), np.float32)
+        heard = np.zeros((count, EMBEDDING_SIZE), np.float32)
         for place, (entry, _, window) in enumerate(drawn_of):
             if window is not None and entry.file in self._heard:
                 heard[place], heard_mask[place] = self._heard[entry.file][window], 1
@@ -132,26 +132,26 @@ class Sampler:
         music = np.array([entry.music for entry, _, _ in drawn_of], np.float32)
         return Batch(places, genres, genre_known, music, heard, heard_mask)
 
-    def _draw(self, entry: Entry, generator: np.random.Generator) -> tuple[Places, int | None]:
+    def _draw(self, entry: Entry, generator: np.random.Generator) -> tuple[Intensities, int | None]:
         """One window, varied, and which of the track's it is, unless it was cut anew."""
         windows = self._corpus.windows(entry)
         has_coarse = bool(len(windows.coarse) or len(windows.long))
         coarse = has_coarse and (not len(windows.fine) or generator.random() < self._mixture.coarse_share)
         if coarse and len(windows.long) and (not len(windows.coarse) or generator.random() < 0.5):
-            return varied(windows.long, COARSE, generator), None
+            return augment(windows.long, COARSE, generator), None
         stored, spec = (windows.coarse, COARSE) if coarse else (windows.fine, FINE)
         window = int(generator.integers(len(stored)))
         version = int(generator.integers(stored.shape[1]))
-        return varied(stored[window, version], spec, generator), window
+        return augment(stored[window, version], spec, generator), window
 
 
-def _pick(sources: list[tuple[float, list[Entry]]], generator: np.random.Generator) -> Entry:
+def _pick_entry(sources: list[tuple[float, list[Entry]]], generator: np.random.Generator) -> Entry:
     weights = np.array([weight for weight, _ in sources])
     entries = sources[int(generator.choice(len(sources), p=weights / weights.sum()))][1]
     return entries[int(generator.integers(len(entries)))]
 
 
-def ahead(batch: Callable[[int], Item], numbers: range, most: int = 8) -> Iterator[Item]:
+def prefetch(batch: Callable[[int], Item], numbers: range, most: int = 8) -> Iterator[Item]:
     """Batches by number, drawn in a thread while the network trains."""
     waiting: queue.Queue[Item | Exception] = queue.Queue(most)
     stopped = threading.Event()

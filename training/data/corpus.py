@@ -13,10 +13,10 @@ from typing import Final
 
 from models.holdout import normalize_artist
 from training.data.gtzan import LABELS
-from training.data.windows import Windows
+from training.data.windows import TrackWindows
 from training.errors import DataError
 
-INDEX = "index.jsonl"
+INDEX_FILE = "index.jsonl"
 
 HELD_OUT_ORIGINS: Final = ("pyAudioAnalysis", "ESC-10", "FmAds")
 """Recordings that are no music, and the music beside them, from here are scored and never trained on."""
@@ -53,7 +53,7 @@ class Entry:
         return any(origin in self.origin for origin in HELD_OUT_ORIGINS)
 
 
-def fold_genre(name: str) -> str:
+def normalize_genre(name: str) -> str:
     """A genre as ``LABELS`` spells it, whatever its capitals, spaces, hyphens and underscores.
 
     One that is none of them is only stripped and case-folded.
@@ -69,7 +69,7 @@ class Corpus:
 
     folder: Path
     entries: list[Entry]
-    _read: dict[str, Windows] = field(default_factory=dict)
+    _read: dict[str, TrackWindows] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path) -> Corpus:
@@ -80,7 +80,7 @@ class Corpus:
         DataError
             There is none, or a line of it is damaged.
         """
-        path = folder / INDEX
+        path = folder / INDEX_FILE
         if not path.exists():
             raise DataError(
                 f"{path} does not exist; write a cache with overheard train prepare --cache {folder}"
@@ -95,7 +95,7 @@ class Corpus:
                 ) from error
         return cls(folder, entries)
 
-    def windows(self, entry: Entry) -> Windows:
+    def windows(self, entry: Entry) -> TrackWindows:
         """Windows of one track.
 
         Raises
@@ -104,7 +104,7 @@ class Corpus:
             Its file is missing or damaged.
         """
         if entry.file not in self._read:
-            self._read[entry.file] = Windows.load(self.folder / entry.file)
+            self._read[entry.file] = TrackWindows.load(self.folder / entry.file)
         return self._read[entry.file]
 
     def where(self, keep: Callable[[Entry], bool]) -> list[Entry]:
@@ -115,24 +115,24 @@ class Corpus:
 def write_index(folder: Path, entries: Iterable[Entry]) -> None:
     """Replace a cache's index, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{INDEX}.part"
+    unfinished = folder / f"{INDEX_FILE}.part"
     with unfinished.open("w", encoding="utf-8") as index:
-        index.writelines(map(_line, entries))
-    unfinished.replace(folder / INDEX)
+        index.writelines(map(_format_line, entries))
+    unfinished.replace(folder / INDEX_FILE)
 
 
 def append(folder: Path, entries: Iterable[Entry]) -> None:
     """Add lines to a cache's index."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / INDEX).open("a", encoding="utf-8") as index:
-        index.writelines(map(_line, entries))
+    with (folder / INDEX_FILE).open("a", encoding="utf-8") as index:
+        index.writelines(map(_format_line, entries))
 
 
-def _line(entry: Entry) -> str:
+def _format_line(entry: Entry) -> str:
     return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
 
 
-def without_artists_of(entries: Iterable[Entry], scored: Iterable[Entry]) -> list[Entry]:
+def exclude_artists_of(entries: Iterable[Entry], scored: Iterable[Entry]) -> list[Entry]:
     """Entries by no known artist of ``scored``, and none of its tracks under another number.
 
     Whatever the set: an artist who is scored in one is not trained on in another. A track whose artist

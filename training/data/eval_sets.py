@@ -10,32 +10,32 @@ import numpy.typing as npt
 
 from models.spectrogram.image import colormap
 from models.spectrogram.spec import AudioSpec
-from training.data.augmentation import drawn
-from training.data.batches import Places
+from training.data.augmentation import window_intensities
+from training.data.batches import Intensities
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE
 from training.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class EvalSet:
     """Pictures of tracks, to score a network on: ``places`` (n, 256, 256) uint8, ``track`` (n,) int64
     which of the tracks each belongs to, ``labels`` (tracks,) int64.
     """
 
-    places: Places
+    places: Intensities
     track: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
 
 
-def pictures_of(
+def array_eval_set(
     corpus: Corpus,
     entries: Sequence[Entry],
     labels: Sequence[str],
     spec: AudioSpec,
     *,
     hop: int = COARSE.columns // 2,
-) -> Scored:
+) -> EvalSet:
     """Unvaried pictures of GTZAN's arrays.
 
     With ``FINE`` a track's first 5 s; with ``COARSE`` windows of its 30 s, ``hop`` columns apart.
@@ -46,7 +46,7 @@ def pictures_of(
     DataError
         All lack it.
     """
-    places: list[Places] = []
+    places: list[Intensities] = []
     track: list[int] = []
     truth: list[int] = []
     for entry in entries:
@@ -58,7 +58,7 @@ def pictures_of(
             starts = range(0, len(windows.long) - spec.columns + 1, hop)
             cut = [windows.long[start : start + spec.columns] for start in starts]
         if cut:
-            places += [drawn(columns, spec) for columns in cut]
+            places += [window_intensities(columns, spec) for columns in cut]
             track += [len(truth)] * len(cut)
             truth.append(list(labels).index(entry.genre))
     if not places:
@@ -66,12 +66,12 @@ def pictures_of(
             f"none of {len(entries)} tracks has columns every {spec.column_step} samples; "
             "prepare a cache from both stft_first5s.npz and stft_full30s.npz"
         )
-    return Scored(np.stack(places), np.array(track), np.array(truth))
+    return EvalSet(np.stack(places), np.array(track), np.array(truth))
 
 
-def windows_of(
+def recording_eval_set(
     corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], spec: AudioSpec, *, genre: str = ""
-) -> Scored:
+) -> EvalSet:
     """Unvaried pictures of recordings: every window, clean, in one geometry.
 
     Parameters
@@ -83,12 +83,12 @@ def windows_of(
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
         stored = windows.fine if spec is FINE else windows.coarse
-        places += [drawn(columns, spec) for columns in stored[:, 0]]
+        places += [window_intensities(columns, spec) for columns in stored[:, 0]]
         track += [number] * len(stored)
         truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))
-    return Scored(np.stack(places), np.array(track), np.array(truth))
+    return EvalSet(np.stack(places), np.array(track), np.array(truth))
 
 
-def painted(places: Places) -> Iterator[npt.NDArray[np.uint8]]:
+def render_images(places: Intensities) -> Iterator[npt.NDArray[np.uint8]]:
     """Pictures one by one, (256, 256, 3) uint8, as the converter and the runtime take them."""
     return (colormap()[one] for one in places)

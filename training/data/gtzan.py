@@ -23,13 +23,13 @@ from training.errors import DataError
 LABELS = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 """GTZAN's ten genres in its own spelling; the order of every network's output."""
 
-TABLE = "tracks.csv"
-ARRAYS = "stft_first5s.npz"
-PARTS = ("train", "valid", "test")
+TABLE_FILE = "tracks.csv"
+FINE_ARRAYS_FILE = "stft_first5s.npz"
+SPLIT_PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class GtzanTrack:
     """One row of the table.
 
     ``artist`` is as Sturm's index of GTZAN has it, empty where unknown. ``part`` is ``train``,
@@ -57,11 +57,11 @@ class Track:
                 row["track_id"], row["genre"], row["artist"], row["fault_filtered_split"], row["duplicate_of"]
             )
         except KeyError as error:
-            raise DataError(f"{TABLE} lacks the column {error}; take the published table") from error
-        if track.genre not in LABELS or track.part not in ("", *PARTS):
+            raise DataError(f"{TABLE_FILE} lacks the column {error}; take the published table") from error
+        if track.genre not in LABELS or track.part not in ("", *SPLIT_PARTS):
             raise DataError(
-                f"{track.track_id} in {TABLE} has genre {track.genre!r} and part {track.part!r}; "
-                f"known are {', '.join(LABELS)} and {', '.join(PARTS)}"
+                f"{track.track_id} in {TABLE_FILE} has genre {track.genre!r} and part {track.part!r}; "
+                f"known are {', '.join(LABELS)} and {', '.join(SPLIT_PARTS)}"
             )
         return track
 
@@ -80,7 +80,7 @@ class Gtzan:
     22,050 Hz.
     """
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[GtzanTrack, ...]
     db_u8: npt.NDArray[np.uint8]
 
     @classmethod
@@ -92,19 +92,25 @@ class Gtzan:
         DataError
             The folder or a file in it is missing or damaged.
         """
-        for path in (folder, folder / TABLE, folder / ARRAYS):
+        for path in (folder, folder / TABLE_FILE, folder / FINE_ARRAYS_FILE):
             if not path.exists():
-                raise DataError(f"{path} does not exist; --gtzan names a folder with {TABLE} and {ARRAYS}")
-        with (folder / TABLE).open(encoding="utf-8", newline="") as table:
-            listed = {row["track_id"]: Track.from_row(row) for row in csv.DictReader(table)}
+                raise DataError(
+                    f"{path} does not exist; --gtzan names a folder with {TABLE_FILE} and {FINE_ARRAYS_FILE}"
+                )
+        with (folder / TABLE_FILE).open(encoding="utf-8", newline="") as table:
+            listed = {row["track_id"]: GtzanTrack.from_row(row) for row in csv.DictReader(table)}
         try:
-            with np.load(folder / ARRAYS) as arrays:
+            with np.load(folder / FINE_ARRAYS_FILE) as arrays:
                 track_ids, db_u8 = arrays["track_id"].tolist(), arrays["db_u8"]
         except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"cannot read {folder / ARRAYS}: {error}; copy the file again") from error
+            raise DataError(
+                f"cannot read {folder / FINE_ARRAYS_FILE}: {error}; copy the file again"
+            ) from error
         known = [row for row, track_id in enumerate(track_ids) if track_id in listed]
         if not known:
-            raise DataError(f"{TABLE} and {ARRAYS} in {folder} share no track; take both from one source")
+            raise DataError(
+                f"{TABLE_FILE} and {FINE_ARRAYS_FILE} in {folder} share no track; take both from one source"
+            )
         db_u8 = db_u8[known]
         db_u8.flags.writeable = False
         return cls(tuple(listed[track_ids[row]] for row in known), db_u8)
@@ -130,6 +136,6 @@ class Gtzan:
         return digest.hexdigest()
 
 
-def counts(tracks: tuple[Track, ...]) -> dict[str, Any]:
+def counts(tracks: tuple[GtzanTrack, ...]) -> dict[str, Any]:
     """How many tracks there are in all and in each part of the fault-filtered split."""
-    return {"tracks": len(tracks), **{part: sum(t.part == part for t in tracks) for part in PARTS}}
+    return {"tracks": len(tracks), **{part: sum(t.part == part for t in tracks) for part in SPLIT_PARTS}}

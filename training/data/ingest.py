@@ -19,42 +19,50 @@ import numpy.typing as npt
 
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
-from training.data.audio_files import artist_of, decode
-from training.data.corpus import INDEX, Corpus, Entry, fold_genre, write_index
+from training.data.audio_files import decode, read_artist
+from training.data.corpus import INDEX_FILE, Corpus, Entry, normalize_genre, write_index
 from training.data.geometries import COARSE, FINE, STORED_SHAPES
-from training.data.gtzan import LABELS, TABLE
-from training.data.windows import SAMPLE_RATE, WINDOW, Windows, cut, draw_windows, made_from, seed_of
+from training.data.gtzan import LABELS, TABLE_FILE
+from training.data.windows import (
+    SAMPLE_RATE,
+    WINDOW_SAMPLES,
+    TrackWindows,
+    cut_windows,
+    degraded_columns,
+    generator_for,
+    source_digest_of,
+)
 from training.errors import DataError
 
 AUDIO_SUFFIXES = frozenset({".wav", ".au", ".flac", ".ogg", ".mp3", ".m4a", ".opus", ".aiff", ".wma"})
-JOINED_SECONDS = 10
-JOINED_CLIPS = 3
+MIN_JOINED_SECONDS = 10
+CLIPS_TO_JOIN = 3
 """How long joined clips are where a table has their ``seconds``, and how many they are where it has not."""
 
-RECIPE = 2
+FORMAT_VERSION = 2
 """To be raised with every change of what a file of the cache holds, so that it is made again."""
 
-MOST_WINDOWS = 12
-NO_MUSIC_KINDS = frozenset({"noise", "speech", "ambient", "silence"})
+MAX_WINDOWS_PER_TRACK = 12
+NON_MUSIC_KINDS = frozenset({"noise", "speech", "ambient", "silence"})
 
-GTZANS_NAME = re.compile(rf"(?:^|__)(?:{'|'.join(LABELS)})\.\d{{5}}(?:\.|$)")
+GTZAN_FILE_NAME = re.compile(rf"(?:^|__)(?:{'|'.join(LABELS)})\.\d{{5}}(?:\.|$)")
 
 _log = logging.getLogger(__name__)
 
-Hear = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+Embed = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """From windows at the teacher's rate to what it hears; see ``training.distillation.teacher.Teacher.hear``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class IngestJob:
     """One track to prepare: its line of the index, what makes its windows, and a digest of what of."""
 
     entry: Entry
-    make: Callable[[], Windows]
+    make: Callable[[], TrackWindows]
     made_from: str
 
 
-def run(jobs: list[Job], cache: Path, progress: Callable[[int, int], None]) -> list[str]:
+def ingest(jobs: list[IngestJob], cache: Path, progress: Callable[[int, int], None]) -> list[str]:
     """Prepare what the cache lacks or has of other sound or settings; bring its index up to date.
 
     Tracks of earlier runs stay in the index as long as their files are there. A track that cannot be
@@ -80,7 +88,7 @@ def run(jobs: list[Job], cache: Path, progress: Callable[[int, int], None]) -> l
         The index is damaged.
     """
     faults: list[str] = []
-    listed = Corpus.load(cache).entries if (cache / INDEX).exists() else []
+    listed = Corpus.load(cache).entries if (cache / INDEX_FILE).exists() else []
     entries = {each.file: each for each in listed if (cache / each.file).exists()}
     seen: dict[tuple[str, str], str] = {}
     taken: set[Path] = set()
@@ -91,12 +99,12 @@ def run(jobs: list[Job], cache: Path, progress: Callable[[int, int], None]) -> l
             if path in taken:
                 raise DataError("another track has the same name; rename one of them")
             taken.add(path)
-            windows = _cached(path, job.made_from)
+            windows = _load_cached(path, job.made_from)
             if windows is None:
                 entries.pop(entry.file, None)
                 windows = job.make()
                 windows.save(path, job.made_from)
-            first = hashlib.sha256(_first_window(windows)).hexdigest()
+            first = hashlib.sha256(_first_window_bytes(windows)).hexdigest()
         except OverheardError as error:
             faults.append(f"{entry.name} is left out: {error}")
         else:
@@ -116,18 +124,18 @@ def run(jobs: list[Job], cache: Path, progress: Callable[[int, int], None]) -> l
     return faults
 
 
-def _cached(path: Path, made: str) -> Windows | None:
-    if made_from(path) != made:
+def _load_cached(path: Path, made: str) -> TrackWindows | None:
+    if source_digest_of(path) != made:
         return None
     try:
-        return Windows.load(path)
+        return TrackWindows.load(path)
     except DataError:  # made again
         return None
 
 
-def digest(taught: bool, *sources: Path | npt.NDArray[np.uint8]) -> str:
+def source_digest(taught: bool, *sources: Path | npt.NDArray[np.uint8]) -> str:
     """16 hexadecimal digits that differ where windows would: other sound, teacher, pictures or recipe."""
-    state = hashlib.sha256(repr((RECIPE, taught, FINE, COARSE)).encode())
+    state = hashlib.sha256(repr((FORMAT_VERSION, taught, FINE, COARSE)).encode())
     for source in sources:
         if isinstance(source, Path):
             found = source.stat() if source.exists() else None
@@ -137,14 +145,14 @@ def digest(taught: bool, *sources: Path | npt.NDArray[np.uint8]) -> str:
     return state.hexdigest()[:16]
 
 
-def _first_window(windows: Windows) -> bytes:
+def _first_window_bytes(windows: TrackWindows) -> bytes:
     for stored in (windows.fine[:1, :1], windows.coarse[:1, :1], windows.long):
         if stored.size:
             return stored.tobytes()
     raise DataError("its file in the cache is empty; delete it and prepare again")
 
 
-def gtzan(folder: Path, hear: Hear | None) -> Iterator[Job]:
+def gtzan_jobs(folder: Path, hear: Embed | None) -> Iterator[IngestJob]:
     """Real GTZAN audio (``GENRE/GENRE.NNNNN.wav`` or ``.au``), published arrays, or both.
 
     Raises
@@ -152,7 +160,7 @@ def gtzan(folder: Path, hear: Hear | None) -> Iterator[Job]:
     DataError
         The folder holds neither, or a table in it is damaged.
     """
-    table = _table(folder / TABLE, "track_id")
+    table = _read_table_by(folder / TABLE_FILE, "track_id")
     found = sorted(p for p in folder.glob("*/*") if p.suffix in (".wav", ".au") and p.parent.name in LABELS)
     arrays = [path for path in (folder / "stft_first5s.npz", folder / "stft_full30s.npz") if path.exists()]
     if not found and not arrays:
@@ -160,17 +168,17 @@ def gtzan(folder: Path, hear: Hear | None) -> Iterator[Job]:
             f"{folder} holds neither {LABELS[0]}/{LABELS[0]}.00000.wav and the like nor stft_first5s.npz"
         )
     for path in found:
-        yield _audio_job(_known(table, path.stem, "gtzan-audio", "audio"), path, hear)
-    excerpts = _table(folder / "audio.csv", "file", "track_id")
+        yield _audio_job(_gtzan_entry(table, path.stem, "gtzan-audio", "audio"), path, hear)
+    excerpts = _read_table_by(folder / "audio.csv", "file", "track_id")
     for name, row in excerpts.items():
-        entry = _known(table, row["track_id"], "gtzan-audio", "excerpt")
+        entry = _gtzan_entry(table, row["track_id"], "gtzan-audio", "excerpt")
         stem = Path(name).name.rsplit(".", 1)[0]
         yield _audio_job(replace(entry, file=f"gtzan-audio/{stem}.npz"), folder / name, hear)
     if arrays:
-        yield from pictures(arrays, table)
+        yield from array_jobs(arrays, table)
 
 
-def pictures(paths: list[Path], table: dict[str, dict[str, str]] | None = None) -> Iterator[Job]:
+def array_jobs(paths: list[Path], table: dict[str, dict[str, str]] | None = None) -> Iterator[IngestJob]:
     """Published arrays: ``track_id`` (n,) and ``db_u8`` (n, 544, 57) or (n, 129, 496).
 
     Raises
@@ -194,19 +202,21 @@ def pictures(paths: list[Path], table: dict[str, dict[str, str]] | None = None) 
             forms.setdefault(name, {})[form] = array
     for name, of in sorted(forms.items()):
 
-        def make(of: dict[str, npt.NDArray[np.uint8]] = of) -> Windows:
+        def make(of: dict[str, npt.NDArray[np.uint8]] = of) -> TrackWindows:
             fine, long = np.zeros((0, 1, FINE.columns, 256), np.uint8), np.zeros((0, 256), np.uint8)
             if "fine" in of:
-                fine = _rounded(to_bands(of["fine"].T, FINE))[np.newaxis, np.newaxis]
+                fine = _round_to_bytes(to_bands(of["fine"].T, FINE))[np.newaxis, np.newaxis]
             if "coarse" in of:
-                long = _rounded(to_bands(of["coarse"].T, COARSE))
-            return Windows(fine, np.zeros((0, 1, COARSE.columns, 256), np.uint8), unheard(), long)
+                long = _round_to_bytes(to_bands(of["coarse"].T, COARSE))
+            return TrackWindows(fine, np.zeros((0, 1, COARSE.columns, 256), np.uint8), no_embeddings(), long)
 
-        made = digest(False, *(of[form] for form in sorted(of)))
-        yield Job(_known(table or {}, name, "gtzan", "arrays"), make, made)
+        made = source_digest(False, *(of[form] for form in sorted(of)))
+        yield IngestJob(_gtzan_entry(table or {}, name, "gtzan", "arrays"), make, made)
 
 
-def folder(path: Path, hear: Hear | None, *, source: str = "folder", labelled: bool = True) -> Iterator[Job]:
+def folder_jobs(
+    path: Path, hear: Embed | None, *, source: str = "folder", labelled: bool = True
+) -> Iterator[IngestJob]:
     """Audio below a folder; with ``labelled`` the first folder's name is the genre.
 
     Artists are read from the files' tags; a track without one has no known artist.
@@ -219,7 +229,7 @@ def folder(path: Path, hear: Hear | None, *, source: str = "folder", labelled: b
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
     if not found:
         raise DataError(f"{path} holds no audio files ({', '.join(sorted(AUDIO_SUFFIXES))})")
-    gtzans = [each for each in found if GTZANS_NAME.search(each.name.casefold())]
+    gtzans = [each for each in found if GTZAN_FILE_NAME.search(each.name.casefold())]
     if gtzans:
         raise DataError(
             f"{len(gtzans)} of {len(found)} files in {path} are named as GTZAN's tracks are, "
@@ -230,12 +240,12 @@ def folder(path: Path, hear: Hear | None, *, source: str = "folder", labelled: b
         name = str(inside).replace("/", "__")
         if labelled and len(inside.parts) < 2:
             raise DataError(f"{each} lies in no genre's folder; sort it as {path}/GENRE/{each.name}")
-        genre = fold_genre(inside.parts[0]) if labelled else ""
-        entry = Entry(name, source, f"{source}/{name}.npz", genre, artist_of(each))
+        genre = normalize_genre(inside.parts[0]) if labelled else ""
+        entry = Entry(name, source, f"{source}/{name}.npz", genre, read_artist(each))
         yield _audio_job(entry, each, hear)
 
 
-def table(path: Path, hear: Hear | None) -> Iterator[Job]:
+def table_jobs(path: Path, hear: Embed | None) -> Iterator[IngestJob]:
     """A CSV table of files: ``file``, and ``genre`` or ``kind``.
 
     Files lie in the folder beside the table that has its name, or else beside the table itself.
@@ -251,7 +261,7 @@ def table(path: Path, hear: Hear | None) -> Iterator[Job]:
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; --table names a CSV file")
-    rows = list({row["file"]: row for row in _rows(path) if row.get("file")}.values())
+    rows = list({row["file"]: row for row in _read_rows(path) if row.get("file")}.values())
     if not rows or not ({"genre", "kind"} & rows[0].keys()):
         raise DataError(f"{path} is no table with the columns file and genre (or kind)")
     source = path.stem
@@ -260,28 +270,28 @@ def table(path: Path, hear: Hear | None) -> Iterator[Job]:
         return row.get("kind") or "music", row.get("origin", row.get("set", ""))
 
     for (what, origin), group in groupby(sorted(rows, key=kind), kind):
-        if what not in NO_MUSIC_KINDS:
+        if what not in NON_MUSIC_KINDS:
             for row in group:
                 entry = Entry(
-                    row["file"], source, f"{source}/{row['file']}.npz", fold_genre(row.get("genre", "")),
+                    row["file"], source, f"{source}/{row['file']}.npz", normalize_genre(row.get("genre", "")),
                     row.get("artist", ""), origin=f"{what} {origin}" if "kind" in row else origin,
                 )  # fmt: skip
                 if what == "music":  # speech over music is neither
-                    yield _audio_job(entry, _beside(path, row["file"]), hear)
+                    yield _audio_job(entry, _resolve_clip(path, row["file"]), hear)
             continue
-        for number, rows in enumerate(_joined(group, path)):
-            clips = [_beside(path, row["file"]) for row in rows]
+        for number, rows in enumerate(_join_clips(group, path)):
+            clips = [_resolve_clip(path, row["file"]) for row in rows]
             name = f"{what}-{origin.replace('/', '-')}-{number:03d}"
             entry = Entry(name, source, f"{source}/{name}.npz", origin=f"{what} {origin}", music=False)
-            yield Job(entry, partial(_windows_of_clips, clips, name), digest(False, *clips))
+            yield IngestJob(entry, partial(_windows_from_clips, clips, name), source_digest(False, *clips))
 
 
-def _beside(table: Path, file: str) -> Path:
+def _resolve_clip(table: Path, file: str) -> Path:
     inside = table.with_suffix("") / file
     return inside if inside.exists() else table.parent / file
 
 
-def _joined(rows: Iterable[dict[str, str]], path: Path) -> Iterator[list[dict[str, str]]]:
+def _join_clips(rows: Iterable[dict[str, str]], path: Path) -> Iterator[list[dict[str, str]]]:
     """Rows of clips to join; what is left over only if it fills a window, as far as the table tells."""
     together: list[dict[str, str]] = []
     seconds, known = 0.0, True
@@ -294,59 +304,61 @@ def _joined(rows: Iterable[dict[str, str]], path: Path) -> Iterator[list[dict[st
                 f"{path} gives {row['file']} {row['seconds']!r} seconds; write a number or nothing"
             ) from error
         known = not math.isnan(seconds)
-        if seconds >= JOINED_SECONDS or (not known and len(together) >= JOINED_CLIPS):
+        if seconds >= MIN_JOINED_SECONDS or (not known and len(together) >= CLIPS_TO_JOIN):
             yield together
             together, seconds, known = [], 0.0, True
-    if together and (not known or seconds >= WINDOW / SAMPLE_RATE):
+    if together and (not known or seconds >= WINDOW_SAMPLES / SAMPLE_RATE):
         yield together
 
 
-def _windows_of_clips(paths: list[Path], name: str) -> Windows:
+def _windows_from_clips(paths: list[Path], name: str) -> TrackWindows:
     clips = []
     for path in paths:
         try:
             clips.append(decode(path))
         except OverheardError as error:
             _log.warning("%s", error)
-    seconds, least = sum(map(len, clips)) / SAMPLE_RATE, WINDOW / SAMPLE_RATE
+    seconds, least = sum(map(len, clips)) / SAMPLE_RATE, WINDOW_SAMPLES / SAMPLE_RATE
     if seconds < least:
         raise DataError(
             f"its {len(paths)} clips last {seconds:.1f} s together, and a window lasts {least:.1f} s; "
             "with a column seconds in the table more clips are joined"
         )
-    return _windows(np.concatenate(clips), name, None)
+    return _make_windows(np.concatenate(clips), name, None)
 
 
-def _audio_job(entry: Entry, path: Path, hear: Hear | None) -> Job:
-    return Job(entry, lambda: _windows(decode(path), entry.name, hear), digest(hear is not None, path))
+def _audio_job(entry: Entry, path: Path, hear: Embed | None) -> IngestJob:
+    return IngestJob(
+        entry, lambda: _make_windows(decode(path), entry.name, hear), source_digest(hear is not None, path)
+    )
 
 
-def _windows(samples: npt.NDArray[np.float32], name: str, hear: Hear | None) -> Windows:
+def _make_windows(samples: npt.NDArray[np.float32], name: str, hear: Embed | None) -> TrackWindows:
     import soxr
 
     from training.data.targets import TEACHER_SAMPLE_RATE as TEACHER_RATE
 
-    windows = list(cut(samples, MOST_WINDOWS, WINDOW // 2))
-    fine, coarse = draw_windows(windows, seed_of(name))
-    heard = unheard()
+    windows = list(cut_windows(samples, MAX_WINDOWS_PER_TRACK, WINDOW_SAMPLES // 2))
+    fine, coarse = degraded_columns(windows, generator_for(name))
+    heard = no_embeddings()
     if hear:
         at_rate = [soxr.resample(window, SAMPLE_RATE, TEACHER_RATE) for window in windows]
         heard = hear(np.stack(at_rate)).astype(np.float16)
-    return Windows(fine, coarse, heard, np.zeros((0, 256), np.uint8))
+    return TrackWindows(fine, coarse, heard, np.zeros((0, 256), np.uint8))
 
 
-def unheard() -> npt.NDArray[np.float16]:
+def no_embeddings() -> npt.NDArray[np.float16]:
     """What stands for the teacher's values where it did not listen, (0, 250)."""
-    from training.data.targets import UNITS
+    from training.data.targets import EMBEDDING_SIZE
 
-    return np.zeros((0, UNITS), np.float16)
+    return np.zeros((0, EMBEDDING_SIZE), np.float16)
 
 
-def _rounded(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def _round_to_bytes(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.round(columns).astype(np.uint8)
 
 
-def _known(table: dict[str, dict[str, str]], name: str, source: str, origin: str) -> Entry:
+def _gtzan_entry(table: dict[str, dict[str, str]], name: str, source: str, origin: str) -> Entry:
     row = table.get(name, {})
     return Entry(
         name, source, f"{source}/{name}.npz", row.get("genre", name.split(".")[0]), row.get("artist", ""),
@@ -354,18 +366,18 @@ def _known(table: dict[str, dict[str, str]], name: str, source: str, origin: str
     )  # fmt: skip
 
 
-def _table(path: Path, *columns: str) -> dict[str, dict[str, str]]:
+def _read_table_by(path: Path, *columns: str) -> dict[str, dict[str, str]]:
     """Rows by the first of the columns, all of which must be there; nothing where there is no table."""
     if not path.exists():
         return {}
-    rows = _rows(path)
+    rows = _read_rows(path)
     lacking = [column for column in columns if rows and column not in rows[0]]
     if lacking:
         raise DataError(f"{path} lacks the column {', '.join(lacking)}; take the published table")
     return {row[columns[0]]: row for row in rows if row[columns[0]]}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file, restval=""))

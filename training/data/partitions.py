@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from models.holdout import is_held_out_artist
 from training.data import splits
-from training.data.corpus import Corpus, Entry, without_artists_of
-from training.data.gtzan import ARRAYS, LABELS, TABLE, Track
+from training.data.corpus import Corpus, Entry, exclude_artists_of
+from training.data.gtzan import FINE_ARRAYS_FILE, LABELS, TABLE_FILE, GtzanTrack
 from training.errors import DataError
 
-PUBLISHED = f"{ARRAYS}, stft_full30s.npz and {TABLE}"
+GTZAN_FILES = f"{FINE_ARRAYS_FILE}, stft_full30s.npz and {TABLE_FILE}"
 """What GTZAN's folder must hold before anything can be scored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Partition:
     """``train`` holds entries of every source; ``valid`` and ``test`` GTZAN's arrays only."""
 
     name: str
@@ -25,7 +25,7 @@ class Parts:
     test: tuple[Entry, ...]
 
 
-def arrays(corpus: Corpus) -> list[Entry]:
+def array_entries(corpus: Corpus) -> list[Entry]:
     """GTZAN's published arrays, the only entries that protocols score.
 
     Raises
@@ -38,17 +38,17 @@ def arrays(corpus: Corpus) -> list[Entry]:
         audio = len(corpus.where(lambda entry: entry.source == "gtzan-audio"))
         raise DataError(
             f"{corpus.folder} holds no GTZAN arrays; run overheard train prepare --gtzan DIR, where DIR "
-            f"holds {PUBLISHED} ({audio} recordings of GTZAN are in the cache, but none is scored)"
+            f"holds {GTZAN_FILES} ({audio} recordings of GTZAN are in the cache, but none is scored)"
         )
     return found
 
 
-def as_tracks(entries: Sequence[Entry]) -> list[Track]:
+def as_gtzan_tracks(entries: Sequence[Entry]) -> list[GtzanTrack]:
     """The same tracks as ``training.data.splits`` reads them."""
-    return [Track(e.name, e.genre, e.artist, e.part, e.duplicate_of) for e in entries]
+    return [GtzanTrack(e.name, e.genre, e.artist, e.part, e.duplicate_of) for e in entries]
 
 
-def split_corpus(corpus: Corpus, split: splits.Split) -> Parts:
+def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
     """Extend a split of GTZAN's arrays to every source.
 
     To what trains belong real audio of its tracks, and other sources without the known artists that
@@ -60,9 +60,9 @@ def split_corpus(corpus: Corpus, split: splits.Split) -> Parts:
     split : Split
         Of ``arrays(corpus)``, in order.
     """
-    listed = arrays(corpus)
+    listed = array_entries(corpus)
     train, valid, test = ([listed[i] for i in part] for part in (split.train, split.valid, split.test))
-    train = [entry for entry in train if entry.name not in splits.BROKEN]
+    train = [entry for entry in train if entry.name not in splits.BROKEN_TRACKS]
     names = {entry.name for entry in train}
     checked = {entry.artist_key for entry in corpus.entries if is_held_out_artist(entry.artist)}
     more = [
@@ -75,10 +75,12 @@ def split_corpus(corpus: Corpus, split: splits.Split) -> Parts:
             and not entry.held_out
         )
     ]
-    return Parts(split.name, (*train, *without_artists_of(more, [*valid, *test])), tuple(valid), tuple(test))
+    return Partition(
+        split.name, (*train, *exclude_artists_of(more, [*valid, *test])), tuple(valid), tuple(test)
+    )
 
 
-def fault_filtered(corpus: Corpus) -> Parts:
+def fault_filtered(corpus: Corpus) -> Partition:
     """Protocol (a).
 
     Raises
@@ -86,23 +88,26 @@ def fault_filtered(corpus: Corpus) -> Parts:
     DataError
         No arrays, or none in one of the three parts.
     """
-    parts = split_corpus(corpus, splits.fault_filtered(as_tracks(arrays(corpus))))
+    parts = partition_corpus(corpus, splits.fault_filtered(as_gtzan_tracks(array_entries(corpus))))
     count = [sum(e.source == "gtzan" for e in part) for part in (parts.train, parts.valid, parts.test)]
     if not all(count):
         raise DataError(
             f"of GTZAN's arrays in {corpus.folder}, {count[0]} train, {count[1]} choose and {count[2]} test, "
             "and each part needs one or more; run overheard train prepare --gtzan DIR, where DIR holds "
-            f"{PUBLISHED} with its column fault_filtered_split"
+            f"{GTZAN_FILES} with its column fault_filtered_split"
         )
     return parts
 
 
-def artist_folds(corpus: Corpus) -> list[Parts]:
+def artist_folds(corpus: Corpus) -> list[Partition]:
     """Protocol (b)."""
-    return [split_corpus(corpus, split) for split in splits.artist_folds(as_tracks(arrays(corpus)))]
+    return [
+        partition_corpus(corpus, split)
+        for split in splits.artist_folds(as_gtzan_tracks(array_entries(corpus)))
+    ]
 
 
-def other_peoples_music(corpus: Corpus, trained: Sequence[Entry]) -> list[Entry]:
+def out_of_domain_tracks(corpus: Corpus, trained: Sequence[Entry]) -> list[Entry]:
     """Tracks of GTZAN's genres by the known artists kept for checking, for a score across data sets.
 
     An artist whose name is nearly one that was trained on ("The Jimi Hendrix Experience") is left out.
@@ -114,12 +119,12 @@ def other_peoples_music(corpus: Corpus, trained: Sequence[Entry]) -> list[Entry]
             and e.genre in LABELS
             and not e.source.startswith("gtzan")
             and is_held_out_artist(e.artist)
-            and not any(_nearly_same(e.artist_key, name) for name in known)
+            and not any(_names_nearly_equal(e.artist_key, name) for name in known)
         )
     )
 
 
-def _nearly_same(one: str, other: str) -> bool:
+def _names_nearly_equal(one: str, other: str) -> bool:
     from difflib import SequenceMatcher
 
     shorter, longer = sorted((one, other), key=len)

@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from models.holdout import normalize_artist
-from training.data.gtzan import Track
+from training.data.gtzan import GtzanTrack
 
 Indices = npt.NDArray[np.int64]
-Halves = tuple[Indices, Indices]
+TrainTest = tuple[Indices, Indices]
 
-BROKEN = frozenset({"jazz.00054"})
+BROKEN_TRACKS = frozenset({"jazz.00054"})
 """Its published file does not decode to 30 s."""
 
-VALID_FOLDS = 6
+VALIDATION_FOLDS = 6
 """One part in six of a fold's training tracks chooses."""
 
 
@@ -39,7 +39,7 @@ class Split:
     test: Indices
 
 
-def artist_key(track: Track) -> str:
+def artist_key(track: GtzanTrack) -> str:
     """Name that tells artists apart: case and a leading "The" ignored.
 
     Tracks of a genre whose artist is not known share one key: any two of them may be by the same.
@@ -47,7 +47,7 @@ def artist_key(track: Track) -> str:
     return normalize_artist(track.artist) or f"unknown, {track.genre}"
 
 
-def fault_filtered(tracks: Sequence[Track]) -> Split:
+def fault_filtered(tracks: Sequence[GtzanTrack]) -> Split:
     """Protocol (a), as the table has it."""
     train, valid, test = (
         np.array([i for i, track in enumerate(tracks) if track.part == part], dtype=np.int64)
@@ -56,7 +56,7 @@ def fault_filtered(tracks: Sequence[Track]) -> Split:
     return Split("fault-filtered", train, valid, test)
 
 
-def artist_folds(tracks: Sequence[Track], *, folds: int = 5, seed: int = 0) -> list[Split]:
+def artist_folds(tracks: Sequence[GtzanTrack], *, folds: int = 5, seed: int = 0) -> list[Split]:
     """Protocol (b): every artist's tracks lie in one fold; duplicates and the broken track in none.
 
     Raises
@@ -65,33 +65,34 @@ def artist_folds(tracks: Sequence[Track], *, folds: int = 5, seed: int = 0) -> l
         Fewer artists than folds.
     """
     kept = np.array(
-        [i for i, t in enumerate(tracks) if not t.duplicate_of and t.track_id not in BROKEN], dtype=np.int64
+        [i for i, t in enumerate(tracks) if not t.duplicate_of and t.track_id not in BROKEN_TRACKS],
+        dtype=np.int64,
     )
     return [
         Split(f"artist fold {number}", train, valid, test)
-        for number, (train_all, test) in enumerate(_by_artist(tracks, kept, folds, seed), 1)
-        for train, valid in _by_artist(tracks, train_all, VALID_FOLDS, seed)[:1]
+        for number, (train_all, test) in enumerate(_group_folds(tracks, kept, folds, seed), 1)
+        for train, valid in _group_folds(tracks, train_all, VALIDATION_FOLDS, seed)[:1]
     ]
 
 
-def random_folds(tracks: Sequence[Track], *, folds: int = 10, seed: int = 0) -> list[Split]:
+def random_folds(tracks: Sequence[GtzanTrack], *, folds: int = 10, seed: int = 0) -> list[Split]:
     """Protocol (c): stratified by genre, blind to artists and duplicates."""
     every = np.arange(len(tracks))
     return [
         Split(f"random fold {number}", train, valid, test)
-        for number, (train_all, test) in enumerate(_random(tracks, every, folds, seed), 1)
-        for train, valid in _random(tracks, train_all, VALID_FOLDS, seed)[:1]
+        for number, (train_all, test) in enumerate(_stratified_folds(tracks, every, folds, seed), 1)
+        for train, valid in _stratified_folds(tracks, train_all, VALIDATION_FOLDS, seed)[:1]
     ]
 
 
-def leak(tracks: Sequence[Track], split: Split) -> float:
+def artist_leakage(tracks: Sequence[GtzanTrack], split: Split) -> float:
     """Share of test tracks whose artist, where known, is also in training with the same genre."""
     trained = {(artist_key(tracks[i]), tracks[i].genre) for i in split.train if tracks[i].artist}
     tested = [(artist_key(tracks[i]), tracks[i].genre) for i in split.test]
     return sum(pair in trained for pair in tested) / max(1, len(tested))
 
 
-def _by_artist(tracks: Sequence[Track], kept: Indices, folds: int, seed: int) -> list[Halves]:
+def _group_folds(tracks: Sequence[GtzanTrack], kept: Indices, folds: int, seed: int) -> list[TrainTest]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     labels = [tracks[i].label for i in kept]
@@ -102,7 +103,7 @@ def _by_artist(tracks: Sequence[Track], kept: Indices, folds: int, seed: int) ->
     return [(kept[rest], kept[one]) for rest, one in splitter.split(kept, labels, artists)]
 
 
-def _random(tracks: Sequence[Track], kept: Indices, folds: int, seed: int) -> list[Halves]:
+def _stratified_folds(tracks: Sequence[GtzanTrack], kept: Indices, folds: int, seed: int) -> list[TrainTest]:
     from sklearn.model_selection import StratifiedKFold
 
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)

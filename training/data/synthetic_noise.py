@@ -14,21 +14,21 @@ import numpy.typing as npt
 
 from models.degradation import fast_length
 from training.data.corpus import Entry
-from training.data.ingest import Job, digest, unheard
-from training.data.windows import SAMPLE_RATE, WINDOW, Windows, draw_windows, seed_of
+from training.data.ingest import IngestJob, no_embeddings, source_digest
+from training.data.windows import SAMPLE_RATE, WINDOW_SAMPLES, TrackWindows, degraded_columns, generator_for
 
 Samples = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
 SOURCE: Final = "noises"
-WINDOWS: Final = 4
+WINDOWS_PER_SOUND: Final = 4
 """Windows of one made sound."""
 
-RECIPE: Final = 1
+FORMAT_VERSION: Final = 1
 """To be raised with every change of what is made."""
 
 
-def coloured(generator: Generator, n: int) -> Samples:
+def colored_noise(generator: Generator, n: int) -> Samples:
     """Noise whose spectrum falls with frequency, in a band: wind, water, a fan, hiss."""
     padded = fast_length(n)
     spectrum = np.fft.rfft(generator.standard_normal(padded))
@@ -37,17 +37,17 @@ def coloured(generator: Generator, n: int) -> Samples:
     if generator.random() < 0.5:
         centre, octaves = np.exp(generator.uniform(np.log(80), np.log(6_000))), generator.uniform(0.3, 2)
         spectrum *= np.exp(-0.5 * (np.log2(np.maximum(hertz, 1) / centre) / octaves) ** 2)
-    return _whole(np.fft.irfft(spectrum, padded)[:n])
+    return _normalize_peak(np.fft.irfft(spectrum, padded)[:n])
 
 
-def swelling(generator: Generator, n: int) -> Samples:
+def swells(generator: Generator, n: int) -> Samples:
     """Noise that comes and goes: waves, gusts, traffic, breath."""
-    return coloured(generator, n) * _contour(generator, n, generator.uniform(0.1, 3)) ** 2
+    return colored_noise(generator, n) * _random_curve(generator, n, generator.uniform(0.1, 3)) ** 2
 
 
-def crackling(generator: Generator, n: int) -> Samples:
+def crackles(generator: Generator, n: int) -> Samples:
     """Short bursts at random moments: fire, rain on a roof, paper, dishes."""
-    sound = 0.05 * generator.random() * coloured(generator, n)
+    sound = 0.05 * generator.random() * colored_noise(generator, n)
     for start in generator.integers(
         0, n, generator.poisson(np.exp(generator.uniform(1, 6)) * n / SAMPLE_RATE)
     ):
@@ -55,27 +55,29 @@ def crackling(generator: Generator, n: int) -> Samples:
         burst = generator.standard_normal(length) * np.exp(-5 * np.arange(length) / length)
         end = min(n, start + length)
         sound[start:end] += generator.exponential() * burst[: end - start]
-    return _whole(sound)
+    return _normalize_peak(sound)
 
 
-def turning(generator: Generator, n: int) -> Samples:
+def rotation(generator: Generator, n: int) -> Samples:
     """Harmonics of an unsteady low tone over noise: engines, saws, rotors, mains hum."""
     hertz = np.exp(generator.uniform(np.log(12), np.log(220))) * (
-        1 + generator.uniform(0, 0.3) * (_contour(generator, n, 0.7) - 0.5)
+        1 + generator.uniform(0, 0.3) * (_random_curve(generator, n, 0.7) - 0.5)
     )
     phase = 2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE
     partials = range(1, int(generator.integers(2, 30)))
     sound = sum(
         generator.exponential() * np.sin(k * phase + generator.uniform(0, 6)) / k**0.7 for k in partials
     )
-    beaten = coloured(generator, n) * (1 + np.sin(phase)) ** generator.integers(0, 4)
-    return _whole(_whole(np.asarray(sound)) + generator.uniform(0, 2) * _whole(beaten))
+    beaten = colored_noise(generator, n) * (1 + np.sin(phase)) ** generator.integers(0, 4)
+    return _normalize_peak(
+        _normalize_peak(np.asarray(sound)) + generator.uniform(0, 2) * _normalize_peak(beaten)
+    )
 
 
-def striking(generator: Generator, n: int) -> Samples:
+def impacts(generator: Generator, n: int) -> Samples:
     """A few blows of noise with pauses: doors, steps, barks, sneezes, tools."""
-    sound = 0.02 * generator.random() * coloured(generator, n)
-    body, at = coloured(generator, n), 0.0
+    sound = 0.02 * generator.random() * colored_noise(generator, n)
+    body, at = colored_noise(generator, n), 0.0
     while at < n:
         length = int(SAMPLE_RATE * np.exp(generator.uniform(np.log(0.03), np.log(0.6))))
         start, end = int(at), min(n, int(at) + length)
@@ -83,26 +85,26 @@ def striking(generator: Generator, n: int) -> Samples:
         rise = np.minimum(1, np.arange(end - start) / (generator.uniform(0.002, 0.1) * SAMPLE_RATE))
         sound[start:end] += body[start:end] * decay * rise
         at += length + SAMPLE_RATE * generator.exponential(0.6)
-    return _whole(sound)
+    return _normalize_peak(sound)
 
 
-def calling(generator: Generator, n: int) -> Samples:
+def calls(generator: Generator, n: int) -> Samples:
     """Gliding tones with harmonics and pauses: animals, crying, sirens, squeaking."""
-    sound, at = 0.02 * generator.random() * coloured(generator, n), 0.0
+    sound, at = 0.02 * generator.random() * colored_noise(generator, n), 0.0
     base, partials = np.exp(generator.uniform(np.log(180), np.log(2_500))), generator.integers(1, 12)
     while at < n:
         length = int(SAMPLE_RATE * np.exp(generator.uniform(np.log(0.08), np.log(1.6))))
         start, end = int(at), min(n, int(at) + length)
-        glide = _contour(generator, length, generator.uniform(1, 8)) - 0.5
+        glide = _random_curve(generator, length, generator.uniform(1, 8)) - 0.5
         phase = 2 * np.pi * np.cumsum(base * 2 ** (generator.uniform(0.2, 1.5) * glide)) / SAMPLE_RATE
         tone = sum(np.sin(k * phase) * (k * base < SAMPLE_RATE / 6) / k for k in range(1, partials + 1))
         tone = np.asarray(tone) + generator.uniform(0, 0.6) * generator.standard_normal(length)
         sound[start:end] += (tone * np.hanning(length))[: end - start]
         at += length + SAMPLE_RATE * generator.exponential(0.4)
-    return _whole(sound)
+    return _normalize_peak(sound)
 
 
-def ticking(generator: Generator, n: int) -> Samples:
+def ticks(generator: Generator, n: int) -> Samples:
     """One short sound over and over, evenly: clocks, signals, dripping, keys."""
     length = int(SAMPLE_RATE * np.exp(generator.uniform(np.log(0.002), np.log(0.15))))
     time = np.arange(length) / SAMPLE_RATE
@@ -111,49 +113,53 @@ def ticking(generator: Generator, n: int) -> Samples:
     one = (mixture * tone + (1 - mixture) * generator.standard_normal(length)) * np.exp(
         -6 * time * SAMPLE_RATE / length
     )
-    sound = 0.02 * generator.random() * coloured(generator, n)
+    sound = 0.02 * generator.random() * colored_noise(generator, n)
     gap = SAMPLE_RATE * np.exp(generator.uniform(np.log(0.15), np.log(2.5)))
     even = np.arange(0, n, gap)
     for start in (even + gap * generator.uniform(0, 0.1, len(even))).astype(int):
         rest = sound[start : start + length]
         rest += one[: len(rest)]
-    return _whole(sound)
+    return _normalize_peak(sound)
 
 
-KINDS: Final[tuple[Callable[[Generator, int], Samples], ...]] = (
-    coloured, swelling, crackling, turning, striking, calling, ticking,
+GENERATORS: Final[tuple[Callable[[Generator, int], Samples], ...]] = (
+    colored_noise, swells, crackles, rotation, impacts, calls, ticks,
 )  # fmt: skip
 
 
-def noise(generator: Generator, n: int = WINDOW) -> npt.NDArray[np.float32]:
-    """One of ``KINDS``, or two at once, at a random level of -35 to -3 dB of full scale, (n,) float32."""
-    chosen = generator.choice(len(KINDS), size=1 + (generator.random() < 0.3), replace=False)
-    sound = sum(generator.uniform(0.2, 1) * KINDS[int(kind)](generator, n) for kind in chosen)
-    return (_whole(np.asarray(sound)) * 10 ** (generator.uniform(-35, -3) / 20)).astype(np.float32)
+def random_noise(generator: Generator, n: int = WINDOW_SAMPLES) -> npt.NDArray[np.float32]:
+    """Mix one or two of ``GENERATORS`` at a random level of -35 to -3 dB of full scale, (n,) float32."""
+    chosen = generator.choice(len(GENERATORS), size=1 + (generator.random() < 0.3), replace=False)
+    sound = sum(generator.uniform(0.2, 1) * GENERATORS[int(kind)](generator, n) for kind in chosen)
+    return (_normalize_peak(np.asarray(sound)) * 10 ** (generator.uniform(-35, -3) / 20)).astype(np.float32)
 
 
-def jobs(count: int) -> Iterator[Job]:
-    """As many made sounds of ``WINDOWS`` windows each, made as ``training.data.ingest`` makes them."""
+def noise_jobs(count: int) -> Iterator[IngestJob]:
+    """Yield jobs for ``count`` synthetic sounds of ``WINDOWS_PER_SOUND`` windows each."""
     for number in range(count):
         name = f"noise-{number:04d}"
         entry = Entry(name, SOURCE, f"{SOURCE}/{name}.npz", origin="made by rule", music=False)
 
-        def make(name: str = name) -> Windows:
-            generator = seed_of(name)
-            fine, coarse = draw_windows([noise(generator) for _ in range(WINDOWS)], generator)
-            return Windows(fine, coarse, unheard(), np.zeros((0, 256), np.uint8))
+        def make(name: str = name) -> TrackWindows:
+            generator = generator_for(name)
+            fine, coarse = degraded_columns(
+                [random_noise(generator) for _ in range(WINDOWS_PER_SOUND)], generator
+            )
+            return TrackWindows(fine, coarse, no_embeddings(), np.zeros((0, 256), np.uint8))
 
-        yield Job(entry, make, digest(False, np.array([RECIPE, WINDOWS], np.uint8)))
+        yield IngestJob(
+            entry, make, source_digest(False, np.array([FORMAT_VERSION, WINDOWS_PER_SOUND], np.uint8))
+        )
 
 
-def _contour(generator: Generator, n: int, changes_per_second: float) -> Samples:
+def _random_curve(generator: Generator, n: int, changes_per_second: float) -> Samples:
     """A smooth random curve from 0 to 1."""
     knots = generator.random(2 + int(np.ceil(changes_per_second * n / SAMPLE_RATE)))
     curve: Samples = np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
     return curve
 
 
-def _whole(sound: Samples) -> Samples:
+def _normalize_peak(sound: Samples) -> Samples:
     """With its largest sample at full scale."""
     scaled: Samples = sound / max(float(np.abs(sound).max()), 1e-9)
     return scaled

@@ -13,7 +13,7 @@ from training.data.corpus import Corpus, Entry
 
 Floats = npt.NDArray[np.float32]
 
-CLIP: Final = 5.0
+MAX_DEVIATIONS: Final = 5.0
 """Deviations that a target may lie from the mean."""
 
 
@@ -31,11 +31,13 @@ class Standardizer:
 
     def apply(self, heard: npt.NDArray[np.floating]) -> Floats:
         """Standardise and clip, (n, 250) float32."""
-        result: Floats = np.clip((heard - self.mean) / self.deviation, -CLIP, CLIP).astype(np.float32)
+        result: Floats = np.clip(
+            (heard - self.mean) / self.deviation, -MAX_DEVIATIONS, MAX_DEVIATIONS
+        ).astype(np.float32)
         return result
 
 
-def standardized(corpus: Corpus, entries: Sequence[Entry]) -> dict[str, Floats]:
+def standardized_embeddings(corpus: Corpus, entries: Sequence[Entry]) -> dict[str, Floats]:
     """What the teacher heard in the music among ``entries``, by file: values of its windows, (n, 250)."""
     heard = {e.file: corpus.windows(e).heard.astype(np.float32) for e in entries if e.music}
     heard = {file: values for file, values in heard.items() if len(values)}
@@ -46,5 +48,5 @@ def standardized(corpus: Corpus, entries: Sequence[Entry]) -> dict[str, Floats]:
 
 
 TEACHER_SAMPLE_RATE: Final = 16_000
-UNITS: Final = 250
+EMBEDDING_SIZE: Final = 250
 """Penultimate layer, 200 values after its normalization, and 50 logits of tags."""

@@ -21,10 +21,10 @@ from training.data.geometries import COARSE, FINE
 from training.errors import DataError
 
 SAMPLE_RATE = FINE.sample_rate
-WINDOW = max(FINE.window_samples, COARSE.window_samples)
+WINDOW_SAMPLES = max(FINE.window_samples, COARSE.window_samples)
 """Samples of a window, 4.97 s: enough for either picture."""
 
-LOWEST_DB = -80.0
+MIN_DB = -80.0
 STEP_DB = 0.6
 """Bytes count steps from -80 to 73 dB: a full-scale sine has 54.2 dB in the fine picture's largest bin, and
 the equalizer of ``models.degradation`` adds up to 10. Pictures are scaled between their own extremes, so
@@ -32,7 +32,7 @@ that files of another step mean the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class TrackWindows:
     """Windows of one track.
 
     Attributes
@@ -54,7 +54,7 @@ class Windows:
     long: npt.NDArray[np.uint8]
 
     def save(self, path: Path, made_from: str = "") -> None:
-        """Write whole or not at all; ``made_from`` is what ``made_from`` shall return."""
+        """Write whole or not at all; ``source_digest_of`` is what ``source_digest_of`` shall return."""
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{path.name}.part")
         with unfinished.open("wb") as file:
@@ -65,7 +65,7 @@ class Windows:
         unfinished.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Windows:
+    def load(cls, path: Path) -> TrackWindows:
         """Read what ``save`` wrote.
 
         Raises
@@ -80,7 +80,7 @@ class Windows:
             raise DataError(f"cannot read {path}: {error}; delete it and prepare again") from error
 
 
-def made_from(path: Path) -> str:
+def source_digest_of(path: Path) -> str:
     """What ``Windows.save`` was told that a file is made of; empty where there is no such note or file."""
     try:
         with path.open("rb") as file, np.load(file) as arrays:
@@ -89,23 +89,25 @@ def made_from(path: Path) -> str:
         return ""
 
 
-def cut(samples: npt.NDArray[np.float32], most: int, hop: int = WINDOW) -> Iterator[npt.NDArray[np.float32]]:
-    """Windows of ``WINDOW`` samples, evenly spread, ``hop`` samples apart or more, ``most`` at most.
+def cut_windows(
+    samples: npt.NDArray[np.float32], most: int, hop: int = WINDOW_SAMPLES
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Windows of ``WINDOW_SAMPLES`` samples, evenly spread, ``hop`` samples apart or more, ``most`` at most.
 
     A track shorter than a window is repeated until it fills one.
     """
-    if len(samples) < WINDOW:
-        samples = np.tile(samples, -(-WINDOW // len(samples)))[:WINDOW]
-    room = len(samples) - WINDOW
+    if len(samples) < WINDOW_SAMPLES:
+        samples = np.tile(samples, -(-WINDOW_SAMPLES // len(samples)))[:WINDOW_SAMPLES]
+    room = len(samples) - WINDOW_SAMPLES
     count = min(most, 1 + room // hop)
     for start in np.linspace(0, room, count).astype(int) if count > 1 else [room // 2]:
-        yield samples[start : start + WINDOW]
+        yield samples[start : start + WINDOW_SAMPLES]
 
 
-def draw_windows(
+def degraded_columns(
     windows: list[npt.NDArray[np.float32]], generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Columns of windows in both geometries, clean and degraded; see ``Windows``.
+    """Columns of windows in both geometries, clean and degraded; see ``TrackWindows``.
 
     Raises
     ------
@@ -122,17 +124,17 @@ def draw_windows(
             raise DataError(
                 f"FFmpeg cannot code its sound, whose largest sample is {np.abs(window).max():g}: {error}"
             ) from error
-        fine.append([to_bytes(band_columns(v[: FINE.window_samples], FINE)) for v in versions])
-        coarse.append([to_bytes(band_columns(v[: COARSE.window_samples], COARSE)) for v in versions])
+        fine.append([quantize_decibels(band_columns(v[: FINE.window_samples], FINE)) for v in versions])
+        coarse.append([quantize_decibels(band_columns(v[: COARSE.window_samples], COARSE)) for v in versions])
     return np.array(fine, np.uint8), np.array(coarse, np.uint8)
 
 
-def to_bytes(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Decibels as steps of ``STEP_DB`` above ``LOWEST_DB``, clipped to a byte."""
-    stored: npt.NDArray[np.uint8] = np.clip((columns - LOWEST_DB) / STEP_DB + 0.5, 0, 255).astype(np.uint8)
+def quantize_decibels(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Decibels as steps of ``STEP_DB`` above ``MIN_DB``, clipped to a byte."""
+    stored: npt.NDArray[np.uint8] = np.clip((columns - MIN_DB) / STEP_DB + 0.5, 0, 255).astype(np.uint8)
     return stored
 
 
-def seed_of(name: str) -> np.random.Generator:
+def generator_for(name: str) -> np.random.Generator:
     """A generator that depends on a track's name alone, so that order and resuming change nothing."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))

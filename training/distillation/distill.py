@@ -15,21 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from models.holdout import is_held_out_artist
-from training.data.augmentation import drawn, paint, varied
-from training.data.batches import Floats, Places, ahead
-from training.data.corpus import Corpus, Entry, without_artists_of
+from training.data.augmentation import augment, render, window_intensities
+from training.data.batches import Floats, Intensities, prefetch
+from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.geometries import COARSE, FINE
 from training.data.targets import Standardizer
 from training.errors import DataError
 from training.finetuning.recipe import cosine_with_warmup
 from training.networks.pretrained import save_distilled_weights
 
-HELD_OUT = 25
+VALIDATION_EVERY_NTH = 25
 """One track in so many is only listened to, to see how well the student hears."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class DistillationConfig:
     """How the student is taught.
 
     ``rate`` falls as a cosine over ``steps``. Windows of ``real`` sources (songs rather than game
@@ -45,7 +45,7 @@ class Lesson:
     report_every: int = 400
 
 
-def may_teach(entry: Entry) -> bool:
+def is_allowed_for_distillation(entry: Entry) -> bool:
     """Whether a track itself may be taught from under every protocol: it is music, none of GTZAN's, from
     none of the held-out origins, and by no known artist that other people's music is checked on.
     """
@@ -57,16 +57,16 @@ def may_teach(entry: Entry) -> bool:
     )
 
 
-def teachable(corpus: Corpus) -> list[Entry]:
-    """Tracks that ``may_teach``, without GTZAN's known artists and other spellings of those checked."""
+def distillation_entries(corpus: Corpus) -> list[Entry]:
+    """Select tracks to distill from, except those by artists of GTZAN or by held-out artists."""
     kept_apart = corpus.where(
         lambda entry: entry.source.startswith("gtzan") or is_held_out_artist(entry.artist)
     )
-    return without_artists_of(corpus.where(may_teach), kept_apart)
+    return exclude_artists_of(corpus.where(is_allowed_for_distillation), kept_apart)
 
 
 @dataclass(frozen=True, slots=True)
-class _Material:
+class _DistillationData:
     fine: npt.NDArray[np.uint8]
     coarse: npt.NDArray[np.uint8]
     target: Floats
@@ -74,11 +74,11 @@ class _Material:
     held: npt.NDArray[np.bool_]
 
 
-def teach(
+def distill(
     corpus: Corpus,
     entries: Sequence[Entry],
     out: Path,
-    lesson: Lesson,
+    lesson: DistillationConfig,
     *,
     seed: int = 1,
     log: Callable[[int, dict[str, float]], None] | None = None,
@@ -108,12 +108,12 @@ def teach(
     import keras
     import tensorflow as tf
 
-    from training.networks.genre import backbone, student
+    from training.networks.genre import build_backbone, build_student
 
-    material = _gather(corpus, entries, lesson)
+    material = _gather_data(corpus, entries, lesson)
     keras.utils.set_random_seed(seed)
-    features = backbone()
-    network = student(features, material.target.shape[1])
+    features = build_backbone()
+    network = build_student(features, material.target.shape[1])
     warmup = max(1, min(200, lesson.steps // 10))
     optimizer = keras.optimizers.AdamW(weight_decay=lesson.weight_decay, clipnorm=5.0)
     optimizer.build(network.trainable_variables)
@@ -121,22 +121,22 @@ def teach(
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(places: Any, target: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(network(paint(places), training=True) - target))
+            loss = tf.reduce_mean(tf.square(network(render(places), training=True) - target))
         gradients = tape.gradient(loss, network.trainable_variables)
         optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
         return loss
 
     shares = np.cumsum(material.weight) / material.weight.sum()
 
-    def batch(number: int) -> tuple[Places, Floats]:
+    def batch(number: int) -> tuple[Intensities, Floats]:
         generator = np.random.default_rng((seed, number))
         chosen = np.minimum(np.searchsorted(shares, generator.random(lesson.batch)), len(shares) - 1)
-        places = [_draw(material, int(index), generator) for index in chosen]
+        places = [_draw_window(material, int(index), generator) for index in chosen]
         return np.stack(places), material.target[chosen]
 
     numbers = range(1, lesson.steps + 1)
     losses: list[float] = []
-    for number, (places, target) in zip(numbers, ahead(batch, numbers), strict=True):
+    for number, (places, target) in zip(numbers, prefetch(batch, numbers), strict=True):
         optimizer.learning_rate = cosine_with_warmup(
             number, lesson.steps, lesson.rate, warmup=warmup, start=1e-5
         )
@@ -144,12 +144,13 @@ def teach(
         if log and (number % lesson.report_every == 0 or number == lesson.steps):
             log(
                 number,
-                {"loss": float(np.mean(losses[-lesson.report_every :]))} | _held_out(network, material),
+                {"loss": float(np.mean(losses[-lesson.report_every :]))}
+                | _validation_losses(network, material),
             )
     return save_distilled_weights(features, out)
 
 
-def _gather(corpus: Corpus, entries: Sequence[Entry], lesson: Lesson) -> _Material:
+def _gather_data(corpus: Corpus, entries: Sequence[Entry], lesson: DistillationConfig) -> _DistillationData:
     fine, coarse, heard, weight, held = [], [], [], [], []
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
@@ -158,7 +159,7 @@ def _gather(corpus: Corpus, entries: Sequence[Entry], lesson: Lesson) -> _Materi
         fine.append(windows.fine)
         coarse.append(windows.coarse)
         heard.append(windows.heard.astype(np.float32))
-        out = number % HELD_OUT == 0
+        out = number % VALIDATION_EVERY_NTH == 0
         share = lesson.real_weight if entry.source in lesson.real_sources else 1.0
         weight += [0.0 if out else share] * len(windows.heard)
         held += [out] * len(windows.heard)
@@ -166,26 +167,28 @@ def _gather(corpus: Corpus, entries: Sequence[Entry], lesson: Lesson) -> _Materi
         raise DataError("the teacher heard no track of this cache; prepare it with --teacher")
     of_all = np.concatenate(heard)
     target = Standardizer.of(of_all).apply(of_all)
-    return _Material(np.concatenate(fine), np.concatenate(coarse), target, np.array(weight), np.array(held))
+    return _DistillationData(
+        np.concatenate(fine), np.concatenate(coarse), target, np.array(weight), np.array(held)
+    )
 
 
-def _draw(material: _Material, index: int, generator: np.random.Generator) -> Places:
+def _draw_window(material: _DistillationData, index: int, generator: np.random.Generator) -> Intensities:
     version = int(generator.integers(2))
     if generator.random() < 0.5:
-        return varied(material.fine[index, version], FINE, generator)
-    return varied(material.coarse[index, version], COARSE, generator)
+        return augment(material.fine[index, version], FINE, generator)
+    return augment(material.coarse[index, version], COARSE, generator)
 
 
-def _held_out(network: Any, material: _Material) -> dict[str, float]:
+def _validation_losses(network: Any, material: _DistillationData) -> dict[str, float]:
     chosen = np.flatnonzero(material.held)[:512]
     values = {}
     for name, stored, spec in (("fine", material.fine, FINE), ("coarse", material.coarse, COARSE)):
         errors = []
         for start in range(0, len(chosen), 64):
             part = chosen[start : start + 64]
-            places = np.stack([drawn(stored[index, 0], spec) for index in part])
+            places = np.stack([window_intensities(stored[index, 0], spec) for index in part])
             errors.append(
-                np.mean((network(paint(places), training=False).numpy() - material.target[part]) ** 2)
+                np.mean((network(render(places), training=False).numpy() - material.target[part]) ** 2)
             )
         values[name] = float(np.mean(errors))
     return values

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from training.data.targets import TEACHER_SAMPLE_RATE
 from training.errors import DataError
 
-FRAMES: Final = 187
+PATCH_FRAMES: Final = 187
 """Frames of one patch: 3 s at 256 samples a frame."""
 
-MELS: Final = 96
+MEL_BANDS: Final = 96
 
 _PENULTIMATE: Final = "model/batch_normalization_10/batchnorm/add_1:0"
 _LOGITS: Final = "model/dense_1/BiasAdd:0"
@@ -44,7 +44,7 @@ class Teacher:
         import tensorflow as tf
         from tensorflow.core.protobuf import meta_graph_pb2
 
-        folder = _package() / "MSD_musicnn"
+        folder = _musicnn_folder() / "MSD_musicnn"
         meta = meta_graph_pb2.MetaGraphDef()
         meta.ParseFromString((folder / ".meta").read_bytes())
         for node in meta.graph_def.node:
@@ -69,26 +69,26 @@ class Teacher:
         -------
         (n, 250) float32
         """
-        patches = np.stack([_patch(window) for window in windows])
+        patches = np.stack([_log_mel_patch(window) for window in windows])
         feed = {"model/Placeholder:0": patches, "model/Placeholder_2:0": False}
         penultimate, logits = self._session.run([_PENULTIMATE, _LOGITS], feed)
         return np.concatenate([penultimate, logits], axis=1)
 
 
-def _patch(window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _log_mel_patch(window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """(187, 96) log mel frames of the window's middle, as musicnn draws them."""
     import librosa
 
-    n = FRAMES * 256
+    n = PATCH_FRAMES * 256
     start = max(0, (len(window) - n) // 2)
     mel = librosa.feature.melspectrogram(
-        y=window[start : start + n], sr=TEACHER_SAMPLE_RATE, hop_length=256, n_fft=512, n_mels=MELS
+        y=window[start : start + n], sr=TEACHER_SAMPLE_RATE, hop_length=256, n_fft=512, n_mels=MEL_BANDS
     )
-    patch: npt.NDArray[np.float32] = np.log10(10_000 * mel.T[:FRAMES] + 1).astype(np.float32)
+    patch: npt.NDArray[np.float32] = np.log10(10_000 * mel.T[:PATCH_FRAMES] + 1).astype(np.float32)
     return patch
 
 
-def _package() -> Path:
+def _musicnn_folder() -> Path:
     found = importlib.util.find_spec("musicnn")
     if found is None or not found.submodule_search_locations:
         raise DataError("the teacher needs the package musicnn; run: pip install --no-deps musicnn==0.1.0")

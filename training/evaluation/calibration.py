@@ -33,7 +33,9 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
     return float(min(np.geomspace(0.05, 20, 1200), key=loss))  # steps of 0.5 %
 
 
-def choose_unsure_below(probabilities: Floats, labels: Labels, *, wanted_accuracy: float = 0.8) -> float:
+def choose_confidence_threshold(
+    probabilities: Floats, labels: Labels, *, wanted_accuracy: float = 0.8
+) -> float:
     """Lowest confidence such that the answers from there up are right often enough.
 
     Never so high that less than a fifth of the answers are left: a threshold that rests on a handful
@@ -62,7 +64,7 @@ def choose_unsure_below(probabilities: Floats, labels: Labels, *, wanted_accurac
     return float(np.ceil(confidence[order[last]] * 100) / 100)
 
 
-def choose_music_above(music: npt.NDArray[np.floating], *, kept: float = 0.98) -> float:
+def choose_music_threshold(music: npt.NDArray[np.floating], *, kept: float = 0.98) -> float:
     """Probability of music that all but a few windows of music reach.
 
     Parameters

@@ -10,7 +10,7 @@ from models.errors import ModelError
 from models.manifest import ModelManifest
 
 
-def compare(one: Path, other: Path) -> str:
+def compare_manifests(one: Path, other: Path) -> str:
     """Render what two models say of themselves as a table, a line for everything that differs or is measured.
 
     Parameters
@@ -34,16 +34,17 @@ def compare(one: Path, other: Path) -> str:
             f"{one} names {len(manifests[0].labels)} genres and {other} {len(manifests[1].labels)}, "
             "or other ones; only models of the same genres can be compared"
         )
-    left, right = (dict(_facts(manifest)) for manifest in manifests)
+    left, right = (dict(_comparable_values(manifest)) for manifest in manifests)
     lines = [f"| | {one} | {other} | difference |", "|---|---|---|---|"]
     for name in dict.fromkeys([*left, *right]):
         a, b = left.get(name), right.get(name)
-        both = isinstance(a, int | float) and isinstance(b, int | float)
-        lines.append(f"| {name} | {_shown(a)} | {_shown(b)} | {f'{b - a:+.4g}' if both else ''} |")  # type: ignore[operator]
+        numbers = isinstance(a, int | float) and isinstance(b, int | float)
+        difference = f"{b - a:+.4g}" if numbers else ""  # type: ignore[operator]
+        lines.append(f"| {name} | {_format_value(a)} | {_format_value(b)} | {difference} |")
     return "\n".join(lines)
 
 
-def _facts(manifest: ModelManifest) -> Iterator[tuple[str, Any]]:
+def _comparable_values(manifest: ModelManifest) -> Iterator[tuple[str, Any]]:
     yield "model", f"{manifest.name} {manifest.version}"
     yield "bytes", len(manifest.read_model())
     yield "window, s", round(manifest.audio.window_seconds, 3)
@@ -53,7 +54,7 @@ def _facts(manifest: ModelManifest) -> Iterator[tuple[str, Any]]:
     yield "music above", manifest.calibration.music_above
     for entry in manifest.metrics.get("protocols", []):
         yield f"{entry['protocol']}, {entry['network']}", entry["accuracy"]
-    yield from _flat(_main_first({k: v for k, v in manifest.metrics.items() if k != "protocols"}))
+    yield from _flatten(_main_first({k: v for k, v in manifest.metrics.items() if k != "protocols"}))
 
 
 def _main_first(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -65,13 +66,13 @@ def _main_first(metrics: dict[str, Any]) -> dict[str, Any]:
     return metrics | {"fault_filtered_test": test[main] | others}
 
 
-def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}, ")
+            yield from _flatten(value, f"{before}{name}, ")
         elif not isinstance(value, list):
             yield f"{before}{name}", value
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from training.data.batches import Places
-from training.data.eval_sets import painted
+from training.data.batches import Intensities
+from training.data.eval_sets import render_images
 from training.export import tflite
 
-REPRESENTATIVE = 20
+REPRESENTATIVE_IMAGES = 20
 """Pictures that set the int8 ranges of a network that is only timed."""
 
-OURS_INT8, OURS_FLOAT, STUDY_INT8 = "this model, int8", "this model, float32", "the study's network, int8"
+SHIPPED_INT8, SHIPPED_FLOAT, STUDY_INT8 = (
+    "this model, int8",
+    "this model, float32",
+    "the study's network, int8",
+)
 
 
-def study_network(places: Places) -> bytes:
+def convert_study_network(places: Intensities) -> bytes:
     """The study's network with an untrained head, full int8: its arithmetic is that of a trained one.
 
     Parameters
@@ -26,12 +30,14 @@ def study_network(places: Places) -> bytes:
     places : (n, 256, 256) uint8
         Typical pictures; the first 20 are looked at.
     """
-    from training.networks.study import STUDY_CNN_GRU, network
+    from training.networks.study import STUDY_CNN_GRU, build_network
 
-    return tflite.Traced(network(STUDY_CNN_GRU)).convert(painted(places[:REPRESENTATIVE]))
+    return tflite.TracedModel(build_network(STUDY_CNN_GRU)).convert(
+        render_images(places[:REPRESENTATIVE_IMAGES])
+    )
 
 
-def latencies(
+def measure_latencies(
     models: dict[str, bytes],
     *,
     runs: int = 60,
@@ -51,7 +57,7 @@ def latencies(
     clock : callable
         Seconds.
     """
-    waiting = {name: _ready(content) for name, content in models.items()}
+    waiting = {name: _prepare_interpreter(content) for name, content in models.items()}
     taken: dict[str, list[float]] = {name: [] for name in models}
     for _ in range(warm_up + runs):
         for name, interpreter in waiting.items():
@@ -61,7 +67,7 @@ def latencies(
     return {name: round(1_000 * float(np.median(each[warm_up:])), 3) for name, each in taken.items()}
 
 
-def _ready(content: bytes) -> Any:
+def _prepare_interpreter(content: bytes) -> Any:
     """An interpreter whose input is set, to a picture of noise."""
     from ai_edge_litert.interpreter import Interpreter
 

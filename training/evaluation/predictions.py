@@ -10,21 +10,21 @@ import numpy.typing as npt
 
 from models.classifier import softmax
 from models.metrics import negative_log_likelihood
-from training.data.eval_sets import Scored
+from training.data.eval_sets import EvalSet
 from training.evaluation.calibration import fit_temperature
 
-NEIGHBOURS: Final = 3
+SMOOTHED_WINDOWS: Final = 3
 """Windows, half a window apart, whose mean stands for the live average when its threshold is chosen."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Predictions:
     """Logits of one model on one part in one form, (windows, genres + 1), and what they belong to."""
 
     logits: npt.NDArray[np.floating]
-    scored: Scored
+    scored: EvalSet
 
     def probabilities(self, temperature: float) -> Floats:
         """Calibrated probabilities of each window, (windows, genres)."""
@@ -59,7 +59,7 @@ class Measured:
         probabilities = self.probabilities(temperature)
         for track, label in enumerate(self.scored.labels):
             own = probabilities[self.scored.track == track]
-            together = min(NEIGHBOURS, len(own))
+            together = min(SMOOTHED_WINDOWS, len(own))
             places = range(len(own) - together + 1)
             means += [own[place : place + together].mean(axis=0) for place in places]
             labels += [int(label)] * len(places)

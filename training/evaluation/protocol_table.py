@@ -36,7 +36,7 @@ class ProtocolScore:
 
 
 def protocol_table(protocols: Sequence[dict[str, Any]]) -> str:
-    """Render ``protocols_as_json`` as a Markdown table, one row a network, one column a protocol."""
+    """Render ``protocol_records`` as a Markdown table, one row a network, one column a protocol."""
     cell = {(e["network"], e["protocol"]): f"{e['accuracy']:.3f} ± {e['deviation']:.3f}" for e in protocols}
     networks = dict.fromkeys(entry["network"] for entry in protocols)
     rows = [f"| {n} | " + " | ".join(cell.get((n, p), "") for p in PROTOCOLS) + " |" for n in networks]
@@ -44,7 +44,7 @@ def protocol_table(protocols: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*head, *rows])
 
 
-def protocols_as_json(scores: Sequence[ProtocolScore]) -> list[dict[str, Any]]:
+def protocol_records(scores: Sequence[ProtocolScore]) -> list[dict[str, Any]]:
     """Accuracies with their runs, for machines."""
     return [
         {

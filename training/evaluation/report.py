@@ -13,18 +13,18 @@ from models.manifest import Calibration
 from models.metrics import Scores, calibration_error_interval, compute_scores, expected_calibration_error
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_edges
-from training.data.augmentation import drawn
-from training.data.batches import Places
+from training.data.augmentation import window_intensities
+from training.data.batches import Intensities
 from training.data.corpus import HELD_OUT_ORIGINS, Corpus, Entry
-from training.data.eval_sets import Scored, painted, windows_of
+from training.data.eval_sets import EvalSet, recording_eval_set, render_images
 from training.data.geometries import COARSE, FINE, GEOMETRIES
 from training.data.gtzan import LABELS
-from training.data.partitions import Parts, other_peoples_music
-from training.evaluation.calibration import choose_music_above, choose_unsure_below
-from training.evaluation.predictions import Measured
+from training.data.partitions import Partition, out_of_domain_tracks
+from training.evaluation.calibration import choose_confidence_threshold, choose_music_threshold
+from training.evaluation.predictions import Predictions
 from training.export import tflite
 
-SHARED_HZ: Final = 4_000.0
+SHARED_BANDWIDTH_HZ: Final = 4_000.0
 """What every source of recordings keeps; above it, old speech differs from music by bandwidth alone."""
 
 Floats = npt.NDArray[np.float64]
@@ -36,13 +36,13 @@ class Report:
 
     main: str
     history: list[dict[str, Any]]
-    valid: dict[str, Measured]
-    test: dict[str, Measured]
-    test_float: dict[str, Measured]
+    valid: dict[str, Predictions]
+    test: dict[str, Predictions]
+    test_float: dict[str, Predictions]
     bytes_int8: int
     bytes_float: int
     calibration: Calibration
-    parts: Parts
+    parts: Partition
     elsewhere: dict[str, Any] = field(default_factory=dict)
     not_music: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Report:
 
     def scores(self, form: str, *, every: bool = False, of: str = "test") -> Scores:
         """Scores of the int8 (``of`` "test" or "valid") or float32 ("test_float") model on one form."""
-        measured: Measured = getattr(self, of)[form]
+        measured: Predictions = getattr(self, of)[form]
         t = self.calibration.temperature
         return compute_scores(measured.together(t) if every else measured.first(t), measured.scored.labels)
 
@@ -76,7 +76,7 @@ class Report:
 
     def _answered(self) -> dict[str, Any]:
         """What the threshold of confidence does to the means over windows that it was chosen on."""
-        form = heard_longest(self.valid, self.main)
+        form = geometry_with_most_windows(self.valid, self.main)
         probabilities, labels = self.valid[form].smoothed(self.calibration.temperature)
         sure = probabilities.max(axis=1) >= self.calibration.unsure_below
         right = probabilities.argmax(axis=1) == labels
@@ -104,20 +104,20 @@ class Report:
             "ece_windows_int8": round(expected_calibration_error(windows, labels_of_windows), 4),
             "ece_interval": [round(low, 4), round(high, 4)],
             "nll_int8": round(one.nll, 4),
-            "f1_int8": _by_genre(one.f1),
-            "recall_int8": _by_genre(one.recall),
+            "f1_int8": _round_by_genre(one.f1),
+            "recall_int8": _round_by_genre(one.recall),
             "confusion_int8": [list(row) for row in one.confusion],
             "answered_at_unsure_below": round(float(sure.mean()), 4),
             "accuracy_of_answered": round(float(right[sure].mean()), 4) if sure.any() else None,
         }
 
 
-def heard_longest(valid: dict[str, Measured], main: str) -> str:
+def geometry_with_most_windows(valid: dict[str, Predictions], main: str) -> str:
     """The form with most windows, the main one of equals: a track's first 5 s alone have no neighbours."""
     return max(valid, key=lambda form: (len(valid[form].scored.track), form == main))
 
 
-def calibrate(valid: dict[str, Measured], main: str) -> Calibration:
+def calibrate(valid: dict[str, Predictions], main: str) -> Calibration:
     """Fit everything between logits and honest answers on the validation part.
 
     The temperature is fitted on every window of the main form, the threshold of confidence on means over
@@ -128,20 +128,24 @@ def calibrate(valid: dict[str, Measured], main: str) -> Calibration:
     measured = valid[main]
     labels = measured.scored.labels[measured.scored.track]
     temperature = round(measured.best_temperature(), 4)
-    unsure_below = choose_unsure_below(*valid[heard_longest(valid, main)].smoothed(temperature))
+    unsure_below = choose_confidence_threshold(
+        *valid[geometry_with_most_windows(valid, main)].smoothed(temperature)
+    )
     music = np.concatenate([each.music for each in valid.values()])
     tracks = len(measured.scored.labels)
     fitted_on = f"{len(labels)} windows of {tracks} validation tracks of the fault-filtered split"
-    return Calibration(temperature, unsure_below, fitted_on, choose_music_above(music))
+    return Calibration(temperature, unsure_below, fitted_on, choose_music_threshold(music))
 
 
-def elsewhere(corpus: Corpus, parts: Parts, content: bytes, main: str, temperature: float) -> dict[str, Any]:
+def out_of_domain_scores(
+    corpus: Corpus, parts: Partition, content: bytes, main: str, temperature: float
+) -> dict[str, Any]:
     """Recall per genre on other people's music: artists that were kept for it, a track's windows together."""
-    entries = other_peoples_music(corpus, parts.train)
+    entries = out_of_domain_tracks(corpus, parts.train)
     if not entries:
         return {}
-    scored = windows_of(corpus, entries, LABELS, GEOMETRIES[main])
-    measured = Measured(tflite.run(content, painted(scored.places)), scored)
+    scored = recording_eval_set(corpus, entries, LABELS, GEOMETRIES[main])
+    measured = Predictions(tflite.run_model(content, render_images(scored.places)), scored)
     of_genre = compute_scores(measured.together(temperature), scored.labels).recall
     present = sorted(set(scored.labels.tolist()))
     return {
@@ -151,29 +155,31 @@ def elsewhere(corpus: Corpus, parts: Parts, content: bytes, main: str, temperatu
     }
 
 
-def false_genres(
-    corpus: Corpus, parts: Parts, content: bytes, main: str, calibration: Calibration
+def non_music_scores(
+    corpus: Corpus, parts: Partition, content: bytes, main: str, calibration: Calibration
 ) -> dict[str, Any]:
     """What the model takes for music, by kind of sound, on recordings that it was not trained on.
 
     ``share`` is, of music, that of its windows that are taken for music, and of other sounds that of those
     which are taken for music and get a genre with confidence; the mean over the clips. Before the scaling
-    every window is brought to the band below ``SHARED_HZ``, music as well as the rest, so that no kind can
-    be told by the bandwidth of its recordings; ``share_as_recorded`` is without that.
+    every window is brought to the band below ``SHARED_BANDWIDTH_HZ``, music as well as the rest, so that no
+    kind can be told by the bandwidth of its recordings; ``share_as_recorded`` is without that.
     """
     spec = GEOMETRIES[main]
     held_out = corpus.where(lambda e: any(origin in e.origin for origin in HELD_OUT_ORIGINS))
     kinds = [(entry.origin, entry) for entry in held_out]
     kinds += [("music, GTZAN's test part", entry) for entry in parts.test]
-    checked = [e for e in other_peoples_music(corpus, parts.train) if e not in held_out]
+    checked = [e for e in out_of_domain_tracks(corpus, parts.train) if e not in held_out]
     kinds += [("music, artists kept for checking", entry) for entry in checked]
     shares: dict[str, list[tuple[float, float]]] = {}
     for kind, entry in kinds:
-        columns = _unvaried(corpus, entry, spec)
+        columns = _clean_columns(corpus, entry, spec)
         if len(columns):
             both = (
-                _share([drawn(each, spec) for each in heard], entry.music, content, calibration)
-                for heard in (np.stack([narrowed(each, spec) for each in columns]), columns)
+                _positive_share(
+                    [window_intensities(each, spec) for each in heard], entry.music, content, calibration
+                )
+                for heard in (np.stack([limit_bandwidth(each, spec) for each in columns]), columns)
             )
             shares.setdefault(kind, []).append((next(both), next(both)))
     return {
@@ -186,7 +192,7 @@ def false_genres(
     }
 
 
-def _unvaried(corpus: Corpus, entry: Entry, spec: AudioSpec) -> npt.NDArray[np.uint8]:
+def _clean_columns(corpus: Corpus, entry: Entry, spec: AudioSpec) -> npt.NDArray[np.uint8]:
     """Clean columns of every window of one track in one geometry, (windows, columns, 256)."""
     windows = corpus.windows(entry)
     stored = (windows.fine if spec is FINE else windows.coarse)[:, 0]
@@ -196,25 +202,27 @@ def _unvaried(corpus: Corpus, entry: Entry, spec: AudioSpec) -> npt.NDArray[np.u
     return stored
 
 
-def narrowed(columns: npt.NDArray[np.uint8], spec: AudioSpec) -> npt.NDArray[np.uint8]:
-    """One window's columns, (n, 256), with the minimum in all rows that reach above ``SHARED_HZ``."""
-    first = int(np.searchsorted(band_edges(spec)[1:], SHARED_HZ / (spec.sample_rate / 2), "right"))
+def limit_bandwidth(columns: npt.NDArray[np.uint8], spec: AudioSpec) -> npt.NDArray[np.uint8]:
+    """Set all bands above ``SHARED_BANDWIDTH_HZ`` to the minimum of one window's columns, (n, 256)."""
+    first = int(np.searchsorted(band_edges(spec)[1:], SHARED_BANDWIDTH_HZ / (spec.sample_rate / 2), "right"))
     result = columns.copy()
     result[:, first:] = columns.min()
     return result
 
 
-def _share(places: list[Places], is_music: bool, content: bytes, calibration: Calibration) -> float:
-    """Share of one clip's windows that count, as ``false_genres`` says."""
-    logits = tflite.run(content, painted(np.stack(places)))
+def _positive_share(
+    places: list[Intensities], is_music: bool, content: bytes, calibration: Calibration
+) -> float:
+    """Share of one clip's windows that count, as ``non_music_scores`` says."""
+    logits = tflite.run_model(content, render_images(np.stack(places)))
     none = np.zeros(len(logits), np.int64)
-    measured = Measured(logits, Scored(np.stack(places), none, none[:1]))
+    measured = Predictions(logits, EvalSet(np.stack(places), none, none[:1]))
     music = measured.music >= (calibration.music_above or 0)
     sure = measured.probabilities(calibration.temperature).max(axis=1) >= calibration.unsure_below
     return float((music if is_music else music & sure).mean())
 
 
-def counted(corpus: Corpus, parts: Parts) -> dict[str, Any]:
+def count_data(corpus: Corpus, parts: Partition) -> dict[str, Any]:
     """Tracks of GTZAN at hand, and of each genre the recordings that train, beside published arrays."""
     recorded = [e for e in parts.train if e.source != "gtzan" and e.music]
     heard = [e for e in recorded if len(corpus.windows(e).heard)]
@@ -226,6 +234,6 @@ def counted(corpus: Corpus, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _by_genre(values: Sequence[float]) -> dict[str, float | None]:
+def _round_by_genre(values: Sequence[float]) -> dict[str, float | None]:
     """Rounded, None for a genre without tracks."""
     return {g: None if np.isnan(v) else round(v, 3) for g, v in zip(LABELS, values, strict=True)}

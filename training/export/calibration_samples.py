@@ -13,34 +13,36 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import paint
-from training.data.batches import Places
+from training.data.augmentation import render
+from training.data.batches import Intensities
 
-TYPICAL: Final = 0.75
+KEPT_SHARE: Final = 0.75
 """Share of the sample that is kept."""
 
-BATCH: Final = 32
+BATCH_SIZE: Final = 32
 
 
-def representatives(network: Any, places: Places, share: float = TYPICAL) -> npt.NDArray[np.int64]:
+def representative_dataset(
+    network: Any, places: Intensities, share: float = KEPT_SHARE
+) -> npt.NDArray[np.int64]:
     """Choose the pictures that the converter sees.
 
     Parameters
     ----------
     network : keras.Model
-        From ``training.networks.genre.classifier``.
+        From ``training.networks.genre.build_classifier``.
     places : (n, 256, 256) uint8
-        Training pictures, as ``training.data.augmentation.drawn`` draws them.
+        Training pictures, as ``training.data.augmentation.window_intensities`` draws them.
 
     Returns
     -------
     (m,) int64
         The most typical first.
     """
-    return typical(_peaks(network, places), share)
+    return select_typical(_activation_peaks(network, places), share)
 
 
-def typical(peaks: npt.NDArray[np.floating], share: float) -> npt.NDArray[np.int64]:
+def select_typical(peaks: npt.NDArray[np.floating], share: float) -> npt.NDArray[np.int64]:
     """The ``share`` of the pictures whose activations are the least extreme.
 
     Parameters
@@ -53,7 +55,7 @@ def typical(peaks: npt.NDArray[np.floating], share: float) -> npt.NDArray[np.int
     return np.argsort(extreme, kind="stable")[: max(1, round(share * len(peaks)))]
 
 
-def _peaks(network: Any, places: Places) -> npt.NDArray[np.float32]:
+def _activation_peaks(network: Any, places: Intensities) -> npt.NDArray[np.float32]:
     import keras
 
     normalize, features = network.layers[1:3]
@@ -62,7 +64,7 @@ def _peaks(network: Any, places: Places) -> npt.NDArray[np.float32]:
         features.inputs, [keras.ops.max(keras.ops.abs(output), axis=(1, 2, 3)) for output in seen]
     )
     rows = []
-    for start in range(0, len(places), BATCH):
-        pictures = normalize(paint(places[start : start + BATCH]))
+    for start in range(0, len(places), BATCH_SIZE):
+        pictures = normalize(render(places[start : start + BATCH_SIZE]))
         rows.append(np.stack(probe(pictures, training=False), axis=1))
     return np.concatenate(rows)  # (n, layers)

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from models.errors import ModelError
 from models.manifest import Quantization, TensorQuantization
 
-Pictures = Iterator[npt.NDArray[np.uint8]]
+Images = Iterator[npt.NDArray[np.uint8]]
 
 
-class Traced:
+class TracedModel:
     """A Keras network that puts out logits, ready to be converted.
 
     Keras' own variables do not survive a conversion from a concrete function; TensorFlow's, which lie
@@ -41,7 +41,7 @@ class Traced:
         answer = tf.function(lambda picture: network(picture, training=False), autograph=False)
         self._function = answer.get_concrete_function(one_picture)
 
-    def convert(self, pictures: Pictures | None) -> bytes:
+    def convert(self, pictures: Images | None) -> bytes:
         """Convert it with the weights that it has now.
 
         Parameters
@@ -76,7 +76,7 @@ def read_quantization(content: bytes) -> Quantization:
     ModelError
         An end is not int8, or the input cannot hold every pixel value exactly.
     """
-    interpreter = _interpreter(content)
+    interpreter = _open_interpreter(content)
     ends = []
     for details in (interpreter.get_input_details()[0], interpreter.get_output_details()[0]):
         scale, zero_point = details["quantization"]
@@ -92,14 +92,14 @@ def read_quantization(content: bytes) -> Quantization:
     return Quantization("int8", *ends)
 
 
-def run(content: bytes, pictures: Pictures) -> npt.NDArray[np.float64]:
+def run_model(content: bytes, pictures: Images) -> npt.NDArray[np.float64]:
     """Logits of a converted model, int8 or float32, one row a picture.
 
     Returns
     -------
     (n, genres) float64
     """
-    interpreter = _interpreter(content)
+    interpreter = _open_interpreter(content)
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     scale, zero_point = given["quantization"]
     rows = []
@@ -119,7 +119,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _interpreter(content: bytes) -> Any:
+def _open_interpreter(content: bytes) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=content, num_threads=1)

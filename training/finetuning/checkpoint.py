@@ -13,15 +13,15 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from training.data.batches import Floats, Mixture
+from training.data.batches import BatchMix, Floats
 from training.data.corpus import Corpus
-from training.data.partitions import Parts
+from training.data.partitions import Partition
 from training.errors import TrainingError, WeightsError
-from training.finetuning.recipe import FineTuning
+from training.finetuning.recipe import FineTuningRecipe
 
 
 @dataclass(slots=True)
-class Progress:
+class Checkpoint:
     """Where a training stands; everything that ``save`` and ``load`` must carry to go on from there.
 
     ``others`` are the state of each optimizer and, last, of the dropouts' random generators.
@@ -45,7 +45,7 @@ class Progress:
         unfinished.replace(path)
 
     @classmethod
-    def load(cls, path: Path, weights: Sequence[Floats], others: Sequence[Sequence[Any]]) -> Progress:
+    def load(cls, path: Path, weights: Sequence[Floats], others: Sequence[Sequence[Any]]) -> Checkpoint:
         """Read what ``save`` wrote on this machine; never give it a file from elsewhere.
 
         Parameters
@@ -61,7 +61,7 @@ class Progress:
         remedy = "delete it, and the training begins anew"
         try:
             with path.open("rb") as file:
-                state = cast(Progress, pickle.load(file))
+                state = cast(Checkpoint, pickle.load(file))
             found = [[np.shape(each) for each in group] for group in (state.weights, *state.others)]
             _ = state.step, state.averaged, state.best, state.best_loss, state.best_step, state.history
         except Exception as error:  # whatever the damaged bytes happen to mean to pickle
@@ -76,7 +76,7 @@ class Progress:
         return state
 
 
-def checkpoints(checkpoint: Path, recipe: FineTuning) -> list[Path]:
+def checkpoint_paths(checkpoint: Path, recipe: FineTuningRecipe) -> list[Path]:
     """Where each run of a training keeps its progress."""
     return [checkpoint.with_suffix(f".{number}.checkpoint") for number in range(recipe.runs)]
 
@@ -86,18 +86,18 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-MADE_BY: Final = ("data", "networks", "evaluation", "finetuning")
+HASHED_PACKAGES: Final = ("data", "networks", "evaluation", "finetuning")
 """Packages whose change makes another training of the same recipe."""
 
 
 def checkpoint_name(
     corpus: Corpus,
-    parts: Parts,
-    recipe: FineTuning,
+    parts: Partition,
+    recipe: FineTuningRecipe,
     *,
     seed: int,
     taught: Path | None,
-    mixture: Mixture | None = None,
+    mixture: BatchMix | None = None,
 ) -> str:
     """Name of one training, without a suffix: split, steps, seed and a digest of all that it hangs on.
 
@@ -113,17 +113,17 @@ def checkpoint_name(
         [(e.source, e.name, (corpus.folder / e.file).stat().st_mtime_ns) for e in part]
         for part in (parts.train, parts.valid, parts.test)
     ]
-    weights = sha256_of(taught) if taught else "ImageNet"
+    weights = weights_sha256(taught) if taught else "ImageNet"
     code = [
         [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(folder.glob("*.py"))]
-        for folder in (Path(str(files("training"))) / name for name in MADE_BY)
+        for folder in (Path(str(files("training"))) / name for name in HASHED_PACKAGES)
     ]
-    what = [asdict(recipe), seed, listed, weights, asdict(mixture or Mixture()), code]
+    what = [asdict(recipe), seed, listed, weights, asdict(mixture or BatchMix()), code]
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
     return f"{parts.name.replace(' ', '-')}-{recipe.steps}-{seed}-{digest}"
 
 
-def sha256_of(taught: Path) -> str:
+def weights_sha256(taught: Path) -> str:
     """SHA-256 of taught weights, in hexadecimal digits.
 
     Raises

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import paint
-from training.data.batches import Batch, Floats, Places, Sampler, ahead
-from training.data.eval_sets import Scored
-from training.evaluation.predictions import Measured
-from training.finetuning.checkpoint import Progress
-from training.finetuning.recipe import FineTuning, cosine_with_warmup
+from training.data.augmentation import render
+from training.data.batches import Batch, Floats, Intensities, Sampler, prefetch
+from training.data.eval_sets import EvalSet
+from training.evaluation.predictions import Predictions
+from training.finetuning.checkpoint import Checkpoint
+from training.finetuning.recipe import FineTuningRecipe, cosine_with_warmup
 
 
-def logits_of(network: Any, places: Places) -> Floats:
+def predict_logits(network: Any, places: Intensities) -> Floats:
     """Logits of a network on pooled pictures, (n, genres + 1) float32."""
-    parts = [network.predict_on_batch(paint(places[i : i + 64]))[0] for i in range(0, len(places), 64)]
+    parts = [network.predict_on_batch(render(places[i : i + 64]))[0] for i in range(0, len(places), 64)]
     return np.concatenate(parts)
 
 
@@ -27,8 +27,8 @@ def fine_tune(
     network: Any,
     backbone_variables: Sequence[Any],
     sampler: Sampler,
-    valid: dict[str, Scored],
-    recipe: FineTuning,
+    valid: dict[str, EvalSet],
+    recipe: FineTuningRecipe,
     *,
     log: Callable[[int, dict[str, float]], None] | None = None,
     checkpoint: Path | None = None,
@@ -38,7 +38,7 @@ def fine_tune(
     Parameters
     ----------
     network : keras.Model
-        From ``training.networks.genre.classifier``.
+        From ``training.networks.genre.build_classifier``.
     backbone_variables : sequence
         Those of its variables that learn at ``backbone_rate``.
     valid : dict of Scored
@@ -71,7 +71,7 @@ def fine_tune(
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def step(batch: Any, share: Any, order: Any) -> Any:
         places, targets, known, music, heard, heard_mask = batch
-        pictures = paint(places)
+        pictures = render(places)
         pictures = share * pictures + (1 - share) * tf.gather(pictures, order)
         with tf.GradientTape() as tape:
             logits, as_heard = network(pictures, training=True)
@@ -80,7 +80,7 @@ def fine_tune(
             music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
             distance = tf.reduce_mean(tf.square(as_heard - heard), axis=1)
             heard_loss = tf.reduce_sum(distance * heard_mask) / tf.maximum(tf.reduce_sum(heard_mask), 1)
-            music_loss = tf.reduce_mean(music_loss * balanced(music))
+            music_loss = tf.reduce_mean(music_loss * balanced_weights(music))
             loss = genre_loss + music_loss + recipe.heard_weight * heard_loss
         gradients = tape.gradient(loss, [v for variables in groups for v in variables])
         for variables, optimizer in zip(groups, optimizers, strict=True):
@@ -92,17 +92,17 @@ def fine_tune(
     random = [v for v in network.variables if id(v) not in carried]
     others = [*(optimizer.variables for optimizer in optimizers), random]
     now = network.get_weights()
-    state = Progress(0, now, [w.copy() for w in now], now, np.inf, 0, [], [])
+    state = Checkpoint(0, now, [w.copy() for w in now], now, np.inf, 0, [], [])
     if checkpoint and checkpoint.exists():
-        state = Progress.load(checkpoint, now, others)
+        state = Checkpoint.load(checkpoint, now, others)
         network.set_weights(state.weights)
         for variables, values in zip(others, state.others, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
     losses: list[float] = []
     numbers = range(state.step + 1, recipe.steps + 1)
-    for number, batch in zip(numbers, ahead(sampler.batch, numbers), strict=True):
-        batch, share, order = mixed(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
+    for number, batch in zip(numbers, prefetch(sampler.batch, numbers), strict=True):
+        batch, share, order = mix_batch(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
         for optimizer, rate in zip(optimizers, rates, strict=True):
             optimizer.learning_rate = cosine_with_warmup(
                 number, recipe.steps, rate, warmup=warmup, start=rate / 10
@@ -115,9 +115,9 @@ def fine_tune(
             continue
         state.step, state.weights = number, network.get_weights()
         network.set_weights(state.averaged)
-        measured = {"loss": float(np.mean(losses[-recipe.validate_every :])), **validated(network, valid)}
+        measured = {"loss": float(np.mean(losses[-recipe.validate_every :])), **validate(network, valid)}
         state.history.append({"step": number, **measured})
-        loss = loss_of(measured)
+        loss = validation_loss(measured)
         if loss < state.best_loss:
             state.best_loss, state.best_step, state.best = loss, number, [w.copy() for w in state.averaged]
         network.set_weights(state.weights)
@@ -130,22 +130,22 @@ def fine_tune(
     return [row | {"best": row["step"] == state.best_step} for row in state.history]
 
 
-def validated(network: Any, valid: dict[str, Scored]) -> dict[str, float]:
+def validate(network: Any, valid: dict[str, EvalSet]) -> dict[str, float]:
     """Of every form the accuracy of first windows and of tracks, and the loss at the best temperature."""
     measured: dict[str, float] = {}
     for name, scored in valid.items():
-        each = Measured(logits_of(network, scored.places), scored)
+        each = Predictions(predict_logits(network, scored.places), scored)
         first, track = each.accuracies()
         measured |= {f"{name} first": first, f"{name} track": track, f"{name} nll": each.lowest_loss()}
     return measured
 
 
-def loss_of(measured: dict[str, float]) -> float:
+def validation_loss(measured: dict[str, float]) -> float:
     """What decides which weights are kept: the mean of the forms' losses."""
     return float(np.mean([value for key, value in measured.items() if key.endswith("nll")]))
 
 
-def smoothed_music(music: Floats, recipe: FineTuning) -> Floats:
+def smooth_music_labels(music: Floats, recipe: FineTuningRecipe) -> Floats:
     """The label of "music", smoothed.
 
     That bounds its logit: int8 stores all logits with one step, and a sure 10 would leave the genres half
@@ -155,7 +155,7 @@ def smoothed_music(music: Floats, recipe: FineTuning) -> Floats:
     return music * (1 - smooth) + smooth / 2
 
 
-def balanced(music: Any) -> Any:
+def balanced_weights(music: Any) -> Any:
     """What each window counts, so that both sides of the labels weigh the same and all windows 1 on average.
 
     Of hard labels music and no music count half each; smoothed by 0.1, 85 % of music still count 61 %.
@@ -171,8 +171,8 @@ def balanced(music: Any) -> Any:
     return (weights[0] + weights[1]) / 2
 
 
-def mixed(
-    batch: Batch, recipe: FineTuning, generator: np.random.Generator
+def mix_batch(
+    batch: Batch, recipe: FineTuningRecipe, generator: np.random.Generator
 ) -> tuple[Batch, Any, npt.NDArray[np.int64]]:
     """Smooth a batch's labels, and mix all its targets as its pictures are to be mixed: like with like only.
 
@@ -187,7 +187,7 @@ def mixed(
     genres = batch.genres.shape[1]
     smooth = np.float32(recipe.label_smoothing)
     targets = batch.genres * (1 - smooth) + batch.genre_known[:, np.newaxis] * smooth / genres
-    music = smoothed_music(batch.music, recipe)
+    music = smooth_music_labels(batch.music, recipe)
     order = generator.permutation(len(targets))
     alike = batch.genre_known[order] == batch.genre_known
     alike &= batch.heard_mask[order] == batch.heard_mask

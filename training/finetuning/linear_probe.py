@@ -11,29 +11,29 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import paint
-from training.data.batches import Sampler, ahead
-from training.finetuning.finetune import balanced, smoothed_music
-from training.finetuning.recipe import FineTuning
+from training.data.augmentation import render
+from training.data.batches import Sampler, prefetch
+from training.finetuning.finetune import balanced_weights, smooth_music_labels
+from training.finetuning.recipe import FineTuningRecipe
 from training.networks.genre import GRU_UNITS
 from training.networks.study import normalize
 
 Floats = npt.NDArray[np.float32]
 
-OF_GENRES: Final = 3e-3
+GENRE_PENALTY: Final = 3e-3
 """What the square of a weight costs in nats, chosen on the validation part."""
 
-OF_MUSIC: Final = 1e-2
+MUSIC_PENALTY: Final = 1e-2
 """That of "music", whose logit is the difference of two classes' with mirrored weights: 5e-3 for a weight
 of its own. Chosen on recorded noises and songs of training origins after sounds made by rule and speech had
 been learnt; with a smaller one unseen noises are taken for music.
 """
 
-RIDGE: Final = 30.0
+EMBEDDING_PENALTY: Final = 30.0
 """And for what the teacher heard, in squared errors of all pictures."""
 
 
-def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
+def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
     """Fit the head of a classifier to frozen pooled features; its GRU adds nothing yet.
 
     The batches are the sampler's first, which fine-tuning sees as well. Genres are not smoothed here.
@@ -41,7 +41,7 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
     Parameters
     ----------
     network : keras.Model
-        From ``training.networks.genre.classifier``; changed in place.
+        From ``training.networks.genre.build_classifier``; changed in place.
     sampler : Sampler
         Draws the pictures.
     recipe : FineTuning
@@ -56,10 +56,10 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
     def means(places: Any) -> Any:
-        return tf.reduce_mean(pooled(normalize(paint(places)), training=False), axis=1)
+        return tf.reduce_mean(pooled(normalize(render(places)), training=False), axis=1)
 
     features, labels = [], []
-    for batch in ahead(sampler.batch, range(1, recipe.probe + 1)):
+    for batch in prefetch(sampler.batch, range(1, recipe.probe + 1)):
         features.append(means(tf.constant(batch.places)).numpy())
         labels.append(batch[1:])
     x = np.concatenate(features)
@@ -69,14 +69,14 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuning) -> None:
     kernel, bias = logits.get_weights()
     kernel[:] = 0
     beside = kernel[2 * GRU_UNITS :]
-    beside[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0], OF_GENRES)
-    music = smoothed_music(music, recipe)
-    targets = np.asarray(balanced(music))[:, np.newaxis] * np.stack([1 - music, music], axis=1)
-    weights, offsets = logistic_regression(x, targets, OF_MUSIC)
+    beside[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0], GENRE_PENALTY)
+    music = smooth_music_labels(music, recipe)
+    targets = np.asarray(balanced_weights(music))[:, np.newaxis] * np.stack([1 - music, music], axis=1)
+    weights, offsets = logistic_regression(x, targets, MUSIC_PENALTY)
     beside[:, -1], bias[-1] = weights @ (-1, 1), offsets @ (-1, 1)
     logits.set_weights([kernel, bias])
     if heard_mask.any():
-        ridge = Ridge(alpha=RIDGE).fit(x[heard_mask > 0], heard[heard_mask > 0])
+        ridge = Ridge(alpha=EMBEDDING_PENALTY).fit(x[heard_mask > 0], heard[heard_mask > 0])
         network.get_layer("heard").set_weights([ridge.coef_.T, ridge.intercept_])
 
 

@@ -30,7 +30,7 @@ def cosine_with_warmup(step: int, steps: int, peak: float, *, warmup: int, start
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuning:
+class FineTuningRecipe:
     """How the network is fine-tuned.
 
     The head is first fitted to what the backbone says of ``probe`` batches (see

@@ -11,32 +11,32 @@ from typing import Any, Final
 
 import numpy as np
 
-from training.data.batches import Mixture, Places, Sampler
+from training.data.batches import BatchMix, Intensities, Sampler
 from training.data.corpus import Corpus
-from training.data.eval_sets import pictures_of
+from training.data.eval_sets import array_eval_set
 from training.data.geometries import COARSE, GEOMETRIES
 from training.data.gtzan import LABELS
-from training.data.partitions import Parts
+from training.data.partitions import Partition
 from training.errors import TrainingError
-from training.finetuning.checkpoint import checkpoints
-from training.finetuning.finetune import fine_tune, validated
+from training.finetuning.checkpoint import checkpoint_paths
+from training.finetuning.finetune import fine_tune, validate
 from training.finetuning.linear_probe import fit_head
-from training.finetuning.recipe import FineTuning
+from training.finetuning.recipe import FineTuningRecipe
 from training.networks.pretrained import DISTILLED_WEIGHTS as TAUGHT
 from training.networks.pretrained import load_distilled_weights
 
-FIRST_TUNED: Final = "block_4"
+FIRST_TUNED_BLOCK: Final = "block_4"
 """Layers before this one stay as they were taught: edges and strokes of any picture, a third of the work."""
 
-STANDARD_BATCHES: Final = 20
+STANDARDIZATION_BATCHES: Final = 20
 """Batches that tell what is standard before the training begins."""
 
-Log = Callable[[int, dict[str, float]], None]
+StepLogger = Callable[[int, dict[str, float]], None]
 
 _log = logging.getLogger(__name__)
 
 
-def build(taught: Path | None, places: Places) -> tuple[Any, list[Any]]:
+def build_network(taught: Path | None, places: Intensities) -> tuple[Any, list[Any]]:
     """An untrained classifier on a taught backbone, and those of the backbone's variables that learn.
 
     Parameters
@@ -46,27 +46,32 @@ def build(taught: Path | None, places: Places) -> tuple[Any, list[Any]]:
     places : (n, 256, 256) uint8
         Training pictures, which tell what is standard.
     """
-    from training.networks.genre import backbone, classifier, fit_standardization, pooled_features
+    from training.networks.genre import (
+        build_backbone,
+        build_classifier,
+        build_pooled_features,
+        fit_standardization,
+    )
 
-    features = backbone(imagenet=taught is None)
+    features = build_backbone(imagenet=taught is None)
     if taught:
         load_distilled_weights(features, taught)
-    for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED), features.layers):
+    for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED_BLOCK), features.layers):
         layer.trainable = False
-    pooled = pooled_features(features)
+    pooled = build_pooled_features(features)
     fit_standardization(pooled, places)
-    return classifier(pooled, len(LABELS)), pooled.trainable_variables
+    return build_classifier(pooled, len(LABELS)), pooled.trainable_variables
 
 
 def train(
     corpus: Corpus,
-    parts: Parts,
-    recipe: FineTuning,
+    parts: Partition,
+    recipe: FineTuningRecipe,
     *,
     seed: int,
     taught: Path | None = TAUGHT,
-    mixture: Mixture | None = None,
-    log: Log | None = None,
+    mixture: BatchMix | None = None,
+    log: StepLogger | None = None,
     checkpoint: Path | None = None,
 ) -> tuple[Any, list[dict[str, Any]]]:
     """Fine-tune a network on one split; return it and the history.
@@ -80,25 +85,25 @@ def train(
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    mixture = mixture or Mixture()
+    mixture = mixture or BatchMix()
     sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
-    network, slow = build(
-        taught, np.concatenate([sampler.batch(number).places for number in range(STANDARD_BATCHES)])
+    network, slow = build_network(
+        taught, np.concatenate([sampler.batch(number).places for number in range(STANDARDIZATION_BATCHES)])
     )
     fit_head(network, sampler, recipe)
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
     shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
     valid = {
-        form: pictures_of(corpus, parts.valid, LABELS, GEOMETRIES[form], hop=sparse)
+        form: array_eval_set(corpus, parts.valid, LABELS, GEOMETRIES[form], hop=sparse)
         for form, share in shares.items()
         if share > 0
     }
     begin, history, kept = network.get_weights(), [], []
     for number in range(recipe.runs):
-        each = checkpoints(checkpoint, recipe)[number] if checkpoint else None
+        each = checkpoint_paths(checkpoint, recipe)[number] if checkpoint else None
         network.set_weights(begin)
         sampler.seed = seed + number
-        told = partial(_after, log, number * recipe.steps) if log else None
+        told = partial(_log_with_offset, log, number * recipe.steps) if log else None
         of_run = fine_tune(network, slow, sampler, valid, recipe, log=told, checkpoint=each)
         if not any(row["best"] for row in of_run):
             if each:
@@ -111,7 +116,7 @@ def train(
         kept.append(network.get_weights())
         history += [row | {"step": number * recipe.steps + row["step"]} for row in of_run]
     network.set_weights([np.mean(weights, axis=0) for weights in zip(*kept, strict=True)])
-    together = {"loss": history[-1]["loss"]} | validated(network, valid)
+    together = {"loss": history[-1]["loss"]} | validate(network, valid)
     step = recipe.runs * recipe.steps + 1
     if log:
         log(step, together)
@@ -119,11 +124,11 @@ def train(
     return network, [*history, {"step": step, **together, "best": True}]
 
 
-def _after(log: Log, steps: int, step: int, values: dict[str, float]) -> None:
+def _log_with_offset(log: StepLogger, steps: int, step: int, values: dict[str, float]) -> None:
     log(steps + step, values)
 
 
-def board(folder: Path) -> Log:
+def tensorboard_logger(folder: Path) -> StepLogger:
     """A log that writes for TensorBoard and prints a line."""
     import tensorflow as tf
 

@@ -15,22 +15,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from training.data.augmentation import COLUMN_POOLING, paint
-from training.data.batches import Places
-from training.data.targets import UNITS
+from training.data.augmentation import COLUMN_POOLING, render
+from training.data.batches import Intensities
+from training.data.targets import EMBEDDING_SIZE
 from training.networks.pretrained import load_imagenet_weights
 from training.networks.study import IMAGE_SIZE, TORCHVISION_MEAN, TORCHVISION_STD, normalize
 
 HEIGHT: Final = IMAGE_SIZE
 WIDTH: Final = IMAGE_SIZE // COLUMN_POOLING
-STEPS: Final = 4
+TIME_STEPS: Final = 4
 """Of time, that the GRU runs over."""
 
 GRU_UNITS: Final = 64
-POOLING: Final = ("mean_of_", "magnitude_of_", "standard_")
+POOLING_LAYERS: Final = ("mean_of_", "magnitude_of_", "standard_")
 """How the names of the layers begin that pool and standardize; none of them is learnt."""
 
-CENTRE: Final = 3.0
+CENTER: Final = 3.0
 """What stands for a mean while values are clipped to 0..6, in which range int8 stores them all alike."""
 
 DEVIATIONS: Final = 4.0
@@ -42,7 +42,7 @@ EPSILON: Final = 1e-5
 _LAST_STRIDE: Final = "block_13"
 
 
-def backbone(*, imagenet: bool = True) -> Any:
+def build_backbone(*, imagenet: bool = True) -> Any:
     """MobileNetV2's blocks (alpha 1), which keep four time steps.
 
     Parameters
@@ -83,11 +83,11 @@ def backbone(*, imagenet: bool = True) -> Any:
     model = keras.models.clone_model(plain, clone_function=copy, call_function=connect)
     if imagenet:
         load_imagenet_weights(model)
-    return keras.Model(model.inputs, _widths(model)[-1], name="backbone")
+    return keras.Model(model.inputs, _outputs_per_width(model)[-1], name="backbone")
 
 
-def student(features: Any, targets: int) -> Any:
-    """Network that learns what the teacher hears, from what ``pooled_features`` are of.
+def build_student(features: Any, targets: int) -> Any:
+    """Network that learns what the teacher hears, from what ``build_pooled_features`` are of.
 
     Here their standards follow the backbone while it changes, and nothing is clipped.
 
@@ -99,20 +99,20 @@ def student(features: Any, targets: int) -> Any:
     import keras
 
     picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
-    every = keras.Model(features.inputs, _widths(features), name="every_width")(normalize(picture))
+    every = keras.Model(features.inputs, _outputs_per_width(features), name="every_width")(normalize(picture))
     values = [value for x in every for value in (x, keras.ops.abs(x))]
     x = keras.layers.Concatenate()([keras.ops.mean(value, axis=(1, 2)) for value in values])
     x = keras.layers.Dropout(0.1)(keras.layers.BatchNormalization()(x))
     return keras.Model(picture, keras.layers.Dense(targets, name="heard")(x), name="student")
 
 
-def pooled_features(features: Any) -> Any:
+def build_pooled_features(features: Any) -> Any:
     """What the blocks of every width put out, as standardised means over each quarter of the time.
 
     Parameters
     ----------
     features : keras.Model
-        From ``backbone``; its weights are shared.
+        From ``build_backbone``; its weights are shared.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def pooled_features(features: Any) -> Any:
 
     values = []
     # |x| is a leaky ReLU, because XNNPACK has that in int8, and neither abs nor a ReLU on its own.
-    for number, x in enumerate(_widths(features)):
+    for number, x in enumerate(_outputs_per_width(features)):
         _, height, width, _ = x.shape
-        step = width // STEPS
+        step = width // TIME_STEPS
         for name, value in (("mean", x), ("magnitude", keras.ops.leaky_relu(x, -1.0))):
             quarters = keras.layers.AveragePooling2D((1, step))(value)
             # A mean over frequency, written so that int8 computes and standardizes it at once.
@@ -137,14 +137,14 @@ def pooled_features(features: Any) -> Any:
             )  # fmt: skip
             standard = keras.layers.BatchNormalization(
                 scale=False, epsilon=EPSILON, trainable=False, name=f"standard_{name}_{number}",
-                beta_initializer=keras.initializers.Constant(CENTRE),
+                beta_initializer=keras.initializers.Constant(CENTER),
             )  # fmt: skip
             values.append(keras.ops.relu6(standard(mean(quarters))))  # (n, 1, 4, channels)
-    x = keras.layers.Reshape((STEPS, -1))(keras.layers.Concatenate(name="all")(values)) - CENTRE
+    x = keras.layers.Reshape((TIME_STEPS, -1))(keras.layers.Concatenate(name="all")(values)) - CENTER
     return keras.Model(features.inputs, x, name="pooled_features")
 
 
-def _widths(features: Any) -> list[Any]:
+def _outputs_per_width(features: Any) -> list[Any]:
     """The last tensor of each width that the blocks put out."""
     names = {layer.name for layer in features.layers}
     found: list[Any] = []
@@ -156,7 +156,7 @@ def _widths(features: Any) -> list[Any]:
     return found
 
 
-def fit_standardization(pooled: Any, places: Places) -> None:
+def fit_standardization(pooled: Any, places: Intensities) -> None:
     """Let the pooled features of typical pictures have mean 0 and a deviation of 3 in ``DEVIATIONS``.
 
     Later changes of the backbone do not move what is standard.
@@ -164,7 +164,7 @@ def fit_standardization(pooled: Any, places: Places) -> None:
     Parameters
     ----------
     pooled : keras.Model
-        From ``pooled_features``; changed in place.
+        From ``build_pooled_features``; changed in place.
     places : (n, 256, 256) uint8
         Training pictures.
     """
@@ -172,14 +172,14 @@ def fit_standardization(pooled: Any, places: Places) -> None:
 
     layers = [layer for layer in pooled.layers if layer.name.startswith("standard_")]
     probe = keras.Model(pooled.inputs, [layer.input for layer in layers])
-    seen = [probe(normalize(paint(places[start : start + 64]))) for start in range(0, len(places), 64)]
+    seen = [probe(normalize(render(places[start : start + 64]))) for start in range(0, len(places), 64)]
     for layer, values in zip(layers, zip(*seen, strict=True), strict=True):
         each = np.concatenate(values)  # (n, 1, 4, channels)
-        variance = each.var(axis=(0, 1, 2)) * (DEVIATIONS / CENTRE) ** 2
-        layer.set_weights([np.full_like(variance, CENTRE), each.mean(axis=(0, 1, 2)), variance])
+        variance = each.var(axis=(0, 1, 2)) * (DEVIATIONS / CENTER) ** 2
+        layer.set_weights([np.full_like(variance, CENTER), each.mean(axis=(0, 1, 2)), variance])
 
 
-def classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
+def build_classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     """The whole network on pooled pixels.
 
     Batch normalizations keep their statistics, also while it is trained.
@@ -187,7 +187,7 @@ def classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     Parameters
     ----------
     pooled : keras.Model
-        From ``pooled_features``.
+        From ``build_pooled_features``.
 
     Returns
     -------
@@ -199,13 +199,13 @@ def classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
 
     picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
     x = pooled(normalize(picture), training=False)
-    heard = keras.layers.Dense(UNITS, name="heard")(keras.ops.mean(x, axis=1))
-    network = keras.Model(picture, [tail(x, genres, dropout), heard], name="classifier")
+    heard = keras.layers.Dense(EMBEDDING_SIZE, name="heard")(keras.ops.mean(x, axis=1))
+    network = keras.Model(picture, [build_head(x, genres, dropout), heard], name="classifier")
     network.jit_compile = False  # compiling takes longer than a validation
     return network
 
 
-def tail(x: Any, genres: int, dropout: float = 0.0) -> Any:
+def build_head(x: Any, genres: int, dropout: float = 0.0) -> Any:
     """From (n, 4 times, 1424) features to logits; layers are named, so that weights can be carried over."""
     import keras
 
@@ -218,7 +218,7 @@ def tail(x: Any, genres: int, dropout: float = 0.0) -> Any:
     return keras.layers.Dense(genres + 1, kernel_initializer="zeros", name="logits")(both)
 
 
-def for_export(trained: Any, genres: int) -> Any:
+def build_export_network(trained: Any, genres: int) -> Any:
     """The same network on the whole picture, averaging and normalization inside the first kernel.
 
     Both are linear, so the first kernel takes them in. The columns that are averaged stand beside each
@@ -250,7 +250,7 @@ def for_export(trained: Any, genres: int) -> Any:
     x = folded(padded)
     folded.set_weights([wide, bias])
     rest = keras.Model(first.output, pooled.output, name="after_first")
-    whole = keras.Model(picture, tail(rest(x, training=False), genres), name="network")
+    whole = keras.Model(picture, build_head(rest(x, training=False), genres), name="network")
     for name in ("gru", "logits"):
         whole.get_layer(name).set_weights(trained.get_layer(name).get_weights())
     return whole

@@ -35,7 +35,7 @@ KERAS_EPSILON = 1e-3
 """What each library adds to a batch normalization's variance; MobileNetV2 keeps the defaults."""
 
 
-def convert(source: Path, target: Path) -> str:
+def convert_imagenet_weights(source: Path, target: Path) -> str:
     """Turn torchvision's MobileNetV2 into arrays in the order and layout of Keras.
 
     Both libraries build the same layers in the same order, so the arrays are copied one by one;
@@ -72,7 +72,7 @@ def convert(source: Path, target: Path) -> str:
 
 
 def keras_arrays(state: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
-    """Rearrange a MobileNetV2 state dict for Keras; see ``convert``.
+    """Rearrange a MobileNetV2 state dict for Keras; see ``convert_imagenet_weights``.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def load_imagenet_weights(model: Any, path: Path = IMAGENET_WEIGHTS) -> None:
     Parameters
     ----------
     model : keras.Model
-        From ``training.networks.study.mobilenet``.
+        From ``training.networks.study.build_mobilenet``.
     path : Path
         Another file only in tests.
 
@@ -132,14 +132,14 @@ def _check_hash(path: Path, expected: str, remedy: str) -> None:
 DISTILLED_WEIGHTS = WEIGHTS / "music_mobilenet_v2.npz"
 """The taught backbone's weights in half precision, in the order of Keras' weights."""
 
-_INPUT = "input_shape"
+_INPUT_SHAPE_KEY = "input_shape"
 
 
 def save_distilled_weights(features: Any, out: Path) -> str:
     """Write a backbone's weights in half precision, whole or not at all; return the file's SHA-256."""
     weights = features.get_weights()
     stored: dict[str, Any] = {f"{number:03d}": w.astype(np.float16) for number, w in enumerate(weights)}
-    stored[_INPUT] = np.array(features.input_shape[1:])
+    stored[_INPUT_SHAPE_KEY] = np.array(features.input_shape[1:])
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f"{out.name}.part")
     with unfinished.open("wb") as file:  # np.savez would add .npz to a path
@@ -158,9 +158,11 @@ def load_distilled_weights(features: Any, path: Path = DISTILLED_WEIGHTS) -> Non
     """
     try:
         with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged one open
-            if tuple(arrays[_INPUT]) != features.input_shape[1:]:
-                raise ValueError(f"taught on {arrays[_INPUT]} pixels, not {features.input_shape[1:]}")
-            names = sorted(set(arrays.files) - {_INPUT})
+            if tuple(arrays[_INPUT_SHAPE_KEY]) != features.input_shape[1:]:
+                raise ValueError(
+                    f"taught on {arrays[_INPUT_SHAPE_KEY]} pixels, not {features.input_shape[1:]}"
+                )
+            names = sorted(set(arrays.files) - {_INPUT_SHAPE_KEY})
             features.set_weights([arrays[name].astype(np.float32) for name in names])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise WeightsError(

@@ -4,8 +4,8 @@ Every network takes a picture as ``models.spectrogram.image`` draws it, pixels 0
 frequency, column 0 the oldest, and puts out logits: the softmax belongs to the classifier, which
 divides by the calibrated temperature first.
 
-A head exists in two forms with the same weights. ``head`` takes features that were computed once
-and cached, so it trains in seconds; ``network`` is the whole, for export.
+A head exists in two forms with the same weights. ``build_head`` takes features that were computed once
+and cached, so it trains in seconds; ``build_network`` is the whole, for export.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from training.networks.pretrained import load_imagenet_weights
 
 IMAGE_SIZE = 256
-STEPS = 8
+TIME_STEPS = 8
 """Time steps, and frequency steps, that MobileNetV2 leaves of a 256 pixel picture."""
 
 CHANNELS = 1280
@@ -28,7 +28,7 @@ TORCHVISION_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class StudyVariant:
     """One way to put a head on the backbone.
 
     ``gru_units`` is the GRU's width in each direction, 0 for no GRU. With ``keeps_time`` the
@@ -48,13 +48,13 @@ class Variant:
         return self.keeps_time or not self.gru_units
 
 
-STUDY_CNN = Variant("TL+CNN", 0, keeps_time=False)
-STUDY_CNN_GRU = Variant("TL+CNN+GRU", 512, keeps_time=False)
-TIME_KEEPING = Variant("TL+CNN+GRU over time, 32 units", 32, keeps_time=True, dropout=0.3)
+STUDY_CNN = StudyVariant("TL+CNN", 0, keeps_time=False)
+STUDY_CNN_GRU = StudyVariant("TL+CNN+GRU", 512, keeps_time=False)
+TIME_KEEPING = StudyVariant("TL+CNN+GRU over time, 32 units", 32, keeps_time=True, dropout=0.3)
 """The study's first two networks, and one whose GRU has time to model; all on frozen features."""
 
 
-def mobilenet() -> Any:
+def build_mobilenet() -> Any:
     """MobileNetV2 (alpha 1, no top), frozen, with ImageNet weights, padded as torchvision pads.
 
     Where a stride is 2 and the picture's side is even, Keras pads the far edge and PyTorch the near
@@ -102,7 +102,7 @@ def normalize(x: Any) -> Any:
     )(x)
 
 
-def backbone() -> Any:
+def build_backbone() -> Any:
     """Pixels to features: normalization and MobileNetV2, frozen.
 
     Returns
@@ -114,10 +114,10 @@ def backbone() -> Any:
 
     picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
     # Inference mode for good: its batch normalizations keep ImageNet's statistics.
-    return keras.Model(picture, mobilenet()(normalize(picture), training=False), name="MobileNetV2")
+    return keras.Model(picture, build_mobilenet()(normalize(picture), training=False), name="MobileNetV2")
 
 
-def head(variant: Variant, genres: int = GENRES) -> Any:
+def build_head(variant: StudyVariant, genres: int = GENRES) -> Any:
     """Build the trainable part on cached features.
 
     Returns
@@ -127,14 +127,14 @@ def head(variant: Variant, genres: int = GENRES) -> Any:
     """
     import keras
 
-    features = keras.Input((STEPS, CHANNELS), name="features")
+    features = keras.Input((TIME_STEPS, CHANNELS), name="features")
     x = features
     if not variant.keeps_time:
         x = keras.layers.GlobalAveragePooling1D(name="pool")(x)
-    return keras.Model(features, _tail(variant, x, genres), name="head")
+    return keras.Model(features, _add_head(variant, x, genres), name="head")
 
 
-def network(variant: Variant, genres: int = GENRES) -> Any:
+def build_network(variant: StudyVariant, genres: int = GENRES) -> Any:
     """Build the whole network, its head untrained.
 
     Returns
@@ -145,25 +145,25 @@ def network(variant: Variant, genres: int = GENRES) -> Any:
     import keras
 
     picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
-    x = backbone()(picture)
+    x = build_backbone()(picture)
     if variant.keeps_time:
         x = keras.ops.mean(x, axis=1)  # (n, 8 times, 1280)
     else:
         x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(picture, _tail(variant, x, genres), name="network")
+    return keras.Model(picture, _add_head(variant, x, genres), name="network")
 
 
 def study_cnn() -> Any:
     """TL+CNN: pooled features and one dense layer."""
-    return network(STUDY_CNN)
+    return build_network(STUDY_CNN)
 
 
 def study_cnn_gru() -> Any:
     """TL+CNN+GRU: 7,779,402 parameters, of which 5,521,418 train; its GRU sees one step."""
-    return network(STUDY_CNN_GRU)
+    return build_network(STUDY_CNN_GRU)
 
 
-def _tail(variant: Variant, x: Any, genres: int) -> Any:
+def _add_head(variant: StudyVariant, x: Any, genres: int) -> Any:
     """From pooled features, (n, 1280) or (n, steps, 1280), to logits."""
     import keras
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from training.evaluation.report import Report
 
 
-def model_card(manifest: ModelManifest, report: Report) -> str:
+def render_model_card(manifest: ModelManifest, report: Report) -> str:
     """Render a model's card as Markdown.
 
     Parameters

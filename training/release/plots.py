@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from training.evaluation.report import Report
 
 
-def plot(report: Report, target: Path | IO[bytes], latencies: list[dict[str, Any]] | None = None) -> None:
+def draw_plots(
+    report: Report, target: Path | IO[bytes], latencies: list[dict[str, Any]] | None = None
+) -> None:
     """Draw the four plots into one picture.
 
     Parameters

@@ -9,32 +9,32 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from training.data.batches import Mixture
-from training.data.corpus import INDEX, Corpus
-from training.finetuning.checkpoint import sha256_of
-from training.finetuning.recipe import FineTuning
+from training.data.batches import BatchMix
+from training.data.corpus import INDEX_FILE, Corpus
+from training.finetuning.checkpoint import weights_sha256
+from training.finetuning.recipe import FineTuningRecipe
 from training.networks.pretrained import DISTILLED_WEIGHTS
 
 PACKAGE: Final = Path(str(files("training")))
 
 
-def provenance(corpus: Corpus, recipe: FineTuning, *, seed: int, taught: Path) -> dict[str, Any]:
+def record_provenance(corpus: Corpus, recipe: FineTuningRecipe, *, seed: int, taught: Path) -> dict[str, Any]:
     """For the manifest: code, weights, data and recipe that a model was made from.
 
-    ``commit`` is None outside a checkout.
+    ``current_commit`` is None outside a checkout.
     """
-    index = hashlib.sha256((corpus.folder / INDEX).read_bytes()).hexdigest()
+    index = hashlib.sha256((corpus.folder / INDEX_FILE).read_bytes()).hexdigest()
     return {
-        "commit": commit(),
-        "taught_sha256": sha256_of(taught)[:12],
+        "commit": current_commit(),
+        "taught_sha256": weights_sha256(taught)[:12],
         "cache_index_sha256": index[:12],
         "seed": seed,
         "recipe": asdict(recipe),
-        "mixture": asdict(Mixture()),
+        "mixture": asdict(BatchMix()),
     }
 
 
-def commit(folder: Path = PACKAGE) -> str | None:
+def current_commit(folder: Path = PACKAGE) -> str | None:
     """Commit of the checkout whose top folder holds ``folder``; None where it lies in no checkout of its own.
 
     "with changes" follows where the files are not the commit's.
@@ -52,6 +52,6 @@ def commit(folder: Path = PACKAGE) -> str | None:
         return None
 
 
-def taught_by_musicnn(taught: Path) -> bool:
+def is_shipped_backbone(taught: Path) -> bool:
     """Whether the weights are the ones that ship, of which it is known how they were taught."""
-    return DISTILLED_WEIGHTS.exists() and sha256_of(taught) == sha256_of(DISTILLED_WEIGHTS)
+    return DISTILLED_WEIGHTS.exists() and weights_sha256(taught) == weights_sha256(DISTILLED_WEIGHTS)

@@ -16,36 +16,42 @@ import numpy as np
 
 from models.manifest import SHIPPED, ModelManifest
 from models.metrics import compute_scores
-from training.data.batches import Places
+from training.data.batches import Intensities
 from training.data.corpus import Corpus, Entry
-from training.data.eval_sets import painted, pictures_of, windows_of
+from training.data.eval_sets import array_eval_set, recording_eval_set, render_images
 from training.data.geometries import COARSE, FINE, GEOMETRIES
 from training.data.gtzan import LABELS
-from training.data.partitions import Parts, fault_filtered
+from training.data.partitions import Partition, fault_filtered
 from training.errors import DataError
-from training.evaluation.latency import OURS_FLOAT, OURS_INT8, STUDY_INT8, latencies, study_network
-from training.evaluation.predictions import Measured
-from training.evaluation.report import Report, calibrate, counted, elsewhere, false_genres
+from training.evaluation.latency import (
+    SHIPPED_FLOAT,
+    SHIPPED_INT8,
+    STUDY_INT8,
+    convert_study_network,
+    measure_latencies,
+)
+from training.evaluation.predictions import Predictions
+from training.evaluation.report import Report, calibrate, count_data, non_music_scores, out_of_domain_scores
 from training.export import tflite
 from training.export.bias_correction import correct_biases
-from training.export.calibration_samples import representatives
-from training.finetuning.checkpoint import checkpoint_name, checkpoints, part_of
-from training.finetuning.recipe import FineTuning
-from training.finetuning.train import board, train
+from training.export.calibration_samples import representative_dataset
+from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths, part_of
+from training.finetuning.recipe import FineTuningRecipe
+from training.finetuning.train import tensorboard_logger, train
 from training.networks.pretrained import DISTILLED_WEIGHTS as TAUGHT
 from training.networks.study import STUDY_CNN_GRU
-from training.release.provenance import provenance, taught_by_musicnn
+from training.release.provenance import is_shipped_backbone, record_provenance
 
 VERSION: Final = "3"
-CARD: Final = "MODEL_CARD.md"
-PLOTS: Final = "MODEL_CARD.png"
+CARD_FILE: Final = "MODEL_CARD.md"
+PLOTS_FILE: Final = "MODEL_CARD.png"
 
-SAMPLE: Final = 240
+CALIBRATION_CANDIDATES: Final = 240
 """Training pictures that set the ranges of the int8 activations."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ReleaseArtifacts:
     """A model as training left it: int8 and float32 flatbuffers, the history, and what it was made from."""
 
     int8: bytes
@@ -59,7 +65,7 @@ def release(
     out: Path,
     *,
     protocols: Sequence[dict[str, Any]] = (),
-    recipe: FineTuning | None = None,
+    recipe: FineTuningRecipe | None = None,
     seed: int = 0,
     taught: Path = TAUGHT,
     logs: Path = Path("build/logs"),
@@ -78,36 +84,42 @@ def release(
     float_out : Path
         Where the float32 model goes; it is for comparison and does not ship.
     """
-    from training.networks.genre import for_export
+    from training.networks.genre import build_export_network
 
     parts = fault_filtered(corpus)
-    recipe = recipe or FineTuning()
-    made_from = provenance(corpus, recipe, seed=seed, taught=taught)
+    recipe = recipe or FineTuningRecipe()
+    made_from = record_provenance(corpus, recipe, seed=seed, taught=taught)
     name = checkpoint_name(corpus, parts, recipe, seed=seed, taught=taught)
     checkpoint = logs / f"release-{name}.checkpoint"
     network, history = train(
-        corpus, parts, recipe, seed=seed, taught=taught, log=board(logs / "release"), checkpoint=checkpoint
+        corpus,
+        parts,
+        recipe,
+        seed=seed,
+        taught=taught,
+        log=tensorboard_logger(logs / "release"),
+        checkpoint=checkpoint,
     )
-    sample = _sample(corpus, parts.train)
-    sample = sample[representatives(network, sample)]
-    whole = tflite.Traced(for_export(network, len(LABELS)))
+    sample = _calibration_candidates(corpus, parts.train)
+    sample = sample[representative_dataset(network, sample)]
+    whole = tflite.TracedModel(build_export_network(network, len(LABELS)))
     float32 = whole.convert(None)
     correct_biases(whole.network, sample)
-    made = Made(
-        whole.convert(painted(sample)),
+    made = ReleaseArtifacts(
+        whole.convert(render_images(sample)),
         float32,
         history,
-        made_from | {"taught_by_musicnn": taught_by_musicnn(taught)},
+        made_from | {"taught_by_musicnn": is_shipped_backbone(taught)},
     )
     manifest = publish(corpus, made, out, protocols=protocols, float_out=float_out)
-    for each in checkpoints(
+    for each in checkpoint_paths(
         checkpoint, recipe
     ):  # or the next release would go on from a training that is over
         each.unlink(missing_ok=True)
     return manifest
 
 
-def describe(
+def remeasure(
     corpus: Corpus, manifest: ModelManifest, float_path: Path, *, protocols: Sequence[dict[str, Any]]
 ) -> ModelManifest:
     """Measure a released model again and rewrite its manifest, card and plots; its bytes stay as they are.
@@ -122,24 +134,29 @@ def describe(
     except OSError as error:
         raise DataError(f"cannot read {float_path}, which train release wrote: {error.strerror}") from error
     metrics = manifest.metrics
-    made = Made(manifest.read_model(), content_float, metrics["learning_curve"], metrics["provenance"])
+    made = ReleaseArtifacts(
+        manifest.read_model(), content_float, metrics["learning_curve"], metrics["provenance"]
+    )
     return publish(corpus, made, manifest.model_path.parent, protocols=protocols, float_out=float_path)
 
 
 def publish(
-    corpus: Corpus, made: Made, out: Path, *, protocols: Sequence[dict[str, Any]], float_out: Path
+    corpus: Corpus, made: ReleaseArtifacts, out: Path, *, protocols: Sequence[dict[str, Any]], float_out: Path
 ) -> ModelManifest:
     """Choose the picture, calibrate and score a model on its very bytes, and write all that ships."""
-    from training.release.model_card import model_card
-    from training.release.plots import plot
+    from training.release.model_card import render_model_card
+    from training.release.plots import draw_plots
 
     parts = fault_filtered(corpus)
     content = made.int8
     quantization = tflite.read_quantization(content)
 
-    def measure(model: bytes, entries: Sequence[Entry]) -> dict[str, Measured]:
-        scored = {form: pictures_of(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()}
-        return {form: Measured(tflite.run(model, painted(s.places)), s) for form, s in scored.items()}
+    def measure(model: bytes, entries: Sequence[Entry]) -> dict[str, Predictions]:
+        scored = {form: array_eval_set(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()}
+        return {
+            form: Predictions(tflite.run_model(model, render_images(s.places)), s)
+            for form, s in scored.items()
+        }
 
     valid = measure(content, parts.valid)
     main = max(
@@ -151,13 +168,16 @@ def publish(
         main, made.history, valid, measure(content, parts.test), measure(made.float32, parts.test),
         len(content), len(made.float32), calibration, parts,
     )  # fmt: skip
-    report.elsewhere = elsewhere(corpus, parts, content, main, calibration.temperature)
-    report.not_music = false_genres(corpus, parts, content, main, calibration)
-    report.data, report.provenance = counted(corpus, parts), made.provenance
+    report.elsewhere = out_of_domain_scores(corpus, parts, content, main, calibration.temperature)
+    report.not_music = non_music_scores(corpus, parts, content, main, calibration)
+    report.data, report.provenance = count_data(corpus, parts), made.provenance
     report.taught_by_musicnn = bool(made.provenance["taught_by_musicnn"])
-    study = study_network(_sample(corpus, parts.train)[::8])
-    timed = {OURS_INT8: content, OURS_FLOAT: made.float32, STUDY_INT8: study}
-    report.latency_ms, report.bytes = latencies(timed), {name: len(each) for name, each in timed.items()}
+    study = convert_study_network(_calibration_candidates(corpus, parts.train)[::8])
+    timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: made.float32, STUDY_INT8: study}
+    report.latency_ms, report.bytes = (
+        measure_latencies(timed),
+        {name: len(each) for name, each in timed.items()},
+    )
     model_path = (out / SHIPPED).with_suffix(".tflite")
     manifest = ModelManifest(
         name="overheard-genre",
@@ -169,20 +189,20 @@ def publish(
         quantization=quantization,
         calibration=calibration,
         metrics=report.metrics(protocols) | {"learning_curve": made.history},
-        training_data=_sources(parts, report.taught_by_musicnn),
+        training_data=_describe_training_data(parts, report.taught_by_musicnn),
         licence="MIT",
         model_path=model_path,
         also_reads=tuple(spec for form, spec in GEOMETRIES.items() if form != main),
     )
-    card, plots = model_card(manifest, report), io.BytesIO()
-    plot(report, plots, speeds(report, protocols))
+    card, plots = render_model_card(manifest, report), io.BytesIO()
+    draw_plots(report, plots, latency_points(report, protocols))
     for folder in (out, float_out.parent):
         folder.mkdir(parents=True, exist_ok=True)
     written = {
         float_out: made.float32,
         model_path: content,
-        out / CARD: card.encode(),
-        out / PLOTS: plots.getvalue(),
+        out / CARD_FILE: card.encode(),
+        out / PLOTS_FILE: plots.getvalue(),
     }
     for path, each in written.items():
         part_of(path).write_bytes(each)
@@ -192,13 +212,13 @@ def publish(
     return manifest
 
 
-def speeds(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """``name``, ``ms`` and ``accuracy`` on the fault-filtered test part of every network that was timed.
 
     The study's network is left out where the protocols do not tell its accuracy.
     """
-    accuracy = {OURS_INT8: report.scores(report.main).accuracy}
-    accuracy[OURS_FLOAT] = report.scores(report.main, of="test_float").accuracy
+    accuracy = {SHIPPED_INT8: report.scores(report.main).accuracy}
+    accuracy[SHIPPED_FLOAT] = report.scores(report.main, of="test_float").accuracy
     for entry in protocols:
         if (entry["protocol"], entry["network"]) == ("fault_filtered", STUDY_CNN_GRU.name):
             accuracy[STUDY_INT8] = entry["accuracy"]
@@ -209,19 +229,19 @@ def speeds(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str
     ]
 
 
-def _sample(corpus: Corpus, train: Sequence[Entry]) -> Places:
+def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensities:
     """Training pictures of every genre in both forms, and of sounds that are no music."""
     listed = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
-    step = max(1, 2 * len(listed) // SAMPLE)
-    places = [pictures_of(corpus, listed[::step], LABELS, FINE).places]
-    places.append(pictures_of(corpus, listed[1::step], LABELS, COARSE).places[::10])
+    step = max(1, 2 * len(listed) // CALIBRATION_CANDIDATES)
+    places = [array_eval_set(corpus, listed[::step], LABELS, FINE).places]
+    places.append(array_eval_set(corpus, listed[1::step], LABELS, COARSE).places[::10])
     others = [e for e in train if e.source != "gtzan"]
     others = others[:: max(1, len(others) // 40)]
-    places += [windows_of(corpus, [e], LABELS, FINE, genre=LABELS[0]).places[:1] for e in others]
+    places += [recording_eval_set(corpus, [e], LABELS, FINE, genre=LABELS[0]).places[:1] for e in others]
     return np.concatenate(places)
 
 
-def _sources(parts: Parts, musicnn: bool) -> tuple[str, ...]:
+def _describe_training_data(parts: Partition, musicnn: bool) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     for entry in parts.train:
         counts[entry.source] = counts.get(entry.source, 0) + 1

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.data import partitions
-from training.data.batches import Mixture
+from training.data.batches import BatchMix
 from training.data.corpus import Corpus, Entry
-from training.data.partitions import Parts
-from training.finetuning.recipe import FineTuning
+from training.data.partitions import Partition
+from training.finetuning.recipe import FineTuningRecipe
 from training.networks.pretrained import DISTILLED_WEIGHTS
-from training.parallel import Runs, one_by_one
-from training.study.protocols import run
+from training.parallel import Executor, sequential
+from training.study.protocols import train_and_score
 
-STEPS: Final = 150
+ABLATION_STEPS: Final = 150
 """Batches of each run: enough to tell large effects."""
 
-PROBE: Final = 250
+ABLATION_PROBE_BATCHES: Final = 250
 """Batches that its head is first fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Without:
+class AblationRow:
     """One row: a change to the recipe, its batches, what it begins with or what it is trained on."""
 
     name: str
@@ -35,33 +35,33 @@ class Without:
 
 
 ROWS: Final = (
-    Without("everything", {}, {}),
-    Without("ImageNet's weights, not taught ones", {}, {}, taught=False),
-    Without("head not fitted first, learns ten times as fast", {"probe": 0, "head_rate": 1e-3}, {}),
-    Without("no teacher while fine-tuning", {"heard_weight": 0.0}, {}),
-    Without(
+    AblationRow("everything", {}, {}),
+    AblationRow("ImageNet's weights, not taught ones", {}, {}, taught=False),
+    AblationRow("head not fitted first, learns ten times as fast", {"probe": 0, "head_rate": 1e-3}, {}),
+    AblationRow("no teacher while fine-tuning", {"heard_weight": 0.0}, {}),
+    AblationRow(
         "no recordings, so no teacher",
         {},
-        {"genre_share": 1 - Mixture().no_music_share},
+        {"genre_share": 1 - BatchMix().no_music_share},
         keep=lambda e: e.source == "gtzan" or not e.music,
     ),
-    Without("fine picture only", {}, {"coarse_share": 0.0}),
-    Without("coarse picture only", {}, {"coarse_share": 1.0}),
-    Without("no mixup", {"mixup": 0.0}, {}),
-    Without("labels smoothed by 0.1", {"label_smoothing": 0.1}, {}),
-    Without("backbone as taught", {"backbone_rate": 0.0}, {}),
+    AblationRow("fine picture only", {}, {"coarse_share": 0.0}),
+    AblationRow("coarse picture only", {}, {"coarse_share": 1.0}),
+    AblationRow("no mixup", {"mixup": 0.0}, {}),
+    AblationRow("labels smoothed by 0.1", {"label_smoothing": 0.1}, {}),
+    AblationRow("backbone as taught", {"backbone_rate": 0.0}, {}),
 )
 
 
-def ablation(
+def run_ablation(
     corpus: Corpus,
     work: Path,
     *,
-    steps: int = STEPS,
-    probe: int = PROBE,
-    rows: Sequence[Without] = ROWS,
+    steps: int = ABLATION_STEPS,
+    probe: int = ABLATION_PROBE_BATCHES,
+    rows: Sequence[AblationRow] = ROWS,
     taught: Path = DISTILLED_WEIGHTS,
-    runs: Runs = one_by_one,
+    runs: Executor = sequential,
 ) -> list[dict[str, Any]]:
     """Train every row on the fault-filtered split; each takes minutes, is resumable and kept in ``work``.
 
@@ -74,16 +74,16 @@ def ablation(
     split = partitions.fault_filtered(corpus)
     calls = []
     for row in rows:
-        each: Parts = replace(split, train=tuple(entry for entry in split.train if row.keep(entry)))
-        recipe = replace(FineTuning(), runs=1, validate_every=max(1, steps // 2))
+        each: Partition = replace(split, train=tuple(entry for entry in split.train if row.keep(entry)))
+        recipe = replace(FineTuningRecipe(), runs=1, validate_every=max(1, steps // 2))
         recipe = replace(recipe, **({"probe": probe, "steps": steps} | row.recipe))
-        mixture = replace(Mixture(), **row.mixture)
+        mixture = replace(BatchMix(), **row.mixture)
         calls.append((corpus, each, recipe, 0, work, taught if row.taught else None, mixture))
-    named = zip(rows, runs(run, calls), strict=True)
+    named = zip(rows, runs(train_and_score, calls), strict=True)
     return [{"name": row.name, "steps": steps} | measured for row, measured in named]
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
+def format_ablation_table(found: Sequence[dict[str, Any]]) -> str:
     """The rows as Markdown: accuracy on the test part, and in brackets on validation."""
     forms = list(found[0]["test"])
     columns = [(form, place) for form in forms for place in range(2) if (form, place) != ("fine", 1)]

@@ -21,7 +21,7 @@ from training.data.gtzan import Gtzan
 from training.networks.pretrained import IMAGENET_SHA256
 
 Features = npt.NDArray[np.float32]
-BATCH = 32
+BATCH_SIZE = 32
 DEFAULT_CACHE = Path("build/features")
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def cache_key(gtzan: Gtzan, spec: AudioSpec) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def features(gtzan: Gtzan, spec: AudioSpec, cache: Path = DEFAULT_CACHE) -> Features:
+def cached_features(gtzan: Gtzan, spec: AudioSpec, cache: Path = DEFAULT_CACHE) -> Features:
     """Compute every track's features, or read them if they were computed before.
 
     Parameters
@@ -52,7 +52,7 @@ def features(gtzan: Gtzan, spec: AudioSpec, cache: Path = DEFAULT_CACHE) -> Feat
         _log.info("features read from %s", path)
         return np.asarray(np.load(path), dtype=np.float32)
     _log.info("computing the features of %d pictures", len(gtzan.tracks))
-    computed = compute(gtzan, spec)
+    computed = compute_features(gtzan, spec)
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:  # np.save would add .npy to a path
@@ -61,21 +61,21 @@ def features(gtzan: Gtzan, spec: AudioSpec, cache: Path = DEFAULT_CACHE) -> Feat
     return computed
 
 
-def compute(gtzan: Gtzan, spec: AudioSpec) -> Features:
+def compute_features(gtzan: Gtzan, spec: AudioSpec) -> Features:
     """Compute every track's features: a few minutes for a thousand tracks on two cores.
 
     Returns
     -------
     (n, 8, 1280) float32
     """
-    from training.networks.study import backbone
+    from training.networks.study import build_backbone
 
-    model = backbone()
+    model = build_backbone()
     parts = [model(batch, training=False).numpy().mean(axis=1) for batch in _batches(gtzan, spec)]
     return np.concatenate(parts).astype(np.float32)  # (n, 8, 1280)
 
 
 def _batches(gtzan: Gtzan, spec: AudioSpec) -> Iterator[npt.NDArray[np.uint8]]:
-    for start in range(0, len(gtzan.tracks), BATCH):
-        stop = min(start + BATCH, len(gtzan.tracks))
+    for start in range(0, len(gtzan.tracks), BATCH_SIZE):
+        stop = min(start + BATCH_SIZE, len(gtzan.tracks))
         yield np.stack([gtzan.picture(index, spec) for index in range(start, stop)])  # (<=32, 256, 256, 3)

@@ -9,20 +9,20 @@ from models.metrics import Labels, compute_scores
 from training.data import splits
 from training.data.gtzan import LABELS, Gtzan
 from training.evaluation.protocol_table import ProtocolScore
-from training.networks.study import Variant
-from training.parallel import Runs, one_by_one
+from training.networks.study import StudyVariant
+from training.parallel import Executor, sequential
 from training.study.features import Features
-from training.study.train_head import Recipe, logits_of, train_head
+from training.study.train_head import HeadRecipe, head_logits, train_head
 
 
 def run_protocol(
     protocol: str,
-    variant: Variant,
-    recipe: Recipe,
+    variant: StudyVariant,
+    recipe: HeadRecipe,
     gtzan: Gtzan,
     features: Features,
     seeds: Sequence[int],
-    runs: Runs = one_by_one,
+    runs: Executor = sequential,
 ) -> ProtocolScore:
     """Train and test one variant under one protocol.
 
@@ -43,14 +43,19 @@ def run_protocol(
     else:
         made = [(split, seeds[0]) for split in getattr(splits, protocol)(gtzan.tracks)]
     calls = [(split, seed, variant, recipe, gtzan.labels, features) for split, seed in made]
-    return ProtocolScore(protocol, variant.name, tuple(runs(_accuracy, calls)))
+    return ProtocolScore(protocol, variant.name, tuple(runs(_train_and_test, calls)))
 
 
-def _accuracy(
-    split: splits.Split, seed: int, variant: Variant, recipe: Recipe, labels: Labels, features: Features
+def _train_and_test(
+    split: splits.Split,
+    seed: int,
+    variant: StudyVariant,
+    recipe: HeadRecipe,
+    labels: Labels,
+    features: Features,
 ) -> float:
     """Train and test once."""
     train, valid = ((features[part], labels[part]) for part in (split.train, split.valid))
     trained = train_head(variant, train, valid, genres=len(LABELS), seed=seed, recipe=recipe)
-    probabilities = softmax(logits_of(trained.head, features[split.test]))
+    probabilities = softmax(head_logits(trained.head, features[split.test]))
     return compute_scores(probabilities, labels[split.test]).accuracy

@@ -14,35 +14,35 @@ import numpy.typing as npt
 from models.errors import OverheardError
 from models.metrics import compute_scores
 from training.data import partitions, splits
-from training.data.augmentation import paint
-from training.data.batches import Mixture, Places
+from training.data.augmentation import render
+from training.data.batches import BatchMix, Intensities
 from training.data.corpus import Corpus
-from training.data.eval_sets import pictures_of
+from training.data.eval_sets import array_eval_set
 from training.data.geometries import FINE, GEOMETRIES
 from training.data.gtzan import LABELS
-from training.evaluation.predictions import Measured
+from training.evaluation.predictions import Predictions
 from training.evaluation.protocol_table import ProtocolScore
-from training.finetuning.checkpoint import checkpoint_name, checkpoints, part_of
-from training.finetuning.finetune import logits_of
-from training.finetuning.recipe import FineTuning
+from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths, part_of
+from training.finetuning.finetune import predict_logits
+from training.finetuning.recipe import FineTuningRecipe
 from training.finetuning.train import train
 from training.networks.pretrained import DISTILLED_WEIGHTS
-from training.parallel import Runs, one_by_one
+from training.parallel import Executor, sequential
 
-SHIPPED_NAME: Final = "taught, fine-tuned, MobileNetV2+GRU (ships)"
+FINE_TUNED_NAME: Final = "taught, fine-tuned, MobileNetV2+GRU (ships)"
 FROZEN_NAME: Final = "taught, frozen, logistic regression"
 
 _log = logging.getLogger(__name__)
 
 
-def fine_tuned(
+def score_fine_tuned(
     corpus: Corpus,
-    recipe: FineTuning,
+    recipe: FineTuningRecipe,
     *,
     seeds: Sequence[int] = (0,),
     work: Path,
     taught: Path = DISTILLED_WEIGHTS,
-    runs: Runs = one_by_one,
+    runs: Executor = sequential,
 ) -> list[ProtocolScore]:
     """Protocols (a), once a seed, and (b), once a fold, of the network that ships, on both pictures.
 
@@ -52,23 +52,25 @@ def fine_tuned(
     split = partitions.fault_filtered(corpus)
     calls = [(corpus, split, recipe, seed, work, taught) for seed in seeds]
     calls += [(corpus, each, recipe, seeds[0], work, taught) for each in partitions.artist_folds(corpus)]
-    done = runs(run, calls)
+    done = runs(train_and_score, calls)
     of_split, of_folds = done[: len(seeds)], done[len(seeds) :]
     return [
-        ProtocolScore(name, f"{SHIPPED_NAME}, {form} picture", tuple(each["test"][form][0] for each in made))
+        ProtocolScore(
+            name, f"{FINE_TUNED_NAME}, {form} picture", tuple(each["test"][form][0] for each in made)
+        )
         for form in GEOMETRIES
         for name, made in (("fault_filtered", of_split), ("artist_folds", of_folds))
     ]
 
 
-def run(
+def train_and_score(
     corpus: Corpus,
-    each: partitions.Parts,
-    recipe: FineTuning,
+    each: partitions.Partition,
+    recipe: FineTuningRecipe,
     seed: int,
     work: Path,
     taught: Path | None,
-    mixture: Mixture | None = None,
+    mixture: BatchMix | None = None,
 ) -> dict[str, dict[str, list[float]]]:
     """Train on one split; accuracy on ``valid`` and ``test``, by form: of first windows, of tracks.
 
@@ -83,14 +85,16 @@ def run(
         )
         measured: dict[str, dict[str, list[float]]] = {}
         for part, entries in (("valid", each.valid), ("test", each.test)):
-            scored = {form: pictures_of(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()}
+            scored = {
+                form: array_eval_set(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()
+            }
             measured[part] = {
-                form: list(Measured(logits_of(network, s.places), s).accuracies())
+                form: list(Predictions(predict_logits(network, s.places), s).accuracies())
                 for form, s in scored.items()
             }
         part_of(done).write_text(json.dumps(measured), encoding="utf-8")
         part_of(done).replace(done)
-        for progress in checkpoints(checkpoint, recipe):
+        for progress in checkpoint_paths(checkpoint, recipe):
             progress.unlink(missing_ok=True)
     measured = json.loads(done.read_text(encoding="utf-8"))
     for form, (first, track) in measured["test"].items():
@@ -98,7 +102,7 @@ def run(
     return measured
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_protocol_records(path: Path) -> list[dict[str, Any]]:
     """Read what ``overheard train protocols --json`` printed.
 
     Raises
@@ -128,15 +132,15 @@ def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
+def score_frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
     """All three protocols of a logistic regression on the taught backbone's features, frozen.
 
     Standardized by the training part; the strength of its regularization is chosen on validation.
     """
-    entries = partitions.arrays(corpus)
+    entries = partitions.array_entries(corpus)
     entries = [entry for entry in entries if len(corpus.windows(entry).fine)]
-    features = taught_features(pictures_of(corpus, entries, LABELS, FINE).places, taught)
-    tracks = partitions.as_tracks(entries)
+    features = backbone_features(array_eval_set(corpus, entries, LABELS, FINE).places, taught)
+    tracks = partitions.as_gtzan_tracks(entries)
     listed = {
         "fault_filtered": [splits.fault_filtered(tracks)],
         "artist_folds": splits.artist_folds(tracks),
@@ -144,29 +148,31 @@ def frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
     }
     labels = np.array([track.label for track in tracks])
     return [
-        ProtocolScore(name, FROZEN_NAME, tuple(_probe(features, labels, split) for split in of))
+        ProtocolScore(name, FROZEN_NAME, tuple(_logistic_accuracy(features, labels, split) for split in of))
         for name, of in listed.items()
     ]
 
 
-def taught_features(places: Places, taught: Path | None) -> npt.NDArray[np.float32]:
+def backbone_features(places: Intensities, taught: Path | None) -> npt.NDArray[np.float32]:
     """Pooled features of pictures, not standardized, (n, 1424); None takes ImageNet's weights."""
-    from training.networks.genre import backbone, pooled_features
+    from training.networks.genre import build_backbone, build_pooled_features
     from training.networks.pretrained import load_distilled_weights
     from training.networks.study import normalize
 
-    features = backbone(imagenet=taught is None)
+    features = build_backbone(imagenet=taught is None)
     if taught:
         load_distilled_weights(features, taught)
-    pooled = pooled_features(features)
+    pooled = build_pooled_features(features)
     parts_of = [
-        pooled(normalize(paint(places[start : start + 64])), training=False).numpy().mean(axis=1)
+        pooled(normalize(render(places[start : start + 64])), training=False).numpy().mean(axis=1)
         for start in range(0, len(places), 64)
     ]
     return np.concatenate(parts_of)
 
 
-def _probe(features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], split: splits.Split) -> float:
+def _logistic_accuracy(
+    features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], split: splits.Split
+) -> float:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

@@ -7,18 +7,22 @@ from collections.abc import Iterable
 import numpy as np
 
 from training.data.gtzan import LABELS
-from training.study.study import BY_ARTIST, CARRIED, CLAIM, FOLDS, SPLIT, SPLIT_CNN, Measured
+from training.study.study import BY_ARTIST, CARRIED, FOLDS, PUBLISHED_ACCURACY, SPLIT, SPLIT_CNN, StudyResults
 
 
-def _find(procedures: Iterable[Measured], name: str, epochs: int) -> Measured:
+def _find_procedure(procedures: Iterable[StudyResults], name: str, epochs: int) -> StudyResults:
     return next(p for p in procedures if p["procedure"] == name and p["epochs"] == [epochs])
 
 
-def table(measured: Measured) -> str:
+def format_study_table(measured: StudyResults) -> str:
     """Render everything measured, the study's own figures beside ours, as text."""
     procedures, plan = measured["procedures"], measured["plan"]
     cnn, gru = (measured["epochs_like_theirs"][name] for name in ("TL+CNN", "TL+CNN+GRU"))
-    ours = [_find(procedures, SPLIT_CNN, cnn), _find(procedures, SPLIT, gru), _find(procedures, FOLDS, gru)]
+    ours = [
+        _find_procedure(procedures, SPLIT_CNN, cnn),
+        _find_procedure(procedures, SPLIT, gru),
+        _find_procedure(procedures, FOLDS, gru),
+    ]
     seeds = ", ".join(map(str, plan["seeds"]))
     names = ("CNN", "CNN+GRU", "10-FCV", "CNN", "CNN+GRU", f"{plan['folds']} folds")
     lines = [
@@ -35,45 +39,47 @@ def table(measured: Measured) -> str:
         lines.append(f"{row:10}{theirs}" + "".join(f"{f'{m:.2f} ± {d:.2f}':>13}" for m, d in pairs))
     lines += [
         "",
-        f"Procedures, nearest to {CLAIM} first; seen: share of test tracks that the model was trained on",
-        "by then; artist: share whose artist it was trained on.",
+        f"Procedures, nearest to {PUBLISHED_ACCURACY} first; seen: share of test tracks that the model was",
+        "trained on by then; artist: share whose artist it was trained on.",
         f"{'accuracy':16}{'seen':>6}{'artist':>8}{'epochs':>8}  procedure",
     ]
-    for p in nearest(measured):
+    for p in rank_procedures(measured):
         spread = f"{p['accuracy']:.3f} ± {p['deviation']:.3f}" if p["deviation"] else f"{p['accuracy']:.3f}"
         share = f"{p['trained_on_test']:6.0%}{p['artist_in_training']:8.0%}"
         every = f" (on every track {last:.3f})" if (last := p.get("last_model_on_every_track")) else ""
-        lines.append(f"{spread:16}{share}{_span(p):>8}  {p['procedure']}{every}")
+        lines.append(f"{spread:16}{share}{_format_epochs(p):>8}  {p['procedure']}{every}")
     lines += ["", "Accuracy fold after fold:"]
     for p in procedures:
         if p["procedure"].startswith((CARRIED, FOLDS)) and len(p["runs"]) > 1:
             runs = " ".join(f"{run:.2f}" for run in p["runs"])
-            lines.append(f"{runs}  {p['procedure']}, {_span(p)} epochs")
+            lines.append(f"{runs}  {p['procedure']}, {_format_epochs(p)} epochs")
     lines += ["", "Mean accuracy after every epoch, fresh models:"]
     lines += [" ".join(f"{a:.2f}" for a in row) + f"  {k}" for k, row in measured["fresh_by_epoch"].items()]
     for kind in (FOLDS, CARRIED):
         lines += ["", f"Confusion, row the truth: {kind}, {gru} epochs"]
-        for label, counts in zip(LABELS, _find(procedures, kind, gru)["confusion"], strict=True):
+        for label, counts in zip(LABELS, _find_procedure(procedures, kind, gru)["confusion"], strict=True):
             lines.append(f"{label:10}" + "".join(f"{count:5d}" for count in counts))
     return "\n".join(lines)
 
 
-def nearest(measured: Measured) -> list[Measured]:
+def rank_procedures(measured: StudyResults) -> list[StudyResults]:
     """Procedures, the one whose accuracy is nearest to the study's 0.71 first."""
-    return sorted(measured["procedures"], key=lambda p: abs(p["accuracy"] - CLAIM))
+    return sorted(measured["procedures"], key=lambda p: abs(p["accuracy"] - PUBLISHED_ACCURACY))
 
 
-def verdict(measured: Measured) -> str:
+def format_verdict(measured: StudyResults) -> str:
     """Say in one paragraph what the figures show, and no more than that."""
     told, procedures = measured["epochs_like_theirs"]["TL+CNN+GRU"], measured["procedures"]
-    split, folds, by_artist, one = (_find(procedures, k, told) for k in (SPLIT, FOLDS, BY_ARTIST, CARRIED))
+    split, folds, by_artist, one = (
+        _find_procedure(procedures, k, told) for k in (SPLIT, FOLDS, BY_ARTIST, CARRIED)
+    )
     theirs = measured["published"]["TL+CNN+GRU"]["accuracy"]
     apart = folds["accuracy"] - split["accuracy"]
     text = [
         f"The briefing does not say how long the study trained. After {told} epochs our 80/20 split gives "
         f"{split['accuracy']:.3f}, the nearest to its {theirs:.2f}. After as many, folds with a fresh model "
         f"each give {folds['accuracy']:.3f} ± {folds['deviation']:.3f}, {100 * apart:+.1f} points from the "
-        f"split, where the study reports {100 * (CLAIM - theirs):+.0f}.",
+        f"split, where the study reports {100 * (PUBLISHED_ACCURACY - theirs):+.0f}.",
         f"One model carried through the same folds gives {one['accuracy']:.3f}: {one['runs'][0]:.3f} on the "
         f"first, whose test tracks it had not met, {one['runs'][-1]:.3f} on the last, and "
         f"{one['last_model_on_every_track']:.3f} on every track in the end.",
@@ -98,10 +104,13 @@ def verdict(measured: Measured) -> str:
         f"{by_artist['accuracy']:.3f} after {told} epochs and at most "
         f"{max(measured['fresh_by_epoch'][BY_ARTIST]):.3f}."
     )
-    first, within = nearest(measured)[0], folds["deviation"]
-    close = [p["trained_on_test"] > 0 for p in procedures if abs(p["accuracy"] - CLAIM) <= within]
+    first, within = rank_procedures(measured)[0], folds["deviation"]
+    close = [
+        p["trained_on_test"] > 0 for p in procedures if abs(p["accuracy"] - PUBLISHED_ACCURACY) <= within
+    ]
     text.append(
-        f"Nearest to {CLAIM:.2f} is: {first['procedure']}, {_span(first)} epochs, {first['accuracy']:.3f}. "
+        f"Nearest to {PUBLISHED_ACCURACY:.2f} is: {first['procedure']}, {_format_epochs(first)} epochs, "
+        f"{first['accuracy']:.3f}. "
         f"Of {len(procedures)} procedures {len(close)} are within one deviation of the folds ({within:.3f}), "
         f"{sum(close)} of them tested on tracks that were trained on. Which one the study followed, these "
         "figures cannot tell."
@@ -109,5 +118,5 @@ def verdict(measured: Measured) -> str:
     return " ".join(text)
 
 
-def _span(procedure: Measured) -> str:
+def _format_epochs(procedure: StudyResults) -> str:
     return "-".join(map(str, sorted({procedure["epochs"][0], procedure["epochs"][-1]})))

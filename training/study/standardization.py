@@ -13,10 +13,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from training.networks.study import Variant
+from training.networks.study import StudyVariant
 from training.study.features import Features
 
-SOFTENING = 0.5
+DEVIATION_SOFTENING = 0.5
 """Added to every deviation, in units of the median deviation.
 
 A channel that hardly varies in training would otherwise be blown up, rounding noise of int8 included.
@@ -41,14 +41,14 @@ class Standardization:
         """
         mean = np.asarray(features.mean(axis=(0, 1), dtype=np.float64))
         deviation = np.asarray(features.std(axis=(0, 1), dtype=np.float64))
-        softened = deviation + SOFTENING * np.median(deviation)
+        softened = deviation + DEVIATION_SOFTENING * np.median(deviation)
         return cls(mean, np.asarray(np.where(softened > 0, softened, 1.0)))
 
     def apply(self, features: Features) -> Features:
         """Standardize features, (n, steps, 1280)."""
         return ((features - self.mean) / self.deviation).astype(np.float32)
 
-    def fold_into(self, head: Any, variant: Variant) -> None:
+    def fold_into(self, head: Any, variant: StudyVariant) -> None:
         """Make a head trained on standardized features give the same logits on plain ones.
 
         ``((x - m) / d) W + b`` is ``x (W / d) + (b - (m / d) W)``: exact but for float rounding.
@@ -56,7 +56,7 @@ class Standardization:
         Parameters
         ----------
         head : keras.Model
-            From ``training.networks.study.head``; its first weights are changed in place.
+            From ``training.networks.study.build_head``; its first weights are changed in place.
         """
         if variant.gru_units:
             gru = head.get_layer("gru")

@@ -20,25 +20,25 @@ import numpy as np
 import numpy.typing as npt
 
 from models.metrics import Labels, compute_scores
-from training.data.gtzan import LABELS, Track
-from training.data.splits import Halves, Indices, Split, artist_folds, leak, random_folds
-from training.networks.study import STUDY_CNN, STUDY_CNN_GRU, Variant, head
-from training.parallel import Runs, one_by_one
+from training.data.gtzan import LABELS, GtzanTrack
+from training.data.splits import Indices, Split, TrainTest, artist_folds, artist_leakage, random_folds
+from training.networks.study import STUDY_CNN, STUDY_CNN_GRU, StudyVariant, build_head
+from training.parallel import Executor, sequential
 from training.study.features import Features
-from training.study.train_head import Recipe, logits_of, loops
+from training.study.train_head import HeadRecipe, compile_loops, head_logits
 
 Answers = npt.NDArray[np.int64]
-Measured = dict[str, Any]
-"""What ``measure`` returns: ready for JSON."""
+StudyResults = dict[str, Any]
+"""What ``run_study`` returns: ready for JSON."""
 
-PUBLISHED: dict[str, tuple[float, ...]] = {
+PUBLISHED_TABLE: dict[str, tuple[float, ...]] = {
     "TL+CNN": (0.49, 0.87, 0.36, 0.39, 0.55, 0.68, 0.61, 0.76, 0.35, 0.26, 0.53),
     "TL+CNN+GRU": (0.52, 0.88, 0.49, 0.51, 0.54, 0.66, 0.67, 0.66, 0.33, 0.04, 0.55),
     "TL+CNN+GRU+10-FCV": (0.74, 0.92, 0.68, 0.56, 0.69, 0.75, 0.84, 0.68, 0.69, 0.50, 0.71),
 }
 """The study's table: F1 of each of ``LABELS``, then accuracy."""
 
-CLAIM = PUBLISHED["TL+CNN+GRU+10-FCV"][-1]
+PUBLISHED_ACCURACY = PUBLISHED_TABLE["TL+CNN+GRU+10-FCV"][-1]
 
 SPLIT_CNN = "80/20 split, TL+CNN"
 SPLIT = "80/20 split"
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StudyPlan:
     """How much is trained.
 
     Fresh models train for ``epochs`` and are tested after every one of them. The carried model trains
@@ -67,8 +67,8 @@ class Plan:
     seeds: tuple[int, ...] = (0, 1)
     learning_rate: float = 1e-3
     batch: int = 32
-    cnn: Variant = STUDY_CNN
-    cnn_gru: Variant = STUDY_CNN_GRU
+    cnn: StudyVariant = STUDY_CNN
+    cnn_gru: StudyVariant = STUDY_CNN_GRU
 
     def __post_init__(self) -> None:
         """Refuse a plan whose parts cannot be compared.
@@ -84,15 +84,15 @@ class Plan:
             raise ValueError(f"carried_epochs are {self.carried_epochs}; each must be 1 to {self.epochs}")
 
 
-QUICK = Plan(epochs=2, carried_epochs=(1,), folds=3, artist_folds=2, seeds=(0,))
+QUICK_PLAN = StudyPlan(epochs=2, carried_epochs=(1,), folds=3, artist_folds=2, seeds=(0,))
 """Enough to see that everything runs; its figures mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class StudyData:
     """Tracks and, in the same order, their features, (n, 8, 1280) float32."""
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[GtzanTrack, ...]
     features: Features
 
     @property
@@ -102,7 +102,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FoldResult:
     """One model tested on ``test`` after every epoch on ``train``.
 
     ``trained`` is everything the model was ever trained on, ``train`` included. ``answers`` are genres,
@@ -115,7 +115,7 @@ class Run:
     answers: Answers
 
 
-class Learner:
+class FoldLearner:
     """One head with its optimizer; every call of ``epoch`` trains it further.
 
     Parameters
@@ -124,23 +124,23 @@ class Learner:
         Of the initial weights and of the order of the tracks.
     """
 
-    def __init__(self, variant: Variant, data: Data, plan: Plan, seed: int) -> None:
+    def __init__(self, variant: StudyVariant, data: StudyData, plan: StudyPlan, seed: int) -> None:
         import keras
         import tensorflow as tf
 
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
-        self._data, self._recipe = data, Recipe(plan.learning_rate, plan.batch)
+        self._data, self._recipe = data, HeadRecipe(plan.learning_rate, plan.batch)
         self._order = np.random.default_rng(seed)
-        self._model = head(variant, len(LABELS))
+        self._model = build_head(variant, len(LABELS))
         self.forget_optimizer()
 
     def forget_optimizer(self) -> None:
         """Keep the weights, but begin with a new optimizer, as ``compile`` does between two ``fit``."""
         every = (self._data.features, self._data.labels)
         unused = every[0][:1], every[1][:1]  # nothing is held back for validation
-        self._epoch, _ = loops(self._model, every, unused, np.ones(len(LABELS)), self._recipe)
+        self._epoch, _ = compile_loops(self._model, every, unused, np.ones(len(LABELS)), self._recipe)
 
     def epoch(self, train: Indices) -> None:
         """Train once on each track of ``train``."""
@@ -150,40 +150,52 @@ class Learner:
 
     def answers(self, tracks: Indices) -> Answers:
         """Most probable genre of each of the tracks, (n,)."""
-        return np.asarray(logits_of(self._model, self._data.features[tracks]).argmax(axis=1), dtype=np.int64)
+        return np.asarray(
+            head_logits(self._model, self._data.features[tracks]).argmax(axis=1), dtype=np.int64
+        )
 
 
-def halves(folds: Iterable[Split]) -> list[Halves]:
+def train_test_pairs(folds: Iterable[Split]) -> list[TrainTest]:
     """Training and test part of each fold; validation tracks train, for nothing is stopped by them."""
     return [(np.sort(np.concatenate([fold.train, fold.valid])), fold.test) for fold in folds]
 
 
-def fresh(
-    variant: Variant,
-    data: Data,
-    folds: Sequence[Halves],
-    plan: Plan,
+def train_fresh(
+    variant: StudyVariant,
+    data: StudyData,
+    folds: Sequence[TrainTest],
+    plan: StudyPlan,
     seeds: Sequence[int],
-    runs: Runs = one_by_one,
-) -> list[Run]:
+    runs: Executor = sequential,
+) -> list[FoldResult]:
     """Train a new model for each fold, seeded by the entry of ``seeds`` beside it."""
-    return runs(_fresh, [(variant, data, fold, plan, seed) for fold, seed in zip(folds, seeds, strict=True)])
+    return runs(
+        _train_one_fresh, [(variant, data, fold, plan, seed) for fold, seed in zip(folds, seeds, strict=True)]
+    )
 
 
-def _fresh(variant: Variant, data: Data, fold: Halves, plan: Plan, seed: int) -> Run:
+def _train_one_fresh(
+    variant: StudyVariant, data: StudyData, fold: TrainTest, plan: StudyPlan, seed: int
+) -> FoldResult:
     train, test = fold
-    learner, answers = Learner(variant, data, plan, seed), []
+    learner, answers = FoldLearner(variant, data, plan, seed), []
     for _ in range(plan.epochs):
         learner.epoch(train)
         answers.append(learner.answers(test))
-    run = Run(train, train, test, np.stack(answers))
+    run = FoldResult(train, train, test, np.stack(answers))
     _log.info("%s, fresh: %s", variant.name, _accuracies(data, [run], -1))
     return run
 
 
-def carried(
-    variant: Variant, data: Data, folds: Sequence[Halves], epochs: int, plan: Plan, *, keep_optimizer: bool
-) -> tuple[list[Run], float]:
+def train_carried(
+    variant: StudyVariant,
+    data: StudyData,
+    folds: Sequence[TrainTest],
+    epochs: int,
+    plan: StudyPlan,
+    *,
+    keep_optimizer: bool,
+) -> tuple[list[FoldResult], float]:
     """Train ONE model on fold after fold, and test it on each fold's test part: the mistake.
 
     Returns
@@ -191,7 +203,7 @@ def carried(
     (list of Run, float)
         One run a fold, and the last model's accuracy on every track of ``data``.
     """
-    learner, runs = Learner(variant, data, plan, plan.seeds[0]), []
+    learner, runs = FoldLearner(variant, data, plan, plan.seeds[0]), []
     trained = np.array([], dtype=np.int64)
     for number, (train, test) in enumerate(folds):
         if number and not keep_optimizer:
@@ -200,16 +212,16 @@ def carried(
         for _ in range(epochs):
             learner.epoch(train)
             answers.append(learner.answers(test))
-        runs.append(Run(train, trained, test, np.stack(answers)))
+        runs.append(FoldResult(train, trained, test, np.stack(answers)))
         _log.info("%s, carried %d epochs a fold: %s", variant.name, epochs, _accuracies(data, runs[-1:], -1))
     return runs, float((learner.answers(np.arange(len(data.tracks))) == data.labels).mean())
 
 
-def _accuracies(data: Data, runs: Sequence[Run], epoch: int) -> list[float]:
+def _accuracies(data: StudyData, runs: Sequence[FoldResult], epoch: int) -> list[float]:
     return [round(float((run.answers[epoch] == data.labels[run.test]).mean()), 4) for run in runs]
 
 
-def summarize(name: str, data: Data, runs: Sequence[Run], epochs: Sequence[int]) -> Measured:
+def summarize(name: str, data: StudyData, runs: Sequence[FoldResult], epochs: Sequence[int]) -> StudyResults:
     """Score runs, each after its own number of epochs, 1 for the first.
 
     Returns
@@ -226,7 +238,7 @@ def summarize(name: str, data: Data, runs: Sequence[Run], epochs: Sequence[int])
     ]
     accuracies, f1 = [s.accuracy for s in scores], np.nan_to_num([s.f1 for s in scores])
     nothing = np.array([], dtype=np.int64)
-    leaks = [leak(data.tracks, Split("", run.trained, nothing, run.test)) for run in runs]
+    leaks = [artist_leakage(data.tracks, Split("", run.trained, nothing, run.test)) for run in runs]
     return {
         "procedure": name,
         "epochs": sorted(set(epochs)),
@@ -241,7 +253,7 @@ def summarize(name: str, data: Data, runs: Sequence[Run], epochs: Sequence[int])
     }
 
 
-def measure(data: Data, plan: Plan, runs_of: Runs = one_by_one) -> Measured:
+def run_study(data: StudyData, plan: StudyPlan, runs_of: Executor = sequential) -> StudyResults:
     """Train and test everything; ``runs_of`` makes what can be made beside each other.
 
     Returns
@@ -252,22 +264,24 @@ def measure(data: Data, plan: Plan, runs_of: Runs = one_by_one) -> Measured:
         carried model on its first folds beside fresh models with as many epochs in all.
     """
     tracks, first = data.tracks, plan.seeds[0]
-    tests = [halves(random_folds(tracks, seed=seed, folds=5))[0] for seed in plan.seeds]  # 80/20, stratified
-    folds = halves(random_folds(tracks, folds=plan.folds, seed=first))
-    by_artist = halves(artist_folds(tracks, folds=plan.artist_folds, seed=first))
+    tests = [
+        train_test_pairs(random_folds(tracks, seed=seed, folds=5))[0] for seed in plan.seeds
+    ]  # 80/20, stratified
+    folds = train_test_pairs(random_folds(tracks, folds=plan.folds, seed=first))
+    by_artist = train_test_pairs(artist_folds(tracks, folds=plan.artist_folds, seed=first))
     gru = plan.cnn_gru
     kinds = {
-        SPLIT_CNN: fresh(plan.cnn, data, tests, plan, plan.seeds, runs_of),
-        SPLIT: fresh(gru, data, tests, plan, plan.seeds, runs_of),
-        FOLDS: fresh(gru, data, folds, plan, [first] * len(folds), runs_of),
-        BY_ARTIST: fresh(gru, data, by_artist, plan, [first] * len(by_artist), runs_of),
+        SPLIT_CNN: train_fresh(plan.cnn, data, tests, plan, plan.seeds, runs_of),
+        SPLIT: train_fresh(gru, data, tests, plan, plan.seeds, runs_of),
+        FOLDS: train_fresh(gru, data, folds, plan, [first] * len(folds), runs_of),
+        BY_ARTIST: train_fresh(gru, data, by_artist, plan, [first] * len(by_artist), runs_of),
     }
     by_epoch = {
         kind: [float(np.mean(_accuracies(data, runs, e))) for e in range(plan.epochs)]
         for kind, runs in kinds.items()
     }
     like_theirs = {
-        name: 1 + int(np.argmin([abs(accuracy - PUBLISHED[name][-1]) for accuracy in by_epoch[kind]]))
+        name: 1 + int(np.argmin([abs(accuracy - PUBLISHED_TABLE[name][-1]) for accuracy in by_epoch[kind]]))
         for name, kind in (("TL+CNN", SPLIT_CNN), ("TL+CNN+GRU", SPLIT))
     }
     told = like_theirs["TL+CNN+GRU"]
@@ -281,10 +295,10 @@ def measure(data: Data, plan: Plan, runs_of: Runs = one_by_one) -> Measured:
     best = [1 + int(np.argmax([_accuracies(data, [run], e) for e in range(plan.epochs)])) for run in honest]
     procedures.append(summarize(FOLDS + ", epoch chosen on the test fold", data, honest, best))
 
-    same_length: list[Measured] = []
+    same_length: list[StudyResults] = []
     for epochs, keep in [*((n, True) for n in sorted({*plan.carried_epochs, told})), (told, False)]:
         name = CARRIED + ("" if keep else ", optimizer begun anew")
-        runs, everything = carried(gru, data, folds, epochs, plan, keep_optimizer=keep)
+        runs, everything = train_carried(gru, data, folds, epochs, plan, keep_optimizer=keep)
         procedures.append(summarize(name, data, runs, [epochs] * len(runs)))
         procedures.append(summarize(name + ", last fold only", data, runs[-1:], [epochs]))
         procedures[-2]["last_model_on_every_track"] = round(everything, 4)
@@ -296,7 +310,7 @@ def measure(data: Data, plan: Plan, runs_of: Runs = one_by_one) -> Measured:
     rows = (*LABELS, "accuracy")
     of_genre = np.bincount(data.labels, minlength=len(LABELS)).tolist()
     return {
-        "published": {name: dict(zip(rows, row, strict=True)) for name, row in PUBLISHED.items()},
+        "published": {name: dict(zip(rows, row, strict=True)) for name, row in PUBLISHED_TABLE.items()},
         "plan": asdict(plan),
         "tracks": len(tracks),
         "tracks_a_genre": dict(zip(LABELS, of_genre, strict=True)),

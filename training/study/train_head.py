@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.metrics import Labels
-from training.networks.study import STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING, Variant, head
+from training.networks.study import STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING, StudyVariant, build_head
 from training.study.features import Features
 from training.study.standardization import Standardization
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class HeadRecipe:
     """How a head is trained.
 
     Adam at ``learning_rate``; at most ``epochs``; stopped after ``patience`` epochs without a lower
@@ -47,22 +47,22 @@ class Recipe:
             raise ValueError(f"l2 is {self.l2}; it must be 0 or more")
 
 
-RECIPES = {
-    STUDY_CNN: Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
-    STUDY_CNN_GRU: Recipe(learning_rate=3e-4, patience=5, l2=1e-3),
-    TIME_KEEPING: Recipe(learning_rate=1e-3, epochs=150, l2=0.03),
+HEAD_RECIPES = {
+    STUDY_CNN: HeadRecipe(learning_rate=1e-3, epochs=150, l2=0.03),
+    STUDY_CNN_GRU: HeadRecipe(learning_rate=3e-4, patience=5, l2=1e-3),
+    TIME_KEEPING: HeadRecipe(learning_rate=1e-3, epochs=150, l2=0.03),
 }
 """The networks on frozen features, each with its recipe, settled on tracks that train and validate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedHead:
     """A trained head, with what validation said of it at ``epochs``, the epoch that was kept.
 
     ``head`` takes plain features: the standardization it was trained with is folded into it.
     """
 
-    variant: Variant
+    variant: StudyVariant
     seed: int
     head: Any
     valid_accuracy: float
@@ -71,14 +71,14 @@ class Trained:
 
 
 def train_head(
-    variant: Variant,
+    variant: StudyVariant,
     train: tuple[Features, Labels],
     valid: tuple[Features, Labels],
     *,
     genres: int,
     seed: int,
-    recipe: Recipe | None = None,
-) -> Trained:
+    recipe: HeadRecipe | None = None,
+) -> TrainedHead:
     """Train a fresh head; nothing is carried over from an earlier call.
 
     Parameters
@@ -97,14 +97,16 @@ def train_head(
     import keras
     import tensorflow as tf
 
-    recipe = recipe or Recipe()
+    recipe = recipe or HeadRecipe()
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    model = head(variant, genres)
+    model = build_head(variant, genres)
     standardization = Standardization.fit(train[0])
     scaled_train, scaled_valid = ((standardization.apply(x), labels) for x, labels in (train, valid))
-    epoch, validate = loops(model, scaled_train, scaled_valid, class_weights(train[1], genres), recipe)
+    epoch, validate = compile_loops(
+        model, scaled_train, scaled_valid, class_weights(train[1], genres), recipe
+    )
 
     order = np.random.default_rng(seed)
     best, best_epoch, best_weights = np.inf, 0, model.get_weights()
@@ -117,14 +119,18 @@ def train_head(
             break
     model.set_weights(best_weights)
     standardization.fold_into(model, variant)
-    accuracy = float((logits_of(model, valid[0]).argmax(axis=1) == valid[1]).mean())
+    accuracy = float((head_logits(model, valid[0]).argmax(axis=1) == valid[1]).mean())
     message = "%s, seed %d: valid accuracy %.3f, loss %.3f at epoch %d"
     _log.info(message, variant.name, seed, accuracy, best, best_epoch)
-    return Trained(variant, seed, model, accuracy, best, best_epoch)
+    return TrainedHead(variant, seed, model, accuracy, best, best_epoch)
 
 
-def loops(
-    model: Any, train: tuple[Features, Labels], valid: tuple[Features, Labels], weights: Any, recipe: Recipe
+def compile_loops(
+    model: Any,
+    train: tuple[Features, Labels],
+    valid: tuple[Features, Labels],
+    weights: Any,
+    recipe: HeadRecipe,
 ) -> tuple[Any, Any]:
     """One epoch in a given order, and the validation loss, each as one compiled call.
 
@@ -175,6 +181,6 @@ def class_weights(labels: Labels, genres: int) -> npt.NDArray[np.float64]:
     return np.where(count > 0, len(labels) / (present * np.maximum(count, 1)), 0.0)
 
 
-def logits_of(model: Any, features: Features) -> npt.NDArray[np.float64]:
+def head_logits(model: Any, features: Features) -> npt.NDArray[np.float64]:
     """Logits of many tracks, (n, genres) float64."""
     return np.asarray(model(features, training=False), dtype=np.float64)

@@ -22,10 +22,10 @@ from tests.support.paths import DEMONSTRATION
 from tests.support.stations import HEARING as CLUSTER_HEARING
 from tests.support.stations import Event, check_numbers, monitored, of, radio, stations_of
 from tests.support.stream_servers import WebServer
-from training.finetuning.checkpoint import sha256_of
+from training.finetuning.checkpoint import weights_sha256
 from training.networks.study import STUDY_CNN
-from training.parallel import RayRuns, one_by_one
-from training.study.study import fresh
+from training.parallel import RayExecutor, sequential
+from training.study.study import train_fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -166,8 +166,8 @@ def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> Non
     from tests.support.study import DATA, SMALL, in_folds
 
     plan, seeds = replace(SMALL, epochs=2), [0, 1]
-    here = fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds)
-    there = fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds, RayRuns(require_ray()))
+    here = train_fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds)
+    there = train_fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds, RayExecutor(require_ray()))
     for one, other in zip(here, there, strict=True):
         assert np.array_equal(one.answers, other.answers)
         assert np.array_equal(one.test, other.test)
@@ -177,8 +177,8 @@ def test_what_a_run_says_comes_back_from_the_cluster(cluster: Any, tmp_path: Pat
     paths = [tmp_path / name for name in ("a", "b")]
     for path in paths:
         path.write_text(path.name)
-    runs = RayRuns(require_ray())
+    runs = RayExecutor(require_ray())
     calls = [(path,) for path in paths]
-    assert runs(sha256_of, calls) == one_by_one(sha256_of, calls)
+    assert runs(weights_sha256, calls) == sequential(weights_sha256, calls)
     with pytest.raises(OverheardError, match=r"cannot read the taught weights /none\.npz"):
-        runs(sha256_of, [(Path("/none.npz"),)])
+        runs(weights_sha256, [(Path("/none.npz"),)])

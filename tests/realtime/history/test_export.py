@@ -26,7 +26,7 @@ from tests.support.clock import UNIX_OFFSET, VirtualClock
 from tests.support.histories import estimate, recorded
 from training.cli import command as train
 from training.data.corpus import Corpus
-from training.data.windows import WINDOW
+from training.data.windows import WINDOW_SAMPLES
 
 MODEL = ModelManifest.load(None)
 RATE = MODEL.audio.sample_rate
@@ -100,7 +100,7 @@ def test_corrections_are_exported_as_prepare_reads_them(
         (metal, "metal", "corrections", True, False),
     ]
     windows = [corpus.windows(each).fine for each in corpus.entries]
-    assert [len(each) for each in windows] == [(20 * RATE - WINDOW) // (WINDOW // 2) + 1] * 2
+    assert [len(each) for each in windows] == [(20 * RATE - WINDOW_SAMPLES) // (WINDOW_SAMPLES // 2) + 1] * 2
     loudest = [each[0, 0].mean(axis=0).argmax() for each in windows]
     assert loudest[0] > loudest[1]  # 3 kHz, 1 kHz
 

@@ -8,7 +8,7 @@ import pytest
 from models.spectrogram.image import colorize, intensity, scale
 from models.spectrogram.spec import AudioSpec
 from tests.support.corpora import columns
-from training.data.augmentation import COLUMN_POOLING, _shifted, drawn, paint, varied
+from training.data.augmentation import COLUMN_POOLING, _shift_bands, augment, render, window_intensities
 from training.data.geometries import COARSE, FINE
 
 GEOMETRIES = pytest.mark.parametrize("spec", [FINE, COARSE], ids=["fine", "coarse"])
@@ -17,21 +17,21 @@ GEOMETRIES = pytest.mark.parametrize("spec", [FINE, COARSE], ids=["fine", "coars
 @GEOMETRIES
 def test_without_strength_a_window_is_drawn_as_it_is(spec: AudioSpec) -> None:
     stored = columns(spec.columns, 3, np.random.default_rng(0))
-    plain = drawn(stored, spec)
+    plain = window_intensities(stored, spec)
     assert plain.shape == (256, 256)
     assert plain.dtype == np.uint8
     assert np.array_equal(plain, intensity(scale(stored.astype(np.float32), spec), spec))
     for seed in range(3):
-        assert np.array_equal(varied(stored, spec, np.random.default_rng(seed), 0.0), plain)
+        assert np.array_equal(augment(stored, spec, np.random.default_rng(seed), 0.0), plain)
 
 
 @GEOMETRIES
 def test_without_strength_a_longer_stretch_is_cropped_somewhere(spec: AudioSpec) -> None:
     stored = columns(spec.columns + 9, 3, np.random.default_rng(0))
-    crops = [drawn(stored[start : start + spec.columns], spec) for start in range(10)]
+    crops = [window_intensities(stored[start : start + spec.columns], spec) for start in range(10)]
     found = set()
     for seed in range(12):
-        picture = varied(stored, spec, np.random.default_rng(seed), 0.0)
+        picture = augment(stored, spec, np.random.default_rng(seed), 0.0)
         found |= {start for start, crop in enumerate(crops) if np.array_equal(crop, picture)}
     assert len(found) > 3
 
@@ -40,11 +40,11 @@ def test_without_strength_a_longer_stretch_is_cropped_somewhere(spec: AudioSpec)
 def test_varied_pictures_are_repeatable_and_differ(spec: AudioSpec) -> None:
     stored = columns(spec.columns + 40, 3, np.random.default_rng(0))
     before = stored.copy()
-    pictures = [varied(stored, spec, np.random.default_rng(seed)) for seed in range(40)]
+    pictures = [augment(stored, spec, np.random.default_rng(seed)) for seed in range(40)]
     for seed, picture in enumerate(pictures):
         assert picture.shape == (256, 256)
         assert picture.dtype == np.uint8
-        assert np.array_equal(picture, varied(stored, spec, np.random.default_rng(seed)))
+        assert np.array_equal(picture, augment(stored, spec, np.random.default_rng(seed)))
     assert len({picture.tobytes() for picture in pictures}) == 40
     assert np.array_equal(stored, before)
 
@@ -54,20 +54,20 @@ def test_decibels_and_bytes_of_one_sound_are_one_picture() -> None:
     stored = columns(FINE.columns, 3, np.random.default_rng(0))
     decibels = stored.astype(np.float32) / 2 - 80
     for seed in range(20):
-        one, other = (varied(each, FINE, np.random.default_rng(seed)) for each in (stored, decibels))
+        one, other = (augment(each, FINE, np.random.default_rng(seed)) for each in (stored, decibels))
         assert np.abs(one.astype(int) - other).max() <= 1
 
 
 def test_variation_is_more_than_a_crop() -> None:
     """On a window-long stretch nothing can be cropped; what differs is tempo, pitch, level, masks."""
     stored = columns(FINE.columns, 3, np.random.default_rng(0))
-    plain = drawn(stored, FINE).astype(int)
+    plain = window_intensities(stored, FINE).astype(int)
     change = [
-        np.abs(varied(stored, FINE, np.random.default_rng(s)).astype(int) - plain).mean() for s in range(30)
+        np.abs(augment(stored, FINE, np.random.default_rng(s)).astype(int) - plain).mean() for s in range(30)
     ]
     assert np.median(change) > 10
     weak = [
-        np.abs(varied(stored, FINE, np.random.default_rng(s), 0.1).astype(int) - plain).mean()
+        np.abs(augment(stored, FINE, np.random.default_rng(s), 0.1).astype(int) - plain).mean()
         for s in range(30)
     ]
     assert np.median(weak) < np.median(change)
@@ -75,14 +75,14 @@ def test_variation_is_more_than_a_crop() -> None:
 
 def test_silence_stays_black() -> None:
     silence = np.zeros((FINE.columns, 256), np.uint8)
-    assert not any(varied(silence, FINE, np.random.default_rng(seed)).any() for seed in range(20))
+    assert not any(augment(silence, FINE, np.random.default_rng(seed)).any() for seed in range(20))
 
 
 def test_a_shift_moves_every_row_and_repeats_the_edge() -> None:
     scaled = np.arange(8, dtype=np.float32)[np.newaxis].repeat(2, axis=0)
-    assert _shifted(scaled, 2)[0].tolist() == [0, 0, 0, 1, 2, 3, 4, 5]
-    assert _shifted(scaled, -3)[1].tolist() == [3, 4, 5, 6, 7, 7, 7, 7]
-    assert _shifted(scaled, 0) is scaled
+    assert _shift_bands(scaled, 2)[0].tolist() == [0, 0, 0, 1, 2, 3, 4, 5]
+    assert _shift_bands(scaled, -3)[1].tolist() == [3, 4, 5, 6, 7, 7, 7, 7]
+    assert _shift_bands(scaled, 0) is scaled
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
@@ -93,6 +93,6 @@ def test_paint_is_the_block_mean_of_the_live_pictures_colours() -> None:
         [colorize(scale(each.astype(np.float32), FINE), FINE) for each in stored]
     )  # (2, 256, 256, 3)
     blocks = live.reshape(2, 256, 1, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
-    painted = paint(np.stack([drawn(each, FINE) for each in stored])).numpy()
+    painted = render(np.stack([window_intensities(each, FINE) for each in stored])).numpy()
     assert painted.shape == (2, 256, 64, 3)
     assert np.abs(painted - blocks.mean(axis=(2, 4))).max() < 1e-3

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 
 from tests.support.corpora import arrays_of, cache, entry, recording_of
-from training.data.augmentation import drawn
-from training.data.batches import Mixture, Sampler, ahead
+from training.data.augmentation import window_intensities
+from training.data.batches import BatchMix, Sampler, prefetch
 from training.data.corpus import Corpus
-from training.data.eval_sets import pictures_of, windows_of
+from training.data.eval_sets import array_eval_set, recording_eval_set
 from training.data.geometries import COARSE, FINE
-from training.data.targets import CLIP, UNITS, Standardizer
-from training.data.windows import Windows
+from training.data.targets import EMBEDDING_SIZE, MAX_DEVIATIONS, Standardizer
+from training.data.windows import TrackWindows
 from training.errors import DataError
 
 LABELS = ("blues", "jazz")
 
 
-def silent(windows: Windows) -> Windows:
+def silent(windows: TrackWindows) -> TrackWindows:
     """The same with nothing to be seen, so that its pictures can be told from all others."""
-    return Windows(
+    return TrackWindows(
         np.zeros_like(windows.fine), np.zeros_like(windows.coarse), windows.heard, np.zeros_like(windows.long)
     )
 
@@ -41,9 +41,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 def test_a_batch_is_the_same_whenever_it_is_asked_for(corpus: Corpus) -> None:
-    sampler = Sampler(corpus, corpus.entries, LABELS, Mixture(batch=10), 0)
-    again = Sampler(corpus, corpus.entries, LABELS, Mixture(batch=10), 0)
-    other = Sampler(corpus, corpus.entries, LABELS, Mixture(batch=10), 1)
+    sampler = Sampler(corpus, corpus.entries, LABELS, BatchMix(batch=10), 0)
+    again = Sampler(corpus, corpus.entries, LABELS, BatchMix(batch=10), 0)
+    other = Sampler(corpus, corpus.entries, LABELS, BatchMix(batch=10), 1)
     later = sampler.batch(7)
     for one, same in ((sampler.batch(3), again.batch(3)), (sampler.batch(7), later)):
         assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, same, strict=True))
@@ -52,7 +52,7 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(corpus: Corpus) -> None:
 
 
 def test_a_batch_holds_the_shares_that_were_asked_for(corpus: Corpus) -> None:
-    mixture = Mixture(batch=20, genre_share=0.8, no_music_share=0.15)
+    mixture = BatchMix(batch=20, genre_share=0.8, no_music_share=0.15)
     batch = Sampler(corpus, corpus.entries, LABELS, mixture, 0).batch(1)
     assert batch.places.shape == (20, 256, 256)
     assert batch.places.dtype == np.uint8
@@ -67,7 +67,7 @@ def test_a_batch_holds_the_shares_that_were_asked_for(corpus: Corpus) -> None:
 )
 def test_what_there_is_none_of_is_made_up_for(corpus: Corpus, left_out: str, music: list[float]) -> None:
     entries = [e for e in corpus.entries if e.genre or (left_out != "both" and e.source != left_out)]
-    mixture = Mixture(batch=10, genre_share=0.8, no_music_share=0.1)
+    mixture = BatchMix(batch=10, genre_share=0.8, no_music_share=0.1)
     batch = Sampler(corpus, entries, LABELS, mixture, 0).batch(1)
     assert batch.music.tolist() == music
     assert (batch.genre_known == 0).sum() == (0 if left_out == "both" else 2)
@@ -77,11 +77,13 @@ def test_what_the_teacher_heard_comes_with_its_window(corpus: Corpus) -> None:
     """Songs without a genre are learnt from as well."""
     listed = []
     for n in range(12):
-        heard = np.full((2, UNITS), n % 2) + np.random.default_rng(n).normal(0, 0.1, (2, UNITS))
+        heard = np.full((2, EMBEDDING_SIZE), n % 2) + np.random.default_rng(n).normal(
+            0, 0.1, (2, EMBEDDING_SIZE)
+        )
         windows = replace(recording_of(n % 2, n, windows=2), heard=heard.astype(np.float16))
         listed.append((entry(f"song.{n}", "music", "" if n > 9 else LABELS[n % 2]), windows))
     own = cache(corpus.folder.parent / "heard", listed)
-    batch = Sampler(own, own.entries, LABELS, Mixture(batch=40, genre_share=0.5), 0).batch(1)
+    batch = Sampler(own, own.entries, LABELS, BatchMix(batch=40, genre_share=0.5), 0).batch(1)
     assert batch.heard_mask.all()
     assert batch.genre_known.tolist() == [1.0] * 20 + [0.0] * 20
     assert np.array_equal(batch.genres.sum(axis=1), batch.genre_known)
@@ -97,7 +99,7 @@ def test_what_was_heard_is_measured_in_deviations_and_clipped() -> None:
     assert standardizer.apply(np.array([[3, 5], [1, 3]])) == pytest.approx(
         np.array([[0, 1], [-1, 0]]), abs=0.1
     )
-    assert standardizer.apply(np.array([[300.0, -300.0]])).tolist() == [[CLIP, -CLIP]]
+    assert standardizer.apply(np.array([[300.0, -300.0]])).tolist() == [[MAX_DEVIATIONS, -MAX_DEVIATIONS]]
     assert standardizer.apply(heard).dtype == np.float32
     still = Standardizer.of(np.ones((3, 2), np.float32))  # a value that never changes says nothing
     assert still.apply(np.ones((1, 2))).tolist() == [[0, 0]]
@@ -106,7 +108,7 @@ def test_what_was_heard_is_measured_in_deviations_and_clipped() -> None:
 def test_genres_are_drawn_equally_often_and_sources_by_their_weights(corpus: Corpus) -> None:
     """One blues track weighs as much as nine of jazz; of jazz, the published arrays three times as much."""
     entries = [each for each in corpus.entries if each.genre]
-    batch = Sampler(corpus, entries, LABELS, Mixture(batch=400, source_weights={"gtzan": 3.0}), 5).batch(1)
+    batch = Sampler(corpus, entries, LABELS, BatchMix(batch=400, source_weights={"gtzan": 3.0}), 5).batch(1)
     places, genres = batch.places, batch.genres.argmax(axis=1)
     assert (genres == 0).mean() == pytest.approx(0.5, abs=0.08)
     blank = places.reshape(400, -1).max(axis=1) == 0
@@ -116,17 +118,19 @@ def test_genres_are_drawn_equally_often_and_sources_by_their_weights(corpus: Cor
 
 def test_a_genre_without_tracks_is_an_error(corpus: Corpus) -> None:
     with pytest.raises(DataError, match="no track to train on is metal or pop; prepare a cache"):
-        Sampler(corpus, corpus.entries, ("blues", "metal", "pop"), Mixture(), 0)
+        Sampler(corpus, corpus.entries, ("blues", "metal", "pop"), BatchMix(), 0)
 
 
 def test_published_arrays_are_scored_window_by_window(corpus: Corpus) -> None:
     entries = [each for each in corpus.entries if each.source == "gtzan"][:2]
-    fine = pictures_of(corpus, entries, LABELS, FINE)
+    fine = array_eval_set(corpus, entries, LABELS, FINE)
     assert (fine.track.tolist(), fine.labels.tolist()) == ([0, 1], [0, 1])
-    assert np.array_equal(fine.places[1], drawn(corpus.windows(entries[1]).fine[0, 0], FINE))
-    coarse = pictures_of(corpus, entries, LABELS, COARSE)
+    assert np.array_equal(fine.places[1], window_intensities(corpus.windows(entries[1]).fine[0, 0], FINE))
+    coarse = array_eval_set(corpus, entries, LABELS, COARSE)
     assert coarse.track.tolist() == [0, 0, 1, 1]  # 124 columns: 0 to 82 and 41 to 123
-    assert np.array_equal(coarse.places[3], drawn(corpus.windows(entries[1]).long[41:124], COARSE))
+    assert np.array_equal(
+        coarse.places[3], window_intensities(corpus.windows(entries[1]).long[41:124], COARSE)
+    )
 
 
 def test_tracks_that_lack_a_picture_are_left_out_but_not_all(tmp_path: Path) -> None:
@@ -135,20 +139,20 @@ def test_tracks_that_lack_a_picture_are_left_out_but_not_all(tmp_path: Path) -> 
         (entry("jazz.0", "gtzan", "jazz"), arrays_of(1, 0)),
     ]
     corpus = cache(tmp_path, listed)
-    assert pictures_of(corpus, corpus.entries, LABELS, COARSE).labels.tolist() == [1]
+    assert array_eval_set(corpus, corpus.entries, LABELS, COARSE).labels.tolist() == [1]
     with pytest.raises(DataError, match=r"none of 1 tracks has columns every 1334 samples"):
-        pictures_of(corpus, corpus.entries[:1], LABELS, COARSE)
+        array_eval_set(corpus, corpus.entries[:1], LABELS, COARSE)
 
 
 def test_recordings_are_scored_clean_and_whole(corpus: Corpus) -> None:
     (talk,) = (each for each in corpus.entries if not each.music)
-    scored = windows_of(corpus, [talk], LABELS, FINE, genre="jazz")
+    scored = recording_eval_set(corpus, [talk], LABELS, FINE, genre="jazz")
     assert (scored.track.tolist(), scored.labels.tolist()) == ([0, 0], [1])
-    assert np.array_equal(scored.places[1], drawn(corpus.windows(talk).fine[1, 0], FINE))
+    assert np.array_equal(scored.places[1], window_intensities(corpus.windows(talk).fine[1, 0], FINE))
 
 
 def test_batches_come_in_order() -> None:
-    assert list(ahead(lambda number: number * number, range(3, 60))) == [n * n for n in range(3, 60)]
+    assert list(prefetch(lambda number: number * number, range(3, 60))) == [n * n for n in range(3, 60)]
 
 
 def test_a_fault_while_drawing_ends_the_training() -> None:
@@ -159,13 +163,13 @@ def test_a_fault_while_drawing_ends_the_training() -> None:
 
     seen: list[int] = []
     with pytest.raises(DataError, match="the disk is gone"):
-        seen.extend(ahead(batch, range(1, 9)))
+        seen.extend(prefetch(batch, range(1, 9)))
     assert seen == [1, 2]
 
 
 def test_whoever_stops_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    batches = ahead(lambda number: number, range(10_000), most=2)
+    batches = prefetch(lambda number: number, range(10_000), most=2)
     assert next(batches) == 0
     assert threading.active_count() == before + 1
     batches.close()  # type: ignore[attr-defined]  # a generator

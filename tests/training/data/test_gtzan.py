@@ -9,14 +9,14 @@ import pytest
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
-from training.data.gtzan import ARRAYS, TABLE, Gtzan
+from training.data.gtzan import FINE_ARRAYS_FILE, TABLE_FILE, Gtzan
 from training.errors import DataError
 
 
 def write_gtzan(folder: Path) -> Any:
     db_u8 = np.random.default_rng(0).integers(0, 256, (2, 544, 57), dtype=np.uint8)
-    np.savez(folder / ARRAYS, track_id=np.array(["rock.1", "pop.1"]), db_u8=db_u8)
-    (folder / TABLE).write_text(
+    np.savez(folder / FINE_ARRAYS_FILE, track_id=np.array(["rock.1", "pop.1"]), db_u8=db_u8)
+    (folder / TABLE_FILE).write_text(
         "track_id,genre,artist,title,fault_filtered_split,duplicate_of\n"
         "pop.1,pop,Someone,,train,\nrock.1,rock,The Others,,test,\n"
     )

@@ -18,9 +18,9 @@ from tests.support.audio import tone, write
 from tests.support.cli import refused
 from training.cli import command
 from training.data import ingest
-from training.data.corpus import Corpus, Entry, fold_genre
+from training.data.corpus import Corpus, Entry, normalize_genre
 from training.data.geometries import COARSE, FINE
-from training.data.windows import SAMPLE_RATE, Windows, made_from
+from training.data.windows import SAMPLE_RATE, TrackWindows, source_digest_of
 from training.errors import DataError
 
 TABLE = """track_id,genre,artist,title,fault_filtered_split,duplicate_of
@@ -93,10 +93,10 @@ def test_faults_are_told_and_a_second_run_decodes_nothing(
 def test_what_is_missing_is_made_again_just_as_it_was(tree: Path, cached: Path) -> None:
     """A track's degraded version depends on its name alone, not on when it is made."""
     path = cached / "gtzan-audio" / "jazz.00000.npz"
-    before = Windows.load(path)
+    before = TrackWindows.load(path)
     path.unlink()
     prepared(cached, "--gtzan", tree)
-    after = Windows.load(path)
+    after = TrackWindows.load(path)
     assert np.array_equal(before.fine, after.fine)
     assert np.array_equal(before.coarse, after.coarse)
 
@@ -263,7 +263,7 @@ def test_artists_are_read_from_tags_and_genres_however_they_are_spelled(
     }
     said = " ".join(capsys.readouterr().out.split())
     assert "2 tracks have a genre that is none of blues, classical" in said
-    assert [fold_genre(g) for g in (" hip_hop", "HIP HOP", "Rock ", "R&B-soul", "")] == [
+    assert [normalize_genre(g) for g in (" hip_hop", "HIP HOP", "Rock ", "R&B-soul", "")] == [
         "hiphop", "hiphop", "rock", "r&b-soul", "",
     ]  # fmt: skip
 
@@ -278,13 +278,13 @@ def test_another_sound_is_prepared_anew_and_other_tracks_stay_listed(tmp_path: P
     assert sorted(prepared(cache, "--folder", two)) == ["jazz__a.wav", "pop__a.wav", "rock__a.wav"]
     jazz, rock = cache / "folder" / "jazz__a.wav.npz", cache / "folder" / "rock__a.wav.npz"
     (cache / "folder" / "pop__a.wav.npz").unlink()
-    before, untouched = Windows.load(jazz), rock.stat().st_mtime_ns
-    note = made_from(jazz)
+    before, untouched = TrackWindows.load(jazz), rock.stat().st_mtime_ns
+    note = source_digest_of(jazz)
     write(one / "jazz" / "a.wav", tone(6_000, 5.3), SAMPLE_RATE)
     assert sorted(prepared(cache, "--folder", one)) == ["jazz__a.wav", "rock__a.wav"]
-    assert Windows.load(jazz).fine[0, 0].mean(axis=0).argmax() > before.fine[0, 0].mean(axis=0).argmax()
+    assert TrackWindows.load(jazz).fine[0, 0].mean(axis=0).argmax() > before.fine[0, 0].mean(axis=0).argmax()
     assert re.fullmatch("[0-9a-f]{16}", note)
-    assert made_from(jazz) not in ("", note)
+    assert source_digest_of(jazz) not in ("", note)
     assert rock.stat().st_mtime_ns == untouched
     remade = jazz.read_bytes()
     jazz.write_bytes(remade[:-40])  # damaged
@@ -299,14 +299,14 @@ def test_files_of_another_teacher_or_recipe_are_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.wav", tone(300, 0.1), SAMPLE_RATE)
-    plain = ingest.digest(False, path)
-    assert plain == ingest.digest(False, path)
-    others = {plain, ingest.digest(True, path), ingest.digest(False, path, path)}
-    monkeypatch.setattr(ingest, "RECIPE", -1)
-    others.add(ingest.digest(False, path))
+    plain = ingest.source_digest(False, path)
+    assert plain == ingest.source_digest(False, path)
+    others = {plain, ingest.source_digest(True, path), ingest.source_digest(False, path, path)}
+    monkeypatch.setattr(ingest, "FORMAT_VERSION", -1)
+    others.add(ingest.source_digest(False, path))
     monkeypatch.undo()
     monkeypatch.setattr(ingest, "COARSE", FINE)
-    others.add(ingest.digest(False, path))
+    others.add(ingest.source_digest(False, path))
     assert len(others) == 5
 
 
@@ -331,11 +331,11 @@ def test_clips_are_joined_by_the_tables_seconds_and_listing_decodes_nothing(tmp_
     table = tmp_path / "clips.csv"
     rows = [f"{n}.wav,noise,here,{seconds}" for n, seconds in enumerate((6, 3.9, 0.2, 12, 5, 4))]
     table.write_text("file,kind,origin,seconds\n" + "\n".join(rows) + "\nlast.wav,noise\n")
-    names = [job.entry.name for job in ingest.table(table, None)]
+    names = [job.entry.name for job in ingest.table_jobs(table, None)]
     assert names == ["noise--000", "noise-here-000", "noise-here-001", "noise-here-002"]
     for n in range(3):
         write(tmp_path / f"{n}.wav", tone(300 + n, 2), SAMPLE_RATE)
-    joined = list(ingest.table(table, None))[1]
+    joined = list(ingest.table_jobs(table, None))[1]
     assert len(joined.make().fine) == 1  # 6 s of sound
     (tmp_path / "1.wav").unlink()
     with pytest.raises(DataError, match=r"its 3 clips last 4\.0 s together, and a window lasts 5\.0 s"):

@@ -13,8 +13,8 @@ from models.holdout import is_held_out_artist, normalize_artist
 from tests.support.corpora import entry
 from training.data.corpus import HELD_OUT_ORIGINS, Corpus, Entry
 from training.data.gtzan import LABELS
-from training.data.partitions import Parts, artist_folds, fault_filtered, other_peoples_music
-from training.distillation.distill import may_teach, teachable
+from training.data.partitions import Partition, artist_folds, fault_filtered, out_of_domain_tracks
+from training.distillation.distill import distillation_entries, is_allowed_for_distillation
 from training.errors import DataError
 
 pytestmark = pytest.mark.xdist_group("tensorflow-study")
@@ -70,7 +70,7 @@ def corpus(seed: int) -> Corpus:
     return Corpus(Path("nowhere"), listed)
 
 
-def assert_apart(of: Corpus, parts: Parts) -> None:
+def assert_apart(of: Corpus, parts: Partition) -> None:
     scored = [*parts.valid, *parts.test]
     assert {each.source for each in scored} <= {"gtzan"}
     assert not {each.name for each in parts.valid} & {each.name for each in parts.test}
@@ -85,7 +85,7 @@ def assert_apart(of: Corpus, parts: Parts) -> None:
             assert plain(each.artist) not in checked, each
             assert not any(origin in each.origin for origin in HELD_OUT_ORIGINS), each
     known = {plain(each.artist) for each in parts.train} - {""}
-    for each in other_peoples_music(of, parts.train):
+    for each in out_of_domain_tracks(of, parts.train):
         assert plain(each.artist) not in known
         assert each.music
         assert each.genre in LABELS
@@ -152,14 +152,14 @@ def test_what_may_train_does() -> None:
         ("blues.1", "gtzan"), ("blues.1", "gtzan-audio"), ("ours", "folder"), ("nameless", "folder"),
         ("noise-1", "clips"),
     ]  # fmt: skip
-    assert [e.name for e in other_peoples_music(Corpus(Path("nowhere"), listed), parts.train)] == ["kept"]
+    assert [e.name for e in out_of_domain_tracks(Corpus(Path("nowhere"), listed), parts.train)] == ["kept"]
 
 
 def test_nearly_the_same_name_is_the_same_artist_to_a_check() -> None:
     kept = checked([f"Jimi Hendrix Experience {n}" for n in range(20)])
     of = Corpus(Path("nowhere"), [entry("a", "folder", "rock", kept)])
-    assert other_peoples_music(of, [])
-    assert not other_peoples_music(of, [entry("b", "gtzan", "rock", "Jimi Hendrix")])
+    assert out_of_domain_tracks(of, [])
+    assert not out_of_domain_tracks(of, [entry("b", "gtzan", "rock", "Jimi Hendrix")])
 
 
 def test_the_broken_track_trains_in_no_source() -> None:
@@ -196,7 +196,7 @@ def test_other_peoples_music_is_of_genres_that_the_model_has() -> None:
     """A genre of its own was scored against ten labels, and ended the release after its training."""
     kept = checked(NAMES)
     listed = [entry("a", "folder", "rock", kept), entry("b", "folder", "polka", kept)]
-    assert [each.name for each in other_peoples_music(Corpus(Path("nowhere"), listed), [])] == ["a"]
+    assert [each.name for each in out_of_domain_tracks(Corpus(Path("nowhere"), listed), [])] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,10 @@ def test_nobody_is_taught_who_is_scored() -> None:
         entry("talk", "clips", music=False),
         *(entry("held out", "clips", "", free, origin=f"music x/{origin}") for origin in HELD_OUT_ORIGINS),
     ]
-    assert [each.name for each in listed if may_teach(each)] == [
+    assert [each.name for each in listed if is_allowed_for_distillation(each)] == [
         "free", "nameless", "by gtzan's", "kept by another name",
     ]  # fmt: skip
-    assert [each.name for each in teachable(Corpus(Path("nowhere"), listed))] == ["free", "nameless"]
+    assert [each.name for each in distillation_entries(Corpus(Path("nowhere"), listed))] == [
+        "free",
+        "nameless",
+    ]

@@ -4,23 +4,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.gtzan import LABELS, TABLE, Track
-from training.data.splits import Split, artist_folds, artist_key, fault_filtered, leak, random_folds
+from training.data.gtzan import LABELS, TABLE_FILE, GtzanTrack
+from training.data.splits import Split, artist_folds, artist_key, artist_leakage, fault_filtered, random_folds
 from training.errors import DataError
 
 pytestmark = pytest.mark.xdist_group("tensorflow-study")
 
 
-def made_up_tracks(artists: int = 12, each: int = 3) -> list[Track]:
+def made_up_tracks(artists: int = 12, each: int = 3) -> list[GtzanTrack]:
     """Every genre has artists of its own, some without a name, and one repeated track."""
     tracks = [
-        Track(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}" if artist else "", part, "")
+        GtzanTrack(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}" if artist else "", part, "")
         for genre in LABELS
         for artist in range(artists)
         for part in [("train", "train", "valid", "test")[artist % 4]]
         for number in range(each)
     ]
-    return [*tracks, Track("rock.repeated", "rock", "rock 3", "train", "rock.3.0")]
+    return [*tracks, GtzanTrack("rock.repeated", "rock", "rock 3", "train", "rock.3.0")]
 
 
 def parts(split: Split) -> list[set[int]]:
@@ -54,11 +54,11 @@ def test_artist_folds_keep_artists_apart(seed: int) -> None:
         assert not train & valid
         assert not train & test
         assert not valid & test
-        assert leak(tracks, split) == 0
+        assert artist_leakage(tracks, split) == 0
 
 
 def test_artist_folds_test_every_track_once_and_leave_repeated_ones_out() -> None:
-    tracks = [*made_up_tracks(), Track("jazz.00054", "jazz", "", "train", "")]
+    tracks = [*made_up_tracks(), GtzanTrack("jazz.00054", "jazz", "", "train", "")]
     tested = Counter(i for split in artist_folds(tracks) for i in split.test.tolist())
     assert set(tested.values()) == {1}
     assert {tracks[i].track_id for i in set(range(len(tracks))) - set(tested)} == {
@@ -74,19 +74,21 @@ def test_random_folds_test_every_track_once_and_leak() -> None:
     for split in folds:
         assert_no_track_twice(split)
     assert sorted(i for split in folds for i in split.test.tolist()) == list(range(len(tracks)))
-    assert min(leak(tracks, split) for split in folds) > 0.5
+    assert min(artist_leakage(tracks, split) for split in folds) > 0.5
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("The Beatles", "beatles"), ("Rage Against The Machine", "Rage against the Machine")]
 )
 def test_artist_names_ignore_case_and_the(one: str, other: str) -> None:
-    assert artist_key(Track("a", "rock", one, "", "")) == artist_key(Track("b", "rock", other, "", ""))
+    assert artist_key(GtzanTrack("a", "rock", one, "", "")) == artist_key(
+        GtzanTrack("b", "rock", other, "", "")
+    )
 
 
 def test_unknown_artists_of_a_genre_stay_together() -> None:
-    assert artist_key(Track("a", "rock", "", "", "")) == artist_key(Track("b", "rock", " ", "", ""))
-    assert artist_key(Track("a", "rock", "", "", "")) != artist_key(Track("b", "pop", "", "", ""))
+    assert artist_key(GtzanTrack("a", "rock", "", "", "")) == artist_key(GtzanTrack("b", "rock", " ", "", ""))
+    assert artist_key(GtzanTrack("a", "rock", "", "", "")) != artist_key(GtzanTrack("b", "pop", "", "", ""))
 
 
 def test_a_row_with_an_unknown_genre_says_so() -> None:
@@ -98,26 +100,26 @@ def test_a_row_with_an_unknown_genre_says_so() -> None:
         "duplicate_of": "",
     }
     with pytest.raises(DataError, match="polka"):
-        Track.from_row(row)
+        GtzanTrack.from_row(row)
 
 
 def test_the_real_table(shared: Path) -> None:
     """Counts of the published table, and no artist or repeated track on both sides."""
     import csv
 
-    path = shared / "gtzan" / TABLE
+    path = shared / "gtzan" / TABLE_FILE
     if not path.exists():
         pytest.skip("needs ../shared")
     with path.open(encoding="utf-8", newline="") as table:
-        tracks = [Track.from_row(row) for row in csv.DictReader(table)]
+        tracks = [GtzanTrack.from_row(row) for row in csv.DictReader(table)]
     split = fault_filtered(tracks)
     assert [len(part) for part in (split.train, split.valid, split.test)] == [415, 146, 280]
-    assert leak(tracks, split) == 0
+    assert artist_leakage(tracks, split) == 0
     part_of = {track.track_id: track.part for track in tracks}
     for track in tracks:
         if track.duplicate_of and track.part and part_of.get(track.duplicate_of):
             assert track.part == part_of[track.duplicate_of], track
     for fold in artist_folds(tracks):
-        assert leak(tracks, fold) == 0
+        assert artist_leakage(tracks, fold) == 0
         assert np.bincount([tracks[i].label for i in fold.test], minlength=10).min() > 0
-    assert np.mean([leak(tracks, fold) for fold in random_folds(tracks)]) > 0.7
+    assert np.mean([artist_leakage(tracks, fold) for fold in random_folds(tracks)]) > 0.7

@@ -15,7 +15,7 @@ from training.data import ingest, synthetic_noise
 from training.data.corpus import Corpus
 
 
-@pytest.mark.parametrize("kind", synthetic_noise.KINDS)
+@pytest.mark.parametrize("kind", synthetic_noise.GENERATORS)
 def test_every_kind_is_a_whole_sound_that_never_repeats(kind: Callable[..., Any]) -> None:
     drawn = [kind(np.random.default_rng(seed), 30_000) for seed in (*range(60), 0)]
     for sound in drawn:
@@ -28,7 +28,7 @@ def test_every_kind_is_a_whole_sound_that_never_repeats(kind: Callable[..., Any]
 
 def test_levels_lie_where_they_are_said_to() -> None:
     generator = np.random.default_rng(3)
-    peaks = [20 * np.log10(np.abs(synthetic_noise.noise(generator, 20_000)).max()) for _ in range(60)]
+    peaks = [20 * np.log10(np.abs(synthetic_noise.random_noise(generator, 20_000)).max()) for _ in range(60)]
     assert min(peaks) >= -35.1
     assert max(peaks) <= -2.9
     assert np.ptp(peaks) > 20
@@ -41,22 +41,22 @@ def test_they_come_into_the_cache_as_no_music_and_only_once(tmp_path: Path) -> N
         ("noise-0000", False, False), ("noise-0001", False, False),
     ]  # fmt: skip
     windows = [corpus.windows(each) for each in corpus.entries]
-    assert [len(each.fine) for each in windows] == [synthetic_noise.WINDOWS] * 2
+    assert [len(each.fine) for each in windows] == [synthetic_noise.WINDOWS_PER_SOUND] * 2
     assert not np.array_equal(windows[0].fine, windows[1].fine)
     before = [(tmp_path / each.file).stat().st_mtime_ns for each in corpus.entries]
-    ingest.run(list(synthetic_noise.jobs(3)), tmp_path, lambda done, total: None)
+    ingest.ingest(list(synthetic_noise.noise_jobs(3)), tmp_path, lambda done, total: None)
     assert [(tmp_path / each.file).stat().st_mtime_ns for each in corpus.entries] == before
     assert len(Corpus.load(tmp_path).entries) == 3
 
 
 def test_another_recipe_makes_them_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for recipe in (1, 2):
-        monkeypatch.setattr(synthetic_noise, "RECIPE", recipe)
+        monkeypatch.setattr(synthetic_noise, "FORMAT_VERSION", recipe)
         assert command(["prepare", "--cache", str(tmp_path), "--noises", "1"]) == 0
         (made,) = Corpus.load(tmp_path).entries
         if recipe == 1:
             (tmp_path / made.file).write_bytes(b"of the first recipe")
-    assert len(Corpus.load(tmp_path).windows(made).fine) == synthetic_noise.WINDOWS
+    assert len(Corpus.load(tmp_path).windows(made).fine) == synthetic_noise.WINDOWS_PER_SOUND
 
 
 def test_fewer_than_none_is_an_error(tmp_path: Path) -> None:

@@ -13,19 +13,27 @@ from tests.support.corpora import recording_of
 from training.data.audio_files import decode
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE
-from training.data.windows import LOWEST_DB, SAMPLE_RATE, STEP_DB, WINDOW, cut, made_from, to_bytes
+from training.data.windows import (
+    MIN_DB,
+    SAMPLE_RATE,
+    STEP_DB,
+    WINDOW_SAMPLES,
+    cut_windows,
+    quantize_decibels,
+    source_digest_of,
+)
 from training.errors import DataError
 
 
 def test_windows_are_spread_over_a_track_and_a_short_one_is_repeated() -> None:
-    ramp = np.arange(4 * WINDOW, dtype=np.float32)
-    starts = [int(window[0]) for window in cut(ramp, 3)]
-    assert starts == [0, 3 * WINDOW // 2, 3 * WINDOW]
-    assert [int(window[0]) for window in cut(ramp, 1)] == [3 * WINDOW // 2]
-    assert len(list(cut(ramp, 12))) == 4
-    (only,) = cut(ramp[: WINDOW // 2 - 5], 12)
-    assert only.shape == (WINDOW,)
-    assert only[WINDOW // 2 - 5] == 0
+    ramp = np.arange(4 * WINDOW_SAMPLES, dtype=np.float32)
+    starts = [int(window[0]) for window in cut_windows(ramp, 3)]
+    assert starts == [0, 3 * WINDOW_SAMPLES // 2, 3 * WINDOW_SAMPLES]
+    assert [int(window[0]) for window in cut_windows(ramp, 1)] == [3 * WINDOW_SAMPLES // 2]
+    assert len(list(cut_windows(ramp, 12))) == 4
+    (only,) = cut_windows(ramp[: WINDOW_SAMPLES // 2 - 5], 12)
+    assert only.shape == (WINDOW_SAMPLES,)
+    assert only[WINDOW_SAMPLES // 2 - 5] == 0
 
 
 def test_any_rate_and_channels_become_one_rate_and_mono(tmp_path: Path) -> None:
@@ -37,7 +45,7 @@ def test_any_rate_and_channels_become_one_rate_and_mono(tmp_path: Path) -> None:
 
 def test_bytes_count_steps_and_hold_the_loudest_tone_through_the_equalizer() -> None:
     """A full-scale sine has 54.2 dB in the fine picture's largest bin, and half decibels ended at 47.5."""
-    assert to_bytes(np.array([-200.0, -80, -79.4, -20, 73, 99], np.float32)).tolist() == [
+    assert quantize_decibels(np.array([-200.0, -80, -79.4, -20, 73, 99], np.float32)).tolist() == [
         0,
         0,
         1,
@@ -45,15 +53,15 @@ def test_bytes_count_steps_and_hold_the_loudest_tone_through_the_equalizer() -> 
         255,
         255,
     ]
-    assert to_bytes(np.array([54.2 + 10], np.float32)).max() < 255
+    assert quantize_decibels(np.array([54.2 + 10], np.float32)).max() < 255
     low, high = 20 * SAMPLE_RATE / FINE.n_fft, 100 * SAMPLE_RATE / FINE.n_fft  # in the middle of a bin
     for spec, hz in ((FINE, low), (FINE, high), (COARSE, high)):
         sine = np.sin(2 * np.pi * hz * np.arange(spec.window_samples) / SAMPLE_RATE).astype(np.float32)
         columns = band_columns(sine * np.float32(10 ** (10 / 20)), spec)
-        stored = to_bytes(columns)
+        stored = quantize_decibels(columns)
         assert columns.max() > 47.5
         assert stored.max() < 255
-        assert stored.max() * STEP_DB + LOWEST_DB == pytest.approx(columns.max(), abs=STEP_DB / 2 + 1e-3)
+        assert stored.max() * STEP_DB + MIN_DB == pytest.approx(columns.max(), abs=STEP_DB / 2 + 1e-3)
 
 
 def test_what_an_older_version_cached_is_still_read(tmp_path: Path) -> None:
@@ -64,13 +72,13 @@ def test_what_an_older_version_cached_is_still_read(tmp_path: Path) -> None:
     )
     read = Corpus(tmp_path, []).windows(Entry("a", "folder", "a.npz"))
     assert np.array_equal(read.fine, windows.fine)
-    assert made_from(tmp_path / "a.npz") == ""
+    assert source_digest_of(tmp_path / "a.npz") == ""
 
 
 def test_a_damaged_or_missing_file_of_the_cache_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     recording_of(0, 0).save(path, "0123")
-    assert made_from(path) == "0123"
+    assert source_digest_of(path) == "0123"
     whole = path.read_bytes()
     np.savez(tmp_path / "other.npz", fine=np.zeros(3))
     for content in (whole[:-40], whole[:300], b"", b"no zip", (tmp_path / "other.npz").read_bytes(), None):
@@ -80,4 +88,4 @@ def test_a_damaged_or_missing_file_of_the_cache_is_one_sentence(tmp_path: Path) 
         ) as error:
             Corpus(tmp_path, []).windows(Entry("a", "folder", "a.npz"))
         assert "\n" not in str(error.value)
-        assert made_from(path) == ""
+        assert source_digest_of(path) == ""

@@ -13,7 +13,7 @@ import pytest
 from models.errors import OverheardError
 from tests.support.corpora import arrays_of, cache, entry, recording_of
 from training.cli import _parser, command
-from training.distillation.distill import HELD_OUT, Lesson, _gather
+from training.distillation.distill import VALIDATION_EVERY_NTH, DistillationConfig, _gather_data
 from training.errors import DataError, WeightsError
 from training.networks.pretrained import load_distilled_weights, save_distilled_weights
 
@@ -21,15 +21,15 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecatio
 
 
 def test_every_25th_track_is_only_listened_to_and_songs_weigh_twice(tmp_path: Path) -> None:
-    sources = ["more-music" if number % 2 else "game-music" for number in range(HELD_OUT + 2)]
+    sources = ["more-music" if number % 2 else "game-music" for number in range(VALIDATION_EVERY_NTH + 2)]
     listed = [
         (entry(f"{number}", source), recording_of(number % 10, number, windows=1 + number % 2, heard=5))
         for number, source in enumerate(sources)
     ]
     listed.insert(3, (entry("unheard", "more-music"), recording_of(0, 0)))
     corpus = cache(tmp_path, listed)
-    material = _gather(corpus, corpus.entries, Lesson(real_weight=2.0))
-    count = sum(1 + number % 2 for number in range(HELD_OUT + 2))
+    material = _gather_data(corpus, corpus.entries, DistillationConfig(real_weight=2.0))
+    count = sum(1 + number % 2 for number in range(VALIDATION_EVERY_NTH + 2))
     assert material.fine.shape == (count, 2, 57, 256)
     assert material.coarse.shape == (count, 2, 83, 256)
     assert material.target.shape == (count, 5)
@@ -37,7 +37,7 @@ def test_every_25th_track_is_only_listened_to_and_songs_weigh_twice(tmp_path: Pa
     assert material.target.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
     expected = []
     for place, (each, windows) in enumerate(listed):
-        held = place % HELD_OUT == 0
+        held = place % VALIDATION_EVERY_NTH == 0
         weight = 2.0 if each.source == "more-music" else 1.0
         expected += [(held, 0.0 if held else weight)] * len(windows.heard)
     assert list(zip(material.held.tolist(), material.weight.tolist(), strict=True)) == expected
@@ -53,7 +53,7 @@ def test_a_cache_in_which_nothing_was_heard_is_one_sentence(tmp_path: Path) -> N
     with pytest.raises(
         DataError, match="the teacher heard no track of this cache; prepare it with --teacher"
     ):
-        _gather(corpus, corpus.entries, Lesson())
+        _gather_data(corpus, corpus.entries, DistillationConfig())
 
 
 def test_a_missing_teacher_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

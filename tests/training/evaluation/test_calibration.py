@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from models.classifier import softmax
-from training.evaluation.calibration import choose_music_above, choose_unsure_below, fit_temperature
+from training.evaluation.calibration import (
+    choose_confidence_threshold,
+    choose_music_threshold,
+    fit_temperature,
+)
 
 
 def test_temperature_undoes_what_was_multiplied() -> None:
@@ -21,12 +25,12 @@ def test_unsure_below_abstains_where_answers_are_poor() -> None:
     probabilities[confidence < 0.5] = probabilities[confidence < 0.5][:, ::-1]
     answers = probabilities.argmax(axis=1)
     right_above = np.where(probabilities.max(axis=1) > 0.6, answers, 1 - answers)
-    below = choose_unsure_below(probabilities, right_above)
+    below = choose_confidence_threshold(probabilities, right_above)
     right, confidence = probabilities.argmax(axis=1) == right_above, probabilities.max(axis=1)
     assert right.mean() < 0.8
     assert right[confidence >= below].mean() >= 0.8
     assert right[confidence >= below - 0.02].mean() < 0.8  # and none lower would do
-    assert choose_unsure_below(probabilities, answers) == 0
+    assert choose_confidence_threshold(probabilities, answers) == 0
 
 
 def test_unsure_below_worked_out_by_hand() -> None:
@@ -34,10 +38,10 @@ def test_unsure_below_worked_out_by_hand() -> None:
     confidence = np.array([0.95, 0.901, 0.85, 0.8, 0.701, 0.65, 0.6, 0.55, 0.54, 0.53])
     labels = np.array([0, 0, 1, 0, 0, 1, 0, 1, 1, 1])
     probabilities = np.stack([confidence, 1 - confidence], axis=1)
-    assert choose_unsure_below(probabilities, labels) == 0.71
-    assert choose_unsure_below(probabilities, labels, wanted_accuracy=0.3) == 0
+    assert choose_confidence_threshold(probabilities, labels) == 0.71
+    assert choose_confidence_threshold(probabilities, labels, wanted_accuracy=0.3) == 0
     backwards = slice(None, None, -1)
-    assert choose_unsure_below(probabilities[backwards], labels[backwards]) == 0.71
+    assert choose_confidence_threshold(probabilities[backwards], labels[backwards]) == 0.71
 
 
 def test_unsure_below_leaves_a_fifth_of_the_answers() -> None:
@@ -45,12 +49,12 @@ def test_unsure_below_leaves_a_fifth_of_the_answers() -> None:
     confidence = np.array([0.99, 0.9, 0.8, 0.7, 0.66, 0.65, 0.64, 0.63, 0.62, 0.61])
     probabilities = np.stack([confidence, 1 - confidence], axis=1)
     labels = np.array([0, *[1] * 9])
-    assert choose_unsure_below(probabilities, labels) == 0.9
+    assert choose_confidence_threshold(probabilities, labels) == 0.9
 
 
 def test_music_above_keeps_nearly_all_music() -> None:
     music = np.linspace(0, 1, 101)
-    assert choose_music_above(music, kept=0.9) == pytest.approx(0.1, abs=0.0101)
-    assert choose_music_above(music, kept=0.9) <= 0.1
-    assert choose_music_above(0.9 + 0.1 * music) == 0.5
-    assert choose_music_above(np.zeros(5)) == 0
+    assert choose_music_threshold(music, kept=0.9) == pytest.approx(0.1, abs=0.0101)
+    assert choose_music_threshold(music, kept=0.9) <= 0.1
+    assert choose_music_threshold(0.9 + 0.1 * music) == 0.5
+    assert choose_music_threshold(np.zeros(5)) == 0

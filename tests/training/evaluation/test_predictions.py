@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.data.eval_sets import Scored
-from training.evaluation.predictions import Measured
+from training.data.eval_sets import EvalSet
+from training.evaluation.predictions import Predictions
 
 
 def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
     logits = np.zeros((3, 3))
     logits[:, 0] = [0, 4, -2]  # two windows of one track, one of another
-    each = Measured(logits, Scored(np.zeros((3, 1, 1), np.uint8), np.array([0, 0, 1]), np.array([0, 1])))
+    each = Predictions(logits, EvalSet(np.zeros((3, 1, 1), np.uint8), np.array([0, 0, 1]), np.array([0, 1])))
     probability = 1 / (1 + np.exp(-np.array([0, 2, -1])))  # at temperature 2
     assert each.first(2.0)[:, 0] == pytest.approx(probability[[0, 2]])
     assert each.together(2.0)[:, 0] == pytest.approx([probability[:2].mean(), probability[2]])
@@ -22,13 +22,13 @@ def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
 def test_accuracies_by_hand() -> None:
     """Two tracks: one of two windows, the first wrong and the second surer and right; one of one window."""
     logits = np.log(np.array([[0.4, 0.6, 1], [0.9, 0.1, 1], [0.2, 0.8, 1]], np.float32))
-    scored = Scored(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
-    measured = Measured(logits, scored)
+    scored = EvalSet(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
+    measured = Predictions(logits, scored)
     assert measured.accuracies() == (0.5, 1.0)
     nll = measured.lowest_loss()
     as_given = -(np.log(0.4) + np.log(0.9) + np.log(0.8)) / 3
     assert 0.5 * as_given < nll <= as_given + 1e-9  # a temperature may only better it
-    assert Measured(3 * logits, scored).lowest_loss() == pytest.approx(nll, abs=1e-4)
+    assert Predictions(3 * logits, scored).lowest_loss() == pytest.approx(nll, abs=1e-4)
 
 
 def test_the_truth_moves_no_accuracy_by_way_of_the_temperature() -> None:
@@ -37,11 +37,11 @@ def test_the_truth_moves_no_accuracy_by_way_of_the_temperature() -> None:
     track = np.zeros(2, np.int64)
     places = np.zeros((2, 256, 256), np.uint8)
     for truth in range(3):
-        scored = Scored(places, track, np.array([truth]))
-        assert Measured(logits, scored).accuracies()[1] == (truth == 0)
+        scored = EvalSet(places, track, np.array([truth]))
+        assert Predictions(logits, scored).accuracies()[1] == (truth == 0)
 
 
 def test_logits_that_are_no_numbers_are_never_the_best() -> None:
     logits = np.full((1, 3), np.nan, np.float32)
-    scored = Scored(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
-    assert np.isnan(Measured(logits, scored).lowest_loss())
+    scored = EvalSet(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
+    assert np.isnan(Predictions(logits, scored).lowest_loss())

@@ -16,15 +16,21 @@ from models.manifest import Calibration, ModelManifest, Quantization, TensorQuan
 from models.metrics import expected_calibration_error
 from models.spectrogram.stft import band_edges
 from training.cli import command
-from training.data.eval_sets import Scored
+from training.data.eval_sets import EvalSet
 from training.data.geometries import COARSE, FINE
 from training.data.gtzan import LABELS
-from training.data.partitions import Parts
-from training.evaluation.calibration import choose_unsure_below
-from training.evaluation.predictions import Measured
-from training.evaluation.report import SHARED_HZ, Report, calibrate, heard_longest, narrowed
-from training.release.model_card import model_card
-from training.release.plots import plot
+from training.data.partitions import Partition
+from training.evaluation.calibration import choose_confidence_threshold
+from training.evaluation.predictions import Predictions
+from training.evaluation.report import (
+    SHARED_BANDWIDTH_HZ,
+    Report,
+    calibrate,
+    geometry_with_most_windows,
+    limit_bandwidth,
+)
+from training.release.model_card import render_model_card
+from training.release.plots import draw_plots
 
 pytestmark = [
     pytest.mark.xdist_group("tensorflow-release"),
@@ -43,7 +49,7 @@ PROVENANCE = {
 }  # fmt: skip
 
 
-def measured(seed: int, windows: int, right: float = 3.0) -> Measured:
+def measured(seed: int, windows: int, right: float = 3.0) -> Predictions:
     """Eighteen tracks, two a genre but metal, of ``windows`` each; the true genre's logit is higher."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.array([g for g in range(10) if LABELS[g] != "metal"]), 2)
@@ -51,7 +57,7 @@ def measured(seed: int, windows: int, right: float = 3.0) -> Measured:
     logits = random.normal(0, 1, (len(track), 11))
     logits[np.arange(len(track)), labels[track]] += right
     logits[:, -1] = 2.0
-    return Measured(logits, Scored(np.zeros((len(track), 1, 1), np.uint8), track, labels))
+    return Predictions(logits, EvalSet(np.zeros((len(track), 1, 1), np.uint8), track, labels))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def report() -> Report:
     return Report(
         "coarse", history, valid, {"fine": measured(2, 1), "coarse": measured(3, 3)},
         {"fine": measured(2, 1), "coarse": measured(4, 3)}, 3_000_000, 11_000_000,
-        calibrate(valid, "coarse"), Parts("fault-filtered", (), (), ()),
+        calibrate(valid, "coarse"), Partition("fault-filtered", (), (), ()),
         {"tracks": 9, "macro_recall": 0.5, "recall": {"blues": 0.5}},
         {"speech pyAudioAnalysis": {"clips": 4, "share": 0.125, "share_as_recorded": 0.25}},
         {"gtzan_arrays": 18, "gtzan_audio": 3, "heard_by_musicnn": 4,
@@ -118,17 +124,17 @@ def test_the_threshold_is_fitted_where_windows_have_neighbours(report: Report) -
     """The published fine arrays hold one window a track, which is no smoothed estimate."""
     fine, coarse = calibrate(report.valid, "fine"), calibrate(report.valid, "coarse")
     assert fine.fitted_on.startswith("18 windows")
-    assert heard_longest(report.valid, "fine") == "coarse"
+    assert geometry_with_most_windows(report.valid, "fine") == "coarse"
     means, truth = report.valid["coarse"].smoothed(fine.temperature)
-    assert fine.unsure_below == choose_unsure_below(means, truth)
+    assert fine.unsure_below == choose_confidence_threshold(means, truth)
     same = {"fine": report.valid["fine"], "coarse": report.valid["fine"]}
-    assert [heard_longest(same, form) for form in same] == ["fine", "coarse"]
+    assert [geometry_with_most_windows(same, form) for form in same] == ["fine", "coarse"]
     assert coarse.fitted_on.startswith("54 windows")
 
 
 def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None:
     made = manifest(tmp_path, report)
-    card = model_card(made, report)
+    card = render_model_card(made, report)
     test = made.metrics["fault_filtered_test"]
     for words in (
         "leaking artists", "no copyright clearance", "- made up.", "| A | 0.700 ± 0.010 |",
@@ -158,18 +164,20 @@ def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None
     assert "taught, without labels, to\nhear in a picture what musicnn hears" in card
     assert "what musicnn heard in 4 of the recordings that trained it" in card
     unheard = replace(made, metrics=made.metrics | {"data": report.data | {"heard_by_musicnn": 0}})
-    assert "musicnn" not in model_card(unheard, replace(report, taught_by_musicnn=False))
-    assert "Not measured; give" in model_card(replace(made, metrics=made.metrics | {"protocols": []}), report)
+    assert "musicnn" not in render_model_card(unheard, replace(report, taught_by_musicnn=False))
+    assert "Not measured; give" in render_model_card(
+        replace(made, metrics=made.metrics | {"protocols": []}), report
+    )
     bare = replace(made, metrics=made.metrics | {"other_peoples_music": {}, "not_music": {}})
-    assert model_card(bare, report).count("Not measured: the cache holds none.") == 2
+    assert render_model_card(bare, report).count("Not measured: the cache holds none.") == 2
 
 
 def test_the_plots_are_a_picture(report: Report, tmp_path: Path) -> None:
     from matplotlib.image import imread
 
-    plot(report, tmp_path / "a.png")
+    draw_plots(report, tmp_path / "a.png")
     latencies = [{"name": "ours", "ms": 4.0, "accuracy": 0.7}]
-    plot(report, tmp_path / "b.png", latencies)
+    draw_plots(report, tmp_path / "b.png", latencies)
     without, with_speed = (imread(tmp_path / name) for name in ("a.png", "b.png"))
     assert without.shape == with_speed.shape == (880, 960, 4)
     assert np.ptp(without[..., :3]) > 0.9
@@ -218,9 +226,9 @@ def test_a_model_of_two_forms_lines_up_with_one_of_one_form(
 @pytest.mark.parametrize("spec", [FINE, COARSE])
 def test_one_band_leaves_nothing_above_it_and_everything_below(spec: Any) -> None:
     columns = np.random.default_rng(0).integers(20, 200, (spec.columns, 256)).astype(np.uint8)
-    result = narrowed(columns, spec)
+    result = limit_bandwidth(columns, spec)
     top_hz = band_edges(spec)[1:] * spec.sample_rate / 2
-    kept = top_hz <= SHARED_HZ
+    kept = top_hz <= SHARED_BANDWIDTH_HZ
     assert np.array_equal(result[:, kept], columns[:, kept])
     assert (result[:, ~kept] == columns.min()).all()
     assert 100 < kept.sum() < 250

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.support.corpora import corpus
-from training.data.batches import Mixture
+from training.data.batches import BatchMix
 from training.data.corpus import Corpus
-from training.data.partitions import Parts, fault_filtered
+from training.data.partitions import Partition, fault_filtered
 from training.errors import WeightsError
 from training.finetuning.checkpoint import checkpoint_name
-from training.finetuning.recipe import FineTuning
+from training.finetuning.recipe import FineTuningRecipe
 
 __all__ = ["corpus"]  # fixtures
 
@@ -29,16 +29,21 @@ def test_names_of_checkpoints_change_with_all_that_a_training_hangs_on(
     parts, weights = fault_filtered(corpus), tmp_path / "taught.npz"
     weights.write_bytes(b"one")
 
-    def name(parts: Parts = parts, **changes: Any) -> str:
-        given: dict[str, Any] = {"recipe": FineTuning(steps=5), "seed": 3, "taught": weights, "mixture": None}
+    def name(parts: Partition = parts, **changes: Any) -> str:
+        given: dict[str, Any] = {
+            "recipe": FineTuningRecipe(steps=5),
+            "seed": 3,
+            "taught": weights,
+            "mixture": None,
+        }
         return checkpoint_name(corpus, parts, **(given | changes))
 
     one = name()
     assert re.fullmatch(r"fault-filtered-5-3-[0-9a-f]{8}", one)
-    assert one == name(mixture=Mixture())
+    assert one == name(mixture=BatchMix())
     others = [
-        name(recipe=FineTuning(steps=5, mixup=0.1)), name(seed=4), name(taught=None),
-        name(mixture=Mixture(genre_share=0.7)), name(replace(parts, train=parts.train[1:])),
+        name(recipe=FineTuningRecipe(steps=5, mixup=0.1)), name(seed=4), name(taught=None),
+        name(mixture=BatchMix(genre_share=0.7)), name(replace(parts, train=parts.train[1:])),
         name(replace(parts, valid=parts.valid[1:])),
     ]  # fmt: skip
     weights.write_bytes(b"other")

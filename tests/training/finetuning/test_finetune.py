@@ -12,22 +12,22 @@ import pytest
 
 from tests.support.corpora import arrays_of, cache, entry, recording_of
 from tests.support.networks import small
-from training.data.augmentation import paint
-from training.data.batches import Batch, Mixture, Sampler
+from training.data.augmentation import render
+from training.data.batches import Batch, BatchMix, Sampler
 from training.data.corpus import Corpus
-from training.data.eval_sets import Scored, pictures_of
+from training.data.eval_sets import EvalSet, array_eval_set
 from training.data.geometries import FINE
-from training.data.targets import UNITS
+from training.data.targets import EMBEDDING_SIZE
 from training.errors import DataError, TrainingError
-from training.evaluation.predictions import Measured
-from training.finetuning.checkpoint import Progress
-from training.finetuning.finetune import balanced, fine_tune, logits_of, mixed
-from training.finetuning.recipe import FineTuning
+from training.evaluation.predictions import Predictions
+from training.finetuning.checkpoint import Checkpoint
+from training.finetuning.finetune import balanced_weights, fine_tune, mix_batch, predict_logits
+from training.finetuning.recipe import FineTuningRecipe
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
 
 LABELS = ("blues", "rock")
-RECIPE = FineTuning(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=2)
+RECIPE = FineTuningRecipe(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -38,30 +38,30 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         for n in range(6)
     ]
     listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
-    listed.append((entry("song", "music"), recording_of(3, 0, heard=UNITS)))
+    listed.append((entry("song", "music"), recording_of(3, 0, heard=EMBEDDING_SIZE)))
     return cache(tmp_path_factory.mktemp("cache"), listed)
 
 
-def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[str, Scored]]:
+def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[str, EvalSet]]:
     train = corpus.where(lambda each: each.part != "valid")
     valid = corpus.where(lambda each: each.part == "valid")
-    return kind(corpus, train, LABELS, Mixture(batch=8), 0), {
-        "fine": pictures_of(corpus, valid, LABELS, FINE)
+    return kind(corpus, train, LABELS, BatchMix(batch=8), 0), {
+        "fine": array_eval_set(corpus, valid, LABELS, FINE)
     }
 
 
 def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: Corpus) -> None:
     model, slow = small(0, 2)
     sampler, valid = data(corpus)
-    before = Measured(logits_of(model, valid["fine"].places), valid["fine"]).lowest_loss()
+    before = Predictions(predict_logits(model, valid["fine"].places), valid["fine"]).lowest_loss()
     told = []
-    recipe = FineTuning(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
+    recipe = FineTuningRecipe(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
     history = fine_tune(model, slow, sampler, valid, recipe, log=lambda step, values: told.append(step))
     assert [row["step"] for row in history] == told == [8, 16, 24]
     losses = [row["fine nll"] for row in history]
     assert min(losses) < 0.7 * before
     assert [row["best"] for row in history] == [loss == min(losses) for loss in losses]
-    after = Measured(logits_of(model, valid["fine"].places), valid["fine"]).lowest_loss()
+    after = Predictions(predict_logits(model, valid["fine"].places), valid["fine"]).lowest_loss()
     assert after == pytest.approx(min(losses), abs=1e-5)
 
 
@@ -69,7 +69,7 @@ def test_each_group_learns_at_its_own_rate(corpus: Corpus) -> None:
     model, slow = small(0, 2)
     before = [each.numpy() for each in slow]
     head = model.get_layer("logits").get_weights()[0]
-    recipe = FineTuning(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
+    recipe = FineTuningRecipe(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
     fine_tune(model, slow, *data(corpus), recipe)
     assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, slow, strict=True))
     assert np.abs(model.get_layer("logits").get_weights()[0] - head).max() > 1e-3
@@ -114,14 +114,14 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
         fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
     checkpoint.write_bytes(pickle.dumps({"step": 3}))
     with pytest.raises(TrainingError, match="is damaged"):
-        Progress.load(checkpoint, [], [])
+        Checkpoint.load(checkpoint, [], [])
     weights = model.get_weights()
-    state = Progress(3, weights, weights, weights, 1.0, 3, [], [[np.zeros(2, np.float32)]])
+    state = Checkpoint(3, weights, weights, weights, 1.0, 3, [], [[np.zeros(2, np.float32)]])
     state.save(checkpoint)
-    assert Progress.load(checkpoint, weights, [[np.zeros(2)]]).step == 3
+    assert Checkpoint.load(checkpoint, weights, [[np.zeros(2)]]).step == 3
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(TrainingError, match="is damaged"):
-        Progress.load(checkpoint, weights, [[np.zeros(2, np.float32)]])
+        Checkpoint.load(checkpoint, weights, [[np.zeros(2, np.float32)]])
     state.save(checkpoint)
     with pytest.raises(TrainingError, match="of another network: its 7 arrays have not the shapes"):
         fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
@@ -133,15 +133,15 @@ def test_only_like_is_mixed_with_like() -> None:
     weight = np.array([1, 1, 0, 1, 0, 0.5, 0.5], np.float32)
     mask = np.array([0, 0, 0, 1, 0, 1, 1], np.float32)
     genres = np.array([[1, 0], [0, 1], [0, 0], [0, 1], [0, 0], [0.4, 0.1], [0.1, 0.4]], np.float32)
-    heard = random.normal(0, 1, (7, UNITS)).astype(np.float32) * mask[:, np.newaxis]
+    heard = random.normal(0, 1, (7, EMBEDDING_SIZE)).astype(np.float32) * mask[:, np.newaxis]
     music = np.array([1, 1, 0, 1, 1, 1, 1], np.float32)
     batch = Batch(np.zeros((7, 256, 256), np.uint8), genres, weight, music, heard, mask)
-    recipe = FineTuning(label_smoothing=0.1, mixup=0.5)
+    recipe = FineTuningRecipe(label_smoothing=0.1, mixup=0.5)
     plain = genres * 0.9 + weight[:, np.newaxis] * 0.05
     smooth = music * 0.9 + 0.05
     orders = set()
     for number in range(20):
-        result, share, order = mixed(batch, recipe, np.random.default_rng(number))
+        result, share, order = mix_batch(batch, recipe, np.random.default_rng(number))
         assert np.array_equal(weight[order], weight)
         assert np.array_equal(mask[order], mask)
         assert result.genres.sum(axis=1) == pytest.approx(weight)
@@ -150,7 +150,7 @@ def test_only_like_is_mixed_with_like() -> None:
         assert result.heard == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
         orders.add(tuple(order))
     assert len(orders) > 2
-    result, share, _ = mixed(batch, FineTuning(mixup=0, music_smoothing=0), random)
+    result, share, _ = mix_batch(batch, FineTuningRecipe(mixup=0, music_smoothing=0), random)
     assert share == 1
     assert np.array_equal(result.genres, genres)
 
@@ -170,14 +170,14 @@ def test_pictures_are_mixed_as_their_targets_are(corpus: Corpus) -> None:
     inner, slow = small(0, 2)
     picture = keras.Input((256, 64, 3))
     network = keras.Model(picture, inner(Recorder()(picture)))
-    recipe = FineTuning(steps=3, validate_every=3, mixup=1.0)
+    recipe = FineTuningRecipe(steps=3, validate_every=3, mixup=1.0)
     sampler, valid = data(corpus)
     fine_tune(network, slow, sampler, valid, recipe)
     shares = []
     for number in (1, 2, 3):
         batch = sampler.batch(number)
-        _, share, order = mixed(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
-        pictures = paint(batch.places).numpy()
+        _, share, order = mix_batch(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
+        pictures = render(batch.places).numpy()
         wanted = share * pictures + (1 - share) * pictures[order]
         assert np.abs(seen[number - 1] - wanted).max() < 1e-3
         assert np.abs(seen[number - 1] - pictures).max() > 1
@@ -192,7 +192,7 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
         model, slow = small(0, 2)
         listening = model.get_layer("heard")
         before = listening.get_weights()[0]
-        recipe = FineTuning(
+        recipe = FineTuningRecipe(
             steps=2, head_rate=1e-2, validate_every=2, average=0, heard_weight=weight, weight_decay=0
         )
         fine_tune(model, slow, *data(corpus), recipe)
@@ -203,13 +203,15 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
 
 def test_music_and_no_music_count_the_same() -> None:
     music = np.array([1, 1, 1, 0], np.float32)
-    weights = np.asarray(balanced(music))
+    weights = np.asarray(balanced_weights(music))
     assert weights == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
     smooth = np.array([0.95] * 17 + [0.05] * 3, np.float32)
-    weights = np.asarray(balanced(smooth))
+    weights = np.asarray(balanced_weights(smooth))
     assert weights.sum() == pytest.approx(20)
     assert weights[:17].sum() / 20 == pytest.approx(0.61, abs=0.005)
-    assert np.asarray(balanced(music[:3])) == pytest.approx([0.5] * 3)  # no no-music to count the other half
+    assert np.asarray(balanced_weights(music[:3])) == pytest.approx(
+        [0.5] * 3
+    )  # no no-music to count the other half
 
 
 def test_what_music_counts_decides_what_is_learnt_of_it(
@@ -217,7 +219,7 @@ def test_what_music_counts_decides_what_is_learnt_of_it(
 ) -> None:
     for weight, moves in ((0, False), (1, True)):
         monkeypatch.setattr(
-            "training.finetuning.finetune.balanced", lambda music, weight=weight: weight * music
+            "training.finetuning.finetune.balanced_weights", lambda music, weight=weight: weight * music
         )
         network, slow = small(0, len(LABELS))
         before = network.get_layer("logits").get_weights()[1]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.support.corpora import arrays_of, cache, entry, recording_of
-from training.data.batches import Mixture, Sampler
-from training.data.targets import UNITS
+from training.data.batches import BatchMix, Sampler
+from training.data.targets import EMBEDDING_SIZE
 from training.finetuning.linear_probe import fit_head, logistic_regression
-from training.finetuning.recipe import FineTuning
+from training.finetuning.recipe import FineTuningRecipe
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -46,8 +46,14 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
 ) -> None:
     import keras
 
-    from training.finetuning.finetune import logits_of
-    from training.networks.genre import GRU_UNITS, backbone, classifier, fit_standardization, pooled_features
+    from training.finetuning.finetune import predict_logits
+    from training.networks.genre import (
+        GRU_UNITS,
+        build_backbone,
+        build_classifier,
+        build_pooled_features,
+        fit_standardization,
+    )
 
     keras.utils.set_random_seed(0)
     listed = [
@@ -56,17 +62,17 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
         for n in range(4)
     ]
     listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
-    listed.append((entry("song", "music"), recording_of(3, 0, heard=UNITS)))
+    listed.append((entry("song", "music"), recording_of(3, 0, heard=EMBEDDING_SIZE)))
     corpus = cache(tmp_path, listed)
-    sampler = Sampler(corpus, corpus.entries, LABELS, Mixture(batch=16), 0)
-    pooled = pooled_features(backbone())
+    sampler = Sampler(corpus, corpus.entries, LABELS, BatchMix(batch=16), 0)
+    pooled = build_pooled_features(build_backbone())
     fit_standardization(pooled, sampler.batch(0).places)
-    network = classifier(pooled, len(LABELS))
+    network = build_classifier(pooled, len(LABELS))
     before = [layer.numpy() for layer in network.get_layer("pooled_features").weights]
 
-    fit_head(network, sampler, FineTuning(probe=0))
+    fit_head(network, sampler, FineTuningRecipe(probe=0))
     assert not network.get_layer("logits").get_weights()[0].any()
-    fit_head(network, sampler, FineTuning(probe=4))
+    fit_head(network, sampler, FineTuningRecipe(probe=4))
     kernel, _ = network.get_layer("logits").get_weights()
     assert not kernel[: 2 * GRU_UNITS].any()
     assert network.get_layer("heard").get_weights()[1].any()
@@ -75,12 +81,12 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
         for a, b in zip(before, network.get_layer("pooled_features").weights, strict=True)
     )
     batch = sampler.batch(2)
-    logits = logits_of(network, batch.places)
+    logits = predict_logits(network, batch.places)
     known = batch.genre_known > 0
     assert (logits[known, :2].argmax(axis=1) == batch.genres[known].argmax(axis=1)).all()
     assert ((logits[:, 2] > 0) == (batch.music > 0)).all()
 
     # With nothing learnt but how often, music and no music are as probable.
-    monkeypatch.setattr("training.finetuning.linear_probe.OF_MUSIC", 1e6)
-    fit_head(network, sampler, FineTuning(probe=4, music_smoothing=0.0))
+    monkeypatch.setattr("training.finetuning.linear_probe.MUSIC_PENALTY", 1e6)
+    fit_head(network, sampler, FineTuningRecipe(probe=4, music_smoothing=0.0))
     assert network.get_layer("logits").get_weights()[1][-1] == pytest.approx(0, abs=0.02)

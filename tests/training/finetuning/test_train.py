@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.corpora import corpus
 from tests.support.networks import quick
-from training.data.batches import Mixture
+from training.data.batches import BatchMix
 from training.data.corpus import Corpus
 from training.data.partitions import fault_filtered
 from training.errors import TrainingError
-from training.finetuning.recipe import FineTuning
+from training.finetuning.recipe import FineTuningRecipe
 from training.finetuning.train import train
 
 __all__ = ["corpus", "quick"]  # fixtures
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterw
 
 @pytest.mark.usefixtures("quick")
 def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_path: Path) -> None:
-    recipe = FineTuning(probe=0, steps=1, validate_every=1, head_rate=float("nan"))
+    recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1, head_rate=float("nan"))
     checkpoint = tmp_path / "run.checkpoint"
     with pytest.raises(TrainingError, match=r"at any of 1 validations in 1 steps.*lower head_rate \(nan\)"):
         train(corpus, fault_filtered(corpus), recipe, seed=0, taught=None, checkpoint=checkpoint)
@@ -33,8 +33,8 @@ def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_pa
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("share", "told"), [(0.0, {"fine"}), (0.5, {"fine", "coarse"}), (1.0, {"coarse"})])
 def test_only_pictures_that_are_trained_on_decide(corpus: Corpus, share: float, told: set[str]) -> None:
-    recipe = FineTuning(probe=0, steps=1, validate_every=1)
-    mixture = Mixture(batch=4, coarse_share=share)
+    recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1)
+    mixture = BatchMix(batch=4, coarse_share=share)
     _, history = train(corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=mixture)
     assert {key.split()[0] for key in history[0] if key.endswith("nll")} == told
 
@@ -47,9 +47,9 @@ def test_the_head_is_fitted_once_before_all_runs_and_steps_count_on(
     monkeypatch.setattr(
         "training.finetuning.train.fit_head", lambda network, sampler, recipe: events.append(recipe.probe)
     )
-    recipe = FineTuning(probe=7, runs=2, steps=1, validate_every=1)
+    recipe = FineTuningRecipe(probe=7, runs=2, steps=1, validate_every=1)
     train(
-        corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=Mixture(batch=4),
+        corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=BatchMix(batch=4),
         log=lambda step, values: events.append(("step", step)),
     )  # fmt: skip
     assert events == [7, ("step", 1), ("step", 2), ("step", 3)]

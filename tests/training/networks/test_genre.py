@@ -9,21 +9,21 @@ import pytest
 
 from models.spectrogram.image import colormap
 from tests.support.corpora import columns
-from training.data.augmentation import drawn, paint
+from training.data.augmentation import render, window_intensities
 from training.data.geometries import FINE
-from training.export.bias_correction import LARGEST, added_by_rounding, correct_biases
+from training.export.bias_correction import MAX_INT8, correct_biases, rounding_error
 from training.networks.genre import (
-    CENTRE,
+    CENTER,
     DEVIATIONS,
     EPSILON,
     GRU_UNITS,
-    backbone,
-    classifier,
+    build_backbone,
+    build_classifier,
+    build_export_network,
+    build_head,
+    build_pooled_features,
+    build_student,
     fit_standardization,
-    for_export,
-    pooled_features,
-    student,
-    tail,
 )
 from training.networks.study import normalize
 
@@ -37,13 +37,13 @@ CHANNELS = 16 + 24 + 32 + 64 + 96 + 160 + 320
 @pytest.fixture(scope="module")
 def features() -> Any:
     """The backbone with ImageNet's weights."""
-    return backbone()
+    return build_backbone()
 
 
 @pytest.fixture(scope="module")
 def pooled(features: Any) -> Any:
     """What is pooled of a picture; standard is what the three pictures have."""
-    model = pooled_features(features)
+    model = build_pooled_features(features)
     fit_standardization(model, pictures()[1])
     return model
 
@@ -54,7 +54,7 @@ def network(pooled: Any) -> Any:
     import keras
 
     keras.utils.set_random_seed(0)
-    model = classifier(pooled, 10)
+    model = build_classifier(pooled, 10)
     kernel, bias = model.get_layer("logits").get_weights()
     random = np.random.default_rng(0)
     model.get_layer("logits").set_weights([random.normal(0, 0.05, kernel.shape), bias + 0.1])
@@ -63,8 +63,10 @@ def network(pooled: Any) -> Any:
 
 def pictures() -> Any:
     """Pooled pictures of three sounds, and the places in the colormap they were painted from."""
-    places = np.stack([drawn(columns(57, band, np.random.default_rng(band)), FINE) for band in (0, 4, 8)])
-    return paint(places).numpy(), places
+    places = np.stack(
+        [window_intensities(columns(57, band, np.random.default_rng(band)), FINE) for band in (0, 4, 8)]
+    )
+    return render(places).numpy(), places
 
 
 def test_sizes(features: Any, pooled: Any, network: Any) -> None:
@@ -78,13 +80,13 @@ def test_sizes(features: Any, pooled: Any, network: Any) -> None:
     gru = 2 * 3 * GRU_UNITS * (values + GRU_UNITS + 2)
     assert network.get_layer("gru").count_params() == gru
     assert network.get_layer("logits").count_params() == (values + 2 * GRU_UNITS + 1) * 11
-    learner = student(features, 250)
+    learner = build_student(features, 250)
     assert learner.output_shape == (None, 250)
     assert learner.get_layer("heard").get_weights()[0].shape == (values, 250)  # it reads all that is pooled
 
 
 def test_an_untrained_head_prefers_no_genre(pooled: Any) -> None:
-    assert not np.asarray(classifier(pooled, 10)(pictures()[0], training=False)[0]).any()
+    assert not np.asarray(build_classifier(pooled, 10)(pictures()[0], training=False)[0]).any()
 
 
 def test_pooled_features_are_means_and_magnitudes_of_the_last_block_of_every_width(
@@ -97,7 +99,7 @@ def test_pooled_features_are_means_and_magnitudes_of_the_last_block_of_every_wid
     last = ("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_9_add", "block_12_add",
             "block_15_add", "block_16_project_BN")  # fmt: skip
     noise = np.random.default_rng(0).integers(0, 256, (2, 256, 256)).astype(np.uint8)
-    given = normalize(np.concatenate([pictures()[0], paint(noise)]))
+    given = normalize(np.concatenate([pictures()[0], render(noise)]))
     found = np.asarray(pooled(given))
     start = 0
     for x in keras.Model(features.inputs, [features.get_layer(name).output for name in last])(given):
@@ -105,19 +107,19 @@ def test_pooled_features_are_means_and_magnitudes_of_the_last_block_of_every_wid
             n, _, width, channels = value.shape
             mean = value.reshape(n, -1, 4, width // 4, channels).mean(axis=(1, 3))
             seen = mean[:3]
-            deviation = np.sqrt(seen.var(axis=(0, 1)) + EPSILON * (CENTRE / DEVIATIONS) ** 2)
-            standard = CENTRE / DEVIATIONS * (mean - seen.mean(axis=(0, 1))) / deviation
+            deviation = np.sqrt(seen.var(axis=(0, 1)) + EPSILON * (CENTER / DEVIATIONS) ** 2)
+            standard = CENTER / DEVIATIONS * (mean - seen.mean(axis=(0, 1))) / deviation
             here = found[..., start : start + channels]
-            assert here == pytest.approx(np.clip(standard, -CENTRE, CENTRE), abs=2e-3)
+            assert here == pytest.approx(np.clip(standard, -CENTER, CENTER), abs=2e-3)
             start += channels
     assert start == found.shape[2]
-    assert np.abs(found[:3]).max() < CENTRE
-    assert np.abs(found[3:]).max() == CENTRE
+    assert np.abs(found[:3]).max() < CENTER
+    assert np.abs(found[3:]).max() == CENTER
 
 
 def test_a_channel_that_never_changes_stays_at_its_mean(features: Any) -> None:
     """Its deviation is none, and whatever it is divided by must not be 0."""
-    model = pooled_features(features)
+    model = build_pooled_features(features)
     silent = model.get_layer("mean_of_0")
     silent.set_weights([np.zeros_like(silent.get_weights()[0])])
     fit_standardization(model, pictures()[1])
@@ -129,9 +131,9 @@ def test_a_channel_that_never_changes_stays_at_its_mean(features: Any) -> None:
 def test_biases_of_rounded_kernels_are_taken_back(network: Any) -> None:
     """With the kernels that int8 stores, logits err less than without the correction."""
     random = np.random.default_rng(1)
-    places = np.stack([drawn(columns(57, band % 10, random), FINE) for band in range(12)])
+    places = np.stack([window_intensities(columns(57, band % 10, random), FINE) for band in range(12)])
     painted = colormap()[places].astype(np.float32)
-    whole = for_export(network, 10)
+    whole = build_export_network(network, 10)
     before = whole.get_weights()
     truth = np.asarray(whole(painted, training=False))
 
@@ -139,7 +141,7 @@ def test_biases_of_rounded_kernels_are_taken_back(network: Any) -> None:
         for layer in (whole.get_layer("folded"), *whole.get_layer("after_first").layers):
             if hasattr(layer, "kernel_size"):
                 kernel, *bias = layer.get_weights()
-                layer.set_weights([kernel + added_by_rounding(kernel, layer), *bias])
+                layer.set_weights([kernel + rounding_error(kernel, layer), *bias])
         return np.asarray(whole(painted, training=False)) - truth
 
     try:
@@ -163,18 +165,18 @@ def test_rounding_is_of_one_scale_for_each_filter() -> None:
     ):
         kernel[:, :, 0] *= 10
         stored = kernel.astype(np.float32)
-        rounded = np.moveaxis(stored + added_by_rounding(stored, layer), of_filters, 0)
+        rounded = np.moveaxis(stored + rounding_error(stored, layer), of_filters, 0)
         rounded = rounded.reshape(kernel.shape[of_filters], -1)
-        steps = rounded / np.abs(rounded).max(axis=1, keepdims=True) * LARGEST
+        steps = rounded / np.abs(rounded).max(axis=1, keepdims=True) * MAX_INT8
         assert steps == pytest.approx(np.round(steps), abs=1e-4)
         assert np.ptp(np.abs(rounded).max(axis=1)) > 0
-    assert not added_by_rounding(np.zeros((1, 1, 2, 2), np.float32), keras.layers.Conv2D(2, 1)).any()
+    assert not rounding_error(np.zeros((1, 1, 2, 2), np.float32), keras.layers.Conv2D(2, 1)).any()
 
 
 def test_the_exported_network_agrees_on_the_whole_picture(network: Any) -> None:
     """Pooling and normalization inside the first kernel; only the padding's colour differs a little."""
     pooled, places = pictures()
-    whole = for_export(network, 10)
+    whole = build_export_network(network, 10)
     assert whole.input_shape == (None, 256, 256, 3)
     before = np.asarray(network(pooled, training=False)[0])
     after = np.asarray(whole(colormap()[places].astype(np.float32), training=False))
@@ -200,7 +202,7 @@ def test_the_gru_hears_the_order_of_four_time_steps_and_the_pooling_does_not() -
     import keras
 
     values = keras.Input((4, 2 * CHANNELS))
-    model = keras.Model(values, tail(values, 10))
+    model = keras.Model(values, build_head(values, 10))
     random = np.random.default_rng(0)
     kernel, bias = model.get_layer("logits").get_weights()
     given = np.abs(random.normal(0, 1, (1, 4, 2 * CHANNELS))).astype(np.float32)

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from training.errors import WeightsError
-from training.networks.pretrained import convert, keras_arrays
+from training.networks.pretrained import convert_imagenet_weights, keras_arrays
 
 
 def test_weights_of_another_file_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.pth"
     with pytest.raises(WeightsError, match="cannot read"):
-        convert(other, tmp_path / "out.npz")
+        convert_imagenet_weights(other, tmp_path / "out.npz")
     other.write_bytes(b"other")
     with pytest.raises(WeightsError, match="SHA-256"):
-        convert(other, tmp_path / "out.npz")
+        convert_imagenet_weights(other, tmp_path / "out.npz")
 
 
 def test_kernels_are_rearranged_and_epsilons_made_good() -> None:

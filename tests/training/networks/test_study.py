@@ -5,9 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.networks.study import STEPS, STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING, Variant, head
+from training.networks.study import (
+    STUDY_CNN,
+    STUDY_CNN_GRU,
+    TIME_KEEPING,
+    TIME_STEPS,
+    StudyVariant,
+    build_head,
+)
 from training.study.standardization import Standardization
-from training.study.train_head import Recipe, class_weights, logits_of, train_head
+from training.study.train_head import HeadRecipe, class_weights, head_logits, train_head
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
 
@@ -47,8 +54,10 @@ def test_class_weights_balance() -> None:
 def test_only_a_time_keeping_head_hears_the_order() -> None:
     """The study's GRU sees one step, so that what comes early and what comes late are the same to it."""
     train, valid = order_of_steps(64, 0), order_of_steps(32, 1)
-    recipe = Recipe(learning_rate=1e-3, epochs=8)
-    keeps = train_head(Variant("keeps", 8, keeps_time=True), train, valid, genres=2, seed=0, recipe=recipe)
+    recipe = HeadRecipe(learning_rate=1e-3, epochs=8)
+    keeps = train_head(
+        StudyVariant("keeps", 8, keeps_time=True), train, valid, genres=2, seed=0, recipe=recipe
+    )
     pooled = train_head(STUDY_CNN, train, valid, genres=2, seed=0, recipe=recipe)
     assert keeps.valid_accuracy == 1
     assert pooled.valid_accuracy < 0.8
@@ -56,9 +65,9 @@ def test_only_a_time_keeping_head_hears_the_order() -> None:
 
 def test_the_same_seed_gives_the_same_weights_and_nothing_is_carried_over() -> None:
     train, valid = order_of_steps(16, 0), order_of_steps(8, 1)
-    variant, recipe = Variant("small", 0, keeps_time=False, dropout=0.5), Recipe(epochs=2)
+    variant, recipe = StudyVariant("small", 0, keeps_time=False, dropout=0.5), HeadRecipe(epochs=2)
     runs = [train_head(variant, train, valid, genres=2, seed=seed, recipe=recipe) for seed in (3, 4, 3)]
-    first, other, again = (logits_of(run.head, valid[0]) for run in runs)
+    first, other, again = (head_logits(run.head, valid[0]) for run in runs)
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
 
@@ -67,24 +76,24 @@ HEADS = [STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING]
 
 
 @pytest.mark.parametrize("variant", HEADS)
-def test_heads_put_out_logits(variant: Variant) -> None:
-    logits = logits_of(head(variant, 10), np.ones((2, STEPS, 1280), dtype=np.float32))
+def test_heads_put_out_logits(variant: StudyVariant) -> None:
+    logits = head_logits(build_head(variant, 10), np.ones((2, TIME_STEPS, 1280), dtype=np.float32))
     assert logits.shape == (2, 10)
     assert not np.allclose(logits.sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("variant", HEADS)
-def test_folding_the_standardization_away_changes_no_logit(variant: Variant) -> None:
+def test_folding_the_standardization_away_changes_no_logit(variant: StudyVariant) -> None:
     """On plain features, the folded head says what the head said on standardized ones."""
     random = np.random.default_rng(0)
     spread = random.uniform(0, 1, 1280) * (np.arange(1280) > 0)  # channel 0 never moves
-    features = np.abs(random.normal(0.5, 1, (20, STEPS, 1280)) * spread).astype(np.float32)
+    features = np.abs(random.normal(0.5, 1, (20, TIME_STEPS, 1280)) * spread).astype(np.float32)
     standardization = Standardization.fit(features)
-    model = head(variant, 10)
+    model = build_head(variant, 10)
     model.set_weights([random.normal(0, 0.03, weight.shape) for weight in model.get_weights()])
-    before = logits_of(model, standardization.apply(features))
+    before = head_logits(model, standardization.apply(features))
     standardization.fold_into(model, variant)
-    after = logits_of(model, features)
+    after = head_logits(model, features)
     assert np.ptp(before) > 0.5
     assert after == pytest.approx(before, abs=2e-5)
 
@@ -104,7 +113,7 @@ def test_standardized_features_have_mean_0_and_no_channel_is_blown_up() -> None:
 def test_validation_has_no_part_in_the_standardization() -> None:
     """Training for one epoch ends in the same weights whatever the validation features are."""
     train, valid = order_of_steps(16, 0), order_of_steps(8, 1)
-    recipe = Recipe(epochs=1)
+    recipe = HeadRecipe(epochs=1)
     runs = [
         train_head(STUDY_CNN, train, (valid[0] * size, valid[1]), genres=2, seed=0, recipe=recipe)
         for size in (1, 50)
@@ -115,6 +124,6 @@ def test_validation_has_no_part_in_the_standardization() -> None:
 
 def test_a_recipe_that_trains_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="epochs is 0"):
-        Recipe(epochs=0)
+        HeadRecipe(epochs=0)
     with pytest.raises(ValueError, match="l2 is -1"):
-        Recipe(l2=-1)
+        HeadRecipe(l2=-1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.release.provenance import commit
+from training.release.provenance import current_commit
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
 
@@ -19,12 +19,12 @@ def test_the_commit_is_that_of_a_checkout_of_its_own(tmp_path: Path) -> None:
         return done.stdout.strip()
 
     (tmp_path / "training" / "deep").mkdir(parents=True)
-    assert commit(tmp_path / "training") is None
+    assert current_commit(tmp_path / "training") is None
     git("init", "-q")
     (tmp_path / "training" / "a.py").write_text("1\n")
     git("add", ".")
     git("commit", "-q", "-m", "first")
-    assert commit(tmp_path / "training") == git("rev-parse", "HEAD")
-    assert commit(tmp_path / "training" / "deep") is None  # installed inside another project
+    assert current_commit(tmp_path / "training") == git("rev-parse", "HEAD")
+    assert current_commit(tmp_path / "training" / "deep") is None  # installed inside another project
     (tmp_path / "training" / "a.py").write_text("2\n")
-    assert commit(tmp_path / "training") == git("rev-parse", "HEAD") + " with changes"
+    assert current_commit(tmp_path / "training") == git("rev-parse", "HEAD") + " with changes"

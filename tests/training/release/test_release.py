@@ -19,19 +19,19 @@ from tests.support.cli import overheard_here
 from tests.support.corpora import columns, corpus
 from tests.support.networks import shorten, untraced
 from training.cli import command
-from training.data.augmentation import drawn
+from training.data.augmentation import window_intensities
 from training.data.corpus import Corpus
-from training.data.eval_sets import painted
+from training.data.eval_sets import render_images
 from training.data.geometries import COARSE, FINE
-from training.distillation.distill import Lesson, teach
-from training.evaluation.protocol_table import ProtocolScore, protocols_as_json
+from training.distillation.distill import DistillationConfig, distill
+from training.evaluation.protocol_table import ProtocolScore, protocol_records
 from training.export import tflite
-from training.finetuning.checkpoint import sha256_of
-from training.finetuning.recipe import FineTuning
+from training.finetuning.checkpoint import weights_sha256
+from training.finetuning.recipe import FineTuningRecipe
 from training.finetuning.train import train
 from training.networks.pretrained import load_distilled_weights
 from training.release.release import release
-from training.study.protocols import read
+from training.study.protocols import read_protocol_records
 
 __all__ = ["corpus"]  # fixtures
 
@@ -56,21 +56,21 @@ def taught(corpus: Corpus, short: None, tmp_path_factory: pytest.TempPathFactory
     """The weights of a backbone that was taught, and what was told meanwhile."""
     told: Told = []
     heard = corpus.where(lambda each: each.source == "music")
-    lesson = Lesson(steps=2, batch=2, report_every=1)
+    lesson = DistillationConfig(steps=2, batch=2, report_every=1)
     path = tmp_path_factory.mktemp("taught") / "taught.npz"
-    teach(corpus, heard, path, lesson, log=lambda step, values: told.append((step, values)))
+    distill(corpus, heard, path, lesson, log=lambda step, values: told.append((step, values)))
     return path, told
 
 
 def test_a_backbone_is_taught_and_told_how_well_it_hears(taught: tuple[Path, Told]) -> None:
-    from training.networks.genre import backbone
+    from training.networks.genre import build_backbone
 
     path, told = taught
     assert [step for step, _ in told] == [1, 2]
     for _, values in told:
         assert set(values) == {"loss", "fine", "coarse"}
         assert all(np.isfinite(value) for value in values.values())
-    plain = backbone()
+    plain = build_backbone()
     began = plain.get_weights()
     load_distilled_weights(plain, path)
     now = plain.get_weights()
@@ -90,7 +90,8 @@ def released(
             "training.release.release.study_network", lambda places: ModelManifest.load().read_model()
         )
         return release(
-            corpus, folder, recipe=FineTuning(probe=2, runs=2, steps=1, validate_every=1), taught=taught[0],
+            corpus, folder, recipe=FineTuningRecipe(probe=2, runs=2, steps=1, validate_every=1),
+            taught=taught[0],
             logs=folder / "logs", float_out=folder / "build" / "float.tflite",
         )  # fmt: skip
 
@@ -132,7 +133,7 @@ def test_what_is_released_says_what_was_measured(released: ModelManifest, taught
     card = (folder / "MODEL_CARD.md").read_text()
     assert "what musicnn hears in the sound" not in card  # it began with ImageNet's weights
     assert "what musicnn heard in 2 of the recordings" in card
-    assert metrics["provenance"]["taught_sha256"] == sha256_of(taught[0])[:12]
+    assert metrics["provenance"]["taught_sha256"] == weights_sha256(taught[0])[:12]
     assert not list(folder.rglob("*.part"))
     assert "clips 1, gtzan 20, music 2" in released.training_data[0]
     assert "Per genre" in card
@@ -158,9 +159,11 @@ def test_evaluate_scores_it_on_both_published_pictures(
 
 def test_int8_says_what_float32_says(released: ModelManifest) -> None:
     """Their logits differ by less than the logits do from picture to picture, of training's own noise."""
-    places = np.stack([drawn(columns(57, band, np.random.default_rng(band)), FINE) for band in range(10)])
+    places = np.stack(
+        [window_intensities(columns(57, band, np.random.default_rng(band)), FINE) for band in range(10)]
+    )
     float32 = (released.model_path.parent / "build" / "float.tflite").read_bytes()
-    int8, plain = (tflite.run(each, painted(places)) for each in (released.read_model(), float32))
+    int8, plain = (tflite.run_model(each, render_images(places)) for each in (released.read_model(), float32))
     assert np.abs(int8 - plain).mean() < 0.5 * plain.std(axis=0).mean()
 
 
@@ -175,13 +178,13 @@ def test_int8_says_what_float32_says(released: ModelManifest) -> None:
 def test_protocols_of_another_kind_are_one_sentence(written: Any, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps(written))
     with pytest.raises(OverheardError, match=sentence):
-        read(tmp_path / "p.json")
+        read_protocol_records(tmp_path / "p.json")
 
 
 def test_protocols_that_were_written_are_read(tmp_path: Path) -> None:
-    listed = protocols_as_json([ProtocolScore("fault_filtered", "TL+CNN+GRU", (0.4, 0.5))])
+    listed = protocol_records([ProtocolScore("fault_filtered", "TL+CNN+GRU", (0.4, 0.5))])
     (tmp_path / "p.json").write_text(json.dumps(listed))
-    assert read(tmp_path / "p.json") == listed
+    assert read_protocol_records(tmp_path / "p.json") == listed
 
 
 def test_protocols_that_cannot_be_read_are_one_sentence(corpus: Corpus, tmp_path: Path) -> None:

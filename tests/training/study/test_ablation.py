@@ -10,7 +10,7 @@ import pytest
 from tests.support.corpora import corpus
 from tests.support.networks import quick
 from training.data.corpus import Corpus
-from training.study.ablation import ROWS, ablation, table
+from training.study.ablation import ROWS, format_ablation_table, run_ablation
 
 __all__ = ["corpus", "quick"]  # fixtures
 
@@ -20,12 +20,12 @@ pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterw
 @pytest.mark.usefixtures("quick")
 def test_an_ablation_trains_and_scores_every_row_once(corpus: Corpus, tmp_path: Path) -> None:
     row = next(each for each in ROWS if each.mixture == {"coarse_share": 0.0})
-    found = ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])
+    found = run_ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])
     assert [(each["name"], each["steps"]) for each in found] == [("fine picture only", 1)]
     for part in ("valid", "test"):
         assert set(found[0][part]) == {"fine", "coarse"}
         assert all(0 <= share <= 1 for of in found[0][part].values() for share in of)
     (kept,) = tmp_path.glob("*.json")
     kept.write_text(json.dumps({"valid": {"fine": [0.25, 0.25]}, "test": {"fine": [0.5, 0.5]}}))
-    again = ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])  # what is done is not done again
-    assert table(again).splitlines()[-1] == "| fine picture only | 0.500 (0.250) |"
+    again = run_ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])  # what is done is not done again
+    assert format_ablation_table(again).splitlines()[-1] == "| fine picture only | 0.500 (0.250) |"

@@ -13,22 +13,30 @@ from models.spectrogram.spec import AudioSpec
 from tests.support.cli import refused_here
 from tests.support.study import DATA, SMALL, in_folds
 from training.cli import command
-from training.data.gtzan import ARRAYS, LABELS, TABLE, Gtzan
+from training.data.gtzan import FINE_ARRAYS_FILE, LABELS, TABLE_FILE, Gtzan
 from training.data.splits import Indices, artist_folds
 from training.networks.study import STUDY_CNN
 from training.study import study
 from training.study.features import cache_key
-from training.study.report import nearest, table, verdict
-from training.study.study import Data, Measured, Plan, carried, fresh, halves, measure
+from training.study.report import format_study_table, format_verdict, rank_procedures
+from training.study.study import (
+    StudyData,
+    StudyPlan,
+    StudyResults,
+    run_study,
+    train_carried,
+    train_fresh,
+    train_test_pairs,
+)
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
 
 
-def accuracies(runs: list[study.Run]) -> list[float]:
+def accuracies(runs: list[study.FoldResult]) -> list[float]:
     return [float((run.answers[-1] == DATA.labels[run.test]).mean()) for run in runs]
 
 
-def relabelled(test: Indices) -> Data:
+def relabelled(test: Indices) -> StudyData:
     """The same tracks, but those of ``test`` have moved to the next genre."""
     tracks = list(DATA.tracks)
     for i in test:
@@ -38,8 +46,8 @@ def relabelled(test: Indices) -> Data:
 
 def test_carrying_a_model_from_fold_to_fold_inflates_its_score() -> None:
     """Nothing can be learned here but single tracks: fresh models guess, however long they train."""
-    honest = accuracies(fresh(STUDY_CNN, DATA, in_folds(), SMALL, [0] * 3))
-    runs, on_every_track = carried(STUDY_CNN, DATA, in_folds(), 2, SMALL, keep_optimizer=True)
+    honest = accuracies(train_fresh(STUDY_CNN, DATA, in_folds(), SMALL, [0] * 3))
+    runs, on_every_track = train_carried(STUDY_CNN, DATA, in_folds(), 2, SMALL, keep_optimizer=True)
     inflated = accuracies(runs)
     assert np.mean(honest) < 0.4
     assert inflated[0] < 0.5
@@ -51,50 +59,50 @@ def test_carrying_a_model_from_fold_to_fold_inflates_its_score() -> None:
 def test_a_genre_without_test_tracks_has_f1_zero_in_json() -> None:
     """Four of the ten genres have tracks; NaN would be no JSON."""
     train, test = in_folds()[0]
-    run = study.Run(train, train, test, DATA.labels[test][np.newaxis])
+    run = study.FoldResult(train, train, test, DATA.labels[test][np.newaxis])
     told = json.loads(json.dumps(study.summarize("", DATA, [run], [1]), allow_nan=False))
     assert list(told["f1"].values()) == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
 
 
 def test_a_new_optimizer_does_not_make_carrying_honest() -> None:
     two = in_folds()[:2]
-    kept, _ = carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=True)
-    anew, _ = carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=False)
+    kept, _ = train_carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=True)
+    anew, _ = train_carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=False)
     assert np.array_equal(kept[0].answers, anew[0].answers)
     assert accuracies(anew)[1] > 0.8
 
 
 def test_on_the_first_fold_the_carried_model_is_the_fresh_one() -> None:
     """The two differ in what they carry and in nothing else; the same seed repeats both exactly."""
-    first = fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [0])[0]
-    same, _ = carried(STUDY_CNN, DATA, in_folds()[:1], SMALL.epochs, SMALL, keep_optimizer=True)
-    other = fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [1])[0]
+    first = train_fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [0])[0]
+    same, _ = train_carried(STUDY_CNN, DATA, in_folds()[:1], SMALL.epochs, SMALL, keep_optimizer=True)
+    other = train_fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [1])[0]
     assert np.array_equal(first.answers, same[0].answers)
     assert not np.array_equal(first.answers, other.answers)
 
 
 def test_no_honest_fold_trains_on_its_test_tracks() -> None:
     """Wrong genres on test tracks change no answer of a fresh model, and those of a carried one."""
-    for folds in (in_folds(), halves(artist_folds(DATA.tracks, folds=2))):
+    for folds in (in_folds(), train_test_pairs(artist_folds(DATA.tracks, folds=2))):
         assert all(not set(train) & set(test) for train, test in folds)
         assert sorted(i for _, test in folds for i in test) == list(range(len(DATA.tracks)))
     two = in_folds()[:2]
     swapped, second = relabelled(two[1][1]), two[1:]
     plan = replace(SMALL, epochs=2)
-    right, wrong = (fresh(STUDY_CNN, data, second, plan, [0])[0] for data in (DATA, swapped))
+    right, wrong = (train_fresh(STUDY_CNN, data, second, plan, [0])[0] for data in (DATA, swapped))
     assert np.array_equal(right.answers, wrong.answers)
     assert not np.isin(right.test, right.trained).any()
-    met, misled = (carried(STUDY_CNN, d, two, 2, plan, keep_optimizer=True)[0] for d in (DATA, swapped))
+    met, misled = (train_carried(STUDY_CNN, d, two, 2, plan, keep_optimizer=True)[0] for d in (DATA, swapped))
     assert not np.array_equal(met[1].answers, misled[1].answers)
 
 
 @pytest.fixture(scope="module")
-def measured() -> Measured:
-    return dict(json.loads(json.dumps(measure(DATA, replace(SMALL, epochs=4, folds=2)))))
+def measured() -> StudyResults:
+    return dict(json.loads(json.dumps(run_study(DATA, replace(SMALL, epochs=4, folds=2)))))
 
 
-def test_everything_is_measured_and_said(measured: Measured) -> None:
-    lines = table(measured).splitlines()
+def test_everything_is_measured_and_said(measured: StudyResults) -> None:
+    lines = format_study_table(measured).splitlines()
     blues = next(line for line in lines if line.startswith("blues"))
     assert blues.split()[1:4] == ["0.49", "0.52", "0.74"]
     assert next(line for line in lines if line.startswith("accuracy ")).split()[1:4] == [
@@ -111,28 +119,28 @@ def test_everything_is_measured_and_said(measured: Measured) -> None:
     assert by_name[study.BY_ARTIST]["artist_in_training"] == 0
     assert np.sum(honest["confusion"], axis=1).tolist() == [16] * 4 + [0] * 6
     assert honest["accuracy"] == pytest.approx(np.trace(honest["confusion"]) / 64, abs=1e-4)
-    text = verdict(measured)
+    text = format_verdict(measured)
     assert f"carried through the same folds gives {inflated['accuracy']:.3f}" in text
-    distances = [abs(p["accuracy"] - 0.71) for p in nearest(measured)]
+    distances = [abs(p["accuracy"] - 0.71) for p in rank_procedures(measured)]
     assert distances == sorted(distances)
 
 
-def test_the_verdict_is_silent_on_what_was_not_measured(measured: Measured) -> None:
+def test_the_verdict_is_silent_on_what_was_not_measured(measured: StudyResults) -> None:
     """No sentence on longer training where no fresh model trained as long as the carried one."""
-    assert "Longer training" not in verdict(measured | {"trained_equally_long": []})
+    assert "Longer training" not in format_verdict(measured | {"trained_equally_long": []})
     told = measured["epochs_like_theirs"]["TL+CNN+GRU"]
     same = {"epochs": told, "steps": 2, "fresh": [0.5, 0.5], "carried": [0.6, 0.8]}
-    assert "met test tracks +20.0." in verdict(measured | {"trained_equally_long": [same]})
+    assert "met test tracks +20.0." in format_verdict(measured | {"trained_equally_long": [same]})
 
 
 def gtzan(folder: Path) -> Path:
     """Write a folder as GTZAN's, with silent arrays, and features for it under ``cache``."""
-    with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
+    with (folder / TABLE_FILE).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["track_id", "genre", "artist", "fault_filtered_split", "duplicate_of"])
         writer.writerows([t.track_id, t.genre, t.artist, "", ""] for t in DATA.tracks)
     silence = np.zeros((len(DATA.tracks), 544, 57), dtype=np.uint8)
-    np.savez(folder / ARRAYS, track_id=[t.track_id for t in DATA.tracks], db_u8=silence)
+    np.savez(folder / FINE_ARRAYS_FILE, track_id=[t.track_id for t in DATA.tracks], db_u8=silence)
     (folder / "cache").mkdir()
     np.save(folder / "cache" / f"{cache_key(Gtzan.load(folder), AudioSpec())}.npy", DATA.features)
     return folder
@@ -141,7 +149,7 @@ def gtzan(folder: Path) -> Path:
 def test_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "QUICK", replace(SMALL, epochs=1, carried_epochs=(1,), folds=2))
+    monkeypatch.setattr(study, "QUICK_PLAN", replace(SMALL, epochs=1, carried_epochs=(1,), folds=2))
     folder, out = gtzan(tmp_path), tmp_path / "study.json"
     words = ["study", "--gtzan", str(folder), "--cache", str(folder / "cache"), "--quick", "--json", str(out)]
     assert command(words) == 0
@@ -160,6 +168,6 @@ def test_a_missing_folder_is_one_sentence() -> None:
 
 def test_a_plan_that_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ValueError, match="0 seeds and 10 folds"):
-        Plan(seeds=())
+        StudyPlan(seeds=())
     with pytest.raises(ValueError, match="carried_epochs are"):
-        Plan(epochs=2, carried_epochs=(3,))
+        StudyPlan(epochs=2, carried_epochs=(3,))
