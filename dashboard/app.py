@@ -6,14 +6,15 @@ It runs once per reader and again on every click; what lasts longer is in ``dash
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.components import text_of
+from dashboard.components.document_language import set_document_language
+from dashboard.components.offline_banner import show_offline_banner
 from dashboard.environment import ANALYZER_URL
 from dashboard.reader import Page, look, open_page
 from dashboard.texts import LANGUAGES
@@ -36,25 +37,7 @@ VIEWS = {"live": live, "for_you": for_you, "session": session, "file": file, "mo
 WITHOUT_SONGS = ("session", "file", "model")
 """On the others the songs themselves keep up."""
 
-LAYOUT = """<style>
-.stMainBlockContainer { max-width: 94rem; padding: .7rem clamp(1rem, 3vw, 4rem) 3rem; }
-[data-testid="stHeader"] { background: none; }
-[data-testid="stHeader"], [data-testid="stHeader"] div { pointer-events: none; }
-[data-testid="stHeader"] button { pointer-events: auto; }
-.st-key-frame { padding-right: 2.5rem; margin-bottom: .6rem; }
-.st-key-frame .name { font-size: 1.25rem; font-weight: 750; margin: 0; padding: 0; }
-.st-key-frame .st-key-language { margin-left: auto; }
-.st-key-pages { gap: .2rem .1rem !important; }
-.st-key-pages a { white-space: nowrap; }
-@media (max-width: 900px) { .st-key-frame > :has(> .st-key-pages) { order: 1; flex: 1 1 100%; } }
-.overheard-away {
-  position: fixed; inset: auto 1rem 1rem; z-index: 999999; max-width: 46rem; margin: 0 auto;
-  padding: .8rem 1.1rem; border-radius: .7rem; border: 1px solid #8a8d94;
-  background: #1b1d22; color: #fff; font: 1rem/1.4 system-ui, sans-serif;
-}
-[data-testid="stMainMenuItem-recordScreencast"], [data-testid="stMainMenuList"] + div { display: none; }
-</style>"""
-"""Streamlit's header lies over ours and lets it have the clicks; its menu has no more than is for readers."""
+STYLESHEET = Path(__file__).parent / "static" / "page.css"
 
 
 def main() -> None:
@@ -62,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--analyzer", default=ANALYZER_URL)
     st.set_page_config(page_title="Overheard", page_icon=ICON, layout="wide")
-    st.html(LAYOUT)
+    st.html(STYLESHEET)
     page = open_page(parser.parse_args().analyzer)
     pages = [
         st.Page(partial(view.show, page), title=page.words(f"common.page.{name}"), url_path=name)
@@ -73,10 +56,9 @@ def main() -> None:
     chosen.run()
     if chosen.url_path in WITHOUT_SONGS:
         keep_up(page)
-    # Streamlit says "en" whatever the page speaks; the code is one of ours.
-    language = f"document.documentElement.lang = {page.words.language!r};"
-    away = text_of("away.js").replace("= AWAY;", f"= {json.dumps(page.words('common.away'))};")
-    st.html(f"<script>{language}\n{away}</script>", unsafe_allow_javascript=True)
+    with st.container(key="background"):
+        set_document_language(page.words.language)
+        show_offline_banner(page.words)
 
 
 def head(page: Page, pages: Sequence[StreamlitPage]) -> None:

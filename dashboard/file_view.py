@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dashboard.texts import Words
-from dashboard.view_state import GENRE_COLOURS
+from dashboard.view_state import GENRE_COLOURS, OTHER_COLOUR
 
 SCALE = 2
 DARKEST = 0.15
@@ -20,8 +20,6 @@ DARKEST = 0.15
 
 MOST_TOLD = 60
 """Stretches that a screen reader is told; an hour of song after song has hundreds."""
-
-OTHER_COLOUR = "#8a8d94"
 
 
 @dataclass(frozen=True, slots=True)

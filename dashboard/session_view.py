@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from dashboard.local_time import time_of_day
 from dashboard.texts import Words
-from dashboard.view_state import GENRE_COLOURS
+from dashboard.view_state import GENRE_COLOURS, OTHER_COLOUR
 from models.common.text import clean_text, escape_formula, storable
 from realtime.protocol.estimate import StreamState
 
@@ -23,7 +23,6 @@ STATES: Final = tuple(state.value for state in StreamState if state.has_estimate
 """Of segments; the timeline names them by their places here."""
 LATEST: Final = 1e11
 """Unix seconds of the year 5138: beyond it Python's calendar ends before long."""
-UNKNOWN_COLOUR: Final = "#8a8d94"
 COLUMNS: Final = (
     "kind", "number", "started", "ended", "seconds", "state", "genre", "confidence", "correction", "detail",
 )  # fmt: skip
@@ -197,7 +196,7 @@ def timeline_data(session: Session, chosen: int | None, words: Words) -> dict[st
         "states": [words(f"session.state.{state.lower()}") for state in STATES],
         "kinds": words.part("session.event."),
         "genres": [
-            {"label": label, "name": words.genre(label), "colour": GENRE_COLOURS.get(label, UNKNOWN_COLOUR)}
+            {"label": label, "name": words.genre(label), "color": GENRE_COLOURS.get(label, OTHER_COLOUR)}
             for label in labels
         ],
         "started": zero,
@@ -237,7 +236,7 @@ def share_rows(segments: Sequence[Segment], words: Words) -> list[dict[str, Any]
         else:
             others[each.state] = others.get(each.state, 0.0) + each.seconds
     lines = [
-        (words.genre(genre), GENRE_COLOURS.get(genre, UNKNOWN_COLOUR), seconds)
+        (words.genre(genre), GENRE_COLOURS.get(genre, OTHER_COLOUR), seconds)
         for genre, seconds in sorted(genres.items(), key=lambda pair: -pair[1])
     ]
     lines += [
@@ -248,9 +247,9 @@ def share_rows(segments: Sequence[Segment], words: Words) -> list[dict[str, Any]
     return [
         {
             "name": name,
-            "colour": colour,
+            "color": colour,
             "share": share,
-            "said": f"{span(seconds, words)} \N{MIDDLE DOT} {percent}%",
+            "text": f"{span(seconds, words)} \N{MIDDLE DOT} {percent}%",
         }
         for (name, colour, seconds), share, percent in zip(lines, shares, percentages(shares), strict=True)
     ]

@@ -17,7 +17,7 @@ from dashboard.recommendations.offline import NAME as OWN_LIST
 from dashboard.recommendations.playlist import Found, Playlist, Row
 from dashboard.recommendations.tracks import ProviderResult, Relaxed, Status, Track
 from dashboard.texts import Words
-from dashboard.view_state import GENRE_COLOURS
+from dashboard.view_state import GENRE_COLOURS, OTHER_COLOUR
 from realtime.protocol.estimate import StreamState
 
 PAGE_DOMAINS: Final[Mapping[str, str]] = {
@@ -29,9 +29,6 @@ ARTWORK_DOMAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "Spotify": ("scdn.co", "spotifycdn.com"), "YouTube": ("ytimg.com",), "iTunes": ("mzstatic.com",),
 }  # fmt: skip
 """Where a provider keeps its pictures; others are not loaded."""
-
-GREY: Final = "#8a8d94"
-"""For genres that the palette does not know."""
 
 MOSTLY: Final = 0.5
 """From which share on a genre is most of a mix."""
@@ -99,7 +96,7 @@ def song_data(
 
 
 def _coloured(genre: str, words: Words) -> dict[str, str]:
-    return {"genre": genre, "name": words.genre(genre), "colour": GENRE_COLOURS.get(genre, GREY)}
+    return {"genre": genre, "name": words.genre(genre), "color": GENRE_COLOURS.get(genre, OTHER_COLOUR)}
 
 
 def _cause(playlist: Playlist, situation: Situation, words: Words) -> str:
@@ -182,7 +179,7 @@ def _provider(name: str, told: Told | None, now: datetime, words: Words) -> dict
     """One provider, what it said last, and how well that is: ``fine``, ``fault`` or ``quiet``."""
     shown = words("songs.provider.own") if name == OWN_LIST else name
     if told is None:
-        return {"name": shown, "said": words("songs.status.waiting"), "tone": "quiet"}
+        return {"name": shown, "status": words("songs.status.waiting"), "tone": "quiet"}
     result = told.result
     unneeded = result.status is Status.OK and not told.songs
     status = "unneeded" if unneeded else result.status.value
@@ -197,7 +194,7 @@ def _provider(name: str, told: Told | None, now: datetime, words: Words) -> dict
     tone = (
         "quiet" if unneeded or result.status is Status.OFF else "fine" if result.status in FINE else "fault"
     )
-    return {"name": shown, "said": " ".join(parts), "tone": tone}
+    return {"name": shown, "status": " ".join(parts), "tone": tone}
 
 
 def _song(row: Row, muted: bool, words: Words) -> dict[str, Any]:
@@ -207,12 +204,12 @@ def _song(row: Row, muted: bool, words: Words) -> dict[str, Any]:
     return _coloured(row.genre, words) | {
         "key": row.key,
         "title": track.title,
-        "romanised": track.romanised,
+        "romanized": track.romanised,
         "artist": ", ".join(track.artists),
         "first_artist": next(iter(track.artists), ""),
         "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
         "language": track.language or "",
-        "why": why_said(row, words),
+        "reason": why_said(row, words),
         "relaxed": words("songs.relaxed.row", filters=_filters(row.relaxed, words)) if row.relaxed else "",
         "artwork": "" if muted else artwork_of(track),
         "from": "" if track.provider == OWN_LIST else words(origin, provider=track.provider),
@@ -250,7 +247,12 @@ def links_data(track: Track, words: Words) -> list[dict[str, str]]:
         kind, tip = ("search", "songs.link.tip") if address in searches else ("open", "")
         said = words(f"songs.link.{kind}", title=track.title, place=place)
         laid_out.append(
-            {"place": place, "address": address, "said": said, "tip": words(tip, place=place) if tip else ""}
+            {
+                "service": place,
+                "address": address,
+                "label": said,
+                "tooltip": words(tip, place=place) if tip else "",
+            }
         )
     return laid_out
 
@@ -263,7 +265,9 @@ def choices_data(choices: Sequence[ArtistChoice], words: Words) -> dict[str, Any
         "count": len(ordered),
         "title": words("songs.choices.title", count=len(ordered)),
         "more": words("songs.choices.more", count=hidden) if hidden > 0 else "",
-        "listed": [{"artist": each.artist, "said": _chosen(each, words)} for each in ordered[:MOST_CHOICES]],
+        "listed": [
+            {"artist": each.artist, "summary": _chosen(each, words)} for each in ordered[:MOST_CHOICES]
+        ],
     }
 
 

@@ -43,6 +43,9 @@ normal, red-blind, green-blind and blue-blind eyes see them, with contrast to bo
 A test repeats the measurement, so a colour can be changed without an expert.
 """
 
+OTHER_COLOUR = "#8a8d94"
+"""Gray, for genres without a color of their own."""
+
 
 def live_data(
     analyzer: str, token: str, words: Words, past: Sequence[Heard] = (), now: float = 0.0
@@ -71,9 +74,10 @@ def live_data(
         "sureness": [list(step) for step in SURENESS],
         "guess_below": GUESS_BELOW,
         "genres": [
-            {"label": genre, "name": words.genre(genre), "colour": colour}
+            {"label": genre, "name": words.genre(genre), "color": colour}
             for genre, colour in GENRE_COLOURS.items()
         ],
+        "other_color": OTHER_COLOUR,
         "past": past_steps(past, now),
     }
 

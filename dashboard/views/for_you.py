@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.components.songs import show_songs, song_choice
+from dashboard.components.songs import selected_action, show_songs
 from dashboard.reader import Page, follower, is_muted, look, mute
 from dashboard.recommendations.playlist import Filters
 from dashboard.recommendations.tracks import LANGUAGES, Range
@@ -17,7 +17,7 @@ from dashboard.texts import Words
 
 def act() -> None:
     """Do what was chosen before the list can move under it."""
-    if (chosen := song_choice()) is None:
+    if (chosen := selected_action()) is None:
         return
     kind, name = chosen
     choices = follower().session.choices

@@ -5,24 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.components.live import show_live
-from dashboard.components.live_next import show_next
+from dashboard.components.next_songs import show_next_songs
 from dashboard.reader import Page, follower, is_muted, look, mute
 
 SWITCH = "mute_live"
 
-LAYOUT = """<style>
-.stMainBlockContainer:has(.st-key-live_page) { max-width: min(100%, 150rem); }
-@media (max-width: 1100px) {
-  .st-key-live_page [data-testid="stHorizontalBlock"] { flex-direction: column; }
-  .st-key-live_page [data-testid="stColumn"] { width: 100%; flex: 1 1 auto; }
-}
-</style>"""
-"""The songs stand beside the live part where there is room for both, else under it."""
-
 
 def show(page: Page) -> None:
     """Lay the page out."""
-    st.html(LAYOUT)
     with st.container(key="live_page"):
         live, songs = st.columns([4, 1], gap="medium")
         with live:
@@ -36,7 +26,7 @@ def play_next(page: Page) -> None:
     """A few songs; they follow what is heard while the reader is on this page, too."""
     words = page.words
     playlist = look(page.feed)
-    show_next(playlist, follower().session.evidence, is_muted(), words)
+    show_next_songs(playlist, follower().session.evidence, is_muted(), words)
     if not is_muted():
         label = words("common.page.for_you")
         st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)

@@ -9,12 +9,6 @@ from dashboard.health_view import bug_report, card_parts, figures, limits, losse
 from dashboard.reader import Page
 from dashboard.texts import Words
 
-LAYOUT = """<style>
-.st-key-plot img { background: #fff; padding: 1rem; border-radius: 1rem; border: 1px solid #8a8d9455; }
-.st-key-report [data-testid="stCode"] div:has(button) { opacity: 1; visibility: visible; }
-</style>"""
-"""The picture is drawn on white; the button that copies is to be seen without a pointer over it, too."""
-
 LINES = 60
 """Of the log that are shown; the report has all that the analyzer keeps."""
 
@@ -22,7 +16,6 @@ LINES = 60
 def show(page: Page) -> None:
     """Lay the page out."""
     words = page.words
-    st.html(LAYOUT)
     st.subheader(words("model.health"), anchor=False)
     health(page, page.feed.snapshot.connected)
     with st.expander(words("model.log")):

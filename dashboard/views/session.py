@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from dashboard.analyzer_http import DEADLINE_SECONDS, AnalyzerFault, Fault, control, read
-from dashboard.components.timeline import chosen_segment, show_shares, show_timeline
+from dashboard.components.timeline import selected_segment, show_shares, show_timeline
 from dashboard.reader import Page
 from dashboard.session_view import (
     Overview,
@@ -154,7 +154,7 @@ def choose_session() -> None:
 
 def choose_segment() -> None:
     """The reader chose a segment on the timeline or in its list."""
-    if (chosen := chosen_segment()) is not None:
+    if (chosen := selected_segment()) is not None:
         st.session_state["session_segment"] = chosen
         st.session_state.pop("session_said", None)
 

@@ -6,11 +6,13 @@ import re
 import socket
 from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, Request, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Route, ViewportSize, expect
 
 from dashboard.recommendations.session_settings import SessionSettings
 from tests.support.analyzer_server import FakeAnalyzer
+from tests.support.paths import ROOT
 
 PATIENCE_MS = 30_000
 ROWS = SessionSettings().rows
@@ -50,6 +52,8 @@ LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """What was pressed or resized is drawn after them."""
 
+MODULES = "http://127.0.0.1:9/"
+"""Where ``serve_components`` answers; an origin that a browser trusts like the dashboard's own."""
 
 WIDE: ViewportSize = {"width": 1280, "height": 1000}
 
@@ -127,6 +131,20 @@ class Tabs:
             context.clear_cookies()
             page.goto("about:blank")
             self._unused.append(tab)
+
+
+def serve_components(page: Page, body: str = "") -> None:
+    """Open an empty page that can import the dashboard's ES modules from ``/components``."""
+
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path.removeprefix("/")
+        if path:
+            route.fulfill(path=ROOT / "dashboard" / path)
+        else:
+            route.fulfill(body=body, content_type="text/html")
+
+    page.route(f"{MODULES}**", answer)
+    page.goto(MODULES)
 
 
 def open_live(open_tab: OpenTab, analyzer: FakeAnalyzer, **options: Any) -> Page:

@@ -1,38 +1,39 @@
-// The page's own websocket to the analyzer. live.py joins the live*.js files into one module.
+// The page's own websocket to the analyzer.
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 3000;
-const OPEN_TIMEOUT_MS = 5000;
-const LONGEST_QUIET_MS = 15000; // a computer that fell asleep does not hang up
+import { parseMessage, textOr } from "./messages.js";
+
+const FIRST_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 3000;
+const OPEN_TIMEOUT_MS = 5000; // then the attempt is abandoned and repeated
+const SILENCE_TIMEOUT_MS = 15_000; // then the connection is replaced: a suspended computer does not hang up
 
 const PROTOCOL = "overheard.1";
-const OF_THE_SERVER = new Set(["sources", "answer"]); // and of no single source
+const SERVER_MESSAGES = new Set(["sources", "answer"]); // these belong to the server, not to one source
 
 /**
- * Keeps a connection until `stop`; losing it is normal and ends in another attempt. Of several sources
- * it follows the one whose hello comes first, and later whichever says that it replaces that one.
+ * Keeps a connection until `stop`; a lost connection is opened again. Of several sources it follows the
+ * one whose hello comes first, and later the source whose hello says that it replaces that one.
  */
-class AnalyzerLink {
+export class AnalyzerConnection {
   /**
    * @param {string} url the analyzer's websocket
-   * @param {(message: object) => void} onMessage gets every JSON object that arrives
-   * @param {() => void} onAway called after each attempt or connection that came to its end
-   * @param {() => boolean} mayBeQuiet whether nothing need come any more
-   * @param {string} token what the analyzer wants to see, empty for nothing
+   * @param {object} handlers
+   * @param {(message: object) => void} handlers.onMessage receives every JSON object
+   * @param {() => void} handlers.onLost called after every connection or attempt that has ended
+   * @param {() => boolean} handlers.mayBeSilent whether the analyzer may send nothing for a long time
+   * @param {string} token the analyzer's token, empty if it needs none
    */
-  constructor(url, onMessage, onAway, mayBeQuiet, token = "") {
+  constructor(url, handlers, token = "") {
     this.url = url;
-    // A browser cannot set headers, and an address ends up in logs: the token is a second protocol.
+    this.handlers = handlers;
+    // A browser cannot set headers, and addresses end up in logs: the token travels as a second protocol.
     this.protocols = token ? [PROTOCOL, `overheard.token.${token}`] : [PROTOCOL];
-    this.onMessage = onMessage;
-    this.onAway = onAway;
-    this.mayBeQuiet = mayBeQuiet;
-    this.waitMs = FIRST_WAIT_MS;
+    this.backoffMs = FIRST_BACKOFF_MS;
     this.stopped = false;
     // A tab in the background may sleep for a minute between attempts; its reader should not wait so long.
-    this.onLook = () => { if (!document.hidden && this.timer) this.open(); };
-    document.addEventListener("visibilitychange", this.onLook);
-    window.addEventListener("online", this.onLook);
+    this.retryNow = () => { if (!document.hidden && this.timer) this.open(); };
+    document.addEventListener("visibilitychange", this.retryNow);
+    window.addEventListener("online", this.retryNow);
     this.open();
   }
 
@@ -43,45 +44,45 @@ class AnalyzerLink {
     try {
       socket = new WebSocket(this.url, this.protocols);
     } catch {
-      this.retry(); // refused before it was tried: an insecure address on a secure page
+      this.retry(); // the browser refuses an insecure address on a secure page
       return;
     }
     this.socket = socket;
     let followed = null;
-    const patience = setTimeout(() => socket.close(), OPEN_TIMEOUT_MS);
+    const openTimeout = setTimeout(() => socket.close(), OPEN_TIMEOUT_MS);
     socket.onopen = () => {
-      clearTimeout(patience);
+      clearTimeout(openTimeout);
       socket.send(JSON.stringify({ type: "subscribe", spectrum: true }));
     };
     socket.onmessage = (event) => {
-      const message = parsed(event.data);
+      const message = parseMessage(event.data);
       if (!message) return;
-      this.waitMs = FIRST_WAIT_MS; // not at onopen: something else may hold the port and hang up at once
+      this.backoffMs = FIRST_BACKOFF_MS; // not in onopen: another program on the port may hang up at once
       if (message.type === "hello" && (followed === null || message.replaces === followed)) {
         followed = textOr(message.source, "", Infinity);
       }
-      // Another version may name its sources elsewhere, and the page has to say that there is one.
-      const ours = message.version !== 1 || OF_THE_SERVER.has(message.type)
+      // Another protocol version may name its sources elsewhere, and the page has to report that version.
+      const wanted = message.version !== 1 || SERVER_MESSAGES.has(message.type)
         || (followed !== null && message.source === followed);
-      if (ours) this.onMessage(message);
+      if (wanted) this.handlers.onMessage(message);
       clearTimeout(this.watchdog);
-      if (!this.mayBeQuiet()) this.watchdog = setTimeout(() => this.giveUp(socket), LONGEST_QUIET_MS);
+      if (!this.handlers.mayBeSilent()) this.watchdog = setTimeout(() => this.abandon(socket), SILENCE_TIMEOUT_MS);
     };
     socket.onclose = () => {
-      clearTimeout(patience);
+      clearTimeout(openTimeout);
       if (this.socket === socket && !this.stopped) this.retry();
     };
   }
 
-  /** One message to the analyzer; false: there is no connection. */
+  /** Send one message. Returns false without a connection. */
   send(message) {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(message));
     return true;
   }
 
-  /** Leave a connection over which nothing comes; closing it properly could take as long again. */
-  giveUp(socket) {
+  /** Leave a silent connection without waiting for its closing handshake. */
+  abandon(socket) {
     if (this.socket !== socket || this.stopped) return;
     this.socket = null;
     socket.onmessage = null;
@@ -91,46 +92,32 @@ class AnalyzerLink {
 
   retry() {
     clearTimeout(this.watchdog);
-    this.onAway();
-    // Between half and all of it, so that many pages do not knock at the same moment.
-    this.timer = setTimeout(() => this.open(), this.waitMs * (0.5 + 0.5 * Math.random()));
-    this.waitMs = Math.min(2 * this.waitMs, LONGEST_WAIT_MS);
+    this.handlers.onLost();
+    // A random part of the wait, so that many pages do not connect at the same moment.
+    this.timer = setTimeout(() => this.open(), this.backoffMs * (0.5 + 0.5 * Math.random()));
+    this.backoffMs = Math.min(2 * this.backoffMs, MAX_BACKOFF_MS);
   }
 
   stop() {
     this.stopped = true;
     clearTimeout(this.timer);
     clearTimeout(this.watchdog);
-    document.removeEventListener("visibilitychange", this.onLook);
-    window.removeEventListener("online", this.onLook);
+    document.removeEventListener("visibilitychange", this.retryNow);
+    window.removeEventListener("online", this.retryNow);
     this.socket?.close();
   }
 }
 
-/** Where the analyzer should be. A loopback address means the reader's own computer, not the one that serves the page. */
-function awayHint(address, words) {
-  const loopback = (host) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
-  if (!loopback(new URL(address).hostname) || loopback(location.hostname)) {
+/** Say where the analyzer is expected. A loopback address means the reader's computer, not the page's server. */
+export function analyzerHint(address, translator) {
+  if (!isLoopback(new URL(address).hostname) || isLoopback(location.hostname)) {
     const command = `overheard listen --allow-origin ${location.origin}`;
-    return words.say("away.expected", { address, command });
+    return translator.text("away.expected", { address, command });
   }
-  return words.say("away.elsewhere", { address });
+  return translator.text("away.elsewhere", { address });
 }
 
-/** A JSON object, or null for anything else. */
-function parsed(text) {
-  try {
-    const value = JSON.parse(text);
-    return value && typeof value === "object" && !Array.isArray(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-// Messages are not trusted: a number is finite or the fallback, a text is short.
-function numberOr(value, fallback) {
-  return typeof value === "number" && Number.isFinite(value) ? value : fallback;
-}
-function textOr(value, fallback, longest = 200) {
-  return typeof value === "string" ? value.slice(0, longest) : fallback;
+/** Whether a host name is this computer's own loopback address. */
+export function isLoopback(host) {
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
 }

@@ -1,60 +1,59 @@
-// What is listened to: the name, and for a page that the analyzer trusts, a list to choose from and a pause.
+// The current source, and for a page that the analyzer trusts, a list to choose from and a pause button.
 
-const ANSWER_MS = 8000;
-const MEASURED_MS = 40000; // each source is opened for about a second, and there may be many
-const QUIETEST_DBFS = -60;
+import { createButton, createElement, findPart, setText } from "../dom.js";
+import { levelShare } from "./level.js";
+import { numberOr, textOr } from "./messages.js";
 
-/** How much of a level bar is filled, 0..1. */
-function levelShare(dbfs) {
-  return dbfs === null ? 0 : Math.min(Math.max(1 - dbfs / QUIETEST_DBFS, 0), 1);
-}
+const RESPONSE_TIMEOUT_MS = 8000;
+const MEASURE_TIMEOUT_MS = 40_000; // each source is opened for about a second, and there may be many
+const MAX_SOURCES = 40;
 
-class SourcePicker {
+export class SourcePicker {
   /**
-   * @param {HTMLElement} root of the live part
-   * @param {() => Words} words those of the moment
-   * @param {(message: object) => boolean} send a control to the analyzer
+   * @param {HTMLElement} root the component's element
+   * @param {() => import("./i18n.js").Translator} translator returns the current one
+   * @param {(message: object) => boolean} send sends a control to the analyzer
    */
-  constructor(root, words, send) {
-    this.words = words;
+  constructor(root, translator, send) {
+    this.root = root;
+    this.translator = translator;
     this.send = send;
-    this.part = (name) => root.querySelector(`[data-part="${name}"], [data-testid="${name}"]`);
-    this.numbers = 0;
-    this.options = new Map(); // by name: the parts of one line
-    this.line = this.part("answer"); // stands beside what it is about
-    this.home = this.line.parentElement;
+    this.requests = 0;
+    this.options = new Map(); // source name -> elements of its row
+    this.notice = this.part("answer"); // moves beside the control that it is about
+    this.noticeHome = this.notice.parentElement;
     this.button = this.part("picker");
     this.panel = this.part("panel");
     this.button.addEventListener("click", () => this.open(this.panel.hidden));
     this.part("measure").addEventListener("click", () => this.measure());
-    this.part("pause").addEventListener("click", () => this.pause());
-    this.panel.addEventListener("keydown", (event) => this.step(event));
+    this.part("pause").addEventListener("click", () => this.togglePause());
+    this.panel.addEventListener("keydown", (event) => this.moveFocus(event));
     root.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.open(false);
     });
-    this.onOutside = (event) => { if (!event.composedPath().includes(this.button.parentElement)) this.open(false); };
-    document.addEventListener("pointerdown", this.onOutside);
-    this.forget();
+    this.closeOutside = (event) => { if (!event.composedPath().includes(this.button.parentElement)) this.open(false); };
+    document.addEventListener("pointerdown", this.closeOutside);
+    this.reset();
   }
 
   stop() {
     clearTimeout(this.timer);
-    document.removeEventListener("pointerdown", this.onOutside);
+    document.removeEventListener("pointerdown", this.closeOutside);
   }
 
-  /** Without a connection, nothing is offered. */
-  forget() {
-    this.offer = null;
-    this.settle("");
+  /** Offer nothing: there is no connection. */
+  reset() {
+    this.available = null;
+    this.finish("");
     this.show();
   }
 
-  /** The `sources` message: this page is trusted. */
-  take(message) {
-    const offered = Array.isArray(message.offered) ? message.offered.slice(0, 40) : [];
-    this.offer = {
+  /** Apply a `sources` message, which only trusted pages receive. */
+  applySources(message) {
+    const listed = Array.isArray(message.offered) ? message.offered.slice(0, MAX_SOURCES) : [];
+    this.available = {
       paused: message.paused === true,
-      sources: offered.filter((each) => each && typeof each.name === "string").map((each) => ({
+      sources: listed.filter((each) => each && typeof each.name === "string").map((each) => ({
         name: each.name,
         playing: each.playing === true,
         level: numberOr(each.level_dbfs, null),
@@ -63,143 +62,155 @@ class SourcePicker {
     };
     this.show();
     const playing = this.playing()?.name;
-    if (playing !== this.played && this.line.classList.contains("trouble")) this.settle(""); // it is of the past
-    this.played = playing;
+    const changed = playing !== this.lastPlaying;
+    if (changed && this.notice.classList.contains("error")) this.finish(""); // the error is outdated
+    this.lastPlaying = playing;
   }
 
   playing() {
-    return this.offer?.sources.find((source) => source.playing);
+    return this.available?.sources.find((source) => source.playing);
   }
 
-  /** The `answer` to a control. */
-  takeAnswer(message) {
-    if (message.id !== this.waited) return;
+  /** Apply the analyzer's response to a control. */
+  applyResponse(message) {
+    if (message.id !== this.pendingId) return;
     if (message.ok === true) {
-      if (this.closes) this.open(false);
-      this.settle("");
+      if (this.closesPanel) this.open(false);
+      this.finish("");
     } else {
-      const reason = this.words().sentence(textOr(message.detail, ""));
-      this.settle(this.words().say("source.refused", { reason }), true);
+      const reason = this.translator().sentence(textOr(message.detail, ""));
+      this.finish(this.translator().text("source.refused", { reason }), true);
     }
   }
 
-  /** The level of what is heard, between two measurements. */
-  hear(dbfs) {
+  /** Show the level of the current source between two measurements. */
+  showLevel(dbfs) {
     const playing = this.playing();
     if (!playing || dbfs === null) return;
     playing.level = dbfs;
-    this.showLine(playing);
+    this.showOption(playing);
   }
 
   measure() {
-    this.panel.append(this.line);
-    this.control("levels", {}, this.words().say("source.measuring"), MEASURED_MS);
+    this.panel.append(this.notice);
+    this.request("levels", {}, this.translator().text("source.measuring"), MEASURE_TIMEOUT_MS);
   }
 
-  pause() {
-    this.goHome();
-    this.control(this.offer.paused ? "resume" : "pause", {}, "");
+  togglePause() {
+    this.returnNotice();
+    this.request(this.available.paused ? "resume" : "pause", {}, "");
   }
 
-  goHome() {
-    this.home.insertBefore(this.line, this.part("now"));
+  returnNotice() {
+    this.noticeHome.insertBefore(this.notice, this.part("now"));
   }
 
-  control(action, fields, meanwhile, patienceMs = ANSWER_MS) {
-    this.numbers += 1;
-    const id = `page-${this.numbers}`;
-    const sent = this.send({ type: "control", id, action, ...fields });
-    this.settle(sent ? meanwhile : this.words().say("source.unanswered"), !sent);
-    if (!sent) return;
-    this.waited = id;
-    this.closes = action === "source";
-    this.timer = setTimeout(() => this.settle(this.words().say("source.unanswered"), true), patienceMs);
+  /** Send a control and show `pendingText` until the response or the timeout. */
+  request(action, fields, pendingText, timeoutMs = RESPONSE_TIMEOUT_MS) {
+    this.requests += 1;
+    const id = `page-${this.requests}`;
+    const isSent = this.send({ type: "control", id, action, ...fields });
+    this.finish(isSent ? pendingText : this.translator().text("source.unanswered"), !isSent);
+    if (!isSent) return;
+    this.pendingId = id;
+    this.closesPanel = action === "source";
+    this.timer = setTimeout(() => this.finish(this.translator().text("source.unanswered"), true), timeoutMs);
   }
 
-  /** What the last control came to; nothing is waited for any more. */
-  settle(text, trouble = false) {
+  /** End the pending request and show its outcome. */
+  finish(text, isError = false) {
     clearTimeout(this.timer);
-    this.waited = null;
-    if (trouble && this.panel.hidden) this.goHome();
-    setText(this.line, text);
-    this.line.classList.toggle("trouble", trouble);
+    this.pendingId = null;
+    if (isError && this.panel.hidden) this.returnNotice();
+    setText(this.notice, text);
+    this.notice.classList.toggle("error", isError);
   }
 
   open(wanted) {
     if (this.panel.hidden !== wanted) return;
-    const inside = this.panel.matches(":focus-within");
+    const hasFocus = this.panel.matches(":focus-within");
     this.panel.hidden = !wanted;
     this.button.setAttribute("aria-expanded", String(wanted));
-    if (!wanted && this.panel.contains(this.line) && !this.waited) this.settle(""); // it was read
-    if (!wanted && inside) this.button.focus();
+    if (!wanted && this.panel.contains(this.notice) && !this.pendingId) this.finish(""); // it has been read
+    if (!wanted && hasFocus) this.button.focus();
     if (wanted) (this.panel.querySelector("[aria-current=true]") ?? this.panel.querySelector(".option"))?.focus();
   }
 
-  /** Arrow keys go through the list, as in a menu; Tab works, too. */
-  step(event) {
+  /** Move through the list with the arrow keys, as in a menu; Tab works, too. */
+  moveFocus(event) {
     const buttons = [...this.options.values()].map(({ button }) => button);
-    const move = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
-    const at = buttons.indexOf(event.target);
-    if (move === undefined || at < 0) return;
+    const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+    const index = buttons.indexOf(event.target);
+    if (step === undefined || index < 0) return;
     event.preventDefault();
-    buttons[Math.min(Math.max(at + move, 0), buttons.length - 1)].focus();
+    buttons[Math.min(Math.max(index + step, 0), buttons.length - 1)].focus();
   }
 
   show() {
-    const words = this.words();
-    const trusted = this.offer !== null;
-    const paused = trusted && this.offer.paused;
-    this.button.dataset.trusted = String(trusted);
-    for (const name of ["offered", "measure", "pause"]) this.part(name).hidden = !trusted;
-    this.part("hint").hidden = trusted;
-    this.part("pause").dataset.paused = String(paused);
-    setText(this.part("pause-word"), words.say(paused ? "resume" : "pause"));
-    if (!trusted) return;
-    const names = this.offer.sources.map(({ name }) => name);
-    const laid = JSON.stringify([words.language, names]);
-    if (laid !== this.laid) this.lay(names);
-    this.laid = laid;
-    for (const source of this.offer.sources) this.showLine(source);
+    const translator = this.translator();
+    const isTrusted = this.available !== null;
+    const isPaused = isTrusted && this.available.paused;
+    this.button.dataset.trusted = String(isTrusted);
+    for (const name of ["offered", "measure", "pause"]) this.part(name).hidden = !isTrusted;
+    this.part("hint").hidden = isTrusted;
+    this.part("pause").dataset.paused = String(isPaused);
+    setText(this.part("pause-text"), translator.text(isPaused ? "resume" : "pause"));
+    if (!isTrusted) return;
+    const names = this.available.sources.map(({ name }) => name);
+    const laidOut = JSON.stringify([translator.language, names]);
+    if (laidOut !== this.laidOut) this.layOut(names);
+    this.laidOut = laidOut;
+    for (const source of this.available.sources) this.showOption(source);
   }
 
-  lay(names) {
-    if (this.part("offered").contains(this.line)) this.panel.append(this.line);
+  layOut(names) {
+    if (this.part("offered").contains(this.notice)) this.panel.append(this.notice);
     const focused = [...this.options].find(([, { button }]) => button.matches(":focus"))?.[0];
-    this.options = new Map(names.map((name) => {
-      const line = { item: make("li", ""), button: make("button", "option"), fill: make("span", "level-fill") };
-      line.state = make("span", "state-word");
-      line.level = make("span", "level-word");
-      const track = make("span", "level-track");
-      track.append(line.fill);
-      line.button.type = "button";
-      line.button.append(make("span", "name", this.words().source(name)), line.state, track, line.level);
-      line.button.addEventListener("click", () => this.choose(name));
-      line.item.append(line.button);
-      return [name, line];
-    }));
+    this.options = new Map(names.map((name) => [name, this.createOption(name)]));
     this.part("offered").replaceChildren(...[...this.options.values()].map(({ item }) => item));
     this.options.get(focused)?.button.focus();
   }
 
-  showLine({ name, playing, level, detail }) {
-    const words = this.words();
-    const line = this.options.get(name);
-    if (!line) return;
-    const heard = playing && !this.offer.paused;
-    line.button.setAttribute("aria-current", String(playing));
-    line.fill.style.transform = `scaleX(${levelShare(level)})`;
-    setText(line.state, heard ? words.say("source.playing") : "");
-    line.button.dataset.measured = String(level !== null);
-    setText(line.level, level !== null ? words.dbfs(level) : words.sentence(detail) || words.say("source.unmeasured"));
-    line.level.title = level !== null ? words.say("source.level.how") : "";
+  createOption(name) {
+    const option = {
+      item: createElement("li"),
+      button: createButton("option", "", () => this.choose(name)),
+      state: createElement("span", "state-text"),
+      fill: createElement("span", "level-fill"),
+      level: createElement("span", "level-text"),
+    };
+    const track = createElement("span", "level-track");
+    track.append(option.fill);
+    const title = createElement("span", "name", this.translator().sourceName(name));
+    option.button.append(title, option.state, track, option.level);
+    option.item.append(option.button);
+    return option;
+  }
+
+  showOption({ name, playing, level, detail }) {
+    const translator = this.translator();
+    const option = this.options.get(name);
+    if (!option) return;
+    option.button.setAttribute("aria-current", String(playing));
+    option.button.dataset.measured = String(level !== null);
+    option.fill.style.transform = `scaleX(${levelShare(level)})`;
+    setText(option.state, playing && !this.available.paused ? translator.text("source.playing") : "");
+    const unmeasured = () => translator.sentence(detail) || translator.text("source.unmeasured");
+    setText(option.level, level !== null ? translator.level(level) : unmeasured());
+    option.level.title = level !== null ? translator.text("source.level.how") : "";
   }
 
   choose(name) {
-    if (this.offer.sources.some((source) => source.playing && source.name === name)) {
+    if (this.playing()?.name === name) {
       this.open(false);
       return;
     }
-    this.options.get(name).item.append(this.line);
-    this.control("source", { name }, this.words().say("source.changing", { name: this.words().source(name) }));
+    this.options.get(name).item.append(this.notice);
+    const translator = this.translator();
+    this.request("source", { name }, translator.text("source.changing", { name: translator.sourceName(name) }));
+  }
+
+  part(name) {
+    return findPart(this.root, name);
   }
 }

@@ -1,33 +1,26 @@
-"""A few songs beside what is heard: links only, everything else about them is on their own page."""
+"""A few songs beside the live part, with links only; the page of songs has everything else about them."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import streamlit as st
-
-from dashboard.components import text_of
+from dashboard.components.assets import register_component
 from dashboard.recommendations.evidence import Evidence
 from dashboard.recommendations.playlist import Playlist
 from dashboard.song_view import instead_of_songs, links_data
 from dashboard.texts import Words
 
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
-
-MOST_SONGS = 3
-SCRIPTS = ("songs_parts.js", "live_next.js")
-"""Joined here, because a component is one module."""
+MAX_SONGS = 3
 
 
-def show_next(playlist: Playlist, evidence: Evidence, muted: bool, words: Words) -> None:
-    """Lay out the first songs of a list; none while they are muted."""
-    _next()(key="live_next", data=next_data(playlist, evidence, muted, words))
+def show_next_songs(playlist: Playlist, evidence: Evidence, muted: bool, words: Words) -> None:
+    """Show the first songs of a list; none while recommendations are muted."""
+    mount = register_component("next_songs")
+    mount(key="live_next", data=next_songs_data(playlist, evidence, muted, words))
 
 
-def next_data(playlist: Playlist, evidence: Evidence, muted: bool, words: Words) -> dict[str, Any]:
-    """What is laid out, as JSON: for each song its texts and its links, or a sentence."""
+def next_songs_data(playlist: Playlist, evidence: Evidence, muted: bool, words: Words) -> dict[str, Any]:
+    """Return the component's data as JSON: the texts and links of each song, or a message instead."""
     songs = [
         {
             "title": row.track.title,
@@ -35,17 +28,11 @@ def next_data(playlist: Playlist, evidence: Evidence, muted: bool, words: Words)
             "language": row.track.language or "",
             "links": links_data(row.track, words),
         }
-        for row in (() if muted else playlist.rows[:MOST_SONGS])
+        for row in (() if muted else playlist.rows[:MAX_SONGS])
     ]
     return {
         "language": words.language,
         "heading": words("live.next.title"),
-        "said": words("live.muted") if muted else instead_of_songs(playlist, evidence, words),
+        "message": words("live.muted") if muted else instead_of_songs(playlist, evidence, words),
         "songs": songs,
     }
-
-
-@lru_cache(maxsize=1)
-def _next() -> ComponentRenderer:
-    script = "\n".join(text_of(name) for name in SCRIPTS)
-    return st.components.v2.component("overheard_live_next", css=text_of("live_next.css"), js=script)

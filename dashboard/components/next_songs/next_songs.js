@@ -1,28 +1,31 @@
-// A short list of songs, each with its links.
+// A short list of songs beside the Live part, each with its links.
 
-export default function ({ parentElement, data }) {
-  let list = parentElement.querySelector("[data-testid=next]");
-  if (!list) {
-    list = make("div");
-    list.dataset.testid = "next";
-    parentElement.append(list);
+import { createElement, hasChanged } from "../dom.js";
+import { createSongLink } from "../song_link.js";
+
+export default function mount({ parentElement, data }) {
+  let root = parentElement.querySelector("[data-testid=next]");
+  if (!root) {
+    root = createElement("div");
+    root.dataset.testid = "next";
+    parentElement.append(root);
   }
-  // A list that stays the same is left alone, or a reader would lose the link under the finger.
-  const content = JSON.stringify(data);
-  if (list.content === content) return;
-  list.content = content;
-  list.lang = data.language;
-  const lines = make("ol");
-  lines.append(...data.songs.map((song) => {
-    const item = make("li");
-    const title = make("span", "title", song.title);
-    title.lang = song.language;
-    const artist = make("span", "artist", song.artist);
-    title.dir = artist.dir = "auto";
-    const links = make("span", "links");
-    links.append(...song.links.map((link) => makeLink(link)));
-    item.append(title, artist, links);
-    return item;
-  }));
-  list.replaceChildren(make("h2", "", data.heading), data.songs.length ? lines : make("p", "said", data.said));
+  if (!hasChanged(root, data)) return; // else the reader would lose the link under the finger
+  root.lang = data.language;
+  const list = createElement("ol");
+  list.append(...data.songs.map(createSong));
+  const message = createElement("p", "message", data.message);
+  root.replaceChildren(createElement("h2", "", data.heading), data.songs.length ? list : message);
+}
+
+function createSong(song) {
+  const title = createElement("span", "title", song.title);
+  title.lang = song.language;
+  const artist = createElement("span", "artist", song.artist);
+  title.dir = artist.dir = "auto";
+  const links = createElement("span", "links");
+  links.append(...song.links.map((link) => createSongLink(link)));
+  const item = createElement("li");
+  item.append(title, artist, links);
+  return item;
 }

@@ -1,90 +1,104 @@
-// One song. A card is made once and then only brought up to date, so that it keeps its place and its focus.
+// The card of one song. It is created once and then only updated, so that it keeps its place and its focus.
 
-const ACTIONS = ["like", "pin", "skip", "ban"];
+import { createButton, createElement, createIcon, hasChanged, showText, updateChildren } from "../dom.js";
+import { formatMessage } from "../i18n.js";
+import { createSongLink, isHttps } from "../song_link.js";
 
-function makeCard(key, act) {
-  const card = make("li", "card");
-  card.key = key;
-  card.parts = {
-    art: make("a", "art"),
-    title: make("span", "title"),
-    romanised: make("span", "romanised"),
-    artist: make("span", "artist"),
-    why: make("span", "because"),
-    relaxed: make("span", "relaxed"),
-    links: make("span", "links"),
-    opened: make("span", "opened"),
-    from: make("span", "from"),
-  };
-  const { art, links, opened, from, ...texts } = card.parts;
-  art.tabIndex = -1; // the named link below leads to the same page
-  art.setAttribute("aria-hidden", "true");
-  for (const element of [texts.title, texts.artist, texts.romanised]) element.dir = "auto";
-  const body = make("span", "body");
-  body.append(...Object.values(texts));
-  const origin = make("span", "origin");
-  origin.append(from, opened);
-  const actions = make("span", "actions");
-  for (const kind of ACTIONS) {
-    const button = make("button", kind);
-    button.type = "button";
-    button.append(icon(kind));
-    button.addEventListener("click", () => act(kind, key, card));
-    actions.append(button);
+const ACTION_ICONS = {
+  like: "M12 21C4 14 3 11 3 8a5 5 0 0 1 9-3 5 5 0 0 1 9 3c0 3-1 6-9 13z",
+  pin: "M8 3h8v2h-1v6l3 3v2h-5v6h-2v-6H6v-2l3-3V5H8z",
+  skip: "M4 5l9 7-9 7zM14 5l6 7-6 7z",
+  ban: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM6.4 7.8l9.8 9.8A7 7 0 0 1 6.4 7.8zM7.8 6.4a7 7 0 0 1 9.8 9.8z",
+};
+const TOGGLES = new Set(["like", "pin"]); // actions with a state; the others do something once
+const ARTWORK_PX = 88;
+
+export class SongCard {
+  /**
+   * @param {string} key the song
+   * @param {(kind: string, card: SongCard) => void} onAction called for an action, or with "open" for a link
+   */
+  constructor(key, onAction) {
+    this.key = key;
+    this.onAction = onAction;
+    this.firstArtist = "";
+    this.parts = {
+      artwork: createElement("a", "artwork"),
+      title: createElement("span", "title"),
+      romanized: createElement("span", "romanized"),
+      artist: createElement("span", "artist"),
+      reason: createElement("span", "reason"),
+      relaxed: createElement("span", "relaxed"),
+      links: createElement("span", "links"),
+      opened: createElement("span", "opened"),
+      from: createElement("span", "from"),
+    };
+    const { artwork, links, opened, from, ...texts } = this.parts;
+    artwork.tabIndex = -1; // a named link leads to the same page
+    artwork.setAttribute("aria-hidden", "true");
+    for (const element of [texts.title, texts.artist, texts.romanized]) element.dir = "auto";
+    const body = createElement("span", "body");
+    body.append(...Object.values(texts));
+    const origin = createElement("span", "origin");
+    origin.append(from, opened);
+    const actions = createElement("span", "actions");
+    this.buttons = Object.entries(ACTION_ICONS).map(([kind, path]) => {
+      const button = createButton(kind, "", () => onAction(kind, this));
+      button.append(createIcon(path));
+      return [kind, button];
+    });
+    actions.append(...this.buttons.map(([, button]) => button));
+    const footer = createElement("span", "footer");
+    footer.append(links, actions);
+    this.element = createElement("li", "card");
+    this.element.append(artwork, body, origin, footer);
   }
-  const foot = make("span", "foot");
-  foot.append(links, actions);
-  card.append(art, body, origin, foot);
-  return card;
-}
 
-function updateCard(card, song, words, act) {
-  const content = JSON.stringify([song, words]);
-  if (card.shown === content) return;
-  card.shown = content;
-  const { parts } = card;
-  card.firstArtist = song.first_artist;
-  card.style.setProperty("--genre", song.colour);
-  for (const name of ["title", "romanised", "why", "relaxed", "from"]) say(parts[name], song[name]);
-  say(parts.artist, [song.artist, song.published].filter(Boolean).join(", "));
-  say(parts.opened, song.marks.includes("open") ? words.opened : "");
-  parts.title.lang = song.language;
-  parts.romanised.lang = song.language && `${song.language}-Latn`;
-  parts.artist.lang = song.language;
-  updateArt(parts.art, song, act);
-  fillList(parts.links, song.links, (link) => makeLink(link, () => act("open", song.key)));
-  for (const kind of ACTIONS) {
-    const button = card.querySelector(`button.${kind}`);
-    const tip = fill(words[kind], { artist: song.first_artist });
-    const spoken = kind === "ban" ? tip : fill(words.action, { action: tip, title: song.title });
-    if (button.getAttribute("aria-label") !== spoken) button.setAttribute("aria-label", spoken);
-    button.title = tip;
-    button.hidden = kind === "ban" && !song.first_artist;
-    // A state is of like and pin alone; the others do something once.
-    if (kind === "like" || kind === "pin") button.setAttribute("aria-pressed", String(song.marks.includes(kind)));
+  update(song, words) {
+    if (!hasChanged(this.element, [song, words])) return;
+    const { parts } = this;
+    this.firstArtist = song.first_artist;
+    this.element.style.setProperty("--genre", song.color);
+    for (const name of ["title", "romanized", "reason", "relaxed", "from"]) showText(parts[name], song[name]);
+    showText(parts.artist, [song.artist, song.published].filter(Boolean).join(", "));
+    showText(parts.opened, song.marks.includes("open") ? words.opened : "");
+    parts.title.lang = song.language;
+    parts.romanized.lang = song.language && `${song.language}-Latn`;
+    parts.artist.lang = song.language;
+    this.#updateArtwork(song);
+    updateChildren(parts.links, song.links, (link) => createSongLink(link, () => this.onAction("open", this)));
+    for (const [kind, button] of this.buttons) {
+      const tooltip = formatMessage(words[kind], { artist: song.first_artist });
+      const label = kind === "ban" ? tooltip : formatMessage(words.action, { action: tooltip, title: song.title });
+      if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
+      button.title = tooltip;
+      button.hidden = kind === "ban" && !song.first_artist;
+      if (TOGGLES.has(kind)) button.setAttribute("aria-pressed", String(song.marks.includes(kind)));
+    }
   }
-}
 
-/** The provider's picture with a link back; where there is none, the card's stripe is enough. */
-function updateArt(art, song, act) {
-  const address = isWeb(song.artwork) ? song.artwork : "";
-  const page = song.links[0]?.address ?? "";
-  if (isWeb(page)) art.href = page;
-  art.target = "_blank";
-  art.rel = "noopener noreferrer";
-  art.onclick = () => act("open", song.key);
-  if (art.address === address) return;
-  art.address = address;
-  art.replaceChildren();
-  art.hidden = !address;
-  if (!address) return;
-  const picture = make("img");
-  picture.alt = "";
-  picture.width = picture.height = 88;
-  picture.loading = "lazy";
-  picture.decoding = "async";
-  picture.referrerPolicy = "no-referrer";
-  picture.addEventListener("error", () => (art.hidden = true), { once: true });
-  picture.src = address;
-  art.append(picture);
+  /** Show the service's image with a link back; a card without an image has only its colored edge. */
+  #updateArtwork(song) {
+    const { artwork } = this.parts;
+    const address = isHttps(song.artwork) ? song.artwork : "";
+    const songPage = song.links[0]?.address ?? "";
+    if (isHttps(songPage)) artwork.href = songPage;
+    artwork.target = "_blank";
+    artwork.rel = "noopener noreferrer";
+    artwork.onclick = () => this.onAction("open", this);
+    if (this.artworkAddress === address) return;
+    this.artworkAddress = address;
+    artwork.replaceChildren();
+    artwork.hidden = !address;
+    if (!address) return;
+    const image = createElement("img");
+    image.alt = "";
+    image.width = image.height = ARTWORK_PX;
+    image.loading = "lazy";
+    image.decoding = "async";
+    image.referrerPolicy = "no-referrer";
+    image.addEventListener("error", () => { artwork.hidden = true; }, { once: true });
+    image.src = address;
+    artwork.append(image);
+  }
 }

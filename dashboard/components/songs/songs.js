@@ -1,160 +1,174 @@
-// The songs' page: the list, what caused it, who was asked, and the reader's choices. It lays out what
-// the server chose, and keeps whatever stays in its place.
+// The songs' page: the list, its cause, the services that were asked, and the reader's feedback.
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  let root = parentElement.querySelector(".songs");
-  if (!root) {
-    root = makePage();
-    parentElement.append(root);
+import { createElement, showText, updateChildren } from "../dom.js";
+import { formatMessage } from "../i18n.js";
+import { SongCard } from "./card.js";
+import { createUndoButton, FeedbackBox } from "./feedback.js";
+
+const ANNOUNCEMENT_DELAY_MS = 100; // the empty text before it makes a screen reader read equal text again
+
+class SongsPage {
+  constructor() {
+    this.act = () => {}; // sends an action of the reader to the server
+    this.cards = new Map(); // key -> SongCard, for the cards in the list
+    this.lastBan = null; // {key, artist, place} until the song is gone
+    this.root = createElement("section", "songs");
+    this.root.dataset.testid = "songs";
+    this.parts = {
+      causeHeading: createElement("h3"),
+      cause: createElement("p", "cause"),
+      bar: createElement("div", "bar"),
+      legend: createElement("ul", "legend"),
+      how: createElement("p", "how"),
+      now: createElement("p", "now"),
+      muted: createElement("p", "muted"),
+      notes: createElement("ul", "notes"),
+    };
+    this.parts.bar.setAttribute("role", "img");
+    const aside = createElement("div", "aside");
+    aside.append(...Object.values(this.parts));
+    this.feedback = new FeedbackBox((kind, key) => this.act(kind, key));
+    Object.assign(this.parts, {
+      aside,
+      providersHeading: createElement("h3"),
+      providers: createElement("dl", "providers"),
+      instead: createElement("p", "instead"),
+      list: createElement("ol"),
+      announcement: createElement("p", "visually-hidden"),
+    });
+    const { providersHeading, providers, instead, list, announcement } = this.parts;
+    for (const name of ["notes", "providers", "cause", "muted", "instead", "announcement"]) {
+      this.parts[name].dataset.testid = `song-${name}`;
+    }
+    list.tabIndex = -1; // receives the focus when the last card goes
+    announcement.setAttribute("role", "status");
+    const providersBox = createElement("div", "providers-box");
+    providersBox.append(providersHeading, providers);
+    const side = createElement("div", "side");
+    side.append(aside, providersBox);
+    const main = createElement("div", "main");
+    main.append(instead, list);
+    this.root.append(main, side, this.feedback.element, announcement);
   }
-  root.act = (kind, key) => setTriggerValue("action", { kind, key, at: Date.now() });
-  const { parts } = root;
-  root.lang = data.language;
-  root.dataset.genre = data.genre;
-  const { words } = data;
-  say(parts.causeHeading, data.cause && words.cause);
-  say(parts.cause, data.cause);
-  say(parts.how, data.mix.length > 1 ? words.mix_how : "");
-  say(parts.instead, data.instead);
-  parts.aside.hidden = !(data.cause || data.now || data.muted || data.notes.length);
-  say(parts.now, data.now);
-  say(parts.muted, data.muted);
-  parts.bar.hidden = !data.mix.length;
-  parts.bar.setAttribute("aria-label", words.mix);
-  fillList(parts.bar, data.mix, makeShare);
-  fillList(parts.legend, data.mix, makeGenre);
-  fillList(parts.notes, data.notes, (note) => make("li", "", note));
-  say(parts.providersHeading, words.providers);
-  fillList(parts.providers, data.providers, makeProvider);
-  parts.list.setAttribute("aria-label", words.list);
-  updateList(root, data);
-  updateChoices(root, data);
+
+  update(data) {
+    const { parts } = this;
+    const { words } = data;
+    this.root.lang = data.language;
+    this.root.dataset.genre = data.genre;
+    showText(parts.causeHeading, data.cause && words.cause);
+    showText(parts.cause, data.cause);
+    showText(parts.how, data.mix.length > 1 ? words.mix_how : "");
+    showText(parts.instead, data.instead);
+    parts.aside.hidden = !(data.cause || data.now || data.muted || data.notes.length);
+    showText(parts.now, data.now);
+    showText(parts.muted, data.muted);
+    parts.bar.hidden = !data.mix.length;
+    parts.bar.setAttribute("aria-label", words.mix);
+    updateChildren(parts.bar, data.mix, createShare);
+    updateChildren(parts.legend, data.mix, createLegendEntry);
+    updateChildren(parts.notes, data.notes, (note) => createElement("li", "", note));
+    showText(parts.providersHeading, words.providers);
+    updateChildren(parts.providers, data.providers, createProvider);
+    parts.list.setAttribute("aria-label", words.list);
+    this.#updateList(data.songs, words);
+    this.feedback.update(data.choices, words);
+  }
+
+  /** Update the list: cards that stay keep their place, new ones fade in, a lost focus moves to a neighbor. */
+  #updateList(songs, words) {
+    const { list } = this.parts;
+    const focus = findFocus(list);
+    const added = songs.filter(({ key }) => !this.cards.has(key)).length;
+    const cards = new Map(songs.map((song) => {
+      const card = this.cards.get(song.key) ?? this.#createCard(song.key);
+      card.update(song, words);
+      return [song.key, card];
+    }));
+    for (const [key, card] of this.cards) if (!cards.has(key)) card.element.remove();
+    this.cards = cards;
+    [...cards.values()].forEach(({ element }, place) => {
+      if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null);
+    });
+    this.#offerUndo(words);
+    restoreFocus(list, focus);
+    if (added) this.#announce(formatMessage(words.announce, { count: added }));
+  }
+
+  #createCard(key) {
+    const card = new SongCard(key, (kind) => {
+      if (kind === "ban") {
+        const place = [...this.parts.list.children].indexOf(card.element);
+        this.lastBan = { key, artist: card.firstArtist, place };
+      }
+      this.act(kind, key);
+    });
+    card.element.classList.add("new");
+    return card;
+  }
+
+  /** Offer to undo a ban on the card that has taken the place of the banned artist's song. */
+  #offerUndo(words) {
+    const { lastBan } = this;
+    if (!lastBan || this.cards.has(lastBan.key)) return;
+    this.lastBan = null;
+    this.offer?.remove();
+    const { list } = this.parts;
+    const card = list.children[Math.min(lastBan.place, list.children.length - 1)];
+    if (!card) return;
+    const offer = createElement("span", "offer");
+    const text = createElement("span", "", formatMessage(words.banned, lastBan));
+    text.dir = "auto";
+    const undo = createUndoButton(lastBan.artist, words, () => {
+      this.act("take back", lastBan.artist);
+      offer.remove();
+      card.querySelector("button.ban").focus({ preventScroll: true });
+    });
+    offer.append(text, undo);
+    card.append(offer);
+    this.offer = offer;
+  }
+
+  #announce(text) {
+    const { announcement } = this.parts;
+    announcement.textContent = "";
+    clearTimeout(this.announcing);
+    this.announcing = setTimeout(() => { announcement.textContent = text; }, ANNOUNCEMENT_DELAY_MS);
+  }
 }
 
-function makePage() {
-  const root = make("section", "songs");
-  root.dataset.testid = "songs";
-  const parts = {
-    causeHeading: make("h3"),
-    cause: make("p", "cause"),
-    bar: make("div", "bar"),
-    legend: make("ul", "legend"),
-    how: make("p", "how"),
-    now: make("p", "now"),
-    muted: make("p", "muted"),
-    notes: make("ul", "notes"),
-  };
-  const aside = make("div", "aside");
-  aside.append(...Object.values(parts));
-  parts.aside = aside;
-  parts.providersHeading = make("h3");
-  parts.providers = make("dl", "providers");
-  const asked = make("div", "asked");
-  asked.append(parts.providersHeading, parts.providers);
-  const beside = make("div", "beside");
-  beside.append(aside, asked);
-  parts.bar.setAttribute("role", "img");
-  parts.instead = make("p", "instead");
-  for (const name of ["notes", "providers", "cause", "muted", "instead"]) {
-    parts[name].dataset.testid = `song-${name}`;
-  }
-  parts.list = make("ol");
-  parts.list.tabIndex = -1; // takes the focus when the last card goes
-  parts.announcement = make("p", "unseen");
-  parts.announcement.setAttribute("role", "status");
-  parts.announcement.dataset.testid = "song-announcement";
-  parts.choices = makeChoices(root);
-  root.parts = parts;
-  const main = make("div", "main");
-  main.append(parts.instead, parts.list);
-  root.append(main, beside, parts.choices, parts.announcement);
-  return root;
-}
-
-function makeShare({ colour, share }) {
-  const part = make("span");
-  part.style.cssText = `--genre: ${colour}; flex-grow: ${Number(share)}`;
+function createShare({ color, share }) {
+  const part = createElement("span");
+  part.style.setProperty("--genre", color);
+  part.style.flexGrow = Number(share);
   return part;
 }
 
-function makeGenre({ colour, name, percent }) {
-  const item = make("li", "", `${name} ${percent}`);
-  item.style.setProperty("--genre", colour);
+function createLegendEntry({ color, name, percent }) {
+  const item = createElement("li", "", `${name} ${percent}`);
+  item.style.setProperty("--genre", color);
   return item;
 }
 
-function makeProvider({ name, said, tone }) {
-  const group = make("div", tone);
-  group.append(make("dt", "", name), make("dd", "", said));
+function createProvider({ name, status, tone }) {
+  const group = createElement("div", tone);
+  group.append(createElement("dt", "", name), createElement("dd", "", status));
   return group;
 }
 
-/** Cards that stay are left where they are; new ones fade in; a focus that would be lost moves on. */
-function updateList(root, { songs, words }) {
-  const { list } = root.parts;
-  const act = (kind, key, card) => {
-    if (kind === "ban") root.banned = { key, artist: card.firstArtist, place: [...list.children].indexOf(card) };
-    root.act(kind, key);
-  };
-  const before = [...list.children];
-  const focus = focusIn(list, before);
-  const known = new Map(before.map((card) => [card.key, card]));
-  const fresh = [];
-  const cards = songs.map((song) => {
-    let card = known.get(song.key);
-    if (!card) {
-      card = makeCard(song.key, act);
-      card.classList.add("fresh");
-      fresh.push(card);
-    }
-    known.delete(song.key);
-    updateCard(card, song, words, act);
-    return card;
-  });
-  for (const card of known.values()) card.remove();
-  cards.forEach((card, place) => {
-    if (list.children[place] !== card) list.insertBefore(card, list.children[place] ?? null);
-  });
-  offerBack(root, songs, words);
-  restoreFocus(list, focus);
-  if (fresh.length) announce(root, fill(words.announce, { count: fresh.length }));
-}
-
-/** Where a song went because its artist was banned, the song that took its place offers to take that back. */
-function offerBack(root, songs, words) {
-  const { banned } = root;
-  if (!banned || songs.some(({ key }) => key === banned.key)) return;
-  root.banned = null;
-  root.offer?.remove();
-  const { list } = root.parts;
-  const card = list.children[Math.min(banned.place, list.children.length - 1)];
-  if (!card) return;
-  root.offer = make("span", "offer");
-  const said = make("span", "", fill(words.banned, banned));
-  said.dir = "auto";
-  const back = make("button", "plain back", words.back);
-  back.type = "button";
-  back.setAttribute("aria-label", fill(words.back_artist, banned));
-  back.addEventListener("click", () => {
-    root.act("take back", banned.artist);
-    root.offer.remove();
-    card.querySelector("button.ban").focus({ preventScroll: true });
-  });
-  root.offer.append(said, back);
-  card.append(root.offer);
-}
-
-function focusIn(list, cards) {
-  const active = list.getRootNode().activeElement;
-  const place = cards.findIndex((card) => card.contains(active));
+/** Find the focused element of the list. Returns null if the focus is elsewhere. */
+function findFocus(list) {
+  const { activeElement } = list.getRootNode();
+  const place = [...list.children].findIndex((card) => card.contains(activeElement));
   if (place < 0) return null;
-  const links = [...cards[place].querySelectorAll(".links a")];
-  return { active, place, kind: active.className, link: links.indexOf(active) };
+  const links = [...list.children[place].querySelectorAll(".links a")];
+  return { activeElement, place, kind: activeElement.className, link: links.indexOf(activeElement) };
 }
 
+/** Focus the same control on the card that is now in the same place. */
 function restoreFocus(list, focus) {
-  if (!focus || list.getRootNode().activeElement === focus.active) return;
-  let target = focus.active;
+  if (!focus || list.getRootNode().activeElement === focus.activeElement) return;
+  let target = focus.activeElement;
   if (!target.isConnected) {
     const card = list.children[Math.min(focus.place, list.children.length - 1)];
     const links = card?.querySelectorAll(".links a") ?? [];
@@ -163,10 +177,15 @@ function restoreFocus(list, focus) {
   (target ?? list).focus({ preventScroll: true });
 }
 
-/** Emptied first: the same words twice would not be read a second time. */
-function announce(root, text) {
-  const { announcement } = root.parts;
-  announcement.textContent = "";
-  clearTimeout(root.announcing);
-  root.announcing = setTimeout(() => (announcement.textContent = text), 100);
+const pages = new WeakMap(); // the element that Streamlit gives -> its page
+
+export default function mount({ parentElement, data, setTriggerValue }) {
+  if (!pages.has(parentElement)) {
+    const page = new SongsPage();
+    pages.set(parentElement, page);
+    parentElement.append(page.root);
+  }
+  const page = pages.get(parentElement);
+  page.act = (kind, key) => setTriggerValue("action", { kind, key, at: Date.now() });
+  page.update(data);
 }

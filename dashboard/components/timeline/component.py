@@ -1,49 +1,30 @@
-"""The timeline of a session: what to draw comes as data, the segment that a reader chose goes back."""
+"""The timeline of a session: its data goes to the browser, the selected segment comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from dashboard.components import text_of
+from dashboard.components.assets import register_component
 
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
-
-TIMELINE = "timeline"
-SCRIPTS = ("timeline_scale.js", "timeline_picture.js", "timeline_list.js", "timeline.js")
-"""Joined here, because a component is one module."""
+KEY = "timeline"
 
 
-def show_timeline(data: dict[str, Any], on_choice: Callable[[], None]) -> None:
-    """Draw a session; ``on_choice`` is called before the next run when the reader chose a segment."""
-    _timeline()(key=TIMELINE, data=data, on_chosen_change=on_choice)
+def show_timeline(data: dict[str, Any], on_select: Callable[[], None]) -> None:
+    """Show a session; ``on_select`` is called before the next run if the reader selected a segment."""
+    mount = register_component("timeline")
+    mount(key=KEY, data=data, on_chosen_change=on_select)
 
 
 def show_shares(shares: list[dict[str, Any]], heading: str) -> None:
-    """Lay out the genres' shares, as ``session_view.share_rows`` gives them."""
-    _shares()(key="shares", data={"shares": shares, "heading": heading})
+    """Show the genres' shares, as ``session_view.share_rows`` returns them."""
+    mount = register_component("timeline", "shares")
+    mount(key="shares", data={"shares": shares, "heading": heading})
 
 
-def chosen_segment() -> tuple[int, int] | None:
-    """Session and number of the segment that was chosen; for ``on_choice``."""
-    chosen = st.session_state[TIMELINE].get("chosen")
+def selected_segment() -> tuple[int, int] | None:
+    """Return session and number of the selected segment; for ``on_select``."""
+    chosen = st.session_state[KEY].get("chosen")
     return (int(chosen["session"]), int(chosen["number"])) if chosen else None
-
-
-@lru_cache(maxsize=1)
-def _timeline() -> ComponentRenderer:
-    script = "\n".join(text_of(name) for name in SCRIPTS)
-    return st.components.v2.component(
-        "overheard_timeline", html=text_of("timeline.html"), css=text_of("timeline.css"), js=script
-    )
-
-
-@lru_cache(maxsize=1)
-def _shares() -> ComponentRenderer:
-    return st.components.v2.component(
-        "overheard_shares", css=text_of("timeline.css"), js=text_of("timeline_shares.js")
-    )

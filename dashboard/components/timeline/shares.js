@@ -1,34 +1,27 @@
-// The genres' shares as bars, each with its name and how long it played.
+// The genres' shares of a session as bars, each with its name and duration.
 
-export default function ({ parentElement, data }) {
+import { createElement, hasChanged } from "../dom.js";
+
+export default function mount({ parentElement, data }) {
   let root = parentElement.querySelector(".timeline");
   if (!root) {
-    root = made("section", "timeline");
+    root = createElement("section", "timeline");
     root.dataset.testid = "shares";
-    root.append(made("h2"), made("ul"));
+    root.append(createElement("h2"), createElement("ul"));
     parentElement.append(root);
   }
-  const content = JSON.stringify(data);
-  if (root.content === content) return;
-  root.content = content;
+  if (!hasChanged(root, data)) return;
   root.querySelector("h2").textContent = data.heading;
-  root.querySelector("ul").replaceChildren(...data.shares.map(bar));
+  root.querySelector("ul").replaceChildren(...data.shares.map(createBar));
 }
 
-function bar({ name, colour, share, said }) {
-  const item = made("li", colour ? "" : "other");
-  const track = made("span", "track");
-  const fill = made("span", "fill");
+function createBar({ name, color, share, text }) {
+  const item = createElement("li", color ? "" : "other");
+  const track = createElement("span", "track");
+  const fill = createElement("span", "fill");
   fill.style.width = `${100 * Math.min(Math.max(share, 0), 1)}%`;
-  fill.style.background = colour;
+  fill.style.background = color;
   track.append(fill);
-  item.append(made("span", "name", name), track, made("span", "said", said));
+  item.append(createElement("span", "name", name), track, createElement("span", "text", text));
   return item;
-}
-
-function made(tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.textContent = text;
-  return element;
 }

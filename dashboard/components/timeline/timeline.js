@@ -1,10 +1,20 @@
-// The timeline of a session: which part is in view, the pointer, the keys, and what is said about it.
+// The timeline of a session: the visible part, pointer and keys, and what the page says about it.
 
-const CLICK_PX = 5; // a pointer that moved less has pressed, not dragged
-const ZOOM = 1.6;
-const TIP_EVENTS = 4;
-const EVENT_PX = 8;
-const ICONS = {
+import { createButton, createElement, createIcon, findPart, hasChanged, setText } from "../dom.js";
+import { formatMessage } from "../i18n.js";
+import {
+  fitView, indexAt, lastStartedIndex, MIN_TOTAL_SECONDS, MIN_VIEW_SECONDS, parseSegments, SessionClock, SILENT,
+} from "./scale.js";
+import { TimelineDrawing } from "./svg.js";
+import { createRow, createSwatch, describeEvent, describeSegment, listRows } from "./table.js";
+
+const CLICK_PX = 5; // a pointer that moved less has clicked, not dragged
+const CLICK_TOLERANCE_PX = 3; // around a segment
+const MIN_PINCH_PX = 10; // fingers that are nearer do not zoom
+const ZOOM_FACTOR = 1.6;
+const MAX_TIP_EVENTS = 4;
+const EVENT_TOLERANCE_PX = 8;
+const TOOL_ICONS = {
   earlier: "M15 5l-7 7 7 7", later: "M9 5l7 7-7 7", out: "M5 12h14", in: "M5 12h14M12 5v14",
   all: "M4 7v10M20 7v10M8 12h8M8 12l2-2M8 12l2 2M16 12l-2-2M16 12l-2 2",
 };
@@ -13,194 +23,209 @@ class TimelinePage {
   constructor(root, data, send) {
     this.root = root.querySelector(".timeline");
     this.send = send;
-    this.picture = new Picture(this.part("picture"));
+    this.drawing = new TimelineDrawing(this.part("picture"));
     this.frame = this.part("frame");
-    this.pointers = new Map(); // id -> { x, from }
-    this.cursor = -1; // place of the segment under the pointer or the keys
-    this.take(data);
-    this.layTools();
-    this.watch();
-    this.sizes = new ResizeObserver(() => this.later());
-    this.sizes.observe(this.frame);
+    this.pointers = new Map(); // id -> {x, startX, moved}
+    this.cursor = -1; // index of the segment under the pointer or the keys
+    this.update(data);
+    this.createTools();
+    this.watchInput();
+    this.resizes = new ResizeObserver(() => this.requestDraw());
+    this.resizes.observe(this.frame);
   }
 
   stop() {
-    this.sizes.disconnect();
-    cancelAnimationFrame(this.asked);
-    this.asked = null;
+    this.resizes.disconnect();
+    cancelAnimationFrame(this.drawRequest);
+    this.drawRequest = null;
   }
 
   part(name) {
-    return this.root.querySelector(`[data-part="${name}"]`);
+    return findPart(this.root, name);
   }
 
   say(name, text) {
-    const element = this.part(name);
-    if (element.textContent !== text) element.textContent = text;
+    setText(this.part(name), text);
   }
 
   // ---- data ---------------------------------------------------------------------------------------
 
-  take(data) {
-    const same = this.data?.session === data.session;
-    const before = this.end;
-    if (same && JSON.stringify(data) === this.content) return;
-    this.content = JSON.stringify(data);
-    const wording = data.language !== this.data?.language;
+  update(data) {
+    const content = JSON.stringify(data);
+    if (content === this.content) return;
+    this.content = content;
+    const isSameSession = this.data?.session === data.session;
+    const endBefore = this.end;
+    const isNewLanguage = data.language !== this.data?.language;
     this.data = data;
-    this.segments = segmentsOf(data);
-    this.clock = new Clock(data.language, data.started);
-    this.end = Math.max(data.seconds, this.segments.at(-1)?.to ?? 0, SHORTEST_WHOLE);
-    if (!same) this.cursor = -1;
-    if (!same || this.whole) this.look(0, this.end);
-    else if (this.view.to >= before - 1) this.look(this.view.from + this.end - before, this.end);
-    if (wording) this.layWords();
+    this.segments = parseSegments(data);
+    this.clock = new SessionClock(data.language, data.started);
+    this.end = Math.max(data.seconds, this.segments.at(-1)?.to ?? 0, MIN_TOTAL_SECONDS);
+    if (!isSameSession) this.cursor = -1;
+    if (!isSameSession || this.showsAll) this.setView(0, this.end);
+    else if (this.view.to >= endBefore - 1) this.setView(this.view.from + this.end - endBefore, this.end);
+    if (isNewLanguage) this.translate();
     this.root.dataset.session = data.session;
-    this.layLegend();
+    this.showLegend();
     this.part("empty").textContent = this.segments.length || data.events.length ? "" : data.words.empty;
-    this.later();
+    this.requestDraw();
   }
 
-  layWords() {
+  translate() {
     const { words } = this.data;
     this.say("heading", words.heading);
     this.say("help", words.help);
     this.say("hint", words.hint);
     this.say("list-name", words.list);
     this.frame.setAttribute("aria-label", words.picture);
-    this.part("columns").replaceChildren(
-      ...[words.time, words.what, words.length, words.confidence, ""].map((name) => made("th", "", name)),
-    );
+    const columns = [words.time, words.what, words.length, words.confidence, ""];
+    this.part("columns").replaceChildren(...columns.map((name) => createElement("th", "", name)));
     for (const button of this.part("tools").children) this.nameTool(button);
   }
 
-  /** Each genre of the session by its colour: a narrow band has no room for its name. */
-  layLegend() {
+  /** Show each genre of the session with its color: a narrow band has no room for its name. */
+  showLegend() {
     const { genres, words } = this.data;
     const shown = new Set(this.segments.filter(({ state }) => state !== SILENT).map((segment) => segment.shown));
-    const colours = genres.filter((_, place) => shown.has(place)).map(({ name, colour }) => {
-      const entry = made("li", "", name);
-      entry.prepend(swatch(colour));
+    const colors = genres.filter((_, index) => shown.has(index)).map(({ name, color }) => {
+      const entry = createElement("li", "", name);
+      entry.prepend(createSwatch(color));
       return entry;
     });
-    const signs = [words.unsure, words.talk, words.mark].map((text) => made("li", "soft", text));
+    const signs = [words.unsure, words.talk, words.mark].map((text) => createElement("li", "secondary", text));
     this.part("legend").setAttribute("aria-label", words.legend);
-    this.part("legend").replaceChildren(...colours, ...signs);
+    this.part("legend").replaceChildren(...colors, ...signs);
   }
 
-  // ---- the part in view ---------------------------------------------------------------------------
+  // ---- view ---------------------------------------------------------------------------------------
 
-  look(from, to) {
-    this.view = fittedView(from, to, this.end);
-    this.whole = this.view.from <= 0 && this.view.to >= this.end;
-    this.later();
+  setView(from, to) {
+    this.view = fitView(from, to, this.end);
+    this.showsAll = this.view.from <= 0 && this.view.to >= this.end;
+    this.requestDraw();
   }
 
-  zoom(factor, middle = (this.view.from + this.view.to) / 2) {
+  get middle() {
+    return (this.view.from + this.view.to) / 2;
+  }
+
+  get span() {
+    return this.view.to - this.view.from;
+  }
+
+  get secondsPerPixel() {
+    return this.span / Math.max(1, this.frame.clientWidth);
+  }
+
+  zoom(factor, center = this.middle) {
     const { from, to } = this.view;
-    this.look(middle - (middle - from) / factor, middle + (to - middle) / factor);
+    this.setView(center - (center - from) / factor, center + (to - center) / factor);
   }
 
   move(seconds) {
     const { from, to } = this.view;
     const step = Math.min(Math.max(seconds, -from), this.end - to);
-    this.look(from + step, to + step);
+    this.setView(from + step, to + step);
   }
 
   timeAt(clientX) {
     const box = this.frame.getBoundingClientRect();
-    const { from, to } = this.view;
-    return from + ((clientX - box.left) / Math.max(1, box.width)) * (to - from);
+    return this.view.from + ((clientX - box.left) / Math.max(1, box.width)) * this.span;
   }
 
-  get secondsPerPixel() {
-    return (this.view.to - this.view.from) / Math.max(1, this.frame.clientWidth);
+  clampToView(time) {
+    return Math.min(Math.max(time, this.view.from), this.view.to);
   }
 
   // ---- drawing ------------------------------------------------------------------------------------
 
-  later() {
-    if (this.asked) return;
-    this.asked = requestAnimationFrame(() => {
-      this.asked = null;
+  requestDraw() {
+    if (this.drawRequest) return;
+    this.drawRequest = requestAnimationFrame(() => {
+      this.drawRequest = null;
       this.draw();
     });
   }
 
   draw() {
     const width = Math.floor(this.frame.clientWidth);
-    if (!width) return; // in a folded part of the page; the observer calls again
-    const begun = performance.now();
+    if (!width) return; // in a collapsed part of the page; the observer calls again
+    const startMs = performance.now();
     this.scene = { data: this.data, segments: this.segments, view: this.view, clock: this.clock, width };
-    this.picture.draw(this.scene);
-    this.mark();
+    this.drawing.draw(this.scene);
+    this.showCursor();
     this.say("range", this.clock.range(this.view.from, this.view.to));
     const overview = this.part("overview");
-    overview.hidden = this.whole;
-    const window = this.part("window");
-    window.style.left = `${(100 * this.view.from) / this.end}%`;
-    window.style.width = `${(100 * (this.view.to - this.view.from)) / this.end}%`;
-    for (const button of this.part("tools").children) button.disabled = !this.may(button.dataset.tool);
-    this.drawList();
-    this.root.dataset.drawnMs = (performance.now() - begun).toFixed(1);
+    overview.hidden = this.showsAll;
+    const visible = this.part("window");
+    visible.style.left = `${(100 * this.view.from) / this.end}%`;
+    visible.style.width = `${(100 * this.span) / this.end}%`;
+    for (const button of this.part("tools").children) button.disabled = !this.isEnabled(button.dataset.tool);
+    this.drawTable();
+    this.root.dataset.drawnMs = (performance.now() - startMs).toFixed(1);
   }
 
-  drawList() {
-    const details = this.root.querySelector("details");
-    if (!details.open) return;
-    const { rows, count } = listRows(this.scene, (number) => this.choose(number));
-    const content = JSON.stringify([rows, this.data.language]);
-    if (details.content === content) return; // left alone, or a reader would lose the button under the finger
-    details.content = content;
-    const held = this.root.getRootNode().activeElement?.dataset?.number;
-    this.part("rows").replaceChildren(...rows.map((row) => tableRow(row, this.data.words)));
-    const { listed, more } = this.data.words;
-    const tail = count > rows.length ? ` ${filled(more, { count: rows.length })}` : "";
-    this.say("count", filled(listed, { count }) + tail);
-    if (held) this.part("rows").querySelector(`[data-number="${held}"]`)?.focus();
+  drawTable() {
+    if (!this.root.querySelector("details").open) return;
+    const { words, language } = this.data;
+    const { rows, count } = listRows(this.scene);
+    const body = this.part("rows");
+    const focused = this.root.getRootNode().activeElement?.dataset?.number;
+    // Unchanged rows stay, else the reader would lose the button under the finger.
+    if (!hasChanged(body, [rows, language])) return;
+    body.replaceChildren(...rows.map((row) => createRow(row, words, (number) => this.choose(number))));
+    const rest = count > rows.length ? ` ${formatMessage(words.more, { count: rows.length })}` : "";
+    this.say("count", formatMessage(words.listed, { count }) + rest);
+    if (focused) body.querySelector(`[data-number="${focused}"]`)?.focus();
   }
 
-  mark() {
+  /** Frame the chosen segment and the one at the cursor, and describe the latter to screen readers. */
+  showCursor() {
     const frames = [];
     const chosen = this.segments.find((segment) => segment.number === this.data.chosen);
-    const at = this.segments[this.cursor];
+    const current = this.segments[this.cursor];
     if (chosen) frames.push(["chosen", chosen]);
-    if (at) frames.push(["cursor", at]);
-    if (this.scene) this.picture.mark(this.scene, frames);
-    const said = at ? saidOf(at, this.data, this.clock) : null;
-    const text = said ? [said.what, said.note, said.time, said.length, this.sureness(said)] : [];
+    if (current) frames.push(["cursor", current]);
+    if (this.scene) this.drawing.frameSegments(this.scene, frames);
     this.frame.setAttribute("aria-valuemin", "0");
     this.frame.setAttribute("aria-valuemax", String(Math.max(0, this.segments.length - 1)));
     this.frame.setAttribute("aria-valuenow", String(Math.max(0, this.cursor)));
-    this.frame.setAttribute("aria-valuetext", at ? text.filter(Boolean).join(", ") : this.clock.range(0, this.end));
+    this.frame.setAttribute("aria-valuetext", current ? this.segmentText(current) : this.clock.range(0, this.end));
   }
 
-  sureness(said) {
-    return said.sure && filled(this.data.words.sure, { percent: said.sure });
+  segmentText(segment) {
+    const { what, note, time, length, confidence } = describeSegment(segment, this.data, this.clock);
+    return [what, note, time, length, this.confidenceText(confidence)].filter(Boolean).join(", ");
   }
 
-  /** The box beside the pointer or above the segment that the keys are on. */
-  tip(time, events) {
+  confidenceText(percent) {
+    return percent && formatMessage(this.data.words.sure, { percent });
+  }
+
+  /** Show the box at `time` with the segment at the cursor and these events. */
+  showTip(time, events) {
     const tip = this.part("tip");
     const segment = this.segments[this.cursor];
     const lines = [];
     if (segment) {
-      const said = saidOf(segment, this.data, this.clock);
-      lines.push(made("strong", "", said.what));
-      if (said.note) lines.push(made("span", "", said.note));
-      lines.push(made("span", "", [`${said.time} (${said.length})`, this.sureness(said)].filter(Boolean).join(" · ")));
+      const { what, note, time: when, length, confidence } = describeSegment(segment, this.data, this.clock);
+      lines.push(createElement("strong", "", what));
+      if (note) lines.push(createElement("span", "", note));
+      const facts = [`${when} (${length})`, this.confidenceText(confidence)];
+      lines.push(createElement("span", "", facts.filter(Boolean).join(" · ")));
     } else if (!events.length) {
-      lines.push(made("span", "", `${this.clock.time(time)} · ${this.data.words.gap}`));
+      lines.push(createElement("span", "", `${this.clock.time(time)} · ${this.data.words.gap}`));
     }
-    for (const event of events.slice(0, TIP_EVENTS)) {
-      lines.push(made("span", "event", `${this.clock.time(event[0])} · ${eventSaid(event, this.data)}`));
+    for (const event of events.slice(0, MAX_TIP_EVENTS)) {
+      const text = `${this.clock.time(event[0])} · ${describeEvent(event, this.data)}`;
+      lines.push(createElement("span", "event", text));
     }
-    if (events.length > TIP_EVENTS) lines.push(made("span", "event", `+ ${events.length - TIP_EVENTS}`));
+    if (events.length > MAX_TIP_EVENTS) lines.push(createElement("span", "event", `+ ${events.length - MAX_TIP_EVENTS}`));
     tip.replaceChildren(...lines);
     tip.hidden = false;
-    const share = (time - this.view.from) / (this.view.to - this.view.from);
     const width = this.frame.clientWidth;
-    const left = Math.min(Math.max(share * width - tip.offsetWidth / 2, 0), Math.max(0, width - tip.offsetWidth));
+    const center = ((time - this.view.from) / this.span) * width;
+    const left = Math.min(Math.max(center - tip.offsetWidth / 2, 0), Math.max(0, width - tip.offsetWidth));
     tip.style.left = `${left}px`;
   }
 
@@ -210,8 +235,8 @@ class TimelinePage {
 
   // ---- pointer and keys ---------------------------------------------------------------------------
 
-  watch() {
-    const frame = this.frame;
+  watchInput() {
+    const { frame } = this;
     frame.addEventListener("pointerdown", (event) => this.press(event));
     frame.addEventListener("pointermove", (event) => this.hover(event));
     frame.addEventListener("pointerup", (event) => this.release(event));
@@ -220,31 +245,30 @@ class TimelinePage {
       if (this.pointers.size) return;
       this.cursor = -1;
       this.hideTip();
-      this.mark();
+      this.showCursor();
     });
-    frame.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    frame.addEventListener("keydown", (event) => this.key(event));
-    frame.addEventListener("focus", () => frame.matches(":focus-visible") && this.step(0));
+    frame.addEventListener("wheel", (event) => this.handleWheel(event), { passive: false });
+    frame.addEventListener("keydown", (event) => this.handleKey(event));
+    frame.addEventListener("focus", () => frame.matches(":focus-visible") && this.moveCursor(0));
     frame.addEventListener("blur", () => this.hideTip());
-    this.root.querySelector("details").addEventListener("toggle", () => this.later());
+    this.root.querySelector("details").addEventListener("toggle", () => this.requestDraw());
     const overview = this.part("overview");
-    const go = (event) => {
+    const centerView = (event) => {
       if (!event.buttons) return;
       const box = overview.getBoundingClientRect();
-      const middle = ((event.clientX - box.left) / box.width) * this.end;
-      this.move(middle - (this.view.from + this.view.to) / 2);
+      this.move(((event.clientX - box.left) / box.width) * this.end - this.middle);
     };
     overview.addEventListener("pointerdown", (event) => {
       overview.setPointerCapture(event.pointerId);
-      go(event);
+      centerView(event);
     });
-    overview.addEventListener("pointermove", go);
+    overview.addEventListener("pointermove", centerView);
   }
 
   press(event) {
     if (event.button !== 0) return;
     this.frame.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, { x: event.clientX, from: event.clientX, moved: false });
+    this.pointers.set(event.pointerId, { x: event.clientX, startX: event.clientX, moved: false });
   }
 
   hover(event) {
@@ -254,19 +278,20 @@ class TimelinePage {
       return;
     }
     const time = this.timeAt(event.clientX);
-    this.cursor = placeAt(this.segments, time, this.secondsPerPixel);
-    const near = EVENT_PX * this.secondsPerPixel;
-    this.tip(time, this.data.events.filter(([at]) => Math.abs(at - time) <= near));
-    this.mark();
+    this.cursor = indexAt(this.segments, time, this.secondsPerPixel);
+    const tolerance = EVENT_TOLERANCE_PX * this.secondsPerPixel;
+    this.showTip(time, this.data.events.filter(([eventTime]) => Math.abs(eventTime - time) <= tolerance));
+    this.showCursor();
   }
 
   drag(pointer, event) {
-    if (Math.abs(event.clientX - pointer.from) > CLICK_PX) pointer.moved = true;
-    const others = [...this.pointers.values()].filter((each) => each !== pointer);
-    if (others.length) {
-      const other = others[0];
+    if (Math.abs(event.clientX - pointer.startX) > CLICK_PX) pointer.moved = true;
+    const other = [...this.pointers.values()].find((each) => each !== pointer);
+    if (other) {
       const before = Math.abs(pointer.x - other.x), now = Math.abs(event.clientX - other.x);
-      if (before > 10 && now > 10) this.zoom(now / before, this.timeAt((event.clientX + other.x) / 2));
+      if (before > MIN_PINCH_PX && now > MIN_PINCH_PX) {
+        this.zoom(now / before, this.timeAt((event.clientX + other.x) / 2));
+      }
       pointer.moved = other.moved = true;
     } else if (pointer.moved) {
       this.hideTip();
@@ -279,56 +304,60 @@ class TimelinePage {
     const pointer = this.pointers.get(event.pointerId);
     this.pointers.delete(event.pointerId);
     if (!pointer || pointer.moved) return;
-    const place = placeAt(this.segments, this.timeAt(event.clientX), 3 * this.secondsPerPixel);
+    const tolerance = CLICK_TOLERANCE_PX * this.secondsPerPixel;
+    const index = indexAt(this.segments, this.timeAt(event.clientX), tolerance);
     this.hover(event);
-    if (place >= 0) this.choose(this.segments[place].number);
+    if (index >= 0) this.choose(this.segments[index].number);
   }
 
-  wheel(event) {
-    const along = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+  handleWheel(event) {
+    const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+    const isSideways = Math.abs(sideways) > (event.shiftKey ? 0 : Math.abs(event.deltaY));
     if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(-event.deltaY / 200), this.timeAt(event.clientX));
-    else if (Math.abs(along) > (event.shiftKey ? 0 : Math.abs(event.deltaY))) this.move(along * this.secondsPerPixel);
-    else return; // up and down is the page's
+    else if (isSideways) this.move(sideways * this.secondsPerPixel);
+    else return; // vertical movement scrolls the page
     event.preventDefault();
   }
 
-  key(event) {
-    const acts = {
-      ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), ArrowDown: () => this.step(-1),
-      ArrowUp: () => this.step(1), Home: () => this.jump(0), End: () => this.jump(this.segments.length - 1),
-      Enter: () => this.chooseCursor(), " ": () => this.chooseCursor(), "+": () => this.zoomHere(ZOOM),
-      "=": () => this.zoomHere(ZOOM), "-": () => this.zoomHere(1 / ZOOM), "0": () => this.look(0, this.end),
-      PageUp: () => this.act("earlier"), PageDown: () => this.act("later"), Escape: () => this.hideTip(),
+  handleKey(event) {
+    const actions = {
+      ArrowLeft: () => this.moveCursor(-1), ArrowRight: () => this.moveCursor(1),
+      ArrowDown: () => this.moveCursor(-1), ArrowUp: () => this.moveCursor(1),
+      Home: () => this.setCursor(0), End: () => this.setCursor(this.segments.length - 1),
+      Enter: () => this.chooseAtCursor(), " ": () => this.chooseAtCursor(),
+      "+": () => this.zoomAtCursor(ZOOM_FACTOR), "=": () => this.zoomAtCursor(ZOOM_FACTOR),
+      "-": () => this.zoomAtCursor(1 / ZOOM_FACTOR), "0": () => this.setView(0, this.end),
+      PageUp: () => this.runTool("earlier"), PageDown: () => this.runTool("later"),
+      Escape: () => this.hideTip(),
     };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    event.stopPropagation(); // Streamlit has keys of its own
-    acts[event.key]();
+    event.stopPropagation(); // Streamlit has shortcuts of its own
+    actions[event.key]();
   }
 
-  step(by) {
-    const middle = (this.view.from + this.view.to) / 2;
-    const from = this.cursor >= 0 ? this.cursor : Math.max(0, placeOf(this.segments, middle));
-    this.jump(this.cursor < 0 ? from : from + by);
+  /** Move the cursor by some segments; without a cursor, put it on the middle of the view. */
+  moveCursor(steps) {
+    if (this.cursor < 0) this.setCursor(Math.max(0, lastStartedIndex(this.segments, this.middle)));
+    else this.setCursor(this.cursor + steps);
   }
 
-  jump(place) {
+  setCursor(index) {
     if (!this.segments.length) return;
-    this.cursor = Math.min(Math.max(place, 0), this.segments.length - 1);
+    this.cursor = Math.min(Math.max(index, 0), this.segments.length - 1);
     const { from, to } = this.segments[this.cursor];
-    const middle = (from + to) / 2;
-    if (middle < this.view.from || middle > this.view.to) this.move(middle - (this.view.from + this.view.to) / 2);
-    this.tip(Math.min(Math.max(middle, this.view.from), this.view.to), []);
-    this.mark();
+    const center = (from + to) / 2;
+    if (center !== this.clampToView(center)) this.move(center - this.middle);
+    this.showTip(this.clampToView(center), []);
+    this.showCursor();
   }
 
-  zoomHere(factor) {
-    const at = this.segments[this.cursor];
-    if (at) this.zoom(factor, Math.min(Math.max((at.from + at.to) / 2, this.view.from), this.view.to));
-    else this.zoom(factor);
+  zoomAtCursor(factor) {
+    const segment = this.segments[this.cursor];
+    this.zoom(factor, segment ? this.clampToView((segment.from + segment.to) / 2) : this.middle);
   }
 
-  chooseCursor() {
+  chooseAtCursor() {
     if (this.segments[this.cursor]) this.choose(this.segments[this.cursor].number);
   }
 
@@ -338,15 +367,11 @@ class TimelinePage {
 
   // ---- buttons ------------------------------------------------------------------------------------
 
-  layTools() {
-    for (const [name, path] of Object.entries(ICONS)) {
-      const button = made("button");
-      button.type = "button";
+  createTools() {
+    for (const [name, path] of Object.entries(TOOL_ICONS)) {
+      const button = createButton("", "", () => this.runTool(name));
       button.dataset.tool = name;
-      const icon = drawn("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
-      icon.append(drawn("path", { d: path }));
-      button.append(icon);
-      button.addEventListener("click", () => this.act(name));
+      button.append(createIcon(path));
       this.part("tools").append(button);
       this.nameTool(button);
     }
@@ -357,35 +382,33 @@ class TimelinePage {
     button.setAttribute("aria-label", button.title);
   }
 
-  may(tool) {
-    if (tool === "in") return this.view.to - this.view.from > SHORTEST_VIEW + 0.01;
+  isEnabled(tool) {
+    if (tool === "in") return this.span > MIN_VIEW_SECONDS + 0.01;
     if (tool === "earlier") return this.view.from > 0.01;
     if (tool === "later") return this.view.to < this.end - 0.01;
-    return !this.whole;
+    return !this.showsAll;
   }
 
-  act(tool) {
-    const half = (this.view.to - this.view.from) / 2;
-    if (tool === "all") this.look(0, this.end);
-    else if (tool === "in") this.zoomHere(ZOOM);
-    else if (tool === "out") this.zoomHere(1 / ZOOM);
-    else this.move(tool === "earlier" ? -half : half);
+  runTool(tool) {
+    if (tool === "all") this.setView(0, this.end);
+    else if (tool === "in") this.zoomAtCursor(ZOOM_FACTOR);
+    else if (tool === "out") this.zoomAtCursor(1 / ZOOM_FACTOR);
+    else this.move((tool === "earlier" ? -this.span : this.span) / 2);
   }
 }
 
-// Streamlit calls this again whenever the page's script runs; the same element keeps its timeline.
-const timelines = new WeakMap();
+const pages = new WeakMap(); // the element that Streamlit gives -> its timeline
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  if (timelines.has(parentElement)) timelines.get(parentElement).take(data);
-  else timelines.set(parentElement, new TimelinePage(parentElement, data, setTriggerValue));
-  const timeline = timelines.get(parentElement);
-  timeline.send = setTriggerValue;
-  const turn = {};
-  timeline.turn = turn;
+export default function mount({ parentElement, data, setTriggerValue }) {
+  if (pages.has(parentElement)) pages.get(parentElement).update(data);
+  else pages.set(parentElement, new TimelinePage(parentElement, data, setTriggerValue));
+  const page = pages.get(parentElement);
+  page.send = setTriggerValue;
+  const call = {};
+  page.lastCall = call;
   return () => {
-    if (timeline.turn !== turn) return; // an older run's goodbye, after a newer one took it over
-    timeline.stop();
-    timelines.delete(parentElement);
+    if (page.lastCall !== call) return; // a newer call has taken the timeline over
+    page.stop();
+    pages.delete(parentElement);
   };
 }

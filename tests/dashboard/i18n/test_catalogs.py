@@ -17,8 +17,8 @@ from dashboard.texts import FILES, LANGUAGES, Words, closest, table
 FOLDER = Path(texts.__file__).parent
 SOURCES = [
     *FOLDER.parent.rglob("*.py"),
-    *FOLDER.parent.glob("components/*.js"),
-    *FOLDER.parent.glob("components/*.html"),
+    *FOLDER.parent.rglob("*.js"),
+    *FOLDER.parent.rglob("*.html"),
 ]
 
 QUOTED = re.compile(r'"([^"\n]*)"|\'([^\'\n]*)\'|`([^`\n]*)`')

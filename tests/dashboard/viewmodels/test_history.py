@@ -103,8 +103,8 @@ def test_genres_of_another_model_get_a_colour_and_their_own_name() -> None:
     session = parse_session(record(segment(1, 0, 5, genre="bossa nova", correction="fado")))
     data = timeline_data(session, None, EN)
     assert data["genres"][-2:] == [
-        {"label": "bossa nova", "name": "bossa nova", "colour": "#8a8d94"},
-        {"label": "fado", "name": "fado", "colour": "#8a8d94"},
+        {"label": "bossa nova", "name": "bossa nova", "color": "#8a8d94"},
+        {"label": "fado", "name": "fado", "color": "#8a8d94"},
     ]
     assert data["segments"][0][2] == len(data["genres"]) - 2
 
@@ -128,7 +128,7 @@ def test_shares_are_of_the_whole_time_and_count_corrections() -> None:
             segment(6, 280, 300, state="NOT_MUSIC", genre=None, confidence=None),
         )
     )
-    rows = [(row["name"], row["share"], row["said"]) for row in share_rows(session.segments, EN)]
+    rows = [(row["name"], row["share"], row["text"]) for row in share_rows(session.segments, EN)]
     assert rows == [
         ("jazz", 0.4, "2 min · 40%"),
         ("rock", 0.4, "2 min · 40%"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.components.live_next import next_data
+from dashboard.components.next_songs import next_songs_data
 from dashboard.feed import Snapshot
 from dashboard.recommendations.choices import ArtistChoice, Choices
 from dashboard.recommendations.evidence import Evidence
@@ -127,8 +127,8 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
     assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
     assert data_of(playlist(metal=1.0), situation())["instead"] == "No song that may be shown was found."
     assert data_of(playlist(Row(TRACK, "metal", ()), metal=1.0), situation())["instead"] == ""
-    beside = next_data(playlist(metal=1.0, notes=looking), evidence(("metal", 60)), False, EN)
-    assert beside["said"] == "Looking for songs."
+    beside = next_songs_data(playlist(metal=1.0, notes=looking), evidence(("metal", 60)), False, EN)
+    assert beside["message"] == "Looking for songs."
 
 
 def test_a_sentence_about_several_genres_is_said_once() -> None:
@@ -145,7 +145,7 @@ def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
     data = data_of(playlist(rock=0.25, hiphop=0.75), situation())
     assert [(part["name"], part["percent"]) for part in data["mix"]] == [("hip hop", "75%"), ("rock", "25%")]
     assert data["genre"] == "hiphop"
-    assert len({part["colour"] for part in data["mix"]}) == 2
+    assert len({part["color"] for part in data["mix"]}) == 2
 
 
 def test_what_is_not_heard_is_said() -> None:
@@ -169,17 +169,17 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
         "For some songs a filter was widened: age, language.",
     ]
     assert song["published"] == "2019-05-22"
-    assert song["why"] == (
+    assert song["reason"] == (
         "Metal was heard in the last minutes, you liked songs by this artist, "
         "in another language: Japanese, older than a week"
     )
     assert song["relaxed"] == "Widened: age, language"
-    assert [(link["place"], link["tip"]) for link in song["links"]] == [
+    assert [(link["service"], link["tooltip"]) for link in song["links"]] == [
         ("YouTube", ""),
         ("Spotify", "Search on Spotify"),
     ]
     assert song["links"][0]["address"] == TRACK.url, "its own page, not a search"
-    assert [link["said"] for link in song["links"]] == [
+    assert [link["label"] for link in song["links"]] == [
         f"Open {TRACK.title} on YouTube",
         f"Search for {TRACK.title} on Spotify",
     ]
@@ -189,7 +189,7 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
     )
     (song,) = data_of(playlist(Row(bundled, "metal", why), metal=1.0), situation())["songs"]
     assert [link["address"] for link in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
-    assert [link["tip"] for link in song["links"]] == ["Search on Spotify", "Search on YouTube"]
+    assert [link["tooltip"] for link in song["links"]] == ["Search on Spotify", "Search on YouTube"]
     assert song["from"] == "", "the list of whom was asked says it once"
     assert (song["published"], song["artwork"], song["language"]) == ("2019", "", "")
 
@@ -228,10 +228,10 @@ def test_a_song_beside_what_is_heard_has_the_links_of_its_card() -> None:
     """It looked like a button and led to one place at most."""
     shown = playlist(Row(replace(TRACK, url="https://evil.example/"), "metal", ()), metal=1.0)
     heard = situation()
-    (song,) = next_data(shown, heard.evidence, False, EN)["songs"]
+    (song,) = next_songs_data(shown, heard.evidence, False, EN)["songs"]
     assert song["links"] == data_of(shown, heard)["songs"][0]["links"]
     assert [link["address"] for link in song["links"]] == [TRACK.spotify_search, TRACK.youtube_search]
-    assert next_data(shown, heard.evidence, True, EN)["songs"] == []
+    assert next_songs_data(shown, heard.evidence, True, EN)["songs"] == []
 
 
 def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
@@ -248,11 +248,11 @@ def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
     told = {status.value: Told(ProviderResult(status=status), 1) for status in Status}
     everyone = {**told, "nobody yet": None, "not needed": Told(ProviderResult(), 0)}
     data = data_of(playlist(), situation(told=everyone), words)
-    sentences = [provider["said"] for provider in data["providers"] if provider["name"] in everyone]
+    sentences = [provider["status"] for provider in data["providers"] if provider["name"] in everyone]
     assert len(set(sentences)) == len(Status) + 2
     if language != "en":
         english = data_of(playlist(), situation(told=everyone))["providers"]
-        assert not set(sentences) & {provider["said"] for provider in english}
+        assert not set(sentences) & {provider["status"] for provider in english}
 
 
 def test_providers_without_a_key_and_waits_are_told() -> None:
@@ -260,7 +260,7 @@ def test_providers_without_a_key_and_waits_are_told() -> None:
     relaxed = ProviderResult(relaxed=frozenset({Relaxed.RANGE}))
     told = {"YouTube": Told(limited, 0), OWN_LIST: Told(relaxed, 12)}
     shown = data_of(playlist(), situation(told=told))["providers"]
-    assert [(each["name"], each["tone"], each["said"]) for each in shown] == [
+    assert [(each["name"], each["tone"], each["status"]) for each in shown] == [
         ("Spotify", "quiet", "Is not set up: there is no key for it."),
         ("YouTube", "fault", "Was asked too often. Next time in: 4 minutes."),
         (
@@ -281,7 +281,7 @@ def test_choices_list_bans_first_and_count_the_rest() -> None:
     many = [ArtistChoice(f"artist {number}", likes=1) for number in range(MOST_CHOICES + 3)]
     banned = ArtistChoice("<b>loud</b>", likes=1, skips=2, banned=True)
     box = choices_data([*many, banned], EN)
-    assert box["listed"][0] == {"artist": "<b>loud</b>", "said": "never again, liked: 1, skipped: 2"}
+    assert box["listed"][0] == {"artist": "<b>loud</b>", "summary": "never again, liked: 1, skipped: 2"}
     assert (len(box["listed"]), box["title"], box["more"]) == (
         MOST_CHOICES,
         f"Your choices: {MOST_CHOICES + 4}",

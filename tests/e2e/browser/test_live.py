@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.texts import Words
 from realtime.protocol.estimate import StreamState
 from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
-from tests.support.browser import TWO_FRAMES, OpenTab, open_live
-from tests.support.paths import ROOT
+from tests.support.browser import TWO_FRAMES, OpenTab, open_live, serve_components
 
 PATIENCE_MS = 30_000
 ENGLISH = Words("en")
@@ -173,14 +172,16 @@ def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: Fak
 @pytest.mark.parametrize("token", ["", "a-token-of-the-tests"])
 def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, token: str) -> None:
     """The connection's script alone; never in the address, which logs keep."""
-    script = (ROOT / "dashboard" / "components" / "live_connection.js").read_text(encoding="utf-8")
-    start = f"""window.types = [];
-    const keep = (message) => window.types.push(message.type);
-    new AnalyzerLink(window.analyzer, keep, () => {{}}, () => true, "{token}");"""
+    connect = """async ([url, token]) => {
+      const { AnalyzerConnection } = await import("/components/live/connection.js");
+      window.types = [];
+      const onMessage = (message) => window.types.push(message.type);
+      new AnalyzerConnection(url, { onMessage, onLost: () => {}, mayBeSilent: () => true }, token);
+    }"""
     page = browser.new_page()
+    serve_components(page)
     with FakeAnalyzer() as fake:
-        page.evaluate("(url) => { window.analyzer = url; }", fake.url)
-        page.add_script_tag(content=script + start)
+        page.evaluate(connect, [fake.url, token])
         page.wait_for_function("window.types.includes('hello')", timeout=PATIENCE_MS)
         assert fake.request_paths == ["/"]
         offered = ", ".join(fake.headers[0].get_all("Sec-WebSocket-Protocol"))

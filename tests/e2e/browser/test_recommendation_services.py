@@ -83,15 +83,15 @@ def test_songs_come_with_their_pictures_and_lead_back(page: Page, analyzer: Fake
     for provider in ("Spotify", "YouTube"):
         expect(page.get_by_test_id("song-providers")).to_contain_text(provider)
         card = cards.filter(has_text=f"From {provider}").first
-        picture = card.locator(".art img")
+        picture = card.locator(".artwork img")
         expect(picture).to_have_js_property("complete", True, timeout=PATIENCE_MS)
         assert picture.evaluate("(img) => [img.naturalWidth > 0, img.loading, img.referrerPolicy]") == [
             True, "lazy", "no-referrer",
         ]  # fmt: skip
         own = card.get_by_role("link", name=re.compile(f" on {provider}$")).get_attribute("href")
-        assert card.locator(".art").get_attribute("href") == own, "the picture leads to its own song"
+        assert card.locator(".artwork").get_attribute("href") == own, "the picture leads to its own song"
         assert PICTURES.match(picture.get_attribute("src") or "")
-    boxes = cards.locator(".art:not([hidden])").evaluate_all(
+    boxes = cards.locator(".artwork:not([hidden])").evaluate_all(
         "(arts) => arts.map((art) => [art.offsetWidth, art.offsetHeight])"
     )
     assert boxes == [[88, 88]] * len(boxes), "whatever a picture's own size is"
@@ -104,7 +104,7 @@ def test_a_picture_that_does_not_come_leaves_its_room_to_the_song(
     page = open_page("en-GB", lambda route: route.abort())  # a browser that keeps no pictures of other tests
     cards = cards_of(page, analyzer, "blues")
     named = cards.filter(has=page.locator(".from:not([hidden])"))
-    expect(named.locator(".art[hidden]")).not_to_have_count(0, timeout=PATIENCE_MS)
+    expect(named.locator(".artwork[hidden]")).not_to_have_count(0, timeout=PATIENCE_MS)
 
 
 def test_a_muted_page_asks_nobody_on_whichever_page_it_is(
@@ -114,7 +114,7 @@ def test_a_muted_page_asks_nobody_on_whichever_page_it_is(
     switch = page.get_by_role("switch", name="Mute recommendations")
     page.get_by_test_id("stCheckbox").locator("label").click()
     expect(page.get_by_test_id("song-muted")).to_contain_text("no provider is asked", timeout=PATIENCE_MS)
-    expect(cards.locator(".art img")).to_have_count(0)
+    expect(cards.locator(".artwork img")).to_have_count(0)
     genre = page.get_by_test_id("songs").get_attribute("data-genre")
     titles, asked = titles_of(cards), (len(services.spotify.requests), len(services.youtube.asked))
     play(analyzer, "metal", 120, begin=60)

@@ -30,7 +30,7 @@ def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: Fak
     expect(page.get_by_test_id("song-cause")).to_have_text("reggae for 2 minutes")
     expect(songs.locator(".bar")).to_have_attribute("aria-label", "The mix that the songs follow")
     expect(songs.locator(".legend")).to_have_text("reggae 100%")
-    expect(cards.first.locator(".because")).to_have_text("Reggae was heard in the last minutes")
+    expect(cards.first.locator(".reason")).to_have_text("Reggae was heard in the last minutes")
     expect(page.get_by_test_id("song-providers")).to_contain_text("Is not set up: there is no key for it.")
     expect(page.get_by_test_id("song-announcement")).to_have_text(re.compile(r"^New songs: \d+$"))
     analyzer.estimate("reggae", state="SILENT", end_seconds=136.0)
@@ -146,10 +146,10 @@ def test_another_language_says_everything_in_it(open_tab: OpenTab, analyzer: Fak
     page = opened(open_tab("for_you", locale="ja-JP"), analyzer)
     cards = cards_of(page, analyzer, "metal")
     expect(page.locator(".aside")).to_contain_text("メタル")
-    expect(cards.first.locator(".because")).to_contain_text("が聴こえました")
+    expect(cards.first.locator(".reason")).to_contain_text("が聴こえました")
     expect(cards.first.get_by_role("button", name="この曲が好き")).to_be_visible()
     expect(page.get_by_test_id("songs")).to_have_attribute("lang", "ja")
-    text = page.get_by_test_id("songs").locator(".beside").inner_text()
+    text = page.get_by_test_id("songs").locator(".side").inner_text()
     assert set(re.findall("[A-Za-z]+", text)) <= {"Spotify", "YouTube", "Overheard"}
 
 

@@ -242,11 +242,11 @@ def walk(case: Case, provider: Provider, services: Services) -> tuple[str, str, 
         rows = page(Playlist(), told, services.clock)["providers"]
         (shown,) = [row for row in rows if row["name"] == guard.name]
         assert (shown["tone"] == "fault") == (each.status not in (Status.OK, Status.EMPTY))
-        for words in (sentence, shown["said"]):
+        for words in (sentence, shown["status"]):
             assert len(words) < 150
             assert not re.search(r"[{}<>\n]|Error|Exception|test-|AIza|\.[;.]", words)
         if each is result:
-            said = (shown["said"], sentence)
+            said = (shown["status"], sentence)
     return *said, spent
 
 

@@ -1,0 +1,1 @@
+"""Streamlit components with their ES modules: one folder each, and the modules that they share."""

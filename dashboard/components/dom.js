@@ -1,0 +1,67 @@
+// Elements: creation, lookup, and updates that touch only what differs.
+// Text that comes from outside reaches the page through `textContent` only.
+
+const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
+
+/** Create an HTML element. */
+export function createElement(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  return element;
+}
+
+/** Create an SVG element; `text` is optional. */
+export function createSvg(tag, attributes = {}, text = "") {
+  const element = document.createElementNS(SVG_NAMESPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text) element.textContent = text;
+  return element;
+}
+
+/** Create an icon from one path within a square of 24 units. Fonts differ in their symbols, paths do not. */
+export function createIcon(path) {
+  const icon = createSvg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
+  icon.append(createSvg("path", { d: path }));
+  return icon;
+}
+
+/** Create a button that does not submit a form. */
+export function createButton(className, text, onClick) {
+  const button = createElement("button", className, text);
+  button.type = "button";
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+/** Find an element by its `data-part` or `data-testid`. */
+export function findPart(root, name) {
+  return root.querySelector(`[data-part="${name}"], [data-testid="${name}"]`);
+}
+
+/** Set an element's text. Equal text stays untouched, so that a screen reader, a selection or a click keeps it. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Set an element's text and hide the element if the text is empty. */
+export function showText(element, text) {
+  setText(element, text);
+  element.hidden = !text;
+}
+
+const displayed = new WeakMap(); // element -> JSON of the items that it shows
+
+/** Rebuild the children of an element, one for each item, only if the items have changed. */
+export function updateChildren(element, items, build) {
+  if (!hasChanged(element, items)) return;
+  element.replaceChildren(...items.map(build));
+}
+
+/** Remember what an element shows. Returns false if it shows the same already. */
+export function hasChanged(element, content) {
+  const json = JSON.stringify(content);
+  if (displayed.get(element) === json) return false;
+  displayed.set(element, json);
+  return true;
+}

@@ -1,0 +1,118 @@
+// What is known of the followed source: its state and its newest estimate. No elements here.
+
+import { numberOr, textOr } from "./messages.js";
+
+const MAX_LABEL_LENGTH = 40;
+const HAS_GENRE = new Set(["LISTENING", "UNSURE"]); // states in which probabilities are valid
+const RECEIVES_ESTIMATES = new Set([...HAS_GENRE, "NOT_MUSIC", "SILENT"]);
+const MAY_BE_SILENT = new Set(["ENDED", "FAILED", "PAUSED"]); // states in which no message has to arrive
+
+export class StreamStatus {
+  /**
+   * @param {string[]} states names of all states; others are ignored
+   * @param {number} guessBelow a genre with a lower probability is a guess
+   */
+  constructor(states, guessBelow) {
+    this.states = states;
+    this.guessBelow = guessBelow;
+    this.isConnected = true; // assumed until the first attempt fails
+    this.isUnsupported = false; // the analyzer speaks another protocol version
+    this.reset();
+  }
+
+  /** Forget the source: another one, or the same after a restart of the analyzer, numbers its messages anew. */
+  reset() {
+    this.state = "CONNECTING";
+    this.sequence = -1;
+    this.detail = "";
+    this.estimate = null;
+    this.held = null; // {label, sinceSeconds (stream position), seconds}
+  }
+
+  /** Apply a hello message. */
+  applyHello(message) {
+    this.reset();
+    if (isObject(message.estimate)) this.estimate = message.estimate;
+    this.#setState(message, this.#checkedState(message.state), textOr(message.detail, ""));
+  }
+
+  /** Apply a state message. */
+  applyState(message) {
+    this.#setState(message, message.state, textOr(message.detail, ""));
+  }
+
+  /** Apply an estimate message. Returns false if it has no estimate. */
+  applyEstimate(message) {
+    if (!isObject(message.estimate)) return false;
+    this.estimate = message.estimate;
+    this.#setState(message, this.#checkedState(this.estimate.state), "");
+    const label = this.label;
+    const end = numberOr(message.end_seconds, 0);
+    if (this.state !== "LISTENING") this.held = null;
+    else if (this.held?.label !== label || end < this.held.sinceSeconds) {
+      this.held = { label, sinceSeconds: end, seconds: 0 };
+    }
+    if (this.held) this.held.seconds = end - this.held.sinceSeconds;
+    return true;
+  }
+
+  /** Label of the genre for the headline, or null. */
+  get label() {
+    // The stable label keeps its old value while the estimate is unsure; then only the most probable one is true.
+    const stable = this.state === "LISTENING" ? labelOr(this.estimate?.stable_label, null) : null;
+    return stable ?? labelOr(this.estimate?.label, null);
+  }
+
+  /** Probability of a genre, 0 to 1. */
+  probability(label) {
+    const probabilities = this.estimate?.probabilities ?? {};
+    const fallback = label === this.estimate?.label ? numberOr(this.estimate?.confidence, 0) : 0;
+    const value = numberOr(Object.hasOwn(probabilities, label) ? probabilities[label] : null, fallback);
+    return Math.min(Math.max(value, 0), 1);
+  }
+
+  /** Key of the texts for the situation: a state, or AWAY, MISMATCH or CHANGING. */
+  get situation() {
+    if (!this.isConnected) return "AWAY";
+    if (this.isUnsupported) return "MISMATCH";
+    // Another source follows in a moment; the end of a file has other texts.
+    return this.state === "ENDED" && this.detail.startsWith("changed to ") ? "CHANGING" : this.state;
+  }
+
+  /** Whether the situation has a genre to show, certain or not. */
+  get hasGenre() {
+    return HAS_GENRE.has(this.situation);
+  }
+
+  get receivesEstimates() {
+    return RECEIVES_ESTIMATES.has(this.state);
+  }
+
+  get maySendNothing() {
+    return MAY_BE_SILENT.has(this.state);
+  }
+
+  /** Each type of message has its own queue at the server, so an older state may arrive after a newer one. */
+  #setState(message, state, detail) {
+    const sequence = numberOr(message.seq, 0);
+    if (sequence < this.sequence || !this.states.includes(state)) return;
+    this.sequence = sequence;
+    this.detail = state === this.state && !detail ? this.detail : detail;
+    this.state = state;
+  }
+
+  /** LISTENING needs a probable genre: while the genre changes, the old stable label may last for a moment. */
+  #checkedState(state) {
+    if (state !== "LISTENING" || !this.estimate) return state;
+    const label = labelOr(this.estimate.stable_label, null) ?? labelOr(this.estimate.label, null);
+    return this.probability(label) < this.guessBelow ? "UNSURE" : state;
+  }
+}
+
+function isObject(value) {
+  return Boolean(value) && typeof value === "object";
+}
+
+function labelOr(value, fallback) {
+  return textOr(value, fallback, MAX_LABEL_LENGTH);
+}
