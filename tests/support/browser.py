@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, Request, Route, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, Request, ViewportSize, expect
 
 from dashboard.recommendations.session_settings import SessionSettings
 from tests.support.analyzer_server import FakeAnalyzer
@@ -51,9 +54,6 @@ CHROMIUM_OPTIONS = [
 LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """What was pressed or resized is drawn after them."""
-
-MODULES = "http://127.0.0.1:9/"
-"""Where ``serve_components`` answers; an origin that a browser trusts like the dashboard's own."""
 
 WIDE: ViewportSize = {"width": 1280, "height": 1000}
 
@@ -133,18 +133,18 @@ class Tabs:
             self._unused.append(tab)
 
 
-def serve_components(page: Page, body: str = "") -> None:
-    """Open an empty page that can import the dashboard's ES modules from ``/components``."""
-
-    def answer(route: Route) -> None:
-        path = urlsplit(route.request.url).path.removeprefix("/")
-        if path:
-            route.fulfill(path=ROOT / "dashboard" / path)
-        else:
-            route.fulfill(body=body, content_type="text/html")
-
-    page.route(f"{MODULES}**", answer)
-    page.goto(MODULES)
+@contextmanager
+def component_modules() -> Iterator[str]:
+    """Serve the components' folder. Yields its address, whose page can import the modules relatively."""
+    handler = partial(SimpleHTTPRequestHandler, directory=ROOT / "dashboard" / "components")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def open_live(open_tab: OpenTab, analyzer: FakeAnalyzer, **options: Any) -> Page:

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from dashboard.texts import Words
 from tests.support.analyzer_server import FakeAnalyzer
-from tests.support.browser import OpenTab, serve_components
+from tests.support.browser import OpenTab, component_modules
 
 PATIENCE_MS = 30_000
 NAMES = ("live", "for_you", "session", "file", "model")
@@ -48,23 +48,24 @@ def test_without_an_analyzer_the_page_says_so(open_tab: OpenTab) -> None:
 def test_streamlits_dialog_of_a_lost_connection_gives_way_to_our_words(browser: Browser) -> None:
     """It greyed the page and asked whether there was an internet; other dialogs stay."""
     page = browser.new_page()
-    serve_components(
-        page,
-        """<div data-test-connection-state="PINGING_SERVER" id="app"></div><script>
-        const open = (text) => {
-          const dialog = document.createElement("div");
-          dialog.dataset.testid = "stDialog";
-          dialog.innerHTML = `${text}<button aria-label="Close"></button>`;
-          dialog.querySelector("button").onclick = () => dialog.remove();
-          document.body.append(dialog);
-        };</script>""",
-    )
-    mount = """async () => {
-      const { default: mount } = await import("/components/offline_banner/offline_banner.js");
-      mount({ data: "Start it again" });
-    }"""
-    for _ in range(2):  # each run of the page's script mounts it again
-        page.evaluate(mount)
+    with component_modules() as address:
+        page.goto(address)
+        page.set_content(
+            """<div data-test-connection-state="PINGING_SERVER" id="app"></div><script>
+            const open = (text) => {
+              const dialog = document.createElement("div");
+              dialog.dataset.testid = "stDialog";
+              dialog.innerHTML = `${text}<button aria-label="Close"></button>`;
+              dialog.querySelector("button").onclick = () => dialog.remove();
+              document.body.append(dialog);
+            };</script>"""
+        )
+        mount = """async () => {
+          const { default: mount } = await import("./offline_banner/offline_banner.js");
+          mount({ data: "Start it again" });
+        }"""
+        for _ in range(2):  # each run of the page's script mounts it again
+            page.evaluate(mount)
     page.evaluate("open('About')")
     expect(page.get_by_test_id("stDialog")).to_have_count(1)
     page.get_by_role("button", name="Close").click()

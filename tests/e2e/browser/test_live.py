@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.texts import Words
 from realtime.protocol.estimate import StreamState
 from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
-from tests.support.browser import TWO_FRAMES, OpenTab, open_live, serve_components
+from tests.support.browser import TWO_FRAMES, OpenTab, component_modules, open_live
 
 PATIENCE_MS = 30_000
 ENGLISH = Words("en")
@@ -173,14 +173,14 @@ def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: Fak
 def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, token: str) -> None:
     """The connection's script alone; never in the address, which logs keep."""
     connect = """async ([url, token]) => {
-      const { AnalyzerConnection } = await import("/components/live/connection.js");
+      const { AnalyzerConnection } = await import("./live/connection.js");
       window.types = [];
       const onMessage = (message) => window.types.push(message.type);
       new AnalyzerConnection(url, { onMessage, onLost: () => {}, mayBeSilent: () => true }, token);
     }"""
     page = browser.new_page()
-    serve_components(page)
-    with FakeAnalyzer() as fake:
+    with component_modules() as address, FakeAnalyzer() as fake:
+        page.goto(address)
         page.evaluate(connect, [fake.url, token])
         page.wait_for_function("window.types.includes('hello')", timeout=PATIENCE_MS)
         assert fake.request_paths == ["/"]
