@@ -148,11 +148,15 @@ class ModelManifest:
                 )
         return manifest
 
-    def save(self, path: Path) -> None:
-        """Write the manifest as JSON, one field a line."""
+    def to_json(self) -> str:
+        """Return the text of the manifest's file, one field a line."""
         fields: dict[str, Any] = {"format": FORMAT, **asdict(self)}
         del fields["model_path"]
-        path.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Write the manifest as JSON."""
+        path.write_text(self.to_json(), encoding="utf-8")
 
     def read_model(self) -> bytes:
         """Read the model file and hold it against its hash.

@@ -10,18 +10,19 @@ ended in between, the newest part's row stays when the table is opened; the numb
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.common.paths import atomic_write
 from models.common.text import first_line, storable
 from models.errors import OverheardError
 from realtime.track_hearing import Row
@@ -334,18 +335,8 @@ class TrackTable:
             with self._filesystem.open_output_stream(path) as stream:
                 parquet.write_table(table, stream, compression="zstd")
             return
-        folder, name = os.path.split(path)
-        beside = os.path.join(folder, f".{name}")
-        try:
-            with open(beside, "wb") as file:
-                parquet.write_table(table, file, compression="zstd")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
-            raise
+        with atomic_write(Path(path), fsync=True) as file:
+            parquet.write_table(table, file, compression="zstd")
 
     def rows_with_faults(self) -> Iterable[tuple[str, str]]:
         """Name and fault of every track that has one, a part at a time."""

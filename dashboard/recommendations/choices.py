@@ -9,8 +9,6 @@ from __future__ import annotations
 import glob
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, Final
 
 from dashboard.recommendations.names import artist_key, title_key
 from dashboard.recommendations.said import Said, said
+from models.common.paths import atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +138,9 @@ class Choices:
             return
         self._may_write = True
         try:
-            for kind in ("", ".broken-*", ".new-*"):
-                for path in self._path.parent.glob(glob.escape(self._path.name) + kind):
+            name = glob.escape(self._path.name)
+            for pattern in (name, f"{name}.broken-*", f".{name}.*.part"):
+                for path in self._path.parent.glob(pattern):
                     path.unlink(missing_ok=True)
         except OSError as error:
             self._fail(said("choices.undeleted", error=str(error.strerror), path=str(self._path)))
@@ -212,22 +212,14 @@ class Choices:
         return text.encode("utf-8", errors="replace")
 
     def _save(self, path: Path) -> None:
-        """Write beside the file and rename: whoever reads sees the old one or the new one, whole."""
+        """Write the file for this user only, without the oldest artists if it would become too large."""
         while len(content := self._encoded()) > LARGEST_FILE:
             for _ in range(max(1, len(self._artists) // 10)):
                 self._drop_oldest()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, name = tempfile.mkstemp(prefix=f"{path.name}.new-", dir=path.parent)  # mode 0600
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).replace(path)
-            except OSError:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with atomic_write(path, fsync=True, mode=0o600) as file:
+                file.write(content)
             state = path.stat()
             self._stamp, self.trouble = (state.st_mtime_ns, state.st_size, state.st_ino), None
         except OSError as error:

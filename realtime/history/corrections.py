@@ -16,6 +16,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.common.paths import atomic_write
 from models.manifest import ModelManifest
 from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer
 from realtime.history.errors import DAMAGE_CODES, HistoryError, code, reason, remedy
@@ -25,7 +26,7 @@ from realtime.history.store import HistoryStore
 logger = logging.getLogger(__name__)
 
 FOLDER = "corrections"
-OURS = re.compile(r"\d+-\d+\.wav(\.part)?")
+OURS = re.compile(r"\.?\d+-\d+\.wav(\.[0-9a-f]+\.part)?")
 """Names of the files that are written below ``FOLDER``; no others are ever deleted."""
 
 SILENT = "SILENT"
@@ -268,14 +269,12 @@ def _write(path: Path, content: bytes) -> None:
     """Write a file for this user only, whole or not at all."""
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.unlink(missing_ok=True)
     try:
-        with open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        with atomic_write(path, mode=0o600) as file:
             file.write(content)
-        unfinished.replace(path)
     except BaseException:
-        _remove(unfinished)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()  # unless older files are in it
         raise
 
 

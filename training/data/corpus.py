@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from models.common.paths import atomic_write
 from models.holdout import normalize_artist
 from training.data.gtzan import LABELS
 from training.data.windows import TrackWindows
@@ -114,11 +115,8 @@ class Corpus:
 
 def write_index(folder: Path, entries: Iterable[Entry]) -> None:
     """Replace a cache's index, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{INDEX_FILE}.part"
-    with unfinished.open("w", encoding="utf-8") as index:
-        index.writelines(map(_format_line, entries))
-    unfinished.replace(folder / INDEX_FILE)
+    with atomic_write(folder / INDEX_FILE) as index:
+        index.writelines(_format_line(entry).encode() for entry in entries)
 
 
 def append(folder: Path, entries: Iterable[Entry]) -> None:

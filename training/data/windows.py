@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.common.paths import atomic_write
 from models.degradation import at_random
 from models.spectrogram.stft import band_columns
 from training.data.geometries import COARSE, FINE
@@ -55,14 +56,11 @@ class TrackWindows:
 
     def save(self, path: Path, made_from: str = "") -> None:
         """Write whole or not at all; ``source_digest_of`` is what ``source_digest_of`` shall return."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.part")
-        with unfinished.open("wb") as file:
+        with atomic_write(path) as file:
             np.savez(
                 file, fine=self.fine, coarse=self.coarse, heard=self.heard, long=self.long,
                 made_from=np.array(made_from),
             )  # fmt: skip
-        unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> TrackWindows:

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from models.common.paths import atomic_write
 from training.data.batches import BatchMix, Floats
 from training.data.corpus import Corpus
 from training.data.partitions import Partition
@@ -38,11 +39,8 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("wb") as file:
+        with atomic_write(path) as file:
             pickle.dump(self, file)
-        unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path, weights: Sequence[Floats], others: Sequence[Sequence[Any]]) -> Checkpoint:
@@ -79,11 +77,6 @@ class Checkpoint:
 def checkpoint_paths(checkpoint: Path, recipe: FineTuningRecipe) -> list[Path]:
     """Where each run of a training keeps its progress."""
     return [checkpoint.with_suffix(f".{number}.checkpoint") for number in range(recipe.runs)]
-
-
-def part_of(path: Path) -> Path:
-    """Where a file is written before it replaces ``path``."""
-    return path.with_name(f"{path.name}.part")
 
 
 HASHED_PACKAGES: Final = ("data", "networks", "evaluation", "finetuning")

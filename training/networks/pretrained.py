@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.common.paths import atomic_write
 from training.errors import WeightsError
 
 WEIGHTS = Path(__file__).with_name("weights")
@@ -140,11 +141,8 @@ def save_distilled_weights(features: Any, out: Path) -> str:
     weights = features.get_weights()
     stored: dict[str, Any] = {f"{number:03d}": w.astype(np.float16) for number, w in enumerate(weights)}
     stored[_INPUT_SHAPE_KEY] = np.array(features.input_shape[1:])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f"{out.name}.part")
-    with unfinished.open("wb") as file:  # np.savez would add .npz to a path
+    with atomic_write(out) as file:
         np.savez(file, **stored)
-    unfinished.replace(out)
     return hashlib.sha256(out.read_bytes()).hexdigest()
 
 

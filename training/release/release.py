@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from models.common.paths import atomic_write
 from models.manifest import SHIPPED, ModelManifest
 from models.metrics import compute_scores
 from training.data.batches import Intensities
@@ -35,7 +37,7 @@ from training.evaluation.report import Report, calibrate, count_data, non_music_
 from training.export import tflite
 from training.export.bias_correction import correct_biases
 from training.export.calibration_samples import representative_dataset
-from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths, part_of
+from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
 from training.finetuning.recipe import FineTuningRecipe
 from training.finetuning.train import tensorboard_logger, train
 from training.networks.pretrained import DISTILLED_WEIGHTS as TAUGHT
@@ -196,19 +198,16 @@ def publish(
     )
     card, plots = render_model_card(manifest, report), io.BytesIO()
     draw_plots(report, plots, latency_points(report, protocols))
-    for folder in (out, float_out.parent):
-        folder.mkdir(parents=True, exist_ok=True)
     written = {
+        out / SHIPPED: manifest.to_json().encode(),
         float_out: made.float32,
         model_path: content,
         out / CARD_FILE: card.encode(),
         out / PLOTS_FILE: plots.getvalue(),
     }
-    for path, each in written.items():
-        part_of(path).write_bytes(each)
-    manifest.save(part_of(out / SHIPPED))
-    for path in (*written, out / SHIPPED):  # all of them lie there whole before the first is replaced
-        part_of(path).replace(path)
+    with ExitStack() as files:  # all are there whole before the first is replaced, the manifest as the last
+        for path, each in written.items():
+            files.enter_context(atomic_write(path)).write(each)
     return manifest
 
 

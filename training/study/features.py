@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.common.paths import atomic_write
 from models.spectrogram.spec import AudioSpec
 from training.data.gtzan import Gtzan
 from training.networks.pretrained import IMAGENET_SHA256
@@ -53,11 +54,8 @@ def cached_features(gtzan: Gtzan, spec: AudioSpec, cache: Path = DEFAULT_CACHE) 
         return np.asarray(np.load(path), dtype=np.float32)
     _log.info("computing the features of %d pictures", len(gtzan.tracks))
     computed = compute_features(gtzan, spec)
-    cache.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:  # np.save would add .npy to a path
+    with atomic_write(path) as file:
         np.save(file, computed)
-    unfinished.replace(path)
     return computed
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from models.common.paths import atomic_write
 from models.errors import OverheardError
 from models.metrics import compute_scores
 from training.data import partitions, splits
@@ -22,7 +23,7 @@ from training.data.geometries import FINE, GEOMETRIES
 from training.data.gtzan import LABELS
 from training.evaluation.predictions import Predictions
 from training.evaluation.protocol_table import ProtocolScore
-from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths, part_of
+from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
 from training.finetuning.finetune import predict_logits
 from training.finetuning.recipe import FineTuningRecipe
 from training.finetuning.train import train
@@ -92,8 +93,8 @@ def train_and_score(
                 form: list(Predictions(predict_logits(network, s.places), s).accuracies())
                 for form, s in scored.items()
             }
-        part_of(done).write_text(json.dumps(measured), encoding="utf-8")
-        part_of(done).replace(done)
+        with atomic_write(done) as file:
+            file.write(json.dumps(measured).encode())
         for progress in checkpoint_paths(checkpoint, recipe):
             progress.unlink(missing_ok=True)
     measured = json.loads(done.read_text(encoding="utf-8"))

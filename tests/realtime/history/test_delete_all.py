@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from models.common.paths import atomic_write
 from realtime.history.errors import HistoryError
 from realtime.history.store import HistoryStore
 from tests.support.histories import (
@@ -81,6 +82,19 @@ def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
     assert (segment["number"], segment["estimates"]) == (1, 2)
     assert segment["seconds"] == pytest.approx(5.5, abs=1e-6)
     assert query(running.path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_what_a_killed_write_left_is_deleted_too(running: Running) -> None:
+    """A process that is killed between writing sound and renaming it leaves the sound under another name."""
+    running.play_programme()
+    running.correct(running.longest("jazz")["number"], "rock")
+    (sound,) = running.sounds()
+    path = next((running.path.parent / "corrections").rglob(Path(sound).name))
+    with atomic_write(path):
+        (beside,) = path.parent.glob(f".{path.name}.*")
+    beside.write_bytes(b"half a sound")
+    running.desk.act({"action": "forget"})
+    assert on_disk(running.path.parent, b"half a sound") == []
 
 
 def test_forgetting_twice_and_with_nothing_there_is_no_fault(running: Running) -> None:
