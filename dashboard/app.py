@@ -1,6 +1,6 @@
 """The Streamlit script: ``streamlit run app.py -- --analyzer ws://...``; ``command.py`` calls it.
 
-It runs once per reader and again on every click; what lasts longer is in ``dashboard.reader``.
+It runs once per reader and again on every click; what lasts longer is in ``dashboard.session``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import streamlit as st
 from dashboard.components.document_language import set_document_language
 from dashboard.components.offline_banner import show_offline_banner
 from dashboard.environment import ANALYZER_URL
-from dashboard.reader import Page, look, open_page
-from dashboard.texts import LANGUAGES
-from dashboard.views import file, for_you, live, model, session
+from dashboard.i18n.translator import LANGUAGES
+from dashboard.pages import file, health, history, live, recommendations
+from dashboard.session import PageContext, open_page, refresh_all
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -31,7 +31,7 @@ ICON = (
     'width="4" height="6" rx="2"/></g></svg>'
 )
 
-VIEWS = {"live": live, "for_you": for_you, "session": session, "file": file, "model": model}
+VIEWS = {"live": live, "for_you": recommendations, "session": history, "file": file, "model": health}
 """By the last part of their addresses; the first is the page at the root."""
 
 WITHOUT_SONGS = ("session", "file", "model")
@@ -61,7 +61,7 @@ def main() -> None:
         show_offline_banner(page.words)
 
 
-def head(page: Page, pages: Sequence[StreamlitPage]) -> None:
+def head(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
     """The program's name, all pages by their names on a phone, too, and the language."""
     with st.container(horizontal=True, vertical_alignment="center", key="frame"):
         st.html('<p class="name">Overheard</p>', width="content")
@@ -80,9 +80,9 @@ def head(page: Page, pages: Sequence[StreamlitPage]) -> None:
 
 
 @st.fragment(run_every=20.0)
-def keep_up(page: Page) -> None:
+def keep_up(page: PageContext) -> None:
     """Let the songs follow what is heard while the reader is elsewhere."""
-    look(page.feed)
+    refresh_all(page.feed)
 
 
 if __name__ == "__main__":

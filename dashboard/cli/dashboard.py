@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dashboard.environment import ANALYZER_URL, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
-from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
+from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES
 from models.common.cli import ArgumentParser
 
 HOST = "127.0.0.1"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.errors import DashboardError
-from dashboard.recommendations.providers import Answer, WallClock, from_environment
-from dashboard.recommendations.tracks import LANGUAGES, Range, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.providers.registry import Answer, WallClock, build_providers
 from models.common.cli import ArgumentParser
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -34,7 +34,7 @@ def command(arguments: Sequence[str]) -> int:
     what.add_argument("--genre", choices=GENRES, help="one of the model's genres")
     what.add_argument("--file", type=Path, metavar="FILE", help="a sound file; its genre is heard first")
     parser.add_argument("--language", choices=LANGUAGES, help="of the songs (default any)")
-    ranges = [each.value for each in Range]
+    ranges = [each.value for each in ReleaseRange]
     parser.add_argument("--range", choices=ranges, default="any", help="how old at most (default any)")
     parser.add_argument("--count", type=int, default=SHOWN, metavar="N", help=f"how many (default {SHOWN})")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -43,8 +43,8 @@ def command(arguments: Sequence[str]) -> int:
         raise DashboardError(f"--count is {options.count}; it must lie in 1..50")
     genre = options.genre or genre_of(options.file)
     clock = WallClock()
-    query = TrackQuery(genre, options.language, Range(options.range), limit=options.count)
-    answer = from_environment(clock).search_widening(query, for_person=True)
+    query = TrackQuery(genre, options.language, ReleaseRange(options.range), limit=options.count)
+    answer = build_providers(clock).search_widening(query, for_person=True)
     tracks = answer.tracks[: options.count]
     if options.json:
         for track in tracks:

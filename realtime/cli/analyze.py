@@ -13,10 +13,10 @@ from models.common.cli import ArgumentParser
 from models.common.text import format_seconds
 from models.errors import OverheardError
 from realtime import config
-from realtime.analyze import MOST_CLASSIFIERS, Report, analyse_file
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
 from realtime.pipeline.analyzer import Analysis
+from realtime.pipeline.offline import MAX_CLASSIFIERS, Report, analyze_file
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
@@ -61,7 +61,7 @@ def command(arguments: Sequence[str]) -> int:
     chosen = config.load(options)
     classifiers = [
         load_classifier(chosen.model.manifest, chosen.model.runtime)
-        for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))
+        for _ in range(min(MAX_CLASSIFIERS, os.cpu_count() or 1))
     ]
     explain = _print_message if options.explain else None
     failed = 0
@@ -70,7 +70,7 @@ def command(arguments: Sequence[str]) -> int:
         try:
             with _progress(name, wanted=not options.json) as advance:
                 source = FileSource(name, SystemClock(), formats=options.formats)
-                analyse_file(source, classifiers, chosen, SystemClock(), report, advance, explain)
+                analyze_file(source, classifiers, chosen, SystemClock(), report, advance, explain)
         except OverheardError as error:
             failed += 1
             print(f"overheard analyze: {error}", file=sys.stderr)

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 from models.classifier import load_classifier
 from models.common.cli import ArgumentParser
 from models.manifest import ModelManifest
-from realtime import config, live_report
-from realtime.analyze import MOST_CLASSIFIERS
+from realtime import config
 from realtime.clock import SystemClock
-from realtime.evaluate_folder import score_folder
-from realtime.evaluate_live import AS_IS, Plan, evaluate_live
-from realtime.evaluate_pictures import geometry_for, load_part, score_pictures
-from realtime.live_runs import CONDITIONS
-from realtime.programmes import Shape
+from realtime.evaluation import live_report
+from realtime.evaluation.audio_folder import score_folder
+from realtime.evaluation.live import UNMODIFIED, LiveEvaluationConfig, evaluate_live
+from realtime.evaluation.playback import CONDITIONS
+from realtime.evaluation.programmes import ProgrammeConfig
+from realtime.evaluation.scorecard import Advance, scorecard, tables
+from realtime.evaluation.spectrograms import geometry_for, load_split, score_spectrograms
+from realtime.pipeline.offline import MAX_CLASSIFIERS
 from realtime.protocol import messages
-from realtime.scorecard import Advance, scorecard, tables
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_live_options(live: argparse.ArgumentParser) -> None:
-    shape = Shape()
+    shape = ProgrammeConfig()
     span = (shape.shortest, shape.longest)
     listed = ", ".join(CONDITIONS)
     for name, kind, metavar, default, text in (
@@ -81,7 +82,13 @@ def _add_live_options(live: argparse.ArgumentParser) -> None:
         ("part", str, "NAME", None, "of these only a part of the split, such as test"),
         ("tracks", Path, "FILE", None, "CSV with the split and the artists (default: tracks.csv)"),
         ("not-music", Path, "FILE", None, "clips of no music as a CSV names them: file, kind, origin"),
-        ("conditions", str, "LIST", AS_IS, f"all, or with commas between: {listed} (default {AS_IS})"),
+        (
+            "conditions",
+            str,
+            "LIST",
+            UNMODIFIED,
+            f"all, or with commas between: {listed} (default {UNMODIFIED})",
+        ),
         ("programmes", int, "N", shape.programmes, f"how many (default {shape.programmes})"),
         ("excerpts", int, "N", shape.excerpts, f"in each (default {shape.excerpts})"),
         ("seed", int, "N", 0, "of all that is drawn (default 0)"),
@@ -99,10 +106,10 @@ def _add_live_options(live: argparse.ArgumentParser) -> None:
 def _pictures(options: argparse.Namespace) -> int:
     chosen = config.load(options)
     classifier = load_classifier(chosen.model.manifest, chosen.model.runtime)
-    tracks = load_part(options.file, classifier.manifest.labels, options.part, options.tracks)
+    tracks = load_split(options.file, classifier.manifest.labels, options.part, options.tracks)
     geometry_for(tracks.form, classifier.manifest)
     with _progress(options.file.name, wanted=not options.json) as advance:
-        answers = score_pictures(tracks, classifier, advance)
+        answers = score_spectrograms(tracks, classifier, advance)
     card = scorecard(answers, classifier.manifest) | {"part": options.part}
     return _print(card, classifier.manifest, as_json=options.json)
 
@@ -111,7 +118,7 @@ def _folder(options: argparse.Namespace) -> int:
     chosen = config.load(options)
     classifiers = [
         load_classifier(chosen.model.manifest, chosen.model.runtime)
-        for _ in range(min(MOST_CLASSIFIERS, os.cpu_count() or 1))
+        for _ in range(min(MAX_CLASSIFIERS, os.cpu_count() or 1))
     ]
     with _progress(options.folder.name, wanted=not options.json) as advance:
         answers = score_folder(options.folder, classifiers, chosen, SystemClock(), advance)
@@ -121,7 +128,7 @@ def _folder(options: argparse.Namespace) -> int:
 
 def _live(options: argparse.Namespace) -> int:
     asked = CONDITIONS if options.conditions == "all" else options.conditions.split(",")
-    plan = Plan(
+    plan = LiveEvaluationConfig(
         audio=options.audio,
         table=options.table,
         check_artists=options.check_artists,
@@ -130,7 +137,7 @@ def _live(options: argparse.Namespace) -> int:
         tracks=options.tracks,
         not_music=options.not_music,
         conditions=tuple(dict.fromkeys(asked)),
-        shape=Shape(options.programmes, options.excerpts, *options.seconds),
+        shape=ProgrammeConfig(options.programmes, options.excerpts, *options.seconds),
         seed=options.seed,
         tune=options.tune,
     )

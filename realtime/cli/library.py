@@ -17,9 +17,9 @@ from models.common.text import printable
 from realtime import config
 from realtime.config import AnalysisSettings
 from realtime.errors import SettingsError
-from realtime.library import Advance, Summary, hear_library, open_table
-from realtime.track_engines import Engine, LocalEngine, RayEngine
-from realtime.track_table import TrackTable
+from realtime.library.executors import ProcessTrackExecutor, RayTrackExecutor, TrackExecutor
+from realtime.library.scan import Advance, ScanSummary, open_table, scan_library
+from realtime.library.table import TrackTable
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +68,15 @@ def command(arguments: Sequence[str]) -> int:
     with open_table(options.out, hearing, manifest) as table:
         with _ended_by_signal(), _engine(options.engine, hearing, options.workers) as engine:
             with _progress() as advance:
-                summary = hear_library(options.places, table, engine, advance)
+                summary = scan_library(options.places, table, engine, advance)
         return _report(summary, table)
 
 
 @contextlib.contextmanager
-def _engine(name: str, hearing: AnalysisSettings, workers: int) -> Iterator[Engine]:
-    engine: Engine = RayEngine(hearing, workers) if name == "ray" else LocalEngine(hearing, workers)
+def _engine(name: str, hearing: AnalysisSettings, workers: int) -> Iterator[TrackExecutor]:
+    engine: TrackExecutor = (
+        RayTrackExecutor(hearing, workers) if name == "ray" else ProcessTrackExecutor(hearing, workers)
+    )
     try:
         yield engine
     finally:
@@ -91,7 +93,7 @@ def _ended_by_signal() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _report(summary: Summary, table: TrackTable) -> int:
+def _report(summary: ScanSummary, table: TrackTable) -> int:
     """Tell the end on standard error; the exit code."""
     faults = list(itertools.islice(table.rows_with_faults(), MOST_NAMED + 1))
     for name, fault in faults[:MOST_NAMED]:

@@ -12,9 +12,9 @@ from models.common.cli import ArgumentParser
 from realtime import config
 from realtime.cli.output import LIVE_GROUPS, print_address, print_estimate
 from realtime.config import AnalysisSettings
-from realtime.group_feeds import Feed, ProcessFeed, RayFeed, allow_files
-from realtime.monitor import serve_stations
-from realtime.stations import read_stations
+from realtime.monitoring.feeds import GroupClient, ProcessGroupClient, RayGroupClient, allow_files
+from realtime.monitoring.roster import serve_stations
+from realtime.monitoring.stations import read_stations
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -38,13 +38,13 @@ def command(arguments: Sequence[str]) -> int:
     hearing = AnalysisSettings.from_settings(chosen)
     watch = print_estimate if options.json else None
     with contextlib.ExitStack() as kept:
-        feeds: list[Feed]
+        feeds: list[GroupClient]
         if options.engine == "ray":
             ray = kept.enter_context(ray_cluster())
-            feeds = [RayFeed(ray, group, hearing) for group in groups]
+            feeds = [RayGroupClient(ray, group, hearing) for group in groups]
         else:
             allow_files(len(groups), chosen.server.max_clients)
-            feeds = [ProcessFeed(group, hearing) for group in groups]
+            feeds = [ProcessGroupClient(group, hearing) for group in groups]
 
         def ready(count: int, address: str) -> None:
             print_address(f"monitoring {count} stations", address)

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from realtime.config import AnalysisSettings, ModelSettings, Settings
-from realtime.group_feeds import ProcessFeed
-from realtime.stations import Station
-from realtime.track_hearing import Hearer
-from realtime.tracks import find_tracks
+from realtime.library.analysis import TrackAnalyzer
+from realtime.library.discovery import find_tracks
+from realtime.monitoring.feeds import ProcessGroupClient
+from realtime.monitoring.stations import Station
 from tests.support.paths import DEMONSTRATION
 from tests.support.stream_servers import Answer, web
 
@@ -34,7 +34,9 @@ def children_seconds() -> float:
 
 def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
     """Core seconds of so many times the demonstration, its process included; seconds of sound in one."""
-    hearer = Hearer(AnalysisSettings.from_settings(Settings(model=ModelSettings(hop_seconds=hop_seconds))))
+    hearer = TrackAnalyzer(
+        AnalysisSettings.from_settings(Settings(model=ModelSettings(hop_seconds=hop_seconds)))
+    )
     before = children_seconds()
     rows = hearer.hear_block(list(find_tracks([str(DEMONSTRATION)])) * times)
     hearer.close()
@@ -46,7 +48,7 @@ async def station_cost(count: int) -> tuple[float, float]:
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
     with web({"music.opus": music}) as server:
         group = tuple(Station(str(number), server.url("music.opus")) for number in range(count))
-        feed = ProcessFeed(group, AnalysisSettings.from_settings(Settings()))
+        feed = ProcessGroupClient(group, AnalysisSettings.from_settings(Settings()))
         heard: set[str] = set()
         while len(heard) < count:
             heard |= {m["source"] for m in await feed.take() if m["type"] == "estimate"}

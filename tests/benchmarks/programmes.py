@@ -12,19 +12,20 @@ from models.audio.samples import sanitize_samples
 from models.classifier import GenreClassifier
 from realtime.audio.source import AudioBlock
 from realtime.config import Settings
-from realtime.evaluate_pictures import StoredTracks, geometry_for, part_of
-from realtime.live_measures import Stretch
-from realtime.live_runs import (
+from realtime.evaluation.playback import (
     BLOCK_SAMPLES,
     CARD_RATE,
-    PictureRecorder,
+    SpectrogramRecorder,
     StreamClock,
     excerpt_samples,
     replay,
-    stretches_of,
+    true_segments,
 )
+from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, table_tracks
+from realtime.evaluation.spectrograms import StoredTracks, geometry_for, read_split
+from realtime.evaluation.tables import read_table
+from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.pipeline.analyzer import Analyzer
-from realtime.programmes import Excerpt, Programme, Track, read_table, table_tracks
 from realtime.protocol.estimate import GenreEstimate
 
 BLOCK_SECONDS = (180.0, 720.0)
@@ -56,16 +57,16 @@ class Part:
 class Heard:
     """A programme and what was said of it; ``blocks`` without holes, no two neighbours of one genre."""
 
-    blocks: tuple[Stretch, ...]
-    interruptions: tuple[Stretch, ...]
+    blocks: tuple[TrueSegment, ...]
+    interruptions: tuple[TrueSegment, ...]
     estimates: tuple[GenreEstimate, ...]
 
 
 def draw(
-    tracks: Sequence[Track], seconds: float, generator: np.random.Generator, *, restless: bool = False
+    tracks: Sequence[LabeledTrack], seconds: float, generator: np.random.Generator, *, restless: bool = False
 ) -> list[Part]:
     """Blocks of at least ``seconds`` together; genres come equally often, tracks too within one."""
-    by_genre: dict[int, list[Track]] = {}
+    by_genre: dict[int, list[LabeledTrack]] = {}
     for track in tracks:
         by_genre.setdefault(track.genre, []).append(track)
     by_genre = {genre: own for genre, own in sorted(by_genre.items()) if len(own) >= FEWEST_TRACKS}
@@ -94,18 +95,20 @@ def draw(
     return parts
 
 
-def _turns(tracks: Sequence[Track], generator: np.random.Generator) -> Iterator[Track]:
+def _turns(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
     """Tracks without end, every one once a round."""
     while True:
         yield from (tracks[place] for place in generator.permutation(len(tracks)))
 
 
-def outline(parts: Sequence[Part], stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[Stretch]]:
+def outline(
+    parts: Sequence[Part], stretches: Sequence[TrueSegment]
+) -> tuple[list[TrueSegment], list[TrueSegment]]:
     """Blocks and interruptions, from where every excerpt lies."""
     blocks, interruptions, rest = [], [], list(stretches)
     for part in parts:
         own, rest = rest[: len(part.excerpts)], rest[len(part.excerpts) :]
-        blocks.append(Stretch(part.genre, own[0].start, own[-1].end))
+        blocks.append(TrueSegment(part.genre, own[0].start, own[-1].end))
         interruptions += [stretch for stretch in own if stretch.genre != part.genre]
     return blocks, interruptions
 
@@ -125,12 +128,12 @@ def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
             estimates += [analysis.estimate for analysis in heard]
             position += len(block)
         lengths.append(len(samples) / CARD_RATE)
-    stretches = stretches_of([excerpt.track.genre for excerpt in excerpts], lengths)
+    stretches = true_segments([excerpt.track.genre for excerpt in excerpts], lengths)
     blocks, interruptions = outline(parts, stretches)
     return Heard(tuple(blocks), tuple(interruptions), tuple(estimates))
 
 
-def hear_pictures(parts: Sequence[Part], recorder: PictureRecorder) -> Heard:
+def hear_pictures(parts: Sequence[Part], recorder: SpectrogramRecorder) -> Heard:
     """Join stored spectrograms and smooth what the model says of them as the live path does."""
     programme = Programme(tuple(excerpt for part in parts for excerpt in part.excerpts))
     recording = recorder.record(programme, "as-is", (0,))
@@ -141,10 +144,10 @@ def hear_pictures(parts: Sequence[Part], recorder: PictureRecorder) -> Heard:
 
 def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[tuple[str, Heard]]:
     """Hear everything there is of a part: spectrograms and, of the test part, sound."""
-    facts = part_of(data / "gtzan" / "tracks.csv", part, ("duplicate_of",))
+    facts = read_split(data / "gtzan" / "tracks.csv", part, ("duplicate_of",))
     facts = {name: row for name, row in facts.items() if not row["duplicate_of"]}
     tracks, recorder = _pictures(data, facts, classifier)
-    materials: list[tuple[str, list[Track], Callable[[Sequence[Part]], Heard]]] = [
+    materials: list[tuple[str, list[LabeledTrack], Callable[[Sequence[Part]], Heard]]] = [
         ("spectrograms", tracks, lambda drawn: hear_pictures(drawn, recorder))
     ]
     if part == "test":
@@ -158,20 +161,22 @@ def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[t
 
 def _pictures(
     data: Path, known: Container[str], classifier: GenreClassifier
-) -> tuple[list[Track], PictureRecorder]:
+) -> tuple[list[LabeledTrack], SpectrogramRecorder]:
     stored = StoredTracks.load(data / "gtzan" / "stft_full30s.npz", classifier.manifest.labels).only(known)
     spec = geometry_for(stored.form, classifier.manifest)
     seconds = stored.form.columns * spec.column_step / spec.sample_rate
     labelled = zip(stored.names, stored.labels.tolist(), strict=True)
     rows = {name: row for row, name in enumerate(stored.names)}
-    return [Track(*each, "", seconds) for each in labelled], PictureRecorder(stored, rows, classifier, spec)
+    return [LabeledTrack(*each, "", seconds) for each in labelled], SpectrogramRecorder(
+        stored, rows, classifier, spec
+    )
 
 
-def _sounds(data: Path, known: Container[str], labels: Sequence[str]) -> list[Track]:
+def _sounds(data: Path, known: Container[str], labels: Sequence[str]) -> list[LabeledTrack]:
     """GTZAN's recordings of the tracks that are named, and other people's music kept for checking."""
     rows = read_table(data / "gtzan" / "audio.csv", ("file", "track_id", "genre", "seconds"))
     tracks = [
-        Track(str(data / "gtzan" / row["file"]), labels.index(row["genre"]), "", float(row["seconds"]))
+        LabeledTrack(str(data / "gtzan" / row["file"]), labels.index(row["genre"]), "", float(row["seconds"]))
         for row in rows
         if row["track_id"] in known
     ]

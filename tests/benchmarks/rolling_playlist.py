@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.mix import heaviest_first
-from dashboard.recommendations.names import artist_keys, song_keys
-from dashboard.recommendations.offline import CatalogueProvider
-from dashboard.recommendations.playlist import Reason
-from dashboard.recommendations.session_settings import SessionSettings
-from dashboard.recommendations.tracks import Track as Song
+from dashboard.recommendations.domain.genre_mix import heaviest_first
+from dashboard.recommendations.domain.identity import artist_keys, identity_keys
+from dashboard.recommendations.domain.tracks import Track as Song
+from dashboard.recommendations.engine.playlist import Reason
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.engine.settings import PlaylistSettings
+from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
 from models.classifier import load_classifier
-from realtime.live_measures import Stretch
+from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.protocol.estimate import GenreEstimate
 from tests.benchmarks.programmes import Heard, programmes
 
@@ -88,9 +88,9 @@ class _FixedDay:
         return datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 
-def roll(heard: Heard, labels: Sequence[str], settings: SessionSettings | None = None) -> Rolled:
+def roll(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None = None) -> Rolled:
     """Run a session over the estimates, with the bundled songs, on the stream's clock."""
-    session, rolled = Session(settings), Rolled()
+    session, rolled = RollingPlaylist(settings), Rolled()
     provider = CatalogueProvider(_FixedDay())
     pools: dict[str, list[Song]] = {}
     seen: set[str] = set()
@@ -116,9 +116,9 @@ def roll(heard: Heard, labels: Sequence[str], settings: SessionSettings | None =
         for row in playlist.rows:
             if row.key not in known:
                 rolled.shown += 1
-                rolled.repeats += not seen.isdisjoint(song_keys(row.track))
+                rolled.repeats += not seen.isdisjoint(identity_keys(row.track))
                 rolled.artists |= artist_keys(row.track.artists[:1])
-                seen |= song_keys(row.track)
+                seen |= identity_keys(row.track)
         known = {row.key for row in playlist.rows}
         if playlist.rows:
             true = labels[block.genre or 0]
@@ -130,8 +130,8 @@ def roll(heard: Heard, labels: Sequence[str], settings: SessionSettings | None =
 
 def follow(
     refreshes: Sequence[Refresh],
-    blocks: Sequence[Stretch],
-    interruptions: Sequence[Stretch],
+    blocks: Sequence[TrueSegment],
+    interruptions: Sequence[TrueSegment],
     labels: Sequence[str],
 ) -> Followed:
     """Hold refreshes against the true changes, which are where blocks begin, the first excepted."""
@@ -153,7 +153,7 @@ def follow(
     return Followed(tuple(delays), needless, disturbed)
 
 
-def figures(heard: Heard, labels: Sequence[str], settings: SessionSettings | None = None) -> dict[str, Any]:
+def figures(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None = None) -> dict[str, Any]:
     """What a session does with a programme, under the names that are printed."""
     rolled = roll(heard, labels, settings)
     followed = follow(rolled.refreshes, heard.blocks, heard.interruptions, labels)
@@ -184,7 +184,7 @@ def figures(heard: Heard, labels: Sequence[str], settings: SessionSettings | Non
     }
 
 
-def right_share(estimates: Sequence[GenreEstimate], block: Stretch, labels: Sequence[str]) -> float:
+def right_share(estimates: Sequence[GenreEstimate], block: TrueSegment, labels: Sequence[str]) -> float:
     """Share of a block's estimates whose most probable genre is the block's."""
     own = [
         each.label == labels[block.genre or 0]
@@ -194,9 +194,9 @@ def right_share(estimates: Sequence[GenreEstimate], block: Stretch, labels: Sequ
     return sum(own) / max(1, len(own))
 
 
-def grid() -> Iterator[SessionSettings]:
+def grid() -> Iterator[PlaylistSettings]:
     """Settings to try, the present ones first."""
-    present = SessionSettings()
+    present = PlaylistSettings()
     yield present
     for distance, hold, share in product((0.35, 0.45, 0.55), (1.5, 15.0, 30.0), (0.6, 0.8)):
         evidence = replace(

@@ -5,23 +5,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dashboard.recommendations.playlist import Reason
-from realtime.live_measures import Stretch
-from realtime.programmes import Track
+from dashboard.recommendations.engine.playlist import Reason
+from realtime.evaluation.programmes import LabeledTrack
+from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from tests.benchmarks.programmes import Heard, Part, draw, outline
 from tests.benchmarks.rolling_playlist import Followed, Refresh, figures, follow, roll, table
 
 LABELS = ("jazz", "rock")
 JAZZ, ROCK = range(2)
-BLOCKS = (Stretch(JAZZ, 0, 400), Stretch(ROCK, 400, 800), Stretch(JAZZ, 800, 1000))
+BLOCKS = (TrueSegment(JAZZ, 0, 400), TrueSegment(ROCK, 400, 800), TrueSegment(JAZZ, 800, 1000))
 
 
-def tracks(each: int = 6) -> list[Track]:
-    return [Track(f"{genre}.{number}", genre, "", 30.0) for genre in (JAZZ, ROCK) for number in range(each)]
+def tracks(each: int = 6) -> list[LabeledTrack]:
+    return [
+        LabeledTrack(f"{genre}.{number}", genre, "", 30.0) for genre in (JAZZ, ROCK) for number in range(each)
+    ]
 
 
-def heard(blocks: tuple[Stretch, ...] = BLOCKS, interruptions: tuple[Stretch, ...] = ()) -> Heard:
+def heard(blocks: tuple[TrueSegment, ...] = BLOCKS, interruptions: tuple[TrueSegment, ...] = ()) -> Heard:
     """What a model that is always right says, twice a second."""
     estimates = []
     for half in range(1, round(blocks[-1].end * 2)):
@@ -60,7 +62,7 @@ def test_shifts_long_after_a_change_are_needless_unless_they_are_the_first_for_i
 @pytest.mark.parametrize(("at", "disturbed"), [(199, 0), (200, 1), (249, 1), (250, 0)])
 def test_an_interruption_disturbs_until_half_a_minute_after_it(at: float, disturbed: int) -> None:
     refreshes = [Refresh(at, Reason.SHIFT, "rock"), Refresh(210, Reason.TIMER, "rock")]
-    assert follow(refreshes, BLOCKS, [Stretch(ROCK, 200, 220)], LABELS).disturbed == disturbed
+    assert follow(refreshes, BLOCKS, [TrueSegment(ROCK, 200, 220)], LABELS).disturbed == disturbed
 
 
 def test_blocks_are_of_one_genre_as_long_as_asked_and_equal_for_equal_seeds() -> None:
@@ -86,7 +88,7 @@ def test_a_restless_block_has_single_short_tracks_of_another_genre() -> None:
 
 def test_genres_of_few_tracks_are_not_played() -> None:
     drawn = draw(
-        [*tracks(), *(Track(f"2.{n}", 2, "", 30.0) for n in range(4))], 3600, np.random.default_rng(1)
+        [*tracks(), *(LabeledTrack(f"2.{n}", 2, "", 30.0) for n in range(4))], 3600, np.random.default_rng(1)
     )
     assert {excerpt.track.genre for part in drawn for excerpt in part.excerpts} == {JAZZ, ROCK}
 
@@ -96,10 +98,10 @@ def test_the_outline_tells_blocks_from_interruptions() -> None:
     parts = [Part(JAZZ, first.excerpts[:2]), Part(ROCK, second.excerpts[:3])]
     ends = [30.0, 60.0, 90.0, 120.0, 150.0]
     genres = [JAZZ, JAZZ, ROCK, JAZZ, ROCK]
-    stretches = [Stretch(genre, end - 30, end) for genre, end in zip(genres, ends, strict=True)]
+    stretches = [TrueSegment(genre, end - 30, end) for genre, end in zip(genres, ends, strict=True)]
     assert outline(parts, stretches) == (
-        [Stretch(JAZZ, 0, 60), Stretch(ROCK, 60, 150)],
-        [Stretch(JAZZ, 90, 120)],
+        [TrueSegment(JAZZ, 0, 60), TrueSegment(ROCK, 60, 150)],
+        [TrueSegment(JAZZ, 90, 120)],
     )
 
 
@@ -118,5 +120,5 @@ def test_a_model_that_is_right_is_followed_without_repeats() -> None:
 
 def test_a_short_track_of_another_genre_changes_nothing() -> None:
     """With the distance alone, held for 1.5 s, every one of 20 s did."""
-    found = figures(heard(interruptions=(Stretch(ROCK, 200, 220),)), LABELS)
+    found = figures(heard(interruptions=(TrueSegment(ROCK, 200, 220),)), LABELS)
     assert found["interruptions that changed the list"] == 0

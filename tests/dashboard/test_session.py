@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from dashboard import reader
-from dashboard.feed import Heard, Snapshot
-from dashboard.recommendations.playlist import Filters
-from dashboard.recommendations.providers import WallClock, from_environment
+from dashboard import session
+from dashboard.analyzer.snapshot import ReceivedEstimate, Snapshot
+from dashboard.recommendations.engine.playlist import Filters
+from dashboard.recommendations.providers.registry import WallClock, build_providers
 from realtime.protocol.estimate import StreamState
 from tests.support.services.all import minute_of
 
@@ -22,10 +22,11 @@ class Kept:
     def __init__(self, state: StreamState = StreamState.LISTENING) -> None:
         self.snapshot = Snapshot(connected=True, state=state)
         self._heard = [
-            Heard(number, each.at, dict(each.estimate)) for number, each in enumerate(minute_of("jazz"), 1)
+            ReceivedEstimate(number, each.at, dict(each.estimate))
+            for number, each in enumerate(minute_of("jazz"), 1)
         ]
 
-    def estimates_after(self, number: int) -> list[Heard]:
+    def estimates_after(self, number: int) -> list[ReceivedEstimate]:
         return [each for each in self._heard if each.number > number]
 
 
@@ -34,15 +35,15 @@ def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
 ) -> None:
     """A new tab said that songs come after half a minute of music, of which minutes had played."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    shared = from_environment(WallClock(), {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
-    monkeypatch.setattr(reader, "providers", lambda: shared)
+    shared = build_providers(WallClock(), {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
+    monkeypatch.setattr(session, "providers", lambda: shared)
     feed: Any = Kept()
     lists = []
     for filters in (Filters(), Filters("ja")):
         state: dict[str, Any] = {"filters": filters}
         monkeypatch.setattr(st, "session_state", state)
-        lists.append(reader.look(feed))
+        lists.append(session.refresh_all(feed))
         assert len(lists[-1].rows) == 10
-        assert reader.look(feed) is lists[-1], "what was heard before counts once"
+        assert session.refresh_all(feed) is lists[-1], "what was heard before counts once"
     japanese = [sum(row.track.language == "ja" for row in each.rows) for each in lists]
     assert japanese[1] > japanese[0], "each reader has filters of their own"

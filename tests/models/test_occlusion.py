@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.file_view import spread
+from dashboard.viewmodels.file import spread
 
 
 def test_what_every_patch_costs_is_spread_over_its_pixels() -> None:

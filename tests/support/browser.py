@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, Locator, Page, Request, ViewportSize, expect
 
-from dashboard.recommendations.session_settings import SessionSettings
+from dashboard.recommendations.engine.settings import PlaylistSettings
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.paths import ROOT
 
 PATIENCE_MS = 30_000
-ROWS = SessionSettings().rows
+ROWS = PlaylistSettings().rows
 
 
 def opened(page: Page, analyzer: FakeAnalyzer) -> Page:

@@ -13,11 +13,11 @@ import pytest
 
 from models.manifest import ModelManifest
 from realtime.config import AnalysisSettings, Settings
-from realtime.library import Summary, hear_library
-from realtime.track_engines import Block, Engine
-from realtime.track_hearing import Row
-from realtime.track_table import TrackTable
-from realtime.tracks import Track
+from realtime.library.analysis import Row
+from realtime.library.executors import Block, TrackExecutor
+from realtime.library.scan import ScanSummary, scan_library
+from realtime.library.table import TrackTable
+from realtime.library.track import LibraryTrack
 from tests.support.audio import write
 from tests.support.paths import DEMONSTRATION
 from training.data.audio_files import decode
@@ -42,10 +42,12 @@ def table_at(path: Path | str, hearing: AnalysisSettings = HEARING) -> TrackTabl
     return TrackTable(str(path), MANIFEST.labels, hearing.describe(MANIFEST))
 
 
-def run(place: Path | str, out: Path | str, engine: Engine, hearing: AnalysisSettings = HEARING) -> Summary:
+def run(
+    place: Path | str, out: Path | str, engine: TrackExecutor, hearing: AnalysisSettings = HEARING
+) -> ScanSummary:
     """One run of the command, whose table another may write afterwards."""
     with table_at(out, hearing) as table:
-        return hear_library([str(place)], table, engine)
+        return scan_library([str(place)], table, engine)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -76,7 +78,7 @@ class Counted:
         pass
 
 
-def made_up(track: Track, fault: str | None = None, *, retry: bool = False) -> Row:
+def made_up(track: LibraryTrack, fault: str | None = None, *, retry: bool = False) -> Row:
     return {
         "uri": track.name, "size": track.size, "modified": track.modified, "duration_seconds": 6.0,
         "label": "jazz", "confidence": 0.5, "unsure": False, "probabilities": [0.1] * 10, "music_share": 1.0,

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from statistics import median
 
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.evidence import EvidenceSettings
-from dashboard.recommendations.names import artist_keys, song_keys
-from dashboard.recommendations.playlist import Filters, Playlist, Reason
-from dashboard.recommendations.ranking import misses
-from dashboard.recommendations.session_settings import SessionSettings
-from dashboard.recommendations.tracks import LANGUAGES, Range, Track, TrackQuery
+from dashboard.recommendations.domain.identity import artist_keys, identity_keys
+from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.engine.listening_profile import ProfileSettings
+from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
+from dashboard.recommendations.engine.ranking import misses
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.engine.settings import PlaylistSettings
 
 GENRES = tuple("blues classical country disco hiphop jazz metal pop reggae rock".split())
 TODAY = date(2026, 3, 1)
@@ -30,8 +30,8 @@ SETTLED_SECONDS = 120.0
 """A refresh for a shift this long after a true change was needless."""
 FILTERS_AT = {
     2400.0: Filters("ja"),
-    3600.0: Filters(None, Range.YEAR),
-    4500.0: Filters("ru", Range.WEEK),
+    3600.0: Filters(None, ReleaseRange.YEAR),
+    4500.0: Filters("ru", ReleaseRange.WEEK),
     4800.0: Filters(),
 }
 
@@ -96,10 +96,10 @@ class Report:
 
 
 class _Evening:
-    def __init__(self, seed: int, report: Report, settings: SessionSettings, songs_each: int) -> None:
+    def __init__(self, seed: int, report: Report, settings: PlaylistSettings, songs_each: int) -> None:
         self.rng = random.Random(seed)
         self.library = library(self.rng, songs_each)
-        self.session = Session(settings)
+        self.session = RollingPlaylist(settings)
         self.report = report
         self.pools: dict[str, list[Track]] = {genre: [] for genre in GENRES}
         self.genre, self.changed_at, self.noticed = "jazz", 0.0, True
@@ -158,10 +158,10 @@ class _Evening:
             if id(row.track) in old:
                 continue
             self.report.shown += 1
-            self.report.repeats += not self.seen.isdisjoint(song_keys(row.track))
+            self.report.repeats += not self.seen.isdisjoint(identity_keys(row.track))
             self.report.relaxed += bool(row.relaxed)
             self.report.banned_shown += self.session.choices.is_banned(artist_keys(row.track.artists))
-            self.seen |= song_keys(row.track)
+            self.seen |= identity_keys(row.track)
             self.report.artists |= artist_keys(row.track.artists[:1])
         self.before = playlist
 
@@ -194,18 +194,18 @@ def simulate(
     seed: int = 1,
     accuracy: float = 0.75,
     hours: float = 2.0,
-    settings: SessionSettings | None = None,
+    settings: PlaylistSettings | None = None,
     songs_each: int = 400,
 ) -> Report:
     """Run one evening."""
-    return _Evening(seed, Report(hours, accuracy), settings or SessionSettings(), songs_each).run()
+    return _Evening(seed, Report(hours, accuracy), settings or PlaylistSettings(), songs_each).run()
 
 
 def sweep() -> str:
     """Delay and needless refreshes for other thresholds of change, three evenings each."""
     lines = ["distance  right  median delay  missed  needless/h"]
     for distance in (0.18, 0.25, 0.3, 0.35, 0.4, 0.5):
-        settings = SessionSettings(evidence=EvidenceSettings(change_distance=distance))
+        settings = PlaylistSettings(evidence=ProfileSettings(change_distance=distance))
         for accuracy in (0.6, 0.75, 0.9):
             runs = [simulate(seed, accuracy, 2.0, settings, songs_each=0) for seed in (1, 2, 3)]
             delay = median(delay for run in runs for delay in run.delays)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.playlist import Row
-from dashboard.recommendations.tracks import Track
+from dashboard.recommendations.domain.tracks import Track
+from dashboard.recommendations.engine.playlist import PlaylistItem
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 
 TODAY = date(2026, 3, 1)
 
@@ -31,20 +31,20 @@ def songs(genre: str, count: int, artists: int = 1000, **fields: Any) -> list[Tr
     ]
 
 
-def heard(session: Session, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
+def heard(session: RollingPlaylist, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
     for number in range(round(seconds)):
         session.hear(start + number + 1, mix, "LISTENING")
     return start + seconds
 
 
-def why(row: Row) -> list[str]:
+def why(row: PlaylistItem) -> list[str]:
     return [str(reason) for reason in row.why]
 
 
 def started(
     mix: Mapping[str, float], pools: Mapping[str, Sequence[Track]], **arguments: Any
-) -> tuple[Session, float]:
-    session = Session(**arguments)
+) -> tuple[RollingPlaylist, float]:
+    session = RollingPlaylist(**arguments)
     now = heard(session, mix)
     session.offer(pools, now, TODAY)
     return session, now

@@ -11,11 +11,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from realtime.config import AnalysisSettings, HistorySettings, ServerSettings, Settings
-from realtime.group_feeds import Feed
-from realtime.monitor import serve_stations
+from realtime.monitoring.feeds import GroupClient
+from realtime.monitoring.roster import serve_stations
+from realtime.monitoring.stations import Group, Station
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
-from realtime.stations import Group, Station
 from tests.support.paths import DEMONSTRATION
 from tests.support.stream_servers import Answer, WebServer, web
 
@@ -37,7 +37,7 @@ def stations_of(radio: WebServer, *names: str) -> Group:
 
 
 def monitored(
-    groups: Sequence[Group], feeds: Sequence[Feed], enough: Callable[[list[Message]], bool]
+    groups: Sequence[Group], feeds: Sequence[GroupClient], enough: Callable[[list[Message]], bool]
 ) -> list[Message]:
     """What a client is told until it has heard enough, which it is asked after every message."""
     heard: list[Message] = []

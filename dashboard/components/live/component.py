@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from dashboard.analyzer.snapshot import ReceivedEstimate
 from dashboard.components.assets import register_component
-from dashboard.feed import Heard
-from dashboard.texts import Words
-from dashboard.view_state import live_data
+from dashboard.i18n.translator import Translator
+from dashboard.viewmodels.live import live_data
 
 
-def show_live(analyzer: str, token: str, words: Words, past: Sequence[Heard]) -> None:
+def show_live(analyzer: str, token: str, words: Translator, past: Sequence[ReceivedEstimate]) -> None:
     """Mount the live part; later runs only change its language or its connection.
 
     Parameters

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.components.assets import register_component
-from dashboard.recommendations.evidence import Evidence
-from dashboard.recommendations.playlist import Playlist
-from dashboard.song_view import instead_of_songs, links_data
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
+from dashboard.recommendations.engine.listening_profile import ListeningProfile
+from dashboard.recommendations.engine.playlist import Playlist
+from dashboard.viewmodels.songs import instead_of_songs, links_data
 
 MAX_SONGS = 3
 
 
-def show_next_songs(playlist: Playlist, evidence: Evidence, muted: bool, words: Words) -> None:
+def show_next_songs(playlist: Playlist, evidence: ListeningProfile, muted: bool, words: Translator) -> None:
     """Show the first songs of a list; none while recommendations are muted."""
     mount = register_component("next_songs")
     mount(key="live_next", data=next_songs_data(playlist, evidence, muted, words))
 
 
-def next_songs_data(playlist: Playlist, evidence: Evidence, muted: bool, words: Words) -> dict[str, Any]:
+def next_songs_data(
+    playlist: Playlist, evidence: ListeningProfile, muted: bool, words: Translator
+) -> dict[str, Any]:
     """Return the component's data as JSON: the texts and links of each song, or a message instead."""
     songs = [
         {

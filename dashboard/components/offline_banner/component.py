@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dashboard.components.assets import register_component
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
 
 
-def show_offline_banner(words: Words) -> None:
+def show_offline_banner(words: Translator) -> None:
     """Prepare the message for this tab."""
     mount = register_component("offline_banner", isolate_styles=False)
     mount(key="offline_banner", data=words("common.away"))

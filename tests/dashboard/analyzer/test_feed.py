@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from dashboard.feed import Feed, Snapshot, advance, parse
+from dashboard.analyzer.feed import AnalyzerFeed, parse
+from dashboard.analyzer.snapshot import Snapshot, apply_message
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import schema, sources_message
 from realtime.server.websocket import EstimateServer
@@ -30,8 +31,8 @@ def analyzer() -> Iterator[FakeAnalyzer]:
 
 
 @pytest.fixture
-def feed(analyzer: FakeAnalyzer) -> Iterator[Feed]:
-    feed = Feed(analyzer.url, jitter=lambda: 0.0)
+def feed(analyzer: FakeAnalyzer) -> Iterator[AnalyzerFeed]:
+    feed = AnalyzerFeed(analyzer.url, jitter=lambda: 0.0)
     analyzer.wait_for_clients(1)
     yield feed
     feed.close()
@@ -41,7 +42,7 @@ def message(kind: str, seq: int, **fields: Any) -> dict[str, Any]:
     return {"type": kind, "version": 1, "seq": seq, "source": "test", "captured_at": 0.0} | fields
 
 
-def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     hello = feed.wait_for(lambda snapshot: snapshot.hello is not None, PATIENCE_SECONDS)
     assert (hello.connected, hello.state, hello.stable_label) == (True, StreamState.WARMING_UP, None)
     analyzer.estimate("jazz", 0.8, stable_label="rock")
@@ -53,13 +54,13 @@ def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: Feed) -> None:
     )
 
 
-def test_a_program_sends_no_origin(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_a_program_sends_no_origin(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     """The analyzer refuses origins that it does not know; a page of any site could send one."""
     assert feed.url == analyzer.url
     assert analyzer.origins == [None]
 
 
-def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     for genre in ("jazz", "pop", "rock"):
         analyzer.estimate(genre)
         feed.wait_for(lambda snapshot, genre=genre: snapshot.stable_label == genre, PATIENCE_SECONDS)  # type: ignore[misc]
@@ -68,7 +69,7 @@ def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, f
     assert feed.estimates_after(heard[1].number) == heard[2:]
 
 
-def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     analyzer.estimate("jazz")
     feed.wait_for(lambda snapshot: snapshot.stable_label == "jazz", PATIENCE_SECONDS)
     analyzer.stop()
@@ -98,7 +99,7 @@ def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, fe
         json.dumps(message("state", -1, state="SILENT", detail="")),
     ],
 )
-def test_malformed_messages_are_ignored(analyzer: FakeAnalyzer, feed: Feed, text: str) -> None:
+def test_malformed_messages_are_ignored(analyzer: FakeAnalyzer, feed: AnalyzerFeed, text: str) -> None:
     analyzer.send_raw(text)
     analyzer.estimate("metal")
     snapshot = feed.wait_for(lambda snapshot: snapshot.stable_label == "metal", PATIENCE_SECONDS)
@@ -109,26 +110,28 @@ def test_malformed_messages_are_ignored(analyzer: FakeAnalyzer, feed: Feed, text
 
 def test_newest_state_wins_whatever_arrives_last() -> None:
     """Each kind of message waits in its own mailbox at the server, so kinds may overtake each other."""
-    ended = advance(Snapshot(), message("state", 10, state="ENDED", detail=""))
-    late = advance(ended, message("estimate", 9, estimate=genre_estimate("rock", 0.9, "LISTENING", "rock")))
+    ended = apply_message(Snapshot(), message("state", 10, state="ENDED", detail=""))
+    late = apply_message(
+        ended, message("estimate", 9, estimate=genre_estimate("rock", 0.9, "LISTENING", "rock"))
+    )
     assert (late.state, late.stable_label) == (StreamState.ENDED, "rock")
-    newer = advance(late, message("state", 12, state="SILENT", detail=""))
+    newer = apply_message(late, message("state", 12, state="SILENT", detail=""))
     assert newer.state is StreamState.SILENT
     hello = message("hello", 0, state="LISTENING", estimate=None)
-    assert advance(newer, hello).state is StreamState.LISTENING
-    assert advance(newer, message("spectrum", 13)).state is StreamState.SILENT
+    assert apply_message(newer, hello).state is StreamState.LISTENING
+    assert apply_message(newer, message("spectrum", 13)).state is StreamState.SILENT
 
 
 def test_snapshots_do_not_change_under_a_reader() -> None:
     before = Snapshot()
-    after = advance(before, message("health", 1, gaps=3))
+    after = apply_message(before, message("health", 1, gaps=3))
     assert before == Snapshot()
     assert after.health is not None
 
 
 def test_the_token_goes_as_a_header_and_the_version_as_a_protocol() -> None:
     with FakeAnalyzer() as fake:
-        feed = Feed(fake.url, token="a-token-of-the-tests")
+        feed = AnalyzerFeed(fake.url, token="a-token-of-the-tests")
         fake.wait_for_clients(1)
         feed.close()
         (headers,) = fake.headers
@@ -136,12 +139,12 @@ def test_the_token_goes_as_a_header_and_the_version_as_a_protocol() -> None:
     assert headers.get_all("Sec-WebSocket-Protocol") == ["overheard.1"]
 
 
-def test_without_a_token_none_is_sent(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_without_a_token_none_is_sent(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     assert feed.url == analyzer.url
     assert "Authorization" not in analyzer.headers[0]
 
 
-def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     first = analyzer.source
     analyzer.estimate("jazz")
     analyzer.source = "another"
@@ -159,7 +162,9 @@ def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: 
 SOURCES = {"offered": [{"name": "mic", "playing": True, "level_dbfs": None, "detail": ""}], "paused": False}
 
 
-def test_whatever_takes_the_place_of_the_source_is_followed(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_whatever_takes_the_place_of_the_source_is_followed(
+    analyzer: FakeAnalyzer, feed: AnalyzerFeed
+) -> None:
     first = analyzer.source
     analyzer.estimate("jazz")
     analyzer.send("title", title="So What")
@@ -181,13 +186,15 @@ def test_whatever_takes_the_place_of_the_source_is_followed(analyzer: FakeAnalyz
 def test_of_a_new_source_nothing_of_the_old_is_said() -> None:
     old = Snapshot(source="radio", title="So What", health=message("health", 1))
     hello = message("hello", 0, state="CONNECTING", estimate=None, replaces="radio")
-    new = advance(old, hello)
+    new = apply_message(old, hello)
     assert (new.source, new.title, new.estimate, new.health) == ("test", "", None, None)
-    again = advance(replace(old, source="test"), hello)
+    again = apply_message(replace(old, source="test"), hello)
     assert again.health is not None, "the same source, only begun anew"
 
 
-def test_what_may_be_listened_to_is_kept_while_it_is_known(analyzer: FakeAnalyzer, feed: Feed) -> None:
+def test_what_may_be_listened_to_is_kept_while_it_is_known(
+    analyzer: FakeAnalyzer, feed: AnalyzerFeed
+) -> None:
     told = message("sources", 0, **SOURCES) | {"source": ""}
     analyzer.send_raw(json.dumps(told))
     analyzer.send_raw(json.dumps(told | {"type": "answer", "id": "1", "ok": True, "detail": "not ours"}))
@@ -206,7 +213,7 @@ def test_the_real_server_tells_what_may_be_listened_to() -> None:
             return sources_message(SOURCES["offered"], False, 1.0)  # type: ignore[arg-type]
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        feed = Feed(url, token=TOKEN)
+        feed = AnalyzerFeed(url, token=TOKEN)
         known = await asyncio.to_thread(feed.wait_for, lambda s: s.sources is not None, PATIENCE_SECONDS)
         assert known.sources is not None
         assert known.sources["offered"] == SOURCES["offered"]
@@ -222,8 +229,8 @@ def test_the_real_server_tells_what_may_be_listened_to() -> None:
 def test_a_hello_brings_the_title_along() -> None:
     before = replace(Snapshot(), title="old")
     hello = message("hello", 3, state="LISTENING", estimate=None)
-    assert advance(before, hello | {"title": "So What"}).title == "So What"
-    assert advance(before, hello).title == "", "one that says nothing of titles has none"
+    assert apply_message(before, hello | {"title": "So What"}).title == "So What"
+    assert apply_message(before, hello).title == "", "one that says nothing of titles has none"
 
 
 def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
@@ -234,7 +241,7 @@ def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixtu
     token = "a-token-of-the-tests"
 
     async def scenario(_server: EstimateServer, url: str) -> None:
-        feed = Feed(url, token="wrong-" + token, jitter=lambda: 0.0)
+        feed = AnalyzerFeed(url, token="wrong-" + token, jitter=lambda: 0.0)
         text = ""
         async with asyncio.timeout(20):
             while 'reason="token"} 2' not in text:
@@ -245,7 +252,7 @@ def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixtu
         assert not feed.snapshot.connected
 
     serve(scenario, token=token)
-    told = [record for record in caplog.records if record.name == "dashboard.feed"]
+    told = [record for record in caplog.records if record.name == "dashboard.analyzer.feed"]
     warnings = [record.getMessage() for record in told if record.levelno >= logging.WARNING]
     assert len(warnings) == 2
     assert "refuses: 401 this analyzer wants its token" in warnings[0]
@@ -257,7 +264,7 @@ def test_the_real_server_lets_the_feed_in() -> None:
     token = "a-token-of-the-tests"
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        feed = Feed(url, token=token)
+        feed = AnalyzerFeed(url, token=token)
         await connected(server, 1)
         server.broadcaster.publish(estimate("rock", 1, "system"))
         server.broadcaster.publish(estimate("jazz", 1, "mic"))
@@ -271,7 +278,7 @@ def test_the_real_server_lets_the_feed_in() -> None:
 def test_closing_ends_the_thread_although_nobody_answers() -> None:
     with FakeAnalyzer() as fake:
         url = fake.url
-    feed = Feed(url)
+    feed = AnalyzerFeed(url)
     feed.close()
     assert not feed.snapshot.connected
     with pytest.raises(TimeoutError, match="connected=False"):

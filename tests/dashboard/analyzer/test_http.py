@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import analyzer_http
-from dashboard.analyzer_http import AnalyzerFault, Fault, control, read
+from dashboard.analyzer import http
+from dashboard.analyzer.http import AnalyzerError, Fault, get, send_control
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.history_server import TOKEN, HistoryServer, evening
 from tests.support.stream_servers import certificate
@@ -28,8 +28,8 @@ def analyzer() -> Iterator[HistoryServer]:
         yield server
 
 
-def fault_of(ask: Callable[[], object]) -> AnalyzerFault:
-    with pytest.raises(AnalyzerFault) as caught:
+def fault_of(ask: Callable[[], object]) -> AnalyzerError:
+    with pytest.raises(AnalyzerError) as caught:
         ask()
     return caught.value
 
@@ -63,9 +63,9 @@ def whole(body: bytes, status: str = "200 OK", more: bytes = b"") -> Callable[[s
 
 
 def test_sessions_and_one_session_are_read_with_the_token_as_a_header(analyzer: HistoryServer) -> None:
-    found = read(analyzer.url, TOKEN, "/history")
+    found = get(analyzer.url, TOKEN, "/history")
     assert [each["id"] for each in found["sessions"]] == [7]
-    assert read(analyzer.url, TOKEN, "/history/7")["segments"] == analyzer.sessions[0]["segments"]
+    assert get(analyzer.url, TOKEN, "/history/7")["segments"] == analyzer.sessions[0]["segments"]
     assert analyzer.authorizations == [f"Bearer {TOKEN}"] * 2
 
 
@@ -73,37 +73,37 @@ def test_a_folder_before_the_websocket_is_kept() -> None:
     """A reverse proxy may serve the analyzer below a folder; the pages are there, too."""
     asked: list[bytes] = []
     with saying(whole(b'{"a": 1}'), asked) as url:
-        assert read(f"{url}/ears/", "", "/history") == {"a": 1}
+        assert get(f"{url}/ears/", "", "/history") == {"a": 1}
     assert asked[0].startswith(b"GET /ears/history HTTP/1.1\r\n")
     assert b"Authorization" not in asked[0]
 
 
 def test_without_a_token_and_with_a_wrong_one_different_things_are_said(analyzer: HistoryServer) -> None:
-    missing = fault_of(lambda: read(analyzer.url, "", "/history"))
-    wrong = fault_of(lambda: read(analyzer.url, "another-token-than-that", "/history"))
+    missing = fault_of(lambda: get(analyzer.url, "", "/history"))
+    wrong = fault_of(lambda: get(analyzer.url, "another-token-than-that", "/history"))
     assert (missing.fault, wrong.fault) == (Fault.NO_TOKEN, Fault.REFUSED)
     assert missing.said == "this page wants the token; send the header"
-    assert fault_of(lambda: control(analyzer.url, "", "forget")).fault is Fault.NO_TOKEN
-    assert fault_of(lambda: control(analyzer.url, "wrong", "forget")).fault is Fault.REFUSED
+    assert fault_of(lambda: send_control(analyzer.url, "", "forget")).fault is Fault.NO_TOKEN
+    assert fault_of(lambda: send_control(analyzer.url, "wrong", "forget")).fault is Fault.REFUSED
     assert analyzer.controls == []
 
 
 def test_a_session_that_was_forgotten_is_gone(analyzer: HistoryServer) -> None:
-    error = fault_of(lambda: read(analyzer.url, TOKEN, "/history/8"))
+    error = fault_of(lambda: get(analyzer.url, TOKEN, "/history/8"))
     assert (error.fault, error.status) == (Fault.GONE, 404)
     assert error.said == "no session 8; it may have been forgotten"
 
 
 def test_an_analyzer_that_does_not_know_the_page_is_old() -> None:
     with FakeAnalyzer() as old:  # takes the request for a websocket's, as the analyzer did
-        assert fault_of(lambda: read(old.url, TOKEN, "/history")).fault is Fault.OLD
+        assert fault_of(lambda: get(old.url, TOKEN, "/history")).fault is Fault.OLD
 
 
 def test_an_analyzer_that_is_away_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"ws://127.0.0.1:{probe.getsockname()[1]}"
-    assert fault_of(lambda: read(url, TOKEN, "/history")).fault is Fault.AWAY
-    assert fault_of(lambda: control(url, TOKEN, "forget")).fault is Fault.AWAY
+    assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.AWAY
+    assert fault_of(lambda: send_control(url, TOKEN, "forget")).fault is Fault.AWAY
 
 
 def test_the_deadline_holds_against_single_bytes() -> None:
@@ -117,13 +117,13 @@ def test_the_deadline_holds_against_single_bytes() -> None:
 
     begun = time.monotonic()
     with saying(trickle) as url:
-        assert fault_of(lambda: read(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.LATE
+        assert fault_of(lambda: get(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.LATE
     assert time.monotonic() - begun < 4 * SHORT_SECONDS
 
 
 def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
     with saying(lambda peer: peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a": 1}')) as url:
-        assert fault_of(lambda: read(url, TOKEN, "/history")).fault is Fault.AWAY
+        assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.AWAY
 
 
 @pytest.mark.parametrize(
@@ -131,31 +131,31 @@ def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with saying(whole(body)) as url:
-        assert fault_of(lambda: read(url, TOKEN, "/history")).fault is Fault.BROKEN
+        assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.BROKEN
 
 
 def test_an_answer_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analyzer_http, "LARGEST_ANSWER", 100)
+    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 100)
     for size, wanted in ((100, None), (101, Fault.BROKEN)):
         body = b'{"a": "' + b"x" * (size - 9) + b'"}'
         with saying(whole(body)) as url:
             if wanted is None:
-                assert len(read(url, TOKEN, "/history")["a"]) == size - 9
+                assert len(get(url, TOKEN, "/history")["a"]) == size - 9
             else:
-                assert fault_of(lambda url=url: read(url, TOKEN, "/history")).fault is wanted  # type: ignore[misc]
+                assert fault_of(lambda url=url: get(url, TOKEN, "/history")).fault is wanted  # type: ignore[misc]
 
 
 def test_a_redirect_is_not_followed_with_the_token(analyzer: HistoryServer) -> None:
     place = f"Location: http://127.0.0.1:{analyzer.port}/history\r\n".encode()
     with saying(whole(b"", "302 Found", place)) as url:
-        assert fault_of(lambda: read(url, TOKEN, "/history")).fault is Fault.TROUBLE
+        assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.TROUBLE
     assert analyzer.authorizations == []
 
 
 def test_a_fault_of_the_analyzer_s_own_is_told_in_its_words_and_in_one_line() -> None:
     body = b'{"error": "the history cannot be read:\\n\\u202edisk full"}'
     with saying(whole(body, "503 Service Unavailable")) as url:
-        error = fault_of(lambda: read(url, TOKEN, "/history"))
+        error = fault_of(lambda: get(url, TOKEN, "/history"))
     assert (error.fault, error.status) == (Fault.TROUBLE, 503)
     assert error.said == "the history cannot be read: disk full (HTTP 503)"
 
@@ -168,37 +168,41 @@ def test_a_certificate_is_checked_and_one_s_own_can_be_named(
     context.load_cert_chain(own)
     with HistoryServer([evening(7, 0.1, 12)], tls=context) as server:
         assert server.url.startswith("wss:")
-        assert fault_of(lambda: read(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
-        assert fault_of(lambda: control(server.url, TOKEN, "forget")).fault is Fault.CERTIFICATE
+        assert fault_of(lambda: get(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
+        assert fault_of(lambda: send_control(server.url, TOKEN, "forget")).fault is Fault.CERTIFICATE
         assert server.authorizations == [], "the token must not be shown to a stranger"
         monkeypatch.setenv("SSL_CERT_FILE", str(own))
-        assert read(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
-        assert control(server.url, TOKEN, "forget") == "the whole history is deleted"
+        assert get(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
+        assert send_control(server.url, TOKEN, "forget") == "the whole history is deleted"
 
 
 def test_a_correction_gets_its_own_answer(analyzer: HistoryServer) -> None:
-    said = control(analyzer.url, TOKEN, "correct", session=7, segment=2, genre="jazz")
+    said = send_control(analyzer.url, TOKEN, "correct", session=7, segment=2, genre="jazz")
     assert said == "session 7, segment 2 is jazz now; its sound is kept"
     assert analyzer.sessions[0]["segments"][1]["correction"] == "jazz"
     (sent,) = analyzer.controls
     assert set(sent) == {"type", "id", "action", "session", "segment", "genre"}
     assert 1 <= len(sent["id"]) <= 40
-    error = fault_of(lambda: control(analyzer.url, TOKEN, "correct", session=7, segment=99, genre="jazz"))
+    error = fault_of(
+        lambda: send_control(analyzer.url, TOKEN, "correct", session=7, segment=99, genre="jazz")
+    )
     assert (error.fault, error.said) == (Fault.DENIED, "session 7 has no segment 99")
 
 
 def test_a_control_that_is_not_answered_ends_in_time() -> None:
     begun = time.monotonic()
     with FakeAnalyzer() as silent:
-        fault = fault_of(lambda: control(silent.url, TOKEN, "forget", deadline_seconds=SHORT_SECONDS)).fault
+        fault = fault_of(
+            lambda: send_control(silent.url, TOKEN, "forget", deadline_seconds=SHORT_SECONDS)
+        ).fault
         assert fault is Fault.LATE
     assert time.monotonic() - begun < SHORT_SECONDS + 3
 
 
 def test_the_token_is_in_no_log(analyzer: HistoryServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    read(analyzer.url, TOKEN, "/history")
-    control(analyzer.url, TOKEN, "forget")
+    get(analyzer.url, TOKEN, "/history")
+    send_control(analyzer.url, TOKEN, "forget")
     theirs = "websockets.server"  # the fake's own
     lines = [record.getMessage() for record in caplog.records if not record.name.startswith(theirs)]
     assert all(TOKEN not in line for line in lines)

@@ -15,7 +15,7 @@ from dashboard.cli.dashboard import (
     streamlit_arguments,
 )
 from dashboard.errors import DashboardError
-from dashboard.file_analysis import MEBIBYTE, MOST_FILE_BYTES
+from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES
 from models.errors import OverheardError
 
 

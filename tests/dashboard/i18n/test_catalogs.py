@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import texts
-from dashboard.texts import FILES, LANGUAGES, Words, closest, table
+from dashboard.i18n import translator
+from dashboard.i18n.translator import FILES, LANGUAGES, Translator, match_language, table
 
-FOLDER = Path(texts.__file__).parent
+FOLDER = Path(translator.__file__).parent
 SOURCES = [
     *FOLDER.parent.rglob("*.py"),
     *FOLDER.parent.rglob("*.js"),
@@ -103,7 +103,7 @@ def test_every_text_is_used(name: str) -> None:
 
 
 def test_words_fill_in_names_and_genres() -> None:
-    words = Words("ru")
+    words = Translator("ru")
     assert words("live.announcement", genre=words.genre("jazz")) == "Сейчас играет: джаз"
     assert words.genre("unheard of") == "unheard of"
     assert words.part("live.state.SILENT.")["headline"] == "тишина"
@@ -116,4 +116,4 @@ def test_words_fill_in_names_and_genres() -> None:
     [("ja-JP", "ja"), ("zh_CN", "zh"), ("RU", "ru"), ("ko", "ko"), ("pt-BR", "en"), ("", "en"), (None, "en")],
 )
 def test_the_language_closest_to_a_browsers(locale: str | None, language: str) -> None:
-    assert closest(locale) == language
+    assert match_language(locale) == language

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from dashboard.local_time import time_of_day
+from dashboard.i18n.times import format_time
 
 AFTERNOON = datetime(2026, 11, 23, 15, 5, 7)
 NIGHT = datetime(2026, 11, 23, 0, 5, 7)
@@ -27,10 +27,10 @@ NIGHT = datetime(2026, 11, 23, 0, 5, 7)
 )
 def test_one_page_has_one_form_of_times(language: str, locale: str, afternoon: str, night: str) -> None:
     """The list of sessions said 15:05 above a timeline that said 3:05 PM."""
-    assert time_of_day(AFTERNOON, language, locale) == afternoon
-    assert time_of_day(NIGHT, language, locale) == night
+    assert format_time(AFTERNOON, language, locale) == afternoon
+    assert format_time(NIGHT, language, locale) == night
 
 
 def test_seconds_stand_before_the_half_of_the_day() -> None:
-    assert time_of_day(AFTERNOON, "en", seconds=True) == "3:05:07\N{NARROW NO-BREAK SPACE}PM"
-    assert time_of_day(AFTERNOON, "ko", seconds=True) == "오후 3:05:07"
+    assert format_time(AFTERNOON, "en", seconds=True) == "3:05:07\N{NARROW NO-BREAK SPACE}PM"
+    assert format_time(AFTERNOON, "ko", seconds=True) == "오후 3:05:07"

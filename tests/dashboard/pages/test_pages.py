@@ -8,23 +8,23 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.reader import Page
-from dashboard.recommendations.offline import CatalogueProvider
-from dashboard.recommendations.providers import Providers, WallClock
-from dashboard.texts import Words
-from dashboard.views import file, model, session
+from dashboard.i18n.translator import Translator
+from dashboard.pages import file, health, history
+from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.registry import ProviderGroup, WallClock
+from dashboard.session import PageContext
 
-PAGE = Page("ws://127.0.0.1:9", "", Words("en"))
+PAGE = PageContext("ws://127.0.0.1:9", "", Translator("en"))
 
 
 def songs_like_a_file() -> None:
-    from dashboard.file_analysis import FileAnalysis
-    from dashboard.texts import Words
-    from dashboard.views import file
+    from dashboard.i18n.translator import Translator
+    from dashboard.pages import file
+    from dashboard.uploads.analysis_job import AnalysisJob
 
-    analysis = FileAnalysis("song.mp3")
+    analysis = AnalysisJob("song.mp3")
     analysis.summary = {"label": "jazz"}
-    file.songs(analysis, Words("en"))
+    file.songs(analysis, Translator("en"))
 
 
 def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
@@ -32,7 +32,7 @@ def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
 ) -> None:
     """The switch promises that no songs are looked up."""
     clock = WallClock()
-    monkeypatch.setattr(file, "providers", lambda: Providers((), CatalogueProvider(clock, seed=1), clock))
+    monkeypatch.setattr(file, "providers", lambda: ProviderGroup((), CatalogueProvider(clock, seed=1), clock))
     file.songs_of.clear()
     page = AppTest.from_function(songs_like_a_file)
     page.session_state["muted"] = True
@@ -46,17 +46,17 @@ def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
     """Another program at its place broke the whole page."""
-    monkeypatch.setattr(model, "read", lambda *_: answer)
-    assert model.log_of(PAGE) == []
+    monkeypatch.setattr(health, "get", lambda *_: answer)
+    assert health.log_of(PAGE) == []
 
 
 def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The segment that had been chosen went, but kept the page from taking up the next session."""
     state: dict[str, Any] = {"session_segment": (3, 1), "session_deleting": True}
     monkeypatch.setattr(st, "session_state", state)
-    monkeypatch.setattr(session, "control", lambda *_, **__: "")
-    session.act(PAGE, "correct", "session.correct.saved", "correct")
+    monkeypatch.setattr(history, "send_control", lambda *_, **__: "")
+    history.act(PAGE, "correct", "session.correct.saved", "correct")
     assert state["session_segment"] == (3, 1)
-    session.act(PAGE, "forget", "session.delete.done", "forget")
+    history.act(PAGE, "forget", "session.delete.done", "forget")
     assert "session_segment" not in state
     assert state["session_deleting"] is False

@@ -10,14 +10,21 @@ from typing import Any
 
 import pytest
 
-from dashboard.recommendations.budget import DayBudget
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.follower import HOLD_SECONDS, Follower
-from dashboard.recommendations.offline import CatalogueProvider
-from dashboard.recommendations.playlist import Filters, Reason
-from dashboard.recommendations.providers import Answer, Providers, WallClock, data_folder, from_environment
-from dashboard.recommendations.spotify_pages import CACHE_SECONDS
-from dashboard.recommendations.tracks import Range, Relaxed, Status, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.engine.playlist import Filters, Reason
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.providers.base import Status
+from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.daily_quota import DailyQuota
+from dashboard.recommendations.providers.registry import (
+    Answer,
+    ProviderGroup,
+    WallClock,
+    build_providers,
+    data_folder,
+)
+from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
+from dashboard.recommendations.service import HOLD_SECONDS, RecommendationService
 from tests.support.services.all import Services, minute_of, running, settle
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify import song
@@ -64,26 +71,28 @@ def test_every_genre_of_a_mix_is_asked_for_at_once(services: Services) -> None:
 
 
 def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None:
-    class Broken(Providers):
+    class Broken(ProviderGroup):
         def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Any:
             raise ZeroDivisionError("oops")
 
-    follower = Follower(Broken([], services.providers()._bundled, services.clock), Session(), services.clock)
+    follower = RecommendationService(
+        Broken([], services.providers()._bundled, services.clock), RollingPlaylist(), services.clock
+    )
     follower.look(minute_of("jazz"), Filters())
     assert settle(follower).rows == ()
 
 
-def bundled_only(folder: Path) -> Follower:
+def bundled_only(folder: Path) -> RecommendationService:
     clock = MovableClock()
-    providers = from_environment(clock, {"XDG_DATA_HOME": str(folder)}, seed=1)
-    return Follower(providers, Session(), clock)
+    providers = build_providers(clock, {"XDG_DATA_HOME": str(folder)}, seed=1)
+    return RecommendationService(providers, RollingPlaylist(), clock)
 
 
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
-        (Filters("ja", Range.MONTH), "of the wanted language and age (Japanese, Last month)"),
-        (Filters(None, Range.MONTH), "of the wanted age (Last month)"),
+        (Filters("ja", ReleaseRange.MONTH), "of the wanted language and age (Japanese, Last month)"),
+        (Filters(None, ReleaseRange.MONTH), "of the wanted age (Last month)"),
     ],
 )
 def test_filters_that_no_bundled_song_passes_are_widened_in_one_look(
@@ -115,13 +124,13 @@ def test_whoever_gave_the_songs_does_not_know_none(tmp_path: Path) -> None:
 def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> None:
     ends = threading.Event()
 
-    class Silent(Providers):
+    class Silent(ProviderGroup):
         def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Answer:
             ends.wait(20)
             return Answer((), {}, frozenset())
 
     clock = WallClock()
-    follower = Follower(Silent([], CatalogueProvider(clock), clock), Session(), clock)
+    follower = RecommendationService(Silent([], CatalogueProvider(clock), clock), RollingPlaylist(), clock)
     playlist = follower.look(minute_of("jazz"), Filters())
     assert not ends.is_set()
     assert follower.now < HOLD_SECONDS + 3
@@ -132,12 +141,12 @@ def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> No
 
 def spent(services: Services, all_but: int) -> None:
     """Searches of YouTube's day that other readers used."""
-    budget = DayBudget(data_folder(services.environment) / "youtube-budget.sqlite", services.clock)
+    budget = DailyQuota(data_folder(services.environment) / "youtube-budget.sqlite", services.clock)
     while budget.left > all_but:
         budget.take()
 
 
-def said_by_youtube(follower: Follower) -> str:
+def said_by_youtube(follower: RecommendationService) -> str:
     told = follower.told["YouTube"]
     return "" if told is None else told.result.detail
 
@@ -155,7 +164,7 @@ def test_the_last_searches_of_a_day_are_spent_by_clicks_alone(services: Services
     settle(follower)
     assert follower.session.refresh_reason is Reason.SHIFT
     assert services.youtube.paths() == [], "nor is a change of the music a click"
-    filters = Filters("ja", Range.YEAR)
+    filters = Filters("ja", ReleaseRange.YEAR)
     follower.look([], filters)
     playlist = settle(follower, filters)
     assert services.youtube.paths().count("search") in (1, 2), "one for each genre of the list"
@@ -216,7 +225,7 @@ def test_what_was_used_up_and_forgotten_unseen_is_asked_for_again(services: Serv
     del services.environment["YOUTUBE_API_KEY"]
     today = services.clock.now().date()
     services.spotify.rows = [song(n, "jazz", "ja", f"ゆらぎ灯 {n}", today) for n in range(20)]
-    filters = Filters("ja", Range.WEEK)
+    filters = Filters("ja", ReleaseRange.WEEK)
     follower = services.follower()
     follower.look(minute_of("jazz"), filters)
     first = {row.key for row in settle(follower, filters).rows}
@@ -260,7 +269,7 @@ def test_songs_that_others_replaced_one_by_one_are_not_offered_any_more() -> Non
             for n in range(40)
         ]
 
-    session, pools, today = Session(), {"jazz": songs("old")}, date(2026, 3, 1)
+    session, pools, today = RollingPlaylist(), {"jazz": songs("old")}, date(2026, 3, 1)
     for each in minute_of("jazz"):
         session.hear(each.at, each.estimate["probabilities"], each.estimate["state"])
     session.offer(pools, 60.0, today)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard import file_analysis
-from dashboard.file_analysis import FileAnalysis, Limits
-from dashboard.file_view import Band, bands, bands_markup, pictures
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
+from dashboard.uploads import analysis_job
+from dashboard.uploads.analysis_job import AnalysisJob, Limits
+from dashboard.viewmodels.file import Band, bands, bands_markup, pictures
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
 from training.data.audio_files import decode
@@ -29,14 +29,14 @@ from training.data.windows import SAMPLE_RATE
 PATIENCE_SECONDS = 90.0
 
 
-def finished(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> FileAnalysis:
-    analysis = FileAnalysis(name, limits)
+def finished(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> AnalysisJob:
+    analysis = AnalysisJob(name, limits)
     analysis.start(io.BytesIO(content))
     wait(analysis)
     return analysis
 
 
-def wait(analysis: FileAnalysis) -> None:
+def wait(analysis: AnalysisJob) -> None:
     ends_at = time.monotonic() + PATIENCE_SECONDS
     pause = threading.Event()
     while not analysis.done:
@@ -45,7 +45,7 @@ def wait(analysis: FileAnalysis) -> None:
 
 
 @pytest.fixture(scope="module")
-def demonstration(tmp_path_factory: pytest.TempPathFactory) -> FileAnalysis:
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> AnalysisJob:
     """Half a minute of the demonstration, in which the genre changes twice."""
     song = decode(DEMONSTRATION)
     part = np.concatenate([song[: 10 * SAMPLE_RATE], song[66 * SAMPLE_RATE : 92 * SAMPLE_RATE]])
@@ -54,7 +54,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> FileAnalysis:
     )
 
 
-def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: FileAnalysis) -> None:
+def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: AnalysisJob) -> None:
     assert demonstration.fault == ""
     assert demonstration.summary is not None
     assert demonstration.summary["seconds"] == pytest.approx(36, abs=0.01)
@@ -69,8 +69,8 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: FileAna
     assert 0 < fall <= demonstration.picture["probability"]
 
 
-def test_the_bands_are_markup_without_the_files_words(demonstration: FileAnalysis) -> None:
-    markup = bands_markup([Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)], 9, Words("en"))
+def test_the_bands_are_markup_without_the_files_words(demonstration: AnalysisJob) -> None:
+    markup = bands_markup([Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)], 9, Translator("en"))
     assert "<b>" not in markup
     assert "0:05 \N{EN DASH} 0:09: jazz? Only a guess" in markup
     assert "opacity:0.35" in markup
@@ -89,7 +89,7 @@ def test_what_is_no_sound_is_refused_in_a_sentence(content: bytes) -> None:
 
 
 def test_a_fault_names_one_of_the_pages_texts() -> None:
-    words = Words("en")
+    words = Translator("en")
     for fault in (
         "too_large",
         "too_long",
@@ -104,8 +104,8 @@ def test_a_fault_names_one_of_the_pages_texts() -> None:
 
 
 def test_too_many_bytes_are_refused_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_analysis, "MOST_FILE_BYTES", 1000)
-    analysis = FileAnalysis("big.wav")
+    monkeypatch.setattr(analysis_job, "MOST_FILE_BYTES", 1000)
+    analysis = AnalysisJob("big.wav")
     analysis.start(io.BytesIO(bytes(2_000)))
     assert (analysis.done, analysis.fault) == (True, "too_large")
 
@@ -124,7 +124,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: Path) -> None:
-    first, second = FileAnalysis("long.wav"), FileAnalysis("short.wav")
+    first, second = AnalysisJob("long.wav"), AnalysisJob("short.wav")
     with long.open("rb") as content:
         first.start(content)
     second.start(io.BytesIO(DEMONSTRATION.read_bytes()[:100]))
@@ -136,10 +136,10 @@ def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: P
 
 def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(long: Path) -> None:
     """A reader closed the tab; the others waited up to a quarter of an hour for each of their files."""
-    first = FileAnalysis("long.wav", Limits(unseen_seconds=0.1))
+    first = AnalysisJob("long.wav", Limits(unseen_seconds=0.1))
     with long.open("rb") as content:
         first.start(content)
-    second = FileAnalysis("short.wav", Limits(unseen_seconds=PATIENCE_SECONDS))
+    second = AnalysisJob("short.wav", Limits(unseen_seconds=PATIENCE_SECONDS))
     second.start(io.BytesIO(DEMONSTRATION.read_bytes()[:100]))
     wait(first)
     wait(second)
@@ -189,10 +189,10 @@ def test_a_child_ends_with_the_server(tmp_path: Path) -> None:
     child = f"import fcntl, time; file = open({str(lock)!r}, 'w'); fcntl.flock(file, 2); time.sleep(600)"
     server = f"""
 import fcntl, io, subprocess, sys, time
-from dashboard.file_analysis import FileAnalysis
+from dashboard.uploads.analysis_job import AnalysisJob
 real = subprocess.Popen
 subprocess.Popen = lambda command, **options: real([sys.executable, "-c", {child!r}], **options)
-FileAnalysis("song").start(io.BytesIO(b"content"))
+AnalysisJob("song").start(io.BytesIO(b"content"))
 while True:
     try:
         with open({str(lock)!r}, "w") as file:
@@ -229,7 +229,7 @@ def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPat
 def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    analysis = FileAnalysis("song.opus")
+    analysis = AnalysisJob("song.opus")
     analysis.start(io.BytesIO(DEMONSTRATION.read_bytes()))
     assert list(tmp_path.iterdir()) == [], "it has no name even while it is analysed"
     analysis.cancel()
@@ -240,14 +240,14 @@ def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatc
     """For half a minute after the last estimate the page stood at "Heard so far: 2:00", as if it hung."""
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    analysis = FileAnalysis("song.mp3")
+    analysis = AnalysisJob("song.mp3")
     analysis.running = True
     now += 60.0
     assert not analysis.explaining, "it has not begun to hear"
     heard = {"state": "LISTENING", "label": "jazz", "stable_label": "jazz"}
     analysis._take({"type": "estimate", "estimate": heard, "start_seconds": 0.0, "end_seconds": 5.0})
     assert not analysis.explaining
-    now += file_analysis.QUIET_SECONDS + 0.1
+    now += analysis_job.QUIET_SECONDS + 0.1
     assert analysis.explaining
     analysis._take({"type": "picture"})
     assert not analysis.explaining

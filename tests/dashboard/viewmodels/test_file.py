@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from dashboard.file_view import Band, clock_time, legend_markup, times_markup
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
+from dashboard.viewmodels.file import Band, clock_time, legend_markup, times_markup
 
 
 def test_the_bands_have_a_legend_and_times() -> None:
     """Colours alone, from an unknown begin to an unknown end, told a newcomer nothing."""
     folded = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False), Band(9, 12, None, False),
               Band(12, 99, "hiphop", True)]  # fmt: skip
-    legend = legend_markup(folded, Words("en"))
+    legend = legend_markup(folded, Translator("en"))
     assert legend.index("hip hop") < legend.index("jazz") < legend.index("&lt;b&gt;x"), "the page's order"
     assert "<b>" not in legend
     marks = re.findall(r"<span>([\d:]+)</span>", times_markup(120))

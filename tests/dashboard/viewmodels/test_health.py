@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dashboard.feed import Snapshot
-from dashboard.health_view import bug_report, card_parts, figures, limits, losses, versions
-from dashboard.texts import LANGUAGES, Words
+from dashboard.analyzer.snapshot import Snapshot
+from dashboard.i18n.translator import LANGUAGES, Translator
+from dashboard.viewmodels.health import bug_report, card_parts, health_rows, limits, losses, versions
 from models.manifest import ModelManifest
 from realtime.protocol.estimate import StreamState
 
@@ -25,15 +25,18 @@ SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song"
 
 def test_figures_in_every_language() -> None:
     for language in LANGUAGES:
-        words = Words(language)
-        assert list(figures(HEALTH, words).values()) == [
+        words = Translator(language)
+        assert list(health_rows(HEALTH, words).values()) == [
             "17 ms", "30 ms", "61 ms", words("model.times", factor=42), "1,234", "2", "-12 ppm",
         ]  # fmt: skip
 
 
 def test_only_what_was_lost_is_told() -> None:
-    assert losses(HEALTH, Words("en")) == {}
-    assert losses(HEALTH | {"gaps": 2, "samples_lost": 500}, Words("en")) == {"Gaps": 2, "Samples lost": 500}
+    assert losses(HEALTH, Translator("en")) == {}
+    assert losses(HEALTH | {"gaps": 2, "samples_lost": 500}, Translator("en")) == {
+        "Gaps": 2,
+        "Samples lost": 500,
+    }
 
 
 def test_a_report_names_versions_readings_and_the_log_but_nothing_that_was_heard() -> None:
@@ -55,7 +58,7 @@ def test_without_an_analyzer_there_still_is_a_report() -> None:
 def test_the_limits_are_the_shipped_models() -> None:
     test = ModelManifest.load().metrics["fault_filtered_test"]["fine"]
     for language in LANGUAGES:
-        assert f"{100 * test['accuracy_int8']:.0f}" in limits(Words(language))
+        assert f"{100 * test['accuracy_int8']:.0f}" in limits(Translator(language))
 
 
 def test_the_card_is_that_of_the_shipped_model() -> None:

@@ -13,23 +13,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.session_view import (
-    COLUMNS,
+from dashboard.i18n.translator import LANGUAGES, Translator, table
+from dashboard.viewmodels.history import (
     STATES,
-    as_csv,
-    as_json,
-    file_name,
+    format_span,
     parse_overview,
     parse_session,
     percentages,
-    saved_words,
+    saved_text,
     segment_line,
     session_line,
     share_rows,
-    span,
     timeline_data,
 )
-from dashboard.texts import LANGUAGES, Words, table
+from dashboard.viewmodels.history_export import COLUMNS, as_csv, as_json, file_name
 from models.common.text import escape_formula
 from realtime.history import corrections as history_corrections
 from realtime.protocol.estimate import StreamState
@@ -37,7 +34,7 @@ from tests.support.history_server import evening
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 STARTED = datetime(2026, 11, 23, 11, 0, tzinfo=UTC).timestamp()
-EN = Words("en")
+EN = Translator("en")
 
 
 def segment(number: int, first: float, last: float, **fields: Any) -> dict[str, Any]:
@@ -158,9 +155,9 @@ def test_what_became_of_a_corrections_sound_is_said_in_our_own_words() -> None:
         ("its sound is shorter than a window of", "short"),
     ):
         assert said in words_of_the_analyzer
-        assert saved_words(f"session 2, segment 1 is jazz now; {said}") == f"session.correct.saved.{key}"
-        assert saved_words(said) in table()
-    assert saved_words("something else") == "session.correct.saved"
+        assert saved_text(f"session 2, segment 1 is jazz now; {said}") == f"session.correct.saved.{key}"
+        assert saved_text(said) in table()
+    assert saved_text("something else") == "session.correct.saved"
 
 
 @pytest.mark.parametrize(
@@ -175,13 +172,13 @@ def test_what_became_of_a_corrections_sound_is_said_in_our_own_words() -> None:
     ],
 )
 def test_spans_are_rounded_without_sixty_of_anything(seconds: float, said: str) -> None:
-    assert span(seconds, EN) == said
+    assert format_span(seconds, EN) == said
 
 
 def test_lines_are_in_the_reader_s_time_and_language() -> None:
     session = parse_session(record(segment(1, 5, 65, state="UNSURE")))
     ended = parse_session(record(ended=STARTED + 7_500, running=False)).summary
-    assert session_line(ended, TOKYO, Words("ja")) == (
+    assert session_line(ended, TOKYO, Translator("ja")) == (
         "2026-11-23 20:00 · 2時間5分 · radio · ジャズ, ロック · #3"
     )
     half = "\N{NARROW NO-BREAK SPACE}PM"

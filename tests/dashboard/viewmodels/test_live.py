@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.feed import Heard
-from dashboard.recommendations import catalogue
-from dashboard.texts import LANGUAGES, Words
-from dashboard.view_state import GENRE_COLOURS, live_data, past_steps
+from dashboard.analyzer.snapshot import ReceivedEstimate
+from dashboard.i18n.translator import LANGUAGES, Translator
+from dashboard.recommendations.providers.catalogue import songs as catalogue
+from dashboard.viewmodels.live import live_data, past_steps
+from dashboard.viewmodels.theme import GENRE_COLORS
 from realtime.protocol.estimate import StreamState
 
 GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
@@ -18,7 +19,7 @@ GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_has_words_of_its_own(language: str) -> None:
-    said = live_data("ws://127.0.0.1:8765", "", Words(language))
+    said = live_data("ws://127.0.0.1:8765", "", Translator(language))
     assert set(said["states"]) == set(StreamState)
     titles = [
         said["words"][f"state.{state}.title"] for state in (*said["states"], "AWAY", "MISMATCH", "CHANGING")
@@ -29,33 +30,33 @@ def test_every_state_has_words_of_its_own(language: str) -> None:
 
 
 def test_a_genre_stands_in_the_headline_only_where_one_is_heard() -> None:
-    words = Words("en").part("live.state.")
+    words = Translator("en").part("live.state.")
     with_genre = {state for state in StreamState if f"{state}.headline" not in words}
     assert with_genre == {StreamState.LISTENING, StreamState.UNSURE}
 
 
 def test_genres_keep_their_order_and_get_readable_names() -> None:
-    assert list(GENRE_COLOURS) == GTZAN
-    genres = live_data("ws://127.0.0.1:8765", "", Words("en"))["genres"]
+    assert list(GENRE_COLORS) == GTZAN
+    genres = live_data("ws://127.0.0.1:8765", "", Translator("en"))["genres"]
     assert [genre["name"] for genre in genres if genre["label"] in ("hiphop", "rock")] == ["hip hop", "rock"]
 
 
 def test_live_data_is_json_with_words_for_every_step_of_sureness() -> None:
-    data = live_data("ws://127.0.0.1:8765", "", Words("ja"))
+    data = live_data("ws://127.0.0.1:8765", "", Translator("ja"))
     assert json.loads(json.dumps(data)) == data
     assert data["sureness"][-1][0] == data["guess_below"], "some words for the least that is no guess"
     for _, name in data["sureness"]:
         assert data["words"][f"sure.{name}"]
 
 
-def estimated(arrived: float, label: str, state: str = "LISTENING", share: float = 0.9) -> Heard:
+def estimated(arrived: float, label: str, state: str = "LISTENING", share: float = 0.9) -> ReceivedEstimate:
     body = {
         "label": label,
         "stable_label": "rock",
         "state": state,
         "probabilities": {label: share, "rock": 0.8},
     }
-    return Heard(1, arrived, body, arrived)
+    return ReceivedEstimate(1, arrived, body, arrived)
 
 
 def test_the_past_is_told_in_steps_as_the_page_would_have_drawn_them() -> None:
@@ -80,7 +81,7 @@ def test_the_past_names_no_genre_as_heard_that_has_become_improbable() -> None:
     """At a turn the analyzer still held metal, at 3 %, and the timeline had a step of it."""
     body = {"label": "jazz", "stable_label": "metal", "state": "LISTENING",
             "probabilities": {"jazz": 0.9, "metal": 0.03}}  # fmt: skip
-    assert past_steps([Heard(1, 10.0, body, 10.0)], 11.0) == [[1.5, 1.0, "jazz", 0.9, False]]
+    assert past_steps([ReceivedEstimate(1, 10.0, body, 10.0)], 11.0) == [[1.5, 1.0, "jazz", 0.9, False]]
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.
@@ -120,7 +121,7 @@ def oklab(rgb: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtyp
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_genre_colours_differ_for_all_eyes(eyes: str) -> None:
-    seen = {genre: oklab(np.asarray(EYES[eyes]) @ linear(colour)) for genre, colour in GENRE_COLOURS.items()}
+    seen = {genre: oklab(np.asarray(EYES[eyes]) @ linear(colour)) for genre, colour in GENRE_COLORS.items()}
     closest = min(
         combinations(seen, 2), key=lambda pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]]))
     )
@@ -129,7 +130,7 @@ def test_genre_colours_differ_for_all_eyes(eyes: str) -> None:
 
 @pytest.mark.parametrize("genre", GTZAN)
 def test_genre_colours_stand_out_on_both_themes(genre: str) -> None:
-    luminance = float(linear(GENRE_COLOURS[genre]) @ [0.2126, 0.7152, 0.0722])
+    luminance = float(linear(GENRE_COLORS[genre]) @ [0.2126, 0.7152, 0.0722])
     panel = float(linear("#191b20") @ [0.2126, 0.7152, 0.0722])
     assert 1.05 / (luminance + 0.05) > 1.6, "too bright for the light theme"
     assert (luminance + 0.05) / (panel + 0.05) > 2.0, "too dark for the dark theme"
@@ -139,7 +140,7 @@ def test_genre_colours_stand_out_on_both_themes(genre: str) -> None:
 @pytest.mark.parametrize(("text", "panel"), [("#1b1d22", "#ffffff"), ("#eceae4", "#191b20")])
 def test_words_stay_readable_over_the_colour_of_a_genre(genre: str, text: str, panel: str) -> None:
     """The card is tinted by a fifth at most, and its faintest words are four fifths of the text's colour."""
-    tinted = mixed(GENRE_COLOURS[genre], panel, 0.2)
+    tinted = mixed(GENRE_COLORS[genre], panel, 0.2)
     brightness = sorted(
         float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (mixed(text, panel, 0.8), tinted)
     )
@@ -156,4 +157,4 @@ def mixed(over: str, under: str, share: float) -> str:
 
 
 def test_catalogue_knows_every_genre_of_the_page() -> None:
-    assert {song.genre for song in catalogue.load()} == set(GENRE_COLOURS)
+    assert {song.genre for song in catalogue.load()} == set(GENRE_COLORS)

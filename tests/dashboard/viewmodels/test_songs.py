@@ -11,37 +11,39 @@ from typing import Any
 
 import pytest
 
+from dashboard.analyzer.snapshot import Snapshot
 from dashboard.components.next_songs import next_songs_data
-from dashboard.feed import Snapshot
-from dashboard.recommendations.choices import ArtistChoice, Choices
-from dashboard.recommendations.evidence import Evidence
-from dashboard.recommendations.follower import Told
-from dashboard.recommendations.offline import NAME as OWN_LIST
-from dashboard.recommendations.playlist import Filters, Found, Playlist, Row, notes_on, reason_of
-from dashboard.recommendations.said import said
-from dashboard.recommendations.tracks import (
-    ProviderResult,
-    Range,
-    Relaxed,
-    Status,
-    Track,
+from dashboard.i18n.translator import LANGUAGES, Translator, table
+from dashboard.recommendations.domain.localized import localize
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
+from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore
+from dashboard.recommendations.engine.listening_profile import ListeningProfile
+from dashboard.recommendations.engine.playlist import (
+    Filters,
+    Playlist,
+    PlaylistItem,
+    SearchOutcome,
+    explain_item,
+    notices,
 )
-from dashboard.song_view import (
+from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.catalogue.provider import NAME as OWN_LIST
+from dashboard.recommendations.service import ProviderReport
+from dashboard.viewmodels.songs import (
     MOST_CHOICES,
     Situation,
     artwork_of,
     choices_data,
     links_of,
-    now_said,
+    now_text,
     song_data,
-    time_said,
+    time_text,
 )
-from dashboard.texts import LANGUAGES, Words, table
 from realtime.protocol.estimate import StreamState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEARD = Snapshot(connected=True, state=StreamState.LISTENING)
-EN = Words("en")
+EN = Translator("en")
 
 TRACK = Track(
     "YouTube", "無情のスキャット", ("人間椅子",), "https://www.youtube.com/watch?v=abcdefghijk", "metal",
@@ -51,9 +53,9 @@ TRACK = Track(
 )  # fmt: skip
 
 
-def evidence(*heard: tuple[str, int]) -> Evidence:
+def evidence(*heard: tuple[str, int]) -> ListeningProfile:
     """After so many seconds of each genre, one after the other, as sure as can be."""
-    made, at = Evidence(), 0
+    made, at = ListeningProfile(), 0
     for genre, seconds in heard:
         for _ in range(seconds):
             at += 1
@@ -61,15 +63,15 @@ def evidence(*heard: tuple[str, int]) -> Evidence:
     return made
 
 
-def situation(heard: Evidence | None = None, **changes: Any) -> Situation:
+def situation(heard: ListeningProfile | None = None, **changes: Any) -> Situation:
     return replace(Situation(HEARD, heard or evidence(("metal", 60)), {}, NOW), **changes)
 
 
-def playlist(*rows: Row, notes: tuple[Any, ...] = (), **mix: float) -> Playlist:
+def playlist(*rows: PlaylistItem, notes: tuple[Any, ...] = (), **mix: float) -> Playlist:
     return Playlist(rows=rows, number=1, notes=notes, mix=mix)
 
 
-def data_of(shown: Playlist, now: Situation, words: Words = EN) -> dict[str, Any]:
+def data_of(shown: Playlist, now: Situation, words: Translator = EN) -> dict[str, Any]:
     data = song_data(shown, now, (), words)
     assert json.loads(json.dumps(data)) == data
     return data
@@ -95,17 +97,19 @@ def test_the_cause_is_the_genre_that_leads_and_since_when(
 def test_a_headline_names_a_genre_of_its_mix_and_what_turns_is_told_beside() -> None:
     """It said "Now hip hop" over a bar without hip hop."""
     heard = situation(evidence(("jazz", 400), ("rock", 60)))
-    data = data_of(playlist(Row(TRACK, "jazz", ()), jazz=1.0), heard)
+    data = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), heard)
     assert data["cause"] == "Chosen for jazz"
     assert data["now"] == "Now rock for less than a minute; the songs follow if it goes on."
     silent = replace(heard, snapshot=replace(HEARD, state=StreamState.SILENT))
-    assert data_of(playlist(Row(TRACK, "jazz", ()), jazz=1.0), silent)["now"].startswith("Nothing is playing")
-    alike = data_of(playlist(Row(TRACK, "jazz", ()), rock=0.49, jazz=0.51), heard)
+    assert data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), silent)["now"].startswith(
+        "Nothing is playing"
+    )
+    alike = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), rock=0.49, jazz=0.51), heard)
     assert (alike["cause"], alike["now"]) == ("More rock than anything else for less than a minute", "")
 
 
 def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
-    made = Evidence()
+    made = ListeningProfile()
     for second in range(200):
         made.hear(
             second, {"jazz": 0.5 + 0.02 * (-1) ** second, "blues": 0.5 - 0.02 * (-1) ** second}, "LISTENING"
@@ -115,29 +119,31 @@ def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
 
 
 def test_before_there_are_songs_the_page_counts_the_music() -> None:
-    data = data_of(playlist(notes=(said("note.waiting", seconds="30"),)), situation(evidence(("jazz", 12))))
+    data = data_of(
+        playlist(notes=(localize("note.waiting", seconds="30"),)), situation(evidence(("jazz", 12)))
+    )
     assert data["instead"] == "Songs appear here after 30 seconds of music. Heard so far: 12."
     assert (data["cause"], data["notes"], data["mix"], data["now"]) == ("", [], [], ""), "said once"
 
 
 def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
     """It was blank for as long as songs were looked for."""
-    looking = tuple(notes_on({Found.LOOKING: ["metal"]}, Filters()))
+    looking = tuple(notices({SearchOutcome.LOOKING: ["metal"]}, Filters()))
     data = data_of(playlist(notes=looking, metal=1.0), situation())
     assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
     assert data_of(playlist(metal=1.0), situation())["instead"] == "No song that may be shown was found."
-    assert data_of(playlist(Row(TRACK, "metal", ()), metal=1.0), situation())["instead"] == ""
+    assert data_of(playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0), situation())["instead"] == ""
     beside = next_songs_data(playlist(metal=1.0, notes=looking), evidence(("metal", 60)), False, EN)
     assert beside["message"] == "Looking for songs."
 
 
 def test_a_sentence_about_several_genres_is_said_once() -> None:
-    found = {Found.NONE: ["hiphop", "metal"], Found.LOOKING: ["pop"]}
-    assert [str(note) for note in notes_on(found, Filters("ja", Range.MONTH))] == [
+    found = {SearchOutcome.NONE: ["hiphop", "metal"], SearchOutcome.LOOKING: ["pop"]}
+    assert [str(note) for note in notices(found, Filters("ja", ReleaseRange.MONTH))] == [
         "hip hop, metal: no song of the wanted language and age (Japanese, Last month) is known.",
         "Looking for more songs: pop.",
     ]
-    of_age = next(str(note) for note in notes_on(found, Filters(None, Range.MONTH)))
+    of_age = next(str(note) for note in notices(found, Filters(None, ReleaseRange.MONTH)))
     assert of_age == "hip hop, metal: no song of the wanted age (Last month) is known."
 
 
@@ -149,19 +155,22 @@ def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
 
 
 def test_what_is_not_heard_is_said() -> None:
-    assert now_said(HEARD, EN) == ""
+    assert now_text(HEARD, EN) == ""
     said_of = {
-        now_said(replace(HEARD, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
+        now_text(replace(HEARD, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
     }
     assert len(said_of) == 4, "nothing while unsure; silence, talk, and the rest"
-    assert now_said(replace(HEARD, connected=False), EN).startswith("The analyzer is away")
+    assert now_text(replace(HEARD, connected=False), EN).startswith("The analyzer is away")
 
 
 def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
-    why = reason_of(TRACK, "metal", Filters("ko", Range.WEEK), 0.0, 0.6, NOW.date())
-    row = Row(TRACK, "metal", why, frozenset({Relaxed.RANGE, Relaxed.LANGUAGE}), liked=True, opened=True)
+    why = explain_item(TRACK, "metal", Filters("ko", ReleaseRange.WEEK), 0.0, 0.6, NOW.date())
+    row = PlaylistItem(
+        TRACK, "metal", why, frozenset({Relaxed.RANGE, Relaxed.LANGUAGE}), liked=True, opened=True
+    )
     data = data_of(
-        playlist(row, notes=tuple(notes_on({Found.LOOKING: ["metal"]}, Filters())), metal=1.0), situation()
+        playlist(row, notes=tuple(notices({SearchOutcome.LOOKING: ["metal"]}, Filters())), metal=1.0),
+        situation(),
     )
     (song,) = data["songs"]
     assert data["notes"] == [
@@ -187,7 +196,7 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
     bundled = replace(
         TRACK, provider=OWN_LIST, precision="year", url="https://open.spotify.com/x", language=None
     )
-    (song,) = data_of(playlist(Row(bundled, "metal", why), metal=1.0), situation())["songs"]
+    (song,) = data_of(playlist(PlaylistItem(bundled, "metal", why), metal=1.0), situation())["songs"]
     assert [link["address"] for link in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
     assert [link["tooltip"] for link in song["links"]] == ["Search on Spotify", "Search on YouTube"]
     assert song["from"] == "", "the list of whom was asked says it once"
@@ -226,7 +235,7 @@ def test_a_link_that_is_not_the_providers_becomes_a_search() -> None:
 
 def test_a_song_beside_what_is_heard_has_the_links_of_its_card() -> None:
     """It looked like a button and led to one place at most."""
-    shown = playlist(Row(replace(TRACK, url="https://evil.example/"), "metal", ()), metal=1.0)
+    shown = playlist(PlaylistItem(replace(TRACK, url="https://evil.example/"), "metal", ()), metal=1.0)
     heard = situation()
     (song,) = next_songs_data(shown, heard.evidence, False, EN)["songs"]
     assert song["links"] == data_of(shown, heard)["songs"][0]["links"]
@@ -235,7 +244,7 @@ def test_a_song_beside_what_is_heard_has_the_links_of_its_card() -> None:
 
 
 def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
-    shown = playlist(Row(TRACK, "metal", ()), metal=1.0)
+    shown = playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0)
     assert data_of(shown, situation())["songs"][0]["artwork"] == TRACK.artwork_url
     data = data_of(shown, situation(muted=True))
     assert "no provider is asked" in data["muted"]
@@ -244,9 +253,9 @@ def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
-    words = Words(language)
-    told = {status.value: Told(ProviderResult(status=status), 1) for status in Status}
-    everyone = {**told, "nobody yet": None, "not needed": Told(ProviderResult(), 0)}
+    words = Translator(language)
+    told = {status.value: ProviderReport(ProviderResult(status=status), 1) for status in Status}
+    everyone = {**told, "nobody yet": None, "not needed": ProviderReport(ProviderResult(), 0)}
     data = data_of(playlist(), situation(told=everyone), words)
     sentences = [provider["status"] for provider in data["providers"] if provider["name"] in everyone]
     assert len(set(sentences)) == len(Status) + 2
@@ -258,7 +267,7 @@ def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
 def test_providers_without_a_key_and_waits_are_told() -> None:
     limited = ProviderResult(status=Status.RATE_LIMITED, retry_at=NOW + timedelta(minutes=4, seconds=5))
     relaxed = ProviderResult(relaxed=frozenset({Relaxed.RANGE}))
-    told = {"YouTube": Told(limited, 0), OWN_LIST: Told(relaxed, 12)}
+    told = {"YouTube": ProviderReport(limited, 0), OWN_LIST: ProviderReport(relaxed, 12)}
     shown = data_of(playlist(), situation(told=told))["providers"]
     assert [(each["name"], each["tone"], each["status"]) for each in shown] == [
         ("Spotify", "quiet", "Is not set up: there is no key for it."),
@@ -272,14 +281,14 @@ def test_providers_without_a_key_and_waits_are_told() -> None:
 
 
 def test_time_is_said_in_whole_minutes() -> None:
-    spoken = [time_said(seconds, EN) for seconds in (0, 59.9, 60, 120, 3599, 3600, 7980)]
+    spoken = [time_text(seconds, EN) for seconds in (0, 59.9, 60, 120, 3599, 3600, 7980)]
     assert spoken[:3] == ["less than a minute", "less than a minute", "one minute"]
     assert spoken[3:] == ["2 minutes", "59 minutes", "1 h 0 min", "2 h 13 min"]
 
 
 def test_choices_list_bans_first_and_count_the_rest() -> None:
-    many = [ArtistChoice(f"artist {number}", likes=1) for number in range(MOST_CHOICES + 3)]
-    banned = ArtistChoice("<b>loud</b>", likes=1, skips=2, banned=True)
+    many = [ArtistFeedback(f"artist {number}", likes=1) for number in range(MOST_CHOICES + 3)]
+    banned = ArtistFeedback("<b>loud</b>", likes=1, skips=2, banned=True)
     box = choices_data([*many, banned], EN)
     assert box["listed"][0] == {"artist": "<b>loud</b>", "summary": "never again, liked: 1, skipped: 2"}
     assert (len(box["listed"]), box["title"], box["more"]) == (
@@ -290,7 +299,7 @@ def test_choices_list_bans_first_and_count_the_rest() -> None:
 
 
 def test_what_was_chosen_about_an_artist_is_taken_back() -> None:
-    choices = Choices()
+    choices = FeedbackStore()
     choices.ban("The Quarry Lamp")
     choices.skip("Tallow Finch")
     choices.forget("Quarry Lamp")
@@ -305,23 +314,23 @@ def test_every_sentence_of_engine_and_choices_can_be_said_in_every_language() ->
     sentences = {
         part
         for track in tracks
-        for age in Range
+        for age in ReleaseRange
         for ago in (None, 0.0, 1000.0)
-        for part in reason_of(track, "metal", Filters("ko", age), ago, 0.9, today)
+        for part in explain_item(track, "metal", Filters("ko", age), ago, 0.9, today)
     }
-    everything = {kind: ["pop", "jazz"] for kind in Found}
-    for filters in (Filters("ko"), Filters(None, Range.WEEK), Filters("ko", Range.WEEK)):
-        sentences |= set(notes_on(everything, filters))
-    sentences |= {said("note.pinned"), said("note.waiting", seconds=30)}
+    everything = {kind: ["pop", "jazz"] for kind in SearchOutcome}
+    for filters in (Filters("ko"), Filters(None, ReleaseRange.WEEK), Filters("ko", ReleaseRange.WEEK)):
+        sentences |= set(notices(everything, filters))
+    sentences |= {localize("note.pinned"), localize("note.waiting", seconds=30)}
     for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
-        sentences.add(said(f"choices.{key}", error="no space", path="/home/me/choices.json"))
+        sentences.add(localize(f"choices.{key}", error="no space", path="/home/me/choices.json"))
     assert {part.key for part in sentences} == {
         key.removeprefix("songs.") for key in table()
         if key.startswith(("songs.why.", "songs.note."))
         or key in {f"songs.choices.{name}" for name in ("undeleted", "unread", "unsaved", "damaged", "stuck")}
     }  # fmt: skip
     for part in sentences:
-        assert len({part.in_words(Words(language)) for language in LANGUAGES}) == len(LANGUAGES)
+        assert len({part.in_words(Translator(language)) for language in LANGUAGES}) == len(LANGUAGES)
 
 
 def test_texts_name_the_same_values_in_every_language() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, expect
 
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import OpenTab, component_modules
 
 PATIENCE_MS = 30_000
 NAMES = ("live", "for_you", "session", "file", "model")
-ENGLISH = Words("en")
+ENGLISH = Translator("en")
 
 
 def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:

@@ -9,13 +9,13 @@ import time
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
 from realtime.protocol.estimate import StreamState
 from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
 from tests.support.browser import TWO_FRAMES, OpenTab, component_modules, open_live
 
 PATIENCE_MS = 30_000
-ENGLISH = Words("en")
+ENGLISH = Translator("en")
 
 COUNT_FRAMES = """(canvas) => {
   const context = canvas.getContext("2d");
@@ -86,7 +86,7 @@ def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: Fak
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_state_is_said_in_words(open_tab: OpenTab, analyzer: FakeAnalyzer, language: str) -> None:
-    words = Words(language)
+    words = Translator(language)
     page = open_live(open_tab, analyzer, locale=language)
     analyzer.estimate("jazz", 0.95)
     genre, advice = page.get_by_test_id("genre"), page.get_by_test_id("advice")
@@ -307,7 +307,7 @@ def test_the_past_is_there_for_whoever_opens_the_page_later(
 def test_another_language_says_everything_anew_and_keeps_the_pictures(
     page: Page, analyzer: FakeAnalyzer
 ) -> None:
-    russian = Words("ru")
+    russian = Translator("ru")
     analyzer.estimate("rock", 0.92)
     expect(page.get_by_test_id("genre")).to_have_text("rock", timeout=PATIENCE_MS)
     page.get_by_test_id("timeline").evaluate("(canvas) => { window.canvas = canvas; }")
@@ -398,5 +398,5 @@ def test_the_songs_beside_can_be_muted_on_every_page(page: Page, analyzer: FakeA
     expect(songs).to_contain_text(ENGLISH("live.muted"), timeout=PATIENCE_MS)
 
 
-def title_of(state: str, words: Words = ENGLISH) -> str:
+def title_of(state: str, words: Translator = ENGLISH) -> str:
     return words(f"live.state.{state}.title")

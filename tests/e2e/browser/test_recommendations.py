@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.recommendations import catalogue
+from dashboard.recommendations.providers.catalogue import songs as catalogue
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import PATIENCE_MS, ROWS, TWO_FRAMES, OpenTab, cards_of, opened, play, titles_of
 

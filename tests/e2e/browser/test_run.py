@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 from websockets.sync.client import connect
 
-from dashboard.recommendations import catalogue
+from dashboard.recommendations.providers.catalogue import songs as catalogue
 from realtime.cli.run import has_screen
 from tests.support.browser import free_port
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
 from realtime.protocol.messages import Message
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import OpenTab, open_live
 
 PATIENCE_MS = 30_000
-WORDS = {language: Words(language) for language in ("en", "ja")}
+WORDS = {language: Translator(language) for language in ("en", "ja")}
 
 
 def offer(name: str, level: float | None = None, playing: bool = False, detail: str = "") -> Message:

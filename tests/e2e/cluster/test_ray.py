@@ -13,10 +13,11 @@ import pytest
 from models.cluster import require_ray
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings, ModelSettings
-from realtime.group_feeds import RayFeed
-from realtime.track_engines import Block, ClusterError, LocalEngine, RayEngine
-from realtime.track_hearing import Row
-from realtime.tracks import Track, find_tracks
+from realtime.library.analysis import Row
+from realtime.library.discovery import find_tracks
+from realtime.library.executors import Block, ClusterError, ProcessTrackExecutor, RayTrackExecutor
+from realtime.library.track import LibraryTrack
+from realtime.monitoring.feeds import RayGroupClient
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of, run
 from tests.support.paths import DEMONSTRATION
 from tests.support.stations import HEARING as CLUSTER_HEARING
@@ -63,7 +64,7 @@ class LosingANode:
     """The Ray engine, whose second node is killed when it has begun a block."""
 
     def __init__(self, cluster: Any, node: Any) -> None:
-        self._inner, self._cluster, self._node = RayEngine(HEARING), cluster, node
+        self._inner, self._cluster, self._node = RayTrackExecutor(HEARING), cluster, node
         self.workers = self._inner.workers
         self.killed = False
 
@@ -89,7 +90,7 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
     summary = run(tmp_path / "music", tmp_path / "ray", engine)
     assert engine.killed, "no block was on the node that was to be killed"
     assert (summary.found, summary.heard, summary.faulty) == (17, 17, 1)
-    local = LocalEngine(HEARING, 1)
+    local = ProcessTrackExecutor(HEARING, 1)
     try:
         run(tmp_path / "music", tmp_path / "local", local)
     finally:
@@ -101,7 +102,7 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
 def test_rows_come_from_the_cluster_when_they_are_heard(cluster: Any, endless: Path, tmp_path: Path) -> None:
     """Rows of a block came together, after minutes, and were lost with whoever waited for them."""
     block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
-    heard = RayEngine(hearing_in(6)).heard([block])
+    heard = RayTrackExecutor(hearing_in(6)).heard([block])
     (first,) = next(rows for rows in heard if rows)
     assert first["uri"] == block[0].uri
     assert next(heard) == []
@@ -113,7 +114,7 @@ def test_rows_come_from_the_cluster_when_they_are_heard(cluster: Any, endless: P
 def test_a_model_that_a_node_has_not_is_one_sentence(cluster: Any) -> None:
     """Ray wraps what an actor raises, so that its reason was lost in a page of its own."""
     hearing = AnalysisSettings(ModelSettings(manifest="/none.json"), HEARING.smoothing, HEARING.silence)
-    heard = RayEngine(hearing).heard([tuple(find_tracks([str(DEMONSTRATION)]))])
+    heard = RayTrackExecutor(hearing).heard([tuple(find_tracks([str(DEMONSTRATION)]))])
     with pytest.raises(OverheardError, match=r"/none\.json") as raised:
         list(heard)
     assert not isinstance(raised.value, ClusterError)
@@ -129,8 +130,8 @@ def test_who_waits_for_a_core_is_told(cluster: Any, caplog: pytest.LogCaptureFix
 
     busy = ray.remote(Busy).options(num_cpus=1).remote()
     ray.get(busy.here.remote())
-    heard = RayEngine(HEARING, no_core_seconds=1.0).heard([(Track("/nowhere.wav", -1, -1),)])
-    with caplog.at_level("WARNING", "realtime.track_engines"):
+    heard = RayTrackExecutor(HEARING, no_core_seconds=1.0).heard([(LibraryTrack("/nowhere.wav", -1, -1),)])
+    with caplog.at_level("WARNING", "realtime.library.executors"):
         while not caplog.messages:
             assert next(heard) == []
     assert caplog.messages == ["no core of the cluster has been free for 1 s; the tracks wait for one"]
@@ -144,7 +145,7 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
     groups = [stations_of(radio, name) for name in names]
     ray = require_ray()
     node = join(cluster)
-    feeds = [RayFeed(ray, group, CLUSTER_HEARING) for group in groups]
+    feeds = [RayGroupClient(ray, group, CLUSTER_HEARING) for group in groups]
     event = Event(names, names, lambda: cluster.remove_node(node, allow_graceful=False))
     heard = monitored(groups, feeds, event)
     assert event.at is not None

@@ -11,11 +11,11 @@ import pytest
 
 from models.classifier import Prediction
 from models.spectrogram.spec import AudioSpec
-from realtime.analyze import GenreMean, analyse_file
 from realtime.cli import model
 from realtime.cli.analyze import TextReport
 from realtime.config import Settings
-from realtime.evaluate_folder import score_folder
+from realtime.evaluation.audio_folder import score_folder
+from realtime.pipeline.offline import GenreAverage, analyze_file
 from realtime.protocol.messages import Message
 from realtime.sources import FileSource
 from tests.support.audio import tone, write
@@ -42,7 +42,7 @@ class Kept(TextReport):
 def analysed(path: Path, talk: str | None = "blues") -> Message:
     report = Kept()
     clock = VirtualClock()
-    analyse_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)
+    analyze_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)
     return report.kept
 
 
@@ -85,7 +85,7 @@ def test_too_little_sound_for_an_answer_has_no_label(
 
 
 def test_a_window_at_the_threshold_is_music() -> None:
-    mean = GenreMean(manifest(music_above=0.5))
+    mean = GenreAverage(manifest(music_above=0.5))
     for music, share in ((0.5, 0.2), (0.49, 0.9), (1.0, 0.4)):
         mean.add(Prediction(np.array([share, 1 - share, 0]), 1.0, music))
     mean.add(None)

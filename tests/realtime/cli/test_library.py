@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.track_table import TableError, TrackTable
-from realtime.tracks import Track
+from realtime.library.table import TableError, TrackTable
+from realtime.library.track import LibraryTrack
 from tests.support.cli import refused, refused_here
 from tests.support.libraries import made_up, table_at
 
@@ -24,7 +24,7 @@ def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> No
     with pytest.raises(TableError, match="is a file; name a folder"):
         table_at(tmp_path / "file")
     with table_at(tmp_path / "old") as table:
-        table.write([made_up(Track("a", 1, 1))])
+        table.write([made_up(LibraryTrack("a", 1, 1))])
     with pytest.raises(TableError, match="other columns than this model's"):
         TrackTable(str(tmp_path / "old"), ("noise", "music"), "another model")
     (tmp_path / "old" / "part-x.parquet").write_text("no Parquet")

@@ -14,11 +14,18 @@ from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.config import Settings, SmoothingSettings
-from realtime.evaluate_live import Plan, evaluate_live, grid
-from realtime.live_measures import measure, seconds_to_label
-from realtime.live_runs import AudioRecorder, StreamClock, listen, replay, run_of, stretches_of
+from realtime.evaluation.live import LiveEvaluationConfig, evaluate_live, grid
+from realtime.evaluation.playback import (
+    AudioRecorder,
+    StreamClock,
+    analyze_playback,
+    listen,
+    replay,
+    true_segments,
+)
+from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, ProgrammeConfig
+from realtime.evaluation.tracking_metrics import measure, seconds_to_label
 from realtime.pipeline.analyzer import Analyzer
-from realtime.programmes import Excerpt, Programme, Shape, Track
 from realtime.protocol.estimate import StreamState
 from tests.support.audio import programme, tone, write
 from tests.support.classifier import LoudestRowClassifier
@@ -32,9 +39,9 @@ LISTENING, SILENT = StreamState.LISTENING, StreamState.SILENT
 def test_what_the_analyzer_says_is_what_is_measured() -> None:
     """Without smoothing a label follows when the new tone fills half of the window."""
     samples, spec = programme(), AudioSpec()
-    stretches = stretches_of([0, 1, 2], [12, 12, 12])
+    stretches = true_segments([0, 1, 2], [12, 12, 12])
     recording = listen(samples, RATE, stretches, LoudestRowClassifier(), AT_ONCE)
-    scores = measure([run_of(recording, AT_ONCE)], 3)
+    scores = measure([analyze_playback(recording, AT_ONCE)], 3)
     hop = spec.hop_columns * spec.column_step / spec.sample_rate
     assert scores.first_label_seconds == pytest.approx(spec.window_seconds, abs=0.05)
     assert scores.switch_median == pytest.approx(spec.window_seconds / 2, abs=hop)
@@ -46,16 +53,16 @@ def test_what_the_analyzer_says_is_what_is_measured() -> None:
 def test_smoothing_takes_as_long_as_its_settings_say() -> None:
     """Of 0.8 against 0.1 the newcomer has 0.5, the least that is sure, when 2**(-t/3) is 3/7: after 3.7 s."""
     recording = listen(
-        programme(), RATE, stretches_of([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), AT_ONCE
+        programme(), RATE, true_segments([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), AT_ONCE
     )
-    at_once = measure([run_of(recording, AT_ONCE)], 3).switch_median
+    at_once = measure([analyze_playback(recording, AT_ONCE)], 3).switch_median
     smoothed = replace(Settings(), smoothing=SmoothingSettings(3, 0, 0))
     held = replace(Settings(), smoothing=SmoothingSettings(3, 0, 1.5))
-    unsure = measure([run_of(recording, smoothed)], 3)
+    unsure = measure([analyze_playback(recording, smoothed)], 3)
     assert at_once is not None
     assert unsure.switch_median is not None
     assert unsure.switch_median == pytest.approx(at_once + 3 * np.log2(7 / 3), abs=0.6)
-    later = measure([run_of(recording, held)], 3).switch_median
+    later = measure([analyze_playback(recording, held)], 3).switch_median
     assert later == pytest.approx(unsure.switch_median + 1.5, abs=0.6)
     assert unsure.unsure is not None
     assert unsure.unsure > 0
@@ -76,12 +83,16 @@ def test_a_replay_is_what_the_analyzer_would_have_said() -> None:
     assert {each.estimate.state for each in live} >= {LISTENING, SILENT}
 
 
-def card_of(plan: Plan, classifier: GenreClassifier, chosen: Settings = AT_ONCE) -> dict[str, Any]:
+def card_of(
+    plan: LiveEvaluationConfig, classifier: GenreClassifier, chosen: Settings = AT_ONCE
+) -> dict[str, Any]:
     return evaluate_live(plan, classifier, chosen, SystemClock())
 
 
 def test_a_library_through_the_real_pipeline(library: Path) -> None:
-    plan = Plan(audio=library / "sounds", conditions=("as-is", "gain-20"), shape=Shape(1, 3))
+    plan = LiveEvaluationConfig(
+        audio=library / "sounds", conditions=("as-is", "gain-20"), shape=ProgrammeConfig(1, 3)
+    )
     card = card_of(plan, LoudestRowClassifier())
     assert [(each["material"], each["condition"]) for each in card["sets"]] == [
         ("audio", "as-is"),
@@ -97,10 +108,12 @@ def test_a_library_through_the_real_pipeline(library: Path) -> None:
 
 
 def test_pauses_make_the_pipeline_silent_and_it_finds_back(library: Path) -> None:
-    tracks = [Track(str(library / "table" / f"{genre}-0.wav"), n, "", 10.5) for n, genre in enumerate(HERTZ)]
+    tracks = [
+        LabeledTrack(str(library / "table" / f"{genre}-0.wav"), n, "", 10.5) for n, genre in enumerate(HERTZ)
+    ]
     recorder = AudioRecorder(LoudestRowClassifier(), AT_ONCE)
     excerpts = tuple(Excerpt(track, 0.0, 10.5) for track in tracks)
-    run = run_of(recorder.record(Programme(excerpts, pause_seconds=3.0), "as-is", (0, 0)), AT_ONCE)
+    run = analyze_playback(recorder.record(Programme(excerpts, pause_seconds=3.0), "as-is", (0, 0)), AT_ONCE)
     assert [stretch.genre for stretch in run.stretches] == [0, None, 1, None, 2]
     assert run.stretches[-1].end == pytest.approx(3 * 10.5 + 6)
     assert SILENT in {moment.state for moment in run.moments}
@@ -108,7 +121,7 @@ def test_pauses_make_the_pipeline_silent_and_it_finds_back(library: Path) -> Non
 
 
 def test_tuning_chooses_on_one_half_and_judges_on_the_other(library: Path) -> None:
-    plan = Plan(table=library / "table.csv", shape=Shape(1, 3), tune=True)
+    plan = LiveEvaluationConfig(table=library / "table.csv", shape=ProgrammeConfig(1, 3), tune=True)
     (found,) = card_of(plan, LoudestRowClassifier(), Settings())["tuning"]
     assert found["tracks"] == [3, 3]
     assert len(found["tried"]) == len(grid(SmoothingSettings())) == 36
@@ -126,8 +139,11 @@ def test_sound_that_is_no_music(library: Path, tmp_path: Path) -> None:
     rows = [f"talk-{n}.wav,speech,here" for n in range(3)] + [f"hush-{n}.wav,silence,here" for n in range(3)]
     rows += ["talk-0.wav,speech,there", "gone.wav,speech,there"]
     (tmp_path / "clips.csv").write_text("\n".join(["file,kind,origin", *rows, ""]))
-    plan = Plan(
-        table=library / "table.csv", not_music=tmp_path / "clips.csv", shape=Shape(1, 2), check_artists=False
+    plan = LiveEvaluationConfig(
+        table=library / "table.csv",
+        not_music=tmp_path / "clips.csv",
+        shape=ProgrammeConfig(1, 2),
+        check_artists=False,
     )
     card = card_of(plan, LoudestRowClassifier(talk="blues"))
     found = {each["kind"]: each for each in card["not_music"]}
@@ -137,7 +153,9 @@ def test_sound_that_is_no_music(library: Path, tmp_path: Path) -> None:
     assert [found["silence"][share] for share in shares] == [0, 1, 0, 0, 1]
     assert found["music"]["not_music"] >= 0.33  # the two of blues, which this classifier takes for talk
     assert [each["file"] for each in card["skipped"]] == ["gone.wav"]
-    named = card_of(Plan(not_music=tmp_path / "clips.csv"), LoudestRowClassifier())["not_music"]
+    named = card_of(LiveEvaluationConfig(not_music=tmp_path / "clips.csv"), LoudestRowClassifier())[
+        "not_music"
+    ]
     assert [(each["kind"], each["named"], each["listening"]) for each in named] == [
         ("speech", 1, 1),
         ("silence", 0, 0),

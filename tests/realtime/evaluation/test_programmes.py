@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from models.spectrogram.spec import AudioSpec
-from realtime.evaluate_pictures import FORMS, StoredTracks
-from realtime.live_measures import measure
-from realtime.live_runs import CARD_RATE, CONDITIONS, PictureRecorder, run_of
-from realtime.programmes import Excerpt, Programme, Track
+from realtime.evaluation.playback import CARD_RATE, CONDITIONS, SpectrogramRecorder, analyze_playback
+from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme
+from realtime.evaluation.spectrograms import GEOMETRIES, StoredTracks
+from realtime.evaluation.tracking_metrics import measure
 from tests.support.audio import noise
 from tests.support.classifier import LABELS, LoudestRowClassifier
 from tests.support.evaluation import AT_ONCE, RATE
@@ -40,19 +40,23 @@ def test_pictures_are_joined_column_by_column() -> None:
     db_u8 = (50 + 50 * noise(3 * 129 * 496)).astype(np.uint8).reshape(3, 129, 496)
     for genre in range(3):
         db_u8[genre, 20 + 43 * genre : 23 + 43 * genre] = 250
-    stored = StoredTracks(("a", "b", "c"), np.arange(3), db_u8, FORMS[1])
+    stored = StoredTracks(("a", "b", "c"), np.arange(3), db_u8, GEOMETRIES[1])
     classifier = LoudestRowClassifier()
-    recorder = PictureRecorder(stored, {label: row for row, label in enumerate(LABELS)}, classifier, coarse)
+    recorder = SpectrogramRecorder(
+        stored, {label: row for row, label in enumerate(LABELS)}, classifier, coarse
+    )
     step = 1_334 / RATE
     order = [2, 0, 1]
-    excerpts = tuple(Excerpt(Track(LABELS[genre], genre, "", 496 * step), 1.0, 200 * step) for genre in order)
+    excerpts = tuple(
+        Excerpt(LabeledTrack(LABELS[genre], genre, "", 496 * step), 1.0, 200 * step) for genre in order
+    )
     recording = recorder.record(Programme(excerpts), "as-is", (0, 0))
     assert classifier.calls == len(recording.windows) == (600 - 83) // 8 + 1
     assert [stretch.genre for stretch in recording.stretches] == order
     assert [stretch.end for stretch in recording.stretches] == pytest.approx(
         [200 * step, 400 * step, 600 * step]
     )
-    scores = measure([run_of(recording, AT_ONCE)], 3)
+    scores = measure([analyze_playback(recording, AT_ONCE)], 3)
     assert scores.first_label_seconds == pytest.approx(83 * step)
     assert scores.switch_median == pytest.approx(83 * step / 2, abs=8 * step)
     assert (scores.window_accuracy, scores.settled_accuracy) == (1, 1)

@@ -20,7 +20,7 @@ from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
 from realtime.cli import evaluate
 from realtime.cli.main import EXIT_ERROR, main
-from realtime.scorecard import EvaluationError
+from realtime.evaluation.tables import EvaluationError
 from tests.support.audio import noise
 from tests.support.cli import overheard, refused, refused_here
 from tests.support.evaluation import LABELS, card_of, check, model_with

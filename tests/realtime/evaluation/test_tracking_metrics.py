@@ -12,11 +12,18 @@ import pytest
 
 from models.holdout import is_held_out_artist
 from realtime.config import SmoothingSettings
-from realtime.evaluate_live import best
-from realtime.live_measures import Moment, Run, Stretch, flips, measure, seconds_to_label
-from realtime.programmes import Shape, Track, build, halves, table_tracks
+from realtime.evaluation.live import best
+from realtime.evaluation.programmes import LabeledTrack, ProgrammeConfig, build, halves, table_tracks
+from realtime.evaluation.tables import EvaluationError
+from realtime.evaluation.tracking_metrics import (
+    LabelAt,
+    Run,
+    TrueSegment,
+    label_changes,
+    measure,
+    seconds_to_label,
+)
 from realtime.protocol.estimate import StreamState
-from realtime.scorecard import EvaluationError
 from tests.support.audio import tone, write
 
 LISTENING, UNSURE, NOT_MUSIC, SILENT = (
@@ -29,9 +36,9 @@ LISTENING, UNSURE, NOT_MUSIC, SILENT = (
 
 def said(
     seconds: float, stable: int | None, state: StreamState = LISTENING, raw: int | None = None
-) -> Moment:
+) -> LabelAt:
     """A moment after a window of 2 s."""
-    return Moment(seconds, seconds - 2, stable, state, raw)
+    return LabelAt(seconds, seconds - 2, stable, state, raw)
 
 
 def test_every_measure_by_hand() -> None:
@@ -44,7 +51,9 @@ def test_every_measure_by_hand() -> None:
     for second in range(2, 30):
         label, state = stable[max(begun for begun in stable if begun <= second)]
         moments.append(said(second, label, state, raw=0 if second <= 12 else 1 if second <= 22 else 2))
-    run = Run(tuple(Stretch(genre, 10.0 * genre, 10.0 * genre + 10) for genre in range(3)), tuple(moments))
+    run = Run(
+        tuple(TrueSegment(genre, 10.0 * genre, 10.0 * genre + 10) for genre in range(3)), tuple(moments)
+    )
     scores = measure([run], 3)
     assert asdict(scores) == {
         "programmes": 1,
@@ -75,7 +84,12 @@ def test_every_measure_by_hand() -> None:
 
 
 def test_changes_that_are_never_followed_or_need_no_following() -> None:
-    stretches = (Stretch(0, 0, 10), Stretch(1, 10, 20), Stretch(0, 20, 30), Stretch(2, 30, 40))
+    stretches = (
+        TrueSegment(0, 0, 10),
+        TrueSegment(1, 10, 20),
+        TrueSegment(0, 20, 30),
+        TrueSegment(2, 30, 40),
+    )
     run = Run(stretches, (said(2, 1), said(35, 0)))  # 1 all along until it turns to what was before
     scores = measure([run], 3)
     assert [seconds_to_label(run, stretch) for stretch in stretches] == [None, 0.0, None, None]
@@ -102,12 +116,14 @@ def test_changes_that_are_never_followed_or_need_no_following() -> None:
     ],
 )
 def test_flips_are_changes_that_nothing_asked_for(labels: dict[int, int], count: int) -> None:
-    stretches = (Stretch(0, 0, 10), Stretch(1, 10, 20))
-    assert flips(Run(stretches, tuple(said(second, label) for second, label in labels.items()))) == count
+    stretches = (TrueSegment(0, 0, 10), TrueSegment(1, 10, 20))
+    assert (
+        label_changes(Run(stretches, tuple(said(second, label) for second, label in labels.items()))) == count
+    )
 
 
 def test_a_pause_is_no_time_of_any_genre_and_a_label_of_before_is_not_shown() -> None:
-    stretches = (Stretch(0, 0, 10), Stretch(None, 10, 14), Stretch(0, 14, 24))
+    stretches = (TrueSegment(0, 0, 10), TrueSegment(None, 10, 14), TrueSegment(0, 14, 24))
     moments = (said(2, 0), said(12, 0, SILENT), said(17, 0))
     scores = measure([Run(stretches, moments)], 3)
     assert scores.minutes == pytest.approx((8 + 10) / 60)
@@ -115,9 +131,9 @@ def test_a_pause_is_no_time_of_any_genre_and_a_label_of_before_is_not_shown() ->
     assert (scores.changes, scores.already_right, scores.switch_median) == (1, 0, 3)
 
 
-def tracks_of(counts: dict[int, int], seconds: float = 12.0) -> list[Track]:
+def tracks_of(counts: dict[int, int], seconds: float = 12.0) -> list[LabeledTrack]:
     return [
-        Track(f"{genre}-{number}", genre, f"artist {genre} {number // 3}", seconds)
+        LabeledTrack(f"{genre}-{number}", genre, f"artist {genre} {number // 3}", seconds)
         for genre, count in counts.items()
         for number in range(count)
     ]
@@ -125,7 +141,7 @@ def tracks_of(counts: dict[int, int], seconds: float = 12.0) -> list[Track]:
 
 def test_programmes_never_repeat_a_genre_and_depend_on_the_seed_alone() -> None:
     tracks = tracks_of({0: 1, 1: 30, 2: 5, 3: 9})
-    shape = Shape(programmes=7, excerpts=20)
+    shape = ProgrammeConfig(programmes=7, excerpts=20)
     drawn = [build(tracks, shape, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     for each in (*drawn[0], *drawn[2]):
@@ -146,7 +162,7 @@ def test_programmes_never_repeat_a_genre_and_depend_on_the_seed_alone() -> None:
 
 def test_artists_take_turns() -> None:
     tracks = tracks_of({0: 12, 1: 12})  # four artists of three tracks each
-    (drawn,) = build(tracks, Shape(programmes=1, excerpts=16), np.random.default_rng(3))
+    (drawn,) = build(tracks, ProgrammeConfig(programmes=1, excerpts=16), np.random.default_rng(3))
     artists = [excerpt.track.artist for excerpt in drawn.excerpts if excerpt.track.genre == 0]
     assert len(set(artists[:4])) == len(set(artists[4:8])) == 4
 
@@ -158,7 +174,7 @@ def test_long_tracks_are_cut_and_short_ones_left_out() -> None:
         *tracks_of({2: 4}, 200),
         *tracks_of({3: 4}, 9),
     ]
-    shape = Shape(programmes=4, excerpts=10)
+    shape = ProgrammeConfig(programmes=4, excerpts=10)
     excerpts = [e for each in build(tracks, shape, np.random.default_rng(0)) for e in each.excerpts]
     assert {excerpt.track.genre for excerpt in excerpts} == {0, 1, 2}
     for excerpt in excerpts:
@@ -174,8 +190,8 @@ def test_long_tracks_are_cut_and_short_ones_left_out() -> None:
 def test_halves_share_no_artist() -> None:
     tracks = [
         *tracks_of({0: 12, 1: 30}),
-        Track("x", 1, "Artist 0 1", 12),
-        Track("y", 0, "The artist 0 1", 12),
+        LabeledTrack("x", 1, "Artist 0 1", 12),
+        LabeledTrack("y", 0, "The artist 0 1", 12),
     ]
     first, second = halves(tracks, np.random.default_rng(0))
     assert not {track.group for track in first} & {track.group for track in second}
@@ -193,11 +209,11 @@ def test_check_artists_are_a_third_by_the_hash_of_the_name() -> None:
 
 def test_spellings_of_an_artist_are_one_group() -> None:
     groups = {
-        Track(name, 0, artist, 12).group
+        LabeledTrack(name, 0, artist, 12).group
         for name, artist in zip("abc", ("The Who", " who ", "WHO"), strict=True)
     }
     assert groups == {"who"}
-    assert Track("d", 0, " ", 12).group == "d"
+    assert LabeledTrack("d", 0, " ", 12).group == "d"
 
 
 def test_check_artists_who_trained_the_model_are_left_out(tmp_path: Path) -> None:
@@ -217,7 +233,7 @@ def test_check_artists_who_trained_the_model_are_left_out(tmp_path: Path) -> Non
 
 
 def test_the_best_settings_flip_no_more_than_the_present_ones() -> None:
-    run = Run((Stretch(0, 0, 10), Stretch(1, 10, 20)), (said(2, 0), said(15, 1)))
+    run = Run((TrueSegment(0, 0, 10), TrueSegment(1, 10, 20)), (said(2, 0), said(15, 1)))
     scores = measure([run], 3)
     figures = [(0.5, 1.0), (0.9, 1.1), (0.6, 1.0), (0.55, 0.0)]
     tried = [

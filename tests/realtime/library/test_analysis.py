@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from models.errors import OverheardError
-from realtime.track_engines import LocalEngine
-from realtime.track_hearing import Hearer, row_of
-from realtime.tracks import Track, find_tracks
+from realtime.library.analysis import TrackAnalyzer, track_row
+from realtime.library.discovery import find_tracks
+from realtime.library.executors import ProcessTrackExecutor
+from realtime.library.track import LibraryTrack
 from tests.support.audio import tone, write
 from tests.support.cli import overheard
 from tests.support.histories import until
@@ -45,7 +46,7 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
     """FFmpeg reads whatever people have: a crash in it must not end a week's run."""
     good = music(tmp_path / "music", 1)[0]
     tracks = [next(find_tracks([str(path)])) for path in (good, endless, good)]
-    hearer = Hearer(hearing_in(60))
+    hearer = TrackAnalyzer(hearing_in(60))
 
     def kill() -> None:
         for _ in range(2):  # it is tried twice
@@ -68,7 +69,7 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
 
 
 def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
-    hearer = Hearer(hearing_in(1))
+    hearer = TrackAnalyzer(hearing_in(1))
     try:
         (row,) = hearer.hear_block(list(find_tracks([str(endless)])))
     finally:
@@ -79,7 +80,7 @@ def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
 def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path, tmp_path: Path) -> None:
     """A block may take half an hour, and what is heard in it would be lost with the process."""
     block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
-    engine = LocalEngine(hearing_in(60), 1)
+    engine = ProcessTrackExecutor(hearing_in(60), 1)
     try:
         heard = engine.heard([block])
         assert [row["uri"] for row in next(rows for rows in heard if rows)] == [block[0].uri]
@@ -114,7 +115,7 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
 def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
     """Ctrl-C while a child was being begun left it behind."""
     track = next(find_tracks([str(endless)]))
-    hearer = Hearer(hearing_in(5))
+    hearer = TrackAnalyzer(hearing_in(5))
     begun = subprocess.Popen
     closing = threading.Thread(target=hearer.close)
 
@@ -140,7 +141,7 @@ def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) 
     (tmp_path / "a.wav").write_bytes(b"no sound" * 100)
     (track,) = find_tracks([str(tmp_path)])
     others = [replace(track, size=1), replace(track, modified=1), replace(track, uri="/nowhere/a.wav")]
-    hearer = Hearer(HEARING)
+    hearer = TrackAnalyzer(HEARING)
     try:
         *away, bad = hearer.hear_block([*others, track])
     finally:
@@ -163,4 +164,4 @@ def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
     assert row["fault"].startswith(f"{row['uri']} holds 1.00 s of sound; one window needs")
     assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav holds 1.00 s" in done.stderr
     assert done.returncode == 1
-    assert row_of(Track("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"
+    assert track_row(LibraryTrack("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"

@@ -11,9 +11,11 @@ from urllib import request
 import pytest
 
 from models.errors import OverheardError
-from realtime.library import hear_library
-from realtime.track_engines import LocalEngine
-from realtime.tracks import Fetched, Track, find_tracks
+from realtime.library.discovery import find_tracks
+from realtime.library.executors import ProcessTrackExecutor
+from realtime.library.scan import scan_library
+from realtime.library.storage import FetchedFile
+from realtime.library.track import LibraryTrack
 from tests.support.audio import tone, write
 from tests.support.cli import refused_here
 from tests.support.libraries import HEARING, MANIFEST, music, rows_of, run, table_at
@@ -50,9 +52,9 @@ def bucket() -> Iterator[str]:
 
 
 def put(uri: str, content: bytes) -> None:
-    from realtime.tracks import filesystem_of
+    from realtime.library.storage import open_filesystem
 
-    filesystem, path = filesystem_of(uri)
+    filesystem, path = open_filesystem(uri)
     with filesystem.open_output_stream(path) as stream:
         stream.write(content)
 
@@ -64,23 +66,23 @@ def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
     put(f"{bucket}/music/bad.mp3", b"no sound" * 100)
     put(f"{bucket}/music/cover.jpg", b"no sound")
     out, beside = f"{bucket}/out/tracks.parquet", tmp_path / "local.parquet"
-    engine = LocalEngine(HEARING, 1)
+    engine = ProcessTrackExecutor(HEARING, 1)
     try:
         summary = run(f"{bucket}/music", out, engine)
         run(tmp_path / "music", beside, engine)
         assert (summary.found, summary.heard, summary.faulty) == (4, 4, 1)
         put(f"{bucket}/music/bad.mp3", b"no sound" * 101)
         table = table_at(out)
-        assert hear_library([f"{bucket}/music"], table, engine).heard == 1
+        assert scan_library([f"{bucket}/music"], table, engine).heard == 1
     finally:
         engine.close()
     (fault,) = [fault for _, fault in table.rows_with_faults()]
     assert fault.startswith("s3://library/music/bad.mp3 is no sound that FFmpeg can decode")
     from pyarrow import dataset
 
-    from realtime.tracks import filesystem_of
+    from realtime.library.storage import open_filesystem
 
-    filesystem, place = filesystem_of(out)
+    filesystem, place = open_filesystem(out)
     rows = {row["uri"]: row for row in dataset.dataset(place, filesystem=filesystem).to_table().to_pylist()}
     assert len(rows) == 4
     for row in rows_of(beside):
@@ -95,7 +97,7 @@ def test_keys_that_no_one_can_fetch_are_rows(bucket: str, tmp_path: Path) -> Non
     put(f"{bucket}/short.wav", write(tmp_path / "short.wav", tone(440, 1.0), SAMPLE_RATE).read_bytes())
     listed = tmp_path / "some.m3u"
     listed.write_bytes(b"s3://library//x.wav\ns3://library/\xff.wav\ns3://library/short.wav\n")
-    engine = LocalEngine(HEARING, 1)
+    engine = ProcessTrackExecutor(HEARING, 1)
     try:
         assert run(listed, tmp_path / "t", engine).faulty == 3
     finally:
@@ -123,16 +125,16 @@ def test_a_stop_does_not_wait_for_a_fetch(bucket: str, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(OverheardError, match="was not fetched: the run was stopped"):
-        Fetched(Track(f"{bucket}/large.wav", 3000, 0), tmp_path, stop=stop)
+        FetchedFile(LibraryTrack(f"{bucket}/large.wav", 3000, 0), tmp_path, stop=stop)
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_fetched_says_so(bucket: str, tmp_path: Path) -> None:
     put(f"{bucket}/large.wav", bytes(3000))
     with pytest.raises(OverheardError, match="has more than 2,000 bytes"):
-        Fetched(Track(f"{bucket}/large.wav", 3000, 0), tmp_path, most_bytes=2000)
+        FetchedFile(LibraryTrack(f"{bucket}/large.wav", 3000, 0), tmp_path, most_bytes=2000)
     with pytest.raises(OverheardError, match=r"cannot fetch s3://library/none\.wav"):
-        Fetched(Track(f"{bucket}/none.wav", 3000, 0), tmp_path)
+        FetchedFile(LibraryTrack(f"{bucket}/none.wav", 3000, 0), tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(OverheardError, match="s3://nowhere"):
         list(find_tracks(["s3://nowhere/x"]))

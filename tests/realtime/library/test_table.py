@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from realtime.config import AnalysisSettings, Settings
-from realtime.library import PART_SECONDS, hear_library
-from realtime.track_engines import Block, blocks_of
-from realtime.track_hearing import Row
-from realtime.track_table import _Index
-from realtime.tracks import Track, find_tracks
+from realtime.library.analysis import Row
+from realtime.library.discovery import find_tracks
+from realtime.library.executors import Block, split_blocks
+from realtime.library.scan import PART_SECONDS, scan_library
+from realtime.library.table import _Index
+from realtime.library.track import LibraryTrack
 from tests.support.cli import overheard, refused
 from tests.support.libraries import MANIFEST, Counted, made_up, music, names_in, rows_of, run, table_at
 
@@ -108,21 +109,21 @@ def test_of_two_rows_the_newest_stays_when_a_run_was_ended_between_them(tmp_path
     aside.mkdir()
     with table_at(out) as table:
         for number in range(12):
-            table.write([made_up(Track("a", number, 0)), made_up(Track(f"b{number:02}", 0, 0))])
+            table.write([made_up(LibraryTrack("a", number, 0)), made_up(LibraryTrack(f"b{number:02}", 0, 0))])
             for part in out.glob("*.parquet"):
                 if not (aside / part.name).exists():
                     shutil.copy(part, aside)
     assert [row["uri"] for row in rows_of(aside)].count("a") == 12
     with table_at(aside) as table:
         assert len(table) == 13
-        assert table.is_current(Track("a", 11, 0))
+        assert table.is_current(LibraryTrack("a", 11, 0))
     assert names_in(aside) == ["a", *(f"b{number:02}" for number in range(12))]
     assert rows_of(aside) == rows_of(out)
 
 
 def test_a_track_that_is_twice_in_one_part_is_heard_again(tmp_path: Path) -> None:
     """Nobody knows which row is right; what else the part holds stays."""
-    tracks = [Track("a", 1, 0), Track("a", 2, 0), Track("b", 1, 0)]
+    tracks = [LibraryTrack("a", 1, 0), LibraryTrack("a", 2, 0), LibraryTrack("b", 1, 0)]
     with table_at(tmp_path / "t") as table:
         table.write([made_up(track) for track in tracks])
     with table_at(tmp_path / "t") as table:
@@ -163,9 +164,9 @@ def test_parts_are_sorted_once_and_those_that_are_replaced_are_gone(
     """To open a table of 10,000 parts took their number squared."""
     with table_at(tmp_path / "t") as table:
         for number in range(20):
-            table.write([made_up(Track(f"{number:02}", 1, 1), "it is bad", retry=True)])
+            table.write([made_up(LibraryTrack(f"{number:02}", 1, 1), "it is bad", retry=True)])
         for number in range(20):
-            table.write([made_up(Track(f"{number:02}", 1, 1), "it is worse")])
+            table.write([made_up(LibraryTrack(f"{number:02}", 1, 1), "it is worse")])
         assert [fault for _, fault in table.rows_with_faults()] == ["it is worse"] * 20
         assert len(table._parts) == len(list((tmp_path / "t").glob("*.parquet"))) == 20
     sorted_parts, joined = [], _Index.joined
@@ -198,7 +199,7 @@ def test_rows_are_written_in_time_though_the_next_one_is_late(hundred: Path, tmp
             yield [made_up(second)]
 
     with table_at(out) as table:
-        hear_library([str(hundred)], table, Slow(), clock=lambda: now)
+        scan_library([str(hundred)], table, Slow(), clock=lambda: now)
     assert len(names_in(out)) == 2
 
 
@@ -216,21 +217,21 @@ def test_what_is_named_twice_is_heard_once(hundred: Path, tmp_path: Path) -> Non
     listed.write_text("#EXTM3U\nmusic/001.mp3\n\nmusic/missing.mp3\n" + f"{hundred}/001.mp3\n")
     engine = Counted()
     with table_at(tmp_path / "t") as table:
-        hear_library([str(listed), str(hundred)], table, engine)
+        scan_library([str(listed), str(hundred)], table, engine)
     assert len(engine.given) == len(set(engine.given)) == 101
     assert [track.size for track in find_tracks([str(listed)])] == [2, -1, 2]
 
 
 def test_blocks_hold_every_track_once() -> None:
     for count, workers in ((0, 1), (1, 4), (100, 2), (5000, 64)):
-        tracks = [Track(str(n), 0, 0) for n in range(count)]
-        blocks = blocks_of(tracks, workers)
+        tracks = [LibraryTrack(str(n), 0, 0) for n in range(count)]
+        blocks = split_blocks(tracks, workers)
         assert [track for block in blocks for track in block] == tracks
         assert all(0 < len(block) <= 16 for block in blocks)
 
 
 def test_memory_for_what_is_known_does_not_grow_with_names(tmp_path: Path) -> None:
     with table_at(tmp_path / "t") as table:
-        table.write([made_up(Track("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
+        table.write([made_up(LibraryTrack("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
         held = [getattr(table._index, field.name) for field in fields(table._index)]
     assert sum(value.nbytes for value in held) == 21 * len(table) == 21 * 500

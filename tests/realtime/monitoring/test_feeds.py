@@ -14,16 +14,22 @@ import pytest
 
 from models.cluster import require_ray
 from models.common.text import first_line
-from realtime import group_feeds
 from realtime.config import ModelSettings
-from realtime.group_feeds import Feed, GroupLostError, ProcessFeed, RayFeed, allow_files
-from realtime.stations import Station
+from realtime.monitoring import feeds
+from realtime.monitoring.feeds import (
+    GroupClient,
+    GroupLostError,
+    ProcessGroupClient,
+    RayGroupClient,
+    allow_files,
+)
+from realtime.monitoring.stations import Station
 from tests.support.cli import said_of_a_fault
 from tests.support.stations import ALONE, HEARING
 from tests.support.stream_servers import Answer, web
 
 
-async def until_lost(feed: Feed) -> str:
+async def until_lost(feed: GroupClient) -> str:
     """Why it is lost in the end."""
     try:
         while True:
@@ -47,9 +53,9 @@ async def until_lost(feed: Feed) -> str:
 def test_a_child_that_cannot_be_understood_or_hangs_is_lost(
     program: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_feeds, "child_words", lambda *_: [sys.executable, "-c", program])
-    monkeypatch.setattr(group_feeds, "SILENT_SECONDS", 2.0)
-    feed = ProcessFeed(ALONE, HEARING)
+    monkeypatch.setattr(feeds, "child_argv", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(feeds, "SILENCE_TIMEOUT_SECONDS", 2.0)
+    feed = ProcessGroupClient(ALONE, HEARING)
     assert asyncio.run(until_lost(feed)) == f"the process that heard it {reason}; another one begins"
     assert feed.process is None, "the next question begins another"
 
@@ -57,9 +63,9 @@ def test_a_child_that_cannot_be_understood_or_hangs_is_lost(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_a_child_that_hears_nothing_lives_until_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hung child was waited for for ever."""
-    monkeypatch.setattr(group_feeds, "SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(feeds, "SILENCE_TIMEOUT_SECONDS", 3.0)
     with web({"music": Answer(hang=True)}) as server:
-        feed = ProcessFeed((Station("One", server.url("music")),), HEARING)
+        feed = ProcessGroupClient((Station("One", server.url("music")),), HEARING)
 
         async def hang() -> str:
             for _ in range(5):
@@ -82,7 +88,7 @@ def test_a_process_that_cannot_begin_is_a_lost_group() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             with pytest.raises(GroupLostError) as lost:
-                await ProcessFeed(ALONE, HEARING).take()
+                await ProcessGroupClient(ALONE, HEARING).take()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         return str(lost.value)
@@ -145,11 +151,11 @@ def test_a_group_that_cannot_begin_on_a_computer_says_why(
     # Of our own: others of this machine may be about to end.
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
-        model = asyncio.run(until_lost(RayFeed(ray, ALONE, hearing)))
+        model = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
         missing = "/nowhere/manifest.json: No such file or directory"
         assert model == f"its group failed: cannot read the model manifest {missing}"
-        monkeypatch.setattr(group_feeds, "GroupActor", only_here.GroupActor)
-        package = asyncio.run(until_lost(RayFeed(ray, ALONE, hearing)))
+        monkeypatch.setattr(feeds, "GroupActor", only_here.GroupActor)
+        package = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
         assert package == "its group cannot begin: ModuleNotFoundError: No module named 'only_here'"
     finally:
         ray.shutdown()

@@ -15,19 +15,20 @@ import pytest
 from websockets.asyncio.client import connect
 
 from models.manifest import ModelManifest
-from realtime import monitor, station_group
 from realtime.audio.source import AudioSource
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
-from realtime.group_feeds import GroupLostError, ProcessFeed
-from realtime.monitor import Roll, serve_stations
+from realtime.monitoring import group as group_module
+from realtime.monitoring import roster
+from realtime.monitoring.feeds import GroupLostError, ProcessGroupClient
+from realtime.monitoring.group import StationGroup
+from realtime.monitoring.roster import StationRoster, serve_stations
+from realtime.monitoring.stations import Station, groups_of, read_stations
 from realtime.protocol import messages
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import open_source
-from realtime.station_group import StationGroup
-from realtime.stations import Station, groups_of, read_stations
 from tests.support.cli import refused
 from tests.support.stations import (
     ALONE,
@@ -48,7 +49,7 @@ __all__ = ["radio"]  # fixtures
 
 def test_the_stations_of_a_process_that_ends_are_heard_again(radio: WebServer) -> None:
     groups = [stations_of(radio, "One", "Zwei"), stations_of(radio, "Три")]
-    feeds = [ProcessFeed(group, HEARING) for group in groups]
+    feeds = [ProcessGroupClient(group, HEARING) for group in groups]
 
     def kill() -> None:
         assert feeds[0].process is not None
@@ -71,7 +72,7 @@ def test_a_station_that_is_away_says_so_and_the_others_go_on(radio: WebServer) -
     groups = [(Station("Away", radio.url("nothing")), *stations_of(radio, "Here"))]
     heard = monitored(
         groups,
-        [ProcessFeed(groups[0], HEARING)],
+        [ProcessGroupClient(groups[0], HEARING)],
         lambda told: len(of(told, "Away", "state")) >= 2 and bool(of(told, "Here")),
     )
     check_numbers(heard, ("Away", "Here"))
@@ -153,7 +154,7 @@ def test_faults_of_a_group_are_not_the_end(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that nobody had foreseen ended the monitor, and with it all other groups."""
-    monkeypatch.setattr(monitor, "LOST_SECONDS", 0.01)
+    monkeypatch.setattr(roster, "RESTART_PAUSE_SECONDS", 0.01)
     faults = [OSError(errno.EMFILE, "secret"), ValueError("secret"), IndexError("secret"), RuntimeError()]
     feed = Scripted(*faults, [said("state", 1.0)])
     heard = monitored([ALONE], [feed], lambda told: told[-1].get("state") == "LISTENING")
@@ -176,7 +177,7 @@ class Watched:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
         self.broadcaster = Broadcaster()
-        self.roll = Roll(self.broadcaster, self._note, SystemClock())
+        self.roll = StationRoster(self.broadcaster, self._note, SystemClock())
         hello = messages.hello_message(
             "One", 0.0, MANIFEST, "none", {}, StreamState.CONNECTING, "", None
         )  # fmt: skip
@@ -217,7 +218,7 @@ def test_a_station_whose_state_was_dropped_is_heard_nevertheless() -> None:
 
 
 def test_who_comes_later_is_told_that_a_late_group_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor, "LOST_SECONDS", 0.01)
+    monkeypatch.setattr(roster, "RESTART_PAUSE_SECONDS", 0.01)
     late = GroupLostError("its group waits", late=True)
     feed = Scripted([said("state", 1.0)], late, [said("estimate", 2.0)])
     hellos: list[Message] = []
@@ -244,7 +245,7 @@ def test_a_station_goes_on_after_a_fault_that_nobody_foresaw(
             raise RuntimeError(f"can't start new thread for {url}")
         return open_source(url, *more)
 
-    monkeypatch.setattr(station_group, "open_source", fails_once)
+    monkeypatch.setattr(group_module, "open_source", fails_once)
     group = StationGroup(stations_of(radio, "One"), HEARING)
     heard: list[Message] = []
     try:

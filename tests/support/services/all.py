@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dashboard.analyzer.snapshot import Snapshot
 from dashboard.cli.recommend import GENRES
-from dashboard.feed import Snapshot
-from dashboard.recommendations.choices import ArtistChoice, Choices
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.evidence import Evidence
-from dashboard.recommendations.follower import Follower, Told
-from dashboard.recommendations.playlist import Filters, Playlist
-from dashboard.recommendations.providers import Providers, from_environment
-from dashboard.recommendations.tracks import Clock
-from dashboard.song_view import Situation, song_data
-from dashboard.texts import Words
+from dashboard.i18n.translator import Translator
+from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore
+from dashboard.recommendations.engine.listening_profile import ListeningProfile
+from dashboard.recommendations.engine.playlist import Filters, Playlist
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.providers.base import Clock
+from dashboard.recommendations.providers.registry import ProviderGroup, build_providers
+from dashboard.recommendations.service import ProviderReport, RecommendationService
+from dashboard.viewmodels.songs import Situation, song_data
 from realtime.protocol.estimate import StreamState
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.itunes import ITunesServer
@@ -40,11 +40,13 @@ class Services:
             "ITUNES_URL": itunes.url, "XDG_DATA_HOME": str(folder),
         }  # fmt: skip
 
-    def providers(self) -> Providers:
-        return from_environment(self.clock, self.environment, seed=1, jitter=lambda: 0.0)
+    def providers(self) -> ProviderGroup:
+        return build_providers(self.clock, self.environment, seed=1, jitter=lambda: 0.0)
 
-    def follower(self) -> Follower:
-        return Follower(self.providers(), Session(choices=Choices(None)), self.clock)
+    def follower(self) -> RecommendationService:
+        return RecommendationService(
+            self.providers(), RollingPlaylist(choices=FeedbackStore(None)), self.clock
+        )
 
     def mend(self) -> None:
         """No fault any more."""
@@ -85,7 +87,7 @@ def minute_of(*genres: str, start: int = 0) -> list[Heard]:
     return [Heard(second, *genres) for second in range(start, start + 60)]
 
 
-def settle(follower: Follower, filters: Filters | None = None) -> Playlist:
+def settle(follower: RecommendationService, filters: Filters | None = None) -> Playlist:
     """Look until no search is on its way or waits for its turn."""
     while True:
         for thread in threading.enumerate():
@@ -97,8 +99,13 @@ def settle(follower: Follower, filters: Filters | None = None) -> Playlist:
 
 
 def page(
-    playlist: Playlist, told: Mapping[str, Told | None], clock: Clock, choices: Sequence[ArtistChoice] = ()
+    playlist: Playlist,
+    told: Mapping[str, ProviderReport | None],
+    clock: Clock,
+    choices: Sequence[ArtistFeedback] = (),
 ) -> dict[str, Any]:
     """What the browser gets to lay out."""
     snapshot = Snapshot(connected=True, state=StreamState.LISTENING, estimate=None)
-    return song_data(playlist, Situation(snapshot, Evidence(), told, clock.now()), choices, Words("en"))
+    return song_data(
+        playlist, Situation(snapshot, ListeningProfile(), told, clock.now()), choices, Translator("en")
+    )

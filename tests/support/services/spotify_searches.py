@@ -7,8 +7,9 @@ import re
 import time
 from datetime import UTC, datetime
 
-from dashboard.recommendations.spotify import SpotifyProvider
-from dashboard.recommendations.tracks import ProviderResult, TrackQuery
+from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.providers.base import ProviderResult
+from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 
 CLIENT_ID = "test-client-id-5f1c"
 CLIENT_SECRET = "test-client-secret-93ae"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.recommendations.language import guess, judge
-from dashboard.recommendations.tracks import LANGUAGES
+from dashboard.recommendations.domain.language import classify_language, guess_language
+from dashboard.recommendations.domain.tracks import LANGUAGES
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ from dashboard.recommendations.tracks import LANGUAGES
 def test_letters_tell_the_language(
     title: str, artists: tuple[str, ...], expected: tuple[str | None, str]
 ) -> None:
-    assert guess(title, artists) == expected
+    assert guess_language(title, artists) == expected
 
 
 def test_the_title_counts_before_the_artists() -> None:
-    assert guess("よるのみなと", ("구름서랍 느린등대 종이고래밤",)) == ("ja", "strong")
+    assert guess_language("よるのみなと", ("구름서랍 느린등대 종이고래밤",)) == ("ja", "strong")
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_the_title_counts_before_the_artists() -> None:
 def test_what_contradicts_the_wish_is_turned_away(
     wanted: str | None, title: str, expected: tuple[str | None, str] | None
 ) -> None:
-    assert judge(wanted, title, ()) == expected
+    assert classify_language(wanted, title, ()) == expected
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=20), max_size=3))
 def test_any_text_has_an_answer(title: str, artists: list[str]) -> None:
-    language, sure = guess(title, artists)
+    language, sure = guess_language(title, artists)
     assert language in (*LANGUAGES, None)
     assert sure in ("strong", "weak", "none")
     assert (language is None) or sure != "none"

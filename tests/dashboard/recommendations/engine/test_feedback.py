@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations import choices as module
-from dashboard.recommendations.choices import ArtistChoice, Choices, default_path, parse
+from dashboard.recommendations.engine import feedback as module
+from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore, default_path, parse
 
 
 @pytest.fixture
@@ -17,24 +17,24 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_choices_come_back_in_another_session(path: Path) -> None:
-    choices = Choices(path)
+    choices = FeedbackStore(path)
     choices.like("宇多田ヒカル", "First Love")
     choices.skip("AC/DC")
     choices.ban("The <b>Band</b>")
-    again = Choices(path)
+    again = FeedbackStore(path)
     assert again.listing() == (
-        ArtistChoice("The <b>Band</b>", banned=True),
-        ArtistChoice("AC/DC", skips=1),
-        ArtistChoice("宇多田ヒカル", likes=1, liked=("First Love",)),
+        ArtistFeedback("The <b>Band</b>", banned=True),
+        ArtistFeedback("AC/DC", skips=1),
+        ArtistFeedback("宇多田ヒカル", likes=1, liked=("First Love",)),
     )
     assert again.is_banned({"bbandb"})
     again.forget("the <b>band</b>")
-    assert not Choices(path).is_banned({"bbandb"})
-    assert len(Choices(path).listing()) == 2, "an artist about whom nothing is known leaves the file"
+    assert not FeedbackStore(path).is_banned({"bbandb"})
+    assert len(FeedbackStore(path).listing()) == 2, "an artist about whom nothing is known leaves the file"
 
 
 def test_belief_is_the_mean_of_a_beta_distribution() -> None:
-    choices = Choices()
+    choices = FeedbackStore()
     assert choices.belief({"acdc"}) == 0.5
     choices.like("AC/DC", "Thunderstruck")
     assert choices.belief({"acdc"}) == 2 / 3
@@ -47,13 +47,13 @@ def test_belief_is_the_mean_of_a_beta_distribution() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_only_the_person_can_read_it_and_nothing_else_lies_around(path: Path) -> None:
-    Choices(path).like("A", "B")
+    FeedbackStore(path).like("A", "B")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [child.name for child in path.parent.iterdir()] == ["choices.json"]
 
 
 def test_it_holds_names_and_counts_only(path: Path) -> None:
-    Choices(path).like("A", "B")
+    FeedbackStore(path).like("A", "B")
     content = json.loads(path.read_text())
     assert content == {
         "version": 1,
@@ -64,7 +64,7 @@ def test_it_holds_names_and_counts_only(path: Path) -> None:
 def test_forgetting_deletes_everything_in_one_step_also_for_other_pages(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("{")
-    choices, other = Choices(path), Choices(path)
+    choices, other = FeedbackStore(path), FeedbackStore(path)
     choices.like("A", "B")
     other.refresh()
     assert other.listing() == choices.listing()
@@ -74,15 +74,15 @@ def test_forgetting_deletes_everything_in_one_step_also_for_other_pages(path: Pa
     other.refresh()
     assert other.listing() == ()
     other.skip("C")
-    assert [choice.artist for choice in Choices(path).listing()] == ["C"]
+    assert [choice.artist for choice in FeedbackStore(path).listing()] == ["C"]
 
 
 def test_two_pages_do_not_undo_each_other(path: Path) -> None:
-    first, second = Choices(path), Choices(path)
+    first, second = FeedbackStore(path), FeedbackStore(path)
     first.like("A", "x")
     second.like("B", "y")
     first.skip("A")
-    assert [choice.artist for choice in Choices(path).listing()] == ["A", "B"]
+    assert [choice.artist for choice in FeedbackStore(path).listing()] == ["A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -99,27 +99,27 @@ def test_two_pages_do_not_undo_each_other(path: Path) -> None:
         b'{"version": 1, "artists": [{"artist": 1, "likes": 0, "skips": 0, "banned": true, "liked": []}]}',
         b'{"version": 1, "artists": [{"artist": "A", "likes": -1, "skips": 0, "banned": true, "liked": []}]}',
         b'{"version": 1, "artists": [{"artist": "A", "likes": 1, "skips": 0, "banned": true, "liked": [1]}]}',
-        b" " * (module.LARGEST_FILE + 1),
+        b" " * (module.MAX_FILE_BYTES + 1),
     ],
 )
 def test_a_broken_file_is_set_aside_and_not_lost(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.with_name("choices.json.broken-1").write_bytes(b"an earlier one")
     path.write_bytes(content)
-    choices = Choices(path)
+    choices = FeedbackStore(path)
     assert choices.listing() == ()
     assert "damaged" in str(choices.trouble)
     assert path.with_name("choices.json.broken-1").read_bytes() == b"an earlier one"
     assert path.with_name("choices.json.broken-2").read_bytes() == content
     choices.like("A", "B")
     assert choices.trouble is None
-    assert len(Choices(path).listing()) == 1
+    assert len(FeedbackStore(path).listing()) == 1
 
 
 def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    choices = Choices(blocked / "choices.json")
+    choices = FeedbackStore(blocked / "choices.json")
     choices.ban("A")
     assert choices.is_banned({"a"})
     assert choices.trouble is not None
@@ -127,7 +127,7 @@ def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_not_written_over(path: Path) -> None:
     path.mkdir(parents=True)
-    choices = Choices(path)
+    choices = FeedbackStore(path)
     choices.ban("A")
     assert choices.is_banned({"a"})
     assert "could not be read" in str(choices.trouble)
@@ -140,7 +140,7 @@ def test_a_broken_file_that_cannot_be_moved_is_left_as_it_is(tmp_path: Path) -> 
     """Its name leaves no room for ".broken-1": file systems allow 255 bytes."""
     path = tmp_path / ("c" * 250)
     path.write_text("{")
-    choices = Choices(path)
+    choices = FeedbackStore(path)
     choices.ban("A")
     assert "could not be moved" in str(choices.trouble)
     assert path.read_text() == "{"
@@ -151,7 +151,7 @@ def test_a_broken_file_that_cannot_be_moved_is_left_as_it_is(tmp_path: Path) -> 
 
 
 def test_forgetting_leaves_what_the_person_put_beside_it(path: Path) -> None:
-    choices = Choices(path)
+    choices = FeedbackStore(path)
     choices.ban("A")
     mine = path.with_name("choices.json.backup")
     mine.write_text("mine")
@@ -160,8 +160,8 @@ def test_forgetting_leaves_what_the_person_put_beside_it(path: Path) -> None:
 
 
 def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_ARTISTS", 3)
-    choices = Choices(path)
+    monkeypatch.setattr(module, "MAX_ARTISTS", 3)
+    choices = FeedbackStore(path)
     choices.ban("banned")
     for name in "abcd":
         choices.skip(name)
@@ -172,7 +172,7 @@ def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path, monkeypatch: 
     (liked,) = [choice.liked for choice in choices.listing() if choice.artist == "c"]
     assert [title.split("x")[0] for title in liked] == [f"song {number}" for number in range(10, 30)]
     assert {len(title) for title in liked} == {200}
-    monkeypatch.setattr(module, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(module, "MAX_FILE_BYTES", 1000)
     choices.skip("e")
     assert path.stat().st_size <= 1000
     assert choices.is_banned({"banned"})
@@ -180,10 +180,10 @@ def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path, monkeypatch: 
 
 def test_strange_names_survive(path: Path) -> None:
     names = ["🎵", "???", "مرحبا", "Sigur Rós", "a\ud800b", "x" * 500, ""]
-    choices = Choices(path)
+    choices = FeedbackStore(path)
     for name in names:
         choices.skip(name)
-    assert len(Choices(path).listing()) == len(names)
+    assert len(FeedbackStore(path).listing()) == len(names)
 
 
 def test_the_default_place_follows_the_xdg_specification() -> None:

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.recommendations.evidence import Evidence, EvidenceSettings
-from dashboard.recommendations.mix import (
+from dashboard.recommendations.domain.genre_mix import (
     blended,
     interleave,
     largest_remainder,
-    normalised,
+    normalize,
     total_variation,
     without_rare,
 )
+from dashboard.recommendations.engine.listening_profile import ListeningProfile, ProfileSettings
 
 JAZZ, ROCK = {"jazz": 1.0}, {"rock": 1.0}
 WEIGHTS = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.01, 1), min_size=1)
 
 
 def heard(
-    evidence: Evidence, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
+    evidence: ListeningProfile, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
 ) -> float:
     """Music from ``start`` on; returns its end."""
     for number in range(round(seconds / step)):
@@ -32,7 +32,7 @@ def heard(
 
 
 def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     assert not evidence.ready
     heard(evidence, 0, 30, JAZZ)
     assert evidence.music_seconds == 29.5, "the first estimate counts half a second"
@@ -58,14 +58,14 @@ def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
     ],
 )
 def test_what_counts_as_music(state: str, probabilities: dict[str, float], counts: bool) -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     assert evidence.hear(1.0, probabilities, state) is counts
     assert bool(evidence.target) is counts
     assert all(math.isfinite(share) for share in evidence.fast.values())
 
 
 def test_the_fast_mix_halves_in_fifteen_seconds_and_the_session_in_ten_minutes() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     now = heard(evidence, 0, 6000, JAZZ)
     now = heard(evidence, now, 15, ROCK)
     assert evidence.fast["jazz"] == pytest.approx(0.5, abs=1e-6)
@@ -76,14 +76,14 @@ def test_the_fast_mix_halves_in_fifteen_seconds_and_the_session_in_ten_minutes()
 
 def test_the_first_estimate_weighs_no_more_than_others() -> None:
     """A plain EMA that starts at its first value would keep 97 % of it in the session for 30 s."""
-    evidence = Evidence()
+    evidence = ListeningProfile()
     evidence.hear(0, ROCK, "LISTENING")
     heard(evidence, 0, 30, JAZZ)
     assert evidence.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
 
 
 def test_only_a_genre_that_was_the_most_likely_for_a_while_was_heard() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     now = heard(evidence, 0, 60, {"jazz": 0.8, "blues": 0.2})
     now = heard(evidence, now, 1, {"pop": 1.0})
     now = heard(evidence, now, 120, ROCK)
@@ -92,7 +92,7 @@ def test_only_a_genre_that_was_the_most_likely_for_a_while_was_heard() -> None:
 
 
 def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     now = heard(evidence, 0, 60, JAZZ)
     before = evidence.music_seconds
     evidence.hear(now + 3600, ROCK, "LISTENING")
@@ -101,14 +101,14 @@ def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
 
 
 def test_a_clock_that_went_back_is_a_new_beginning() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     evidence.hear(1000, JAZZ, "LISTENING")
     evidence.hear(2, JAZZ, "LISTENING")
     assert evidence.music_seconds == 1.0
 
 
 def test_change_needs_distance_for_a_while_and_a_pause() -> None:
-    evidence = Evidence(EvidenceSettings(change_distance=0.18, change_hold_seconds=3.0))
+    evidence = ListeningProfile(ProfileSettings(change_distance=0.18, change_hold_seconds=3.0))
     now = heard(evidence, 0, 60, JAZZ)
     assert not evidence.changed(now), "there was no refresh to change from"
     evidence.refreshed(now)
@@ -125,7 +125,7 @@ def test_change_needs_distance_for_a_while_and_a_pause() -> None:
 @pytest.mark.parametrize("step", [0.5, 3.0])
 def test_how_long_a_change_must_last_does_not_depend_on_the_step(step: float) -> None:
     """It was counted in estimates, tried with one every 3 s; live they come six times as often."""
-    evidence = Evidence()
+    evidence = ListeningProfile()
     now = heard(evidence, 0, 120, JAZZ, step)
     evidence.refreshed(now)
     changed_at = now
@@ -135,7 +135,7 @@ def test_how_long_a_change_must_last_does_not_depend_on_the_step(step: float) ->
 
 
 def test_a_track_of_half_a_minute_changes_nothing() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     now = heard(evidence, 0, 120, JAZZ, 0.5)
     evidence.refreshed(now)
     now = heard(evidence, now, 30, ROCK, 0.5)
@@ -145,7 +145,7 @@ def test_a_track_of_half_a_minute_changes_nothing() -> None:
 
 
 def test_single_wrong_windows_change_nothing() -> None:
-    evidence = Evidence()
+    evidence = ListeningProfile()
     now = heard(evidence, 0, 60, JAZZ)
     evidence.refreshed(now)
     for _ in range(20):
@@ -169,12 +169,12 @@ def test_single_wrong_windows_change_nothing() -> None:
 )
 def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
-        replace(EvidenceSettings(), **changes)
+        replace(ProfileSettings(), **changes)
 
 
 def test_mixes() -> None:
-    assert normalised({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
-    assert normalised({}) == {}
+    assert normalize({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
+    assert normalize({}) == {}
     assert blended({"a": 1}, {"b": 1}, 0.75) == {"a": 0.75, "b": 0.25}
     assert without_rare({"a": 0.72, "b": 0.18, "c": 0.09, "d": 0.01}, 0.1) == {"a": 0.8, "b": 0.2}
     assert without_rare({"b": 0.05, "a": 0.05}, 0.1) == {"a": 1.0}, "the strongest stays"
@@ -212,7 +212,7 @@ def test_places_sum_and_are_near_their_share(weights: dict[str, float], seats: i
 
 @given(st.lists(st.tuples(st.floats(0, 20), WEIGHTS, st.sampled_from(["LISTENING", "UNSURE", "SILENT"]))))
 def test_the_target_is_a_mix_whatever_is_heard(estimates: list[tuple[float, dict[str, float], str]]) -> None:
-    evidence, now = Evidence(), 0.0
+    evidence, now = ListeningProfile(), 0.0
     for gap, probabilities, state in estimates:
         now += gap
         evidence.hear(now, probabilities, state)

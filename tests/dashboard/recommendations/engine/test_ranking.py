@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.recommendations.names import artist_key, artist_keys, fold, song_key, song_keys, title_key
-from dashboard.recommendations.ranking import (
+from dashboard.recommendations.domain.identity import (
+    artist_key,
+    artist_keys,
+    identity_key,
+    identity_keys,
+    normalize_title,
+    title_key,
+)
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.engine.ranking import (
     RankingSettings,
     best,
     freshness,
@@ -18,7 +26,6 @@ from dashboard.recommendations.ranking import (
     score,
     similarity,
 )
-from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
 
 TODAY = date(2026, 3, 1)
 SONG = Track("First", "Title", ("Artist",), "https://x.example/", "jazz", "ja", "provider", TODAY, "day")
@@ -26,7 +33,7 @@ ANY = TrackQuery("jazz")
 
 
 def same(first: Track, second: Track) -> bool:
-    return not song_keys(first).isdisjoint(song_keys(second))
+    return not identity_keys(first).isdisjoint(identity_keys(second))
 
 
 @pytest.mark.parametrize(
@@ -70,22 +77,22 @@ def test_the_isrc_decides_before_names() -> None:
 
 
 def test_names_fold() -> None:
-    assert fold("Björk & Sigur Rós") == "bjorkandsigurros"
-    assert fold("AC/DC") == fold("acdc") == "acdc"
-    assert fold("Кино!") == "кино"
-    assert fold("???") == "???"
+    assert normalize_title("Björk & Sigur Rós") == "bjorkandsigurros"
+    assert normalize_title("AC/DC") == normalize_title("acdc") == "acdc"
+    assert normalize_title("Кино!") == "кино"
+    assert normalize_title("???") == "???"
     assert artist_key("The Beatles") == artist_key("Beatles")
     assert artist_key("The The") == "the"
     assert artist_keys(("A (feat. B & C)", "", "D")) == {"a", "bandc", "d"}
-    assert title_key("feat. of strength") == fold("feat. of strength")
-    assert song_key(SONG) == "artist|title"
-    assert song_key(replace(SONG, artists=())) == "|title"
+    assert title_key("feat. of strength") == normalize_title("feat. of strength")
+    assert identity_key(SONG) == "artist|title"
+    assert identity_key(replace(SONG, artists=())) == "|title"
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))
 def test_any_text_is_a_name(title: str, artists: list[str]) -> None:
     track = replace(SONG, title=title, artists=tuple(artists))
-    assert song_keys(track)
+    assert identity_keys(track)
     if title.isalnum():
         assert same(track, replace(track, title=f"{title} (Remastered 2011)"))
 
@@ -114,9 +121,9 @@ def test_languages_are_believed_by_their_source(source: str, trust: float) -> No
 
 def test_freshness_halves_after_half_the_range() -> None:
     track = replace(SONG, published=date(2026, 2, 14))
-    assert freshness(track, Range.MONTH, TODAY) == 0.5
-    assert freshness(replace(track, published=date(2027, 1, 1)), Range.WEEK, TODAY) == 1, "not above 1"
-    assert freshness(replace(track, precision="none"), Range.WEEK, TODAY) == 0.5
+    assert freshness(track, ReleaseRange.MONTH, TODAY) == 0.5
+    assert freshness(replace(track, published=date(2027, 1, 1)), ReleaseRange.WEEK, TODAY) == 1, "not above 1"
+    assert freshness(replace(track, precision="none"), ReleaseRange.WEEK, TODAY) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -140,12 +147,14 @@ def test_a_range_wants_dates_that_are_known_well_enough(
     published: date | None, precision: str, passed: str
 ) -> None:
     track = replace(SONG, published=published, precision=precision)
-    ok = [wanted.value for wanted in Range if not misses(track, TrackQuery("jazz", "ja", wanted), TODAY)]
+    ok = [
+        wanted.value for wanted in ReleaseRange if not misses(track, TrackQuery("jazz", "ja", wanted), TODAY)
+    ]
     assert ok == passed.split()
 
 
 def test_a_song_says_which_filters_it_misses() -> None:
-    query = TrackQuery("jazz", "ko", Range.WEEK)
+    query = TrackQuery("jazz", "ko", ReleaseRange.WEEK)
     assert misses(replace(SONG, published=None), query, TODAY) == {Relaxed.LANGUAGE, Relaxed.RANGE}
     assert misses(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.recommendations.tracks import TrackQuery
+from dashboard.recommendations.domain.tracks import TrackQuery
 from tests.support.songs import TODAY, heard, songs, started, why
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.recommendations.choices import Choices
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.names import artist_keys, song_keys
-from dashboard.recommendations.playlist import Filters, Playlist, Reason
-from dashboard.recommendations.session_settings import SessionSettings
-from dashboard.recommendations.tracks import Range, Relaxed, Track, TrackQuery
+from dashboard.recommendations.domain.identity import artist_keys, identity_keys
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.engine.feedback import FeedbackStore
+from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.engine.settings import PlaylistSettings
 from tests.support.songs import TODAY, heard, songs, started, why
 
 
@@ -28,7 +28,7 @@ def titles(playlist: Playlist) -> list[str]:
 
 
 def test_nothing_before_music_was_heard() -> None:
-    session = Session()
+    session = RollingPlaylist()
     playlist = session.offer({"jazz": songs("jazz", 50)}, 0.0, TODAY)
     assert (playlist.rows, playlist.reason) == ((), Reason.WAITING)
     assert said(playlist) == ["Songs follow once 30 seconds of music were heard."]
@@ -154,7 +154,7 @@ def test_skip_and_ban_act_at_once_in_the_same_place() -> None:
 
 
 def test_what_was_banned_on_another_page_goes_with_the_next_list() -> None:
-    choices = Choices()
+    choices = FeedbackStore()
     pools = {"jazz": songs("jazz", 30)}
     session, now = started({"jazz": 1.0}, pools, choices=choices)
     name = session.playlist.rows[0].track.artists[0]
@@ -165,7 +165,7 @@ def test_what_was_banned_on_another_page_goes_with_the_next_list() -> None:
 
 
 def test_artists_that_were_liked_come_first() -> None:
-    choices = Choices()
+    choices = FeedbackStore()
     choices.like("jazz en artist 29", "another song")
     session, _ = started({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, choices=choices)
     row = session.playlist.rows[0]
@@ -175,7 +175,7 @@ def test_artists_that_were_liked_come_first() -> None:
 
 def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     pools = {"jazz": [*songs("jazz", 25), *songs("jazz", 25, language="ja", language_source="script")]}
-    session, now = started({"jazz": 1.0}, pools, settings=SessionSettings())
+    session, now = started({"jazz": 1.0}, pools, settings=PlaylistSettings())
     session.set_filters(Filters("ja"))
     kept = {row for row in session.playlist.rows if row.track.language == "ja"}
     playlist = session.offer(pools, now + 1, TODAY)
@@ -198,7 +198,7 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
     old = songs("jazz", 40, language="ko", published=TODAY - timedelta(days=20))
     unknown = replace(songs("jazz", 1, language="xx")[0], language=None)
     pool = [*week, *other, *old, unknown]
-    session = Session(filters=Filters("ja", Range.WEEK))
+    session = RollingPlaylist(filters=Filters("ja", ReleaseRange.WEEK))
     now = heard(session, {"jazz": 1.0})
     assert titles(session.offer({"jazz": pool}, now, TODAY)) == [
         "ja song 0",
@@ -207,7 +207,7 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
         "ja song 3",
     ]
     asked = session.needs(now)
-    assert asked == [TrackQuery("jazz", "ja", Range.WEEK)]
+    assert asked == [TrackQuery("jazz", "ja", ReleaseRange.WEEK)]
     session.answered(asked[0], 4)
     playlist = session.offer({"jazz": pool}, now + 1, TODAY)
     assert sorted(titles(playlist)[4:]) == ["en song 0", "en song 1", "en song 2", "en song 3", "xx song 0"]
@@ -222,7 +222,7 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
         "Looking for more songs: jazz.",
     ]
     asked = session.needs(now + 1)
-    assert asked == [TrackQuery("jazz", None, Range.WEEK)]
+    assert asked == [TrackQuery("jazz", None, ReleaseRange.WEEK)]
     session.answered(asked[0], 5)
     playlist = session.offer({"jazz": pool}, now + 2, TODAY)
     assert playlist.rows[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
@@ -234,7 +234,7 @@ def test_while_an_answer_is_overdue_the_list_is_not_left_empty() -> None:
     """A service under a pause of minutes left the page blank after a filter was set, with songs at hand."""
     pools = {"jazz": songs("jazz", 40, published=TODAY - timedelta(days=2000))}
     session, now = started({"jazz": 1.0}, pools)
-    session.set_filters(Filters("en", Range.WEEK))
+    session.set_filters(Filters("en", ReleaseRange.WEEK))
     assert session.offer(pools, now + 1, TODAY).rows == (), "first whoever has newer ones is asked"
     asked = session.needs(now + 1)
     assert session.offer(pools, now + 10, TODAY).rows == ()
@@ -296,7 +296,7 @@ def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
     actions: list[tuple[str, int]], artists: int
 ) -> None:
     mixes = {"jazz": {"jazz": 1.0}, "rock": {"rock": 1.0}, "mixed": {"jazz": 0.4, "rock": 0.4, "pop": 0.2}}
-    wishes = {"ja": Filters("ja"), "week": Filters(None, Range.WEEK), "any": Filters()}
+    wishes = {"ja": Filters("ja"), "week": Filters(None, ReleaseRange.WEEK), "any": Filters()}
     pools = {
         genre: [
             *songs(genre, 40, artists),
@@ -328,8 +328,8 @@ def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
             fresh = [
                 row.track for row in playlist.rows if row.track not in [old.track for old in before.rows]
             ]
-            assert not {key for track in fresh for key in song_keys(track)} & {
-                key for track in shown for key in song_keys(track)
+            assert not {key for track in fresh for key in identity_keys(track)} & {
+                key for track in shown for key in identity_keys(track)
             }
             old_artists = {key for old in before.rows for key in artist_keys(old.track.artists)}
             assert not any(artist_keys(track.artists) & old_artists for track in fresh)
@@ -353,6 +353,6 @@ def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
 )
 def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
-        replace(SessionSettings(), **changes)
+        replace(PlaylistSettings(), **changes)
     with pytest.raises(ValueError, match="language is 'xx'"):
         Filters("xx")

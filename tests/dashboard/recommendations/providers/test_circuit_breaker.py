@@ -10,8 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.recommendations.breaker import Guarded
-from dashboard.recommendations.tracks import ProviderResult, Status, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import Track, TrackQuery
+from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from tests.support.services.faulty_http import MovableClock
 
 QUERY = TrackQuery("jazz")
@@ -53,8 +54,8 @@ def clock() -> MovableClock:
     return MovableClock()
 
 
-def guarded(provider: Scripted, clock: MovableClock, jitter: float = 0.0) -> Guarded:
-    return Guarded(provider, clock, lambda: jitter)
+def guarded(provider: Scripted, clock: MovableClock, jitter: float = 0.0) -> CircuitBreaker:
+    return CircuitBreaker(provider, clock, lambda: jitter)
 
 
 def fault(status: Status, **more: object) -> ProviderResult:

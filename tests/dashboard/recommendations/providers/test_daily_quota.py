@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations.budget import DayBudget, pacific
+from dashboard.recommendations.providers.daily_quota import DailyQuota, pacific_date
 from tests.support.services.faulty_http import MovableClock
 
 HOUR = 3600
@@ -29,7 +29,7 @@ def at(*parts: int) -> MovableClock:
 
 
 def test_searches_are_counted_and_end(path: Path) -> None:
-    budget = DayBudget(path, MovableClock(), searches=3)
+    budget = DailyQuota(path, MovableClock(), searches=3)
     assert [budget.take() for _ in range(5)] == [True, True, True, False, False]
     assert budget.left == 0
     budget.give_back()
@@ -37,21 +37,21 @@ def test_searches_are_counted_and_end(path: Path) -> None:
 
 
 def test_some_are_kept_back_for_a_persons_clicks(path: Path) -> None:
-    budget = DayBudget(path, MovableClock(), searches=12)
+    budget = DailyQuota(path, MovableClock(), searches=12)
     assert [budget.take(keep=10) for _ in range(3)] == [True, True, False]
     assert [budget.take() for _ in range(11)] == [True] * 10 + [False]
 
 
 def test_the_count_survives_a_restart_and_only_the_owner_may_read_it(path: Path) -> None:
-    assert DayBudget(path, MovableClock(), searches=3).take()
-    assert DayBudget(path, MovableClock(), searches=3).left == 2
+    assert DailyQuota(path, MovableClock(), searches=3).take()
+    assert DailyQuota(path, MovableClock(), searches=3).left == 2
     assert path.stat().st_mode & 0o777 == 0o600 or os.name == "nt"
 
 
 def test_a_file_that_others_may_read_is_closed_to_them(path: Path) -> None:
     path.parent.mkdir()
     path.touch(0o644)
-    DayBudget(path, MovableClock()).take()
+    DailyQuota(path, MovableClock()).take()
     assert path.stat().st_mode & 0o777 == 0o600 or os.name == "nt"
 
 
@@ -69,7 +69,7 @@ def test_a_file_that_others_may_read_is_closed_to_them(path: Path) -> None:
 )
 def test_it_is_midnight_in_los_angeles(path: Path, now: tuple[int, ...], midnight: tuple[int, ...]) -> None:
     clock = at(*now)
-    budget = DayBudget(path, clock, searches=1)
+    budget = DailyQuota(path, clock, searches=1)
     resets_at = budget.resets_at()
     assert resets_at == at(*midnight).now().replace(microsecond=0)
     assert resets_at.utcoffset() is not None
@@ -92,22 +92,22 @@ def test_a_broken_file_is_begun_anew_and_told_of(
 ) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    budget = DayBudget(path, MovableClock(), searches=2)
+    budget = DailyQuota(path, MovableClock(), searches=2)
     assert budget.left == 2
     assert [budget.take() for _ in range(3)] == [True, True, False]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "broken" in caplog.text
-    assert DayBudget(path, MovableClock(), searches=2).left == 0, "from now on it is counted"
+    assert DailyQuota(path, MovableClock(), searches=2).left == 0, "from now on it is counted"
 
 
 @pytest.mark.parametrize("value", ["many", -4, 2.5, b"\0"])
 def test_a_count_that_is_none_is_begun_anew(path: Path, value: object) -> None:
     clock = MovableClock()
-    DayBudget(path, clock).take()
+    DailyQuota(path, clock).take()
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE days SET used = ?", (value,))
     connection.close()
-    assert DayBudget(path, clock).left == 100
+    assert DailyQuota(path, clock).left == 100
 
 
 def test_a_table_of_other_columns_is_begun_anew(path: Path) -> None:
@@ -115,21 +115,21 @@ def test_a_table_of_other_columns_is_begun_anew(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE days (a, b, c)")
     connection.close()
-    assert [DayBudget(path, MovableClock(), searches=1).take() for _ in range(2)] == [True, False]
+    assert [DailyQuota(path, MovableClock(), searches=1).take() for _ in range(2)] == [True, False]
 
 
 def test_a_place_that_cannot_be_written_counts_in_memory(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    budget = DayBudget(tmp_path / "file" / "budget", MovableClock(), searches=2)
+    budget = DailyQuota(tmp_path / "file" / "budget", MovableClock(), searches=2)
     assert [budget.take() for _ in range(3)] == [True, True, False]
     assert len(caplog.records) == 1, "it is told of once"
 
 
 def test_a_file_that_another_process_holds_does_not_hang(path: Path) -> None:
     clock = MovableClock()
-    budget = DayBudget(path, clock, searches=2)
+    budget = DailyQuota(path, clock, searches=2)
     assert budget.take()
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -141,24 +141,24 @@ def test_a_file_that_another_process_holds_does_not_hang(path: Path) -> None:
 
 def test_what_the_service_says_counts(path: Path) -> None:
     clock = MovableClock()
-    DayBudget(path, clock).exhaust()
-    assert DayBudget(path, clock).left == 0
+    DailyQuota(path, clock).exhaust()
+    assert DailyQuota(path, clock).left == 0
 
 
 def test_threads_and_processes_share_the_searches(path: Path) -> None:
     """Two processes and four threads of this one ask 40 times each; 60 may."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from dashboard.recommendations.budget import DayBudget\n"
+        "from dashboard.recommendations.providers.daily_quota import DailyQuota\n"
         "from tests.support.services.faulty_http import MovableClock\n"
-        "budget = DayBudget(Path(sys.argv[1]), MovableClock(), searches=60)\n"
+        "budget = DailyQuota(Path(sys.argv[1]), MovableClock(), searches=60)\n"
         "print(sum(budget.take() for _ in range(40)))"
     )
     others = [
         subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    budget = DayBudget(path, MovableClock(), searches=60)
+    budget = DailyQuota(path, MovableClock(), searches=60)
     taken: list[bool] = []
 
     def work() -> None:
@@ -173,7 +173,7 @@ def test_threads_and_processes_share_the_searches(path: Path) -> None:
 
 
 def test_a_system_without_time_zones_says_so(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    zone = pacific("Nowhere/At_All")
+    zone = pacific_date("Nowhere/At_All")
     assert "pip install tzdata" in caplog.text
-    summer = DayBudget(path, at(2026, 7, 1, 12), zone=zone)
+    summer = DailyQuota(path, at(2026, 7, 1, 12), zone=zone)
     assert summer.resets_at() == datetime(2026, 7, 2, 8, tzinfo=UTC), "an hour late, never early"

@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations.breaker import Guarded
-from dashboard.recommendations.budget import DayBudget
-from dashboard.recommendations.follower import Told
-from dashboard.recommendations.itunes import ITunesProvider
-from dashboard.recommendations.playlist import Playlist
-from dashboard.recommendations.providers import Answer
-from dashboard.recommendations.spotify import SpotifyProvider
-from dashboard.recommendations.tracks import Provider, Status, TrackQuery
-from dashboard.recommendations.youtube import YouTubeProvider
+from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.engine.playlist import Playlist
+from dashboard.recommendations.providers.base import SongProvider, Status
+from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
+from dashboard.recommendations.providers.daily_quota import DailyQuota
+from dashboard.recommendations.providers.itunes import ITunesProvider
+from dashboard.recommendations.providers.registry import Answer
+from dashboard.recommendations.providers.spotify.client import SpotifyProvider
+from dashboard.recommendations.providers.youtube.client import YouTubeProvider
+from dashboard.recommendations.service import ProviderReport
 from tests.support.services.all import Services, page, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.spotify import HTML, INVALID_CLIENT, PREMIUM, Fault, error
@@ -200,7 +201,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
         yield all_of_them
 
 
-def provider_of(case: Case, number: int, services: Services, folder: Path) -> Provider:
+def provider_of(case: Case, number: int, services: Services, folder: Path) -> SongProvider:
     if case.provider == "Spotify":
         address = services.spotify.address
         return SpotifyProvider(
@@ -210,13 +211,13 @@ def provider_of(case: Case, number: int, services: Services, folder: Path) -> Pr
     if case.provider == "iTunes":
         return ITunesProvider(services.clock, base_url=services.itunes.url)
     searches = 10 if case.words == "own budget gone" else 100
-    budget = DayBudget(folder / f"budget-{number}.sqlite", services.clock, searches)
+    budget = DailyQuota(folder / f"budget-{number}.sqlite", services.clock, searches)
     return YouTubeProvider(GOOD_KEY, services.clock, budget, base_url=services.youtube.url)
 
 
-def walk(case: Case, provider: Provider, services: Services) -> tuple[str, str, float]:
+def walk(case: Case, provider: SongProvider, services: Services) -> tuple[str, str, float]:
     """One search under the fault; what page and command say of it, and the seconds that it took."""
-    guard = Guarded(provider, services.clock, lambda: 0.0)
+    guard = CircuitBreaker(provider, services.clock, lambda: 0.0)
     seconds = DEADLINE_SECONDS if case.status is Status.TIMEOUT else WAITING_SECONDS
     began, now = time.monotonic(), services.clock.now()
     result = guard.search(QUERY, services.clock.deadline(seconds))
@@ -238,7 +239,7 @@ def walk(case: Case, provider: Provider, services: Services) -> tuple[str, str, 
     for each in (result, held):
         sentence = " ".join(Answer((), {guard.name: each}, frozenset()).sentences)
         assert bool(sentence) == (each.status is not Status.OK)
-        told = {guard.name: Told(each, len(each.tracks))}
+        told = {guard.name: ProviderReport(each, len(each.tracks))}
         rows = page(Playlist(), told, services.clock)["providers"]
         (shown,) = [row for row in rows if row["name"] == guard.name]
         assert (shown["tone"] == "fault") == (each.status not in (Status.OK, Status.EMPTY))

@@ -13,19 +13,20 @@ from pathlib import Path
 import pytest
 
 from dashboard.cli.recommend import GENRES
-from dashboard.recommendations.offline import NAME
-from dashboard.recommendations.providers import Providers, data_folder, from_environment
-from dashboard.recommendations.ranking import misses
-from dashboard.recommendations.tracks import LANGUAGES, ProviderResult, Range, Relaxed, Status, TrackQuery
+from dashboard.recommendations.domain.tracks import LANGUAGES, Relaxed, ReleaseRange, TrackQuery
+from dashboard.recommendations.engine.ranking import misses
+from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.catalogue.provider import NAME
+from dashboard.recommendations.providers.registry import ProviderGroup, build_providers, data_folder
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify_searches import SEARCH
 
-ALL = list(product(GENRES, LANGUAGES, Range))
-SPOTIFY_AGES = {Range.WEEK: 2, Range.MONTH: 4, Range.YEAR: 7, Range.ANY: 8}
+ALL = list(product(GENRES, LANGUAGES, ReleaseRange))
+SPOTIFY_AGES = {ReleaseRange.WEEK: 2, ReleaseRange.MONTH: 4, ReleaseRange.YEAR: 7, ReleaseRange.ANY: 8}
 """Songs of the fake of each range; the eighth is known by its year alone."""
 
-Lists = dict[tuple[str, str, Range], tuple[str, ...]]
+Lists = dict[tuple[str, str, ReleaseRange], tuple[str, ...]]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
     lists: dict[str, Lists] = {name: {} for name in names}
     requests = songs = beside = 0
     for genre, language, span in ALL:
-        if (language, span) == (LANGUAGES[0], Range.WEEK):  # a day of YouTube's has 100 searches
+        if (language, span) == (LANGUAGES[0], ReleaseRange.WEEK):  # a day of YouTube's has 100 searches
             (data_folder(services.environment) / "youtube-budget.sqlite").unlink(missing_ok=True)
             services.youtube.used = 0
         query = TrackQuery(genre, language, span, limit=200)
@@ -70,7 +71,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
             "in turns, the bundled list last"
         )
     for name, (genre, language) in product(names, product(GENRES, LANGUAGES)):
-        week, month, year, ever = (set(lists[name][genre, language, span]) for span in Range)
+        week, month, year, ever = (set(lists[name][genre, language, span]) for span in ReleaseRange)
         assert week < month < year < ever
     distinct = {name: len(set(map(frozenset, lists[name].values()))) for name in names}
     limits = [int(each.values["limit"]) for each in services.spotify.requests if each.path == SEARCH]
@@ -86,7 +87,7 @@ def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None
     """What was widened is named: a fixed list knows no song of the last week."""
     clock = MovableClock()
     today = clock.now().date()
-    providers: Providers = from_environment(clock, {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
+    providers: ProviderGroup = build_providers(clock, {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
     lists: Lists = {}
     widened = {kind: 0 for kind in Relaxed}
     songs = 0
@@ -95,7 +96,7 @@ def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None
         answer = providers.search_widening(query)
         assert answer.tracks, query
         missed = {kind for track in answer.tracks for kind in misses(track, query, today)}
-        if span is not Range.YEAR:  # there a song of a year alone may be too old
+        if span is not ReleaseRange.YEAR:  # there a song of a year alone may be too old
             assert missed == answer.relaxed, query
         assert {track.genre for track in answer.tracks} == {genre}
         if Relaxed.RANGE in answer.relaxed:
@@ -104,8 +105,8 @@ def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None
             widened[kind] += 1
         songs += len(answer.tracks)
         lists[genre, language, span] = tuple(track.url for track in answer.tracks)
-    of_any_age = {songs for (_, _, span), songs in lists.items() if span is Range.ANY}
-    years = sum(lists[genre, language, Range.YEAR] != lists[genre, language, Range.ANY]
+    of_any_age = {songs for (_, _, span), songs in lists.items() if span is ReleaseRange.ANY}
+    years = sum(lists[genre, language, ReleaseRange.YEAR] != lists[genre, language, ReleaseRange.ANY]
                 for genre, language in product(GENRES, LANGUAGES))  # fmt: skip
     print(
         f"\nbundled: {len(ALL)} combinations, {songs} songs, none empty, {len(of_any_age)} distinct lists of "

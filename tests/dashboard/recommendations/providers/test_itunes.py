@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.recommendations.itunes import ITunesProvider
-from dashboard.recommendations.tracks import ProviderResult, Status, TrackQuery
+from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.itunes import ITunesProvider
 from tests.support.services.faulty_http import BODIES, EVERYWHERE, MovableClock
 from tests.support.services.itunes import ITunesServer
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.recommendations.choices import Choices, default_path
-from dashboard.recommendations.engine import Session
-from dashboard.recommendations.follower import Follower
-from dashboard.recommendations.playlist import Filters
-from dashboard.recommendations.providers import Providers
-from dashboard.recommendations.tracks import LANGUAGES, TrackQuery
-from dashboard.recommendations.youtube import YouTubeProvider
+from dashboard.recommendations.domain.tracks import LANGUAGES, TrackQuery
+from dashboard.recommendations.engine.feedback import FeedbackStore, default_path
+from dashboard.recommendations.engine.playlist import Filters
+from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.providers.registry import ProviderGroup
+from dashboard.recommendations.providers.youtube.client import YouTubeProvider
+from dashboard.recommendations.service import RecommendationService
 from tests.support.cli import recommend
 from tests.support.services.all import Services, minute_of, page, running, settle
 from tests.support.services.faulty_http import EVERYWHERE
@@ -91,7 +91,7 @@ def representations(of: object) -> list[str]:
     return texts
 
 
-def follow(services: Services, choices: Choices, searched: Searched) -> None:
+def follow(services: Services, choices: FeedbackStore, searched: Searched) -> None:
     """A reader through every fault: the page's data, the objects behind it, and what went over the wire."""
     faults = [(spotify, "") for spotify in SPOTIFY_FAULTS] + [(None, fault) for fault in YOUTUBE_FAULTS]
     for number, (of_spotify, of_youtube) in enumerate(faults):
@@ -101,7 +101,7 @@ def follow(services: Services, choices: Choices, searched: Searched) -> None:
             services.spotify.valid.clear()
         if of_youtube:
             services.youtube.faults[EVERYWHERE] = of_youtube
-        fresh = Follower(services.providers(), Session(choices=choices), services.clock)
+        fresh = RecommendationService(services.providers(), RollingPlaylist(choices=choices), services.clock)
         filters = Filters(LANGUAGES[number % 5])
         fresh.look(minute_of("jazz"), filters)
         playlist = settle(fresh, filters)
@@ -114,7 +114,7 @@ def follow(services: Services, choices: Choices, searched: Searched) -> None:
         services.clock.move(90_000)  # YouTube's next day
 
 
-def raised(providers: Providers) -> list[str]:
+def raised(providers: ProviderGroup) -> list[str]:
     """Tracebacks, as a page or a terminal would show them, of what can be made to raise."""
     texts = []
     key_with_a_gap = GOOD_KEY + " x"
@@ -142,7 +142,7 @@ def test_no_secret_is_told_anywhere(
     for name in (None, *LOGGERS):
         caplog.set_level(logging.DEBUG, name)
     searched = Searched()
-    follow(services, Choices(default_path({"XDG_DATA_HOME": str(tmp_path)})), searched)
+    follow(services, FeedbackStore(default_path({"XDG_DATA_HOME": str(tmp_path)})), searched)
     services.mend()
     providers = services.providers()
     searched.look("reprs", *representations(providers), repr(providers.search(TrackQuery("rock"))))

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.cli.recommend import line
-from dashboard.recommendations.http_answers import LONGEST_NAME
-from dashboard.recommendations.playlist import Playlist, Row
-from dashboard.recommendations.providers import Answer
-from dashboard.recommendations.spotify_rows import ARTISTS_MAX
-from dashboard.recommendations.tracks import TrackQuery
+from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
+from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem
+from dashboard.recommendations.providers.registry import Answer
+from dashboard.recommendations.providers.spotify.parsing import ARTISTS_MAX
 from tests.support.services.all import Services, page, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.itunes import row
@@ -33,9 +33,12 @@ NAMES = {
     "controls": ("a\x00b\x1b[2Jc\x07\x85d\x9b1m", "a b [2Jc d 1m"),
     "many lines": ("one\r\ntwo\tthree\u2028four\u2029five", "one two three four five"),
     "half a sign": ("half \ud83d and \udd25", "half ? and ?"),
-    "500 letters": ("x" * 500, "x" * (LONGEST_NAME - 1) + "\N{HORIZONTAL ELLIPSIS}"),
-    "500 marks": ("Z" + "\u0301" * 499, "Z" + "\u0301" * (LONGEST_NAME - 2) + "\N{HORIZONTAL ELLIPSIS}"),
-    "100000 letters": ("y" * 100_000, "y" * (LONGEST_NAME - 1) + "\N{HORIZONTAL ELLIPSIS}"),
+    "500 letters": ("x" * 500, "x" * (MAX_NAME_CHARACTERS - 1) + "\N{HORIZONTAL ELLIPSIS}"),
+    "500 marks": (
+        "Z" + "\u0301" * 499,
+        "Z" + "\u0301" * (MAX_NAME_CHARACTERS - 2) + "\N{HORIZONTAL ELLIPSIS}",
+    ),
+    "100000 letters": ("y" * 100_000, "y" * (MAX_NAME_CHARACTERS - 1) + "\N{HORIZONTAL ELLIPSIS}"),
 }
 """What is sent, and what becomes of it."""
 
@@ -85,15 +88,15 @@ def test_a_name_reaches_the_page_as_harmless_text(services: Services, kind: str)
     assert {name for track in live for name in track.artists} == {expected}
     assert all(len(track.artists) <= ARTISTS_MAX for track in live)
     assert {track.album for track in live} == {"", expected}
-    rows = tuple(Row(track, "jazz", ()) for track in live)
+    rows = tuple(PlaylistItem(track, "jazz", ()) for track in live)
     data = page(Playlist(rows=rows, number=1, mix={"jazz": 1.0}), {}, services.clock)
     assert json.loads(json.dumps(data)) == data
     json.dumps(data, ensure_ascii=False).encode()  # as the socket sends it; half a sign would raise
     for shown in data["songs"]:
         check(shown["title"])
         check(shown["artist"])
-        assert len(shown["title"]) <= LONGEST_NAME
-        assert len(shown["artist"]) <= ARTISTS_MAX * (LONGEST_NAME + 2)
+        assert len(shown["title"]) <= MAX_NAME_CHARACTERS
+        assert len(shown["artist"]) <= ARTISTS_MAX * (MAX_NAME_CHARACTERS + 2)
         for address in (link["address"] for link in shown["links"]):
             assert address.startswith("https://")
             assert address.isascii()

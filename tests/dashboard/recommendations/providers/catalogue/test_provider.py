@@ -5,18 +5,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from dashboard.recommendations import Song, catalogue
-from dashboard.recommendations.offline import NAME, CatalogueProvider
-from dashboard.recommendations.tracks import (
-    LANGUAGES,
-    Provider,
-    ProviderResult,
-    Range,
-    Relaxed,
-    Status,
-    Track,
-    TrackQuery,
-)
+from dashboard.recommendations.domain.tracks import LANGUAGES, Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.providers.base import ProviderResult, SongProvider, Status
+from dashboard.recommendations.providers.catalogue import songs as catalogue
+from dashboard.recommendations.providers.catalogue.provider import NAME, CatalogueProvider
+from dashboard.recommendations.providers.catalogue.songs import Song
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 ALL = 1000
@@ -34,7 +27,7 @@ class FixedClock:
 
 
 def ask(query: TrackQuery, year: int = 2025, songs: tuple[Song, ...] | None = None) -> ProviderResult:
-    provider: Provider = CatalogueProvider(FixedClock(year), songs, seed=1)
+    provider: SongProvider = CatalogueProvider(FixedClock(year), songs, seed=1)
     return provider.search(query, deadline=0.0)
 
 
@@ -42,12 +35,12 @@ def names(result: ProviderResult) -> list[tuple[str, str]]:
     return [(track.artists[0], track.title) for track in result.tracks]
 
 
-def faults_of(genre: str, language: str, range_: Range) -> list[str]:
+def faults_of(genre: str, language: str, range_: ReleaseRange) -> list[str]:
     """Differences between a result of the provider and the songs of the catalogue."""
     cell = [song for song in catalogue.load() if (song.genre, song.language) == (genre, language)]
     recent = [song for song in cell if song.year in (2024, 2025)]
-    keeps_age = range_ is Range.ANY or (range_ is Range.YEAR and bool(recent))
-    expected = recent if range_ is Range.YEAR and recent else cell
+    keeps_age = range_ is ReleaseRange.ANY or (range_ is ReleaseRange.YEAR and bool(recent))
+    expected = recent if range_ is ReleaseRange.YEAR and recent else cell
     result = ask(TrackQuery(genre, language, range_, limit=ALL))
     faults = []
     if sorted(names(result)) != sorted((song.artist, song.title) for song in expected):
@@ -66,8 +59,8 @@ def faults_of(genre: str, language: str, range_: Range) -> list[str]:
     return faults
 
 
-@pytest.mark.parametrize("range_", list(Range))
-def test_each_filter_changes_the_list_as_it_should(range_: Range) -> None:
+@pytest.mark.parametrize("range_", list(ReleaseRange))
+def test_each_filter_changes_the_list_as_it_should(range_: ReleaseRange) -> None:
     found = {
         (genre, language): faults_of(genre, language, range_) for genre in GENRES for language in LANGUAGES
     }
@@ -87,7 +80,7 @@ def test_without_a_language_all_of_the_genre_come_sung_or_not(genre: str) -> Non
 
 
 def test_some_songs_are_recent_enough_for_a_year() -> None:
-    found = ask(TrackQuery("pop", "en", Range.YEAR, limit=ALL))
+    found = ask(TrackQuery("pop", "en", ReleaseRange.YEAR, limit=ALL))
     assert found.relaxed == frozenset()
     assert {track.published for track in found.tracks} == {date(2024, 1, 1), date(2025, 1, 1)}
 
@@ -104,15 +97,15 @@ def test_some_songs_are_recent_enough_for_a_year() -> None:
 def test_a_year_is_this_calendar_year_or_the_last(year: int, titles: set[str], relaxed: bool) -> None:
     """A clock that is wrong must not make all songs recent."""
     songs = tuple(Song("a", str(n), n, "rock", "en") for n in (1999, 2000, 2010))
-    result = ask(TrackQuery("rock", "en", Range.YEAR), year, songs)
+    result = ask(TrackQuery("rock", "en", ReleaseRange.YEAR), year, songs)
     assert {track.title for track in result.tracks} == titles
     assert (Relaxed.RANGE in result.relaxed) == relaxed
     sentence = f"{NAME} has no rock songs in English of {year - 1} or {year}; these are of any age."
     assert result.detail == (sentence if relaxed else "")
 
 
-@pytest.mark.parametrize("range_", [Range.WEEK, Range.MONTH])
-def test_a_fixed_list_says_that_it_knows_no_songs_of_the_last_days(range_: Range) -> None:
+@pytest.mark.parametrize("range_", [ReleaseRange.WEEK, ReleaseRange.MONTH])
+def test_a_fixed_list_says_that_it_knows_no_songs_of_the_last_days(range_: ReleaseRange) -> None:
     result = ask(TrackQuery("pop", "ko", range_))
     assert names(result) == names(ask(TrackQuery("pop", "ko")))
     assert result.relaxed == {Relaxed.RANGE}
@@ -179,7 +172,7 @@ def test_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(socket, "socket", refuse)
     provider = CatalogueProvider(FixedClock())
     assert provider.name == NAME
-    unknown = provider.search(TrackQuery("polka", "ja", Range.WEEK), deadline=-1.0)
+    unknown = provider.search(TrackQuery("polka", "ja", ReleaseRange.WEEK), deadline=-1.0)
     assert (unknown.status, unknown.tracks, unknown.calls) == (Status.EMPTY, (), 0)
     assert unknown.detail == f"{NAME} has no polka songs in Japanese."
     assert provider.search(TrackQuery("pop"), deadline=-1.0).calls == 0

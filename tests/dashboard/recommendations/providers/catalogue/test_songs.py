@@ -9,8 +9,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from dashboard.errors import CatalogueError
-from dashboard.recommendations import Song, catalogue, songs_for
-from dashboard.recommendations.catalogue import LANGUAGES, is_latin, parse_catalogue
+from dashboard.recommendations.providers.catalogue import songs as catalogue
+from dashboard.recommendations.providers.catalogue.songs import (
+    LANGUAGES,
+    Song,
+    is_latin,
+    parse_catalogue,
+    songs_for,
+)
 
 LATEST_YEAR = 2025
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")

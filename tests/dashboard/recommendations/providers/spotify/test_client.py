@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from dashboard.recommendations.spotify import SpotifyProvider
-from dashboard.recommendations.spotify_pages import CACHE_SECONDS
-from dashboard.recommendations.spotify_rows import search_text
-from dashboard.recommendations.tracks import Range, Status, TrackQuery
+from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
+from dashboard.recommendations.providers.base import Status
+from dashboard.recommendations.providers.spotify.client import SpotifyProvider
+from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
+from dashboard.recommendations.providers.spotify.parsing import search_text
 from tests.support.services.spotify import SpotifyServer, serving, song
 from tests.support.services.spotify_searches import (
     CLIENT_ID,
@@ -47,7 +48,7 @@ def provider(server: SpotifyServer, clock: HalfVirtualClock) -> SpotifyProvider:
 
 
 def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: SpotifyProvider) -> None:
-    result = search(provider, TrackQuery("jazz", "ja", Range.WEEK))
+    result = search(provider, TrackQuery("jazz", "ja", ReleaseRange.WEEK))
     assert (result.status, result.calls, result.from_cache, result.relaxed) == (
         Status.OK,
         2,
@@ -76,20 +77,22 @@ def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: Spotif
 @pytest.mark.parametrize(
     ("genre", "language", "span", "keywords", "expected"),
     [
-        ("hiphop", "ko", Range.YEAR, False, 'genre:"k-rap" year:2025-2026'),
-        ("pop", "zh", Range.MONTH, False, 'genre:"mandopop" year:2026'),
-        ("rock", "ru", Range.ANY, False, 'genre:"russian rock"'),
-        ("hiphop", "en", Range.ANY, True, "hip hop"),
-        ("rock", "ja", Range.ANY, True, "ロック"),
-        ('x" year:1', None, Range.ANY, False, 'genre:"x  year 1"'),
+        ("hiphop", "ko", ReleaseRange.YEAR, False, 'genre:"k-rap" year:2025-2026'),
+        ("pop", "zh", ReleaseRange.MONTH, False, 'genre:"mandopop" year:2026'),
+        ("rock", "ru", ReleaseRange.ANY, False, 'genre:"russian rock"'),
+        ("hiphop", "en", ReleaseRange.ANY, True, "hip hop"),
+        ("rock", "ja", ReleaseRange.ANY, True, "ロック"),
+        ('x" year:1', None, ReleaseRange.ANY, False, 'genre:"x  year 1"'),
     ],
 )
-def test_what_is_asked(genre: str, language: str | None, span: Range, keywords: bool, expected: str) -> None:
+def test_what_is_asked(
+    genre: str, language: str | None, span: ReleaseRange, keywords: bool, expected: str
+) -> None:
     assert search_text(TrackQuery(genre, language, span), TODAY, keywords=keywords) == expected
 
 
 def test_a_week_in_january_asks_for_two_years() -> None:
-    query = TrackQuery("pop", "en", Range.WEEK)
+    query = TrackQuery("pop", "en", ReleaseRange.WEEK)
     assert search_text(query, date(2027, 1, 3), keywords=False) == 'genre:"pop" year:2026-2027'
 
 

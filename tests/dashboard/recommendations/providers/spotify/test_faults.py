@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations.spotify import LATE_MAX, SpotifyProvider
-from dashboard.recommendations.tracks import ProviderResult, Status, TrackQuery
+from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.spotify.client import LATE_MAX, SpotifyProvider
 from tests.support.services.spotify import (
     HTML,
     Fault,

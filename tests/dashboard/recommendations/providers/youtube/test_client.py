@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from dashboard.recommendations.breaker import Guarded
-from dashboard.recommendations.budget import DayBudget
-from dashboard.recommendations.tracks import LANGUAGES, ProviderResult, Range, Status, TrackQuery
-from dashboard.recommendations.youtube import YouTubeProvider
-from dashboard.recommendations.youtube_rows import duration_seconds, names
+from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, TrackQuery
+from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
+from dashboard.recommendations.providers.daily_quota import DailyQuota
+from dashboard.recommendations.providers.youtube.client import YouTubeProvider
+from dashboard.recommendations.providers.youtube.parsing import duration_seconds, names
 from tests.support.services.faulty_http import BODIES, EVERYWHERE, MovableClock
 from tests.support.services.youtube import GOOD_KEY, LABELS, YouTubeServer
 
@@ -30,7 +31,7 @@ class Setup:
         self.server = YouTubeServer()
         self.clock = MovableClock()
         self.path = folder / "budget.sqlite"
-        self.budget = DayBudget(self.path, self.clock, searches)
+        self.budget = DailyQuota(self.path, self.clock, searches)
         self.provider = self.with_key(GOOD_KEY)
 
     def with_key(self, key: str, session: requests.Session | None = None) -> YouTubeProvider:
@@ -49,7 +50,7 @@ def youtube(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setup]:
 
 
 def test_one_search_and_one_look(youtube: Setup) -> None:
-    result = youtube.ask(TrackQuery("jazz", "en", Range.MONTH))
+    result = youtube.ask(TrackQuery("jazz", "en", ReleaseRange.MONTH))
     assert (result.status, result.calls, result.from_cache) == (Status.OK, 2, False)
     search, look = youtube.server.asked
     assert dict(search.params) == {
@@ -92,8 +93,10 @@ def test_a_pool_feeds_many_refreshes(youtube: Setup) -> None:
     assert youtube.budget.left == 99
 
 
-@pytest.mark.parametrize(("span", "hours"), [(Range.WEEK, 6), (Range.MONTH, 24), (Range.ANY, 24)])
-def test_a_pool_grows_old(youtube: Setup, span: Range, hours: int) -> None:
+@pytest.mark.parametrize(
+    ("span", "hours"), [(ReleaseRange.WEEK, 6), (ReleaseRange.MONTH, 24), (ReleaseRange.ANY, 24)]
+)
+def test_a_pool_grows_old(youtube: Setup, span: ReleaseRange, hours: int) -> None:
     query = TrackQuery("pop", "ko", span)
     youtube.ask(query)
     youtube.clock.move(hours * HOUR - 30)
@@ -143,9 +146,9 @@ def test_the_days_last_search(youtube: Setup, mode: str) -> None:
 
 
 def test_the_last_ten_are_for_a_person(youtube: Setup) -> None:
-    youtube.budget = DayBudget(youtube.path, youtube.clock, searches=11)
+    youtube.budget = DailyQuota(youtube.path, youtube.clock, searches=11)
     youtube.provider = youtube.with_key(GOOD_KEY)
-    guard = Guarded(youtube.provider, youtube.clock, lambda: 0.0)
+    guard = CircuitBreaker(youtube.provider, youtube.clock, lambda: 0.0)
     assert guard.search(QUERY, youtube.clock.deadline()).status is Status.OK
     rock = TrackQuery("rock")
     held = guard.search(rock, youtube.clock.deadline())

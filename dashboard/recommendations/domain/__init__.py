@@ -1,0 +1,1 @@
+"""Songs, queries and genre mixes: values without I/O."""

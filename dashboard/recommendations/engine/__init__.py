@@ -1,0 +1,1 @@
+"""Selection and ranking of the rolling playlist."""

@@ -1,0 +1,249 @@
+"""What a person liked, skipped and banned: theirs, in one file on their machine, deletable in one step.
+
+Names and counts only. Nothing else that a provider said is kept. The file is one for all readers of a
+server: the page is served on loopback, to one person, unless someone says otherwise, and then they share it.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from dashboard.recommendations.domain.identity import artist_key, title_key
+from dashboard.recommendations.domain.localized import LocalizedMessage, localize
+from models.common.paths import atomic_write
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = 1
+MAX_ARTISTS: Final = 2_000
+MAX_TITLES: Final = 20
+MAX_NAME_CHARACTERS: Final = 200
+MAX_COUNT: Final = 1_000
+MAX_FILE_BYTES: Final = 1 << 20
+"""Bytes. The bounds are a machine's, not a person's: years of clicking stay far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtistFeedback:
+    """What was chosen about one artist; ``liked`` are titles, the newest last."""
+
+    artist: str
+    likes: int = 0
+    skips: int = 0
+    banned: bool = False
+    liked: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of the file, and of a listing."""
+        return {
+            "artist": self.artist,
+            "likes": self.likes,
+            "skips": self.skips,
+            "banned": self.banned,
+            "liked": list(self.liked),
+        }
+
+
+def default_path(environ: Mapping[str, str]) -> Path:
+    """``choices.json`` in the person's data folder (XDG Base Directory Specification 0.8).
+
+    A relative XDG_DATA_HOME is ignored, as the specification asks.
+    """
+    home = Path(environ.get("XDG_DATA_HOME", ""))
+    if not home.is_absolute():
+        home = Path.home() / ".local" / "share"
+    return home / "overheard" / "choices.json"
+
+
+def parse(text: str) -> dict[str, ArtistFeedback]:
+    """The file's content by artist key, the longest unchanged first.
+
+    Raises
+    ------
+    ValueError
+        It is not such a file; the message says where.
+    """
+    content = json.loads(text)
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise ValueError(f"it is not a file of version {VERSION}")
+    entries = content.get("artists")
+    if not isinstance(entries, list):
+        raise ValueError("its artists are not a list")
+    known = [_entry(number, entry) for number, entry in enumerate(entries)]
+    return {artist_key(choice.artist): choice for choice in known}
+
+
+def _entry(number: int, entry: object) -> ArtistFeedback:
+    shape = {"artist": str, "likes": int, "skips": int, "banned": bool, "liked": list}
+    if not isinstance(entry, dict) or set(entry) != set(shape):
+        raise ValueError(f"entry {number} must have exactly {', '.join(shape)}")
+    for name, kind in shape.items():
+        if type(entry[name]) is not kind:
+            raise ValueError(f"entry {number}: {name} is {entry[name]!r}")
+    if min(entry["likes"], entry["skips"]) < 0 or not all(isinstance(title, str) for title in entry["liked"]):
+        raise ValueError(f"entry {number}: a count below 0, or a title that is no text")
+    return ArtistFeedback(**(entry | {"liked": tuple(entry["liked"])}))
+
+
+class FeedbackStore:
+    """The choices in memory and in their file; without a path only in memory.
+
+    The file is read again before every change, so that two pages do not undo each other. A fault of
+    the disk ends nothing: the choice counts in memory and ``trouble`` has a sentence about it.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._may_write = path is not None
+        self._artists: dict[str, ArtistFeedback] = {}
+        self._stamp: tuple[int, int, int] | None = None
+        self.revision = 0
+        """Rises whenever they change."""
+        self.trouble: LocalizedMessage | None = None
+        """What went wrong with the file, for the page; None while all is well."""
+        self.refresh()
+
+    def like(self, artist: str, title: str) -> None:
+        """Count a liked song; once, however often it is said."""
+        now = self._get(artist)
+        if title_key(_short(title)) in map(title_key, now.liked):
+            return
+        liked = (*now.liked, _short(title))[-MAX_TITLES:]
+        self._put(replace(now, likes=min(now.likes + 1, MAX_COUNT), liked=liked))
+
+    def skip(self, artist: str) -> None:
+        """Count a skipped song."""
+        now = self._get(artist)
+        self._put(replace(now, skips=min(now.skips + 1, MAX_COUNT)))
+
+    def ban(self, artist: str) -> None:
+        """Never offer this artist."""
+        self._put(replace(self._get(artist), banned=True))
+
+    def forget(self, artist: str) -> None:
+        """Take back whatever was chosen about this artist."""
+        self._put(ArtistFeedback(_short(artist)))
+
+    def forget_all(self) -> None:
+        """Delete everything: the file, and copies of it that were set aside."""
+        self._artists, self._stamp, self.trouble = {}, None, None
+        self.revision += 1
+        if self._path is None:
+            return
+        self._may_write = True
+        try:
+            name = glob.escape(self._path.name)
+            for pattern in (name, f"{name}.broken-*", f".{name}.*.part"):
+                for path in self._path.parent.glob(pattern):
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            self._fail(localize("choices.undeleted", error=str(error.strerror), path=str(self._path)))
+
+    def listing(self) -> tuple[ArtistFeedback, ...]:
+        """Everything that is known, the latest change first."""
+        return tuple(reversed(self._artists.values()))
+
+    def is_banned(self, keys: Iterable[str]) -> bool:
+        """Whether one of these artist keys is banned."""
+        return any(key in self._artists and self._artists[key].banned for key in keys)
+
+    def belief(self, keys: Iterable[str]) -> float:
+        """How likely the person likes a song of these artists, in 0..1; 0.5 when nothing is known.
+
+        The mean of Beta(1 + likes, 1 + skips): a uniform prior, Laplace's rule of succession.
+        """
+        known = [self._artists[key] for key in keys if key in self._artists]
+        likes, skips = sum(one.likes for one in known), sum(one.skips for one in known)
+        return (1 + likes) / (2 + likes + skips)
+
+    def refresh(self) -> None:
+        """Read the file again if another page changed or deleted it."""
+        if self._path is None or not self._may_write:
+            return
+        try:
+            state = self._path.stat()
+            stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
+            if stamp == self._stamp:
+                return
+            if state.st_size > MAX_FILE_BYTES:
+                raise ValueError(f"it has {state.st_size} bytes, {MAX_FILE_BYTES} are allowed")
+            self._artists = parse(self._path.read_text(encoding="utf-8"))
+            self._stamp = stamp
+            self.revision += 1
+        except FileNotFoundError:
+            if self._stamp is not None:  # deleted elsewhere: what the person forgot stays forgotten
+                self._artists, self._stamp = {}, None
+                self.revision += 1
+        except OSError as error:
+            self._may_write = False  # what cannot be read is not written over
+            self._fail(localize("choices.unread", error=str(error.strerror), path=str(self._path)))
+        except (ValueError, RecursionError) as error:
+            self._set_aside(self._path, error)
+
+    def _get(self, artist: str) -> ArtistFeedback:
+        self.refresh()
+        return self._artists.get(artist_key(_short(artist)), ArtistFeedback(_short(artist)))
+
+    def _put(self, choice: ArtistFeedback) -> None:
+        self.revision += 1
+        key = artist_key(choice.artist)
+        self._artists.pop(key, None)
+        if choice != ArtistFeedback(choice.artist):
+            self._artists[key] = choice
+        while len(self._artists) > MAX_ARTISTS:
+            self._drop_oldest()
+        if self._path is not None and self._may_write:
+            self._save(self._path)
+
+    def _drop_oldest(self) -> None:
+        """What was not touched for longest; bans only when there is nothing else."""
+        unbanned = (key for key, choice in self._artists.items() if not choice.banned)
+        del self._artists[next(unbanned, next(iter(self._artists)))]
+
+    def _encoded(self) -> bytes:
+        entries = [choice.as_json() for choice in self._artists.values()]
+        text = json.dumps({"version": VERSION, "artists": entries}, ensure_ascii=False, indent=1)
+        return text.encode("utf-8", errors="replace")
+
+    def _save(self, path: Path) -> None:
+        """Write the file for this user only, without the oldest artists if it would become too large."""
+        while len(content := self._encoded()) > MAX_FILE_BYTES:
+            for _ in range(max(1, len(self._artists) // 10)):
+                self._drop_oldest()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with atomic_write(path, fsync=True, mode=0o600) as file:
+                file.write(content)
+            state = path.stat()
+            self._stamp, self.trouble = (state.st_mtime_ns, state.st_size, state.st_ino), None
+        except OSError as error:
+            self._fail(localize("choices.unsaved", error=str(error.strerror)))
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        """A broken file keeps its content under another name; nothing is written over it."""
+        self._artists, self._stamp = {}, None
+        self.revision += 1
+        number = 1
+        try:
+            while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
+                number += 1
+            path.rename(aside)
+            self._fail(localize("choices.damaged", path=str(aside)))
+        except OSError:
+            self._fail(localize("choices.stuck", path=str(path)))
+            self._may_write = False
+        log.warning("what was wrong with the choices: %s", error)
+
+    def _fail(self, trouble: LocalizedMessage) -> None:
+        self.trouble = trouble
+        log.warning("%s", trouble)
+
+
+def _short(name: str) -> str:
+    return " ".join(name.split())[:MAX_NAME_CHARACTERS]

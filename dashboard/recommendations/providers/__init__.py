@@ -1,0 +1,1 @@
+"""Song services behind one interface."""

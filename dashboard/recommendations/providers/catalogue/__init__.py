@@ -1,0 +1,1 @@
+"""The bundled song catalogue as a song provider."""

@@ -1,0 +1,1 @@
+"""The YouTube Data API as a song provider."""

@@ -1,0 +1,205 @@
+"""YouTube's questions and answers as values: parameters of a query, songs of the rows that came back."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from dashboard.recommendations.domain.language import classify_language
+from dashboard.recommendations.domain.text import (
+    parse_link,
+    parse_mapping,
+    parse_name,
+    parse_rows,
+    parse_text,
+)
+from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.providers.search_terms import song_words
+
+MAX_RESULTS: Final = 50
+"""YouTube's limit for a page of either request."""
+
+SHORTEST_SECONDS: Final = 60.0
+"""Below are Shorts."""
+
+LONGEST_SECONDS: Final = 900.0
+"""Above are mixes and concerts."""
+
+MUSIC_CATEGORY: Final = "10"
+MUSIC_TOPIC: Final = "/m/04rlf"
+
+_TOPICS: Final = {
+    "classical": "/m/0ggq0m",
+    "country": "/m/01lyv",
+    "hiphop": "/m/0glt670",
+    "jazz": "/m/03_d0",
+    "metal": "/m/06by7",  # has none of its own, like blues and disco: the keyword must tell
+    "pop": "/m/064t9",
+    "reggae": "/m/06cqb",
+    "rock": "/m/06by7",
+}
+
+_PLACES: Final = {
+    "en": ("en", "US"),
+    "ja": ("ja", "JP"),
+    "ko": ("ko", "KR"),
+    "zh": ("zh-Hant", "TW"),
+    "ru": ("ru", "RU"),
+}
+
+_UNKNOWN_LANGUAGES: Final = frozenset({"", "und", "mul", "mis"})
+_CHINESE: Final = frozenset({"zh", "cmn", "yue", "nan"})
+_VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{11}")
+_DURATION: Final = re.compile(
+    r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII
+)
+_DASH: Final = re.compile(r"\s+[-–—]\s+")  # noqa: RUF001  people write all three
+_FEATURED: Final = re.compile(r"\s+(?:feat\.?|ft\.?|featuring)\s+", re.IGNORECASE)
+_NOISE: Final = re.compile(
+    r"\s*[(\[【](?:[^()\[\]【】]*\b)?(?:official|video|audio|mv|m/v|lyrics?|visuali[sz]er|hd|4k|公式|клип)\b"
+    r"[^()\[\]【】]*[)\]】]",
+    re.IGNORECASE,
+)
+_CHANNEL: Final = re.compile(r"(?:\s+-\s+Topic|\s*VEVO)$")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoItem:
+    """A video of the first answer that may be a song."""
+
+    video_id: str
+    title: str
+    channel: str
+    published: date | None
+    artwork_url: str
+    rank: int
+
+
+def search_parameters(query: TrackQuery, today: date) -> dict[str, str]:
+    """Of ``search.list``."""
+    parameters = {
+        "part": "snippet",
+        "type": "video",
+        "videoCategoryId": MUSIC_CATEGORY,
+        "topicId": _TOPICS.get(query.genre, MUSIC_TOPIC),
+        "q": song_words(query.genre, query.language),
+        "maxResults": str(MAX_RESULTS),
+        "order": "viewCount" if query.range in (ReleaseRange.WEEK, ReleaseRange.MONTH) else "relevance",
+    }
+    if query.language is not None:
+        parameters["relevanceLanguage"], parameters["regionCode"] = _PLACES[query.language]
+    if (since := query.range.since(today)) is not None:
+        parameters["publishedAfter"] = f"{since.isoformat()}T00:00:00Z"
+    return parameters
+
+
+def video_parameters(rows: Sequence[VideoItem]) -> dict[str, str]:
+    """Of ``videos.list``."""
+    return {
+        "part": "snippet,contentDetails,topicDetails",
+        "id": ",".join(row.video_id for row in rows),
+        "maxResults": str(MAX_RESULTS),
+    }
+
+
+def rows(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[VideoItem, ...]:
+    """The videos of an answer of ``search.list``, without live ones and those that are too old."""
+    found: dict[str, VideoItem] = {}
+    since = query.range.since(today)
+    for rank, item in enumerate(parse_rows(body["items"])[:MAX_RESULTS]):
+        snippet = parse_mapping(item.get("snippet"))
+        video_id = parse_text(parse_mapping(item.get("id")).get("videoId"))
+        title = parse_name(html.unescape(parse_text(snippet.get("title"))))
+        published = _day(snippet.get("publishedAt"))
+        if not _VIDEO_ID.fullmatch(video_id) or not title or _is_live(snippet):
+            continue
+        if since is not None and (published is None or published < since):
+            continue
+        channel = parse_name(html.unescape(parse_text(snippet.get("channelTitle"))))
+        row = VideoItem(video_id, title, channel, published, _artwork(snippet.get("thumbnails")), rank)
+        found.setdefault(video_id, row)
+    return tuple(found.values())
+
+
+def tracks(found: Sequence[VideoItem], body: Mapping[str, Any], query: TrackQuery) -> tuple[Track, ...]:
+    """The rows that are songs of the wanted language by what ``videos.list`` says of them."""
+    details = {parse_text(item.get("id")): item for item in parse_rows(body["items"])}
+    every = (_track(row, details[row.video_id], query) for row in found if row.video_id in details)
+    return tuple(track for track in every if track is not None)
+
+
+def _track(row: VideoItem, details: Mapping[str, Any], query: TrackQuery) -> Track | None:
+    snippet = parse_mapping(details.get("snippet"))
+    seconds = duration_seconds(parse_mapping(details.get("contentDetails")).get("duration"))
+    if seconds is None or not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS or _is_live(snippet):
+        return None
+    title, artists = names(row.title, row.channel)
+    language: str | None
+    spoken = parse_text(snippet.get("defaultAudioLanguage")).lower().replace("_", "-").partition("-")[0]
+    if spoken not in _UNKNOWN_LANGUAGES:
+        spoken = "zh" if spoken in _CHINESE else spoken
+        if query.language not in (None, spoken):
+            return None
+        language, source = spoken if spoken in LANGUAGES else None, "provider"
+    elif (judged := classify_language(query.language, title, artists)) is None:
+        return None
+    else:
+        language, source = judged
+    return Track(
+        provider="YouTube",
+        title=title,
+        artists=artists,
+        url=f"https://www.youtube.com/watch?v={row.video_id}",
+        genre=query.genre,
+        language=language,
+        language_source=source,
+        published=row.published,
+        precision="none" if row.published is None else "day",
+        duration_seconds=seconds,
+        artwork_url=row.artwork_url,
+        provider_id=row.video_id,
+        rank=row.rank,
+    )
+
+
+def names(title: str, channel: str) -> tuple[str, tuple[str, ...]]:
+    """Title and artists; ``Artist - Title`` is taken apart where there is one dash, else the channel sang."""
+    shown = _CHANNEL.sub("", channel)
+    plain = _NOISE.sub("", title).strip() or title
+    parts = [part.strip() for part in _DASH.split(plain)]
+    if channel.endswith(" - Topic") or len(parts) != 2 or not all(parts):
+        return plain, (shown,) if shown else ()
+    return parts[1], tuple(artist for artist in _FEATURED.split(parts[0]) if artist)
+
+
+def duration_seconds(value: object) -> float | None:
+    """An ISO 8601 duration like ``PT3M33S``; None if it is none."""
+    match = _DURATION.fullmatch(parse_text(value))
+    if match is None or not any(match.groups()):
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(parse_text(value)[:10])
+    except ValueError:
+        return None
+
+
+def _is_live(snippet: Mapping[str, Any]) -> bool:
+    return snippet.get("liveBroadcastContent") in ("live", "upcoming")
+
+
+def _artwork(thumbnails: object) -> str:
+    sizes = parse_mapping(thumbnails)
+    links = (
+        parse_link(parse_mapping(sizes.get(size)).get("url"), "ytimg.com")
+        for size in ("medium", "high", "default")
+    )
+    return next((link for link in links if link), "")

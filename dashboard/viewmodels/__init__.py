@@ -1,0 +1,1 @@
+"""Data for each page, without Streamlit."""

@@ -1,0 +1,1 @@
+"""Batch analysis of music libraries into a Parquet table."""

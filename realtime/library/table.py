@@ -1,0 +1,367 @@
+"""The table that a library becomes: a folder of Parquet parts, each whole or not there.
+
+One process writes it: a folder is locked meanwhile, a bucket is not. A part is written beside its name and
+renamed (in a bucket it appears when its last byte has), so an interrupted run leaves whole parts only, and
+the next run hears what is in none of them.
+
+Of a track that is heard again the new row is written first, and then the old one taken out. If a run was
+ended in between, the newest part's row stays when the table is opened; the number in its name is its age.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.common.paths import atomic_write
+from models.common.text import first_line, storable
+from models.errors import OverheardError
+from realtime.library.analysis import Row
+from realtime.library.storage import open_filesystem
+from realtime.library.track import LibraryTrack, is_s3
+
+Digests = npt.NDArray[np.uint64]
+
+
+PART_NAME = re.compile(r"part-(\d+)-")
+
+
+class TableError(OverheardError):
+    """The table cannot be read or written, or is another model's."""
+
+
+def schema(labels: Sequence[str]) -> Any:
+    """The table's pyarrow schema; one column ``p_GENRE`` for each of the model's genres."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("uri", pa.string(), nullable=False),  # absolute path or s3://
+            pa.field("size", pa.int64()),  # bytes, -1 where it could not be asked
+            pa.field("modified", pa.timestamp("us", tz="UTC")),
+            pa.field("duration_seconds", pa.float64()),
+            pa.field("label", pa.string()),  # the most probable genre; none: no music was heard
+            pa.field("confidence", pa.float64()),  # its probability, calibrated, 0..1
+            pa.field("unsure", pa.bool_()),  # confidence is below the model's threshold
+            *(pa.field(f"p_{label}", pa.float64()) for label in labels),  # mean over the windows of music
+            pa.field("music_share", pa.float64()),  # of the windows, 0..1
+            pa.field("windows", pa.int64()),
+            pa.field("fault", pa.string()),  # why it could not be heard, one sentence
+            pa.field("retry", pa.bool_()),  # the fault may pass: the next run tries again
+            pa.field("heard_by", pa.string()),  # model and settings
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What is held of rows, beside each other, (n,) each."""
+
+    uris: Digests
+    keys: Digests  # of the unchanged track; 0: to be heard again in any case
+    in_part: npt.NDArray[np.int32]  # number of the part that holds the row
+    faulty: npt.NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls) -> _Index:
+        return cls(*(np.empty(0, kind) for kind in (np.uint64, np.uint64, np.int32, bool)))
+
+    @classmethod
+    def joined(cls, indices: Sequence[_Index]) -> _Index:
+        """All rows, sorted by ``uris``; among equal ones the order stays."""
+        uris = np.concatenate([index.uris for index in indices])
+        order = uris.argsort(kind="stable")
+        return cls(
+            uris[order],
+            np.concatenate([index.keys for index in indices])[order],
+            np.concatenate([index.in_part for index in indices])[order],
+            np.concatenate([index.faulty for index in indices])[order],
+        )
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> _Index:
+        """These rows, by a mask of them all."""
+        return _Index(self.uris[rows], self.keys[rows], self.in_part[rows], self.faulty[rows])
+
+
+class TrackTable:
+    """What is known of a library, and where more is written.
+
+    Held in memory are 21 bytes a track, whatever their names.
+
+    Parameters
+    ----------
+    out : str
+        Folder, or ``s3://BUCKET/PREFIX``; made if it is not there.
+    labels : sequence of str
+        The model's genres.
+    heard_by : str
+        Model and settings; rows of others are heard again.
+
+    Attributes
+    ----------
+    kept : int
+        Rows that stayed because their tracks, which were to be heard again, were away.
+
+    Raises
+    ------
+    TableError
+        Something else has that name, or it holds another model's genres, or cannot be read, or another run
+        writes it.
+    """
+
+    def __init__(self, out: str, labels: Sequence[str], heard_by: str) -> None:
+        self.out = out
+        self.kept = 0
+        self._labels = list(labels)
+        self._heard_by = heard_by
+        self._schema = schema(labels)
+        self._filesystem, self._folder = open_filesystem(out)
+        self._parts: dict[int, str] = {}  # paths, by a number that in_part has
+        self._next = 0
+        self._age = 0  # of the newest part
+        self._index = _Index.empty()
+        self._lock: int | None = None
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> TrackTable:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another run write it; harmless when repeated."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _open(self) -> None:
+        from pyarrow import fs
+
+        try:
+            if not is_s3(self.out):
+                if os.path.exists(self.out) and not os.path.isdir(self.out):
+                    raise TableError(
+                        f"{self.out} is a file; name a folder for the table's parts, or a new name"
+                    )
+                self._filesystem.create_dir(self._folder)
+                self._take_lock()
+            found = self._filesystem.get_file_info(fs.FileSelector(self._folder, allow_not_found=True))
+            paths = []
+            for info in found:
+                if info.base_name.startswith(".part-"):  # the run that wrote it was ended
+                    self._filesystem.delete_file(info.path)
+                elif info.base_name.endswith(".parquet"):
+                    paths.append(info.path)
+            self._take_in(sorted(paths, key=lambda path: (_age(path), path)))
+        except (OSError, ValueError) as error:
+            raise TableError(f"cannot read the table {self.out}: {first_line(error)}") from error
+
+    def _take_lock(self) -> None:
+        """The lock ends with the process, however that ends."""
+        if sys.platform == "win32":  # it has no flock
+            return
+        import fcntl
+
+        self._lock = os.open(os.path.join(self._folder, ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TableError(
+                f"another run writes the table {self.out}; wait for its end, or give another --out"
+            ) from error
+        except OSError:  # a file system without locks
+            self.close()
+
+    def _take_in(self, paths: Sequence[str]) -> None:
+        """Read parts, the oldest first, and drop all rows of a track but the newest."""
+        index = _Index.joined([_Index.empty(), *(self._read(path) for path in paths)])
+        again = index.uris[1:] == index.uris[:-1]
+        last, twice = np.ones(len(index.uris), bool), np.zeros(len(index.uris), bool)
+        last[:-1] = ~again
+        twice[1:] = again & (index.in_part[1:] == index.in_part[:-1])  # both go, and it is heard again
+        self._index = index.only(last & ~twice)
+        self._age = max(map(_age, paths), default=0)
+        self._drop(index.only(~last))
+
+    def _read(self, path: str) -> _Index:
+        from pyarrow import parquet
+
+        try:
+            with self._filesystem.open_input_file(path) as file:
+                part = parquet.ParquetFile(file)
+                if part.schema_arrow.names != self._schema.names:
+                    raise TableError(
+                        f"{path} has other columns than this model's table ({', '.join(self._labels)}); "
+                        "give another --out"
+                    )
+                columns = ["uri", "size", "modified", "fault", "retry", "heard_by"]
+                return self._indexed(path, part.read(columns=columns))
+        except ValueError as error:  # pyarrow's ArrowInvalid
+            raise TableError(f"{path} is no Parquet file: {first_line(error)}; remove it") from error
+
+    def _indexed(self, path: str, table: Any) -> _Index:
+        """A part's rows, and its path under the next number."""
+        import pyarrow as pa
+
+        names = table["uri"].to_pylist()
+        modified = table["modified"].cast(pa.int64()).to_pylist()
+        sizes, retries = table["size"].to_pylist(), table["retry"].to_pylist()
+        heard_by = table["heard_by"].to_pylist()
+        keys = [
+            0 if again else digest(f"{by}\0{name}\0{size}\0{when}")
+            for name, size, when, again, by in zip(names, sizes, modified, retries, heard_by, strict=True)
+        ]
+        number, self._next = self._next, self._next + 1
+        self._parts[number] = path
+        return _Index(
+            digests(names),
+            np.array(keys, np.uint64),
+            np.full(len(names), number, np.int32),
+            table["fault"].is_valid().to_numpy(),
+        )
+
+    def __len__(self) -> int:
+        """How many tracks have a row."""
+        return len(self._index.uris)
+
+    def is_current(self, track: LibraryTrack) -> bool:
+        """Whether its row is to stay: it is of this very track, heard in this way, or the track is away."""
+        place = self._place(track.name)
+        if place < 0:
+            return False
+        if track.size < 0 and not self._index.faulty[place]:
+            return True
+        return int(self._index.keys[place]) == self._key(track)
+
+    def is_faulty(self, track: LibraryTrack) -> bool:
+        """Whether its row has a fault."""
+        place = self._place(track.name)
+        return place >= 0 and bool(self._index.faulty[place])
+
+    def _key(self, track: LibraryTrack) -> int:
+        return digest(f"{self._heard_by}\0{track.name}\0{track.size}\0{track.modified}")
+
+    def _place(self, name: str) -> int:
+        uris, wanted = self._index.uris, np.uint64(digest(name))
+        place = int(uris.searchsorted(wanted))
+        return place if place < len(uris) and uris[place] == wanted else -1
+
+    def _drop(self, stale: _Index) -> None:
+        """Take rows out of their parts."""
+        for number in np.unique(stale.in_part).tolist():
+            self._rewrite(number, set(stale.uris[stale.in_part == number].tolist()))
+
+    def _rewrite(self, number: int, stale: set[int]) -> None:
+        """Write a part without these tracks."""
+        from pyarrow import parquet
+
+        path = self._parts[number]
+        try:
+            with self._filesystem.open_input_file(path) as file:
+                table = parquet.read_table(file)
+            left = table.filter([found not in stale for found in digests(table["uri"].to_pylist()).tolist()])
+            if len(left):
+                self._save(path, left)
+            else:
+                self._filesystem.delete_file(path)
+                del self._parts[number]
+        except OSError as error:
+            raise TableError(f"cannot rewrite {path}: {first_line(error)}") from error
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write a part, then take out older rows of its tracks.
+
+        A track that was away, whose fault may pass, keeps an older row without a fault.
+
+        Raises
+        ------
+        TableError
+            It cannot be written; what was written before stays.
+        """
+        import pyarrow as pa
+
+        new = [row for row in rows if not (row["retry"] and self._is_good(row["uri"]))]
+        self.kept += len(rows) - len(new)
+        if not new:
+            return
+        new.sort(key=lambda row: str(row["uri"]))
+        nothing = [None] * len(self._labels)
+        columns = [
+            {key: value for key, value in row.items() if key != "probabilities"}
+            | {f"p_{g}": p for g, p in zip(self._labels, row["probabilities"] or nothing, strict=True)}
+            | {"heard_by": self._heard_by}
+            for row in new
+        ]
+        table = pa.Table.from_pylist(columns, schema=self._schema)
+        names = "\n".join(f"{row['uri']}\0{row['size']}\0{row['modified']}" for row in columns)
+        name = hashlib.blake2b(f"{self._heard_by}\n{names}".encode(), digest_size=12).hexdigest()
+        self._age += 1
+        path = f"{self._folder}/part-{self._age:08}-{name}.parquet"
+        try:
+            self._save(path, table)
+        except OSError as error:
+            raise TableError(
+                f"cannot write {path}: {first_line(error)}; make room or mend the access, and run it again: "
+                "it goes on from here"
+            ) from error
+        written = self._indexed(path, table)
+        again = np.zeros(len(self), bool)
+        again[[place for row in new if (place := self._place(row["uri"])) >= 0]] = True
+        stale = self._index.only(again)
+        self._index = _Index.joined([self._index.only(~again), written])
+        self._drop(stale)
+
+    def _is_good(self, name: str) -> bool:
+        place = self._place(name)
+        return place >= 0 and not self._index.faulty[place]
+
+    def _save(self, path: str, table: Any) -> None:
+        from pyarrow import parquet
+
+        if is_s3(self.out):  # it appears when it is whole
+            with self._filesystem.open_output_stream(path) as stream:
+                parquet.write_table(table, stream, compression="zstd")
+            return
+        with atomic_write(Path(path), fsync=True) as file:
+            parquet.write_table(table, file, compression="zstd")
+
+    def rows_with_faults(self) -> Iterable[tuple[str, str]]:
+        """Name and fault of every track that has one, a part at a time."""
+        from pyarrow import parquet
+
+        for path in self._parts.values():
+            with self._filesystem.open_input_file(path) as file:
+                table = parquet.read_table(file, columns=["uri", "fault"])
+                table = table.filter(table["fault"].is_valid())
+                yield from zip(table["uri"].to_pylist(), table["fault"].to_pylist(), strict=True)
+
+
+def _age(path: str) -> int:
+    """The number in a part's name, which is larger the later it was written; 0 without one."""
+    found = PART_NAME.match(path.rpartition("/")[2])
+    return int(found[1]) if found else 0
+
+
+def digests(names: Sequence[str]) -> Digests:
+    """Of each name, (n,) uint64."""
+    return np.array([digest(name) for name in names], np.uint64)
+
+
+def digest(text: str) -> int:
+    """Of 64 bits, never 0: two of ten million names are alike once in 400,000 libraries."""
+    found = hashlib.blake2b(storable(text).encode(), digest_size=8).digest()
+    return int.from_bytes(found, "big") or 1

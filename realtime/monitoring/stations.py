@@ -1,0 +1,79 @@
+"""The stations that are monitored, as a file names them, and the groups they are heard in."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from models.common.urls import is_url
+from realtime.errors import SettingsError
+
+GROUP_SIZE = 8
+"""Stations that one process hears, of which a core of 2020 hears a dozen."""
+
+MAX_STATIONS = 10_000
+LONGEST_NAME = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What is heard: ``name`` for everybody, ``url`` for whoever opens it; it may hold a password."""
+
+    name: str
+    url: str
+
+
+Group: TypeAlias = tuple[Station, ...]
+
+
+def read_stations(path: Path) -> list[Group]:
+    """Read a file of stations; cut into groups of ``group_size`` in order.
+
+    The file is TOML: ``group_size`` if it is not ``GROUP_SIZE``, then ``[[station]]`` with ``name`` and
+    ``url`` for each.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be read, has unknown keys, no station, two of one name, or an address that is none.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the stations {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"the stations {path} are not valid TOML: {error}") from error
+    if unknown := sorted(content.keys() - {"group_size", "station"}):
+        raise SettingsError(f"{path}: unknown key {unknown[0]!r}; there are group_size and [[station]]")
+    size = content.get("group_size", GROUP_SIZE)
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 100:
+        raise SettingsError(f"{path}: group_size is {size!r}; it must be a whole number in 1..100")
+    listed = content.get("station", [])
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_STATIONS:
+        raise SettingsError(f"{path} must have 1 to {MAX_STATIONS} sections [[station]] with name and url")
+    stations = [_station(path, number, fields) for number, fields in enumerate(listed, 1)]
+    names = [station.name for station in stations]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise SettingsError(f"{path}: two stations are called {twice[0]}; each needs a name of its own")
+    return groups_of(stations, size)
+
+
+def groups_of(stations: Sequence[Station], size: int) -> list[Group]:
+    """Groups of at most ``size``, as even as can be."""
+    count = -(-len(stations) // size)
+    return [tuple(stations[number::count]) for number in range(count)]
+
+
+def _station(path: Path, number: int, fields: Any) -> Station:
+    if not isinstance(fields, dict) or fields.keys() != {"name", "url"}:
+        raise SettingsError(f"{path}: station {number} must have name and url and nothing else")
+    name, url = fields["name"], fields["url"]
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+        raise SettingsError(f"{path}: the name of station {number} must have 1 to {LONGEST_NAME} characters")
+    if not isinstance(url, str) or not is_url(url):
+        raise SettingsError(f"{path}: the url of station {name} must begin with http, https, rtsp or rtsps")
+    return Station(name, url)
