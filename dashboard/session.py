@@ -60,7 +60,7 @@ def providers() -> ProviderGroup:
 def recommendation_service() -> RecommendationService:
     """This reader's songs."""
     if "follower" not in st.session_state:
-        session = RollingPlaylist(choices=FeedbackStore(default_path(os.environ)))
+        session = RollingPlaylist(choices=FeedbackStore(default_path()))
         st.session_state["follower"] = RecommendationService(providers(), session, WallClock())
         st.session_state["heard"] = 0
     kept: RecommendationService = st.session_state["follower"]

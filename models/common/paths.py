@@ -1,13 +1,84 @@
-"""Write files whole or not at all."""
+"""Find the user's folders, and write files whole or not at all."""
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from platformdirs.api import PlatformDirsABC
+
+logger = logging.getLogger(__name__)
+
+APP = "overheard"
+
+
+def data_folder(dirs: PlatformDirsABC | None = None) -> Path:
+    """Return the folder of what is kept for the user: the history, the choices of songs.
+
+    Parameters
+    ----------
+    dirs : PlatformDirsABC, optional
+        Folders of another operating system, for tests.
+
+    Returns
+    -------
+    Path
+        ``~/.local/share/overheard`` on Linux, ``~/Library/Application Support/overheard`` on macOS,
+        ``%LOCALAPPDATA%\\overheard`` on Windows; ``XDG_DATA_HOME`` counts on Linux and macOS. The folder may
+        be missing. What an earlier version kept in the Linux place is moved first.
+    """
+    return _moved((dirs or _user_dirs()).user_data_path, "XDG_DATA_HOME", "~/.local/share")
+
+
+def config_folder(dirs: PlatformDirsABC | None = None) -> Path:
+    """Return the folder of the settings file; see ``data_folder``.
+
+    Returns
+    -------
+    Path
+        ``~/.config/overheard`` on Linux; on macOS and Windows the folder of ``data_folder``.
+    """
+    return _moved((dirs or _user_dirs()).user_config_path, "XDG_CONFIG_HOME", "~/.config")
+
+
+def _user_dirs() -> PlatformDirsABC:
+    from platformdirs import PlatformDirs  # here: most users of this module only write files
+
+    return PlatformDirs(APP, appauthor=False)
+
+
+def _moved(folder: Path, variable: str, default: str) -> Path:
+    """Move what lies in the Linux place of another system to its own folder; return the folder to use.
+
+    If a file cannot be moved, as one that is in use on Windows, all stay where they are until another start.
+    """
+    home = os.environ.get(variable, "")
+    old = Path(home if os.path.isabs(home) else os.path.expanduser(default)) / APP
+    if old == folder or not old.is_dir():
+        return folder
+    moved: list[tuple[Path, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in sorted(old.iterdir()):
+            if not (target := folder / path.name).exists():
+                with suppress(FileNotFoundError):  # another process moves the same files
+                    path.rename(target)
+                    moved.append((path, target))
+    except OSError as error:
+        logger.warning("the files in %s could not be moved to %s: %s", old, folder, error.strerror)
+        for path, target in reversed(moved):
+            with suppress(OSError):
+                target.rename(path)
+        return old
+    with suppress(OSError):
+        old.rmdir()  # unless a file of that name was in the new folder
+    return folder
 
 
 @contextmanager

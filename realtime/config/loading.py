@@ -15,6 +15,7 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from models.common.paths import config_folder
 from realtime.config.settings import Settings
 from realtime.errors import SettingsError
 
@@ -148,8 +149,7 @@ def _default_text(setting: Field[Any]) -> str:
 def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environment: Mapping[str, str]) -> None:
     """Read the file named by option or environment, or the one in the usual place if it exists."""
     named = option or environment.get(FILE_VARIABLE)
-    home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    path = Path(named or os.path.join(home, "overheard", "settings.toml"))
+    path = Path(named) if named else config_folder() / "settings.toml"
     if not named and not os.path.exists(path):  # Path.exists may raise an error
         return
     try:

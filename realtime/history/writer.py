@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from models.common.paths import data_folder
 from realtime.clock import Clock
 from realtime.history.errors import HistoryError
 from realtime.history.recorder import HistoryRecorder
@@ -38,23 +38,15 @@ ANSWER_SECONDS = 15.0
 """How long whoever wants something done on the history's thread waits for it."""
 
 
-def default_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the history lies when nothing else is said, on every system.
-
-    Parameters
-    ----------
-    environment : mapping
-        ``XDG_DATA_HOME`` is looked up there; a relative one does not count, as the XDG rules have it.
-    """
-    home = environment.get("XDG_DATA_HOME", "")
-    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.local/share"))
-    return base / "overheard" / "history.sqlite"
+def default_path() -> Path:
+    """Return the history's file for the setting ``auto``."""
+    return data_folder() / "history.sqlite"
 
 
-def resolve_path(setting: str, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The file that the setting ``history`` means: a path, ``auto``, or None for ``off``."""
+def resolve_path(setting: str) -> Path | None:
+    """Return the file that the setting ``history`` means: a path, ``auto``, or None for ``off``."""
     if setting in ("", "auto"):
-        return default_path(environment)
+        return default_path()
     return None if setting == "off" else Path(setting).expanduser()
 
 

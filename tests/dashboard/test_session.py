@@ -35,7 +35,7 @@ def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
 ) -> None:
     """A new tab said that songs come after half a minute of music, of which minutes had played."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    shared = build_providers(WallClock(), {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
+    shared = build_providers(WallClock(), {}, seed=1)
     monkeypatch.setattr(session, "providers", lambda: shared)
     feed: Any = Kept()
     lists = []

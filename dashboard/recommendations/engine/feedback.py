@@ -9,14 +9,14 @@ from __future__ import annotations
 import glob
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from dashboard.recommendations.domain.identity import artist_key, title_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
-from models.common.paths import atomic_write
+from models.common.paths import atomic_write, data_folder
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +50,9 @@ class ArtistFeedback:
         }
 
 
-def default_path(environ: Mapping[str, str]) -> Path:
-    """``choices.json`` in the person's data folder (XDG Base Directory Specification 0.8).
-
-    A relative XDG_DATA_HOME is ignored, as the specification asks.
-    """
-    home = Path(environ.get("XDG_DATA_HOME", ""))
-    if not home.is_absolute():
-        home = Path.home() / ".local" / "share"
-    return home / "overheard" / "choices.json"
+def default_path() -> Path:
+    """Return the choices' file in the user's data folder."""
+    return data_folder() / "choices.json"
 
 
 def parse(text: str) -> dict[str, ArtistFeedback]:

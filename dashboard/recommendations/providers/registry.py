@@ -22,6 +22,7 @@ from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.itunes import ITunesProvider
 from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
+from models.common.paths import data_folder
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ def build_providers(
     clock: Clock,
     environment: Mapping[str, str] = os.environ,
     *,
+    folder: Path | None = None,
     seed: int | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> ProviderGroup:
@@ -157,7 +159,7 @@ def build_providers(
         live.append(CircuitBreaker(spotify, clock, jitter))
     if key := environment.get(YOUTUBE_KEY, ""):
         base = environment.get("YOUTUBE_URL", "https://www.googleapis.com")
-        budget = DailyQuota(data_folder(environment) / "youtube-budget.sqlite", clock)
+        budget = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
         try:
             live.append(CircuitBreaker(YouTubeProvider(key, clock, budget, base_url=base), clock, jitter))
         except ValueError as error:  # it says what is wrong with the key, and not which it is
@@ -167,10 +169,3 @@ def build_providers(
         live.append(CircuitBreaker(ITunesProvider(clock, base_url=base), clock, jitter))
     shuffled = random.randrange(1 << 30) if seed is None else seed
     return ProviderGroup(live, CatalogueProvider(clock, seed=shuffled), clock)
-
-
-def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where what is kept across sessions lies."""
-    home = environment.get("XDG_DATA_HOME", "")
-    base = Path(home) if os.path.isabs(home) else Path(os.path.expanduser("~/.local/share"))
-    return base / "overheard"

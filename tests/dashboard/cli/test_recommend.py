@@ -12,7 +12,7 @@ import pytest
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.daily_quota import DailyQuota
-from dashboard.recommendations.providers.registry import WallClock, data_folder
+from dashboard.recommendations.providers.registry import WallClock
 from tests.support.audio import write
 from tests.support.cli import recommend, refused_here
 from tests.support.services.all import Services, running
@@ -39,7 +39,7 @@ def test_with_both_services_down_the_bundled_list_is_there_in_time(services: Ser
 
 
 def test_who_types_the_command_may_use_the_last_searches(services: Services) -> None:
-    budget = DailyQuota(data_folder(services.environment) / "youtube-budget.sqlite", WallClock())
+    budget = DailyQuota(services.data_folder / "youtube-budget.sqlite", WallClock())
     while budget.left > 1:
         budget.take()
     done = recommend("--genre", "jazz", "--json", environment=services.environment)

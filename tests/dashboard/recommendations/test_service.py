@@ -21,7 +21,6 @@ from dashboard.recommendations.providers.registry import (
     ProviderGroup,
     WallClock,
     build_providers,
-    data_folder,
 )
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
 from dashboard.recommendations.service import HOLD_SECONDS, RecommendationService
@@ -84,7 +83,7 @@ def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None
 
 def bundled_only(folder: Path) -> RecommendationService:
     clock = MovableClock()
-    providers = build_providers(clock, {"XDG_DATA_HOME": str(folder)}, seed=1)
+    providers = build_providers(clock, {}, folder=folder, seed=1)
     return RecommendationService(providers, RollingPlaylist(), clock)
 
 
@@ -141,7 +140,7 @@ def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> No
 
 def spent(services: Services, all_but: int) -> None:
     """Searches of YouTube's day that other readers used."""
-    budget = DailyQuota(data_folder(services.environment) / "youtube-budget.sqlite", services.clock)
+    budget = DailyQuota(services.data_folder / "youtube-budget.sqlite", services.clock)
     while budget.left > all_but:
         budget.take()
 

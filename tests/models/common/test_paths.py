@@ -1,16 +1,20 @@
-"""Files are replaced whole or not at all."""
+"""Folders of each operating system; files are replaced whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
 
-from models.common.paths import atomic_write
+from models.common.paths import APP, atomic_write, config_folder, data_folder
 
 
 def test_readers_see_the_old_content_until_all_is_written(tmp_path: Path) -> None:
@@ -84,3 +88,112 @@ def test_writers_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
     assert len(content) == 200_000
     assert len(set(content)) == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_folders_of_linux_are_those_of_the_xdg_specification(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linux = Unix(APP, appauthor=False)
+    assert data_folder(linux) == home / ".local" / "share" / "overheard"
+    assert config_folder(linux) == home / ".config" / "overheard"
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/config")
+    assert data_folder(linux) == Path("/data/overheard")
+    assert config_folder(linux) == Path("/config/overheard")
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):  # the specification asks to ignore a relative one
+        monkeypatch.setenv(name, "relative")
+    assert data_folder(linux) == home / ".local" / "share" / "overheard"
+    assert config_folder(linux) == home / ".config" / "overheard"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_this_system_is_found(home: Path) -> None:
+    assert data_folder() == home / ".local" / "share" / "overheard"
+    assert config_folder() == home / ".config" / "overheard"
+
+
+def test_folders_of_macos(home: Path) -> None:
+    mac = MacOS(APP, appauthor=False)
+    assert data_folder(mac) == home / "Library" / "Application Support" / "overheard"
+    assert config_folder(mac) == data_folder(mac)
+
+
+def test_folders_of_windows(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIN_PD_OVERRIDE_LOCAL_APPDATA", r"C:\Users\me\AppData\Local")
+    windows = Windows(APP, appauthor=False)
+    assert PureWindowsPath(data_folder(windows)) == PureWindowsPath(r"C:\Users\me\AppData\Local\overheard")
+    assert config_folder(windows) == data_folder(windows)
+
+
+def filled(home: Path) -> tuple[Path, Path]:
+    """The Linux folders with files, on a system that has others."""
+    data, config = home / ".local" / "share" / "overheard", home / ".config" / "overheard"
+    (data / "corrections" / "jazz").mkdir(parents=True)
+    for name in ("choices.json", "history.sqlite", "history.sqlite-wal", "corrections/jazz/1-2.wav"):
+        (data / name).write_text(name)
+    config.mkdir(parents=True)
+    (config / "settings.toml").write_text("settings")
+    return data, config
+
+
+def test_files_of_the_linux_places_are_moved_once(home: Path) -> None:
+    mac = MacOS(APP, appauthor=False)
+    data, config = filled(home)
+    folder = data_folder(mac)
+    assert config_folder(mac) == folder
+    assert not data.exists()
+    assert not config.exists()
+    assert (folder / "settings.toml").read_text() == "settings"
+    for name in ("choices.json", "history.sqlite", "history.sqlite-wal", "corrections/jazz/1-2.wav"):
+        assert (folder / name).read_text() == name
+    data.mkdir(parents=True)
+    (data / "history.sqlite").write_text("of an older version that ran once more")
+    assert data_folder(mac) == folder
+    assert (folder / "history.sqlite").read_text() == "history.sqlite"
+    assert (data / "history.sqlite").exists()
+
+
+def test_a_file_in_use_keeps_all_files_in_the_old_place(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Windows refuses to rename what is open; a history apart from its log would be damaged."""
+    mac = MacOS(APP, appauthor=False)
+    data, _ = filled(home)
+    before = sorted(data.rglob("*"))
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path == data / "history.sqlite-wal":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        assert data_folder(mac) == data
+    assert sorted(data.rglob("*")) == before
+    assert "could not be moved" in caplog.text
+    assert data_folder(mac) != data
+    assert not data.exists()
+
+
+def test_a_file_that_another_process_moves_is_no_fault(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mac = MacOS(APP, appauthor=False)
+    data, _ = filled(home)
+    rename = Path.rename
+
+    def race(path: Path, target: Path) -> Path:
+        if path.name == "choices.json":
+            rename(path, target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", race)
+    assert (data_folder(mac) / "choices.json").exists()
+    assert not data.exists()

@@ -16,7 +16,7 @@ ALL_GROUPS = tuple(group.name for group in fields(Settings))
 def load(*words: str, environment: dict[str, str] | None = None) -> Settings:
     parser = argparse.ArgumentParser()
     config.add_options(parser, *ALL_GROUPS)
-    return config.load(parser.parse_args(words), environment or {"XDG_CONFIG_HOME": "/nonexistent"})
+    return config.load(parser.parse_args(words), environment or {})
 
 
 def write(path: Path, text: str) -> str:
@@ -78,7 +78,7 @@ def test_other_machines_are_let_in_only_with_a_token() -> None:
 def test_the_usual_file_is_read_when_it_is_there(tmp_path: Path) -> None:
     (tmp_path / "overheard").mkdir()
     write(tmp_path / "overheard" / "settings.toml", "[smoothing]\nhalf_life_seconds = 9\n")
-    assert load(environment={"XDG_CONFIG_HOME": str(tmp_path)}).smoothing.half_life_seconds == 9
+    assert load().smoothing.half_life_seconds == 9
 
 
 def test_origins_may_be_several() -> None:

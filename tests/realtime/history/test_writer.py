@@ -261,10 +261,8 @@ def test_what_may_not_be_written_is_told_with_the_remedy_and_written_once_it_may
         shutil.rmtree(folder)
 
 
-def test_where_the_history_lies() -> None:
-    assert default_path({"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
-    home = Path.home() / ".local/share/overheard/history.sqlite"
-    assert default_path({}) == default_path({"XDG_DATA_HOME": "relative"}) == home
-    assert resolve_path("auto", {"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/history.sqlite")
+def test_where_the_history_lies(tmp_path: Path) -> None:
+    assert default_path() == tmp_path / "overheard" / "history.sqlite"
+    assert resolve_path("auto") == resolve_path("") == default_path()
     assert resolve_path("off") is None
     assert resolve_path("~/h.sqlite") == Path.home() / "h.sqlite"

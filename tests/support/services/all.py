@@ -33,6 +33,7 @@ class Services:
     def __init__(self, folder: Path, spotify: SpotifyServer, youtube: YouTubeServer, itunes: ITunesServer):
         self.spotify, self.youtube, self.itunes = spotify, youtube, itunes
         self.clock = MovableClock()
+        self.data_folder = folder / "overheard"
         self.environment: dict[str, str] = {
             "SPOTIPY_CLIENT_ID": CLIENT_ID, "SPOTIPY_CLIENT_SECRET": CLIENT_SECRET,
             "YOUTUBE_API_KEY": GOOD_KEY,
@@ -41,7 +42,9 @@ class Services:
         }  # fmt: skip
 
     def providers(self) -> ProviderGroup:
-        return build_providers(self.clock, self.environment, seed=1, jitter=lambda: 0.0)
+        return build_providers(
+            self.clock, self.environment, folder=self.data_folder, seed=1, jitter=lambda: 0.0
+        )
 
     def follower(self) -> RecommendationService:
         return RecommendationService(

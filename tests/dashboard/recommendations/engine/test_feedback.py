@@ -186,10 +186,8 @@ def test_strange_names_survive(path: Path) -> None:
     assert len(FeedbackStore(path).listing()) == len(names)
 
 
-def test_the_default_place_follows_the_xdg_specification() -> None:
-    assert default_path({"XDG_DATA_HOME": "/data"}) == Path("/data/overheard/choices.json")
-    fallback = Path.home() / ".local" / "share" / "overheard" / "choices.json"
-    assert default_path({"XDG_DATA_HOME": "relative"}) == default_path({}) == fallback
+def test_the_default_place_is_the_data_folder(tmp_path: Path) -> None:
+    assert default_path() == tmp_path / "overheard" / "choices.json"
 
 
 def test_parse_names_the_entry() -> None:

@@ -17,7 +17,7 @@ from dashboard.recommendations.domain.tracks import LANGUAGES, Relaxed, ReleaseR
 from dashboard.recommendations.engine.ranking import misses
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.provider import NAME
-from dashboard.recommendations.providers.registry import ProviderGroup, build_providers, data_folder
+from dashboard.recommendations.providers.registry import ProviderGroup, build_providers
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify_searches import SEARCH
@@ -50,7 +50,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
     requests = songs = beside = 0
     for genre, language, span in ALL:
         if (language, span) == (LANGUAGES[0], ReleaseRange.WEEK):  # a day of YouTube's has 100 searches
-            (data_folder(services.environment) / "youtube-budget.sqlite").unlink(missing_ok=True)
+            (services.data_folder / "youtube-budget.sqlite").unlink(missing_ok=True)
             services.youtube.used = 0
         query = TrackQuery(genre, language, span, limit=200)
         answer = providers.search(query, seconds=10)
@@ -87,7 +87,7 @@ def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None
     """What was widened is named: a fixed list knows no song of the last week."""
     clock = MovableClock()
     today = clock.now().date()
-    providers: ProviderGroup = build_providers(clock, {"XDG_DATA_HOME": str(tmp_path)}, seed=1)
+    providers: ProviderGroup = build_providers(clock, {}, folder=tmp_path, seed=1)
     lists: Lists = {}
     widened = {kind: 0 for kind in Relaxed}
     songs = 0

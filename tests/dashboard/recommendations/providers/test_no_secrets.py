@@ -142,7 +142,7 @@ def test_no_secret_is_told_anywhere(
     for name in (None, *LOGGERS):
         caplog.set_level(logging.DEBUG, name)
     searched = Searched()
-    follow(services, FeedbackStore(default_path({"XDG_DATA_HOME": str(tmp_path)})), searched)
+    follow(services, FeedbackStore(default_path()), searched)
     services.mend()
     providers = services.providers()
     searched.look("reprs", *representations(providers), repr(providers.search(TrackQuery("rock"))))
