@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.cluster import ENGINES
 from models.common.cli import ArgumentParser
+from models.common.ray import ENGINES
 from models.errors import OverheardError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from models.cluster import ray_cluster
+from models.common.ray import connect_ray
 from models.errors import OverheardError
 
 R = TypeVar("R")
@@ -90,5 +90,5 @@ def open_executor(engine: str) -> Iterator[Executor]:
     if engine != "ray":
         yield sequential
         return
-    with ray_cluster() as ray:
+    with connect_ray() as ray:
         yield RayExecutor(ray)

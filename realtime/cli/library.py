@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from models.classifier import load_classifier
-from models.cluster import ENGINES
 from models.common.cli import ArgumentParser
+from models.common.ray import ENGINES
 from models.common.text import printable
 from realtime import config
 from realtime.config import AnalysisSettings

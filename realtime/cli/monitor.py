@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.cluster import ENGINES, ray_cluster
 from models.common.cli import ArgumentParser
+from models.common.ray import ENGINES, connect_ray
 from realtime import config
 from realtime.cli.output import LIVE_GROUPS, print_address, print_estimate
 from realtime.config import AnalysisSettings
@@ -40,7 +40,7 @@ def command(arguments: Sequence[str]) -> int:
     with contextlib.ExitStack() as kept:
         feeds: list[GroupClient]
         if options.engine == "ray":
-            ray = kept.enter_context(ray_cluster())
+            ray = kept.enter_context(connect_ray())
             feeds = [RayGroupClient(ray, group, hearing) for group in groups]
         else:
             allow_files(len(groups), chosen.server.max_clients)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
-from models.cluster import ray_cluster
+from models.common.ray import connect_ray
 from models.common.text import first_line
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings
@@ -223,7 +223,7 @@ class RayTrackExecutor:
         self._told: _Told | None = None
         self._thread: threading.Thread | None = None
         self.nodes: dict[int, str] = {}
-        self._cluster = ray_cluster(workers or None)
+        self._cluster = connect_ray(workers or None)
         self._ray = self._cluster.__enter__()
         cores = int(self._ray.cluster_resources().get("CPU", 1))
         self.workers = max(1, workers or cores)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.cluster import require_ray
+from models.common.ray import require_ray
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings, ModelSettings
 from realtime.library.analysis import Row

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from models.cluster import require_ray
+from models.common.ray import require_ray
 from models.common.text import first_line
 from realtime.config import ModelSettings
 from realtime.monitoring import feeds

@@ -1,4 +1,4 @@
-"""Ray, for whoever asks for it by name: imported here and nowhere else, and only when it is asked for."""
+"""Connect to a Ray cluster. Ray is imported only here, and only when an option asks for it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,33 @@ from models.common.text import first_line
 from models.errors import OverheardError
 
 ENGINES = ("local", "ray")
-ANSWER_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+"""Time in which the cluster of RAY_ADDRESS must answer; Ray itself would try for minutes."""
 OBJECT_STORE_BYTES = 200_000_000
-"""Of a Ray that is begun here: what passes through it are names and rows, never sound."""
+"""Memory for objects of a cluster that is started here; only names and table rows pass through it."""
 
 
 def require_ray(wanted: str = "--engine ray") -> Any:
-    """The module ``ray``.
+    """Import Ray.
+
+    Parameters
+    ----------
+    wanted : str
+        Option that needs Ray, for the error's message.
+
+    Returns
+    -------
+    module
+        The module ``ray``.
 
     Raises
     ------
     OverheardError
-        It is not installed; names the remedy.
+        If Ray is not installed.
     """
-    # Ray would tell its maker how it is used; nothing of ours leaves this machine unasked.
+    # Ray reports its usage to its maker by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else its own lines end up between ours
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # otherwise its log lines end up on the terminal
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a warning of its next release
     try:
         import ray
@@ -46,9 +57,9 @@ def require_ray(wanted: str = "--engine ray") -> Any:
 
 def _connect(ray: Any, workers: int | None) -> None:
     host, _, port = os.environ.get("RAY_ADDRESS", "").removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():  # Ray would ask for minutes
+    if host and port.isdecimal():
         try:
-            socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
         except OSError as error:
             raise ConnectionError(error.strerror or "no answer") from error
     said: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -62,23 +73,28 @@ def _connect(ray: Any, workers: int | None) -> None:
 
 
 @contextlib.contextmanager
-def ray_cluster(workers: int | None = None) -> Iterator[Any]:
-    """The module ``ray``, connected to the cluster of ``RAY_ADDRESS`` or of this machine.
+def connect_ray(workers: int | None = None) -> Iterator[Any]:
+    """Connect to the cluster of ``RAY_ADDRESS`` or of this machine, or start one on this machine.
 
-    Where there is none, one of this machine alone is begun, which ends afterwards.
+    A cluster that is started here ends with the block. An existing connection is used and stays open.
 
     Parameters
     ----------
     workers : int, optional
-        Cores of a cluster that is begun here; all by default.
+        Cores of a cluster that is started here; all by default.
+
+    Yields
+    ------
+    module
+        The module ``ray``.
 
     Raises
     ------
     OverheardError
-        Ray is not installed, or the cluster that was named does not answer.
+        If Ray is not installed, or the named cluster does not answer.
     """
     ray = require_ray()
-    if ray.is_initialized():  # whoever called us keeps it
+    if ray.is_initialized():  # the caller keeps its connection
         yield ray
         return
     try:
