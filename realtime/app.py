@@ -75,7 +75,7 @@ async def serve_sources(
 
         def publish(message: Message) -> None:
             for consumer in consumers:
-                consumer(message)
+                consumer.consume(message)
             if watch is not None:
                 watch(message)
 
@@ -122,7 +122,7 @@ def catch_stop_signals() -> asyncio.Event:
 def open_consumers(
     settings: Settings, clock: Clock, manifest: ModelManifest, kept: RecentAudioBuffer
 ) -> list[HistoryWriter | GenreNotifier]:
-    """Open the history and the outputs that the settings name. Each is called with every message.
+    """Open the history and the outputs that the settings name. Each one takes every message.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def open_consumers(
     path = resolve_path(settings.history.history)
     if path is not None:
         consumers.append(
-            HistoryWriter(path, clock, manifest.name, manifest.version, file_of=kept.played_file)
+            HistoryWriter(path, clock, manifest.name, manifest.version, played_file=kept.played_file)
         )
     return consumers
 

@@ -261,9 +261,9 @@ def percentages(shares: Sequence[float]) -> list[int]:
 def saved_text(said: str) -> str:
     """Key of the sentence for a correction that the analyzer has saved, by its own words about the sound."""
     kept = {
-        "its sound is kept": "with",
-        "its file is noted": "with",
-        "not in memory": "without",
+        "its audio is saved": "with",
+        "in the file that was played": "with",
+        "no longer in memory": "without",
         "shorter": "short",
     }
     about = next((f".{name}" for words, name in kept.items() if words in said), "")

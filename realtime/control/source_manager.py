@@ -27,6 +27,7 @@ from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import SourceOption, available_sources, open_option
+from realtime.sources.file import played_file
 
 logger = logging.getLogger(__name__)
 
@@ -288,7 +289,7 @@ class SourceManager:
             self._clock,
             place.line,
             lambda: self._broadcaster.clients,
-            self._kept.start(place.source, audio) if self._kept else None,
+            self._kept.start(place.source.name, audio, played_file(place.source)) if self._kept else None,
         )
         place.worker.start()
 

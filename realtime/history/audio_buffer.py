@@ -1,64 +1,74 @@
-"""The last minutes of what was analysed, in memory only: the sound of a segment that a person corrects.
+"""Ring buffer of the audio analyzed in the last minutes, from which corrections save clips.
 
-The analysis adds to it, the history's thread takes from it.
+The analysis appends to the buffer, and the thread of the history cuts clips out of it. The buffer
+is in memory only.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from models.audio.samples import Samples
-from models.spectrogram.spec import AudioSpec
-from realtime.audio.source import AudioSource
+from models.spectrogram import AudioSpec
 from realtime.clock import Clock
-from realtime.sources.file import FileSource
 
 MAX_CLIP_SECONDS = 30.0
-"""Of one segment; as long as the tracks that the model is trained on."""
+"""Length of a clip, of which the middle is taken. Tracks that the model is trained on are as long."""
 
-SAME_SESSION_SECONDS = 0.5
-"""Times of messages are rounded: a session may seem to begin so long before its sound does."""
+SESSION_START_TOLERANCE_SECONDS = 0.5
+"""A session may seem to start earlier than its audio by as much, since times in messages are rounded."""
 
-Keep = Callable[[Samples, int], None]
-"""Takes the next samples, (n,) float32 at the model's rate, and the stream position of the first."""
+FULL_SCALE = 32_767
+"""Largest sample of 16 bits."""
+
+Append: TypeAlias = Callable[[Samples, int], None]
+"""Takes the next samples, (n,) float32 at the model's rate, and the stream position of the first sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioClip:
-    """``samples`` (n,) int16 mono at ``sample_rate`` (Hz)."""
+    """Mono audio: ``samples`` (n,) int16 at ``sample_rate`` (Hz)."""
 
     samples: npt.NDArray[np.int16]
     sample_rate: int
 
 
 @dataclass(slots=True)
-class _Ring:
-    """The sound of one source; ``began`` is Unix seconds, ``heard`` monotonic ones of the last sound."""
+class _SourceBuffer:
+    """Audio of one source.
+
+    ``started`` is in Unix seconds, ``appended_at`` in monotonic seconds. ``blocks`` holds stream
+    positions and samples, ``length`` counts the samples.
+    """
 
     source: str
-    file: str
-    began: float
-    heard: float
+    played_file: str
+    started: float
+    appended_at: float
     audio: AudioSpec
-    parts: deque[tuple[int, npt.NDArray[np.int16]]] = field(default_factory=deque)
-    held: int = 0
+    blocks: deque[tuple[int, npt.NDArray[np.int16]]] = field(default_factory=deque)
+    length: int = 0
+
+    def clear(self) -> None:
+        """Discard the samples."""
+        self.blocks.clear()
+        self.length = 0
 
 
 class RecentAudioBuffer:
-    """A ring of sound for each source; may be called on any thread.
+    """Ring buffers of all sources. Any thread may call the methods.
 
     Parameters
     ----------
     minutes : float
-        How much is kept of each; 0 keeps none, and only knows which file is played.
+        Audio kept of each source. With 0 no audio is kept, and only the names of played files are known.
     clock : Clock
     """
 
@@ -66,120 +76,117 @@ class RecentAudioBuffer:
         self._seconds = minutes * 60
         self._clock = clock
         self._lock = threading.Lock()
-        self._rings: list[_Ring] = []
+        self._buffers: list[_SourceBuffer] = []
 
-    def start(self, source: AudioSource, audio: AudioSpec) -> Keep | None:
-        """A source begins to be heard.
-
-        Returns
-        -------
-        callable or None
-            What its sound is to be given to, if any of it is kept.
-        """
-        now = self._clock.monotonic()
-        ring = _Ring(source.name, file_of(source), self._clock.unix(now), now, audio)
-        with self._lock:
-            self._drop_old()
-            self._rings.append(ring)
-        if not self._seconds or ring.file:
-            return None
-
-        def keep(samples: Samples, position: int) -> None:
-            # Resampled sound overshoots full scale where loud music was clipped, and 16 bits would wrap.
-            stored = np.round(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
-            with self._lock:
-                ring.heard = self._clock.monotonic()
-                ring.parts.append((position, stored))
-                ring.held += len(stored)
-                while ring.held > self._seconds * audio.sample_rate:
-                    ring.held -= len(ring.parts.popleft()[1])
-
-        return keep
-
-    def played_file(self, source: str, started: float) -> str:
-        """Absolute path of the file that a session plays, empty where it is none.
+    def start(self, source: str, audio: AudioSpec, played_file: str = "") -> Append | None:
+        """Start to buffer a source.
 
         Parameters
         ----------
         source : str
-            Its name.
+            Name of the source.
+        audio : AudioSpec
+            Format of the model's input.
+        played_file : str
+            Absolute path of the file that the source plays once, or an empty text. Audio of a file is not
+            buffered, since corrections read the file itself.
+
+        Returns
+        -------
+        callable or None
+            Function that appends samples, or None if no audio of this source is buffered.
+        """
+        now = self._clock.monotonic()
+        buffer = _SourceBuffer(source, played_file, self._clock.unix(now), now, audio)
+        with self._lock:
+            self._discard_old()
+            self._buffers.append(buffer)
+        if not self._seconds or played_file:
+            return None
+
+        def append(samples: Samples, position: int) -> None:
+            # Resampled audio overshoots full scale where loud music was clipped, and 16 bits would wrap.
+            block = np.round(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
+            with self._lock:
+                buffer.appended_at = self._clock.monotonic()
+                buffer.blocks.append((position, block))
+                buffer.length += len(block)
+                while buffer.length > self._seconds * audio.sample_rate:
+                    buffer.length -= len(buffer.blocks.popleft()[1])
+
+        return append
+
+    def played_file(self, source: str, started: float) -> str:
+        """Return the absolute path of the file that a session plays, or an empty text.
+
+        Parameters
+        ----------
+        source : str
+            Name of the source.
         started : float
-            Unix seconds, of the session.
+            Start of the session in Unix seconds.
         """
         with self._lock:
-            ring = self._ring(source, started)
-            return ring.file if ring else ""
+            buffer = self._find(source, started)
+            return buffer.played_file if buffer else ""
 
     def clip(self, source: str, started: float, from_seconds: float, to_seconds: float) -> AudioClip | None:
-        """What is left of a stretch of a session's stream: the middle ``MAX_CLIP_SECONDS`` of it.
+        """Cut a clip of at most ``MAX_CLIP_SECONDS`` out of the stream of a session.
 
-        The middle, because estimates follow the music with a delay, so that a segment's ends are less sure.
+        The middle of the buffered audio is taken. Estimates follow the music with a delay, so the ends of a
+        segment may belong to the music before or after.
 
         Returns
         -------
         AudioClip or None
-            The longest piece without a gap; None where it is shorter than one window.
+            Longest piece without a gap, or None if that piece is shorter than one window.
         """
         with self._lock:
-            self._drop_old()
-            ring = self._ring(source, started)
-            parts = list(ring.parts) if ring else []
-        if ring is None:
+            self._discard_old()
+            buffer = self._find(source, started)
+            blocks = list(buffer.blocks) if buffer else []
+        if buffer is None:
             return None
-        rate = ring.audio.sample_rate
+        rate = buffer.audio.sample_rate
         first, last = round(from_seconds * rate), round(to_seconds * rate)
         pieces: list[list[npt.NDArray[np.int16]]] = [[]]
         end = None
-        for position, samples in parts:
-            cut = samples[max(0, first - position) : max(0, last - position)]
+        for position, samples in blocks:
+            part = samples[max(0, first - position) : max(0, last - position)]
             if position != end:
                 pieces.append([])
             end = position + len(samples)
-            pieces[-1].append(cut)
+            pieces[-1].append(part)
         piece = np.concatenate(max(pieces, key=lambda each: sum(map(len, each))) or [np.zeros(0, np.int16)])
-        if len(piece) < ring.audio.window_samples:
+        if len(piece) < buffer.audio.window_samples:
             return None
         return AudioClip(middle(piece, rate), rate)
 
     def clear(self) -> None:
-        """Drop all sound; what comes from now on is kept."""
+        """Discard all audio. Audio appended later is buffered."""
         with self._lock:
-            for ring in self._rings:
-                ring.parts.clear()
-                ring.held = 0
+            for buffer in self._buffers:
+                buffer.clear()
 
-    def _ring(self, source: str, started: float) -> _Ring | None:
-        """The last that began before the session of that source did."""
-        for ring in reversed(self._rings):
-            if ring.source == source and ring.began <= started + SAME_SESSION_SECONDS:
-                return ring
+    def _find(self, source: str, started: float) -> _SourceBuffer | None:
+        """Return the last buffer of that source that started before the session."""
+        for buffer in reversed(self._buffers):
+            if buffer.source == source and buffer.started <= started + SESSION_START_TOLERANCE_SECONDS:
+                return buffer
         return None
 
-    def _drop_old(self) -> None:
-        """Sound of a source that is no longer heard is not kept longer than that of one that is.
+    def _discard_old(self) -> None:
+        """Discard the audio of sources that ended, once that audio is older than the buffer is long.
 
-        It goes when a source begins or sound is taken: nobody comes to it before.
+        A source that starts or a clip that is cut discards the audio. Nothing else reads the audio before.
         """
         oldest = self._clock.monotonic() - self._seconds
-        for ring in self._rings:
-            if ring.heard < oldest:
-                ring.parts.clear()
-                ring.held = 0
+        for buffer in self._buffers:
+            if buffer.appended_at < oldest:
+                buffer.clear()
 
 
 def middle(samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.int16]:
-    """The middle ``MAX_CLIP_SECONDS`` of (n,) samples, or all of them."""
+    """Return the middle ``MAX_CLIP_SECONDS`` of (n,) samples, or all samples if there are fewer."""
     extra = max(0, len(samples) - round(MAX_CLIP_SECONDS * sample_rate))
     return samples[extra // 2 : len(samples) - (extra - extra // 2)]
-
-
-def file_of(source: AudioSource) -> str:
-    """Absolute path of the file that a source plays once; empty for every other source."""
-    if not isinstance(source, FileSource) or source.name != Path(source.location).name:
-        return ""  # an address, or what is repeated under a name of its own
-    path = os.path.abspath(source.location)
-    try:
-        path.encode()
-    except UnicodeEncodeError:  # SQLite takes no such name
-        return ""
-    return path

@@ -1,7 +1,7 @@
-"""What a person says of the history: a segment's right genre with its sound, and that all be forgotten.
+"""Label corrections with the audio of the corrected segments, and deletion of the whole history.
 
-Kept sound lies beside the history as ``corrections/GENRE/SESSION-SEGMENT.wav``, readable by its user alone.
-Two histories in one folder share it.
+The audio of a correction is saved beside the history as ``corrections/GENRE/SESSION-SEGMENT.wav``, readable
+by its user only. Histories in the same folder share ``corrections``.
 """
 
 from __future__ import annotations
@@ -19,229 +19,282 @@ from pathlib import Path
 from models.common.paths import atomic_write
 from models.manifest import ModelManifest
 from realtime.history.audio_buffer import AudioClip, RecentAudioBuffer
-from realtime.history.errors import DAMAGE_CODES, HistoryError, code, reason, remedy
+from realtime.history.errors import (
+    DAMAGE_CODES,
+    HistoryError,
+    describe_error,
+    sqlite_error_code,
+    suggest_remedy,
+)
 from realtime.history.queries import MAX_ROW_NUMBER, require_session
 from realtime.history.store import HistoryStore
+from realtime.protocol.estimate import StreamState
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "corrections"
-OURS = re.compile(r"\.?\d+-\d+\.wav(\.[0-9a-f]+\.part)?")
-"""Names of the files that are written below ``FOLDER``; no others are ever deleted."""
+CLIPS_FOLDER = "corrections"
+CLIP_NAME = re.compile(r"\.?\d+-\d+\.wav(\.[0-9a-f]+\.part)?")
+"""Names of the files written below ``CLIPS_FOLDER``. Files with other names are never deleted."""
 
-SILENT = "SILENT"
+TIME_ROUNDING_SECONDS = 1e-3
+"""Times in messages are rounded by as much, so a segment of one window may seem shorter."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """A segment as the file has it; ``kept`` is the ``sound`` of its present correction, if it has one."""
+class _StoredSegment:
+    """A segment in the file. ``genre`` and ``saved`` (the column ``sound``) are of its correction."""
 
     source: str
     started: float
     state: str
-    stretch: tuple[float, float] | None
-    file: str
+    span_seconds: tuple[float, float] | None
+    played_file: str
     genre: str | None
-    kept: str
+    saved: str
 
     @property
     def seconds(self) -> float:
-        """How long its sound is; without a limit where an older program did not write it down."""
-        return float("inf") if self.stretch is None else self.stretch[1] - self.stretch[0]
+        """Length of the audio, infinite if an older program did not record the position in the stream."""
+        return float("inf") if self.span_seconds is None else self.span_seconds[1] - self.span_seconds[0]
 
 
 class LabelCorrections:
-    """Changes that a person makes to one history; on the thread that its ``HistoryStore`` belongs to.
+    """Changes that a person makes to one history, on the thread of its ``HistoryStore``.
 
     Parameters
     ----------
     store : HistoryStore
     manifest : ModelManifest
-        Of the model: its genres are those that there are, and its window is the shortest sound of use.
-    kept : RecentAudioBuffer
-        Where the running sessions' sound is.
+        Manifest of the model. A correction names one of its labels, and audio shorter than its window is not
+        saved.
+    audio : RecentAudioBuffer, optional
+        Audio of the running sessions.
     """
 
     def __init__(
-        self, store: HistoryStore, manifest: ModelManifest, kept: RecentAudioBuffer | None = None
+        self, store: HistoryStore, manifest: ModelManifest, audio: RecentAudioBuffer | None = None
     ) -> None:
         self._store = store
         self._labels = manifest.labels
         self._window_seconds = manifest.audio.window_seconds
-        self._kept = kept
+        self._audio = audio
 
     def correct(self, session: int, segment: int, genre: str | None, unix: float) -> str:
-        """Note what a segment was, at ``unix``, and keep its sound; None takes that back.
+        """Record the genre of a segment and save its audio, or remove the correction if the genre is None.
+
+        Parameters
+        ----------
+        session, segment : int
+            Numbers in the file.
+        genre : str or None
+        unix : float
+            Unix seconds of the correction.
 
         Returns
         -------
         str
-            A sentence that says what was done.
+            Result, for people.
 
         Raises
         ------
         HistoryError
-            There is no such segment or genre, it was silent, or the file cannot be written.
+            If there is no such segment, genre or correction, if the segment is silent, or if the file cannot
+            be written.
         """
         if genre is not None and genre not in self._labels:
-            raise HistoryError(f"{genre!r} is no genre; there are {', '.join(self._labels)}")
+            raise HistoryError(f"{genre!r} is not a genre of the model; choose {', '.join(self._labels)}")
         try:
             return self._correct(session, segment, genre, unix)
         except (sqlite3.Error, OSError) as error:
-            raise _unwritten(self._store.path, error) from error
+            raise HistoryError(
+                f"the history {self._store.path} cannot be written: {describe_error(error)}; "
+                f"{suggest_remedy(error)}"
+            ) from error
 
     def _correct(self, session: int, segment: int, genre: str | None, unix: float) -> str:
         folder = self._store.path.parent
-        written: list[Path] = []  # before the file knows of it
-        outdated = about = ""
+        written: list[Path] = []  # before the transaction is committed
+        outdated = audio_text = ""
 
-        def work(connection: sqlite3.Connection) -> None:
-            nonlocal outdated, about
-            known = _known(connection, session, segment)
+        def update(connection: sqlite3.Connection) -> None:
+            nonlocal outdated, audio_text
+            stored = _read_segment(connection, session, segment)
             if genre is None:
-                if known.genre is None:
-                    raise HistoryError(f"session {session}, segment {segment} has no correction to take back")
-                gone = "DELETE FROM corrections WHERE session = ? AND number = ?"
-                connection.execute(gone, (session, segment))
-                outdated = known.kept
+                if stored.genre is None:
+                    raise HistoryError(f"session {session}, segment {segment} has no correction to remove")
+                connection.execute(
+                    "DELETE FROM corrections WHERE session = ? AND number = ?", (session, segment)
+                )
+                outdated = stored.saved
                 return
-            if known.state == SILENT:
+            if stored.state == StreamState.SILENT:
                 raise HistoryError(f"session {session}, segment {segment} is silence, which has no genre")
-            name = f"{FOLDER}/{genre_folder_name(genre)}/{session}-{segment}.wav"
-            sound, about = self._keep(known, name, written)
+            name = f"{CLIPS_FOLDER}/{genre_folder_name(genre)}/{session}-{segment}.wav"
+            saved, audio_text = self._save_audio(stored, name, written)
             connection.execute(
                 "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?)",
-                (session, segment, genre, unix, sound),
+                (session, segment, genre, unix, saved),
             )
-            outdated = known.kept if known.kept != sound else ""
+            outdated = stored.saved if stored.saved != saved else ""
 
         try:
-            self._store.change(work)
+            self._store.run_transaction(update)
         except BaseException:
             for path in written:
-                _remove(path)
+                _remove_clip(path)
             raise
         if outdated and not os.path.isabs(outdated):
-            _remove(folder / outdated)
+            _remove_clip(folder / outdated)
         if genre is None:
-            return f"the correction of session {session}, segment {segment} is taken back"
-        return f"session {session}, segment {segment} is {genre} now; {about}"
+            return f"the correction of session {session}, segment {segment} is removed"
+        return f"session {session}, segment {segment} is now {genre}; {audio_text}"
 
-    def _keep(self, known: _Known, name: str, written: list[Path]) -> tuple[str, str]:
-        """Where the segment's sound is from now on, and words about it; ``name`` is what to write it as."""
-        if known.file and os.path.isfile(known.file) and self._long_enough(known):
-            return known.file, "its file is noted"
+    def _save_audio(self, stored: _StoredSegment, name: str, written: list[Path]) -> tuple[str, str]:
+        """Save the audio of a segment as ``name``, unless the file that was played still has it.
+
+        Returns
+        -------
+        tuple of str and str
+            New value of the column ``sound``, and a text for people.
+        """
+        if stored.played_file and os.path.isfile(stored.played_file) and self._fills_window(stored):
+            return stored.played_file, "its audio is in the file that was played"
         path = self._store.path.parent / name
-        if os.path.isabs(known.kept):  # on a disk that is not there at present, perhaps
-            return known.kept, "its file is noted, but not there now"
-        if known.kept == name and path.exists():
-            return name, "its sound is kept"
+        if os.path.isabs(stored.saved):  # perhaps on a disk that is not mounted now
+            return stored.saved, "its audio is in the file that was played, which is missing now"
+        if stored.saved == name and path.exists():
+            return name, "its audio is saved"
         try:
-            content = self._sound(known)
+            content = self._read_audio(stored)
             if content:
-                _write(path, content)
+                _write_clip(path, content)
                 written.append(path)
-                return name, "its sound is kept"
+                return name, "its audio is saved"
         except OSError as error:
-            # What is kept already stays where it is: nothing but its folder's name is of the old genre.
-            return known.kept, f"its sound could not be {'moved' if known.kept else 'kept'}: {reason(error)}"
-        if not self._long_enough(known):
-            return "", f"its sound is shorter than a window of {self._window_seconds:.2f} s and not kept"
-        return "", "its sound is not in memory any more"
+            # A clip that was saved before stays, in the folder of the old genre.
+            verb = "moved" if stored.saved else "saved"
+            return stored.saved, f"its audio could not be {verb}: {describe_error(error)}"
+        if not self._fills_window(stored):
+            window = f"{self._window_seconds:.2f} s"
+            return "", f"its audio is shorter than a window of {window} and is not saved"
+        return "", "its audio is no longer in memory"
 
-    def _long_enough(self, known: _Known) -> bool:
-        return known.seconds >= self._window_seconds - 1e-3  # times in messages are rounded
+    def _fills_window(self, stored: _StoredSegment) -> bool:
+        return stored.seconds >= self._window_seconds - TIME_ROUNDING_SECONDS
 
-    def _sound(self, known: _Known) -> bytes:
-        """The WAV file of a segment: the one of its present correction, or what is still in memory."""
-        if known.kept:
+    def _read_audio(self, stored: _StoredSegment) -> bytes:
+        """Return a WAV file from the present correction or from memory, empty if neither has the audio."""
+        if stored.saved:
             with contextlib.suppress(FileNotFoundError):
-                return (self._store.path.parent / known.kept).read_bytes()
-        if known.stretch is None or self._kept is None:
+                return (self._store.path.parent / stored.saved).read_bytes()
+        if stored.span_seconds is None or self._audio is None:
             return b""
-        sound = self._kept.clip(known.source, known.started, *known.stretch)
-        return encode_wav(sound) if sound else b""
+        clip = self._audio.clip(stored.source, stored.started, *stored.span_seconds)
+        return encode_wav(clip) if clip else b""
 
     def delete_all(self, unix: float) -> str:
-        """Delete everything: all rows, files that were set aside as damaged, and kept sound.
+        """Delete all rows, quarantined files, saved clips and the audio in memory.
+
+        Parameters
+        ----------
+        unix : float
+            Unix seconds, for the name of a file that turns out to be damaged.
 
         Returns
         -------
         str
-            A sentence that says what was done.
+            Result, for people.
 
         Raises
         ------
         HistoryError
-            The file is not ours, or something cannot be deleted; the rest is.
+            If the file belongs to another program, or if something cannot be deleted. Everything else is
+            deleted all the same.
         """
         path = self._store.path
         try:
             try:
-                done = self._erase(unix)
-                gone = self._delete_files()
-            except (sqlite3.Error, OSError):  # of a full disk, where deleted files make room
-                gone = self._delete_files()
-                done = self._erase(unix)
+                file_remains = self._delete_rows(unix)
+                clips = self._delete_files()
+            except (
+                sqlite3.Error,
+                OSError,
+            ):  # on a full disk, deleted files make room
+                clips = self._delete_files()
+                file_remains = self._delete_rows(unix)
                 self._delete_files()
+            # After the files are deleted, since a full disk has no room to shrink the database.
+            released = self._store.compact() if file_remains else True
         except (sqlite3.Error, OSError) as error:
             raise HistoryError(
-                f"not all of the history {path} could be deleted: {reason(error)}; {remedy(error)}"
+                f"not all of the history {path} could be deleted: {describe_error(error)}; "
+                f"{suggest_remedy(error)}"
             ) from error
-        rest = "" if done else "; another program reads it, and what was deleted leaves the disk when it ends"
-        return f"the history is forgotten (kept sounds deleted: {gone}){rest}"
+        text = f"the history is deleted (saved clips: {clips})"
+        if released:
+            return text
+        return f"{text}; another program still reads it, and the deleted rows leave the disk when it ends"
 
-    def _erase(self, unix: float) -> bool:
+    def _delete_rows(self, unix: float) -> bool:
+        """Delete all rows, or quarantine a damaged file. Returns False if the file was moved away."""
         try:
-            return self._store.delete_all()
+            self._store.delete_rows()
         except sqlite3.DatabaseError as error:
-            if code(error) not in DAMAGE_CODES:
+            if sqlite_error_code(error) not in DAMAGE_CODES:
                 raise
-        # Deleted with the others of its kind; unless another program has put a new one in its place.
-        return self._store.quarantine(unix) is not None or self._store.delete_all()
+            if self._store.quarantine(unix) is not None:
+                return False
+            self._store.delete_rows()  # another program has started a new file
+        return True
 
     def _delete_files(self) -> int:
-        """Delete what lies beside the history; how many kept sounds there were."""
-        if self._kept is not None:
-            self._kept.clear()
+        """Delete the audio in memory, the clips and the quarantined files. Returns the number of clips."""
+        if self._audio is not None:
+            self._audio.clear()
         path = self._store.path
-        sounds = saved_clips(path)
-        for each in [*sounds, *quarantined_files(path)]:
+        clips = saved_clips(path)
+        for each in [*clips, *quarantined_files(path)]:
             each.unlink(missing_ok=True)
-        for folder in [*(path.parent / FOLDER).glob("*/"), path.parent / FOLDER]:
-            with contextlib.suppress(OSError):  # it holds something that is not ours, or was never there
+        for folder in [*(path.parent / CLIPS_FOLDER).glob("*/"), path.parent / CLIPS_FOLDER]:
+            with contextlib.suppress(OSError):  # the folder holds files of somebody else, or does not exist
                 folder.rmdir()
-        return sum(each.suffix == ".wav" for each in sounds)
+        return sum(each.suffix == ".wav" for each in clips)
 
 
 def saved_clips(path: Path) -> list[Path]:
-    """Sound that was kept beside the history at ``path``, also what a crash left of it."""
-    return [each for each in (path.parent / FOLDER).glob("*/*") if OURS.fullmatch(each.name)]
+    """List the clips saved beside the history at ``path``, unfinished files of a crash included."""
+    return [each for each in (path.parent / CLIPS_FOLDER).glob("*/*") if CLIP_NAME.fullmatch(each.name)]
 
 
 def quarantined_files(path: Path) -> list[Path]:
-    """Histories of this name that were damaged."""
+    """List the damaged files that were renamed to make room for the history at ``path``."""
     return [each for each in path.parent.iterdir() if each.name.startswith(f"{path.name}.damaged-")]
 
 
 def genre_folder_name(genre: str) -> str:
-    """A genre as the name of a folder, on every system."""
+    """Convert a genre to the name of a folder that every operating system accepts."""
     return re.sub(r"[^\w&+ -]", "_", genre).strip() or "_"
 
 
-def encode_wav(sound: AudioClip) -> bytes:
-    """A WAV file of 16-bit mono."""
+def encode_wav(clip: AudioClip) -> bytes:
+    """Encode a clip as a WAV file of 16-bit mono."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(sound.sample_rate)
-        file.writeframes(sound.samples.astype("<i2").tobytes())
+        file.setframerate(clip.sample_rate)
+        file.writeframes(clip.samples.astype("<i2").tobytes())
     return content.getvalue()
 
 
-def _known(connection: sqlite3.Connection, session: int, segment: int) -> _Known:
-    """The segment; HistoryError where there is none of these numbers."""
+def _read_segment(connection: sqlite3.Connection, session: int, segment: int) -> _StoredSegment:
+    """Read a segment with its correction.
+
+    Raises
+    ------
+    HistoryError
+        If there is no segment of these numbers.
+    """
     require_session(connection, session)
     row = (
         abs(segment) < MAX_ROW_NUMBER
@@ -257,15 +310,15 @@ def _known(connection: sqlite3.Connection, session: int, segment: int) -> _Known
     if not row:
         numbers = "SELECT count(*), min(number), max(number) FROM segments WHERE session = ?"
         count, first, last = connection.execute(numbers, (session,)).fetchone()
-        there_are = f"there are {first} to {last}" if count else "it has none"
-        raise HistoryError(f"session {session} has no segment {segment}; {there_are}")
-    stretch = None if row["from_seconds"] is None else (row["from_seconds"], row["to_seconds"])
-    return _Known(
-        row["source"], row["started"], row["state"], stretch, row["file"], row["correction"], row["sound"]
+        hint = f"its segments are {first} to {last}" if count else "it has no segments"
+        raise HistoryError(f"session {session} has no segment {segment}; {hint}")
+    span = None if row["from_seconds"] is None else (row["from_seconds"], row["to_seconds"])
+    return _StoredSegment(
+        row["source"], row["started"], row["state"], span, row["file"], row["correction"], row["sound"]
     )
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write_clip(path: Path, content: bytes) -> None:
     """Write a file for this user only, whole or not at all."""
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -274,19 +327,15 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
     except BaseException:
         with contextlib.suppress(OSError):
-            path.parent.rmdir()  # unless older files are in it
+            path.parent.rmdir()  # the folder holds other clips
         raise
 
 
-def _remove(path: Path) -> None:
-    """Delete a file of ours, and its folder with the last one; one that stays is told of."""
+def _remove_clip(path: Path) -> None:
+    """Delete a clip, and its folder if the folder is then empty. Log a clip that cannot be deleted."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        logger.warning("%s cannot be deleted: %s", path, reason(error))
+        logger.warning("%s cannot be deleted: %s", path, describe_error(error))
     with contextlib.suppress(OSError):
         path.parent.rmdir()
-
-
-def _unwritten(path: Path, error: sqlite3.Error | OSError) -> HistoryError:
-    return HistoryError(f"the history {path} cannot be written: {reason(error)}; {remedy(error)}")

@@ -1,4 +1,4 @@
-"""Errors of the history, and what a person can do about a fault of its file."""
+"""Errors of the history, and advice for faults of its file."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ import sqlite3
 from models.errors import OverheardError
 
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""SQLite's codes of a damaged file. The recorder replaces such a file with a new one."""
+
 REMEDIES = {
     sqlite3.SQLITE_FULL: "free some space",
-    sqlite3.SQLITE_IOERR: "look whether its disk is full or broken",
+    sqlite3.SQLITE_IOERR: "check whether its disk is full or broken",
     sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
     sqlite3.SQLITE_LOCKED: "end the program that keeps it locked",
 }
-REMEDY = "make the file and its folder writable, or name another one with --history"
+DEFAULT_REMEDY = "make the file and its folder writable, or name another one with --history"
 
 
 class HistoryError(OverheardError):
-    """The history cannot be read, or the file is not ours to write."""
+    """The history cannot be read or written, or a request to it is invalid."""
 
 
 class HistoryDeletedError(Exception):
-    """Another program has deleted what was recorded; nothing of it may be written again."""
+    """Another program deleted the recorded sessions. The recorder must not write them again."""
 
 
-def reason(error: sqlite3.Error | OSError) -> str:
-    """What the system says of a fault."""
+def describe_error(error: sqlite3.Error | OSError) -> str:
+    """Return the system's description of a fault."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def remedy(error: sqlite3.Error | OSError) -> str:
-    """What a person can do so that the file can be written."""
+def suggest_remedy(error: sqlite3.Error | OSError) -> str:
+    """Return advice that makes the file writable again."""
     if isinstance(error, OSError):
-        return "free some space" if error.errno == errno.ENOSPC else REMEDY
-    return REMEDIES.get(code(error), REMEDY)
+        return "free some space" if error.errno == errno.ENOSPC else DEFAULT_REMEDY
+    return REMEDIES.get(sqlite_error_code(error), DEFAULT_REMEDY)
 
 
-def code(error: sqlite3.Error) -> int:
-    """SQLite's primary code; errors of Python's own layer have none."""
+def sqlite_error_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary error code, ``SQLITE_ERROR`` for errors of Python's own layer."""
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF

@@ -1,4 +1,4 @@
-"""The history for other programs: corrections as a training set, segments as a table."""
+"""Export of the history for other programs: corrections as a training set, segments as CSV."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
+from models.common.text import escape_formula
 from models.errors import OverheardError
 from realtime.clock import SystemClock
-from realtime.history.audio_buffer import MAX_CLIP_SECONDS, AudioClip
+from realtime.history.audio_buffer import FULL_SCALE, MAX_CLIP_SECONDS, AudioClip
 from realtime.history.corrections import encode_wav, genre_folder_name
-from realtime.history.errors import HistoryError, reason
+from realtime.history.errors import HistoryError, describe_error
 from realtime.history.queries import Record, read_corrections
 from realtime.sources.file import FileSource
 
 logger = logging.getLogger(__name__)
 
-TABLE = "corrections.csv"
-COLUMNS = ("file", "genre", "origin", "heard")
+TABLE_NAME = "corrections.csv"
+COLUMNS = ("file", "genre", "provenance", "predicted")
 
 SEGMENT_COLUMNS = (
     "session", "number", "source", "started", "ended", "seconds", "state", "genre", "confidence",
@@ -34,68 +35,71 @@ SEGMENT_COLUMNS = (
 
 
 def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path) -> str:
-    """Write corrected sound as ``overheard train prepare`` reads it, by ``--table`` or by ``--folder``.
+    """Write the corrected audio as a training set for ``overheard train prepare``, by table or by folder.
 
-    One WAV file a correction, sorted by genre, and a table of them with what the model had heard. Names tell
-    the time, so that they stay apart when the history begins anew.
+    Each correction becomes a WAV file in the folder of its genre. A table names the files with the genre that
+    the model predicted. Names of files hold the time of the segment, so they stay unique after the
+    history was deleted.
 
     Parameters
     ----------
     connection : sqlite3.Connection
-        Of the history.
+        Open history.
     path : Path
-        Where the history lies.
+        File of the history.
     folder : Path
-        A new or empty one.
+        New or empty folder.
 
     Returns
     -------
     str
-        How many corrections have sound, and how many have none.
+        Numbers of corrections with audio and without, for people.
 
     Raises
     ------
     HistoryError
-        There are no corrections, or the folder holds something or cannot be written.
+        If there are no corrections, or if the folder is not empty or cannot be written.
     """
     corrections = read_corrections(connection)
     if not corrections:
-        raise HistoryError(f"{path} holds no corrections; make them on the page or with --correct")
-    rows, faults = [], 0
+        raise HistoryError(f"{path} has no corrections; make them on the page or with --correct")
+    rows, unreadable = [], 0
     try:
         if folder.exists() and any(folder.iterdir()):
             raise HistoryError(f"{folder} is not empty; name a new folder")
         for correction in corrections:
-            segment = _segment(connection, correction)
+            segment = _read_segment(connection, correction)
             try:
-                content = _content(path, correction["sound"], segment) if segment else b""
+                content = _read_audio(path, correction["sound"], segment) if segment else b""
             except (OverheardError, OSError) as error:
-                faults += 1
+                unreadable += 1
                 logger.warning("session %d, segment %d: %s", *correction[:2], error)
                 continue
             if not content or segment is None:
                 continue
-            at = datetime.fromtimestamp(segment["started"], UTC)
+            started = datetime.fromtimestamp(segment["started"], UTC)
             number = f"{correction['session']}-{correction['number']}"
-            file = f"{genre_folder_name(correction['genre'])}/{at:%Y%m%dT%H%M%S}-{number}.wav"
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_bytes(content)
-            rows.append((file, correction["genre"], "corrections", segment["genre"] or ""))
+            name = f"{genre_folder_name(correction['genre'])}/{started:%Y%m%dT%H%M%S}-{number}.wav"
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+            rows.append((name, correction["genre"], "corrections", segment["genre"] or ""))
         if rows:
-            with (folder / TABLE).open("w", encoding="utf-8", newline="") as file_:
-                csv.writer(file_, lineterminator="\n").writerows([COLUMNS, *rows])
+            with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as table:
+                csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
     except OSError as error:
-        raise HistoryError(f"cannot write the corrections to {folder}: {reason(error)}") from error
-    return _told(folder, Counter(genre for _, genre, *_ in rows), len(corrections) - len(rows), faults)
+        raise HistoryError(f"cannot write the corrections to {folder}: {describe_error(error)}") from error
+    return _summarize(
+        folder, Counter(genre for _, genre, *_ in rows), len(corrections) - len(rows), unreadable
+    )
 
 
 def segments_csv(sessions: Iterable[Record]) -> str:
-    """Segments of sessions as CSV, with times as ISO 8601 in local time.
+    """Format the segments of sessions as CSV, with times as ISO 8601 in local time.
 
     Parameters
     ----------
     sessions : iterable of Record
-        As ``read_session`` gives them.
+        Results of ``read_session``.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, SEGMENT_COLUMNS, extrasaction="ignore", lineterminator="\n")
@@ -106,18 +110,18 @@ def segments_csv(sessions: Iterable[Record]) -> str:
                 name: datetime.fromtimestamp(segment[name]).astimezone().isoformat(timespec="milliseconds")
                 for name in ("started", "ended")
             }
-            told = {"session": session["id"], "source": _cell(session["source"])}
-            writer.writerow(segment | told | times | {"seconds": round(segment["seconds"], 3)})
+            of_session = {"session": session["id"], "source": escape_formula(session["source"])}
+            writer.writerow(segment | of_session | times | {"seconds": round(segment["seconds"], 3)})
     return text.getvalue()
 
 
 def read_clip(path: str, from_seconds: float, to_seconds: float) -> AudioClip:
-    """The middle ``MAX_CLIP_SECONDS`` of a stretch of a file, mono at the file's rate.
+    """Read the middle ``MAX_CLIP_SECONDS`` of a part of a file, mono at the sample rate of the file.
 
     Raises
     ------
     SourceError
-        The file cannot be read.
+        If the file cannot be read.
     """
     extra = max(0.0, to_seconds - from_seconds - MAX_CLIP_SECONDS)
     source = FileSource(path, SystemClock())
@@ -127,38 +131,32 @@ def read_clip(path: str, from_seconds: float, to_seconds: float) -> AudioClip:
     for block in source.blocks():
         parts.append(block.samples[max(0, first - block.position) : max(0, last - block.position)])
         if block.position > last:
-            source.close()  # which ends the blocks
-    return AudioClip(np.round(np.concatenate(parts) * 32_767).astype(np.int16), source.sample_rate)
+            source.close()  # ends the blocks
+    return AudioClip(np.round(np.concatenate(parts) * FULL_SCALE).astype(np.int16), source.sample_rate)
 
 
-def _segment(connection: sqlite3.Connection, correction: sqlite3.Row) -> sqlite3.Row | None:
-    found: sqlite3.Row | None = connection.execute(
+def _read_segment(connection: sqlite3.Connection, correction: sqlite3.Row) -> sqlite3.Row | None:
+    segment: sqlite3.Row | None = connection.execute(
         "SELECT * FROM segments LEFT JOIN segment_audio USING (session, number) "
         "WHERE session = ? AND number = ?",
         (correction["session"], correction["number"]),
     ).fetchone()
-    return found
+    return segment
 
 
-def _content(path: Path, sound: str, segment: sqlite3.Row) -> bytes:
-    """The WAV file of a correction, empty where it has no sound."""
-    if not sound:
+def _read_audio(path: Path, saved: str, segment: sqlite3.Row) -> bytes:
+    """Return the WAV file of a correction, empty if the correction has no audio."""
+    if not saved:
         return b""
-    if not os.path.isabs(sound):
-        return (path.parent / sound).read_bytes()
-    return encode_wav(read_clip(sound, segment["from_seconds"], segment["to_seconds"]))
+    if not os.path.isabs(saved):
+        return (path.parent / saved).read_bytes()
+    return encode_wav(read_clip(saved, segment["from_seconds"], segment["to_seconds"]))
 
 
-def _told(folder: Path, genres: Counter[str], without: int, faults: int) -> str:
+def _summarize(folder: Path, genres: Counter[str], without: int, unreadable: int) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in sorted(genres.items()))
-    told = f"corrections with sound: {genres.total()}{f' ({counts})' if counts else ''}; without: {without}"
-    told += f" ({faults} of them had some that cannot be read any more)" if faults else ""
+    text = f"corrections with audio: {genres.total()}{f' ({counts})' if counts else ''}; without: {without}"
+    text += f" (files that cannot be read: {unreadable})" if unreadable else ""
     if not genres:
-        return f"{told}; nothing was written"
-    return f"{told}\nread them with: overheard train prepare --table {folder / TABLE}"
-
-
-def _cell(text: str) -> str:
-    """What a station calls itself must not be a formula to the program that opens the table."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
+        return f"{text}; nothing was written"
+    return f"{text}\nread them with: overheard train prepare --table {folder / TABLE_NAME}"

@@ -1,4 +1,4 @@
-"""Reading the history, and nothing else: files of every version, also where nothing may be written."""
+"""Read-only queries of the history. Files of every version are read, also where nothing may be written."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from realtime.history.store import check_header, check_version
 Record: TypeAlias = dict[str, Any]
 
 RUNNING_SECONDS = 30.0
-"""A session without an end that was written to less long ago is taken to be running."""
+"""A session without an end counts as running if it was last seen less than this long ago."""
+
+READ_TIMEOUT_SECONDS = 5.0
+"""Wait for a program that locks the file, after which reading fails."""
 
 MAX_ROW_NUMBER = 2**63
-"""SQLite's numbers lie below."""
+"""Integers of SQLite are below this number."""
 
 
 class UnknownSessionError(HistoryError):
-    """There is no session of that number."""
+    """No session has the requested number."""
 
 
 def open_history(path: Path) -> sqlite3.Connection:
@@ -29,24 +32,24 @@ def open_history(path: Path) -> sqlite3.Connection:
     Raises
     ------
     HistoryError
-        There is none, it is damaged, or it is not one that this program knows.
+        If the file does not exist, is damaged, or belongs to another program or a newer version.
     """
     try:
         check_header(path)
-        if path.stat().st_size == 0:  # it is being made at this moment
+        if path.stat().st_size == 0:  # another program is creating the file at this moment
             raise FileNotFoundError
         address = f"{path.resolve().as_uri()}?mode=ro"
-        beside = Path(f"{path}-wal")
+        log = Path(f"{path}-wal")
         try:
-            return _checked(path, sqlite3.connect(address, uri=True, timeout=5.0))
+            return _prepare(path, sqlite3.connect(address, uri=True, timeout=READ_TIMEOUT_SECONDS))
         except sqlite3.OperationalError:
-            if beside.exists():
+            if log.exists():
                 raise
-            # In a folder that we may not write to SQLite cannot lock; without -wal nobody is writing.
-            return _checked(path, sqlite3.connect(f"{address}&immutable=1", uri=True))
+            # SQLite cannot lock the file in a read-only folder. Without a -wal file no program is writing.
+            return _prepare(path, sqlite3.connect(f"{address}&immutable=1", uri=True))
     except FileNotFoundError as error:
         raise HistoryError(
-            f"there is no history at {path}; it is written while `overheard listen` or `overheard run` runs"
+            f"there is no history at {path}; `overheard listen` and `overheard run` write one"
         ) from error
     except OSError as error:
         raise HistoryError(f"cannot read the history {path}: {error.strerror or error}") from error
@@ -54,16 +57,16 @@ def open_history(path: Path) -> sqlite3.Connection:
         raise HistoryError(f"cannot read the history {path}: {error}") from error
 
 
-def empty() -> sqlite3.Connection:
-    """A history in memory in which nothing has been recorded."""
+def open_empty() -> sqlite3.Connection:
+    """Create a history without sessions in memory."""
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
     migrate(connection)
     return connection
 
 
-def _checked(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Read once, since opening alone reads nothing, and give an earlier version today's names."""
+def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Read once, since opening reads nothing, and give a file of an earlier version today's names."""
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("SELECT count(*) FROM sessions").fetchone()
@@ -76,18 +79,21 @@ def _checked(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def read_sessions(connection: sqlite3.Connection, since: float, now: float) -> list[Record]:
-    """Sessions that lasted until ``since`` or later (Unix seconds), oldest first.
+    """Read the sessions that lasted until ``since`` (Unix seconds) or later, the oldest first.
 
     Returns
     -------
     list of dict
-        The columns of ``sessions`` without ``key``; ``running``, and ``broken_off`` for one that ended
-        without saying so; ``seconds``: sound by genre, and by state in capitals where none was heard.
+        The columns of ``sessions`` except ``key``, and three more. ``running`` is true for a session that was
+        last seen less than ``RUNNING_SECONDS`` ago, ``broken_off`` for one whose program ended unexpectedly.
+        ``seconds`` holds the audio by genre, and by state in capitals where no genre was recognized.
     """
-    return _sessions(connection, "WHERE max(last_seen_at, coalesce(ended, last_seen_at)) >= ?", (since,), now)
+    return _read_summaries(
+        connection, "WHERE max(last_seen_at, coalesce(ended, last_seen_at)) >= ?", (since,), now
+    )
 
 
-def _sessions(
+def _read_summaries(
     connection: sqlite3.Connection, where: str, values: tuple[float, ...], now: float
 ) -> list[Record]:
     totals: dict[int, dict[str, float]] = {}
@@ -111,16 +117,16 @@ def _sessions(
 
 
 def read_session(connection: sqlite3.Connection, number: int, now: float) -> Record:
-    """One session as ``read_sessions`` gives it, with ``segments`` and ``events``.
+    """Read one session as ``read_sessions`` does, with ``segments`` and ``events``.
 
-    A segment has its ``number``, and the genre that a person gave it as ``correction``, or None.
+    The ``correction`` of a segment is the genre that a person gave the segment, or None.
 
     Raises
     ------
     UnknownSessionError
-        There is no such session.
+        If there is no such session.
     """
-    (session,) = _sessions(connection, "WHERE id = ?", (require_session(connection, number),), now)
+    (session,) = _read_summaries(connection, "WHERE id = ?", (require_session(connection, number),), now)
     corrections = {row["number"]: row for row in read_corrections(connection, number)}
     segments = []
     for row in connection.execute("SELECT * FROM segments WHERE session = ? ORDER BY number", (number,)):
@@ -138,7 +144,7 @@ def read_session(connection: sqlite3.Connection, number: int, now: float) -> Rec
 
 
 def read_corrections(connection: sqlite3.Connection, session: int | None = None) -> list[sqlite3.Row]:
-    """Rows of ``corrections``, of one session or of all."""
+    """Read the rows of ``corrections`` of one session, or of all sessions if ``session`` is None."""
     where = "" if session is None else "WHERE session = ?"
     return connection.execute(
         f"SELECT * FROM corrections {where} ORDER BY session, number", () if session is None else (session,)
@@ -146,17 +152,16 @@ def read_corrections(connection: sqlite3.Connection, session: int | None = None)
 
 
 def require_session(connection: sqlite3.Connection, number: int) -> int:
-    """The number of a session that is there.
+    """Return the number of a session that exists.
 
     Raises
     ------
     UnknownSessionError
-        There is no such session.
+        If there is no such session.
     """
     exists = "SELECT 1 FROM sessions WHERE id = ?"
     if abs(number) < MAX_ROW_NUMBER and connection.execute(exists, (number,)).fetchone():
         return number
-    count, last = connection.execute("SELECT count(*), max(id) FROM sessions").fetchone()
-    raise UnknownSessionError(
-        f"no session {number}; {f'there are {count}, the last is {last}' if count else 'there is none'}"
-    )
+    (last,) = connection.execute("SELECT max(id) FROM sessions").fetchone()
+    hint = f"the last session is {last}" if last else "the history has no sessions"
+    raise UnknownSessionError(f"there is no session {number}; {hint}")

@@ -1,4 +1,4 @@
-"""What clients of the server ask of the history: pages to read, corrections, and to forget everything."""
+"""Requests of clients to the history: documents to read, label corrections and the deletion of everything."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from models.manifest import ModelManifest
 from realtime.clock import Clock
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.corrections import LabelCorrections
-from realtime.history.errors import HistoryError, reason
+from realtime.history.errors import HistoryError, describe_error
 from realtime.history.queries import (
     Record,
     UnknownSessionError,
-    empty,
+    open_empty,
     open_history,
     read_corrections,
     read_session,
@@ -27,52 +27,58 @@ from realtime.history.queries import (
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.writer import HistoryWriter
 
+MAX_ECHOED_LETTERS = 40
+"""Letters of an invalid request that the answer repeats."""
+
 
 class HistoryService:
-    """Answers on any thread; the work is done on the history's own.
+    """Interface of the server to the history.
+
+    Any thread may call the methods. The work is done on the thread of the history, and the caller waits.
 
     Parameters
     ----------
     path : Path
-        Of the history.
-    history : HistoryWriter
-        Who writes it.
+        File of the history.
+    writer : HistoryWriter
+        Owner of the file.
     clock : Clock
     manifest : ModelManifest
-        Of the model whose genres a correction may name.
-    kept : RecentAudioBuffer
-        Where the running sessions' sound is.
+        Manifest of the model, whose labels a correction may name.
+    audio : RecentAudioBuffer, optional
+        Audio of the running sessions.
     """
 
     def __init__(
         self,
         path: Path,
-        history: HistoryWriter,
+        writer: HistoryWriter,
         clock: Clock,
         manifest: ModelManifest,
-        kept: RecentAudioBuffer | None = None,
+        audio: RecentAudioBuffer | None = None,
     ) -> None:
         self._path = path
-        self._history = history
+        self._writer = writer
         self._clock = clock
         self._manifest = manifest
-        self._kept = kept
+        self._audio = audio
 
     def page(self, rest: str) -> tuple[int, str]:
-        """A page of the history; may take seconds.
+        """Return a document of the history. The call may take seconds.
 
         Parameters
         ----------
         rest : str
-            Empty for all sessions, newest first, or the number of one.
+            Number of a session, or an empty text for the list of all sessions, the newest first.
 
         Returns
         -------
         tuple of int and str
-            HTTP status and JSON: what was asked for, or ``error`` with a sentence.
+            HTTP status, and JSON with the document or with an ``error`` for people.
         """
         if rest and not re.fullmatch(r"\d{1,18}", rest, re.ASCII):
-            return _answer(404, {"error": f"no session {rest[:40]!r}; name the number of one"})
+            shown = rest[:MAX_ECHOED_LETTERS]
+            return _answer(404, {"error": f"there is no session {shown!r}; use the number of a session"})
         try:
             if rest:
                 return _answer(200, self._read(lambda connection: self._session(connection, int(rest))))
@@ -83,61 +89,67 @@ class HistoryService:
             return _answer(503, {"error": str(error)})
 
     def act(self, control: Mapping[str, Any]) -> str:
-        """Correct a segment or forget everything; may take seconds.
+        """Correct a segment or delete everything. The call may take seconds.
 
         Parameters
         ----------
         control : mapping
-            A control message: ``action`` "correct" with ``session``, ``segment`` and ``genre``, None to take
-            a correction back; or ``action`` "forget".
+            Control message. With ``action`` "correct" it has ``session``, ``segment`` and ``genre``, which is
+            None to remove the correction. With ``action`` "forget" it has no other fields.
 
         Returns
         -------
         str
-            A sentence that says what was done.
+            Result, for people.
 
         Raises
         ------
         HistoryError
-            It cannot be done.
+            If the request is invalid or cannot be carried out.
         """
         action = control.get("action")
         if action == "forget":
-            return self._history.execute(self._forget)
+            return self._writer.execute(self._delete_all)
         if action != "correct":
-            raise HistoryError(f"the history knows no action {action!r}; there are correct and forget")
+            raise HistoryError(f"the history has no action {action!r}; its actions are correct and forget")
         session, segment, genre = (control.get(name) for name in ("session", "segment", "genre"))
         if type(session) is not int or type(segment) is not int or not isinstance(genre, str | None):
-            raise HistoryError("a correction names session and segment by number, and a genre or null")
+            raise HistoryError(
+                "a correction needs the number of a session, the number of a segment, and a genre or null"
+            )
 
         def correct(recorder: HistoryRecorder) -> str:
-            corrections = LabelCorrections(recorder.store, self._manifest, self._kept)
-            return corrections.correct(session, segment, genre, self._unix())
+            return self._corrections(recorder).correct(session, segment, genre, self._unix())
 
-        return self._history.execute(correct)
+        return self._writer.execute(correct)
 
-    def _forget(self, recorder: HistoryRecorder) -> str:
+    def _delete_all(self, recorder: HistoryRecorder) -> str:
         try:
-            return LabelCorrections(recorder.store, self._manifest, self._kept).delete_all(self._unix())
-        finally:  # also when kept sound could not be deleted: the rows are gone
+            return self._corrections(recorder).delete_all(self._unix())
+        finally:  # the rows are deleted even if a clip could not be
             recorder.restart()
 
+    def _corrections(self, recorder: HistoryRecorder) -> LabelCorrections:
+        return LabelCorrections(recorder.store, self._manifest, self._audio)
+
     def _read(self, work: Callable[[sqlite3.Connection], Record]) -> Record:
-        """Read on the history's thread, by its own connection where it has one."""
+        """Read on the thread of the history, through the connection of the store if it is open."""
 
         def read(recorder: HistoryRecorder) -> Record:
             try:
                 if recorder.store.connection is not None:
                     return work(recorder.store.connection)
                 if not self._path.exists() or not self._path.stat().st_size:
-                    with closing(empty()) as connection:
+                    with closing(open_empty()) as connection:
                         return work(connection)
                 with closing(open_history(self._path)) as connection:
                     return work(connection)
             except (sqlite3.Error, OSError) as error:
-                raise HistoryError(f"cannot read the history {self._path}: {reason(error)}") from error
+                raise HistoryError(
+                    f"cannot read the history {self._path}: {describe_error(error)}"
+                ) from error
 
-        return self._history.execute(read)
+        return self._writer.execute(read)
 
     def _sessions(self, connection: sqlite3.Connection) -> Record:
         sessions = read_sessions(connection, float("-inf"), self._unix())
@@ -156,4 +168,4 @@ class HistoryService:
 
 
 def _answer(status: int, content: Record) -> tuple[int, str]:
-    return status, json.dumps(content)  # in ASCII: a path may hold bytes that are no text
+    return status, json.dumps(content)  # ASCII, since a path may hold bytes that are not valid UTF-8

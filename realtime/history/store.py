@@ -1,7 +1,7 @@
-"""The SQLite file that the history lies in: rows of ``segments`` written, damaged files set aside.
+"""SQLite file of the history: rows are written in transactions, a damaged file is quarantined.
 
-Several programs may write one file at once, but one program must open it once: SQLite's locks belong to
-the process. Nothing here knows of threads.
+Several programs may write one file at once. One program must open the file only once, since the locks of
+SQLite belong to the process. This module starts no threads.
 """
 
 from __future__ import annotations
@@ -22,72 +22,78 @@ from realtime.history.segments import Event, Heartbeat, Row
 
 logger = logging.getLogger(__name__)
 
-BUSY_TIMEOUT_SECONDS = 2.0
-
 T = TypeVar("T")
+
+BUSY_TIMEOUT_SECONDS = 2.0
+"""Wait for the write of another program, after which a write of this one fails."""
+
+HEADER_BYTES = 100
+"""Length of the header of a database, https://www.sqlite.org/fileformat2.html#the_database_header."""
 
 
 def check_header(path: Path, *, to_write: bool = False) -> None:
-    """Read the file's first bytes, without SQLite, which would leave files beside it.
+    """Read the header of the file without SQLite, which would leave files beside it.
 
     Parameters
     ----------
     path : Path
     to_write : bool
-        Whether it must be writable too. SQLite would open it for reading only, and make -wal and -shm
-        that stay unwritable when the file has become writable.
+        Require that the file is writable. SQLite would open a read-only file all the same, and create -wal
+        and -shm files that stay read-only after the file itself has become writable.
 
     Raises
     ------
     HistoryError
-        It is another program's database, or of a newer version of this one.
+        If the file is the database of another program, or of a newer version of this program.
     sqlite3.DatabaseError
-        It is no database.
+        If the file is not a database.
     OSError
-        It cannot be opened.
+        If the file cannot be opened.
     """
     with path.open("r+b" if to_write else "rb") as file:
-        header = file.read(100)  # https://www.sqlite.org/fileformat2.html#the_database_header
+        header = file.read(HEADER_BYTES)
     if not header:
         return
-    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+    if len(header) < HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
         error = sqlite3.DatabaseError("file is not a database")
         error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
         raise error
-    version, application = (int.from_bytes(header[at : at + 4], "big") for at in (60, 68))
+    version, application = (int.from_bytes(header[start : start + 4], "big") for start in (60, 68))
     if application != APPLICATION_ID:
         raise HistoryError(f"{path} is a database of another program; name another file for the history")
     check_version(path, version)
 
 
 def check_version(path: Path, version: int) -> None:
-    """Refuse a file that a newer program has begun or changed.
+    """Refuse a file that a newer version of this program created or migrated.
 
     Raises
     ------
     HistoryError
-        As above.
+        If ``version`` is above ``VERSION``.
     """
     if version > VERSION:
         raise HistoryError(
-            f"the history {path} has version {version}, and this program knows up to {VERSION}; "
+            f"the history {path} has version {version}, and this program supports versions up to {VERSION}; "
             "update Overheard or name another file"
         )
 
 
 class HistoryStore:
-    """The file, for one thread; opened when there is something to write, and again after a fault.
+    """Writer of one history file, for one thread.
+
+    The file is opened at the first write, and again after a fault.
 
     Parameters
     ----------
     path : Path
     model, model_version : str
-        Noted with every session.
+        Recorded with every session.
     busy_seconds : float
-        How long to wait for another program's write.
-    file_of : callable
-        From a source's name and the session's beginning (Unix seconds) to the absolute path of the file
-        that is played, empty where it is none.
+        Wait for the write of another program.
+    played_file : callable
+        Takes the name of a source and the start of a session (Unix seconds). Returns the absolute path of the
+        file that the source plays, or an empty text.
     """
 
     def __init__(
@@ -96,54 +102,59 @@ class HistoryStore:
         model: str = "",
         model_version: str = "",
         busy_seconds: float = BUSY_TIMEOUT_SECONDS,
-        file_of: Callable[[str, float], str] = lambda _source, _started: "",
+        played_file: Callable[[str, float], str] = lambda _source, _started: "",
     ) -> None:
         self.path = path
         self._model = (model, model_version)
         self._busy_seconds = busy_seconds
-        self._file_of = file_of
-        self._written: set[str] = set()  # keys of the sessions that are in the file
+        self._played_file = played_file
+        self._written: set[str] = set()  # keys of the sessions in the file
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
 
     @property
     def connection(self) -> sqlite3.Connection | None:
-        """The connection to read from, where the file is open; nobody here may open it a second time."""
-        return self._connection if self._identity == self._present() else None
+        """Open connection to read from, or None. This program must not open the file a second time."""
+        return self._connection if self._identity == self._current_identity() else None
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Write rows, all or none; one that was written before is brought up to date.
+        """Write all rows or none. A row that was written before is updated.
 
         Raises
         ------
         HistoryError
-            The file is not ours to write.
+            If the file belongs to another program or a newer version.
         HistoryDeletedError
-            Sessions that were written before are gone from the file.
+            If another program deleted sessions that were written before.
         sqlite3.Error, OSError
-            It cannot be written now. Nothing was, and the next call starts afresh.
+            If the file cannot be written now. The next call opens the file again.
         """
         rows = list(rows)
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write_rows(connection: sqlite3.Connection) -> None:
             for row in rows:
                 self._write_row(connection, row)
 
-        self.change(write)
+        self.run_transaction(write_rows)
         self._written.update(row.session.key for row in rows)
 
-    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do something within a transaction; what it raises undoes all of it.
+    def run_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Call ``work`` within a transaction, which an exception rolls back.
 
         Raises
         ------
-        HistoryError, sqlite3.Error, OSError
-            As ``write`` does, or ``work``.
+        HistoryError
+            If the file belongs to another program or a newer version.
+        sqlite3.Error, OSError
+            If the file cannot be written now. The next call opens the file again.
+        Exception
+            If ``work`` raises it.
         """
         try:
-            connection = self._ready()
+            connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
-            check_version(self.path, file_version(connection))  # a newer program may have migrated the file
+            # A newer program may have migrated the file since this program opened it.
+            check_version(self.path, file_version(connection))
             result = work(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -151,136 +162,154 @@ class HistoryStore:
             raise
         return result
 
-    def delete_all(self) -> bool:
-        """Delete every row, so that nothing of it stays in the file or beside it.
+    def delete_rows(self) -> None:
+        """Delete all rows and overwrite them with zeros. ``compact`` then removes them from the log.
 
-        The file itself stays: another program may have it open, and would go on writing to a deleted one.
-        Numbers of sessions are not given a second time.
+        The file itself stays, since another program may have it open and would go on writing to a deleted
+        file. Session numbers are not reused.
+
+        Raises
+        ------
+        HistoryError
+            If the file belongs to another program or a newer version.
+        sqlite3.Error, OSError
+            If the file cannot be written. No row is deleted then.
+        """
+
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA secure_delete = ON")  # of this connection
+            for table in TABLES:
+                connection.execute(f"DELETE FROM {table}")
+
+        self.run_transaction(delete)
+        self._written.clear()
+
+    def compact(self) -> bool:
+        """Shrink the file after ``delete_rows``, empty its write-ahead log, and close it.
+
+        On a disk without room to shrink the file, the file keeps its size and holds zeros.
 
         Returns
         -------
         bool
-            Whether the disk is rid of it already; otherwise another program still reads, and it is once
-            that program and this one are done.
+            False if another program still reads the deleted rows. They leave the disk when that program and
+            this one have closed the file.
 
         Raises
         ------
-        HistoryError, sqlite3.Error, OSError
-            As ``write`` does.
+        HistoryError
+            If the file belongs to another program or a newer version.
+        sqlite3.Error, OSError
+            If the log cannot be emptied.
         """
-
-        def delete(connection: sqlite3.Connection) -> sqlite3.Connection:
-            connection.execute("PRAGMA secure_delete = ON")  # of this connection; overwritten with zeros
-            for table in TABLES:
-                connection.execute(f"DELETE FROM {table}")
-            return connection
-
-        connection = self.change(delete)
-        self._written.clear()
         try:
-            connection.execute("VACUUM")
+            connection = self._open()
+            try:
+                connection.execute("VACUUM")
+            except sqlite3.Error as error:
+                logger.warning("the history %s keeps its size: %s", self.path, error)
             (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.Error as error:
-            logger.warning("the history %s could not be made smaller: %s", self.path, error)
-            return False
         finally:
             self.close()
         return not busy
 
     def close(self) -> None:
-        """Close the file; what was written stays."""
+        """Close the file. The next write opens it again."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(sqlite3.Error):  # a full disk complains about the last checkpoint too
+            with contextlib.suppress(sqlite3.Error):  # on a full disk the last checkpoint fails
                 connection.close()
 
     def quarantine(self, unix: float) -> Path | None:
-        """Move a damaged file and what SQLite keeps beside it out of the way, under a name that is free.
+        """Rename a damaged file, and SQLite's files beside it, to a free name.
 
         Returns
         -------
         Path or None
-            Where the file is now; None when another program has moved it already.
+            New path of the file. None if another program has moved the file already.
 
         Raises
         ------
         OSError
-            It cannot be moved.
+            If the file cannot be renamed.
         """
         self.close()
-        if self._present() != self._identity:
+        if self._current_identity() != self._identity:
             return None
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(unix))
-        aside, number = self.path.with_name(f"{self.path.name}.damaged-{stamp}"), 1
-        while aside.exists():
+        target, number = self.path.with_name(f"{self.path.name}.damaged-{stamp}"), 1
+        while target.exists():
             number += 1
-            aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}-{number}")
-        for suffix in ("-wal", "-shm"):  # first: a new file must not find them
+            target = self.path.with_name(f"{self.path.name}.damaged-{stamp}-{number}")
+        for suffix in ("-wal", "-shm"):  # first, since a new database must not find them
             with contextlib.suppress(FileNotFoundError):
-                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
-        return self.path.rename(aside)
+                Path(f"{self.path}{suffix}").rename(f"{target}{suffix}")
+        return self.path.rename(target)
 
-    def _ready(self) -> sqlite3.Connection:
-        """The connection; a new one when the file that it writes is no longer the one of that name."""
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection, a new one if another file has taken the path of the open file."""
         if self._connection is not None:
-            if self._identity == self._present():
+            if self._identity == self._current_identity():
                 return self._connection
-            logger.warning("the history %s was moved or deleted; it is begun anew", self.path)
+            logger.warning("the history %s was moved or deleted; a new file is started", self.path)
             self.close()
             self._written.clear()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):  # private from the start; -wal and -shm get its mode
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             self._written.clear()
-        before, self._identity = self._identity, self._present()
-        if self._identity != before:
+        previous, self._identity = self._identity, self._current_identity()
+        if self._identity != previous:
             self._written.clear()
         check_header(self.path, to_write=True)
         connection = sqlite3.connect(self.path, self._busy_seconds, isolation_level=None)
         connection.row_factory = sqlite3.Row
         self._connection = connection
         connection.execute("BEGIN IMMEDIATE")
-        check_version(
-            self.path, file_version(connection)
-        )  # a newer program's change may not have reached the header yet
+        # The migration of a newer program may still be in the log, not in the header.
+        check_version(self.path, file_version(connection))
         migrate(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    def _present(self) -> tuple[int, int]:
+    def _current_identity(self) -> tuple[int, int]:
+        """Return device and inode of the file at the path, zeros if there is no file."""
         with contextlib.suppress(OSError):
             status = self.path.stat()
             return status.st_dev, status.st_ino
         return (0, 0)
 
     def _write_row(self, connection: sqlite3.Connection, row: Row) -> None:
-        """By the session's key: its number may be another one in a file that was begun anew."""
+        """Write a row by the key of its session, whose number differs in a file that was started again."""
         session = row.session
-        begun = connection.execute(  # not ON CONFLICT, which uses up a number each time
+        inserted = connection.execute(  # ON CONFLICT would use up a number each time
             "INSERT INTO sessions (key, source, model, model_version, started, last_seen_at) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE key = ?1)",
             (session.key, storable(session.source), *self._model, session.started),
         )
-        if begun.rowcount > 0 and session.key in self._written:
+        if inserted.rowcount > 0 and session.key in self._written:
             raise HistoryDeletedError
         if isinstance(row, Heartbeat):
             values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
             connection.execute("UPDATE sessions SET last_seen_at = ?, ended = ? WHERE key = ?", values)
         elif isinstance(row, Event):
-            _put(connection, "events", session.key, row.number, row.at, row.kind, storable(row.detail))
+            _replace(connection, "events", session.key, row.number, row.at, row.kind, storable(row.detail))
         else:
-            _put(
+            _replace(
                 connection, "segments", session.key, row.number, row.genre, row.state, row.started,
                 row.ended, row.seconds, row.confidence, row.estimates,
             )  # fmt: skip
-            file = self._file_of(session.source, session.started)
-            _put(connection, "segment_audio", session.key, row.number, row.from_seconds, row.to_seconds, file)
+            _replace(
+                connection, "segment_audio", session.key, row.number, row.from_seconds, row.to_seconds,
+                self._played_file(session.source, session.started),
+            )  # fmt: skip
 
 
-def _put(connection: sqlite3.Connection, table: str, key: str, *values: object) -> None:
-    places = ", ?" * len(values)
+def _replace(connection: sqlite3.Connection, table: str, key: str, *values: object) -> None:
+    """Insert or update the row of a session's segment or event."""
+    parameters = ", ?" * len(values)
     connection.execute(
-        f"INSERT OR REPLACE INTO {table} SELECT id{places} FROM sessions WHERE key = ?", (*values, key)
+        f"INSERT OR REPLACE INTO {table} SELECT id{parameters} FROM sessions WHERE key = ?", (*values, key)
     )

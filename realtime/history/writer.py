@@ -1,8 +1,4 @@
-"""The history of what was heard: a watcher that hands every message to a thread which writes it down.
-
-``segments`` folds messages into rows, ``history_file`` writes rows; here is what lies between: the bounded
-queue, and what to do while the file cannot be written.
-"""
+"""Thread that records messages in the history, behind a bounded queue."""
 
 from __future__ import annotations
 
@@ -27,24 +23,31 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FLUSH_SECONDS = 5.0
-"""How often the file is written: what a crash may lose."""
+"""Interval of writes to the file. A crash of the program loses at most as much."""
 
-CLOSE_SECONDS = 5.0
+CLOSE_TIMEOUT_SECONDS = 5.0
+"""Wait for the last write at the end of the program. Rows not written by then are lost."""
 
 MAX_QUEUED_MESSAGES = 2_000
-"""Between the analysis and this thread; when it is full, the message that comes is dropped and counted."""
+"""Messages between the analysis and the thread. A full queue drops and counts new messages."""
 
-ANSWER_SECONDS = 15.0
-"""How long whoever wants something done on the history's thread waits for it."""
+EXECUTE_TIMEOUT_SECONDS = 15.0
+"""Wait for work on the thread. After that the caller gets an error."""
 
 
 def default_path() -> Path:
-    """Return the history's file for the setting ``auto``."""
+    """Return the path of the history for the setting ``auto``."""
     return data_folder() / "history.sqlite"
 
 
 def resolve_path(setting: str) -> Path | None:
-    """Return the file that the setting ``history`` means: a path, ``auto``, or None for ``off``."""
+    """Return the path that the setting ``history`` names, or None if the setting is ``off``.
+
+    Parameters
+    ----------
+    setting : str
+        A path, ``off``, or ``auto`` or an empty text for ``default_path``.
+    """
     if setting in ("", "auto"):
         return default_path()
     return None if setting == "off" else Path(setting).expanduser()
@@ -54,19 +57,20 @@ Job: TypeAlias = Callable[[], None]
 
 
 class HistoryWriter:
-    """Writes sessions down; call it with every message, on any thread.
+    """Message consumer that records sessions in the history, on a thread of its own.
 
     Parameters
     ----------
     path : Path
-        The file; it and its folder are made, for this user only, when they are missing.
+        File of the history. A missing file or folder is created for this user only.
     clock : Clock
     model, model_version : str
-        Noted with every session.
+        Recorded with every session.
     flush_seconds : float
+        Interval of writes.
     busy_seconds : float
-        How long to wait for another program's write.
-    file_of : callable
+        Wait for the write of another program.
+    played_file : callable
         As ``HistoryStore`` takes it.
     """
 
@@ -79,24 +83,23 @@ class HistoryWriter:
         *,
         flush_seconds: float = FLUSH_SECONDS,
         busy_seconds: float = BUSY_TIMEOUT_SECONDS,
-        file_of: Callable[[str, float], str] = lambda _source, _started: "",
+        played_file: Callable[[str, float], str] = lambda _source, _started: "",
     ) -> None:
         self._clock = clock
         self._flush_seconds = flush_seconds
-        self._recorder = HistoryRecorder(
-            HistoryStore(path, model, model_version, busy_seconds, file_of), clock
-        )
+        store = HistoryStore(path, model, model_version, busy_seconds, played_file)
+        self._recorder = HistoryRecorder(store, clock)
         self._queue: queue.Queue[Message | Job | None] = queue.Queue(MAX_QUEUED_MESSAGES)
-        self._counting = threading.Lock()
+        self._dropped_lock = threading.Lock()
         self._dropped = 0
         self._closing = threading.Event()
-        self._outcomes: set[Future[Any]] = set()  # of those who wait in ``do``
+        self._pending: set[Future[Any]] = set()  # results that callers of ``execute`` wait for
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._thread.start()
 
     @property
     def dropped(self) -> int:
-        """Messages that found the queue full."""
+        """Messages dropped because the queue was full."""
         return self._dropped
 
     @property
@@ -104,88 +107,88 @@ class HistoryWriter:
         """Rows that could not be written in time."""
         return self._recorder.lost
 
-    def __call__(self, message: Message) -> None:
-        """Take a message; never waits for the file and never raises."""
+    def consume(self, message: Message) -> None:
+        """Queue a message. Any thread may call this method, which neither blocks nor raises."""
         if message.get("type") == "spectrum" or self._closing.is_set():
             return
         try:
             self._queue.put_nowait(message)
         except queue.Full:
-            with self._counting:
+            with self._dropped_lock:
                 self._dropped += 1
 
     def execute(self, work: Callable[[HistoryRecorder], T]) -> T:
-        """Have something done on the history's thread, all that came before being written, and wait.
+        """Call ``work`` on the thread of the history, after all earlier messages are written, and wait.
 
-        The file belongs to that thread: SQLite's locks are the process's, and would be lost with the first
-        handle of it that another thread closes.
+        The file belongs to that thread. The locks of SQLite belong to the process, and are lost when another
+        thread closes its handle of the same file.
 
         Raises
         ------
         HistoryError
-            The thread does not come to it, or has ended.
+            If the thread is busy for too long, or has ended.
         Exception
-            What ``work`` raises.
+            If ``work`` raises it.
         """
-        outcome: Future[T] = Future()
+        result: Future[T] = Future()
 
         def job() -> None:
-            if not outcome.set_running_or_notify_cancel():
+            if not result.set_running_or_notify_cancel():
                 return
             try:
                 self._recorder.flush(self._dropped)
-                outcome.set_result(work(self._recorder))
+                result.set_result(work(self._recorder))
             except BaseException as error:
-                outcome.set_exception(error)
+                result.set_exception(error)
 
-        self._outcomes.add(outcome)
+        self._pending.add(result)
         try:
             if self._closing.is_set():
-                outcome.cancel()
-            self._queue.put(job, timeout=ANSWER_SECONDS)
-            return outcome.result(ANSWER_SECONDS)
+                result.cancel()
+            self._queue.put(job, timeout=EXECUTE_TIMEOUT_SECONDS)
+            return result.result(EXECUTE_TIMEOUT_SECONDS)
         except CancelledError as error:
-            raise HistoryError("the history is closed: the analyzer stops") from error
+            raise HistoryError("the history is closed, since the analyzer stops") from error
         except (queue.Full, TimeoutError) as error:
-            if not outcome.cancel() and outcome.done():
+            if not result.cancel() and result.done():
                 raise
             raise HistoryError(
-                f"the history {self._recorder.store.path} is busy for more than {ANSWER_SECONDS:.0f} s; "
-                "look whether its disk is full or slow, and try again"
+                f"the history {self._recorder.store.path} was busy for more than "
+                f"{EXECUTE_TIMEOUT_SECONDS:.0f} s; check whether its disk is full or slow, and try again"
             ) from error
         finally:
-            self._outcomes.discard(outcome)
+            self._pending.discard(result)
 
     def close(self) -> None:
-        """Write what is left and end; after ``CLOSE_SECONDS`` without the file's consent."""
+        """Write the remaining rows and end the thread, within ``CLOSE_TIMEOUT_SECONDS``."""
         self._closing.set()
-        with contextlib.suppress(queue.Full):  # then the thread is awake in any case
+        with contextlib.suppress(queue.Full):  # a full queue wakes the thread, too
             self._queue.put_nowait(None)
-        self._thread.join(CLOSE_SECONDS)
+        self._thread.join(CLOSE_TIMEOUT_SECONDS)
         if self._thread.is_alive():
-            logger.warning("the history is still being written; what is not written yet is lost")
+            logger.warning("the history is still being written; rows that are not written yet are lost")
 
     def _run(self) -> None:
-        """Thread body; a fault of ours ends the record with a line, and the analysis goes on."""
+        """Thread body. An internal error ends the recording, is logged, and does not stop the analysis."""
         try:
             self._record()
         except Exception:
             self._closing.set()
             logger.exception("internal error; the history ends here")
         finally:
-            for outcome in list(self._outcomes):
-                outcome.cancel()
+            for result in list(self._pending):
+                result.cancel()
 
     def _record(self) -> None:
-        """Messages as they come, the file every ``flush_seconds``."""
+        """Record messages as they come, and write the file every ``flush_seconds``."""
         due = self._clock.monotonic()
         while not (self._closing.is_set() and self._queue.empty()):
             with contextlib.suppress(queue.Empty):
-                message = self._queue.get(timeout=self._flush_seconds)
-                if callable(message):
-                    message()
-                elif message is not None:
-                    self._recorder.add(message)
+                item = self._queue.get(timeout=self._flush_seconds)
+                if callable(item):
+                    item()
+                elif item is not None:
+                    self._recorder.add(item)
             if self._clock.monotonic() >= due and not self._closing.is_set():
                 self._recorder.flush(self._dropped)
                 due = self._clock.monotonic() + self._flush_seconds

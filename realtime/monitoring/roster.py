@@ -130,7 +130,7 @@ async def serve_stations(
 
         def tell(message: Message) -> None:
             for watcher in watchers:
-                watcher(message)
+                watcher.consume(message)
             if watch is not None:
                 watch(message)
 

@@ -148,8 +148,8 @@ class GenreNotifier:
         """Messages that were given up."""
         return sum(output.dropped for output in (self._broker, self._webhook) if output is not None)
 
-    def __call__(self, message: Message) -> None:
-        """Take a message; never waits for anybody and never raises."""
+    def consume(self, message: Message) -> None:
+        """Take a message. Any thread may call this method, which neither blocks nor raises."""
         if self._failed or (self._broker is None and self._webhook is None):
             return
         try:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from models.audio.decoding import MonoDecoder
 from models.audio.samples import Samples, sanitize_samples
 from models.common.urls import is_url, redact_url
-from realtime.audio.source import AudioBlock
+from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
@@ -234,3 +234,15 @@ def demo_source(speed: float, clock: Clock) -> FileSource:
     folder = files("realtime.demo")
     path = str(folder / "demonstration.opus")
     return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")
+
+
+def played_file(source: AudioSource) -> str:
+    """Return the absolute path of the file that a source plays once, or an empty text for another source."""
+    if not isinstance(source, FileSource) or source.name != Path(source.location).name:
+        return ""  # a network address, or a file that repeats under a name of its own
+    path = os.path.abspath(source.location)
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # SQLite cannot store such a name
+        return ""
+    return path

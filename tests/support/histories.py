@@ -25,7 +25,7 @@ from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
-from realtime.sources.file import ArraySource, FileSource
+from realtime.sources.file import ArraySource, FileSource, played_file
 from tests.support.audio import programme
 from tests.support.classifier import LoudestRowClassifier, manifest
 from tests.support.clock import VirtualClock
@@ -189,20 +189,26 @@ def recorded(path: Path, *given: Message) -> Path:
 class Running:
     """A history that is being written, its desk, and the sound that is kept for it."""
 
-    def __init__(self, path: Path, minutes: float = 3.0, model: ModelManifest = MODEL) -> None:
+    def __init__(
+        self,
+        path: Path,
+        minutes: float = 3.0,
+        model: ModelManifest = MODEL,
+        flush_seconds: float = 0.05,
+    ) -> None:
         self.path = path
         self.clock = SystemClock()
         self.kept = RecentAudioBuffer(minutes, self.clock)
         self.history = HistoryWriter(
-            path, self.clock, "net", "1", flush_seconds=0.05, file_of=self.kept.played_file
+            path, self.clock, "net", "1", flush_seconds=flush_seconds, played_file=self.kept.played_file
         )
         self.desk = HistoryService(path, self.history, self.clock, model, self.kept)
 
     def play(self, source: ArraySource | FileSource) -> None:
         """Analyse it as the program does, to its end."""
         classifier = LoudestRowClassifier()
-        keep = self.kept.start(source, classifier.manifest.audio)
-        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.history, keep=keep)
+        keep = self.kept.start(source.name, classifier.manifest.audio, played_file(source))
+        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.history.consume, keep=keep)
         worker.run()
         assert worker.error is None
 

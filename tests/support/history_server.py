@@ -126,7 +126,7 @@ class HistoryServer:
                 if (each["id"], part["number"]) == (control["session"], control["segment"]):
                     part["correction"] = control["genre"]
                     said = f"session {each['id']}, segment {part['number']} is {control['genre']} now"
-                    return True, f"{said}; its sound is kept"
+                    return True, f"{said}; its audio is saved"
         return False, f"session {control['session']} has no segment {control['segment']}"
 
 

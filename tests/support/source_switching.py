@@ -106,7 +106,7 @@ def run(
         def watch(message: Message) -> None:
             told.append(message)
             if watcher is not None:
-                watcher(message)
+                watcher.consume(message)
 
         broadcaster = Broadcaster()
         board = SourceManager(chosen, list(map(str, offered)), classifier, clock, broadcaster, watch)

@@ -44,6 +44,8 @@ FORMAT_VERSION = 2
 
 MAX_WINDOWS_PER_TRACK = 12
 NON_MUSIC_KINDS = frozenset({"noise", "speech", "ambient", "silence"})
+PROVENANCE_COLUMNS = ("provenance", "origin", "set")
+"""Columns that tell recordings of one table apart: of exported corrections, of clips, of songs."""
 
 GTZAN_FILE_NAME = re.compile(rf"(?:^|__)(?:{'|'.join(LABELS)})\.\d{{5}}(?:\.|$)")
 
@@ -250,7 +252,7 @@ def table_jobs(path: Path, hear: Embed | None) -> Iterator[IngestJob]:
 
     Files lie in the folder beside the table that has its name, or else beside the table itself.
 
-    ``artist`` and ``set`` or ``origin`` are read where present. Of kinds that are no music, clips of
+    ``artist`` and one of ``PROVENANCE_COLUMNS`` are read where present. Of kinds that are no music, clips of
     one kind and origin are joined, since most are shorter than a window: to 10 s by the column
     ``seconds``, or else three at a time.
 
@@ -267,7 +269,7 @@ def table_jobs(path: Path, hear: Embed | None) -> Iterator[IngestJob]:
     source = path.stem
 
     def kind(row: dict[str, str]) -> tuple[str, str]:
-        return row.get("kind") or "music", row.get("origin", row.get("set", ""))
+        return row.get("kind") or "music", next((row[name] for name in PROVENANCE_COLUMNS if name in row), "")
 
     for (what, origin), group in groupby(sorted(rows, key=kind), kind):
         if what not in NON_MUSIC_KINDS:

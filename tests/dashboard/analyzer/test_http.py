@@ -178,7 +178,7 @@ def test_a_certificate_is_checked_and_one_s_own_can_be_named(
 
 def test_a_correction_gets_its_own_answer(analyzer: HistoryServer) -> None:
     said = send_control(analyzer.url, TOKEN, "correct", session=7, segment=2, genre="jazz")
-    assert said == "session 7, segment 2 is jazz now; its sound is kept"
+    assert said == "session 7, segment 2 is jazz now; its audio is saved"
     assert analyzer.sessions[0]["segments"][1]["correction"] == "jazz"
     (sent,) = analyzer.controls
     assert set(sent) == {"type", "id", "action", "session", "segment", "genre"}

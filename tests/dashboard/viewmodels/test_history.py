@@ -149,13 +149,13 @@ def test_what_became_of_a_corrections_sound_is_said_in_our_own_words() -> None:
     """The analyzer's line of English stood on the page as it was; a change of its words would be unseen."""
     words_of_the_analyzer = inspect.getsource(history_corrections)
     for said, key in (
-        ("its sound is kept", "with"),
-        ("its file is noted", "with"),
-        ("its sound is not in memory any more", "without"),
-        ("its sound is shorter than a window of", "short"),
+        ("its audio is saved", "with"),
+        ("its audio is in the file that was played", "with"),
+        ("its audio is no longer in memory", "without"),
+        ("its audio is shorter than a window of", "short"),
     ):
         assert said in words_of_the_analyzer
-        assert saved_text(f"session 2, segment 1 is jazz now; {said}") == f"session.correct.saved.{key}"
+        assert saved_text(f"session 2, segment 1 is now jazz; {said}") == f"session.correct.saved.{key}"
         assert saved_text(said) in table()
     assert saved_text("something else") == "session.correct.saved"
 

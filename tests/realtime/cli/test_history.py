@@ -136,16 +136,12 @@ def test_the_command_explains_what_is_wrong_in_one_sentence(recorded: Path, tmp_
         return done.stderr.strip()
 
     missing = tmp_path / "none.sqlite"
-    assert refused("--file", str(missing)).startswith(
-        f"there is no history at {missing}; it is written while"
-    )
+    assert refused("--file", str(missing)).startswith(f"there is no history at {missing}; `overheard listen`")
     assert not missing.exists()
     missing.touch()  # one that is just being made
-    assert refused("--file", str(missing)).startswith(
-        f"there is no history at {missing}; it is written while"
-    )
+    assert refused("--file", str(missing)).startswith(f"there is no history at {missing}; `overheard listen`")
     at = ("--file", str(recorded))
-    assert refused(*at, "--session", "9") == "no session 9; there are 3, the last is 3"
+    assert refused(*at, "--session", "9") == "there is no session 9; the last session is 3"
     assert refused(*at, "--since", "soon").startswith("--since is 'soon'; it must be a date such as")
     damage_the_header(missing)
     assert refused("--file", str(missing)) == f"cannot read the history {missing}: file is not a database"
@@ -161,7 +157,7 @@ def test_the_command_prints_segments_as_a_table(recorded: Path) -> None:
     lines = overheard("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
     assert lines[0] == "session,number,source,started,ended,seconds,state,genre,confidence,correction"
     assert lines[1].startswith(
-        "2,1,mic?[2J,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
+        "2,1,mic [2J,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
     )
     assert {line.split(",")[0] for line in lines[1:]} == {"2", "3"}
     one = overheard("--file", str(recorded), "--csv", "--session", "1").stdout.splitlines()
@@ -174,7 +170,7 @@ def test_the_command_corrects_and_takes_back(recorded: Path) -> None:
     at = ("--file", str(recorded))
     done = overheard(*at, "--correct", "1/2=blues")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("session 1, segment 2 is blues now; its sound is ")
+    assert done.stdout.startswith("session 1, segment 2 is now blues; its audio is ")
     assert "rock  80%  (corrected: blues)" in overheard(*at, "--session", "1").stdout
     session = json.loads(overheard(*at, "--session", "1", "--json").stdout)
     assert [(each["number"], each["correction"]) for each in session["segments"]] == [
@@ -183,15 +179,18 @@ def test_the_command_corrects_and_takes_back(recorded: Path) -> None:
         (3, None),
     ]
     assert overheard(*at, "--correct", "1/3=metal").returncode == 0  # music that was taken for none
-    assert "corrections with sound: 0; without: 2" in overheard(
+    assert "corrections with audio: 0; without: 2" in overheard(
         *at, "--export-corrections", str(recorded.parent / "set")
     ).stdout  # fmt: skip
-    assert "taken back" in overheard(*at, "--correct", "1/2=").stdout
+    assert "is removed" in overheard(*at, "--correct", "1/2=").stdout
     for words, sentence in (
-        ("1/2=", "session 1, segment 2 has no correction to take back"),
-        ("1/9=jazz", "session 1 has no segment 9; there are 1 to 3"),
-        ("9/1=jazz", "no session 9; there are 3, the last is 3"),
-        ("1/1=polka", "'polka' is no genre; there are blues, classical, country, disco, hiphop, jazz"),
+        ("1/2=", "session 1, segment 2 has no correction to remove"),
+        ("1/9=jazz", "session 1 has no segment 9; its segments are 1 to 3"),
+        ("9/1=jazz", "there is no session 9; the last session is 3"),
+        (
+            "1/1=polka",
+            "'polka' is not a genre of the model; choose blues, classical, country, disco, hiphop, jazz",
+        ),
         ("1=jazz", "--correct is '1=jazz'; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz"),
     ):
         done = overheard(*at, "--correct", words)
@@ -219,7 +218,7 @@ def test_the_command_forgets_only_when_it_is_sure(recorded: Path) -> None:
     assert recorded.read_bytes() == content
     done = overheard(*at, "--forget", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "the history is forgotten (kept sounds deleted: 1)\n"
+    assert done.stdout == "the history is deleted (saved clips: 1)\n"
     assert [each.name for each in recorded.parent.iterdir()] == [recorded.name]
     assert b"radio" not in recorded.read_bytes()
     assert overheard(*at).stdout == f"no such session in {recorded}\n"

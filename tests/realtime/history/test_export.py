@@ -20,7 +20,6 @@ from realtime.history.export import export_corrections, read_clip, segments_csv
 from realtime.history.queries import open_history, read_session
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
-from realtime.sources import ArraySource
 from tests.support.audio import tone, write
 from tests.support.clock import UNIX_OFFSET, VirtualClock
 from tests.support.histories import estimate, recorded
@@ -42,11 +41,11 @@ def corrected(path: Path, tmp_path: Path) -> Path:
     """Four corrections: one with kept sound, one of a file, one of a file that has gone, one without any."""
     clock = VirtualClock()
     kept = RecentAudioBuffer(3, clock)
-    keep = kept.start(ArraySource(np.zeros(1), RATE, clock, "radio"), MODEL.audio)
+    keep = kept.start("radio", MODEL.audio)
     assert keep is not None
     keep(np.concatenate([tone(300, 20), tone(3_000, 20)]), 0)
     songs = {name: str(write(tmp_path / name, tone(1_000, 60), RATE)) for name in ("a.wav", "b.wav")}
-    store = HistoryStore(path, file_of=lambda source, _: songs.get(source, ""))
+    store = HistoryStore(path, played_file=lambda source, _: songs.get(source, ""))
     recorder = HistoryRecorder(store, clock)
     for source in ("radio", *songs, "old"):
         for n in range(71):
@@ -55,10 +54,10 @@ def corrected(path: Path, tmp_path: Path) -> Path:
             recorder.add(message | {"captured_at": UNIX_OFFSET + 100 + at})
     recorder.flush()
     corrections = LabelCorrections(store, MODEL, kept)
-    assert corrections.correct(1, 2, "blues", 5.0).endswith("its sound is kept")
-    assert corrections.correct(2, 1, "metal", 6.0).endswith("its file is noted")
-    assert corrections.correct(3, 1, "metal", 7.0).endswith("its file is noted")
-    assert corrections.correct(4, 1, "pop", 8.0).endswith("its sound is not in memory any more")
+    assert corrections.correct(1, 2, "blues", 5.0).endswith("its audio is saved")
+    assert corrections.correct(2, 1, "metal", 6.0).endswith("its audio is in the file that was played")
+    assert corrections.correct(3, 1, "metal", 7.0).endswith("its audio is in the file that was played")
+    assert corrections.correct(4, 1, "pop", 8.0).endswith("its audio is no longer in memory")
     recorder.close()
     Path(songs["b.wav"]).unlink()
     return path
@@ -75,14 +74,14 @@ def test_corrections_are_exported_as_prepare_reads_them(
     folder = tmp_path / "set"
     told = exported(corrected, folder)
     assert told == (
-        "corrections with sound: 2 (blues 1, metal 1); without: 2 "
-        "(1 of them had some that cannot be read any more)\n"
+        "corrections with audio: 2 (blues 1, metal 1); without: 2 "
+        "(files that cannot be read: 1)\n"
         f"read them with: overheard train prepare --table {folder / 'corrections.csv'}"
     )
     assert caplog.messages == [f"session 3, segment 1: {tmp_path / 'b.wav'} does not exist"]
     blues, metal = "blues/20231114T221520-1-2.wav", "metal/20231114T221500-2-1.wav"
     assert (folder / "corrections.csv").read_text().splitlines() == [
-        "file,genre,origin,heard",
+        "file,genre,provenance,predicted",
         f"{blues},blues,corrections,rock",
         f"{metal},metal,corrections,jazz",
     ]
@@ -119,11 +118,11 @@ def test_an_export_overwrites_nothing_and_says_what_is_missing(corrected: Path, 
     with pytest.raises(HistoryError, match=r"cannot write the corrections to .*mine.wav"):
         exported(corrected, folder / "mine.wav")
     empty = recorded(tmp_path / "empty.sqlite", estimate(5))
-    with pytest.raises(HistoryError, match="holds no corrections; make them on the page or with --correct"):
+    with pytest.raises(HistoryError, match="has no corrections; make them on the page or with --correct"):
         exported(empty, tmp_path / "none")
     LabelCorrections(HistoryStore(empty), MODEL).correct(1, 1, "pop", 1.0)
     assert exported(empty, tmp_path / "none") == (
-        "corrections with sound: 0; without: 1; nothing was written"
+        "corrections with audio: 0; without: 1; nothing was written"
     )
     assert not (tmp_path / "none").exists()
 
@@ -151,7 +150,7 @@ def test_segments_as_a_table_hold_no_formulas(path: Path) -> None:
     with closing(open_history(path)) as connection:
         text = segments_csv(read_session(connection, number, 0) for number in (1, 2))
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["source"] for row in rows] == ["'=cmd|' /C calc'!A0?", 'a "b", c']
+    assert [row["source"] for row in rows] == ["'=cmd|' /C calc'!A0", 'a "b", c']
     assert json.loads(rows[0]["seconds"]) == 5
     assert (rows[1]["genre"], rows[1]["correction"], rows[1]["number"]) == ("rock", "", "1")
     assert rows[0]["started"].startswith("1970-01-01T")

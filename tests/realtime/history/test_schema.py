@@ -119,7 +119,7 @@ def test_corrections_of_a_file_of_version_2_are_exported_without_changing_it(
     clip.write_bytes(b"RIFF")  # the other correction names a song that is not there
     with closing(open_history(previous)) as connection:
         told = export_corrections(connection, previous, tmp_path / "set")
-    assert told.startswith("corrections with sound: 1 (jazz 1); without: 1 (1 of them")
+    assert told.startswith("corrections with audio: 1 (jazz 1); without: 1 (files that cannot be read: 1)")
     (exported,) = (tmp_path / "set").glob("*/*.wav")
     assert exported.read_bytes() == b"RIFF"
     assert previous.read_bytes() == content
@@ -257,7 +257,7 @@ def test_a_program_whose_open_file_is_migrated_by_a_newer_one_says_so_once_and_d
     recorder.close()
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning == (
-        f"the history {old} has version {VERSION + 1}, and this program knows up to {VERSION}; "
+        f"the history {old} has version {VERSION + 1}, and this program supports versions up to {VERSION}; "
         "update Overheard or name another file; nothing is recorded"
     )
     assert query(old, "SELECT * FROM segments") == before
@@ -302,5 +302,5 @@ def test_a_full_disk_leaves_the_old_file_and_the_migration_is_done_later(old: Pa
 def test_a_newer_file_is_refused_by_this_program(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(HistoryError, match=f"has version {VERSION + 1}, and this program knows"):
+    with pytest.raises(HistoryError, match=f"has version {VERSION + 1}, and this program supports"):
         HistoryStore(old).write([])

@@ -42,14 +42,14 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 def test_nothing_is_there_before_something_was_heard(running: Running) -> None:
     assert running.page() == {"path": str(running.path), "sessions": [], "corrections": 0, "sounds": 0}
-    assert running.page("1", 404) == {"error": "no session 1; there is none"}
+    assert running.page("1", 404) == {"error": "there is no session 1; the history has no sessions"}
     assert not running.path.exists()
 
 
 def test_a_page_shows_what_was_heard_to_this_moment(running: Running) -> None:
     for message in (state(0, "WARMING_UP"), estimate(5), estimate(5.5), estimate(6, "rock")):
-        running.history(message)
-    running.history(estimate(5, source="mic"))
+        running.history.consume(message)
+    running.history.consume(estimate(5, source="mic"))
     told = running.page()
     assert [(each["id"], each["source"]) for each in told["sessions"]] == [(2, "mic"), (1, "radio")]
     session = running.page("1")
@@ -61,16 +61,16 @@ def test_a_page_shows_what_was_heard_to_this_moment(running: Running) -> None:
     assert [each["kind"] for each in session["events"]] == ["warming_up"]
     assert session["running"]
     for rest in ("7", "9" * 18):
-        assert running.page(rest, 404) == {"error": f"no session {rest}; there are 2, the last is 2"}
+        assert running.page(rest, 404) == {"error": f"there is no session {rest}; the last session is 2"}
     for rest in ("x", "-1", "1/2", "9" * 5_000, "\N{ARABIC-INDIC DIGIT ONE}"):
-        assert running.page(rest, 404)["error"].startswith("no session ")
+        assert running.page(rest, 404)["error"].startswith("there is no session ")
 
 
 def test_a_correction_keeps_the_sound_of_just_that_segment(running: Running) -> None:
     running.play_programme()
     segment = running.longest("jazz")
     number = segment["number"]
-    assert running.correct(number, "rock") == f"session 1, segment {number} is rock now; its sound is kept"
+    assert running.correct(number, "rock") == f"session 1, segment {number} is now rock; its audio is saved"
     assert running.sounds() == [f"rock/1-{number}.wav"]
     kept = running.path.parent / "corrections" / "rock" / f"1-{number}.wav"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -97,17 +97,17 @@ def test_sound_moves_with_a_changed_correction_and_goes_with_one_that_is_taken_b
     running.correct(number, "rock")
     before = (running.path.parent / "corrections" / "rock" / f"1-{number}.wav").read_bytes()
     running.kept.clear()  # minutes later
-    assert running.correct(number, "blues").endswith("is blues now; its sound is kept")
+    assert running.correct(number, "blues").endswith("is now blues; its audio is saved")
     assert running.sounds() == [f"blues/1-{number}.wav"]
     assert (running.path.parent / "corrections" / "blues" / f"1-{number}.wav").read_bytes() == before
-    assert running.correct(number, "blues").endswith("its sound is kept")
+    assert running.correct(number, "blues").endswith("its audio is saved")
     assert query(running.path, "SELECT genre, sound FROM corrections") == [
         ("blues", f"corrections/blues/1-{number}.wav")
     ]
-    assert running.correct(number, None) == f"the correction of session 1, segment {number} is taken back"
+    assert running.correct(number, None) == f"the correction of session 1, segment {number} is removed"
     assert running.sounds() == []
     assert running.page("1")["segments"][0]["correction"] is None
-    with pytest.raises(HistoryError, match=f"session 1, segment {number} has no correction to take back"):
+    with pytest.raises(HistoryError, match=f"session 1, segment {number} has no correction to remove"):
         running.correct(number, None)
 
 
@@ -115,57 +115,60 @@ def test_a_file_that_is_still_there_is_noted_by_its_path(running: Running, tmp_p
     path = write(tmp_path / "song.wav", programme(), RATE)
     running.play(FileSource(str(path), running.clock))
     number = running.longest("jazz")["number"]
-    assert running.correct(number, "rock").endswith("its file is noted")
+    assert running.correct(number, "rock").endswith("its audio is in the file that was played")
     assert query(running.path, "SELECT sound FROM corrections") == [(str(path),)]
     assert running.sounds() == []
     path.rename(tmp_path / "elsewhere.wav")  # or its disk was taken out
-    assert running.correct(number, "blues").endswith("its file is noted, but not there now")
-    assert running.correct(1, "rock").endswith("its sound is not in memory any more")
+    assert running.correct(number, "blues").endswith("in the file that was played, which is missing now")
+    assert running.correct(1, "rock").endswith("its audio is no longer in memory")
     assert query(running.path, "SELECT sound FROM corrections ORDER BY number") == [("",), (str(path),)]
 
 
 def test_what_is_too_short_or_not_kept_is_corrected_without_sound(tmp_path: Path) -> None:
     running = Running(tmp_path / "h.sqlite", minutes=0)
     running.play_programme()
-    running.history(estimate(5, source="short"))
-    running.history(estimate(5.5, "rock", source="short"))
-    assert running.correct(1, "rock").endswith("is rock now; its sound is not in memory any more")
-    short = "is blues now; its sound is shorter than a window of 4.97 s and not kept"
+    running.history.consume(estimate(5, source="short"))
+    running.history.consume(estimate(5.5, "rock", source="short"))
+    assert running.correct(1, "rock").endswith("is now rock; its audio is no longer in memory")
+    short = "is now blues; its audio is shorter than a window of 4.97 s and is not saved"
     assert running.correct(2, "blues", session=2).endswith(short)
     assert query(running.path, "SELECT sound FROM corrections") == [("",), ("",)]
     assert (running.page()["corrections"], running.page()["sounds"]) == (2, 0)
     running.history.close()
 
 
+NEEDS = "a correction needs the number of a session, the number of a segment, and a genre or null"
+
+
 @pytest.mark.parametrize(
     ("control", "sentence"),
     [
-        ({"session": 9}, "no session 9; there are 1, the last is 1"),
-        ({"session": 2**70}, f"no session {2**70}; there are 1, the last is 1"),
-        ({"segment": 9}, "session 1 has no segment 9; there are 1 to 2"),
-        ({"segment": -(2**70)}, f"session 1 has no segment -{2**70}; there are 1 to 2"),
-        ({"genre": "polka"}, "'polka' is no genre; there are blues, jazz, rock"),
-        ({"genre": "../../rock"}, "'../../rock' is no genre; there are blues, jazz, rock"),
+        ({"session": 9}, "there is no session 9; the last session is 1"),
+        ({"session": 2**70}, f"there is no session {2**70}; the last session is 1"),
+        ({"segment": 9}, "session 1 has no segment 9; its segments are 1 to 2"),
+        ({"segment": -(2**70)}, f"session 1 has no segment -{2**70}; its segments are 1 to 2"),
+        ({"genre": "polka"}, "'polka' is not a genre of the model; choose blues, jazz, rock"),
+        ({"genre": "../../rock"}, "'../../rock' is not a genre of the model; choose blues, jazz, rock"),
         ({"segment": 2}, "session 1, segment 2 is silence, which has no genre"),
-        ({"genre": None}, "session 1, segment 1 has no correction to take back"),
-        ({"session": "1"}, "a correction names session and segment by number, and a genre or null"),
-        ({"segment": True}, "a correction names session and segment by number, and a genre or null"),
-        ({"genre": 5}, "a correction names session and segment by number, and a genre or null"),
-        ({"action": "burn"}, "the history knows no action 'burn'; there are correct and forget"),
+        ({"genre": None}, "session 1, segment 1 has no correction to remove"),
+        ({"session": "1"}, NEEDS),
+        ({"segment": True}, NEEDS),
+        ({"genre": 5}, NEEDS),
+        ({"action": "burn"}, "the history has no action 'burn'; its actions are correct and forget"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(
     running: Running, control: dict[str, Any], sentence: str
 ) -> None:
-    running.history(estimate(5))
-    running.history(estimate(5.5, "jazz", "SILENT"))
+    running.history.consume(estimate(5))
+    running.history.consume(estimate(5.5, "jazz", "SILENT"))
     whole = {"action": "correct", "session": 1, "segment": 1, "genre": "rock"} | control
     with pytest.raises(HistoryError) as refusal:
         running.desk.act(whole)
     assert str(refusal.value) == sentence
     assert running.page()["corrections"] == 0
     assert running.sounds() == []
-    running.history(estimate(6, "rock"))  # and it goes on being written
+    running.history.consume(estimate(6, "rock"))  # and it goes on being written
     assert len(running.page("1")["segments"]) == 3
 
 
@@ -176,7 +179,7 @@ def test_corrections_on_many_threads_while_the_history_is_written(running: Runni
         n = 0
         while not stop.is_set():
             n += 1
-            running.history(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+            running.history.consume(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
             stop.wait(0.001)
 
     publisher = threading.Thread(target=publish)
@@ -205,7 +208,7 @@ def test_a_locked_file_is_said_and_what_was_there_stays(tmp_path: Path, ask: str
     running.history.close()
     running.history = HistoryWriter(running.path, running.clock, flush_seconds=0.05, busy_seconds=0.1)
     running.desk = HistoryService(running.path, running.history, running.clock, MODEL, running.kept)
-    running.history(estimate(5))
+    running.history.consume(estimate(5))
     running.page()
     doing: dict[str, Callable[[], str]] = {
         "correct": lambda: running.correct(1, "rock"),
@@ -216,7 +219,7 @@ def test_a_locked_file_is_said_and_what_was_there_stays(tmp_path: Path, ask: str
         with pytest.raises(HistoryError, match="database is locked; end the program that keeps it locked"):
             doing[ask]()
         other.execute("ROLLBACK")
-    assert {"correct": "is rock now", "forget": "is forgotten"}[ask] in doing[ask]()
+    assert {"correct": "is now rock", "forget": "is deleted"}[ask] in doing[ask]()
     running.history.close()
 
 
@@ -224,7 +227,7 @@ def test_sound_that_cannot_be_written_is_told_and_the_correction_is_noted(runnin
     running.play_programme()
     (running.path.parent / "corrections").write_text("a file where the folder should be")
     answer = running.correct(1, "rock")
-    assert answer.startswith("session 1, segment 1 is rock now; its sound could not be kept: ")
+    assert answer.startswith("session 1, segment 1 is now rock; its audio could not be saved: ")
     assert query(running.path, "SELECT genre, sound FROM corrections") == [("rock", "")]
 
 
@@ -236,13 +239,13 @@ def test_sound_that_cannot_be_moved_stays_where_it_was(running: Running) -> None
     running.kept.clear()  # minutes later
     obstacle = running.path.parent / "corrections" / "blues"
     obstacle.write_text("a file where the folder should be")
-    assert "is blues now; its sound could not be moved: " in running.correct(number, "blues")
+    assert "is now blues; its audio could not be moved: " in running.correct(number, "blues")
     assert query(running.path, "SELECT genre, sound FROM corrections") == [
         ("blues", f"corrections/rock/1-{number}.wav")
     ]
     assert running.sounds() == [f"rock/1-{number}.wav"]
     obstacle.unlink()
-    assert running.correct(number, "blues").endswith("its sound is kept")
+    assert running.correct(number, "blues").endswith("its audio is saved")
     assert running.sounds() == [f"blues/1-{number}.wav"]
 
 
@@ -266,14 +269,14 @@ def test_a_correction_that_cannot_be_written_leaves_no_sound(running: Running) -
             running.correct(1, "rock")
         assert running.sounds() == []
         other.execute("DROP TRIGGER full")
-    assert running.correct(1, "rock").endswith("its sound is kept")
+    assert running.correct(1, "rock").endswith("its audio is saved")
 
 
 def test_an_old_history_is_corrected_after_its_migration(tmp_path: Path) -> None:
     running = Running(version_1(tmp_path / "h.sqlite"))
     assert [each["correction"] for each in running.page("1")["segments"]] == [None, None]
     assert query(running.path, "PRAGMA user_version") == [(1,)]  # to read it nothing was changed
-    assert running.correct(2, "blues").endswith("its sound is not in memory any more")
+    assert running.correct(2, "blues").endswith("its audio is no longer in memory")
     assert [each["correction"] for each in running.page("1")["segments"]] == [None, "blues"]
     running.history.close()
 
@@ -281,7 +284,7 @@ def test_an_old_history_is_corrected_after_its_migration(tmp_path: Path) -> None
 def test_a_desk_whose_history_is_closed_says_so_at_once(running: Running) -> None:
     running.history.close()
     began = time.monotonic()
-    with pytest.raises(HistoryError, match="the history is closed: the analyzer stops"):
+    with pytest.raises(HistoryError, match="the history is closed, since the analyzer stops"):
         running.correct(1, "rock")
     assert "closed" in running.page(status=503)["error"]
     assert time.monotonic() - began < 5

@@ -80,7 +80,7 @@ def test_kill_9_loses_no_more_than_what_was_not_flushed(path: Path) -> None:
         """
 history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.05)
 for n in range(10):
-    history(estimate(5 + n / 2))
+    history.consume(estimate(5 + n / 2))
 print("published", flush=True)
 sys.stdin.read()
 """,
@@ -107,7 +107,7 @@ history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.01)
 sys.stdin.readline()  # so that both write at the same time
 for n in range(200):
     for source in ("a", "b", "c"):
-        history(estimate(5 + n / 2, ("jazz", "rock")[n % 2], source=source))
+        history.consume(estimate(5 + n / 2, ("jazz", "rock")[n % 2], source=source))
     threading.Event().wait(0.002)
 history.close()
 print(json.dumps([history.dropped, history.lost]))
@@ -164,7 +164,7 @@ def test_a_folder_that_vanishes_is_made_again_with_the_session(
     shutil.rmtree(path.parent)
     recorder.add(estimate(5.5))
     recorder.flush()
-    assert caplog.messages == [f"the history {path} was moved or deleted; it is begun anew"]
+    assert caplog.messages == [f"the history {path} was moved or deleted; a new file is started"]
     assert query(path, "SELECT source, ended FROM sessions") == [("radio", None)]
     assert query(path, "SELECT estimates FROM segments") == [(2,)]
 
@@ -174,7 +174,8 @@ def test_a_folder_that_vanishes_is_made_again_with_the_session(
     [
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION + 1}",
-            f"the history {{}} has version {VERSION + 1}, and this program knows up to {VERSION}; "
+            f"the history {{}} has version {VERSION + 1}, and this program supports versions up to "
+            f"{VERSION}; "
             "update Overheard or name another file",
         ),
         ("PRAGMA user_version = 1", "{} is a database of another program; name another file for the history"),

@@ -56,11 +56,11 @@ def test_a_session_is_written_and_read(path: Path) -> None:
         estimate(6, "rock"),
         health(6, 1, 100),
     ):
-        history(message)
-    history({"type": "spectrum", "data": "x"})
+        history.consume(message)
+    history.consume({"type": "spectrum", "data": "x"})
     history.close()
     history.close()
-    history(estimate(7))  # too late, and no harm
+    history.consume(estimate(7))  # too late, and no harm
     assert (history.dropped, history.lost) == (0, 0)
     assert query(path, "SELECT id, source, model, model_version, started, ended FROM sessions") == [
         (1, "radio", "net", "1.2", 1_000, 1_006)
@@ -101,14 +101,14 @@ class Keep(logging.Handler):
 logging.getLogger().addHandler(Keep())
 logging.getLogger().setLevel(logging.INFO)
 history = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
-history(estimate(5))
+history.consume(estimate(5))
 until(path.exists)
 no_room()
 n = 0
 def publish():
     global n
     n += 1
-    history(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
+    history.consume(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
     return any("cannot be written" in line for line in lines)
 until(publish)
 for _ in range(50):
@@ -135,7 +135,7 @@ def test_a_full_disk_is_survived_and_nothing_is_lost_when_space_comes_back(tmp_p
         count, alive, dropped, lost, lines = json.loads(told)
         assert (alive, dropped, lost) == (True, 0, 0)
         assert sum("cannot be written" in line for line in lines) == 1  # though it was tried many times
-        remedy = "look whether its disk is full" if how == "limit" else "free some space"
+        remedy = "check whether its disk is full" if how == "limit" else "free some space"
         assert remedy in next(line for line in lines if "cannot be written" in line)
         assert query(path, "SELECT sum(estimates) FROM segments") == [(count,)]
         assert query(path, "PRAGMA integrity_check") == [("ok",)]
@@ -159,11 +159,11 @@ def test_a_locked_file_is_told_once_a_minute_and_written_when_it_is_free(
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
         assert caplog.messages[-1] == (
             f"the history {path} cannot be written: database is locked; end the program that keeps it locked "
-            "(24 rows wait, 0 and 3 messages were lost; it is tried again)"
+            "(retrying; waiting rows: 24, lost rows: 0, dropped messages: 3)"
         )
         other.execute("ROLLBACK")
     recorder.flush(dropped=3)
-    assert caplog.messages[3:] == [f"the history {path} is written again; 0 rows were lost"]
+    assert caplog.messages[3:] == [f"the history {path} is written again; lost rows: 0"]
     assert query(path, "SELECT sum(estimates) FROM segments") == [(26,)]
 
 
@@ -185,17 +185,17 @@ def test_rows_beyond_what_memory_may_hold_are_lost_oldest_first_and_counted(path
 def test_the_analysis_is_never_made_to_wait_and_what_does_not_fit_is_counted(path: Path) -> None:
     HistoryRecorder(HistoryStore(path), VirtualClock()).close()
     first = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
-    first(estimate(5))
+    first.consume(estimate(5))
     first.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         history = HistoryWriter(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
-        history(estimate(5))
+        history.consume(estimate(5))
         until(lambda: history._queue.empty())  # now the thread waits for the lock
         threading.Event().wait(0.1)
         began = time.monotonic()
         for n in range(MAX_QUEUED_MESSAGES + 500):
-            history(estimate(6 + n / 2))
+            history.consume(estimate(6 + n / 2))
         assert time.monotonic() - began < 1.0
         assert history.dropped == 500
         other.execute("ROLLBACK")
@@ -210,12 +210,12 @@ def test_closing_does_not_wait_for_ever_for_a_lock(path: Path, caplog: pytest.Lo
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         history = HistoryWriter(path, SystemClock(), busy_seconds=0.2)
-        history(estimate(5))
+        history.consume(estimate(5))
         began = time.monotonic()
         history.close()
         assert time.monotonic() - began < 3
         assert history.lost == 2  # a segment and the session's end
-    assert caplog.messages[-1] == "the history lost 2 rows that could not be written any more"
+    assert caplog.messages[-1] == "the history could not be written; lost rows: 2"
 
 
 READ_ONLY = """
@@ -225,9 +225,9 @@ if os.geteuid() == 0:
 import logging
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 history = HistoryWriter(folder / "history.sqlite", SystemClock(), flush_seconds=0.01)
-history(estimate(5))
+history.consume(estimate(5))
 sys.stdin.readline()
-(history(estimate(6)), history.close())
+(history.consume(estimate(6)), history.close())
 """
 
 
@@ -254,7 +254,7 @@ def test_what_may_not_be_written_is_told_with_the_remedy_and_written_once_it_may
         target.chmod(0o700)
         told, complaint = process.communicate("\n", timeout=30)
         assert told.startswith("the history")
-        assert told.endswith("is written again; 0 rows were lost\n"), complaint
+        assert told.endswith("is written again; lost rows: 0\n"), complaint
         expected = [(2,)] if what == "folder" else [(3,)]
         assert query(folder / "history.sqlite", "SELECT sum(estimates) FROM segments") == expected
     finally:

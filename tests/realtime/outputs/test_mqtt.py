@@ -127,10 +127,10 @@ def test_the_broker_gets_every_change_and_keeps_the_last(
 ) -> None:
     outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/home/music")
     with Subscriber(broker.port) as live:
-        outputs(estimate(5, source="Kitchen Radio"))
-        outputs(estimate(6, "rock", source="Kitchen Radio"))
+        outputs.consume(estimate(5, source="Kitchen Radio"))
+        outputs.consume(estimate(6, "rock", source="Kitchen Radio"))
         until(lambda: len(live.genres()) == 2)
-    outputs(state(7, "ENDED", source="Kitchen Radio"))
+    outputs.consume(state(7, "ENDED", source="Kitchen Radio"))
     outputs.close()
     assert outputs.dropped == 0
     assert live.genres() == ["jazz", "rock"]
@@ -164,13 +164,13 @@ def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
 ) -> None:
     caplog.set_level(logging.INFO, "realtime")
     outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/music", retry_seconds=1.0)
-    outputs(estimate(5))
+    outputs.consume(estimate(5))
     with Subscriber(broker.port) as live:
         until(lambda: live.genres() == ["jazz"])
     broker.kill()
     until(lambda: "gets no genre changes" in caplog.text)
-    outputs(estimate(6, "rock"))
-    outputs(estimate(7, "blues"))
+    outputs.consume(estimate(6, "rock"))
+    outputs.consume(estimate(7, "blues"))
     broker.start()
     with Subscriber(broker.port) as live:  # there before we are again: a second has not passed
         until(lambda: len(live.genres()) >= 2)
@@ -187,7 +187,7 @@ def test_what_the_broker_has_not_confirmed_is_sent_again(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         outputs = start(mqtt=f"mqtt://127.0.0.1:{port}/music")
-        outputs(estimate(5))
+        outputs.consume(estimate(5))
         seen = []
         for _ in range(2):
             connection, _address = listener.accept()
@@ -212,11 +212,11 @@ def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
     broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}")
     try:
         wrong = start(mqtt=f"mqtt://me:geheim-wrong@127.0.0.1:{broker.port}/wrong")
-        wrong(estimate(5))
+        wrong.consume(estimate(5))
         until(lambda: "Not authorized" in caplog.text)
         with Subscriber(broker.port, "me", SECRET) as live:
             right = start(mqtt=f"mqtt://me:{QUOTED}@127.0.0.1:{broker.port}/right")
-            right(estimate(5))
+            right.consume(estimate(5))
             until(lambda: live.genres() == ["jazz"])
             right.close()
         wrong.close()
@@ -251,7 +251,7 @@ def test_tls_is_spoken_with_those_whose_certificate_is_known(
     broker = Mosquitto(tmp_path, "allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
     try:
         outputs = start(mqtt=f"mqtts://127.0.0.1:{broker.port}/music", retry_seconds=0.2)
-        outputs(estimate(5))
+        outputs.consume(estimate(5))
         until(lambda: "certificate verify failed" in caplog.text)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         until(lambda: not outputs._broker._waiting)  # type: ignore[union-attr]  # there is one
@@ -270,7 +270,7 @@ def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(
         with connection:
             began = time.monotonic()
             for n in range(300):
-                outputs(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
+                outputs.consume(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
             assert time.monotonic() - began < 0.5
             outputs.close()
     assert outputs.dropped == 300

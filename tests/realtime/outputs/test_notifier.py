@@ -95,7 +95,7 @@ def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixtu
 def test_without_settings_nothing_is_started() -> None:
     before = threading.enumerate()
     outputs = GenreNotifier(OutputSettings(), SystemClock())
-    outputs(estimate(5))
+    outputs.consume(estimate(5))
     assert threading.enumerate() == before
     outputs.close()
     script = "import sys, realtime.outputs.notifier; print([name for name in sys.modules if 'paho' in name])"

@@ -94,15 +94,15 @@ def start() -> Iterator[Callable[..., GenreNotifier]]:
 def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., GenreNotifier]) -> None:
     server = serve()
     outputs = start(webhook=server.address)
-    outputs(estimate(5, source="caf\udce9"))
-    outputs(estimate(5.5, source="caf\udce9"))
+    outputs.consume(estimate(5, source="caf\udce9"))
+    outputs.consume(estimate(5.5, source="caf\udce9"))
     until(lambda: len(server.got) == 1)
     assert server.got[0][1] == {
         "type": "genre", "source": "caf\udce9", "genre": "jazz", "previous": None, "confidence": 0.8,
         "state": "LISTENING", "at": 1_005.0,
     }  # fmt: skip
     assert server.headers[0]["Content-Type"] == "application/json"
-    outputs(state(6, "ENDED"))
+    outputs.consume(state(6, "ENDED"))
     outputs.close()  # delivers what waits
     assert server.states() == ["LISTENING", "ENDED"]
     assert outputs.dropped == 0
@@ -114,8 +114,8 @@ def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
     caplog.set_level(logging.INFO)
     server = serve((500, {}), (500, {}))
     outputs = start(webhook=server.address, retry_seconds=0.2)
-    outputs(estimate(5))
-    outputs(state(6, "STALLED"))
+    outputs.consume(estimate(5))
+    outputs.consume(state(6, "STALLED"))
     until(lambda: len(server.got) == 4)
     assert server.states() == ["LISTENING"] * 3 + ["STALLED"]
     first, second, third, _ = [at for at, _ in server.got]
@@ -135,7 +135,7 @@ def test_retry_after_is_honoured(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier], status: int
 ) -> None:
     server = serve((status, {"Retry-After": "1"}))
-    start(webhook=server.address)(estimate(5))
+    start(webhook=server.address).consume(estimate(5))
     until(lambda: len(server.got) == 2)
     assert server.got[1][0] - server.got[0][0] >= 1.0
 
@@ -149,8 +149,8 @@ def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
 ) -> None:
     server = serve((status, {"Location": "/elsewhere"}))
     outputs = start(webhook=server.address)
-    outputs(estimate(5))
-    outputs(estimate(6, "rock"))
+    outputs.consume(estimate(5))
+    outputs.consume(estimate(6, "rock"))
     until(lambda: len(server.got) == 2)
     assert [message["genre"] for _, message in server.got] == ["jazz", "rock"]
     assert outputs.dropped == 1
@@ -163,8 +163,8 @@ def test_a_message_that_a_server_cannot_digest_is_given_up_in_the_end(
 ) -> None:
     server = serve(*[(500, {})] * MAX_REJECTIONS)
     outputs = start(webhook=server.address, retry_seconds=0.001)
-    outputs(estimate(5))
-    outputs(estimate(6, "rock"))
+    outputs.consume(estimate(5))
+    outputs.consume(estimate(6, "rock"))
     until(lambda: len(server.got) == MAX_REJECTIONS + 1)
     assert server.got[-1][1]["genre"] == "rock"
     assert outputs.dropped == 1
@@ -175,11 +175,11 @@ def test_a_server_that_never_answers_is_not_waited_for(
 ) -> None:
     server = serve(None)
     outputs = start(webhook=server.address)
-    outputs(estimate(5))
+    outputs.consume(estimate(5))
     until(lambda: len(server.got) == 1)
     began = time.monotonic()
     for n in range(300):
-        outputs(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
+        outputs.consume(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
     assert time.monotonic() - began < 0.5
     assert outputs.dropped == 299 - MAX_QUEUED_MESSAGES  # the first repeats the genre that was told
     outputs.close()  # within two seconds, as the fixture has it for all
@@ -213,7 +213,7 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve((403, {}))
-    start(webhook=server.address.replace("//", f"//me:{QUOTED}@"))(estimate(5))
+    start(webhook=server.address.replace("//", f"//me:{QUOTED}@")).consume(estimate(5))
     until(lambda: "answered 403" in caplog.text)
     assert server.headers[0]["Authorization"] == "Basic bWU6Z2VoZWltLXBAc3Mvd29yZA=="
     assert "geheim" not in caplog.text

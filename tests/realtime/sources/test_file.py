@@ -16,7 +16,7 @@ from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.sources import FileSource
 from realtime.sources.factory import open_source
-from realtime.sources.file import demo_source
+from realtime.sources.file import ArraySource, demo_source, played_file
 from tests.support.audio import tone, write
 from tests.support.audio_source_contract import RATE, SOUND
 from tests.support.clock import VirtualClock
@@ -195,3 +195,17 @@ def test_a_speed_of_none_reads_a_network_address_without_running_ahead(tmp_path:
 def test_seconds_are_rounded_down() -> None:
     assert format_seconds(4.969) == "4.96 s"
     assert format_seconds(200) == "3 min 20 s"
+
+
+def test_the_path_of_a_file_that_is_played_once_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock()
+    path = write(tmp_path / "song.wav", tone(300, 6), RATE)
+    monkeypatch.chdir(tmp_path)
+    assert played_file(FileSource("song.wav", clock)) == str(path)
+    demonstration = FileSource(str(path), clock, repeat=True, name="demonstration")
+    assert played_file(demonstration) == played_file(ArraySource(np.zeros(1), RATE, clock)) == ""
+    demonstration.close()
+    nameless = path.rename(tmp_path / "caf\udce9.wav")  # bytes that are not valid UTF-8, which SQLite refuses
+    assert played_file(FileSource(str(nameless), clock)) == ""
