@@ -1,1 +1,1 @@
-"""Stand-ins that bring their own time and their own answers."""
+"""Helpers, fakes and real servers that tests share."""

@@ -1,14 +1,159 @@
-"""The contract that every audio source keeps."""
+"""The contract of ``AudioSource``: one set of checks that every implementation has to pass."""
 
 from __future__ import annotations
 
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime.audio.source import AudioBlock, AudioSource
 from realtime.capture import LiveSource
 from realtime.capture.live_source import Stop
+from realtime.errors import SourceError
 from tests.support.audio import tone
 
 RATE = 44_100
 SOUND = tone(440, 1.0, RATE)
+HALF = len(SOUND) // 2
+LOST = 4_410
+"""Samples missing after the first ``HALF`` in the case of a loss."""
+
+PATIENCE_SECONDS = 10.0
+
+Opener = Callable[[Path, ExitStack], AudioSource]
+"""Opens a source. What it needs, such as a server, is ended with the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCase:
+    """An implementation in the situations that the contract speaks of.
+
+    ``whole`` plays ``SOUND`` and then ends if ``ends``; ``endless`` goes on playing, or is silent after some
+    sound; ``failing`` plays at least the first half of ``SOUND`` and then fails with ``failure`` (a pattern);
+    ``losing`` plays ``SOUND``, of which ``LOST`` samples after the first half were lost. None if a source of
+    this kind can neither fail nor lose sound.
+    """
+
+    name: str
+    is_live: bool
+    ends: bool
+    whole: Opener
+    endless: Opener
+    failing: Opener | None = None
+    failure: str = ""
+    losing: Opener | None = None
 
 
 def idle(source: LiveSource) -> Stop:
     return lambda: None
+
+
+def take(source: AudioSource, samples: int) -> list[AudioBlock]:
+    """Blocks up to so many samples; each is checked by itself and against those before it."""
+    blocks: list[AudioBlock] = []
+    copies = []
+    received = end = 0
+    captured_at = -np.inf
+    for block in source.blocks():
+        assert block.sample_rate == source.sample_rate
+        assert block.samples.dtype == np.float32
+        assert block.samples.ndim == 1
+        assert not block.samples.flags.writeable
+        assert np.abs(block.samples).max(initial=0) <= 1
+        assert block.position >= end, "positions only rise"
+        assert block.captured_at >= captured_at
+        end, captured_at = block.position + len(block.samples), block.captured_at
+        blocks.append(block)
+        copies.append(block.samples.copy())
+        received += len(block.samples)
+        if received >= samples:
+            break
+    assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True)), (
+        "kept as it was"
+    )
+    return blocks
+
+
+def check_sound(case: SourceCase, source: AudioSource) -> None:
+    """Name, rate and liveness are fixed; all of the sound comes without a jump, then the end."""
+    with closing(source):
+        assert source.name
+        assert source.status().device
+        assert (source.sample_rate, source.is_live) == (RATE, case.is_live)
+        blocks = take(source, len(SOUND) + 1 if case.ends else len(SOUND))
+    received = np.concatenate([block.samples for block in blocks])
+    assert np.abs(received - SOUND).max() < 1e-4
+    assert blocks[-1].position + len(blocks[-1].samples) == len(SOUND)
+    source.close()
+
+
+def check_close(source: AudioSource) -> None:
+    """``close`` on another thread ends ``blocks`` soon, whether it is waiting or handing blocks out."""
+    begun = threading.Event()
+    faults: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for _ in source.blocks():
+                begun.set()
+                time.sleep(0.005)
+        except BaseException as fault:
+            faults.append(fault)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    assert begun.wait(PATIENCE_SECONDS)
+    assert source.status().device, "it answers on any thread"
+    time.sleep(0.1)
+    assert reader.is_alive(), faults
+    closed_at = time.monotonic()
+    source.close()
+    reader.join(PATIENCE_SECONDS)
+    assert time.monotonic() - closed_at < 1
+    assert faults == []
+    source.close()
+    assert source.status().device
+
+
+def check_stall(source: AudioSource) -> None:
+    """A silent live source yields an empty block at the position reached, and none after ``close``."""
+    blocks = source.blocks()
+    end = 0
+    asked_at = time.monotonic()
+    with closing(source):
+        for block in blocks:
+            if not len(block.samples):
+                break
+            end = block.position + len(block.samples)
+            asked_at = time.monotonic()
+        assert time.monotonic() - asked_at < 2
+        assert block.position == end
+    assert list(blocks) == []
+
+
+def check_failure(case: SourceCase, source: AudioSource) -> None:
+    """What was received comes first, then one sentence that says why."""
+    received: list[int] = []
+    with closing(source), pytest.raises(SourceError, match=case.failure) as caught:
+        received.extend(len(block.samples) for block in source.blocks())
+    assert "\n" not in str(caught.value)
+    assert sum(received) >= HALF - RATE // 10
+
+
+def check_loss(source: AudioSource) -> None:
+    """Lost samples are a jump of the position, as long as what was lost."""
+    with closing(source):
+        blocks = [block for block in take(source, len(SOUND)) if len(block.samples)]
+    (jump,) = (
+        (later.position, later.position - one.position - len(one.samples))
+        for one, later in itertools.pairwise(blocks)
+        if later.position != one.position + len(one.samples)
+    )
+    assert jump == (HALF + LOST, LOST)

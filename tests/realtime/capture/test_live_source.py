@@ -80,22 +80,6 @@ def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
         next(blocks)
 
 
-def test_a_stall_yields_empty_blocks_and_close_ends_them() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    blocks = source.blocks()
-    assert len(next(blocks).samples) == 0
-    source.close()
-    assert list(blocks) == []
-
-
 def test_a_child_that_cannot_start_is_explained() -> None:
     with pytest.raises(SourceError, match=r"cannot start no-such-program: .*; install pulseaudio-utils"):
         LiveSource("x", RATE, start_capture_process(["no-such-program"], 1), VirtualClock())
-
-
-def test_a_child_that_fails_says_why() -> None:
-    start = start_capture_process(["sh", "-c", "echo the server is gone >&2; exit 1"], 1)
-    source = LiveSource("system", RATE, start, VirtualClock())
-    with pytest.raises(SourceError, match="system ended: the server is gone"):
-        list(source.blocks())
-    source.close()

@@ -55,10 +55,3 @@ def test_sound_that_a_device_leaves_out_without_a_word_is_found(missing: float) 
         if blocks[number].position != blocks[number - 1].position + RATE // 10
     )  # fmt: skip
     assert 150 <= jump <= 195
-
-
-def test_losses_that_are_known_are_jumps() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
-    for missed in (0, 30, 0):
-        source.deliver(np.zeros(10, np.float32), missed=missed)
-    assert [block.position for block in itertools.islice(source.blocks(), 3)] == [0, 40, 50]

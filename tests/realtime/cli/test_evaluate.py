@@ -1,4 +1,4 @@
-"""``overheard evaluate``: the shipped model on made-up pictures and sounds, through the command."""
+"""``overheard evaluate`` on a tiny library, and what the command refuses."""
 
 from __future__ import annotations
 

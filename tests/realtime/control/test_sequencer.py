@@ -1,4 +1,4 @@
-"""What a source says until it is cut, the names under which sources are offered, levels broken off."""
+"""Messages of one source are numbered and end once."""
 
 from __future__ import annotations
 

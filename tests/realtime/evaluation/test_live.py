@@ -1,4 +1,4 @@
-"""``overheard evaluate live``: tones and made-up pictures through the real pipeline, and the command."""
+"""``overheard evaluate live``: tones and made-up spectrograms through the real pipeline."""
 
 from __future__ import annotations
 

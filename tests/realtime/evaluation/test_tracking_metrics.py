@@ -1,4 +1,4 @@
-"""How well a label follows: every measure by hand, and the programmes that they are taken of."""
+"""Each measure of how well a label follows the music, checked by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files, HLS and RTSP over real sockets: GStreamer, FFmpeg and web servers of our own."""
+"""HLS over real sockets: FFmpeg writes the segments, a web server here serves them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,6 @@ from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import Answer, web
 from tests.support.streams import RATE, failure, joined, pitch, refusal, taken
-
-# Files
-
-
-# Web servers
-
-
-# HLS
 
 
 def pieces(folder: Path, *more: str, seconds: int = 3) -> list[str]:
@@ -90,6 +82,3 @@ def test_pieces_may_come_from_the_web_only(tmp_path: Path) -> None:
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{sound}\n#EXT-X-ENDLIST\n"
     with web({"a.m3u8": Answer(playlist.encode())}) as server:
         assert server.url("a.m3u8") in refusal(server.url("a.m3u8"))
-
-
-# RTSP

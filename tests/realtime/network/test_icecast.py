@@ -1,11 +1,10 @@
-"""Stations over real sockets, Icecast and servers of our own, and the pace at which they are played."""
+"""Radio stations over real sockets: Icecast and scripted servers."""
 
 from __future__ import annotations
 
 import itertools
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ from realtime.network.source import LEAD_SECONDS, OPEN_SECONDS, STALL_SECONDS, S
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import AAC, MP3, OPUS, Answer, Icecast, free_port, icecast, says, web
-from tests.support.streams import RATE, ends_within_a_second, failure, joined, pitch, refusal, taken
+from tests.support.streams import RATE, failure, joined, pitch, refusal, taken
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +89,6 @@ def test_a_station_that_falls_silent_is_noticed(station: Icecast, mp3_station: s
         with station.paused():
             said = failure(blocks, 9)
         assert "sends nothing" in said or "has sent no sound for 1.5 s" in said
-
-
-def test_closing_ends_a_read_that_hangs(station: Icecast, mp3_station: str) -> None:
-    source = StreamSource(mp3_station, SystemClock())
-    with station.paused(), ends_within_a_second(source):
-        threading.Event().wait(0.3)
-    source.close()
 
 
 def test_silence_is_noticed_in_time_by_default() -> None:

@@ -1,4 +1,4 @@
-"""Who is let in: the rules on values, then a real server with its token, its pages and TLS."""
+"""The access rules on values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from realtime.server.access import AccessPolicy, HandshakeRequest, reject_client
 from realtime.server.rate_limit import RejectionLog, TokenBucket
 from realtime.server.requests import parse_subscribe
 from tests.support.websocket_client import TOKEN
-
-# ---- the rules ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -121,12 +119,6 @@ def test_refusals_are_told_at_once_then_counted() -> None:
     assert log.rest(5.0) is None
     assert log.add("full", 6.0) is None
     assert str(log.rest(6.0)).endswith("1 (full 1)")
-
-
-# ---- the real server ----------------------------------------------------------------------------------
-
-
-# ---- TLS ----------------------------------------------------------------------------------------------
 
 
 def test_offered_protocols_are_read_from_every_header() -> None:

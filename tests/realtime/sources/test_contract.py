@@ -1,65 +1,185 @@
-"""The contract that every source keeps."""
+"""Every audio source keeps the contract; a new implementation is one more case here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from realtime.audio.source import AudioBlock, AudioSource
+from realtime.audio.source import AudioSource
 from realtime.capture import LiveSource
-from realtime.capture.live_source import Stop
+from realtime.capture.live_source import Start, Stop
 from realtime.capture.subprocess_reader import start_capture_process
+from realtime.errors import SourceError
+from realtime.monitoring.group import NamedSource
+from realtime.network.source import StreamSource
 from realtime.sources import ArraySource, FileSource
+from realtime.sources.reconnecting import ReconnectingSource
 from tests.support.audio import write
-from tests.support.audio_source_contract import RATE, SOUND
+from tests.support.audio_source_contract import (
+    HALF,
+    LOST,
+    RATE,
+    SOUND,
+    Opener,
+    SourceCase,
+    check_close,
+    check_failure,
+    check_loss,
+    check_sound,
+    check_stall,
+    idle,
+)
 from tests.support.clock import VirtualClock
+from tests.support.reconnection import POLICY
+from tests.support.stream_servers import Answer, web
 
 
-def array_source(tmp_path: Path) -> AudioSource:
-    return ArraySource(SOUND, RATE, VirtualClock())
+def delivering(*, lost: int = 0, failure: str = "") -> Start:
+    """A capture that has delivered everything as soon as it is started."""
 
-
-def file_source(tmp_path: Path) -> AudioSource:
-    return FileSource(str(write(tmp_path / "tone.flac", SOUND, RATE, "flac")), VirtualClock())
-
-
-def live_source(tmp_path: Path) -> AudioSource:
     def start(source: LiveSource) -> Stop:
-        for at in range(0, len(SOUND), 512):
-            source.deliver(SOUND[at : at + 512])
+        for at in range(0, len(SOUND), 490):  # 490 divides a half
+            source.deliver(SOUND[at : at + 490], missed=lost if at == HALF else 0)
         source.deliver(np.empty((0, 1), np.float32))
+        if failure:
+            source.fail(failure)
         return lambda: None
 
-    return LiveSource("fake", RATE, start, VirtualClock())
+    return start
 
 
-def child_source(tmp_path: Path) -> AudioSource:
-    (tmp_path / "raw").write_bytes(SOUND.astype("<f4").tobytes())
-    return LiveSource("child", RATE, start_capture_process(["cat", str(tmp_path / "raw")], 1), VirtualClock())
+def live(start: Start) -> Opener:
+    return lambda folder, stack: LiveSource("fake", RATE, start, VirtualClock())
 
 
-@pytest.mark.parametrize("make", [array_source, file_source, live_source, child_source])
-def test_every_source_keeps_the_contract(make: Callable[[Path], AudioSource], tmp_path: Path) -> None:
-    """Blocks in order, read-only, at one rate, float32 in -1..1, stable after the next one is taken."""
-    source = make(tmp_path)
-    assert source.name
-    assert source.is_live is isinstance(source, LiveSource)
-    assert source.sample_rate == RATE
-    blocks: list[AudioBlock] = []
-    copies = []
-    for block in source.blocks():
-        assert block.sample_rate == RATE
-        assert block.samples.dtype == np.float32
-        assert not block.samples.flags.writeable
-        assert block.position == sum(len(b.samples) for b in blocks)
-        blocks.append(block)
-        copies.append(block.samples.copy())
-        if sum(len(b.samples) for b in blocks) == len(SOUND):
-            source.close()
-    received = np.concatenate([b.samples for b in blocks])
-    assert np.abs(received - SOUND).max() < 1e-4
-    assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True))
-    source.close()
+def child(script: str) -> Opener:
+    """A process that writes ``SOUND`` from the file ``raw``."""
+
+    def opened(folder: Path, stack: ExitStack) -> AudioSource:
+        (folder / "raw").write_bytes(SOUND.astype("<f4").tobytes())
+        start = start_capture_process(["sh", "-c", f"cat '{folder}/raw'; {script}"], 1)
+        return LiveSource("child", RATE, start, VirtualClock())
+
+    return opened
+
+
+def array(times: int) -> Opener:
+    return lambda folder, stack: ArraySource(np.tile(SOUND, times), RATE, VirtualClock())
+
+
+def file(*, speed: float = 0.0, repeat: bool = False) -> Opener:
+    def opened(folder: Path, stack: ExitStack) -> AudioSource:
+        path = write(folder / "tone.flac", SOUND, RATE, "flac")
+        return FileSource(str(path), VirtualClock(), speed=speed, repeat=repeat)
+
+    return opened
+
+
+def stream(codec: str = "", *, times: int = 1, part: float = 1.0, hang: bool = False) -> Opener:
+    """A web server that answers with a part of a file, then closes the connection or says nothing more."""
+
+    def opened(folder: Path, stack: ExitStack) -> AudioSource:
+        name = "tone.mp3" if codec else "tone.wav"
+        content = write(folder / name, np.tile(SOUND, times), RATE, *filter(None, [codec])).read_bytes()
+        answer = Answer(content[: round(part * len(content))], length=part == 1 and not hang, hang=hang)
+        server = stack.enter_context(web({name: answer}))
+        return StreamSource(server.url(name), VirtualClock())
+
+    return opened
+
+
+def reconnecting(inner: Opener) -> Opener:
+    """A source that cannot be opened a second time."""
+
+    def opened(folder: Path, stack: ExitStack) -> AudioSource:
+        clock = VirtualClock()
+        sources = [inner(folder, stack)]
+
+        def open_source() -> AudioSource:
+            if sources:
+                return sources.pop()
+            raise SourceError("no such device")
+
+        def wait(seconds: float) -> None:
+            clock.now += seconds
+
+        return ReconnectingSource(open_source, clock, policy=POLICY, jitter=lambda: 1.0, wait=wait)
+
+    return opened
+
+
+def named(inner: Opener) -> Opener:
+    return lambda folder, stack: NamedSource(inner(folder, stack), "a name of its own")
+
+
+CASES = [
+    SourceCase("array", is_live=False, ends=True, whole=array(1), endless=array(60)),
+    SourceCase("file", is_live=False, ends=True, whole=file(), endless=file(repeat=True)),
+    SourceCase(
+        "played file", is_live=True, ends=True, whole=file(speed=1), endless=file(speed=1, repeat=True),
+    ),
+    SourceCase(
+        "live", is_live=True, ends=False, whole=live(delivering()), endless=live(idle),
+        failing=live(delivering(failure="the device is gone")), failure="the device is gone",
+        losing=live(delivering(lost=LOST)),
+    ),
+    SourceCase(
+        "process", is_live=True, ends=False, whole=child("exec sleep 60"), endless=child("exec sleep 60"),
+        failing=child("echo the server is gone >&2; exit 1"), failure="child ended: the server is gone",
+    ),
+    SourceCase(
+        "stream", is_live=True, ends=True, whole=stream(), endless=stream("libmp3lame", times=9, hang=True),
+        failing=stream(part=0.6), failure="closed the connection",
+    ),
+    SourceCase(
+        "reconnecting", is_live=True, ends=False, whole=reconnecting(live(delivering())),
+        endless=reconnecting(live(idle)), failing=reconnecting(live(delivering(failure="unplugged"))),
+        failure="fake did not come back: no such device", losing=reconnecting(live(delivering(lost=LOST))),
+    ),
+    SourceCase(
+        "reconnecting file", is_live=False, ends=True, whole=reconnecting(file()),
+        endless=reconnecting(file(repeat=True)),
+    ),
+    SourceCase(
+        "named", is_live=True, ends=False, whole=named(live(delivering())), endless=named(live(idle)),
+        failing=named(live(delivering(failure="unplugged"))), failure="unplugged",
+        losing=named(live(delivering(lost=LOST))),
+    ),
+]  # fmt: skip
+
+each_source = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@each_source
+def test_the_sound_comes_in_order_and_whole(case: SourceCase, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        check_sound(case, case.whole(tmp_path, stack))
+
+
+@each_source
+def test_close_from_another_thread_ends_it_soon(case: SourceCase, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        check_close(case.endless(tmp_path, stack))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.is_live and not c.ends], ids=lambda case: case.name)
+def test_a_stall_is_an_empty_block(case: SourceCase, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        check_stall(case.endless(tmp_path, stack))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.failing], ids=lambda case: case.name)
+def test_a_failure_comes_after_what_was_received(case: SourceCase, tmp_path: Path) -> None:
+    assert case.failing is not None
+    with ExitStack() as stack:
+        check_failure(case, case.failing(tmp_path, stack))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.losing], ids=lambda case: case.name)
+def test_lost_samples_are_a_jump(case: SourceCase, tmp_path: Path) -> None:
+    assert case.losing is not None
+    with ExitStack() as stack:
+        check_loss(case.losing(tmp_path, stack))

@@ -1,4 +1,4 @@
-"""The watchdog and the source that comes back, on virtual time."""
+"""The reconnecting source on virtual time."""
 
 from __future__ import annotations
 
@@ -137,13 +137,6 @@ def test_another_rate_is_brought_to_the_first_one() -> None:
     assert sum(len(block.samples) for block in later) == pytest.approx(len(later) * rate, abs=rate / 2)
 
 
-def test_who_never_comes_back_fails_with_the_reason() -> None:
-    clock = VirtualClock()
-    shelf = Shelf(Scripted(clock, [1.0, SourceError("gone")]), *[SourceError("no such device")] * 100)
-    with pytest.raises(SourceError, match="did not come back: no such device"):
-        heard(recovering(clock, shelf), 10_000)
-
-
 def test_a_first_opening_that_fails_is_told_at_once() -> None:
     with pytest.raises(SourceError, match="no such device"):
         recovering(VirtualClock(), Shelf(SourceError("no such device")))
@@ -181,12 +174,6 @@ def test_a_gap_in_a_resampled_device_keeps_what_came_before_it() -> None:
     jumps = [(one[1], other[0]) for one, other in itertools.pairwise(ends) if one[1] != other[0]]
     start = ends[0][0]
     assert [(a - start, b - start) for a, b in jumps] == [(96_000, 192_000)]
-
-
-def test_a_natural_end_is_the_end() -> None:
-    clock = VirtualClock()
-    blocks = list(recovering(clock, Shelf(Scripted(clock, [1.0, 1.0]))).blocks())
-    assert [block.position for block in blocks] == [0, 10]
 
 
 def test_closing_while_it_is_away_ends_it_at_once() -> None:
