@@ -13,3 +13,7 @@ class OverheardError(Exception):
 
 class ModelError(OverheardError):
     """A model, its manifest or its runtime is missing, damaged or does not fit."""
+
+
+class AudioError(OverheardError):
+    """An audio file or stream that cannot be opened or decoded."""

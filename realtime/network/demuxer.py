@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from models.audio.decoding import MonoDecoder
+from models.audio.file import find_audio_stream
 from models.audio.samples import Samples
 from models.common.text import clean_text
+from models.errors import AudioError
 from realtime.errors import SourceError
 from realtime.network.http_client import HttpBody, HttpClient
 from realtime.network.icy import packed_tags, tag_title
@@ -56,16 +58,12 @@ class StreamDecoder:
         # What RTSP calls its title is the name of the session, not what is played.
         self._tags = {} if place.startswith("rtsp") else dict(container.metadata)
         self.station = body.station if body else ""
-        if not container.streams.audio:
-            container.close()
-            raise SourceError(f"{place} holds no audio stream")
-        self._stream = container.streams.audio[0]
+        try:
+            self._stream = find_audio_stream(container, place)
+        except AudioError as error:
+            raise SourceError(str(error)) from error
         self._tags |= self._stream.metadata
-        decoder = self._stream.codec_context
-        if decoder is None or not decoder.sample_rate:
-            container.close()
-            raise SourceError(f"{place} is encoded in a way that FFmpeg cannot decode")
-        self.sample_rate = int(decoder.sample_rate)
+        self.sample_rate = int(self._stream.codec_context.sample_rate)
         # A file has a length; what has none is live, and does not end by itself.
         self._endless = body.endless if body else not container.duration
 

@@ -5,32 +5,24 @@ The consumer of ``blocks`` sets the pace of these sources, unlike that of captur
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from models.audio.decoding import MonoDecoder
+from models.audio.file import AudioFile
 from models.audio.samples import Samples, sanitize_samples
 from models.common.urls import is_url, redact_url
+from models.errors import AudioError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
 
-if TYPE_CHECKING:
-    import av
-    import av.container
-
-logger = logging.getLogger(__name__)
-
 LARGEST_BLOCK = 4096
-NETWORK_TIMEOUT_SECONDS = 10.0
 LONGEST_DELAY_SECONDS = 5.0
 """A file that is later than this does not hurry after its own pace."""
 
@@ -115,39 +107,19 @@ class FileSource:
         self._speed = speed
         self.is_live = speed > 0
         self._repeat = repeat
-        self._options = {"format_whitelist": formats} if formats else {}
+        self._formats = formats
         self._closed = False
         if not is_url(location):
             _check_path(Path(location))
-        self._container = self._open()
-        stream = self._container.streams.audio[0]
-        self.sample_rate = int(stream.codec_context.sample_rate)
-        container_us = self._container.duration
-        self.duration_seconds: float | None = container_us / 1e6 if container_us else None
+        self._file = self._open()
+        self.sample_rate = self._file.sample_rate
+        self.duration_seconds = self._file.duration_seconds
 
-    def _open(self) -> av.container.InputContainer:
-        import av
-        import av.error
-
-        av.logging.set_level(None)  # FFmpeg's own lines would end up between ours
+    def _open(self) -> AudioFile:
         try:
-            container = av.open(
-                self.location,
-                options=self._options,
-                metadata_errors="ignore",
-                timeout=NETWORK_TIMEOUT_SECONDS,
-            )
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise SourceError(f"{self._place} is no sound that FFmpeg can decode: {reason}") from error
-        if not container.streams.audio:
-            container.close()
-            raise SourceError(f"{self._place} holds no audio stream")
-        decoder = container.streams.audio[0].codec_context
-        if decoder is None or not decoder.sample_rate:
-            container.close()
-            raise SourceError(f"{self._place} is encoded in a way that FFmpeg cannot decode")
-        return container
+            return AudioFile(self.location, shown=self._place, formats=self._formats)
+        except AudioError as error:
+            raise SourceError(str(error)) from error
 
     def blocks(self) -> Iterator[AudioBlock]:
         """Mono blocks of at most ``BLOCK_SECONDS``; at ``speed`` above 0 each when its last sample is due."""
@@ -165,44 +137,18 @@ class FileSource:
                     started, due = started + behind, due + behind
                 self._clock.sleep_until(due)
             yield AudioBlock(samples, position - len(samples), self.sample_rate, due)
-        self._container.close()
+        self._file.close()
 
     def _decoded(self) -> Iterator[Samples]:
         while True:
-            decoded_any = False
-            for samples in self._decoded_once():
-                decoded_any = decoded_any or len(samples) > 0
-                yield samples
-            if not decoded_any:
-                raise SourceError(f"{self._place} holds no sound that FFmpeg can decode")
+            try:
+                yield from self._file.blocks()
+            except AudioError as error:
+                raise SourceError(str(error)) from error
             if not self._repeat or self._closed:
                 return
-            self._container.close()
-            self._container = self._open()
-
-    def _decoded_once(self) -> Iterator[Samples]:
-        import av.error
-
-        to_mono = MonoDecoder(self.sample_rate)
-        damaged = 0
-        packets = self._container.demux(self._container.streams.audio[0])
-        while True:
-            try:
-                packet = next(packets, None)
-                frames = packet.decode() if packet is not None else []
-            except av.error.InvalidDataError:
-                damaged += 1
-                continue
-            except (av.error.FFmpegError, OSError) as error:
-                logger.warning("%s breaks off: %s", self._place, error.strerror or error)
-                break
-            if packet is None:
-                break
-            for frame in frames:
-                yield from to_mono.push(frame)
-        yield from to_mono.flush()
-        if damaged:
-            logger.warning("%s: %d damaged packets were left out", self._place, damaged)
+            self._file.close()
+            self._file = self._open()
 
     def status(self) -> SourceStatus:
         """Its name; nothing is lost on the way."""

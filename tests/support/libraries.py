@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from models.audio.file import decode_file
 from models.manifest import ModelManifest
 from realtime.config import AnalysisSettings, Settings
 from realtime.library.analysis import Row
@@ -20,7 +21,6 @@ from realtime.library.table import TrackTable
 from realtime.library.track import LibraryTrack
 from tests.support.audio import write
 from tests.support.paths import DEMONSTRATION
-from training.data.audio_files import decode
 from training.data.windows import SAMPLE_RATE
 
 HEARING = AnalysisSettings.from_settings(Settings())
@@ -29,7 +29,7 @@ MANIFEST = ModelManifest.load()
 
 def music(folder: Path, count: int) -> list[Path]:
     """So many different tracks of six seconds."""
-    sound = decode(DEMONSTRATION)
+    sound = decode_file(str(DEMONSTRATION), SAMPLE_RATE)
     folder.mkdir(exist_ok=True)
     starts = (number * 7 * SAMPLE_RATE for number in range(count))
     return [

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.file import decode_file
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
-from training.data.audio_files import decode, read_artist
+from training.data.audio_files import read_artist
 from training.data.corpus import INDEX_FILE, Corpus, Entry, normalize_genre, write_index
 from training.data.geometries import COARSE, FINE, STORED_SHAPES
 from training.data.gtzan import LABELS, TABLE_FILE
@@ -39,7 +40,7 @@ MIN_JOINED_SECONDS = 10
 CLIPS_TO_JOIN = 3
 """How long joined clips are where a table has their ``seconds``, and how many they are where it has not."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """To be raised with every change of what a file of the cache holds, so that it is made again."""
 
 MAX_WINDOWS_PER_TRACK = 12
@@ -317,7 +318,7 @@ def _windows_from_clips(paths: list[Path], name: str) -> TrackWindows:
     clips = []
     for path in paths:
         try:
-            clips.append(decode(path))
+            clips.append(decode_file(str(path), SAMPLE_RATE))
         except OverheardError as error:
             _log.warning("%s", error)
     seconds, least = sum(map(len, clips)) / SAMPLE_RATE, WINDOW_SAMPLES / SAMPLE_RATE
@@ -331,7 +332,9 @@ def _windows_from_clips(paths: list[Path], name: str) -> TrackWindows:
 
 def _audio_job(entry: Entry, path: Path, hear: Embed | None) -> IngestJob:
     return IngestJob(
-        entry, lambda: _make_windows(decode(path), entry.name, hear), source_digest(hear is not None, path)
+        entry,
+        lambda: _make_windows(decode_file(str(path), SAMPLE_RATE), entry.name, hear),
+        source_digest(hear is not None, path),
     )
 
 

@@ -21,9 +21,9 @@ from dashboard.i18n.translator import Translator
 from dashboard.uploads import analysis_job
 from dashboard.uploads.analysis_job import AnalysisJob, Limits
 from dashboard.viewmodels.file import Band, bands, bands_markup, pictures
+from models.audio.file import decode_file
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
-from training.data.audio_files import decode
 from training.data.windows import SAMPLE_RATE
 
 PATIENCE_SECONDS = 90.0
@@ -47,7 +47,7 @@ def wait(analysis: AnalysisJob) -> None:
 @pytest.fixture(scope="module")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> AnalysisJob:
     """Half a minute of the demonstration, in which the genre changes twice."""
-    song = decode(DEMONSTRATION)
+    song = decode_file(str(DEMONSTRATION), SAMPLE_RATE)
     part = np.concatenate([song[: 10 * SAMPLE_RATE], song[66 * SAMPLE_RATE : 92 * SAMPLE_RATE]])
     return finished(
         write(tmp_path_factory.mktemp("song") / "song.flac", part, SAMPLE_RATE, "flac").read_bytes()

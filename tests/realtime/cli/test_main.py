@@ -13,6 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from models.audio.file import decode_file
 from models.manifest import ModelManifest
 from realtime.protocol import messages
 from tests.support.audio import tone, write
@@ -27,14 +28,13 @@ from tests.support.cli import (
     windows_in,
 )
 from tests.support.paths import DEMONSTRATION
-from training.data.audio_files import decode
 from training.data.windows import SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")
 def ten_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Music: a tone alone would be called none."""
-    music = decode(DEMONSTRATION)[: 10 * SAMPLE_RATE]
+    music = decode_file(str(DEMONSTRATION), SAMPLE_RATE)[: 10 * SAMPLE_RATE]
     return write(tmp_path_factory.mktemp("sound") / "ten.wav", music, SAMPLE_RATE)
 
 

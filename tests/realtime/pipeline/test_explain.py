@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.audio.file import decode_file
 from models.audio.samples import Samples
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
@@ -19,7 +20,6 @@ from realtime.pipeline.explain import TempoEstimator
 from tests.support.audio import write
 from tests.support.cli import overheard_here
 from tests.support.paths import DEMONSTRATION
-from training.data.audio_files import decode
 from training.data.windows import SAMPLE_RATE
 
 RATE = 22_050
@@ -41,7 +41,8 @@ def test_the_shipped_network_loses_something_with_a_part_of_the_picture() -> Non
     classifier = TFLiteClassifier(manifest)
     start = 60 * SAMPLE_RATE
     picture = spectrogram_image(
-        decode(DEMONSTRATION)[start : start + manifest.audio.window_samples], manifest.audio
+        decode_file(str(DEMONSTRATION), SAMPLE_RATE)[start : start + manifest.audio.window_samples],
+        manifest.audio,
     )
     top = int(classifier.predict(picture).probabilities.argmax())
     falls = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
@@ -60,7 +61,7 @@ def test_little_sound_and_steady_sound_have_no_tempo() -> None:
 
 
 def test_analyze_explains_a_file(tmp_path: Path) -> None:
-    part = decode(DEMONSTRATION)[60 * SAMPLE_RATE : 80 * SAMPLE_RATE]
+    part = decode_file(str(DEMONSTRATION), SAMPLE_RATE)[60 * SAMPLE_RATE : 80 * SAMPLE_RATE]
     song = write(tmp_path / "song.flac", part, SAMPLE_RATE, "flac")
     done = overheard_here("analyze", "--json", "--explain", str(song))
     assert done.returncode == 0, done.stderr

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from models.spectrogram.stft import band_columns
-from tests.support.audio import tone, write
 from tests.support.corpora import recording_of
-from training.data.audio_files import decode
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE
 from training.data.windows import (
@@ -34,13 +32,6 @@ def test_windows_are_spread_over_a_track_and_a_short_one_is_repeated() -> None:
     (only,) = cut_windows(ramp[: WINDOW_SAMPLES // 2 - 5], 12)
     assert only.shape == (WINDOW_SAMPLES,)
     assert only[WINDOW_SAMPLES // 2 - 5] == 0
-
-
-def test_any_rate_and_channels_become_one_rate_and_mono(tmp_path: Path) -> None:
-    stereo = np.stack([tone(440, 2, 44_100), -tone(440, 2, 44_100)], axis=1)
-    decoded = decode(write(tmp_path / "a.wav", stereo, 44_100))
-    assert len(decoded) == pytest.approx(2 * SAMPLE_RATE, abs=50)
-    assert np.abs(decoded).max() < 0.01  # left and right cancel out
 
 
 def test_bytes_count_steps_and_hold_the_loudest_tone_through_the_equalizer() -> None:

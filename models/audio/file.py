@@ -1,0 +1,165 @@
+"""Audio files and addresses as blocks of mono samples, decoded by FFmpeg."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.audio.decoding import MonoDecoder, StreamResampler
+from models.audio.samples import Samples
+from models.errors import AudioError
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+
+logger = logging.getLogger(__name__)
+
+NETWORK_TIMEOUT_SECONDS = 10.0
+"""An address that sends nothing for so long cannot be opened or read on."""
+
+
+class AudioFile:
+    """An open audio file or address.
+
+    Damaged packets are skipped, and a warning gives their number.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+    shown : str
+        Name of the file in messages, without secrets; empty for the location.
+    formats : str
+        FFmpeg's names of the container formats that are accepted, separated by commas; empty for all.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Hz.
+    duration_seconds : float or None
+        None if the container does not tell.
+
+    Raises
+    ------
+    AudioError
+        If the location cannot be opened or has no audio stream that FFmpeg can decode.
+    """
+
+    def __init__(self, location: str, *, shown: str = "", formats: str = "") -> None:
+        import av
+        import av.error
+
+        self._shown = shown or location
+        av.logging.set_level(None)  # FFmpeg would print its own lines among those of this program
+        try:
+            self._container = av.open(
+                location,
+                options={"format_whitelist": formats} if formats else {},
+                metadata_errors="ignore",
+                timeout=NETWORK_TIMEOUT_SECONDS,
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise AudioError(f"{self._shown} is no sound that FFmpeg can decode: {reason}") from error
+        self._stream = find_audio_stream(self._container, self._shown)
+        self.sample_rate = int(self._stream.codec_context.sample_rate)
+        microseconds = self._container.duration
+        self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
+
+    def blocks(self) -> Iterator[Samples]:
+        """Decode the file once; the blocks are those of ``MonoDecoder``.
+
+        Raises
+        ------
+        AudioError
+            If the file holds no audio at all.
+        """
+        import av.error
+
+        to_mono = MonoDecoder(self.sample_rate)
+        length = damaged = 0
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                frames = packet.decode() if packet is not None else []
+            except av.error.InvalidDataError:
+                damaged += 1
+                continue
+            except (av.error.FFmpegError, OSError) as error:
+                logger.warning("%s breaks off: %s", self._shown, error.strerror or error)
+                break
+            if packet is None:
+                break
+            for frame in frames:
+                for samples in to_mono.push(frame):
+                    length += len(samples)
+                    yield samples
+        for samples in to_mono.flush():
+            length += len(samples)
+            yield samples
+        if damaged:
+            logger.warning("%s: %d damaged packets were left out", self._shown, damaged)
+        if not length:
+            raise AudioError(f"{self._shown} holds no sound that FFmpeg can decode")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+
+def find_audio_stream(container: av.container.InputContainer, shown: str) -> av.AudioStream:
+    """Return the first audio stream of a container; the container is closed if there is none.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+    shown : str
+        Name of the container in messages.
+
+    Raises
+    ------
+    AudioError
+        If there is no audio stream, or if FFmpeg has no decoder for the audio stream.
+    """
+    if not container.streams.audio:
+        container.close()
+        raise AudioError(f"{shown} holds no audio stream")
+    stream = container.streams.audio[0]
+    decoder = stream.codec_context
+    if decoder is None or not decoder.sample_rate:
+        container.close()
+        raise AudioError(f"{shown} is encoded in a way that FFmpeg cannot decode")
+    return stream
+
+
+def decode_file(path: str, sample_rate: int) -> Samples:
+    """Decode a whole file with the decoder and the resampler of the live path.
+
+    Parameters
+    ----------
+    path : str
+    sample_rate : int
+        Hz of the result.
+
+    Returns
+    -------
+    (n,) float32
+        Mono.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be opened or holds no audio that FFmpeg can decode.
+    """
+    file = AudioFile(path)
+    resampler = StreamResampler(file.sample_rate, sample_rate)
+    try:
+        parts = [resampler.push(samples) for samples in file.blocks()]
+    finally:
+        file.close()
+    return np.concatenate([*parts, resampler.flush()])

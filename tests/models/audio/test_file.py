@@ -1,0 +1,67 @@
+"""Whole files, decoded as the live path decodes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.audio.file import AudioFile, decode_file
+from models.audio.samples import Samples
+from models.errors import AudioError
+from realtime.config import Settings
+from realtime.pipeline.analyzer import Analyzer
+from realtime.sources import FileSource
+from tests.support.audio import tone, write
+from tests.support.classifier import LoudestRowClassifier
+from tests.support.clock import VirtualClock
+
+RATE = 22_050
+
+
+def live(path: Path) -> Samples:
+    """All samples that the analyzer of the live path receives, at the model's rate."""
+    parts: list[Samples] = []
+    source = FileSource(str(path), VirtualClock())
+    analyzer = Analyzer(
+        LoudestRowClassifier(),
+        Settings(),
+        source.sample_rate,
+        VirtualClock(),
+        keep=lambda samples, _: parts.append(samples),
+    )
+    for block in source.blocks():
+        list(analyzer.process(block))
+    list(analyzer.finish())
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate", "channels"),
+    [(".wav", "pcm_s16le", RATE, 1), (".mp3", "libmp3lame", 44_100, 2), (".opus", "libopus", 48_000, 1)],
+)
+def test_training_hears_what_the_live_path_hears(
+    tmp_path: Path, suffix: str, codec: str, rate: int, channels: int
+) -> None:
+    """Training decoded with another resampler, and without the clipping of what a lossy codec overshoots."""
+    loud = np.sign(tone(440, 3, rate)) * np.float32(0.999)
+    sound = np.stack([loud, tone(2_000, 3, rate)], axis=1) if channels == 2 else loud
+    path = write(tmp_path / f"a{suffix}", sound, rate, codec)
+    decoded = decode_file(str(path), RATE)
+    assert len(decoded) == pytest.approx(3 * RATE, rel=0.05)
+    assert np.array_equal(decoded, live(path))
+
+
+def test_any_rate_and_channels_become_one_rate_and_mono(tmp_path: Path) -> None:
+    stereo = np.stack([tone(440, 2, 44_100), -tone(440, 2, 44_100)], axis=1)
+    decoded = decode_file(str(write(tmp_path / "a.wav", stereo, 44_100)), RATE)
+    assert len(decoded) == pytest.approx(2 * RATE, abs=50)
+    assert np.abs(decoded).max() < 0.01  # left and right cancel out
+
+
+def test_messages_show_the_name_that_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "secret.txt"
+    path.write_text("no audio")
+    with pytest.raises(AudioError, match=r"^a file is no sound that FFmpeg can decode"):
+        AudioFile(str(path), shown="a file")
