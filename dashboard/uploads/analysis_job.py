@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Final
 
 logger = logging.getLogger(__name__)
@@ -238,10 +236,10 @@ def _listen(child: subprocess.Popen[str], said: deque[str]) -> None:
 
 
 def resident_bytes(process: int) -> int:
-    """How much memory a process holds; 0 of one that has ended."""
+    """Return how much memory a process holds; 0 if it has ended."""
+    import psutil
+
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):  # ended, or a system without /proc
-        told = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True)
-        return int(told.stdout.strip() or 0) * 1024
+        return int(psutil.Process(process).memory_info().rss)
+    except psutil.Error:
+        return 0

@@ -13,11 +13,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,9 @@ from models.errors import OverheardError
 from realtime.library.analysis import Row
 from realtime.library.storage import open_filesystem
 from realtime.library.track import LibraryTrack, is_s3
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 Digests = npt.NDArray[np.uint64]
 
@@ -129,7 +131,7 @@ class TrackTable:
         self._next = 0
         self._age = 0  # of the newest part
         self._index = _Index.empty()
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
         try:
             self._open()
         except BaseException:
@@ -145,7 +147,7 @@ class TrackTable:
     def close(self) -> None:
         """Let another run write it; harmless when repeated."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _open(self) -> None:
@@ -171,20 +173,19 @@ class TrackTable:
             raise TableError(f"cannot read the table {self.out}: {first_line(error)}") from error
 
     def _take_lock(self) -> None:
-        """The lock ends with the process, however that ends."""
-        if sys.platform == "win32":  # it has no flock
-            return
-        import fcntl
+        """Lock the folder; the lock ends with the process, however that ends."""
+        from filelock import FileLock, Timeout
 
-        self._lock = os.open(os.path.join(self._folder, ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        lock = FileLock(Path(self._folder) / ".lock", timeout=0, thread_local=False, fallback_to_soft=False)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            lock.acquire()
+        except Timeout as error:
             raise TableError(
                 f"another run writes the table {self.out}; wait for its end, or give another --out"
             ) from error
         except OSError:  # a file system without locks
-            self.close()
+            return
+        self._lock = lock
 
     def _take_in(self, paths: Sequence[str]) -> None:
         """Read parts, the oldest first, and drop all rows of a track but the newest."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
+
+from cachetools import TLRUCache
 
 from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 
 HOUR_SECONDS: Final = 3600.0
 LIFE_SECONDS: Final = 24 * HOUR_SECONDS
-LIFE_OF_WEEK_SECONDS: Final = 6 * HOUR_SECONDS
-KEPT: Final = 256
-"""Pools at most; the one unused for longest goes first. There are 10 genres x 6 languages x 4 ranges."""
+WEEK_LIFE_SECONDS: Final = 6 * HOUR_SECONDS
+"""Of songs of the last week, which change sooner."""
+MAX_RESULTS: Final = 256
+"""The least recently used goes first. There are 10 genres x 6 languages x 4 ranges."""
 
 Key = tuple[str, str | None, ReleaseRange]
 T = TypeVar("T")
@@ -27,33 +29,24 @@ def key_of(query: TrackQuery) -> Key:
 
 
 class ResultCache(Generic[T]):
-    """Values by query, each for 6 hours (of a week) or 24 (else). Any thread may call."""
+    """Results by genre, language and age, each kept for 6 hours (of a week) or 24 (else). Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: OrderedDict[Key, tuple[float, T]] = OrderedDict()
+        self._kept: TLRUCache[Key, T] = TLRUCache(MAX_RESULTS, ttu=_expiry, timer=clock.monotonic)
         self._changed = threading.Condition()
         self._asking: set[Key] = set()
 
     def get(self, query: TrackQuery) -> T | None:
-        """What is known and still fresh."""
-        now = self._clock.monotonic()
+        """Return what is known; None if nothing is or it is too old."""
         with self._changed:
-            for key in [key for key, (ends_at, _) in self._kept.items() if ends_at <= now]:
-                del self._kept[key]
-            if (found := self._kept.get(key_of(query))) is None:
-                return None
-            self._kept.move_to_end(key_of(query))
-            return found[1]
+            self._kept.expire()
+            return self._kept.get(key_of(query))
 
     def put(self, query: TrackQuery, value: T) -> None:
-        """Keep it."""
-        life = LIFE_OF_WEEK_SECONDS if query.range is ReleaseRange.WEEK else LIFE_SECONDS
+        """Keep a result."""
         with self._changed:
-            self._kept[key_of(query)] = (self._clock.monotonic() + life, value)
-            self._kept.move_to_end(key_of(query))
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._kept[key_of(query)] = value
 
     @contextmanager
     def alone(self, query: TrackQuery, deadline: float) -> Iterator[bool]:
@@ -71,6 +64,10 @@ class ResultCache(Generic[T]):
                 with self._changed:
                     self._asking.discard(key)
                     self._changed.notify_all()
+
+
+def _expiry(key: Key, _value: object, now: float) -> float:
+    return now + (WEEK_LIFE_SECONDS if key[2] is ReleaseRange.WEEK else LIFE_SECONDS)
 
 
 def slice_for(found: Sequence[Track], query: TrackQuery, calls: int = 0) -> ProviderResult:

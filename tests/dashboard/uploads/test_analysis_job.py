@@ -19,7 +19,7 @@ import pytest
 
 from dashboard.i18n.translator import Translator
 from dashboard.uploads import analysis_job
-from dashboard.uploads.analysis_job import AnalysisJob, Limits
+from dashboard.uploads.analysis_job import AnalysisJob, Limits, resident_bytes
 from dashboard.viewmodels.file import Band, bands, bands_markup, pictures
 from models.audio.file import decode_file
 from tests.support.audio import tone, write
@@ -251,3 +251,15 @@ def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatc
     assert analysis.explaining
     analysis._take({"type": "picture"})
     assert not analysis.explaining
+
+
+def test_memory_is_that_of_the_process_and_none_when_it_has_ended() -> None:
+    code = "x = b'x' * 50_000_000; print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert 50_000_000 < resident_bytes(child.pid) < 200_000_000
+        child.communicate(b"\n")
+    assert resident_bytes(child.pid) == 0
