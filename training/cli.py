@@ -1,4 +1,4 @@
-"""The command ``overheard train``: from recordings to the model that ships, and what is known of it."""
+"""``overheard train``: train the model, from recordings to the released files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from models.common.cli import ArgumentParser
 from models.common.ray import ENGINES
@@ -19,23 +19,39 @@ if TYPE_CHECKING:
     from training.data.ingest import IngestJob
 
 CACHE = Path("build/cache")
-TAUGHT = Path("build/music_mobilenet_v2.npz")
+FEATURES = Path("build/features")
+ARTIFACTS = Path("models/artifacts")
+BACKBONE = Path("build/music_mobilenet_v2.npz")
+
+
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    parser = ArgumentParser(
+        prog="overheard train",
+        usage="%(prog)s COMMAND [OPTION ...]",
+        description="Train the model, from recordings to the released files, and repeat the published study.",
+        examples=[
+            ("overheard train prepare --folder ~/GTZAN --noises 300", "recordings to windows in a cache"),
+            ("overheard train release", "windows to model, manifest, model card and plots"),
+            ("overheard train compare models/artifacts/genre.json other.json", "the figures of two models"),
+        ],
+    )  # fmt: skip
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", prog=parser.prog)
+    _add_data_commands(commands)
+    _add_release_commands(commands)
+    _add_study_commands(commands)
+    return parser
 
 
 def command(argv: Sequence[str]) -> int:
     """Run ``overheard train`` with the arguments after the word ``train``.
 
-    Returns
-    -------
-    int
-        0; bad arguments end in ``SystemExit``.
-
     Raises
     ------
     OverheardError
-        Anything a person can mend: missing data, weights or packages.
+        If data, weights or packages are missing, or an option is wrong.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         return int(arguments.run(arguments))
@@ -45,93 +61,211 @@ def command(argv: Sequence[str]) -> int:
         ) from error
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = ArgumentParser(prog="overheard train", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+Commands: TypeAlias = "argparse._SubParsersAction[ArgumentParser]"
 
-    imagenet = commands.add_parser("imagenet", help="convert torchvision's MobileNetV2 weights (needs torch)")
-    imagenet.add_argument("pth", type=Path, help="mobilenet_v2-b0353104.pth")
-    imagenet.add_argument("--out", type=Path, help="the .npz to write; by default the shipped one")
-    imagenet.set_defaults(run=_imagenet)
 
-    engine = ArgumentParser(add_help=False)
-    engine.add_argument(
-        "--engine", choices=ENGINES, default="local", help="runs one by one here (default), or as Ray tasks"
+def _add_data_commands(commands: Commands) -> None:
+    prepare = commands.add_parser(
+        "prepare",
+        help="read recordings and arrays into the cache of windows",
+        description="Read recordings and arrays into the cache of windows. Files that cannot be decoded are "
+        "listed and left out.",
+        examples=[
+            ("overheard train prepare --gtzan ~/GTZAN --music ~/Music --teacher", "for a distillation")
+        ],
     )
-
-    study = commands.add_parser(
-        "study", parents=[engine], help="repeat the study's table, and test its claim"
+    prepare.add_argument(
+        "--gtzan", type=Path, metavar="FOLDER", help="GTZAN: audio by genre, arrays, or both"
     )
-    study.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="GTZAN's table and arrays")
-    study.add_argument(
-        "--cache", type=Path, default=Path("build/features"), metavar="DIR", help="of features"
-    )
-    study.add_argument("--json", type=Path, metavar="FILE", help="write everything measured there")
-    study.add_argument("--quick", action="store_true", help="few epochs and folds: to see that it runs")
-    study.set_defaults(run=_study)
-
-    cached = ArgumentParser(add_help=False)
-    cached.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help=f"of windows ({CACHE})")
-
-    prepare = commands.add_parser("prepare", parents=[cached], help="write sound and arrays to the cache")
-    prepare.add_argument("--gtzan", type=Path, metavar="DIR", help="GTZAN: audio by genre, arrays, or both")
-    for name, help_text in (
-        ("--folder", "audio in one folder per genre"),
-        ("--music", "music of any genre, to be taught from"),
-        ("--table", "CSV of files and genres; the files lie in the folder of the same name"),
-        ("--pictures", "arrays track_id and db_u8"),
+    for name, metavar, help_text in (
+        ("folder", "FOLDER", "audio files, in a folder for each genre; may be repeated"),
+        ("music", "FOLDER", "music of any genre, for distillation; may be repeated"),
+        ("table", "FILE", "CSV of audio files and genres, beside the folder of its name; may be repeated"),
+        ("spectrograms", "FILE", ".npz file with track_id and db_u8; may be repeated"),
     ):
-        prepare.add_argument(name, type=Path, action="append", default=[], metavar="PATH", help=help_text)
-    prepare.add_argument("--noises", type=int, default=0, metavar="N", help="made sounds that are no music")
-    prepare.add_argument("--teacher", action="store_true", help="let musicnn hear the windows (slow)")
+        prepare.add_argument(
+            f"--{name}", type=Path, action="append", default=[], metavar=metavar, help=help_text
+        )
+    prepare.add_argument(
+        "--noises", type=int, default=0, metavar="N", help="synthetic sounds without music (default: 0)"
+    )
+    prepare.add_argument(
+        "--teacher", action="store_true", help="compute the embeddings of musicnn, which is slow"
+    )
+    _add_cache(prepare)
     prepare.set_defaults(run=_prepare)
 
-    teach = commands.add_parser("teach", parents=[cached], help="teach the backbone what musicnn heard")
-    teach.add_argument("--out", type=Path, default=TAUGHT, metavar="FILE", help=f"the .npz ({TAUGHT})")
-    teach.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows (3200)")
-    teach.set_defaults(run=_teach)
-
-    tuned = ArgumentParser(add_help=False, parents=[cached])
-    tuned.add_argument("--steps", type=int, metavar="N", help="batches of 32 windows in each run (150)")
-
-    protocols = commands.add_parser(
-        "protocols", parents=[tuned, engine], help="accuracy under three protocols"
+    imagenet = commands.add_parser(
+        "imagenet",
+        help="convert torchvision's MobileNetV2 weights (needs torch)",
+        usage="%(prog)s [OPTION ...] FILE",
+        description="Convert torchvision's MobileNetV2 weights to an .npz file. Needs the package torch.",
     )
-    protocols.add_argument("--gtzan", type=Path, required=True, metavar="DIR", help="its table and arrays")
-    protocols.add_argument("--features", type=Path, default=Path("build/features"), metavar="DIR")
-    protocols.add_argument("--work", type=Path, default=Path("build/protocols"), metavar="DIR")
-    protocols.add_argument("--seeds", type=int, default=1, help="runs on the fault-filtered split")
-    protocols.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    protocols.set_defaults(run=_protocols)
+    imagenet.add_argument("pth", type=Path, metavar="FILE", help="mobilenet_v2-b0353104.pth")
+    imagenet.add_argument("--out", type=Path, metavar="FILE", help=".npz to write (default: the shipped one)")
+    imagenet.set_defaults(run=_imagenet)
 
-    ablate = commands.add_parser(
-        "ablation", parents=[cached, engine], help="train without each part of the recipe"
+
+def _add_release_commands(commands: Commands) -> None:
+    distill = commands.add_parser(
+        "distill",
+        help="train the backbone to predict the embeddings of musicnn",
+        description="Train the backbone to predict the embeddings of musicnn, on the windows of the cache.",
     )
-    ablate.add_argument("--steps", type=int, metavar="N", help="batches of each run (150)")
-    ablate.add_argument("--work", type=Path, default=Path("build/ablation"), metavar="DIR")
-    ablate.set_defaults(run=_ablation)
+    distill.add_argument(
+        "--out", type=Path, default=BACKBONE, metavar="FILE", help=f".npz to write (default: {BACKBONE})"
+    )
+    _add_steps(distill, 3200)
+    _add_cache(distill)
+    distill.set_defaults(run=_distill)
 
-    release = commands.add_parser("release", parents=[tuned], help="make the model that ships")
-    release.add_argument("--out", type=Path, default=Path("models/artifacts"), metavar="DIR")
-    release.add_argument("--taught", type=Path, metavar="FILE", help="backbone; by default the shipped one")
-    release.add_argument("--logs", type=Path, default=Path("build/logs"), metavar="DIR", help="TensorBoard's")
-    release.add_argument("--seed", type=int, default=0)
-    release.add_argument("--protocols", type=Path, metavar="FILE", help="output of protocols --json")
+    release = commands.add_parser(
+        "release",
+        help="train the shipped model and write its files",
+        description="Train the shipped model, and write its manifest, model card and plots.",
+        examples=[("overheard train release --out build/model --seed 1", "a model for comparison")],
+    )
+    _add_out_folder(release)
+    release.add_argument(
+        "--backbone", type=Path, metavar="FILE", help="weights to start from (default: the shipped ones)"
+    )
+    release.add_argument(
+        "--logs",
+        type=Path,
+        default=Path("build/logs"),
+        metavar="FOLDER",
+        help="logs for TensorBoard (default: build/logs)",
+    )
+    release.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)"
+    )
+    _add_protocol_scores(release)
+    _add_steps(release, 150)
+    _add_cache(release)
     release.set_defaults(run=_release)
 
     card = commands.add_parser(
-        "card", parents=[cached], help="measure a released model again; rewrite its card"
+        "model-card",
+        help="measure a released model again and rewrite its card",
+        description="Measure a released model again, and rewrite its manifest, model card and plots.",
     )
-    card.add_argument("--out", type=Path, default=Path("models/artifacts"), metavar="DIR")
-    card.add_argument("--float32", type=Path, default=Path("build/genre_float32.tflite"), metavar="FILE")
-    card.add_argument("--protocols", type=Path, metavar="FILE", help="output of protocols --json")
-    card.set_defaults(run=_card)
+    _add_out_folder(card)
+    card.add_argument(
+        "--float32",
+        type=Path,
+        default=Path("build/genre_float32.tflite"),
+        metavar="FILE",
+        help="the model before quantization (default: build/genre_float32.tflite)",
+    )
+    _add_protocol_scores(card)
+    _add_cache(card)
+    card.set_defaults(run=_model_card)
 
-    compare = commands.add_parser("compare", help="put two models' figures side by side")
-    compare.add_argument("one", type=Path, help="a manifest")
-    compare.add_argument("other", type=Path, help="another")
+    compare = commands.add_parser(
+        "compare",
+        help="show the figures of two models side by side",
+        usage="%(prog)s [OPTION ...] FILE FILE",
+        description="Show the figures of two models side by side.",
+    )
+    compare.add_argument("one", type=Path, metavar="FILE", help="manifest of a model")
+    compare.add_argument("other", type=Path, metavar="FILE", help="manifest of another model")
     compare.set_defaults(run=_compare)
-    return parser
+
+
+def _add_study_commands(commands: Commands) -> None:
+    protocols = commands.add_parser(
+        "protocols",
+        help="measure accuracy under three protocols",
+        description="Measure the accuracy of several networks under three protocols of splitting GTZAN.",
+    )
+    _add_gtzan(protocols)
+    protocols.add_argument(
+        "--features", type=Path, default=FEATURES, metavar="FOLDER", help=f"features (default: {FEATURES})"
+    )
+    _add_work(protocols, Path("build/protocols"))
+    protocols.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="runs on the fault-filtered split (default: 1)"
+    )
+    protocols.add_argument("--json", action="store_true", help="print JSON, not a table")
+    _add_steps(protocols, 150)
+    _add_cache(protocols)
+    _add_engine(protocols)
+    protocols.set_defaults(run=_protocols)
+
+    ablation = commands.add_parser(
+        "ablation",
+        help="train without each part of the recipe",
+        description="Train without each part of the recipe, and show what each part contributes.",
+    )
+    _add_work(ablation, Path("build/ablation"))
+    _add_steps(ablation, 150)
+    _add_cache(ablation)
+    _add_engine(ablation)
+    ablation.set_defaults(run=_ablation)
+
+    study = commands.add_parser(
+        "study",
+        help="repeat the table of the published study and test its claim",
+        description="Repeat the table of the published study, and test its claim.",
+    )
+    _add_gtzan(study)
+    study.add_argument(
+        "--cache", type=Path, default=FEATURES, metavar="FOLDER", help=f"features (default: {FEATURES})"
+    )
+    study.add_argument("--json", type=Path, metavar="FILE", help="write all measurements to this file")
+    study.add_argument("--quick", action="store_true", help="few epochs and folds, to see that it runs")
+    _add_engine(study)
+    study.set_defaults(run=_study)
+
+
+def _add_cache(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--cache", type=Path, default=CACHE, metavar="FOLDER", help=f"cache of windows (default: {CACHE})"
+    )
+
+
+def _add_steps(parser: ArgumentParser, steps: int) -> None:
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help=f"batches of 32 windows in each run (default: {steps})"
+    )
+
+
+def _add_out_folder(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ARTIFACTS,
+        metavar="FOLDER",
+        help=f"folder of the model's files (default: {ARTIFACTS})",
+    )
+
+
+def _add_protocol_scores(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--protocols", type=Path, metavar="FILE", help="output of `overheard train protocols --json`"
+    )
+
+
+def _add_gtzan(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--gtzan", type=Path, required=True, metavar="FOLDER", help="GTZAN's table and arrays (required)"
+    )
+
+
+def _add_work(parser: ArgumentParser, folder: Path) -> None:
+    parser.add_argument(
+        "--work", type=Path, default=folder, metavar="FOLDER", help=f"checkpoints (default: {folder})"
+    )
+
+
+def _add_engine(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        metavar="NAME",
+        help="local for one run after the other, or ray for tasks of a cluster (default: local)",
+    )
 
 
 def _imagenet(arguments: argparse.Namespace) -> int:
@@ -188,12 +322,12 @@ def _prepare(arguments: argparse.Namespace) -> int:
         jobs += ingest.folder_jobs(path, hear, source="music", labelled=False)
     for path in arguments.table:
         jobs += ingest.table_jobs(path, hear)
-    if arguments.pictures:
-        jobs += ingest.array_jobs(arguments.pictures)
+    if arguments.spectrograms:
+        jobs += ingest.array_jobs(arguments.spectrograms)
     jobs += synthetic_noise.noise_jobs(arguments.noises)
     if not jobs:
         raise OverheardError(
-            "there is nothing to prepare; name --gtzan, --folder, --music, --table, --pictures or --noises"
+            "nothing to prepare; name --gtzan, --folder, --music, --table, --spectrograms or --noises"
         )
     with Progress(transient=True) as progress:
         task = progress.add_task("preparing", total=len(jobs))
@@ -204,7 +338,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _teach(arguments: argparse.Namespace) -> int:
+def _distill(arguments: argparse.Namespace) -> int:
     from training.data.corpus import Corpus
     from training.distillation.distill import DistillationConfig, distill, distillation_entries
     from training.finetuning.train import tensorboard_logger
@@ -280,14 +414,14 @@ def _release(arguments: argparse.Namespace) -> int:
         protocols=protocols,
         recipe=replace(FineTuningRecipe(), steps=_positive(arguments.steps, FineTuningRecipe().steps)),
         seed=arguments.seed,
-        taught=arguments.taught or DISTILLED_WEIGHTS,
+        taught=arguments.backbone or DISTILLED_WEIGHTS,
         logs=arguments.logs,
     )
     print(f"wrote {manifest.model_path}, its manifest, its model card and plots")
     return 0
 
 
-def _card(arguments: argparse.Namespace) -> int:
+def _model_card(arguments: argparse.Namespace) -> int:
     from models.manifest import SHIPPED, ModelManifest
     from training.data.corpus import Corpus
     from training.release.release import remeasure

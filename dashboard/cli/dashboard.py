@@ -1,4 +1,4 @@
-"""``overheard dashboard``: starts the Streamlit server for the page and waits for its end."""
+"""``overheard dashboard``: serve the page with Streamlit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from dashboard.environment import ANALYZER_URL, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
 from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES
 from models.common.cli import ArgumentParser
+from models.common.sockets import try_port
 
 HOST = "127.0.0.1"
 PORT = 8501
@@ -47,13 +48,33 @@ STREAMLIT_OPTIONS = {
 }
 
 
-def command(argv: list[str]) -> int:
-    """Run the dashboard until it is stopped.
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    parser = ArgumentParser(
+        prog="overheard dashboard",
+        description="Show the page of an analyzer that runs already, here or on another machine.",
+        examples=[
+            ("overheard dashboard", "`overheard listen` on this machine"),
+            (f"{TOKEN_VARIABLE}=... overheard dashboard --analyzer wss://radio.example:8765", "elsewhere"),
+        ],
+    )
+    parser.add_argument(
+        "--analyzer",
+        default=ANALYZER_URL,
+        metavar="URL",
+        help=f"websocket of the analyzer (default: {ANALYZER_URL})",
+    )
+    parser.add_argument(
+        "--host", default=HOST, metavar="ADDRESS", help=f"address that the page listens on (default: {HOST})"
+    )
+    parser.add_argument(
+        "--port", default=PORT, type=int, metavar="PORT", help=f"port of the page (default: {PORT})"
+    )
+    return parser
 
-    Parameters
-    ----------
-    argv : list of str
-        What stands after ``overheard dashboard`` on the command line.
+
+def command(arguments: Sequence[str]) -> int:
+    """Run the dashboard until it is stopped.
 
     Returns
     -------
@@ -63,28 +84,22 @@ def command(argv: list[str]) -> int:
     Raises
     ------
     DashboardError
-        The analyzer's address is not a websocket's, its token is none, or the port cannot be had.
+        If the analyzer's address or token is invalid, or the port is unavailable.
     """
-    parser = ArgumentParser(prog="overheard dashboard", description="Show what is heard as a page.")
-    parser.add_argument(
-        "--analyzer", default=ANALYZER_URL, help=f"the analyzer's websocket (default {ANALYZER_URL})"
-    )
-    parser.add_argument("--host", default=HOST, help=f"address the page is served on (default {HOST})")
-    parser.add_argument("--port", default=PORT, type=int, help=f"port the page is served on (default {PORT})")
-    options = parser.parse_args(argv)
-    analyzer = checked_analyzer(options.analyzer)
+    options = build_parser().parse_args(arguments)
+    analyzer = parse_analyzer_url(options.analyzer)
     check_token()
     check_port(options.host, options.port)
     return _run(streamlit_arguments(analyzer, options.host, options.port))
 
 
-def checked_analyzer(url: str) -> str:
-    """The URL itself, once it is known to be a websocket's.
+def parse_analyzer_url(url: str) -> str:
+    """Return the URL if it is a websocket's.
 
     Raises
     ------
     DashboardError
-        Another scheme, no host, a port that is no number, or a secret inside.
+        If the URL has another scheme, no host or an invalid port, or contains a secret.
     """
     try:
         parts = urlsplit(url)
@@ -105,12 +120,12 @@ def checked_analyzer(url: str) -> str:
 
 
 def check_token(environment: Mapping[str, str] = os.environ) -> None:
-    """Find out before the page starts whether the token is one that a browser can send.
+    """Check the token before the page starts.
 
     Raises
     ------
     DashboardError
-        It has other characters, or another length, than the analyzer's tokens.
+        If the token has characters or a length that no token of the analyzer has.
     """
     token = environment.get(TOKEN_VARIABLE, "")
     if token and not re.fullmatch(r"[\w.~-]{16,256}", token, re.ASCII):
@@ -120,22 +135,17 @@ def check_token(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Find out before Streamlit starts whether it can have the port.
+    """Check the page's port before Streamlit starts.
 
     Raises
     ------
     DashboardError
-        The port is out of range or taken, or the host is not of this machine.
+        If the port is out of range or taken, or if the host is unknown or of another machine.
     """
     if not 1 <= port <= 65_535:
         raise DashboardError(f"--port {port} is out of range; choose one of 1 to 65535, for example {PORT}")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            if os.name == "posix":  # a port just let go of is free; on Windows this would steal one
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
+        try_port(host, port)
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror | UnicodeError):
             raise DashboardError(
@@ -148,14 +158,14 @@ def check_port(host: str, port: int) -> None:
 
 
 def streamlit_arguments(analyzer: str, host: str, port: int) -> list[str]:
-    """The command line of the child: Streamlit, its options, the page, the page's own argument."""
+    """Return the command line of the child: Streamlit, its options, the page, and the page's argument."""
     options = STREAMLIT_OPTIONS | {"server.address": host, "server.port": str(port)}
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", "--analyzer", analyzer]
 
 
 def _run(arguments: list[str]) -> int:
-    """Wait for the child; a signal to this process is the child's, too, and a second one its end."""
+    """Run the child to its end. A signal to this process ends the child, and a second signal kills it."""
     child: subprocess.Popen[bytes] | None = None
     signals = 0
 
@@ -179,7 +189,7 @@ def _run(arguments: list[str]) -> int:
 
 @contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Hold the stop signals for the span of the block; only the main thread may ask for them."""
+    """Handle the stop signals in the block. Python allows that on the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,9 +1,10 @@
-"""Clean, shorten and store text that comes from outside the program."""
+"""Clean, shorten and store text that comes from outside the program, and find similar words."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Final, Literal
 
 MAX_ERROR_LETTERS: Final = 200
@@ -87,3 +88,18 @@ def format_seconds(seconds: float) -> str:
     if seconds < 60:
         return f"{math.floor(seconds * 100) / 100:.2f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def find_nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known word that is most like ``word``, or None if no word is alike.
+
+    Parameters
+    ----------
+    word : str
+    known : iterable of str
+    likeness : float
+        Smallest ratio of ``difflib``, 0..1, that counts as alike.
+    """
+    import difflib  # most runs have no wrong word
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)

@@ -10,11 +10,23 @@ from realtime.capture.platform import find_system_device, list_microphones, list
 from realtime.errors import SourceError
 
 
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    return ArgumentParser(
+        prog="overheard devices",
+        usage="%(prog)s",
+        description="List the outputs and microphones that can be analyzed, and the source that `auto` "
+        "takes. A star marks the system's default.",
+        examples=[
+            ("overheard devices", "list the names"),
+            ("overheard run --source mic:USB", "listen to the microphone whose name contains USB"),
+        ],
+    )
+
+
 def command(arguments: Sequence[str]) -> int:
-    """``overheard devices``: what can be listened to, and what ``auto`` would take."""
-    ArgumentParser(
-        prog="overheard devices", description="List what can be listened to, and what `auto` would take."
-    ).parse_args(arguments)
+    """List the devices."""
+    build_parser().parse_args(arguments)
     _print_devices("Outputs that `system` can listen to", list_outputs)
     _print_devices("Microphones", list_microphones)
     try:

@@ -1,4 +1,4 @@
-"""``overheard history``: what was heard, session by session."""
+"""``overheard history``: show, correct, export or delete recorded sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from models.common.cli import ArgumentParser
+from models.common.cli import ArgumentParser, UsageError
 from models.common.text import clean_text
 from models.manifest import ModelManifest
 from realtime import config
@@ -25,20 +25,63 @@ from realtime.history.store import HistoryStore, check_header
 from realtime.history.writer import default_path, resolve_path
 
 
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    parser = ArgumentParser(
+        prog="overheard history",
+        description="List recorded sessions, show one of them, correct a genre, or delete everything.",
+        examples=[
+            ("overheard history --since 2026-07-31", "sessions since that day"),
+            ("overheard history --session 3 --csv", "the segments of session 3 as a table"),
+            ("overheard history --correct 3/2=jazz", "segment 2 of session 3 was jazz"),
+            ("overheard history --delete-all --yes", "delete history, corrections and clips"),
+        ],
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--session", type=int, metavar="N", help="show the segments, events and totals of session N"
+    )
+    which.add_argument("--since", metavar="DATE", help="list sessions that lasted until DATE or longer")
+    which.add_argument(
+        "--correct",
+        metavar="SESSION/SEGMENT=GENRE",
+        help="set the true genre of a segment; without a GENRE the correction is removed",
+    )
+    which.add_argument(
+        "--export-corrections",
+        metavar="FOLDER",
+        help="write the clips of corrected segments for `overheard train prepare`",
+    )
+    which.add_argument(
+        "--delete-all", action="store_true", help="delete the history with its corrections and clips"
+    )
+    parser.add_argument("--yes", action="store_true", help="confirm --delete-all")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--json",
+        action="store_true",
+        help="print a line of JSON for each session, or one object with --session",
+    )
+    how.add_argument("--csv", action="store_true", help="print a table with one segment a line")
+    parser.add_argument("--file", metavar="FILE", help="history to read (default: the file of the settings)")
+    config.add_options(parser)
+    return parser
+
+
 def command(arguments: Sequence[str]) -> int:
-    """What was heard in earlier sessions, and for how long."""
-    options = _parser().parse_args(arguments)
-    chosen = config.load(options)
+    """Show or change the history."""
+    options = build_parser().parse_args(arguments)
+    settings = config.load(options)
     path = Path(options.file) if options.file else None
-    path = path or resolve_path(chosen.history.history) or default_path()
+    path = path or resolve_path(settings.history.history) or default_path()
     since = parse_date(options.since) if options.since else float("-inf")
-    if options.yes and not options.forget:
-        raise HistoryError("--yes belongs to --forget")
-    if options.forget:
-        print(_forget(path, chosen, sure=options.yes))
+    if options.yes and not options.delete_all:
+        raise UsageError("--yes confirms --delete-all, which is missing")
+    if options.delete_all:
+        print(_delete_all(path, settings, confirmed=options.yes))
         return 0
     if options.correct is not None:
-        print(_correct(path, chosen, options.correct))
+        print(_correct(path, settings, options.correct))
         return 0
     with contextlib.closing(open_history(path)) as connection:
         try:
@@ -53,54 +96,21 @@ def command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = ArgumentParser(
-        prog="overheard history",
-        description="List the sessions that were recorded, show one of them, or correct what was heard.",
-    )
-    parser.add_argument("--file", metavar="FILE", help="history to read (default: the one of the settings)")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--json",
-        action="store_true",
-        help="print each session as a line of JSON; with --session one object",
-    )
-    how.add_argument("--csv", action="store_true", help="print the segments as a table, one a line")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--session", type=int, metavar="N", help="show the segments and events of session N, and totals"
-    )
-    which.add_argument("--since", metavar="DATE", help="only sessions that lasted until DATE, as 2026-07-31")
-    which.add_argument(
-        "--correct",
-        metavar="SESSION/SEGMENT=GENRE",
-        help="say what it was, as 3/2=jazz; 3/2= takes it back",
-    )
-    which.add_argument(
-        "--export-corrections", metavar="FOLDER", help="write corrected sound for `overheard train prepare`"
-    )
-    which.add_argument(
-        "--forget", action="store_true", help="delete the whole history, corrections and kept sound included"
-    )
-    parser.add_argument("--yes", action="store_true", help="with --forget: do it")
-    return parser
-
-
-def _correct(path: Path, chosen: Settings, text: str) -> str:
+def _correct(path: Path, settings: Settings, text: str) -> str:
     wanted = re.fullmatch(r"(\d{1,18})/(\d{1,18})=(.*)", text, re.ASCII)
     if wanted is None:
         raise HistoryError(
             f"--correct is {text!r}; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz; "
-            "--session 3 --json tells the numbers"
+            "--session 3 --json shows the numbers"
         )
-    manifest = ModelManifest.load(Path(chosen.model.manifest) if chosen.model.manifest else None)
-    open_history(path).close()  # says what is wrong with it, and makes none
+    manifest = ModelManifest.load(Path(settings.model.manifest) if settings.model.manifest else None)
+    open_history(path).close()  # raises an error for a missing file, which HistoryStore would create
     session, segment, genre = int(wanted[1]), int(wanted[2]), wanted[3].strip() or None
     with contextlib.closing(HistoryStore(path)) as store:
         return LabelCorrections(store, manifest).correct(session, segment, genre, time.time())
 
 
-def _forget(path: Path, chosen: Settings, *, sure: bool) -> str:
+def _delete_all(path: Path, settings: Settings, *, confirmed: bool) -> str:
     _refuse_to_delete(path)
     try:
         with contextlib.closing(open_history(path)) as connection:
@@ -110,24 +120,24 @@ def _forget(path: Path, chosen: Settings, *, sure: bool) -> str:
         if not path.parent.is_dir() or not (path.is_file() or saved_clips(path) or quarantined_files(path)):
             raise HistoryError(str(error)) from error
         what = f"unread: {error}"
-    if not sure:
+    if not confirmed:
         raise HistoryError(
-            f"--forget deletes {path} for good ({what}, kept sounds: {len(saved_clips(path))}); "
-            "say --forget --yes if that is what you want"
+            f"--delete-all deletes {path} for good ({what}, clips: {len(saved_clips(path))}); "
+            "confirm it with --delete-all --yes"
         )
-    manifest = ModelManifest.load(Path(chosen.model.manifest) if chosen.model.manifest else None)
+    manifest = ModelManifest.load(Path(settings.model.manifest) if settings.model.manifest else None)
     with contextlib.closing(HistoryStore(path)) as store:
         return LabelCorrections(store, manifest).delete_all(time.time())
 
 
 def _refuse_to_delete(path: Path) -> None:
-    """Raise HistoryError for a file that nothing tells to be a history, whatever was typed."""
+    """Raise HistoryError if the file does not have the header of a history."""
     with contextlib.suppress(FileNotFoundError):
         try:
             check_header(path)
         except sqlite3.DatabaseError as error:
             raise HistoryError(
-                f"{path} is not seen to be a history ({error}); delete it by hand if it is a damaged one"
+                f"{path} is not a history ({error}); if it is a damaged one, delete it by hand"
             ) from error
         except FileNotFoundError:
             raise

@@ -4,88 +4,90 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 
 from models.classifier import load_classifier
-from models.common.cli import ArgumentParser
+from models.common.cli import ArgumentParser, UsageError
 from models.common.ray import ENGINES
 from models.common.text import printable
 from realtime import config
+from realtime.cli.progress import show_progress
 from realtime.config import AnalysisSettings
-from realtime.errors import SettingsError
 from realtime.library.executors import ProcessTrackExecutor, RayTrackExecutor, TrackExecutor
-from realtime.library.scan import Advance, ScanSummary, open_table, scan_library
+from realtime.library.scan import ScanSummary, open_table, scan_library
 from realtime.library.table import TrackTable
 
-logger = logging.getLogger(__name__)
-
 EXIT_ALL_FAILED = 1
-MOST_NAMED = 50
-"""Bad files that are named at the end; all are in the table."""
-LOG_SECONDS = 60.0
+MAX_NAMED_FILES = 50
+"""Number of failed files that are named at the end. The table names all of them."""
 
 
-def command(arguments: Sequence[str]) -> int:
-    """Genre of every track of a library, as a Parquet table; resumable, on one machine or a Ray cluster."""
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog="overheard library",
-        description="Hear every track of a library and write a table of them. A run that was broken off goes "
-        "on where it was; a track that is in the table and unchanged is not heard again.",
+        usage="%(prog)s --out FOLDER [OPTION ...] PLACE ...",
+        description="Analyze every track of a music library and write a table of them. An interrupted run "
+        "continues where it stopped. Tracks that are in the table and unchanged are not analyzed again.",
+        examples=[
+            ("overheard library ~/Music --out genres.parquet", "every track of a folder"),
+            ("overheard library s3://BUCKET/music --engine ray --out s3://BUCKET/genres.parquet",
+             "on a Ray cluster"),
+        ],
+    )  # fmt: skip
+    parser.add_argument(
+        "places", nargs="+", metavar="PLACE", help="folder, s3://BUCKET/PREFIX, audio file, or a list of them"
     )
     parser.add_argument(
-        "places",
-        nargs="+",
-        metavar="PLACE",
-        help="a folder, s3://BUCKET/PREFIX, a sound file, or a list of them",
-    )
-    parser.add_argument(
-        "--out",
-        required=True,
-        metavar="FOLDER",
-        help="the table, a folder of Parquet parts, such as tracks.parquet",
+        "--out", required=True, metavar="FOLDER", help="table to write, a folder of Parquet files"
     )
     parser.add_argument(
         "--engine",
         choices=ENGINES,
         default="local",
-        help="processes of this machine (default), or a Ray cluster",
+        metavar="NAME",
+        help="local for processes of this machine, or ray for a cluster (default: local)",
     )
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="tracks at a time (default: one a core)"
+        "--workers", type=int, default=0, metavar="N", help="tracks at a time (default: one for each core)"
     )
     config.add_options(parser, "model", "smoothing", "silence")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Analyze the library. The exit code is 1 if no track at all could be analyzed."""
+    options = build_parser().parse_args(arguments)
     if options.workers < 0:
-        raise SettingsError(f"--workers is {options.workers}; it must be at least 1, or 0 for one a core")
-    hearing = AnalysisSettings.from_settings(config.load(options))
-    manifest = load_classifier(
-        hearing.model.manifest, hearing.model.runtime
-    ).manifest  # a fault of the model is told before anything begins
-    with open_table(options.out, hearing, manifest) as table:
-        with _ended_by_signal(), _engine(options.engine, hearing, options.workers) as engine:
-            with _progress() as advance:
-                summary = scan_library(options.places, table, engine, advance)
+        raise UsageError(f"--workers is {options.workers}; it must be at least 1, or 0 for one for each core")
+    settings = AnalysisSettings.from_settings(config.load(options))
+    # The model is loaded here too, so that an error of it is reported before anything starts.
+    manifest = load_classifier(settings.model.manifest, settings.model.runtime).manifest
+    with open_table(options.out, settings, manifest) as table:
+        with _interrupted_by_sigterm(), _open_executor(options.engine, settings, options.workers) as executor:
+            with show_progress("tracks", logged=True) as advance:
+                summary = scan_library(options.places, table, executor, advance)
         return _report(summary, table)
 
 
 @contextlib.contextmanager
-def _engine(name: str, hearing: AnalysisSettings, workers: int) -> Iterator[TrackExecutor]:
-    engine: TrackExecutor = (
-        RayTrackExecutor(hearing, workers) if name == "ray" else ProcessTrackExecutor(hearing, workers)
-    )
+def _open_executor(name: str, settings: AnalysisSettings, workers: int) -> Iterator[TrackExecutor]:
+    executor: TrackExecutor
+    if name == "ray":
+        executor = RayTrackExecutor(settings, workers)
+    else:
+        executor = ProcessTrackExecutor(settings, workers)
     try:
-        yield engine
+        yield executor
     finally:
-        engine.close()
+        executor.close()
 
 
 @contextlib.contextmanager
-def _ended_by_signal() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does: what was heard is written."""
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that finished tracks are written."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -94,46 +96,24 @@ def _ended_by_signal() -> Iterator[None]:
 
 
 def _report(summary: ScanSummary, table: TrackTable) -> int:
-    """Tell the end on standard error; the exit code."""
-    faults = list(itertools.islice(table.rows_with_faults(), MOST_NAMED + 1))
-    for name, fault in faults[:MOST_NAMED]:
-        said = printable(fault if name in fault else f"{name}: {fault}")
-        print(f"overheard library: {said}", file=sys.stderr)
-    if len(faults) > MOST_NAMED:
-        print("overheard library: and more, in the table's column 'fault'", file=sys.stderr)
+    """Print the result on standard error, and return the exit code."""
+    faults = list(itertools.islice(table.rows_with_faults(), MAX_NAMED_FILES + 1))
+    for name, fault in faults[:MAX_NAMED_FILES]:
+        error = printable(fault if name in fault else f"{name}: {fault}")
+        print(f"overheard library: {error}", file=sys.stderr)
+    if len(faults) > MAX_NAMED_FILES:
+        print("overheard library: more errors are in the table's column 'fault'", file=sys.stderr)
     if table.kept:
         print(
-            f"overheard library: {table.kept:,} tracks were away and keep their rows of before; run it again",
+            f"overheard library: {table.kept:,} tracks were unreachable and keep their earlier rows; "
+            "run the command again",
             file=sys.stderr,
         )
     seconds = max(summary.seconds, 1e-9)
     rate = f" in {seconds:.0f} s, {summary.heard / seconds:.2f} a second" if summary.heard else ""
     print(
-        f"{summary.found:,} tracks found, {summary.heard:,} heard now{rate}; {summary.faulty:,} cannot be "
-        f"heard; {table.out} has {len(table):,} rows",
+        f"{summary.found:,} tracks found, {summary.heard:,} analyzed now{rate}; {summary.faulty:,} cannot be "
+        f"analyzed; {table.out} has {len(table):,} rows",
         file=sys.stderr,
     )
     return EXIT_ALL_FAILED if summary.faulty == summary.found else 0
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Advance]:
-    """A progress bar on a terminal; elsewhere a line of the log each minute."""
-    if not sys.stderr.isatty():
-        told = time.monotonic()
-
-        def log(done: int, total: int) -> None:
-            nonlocal told
-            if time.monotonic() - told >= LOG_SECONDS:
-                told = time.monotonic()
-                logger.info("%d of %d tracks", done, total)
-
-        yield log
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("tracks", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import logging
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from models.common.text import find_nearest
 from models.errors import OverheardError
 
 EXIT_ERROR = 2
@@ -19,7 +19,10 @@ USAGE = "usage: overheard COMMAND [OPTION ...]"
 
 
 class Command(NamedTuple):
-    """A command: its name, the module whose ``command`` function runs it, and what it does."""
+    """A command: its name, what it does, and its module.
+
+    The module has the functions ``command(arguments)``, which runs it, and ``build_parser()``.
+    """
 
     name: str
     module: str
@@ -46,6 +49,9 @@ COMMANDS = {
         Command("model", "realtime.cli.model", "Verify the model and describe it"),
         Command("evaluate", "realtime.cli.evaluate", "Measure the model on tracks of known genre"),
         Command("train", "training.cli", "Train the model, from recordings to the released files"),
+    ),
+    "shell": (
+        Command("completion", "realtime.cli.completion", "Print a completion script for bash, zsh or fish"),
     ),
 }
 """Commands by the headings of ``overheard --help``. A module is imported only if its command is run."""
@@ -99,9 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def help_text() -> str:
     """Return the commands with what they do, one a line, under their headings."""
     lines = [USAGE]
+    width = max(len(command.name) for group in COMMANDS.values() for command in group) + 2
     for title, commands in COMMANDS.items():
         lines += ["", f"{title}:"]
-        lines += [f"  {command.name:<11}{command.summary}" for command in commands]
+        lines += [f"  {command.name:<{width}}{command.summary}" for command in commands]
     return "\n".join(
         [
             *lines,
@@ -118,6 +125,6 @@ def help_text() -> str:
 def _unknown(word: str, commands: Sequence[str]) -> str:
     if word.startswith("-"):
         return f"unknown option {word}; `overheard --help` lists the commands"
-    meant = difflib.get_close_matches(word, commands, 1)
-    hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(commands)}"
+    meant = find_nearest(word, commands)
+    hint = f"did you mean {meant}?" if meant else f"there are {', '.join(commands)}"
     return f"no command {word!r}; {hint}"

@@ -1,4 +1,4 @@
-"""``overheard model``: which model runs, on what, and how good it is."""
+"""``overheard model``: verify the model and describe it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,24 @@ from models.spectrogram.spec import AudioSpec
 from realtime import config
 
 
-def command(arguments: Sequence[str]) -> int:
-    """Which model runs, on which runtime, and what is known of it."""
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
-        prog="overheard model", description="Load the model, verify it, and say what is known of it."
+        prog="overheard model",
+        description="Load the model, verify its checksum, and print what is known about it.",
+        examples=[
+            ("overheard model", "the shipped model"),
+            ("overheard model --json --manifest my/genre.json", "the whole manifest of another model"),
+        ],
     )
-    config.add_options(parser, "model")
-    parser.add_argument("--json", action="store_true", help="the whole manifest as JSON")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--json", action="store_true", help="print the whole manifest as JSON")
+    config.add_options(parser, "manifest", "runtime")
+    return parser
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Describe the model."""
+    options = build_parser().parse_args(arguments)
     chosen = config.load(options).model
     classifier = load_classifier(chosen.manifest, chosen.runtime)
     manifest = classifier.manifest

@@ -17,36 +17,54 @@ from realtime.monitoring.roster import serve_stations
 from realtime.monitoring.stations import read_stations
 
 
-def command(arguments: Sequence[str]) -> int:
-    """Many stations at one websocket, on one machine or a Ray cluster, until Ctrl-C."""
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
     parser = ArgumentParser(
         prog="overheard monitor",
-        description="Hear all stations of a file and serve their estimates on one websocket. A station that "
-        "is lost is opened again, and those of a lost computer are heard by another.",
+        usage="%(prog)s [OPTION ...] FILE",
+        description="Analyze all radio stations of a file and serve their estimates on one websocket. A "
+        "station that is lost is opened again. If a computer of a cluster is lost, another one takes over "
+        "its stations.",
+        examples=[
+            ("overheard monitor stations.toml", "on this machine"),
+            ("overheard monitor stations.toml --engine ray --json", "on a Ray cluster, estimates as JSON"),
+        ],
     )
     parser.add_argument(
-        "stations", type=Path, metavar="FILE", help="TOML: [[station]] with name and url for each; group_size"
+        "stations",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with a [[station]] for each station (name, url), and group_size",
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="local", help="processes of this machine (default), or Ray"
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        metavar="NAME",
+        help="local for processes of this machine, or ray for a cluster (default: local)",
     )
     parser.add_argument("--json", action="store_true", help="print every estimate as a line of JSON")
     config.add_options(parser, *LIVE_GROUPS)
-    options = parser.parse_args(arguments)
-    chosen = config.load(options)
+    return parser
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Monitor the stations until a signal comes."""
+    options = build_parser().parse_args(arguments)
+    settings = config.load(options)
     groups = read_stations(options.stations)
-    hearing = AnalysisSettings.from_settings(chosen)
+    analysis = AnalysisSettings.from_settings(settings)
     watch = print_estimate if options.json else None
-    with contextlib.ExitStack() as kept:
-        feeds: list[GroupClient]
+    with contextlib.ExitStack() as stack:
+        clients: list[GroupClient]
         if options.engine == "ray":
-            ray = kept.enter_context(connect_ray())
-            feeds = [RayGroupClient(ray, group, hearing) for group in groups]
+            ray = stack.enter_context(connect_ray())
+            clients = [RayGroupClient(ray, group, analysis) for group in groups]
         else:
-            allow_files(len(groups), chosen.server.max_clients)
-            feeds = [ProcessGroupClient(group, hearing) for group in groups]
+            allow_files(len(groups), settings.server.max_clients)
+            clients = [ProcessGroupClient(group, analysis) for group in groups]
 
         def ready(count: int, address: str) -> None:
             print_address(f"monitoring {count} stations", address)
 
-        return asyncio.run(serve_stations(chosen, groups, feeds, ready=ready, watch=watch))
+        return asyncio.run(serve_stations(settings, groups, clients, ready=ready, watch=watch))

@@ -1,4 +1,4 @@
-"""``overheard run``: the main job, analyzer and dashboard together, stopped by one Ctrl-C."""
+"""``overheard run``: analyze what is playing and show it on a page."""
 
 from __future__ import annotations
 
@@ -16,39 +16,57 @@ import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
 
 from models.common.cli import ArgumentParser
+from models.common.sockets import try_port
 from realtime import config
 from realtime.app import serve_sources
 from realtime.cli.output import LIVE_GROUPS
 from realtime.errors import ServerError
 from realtime.history.writer import resolve_path
 
-OFFERED = ("system", "mic", "demo")
-"""What the page may change to when nothing else is said."""
+SELECTABLE_SOURCES = ("system", "mic", "demo")
+"""Sources that the page may select if the settings name none."""
 
-PAGE_SECONDS = 30.0
-"""How long the page is waited for before nobody opens it any more."""
+OPEN_PAGE_SECONDS = 30.0
+"""Seconds after which a page that did not start is no longer opened in the browser."""
 
-DASHBOARD_SECONDS = 2.0
-"""How long the dashboard may take to end before it is ended by force."""
+STOP_SECONDS = 2.0
+"""Seconds until a dashboard that does not end is killed."""
+
+
+def build_parser() -> ArgumentParser:
+    """Return the parser of the command line."""
+    parser = ArgumentParser(
+        prog="overheard run",
+        description="Analyze what is playing and show it on a page, until Ctrl-C.",
+        examples=[
+            ("overheard run", "what the computer plays, else the microphone, else a demo"),
+            ("overheard run --source mic", "the default microphone"),
+            ("overheard run --source https://radio.example/stream", "an internet radio station"),
+            ("overheard run --no-browser --history off", "open no browser and record nothing"),
+        ],
+    )
+    config.add_options(parser, "source", *LIVE_GROUPS, "dashboard")
+    return parser
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Run both until Ctrl-C; the dashboard is a child process."""
-    parser = ArgumentParser(
-        prog="overheard run", description="Analyze what is playing and show it on a page."
-    )
-    config.add_options(parser, "source", *LIVE_GROUPS, "dashboard")
-    chosen = config.load(parser.parse_args(arguments))
-    page_port = chosen.dashboard.dashboard_port
+    """Run the analyzer in this process and the dashboard in a child process, until Ctrl-C."""
+    settings = config.load(build_parser().parse_args(arguments))
+    page_port = settings.dashboard.dashboard_port
     page = f"http://127.0.0.1:{page_port}"
-    # Whoever shows it may change what is listened to and read the history; nobody else gets to know it.
-    token = chosen.server.token or secrets.token_urlsafe(24)
+    # The page needs a token to select sources and to read the history. Nobody else learns it.
+    token = settings.server.token or secrets.token_urlsafe(24)
     children: list[subprocess.Popen[bytes]] = []
-    if page_port == chosen.server.port:
+    if page_port == settings.server.port:
         raise ServerError(
             f"page and websocket cannot share port {page_port}; --dashboard-port takes another one"
         )
-    _check_free(page_port)
+    try:
+        try_port("127.0.0.1", page_port)
+    except OSError as error:
+        raise ServerError(
+            f"port {page_port} of the page is taken ({error.strerror}); --dashboard-port takes another one"
+        ) from error
 
     def ready(names: str, address: str) -> Awaitable[None]:
         children.append(_start_dashboard(address, page_port, token))
@@ -61,78 +79,74 @@ def command(arguments: Sequence[str]) -> int:
             "  Stop with             Ctrl-C\n",
             flush=True,
         )
-        wanted = chosen.dashboard.browser and has_screen(os.environ, sys.platform)
-        return _outlive(children[0], page_port, page if wanted else "")
+        wanted = settings.dashboard.browser and has_display(os.environ, sys.platform)
+        return _watch_dashboard(children[0], page_port, page if wanted else "")
 
     try:
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
         code = asyncio.run(
-            serve_sources(chosen, ready=ready, origins=origins, selectable=OFFERED, control_token=token)
+            serve_sources(
+                settings, ready=ready, origins=origins, selectable=SELECTABLE_SOURCES, control_token=token
+            )
         )
-        kept = "; `overheard history` shows what was heard" if resolve_path(chosen.history.history) else ""
-        print(f"\n  Stopped{kept}.", flush=True)
+        hint = "; `overheard history` lists the sessions" if resolve_path(settings.history.history) else ""
+        print(f"\n  Stopped{hint}.", flush=True)
         return code
     finally:
         for child in children:
-            _end(child)
+            _stop(child)
 
 
-def has_screen(environment: Mapping[str, str], platform: str) -> bool:
-    """Whether a browser could open where a person sees it.
+def has_display(environment: Mapping[str, str], platform: str) -> bool:
+    """Return whether a browser would open a window.
 
-    Without a screen Python would start a text browser, which takes the terminal over.
+    Without a display Python starts a text browser, which takes over the terminal.
     """
     if platform in ("darwin", "win32"):
         return sys.stdout.isatty()
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
-def _check_free(port: int) -> None:
-    """Say before anything starts that the page's port is taken.
-
-    Raises
-    ------
-    ServerError
-        It is.
-    """
-    with socket.socket() as probe:
-        if os.name == "posix":  # on Windows it would let two servers share a port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ServerError(
-                f"port {port} of the page is taken ({error.strerror}); --dashboard-port takes another one"
-            ) from error
-
-
 def _start_dashboard(address: str, port: int, token: str) -> subprocess.Popen[bytes]:
-    # -P: Python must not look for our packages in whatever folder the person is in.
+    # -P keeps Python from importing packages of the folder that the person is in.
     command_line = [
         sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
     ]  # fmt: skip
-    # Its output would give the address again; a session of its own, so that Ctrl-C reaches us alone
-    # and we end it with all that it started.
-    # The token travels in the environment: options can be read by every user of the machine.
+    # The output of the dashboard would repeat the address. In a session of its own it does not receive
+    # Ctrl-C, and can be killed with all its children. The token is a variable, because every user of the
+    # machine can read options.
     environment = os.environ | {"OVERHEARD_TOKEN": token}
     return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True, env=environment)
 
 
-async def _outlive(child: subprocess.Popen[bytes], port: int, page: str) -> None:
-    """Open the page, if one is named, as soon as it is there; return never, raise when the dashboard ends."""
-    until = time.monotonic() + PAGE_SECONDS
+async def _watch_dashboard(child: subprocess.Popen[bytes], port: int, page: str) -> None:
+    """Open the page in the browser once it answers, and wait for the dashboard.
+
+    Parameters
+    ----------
+    child : subprocess.Popen
+    port : int
+    page : str
+        Address of the page. If empty, no browser is opened.
+
+    Raises
+    ------
+    ServerError
+        If the dashboard ends.
+    """
+    until = time.monotonic() + OPEN_PAGE_SECONDS
     try:
         while child.poll() is None:
-            there = bool(page) and await asyncio.to_thread(_answers, port)
-            if there:
+            answers = bool(page) and await asyncio.to_thread(_answers, port)
+            if answers:
                 threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
                 page = ""
             if time.monotonic() > until:
                 page = ""
             await asyncio.sleep(0.2)
     finally:
-        child.terminate()  # beside everything else that ends now; harmless when it has ended
-    raise ServerError(f"the dashboard ended by itself with exit code {child.returncode}")
+        child.terminate()  # has no effect on a child that has ended
+    raise ServerError(f"the dashboard ended unexpectedly with exit code {child.returncode}")
 
 
 def _answers(port: int) -> bool:
@@ -141,13 +155,13 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the dashboard and all that it started."""
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End the dashboard and all processes that it started."""
     child.terminate()
     try:
-        child.wait(timeout=DASHBOARD_SECONDS)
+        child.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
     if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it is left
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # no process of it is left
             os.killpg(child.pid, signal.SIGKILL)

@@ -7,7 +7,6 @@ A key has the same name everywhere: ``half_life_seconds`` in the group ``[smooth
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models.common.paths import config_folder
+from models.common.text import find_nearest
 from realtime.config.settings import Settings
 from realtime.errors import SettingsError
 
@@ -32,6 +32,8 @@ RENAMED = {
 }
 """Keys of files that were written for older versions, for the error that names today's key."""
 
+ADVANCED = "advanced"
+
 SECTIONS = {
     "source": "source",
     "dashboard": "page",
@@ -39,8 +41,8 @@ SECTIONS = {
     "silence": "sound",
     "server": "server",
     "history": "history",
-    "outputs": "outputs",
-    "model": "advanced",
+    "outputs": "notifications",
+    "model": ADVANCED,
 }
 """Heading of each group's options in ``--help``, in the order of the headings."""
 
@@ -48,18 +50,25 @@ MULTILINE = ("source", "allow_source")
 """Settings with line breaks between values in the environment, because device names contain commas."""
 
 
-def add_options(parser: argparse.ArgumentParser, *groups: str) -> None:
-    """Add ``--config``, and an option for every setting of these groups, under the headings of ``--help``."""
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add ``--config`` and options for settings, under the headings of ``--help``.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    *names : str
+        Groups, for all their settings, and single settings.
+    """
+    chosen = [(group, each) for group, each in _all_settings() if group in names or each.name in names]
+    titles = {SECTIONS[group] for group, each in chosen if not each.metadata["advanced"]} | {ADVANCED}
     sections = {
         title: parser.add_argument_group(title)
-        for group, title in SECTIONS.items()
-        if group in groups or title == "advanced"
+        for title in dict.fromkeys(SECTIONS.values())
+        if title in titles
     }
-    for group, setting in _all_settings():
-        if group in groups:
-            advanced = setting.metadata["advanced"]
-            _add_option(sections["advanced" if advanced else SECTIONS[group]], setting)
-    sections["advanced"].add_argument("--config", metavar="FILE", help="settings file (TOML)")
+    for group, setting in chosen:
+        _add_option(sections[ADVANCED if setting.metadata["advanced"] else SECTIONS[group]], setting)
+    sections[ADVANCED].add_argument("--config", metavar="FILE", help="settings file (TOML)")
 
 
 def load(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -171,8 +180,8 @@ def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environmen
 
 def _suggest(key: str, known: Mapping[str, str]) -> str:
     """Return the rest of a sentence: the setting that was perhaps meant, or all settings."""
-    meant = [RENAMED[key]] if key in RENAMED else difflib.get_close_matches(key, known, 1, cutoff=0.7)
-    return f"; did you mean {known[meant[0]]}?" if meant else f"; there are {', '.join(known.values())}"
+    meant = RENAMED.get(key) or find_nearest(key, known, 0.7)
+    return f"; did you mean {known[meant]}?" if meant else f"; there are {', '.join(known.values())}"
 
 
 def _parse(setting: Field[Any], value: Any, where: str) -> Any:

@@ -71,13 +71,15 @@ class LiveEvaluationConfig:
         """Refuse what cannot be done."""
         sounds, pictures = self.audio or self.table, self.pictures
         if not (sounds or pictures or self.not_music):
-            raise EvaluationError("nothing to listen to; give --audio, --table, --pictures or --not-music")
+            raise EvaluationError(
+                "nothing to listen to; give --audio, --table, --spectrograms or --not-music"
+            )
         if self.tune and not (sounds or pictures):
-            raise EvaluationError("--tune needs programmes; give --audio, --table or --pictures")
+            raise EvaluationError("--tune needs programmes; give --audio, --table or --spectrograms")
         if self.check_artists and not self.table:
-            raise EvaluationError("--check-artists needs --table, whose column says who the artists are")
+            raise EvaluationError("--held-out-artists needs --table, whose column says who the artists are")
         if (self.part or self.tracks) and not pictures:
-            raise EvaluationError("--part and --tracks choose among --pictures, which are missing")
+            raise EvaluationError("--split and --split-table choose among --spectrograms, which are missing")
         unknown = [repr(name) for name in self.conditions if name not in CONDITIONS]
         if unknown:
             raise EvaluationError(

@@ -102,8 +102,8 @@ def tables(card: dict[str, Any], unsure_below: float) -> list[RenderableType]:
     summary = Table.grid(padding=(0, 2))
     if "accuracy_first_window" in card:
         figures["first window"] = f"{card['accuracy_first_window']:.3f} accuracy of each track's first alone"
-    if card.get("part"):
-        figures["part"] = card["part"]
+    if card.get("split"):
+        figures["split"] = card["split"]
     for name, value in figures.items():
         summary.add_row(name, Text(value))
 

@@ -1,4 +1,4 @@
-"""``overheard evaluate pictures``: score a model on stored spectrograms."""
+"""``overheard evaluate spectrograms``: score a model on stored spectrograms."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def read_split(table: Path, part: str, columns: Sequence[str] = ()) -> dict[str,
     rows = read_table(table, ("track_id", "fault_filtered_split", *columns))
     parts = sorted({row["fault_filtered_split"] for row in rows} - {""})
     if part not in parts:
-        raise EvaluationError(f"{table} has no part {part!r}; there are {', '.join(parts) or 'none'}")
+        raise EvaluationError(f"{table} has no split {part!r}; there are {', '.join(parts) or 'none'}")
     return {row["track_id"]: row for row in rows if row["fault_filtered_split"] == part}
 
 
@@ -148,7 +148,7 @@ def load_split(pictures: Path, labels: Sequence[str], part: str | None, table: P
     """
     if part is None:
         if table is not None:
-            raise EvaluationError(f"--tracks {table} says which track is of which part; give --part too")
+            raise EvaluationError(f"--split-table {table} assigns tracks to splits; give --split too")
         return StoredTracks.load(pictures, labels)
     listed = table or find_table(pictures)
     wanted = read_split(listed, part)
@@ -156,7 +156,7 @@ def load_split(pictures: Path, labels: Sequence[str], part: str | None, table: P
     chosen = tracks.only(wanted)
     if not chosen.names:
         raise EvaluationError(
-            f"none of the {len(wanted)} tracks of part {part!r} in {listed} is among the "
+            f"none of the {len(wanted)} tracks of split {part!r} in {listed} is among the "
             f"{len(tracks.names)} of {pictures}; their track_id must be the same"
         )
     return chosen

@@ -36,7 +36,7 @@ def measure() -> list[Result]:
         start = min(analyse(five)[0] for _ in range(5))
         _, short_mb = analyse(short)
         long_seconds, long_mb = analyse(long)
-        apart_seconds, _ = analyse(long, "--hop", str(LONG_HOP_SECONDS))
+        apart_seconds, _ = analyse(long, "--hop-seconds", str(LONG_HOP_SECONDS))
     real_time, apart = (LONG_MINUTES * 60 / seconds for seconds in (long_seconds, apart_seconds))
     return [
         against("analyze: 5 s of sound, start-up included", start, "s", "limit of 1.5 s", 1.5),

@@ -43,7 +43,7 @@ def test_the_same_labels_as_on_litert(tmp_path: Path) -> None:
     chords = sum(tone(hz, 10, amplitude=0.1) for hz in (262, 330, 392, 523))
     beat = noise(10 * RATE) * (np.arange(10 * RATE) % 11_025 < 1_500) * 0.5
     path = write(tmp_path / "sound.wav", np.concatenate([chords, beat, chords + beat]), RATE)
-    words = ("analyze", "--json", "--hop", "1", str(path))
+    words = ("analyze", "--json", "--hop-seconds", "1", str(path))
     here = subprocess.run(
         [sys.executable, "-m", "realtime.cli", *words], capture_output=True, text=True, timeout=60, check=True
     )

@@ -128,5 +128,5 @@ def weights_sha256(taught: Path) -> str:
         return hashlib.sha256(taught.read_bytes()).hexdigest()
     except OSError as error:
         raise WeightsError(
-            f"cannot read the taught weights {taught}: {error}; restore them or run overheard train teach"
+            f"cannot read the taught weights {taught}: {error}; restore them or run overheard train distill"
         ) from error

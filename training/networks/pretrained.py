@@ -164,5 +164,5 @@ def load_distilled_weights(features: Any, path: Path = DISTILLED_WEIGHTS) -> Non
             features.set_weights([arrays[name].astype(np.float32) for name in names])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise WeightsError(
-            f"cannot read the taught weights {path}: {error}; restore them or run overheard train teach"
+            f"cannot read the taught weights {path}: {error}; restore them or run overheard train distill"
         ) from error

@@ -45,7 +45,7 @@ stretched to {spec.image_size} pixels). Full int8, {report.bytes_int8 / 1e6:.1f}
 {_provenance(metrics["provenance"])}
 
 The picture's geometry is the {report.main} one (`{spec.n_fft}` samples every `{spec.column_step}`), chosen
-on validation; the network was trained on both and `overheard evaluate pictures` scores both.
+on validation; the network was trained on both and `overheard evaluate spectrograms` scores both.
 
 ## Data
 
@@ -115,7 +115,7 @@ Rows of the confusion are the truth, columns the answer:
 
 MUSICNN: Final = """\
 The backbone began with torchvision's ImageNet weights (BSD-3-Clause) and was taught, without labels, to
-hear in a picture what musicnn hears in the sound (`overheard train teach`): music in free software, and
+hear in a picture what musicnn hears in the sound (`overheard train distill`): music in free software, and
 songs by artists of neither GTZAN nor the check below. musicnn itself learnt from the Million Song Dataset,
 whose artists nobody can exclude here.
 

@@ -10,8 +10,8 @@ from dashboard.cli.dashboard import (
     APP,
     check_port,
     check_token,
-    checked_analyzer,
     command,
+    parse_analyzer_url,
     streamlit_arguments,
 )
 from dashboard.errors import DashboardError
@@ -31,7 +31,7 @@ def taken_port() -> Iterator[int]:
     "url", ["ws://127.0.0.1:8765", "wss://music.example/live", "ws://[::1]:8765", "ws://localhost:1/path"]
 )
 def test_websocket_addresses_pass_unchanged(url: str) -> None:
-    assert checked_analyzer(url) == url
+    assert parse_analyzer_url(url) == url
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_other_addresses_are_refused_with_an_example(url: str) -> None:
 )
 def test_a_secret_in_the_address_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(DashboardError, match="the token belongs in OVERHEARD_TOKEN") as caught:
-        checked_analyzer(url)
+        parse_analyzer_url(url)
     assert "very-secret-indeed" not in str(caught.value)
 
 

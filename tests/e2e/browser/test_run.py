@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from websockets.sync.client import connect
 
 from dashboard.recommendations.providers.catalogue import songs as catalogue
-from realtime.cli.run import has_screen
+from realtime.cli.run import has_display
 from tests.support.browser import free_port
 
 SPEED = 4
@@ -190,7 +190,7 @@ def test_the_browser_is_opened_where_there_is_a_screen(
 )  # fmt: skip
 def test_where_a_person_would_see_a_browser(platform: str, environment: dict[str, str], screen: bool) -> None:
     """Tests have no terminal, by which macOS and Windows are judged."""
-    assert has_screen(environment, platform) is screen
+    assert has_display(environment, platform) is screen
 
 
 def descendants(pid: int) -> list[int]:

@@ -20,7 +20,7 @@ def test_a_group_without_a_command_says_what_there_is() -> None:
     done = overheard_here("evaluate")
     assert done.returncode == 2
     assert done.stderr.startswith("overheard evaluate: the following arguments are required: ")
-    assert "pictures" in overheard_here("evaluate", "--help").stdout
+    assert "spectrograms" in overheard_here("evaluate", "--help").stdout
 
 
 def test_the_command_on_a_tiny_library(library: Path) -> None:
@@ -68,8 +68,10 @@ def test_faults_are_one_sentence(library: Path, tmp_path: Path) -> None:
         "overheard evaluate: nothing to listen to; give --audio"
     )
     assert "--tune needs programmes" in told("--tune", "--not-music", table)
-    assert "--check-artists needs --table" in told("--check-artists", "--audio", str(library / "sounds"))
-    assert "--part and --tracks" in told("--part", "test", "--audio", str(library / "sounds"))
+    assert "--held-out-artists needs --table" in told(
+        "--held-out-artists", "--audio", str(library / "sounds")
+    )
+    assert "--split and --split-table" in told("--split", "test", "--audio", str(library / "sounds"))
     assert "unknown conditions 'loud'; there are all, as-is" in told("--table", table, "--conditions", "loud")
     assert "--tune hears programmes as they are" in told("--table", table, "--conditions", "all", "--tune")
     assert "0 programmes of 10 excerpts" in told("--table", table, "--programmes", "0")
@@ -85,9 +87,9 @@ def test_faults_are_one_sentence(library: Path, tmp_path: Path) -> None:
     assert "names genres that this model does not know: 'polka'; there are blues" in told(
         "--table", str(wrong)
     )
-    assert "lacks the column artist" in told("--table", str(wrong), "--check-artists")
+    assert "lacks the column artist" in told("--table", str(wrong), "--held-out-artists")
     wrong.write_bytes(b"file,genre\n\xff,rock\n")
     assert "is no table of text" in told("--table", str(wrong))
     fine = tmp_path / "fine.npz"
     np.savez(fine, track_id=np.array(["jazz.1"]), db_u8=np.zeros((1, 544, 57), np.uint8))
-    assert "holds one window a track, 57 columns" in told("--pictures", str(fine))
+    assert "holds one window a track, 57 columns" in told("--spectrograms", str(fine))

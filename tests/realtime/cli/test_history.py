@@ -208,21 +208,21 @@ def test_the_command_forgets_only_when_it_is_sure(recorded: Path) -> None:
     sound.parent.mkdir(parents=True)
     sound.touch()
     content = recorded.read_bytes()
-    done = overheard(*at, "--forget")
+    done = overheard(*at, "--delete-all")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"--forget deletes {recorded} for good (sessions: 3, corrections: 1, kept sounds: 1); "
-        "say --forget --yes if that is what you want\n"
+        f"--delete-all deletes {recorded} for good (sessions: 3, corrections: 1, clips: 1); "
+        "confirm it with --delete-all --yes\n"
     )
-    assert overheard(*at, "--yes").stderr == "--yes belongs to --forget\n"
+    assert overheard(*at, "--yes").stderr == "--yes confirms --delete-all, which is missing\n"
     assert recorded.read_bytes() == content
-    done = overheard(*at, "--forget", "--yes")
+    done = overheard(*at, "--delete-all", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "the history is deleted (saved clips: 1)\n"
     assert [each.name for each in recorded.parent.iterdir()] == [recorded.name]
     assert b"radio" not in recorded.read_bytes()
     assert overheard(*at).stdout == f"no such session in {recorded}\n"
-    assert overheard("--file", str(recorded.with_name("none")), "--forget", "--yes").stderr.startswith(
+    assert overheard("--file", str(recorded.with_name("none")), "--delete-all", "--yes").stderr.startswith(
         "there is no history at"
     )
 
@@ -231,19 +231,18 @@ def test_the_command_forgets_no_file_that_may_be_something_else(recorded: Path, 
     """A slip in a file's name must not cost that file."""
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear all, " * 100)
-    done = overheard("--file", str(letter), "--forget", "--yes")
+    done = overheard("--file", str(letter), "--delete-all", "--yes")
     assert done.stderr == (
-        f"{letter} is not seen to be a history (file is not a database); "
-        "delete it by hand if it is a damaged one\n"
+        f"{letter} is not a history (file is not a database); if it is a damaged one, delete it by hand\n"
     )
     assert letter.read_text() == "Dear all, " * 100
     with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
         connection.execute("CREATE TABLE theirs (x)")
-    done = overheard("--file", str(tmp_path / "theirs.db"), "--forget", "--yes")
+    done = overheard("--file", str(tmp_path / "theirs.db"), "--delete-all", "--yes")
     assert (done.returncode, "is a database of another program" in done.stderr) == (2, True)
     assert (tmp_path / "theirs.db").exists()
     damage_the_middle(recorded)
-    assert overheard("--file", str(recorded), "--forget", "--yes").returncode == 0
+    assert overheard("--file", str(recorded), "--delete-all", "--yes").returncode == 0
     assert list(recorded.parent.iterdir()) == []
 
 

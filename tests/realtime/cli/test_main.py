@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +19,7 @@ import pytest
 
 from models.audio.file import decode_file
 from models.manifest import ModelManifest
+from realtime.cli.main import COMMANDS
 from realtime.protocol import messages
 from tests.support.audio import tone, write
 from tests.support.cli import (
@@ -38,32 +43,106 @@ def ten_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("sound") / "ten.wav", music, SAMPLE_RATE)
 
 
-def test_a_wrong_option_is_one_sentence_that_names_the_one_that_was_meant() -> None:
-    assert refused_here("run", "--sauce", "mic") == (
-        "overheard run: unrecognized arguments: --sauce mic; did you mean --source? "
-        "`overheard run --help` tells more"
-    )
-    assert refused_here("train", "studdy").startswith(
-        "overheard train: argument COMMAND: invalid choice: 'studdy'"
-    )
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("run", "--sauce", "mic"), "overheard run: unknown option --sauce; did you mean --source?"),
+        (("run", "--sauce=mic"), "overheard run: unknown option --sauce=mic; did you mean --source?"),
+        (("run", "--sour", "mic"), "overheard run: unknown option --sour; did you mean --source?"),
+        (("run", "mic"), "overheard run: unexpected argument 'mic'; "
+         "`overheard run --help` describes the command"),
+        (("evaluate", "live", "--sed", "1"),
+         "overheard evaluate: unknown option --sed; did you mean --seed?"),
+        (("train", "studdy"),
+         "overheard train: argument COMMAND: invalid choice: 'studdy'; did you mean study?"),
+        (("library", ".", "--out", "x", "--engine", "rey"),
+         "overheard library: argument --engine: invalid choice: 'rey'; did you mean ray?"),
+        (("analyse", "song.mp3"), "overheard: no command 'analyse'; did you mean analyze?"),
+        (("--verbose",), "overheard: unknown option --verbose; `overheard --help` lists the commands"),
+        (("analyze",), "overheard analyze: the following arguments are required: FILE; "
+         "`overheard analyze --help` describes the command"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_is_one_sentence_with_the_word_that_was_meant(
+    words: tuple[str, ...], error: str
+) -> None:
+    assert refused_here(*words) == error
 
 
-def test_help_lists_the_commands_with_what_they_do() -> None:
+def test_help_groups_the_commands_and_says_what_they_do() -> None:
     done = overheard("--help")
     assert done.returncode == 0
-    for command in ("run", "listen", "dashboard", "analyze", "devices", "model", "train"):
-        assert f"\n  {command} " in done.stdout
+    for line in ("listen and watch:", "files:", "music library:", "model:", "  run         Analyze what"):
+        assert f"\n{line}" in done.stdout
+    for group in COMMANDS.values():
+        for command in group:
+            assert re.search(rf"^  {command.name} +{re.escape(command.summary)}$", done.stdout, re.MULTILINE)
+
+
+def all_parsers() -> dict[str, argparse.ArgumentParser]:
+    """Parsers of all commands and their subcommands by what a person types."""
+    parsers = {}
+    for command in (command for group in COMMANDS.values() for command in group):
+        parser = import_module(command.module).build_parser()
+        parsers[parser.prog] = parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers |= {each.prog: each for each in action.choices.values()}
+    return parsers
+
+
+def test_every_option_has_a_help_text_and_a_placeholder_of_its_own() -> None:
+    for prog, parser in all_parsers().items():
+        assert prog.startswith("overheard ")
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                continue
+            assert action.help, (prog, action)
+            assert action.nargs == 0 or action.metavar or not action.option_strings, (prog, action)
+            assert action.metavar not in ("VALUE", "DIR", "MANIFEST"), (prog, action)
+
+
+def test_every_help_can_be_printed_and_its_examples_can_be_parsed() -> None:
+    examples = 0
+    for prog, parser in all_parsers().items():
+        text = parser.format_help()
+        assert text.startswith(f"usage: {prog}")
+        for line in text.partition("\nexamples:\n")[2].splitlines():
+            words = shlex.split(line, comments=True)
+            words = words[words.index("overheard") + 1 :]
+            words = words[: words.index(">")] if ">" in words else words
+            module = import_module(modules()[words[0]])
+            module.build_parser().parse_args(words[1:])
+            examples += 1
+    assert examples > 30
+
+
+def modules() -> dict[str, str]:
+    return {command.name: command.module for group in COMMANDS.values() for command in group}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from realtime.cli.main import main; main(['--help']); "
+        "print(sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    for name in ("numpy", "argparse", "asyncio", "websockets", "importlib.metadata", "training", "dashboard"):
+        assert f"'{name}'" not in done.stderr
 
 
 def test_no_command_and_an_unknown_one() -> None:
     assert overheard_here().returncode == 2
     assert refused_here("sing").startswith(
-        "overheard: no command 'sing'; there are analyze, dashboard, devices"
+        "overheard: no command 'sing'; there are analyze, completion, dashboard, devices"
     )
 
 
 def test_version() -> None:
     assert overheard_here("--version").stdout.startswith("overheard ")
+    assert overheard_here("-V").stdout == overheard_here("--version").stdout
 
 
 def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> None:
@@ -128,7 +207,7 @@ def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Pat
     done = overheard_here("analyze", "--json", str(tmp_path / "no.wav"), str(ten_seconds))
     assert done.returncode == 2
     assert "no.wav does not exist" in done.stderr
-    assert "1 of 2 files could not be analysed" in done.stderr
+    assert "1 of 2 files could not be analyzed" in done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["file"] == str(ten_seconds)
 
 
@@ -165,9 +244,10 @@ def test_nan_and_clipped_samples_are_handled(tmp_path: Path) -> None:
     json.loads(done.stdout.splitlines()[-1], parse_constant=lambda name: pytest.fail(name))
 
 
-@pytest.mark.parametrize("hop", ["0", "-1", "nan"])
+@pytest.mark.parametrize("hop", ["-1", "nan", "inf"])
 def test_a_hop_that_is_none(ten_seconds: Path, hop: str) -> None:
-    assert "must be a number of seconds above 0" in refused_here("analyze", "--hop", hop, str(ten_seconds))
+    error = refused_here("analyze", "--hop-seconds", hop, str(ten_seconds))
+    assert f"hop_seconds is {float(hop)}; it must lie in 0..3600" in error
 
 
 def test_an_unknown_device_lists_those_there_are() -> None:

@@ -53,7 +53,7 @@ def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) ->
     done = overheard_here("analyze", "--json", "--manifest", model, *files)
     summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"summary"' in line]
     probabilities = np.array([[each["probabilities"][label] for label in LABELS] for each in summaries])
-    card = card_of("folder", str(library), "--model", model)
+    card = card_of("folder", str(library), "--manifest", model)
     check(card, probabilities, [LABELS.index(genre) for genre in tracks.values()])
     reasons = {each["file"]: each["reason"] for each in card["skipped"]}
     assert set(reasons) == {"list.csv", "METAL/silent.wav", "rock/notes.txt", "rock/short.wav"}

@@ -87,7 +87,7 @@ def test_fine_pictures_are_one_window_a_track(tmp_path: Path) -> None:
     pictures = stored(8, 544, 57)
     probabilities = answers_to(pictures, FINE, [0])
     truth = half_right(probabilities)
-    card = card_of("pictures", save(tmp_path / "fine.npz", truth, pictures))
+    card = card_of("spectrograms", save(tmp_path / "fine.npz", truth, pictures))
     check(card, probabilities, truth)
     assert card["accuracy"] == 0.5
     assert card["model"] == f"overheard-genre {ModelManifest.load().version}"
@@ -104,7 +104,7 @@ def test_coarse_pictures_are_averaged_over_windows_half_a_window_apart(tmp_path:
     assert np.abs(first - probabilities).max() > 0.1
     truth = half_right(probabilities)
     manifest = model_with(tmp_path, audio=asdict(COARSE))
-    card = card_of("pictures", save(tmp_path / "coarse.npz", truth, pictures), "--model", manifest)
+    card = card_of("spectrograms", save(tmp_path / "coarse.npz", truth, pictures), "--manifest", manifest)
     check(card, probabilities, truth)
     right = first.argmax(axis=1) == truth
     assert card["accuracy_first_window"] == right.mean()
@@ -125,18 +125,18 @@ def test_a_part_of_the_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[st
     names = [f"{LABELS[genre]}.{number:05d}" for number, genre in enumerate(truth)]
 
     def card(*words: str) -> dict[str, Any]:
-        assert evaluate.command(["pictures", file, "--json", *words]) == 0
+        assert evaluate.command(["spectrograms", file, "--json", *words]) == 0
         return dict(json.loads(capsys.readouterr().out))
 
     whole = card()
-    assert (whole["tracks"], whole["part"]) == (4, None)
+    assert (whole["tracks"], whole["split"]) == (4, None)
     assert "accuracy_first_window" not in whole
     split(tmp_path, {names[3]: "test", "jazz.00099": "test", names[2]: "valid", names[0]: "test"})
-    found = card("--part", "test")
+    found = card("--split", "test")
     check(found, probabilities[[0, 3]], [truth[0], truth[3]])
-    assert found["part"] == "test"
+    assert found["split"] == "test"
     elsewhere = split(tmp_path, {names[1]: "test", names[0]: ""}, "other.csv")
-    check(card("--part", "test", "--tracks", elsewhere), probabilities[[1]], [truth[1]])
+    check(card("--split", "test", "--split-table", elsewhere), probabilities[[1]], [truth[1]])
 
 
 def test_parts_that_cannot_be_scored(tmp_path: Path) -> None:
@@ -144,18 +144,18 @@ def test_parts_that_cannot_be_scored(tmp_path: Path) -> None:
 
     def told(*words: str) -> str:
         with pytest.raises(EvaluationError) as caught:
-            evaluate.command(["pictures", file, *words])
+            evaluate.command(["spectrograms", file, *words])
         return str(caught.value)
 
-    assert f"cannot read the table {tmp_path / 'tracks.csv'}" in told("--part", "test")
+    assert f"cannot read the table {tmp_path / 'tracks.csv'}" in told("--split", "test")
     table = split(tmp_path, {"jazz.00001": "test", "jazz.00002": "train", f"{LABELS[0]}.00000": ""})
-    assert told("--tracks", table).endswith("says which track is of which part; give --part too")
-    assert told("--part", "dev") == f"{table} has no part 'dev'; there are test, train"
-    assert told("--part", "test").startswith(
-        f"none of the 1 tracks of part 'test' in {table} is among the 1 of {file}"
+    assert told("--split-table", table).endswith("assigns tracks to splits; give --split too")
+    assert told("--split", "dev") == f"{table} has no split 'dev'; there are test, train"
+    assert told("--split", "test").startswith(
+        f"none of the 1 tracks of split 'test' in {table} is among the 1 of {file}"
     )
     (tmp_path / "tracks.csv").write_text("track_id,split\n")
-    assert "lacks the column fault_filtered_split" in told("--part", "test")
+    assert "lacks the column fault_filtered_split" in told("--split", "test")
 
 
 def test_a_window_as_long_as_the_pictures_is_one_window(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_window_as_long_as_the_pictures_is_one_window(tmp_path: Path) -> None:
     truth = half_right(probabilities)
     manifest = model_with(tmp_path, audio=asdict(whole))
     check(
-        card_of("pictures", save(tmp_path / "c.npz", truth, pictures), "--model", manifest),
+        card_of("spectrograms", save(tmp_path / "c.npz", truth, pictures), "--manifest", manifest),
         probabilities,
         truth,
     )
@@ -181,7 +181,7 @@ def test_a_model_that_also_reads_the_other_pictures(tmp_path: Path) -> None:
     ):
         probabilities = answers_to(form, spec, starts)
         truth = half_right(probabilities)
-        card = card_of("pictures", save(tmp_path / "a.npz", truth, form), "--model", manifest)
+        card = card_of("spectrograms", save(tmp_path / "a.npz", truth, form), "--manifest", manifest)
         check(card, probabilities, truth)
 
 
@@ -207,16 +207,18 @@ def test_also_reads_survives_saving(tmp_path: Path) -> None:
 def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path, told_in_here: Refused) -> None:
     only_fine = model_with(tmp_path, audio=asdict(FINE), also_reads=[])
     coarse = save(tmp_path / "coarse.npz", [0], stored(1, 129, 496))
-    said = told_in_here("evaluate", "pictures", coarse, "--model", only_fine)
+    said = told_in_here("evaluate", "spectrograms", coarse, "--manifest", only_fine)
     assert "reads windows of 57 columns every 1920 samples" in said
     assert "(n, 129, 496) hold columns every 1334 samples at 22050 Hz" in said
     fine = save(tmp_path / "fine.npz", [0], stored(1, 544, 57))
     longer = model_with(tmp_path, audio=asdict(replace(COARSE, columns=497)), also_reads=[])
-    said = told_in_here("evaluate", "pictures", fine, "--model", longer)
+    said = told_in_here("evaluate", "spectrograms", fine, "--manifest", longer)
     assert "reads windows of 497 columns every 1334 samples" in said
     assert "(n, 544, 57) hold columns every 1920 samples" in said
     assert "\n" not in said
-    assert "reads at most 496 of them" in told_in_here("evaluate", "pictures", coarse, "--model", longer)
+    assert "reads at most 496 of them" in told_in_here(
+        "evaluate", "spectrograms", coarse, "--manifest", longer
+    )
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ def test_arrays_that_are_not_as_expected(
 ) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, **arrays)
-    told = told_in_here("evaluate", "pictures", str(path))
+    told = told_in_here("evaluate", "spectrograms", str(path))
     assert told.startswith("overheard evaluate: ")
     assert said.replace("{path}", str(path)) in told
     assert "\n" not in told
@@ -267,11 +269,11 @@ def test_arrays_that_are_not_as_expected(
 
 def test_files_that_are_no_arrays(tmp_path: Path, told_in_here: Refused) -> None:
     def told(path: Path) -> str:
-        said = told_in_here("evaluate", "pictures", str(path))
+        said = told_in_here("evaluate", "spectrograms", str(path))
         assert "\n" not in said
         return said
 
-    nowhere = refused("evaluate", "pictures", str(tmp_path / "nowhere.npz"))  # as a process of its own
+    nowhere = refused("evaluate", "spectrograms", str(tmp_path / "nowhere.npz"))  # as a process of its own
     assert "nowhere.npz: No such file" in nowhere
     assert "\n" not in nowhere
     assert "Is a directory" in told(tmp_path)
@@ -296,8 +298,8 @@ def test_the_table_has_the_figures_too(tmp_path: Path) -> None:
     pictures = stored(4, 544, 57)
     truth = half_right(answers_to(pictures, ModelManifest.load().audio, [0]))
     file = save(tmp_path / "fine.npz", truth, pictures)
-    card = card_of("pictures", file)
-    done = overheard("evaluate", "pictures", file)
+    card = card_of("spectrograms", file)
+    done = overheard("evaluate", "spectrograms", file)
     assert done.returncode == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
     assert lines["accuracy"][1] == "0.500"
@@ -320,10 +322,10 @@ def test_real_pictures_of_gtzan(shared: Path, tmp_path: Path) -> None:
         rows = [row for row in csv.DictReader(file) if row["fault_filtered_split"] == "test"]
     third = split(tmp_path, {row["track_id"]: "test" for row in rows[::3]})
     fine, coarse = (
-        card_of("pictures", str(shared / "gtzan" / f"stft_{name}.npz"), "--part", "test", *words)
-        for name, words in (("first5s", ()), ("full30s", ("--tracks", third)))
+        card_of("spectrograms", str(shared / "gtzan" / f"stft_{name}.npz"), "--split", "test", *words)
+        for name, words in (("first5s", ()), ("full30s", ("--split-table", third)))
     )
     assert (fine["tracks"], coarse["tracks"]) == (len(rows), len(rows[::3]))
     assert fine["accuracy"] == pytest.approx(told["fine"]["accuracy_int8"], abs=0.015)
     assert coarse["accuracy"] == pytest.approx(told["coarse"]["accuracy_all_windows_int8"], abs=0.06)
-    assert fine["part"] == coarse["part"] == "test"
+    assert fine["split"] == coarse["split"] == "test"

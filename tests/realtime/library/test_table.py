@@ -42,7 +42,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
     assert done.stdout == ""
     for bad in ("bad.mp3 is no sound that FFmpeg can decode", "empty.flac is empty (0 bytes)"):
         assert done.stderr.count(bad) == 1
-    assert "4 tracks found, 4 heard now" in done.stderr
+    assert "4 tracks found, 4 analyzed now" in done.stderr
     rows = {Path(row["uri"]).name: row for row in rows_of(out)}
     assert sorted(rows) == ["00.wav", "01.wav", "bad.mp3", "empty.flac"]
     told = overheard("analyze", "--json", str(first), str(second)).stdout.splitlines()
@@ -56,7 +56,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
         assert row["size"] == os.stat(row["uri"]).st_size
     assert rows["bad.mp3"]["label"] is None
     again = overheard("library", str(tmp_path / "music"), "--out", str(out))
-    assert "4 tracks found, 0 heard now; 2 cannot be heard" in again.stderr
+    assert "4 tracks found, 0 analyzed now; 2 cannot be analyzed" in again.stderr
     bad_only = overheard("library", str(tmp_path / "music" / "bad.mp3"), "--out", str(tmp_path / "bad"))
     assert bad_only.returncode == 1
 

@@ -107,7 +107,7 @@ def test_a_finer_hop_passes_through_the_same_windows(tmp_path: Path) -> None:
     """At one column some of the windows are those of the default hop, to the last bit."""
     music = write(tmp_path / "end.wav", changing()[-12 * RATE :], RATE)
     coarse = from_command("analyze", "--json", "--half-life-seconds", "0", str(music))
-    fine = from_command("analyze", "--json", "--half-life-seconds", "0", "--hop", "0.06", str(music))
+    fine = from_command("analyze", "--json", "--half-life-seconds", "0", "--hop-seconds", "0.06", str(music))
     by_start = {row["start_seconds"]: row["estimate"]["probabilities"] for row in fine}
     assert len(fine) > 5 * len(coarse)
     assert all(row["classified"] for row in coarse)

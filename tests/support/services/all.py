@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.analyzer.snapshot import Snapshot
-from dashboard.cli.recommend import GENRES
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
@@ -19,6 +18,7 @@ from dashboard.recommendations.providers.base import Clock
 from dashboard.recommendations.providers.registry import ProviderGroup, build_providers
 from dashboard.recommendations.service import ProviderReport, RecommendationService
 from dashboard.viewmodels.songs import Situation, song_data
+from models.manifest import ModelManifest
 from realtime.protocol.estimate import StreamState
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.itunes import ITunesServer
@@ -80,7 +80,7 @@ class Heard:
 
     def __init__(self, at: float, *genres: str, state: str = "LISTENING") -> None:
         self.at = at
-        probabilities = dict.fromkeys(GENRES, 0.02 / 10)
+        probabilities = dict.fromkeys(ModelManifest.load().labels, 0.02 / 10)
         for genre in genres:
             probabilities[genre] += 0.98 / len(genres)
         self.estimate: Mapping[str, Any] = {"probabilities": probabilities, "state": state}

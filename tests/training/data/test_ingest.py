@@ -147,7 +147,7 @@ def test_published_arrays_of_both_forms_are_one_track(tmp_path: Path) -> None:
     coarse = random.integers(0, 256, (2, 129, 496), dtype=np.uint8)
     np.savez(tmp_path / "f.npz", track_id=np.array(["blues.00001", "jazz.00002"]), db_u8=fine)
     np.savez(tmp_path / "c.npz", track_id=np.array(["jazz.00002", "rock.00003"]), db_u8=coarse)
-    words = ("--pictures", tmp_path / "f.npz", "--pictures", tmp_path / "c.npz")
+    words = ("--spectrograms", tmp_path / "f.npz", "--spectrograms", tmp_path / "c.npz")
     entries = prepared(tmp_path / "cache", *words)
     assert {name: each.genre for name, each in entries.items()} == {
         "blues.00001": "blues", "jazz.00002": "jazz", "rock.00003": "rock",
@@ -177,7 +177,7 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:
         (gtzans / file).parent.mkdir(parents=True, exist_ok=True)
         (gtzans / file).touch()
     cases = {
-        (): "there is nothing to prepare; name --gtzan",
+        (): "nothing to prepare; name --gtzan",
         ("--gtzan", empty): "holds neither blues/blues.00000.wav and the like nor stft_first5s.npz",
         ("--folder", nowhere): "holds no audio files",
         ("--folder", flat): "lies in no genre's folder; sort it as",
@@ -194,7 +194,7 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:
             command(["prepare", "--cache", str(tmp_path / "c"), *map(str, words)])
         assert "\n" not in str(error.value)
         assert not (tmp_path / "c").exists()
-    assert "there is nothing to prepare" in refused("train", "prepare", "--cache", str(tmp_path / "c"))
+    assert "nothing to prepare" in refused("train", "prepare", "--cache", str(tmp_path / "c"))
 
 
 def test_damaged_pictures_are_one_sentence(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_damaged_pictures_are_one_sentence(tmp_path: Path) -> None:
 
     def refused_pictures() -> None:
         with pytest.raises(OverheardError, match="does not hold track_id and db_u8 of") as error:
-            command(["prepare", "--cache", str(tmp_path / "c"), "--pictures", str(path)])
+            command(["prepare", "--cache", str(tmp_path / "c"), "--spectrograms", str(path)])
         assert "\n" not in str(error.value)
 
     refused_pictures()  # missing

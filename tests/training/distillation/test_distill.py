@@ -12,7 +12,7 @@ import pytest
 
 from models.errors import OverheardError
 from tests.support.corpora import arrays_of, cache, entry, recording_of
-from training.cli import _parser, command
+from training.cli import build_parser, command
 from training.distillation.distill import VALIDATION_EVERY_NTH, DistillationConfig, _gather_data
 from training.errors import DataError, WeightsError
 from training.networks.pretrained import load_distilled_weights, save_distilled_weights
@@ -66,7 +66,7 @@ def test_a_missing_teacher_names_the_package(tmp_path: Path, monkeypatch: pytest
 def test_steps_that_are_none_are_refused(tmp_path: Path) -> None:
     cache(tmp_path, [(entry("a", "music"), recording_of(0, 0, heard=5))])
     with pytest.raises(OverheardError, match="--steps is 0; it must be at least 1"):
-        command(["teach", "--cache", str(tmp_path), "--steps", "0"])
+        command(["distill", "--cache", str(tmp_path), "--steps", "0"])
 
 
 class Layers:
@@ -123,7 +123,7 @@ def test_weights_that_cannot_be_written_whole_leave_the_old_ones(tmp_path: Path)
 
 
 def test_what_is_taught_does_not_replace_the_shipped_backbone_unasked() -> None:
-    assert _parser().parse_args(["teach"]).out == Path("build/music_mobilenet_v2.npz")
+    assert build_parser().parse_args(["distill"]).out == Path("build/music_mobilenet_v2.npz")
 
 
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
@@ -138,6 +138,6 @@ def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for content in (whole, whole[:-30], b"no weights", b""):
         path.write_bytes(content)
-        with pytest.raises(WeightsError, match="restore them or run overheard train teach") as error:
+        with pytest.raises(WeightsError, match="restore them or run overheard train distill") as error:
             load_distilled_weights(target, path)
         assert "\n" not in str(error.value)

@@ -149,7 +149,7 @@ def test_evaluate_scores_it_on_both_published_pictures(
     """And comes to what the manifest says, but for the rounding of the cache to bytes."""
     manifest = released.model_path.with_name("genre.json")
     pictures = corpus.folder.parent / f"{name}.npz"
-    done = overheard_here("evaluate", "pictures", str(pictures), "--model", str(manifest), "--json")
+    done = overheard_here("evaluate", "spectrograms", str(pictures), "--manifest", str(manifest), "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout)
     assert card["tracks"] == 10

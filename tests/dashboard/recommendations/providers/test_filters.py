@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.cli.recommend import GENRES
 from dashboard.recommendations.domain.tracks import LANGUAGES, Relaxed, ReleaseRange, TrackQuery
 from dashboard.recommendations.engine.ranking import misses
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.provider import NAME
 from dashboard.recommendations.providers.registry import ProviderGroup, build_providers
+from models.manifest import ModelManifest
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify_searches import SEARCH
 
-ALL = list(product(GENRES, LANGUAGES, ReleaseRange))
+ALL = list(product(ModelManifest.load().labels, LANGUAGES, ReleaseRange))
 SPOTIFY_AGES = {ReleaseRange.WEEK: 2, ReleaseRange.MONTH: 4, ReleaseRange.YEAR: 7, ReleaseRange.ANY: 8}
 """Songs of the fake of each range; the eighth is known by its year alone."""
 
@@ -70,7 +70,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
         assert {track.provider for track in answer.tracks[:3]} == set(names), (
             "in turns, the bundled list last"
         )
-    for name, (genre, language) in product(names, product(GENRES, LANGUAGES)):
+    for name, (genre, language) in product(names, product(ModelManifest.load().labels, LANGUAGES)):
         week, month, year, ever = (set(lists[name][genre, language, span]) for span in ReleaseRange)
         assert week < month < year < ever
     distinct = {name: len(set(map(frozenset, lists[name].values()))) for name in names}
@@ -107,7 +107,7 @@ def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None
         lists[genre, language, span] = tuple(track.url for track in answer.tracks)
     of_any_age = {songs for (_, _, span), songs in lists.items() if span is ReleaseRange.ANY}
     years = sum(lists[genre, language, ReleaseRange.YEAR] != lists[genre, language, ReleaseRange.ANY]
-                for genre, language in product(GENRES, LANGUAGES))  # fmt: skip
+                for genre, language in product(ModelManifest.load().labels, LANGUAGES))  # fmt: skip
     print(
         f"\nbundled: {len(ALL)} combinations, {songs} songs, none empty, {len(of_any_age)} distinct lists of "
         f"genre and language, {years} of 50 with another list for the last year, "

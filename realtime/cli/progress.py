@@ -1,0 +1,69 @@
+"""Progress of a command on standard error: a bar on a terminal, else lines in the log or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
+
+LOG_SECONDS = 60.0
+"""Seconds between two lines in the log."""
+
+Advance = Callable[[float, float | None], None]
+"""Called with what is done, and with all that is to do or None if that is unknown."""
+
+
+@contextlib.contextmanager
+def show_progress(
+    name: str, *, wanted: bool = True, counted: bool = True, logged: bool = False
+) -> Iterator[Advance]:
+    """Yield a function that shows how far the work of the block is.
+
+    Parameters
+    ----------
+    name : str
+        What is worked on.
+    wanted : bool
+        Whether anything is shown.
+    counted : bool
+        Whether the bar shows numbers, which is useful if things are counted and not seconds.
+    logged : bool
+        Whether a line a minute is logged if standard error is not a terminal.
+    """
+    if wanted and sys.stderr.isatty():
+        with _bar(name, counted=counted) as advance:
+            yield advance
+    elif wanted and logged:
+        yield _LoggedProgress(name).advance
+    else:
+        yield lambda done, total: None
+
+
+@contextlib.contextmanager
+def _bar(name: str, *, counted: bool) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    numbers = [MofNCompleteColumn()] if counted else []
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), *numbers, TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _LoggedProgress:
+    """Progress as lines of the log."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._logged_at = time.monotonic()
+
+    def advance(self, done: float, total: float | None) -> None:
+        """Log how much is done, at most once in ``LOG_SECONDS``."""
+        if time.monotonic() - self._logged_at >= LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            logger.info("%d of %s %s", done, "?" if total is None else f"{total:.0f}", self._name)
