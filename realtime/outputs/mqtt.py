@@ -1,4 +1,4 @@
-"""Publishes messages to an MQTT broker, on a thread of its own that connects again when it is cut off."""
+"""MQTT publisher on a thread of its own, which reconnects when the connection is lost."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from urllib.parse import unquote, urlsplit
 from models.common.concurrency import backoff_seconds
 from realtime.clock import Clock
 from realtime.errors import SettingsError
-from realtime.outputs.webhook import MAX_BACKOFF_SECONDS
+from realtime.outputs.webhook import MAX_BACKOFF_SECONDS, MAX_QUEUED_MESSAGES
 
-if TYPE_CHECKING:  # paho-mqtt is imported by those only who want a broker
+if TYPE_CHECKING:  # paho-mqtt is imported only if a broker is set
     from paho.mqtt.client import Client, ConnectFlags
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-MAX_QUEUED_MESSAGES = 100
-"""Messages that wait; when there are more the oldest is dropped and counted."""
+CONNECT_TIMEOUT_SECONDS = 5.0
+"""Wait for the connection to the broker, after which the attempt fails."""
 
-CONNECT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 20
+"""Interval of pings. The broker declares the client offline after one and a half intervals of silence."""
+
 LOOP_SECONDS = 0.2
-"""How long the thread listens to the broker before it looks whether there is something to send."""
+"""Wait for packets of the broker. A queued message is sent with at most this delay."""
 
 
 @dataclass(frozen=True, slots=True)
 class MqttAddress:
-    """Where to publish; ``topic`` is what all topics begin with, ``user`` empty for nobody."""
+    """Broker and prefix of the topics. ``user`` is empty for an anonymous client."""
 
     host: str
     port: int
@@ -43,17 +44,17 @@ class MqttAddress:
 
     @property
     def name(self) -> str:
-        """The address without its secrets."""
+        """Host and port, without secrets."""
         return f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, address: str) -> MqttAddress:
-        """Take mqtt://USER:PASSWORD@HOST:PORT/TOPIC apart; mqtts for TLS.
+        """Parse ``mqtt://USER:PASSWORD@HOST:PORT/TOPIC``, or ``mqtts://`` for TLS.
 
         Raises
         ------
         SettingsError
-            It is none; the sentence does not repeat it, for it may hold a password.
+            If the address is invalid. The message does not repeat the address, which may hold a password.
         """
         try:
             parts = urlsplit(address)
@@ -61,58 +62,59 @@ class MqttAddress:
             port = parts.port or (8883 if tls else 1883)
         except ValueError as error:
             raise SettingsError(
-                "mqtt has a wrong host or port; it must be such as mqtt://HOST:1883/TOPIC"
+                "mqtt has an invalid host or port; use an address such as mqtt://HOST:1883/TOPIC"
             ) from error
         topic = unquote(parts.path).strip("/")
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise SettingsError("mqtt must be an address such as mqtt://HOST:1883/TOPIC")
         if not topic or parts.query or parts.fragment or re.search(r"[+#\0]", topic):
-            raise SettingsError("the topic of mqtt must be at least one letter, without + # and ?")
+            raise SettingsError("the topic of mqtt must have at least one character, and none of + # ?")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return cls(parts.hostname, port, topic, user, password, tls)
 
 
 class MqttPublisher(threading.Thread):
-    """Delivers in order, each message at least once and retained.
+    """Thread that publishes messages in order, each at least once, as retained messages.
 
-    Every connection is a client of its own: one that paho reconnects sends what was under way after what
-    is new, and the retained message would be an old one.
+    Each connection has a new client. A client that paho reconnects sends unconfirmed messages after newer
+    ones, so that the broker would retain an old message.
 
     Parameters
     ----------
     address : MqttAddress
     clock : Clock
-    tell : callable
-        Told why there is no connection, or "", and how many messages were dropped; on this thread.
+    report : callable
+        Takes the result of each connection: the reason of a failure, or an empty text after success, and the
+        number of messages dropped so far. Called on this thread.
     retry_seconds : float
-        Before the first repetition.
+        Pause before the first repetition.
     """
 
     def __init__(
         self,
         address: MqttAddress,
         clock: Clock,
-        tell: Callable[[str, int], None] = lambda reason, dropped: None,
+        report: Callable[[str, int], None] = lambda reason, dropped: None,
         retry_seconds: float = 1.0,
     ) -> None:
         super().__init__(name="mqtt", daemon=True)
         self.dropped = 0
         self._address = address
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._retry_seconds = retry_seconds
-        self._status = f"{address.topic}/status"
+        self._status_topic = f"{address.topic}/status"
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._lock = threading.Lock()  # of _waiting and dropped
         self._stopping = threading.Event()
-        self._ends_at = float("inf")
+        self._deadline = float("inf")
         # Of the present connection, on this thread only:
-        self._under_way: dict[int, tuple[str, bytes]] = {}
+        self._unconfirmed: dict[int, tuple[str, bytes]] = {}
         self._connected = False
-        self._refusal = ""
+        self._rejection = ""
 
     def put(self, name: str, payload: bytes) -> None:
-        """Queue a message for TOPIC/name; called on other threads."""
+        """Queue a message for TOPIC/name. Any thread may call this method."""
         with self._lock:
             self._waiting.append((f"{self._address.topic}/{name}", payload))
             if len(self._waiting) > MAX_QUEUED_MESSAGES:
@@ -120,8 +122,8 @@ class MqttPublisher(threading.Thread):
                 self.dropped += 1
 
     def stop(self, seconds: float) -> None:
-        """Deliver what waits while connected, say goodbye and end, within ``seconds``; on another thread."""
-        self._ends_at = self._clock.monotonic() + seconds
+        """Make the thread send the queue if it is connected, and end within ``seconds``."""
+        self._deadline = self._clock.monotonic() + seconds
         self._stopping.set()
 
     def run(self) -> None:
@@ -130,10 +132,10 @@ class MqttPublisher(threading.Thread):
         while not self._stopping.is_set():
             reason = self._serve()
             failures = 1 if self._connected else failures + 1
-            self._take_back()
+            self._requeue_unconfirmed()
             if self._stopping.is_set():
                 break
-            self._tell(reason, self.dropped)
+            self._report(reason, self.dropped)
             self._stopping.wait(
                 backoff_seconds(failures, self._retry_seconds, MAX_BACKOFF_SECONDS, random.random())
             )
@@ -141,36 +143,36 @@ class MqttPublisher(threading.Thread):
             self.dropped += len(self._waiting)
 
     def _serve(self) -> str:
-        """Connect and publish until the connection ends; why it ended."""
-        self._connected, self._refusal = False, ""
-        client = self._client()
+        """Connect and publish until the connection ends. Returns the reason of the end."""
+        self._connected, self._rejection = False, ""
+        client = self._create_client()
         try:
             client.connect(self._address.host, self._address.port, KEEPALIVE_SECONDS)
             while (code := client.loop(LOOP_SECONDS)) == 0:
                 if self._stopping.is_set():
-                    self._say_goodbye(client)
+                    self._sign_off(client)
                     return ""
                 if self._connected:
                     self._send(client)
-        except (OSError, ValueError) as error:  # ValueError: a host name that is none
-            return f"{getattr(error, 'strerror', None) or error}; it is tried again"
+        except (OSError, ValueError) as error:  # ValueError: an invalid host name
+            return f"{getattr(error, 'strerror', None) or error}; retrying"
         finally:
             client.disconnect()
         from paho.mqtt.client import error_string
 
-        return f"{self._refusal or error_string(code)}; it is tried again"
+        return f"{self._rejection or error_string(code)}; retrying"
 
-    def _client(self) -> Client:
+    def _create_client(self) -> Client:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
         client = Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
-        client.connect_timeout = CONNECT_SECONDS
+        client.connect_timeout = CONNECT_TIMEOUT_SECONDS
         if self._address.user:
             client.username_pw_set(self._address.user, self._address.password or None)
         if self._address.tls:
             client.tls_set()
-        client.will_set(self._status, b"offline", qos=1, retain=True)
+        client.will_set(self._status_topic, b"offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
         return client
@@ -184,43 +186,43 @@ class MqttPublisher(threading.Thread):
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._refusal = f"it refused: {reason}; check user and password of mqtt"
+            self._rejection = f"the broker rejected the client: {reason}; check user and password of mqtt"
             return
         self._connected = True
-        client.publish(self._status, b"online", qos=1, retain=True)
-        self._tell("", self.dropped)
+        client.publish(self._status_topic, b"online", qos=1, retain=True)
+        self._report("", self.dropped)
 
     def _on_publish(
         self, client: Client, userdata: object, number: int, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self._under_way.pop(number, None)
+        self._unconfirmed.pop(number, None)
 
     def _send(self, client: Client) -> None:
-        """Hand over all that waits; it counts as delivered when the broker says so."""
+        """Hand the queue to the client. A message is delivered once the broker confirms the message."""
         while True:
             with self._lock:
-                if not self._waiting or len(self._under_way) >= MAX_QUEUED_MESSAGES:
+                if not self._waiting or len(self._unconfirmed) >= MAX_QUEUED_MESSAGES:
                     return
                 topic, payload = self._waiting.popleft()
             sent = client.publish(topic, payload, qos=1, retain=True)
-            self._under_way[sent.mid] = (topic, payload)
+            self._unconfirmed[sent.mid] = (topic, payload)
 
-    def _take_back(self) -> None:
-        """Put what the broker has not confirmed at the head again, as far as there is room."""
+    def _requeue_unconfirmed(self) -> None:
+        """Put unconfirmed messages back at the head of the queue, as far as there is room."""
         with self._lock:
-            for message in reversed(self._under_way.values()):
+            for message in reversed(self._unconfirmed.values()):
                 if len(self._waiting) < MAX_QUEUED_MESSAGES:
                     self._waiting.appendleft(message)
                 else:
                     self.dropped += 1
-        self._under_way.clear()
+        self._unconfirmed.clear()
 
-    def _say_goodbye(self, client: Client) -> None:
-        """The last will is for accidents; who leaves in order says so himself."""
+    def _sign_off(self, client: Client) -> None:
+        """Send the queue and the status "offline", which the broker sends by itself only after a failure."""
         if not self._connected:
             return
         self._send(client)
-        goodbye = client.publish(self._status, b"offline", qos=1, retain=True)
-        while not (goodbye.is_published() and not self._under_way):
-            if client.loop(LOOP_SECONDS) != 0 or self._clock.monotonic() >= self._ends_at:
+        status = client.publish(self._status_topic, b"offline", qos=1, retain=True)
+        while not (status.is_published() and not self._unconfirmed):
+            if client.loop(LOOP_SECONDS) != 0 or self._clock.monotonic() >= self._deadline:
                 return

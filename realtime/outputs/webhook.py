@@ -1,4 +1,4 @@
-"""Posts messages to a web address, on a thread of its own, again and again while it is out of reach."""
+"""Webhook sender on a thread of its own, which repeats a request until the server accepts the message."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from models.common.concurrency import backoff_seconds, parse_retry_after
 from realtime.clock import Clock
 
 MAX_QUEUED_MESSAGES = 100
-"""Messages that wait; when there are more the oldest is dropped and counted."""
+"""Messages that wait. With more messages the oldest one is dropped and counted."""
 
-ANSWER_SECONDS = 5.0
+RESPONSE_TIMEOUT_SECONDS = 5.0
+"""Wait for the response of the server, after which the attempt fails."""
+
 MAX_BACKOFF_SECONDS = 60.0
+"""Longest pause between two attempts if the server does not ask for another pause."""
+
 MAX_RETRY_AFTER_SECONDS = 3_600.0
+"""Longest pause that a server may ask for."""
+
 RETRY_AFTER_STATUSES = (429, 503)
 """HTTP statuses whose header Retry-After counts."""
 
 MAX_REJECTIONS = 8
-"""How often a server may answer with a fault before a message is given up; one out of reach is tried on."""
+"""Error responses after which a message is dropped. Attempts without a response do not count."""
 
 
 class DeliveryResult(Enum):
-    """What becomes of a message."""
+    """Result of one attempt to deliver a message."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -39,7 +45,7 @@ class DeliveryResult(Enum):
 
 
 def classify_status(status: int) -> DeliveryResult:
-    """What an HTTP status means for the message: faults that may pass are worth another attempt."""
+    """Classify an HTTP status. Temporary errors are worth another attempt."""
     if 200 <= status < 300:
         return DeliveryResult.DELIVERED
     return DeliveryResult.RETRY if status in (408, 429) or status >= 500 else DeliveryResult.REJECTED
@@ -52,7 +58,7 @@ def requested_pause(status: int, retry_after: str | None, unix_now: float) -> fl
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would arrive as a GET, without its content: better an error that says so."""
+    """Handler that refuses redirects, which urllib would follow with a GET without content."""
 
     def redirect_request(
         self, req: object, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
@@ -61,17 +67,18 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class WebhookSender(threading.Thread):
-    """Delivers in order, oldest first.
+    """Thread that posts messages in order, the oldest first.
 
     Parameters
     ----------
     address : str
-        http or https; a user and password in it are sent as basic authentication.
+        http or https URL. A user and a password in the URL are sent as basic authentication.
     clock : Clock
     retry_seconds : float
-        Before the first repetition.
-    tell : callable
-        Told after each attempt why it failed, or "", and how many messages were dropped; on this thread.
+        Pause before the first repetition.
+    report : callable
+        Takes the result of each attempt: the reason of a failure, or an empty text after success, and the
+        number of messages dropped so far. Called on this thread.
     """
 
     def __init__(
@@ -79,11 +86,11 @@ class WebhookSender(threading.Thread):
         address: str,
         clock: Clock,
         retry_seconds: float = 1.0,
-        tell: Callable[[str, int], None] = lambda reason, dropped: None,
+        report: Callable[[str, int], None] = lambda reason, dropped: None,
     ) -> None:
         super().__init__(name="webhook", daemon=True)
         self.dropped = 0
-        self._tell = tell
+        self._report = report
         parts = urlsplit(address)
         user, at, host = parts.netloc.rpartition("@")
         self._address = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
@@ -93,12 +100,12 @@ class WebhookSender(threading.Thread):
             self._headers["Authorization"] = f"Basic {secret}"
         self._clock = clock
         self._retry_seconds = retry_seconds
-        self._waiting: deque[tuple[bytes, int]] = deque()  # with how often it was answered by a fault
+        self._waiting: deque[tuple[bytes, int]] = deque()  # with the number of error responses
         self._changed = threading.Condition()
-        self._ends_at: float | None = None
+        self._deadline: float | None = None
 
     def put(self, payload: bytes) -> None:
-        """Queue a message; called on other threads."""
+        """Queue a message. Any thread may call this method."""
         with self._changed:
             self._waiting.append((payload, 0))
             if len(self._waiting) > MAX_QUEUED_MESSAGES:
@@ -107,77 +114,77 @@ class WebhookSender(threading.Thread):
             self._changed.notify()
 
     def stop(self, seconds: float) -> None:
-        """End after one attempt at each message that waits, within ``seconds``; called on another thread."""
+        """Make the thread try each queued message once more, and end within ``seconds``."""
         with self._changed:
-            self._ends_at = self._clock.monotonic() + seconds
+            self._deadline = self._clock.monotonic() + seconds
             self._changed.notify()
 
     def run(self) -> None:
-        """Thread body."""
+        """Thread body: one attempt after another."""
         opener = urllib.request.build_opener(_NoRedirect())
         failures = 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ends_at is not None)
-                if not self._waiting or self._remaining() <= 0:
+                self._changed.wait_for(lambda: self._waiting or self._deadline is not None)
+                if not self._waiting or self._remaining_seconds() <= 0:
                     self.dropped += len(self._waiting)
                     return
-                payload, refusals = self._waiting.popleft()
-            status, reason, retry_after = self._post(opener, payload)
-            outcome = classify_status(status) if status else DeliveryResult.RETRY
-            refusals += 1 if status else 0
+                payload, rejections = self._waiting.popleft()
+            status, reason, pause = self._post(opener, payload)
+            result = classify_status(status) if status else DeliveryResult.RETRY
+            rejections += 1 if status else 0
             with self._changed:
-                if outcome is DeliveryResult.REJECTED or (
-                    outcome is DeliveryResult.RETRY and not self._keep(payload, refusals)
+                if result is DeliveryResult.REJECTED or (
+                    result is DeliveryResult.RETRY and not self._requeue(payload, rejections)
                 ):
                     self.dropped += 1
-            self._tell("" if outcome is DeliveryResult.DELIVERED else reason, self.dropped)
-            failures = failures + 1 if outcome is DeliveryResult.RETRY else 0
+            self._report("" if result is DeliveryResult.DELIVERED else reason, self.dropped)
+            failures = failures + 1 if result is DeliveryResult.RETRY else 0
             if failures:
-                pause = retry_after
                 if pause is None:
                     pause = backoff_seconds(
                         failures, self._retry_seconds, MAX_BACKOFF_SECONDS, random.random()
                     )
                 with self._changed:
-                    self._changed.wait_for(lambda: self._ends_at is not None, pause)
+                    self._changed.wait_for(lambda: self._deadline is not None, pause)
 
-    def _keep(self, payload: bytes, refusals: int) -> bool:
-        """Put a message back at the head unless newer ones have taken its place, or it was tried enough."""
-        if (
-            len(self._waiting) >= MAX_QUEUED_MESSAGES
-            or refusals >= MAX_REJECTIONS
-            or self._ends_at is not None
-        ):
+    def _requeue(self, payload: bytes, rejections: int) -> bool:
+        """Put a message back at the head of the queue. Returns False if the message has to be dropped."""
+        full = len(self._waiting) >= MAX_QUEUED_MESSAGES
+        if full or rejections >= MAX_REJECTIONS or self._deadline is not None:
             return False
-        self._waiting.appendleft((payload, refusals))
+        self._waiting.appendleft((payload, rejections))
         return True
 
-    def _remaining(self) -> float:
-        return ANSWER_SECONDS if self._ends_at is None else self._ends_at - self._clock.monotonic()
+    def _remaining_seconds(self) -> float:
+        if self._deadline is None:
+            return RESPONSE_TIMEOUT_SECONDS
+        return self._deadline - self._clock.monotonic()
 
     def _post(self, opener: urllib.request.OpenerDirector, payload: bytes) -> tuple[int, str, float | None]:
-        """Status of the answer (0 without one), what is wrong, and when to ask again."""
+        """Post a message once.
+
+        Returns
+        -------
+        tuple of int, str and (float or None)
+            Status of the response (0 without a response), reason of a failure, and the pause in seconds that
+            the server asks for.
+        """
         request = urllib.request.Request(self._address, payload, self._headers, method="POST")
+        timeout = max(0.1, min(RESPONSE_TIMEOUT_SECONDS, self._remaining_seconds()))
         try:
-            with opener.open(request, timeout=max(0.1, min(ANSWER_SECONDS, self._remaining()))) as response:
+            with opener.open(request, timeout=timeout) as response:
                 return response.status, "", None
         except urllib.error.HTTPError as error:
             with error:
                 now = self._clock.unix(self._clock.monotonic())
-                after = requested_pause(error.code, error.headers.get("Retry-After"), now)
-                told = (
-                    "it is tried again"
-                    if classify_status(error.code) is DeliveryResult.RETRY
-                    else "check the address"
-                )
-                return error.code, f"it answered {error.code}; {told}", after
+                pause = requested_pause(error.code, error.headers.get("Retry-After"), now)
+                temporary = classify_status(error.code) is DeliveryResult.RETRY
+                advice = "retrying" if temporary else "check the address"
+                return error.code, f"the server responded {error.code}; {advice}", pause
         except urllib.error.URLError as error:
             cause = error.reason
-            return 0, f"{getattr(cause, 'strerror', None) or cause}; it is tried again", None
-        except (
-            OSError,
-            http.client.HTTPException,
-            ValueError,
-        ) as error:  # a text of theirs may hold the address
-            return 0, f"{type(error).__name__}; it is tried again", None
+            return 0, f"{getattr(cause, 'strerror', None) or cause}; retrying", None
+        # The text of these errors may hold the address, which is a secret.
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return 0, f"{type(error).__name__}; retrying", None

@@ -21,8 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
-from realtime.outputs.mqtt import MAX_QUEUED_MESSAGES, MqttAddress, MqttPublisher
+from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.notifier import GenreNotifier
+from realtime.outputs.webhook import MAX_QUEUED_MESSAGES
 from tests.support.histories import estimate, state, until
 from tests.support.outputs import QUOTED, SECRET, starting
 from tests.support.paths import ROOT
@@ -225,8 +226,8 @@ def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
     finally:
         broker.kill()
     assert caplog.messages == [
-        f"the MQTT broker 127.0.0.1:{broker.port} gets no genre changes: it refused: Not authorized; "
-        "check user and password of mqtt; it is tried again"
+        f"the MQTT broker 127.0.0.1:{broker.port} gets no genre changes: the broker rejected the client: "
+        "Not authorized; check user and password of mqtt; retrying"
     ]
 
 

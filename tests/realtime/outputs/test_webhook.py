@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from realtime.clock import SystemClock
-from realtime.outputs.mqtt import MAX_QUEUED_MESSAGES
 from realtime.outputs.notifier import GenreNotifier
 from realtime.outputs.webhook import (
+    MAX_QUEUED_MESSAGES,
     MAX_REJECTIONS,
     DeliveryResult,
     WebhookSender,
@@ -124,7 +124,7 @@ def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
     until(lambda: len(caplog.messages) == 2)
     host = f"the webhook at {server.address.split('/')[2]}"
     assert caplog.messages == [
-        f"{host} gets no genre changes: it answered 500; it is tried again",
+        f"{host} gets no genre changes: the server responded 500; retrying",
         f"{host} gets genre changes again; 0 were dropped so far",
     ]
     assert outputs.dropped == 0
@@ -154,7 +154,7 @@ def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
     until(lambda: len(server.got) == 2)
     assert [message["genre"] for _, message in server.got] == ["jazz", "rock"]
     assert outputs.dropped == 1
-    assert f"it answered {status}; check the address" in caplog.text
+    assert f"the server responded {status}; check the address" in caplog.text
     assert "geheim" not in caplog.text
 
 
@@ -192,11 +192,11 @@ def test_newest_messages_win_while_the_server_is_away(serve: Callable[..., Answe
         port = taken.getsockname()[1]
         failed = threading.Event()
 
-        def tell(reason: str, dropped: int) -> None:
+        def report(reason: str, dropped: int) -> None:
             if "refused" in reason:
                 failed.set()
 
-        webhook = WebhookSender(f"http://127.0.0.1:{port}/", SystemClock(), 0.02, tell)
+        webhook = WebhookSender(f"http://127.0.0.1:{port}/", SystemClock(), 0.02, report)
         webhook.start()
         for n in range(150):
             webhook.put(json.dumps({"state": n}).encode())
@@ -214,7 +214,7 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
 ) -> None:
     server = serve((403, {}))
     start(webhook=server.address.replace("//", f"//me:{QUOTED}@")).consume(estimate(5))
-    until(lambda: "answered 403" in caplog.text)
+    until(lambda: "responded 403" in caplog.text)
     assert server.headers[0]["Authorization"] == "Basic bWU6Z2VoZWltLXBAc3Mvd29yZA=="
     assert "geheim" not in caplog.text
 
