@@ -1,4 +1,4 @@
-"""Find the user's folders, and write files whole or not at all."""
+"""Find the user's folders and the files of a table, and write files whole or not at all."""
 
 from __future__ import annotations
 
@@ -111,3 +111,16 @@ def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Itera
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def resolve_beside(table: Path, file: str) -> Path:
+    """Locate a file that a table names.
+
+    Returns
+    -------
+    Path
+        In the folder beside the table that has the name of the table, if the file exists there, or else in
+        the folder of the table itself.
+    """
+    inside = table.with_suffix("") / file
+    return inside if inside.exists() else table.parent / file

@@ -11,12 +11,13 @@ import numpy as np
 
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier
+from models.common.paths import resolve_beside
 from models.errors import OverheardError
 from realtime.config import Settings
 from realtime.evaluation.playback import excerpt_samples, listen, read_samples, replay
 from realtime.evaluation.programmes import Excerpt, LabeledTrack
 from realtime.evaluation.scorecard import DIGITS, Advance
-from realtime.evaluation.tables import EvaluationError, SkippedFile, beside, read_table
+from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
 from realtime.protocol.estimate import StreamState
 
 COMMON_RATE = 8_000
@@ -107,7 +108,7 @@ def score_non_music(
     rows = read_table(table, ("file", "kind", "origin"))
     sources: dict[tuple[str, str], list[Path]] = {}
     for row in rows:
-        sources.setdefault((row["kind"], row["origin"]), []).append(beside(table, row["file"]))
+        sources.setdefault((row["kind"], row["origin"]), []).append(resolve_beside(table, row["file"]))
     done, total = 0, len(rows) + len(music)
     for key, paths in sources.items():
         for clip in _clips(paths, skipped):

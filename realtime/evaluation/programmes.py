@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from models.common.paths import resolve_beside
 from models.errors import OverheardError
 from models.holdout import is_held_out_artist, normalize_artist
 from realtime.clock import SystemClock
 from realtime.evaluation.audio_folder import find_files
 from realtime.evaluation.scorecard import genre_number
-from realtime.evaluation.tables import EvaluationError, SkippedFile, beside, read_table
+from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
 from realtime.sources.file import FileSource
 
 SLACK_SECONDS = 0.75
@@ -225,7 +226,7 @@ def table_tracks(
         genre, artist = genre_number(labels, row["genre"]), row.get("artist") or ""
         trained_on = bool((row.get("artist_also_in_gtzan") or "").strip())
         if genre is not None and (not check_artists or (is_held_out_artist(artist) and not trained_on)):
-            found.append((beside(path, row["file"]), genre, artist))
+            found.append((resolve_beside(path, row["file"]), genre, artist))
     skipped: list[SkippedFile] = []
     return _probed(found, skipped), skipped
 

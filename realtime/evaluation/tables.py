@@ -38,12 +38,6 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise EvaluationError(f"{path} is no table of text in UTF-8: {error}") from error
 
 
-def beside(table: Path, file: str) -> Path:
-    """Where a table's file lies: in the folder of the table's name, or else beside it."""
-    inside = table.with_suffix("") / file
-    return inside if inside.exists() else table.parent / file
-
-
 class EvaluationError(OverheardError):
     """What a model is to be judged on is missing, damaged, or nothing for this model."""
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.audio.file import decode_file
+from models.common.paths import resolve_beside
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
 from training.data.audio_files import read_artist
@@ -280,18 +281,13 @@ def table_jobs(path: Path, hear: Embed | None) -> Iterator[IngestJob]:
                     row.get("artist", ""), origin=f"{what} {origin}" if "kind" in row else origin,
                 )  # fmt: skip
                 if what == "music":  # speech over music is neither
-                    yield _audio_job(entry, _resolve_clip(path, row["file"]), hear)
+                    yield _audio_job(entry, resolve_beside(path, row["file"]), hear)
             continue
         for number, rows in enumerate(_join_clips(group, path)):
-            clips = [_resolve_clip(path, row["file"]) for row in rows]
+            clips = [resolve_beside(path, row["file"]) for row in rows]
             name = f"{what}-{origin.replace('/', '-')}-{number:03d}"
             entry = Entry(name, source, f"{source}/{name}.npz", origin=f"{what} {origin}", music=False)
             yield IngestJob(entry, partial(_windows_from_clips, clips, name), source_digest(False, *clips))
-
-
-def _resolve_clip(table: Path, file: str) -> Path:
-    inside = table.with_suffix("") / file
-    return inside if inside.exists() else table.parent / file
 
 
 def _join_clips(rows: Iterable[dict[str, str]], path: Path) -> Iterator[list[dict[str, str]]]:

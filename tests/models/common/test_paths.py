@@ -14,7 +14,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
-from models.common.paths import APP, atomic_write, config_folder, data_folder
+from models.common.paths import APP, atomic_write, config_folder, data_folder, resolve_beside
 
 
 def test_readers_see_the_old_content_until_all_is_written(tmp_path: Path) -> None:
@@ -197,3 +197,11 @@ def test_a_file_that_another_process_moves_is_no_fault(home: Path, monkeypatch: 
     monkeypatch.setattr(Path, "rename", race)
     assert (data_folder(mac) / "choices.json").exists()
     assert not data.exists()
+
+
+def test_files_of_a_table_lie_in_the_folder_of_its_name_or_beside_it(tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.wav").touch()
+    assert resolve_beside(table, "a.wav") == tmp_path / "clips" / "a.wav"
+    assert resolve_beside(table, "b.wav") == tmp_path / "b.wav"  # also while it is missing
