@@ -305,6 +305,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
     from training.data import ingest, synthetic_noise
     from training.data.corpus import Corpus
+    from training.data.sources import array_jobs, folder_jobs, gtzan_jobs, table_jobs
 
     if arguments.noises < 0:
         raise OverheardError(f"--noises is {arguments.noises}; it must be at least 0")
@@ -315,15 +316,15 @@ def _prepare(arguments: argparse.Namespace) -> int:
         hear = Teacher().hear
     jobs: list[IngestJob] = []
     if arguments.gtzan:
-        jobs += ingest.gtzan_jobs(arguments.gtzan, hear)
+        jobs += gtzan_jobs(arguments.gtzan, hear)
     for path in arguments.folder:
-        jobs += ingest.folder_jobs(path, hear)
+        jobs += folder_jobs(path, hear)
     for path in arguments.music:
-        jobs += ingest.folder_jobs(path, hear, source="music", labelled=False)
+        jobs += folder_jobs(path, hear, source="music", labelled=False)
     for path in arguments.table:
-        jobs += ingest.table_jobs(path, hear)
+        jobs += table_jobs(path, hear)
     if arguments.spectrograms:
-        jobs += ingest.array_jobs(arguments.spectrograms)
+        jobs += array_jobs(arguments.spectrograms)
     jobs += synthetic_noise.noise_jobs(arguments.noises)
     if not jobs:
         raise OverheardError(
@@ -331,7 +332,9 @@ def _prepare(arguments: argparse.Namespace) -> int:
         )
     with Progress(transient=True) as progress:
         task = progress.add_task("preparing", total=len(jobs))
-        faults = ingest.ingest(jobs, arguments.cache, lambda done, _: progress.update(task, completed=done))
+        faults = ingest.ingest_tracks(
+            jobs, arguments.cache, lambda done, _: progress.update(task, completed=done)
+        )
     for fault in faults:
         print(fault)
     print(f"{arguments.cache} holds {len(Corpus.load(arguments.cache).entries)} tracks")

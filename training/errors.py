@@ -1,4 +1,4 @@
-"""Errors of the training commands."""
+"""Exceptions of the training commands."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from models.errors import OverheardError
 
 
 class DataError(OverheardError):
-    """The folder of training data is missing, incomplete or not as expected."""
+    """Raised when training data are missing, incomplete or malformed."""
 
 
 class WeightsError(OverheardError):
-    """The ImageNet weights are missing, damaged or not the expected ones."""
+    """Raised when pretrained weights are missing, damaged or of another network."""
 
 
 class TrainingError(OverheardError):
-    """A training cannot go on, or came to nothing."""
+    """Raised when a training cannot continue or yields no usable weights."""

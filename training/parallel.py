@@ -1,4 +1,4 @@
-"""Trainings that do not depend on each other: one after another here, or beside each other on a cluster."""
+"""Execution of independent trainings: in this process one after another, or as tasks of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from models.errors import OverheardError
 R = TypeVar("R")
 
 CORES_PER_CALL = 1
-"""That one training asks a cluster for; its network is small, and more runs beside each other are faster."""
+"""CPU cores that one call reserves. The networks are small, so more calls side by side finish sooner."""
 
 MAX_RETRIES = 3
-"""Of a run whose node was lost."""
+"""Restarts of a call whose cluster node was lost."""
 
 
 class Executor(Protocol):
-    """Calls a function once for each tuple of arguments; results come in the order of the calls."""
+    """Calls a function once for each tuple of arguments. The results have the order of the calls."""
 
     def __call__(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
-        """Call it."""
+        """Call ``function`` with each tuple of ``calls``."""
         ...
 
 
 def sequential(function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
-    """Here, in order."""
+    """Call ``function`` in this process, one call after another."""
     return [function(*call) for call in calls]
 
 
 class RayExecutor:
-    """Each call is a Ray task; one whose node is lost is begun again on another.
+    """Executor that makes each call a Ray task. Ray restarts a task whose node is lost.
 
     Parameters
     ----------
     ray : module
-        Connected.
+        Connected to a cluster.
     """
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
 
     def __call__(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
-        """Call it on the cluster; an argument that several calls share travels once.
+        """Call ``function`` on the cluster. An argument that several calls share is sent once.
 
         Raises
         ------
         OverheardError
-            What a call raised, or that a run was lost ``MAX_RETRIES`` times.
+            If a call raises one, or if a task is lost more than ``MAX_RETRIES`` times.
         """
         ray = self._ray
-        shared: dict[int, Any] = {}
+        sent: dict[int, Any] = {}
 
-        def sent(argument: Any) -> Any:
-            if id(argument) not in shared:
-                shared[id(argument)] = ray.put(argument)
-            return shared[id(argument)]
+        def send(argument: Any) -> Any:
+            if id(argument) not in sent:
+                sent[id(argument)] = ray.put(argument)
+            return sent[id(argument)]
 
-        # TensorFlow would take every core of a node for each of the runs on it.
+        # By default TensorFlow takes every core of the node for each task on it.
         threads = {f"TF_NUM_{kind}_THREADS": str(CORES_PER_CALL) for kind in ("INTRAOP", "INTEROP")}
         options = {
             "num_cpus": CORES_PER_CALL,
@@ -68,24 +68,24 @@ class RayExecutor:
         }
         task = ray.remote(function).options(**options)
         try:
-            return list(ray.get([task.remote(*map(sent, call)) for call in calls]))
+            return list(ray.get([task.remote(*map(send, call)) for call in calls]))
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, OverheardError):
                 raise error.cause from error
             raise
         except ray.exceptions.RayError as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise OverheardError(f"a run was lost with the cluster ({first}); run it again") from error
+            raise OverheardError(f"the cluster lost a training ({first}); start the command again") from error
 
 
 @contextlib.contextmanager
 def open_executor(engine: str) -> Iterator[Executor]:
-    """What makes runs, by the name of its engine: ``local`` or ``ray``.
+    """Open the executor of an engine: ``local`` or ``ray``.
 
     Raises
     ------
     OverheardError
-        Ray is not installed, or its cluster does not answer.
+        If Ray is not installed or its cluster does not respond.
     """
     if engine != "ray":
         yield sequential

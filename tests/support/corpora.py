@@ -11,7 +11,7 @@ import pytest
 
 from models.holdout import is_held_out_artist
 from training.cli import command
-from training.data.corpus import Corpus, Entry, append
+from training.data.corpus import INDEX_FILE, Corpus, Entry, write_index
 from training.data.geometries import COARSE, FINE
 from training.data.gtzan import LABELS
 from training.data.targets import EMBEDDING_SIZE
@@ -62,7 +62,8 @@ def cache(folder: Path, listed: Sequence[tuple[Entry, TrackWindows]]) -> Corpus:
     """Add entries and windows to a cache on disk; return all of it."""
     for each, windows in listed:
         windows.save(folder / each.file)
-    append(folder, [each for each, _ in listed])
+    before = Corpus.load(folder).entries if (folder / INDEX_FILE).exists() else []
+    write_index(folder, [*before, *(each for each, _ in listed)])
     return Corpus.load(folder)
 
 

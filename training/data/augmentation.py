@@ -1,7 +1,7 @@
-"""From stored columns to what the network trains on: cropped, masked, filtered, pooled pictures.
+"""Augmentation and rendering of stored columns to the network's input.
 
-Everything here happens after the scaling, in units of the picture's brightness, so that it means the
-same for decibels of real audio and for the published arrays, whose decibels were scaled to bytes.
+All augmentation happens after scaling, in units of the image's intensity. It therefore means the same for
+decibels of recordings and for the published arrays, whose decibels were scaled to bytes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from models.spectrogram.image import colormap, intensity, scale
 from models.spectrogram.spec import AudioSpec
 
 Floats = npt.NDArray[np.float32]
+Intensities = npt.NDArray[np.uint8]
 Generator = np.random.Generator
 
 COLUMN_POOLING = 4
-"""Pixels of a row that the first layer averages: 57 or 83 columns were stretched to 256."""
+"""Pixels of a row that the first layer averages. 57 or 83 columns were stretched to 256 pixels."""
 
 
-def window_intensities(
-    columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec
-) -> npt.NDArray[np.uint8]:
-    """Draw one window's columns as they are.
+def window_intensities(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> Intensities:
+    """Scale one window's columns to an intensity image without augmentation.
 
     Parameters
     ----------
@@ -34,17 +33,17 @@ def window_intensities(
     Returns
     -------
     (image_size, image_size) uint8
-        Places in the colormap; ``render`` turns them into what the network sees.
+        Indices into the colormap. ``render`` turns them into the network's input.
     """
     return intensity(scale(columns.astype(np.float32), spec), spec)
 
 
-def render(places: Any) -> Any:
-    """Look the colours up and average as the network's first layer does, on a whole batch.
+def render(intensities: Any) -> Any:
+    """Look up the colors of a batch and average its columns as the network's first layer does.
 
     Parameters
     ----------
-    places : (n, 256, 256) uint8 tensor
+    intensities : (n, 256, 256) uint8 tensor
         From ``window_intensities`` or ``augment``.
 
     Returns
@@ -54,34 +53,33 @@ def render(places: Any) -> Any:
     """
     import tensorflow as tf
 
-    pictures = tf.gather(tf.constant(colormap(), tf.float32), tf.cast(places, tf.int32))
-    return tf.nn.avg_pool2d(pictures, (1, COLUMN_POOLING), (1, COLUMN_POOLING), "VALID")
+    images = tf.gather(tf.constant(colormap(), tf.float32), tf.cast(intensities, tf.int32))
+    return tf.nn.avg_pool2d(images, (1, COLUMN_POOLING), (1, COLUMN_POOLING), "VALID")
 
 
 def augment(
     columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec, generator: Generator, strength: float = 1.0
-) -> npt.NDArray[np.uint8]:
-    """Draw a window as it might have sounded elsewhere.
+) -> Intensities:
+    """Scale a window to an intensity image with random variations.
 
-    A stretch of time (tempo), a shift along the frequency axis (pitch), a smooth change of level over
-    frequency (equalizer), a band limit, a raised floor (noise), and masks over time and frequency
-    (SpecAugment, Park et al., 2019).
+    The variations are a stretch in time (tempo), a shift along the frequency axis (pitch), a smooth change
+    of level over frequency (equalizer), a change of contrast, a raised floor (noise), a band limit, and
+    masks over frequency and time (SpecAugment, Park et al., 2019).
 
     Parameters
     ----------
     columns : (n, image_size) any real dtype
-        At least the columns of a window; a longer stretch is cropped at a random place.
+        At least the columns of a window. A longer stretch is cropped at a random position.
     strength : float
-        0 changes nothing but the place of the crop, 1 is the full range.
+        1 is the full range. 0 leaves only the position of the crop random.
 
     Returns
     -------
     (image_size, image_size) uint8
-        As ``window_intensities`` returns them.
+        Indices into the colormap, as from ``window_intensities``.
     """
-    want = spec.columns
     factor = 1 + strength * generator.uniform(-0.2, 0.2)
-    length = int(min(len(columns), max(want * 0.75, round(want * factor))))
+    length = int(min(len(columns), max(spec.columns * 0.75, round(spec.columns * factor))))
     start = int(generator.integers(0, len(columns) - length + 1))
     scaled = scale(columns[start : start + length].astype(np.float32), spec)
     rows = scaled.shape[1]

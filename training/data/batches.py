@@ -1,4 +1,4 @@
-"""What the network sees while it is trained, batch by batch, and what it is scored on."""
+"""Random training batches, reproducible by number, and their preparation in the background."""
 
 from __future__ import annotations
 
@@ -11,24 +11,35 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import augment
+from training.data.augmentation import Intensities, augment
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE
 from training.data.targets import EMBEDDING_SIZE, standardized_embeddings
 from training.errors import DataError
 
 Floats = npt.NDArray[np.float32]
-Intensities = npt.NDArray[np.uint8]
 Item = TypeVar("Item")
+
+_WeightedEntries = list[tuple[float, list[Entry]]]
+"""Weight and entries of each source."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchMix:
-    """What a batch is made of.
+    """Composition of a batch.
 
-    ``genre_share`` of it is music whose genre is known, the genres equally often and within a genre
-    the sources by ``source_weights`` (1 where none is given), ``no_music_share`` no music, and the rest
-    other music. Where a window has both pictures, ``coarse_share`` are the coarse one.
+    Attributes
+    ----------
+    batch : int
+        Windows of a batch.
+    genre_share : float
+        Share of music with a known genre. Genres are equally likely; within a genre, sources are drawn by
+        ``source_weights``, whose default is 1.
+    no_music_share : float
+        Share of non-music. The rest is other music.
+    coarse_share : float
+        Share of the coarse geometry among windows that have both.
+    source_weights : dict
     """
 
     batch: int = 32
@@ -39,104 +50,104 @@ class BatchMix:
 
 
 class Batch(NamedTuple):
-    """Windows, and what is to be learnt from each.
+    """Windows and their targets.
 
     Attributes
     ----------
-    places : (n, 256, 256) uint8
+    intensities : (n, 256, 256) uint8
     genres : (n, genres) float32
-        1 for its genre; all 0 where it is not known.
+        1 for the genre of the window. All 0 if the genre is unknown.
     genre_known : (n,) float32
         1 or 0.
     music : (n,) float32
+        1 for music, 0 for non-music.
+    embeddings : (n, 250) float32
+        Standardized teacher embeddings. 0 for a window without one.
+    has_embedding : (n,) float32
         1 or 0.
-    heard : (n, 250) float32
-        What the teacher heard, standardised; 0 where it did not listen.
-    heard_mask : (n,) float32
-        1 where it did.
     """
 
-    places: Intensities
+    intensities: Intensities
     genres: Floats
     genre_known: Floats
     music: Floats
-    heard: Floats
-    heard_mask: Floats
+    embeddings: Floats
+    has_embedding: Floats
 
 
 class Sampler:
-    """Batches of training windows; batch ``number`` is the same whenever it is asked for.
+    """Random batches of training windows. A batch depends only on the seed and its number.
 
     Parameters
     ----------
     corpus : Corpus
     entries : sequence of Entry
-        What may be trained on.
+        Entries to train on.
     labels : sequence of str
-    mixture : Mixture
+    mix : BatchMix
     seed : int
 
     Raises
     ------
     DataError
-        A genre has no track.
+        If a genre has no track.
     """
 
     def __init__(
-        self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mixture: BatchMix, seed: int
+        self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mix: BatchMix, seed: int
     ) -> None:
-        self._corpus, self._mixture, self.seed = corpus, mixture, seed
+        self._corpus, self._mix, self.seed = corpus, mix, seed
         self._labels = list(labels)
         self._by_genre = [
-            self._sources([e for e in entries if e.music and e.genre == label]) for label in labels
+            self._by_source([e for e in entries if e.music and e.genre == label]) for label in labels
         ]
         empty = [label for label, sources in zip(labels, self._by_genre, strict=True) if not sources]
         if empty:
-            raise DataError(f"no track to train on is {' or '.join(empty)}; prepare a cache that has some")
-        self._other = self._sources([e for e in entries if e.music and e.genre not in labels])
-        self._no_music = self._sources([e for e in entries if not e.music])
-        self._heard = standardized_embeddings(corpus, entries)
+            raise DataError(f"there is no track of {' or '.join(empty)} to train on; prepare some")
+        self._other_music = self._by_source([e for e in entries if e.music and e.genre not in labels])
+        self._non_music = self._by_source([e for e in entries if not e.music])
+        self._embeddings = standardized_embeddings(corpus, entries)
 
-    def _sources(self, entries: list[Entry]) -> list[tuple[float, list[Entry]]]:
+    def _by_source(self, entries: list[Entry]) -> _WeightedEntries:
         names = sorted({entry.source for entry in entries})
-        weight = self._mixture.source_weights
-        return [(weight.get(name, 1.0), [e for e in entries if e.source == name]) for name in names]
+        weights = self._mix.source_weights
+        return [(weights.get(name, 1.0), [e for e in entries if e.source == name]) for name in names]
 
     def batch(self, number: int) -> Batch:
-        """Draw one batch."""
-        mixture, generator = self._mixture, np.random.default_rng((self.seed, number))
-        labelled_end = mixture.genre_share * mixture.batch
-        no_music_end = labelled_end + mixture.no_music_share * mixture.batch
-        drawn_of = []
-        for place in range(mixture.batch):
-            if place < labelled_end or not (self._other or self._no_music):
+        """Draw the batch of a number."""
+        mix, generator = self._mix, np.random.default_rng((self.seed, number))
+        genre_end = mix.genre_share * mix.batch
+        non_music_end = genre_end + mix.no_music_share * mix.batch
+        drawn = []
+        for position in range(mix.batch):
+            if position < genre_end or not (self._other_music or self._non_music):
                 entry = _pick_entry(self._by_genre[int(generator.integers(len(self._labels)))], generator)
-            elif self._no_music and (place < no_music_end or not self._other):
-                entry = _pick_entry(self._no_music, generator)
+            elif self._non_music and (position < non_music_end or not self._other_music):
+                entry = _pick_entry(self._non_music, generator)
             else:
-                entry = _pick_entry(self._other, generator)
-            drawn_of.append((entry, *self._draw(entry, generator)))
-        return self._batch(drawn_of)
+                entry = _pick_entry(self._other_music, generator)
+            drawn.append((entry, *self._draw_window(entry, generator)))
+        return self._assemble(drawn)
 
-    def _batch(self, drawn_of: Sequence[tuple[Entry, Intensities, int | None]]) -> Batch:
-        count = len(drawn_of)
+    def _assemble(self, drawn: Sequence[tuple[Entry, Intensities, int | None]]) -> Batch:
+        count = len(drawn)
         genres = np.zeros((count, len(self._labels)), np.float32)
-        genre_known, heard_mask = np.zeros(count, np.float32), np.zeros(count, np.float32)
-        heard = np.zeros((count, EMBEDDING_SIZE), np.float32)
-        for place, (entry, _, window) in enumerate(drawn_of):
-            if window is not None and entry.file in self._heard:
-                heard[place], heard_mask[place] = self._heard[entry.file][window], 1
+        genre_known, has_embedding = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        embeddings = np.zeros((count, EMBEDDING_SIZE), np.float32)
+        for row, (entry, _, window) in enumerate(drawn):
+            if window is not None and entry.file in self._embeddings:
+                embeddings[row], has_embedding[row] = self._embeddings[entry.file][window], 1
             if entry.music and entry.genre in self._labels:
-                genres[place, self._labels.index(entry.genre)] = genre_known[place] = 1
-        places = np.stack([places for _, places, _ in drawn_of])
-        music = np.array([entry.music for entry, _, _ in drawn_of], np.float32)
-        return Batch(places, genres, genre_known, music, heard, heard_mask)
+                genres[row, self._labels.index(entry.genre)] = genre_known[row] = 1
+        intensities = np.stack([image for _, image, _ in drawn])
+        music = np.array([entry.music for entry, _, _ in drawn], np.float32)
+        return Batch(intensities, genres, genre_known, music, embeddings, has_embedding)
 
-    def _draw(self, entry: Entry, generator: np.random.Generator) -> tuple[Intensities, int | None]:
-        """One window, varied, and which of the track's it is, unless it was cut anew."""
+    def _draw_window(self, entry: Entry, generator: np.random.Generator) -> tuple[Intensities, int | None]:
+        """Return an augmented window and its index among the track's windows, None if it was cropped anew."""
         windows = self._corpus.windows(entry)
         has_coarse = bool(len(windows.coarse) or len(windows.long))
-        coarse = has_coarse and (not len(windows.fine) or generator.random() < self._mixture.coarse_share)
+        coarse = has_coarse and (not len(windows.fine) or generator.random() < self._mix.coarse_share)
         if coarse and len(windows.long) and (not len(windows.coarse) or generator.random() < 0.5):
             return augment(windows.long, COARSE, generator), None
         stored, spec = (windows.coarse, COARSE) if coarse else (windows.fine, FINE)
@@ -145,15 +156,18 @@ class Sampler:
         return augment(stored[window, version], spec, generator), window
 
 
-def _pick_entry(sources: list[tuple[float, list[Entry]]], generator: np.random.Generator) -> Entry:
+def _pick_entry(sources: _WeightedEntries, generator: np.random.Generator) -> Entry:
     weights = np.array([weight for weight, _ in sources])
     entries = sources[int(generator.choice(len(sources), p=weights / weights.sum()))][1]
     return entries[int(generator.integers(len(entries)))]
 
 
-def prefetch(batch: Callable[[int], Item], numbers: range, most: int = 8) -> Iterator[Item]:
-    """Batches by number, drawn in a thread while the network trains."""
-    waiting: queue.Queue[Item | Exception] = queue.Queue(most)
+def prefetch(load: Callable[[int], Item], numbers: range, max_waiting: int = 8) -> Iterator[Item]:
+    """Yield ``load(number)`` for each number, prepared in a thread while the caller trains.
+
+    An exception of ``load`` is raised in the caller. The thread ends when the iterator is closed.
+    """
+    waiting: queue.Queue[Item | Exception] = queue.Queue(max_waiting)
     stopped = threading.Event()
 
     def put(item: Item | Exception) -> None:
@@ -167,10 +181,10 @@ def prefetch(batch: Callable[[int], Item], numbers: range, most: int = 8) -> Ite
     def fill() -> None:
         try:
             for number in numbers:
-                put(batch(number))
+                put(load(number))
                 if stopped.is_set():
                     return
-        except Exception as error:  # raised again where it can be seen
+        except Exception as error:  # the caller raises it again
             put(error)
 
     thread = threading.Thread(target=fill, daemon=True)

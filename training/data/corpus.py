@@ -1,6 +1,6 @@
-"""The cache of windows on disk, and which of them may train, choose and test.
+"""The cache of training windows on disk, and the index of its tracks.
 
-A cache is a folder with ``index.jsonl``, one line a track, and one ``.npz`` of ``Windows`` a track.
+A cache is a folder with ``index.jsonl``, one line per track, and one ``.npz`` of ``TrackWindows`` per track.
 """
 
 from __future__ import annotations
@@ -20,17 +20,31 @@ from training.errors import DataError
 INDEX_FILE = "index.jsonl"
 
 HELD_OUT_ORIGINS: Final = ("pyAudioAnalysis", "ESC-10", "FmAds")
-"""Recordings that are no music, and the music beside them, from here are scored and never trained on."""
+"""Origins of recordings that are evaluated and never trained on: non-music, and music from the same sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One track of the cache.
+    """One track of the cache. Its fields are those of a line of the index.
 
-    ``source`` names where it came from ("gtzan", "folder", ...); ``genre`` and ``artist`` are empty
-    where unknown; ``music`` is False for speech, noise and the like; ``part`` is GTZAN's fault-filtered
-    part or empty; ``origin`` tells sets of recordings apart within a source; ``file`` is relative to the
-    cache.
+    Attributes
+    ----------
+    name : str
+    source : str
+        Where the track came from: "gtzan" (published arrays), "gtzan-audio", "folder", or the name of a
+        table.
+    file : str
+        Path of its windows, relative to the cache.
+    genre, artist : str
+        Empty if unknown.
+    part : str
+        Part of GTZAN's fault-filtered split, or empty.
+    origin : str
+        Set of recordings within the source.
+    music : bool
+        False for speech, noise and similar sounds.
+    duplicate_of : str
+        Track that this track repeats, or empty.
     """
 
     name: str
@@ -45,19 +59,19 @@ class Entry:
 
     @property
     def artist_key(self) -> str:
-        """Name that tells artists apart; see ``fold_artist``. Empty where unknown."""
+        """Normalized artist name, or empty if unknown; see ``normalize_artist``."""
         return normalize_artist(self.artist)
 
     @property
-    def held_out(self) -> bool:
-        """Whether it comes from one of ``HELD_OUT_ORIGINS``."""
+    def is_held_out(self) -> bool:
+        """True if the origin is one of ``HELD_OUT_ORIGINS``."""
         return any(origin in self.origin for origin in HELD_OUT_ORIGINS)
 
 
 def normalize_genre(name: str) -> str:
-    """A genre as ``LABELS`` spells it, whatever its capitals, spaces, hyphens and underscores.
+    """Spell a genre as in ``LABELS``, ignoring case, spaces, hyphens and underscores.
 
-    One that is none of them is only stripped and case-folded.
+    A genre that is not in ``LABELS`` is stripped and case-folded only.
     """
     folded = name.strip().casefold()
     bare = folded.translate(dict.fromkeys(map(ord, " -_")))
@@ -66,20 +80,20 @@ def normalize_genre(name: str) -> str:
 
 @dataclass(slots=True)
 class Corpus:
-    """A cache's entries; windows are read when first asked for and kept."""
+    """Entries of a cache. Windows are read on first use and kept in memory."""
 
     folder: Path
     entries: list[Entry]
-    _read: dict[str, TrackWindows] = field(default_factory=dict)
+    _loaded: dict[str, TrackWindows] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path) -> Corpus:
-        """Read the index.
+        """Read the index of a cache.
 
         Raises
         ------
         DataError
-            There is none, or a line of it is damaged.
+            If there is no index or a line of it is damaged.
         """
         path = folder / INDEX_FILE
         if not path.exists():
@@ -97,48 +111,38 @@ class Corpus:
         return cls(folder, entries)
 
     def windows(self, entry: Entry) -> TrackWindows:
-        """Windows of one track.
+        """Return the windows of one track.
 
         Raises
         ------
         DataError
-            Its file is missing or damaged.
+            If its file is missing or damaged.
         """
-        if entry.file not in self._read:
-            self._read[entry.file] = TrackWindows.load(self.folder / entry.file)
-        return self._read[entry.file]
+        if entry.file not in self._loaded:
+            self._loaded[entry.file] = TrackWindows.load(self.folder / entry.file)
+        return self._loaded[entry.file]
 
-    def where(self, keep: Callable[[Entry], bool]) -> list[Entry]:
-        """Entries for which ``keep`` holds, in the index's order."""
+    def select(self, keep: Callable[[Entry], bool]) -> list[Entry]:
+        """Return the entries for which ``keep`` is true, in the order of the index."""
         return [entry for entry in self.entries if keep(entry)]
 
 
 def write_index(folder: Path, entries: Iterable[Entry]) -> None:
-    """Replace a cache's index, whole or not at all."""
+    """Replace a cache's index atomically."""
+    lines = (json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries)
     with atomic_write(folder / INDEX_FILE) as index:
-        index.writelines(_format_line(entry).encode() for entry in entries)
+        index.writelines(line.encode() for line in lines)
 
 
-def append(folder: Path, entries: Iterable[Entry]) -> None:
-    """Add lines to a cache's index."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / INDEX_FILE).open("a", encoding="utf-8") as index:
-        index.writelines(map(_format_line, entries))
+def exclude_artists_of(entries: Iterable[Entry], evaluated: Iterable[Entry]) -> list[Entry]:
+    """Remove from ``entries`` the known artists and the tracks of ``evaluated``, duplicates included.
 
-
-def _format_line(entry: Entry) -> str:
-    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
-
-
-def exclude_artists_of(entries: Iterable[Entry], scored: Iterable[Entry]) -> list[Entry]:
-    """Entries by no known artist of ``scored``, and none of its tracks under another number.
-
-    Whatever the set: an artist who is scored in one is not trained on in another. A track whose artist
-    is not known stays.
+    The rule holds across all sources: an artist who is evaluated in one is not trained on in another. A track
+    without a known artist stays.
     """
-    scored = list(scored)
-    artists = {entry.artist_key for entry in scored} - {""}
-    names = {entry.name for entry in scored} | {entry.duplicate_of for entry in scored} - {""}
+    evaluated = list(evaluated)
+    artists = {entry.artist_key for entry in evaluated} - {""}
+    names = {entry.name for entry in evaluated} | {entry.duplicate_of for entry in evaluated} - {""}
     return [
         entry
         for entry in entries

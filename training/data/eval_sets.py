@@ -1,4 +1,4 @@
-"""Unaugmented spectrogram images of tracks, to evaluate a network on."""
+"""Sets of unaugmented images to evaluate a network on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from models.spectrogram.image import colormap
 from models.spectrogram.spec import AudioSpec
-from training.data.augmentation import window_intensities
-from training.data.batches import Intensities
+from training.data.augmentation import Intensities, window_intensities
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE
 from training.errors import DataError
@@ -19,11 +18,17 @@ from training.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
-    """Pictures of tracks, to score a network on: ``places`` (n, 256, 256) uint8, ``track`` (n,) int64
-    which of the tracks each belongs to, ``labels`` (tracks,) int64.
+    """Images of the windows of some tracks, and the tracks' labels.
+
+    Attributes
+    ----------
+    intensities : (n, 256, 256) uint8
+    track : (n,) int64
+        Index of the track that each window belongs to.
+    labels : (tracks,) int64
     """
 
-    places: Intensities
+    intensities: Intensities
     track: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
 
@@ -36,59 +41,63 @@ def array_eval_set(
     *,
     hop: int = COARSE.columns // 2,
 ) -> EvalSet:
-    """Unvaried pictures of GTZAN's arrays.
+    """Build a set from GTZAN's arrays. Tracks without the array of ``spec`` are left out.
 
-    With ``FINE`` a track's first 5 s; with ``COARSE`` windows of its 30 s, ``hop`` columns apart.
-    Tracks that lack the array are left out.
+    Parameters
+    ----------
+    spec : AudioSpec
+        ``FINE`` takes the first 5 s of a track, ``COARSE`` windows of its 30 s.
+    hop : int
+        Columns from one coarse window to the next.
 
     Raises
     ------
     DataError
-        All lack it.
+        If no track has the array.
     """
-    places: list[Intensities] = []
+    intensities: list[Intensities] = []
     track: list[int] = []
     truth: list[int] = []
     for entry in entries:
-        windows = corpus.windows(entry)
-        cut: list[npt.NDArray[np.uint8]] = []
-        if spec is FINE and len(windows.fine):
-            cut = [windows.fine[0, 0]]
-        elif spec is COARSE and len(windows.long):
-            starts = range(0, len(windows.long) - spec.columns + 1, hop)
-            cut = [windows.long[start : start + spec.columns] for start in starts]
-        if cut:
-            places += [window_intensities(columns, spec) for columns in cut]
-            track += [len(truth)] * len(cut)
+        stored = corpus.windows(entry)
+        windows: list[npt.NDArray[np.uint8]] = []
+        if spec is FINE and len(stored.fine):
+            windows = [stored.fine[0, 0]]
+        elif spec is COARSE and len(stored.long):
+            starts = range(0, len(stored.long) - spec.columns + 1, hop)
+            windows = [stored.long[start : start + spec.columns] for start in starts]
+        if windows:
+            intensities += [window_intensities(columns, spec) for columns in windows]
+            track += [len(truth)] * len(windows)
             truth.append(list(labels).index(entry.genre))
-    if not places:
+    if not intensities:
         raise DataError(
             f"none of {len(entries)} tracks has columns every {spec.column_step} samples; "
             "prepare a cache from both stft_first5s.npz and stft_full30s.npz"
         )
-    return EvalSet(np.stack(places), np.array(track), np.array(truth))
+    return EvalSet(np.stack(intensities), np.array(track), np.array(truth))
 
 
 def recording_eval_set(
     corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], spec: AudioSpec, *, genre: str = ""
 ) -> EvalSet:
-    """Unvaried pictures of recordings: every window, clean, in one geometry.
+    """Build a set from the clean windows of recordings in one geometry.
 
     Parameters
     ----------
     genre : str
-        Stands for the genre of an entry that has none of ``labels``.
+        Genre of entries whose own genre is not in ``labels``.
     """
-    places, track, truth = [], [], []
+    intensities, track, truth = [], [], []
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
         stored = windows.fine if spec is FINE else windows.coarse
-        places += [window_intensities(columns, spec) for columns in stored[:, 0]]
+        intensities += [window_intensities(columns, spec) for columns in stored[:, 0]]
         track += [number] * len(stored)
         truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))
-    return EvalSet(np.stack(places), np.array(track), np.array(truth))
+    return EvalSet(np.stack(intensities), np.array(track), np.array(truth))
 
 
-def render_images(places: Intensities) -> Iterator[npt.NDArray[np.uint8]]:
-    """Pictures one by one, (256, 256, 3) uint8, as the converter and the runtime take them."""
-    return (colormap()[one] for one in places)
+def render_images(intensities: Intensities) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield color images one by one, (256, 256, 3) uint8, as the converter and the runtime take them."""
+    return (colormap()[image] for image in intensities)

@@ -1,7 +1,7 @@
-"""GTZAN as training reads it: one record a track, and the stored spectrograms of their starts.
+"""Reader of GTZAN's track table and its published spectrogram arrays.
 
-The recordings (Tzanetakis and Cook, 2002) have no copyright clearance, so none of them, and no
-array of them, is part of this project; a folder with them is named on the command line.
+GTZAN's recordings (Tzanetakis and Cook, 2002) have no copyright clearance. This project therefore contains
+neither the recordings nor their arrays. The command line names a folder that holds them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,20 +21,27 @@ from models.spectrogram.stft import to_bands
 from training.errors import DataError
 
 LABELS = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
-"""GTZAN's ten genres in its own spelling; the order of every network's output."""
+"""GTZAN's ten genres in its own spelling. Every network's logits have this order."""
 
 TABLE_FILE = "tracks.csv"
 FINE_ARRAYS_FILE = "stft_first5s.npz"
+COARSE_ARRAYS_FILE = "stft_full30s.npz"
 SPLIT_PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class GtzanTrack:
-    """One row of the table.
+    """One row of the track table.
 
-    ``artist`` is as Sturm's index of GTZAN has it, empty where unknown. ``part`` is ``train``,
-    ``valid``, ``test`` or empty: the fault-filtered split of Kereliuk, Sturm and Larsen (2015).
-    ``duplicate_of`` names the track that this one repeats, or is empty.
+    Attributes
+    ----------
+    artist : str
+        Artist from Sturm's index of GTZAN, or empty if unknown.
+    part : str
+        ``train``, ``valid`` or ``test`` of the fault-filtered split (Kereliuk, Sturm and Larsen, 2015), or
+        empty.
+    duplicate_of : str
+        Track that this track repeats, or empty.
     """
 
     track_id: str
@@ -45,12 +52,12 @@ class GtzanTrack:
 
     @classmethod
     def from_row(cls, row: dict[str, str]) -> Self:
-        """Check and read one row of the table.
+        """Parse and check one row of the table.
 
         Raises
         ------
         DataError
-            A column is missing, or the genre or part is unknown.
+            If a column is missing, or if the genre or the part is unknown.
         """
         try:
             track = cls(
@@ -67,17 +74,20 @@ class GtzanTrack:
 
     @property
     def label(self) -> int:
-        """Position of the genre in ``LABELS``."""
+        """Index of the genre in ``LABELS``."""
         return LABELS.index(self.genre)
 
 
 @dataclass(frozen=True, slots=True)
 class Gtzan:
-    """Tracks and, in the same order, their spectrograms.
+    """Tracks and their spectrograms, in the same order.
 
-    ``db_u8`` is (n, 544, 57) uint8, read-only: decibels of the first 5 s of each track, min-max
-    scaled over the track to 0..255, lowest frequency in row 0, one column every 1,920 samples at
-    22,050 Hz.
+    Attributes
+    ----------
+    tracks : tuple of GtzanTrack
+    db_u8 : (n, 544, 57) uint8, read-only
+        Decibels of the first 5 s of each track, scaled over the track to 0..255. Row 0 is the lowest
+        frequency. A column covers 1,920 samples at 22,050 Hz.
     """
 
     tracks: tuple[GtzanTrack, ...]
@@ -85,12 +95,12 @@ class Gtzan:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the table and the arrays; tracks without an array are left out.
+        """Read the table and the arrays. Tracks without an array are left out.
 
         Raises
         ------
         DataError
-            The folder or a file in it is missing or damaged.
+            If the folder or a file in it is missing or damaged.
         """
         for path in (folder, folder / TABLE_FILE, folder / FINE_ARRAYS_FILE):
             if not path.exists():
@@ -117,11 +127,11 @@ class Gtzan:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Position of each track's genre in ``LABELS``, (n,) int64."""
+        """Index of each track's genre in ``LABELS``, (n,) int64."""
         return np.array([track.label for track in self.tracks], dtype=np.int64)
 
-    def picture(self, index: int, spec: AudioSpec) -> npt.NDArray[np.uint8]:
-        """Draw one track's picture exactly as the live path does.
+    def image(self, index: int, spec: AudioSpec) -> npt.NDArray[np.uint8]:
+        """Compute one track's spectrogram image with the function of the live path.
 
         Returns
         -------
@@ -130,12 +140,7 @@ class Gtzan:
         return image_from_columns(to_bands(self.db_u8[index].T, spec), spec)
 
     def digest(self) -> str:
-        """SHA-256 over the track names and the arrays."""
+        """Return the SHA-256 of the track names and the arrays."""
         digest = hashlib.sha256("\n".join(track.track_id for track in self.tracks).encode())
         digest.update(self.db_u8.tobytes())
         return digest.hexdigest()
-
-
-def counts(tracks: tuple[GtzanTrack, ...]) -> dict[str, Any]:
-    """How many tracks there are in all and in each part of the fault-filtered split."""
-    return {"tracks": len(tracks), **{part: sum(t.part == part for t in tracks) for part in SPLIT_PARTS}}

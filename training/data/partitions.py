@@ -1,4 +1,4 @@
-"""Which entries of a corpus train, choose and test, so that nothing that scores was trained on."""
+"""Partition of a corpus into training, validation and test entries without overlap in tracks or artists."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from models.holdout import is_held_out_artist
 from training.data import splits
 from training.data.corpus import Corpus, Entry, exclude_artists_of
-from training.data.gtzan import FINE_ARRAYS_FILE, LABELS, TABLE_FILE, GtzanTrack
+from training.data.gtzan import COARSE_ARRAYS_FILE, FINE_ARRAYS_FILE, LABELS, TABLE_FILE, GtzanTrack
 from training.errors import DataError
 
-GTZAN_FILES = f"{FINE_ARRAYS_FILE}, stft_full30s.npz and {TABLE_FILE}"
-"""What GTZAN's folder must hold before anything can be scored."""
+GTZAN_FILES = f"{FINE_ARRAYS_FILE}, {COARSE_ARRAYS_FILE} and {TABLE_FILE}"
+"""Files that GTZAN's folder must hold before anything can be evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """``train`` holds entries of every source; ``valid`` and ``test`` GTZAN's arrays only."""
+    """Entries of one split: ``train`` from every source, ``valid`` and ``test`` from GTZAN's arrays only."""
 
     name: str
     train: tuple[Entry, ...]
@@ -26,53 +26,53 @@ class Partition:
 
 
 def array_entries(corpus: Corpus) -> list[Entry]:
-    """GTZAN's published arrays, the only entries that protocols score.
+    """Select the entries of GTZAN's published arrays, the only ones that protocols evaluate.
 
     Raises
     ------
     DataError
-        There are none.
+        If there are none.
     """
-    found = corpus.where(lambda entry: entry.source == "gtzan")
+    found = corpus.select(lambda entry: entry.source == "gtzan")
     if not found:
-        audio = len(corpus.where(lambda entry: entry.source == "gtzan-audio"))
+        recordings = len(corpus.select(lambda entry: entry.source == "gtzan-audio"))
         raise DataError(
             f"{corpus.folder} holds no GTZAN arrays; run overheard train prepare --gtzan DIR, where DIR "
-            f"holds {GTZAN_FILES} ({audio} recordings of GTZAN are in the cache, but none is scored)"
+            f"holds {GTZAN_FILES} ({recordings} recordings of GTZAN are in the cache, but are not evaluated)"
         )
     return found
 
 
 def as_gtzan_tracks(entries: Sequence[Entry]) -> list[GtzanTrack]:
-    """The same tracks as ``training.data.splits`` reads them."""
+    """Convert entries to the tracks that ``training.data.splits`` takes."""
     return [GtzanTrack(e.name, e.genre, e.artist, e.part, e.duplicate_of) for e in entries]
 
 
 def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
     """Extend a split of GTZAN's arrays to every source.
 
-    To what trains belong real audio of its tracks, and other sources without the known artists that
-    are scored, without the known artists kept for checking, and without the held-out origins. A track
-    of another source whose artist is not known trains.
+    The training part gets the recordings of its own tracks, and all other sources except evaluated artists,
+    held-out artists and held-out origins. A track of another source with an unknown artist is trained on.
 
     Parameters
     ----------
+    corpus : Corpus
     split : Split
-        Of ``arrays(corpus)``, in order.
+        Split of ``array_entries(corpus)``, in their order.
     """
-    listed = array_entries(corpus)
-    train, valid, test = ([listed[i] for i in part] for part in (split.train, split.valid, split.test))
+    arrays = array_entries(corpus)
+    train, valid, test = ([arrays[i] for i in part] for part in (split.train, split.valid, split.test))
     train = [entry for entry in train if entry.name not in splits.BROKEN_TRACKS]
     names = {entry.name for entry in train}
-    checked = {entry.artist_key for entry in corpus.entries if is_held_out_artist(entry.artist)}
+    held_out = {entry.artist_key for entry in corpus.entries if is_held_out_artist(entry.artist)}
     more = [
         entry
         for entry in corpus.entries
         if (entry.source == "gtzan-audio" and entry.name in names)
         or (
             not entry.source.startswith("gtzan")
-            and entry.artist_key not in checked - {""}
-            and not entry.held_out
+            and entry.artist_key not in held_out - {""}
+            and not entry.is_held_out
         )
     ]
     return Partition(
@@ -81,45 +81,44 @@ def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
 
 
 def fault_filtered(corpus: Corpus) -> Partition:
-    """Protocol (a).
+    """Return the partition of protocol (a).
 
     Raises
     ------
     DataError
-        No arrays, or none in one of the three parts.
+        If there are no arrays, or none in one of the three parts.
     """
-    parts = partition_corpus(corpus, splits.fault_filtered(as_gtzan_tracks(array_entries(corpus))))
-    count = [sum(e.source == "gtzan" for e in part) for part in (parts.train, parts.valid, parts.test)]
+    partition = partition_corpus(corpus, splits.fault_filtered(as_gtzan_tracks(array_entries(corpus))))
+    parts = (partition.train, partition.valid, partition.test)
+    count = [sum(e.source == "gtzan" for e in part) for part in parts]
     if not all(count):
         raise DataError(
-            f"of GTZAN's arrays in {corpus.folder}, {count[0]} train, {count[1]} choose and {count[2]} test, "
-            "and each part needs one or more; run overheard train prepare --gtzan DIR, where DIR holds "
+            f"of GTZAN's arrays in {corpus.folder}, {count[0]} train, {count[1]} validate and {count[2]} test"
+            "; each part needs one or more; run overheard train prepare --gtzan DIR, where DIR holds "
             f"{GTZAN_FILES} with its column fault_filtered_split"
         )
-    return parts
+    return partition
 
 
 def artist_folds(corpus: Corpus) -> list[Partition]:
-    """Protocol (b)."""
-    return [
-        partition_corpus(corpus, split)
-        for split in splits.artist_folds(as_gtzan_tracks(array_entries(corpus)))
-    ]
+    """Return the partitions of protocol (b)."""
+    tracks = as_gtzan_tracks(array_entries(corpus))
+    return [partition_corpus(corpus, split) for split in splits.artist_folds(tracks)]
 
 
 def out_of_domain_tracks(corpus: Corpus, trained: Sequence[Entry]) -> list[Entry]:
-    """Tracks of GTZAN's genres by the known artists kept for checking, for a score across data sets.
+    """Select tracks of GTZAN's genres by held-out artists of other sources.
 
-    An artist whose name is nearly one that was trained on ("The Jimi Hendrix Experience") is left out.
+    An artist is left out if the name is close to that of a trained artist ("The Jimi Hendrix Experience").
     """
-    known = {entry.artist_key for entry in trained} - {""}
-    return corpus.where(
+    trained_artists = {entry.artist_key for entry in trained} - {""}
+    return corpus.select(
         lambda e: (
             e.music
             and e.genre in LABELS
             and not e.source.startswith("gtzan")
             and is_held_out_artist(e.artist)
-            and not any(_names_nearly_equal(e.artist_key, name) for name in known)
+            and not any(_names_nearly_equal(e.artist_key, name) for name in trained_artists)
         )
     )
 

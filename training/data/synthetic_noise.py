@@ -1,7 +1,8 @@
-"""Sounds that are no music, made by rule: free collections of noises are small, and kept for scoring.
+"""Synthetic sounds that are not music.
 
-Each kind is a family of everyday sounds with everything about it drawn at random. They teach the network
-what "music" is not; none is made after a recording.
+Free collections of noises are small and kept for evaluation. The network therefore learns what is not music
+from sounds made here. Each generator is a family of everyday sounds with random parameters; none imitates a
+recording.
 """
 
 from __future__ import annotations
@@ -21,32 +22,33 @@ Samples = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
 SOURCE: Final = "noises"
+"""Source of the entries in the index."""
+
 WINDOWS_PER_SOUND: Final = 4
-"""Windows of one made sound."""
 
 FORMAT_VERSION: Final = 1
-"""To be raised with every change of what is made."""
+"""Version of the generators. Raising it makes all sounds anew."""
 
 
 def colored_noise(generator: Generator, n: int) -> Samples:
-    """Noise whose spectrum falls with frequency, in a band: wind, water, a fan, hiss."""
+    """Generate band noise whose spectrum falls with frequency: wind, water, a fan, hiss."""
     padded = fast_length(n)
     spectrum = np.fft.rfft(generator.standard_normal(padded))
     hertz = np.fft.rfftfreq(padded, 1 / SAMPLE_RATE)
     spectrum *= np.maximum(hertz, 20) ** -generator.uniform(0, 1.2)
     if generator.random() < 0.5:
-        centre, octaves = np.exp(generator.uniform(np.log(80), np.log(6_000))), generator.uniform(0.3, 2)
-        spectrum *= np.exp(-0.5 * (np.log2(np.maximum(hertz, 1) / centre) / octaves) ** 2)
+        center, octaves = np.exp(generator.uniform(np.log(80), np.log(6_000))), generator.uniform(0.3, 2)
+        spectrum *= np.exp(-0.5 * (np.log2(np.maximum(hertz, 1) / center) / octaves) ** 2)
     return _normalize_peak(np.fft.irfft(spectrum, padded)[:n])
 
 
 def swells(generator: Generator, n: int) -> Samples:
-    """Noise that comes and goes: waves, gusts, traffic, breath."""
+    """Generate noise with slow changes of level: waves, gusts, traffic, breath."""
     return colored_noise(generator, n) * _random_curve(generator, n, generator.uniform(0.1, 3)) ** 2
 
 
 def crackles(generator: Generator, n: int) -> Samples:
-    """Short bursts at random moments: fire, rain on a roof, paper, dishes."""
+    """Generate short bursts at random times: fire, rain on a roof, paper, dishes."""
     sound = 0.05 * generator.random() * colored_noise(generator, n)
     for start in generator.integers(
         0, n, generator.poisson(np.exp(generator.uniform(1, 6)) * n / SAMPLE_RATE)
@@ -59,7 +61,7 @@ def crackles(generator: Generator, n: int) -> Samples:
 
 
 def rotation(generator: Generator, n: int) -> Samples:
-    """Harmonics of an unsteady low tone over noise: engines, saws, rotors, mains hum."""
+    """Generate harmonics of an unsteady low tone over noise: engines, saws, rotors, mains hum."""
     hertz = np.exp(generator.uniform(np.log(12), np.log(220))) * (
         1 + generator.uniform(0, 0.3) * (_random_curve(generator, n, 0.7) - 0.5)
     )
@@ -68,14 +70,14 @@ def rotation(generator: Generator, n: int) -> Samples:
     sound = sum(
         generator.exponential() * np.sin(k * phase + generator.uniform(0, 6)) / k**0.7 for k in partials
     )
-    beaten = colored_noise(generator, n) * (1 + np.sin(phase)) ** generator.integers(0, 4)
+    modulated = colored_noise(generator, n) * (1 + np.sin(phase)) ** generator.integers(0, 4)
     return _normalize_peak(
-        _normalize_peak(np.asarray(sound)) + generator.uniform(0, 2) * _normalize_peak(beaten)
+        _normalize_peak(np.asarray(sound)) + generator.uniform(0, 2) * _normalize_peak(modulated)
     )
 
 
 def impacts(generator: Generator, n: int) -> Samples:
-    """A few blows of noise with pauses: doors, steps, barks, sneezes, tools."""
+    """Generate a few bursts of noise with pauses: doors, steps, barks, sneezes, tools."""
     sound = 0.02 * generator.random() * colored_noise(generator, n)
     body, at = colored_noise(generator, n), 0.0
     while at < n:
@@ -89,7 +91,7 @@ def impacts(generator: Generator, n: int) -> Samples:
 
 
 def calls(generator: Generator, n: int) -> Samples:
-    """Gliding tones with harmonics and pauses: animals, crying, sirens, squeaking."""
+    """Generate gliding tones with harmonics and pauses: animals, crying, sirens, squeaks."""
     sound, at = 0.02 * generator.random() * colored_noise(generator, n), 0.0
     base, partials = np.exp(generator.uniform(np.log(180), np.log(2_500))), generator.integers(1, 12)
     while at < n:
@@ -105,20 +107,20 @@ def calls(generator: Generator, n: int) -> Samples:
 
 
 def ticks(generator: Generator, n: int) -> Samples:
-    """One short sound over and over, evenly: clocks, signals, dripping, keys."""
+    """Generate one short sound repeated at an even rate: clocks, signals, drips, keys."""
     length = int(SAMPLE_RATE * np.exp(generator.uniform(np.log(0.002), np.log(0.15))))
     time = np.arange(length) / SAMPLE_RATE
     tone = np.sin(2 * np.pi * np.exp(generator.uniform(np.log(300), np.log(5_000))) * time)
-    mixture = generator.random()
-    one = (mixture * tone + (1 - mixture) * generator.standard_normal(length)) * np.exp(
+    share = generator.random()
+    tick = (share * tone + (1 - share) * generator.standard_normal(length)) * np.exp(
         -6 * time * SAMPLE_RATE / length
     )
     sound = 0.02 * generator.random() * colored_noise(generator, n)
     gap = SAMPLE_RATE * np.exp(generator.uniform(np.log(0.15), np.log(2.5)))
     even = np.arange(0, n, gap)
     for start in (even + gap * generator.uniform(0, 0.1, len(even))).astype(int):
-        rest = sound[start : start + length]
-        rest += one[: len(rest)]
+        target = sound[start : start + length]
+        target += tick[: len(target)]
     return _normalize_peak(sound)
 
 
@@ -128,38 +130,36 @@ GENERATORS: Final[tuple[Callable[[Generator, int], Samples], ...]] = (
 
 
 def random_noise(generator: Generator, n: int = WINDOW_SAMPLES) -> npt.NDArray[np.float32]:
-    """Mix one or two of ``GENERATORS`` at a random level of -35 to -3 dB of full scale, (n,) float32."""
+    """Mix one or two of ``GENERATORS`` with a peak of -35 to -3 dB of full scale, (n,) float32."""
     chosen = generator.choice(len(GENERATORS), size=1 + (generator.random() < 0.3), replace=False)
-    sound = sum(generator.uniform(0.2, 1) * GENERATORS[int(kind)](generator, n) for kind in chosen)
+    sound = sum(generator.uniform(0.2, 1) * GENERATORS[int(index)](generator, n) for index in chosen)
     return (_normalize_peak(np.asarray(sound)) * 10 ** (generator.uniform(-35, -3) / 20)).astype(np.float32)
 
 
 def noise_jobs(count: int) -> Iterator[IngestJob]:
-    """Yield jobs for ``count`` synthetic sounds of ``WINDOWS_PER_SOUND`` windows each."""
+    """Yield ingestion jobs for ``count`` sounds of ``WINDOWS_PER_SOUND`` windows each."""
     for number in range(count):
         name = f"noise-{number:04d}"
         entry = Entry(name, SOURCE, f"{SOURCE}/{name}.npz", origin="made by rule", music=False)
 
         def make(name: str = name) -> TrackWindows:
             generator = generator_for(name)
-            fine, coarse = degraded_columns(
-                [random_noise(generator) for _ in range(WINDOWS_PER_SOUND)], generator
-            )
+            sounds = [random_noise(generator) for _ in range(WINDOWS_PER_SOUND)]
+            fine, coarse = degraded_columns(sounds, generator)
             return TrackWindows(fine, coarse, no_embeddings(), np.zeros((0, 256), np.uint8))
 
-        yield IngestJob(
-            entry, make, source_digest(False, np.array([FORMAT_VERSION, WINDOWS_PER_SOUND], np.uint8))
-        )
+        digest = source_digest(False, np.array([FORMAT_VERSION, WINDOWS_PER_SOUND], np.uint8))
+        yield IngestJob(entry, make, digest)
 
 
 def _random_curve(generator: Generator, n: int, changes_per_second: float) -> Samples:
-    """A smooth random curve from 0 to 1."""
+    """Generate a smooth random curve from 0 to 1."""
     knots = generator.random(2 + int(np.ceil(changes_per_second * n / SAMPLE_RATE)))
     curve: Samples = np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
     return curve
 
 
 def _normalize_peak(sound: Samples) -> Samples:
-    """With its largest sample at full scale."""
+    """Scale a sound so that its largest sample is at full scale."""
     scaled: Samples = sound / max(float(np.abs(sound).max()), 1e-9)
     return scaled

@@ -1,4 +1,4 @@
-"""What the teacher heard, as targets: standardised values."""
+"""Teacher embeddings as training targets, standardized."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ from training.data.corpus import Corpus, Entry
 
 Floats = npt.NDArray[np.float32]
 
+TEACHER_SAMPLE_RATE: Final = 16_000
+"""Sample rate of the teacher's input, Hz."""
+
+EMBEDDING_SIZE: Final = 250
+"""Values of a teacher embedding: 200 of the normalized penultimate layer and 50 logits of tags."""
+
 MAX_DEVIATIONS: Final = 5.0
-"""Deviations that a target may lie from the mean."""
+"""Standard deviations from the mean at which targets are clipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standardizer:
-    """Mean and deviation of each value that the teacher gives, (250,) float32."""
+    """Mean and standard deviation of each value of the embeddings, (250,) float32."""
 
     mean: Floats
     deviation: Floats
 
     @classmethod
-    def of(cls, heard: Floats) -> Standardizer:
-        """That of windows, (n, 250)."""
-        return cls(heard.mean(axis=0), heard.std(axis=0) + np.float32(1e-3))
+    def fit(cls, embeddings: Floats) -> Standardizer:
+        """Measure mean and deviation over windows, (n, 250)."""
+        return cls(embeddings.mean(axis=0), embeddings.std(axis=0) + np.float32(1e-3))
 
-    def apply(self, heard: npt.NDArray[np.floating]) -> Floats:
-        """Standardise and clip, (n, 250) float32."""
-        result: Floats = np.clip(
-            (heard - self.mean) / self.deviation, -MAX_DEVIATIONS, MAX_DEVIATIONS
-        ).astype(np.float32)
+    def apply(self, embeddings: npt.NDArray[np.floating]) -> Floats:
+        """Standardize and clip embeddings, (n, 250) float32."""
+        standardized = (embeddings - self.mean) / self.deviation
+        result: Floats = np.clip(standardized, -MAX_DEVIATIONS, MAX_DEVIATIONS).astype(np.float32)
         return result
 
 
 def standardized_embeddings(corpus: Corpus, entries: Sequence[Entry]) -> dict[str, Floats]:
-    """What the teacher heard in the music among ``entries``, by file: values of its windows, (n, 250)."""
-    heard = {e.file: corpus.windows(e).heard.astype(np.float32) for e in entries if e.music}
-    heard = {file: values for file, values in heard.items() if len(values)}
-    if not heard:
+    """Return the standardized embeddings of the music among ``entries``, (n, 250) by file.
+
+    Tracks without embeddings are left out.
+    """
+    stored = {e.file: corpus.windows(e).embeddings.astype(np.float32) for e in entries if e.music}
+    stored = {file: embeddings for file, embeddings in stored.items() if len(embeddings)}
+    if not stored:
         return {}
-    standardizer = Standardizer.of(np.concatenate(list(heard.values())))
-    return {file: standardizer.apply(values) for file, values in heard.items()}
-
-
-TEACHER_SAMPLE_RATE: Final = 16_000
-EMBEDDING_SIZE: Final = 250
-"""Penultimate layer, 200 values after its normalization, and 50 logits of tags."""
+    standardizer = Standardizer.fit(np.concatenate(list(stored.values())))
+    return {file: standardizer.apply(embeddings) for file, embeddings in stored.items()}

@@ -1,7 +1,8 @@
-"""Folders of audio as training reads them, and the on-disk cache of their pictures.
+"""Windows of one track as the cache stores them, and their computation from samples.
 
-A track becomes several windows of 5 s. Of each window the cache holds the columns of both pictures,
-clean and once degraded, as bytes: everything up to the scaling, which augmentation must come before.
+A track becomes several windows of 5 s. For each window the cache holds the spectrogram columns in both
+geometries, clean and once degraded, as bytes. The columns are stored before scaling, because augmentation
+must come before it.
 """
 
 from __future__ import annotations
@@ -23,81 +24,86 @@ from training.errors import DataError
 
 SAMPLE_RATE = FINE.sample_rate
 WINDOW_SAMPLES = max(FINE.window_samples, COARSE.window_samples)
-"""Samples of a window, 4.97 s: enough for either picture."""
+"""Samples of a window, 4.97 s: enough for either geometry."""
 
 MIN_DB = -80.0
 STEP_DB = 0.6
-"""Bytes count steps from -80 to 73 dB: a full-scale sine has 54.2 dB in the fine picture's largest bin, and
-the equalizer of ``models.degradation`` adds up to 10. Pictures are scaled between their own extremes, so
-that files of another step mean the same."""
+"""Decibels of byte 0 and of each step, so that bytes cover -80 to 73 dB.
+
+A full-scale sine reaches 54.2 dB in the largest bin of the fine geometry, and the equalizer of
+``models.degradation`` adds up to 10 dB. Images are scaled between their own extremes, so files with another
+step give the same images.
+"""
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackWindows:
-    """Windows of one track.
+    """Windows of one track. Any of the arrays may be empty.
 
     Attributes
     ----------
-    fine : (n, 2, 57, 256) uint8
-        Clean and degraded columns, in steps of ``STEP_DB``.
-    coarse : (n, 2, 83, 256) uint8
-    heard : (n, 250) float16
-        What the teacher heard, or (0, 250).
+    fine : (n, versions, 57, 256) uint8
+        Columns in steps of ``STEP_DB``. Recordings have a clean and a degraded version, published arrays
+        only one.
+    coarse : (n, versions, 83, 256) uint8
+    embeddings : (n, 250) float16
+        Teacher embedding of each window, or (0, 250). The file stores them under the key ``heard``.
     long : (columns, 256) uint8
-        Coarse columns of one stretch longer than a window, or (0, 256): published arrays have no more.
-
-    Any of them may be empty; ``fine`` and ``coarse`` of published arrays have one version only.
+        Coarse columns of one stretch longer than a window, or (0, 256). Published arrays have no other
+        coarse columns.
     """
 
     fine: npt.NDArray[np.uint8]
     coarse: npt.NDArray[np.uint8]
-    heard: npt.NDArray[np.float16]
+    embeddings: npt.NDArray[np.float16]
     long: npt.NDArray[np.uint8]
 
-    def save(self, path: Path, made_from: str = "") -> None:
-        """Write whole or not at all; ``source_digest_of`` is what ``source_digest_of`` shall return."""
+    def save(self, path: Path, source_digest: str = "") -> None:
+        """Write a file atomically, with the digest that ``read_source_digest`` returns."""
         with atomic_write(path) as file:
             np.savez(
-                file, fine=self.fine, coarse=self.coarse, heard=self.heard, long=self.long,
-                made_from=np.array(made_from),
+                file, fine=self.fine, coarse=self.coarse, heard=self.embeddings, long=self.long,
+                made_from=np.array(source_digest),
             )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> TrackWindows:
-        """Read what ``save`` wrote.
+        """Read a file that ``save`` wrote.
 
         Raises
         ------
         DataError
-            The file is missing or damaged.
+            If the file is missing or damaged.
         """
         try:
-            with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged one open
+            with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged file open
                 return cls(*(arrays[name] for name in ("fine", "coarse", "heard", "long")))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise DataError(f"cannot read {path}: {error}; delete it and prepare again") from error
 
 
-def source_digest_of(path: Path) -> str:
-    """What ``Windows.save`` was told that a file is made of; empty where there is no such note or file."""
+def read_source_digest(path: Path) -> str:
+    """Return the source digest stored in a file, or an empty string if there is none."""
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             return str(arrays["made_from"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except _UNREADABLE:
         return ""
 
 
 def cut_windows(
-    samples: npt.NDArray[np.float32], most: int, hop: int = WINDOW_SAMPLES
+    samples: npt.NDArray[np.float32], max_windows: int, hop: int = WINDOW_SAMPLES
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Windows of ``WINDOW_SAMPLES`` samples, evenly spread, ``hop`` samples apart or more, ``most`` at most.
+    """Yield at most ``max_windows`` evenly spread windows whose starts are at least ``hop`` samples apart.
 
     A track shorter than a window is repeated until it fills one.
     """
     if len(samples) < WINDOW_SAMPLES:
         samples = np.tile(samples, -(-WINDOW_SAMPLES // len(samples)))[:WINDOW_SAMPLES]
     room = len(samples) - WINDOW_SAMPLES
-    count = min(most, 1 + room // hop)
+    count = min(max_windows, 1 + room // hop)
     for start in np.linspace(0, room, count).astype(int) if count > 1 else [room // 2]:
         yield samples[start : start + WINDOW_SAMPLES]
 
@@ -105,12 +111,17 @@ def cut_windows(
 def degraded_columns(
     windows: list[npt.NDArray[np.float32]], generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Columns of windows in both geometries, clean and degraded; see ``TrackWindows``.
+    """Compute the columns of windows in both geometries, clean and degraded.
+
+    Returns
+    -------
+    (n, 2, 57, 256) uint8, (n, 2, 83, 256) uint8
+        Fine and coarse columns; see ``TrackWindows``.
 
     Raises
     ------
     DataError
-        FFmpeg refuses to code the sound.
+        If FFmpeg cannot encode a window.
     """
     import av.error
 
@@ -120,7 +131,7 @@ def degraded_columns(
             versions = [window, at_random(window, SAMPLE_RATE, generator)]
         except av.error.FFmpegError as error:
             raise DataError(
-                f"FFmpeg cannot code its sound, whose largest sample is {np.abs(window).max():g}: {error}"
+                f"FFmpeg cannot encode its audio, whose largest sample is {np.abs(window).max():g}: {error}"
             ) from error
         fine.append([quantize_decibels(band_columns(v[: FINE.window_samples], FINE)) for v in versions])
         coarse.append([quantize_decibels(band_columns(v[: COARSE.window_samples], COARSE)) for v in versions])
@@ -128,11 +139,11 @@ def degraded_columns(
 
 
 def quantize_decibels(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Decibels as steps of ``STEP_DB`` above ``MIN_DB``, clipped to a byte."""
+    """Round decibels to steps of ``STEP_DB`` above ``MIN_DB``, clipped to 0..255."""
     stored: npt.NDArray[np.uint8] = np.clip((columns - MIN_DB) / STEP_DB + 0.5, 0, 255).astype(np.uint8)
     return stored
 
 
 def generator_for(name: str) -> np.random.Generator:
-    """A generator that depends on a track's name alone, so that order and resuming change nothing."""
+    """Return a generator seeded by a track's name alone. Neither order nor resuming then changes a track."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))

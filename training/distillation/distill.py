@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.holdout import is_held_out_artist
-from training.data.augmentation import augment, render, window_intensities
-from training.data.batches import Floats, Intensities, prefetch
+from training.data.augmentation import Intensities, augment, render, window_intensities
+from training.data.batches import Floats, prefetch
 from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.geometries import COARSE, FINE
 from training.data.targets import Standardizer
@@ -52,17 +52,17 @@ def is_allowed_for_distillation(entry: Entry) -> bool:
     return (
         entry.music
         and not entry.source.startswith("gtzan")
-        and not entry.held_out
+        and not entry.is_held_out
         and not is_held_out_artist(entry.artist)
     )
 
 
 def distillation_entries(corpus: Corpus) -> list[Entry]:
     """Select tracks to distill from, except those by artists of GTZAN or by held-out artists."""
-    kept_apart = corpus.where(
+    kept_apart = corpus.select(
         lambda entry: entry.source.startswith("gtzan") or is_held_out_artist(entry.artist)
     )
-    return exclude_artists_of(corpus.where(is_allowed_for_distillation), kept_apart)
+    return exclude_artists_of(corpus.select(is_allowed_for_distillation), kept_apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +154,19 @@ def _gather_data(corpus: Corpus, entries: Sequence[Entry], lesson: DistillationC
     fine, coarse, heard, weight, held = [], [], [], [], []
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
-        if not len(windows.heard):
+        if not len(windows.embeddings):
             continue
         fine.append(windows.fine)
         coarse.append(windows.coarse)
-        heard.append(windows.heard.astype(np.float32))
+        heard.append(windows.embeddings.astype(np.float32))
         out = number % VALIDATION_EVERY_NTH == 0
         share = lesson.real_weight if entry.source in lesson.real_sources else 1.0
-        weight += [0.0 if out else share] * len(windows.heard)
-        held += [out] * len(windows.heard)
+        weight += [0.0 if out else share] * len(windows.embeddings)
+        held += [out] * len(windows.embeddings)
     if not heard or all(held):
         raise DataError("the teacher heard no track of this cache; prepare it with --teacher")
     of_all = np.concatenate(heard)
-    target = Standardizer.of(of_all).apply(of_all)
+    target = Standardizer.fit(of_all).apply(of_all)
     return _DistillationData(
         np.concatenate(fine), np.concatenate(coarse), target, np.array(weight), np.array(held)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data.batches import Intensities
+from training.data.augmentation import Intensities
 from training.data.eval_sets import render_images
 from training.export import tflite
 

@@ -13,8 +13,7 @@ from models.manifest import Calibration
 from models.metrics import Scores, calibration_error_interval, compute_scores, expected_calibration_error
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_edges
-from training.data.augmentation import window_intensities
-from training.data.batches import Intensities
+from training.data.augmentation import Intensities, window_intensities
 from training.data.corpus import HELD_OUT_ORIGINS, Corpus, Entry
 from training.data.eval_sets import EvalSet, recording_eval_set, render_images
 from training.data.geometries import COARSE, FINE, GEOMETRIES
@@ -145,7 +144,7 @@ def out_of_domain_scores(
     if not entries:
         return {}
     scored = recording_eval_set(corpus, entries, LABELS, GEOMETRIES[main])
-    measured = Predictions(tflite.run_model(content, render_images(scored.places)), scored)
+    measured = Predictions(tflite.run_model(content, render_images(scored.intensities)), scored)
     of_genre = compute_scores(measured.together(temperature), scored.labels).recall
     present = sorted(set(scored.labels.tolist()))
     return {
@@ -166,7 +165,7 @@ def non_music_scores(
     kind can be told by the bandwidth of its recordings; ``share_as_recorded`` is without that.
     """
     spec = GEOMETRIES[main]
-    held_out = corpus.where(lambda e: any(origin in e.origin for origin in HELD_OUT_ORIGINS))
+    held_out = corpus.select(lambda e: any(origin in e.origin for origin in HELD_OUT_ORIGINS))
     kinds = [(entry.origin, entry) for entry in held_out]
     kinds += [("music, GTZAN's test part", entry) for entry in parts.test]
     checked = [e for e in out_of_domain_tracks(corpus, parts.train) if e not in held_out]
@@ -225,10 +224,10 @@ def _positive_share(
 def count_data(corpus: Corpus, parts: Partition) -> dict[str, Any]:
     """Tracks of GTZAN at hand, and of each genre the recordings that train, beside published arrays."""
     recorded = [e for e in parts.train if e.source != "gtzan" and e.music]
-    heard = [e for e in recorded if len(corpus.windows(e).heard)]
+    heard = [e for e in recorded if len(corpus.windows(e).embeddings)]
     return {
-        "gtzan_arrays": len(corpus.where(lambda e: e.source == "gtzan")),
-        "gtzan_audio": len(corpus.where(lambda e: e.source == "gtzan-audio")),
+        "gtzan_arrays": len(corpus.select(lambda e: e.source == "gtzan")),
+        "gtzan_audio": len(corpus.select(lambda e: e.source == "gtzan-audio")),
         "heard_by_musicnn": len(heard),
         "recordings": {label: sum(e.genre == label for e in recorded) for label in LABELS},
     }

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.spectrogram.image import colormap
-from training.data.batches import Intensities
+from training.data.augmentation import Intensities
 from training.networks.genre import POOLING_LAYERS
 
 MAX_INT8: Final = 127

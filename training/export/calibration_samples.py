@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import render
-from training.data.batches import Intensities
+from training.data.augmentation import Intensities, render
 
 KEPT_SHARE: Final = 0.75
 """Share of the sample that is kept."""

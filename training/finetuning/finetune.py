@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import render
-from training.data.batches import Batch, Floats, Intensities, Sampler, prefetch
+from training.data.augmentation import Intensities, render
+from training.data.batches import Batch, Floats, Sampler, prefetch
 from training.data.eval_sets import EvalSet
 from training.evaluation.predictions import Predictions
 from training.finetuning.checkpoint import Checkpoint
@@ -81,7 +81,7 @@ def fine_tune(
             distance = tf.reduce_mean(tf.square(as_heard - heard), axis=1)
             heard_loss = tf.reduce_sum(distance * heard_mask) / tf.maximum(tf.reduce_sum(heard_mask), 1)
             music_loss = tf.reduce_mean(music_loss * balanced_weights(music))
-            loss = genre_loss + music_loss + recipe.heard_weight * heard_loss
+            loss = genre_loss + music_loss + recipe.embedding_weight * heard_loss
         gradients = tape.gradient(loss, [v for variables in groups for v in variables])
         for variables, optimizer in zip(groups, optimizers, strict=True):
             optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))
@@ -134,7 +134,7 @@ def validate(network: Any, valid: dict[str, EvalSet]) -> dict[str, float]:
     """Of every form the accuracy of first windows and of tracks, and the loss at the best temperature."""
     measured: dict[str, float] = {}
     for name, scored in valid.items():
-        each = Predictions(predict_logits(network, scored.places), scored)
+        each = Predictions(predict_logits(network, scored.intensities), scored)
         first, track = each.accuracies()
         measured |= {f"{name} first": first, f"{name} track": track, f"{name} nll": each.lowest_loss()}
     return measured
@@ -190,11 +190,15 @@ def mix_batch(
     music = smooth_music_labels(batch.music, recipe)
     order = generator.permutation(len(targets))
     alike = batch.genre_known[order] == batch.genre_known
-    alike &= batch.heard_mask[order] == batch.heard_mask
+    alike &= batch.has_embedding[order] == batch.has_embedding
     order = np.where(alike, order, np.arange(len(order)))
     share = np.float32(generator.beta(recipe.mixup, recipe.mixup) if recipe.mixup else 1)
 
     def mix(values: Floats) -> Floats:
         return share * values + (1 - share) * values[order]
 
-    return batch._replace(genres=mix(targets), music=mix(music), heard=mix(batch.heard)), share, order
+    return (
+        batch._replace(genres=mix(targets), music=mix(music), embeddings=mix(batch.embeddings)),
+        share,
+        order,
+    )

@@ -60,7 +60,7 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
 
     features, labels = [], []
     for batch in prefetch(sampler.batch, range(1, recipe.probe + 1)):
-        features.append(means(tf.constant(batch.places)).numpy())
+        features.append(means(tf.constant(batch.intensities)).numpy())
         labels.append(batch[1:])
     x = np.concatenate(features)
     genres, known, music, heard, heard_mask = (np.concatenate(each) for each in zip(*labels, strict=True))

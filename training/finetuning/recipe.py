@@ -36,8 +36,8 @@ class FineTuningRecipe:
     The head is first fitted to what the backbone says of ``probe`` batches (see
     ``training.finetuning.linear_probe``). The backbone learns at ``backbone_rate``, the rest at
     ``head_rate``, both falling as a cosine over ``steps``; what the teacher heard is learnt beside the
-    genres, its mean squared error counting ``heard_weight``; labels are smoothed by ``label_smoothing`` and
-    ``music_smoothing``, and pairs of pictures mixed by ``mixup`` (Zhang et al., 2018); an exponential
+    genres, its mean squared error counting ``embedding_weight``; labels are smoothed by ``label_smoothing``
+    and ``music_smoothing``, and pairs of pictures mixed by ``mixup`` (Zhang et al., 2018); an exponential
     average of the weights is what validation sees and what is kept. All that is done ``runs`` times, each
     on other batches, and the mean of what was kept is kept (Wortsman et al., 2022).
     """
@@ -50,7 +50,7 @@ class FineTuningRecipe:
     weight_decay: float = 1e-3
     label_smoothing: float = 0.0
     music_smoothing: float = 0.1
-    heard_weight: float = 0.5
+    embedding_weight: float = 0.5
     mixup: float = 0.3
     average: float = 0.995
     validate_every: int = 50

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from training.data.batches import BatchMix, Intensities, Sampler
+from training.data.augmentation import Intensities
+from training.data.batches import BatchMix, Sampler
 from training.data.corpus import Corpus
 from training.data.eval_sets import array_eval_set
 from training.data.geometries import COARSE, GEOMETRIES
@@ -88,7 +89,8 @@ def train(
     mixture = mixture or BatchMix()
     sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
     network, slow = build_network(
-        taught, np.concatenate([sampler.batch(number).places for number in range(STANDARDIZATION_BATCHES)])
+        taught,
+        np.concatenate([sampler.batch(number).intensities for number in range(STANDARDIZATION_BATCHES)]),
     )
     fit_head(network, sampler, recipe)
     sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop

@@ -15,8 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from training.data.augmentation import COLUMN_POOLING, render
-from training.data.batches import Intensities
+from training.data.augmentation import COLUMN_POOLING, Intensities, render
 from training.data.targets import EMBEDDING_SIZE
 from training.networks.pretrained import load_imagenet_weights
 from training.networks.study import IMAGE_SIZE, TORCHVISION_MEAN, TORCHVISION_STD, normalize

@@ -18,7 +18,7 @@ import numpy as np
 from models.common.paths import atomic_write
 from models.manifest import SHIPPED, ModelManifest
 from models.metrics import compute_scores
-from training.data.batches import Intensities
+from training.data.augmentation import Intensities
 from training.data.corpus import Corpus, Entry
 from training.data.eval_sets import array_eval_set, recording_eval_set, render_images
 from training.data.geometries import COARSE, FINE, GEOMETRIES
@@ -156,7 +156,7 @@ def publish(
     def measure(model: bytes, entries: Sequence[Entry]) -> dict[str, Predictions]:
         scored = {form: array_eval_set(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()}
         return {
-            form: Predictions(tflite.run_model(model, render_images(s.places)), s)
+            form: Predictions(tflite.run_model(model, render_images(s.intensities)), s)
             for form, s in scored.items()
         }
 
@@ -232,11 +232,11 @@ def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensiti
     """Training pictures of every genre in both forms, and of sounds that are no music."""
     listed = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
     step = max(1, 2 * len(listed) // CALIBRATION_CANDIDATES)
-    places = [array_eval_set(corpus, listed[::step], LABELS, FINE).places]
-    places.append(array_eval_set(corpus, listed[1::step], LABELS, COARSE).places[::10])
+    places = [array_eval_set(corpus, listed[::step], LABELS, FINE).intensities]
+    places.append(array_eval_set(corpus, listed[1::step], LABELS, COARSE).intensities[::10])
     others = [e for e in train if e.source != "gtzan"]
     others = others[:: max(1, len(others) // 40)]
-    places += [recording_eval_set(corpus, [e], LABELS, FINE, genre=LABELS[0]).places[:1] for e in others]
+    places += [recording_eval_set(corpus, [e], LABELS, FINE, genre=LABELS[0]).intensities[:1] for e in others]
     return np.concatenate(places)
 
 

@@ -38,7 +38,7 @@ ROWS: Final = (
     AblationRow("everything", {}, {}),
     AblationRow("ImageNet's weights, not taught ones", {}, {}, taught=False),
     AblationRow("head not fitted first, learns ten times as fast", {"probe": 0, "head_rate": 1e-3}, {}),
-    AblationRow("no teacher while fine-tuning", {"heard_weight": 0.0}, {}),
+    AblationRow("no teacher while fine-tuning", {"embedding_weight": 0.0}, {}),
     AblationRow(
         "no recordings, so no teacher",
         {},

@@ -76,4 +76,4 @@ def compute_features(gtzan: Gtzan, spec: AudioSpec) -> Features:
 def _batches(gtzan: Gtzan, spec: AudioSpec) -> Iterator[npt.NDArray[np.uint8]]:
     for start in range(0, len(gtzan.tracks), BATCH_SIZE):
         stop = min(start + BATCH_SIZE, len(gtzan.tracks))
-        yield np.stack([gtzan.picture(index, spec) for index in range(start, stop)])  # (<=32, 256, 256, 3)
+        yield np.stack([gtzan.image(index, spec) for index in range(start, stop)])  # (<=32, 256, 256, 3)

@@ -15,8 +15,8 @@ from models.common.paths import atomic_write
 from models.errors import OverheardError
 from models.metrics import compute_scores
 from training.data import partitions, splits
-from training.data.augmentation import render
-from training.data.batches import BatchMix, Intensities
+from training.data.augmentation import Intensities, render
+from training.data.batches import BatchMix
 from training.data.corpus import Corpus
 from training.data.eval_sets import array_eval_set
 from training.data.geometries import FINE, GEOMETRIES
@@ -90,7 +90,7 @@ def train_and_score(
                 form: array_eval_set(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()
             }
             measured[part] = {
-                form: list(Predictions(predict_logits(network, s.places), s).accuracies())
+                form: list(Predictions(predict_logits(network, s.intensities), s).accuracies())
                 for form, s in scored.items()
             }
         with atomic_write(done) as file:
@@ -140,7 +140,7 @@ def score_frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
     """
     entries = partitions.array_entries(corpus)
     entries = [entry for entry in entries if len(corpus.windows(entry).fine)]
-    features = backbone_features(array_eval_set(corpus, entries, LABELS, FINE).places, taught)
+    features = backbone_features(array_eval_set(corpus, entries, LABELS, FINE).intensities, taught)
     tracks = partitions.as_gtzan_tracks(entries)
     listed = {
         "fault_filtered": [splits.fault_filtered(tracks)],

@@ -94,7 +94,9 @@ def test_corrections_are_exported_as_prepare_reads_them(
     cache = tmp_path / "cache"
     assert train(["prepare", "--cache", str(cache), "--table", str(folder / "corrections.csv")]) == 0
     corpus = Corpus.load(cache)
-    assert [(each.name, each.genre, each.source, each.music, each.held_out) for each in corpus.entries] == [
+    assert [
+        (each.name, each.genre, each.source, each.music, each.is_held_out) for each in corpus.entries
+    ] == [
         (blues, "blues", "corrections", True, False),
         (metal, "metal", "corrections", True, False),
     ]

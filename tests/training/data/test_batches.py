@@ -25,7 +25,10 @@ LABELS = ("blues", "jazz")
 def silent(windows: TrackWindows) -> TrackWindows:
     """The same with nothing to be seen, so that its pictures can be told from all others."""
     return TrackWindows(
-        np.zeros_like(windows.fine), np.zeros_like(windows.coarse), windows.heard, np.zeros_like(windows.long)
+        np.zeros_like(windows.fine),
+        np.zeros_like(windows.coarse),
+        windows.embeddings,
+        np.zeros_like(windows.long),
     )
 
 
@@ -47,15 +50,15 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(corpus: Corpus) -> None:
     later = sampler.batch(7)
     for one, same in ((sampler.batch(3), again.batch(3)), (sampler.batch(7), later)):
         assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, same, strict=True))
-    assert not np.array_equal(sampler.batch(3).places, sampler.batch(4).places)
-    assert not np.array_equal(sampler.batch(3).places, other.batch(3).places)
+    assert not np.array_equal(sampler.batch(3).intensities, sampler.batch(4).intensities)
+    assert not np.array_equal(sampler.batch(3).intensities, other.batch(3).intensities)
 
 
 def test_a_batch_holds_the_shares_that_were_asked_for(corpus: Corpus) -> None:
     mixture = BatchMix(batch=20, genre_share=0.8, no_music_share=0.15)
     batch = Sampler(corpus, corpus.entries, LABELS, mixture, 0).batch(1)
-    assert batch.places.shape == (20, 256, 256)
-    assert batch.places.dtype == np.uint8
+    assert batch.intensities.shape == (20, 256, 256)
+    assert batch.intensities.dtype == np.uint8
     assert batch.genre_known.tolist() == [1.0] * 16 + [0.0] * 4
     assert batch.genres[:16].sum(axis=0).min() > 3
     assert np.array_equal(batch.genres.sum(axis=1), batch.genre_known)
@@ -80,28 +83,28 @@ def test_what_the_teacher_heard_comes_with_its_window(corpus: Corpus) -> None:
         heard = np.full((2, EMBEDDING_SIZE), n % 2) + np.random.default_rng(n).normal(
             0, 0.1, (2, EMBEDDING_SIZE)
         )
-        windows = replace(recording_of(n % 2, n, windows=2), heard=heard.astype(np.float16))
+        windows = replace(recording_of(n % 2, n, windows=2), embeddings=heard.astype(np.float16))
         listed.append((entry(f"song.{n}", "music", "" if n > 9 else LABELS[n % 2]), windows))
     own = cache(corpus.folder.parent / "heard", listed)
     batch = Sampler(own, own.entries, LABELS, BatchMix(batch=40, genre_share=0.5), 0).batch(1)
-    assert batch.heard_mask.all()
+    assert batch.has_embedding.all()
     assert batch.genre_known.tolist() == [1.0] * 20 + [0.0] * 20
     assert np.array_equal(batch.genres.sum(axis=1), batch.genre_known)
-    assert np.array_equal(batch.genres[:20, 1] > batch.genres[:20, 0], batch.heard[:20].mean(axis=1) > 0)
-    assert np.ptp(batch.heard[20:].mean(axis=1)) > 1  # of both kinds
-    assert len(np.unique(batch.heard, axis=0)) > len(listed)  # more than one window of a track
+    assert np.array_equal(batch.genres[:20, 1] > batch.genres[:20, 0], batch.embeddings[:20].mean(axis=1) > 0)
+    assert np.ptp(batch.embeddings[20:].mean(axis=1)) > 1  # of both kinds
+    assert len(np.unique(batch.embeddings, axis=0)) > len(listed)  # more than one window of a track
 
 
 def test_what_was_heard_is_measured_in_deviations_and_clipped() -> None:
     random = np.random.default_rng(0)
     heard = random.normal(3, 2, (4_000, 2)).astype(np.float32)
-    standardizer = Standardizer.of(heard)
+    standardizer = Standardizer.fit(heard)
     assert standardizer.apply(np.array([[3, 5], [1, 3]])) == pytest.approx(
         np.array([[0, 1], [-1, 0]]), abs=0.1
     )
     assert standardizer.apply(np.array([[300.0, -300.0]])).tolist() == [[MAX_DEVIATIONS, -MAX_DEVIATIONS]]
     assert standardizer.apply(heard).dtype == np.float32
-    still = Standardizer.of(np.ones((3, 2), np.float32))  # a value that never changes says nothing
+    still = Standardizer.fit(np.ones((3, 2), np.float32))  # a value that never changes says nothing
     assert still.apply(np.ones((1, 2))).tolist() == [[0, 0]]
 
 
@@ -109,7 +112,7 @@ def test_genres_are_drawn_equally_often_and_sources_by_their_weights(corpus: Cor
     """One blues track weighs as much as nine of jazz; of jazz, the published arrays three times as much."""
     entries = [each for each in corpus.entries if each.genre]
     batch = Sampler(corpus, entries, LABELS, BatchMix(batch=400, source_weights={"gtzan": 3.0}), 5).batch(1)
-    places, genres = batch.places, batch.genres.argmax(axis=1)
+    places, genres = batch.intensities, batch.genres.argmax(axis=1)
     assert (genres == 0).mean() == pytest.approx(0.5, abs=0.08)
     blank = places.reshape(400, -1).max(axis=1) == 0
     assert not blank[genres == 0].any()
@@ -117,7 +120,7 @@ def test_genres_are_drawn_equally_often_and_sources_by_their_weights(corpus: Cor
 
 
 def test_a_genre_without_tracks_is_an_error(corpus: Corpus) -> None:
-    with pytest.raises(DataError, match="no track to train on is metal or pop; prepare a cache"):
+    with pytest.raises(DataError, match="no track of metal or pop to train on; prepare"):
         Sampler(corpus, corpus.entries, ("blues", "metal", "pop"), BatchMix(), 0)
 
 
@@ -125,11 +128,13 @@ def test_published_arrays_are_scored_window_by_window(corpus: Corpus) -> None:
     entries = [each for each in corpus.entries if each.source == "gtzan"][:2]
     fine = array_eval_set(corpus, entries, LABELS, FINE)
     assert (fine.track.tolist(), fine.labels.tolist()) == ([0, 1], [0, 1])
-    assert np.array_equal(fine.places[1], window_intensities(corpus.windows(entries[1]).fine[0, 0], FINE))
+    assert np.array_equal(
+        fine.intensities[1], window_intensities(corpus.windows(entries[1]).fine[0, 0], FINE)
+    )
     coarse = array_eval_set(corpus, entries, LABELS, COARSE)
     assert coarse.track.tolist() == [0, 0, 1, 1]  # 124 columns: 0 to 82 and 41 to 123
     assert np.array_equal(
-        coarse.places[3], window_intensities(corpus.windows(entries[1]).long[41:124], COARSE)
+        coarse.intensities[3], window_intensities(corpus.windows(entries[1]).long[41:124], COARSE)
     )
 
 
@@ -148,7 +153,7 @@ def test_recordings_are_scored_clean_and_whole(corpus: Corpus) -> None:
     (talk,) = (each for each in corpus.entries if not each.music)
     scored = recording_eval_set(corpus, [talk], LABELS, FINE, genre="jazz")
     assert (scored.track.tolist(), scored.labels.tolist()) == ([0, 0], [1])
-    assert np.array_equal(scored.places[1], window_intensities(corpus.windows(talk).fine[1, 0], FINE))
+    assert np.array_equal(scored.intensities[1], window_intensities(corpus.windows(talk).fine[1, 0], FINE))
 
 
 def test_batches_come_in_order() -> None:
@@ -169,7 +174,7 @@ def test_a_fault_while_drawing_ends_the_training() -> None:
 
 def test_whoever_stops_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    batches = prefetch(lambda number: number, range(10_000), most=2)
+    batches = prefetch(lambda number: number, range(10_000), max_waiting=2)
     assert next(batches) == 0
     assert threading.active_count() == before + 1
     batches.close()  # type: ignore[attr-defined]  # a generator

@@ -29,7 +29,7 @@ def test_tracks_and_arrays_are_joined_by_name(tmp_path: Path) -> None:
     assert [track.genre for track in gtzan.tracks] == ["rock", "pop"]
     assert not gtzan.db_u8.flags.writeable
     live = image_from_columns(to_bands(db_u8[1].T, AudioSpec()), AudioSpec())
-    assert np.array_equal(gtzan.picture(1, AudioSpec()), live)
+    assert np.array_equal(gtzan.image(1, AudioSpec()), live)
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path) -> None:

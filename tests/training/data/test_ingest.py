@@ -20,7 +20,8 @@ from training.cli import command
 from training.data import ingest
 from training.data.corpus import Corpus, Entry, normalize_genre
 from training.data.geometries import COARSE, FINE
-from training.data.windows import SAMPLE_RATE, TrackWindows, source_digest_of
+from training.data.sources import table_jobs
+from training.data.windows import SAMPLE_RATE, TrackWindows, read_source_digest
 from training.errors import DataError
 
 TABLE = """track_id,genre,artist,title,fault_filtered_split,duplicate_of
@@ -66,7 +67,7 @@ def test_a_tree_becomes_windows_with_what_the_table_says(cached: Path) -> None:
     windows = corpus.windows(blues)
     assert windows.fine.shape == (2, 2, FINE.columns, 256)  # 8 s: two windows of 5 s half a window apart
     assert windows.coarse.shape == (2, 2, COARSE.columns, 256)
-    assert windows.heard.shape == (0, 250)
+    assert windows.embeddings.shape == (0, 250)
     loudest = [corpus.windows(each).fine[0, 0].mean(axis=0).argmax() for each in (blues, jazz)]
     assert loudest[0] < loudest[1]  # 300 Hz, 3 kHz
     assert np.any(windows.fine[:, 0] != windows.fine[:, 1])
@@ -180,14 +181,14 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:
         (): "nothing to prepare; name --gtzan",
         ("--gtzan", empty): "holds neither blues/blues.00000.wav and the like nor stft_first5s.npz",
         ("--folder", nowhere): "holds no audio files",
-        ("--folder", flat): "lies in no genre's folder; sort it as",
+        ("--folder", flat): "is in no genre's folder; move it to",
         ("--table", tmp_path / "t.csv"): "is no table with the columns file and genre",
         ("--table", tmp_path / "u.csv"): r"cannot read the table .*u\.csv: .*save it as CSV in UTF-8",
         ("--table", tmp_path / "s.csv"): r"s\.csv gives a\.wav 'long' seconds; write a number or nothing",
         ("--table", nowhere): "nowhere does not exist; --table names a CSV file",
         ("--gtzan", odd): r"tracks\.csv lacks the column track_id; take the published table",
-        ("--folder", gtzans): r"2 of 3 files in .* are named as GTZAN's .*, blues\.00012\.wav for one",
-        ("--music", gtzans / "loose"): r"1 of 1 files .*, rock__blues\.00012\.short\.au for one; .* --gtzan",
+        ("--folder", gtzans): r"2 of 3 files in .* have names of GTZAN's tracks, such as blues\.00012\.wav;",
+        ("--music", gtzans / "loose"): r"1 of 1 files .*, such as rock__blues\.00012\.short\.au; .* --gtzan",
     }
     for words, said in cases.items():
         with pytest.raises(OverheardError, match=said) as error:
@@ -262,7 +263,7 @@ def test_artists_are_read_from_tags_and_genres_however_they_are_spelled(
         "Polka__b.wav": ("polka", ""),
     }
     said = " ".join(capsys.readouterr().out.split())
-    assert "2 tracks have a genre that is none of blues, classical" in said
+    assert "2 tracks have a genre other than blues, classical" in said
     assert [normalize_genre(g) for g in (" hip_hop", "HIP HOP", "Rock ", "R&B-soul", "")] == [
         "hiphop", "hiphop", "rock", "r&b-soul", "",
     ]  # fmt: skip
@@ -279,12 +280,12 @@ def test_another_sound_is_prepared_anew_and_other_tracks_stay_listed(tmp_path: P
     jazz, rock = cache / "folder" / "jazz__a.wav.npz", cache / "folder" / "rock__a.wav.npz"
     (cache / "folder" / "pop__a.wav.npz").unlink()
     before, untouched = TrackWindows.load(jazz), rock.stat().st_mtime_ns
-    note = source_digest_of(jazz)
+    note = read_source_digest(jazz)
     write(one / "jazz" / "a.wav", tone(6_000, 5.3), SAMPLE_RATE)
     assert sorted(prepared(cache, "--folder", one)) == ["jazz__a.wav", "rock__a.wav"]
     assert TrackWindows.load(jazz).fine[0, 0].mean(axis=0).argmax() > before.fine[0, 0].mean(axis=0).argmax()
     assert re.fullmatch("[0-9a-f]{16}", note)
-    assert source_digest_of(jazz) not in ("", note)
+    assert read_source_digest(jazz) not in ("", note)
     assert rock.stat().st_mtime_ns == untouched
     remade = jazz.read_bytes()
     jazz.write_bytes(remade[:-40])  # damaged
@@ -323,7 +324,7 @@ def test_a_sound_that_cannot_be_coded_is_left_out(
         (tmp_path / "m" / "jazz").mkdir(parents=True, exist_ok=True)
         write(tmp_path / "m" / "jazz" / f"{name}.wav", tone(300, 5.2, amplitude=amplitude), SAMPLE_RATE)
     assert list(prepared(tmp_path / "c", "--folder", tmp_path / "m")) == ["jazz__soft.wav"]
-    assert "jazz__loud.wav is left out: FFmpeg cannot code its sound" in capsys.readouterr().out
+    assert "jazz__loud.wav is left out: FFmpeg cannot encode its audio" in capsys.readouterr().out
 
 
 def test_clips_are_joined_by_the_tables_seconds_and_listing_decodes_nothing(tmp_path: Path) -> None:
@@ -331,12 +332,12 @@ def test_clips_are_joined_by_the_tables_seconds_and_listing_decodes_nothing(tmp_
     table = tmp_path / "clips.csv"
     rows = [f"{n}.wav,noise,here,{seconds}" for n, seconds in enumerate((6, 3.9, 0.2, 12, 5, 4))]
     table.write_text("file,kind,origin,seconds\n" + "\n".join(rows) + "\nlast.wav,noise\n")
-    names = [job.entry.name for job in ingest.table_jobs(table, None)]
+    names = [job.entry.name for job in table_jobs(table, None)]
     assert names == ["noise--000", "noise-here-000", "noise-here-001", "noise-here-002"]
     for n in range(3):
         write(tmp_path / f"{n}.wav", tone(300 + n, 2), SAMPLE_RATE)
-    joined = list(ingest.table_jobs(table, None))[1]
+    joined = list(table_jobs(table, None))[1]
     assert len(joined.make().fine) == 1  # 6 s of sound
     (tmp_path / "1.wav").unlink()
-    with pytest.raises(DataError, match=r"its 3 clips last 4\.0 s together, and a window lasts 5\.0 s"):
+    with pytest.raises(DataError, match=r"its 3 clips last 4\.0 s together, and a window 5\.0 s"):
         joined.make()

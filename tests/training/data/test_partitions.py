@@ -176,7 +176,7 @@ def test_an_empty_part_is_one_sentence() -> None:
     for n in range(3):
         lacking = Corpus(folder, [each for place, each in enumerate(listed) if place != n])
         counts = [int(place != n) for place in range(3)]
-        said = "{} train, {} choose and {} test, and each part needs one".format(*counts)
+        said = "{} train, {} validate and {} test; each part needs one".format(*counts)
         with pytest.raises(DataError, match=rf"{said}.*stft_full30s\.npz and tracks\.csv") as error:
             fault_filtered(lacking)
         assert "\n" not in str(error.value)

@@ -37,14 +37,14 @@ def test_levels_lie_where_they_are_said_to() -> None:
 def test_they_come_into_the_cache_as_no_music_and_only_once(tmp_path: Path) -> None:
     assert command(["prepare", "--cache", str(tmp_path), "--noises", "2"]) == 0
     corpus = Corpus.load(tmp_path)
-    assert [(e.name, e.music, e.held_out) for e in corpus.entries] == [
+    assert [(e.name, e.music, e.is_held_out) for e in corpus.entries] == [
         ("noise-0000", False, False), ("noise-0001", False, False),
     ]  # fmt: skip
     windows = [corpus.windows(each) for each in corpus.entries]
     assert [len(each.fine) for each in windows] == [synthetic_noise.WINDOWS_PER_SOUND] * 2
     assert not np.array_equal(windows[0].fine, windows[1].fine)
     before = [(tmp_path / each.file).stat().st_mtime_ns for each in corpus.entries]
-    ingest.ingest(list(synthetic_noise.noise_jobs(3)), tmp_path, lambda done, total: None)
+    ingest.ingest_tracks(list(synthetic_noise.noise_jobs(3)), tmp_path, lambda done, total: None)
     assert [(tmp_path / each.file).stat().st_mtime_ns for each in corpus.entries] == before
     assert len(Corpus.load(tmp_path).entries) == 3
 

@@ -18,7 +18,7 @@ from training.data.windows import (
     WINDOW_SAMPLES,
     cut_windows,
     quantize_decibels,
-    source_digest_of,
+    read_source_digest,
 )
 from training.errors import DataError
 
@@ -59,17 +59,21 @@ def test_what_an_older_version_cached_is_still_read(tmp_path: Path) -> None:
     """Its files have no note of what they are made of."""
     windows = recording_of(0, 0)
     np.savez(
-        tmp_path / "a.npz", fine=windows.fine, coarse=windows.coarse, heard=windows.heard, long=windows.long
+        tmp_path / "a.npz",
+        fine=windows.fine,
+        coarse=windows.coarse,
+        heard=windows.embeddings,
+        long=windows.long,
     )
     read = Corpus(tmp_path, []).windows(Entry("a", "folder", "a.npz"))
     assert np.array_equal(read.fine, windows.fine)
-    assert source_digest_of(tmp_path / "a.npz") == ""
+    assert read_source_digest(tmp_path / "a.npz") == ""
 
 
 def test_a_damaged_or_missing_file_of_the_cache_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     recording_of(0, 0).save(path, "0123")
-    assert source_digest_of(path) == "0123"
+    assert read_source_digest(path) == "0123"
     whole = path.read_bytes()
     np.savez(tmp_path / "other.npz", fine=np.zeros(3))
     for content in (whole[:-40], whole[:300], b"", b"no zip", (tmp_path / "other.npz").read_bytes(), None):
@@ -79,4 +83,4 @@ def test_a_damaged_or_missing_file_of_the_cache_is_one_sentence(tmp_path: Path) 
         ) as error:
             Corpus(tmp_path, []).windows(Entry("a", "folder", "a.npz"))
         assert "\n" not in str(error.value)
-        assert source_digest_of(path) == ""
+        assert read_source_digest(path) == ""

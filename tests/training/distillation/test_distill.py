@@ -39,7 +39,7 @@ def test_every_25th_track_is_only_listened_to_and_songs_weigh_twice(tmp_path: Pa
     for place, (each, windows) in enumerate(listed):
         held = place % VALIDATION_EVERY_NTH == 0
         weight = 2.0 if each.source == "more-music" else 1.0
-        expected += [(held, 0.0 if held else weight)] * len(windows.heard)
+        expected += [(held, 0.0 if held else weight)] * len(windows.embeddings)
     assert list(zip(material.held.tolist(), material.weight.tolist(), strict=True)) == expected
     assert sum(held for held, _ in expected) >= 2
     # A window's picture and what was heard in it keep together.

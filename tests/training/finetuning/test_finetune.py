@@ -43,8 +43,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[str, EvalSet]]:
-    train = corpus.where(lambda each: each.part != "valid")
-    valid = corpus.where(lambda each: each.part == "valid")
+    train = corpus.select(lambda each: each.part != "valid")
+    valid = corpus.select(lambda each: each.part == "valid")
     return kind(corpus, train, LABELS, BatchMix(batch=8), 0), {
         "fine": array_eval_set(corpus, valid, LABELS, FINE)
     }
@@ -53,7 +53,7 @@ def data(corpus: Corpus, kind: type[Sampler] = Sampler) -> tuple[Sampler, dict[s
 def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: Corpus) -> None:
     model, slow = small(0, 2)
     sampler, valid = data(corpus)
-    before = Predictions(predict_logits(model, valid["fine"].places), valid["fine"]).lowest_loss()
+    before = Predictions(predict_logits(model, valid["fine"].intensities), valid["fine"]).lowest_loss()
     told = []
     recipe = FineTuningRecipe(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
     history = fine_tune(model, slow, sampler, valid, recipe, log=lambda step, values: told.append(step))
@@ -61,7 +61,7 @@ def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: C
     losses = [row["fine nll"] for row in history]
     assert min(losses) < 0.7 * before
     assert [row["best"] for row in history] == [loss == min(losses) for loss in losses]
-    after = Predictions(predict_logits(model, valid["fine"].places), valid["fine"]).lowest_loss()
+    after = Predictions(predict_logits(model, valid["fine"].intensities), valid["fine"]).lowest_loss()
     assert after == pytest.approx(min(losses), abs=1e-5)
 
 
@@ -147,7 +147,7 @@ def test_only_like_is_mixed_with_like() -> None:
         assert result.genres.sum(axis=1) == pytest.approx(weight)
         assert result.genres == pytest.approx(share * plain + (1 - share) * plain[order], abs=1e-6)
         assert result.music == pytest.approx(share * smooth + (1 - share) * smooth[order])
-        assert result.heard == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
+        assert result.embeddings == pytest.approx(share * heard + (1 - share) * heard[order], abs=1e-6)
         orders.add(tuple(order))
     assert len(orders) > 2
     result, share, _ = mix_batch(batch, FineTuningRecipe(mixup=0, music_smoothing=0), random)
@@ -177,7 +177,7 @@ def test_pictures_are_mixed_as_their_targets_are(corpus: Corpus) -> None:
     for number in (1, 2, 3):
         batch = sampler.batch(number)
         _, share, order = mix_batch(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
-        pictures = render(batch.places).numpy()
+        pictures = render(batch.intensities).numpy()
         wanted = share * pictures + (1 - share) * pictures[order]
         assert np.abs(seen[number - 1] - wanted).max() < 1e-3
         assert np.abs(seen[number - 1] - pictures).max() > 1
@@ -193,7 +193,7 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
         listening = model.get_layer("heard")
         before = listening.get_weights()[0]
         recipe = FineTuningRecipe(
-            steps=2, head_rate=1e-2, validate_every=2, average=0, heard_weight=weight, weight_decay=0
+            steps=2, head_rate=1e-2, validate_every=2, average=0, embedding_weight=weight, weight_decay=0
         )
         fine_tune(model, slow, *data(corpus), recipe)
         moved.append(float(np.abs(listening.get_weights()[0] - before).max()))

@@ -66,7 +66,7 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
     corpus = cache(tmp_path, listed)
     sampler = Sampler(corpus, corpus.entries, LABELS, BatchMix(batch=16), 0)
     pooled = build_pooled_features(build_backbone())
-    fit_standardization(pooled, sampler.batch(0).places)
+    fit_standardization(pooled, sampler.batch(0).intensities)
     network = build_classifier(pooled, len(LABELS))
     before = [layer.numpy() for layer in network.get_layer("pooled_features").weights]
 
@@ -81,7 +81,7 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
         for a, b in zip(before, network.get_layer("pooled_features").weights, strict=True)
     )
     batch = sampler.batch(2)
-    logits = predict_logits(network, batch.places)
+    logits = predict_logits(network, batch.intensities)
     known = batch.genre_known > 0
     assert (logits[known, :2].argmax(axis=1) == batch.genres[known].argmax(axis=1)).all()
     assert ((logits[:, 2] > 0) == (batch.music > 0)).all()

@@ -55,7 +55,7 @@ Told = list[tuple[int, dict[str, float]]]
 def taught(corpus: Corpus, short: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
     """The weights of a backbone that was taught, and what was told meanwhile."""
     told: Told = []
-    heard = corpus.where(lambda each: each.source == "music")
+    heard = corpus.select(lambda each: each.source == "music")
     lesson = DistillationConfig(steps=2, batch=2, report_every=1)
     path = tmp_path_factory.mktemp("taught") / "taught.npz"
     distill(corpus, heard, path, lesson, log=lambda step, values: told.append((step, values)))
