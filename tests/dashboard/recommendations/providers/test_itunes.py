@@ -9,7 +9,7 @@ import pytest
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.itunes import ITunesProvider
-from tests.support.services.faulty_http import BODIES, EVERYWHERE, MovableClock
+from tests.support.services.faulty_http import EVERYWHERE, MovableClock
 from tests.support.services.itunes import ITunesServer
 
 QUERY = TrackQuery("jazz", "ja")
@@ -59,25 +59,6 @@ def test_a_pool_feeds_many_refreshes_for_a_day(itunes: Setup) -> None:
     assert itunes.provider.remembered(TrackQuery("rock", "ru")) is not None
     itunes.clock.move(86_401)
     assert not itunes.provider.search_for_person(TrackQuery("rock", "ru"), itunes.clock.deadline()).from_cache
-
-
-FAULTS = {
-    **dict.fromkeys(BODIES, Status.BAD_ANSWER),
-    "odd rows": Status.EMPTY, "header drip": Status.TIMEOUT, "short": Status.UNREACHABLE,
-    "400": Status.BAD_REQUEST,
-}  # fmt: skip
-"""Beside those of ``test_provider_faults.py``."""
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faults_end_in_time(itunes: Setup, fault: str) -> None:
-    itunes.server.faults[EVERYWHERE] = fault
-    seconds = 0.4 if FAULTS[fault] is Status.TIMEOUT else 4.0
-    began = itunes.clock.monotonic()
-    result = itunes.ask(seconds=seconds)
-    assert itunes.clock.monotonic() - began < seconds
-    assert (result.status, result.calls, result.tracks) == (FAULTS[fault], 1, ())
-    assert result.detail
 
 
 @pytest.mark.parametrize("milliseconds", ["1e400", "NaN", "true", '"long"', "-5", "9" * 400])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.recommendations.domain.tracks import TrackQuery
-from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.spotify.client import LATE_MAX, SpotifyProvider
 from tests.support.services.spotify import (
     HTML,
@@ -79,12 +78,6 @@ def test_wrong_credentials(server: SpotifyServer, clock: HalfVirtualClock) -> No
     assert search(make(server.address, clock, " ")).status is Status.OFF
 
 
-def test_nobody_listens(clock: HalfVirtualClock) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    assert search(make(address, clock)).status is Status.UNREACHABLE
-
-
 def test_an_expired_token_is_renewed_once(server: SpotifyServer, provider: SpotifyProvider) -> None:
     search(provider)
     server.valid.clear()
@@ -104,11 +97,6 @@ def test_what_was_found_before_a_fault_is_told(server: SpotifyServer, provider: 
     assert (result.status, len(result.tracks), result.from_cache) == (Status.TIMEOUT, 10, False)
 
 
-def test_a_deadline_that_is_over_sends_nothing(server: SpotifyServer, provider: SpotifyProvider) -> None:
-    result = search(provider, seconds=-1.0)
-    assert (result.status, result.calls, server.requests) == (Status.TIMEOUT, 0, [])
-
-
 def test_threads_left_behind_are_few(server: SpotifyServer, provider: SpotifyProvider) -> None:
     search(provider)
     server.faults[SEARCH] = Fault(200, HTML, manner="drip headers")
@@ -116,19 +104,6 @@ def test_threads_left_behind_are_few(server: SpotifyServer, provider: SpotifyPro
     assert {result.status for result in results} == {Status.TIMEOUT}
     assert [result.calls for result in results] == [1] * LATE_MAX + [0] * 3
     assert sum(thread.name == "spotify" for thread in threading.enumerate()) <= LATE_MAX + 2
-
-
-def test_searches_at_once_each_keep_their_deadline(server: SpotifyServer, provider: SpotifyProvider) -> None:
-    server.faults[SEARCH] = Fault(manner="silent")
-    results: list[ProviderResult] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(search(provider, seconds=0.5))) for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(2)
-    assert [result.status for result in results] == [Status.TIMEOUT] * 3
 
 
 def test_a_netrc_does_not_replace_the_token(

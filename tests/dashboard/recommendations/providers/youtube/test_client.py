@@ -17,7 +17,7 @@ from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from dashboard.recommendations.providers.youtube.parsing import duration_seconds, names
-from tests.support.services.faulty_http import BODIES, EVERYWHERE, MovableClock
+from tests.support.services.faulty_http import EVERYWHERE, MovableClock
 from tests.support.services.youtube import GOOD_KEY, LABELS, YouTubeServer
 
 QUERY = TrackQuery("jazz", "ja")
@@ -156,30 +156,6 @@ def test_the_last_ten_are_for_a_person(youtube: Setup) -> None:
     assert "the last 10 are kept for your own clicks" in held.detail
     assert guard.search(QUERY, youtube.clock.deadline()).from_cache, "what is remembered costs nothing"
     assert guard.search_for_person(rock, youtube.clock.deadline()).calls == 2
-
-
-FAULTS = {
-    **dict.fromkeys(BODIES, Status.BAD_ANSWER),
-    "odd rows": Status.EMPTY, "header drip": Status.TIMEOUT, "short": Status.UNREACHABLE,
-    "bad gzip": Status.BAD_ANSWER, "400": Status.BAD_REQUEST, "403": Status.FORBIDDEN,
-    "404": Status.BAD_REQUEST, "418": Status.BAD_ANSWER,
-}  # fmt: skip
-"""Beside those of ``test_provider_faults.py``."""
-
-
-@pytest.mark.parametrize("endpoint", ["search", "videos"])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faults_end_in_time_and_are_told_in_a_sentence(youtube: Setup, fault: str, endpoint: str) -> None:
-    youtube.server.faults[endpoint] = fault
-    seconds = 0.5 if FAULTS[fault] is Status.TIMEOUT else 4.0
-    began = youtube.clock.monotonic()
-    result = youtube.ask(seconds=seconds)
-    assert youtube.clock.monotonic() - began < seconds
-    assert result.status is FAULTS[fault]
-    assert result.calls == len(youtube.server.asked) == (1 if endpoint == "search" else 2)
-    assert 5 < len(result.detail) < 100
-    assert not any(mark in result.detail for mark in ("{", "<", "Error", GOOD_KEY))
-    assert youtube.budget.left == 99
 
 
 @pytest.mark.parametrize(

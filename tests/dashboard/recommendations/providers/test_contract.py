@@ -1,0 +1,131 @@
+"""Every song provider keeps the contract; a new one is one more case here."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
+from dashboard.recommendations.providers.base import SongProvider, Status
+from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.daily_quota import DailyQuota
+from dashboard.recommendations.providers.itunes import ITunesProvider
+from dashboard.recommendations.providers.spotify.client import SpotifyProvider
+from dashboard.recommendations.providers.youtube.client import YouTubeProvider
+from tests.support.services.all import Services, running
+from tests.support.services.faulty_http import EVERYWHERE
+from tests.support.services.spotify import Fault
+from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET, SEARCH, TOKEN
+from tests.support.services.youtube import GOOD_KEY
+from tests.support.song_provider_contract import (
+    ProviderCase,
+    ask,
+    check_filters,
+    check_hang,
+    check_memory,
+    check_odd_queries,
+    check_pages,
+    check_past_deadline,
+)
+
+QUERIES = [
+    TrackQuery("jazz", "ja"),
+    TrackQuery("pop", "ko", ReleaseRange.MONTH),
+    TrackQuery("rock", "ru", ReleaseRange.YEAR, limit=3),
+    TrackQuery("metal", "zh", ReleaseRange.WEEK),
+    TrackQuery("hiphop", "en", limit=200),
+    TrackQuery("blues"),
+]
+
+
+def spotify(services: Services, address: str = "") -> SpotifyProvider:
+    base = address or services.spotify.address
+    return SpotifyProvider(CLIENT_ID, CLIENT_SECRET, services.clock, base_url=base, token_url=base + TOKEN)
+
+
+def youtube(services: Services, address: str = "") -> YouTubeProvider:
+    quota = DailyQuota(services.data_folder / "quota.sqlite", services.clock)
+    return YouTubeProvider(GOOD_KEY, services.clock, quota, base_url=address or services.youtube.url)
+
+
+def itunes(services: Services, address: str = "") -> ITunesProvider:
+    return ITunesProvider(services.clock, base_url=address or services.itunes.url)
+
+
+def catalogue(services: Services) -> SongProvider:
+    return CatalogueProvider(services.clock, seed=1)
+
+
+CASES = [
+    ProviderCase(
+        "Spotify", spotify, lambda services: services.spotify.faults.update({SEARCH: Fault(manner="silent")}),
+        lambda services: len(services.spotify.requests),
+    ),
+    ProviderCase(
+        "YouTube", youtube, lambda services: services.youtube.faults.update({EVERYWHERE: "hang"}),
+        lambda services: len(services.youtube.asked),
+    ),
+    ProviderCase(
+        "iTunes", itunes, lambda services: services.itunes.faults.update({EVERYWHERE: "hang"}),
+        lambda services: len(services.itunes.asked),
+    ),
+    ProviderCase(
+        "Overheard's own list", catalogue, lambda services: None, lambda services: 0, is_remote=False,
+    ),
+]  # fmt: skip
+
+each_provider = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    monkeypatch.setenv("no_proxy", "*")
+    with running(tmp_path) as all_of_them:
+        all_of_them.data_folder.mkdir()
+        yield all_of_them
+
+
+@each_provider
+def test_filters_are_honored(case: ProviderCase, services: Services) -> None:
+    provider = case.make(services)
+    assert provider.name == case.name
+    for query in QUERIES:
+        check_filters(provider, services, query)
+
+
+@each_provider
+def test_pages_follow_each_other(case: ProviderCase, services: Services) -> None:
+    check_pages(case.make(services), services, TrackQuery("rock", "ja"))
+
+
+@each_provider
+def test_odd_queries_raise_nothing(case: ProviderCase, services: Services) -> None:
+    check_odd_queries(case.make(services), services)
+
+
+@each_provider
+def test_what_hangs_ends_in_time(case: ProviderCase, services: Services) -> None:
+    check_hang(case, case.make(services), services, TrackQuery("pop", "ja"))
+
+
+@each_provider
+def test_nothing_is_sent_after_the_deadline(case: ProviderCase, services: Services) -> None:
+    check_past_deadline(case, case.make(services), services)
+
+
+@each_provider
+def test_what_was_found_is_remembered(case: ProviderCase, services: Services) -> None:
+    check_memory(case, case.make(services), services, TrackQuery("reggae", "en"))
+
+
+@pytest.mark.parametrize("make", [spotify, youtube, itunes])
+def test_a_refused_connection_is_a_status(
+    make: Callable[[Services, str], SongProvider], services: Services
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    result = ask(make(services, address), services, TrackQuery("jazz"))
+    assert (result.status, result.tracks) == (Status.UNREACHABLE, ())
