@@ -13,10 +13,8 @@ from models.manifest import ModelManifest
 from realtime.clock import Clock, SystemClock
 from realtime.config import ServerSettings, Settings
 from realtime.control.source_manager import SourceManager
-from realtime.history.audio_buffer import RecentAudioBuffer
-from realtime.history.service import HistoryService
-from realtime.history.writer import HistoryWriter, resolve_path
-from realtime.outputs.notifier import GenreNotifier
+from realtime.history import HistoryService, HistoryWriter, RecentAudioBuffer, resolve_path
+from realtime.outputs import GenreNotifier
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.log_buffer import LogBuffer

@@ -20,7 +20,7 @@ from realtime.config import Settings
 from realtime.control.level_probe import LevelMeter
 from realtime.control.sequencer import MessageSequencer
 from realtime.errors import ControlError, SourceError
-from realtime.history.audio_buffer import RecentAudioBuffer
+from realtime.history import RecentAudioBuffer
 from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState

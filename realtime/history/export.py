@@ -9,19 +9,19 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from models.audio.file import AudioFile
 from models.common.text import escape_formula
 from models.errors import OverheardError
-from realtime.clock import SystemClock
 from realtime.history.audio_buffer import FULL_SCALE, MAX_CLIP_SECONDS, AudioClip
 from realtime.history.corrections import encode_wav, genre_folder_name
 from realtime.history.errors import HistoryError, describe_error
 from realtime.history.queries import Record, read_corrections
-from realtime.sources.file import FileSource
 
 logger = logging.getLogger(__name__)
 
@@ -120,19 +120,25 @@ def read_clip(path: str, from_seconds: float, to_seconds: float) -> AudioClip:
 
     Raises
     ------
-    SourceError
-        If the file cannot be read.
+    HistoryError
+        If the file does not exist.
+    AudioError
+        If the file cannot be decoded.
     """
+    if not os.path.isfile(path):
+        raise HistoryError(f"{path} does not exist")
     extra = max(0.0, to_seconds - from_seconds - MAX_CLIP_SECONDS)
-    source = FileSource(path, SystemClock())
-    first = round((from_seconds + extra / 2) * source.sample_rate)
-    last = round((to_seconds - extra / 2) * source.sample_rate)
     parts = [np.zeros(0, np.float32)]
-    for block in source.blocks():
-        parts.append(block.samples[max(0, first - block.position) : max(0, last - block.position)])
-        if block.position > last:
-            source.close()  # ends the blocks
-    return AudioClip(np.round(np.concatenate(parts) * FULL_SCALE).astype(np.int16), source.sample_rate)
+    position = 0
+    with closing(AudioFile(path)) as file:
+        first = round((from_seconds + extra / 2) * file.sample_rate)
+        last = round((to_seconds - extra / 2) * file.sample_rate)
+        for samples in file.blocks():
+            parts.append(samples[max(0, first - position) : max(0, last - position)])
+            position += len(samples)
+            if position > last:
+                break
+    return AudioClip(np.round(np.concatenate(parts) * FULL_SCALE).astype(np.int16), file.sample_rate)
 
 
 def _read_segment(connection: sqlite3.Connection, correction: sqlite3.Row) -> sqlite3.Row | None:

@@ -13,7 +13,7 @@ from realtime.app import catch_stop_signals, first_completed, open_consumers, we
 from realtime.clock import Clock, SystemClock
 from realtime.config import Settings
 from realtime.control.sequencer import MessageSequencer
-from realtime.history.audio_buffer import RecentAudioBuffer
+from realtime.history import RecentAudioBuffer
 from realtime.monitoring.feeds import GroupClient, GroupLostError
 from realtime.monitoring.group import INTERNAL_ERROR
 from realtime.monitoring.stations import Group

@@ -1,1 +1,5 @@
 """Genre changes published over MQTT and webhooks."""
+
+from realtime.outputs.notifier import GenreNotifier
+
+__all__ = ["GenreNotifier"]
