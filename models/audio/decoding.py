@@ -1,4 +1,4 @@
-"""From the device's rate to the model's, once, with the filter's state kept between blocks."""
+"""Resampling, and the mixdown of decoded frames to mono, for training and for the live path."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     import av
 
 BLOCK_SECONDS = 0.1
-"""Of decoded sound; each block costs about as much as decoding it, and frames are four times shorter."""
-MOST_PLANES = 7
-"""Channels that PyAV 18 can hand over apart, as decoders give them; with eight it reads beyond their list."""
+"""Length of decoded blocks. A block costs about as much as decoding it; frames are four times shorter."""
+
+MAX_PLANES = 7
+"""Channels that PyAV 18 can return as separate planes; with eight it reads beyond the list of planes."""
 
 
 class StreamResampler:
-    """A resampler whose output does not depend on how the input is cut into blocks.
+    """A resampler that keeps the state of its filter between blocks.
+
+    Its output does not depend on how the input is cut into blocks.
 
     Parameters
     ----------
     source_rate, target_rate : int
-        Hz. Equal rates pass the samples through.
+        Hz. Samples pass unchanged if the rates are equal.
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
@@ -39,13 +42,13 @@ class StreamResampler:
         return soxr.ResampleStream(self.source_rate, self.target_rate, 1, dtype="float32")
 
     def push(self, samples: Samples) -> Samples:
-        """Resample the next (n,) float32 samples; some stay in the filter until later."""
+        """Resample the next (n,) float32 samples; the filter holds some of them back."""
         if self._stream is None:
             return samples
         return np.asarray(self._stream.resample_chunk(samples), dtype=np.float32)
 
     def flush(self) -> Samples:
-        """What is left in the filter when the sound ends, (n,) float32; the resampler starts anew."""
+        """Return the samples that the filter holds back, (n,) float32, and reset the filter."""
         if self._stream is None:
             return np.empty(0, dtype=np.float32)
         rest = np.asarray(self._stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
@@ -53,62 +56,65 @@ class StreamResampler:
         return rest
 
     def target_position(self, source_position: int) -> int:
-        """Position at the target rate of a sample's position at the source rate."""
+        """Convert a position at the source rate to the position at the target rate."""
         return round(source_position * self.target_rate / self.source_rate)
 
 
 class MonoDecoder:
-    """Decoded frames to mono float32 at one rate, also when the stream changes its form midway.
+    """Converts decoded frames to mono float32 blocks of one sample rate.
 
-    Joined files and radio stations go from mono to stereo or to another rate without a word.
+    Joined files and radio stations may change the number of channels or the sample rate within a stream.
 
     Parameters
     ----------
     sample_rate : int
-        Hz.
+        Hz of the blocks.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self._block = max(1, round(BLOCK_SECONDS * sample_rate))
-        self._form: tuple[str, str, int] | None = None
+        self._block_samples = max(1, round(BLOCK_SECONDS * sample_rate))
+        self._format: tuple[str, str, int] | None = None
         self._converter: av.AudioResampler | None = None
         self._parts: list[Samples] = []  # (channels, n) each
-        self._held = 0
+        self._held = 0  # samples in the parts
 
     def push(self, frame: av.AudioFrame) -> Iterator[Samples]:
-        """Take a frame; yield the blocks that it completes.
+        """Add a frame, and yield the blocks that it completes.
 
-        Each is (n,) float32 of ``BLOCK_SECONDS``; the last one before a change of form may be shorter.
+        Yields
+        ------
+        (n,) float32
+            ``BLOCK_SECONDS`` long; the last block before a change of format may be shorter.
         """
         import av
 
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if form != self._form:
+        frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if frame_format != self._format:
             yield from self.flush()
-            self._form = form
-            planes = frame.layout.nb_channels <= MOST_PLANES
-            self._converter = av.AudioResampler(format="fltp" if planes else "flt", rate=self.sample_rate)
+            self._format = frame_format
+            planar = frame.layout.nb_channels <= MAX_PLANES
+            self._converter = av.AudioResampler(format="fltp" if planar else "flt", rate=self.sample_rate)
         self._convert(frame)
-        if self._held >= self._block:
+        if self._held >= self._block_samples:
             joined = np.concatenate(self._parts, axis=1)
-            rest = self._held % self._block
-            for start in range(0, self._held - rest, self._block):
-                yield sanitize_samples(joined[:, start : start + self._block].T)
+            rest = self._held % self._block_samples
+            for start in range(0, self._held - rest, self._block_samples):
+                yield sanitize_samples(joined[:, start : start + self._block_samples].T)
             self._parts, self._held = [joined[:, self._held - rest :]], rest
 
     def flush(self) -> Iterator[Samples]:
-        """What was kept back for a block, or by a change of rate."""
+        """Yield the samples that do not fill a block, and those that a change of rate holds back."""
         if self._converter is not None:
             self._convert(None)
-            self._converter = self._form = None
+            self._converter = self._format = None
         if self._held:
             yield sanitize_samples(np.concatenate(self._parts, axis=1).T)
         self._parts, self._held = [], 0
 
     def _convert(self, frame: av.AudioFrame | None) -> None:
         if self._converter is None:
-            raise ValueError("push comes before")
+            raise ValueError("call push first")
         for converted in self._converter.resample(frame):
             samples = converted.to_ndarray().astype(np.float32, copy=False)
             if not converted.format.is_planar:

@@ -64,7 +64,7 @@ class AudioFile:
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise AudioError(f"{self._shown} is no sound that FFmpeg can decode: {reason}") from error
+            raise AudioError(f"{self._shown} is not audio that FFmpeg can decode: {reason}") from error
         self._stream = find_audio_stream(self._container, self._shown)
         self.sample_rate = int(self._stream.codec_context.sample_rate)
         microseconds = self._container.duration
@@ -91,7 +91,7 @@ class AudioFile:
                 damaged += 1
                 continue
             except (av.error.FFmpegError, OSError) as error:
-                logger.warning("%s breaks off: %s", self._shown, error.strerror or error)
+                logger.warning("%s ends early: %s", self._shown, error.strerror or error)
                 break
             if packet is None:
                 break
@@ -103,9 +103,9 @@ class AudioFile:
             length += len(samples)
             yield samples
         if damaged:
-            logger.warning("%s: %d damaged packets were left out", self._shown, damaged)
+            logger.warning("%s: %d damaged packets were skipped", self._shown, damaged)
         if not length:
-            raise AudioError(f"{self._shown} holds no sound that FFmpeg can decode")
+            raise AudioError(f"{self._shown} contains no audio that FFmpeg can decode")
 
     def close(self) -> None:
         """Close the file."""
@@ -128,12 +128,12 @@ def find_audio_stream(container: av.container.InputContainer, shown: str) -> av.
     """
     if not container.streams.audio:
         container.close()
-        raise AudioError(f"{shown} holds no audio stream")
+        raise AudioError(f"{shown} has no audio stream")
     stream = container.streams.audio[0]
     decoder = stream.codec_context
     if decoder is None or not decoder.sample_rate:
         container.close()
-        raise AudioError(f"{shown} is encoded in a way that FFmpeg cannot decode")
+        raise AudioError(f"{shown} has an audio format that FFmpeg cannot decode")
     return stream
 
 

@@ -1,4 +1,4 @@
-"""Mono float32 samples, the form of sound that every part of the project takes."""
+"""Mono float32 samples, the form in which all packages exchange audio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Samples = npt.NDArray[np.float32]
 
 
 def sanitize_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Samples:
-    """Mono samples as the pipeline wants them: NaN and infinity become silence, the rest is clipped.
+    """Convert samples to mono float32; NaN and infinity become silence, and overshoots are clipped.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def sanitize_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Sa
 
     Returns
     -------
-    (n,) float32 in [-1, 1], read-only, never the array given
+    (n,) float32 in [-1, 1], read-only
+        Always a copy.
     """
     finite: npt.NDArray[Any] = samples
     if np.issubdtype(samples.dtype, np.signedinteger):

@@ -1,7 +1,7 @@
-"""The values that flow through the pipeline: blocks of samples and windows of them.
+"""Blocks and windows of audio, and the interface of every audio source.
 
-Arrays inside are read-only: whoever receives one may keep it, nobody may write to it. Positions
-are samples since the stream opened; time is never added up.
+Arrays in these values are read-only, so whoever receives one may keep it. Positions are sample numbers since
+the stream opened, so that no rounding errors add up.
 """
 
 from __future__ import annotations
@@ -17,17 +17,29 @@ from models.audio.samples import Samples
 from realtime.protocol.health import SourceStatus
 
 SILENCE_FLOOR_DBFS = -120.0
-"""The lowest level we speak of; digital silence has this one."""
+"""The lowest level that is reported; digital silence has this level."""
+
+EMPTY_BLOCK_SECONDS = 0.5
+"""A live source without audio yields an empty block after this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """What a source delivers at a time.
+    """Consecutive samples of a source.
 
-    ``samples`` (n,) float32 mono in [-1, 1], read-only; ``position`` of its first sample at the
-    source's ``sample_rate`` (Hz), counted where the sound was captured, so that a loss leaves a
-    jump; ``captured_at`` monotonic seconds of its last sample; ``overflowed`` when the device said
-    that it lost sound just before.
+    Attributes
+    ----------
+    samples : (n,) float32 in [-1, 1], read-only
+        Mono; n is 0 in an empty block.
+    position : int
+        Number of the first sample at the source's rate, counted where the audio was captured. Lost audio
+        leaves a jump.
+    sample_rate : int
+        Hz.
+    captured_at : float
+        Monotonic seconds of the last sample.
+    overflowed : bool
+        True if the device reported a loss just before the block.
     """
 
     samples: Samples
@@ -39,11 +51,20 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True)
 class AudioWindow:
-    """One window at the model's rate.
+    """Samples of one analysis window.
 
-    ``samples`` (window_samples,) float32, read-only; ``position`` of its first sample at the
-    model's rate; ``captured_at`` monotonic seconds of its last sample; ``level_dbfs`` of the
-    samples that are new in it; ``has_gap`` when sound is missing inside it.
+    Attributes
+    ----------
+    samples : (window_samples,) float32, read-only
+        At the model's rate.
+    position : int
+        Number of the first sample at the model's rate.
+    captured_at : float
+        Monotonic seconds of the last sample.
+    level_dbfs : float
+        Level of the samples that are not in the window before.
+    has_gap : bool
+        True if audio is missing in the window.
     """
 
     samples: Samples
@@ -54,45 +75,53 @@ class AudioWindow:
 
 
 class AudioSource(Protocol):
-    """A stream of sound.
+    """A stream of audio blocks.
 
-    ``blocks`` yields blocks in order of position until the stream ends. A live source yields an
-    empty block when nothing came for half a second, so that whoever waits can tell a stall from
-    the end. ``close`` may be called from another thread and makes ``blocks`` end soon.
+    ``blocks`` yields blocks in order of position until the stream ends. A live source without audio yields an
+    empty block every ``EMPTY_BLOCK_SECONDS``, so that the consumer can tell a stall from the end. ``close``
+    may be called from another thread and makes ``blocks`` end soon.
     """
 
     @property
     def name(self) -> str:
-        """What a person would call it."""
+        """Name for people."""
         ...
 
     @property
     def sample_rate(self) -> int:
-        """Hz of its blocks; never changes."""
+        """Rate of all blocks in Hz."""
         ...
 
     @property
     def is_live(self) -> bool:
-        """Whether the audio arrives at its own pace, so that a slow consumer has to skip some of it."""
+        """True if the audio arrives at its own pace, so that a slow consumer has to skip some of it."""
         ...
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """The sound; may be called once."""
+        """Yield the audio; may be called once."""
         ...
 
     def status(self) -> SourceStatus:
-        """How it is doing; may be called from any thread."""
+        """Return the state of the source; may be called from any thread."""
         ...
 
     def close(self) -> None:
-        """Release what is held; harmless when repeated."""
+        """Release all resources; may be called more than once."""
         ...
 
 
 def level_dbfs(samples: Samples) -> float:
-    """Root mean square of ``samples`` in dB of full scale, not below ``SILENCE_FLOOR_DBFS``.
+    """Compute the level of samples.
 
-    A full-scale sine reads -3.01 dBFS.
+    Parameters
+    ----------
+    samples : (n,) float32
+
+    Returns
+    -------
+    float
+        Root mean square in dB of full scale, at least ``SILENCE_FLOOR_DBFS``. A full-scale sine has
+        -3.01 dBFS.
     """
     power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     return max(SILENCE_FLOOR_DBFS, 10 * math.log10(power)) if power > 0 else SILENCE_FLOOR_DBFS

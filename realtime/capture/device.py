@@ -1,4 +1,4 @@
-"""What can be listened to, and which of it a name means: lists in, one device out or a sentence."""
+"""Sound devices, and the search for a device by its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from realtime.errors import SourceError
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Something that can be listened to; ``index`` is the sound system's, of this moment only."""
+    """A device, or an application, whose sound can be captured.
+
+    ``index`` is the number that the sound system gives it at this moment. Another device may have that number
+    later.
+    """
 
     name: str
     sample_rate: int
@@ -20,12 +24,21 @@ class Device:
 
 
 def find_device(devices: Sequence[Device], wanted: str, what: str) -> Device:
-    """The device that a name or part of it means; for an empty name the default one, or the only one.
+    """Find a device by its name or by a part of its name.
+
+    Parameters
+    ----------
+    devices : sequence of Device
+    wanted : str
+        An exact name is preferred, and case is ignored in a part of a name. Empty for the default device, or
+        for the only device if there is no default.
+    what : str
+        Kind of device, for messages.
 
     Raises
     ------
     SourceError
-        None, or more than one, with the candidates listed.
+        If no device matches, or more than one. The message lists the candidates.
     """
     if not devices:
         raise SourceError(f"there is no {what} here; `overheard devices` lists what there is")
@@ -38,7 +51,7 @@ def find_device(devices: Sequence[Device], wanted: str, what: str) -> Device:
     exact = [device for device in devices if device.name == wanted]
     found = exact or [device for device in devices if wanted.casefold() in device.name.casefold()]
     if len(found) != 1:
-        fault = "no" if not found else "more than one"
+        number = "no" if not found else "more than one"
         names = ", ".join(repr(device.name) for device in found or devices)
-        raise SourceError(f"{fault} {what} matches {wanted!r}; there are {names}")
+        raise SourceError(f"{number} {what} matches {wanted!r}; there are {names}")
     return found[0]

@@ -1,7 +1,7 @@
-"""Captured sound: a bounded queue between whoever delivers samples and whoever analyses them.
+"""Captured audio: a bounded queue between the capture thread and the analysis.
 
-The delivering side is a PortAudio callback or a reading thread; it copies, counts and returns.
-When the queue is full the oldest block goes, and its positions are missed on the other side.
+The capture thread, or a callback of PortAudio, copies the samples, counts them and returns. A full queue
+drops its oldest block, whose positions are then missing for the consumer.
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models.audio.samples import sanitize_samples
-from realtime.audio.source import AudioBlock
+from realtime.audio.source import EMPTY_BLOCK_SECONDS, AudioBlock
 from realtime.capture.timing import ClockDriftEstimator, DropoutDetector
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
 
-QUEUE_BLOCKS = 1024
+MAX_QUEUED_BLOCKS = 1024
 """Blocks that may wait: 1.4 s of the shortest that devices deliver (64 samples at 48 kHz)."""
-
-STALL_SECONDS = 0.5
-"""After this long without sound an empty block says so."""
 
 Stop = Callable[[], None]
 Start = Callable[["LiveSource"], Stop]
@@ -39,27 +36,27 @@ class LiveSource:
     sample_rate : int
         Hz.
     start : callable
-        Begins the capture, which calls ``deliver`` from its own thread, and returns what ends it.
-        Called at once, so that a device that does not open is known before anything else starts.
+        Starts the capture, which calls ``deliver`` on its own thread, and returns a function that stops it.
+        The constructor calls it, so that a device that does not open raises at once.
     clock : Clock
     device : str
-        What is captured from; otherwise the name.
+        Name of the captured device; empty if it is ``name``.
 
     Raises
     ------
     SourceError
-        The capture does not start.
+        If the capture does not start.
     """
 
     def __init__(self, name: str, sample_rate: int, start: Start, clock: Clock, device: str = "") -> None:
         self.name = name
         self._device = device or name
         self._overflows = self._dropped_blocks = 0
-        self._drift, self._shortfall = ClockDriftEstimator(sample_rate), DropoutDetector(sample_rate)
+        self._drift, self._dropouts = ClockDriftEstimator(sample_rate), DropoutDetector(sample_rate)
         self.sample_rate = sample_rate
         self.is_live = True
         self._clock = clock
-        self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=QUEUE_BLOCKS)  # its append is atomic
+        self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=MAX_QUEUED_BLOCKS)  # its append is atomic
         self._arrived = threading.Event()
         self._position = self._delivered = 0
         self._failure = ""
@@ -69,25 +66,25 @@ class LiveSource:
     def deliver(
         self, samples: npt.NDArray[np.floating], *, overflowed: bool = False, missed: int = 0
     ) -> None:
-        """Take captured samples in; called on the capture's thread.
+        """Add captured samples to the queue; called on the capture's thread.
 
-        Sound that comes late is only late; what is still missing once the backlog has come was lost.
+        Late audio is not lost. Audio that is still missing after the backlog has arrived was lost.
 
         Parameters
         ----------
         samples : (n,) or (n, channels) floating, full scale 1
             Copied.
         overflowed : bool
-            The device lost an unknown amount of sound just before these.
+            True if the device lost an unknown amount of audio just before these samples.
         missed : int
-            Samples that are known to have been lost before these.
+            Number of samples that are known to be lost before these.
         """
         now = self._clock.monotonic()
         mono = sanitize_samples(samples)
         self._overflows += overflowed
         self._position += missed
-        suspect = self._shortfall.is_late(now, len(mono))
-        if missing := self._shortfall.add(self._position + len(mono), now, len(mono)):
+        suspect = self._dropouts.is_late(now, len(mono))
+        if missing := self._dropouts.add(self._position + len(mono), now, len(mono)):
             self._position += missing
             self._drift = ClockDriftEstimator(self.sample_rate)
         flagged = overflowed or suspect or missing > 0
@@ -99,22 +96,22 @@ class LiveSource:
         self._arrived.set()
 
     def fail(self, reason: str) -> None:
-        """The capture is over and this is why; called on the capture's thread."""
+        """End the stream with an error; called on the capture's thread."""
         self._failure = reason
         self._arrived.set()
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks as they come.
+        """Yield the captured blocks.
 
         Raises
         ------
         SourceError
-            The capture failed; what was queued before came first.
+            If the capture failed. Blocks that were queued before are yielded first.
         """
         taken = 0
         while not self._closed:
             self._arrived.clear()
-            failure = self._failure  # before the queue is emptied: the last block is queued before it is set
+            failure = self._failure  # read before the queue: the last block is queued before it is set
             while self._queue and not self._closed:
                 number, block = self._queue.popleft()
                 self._dropped_blocks += number - taken - 1
@@ -122,12 +119,12 @@ class LiveSource:
                 yield block
             if failure and not self._closed:
                 raise SourceError(failure)
-            if not self._closed and not self._arrived.wait(STALL_SECONDS):
+            if not self._closed and not self._arrived.wait(EMPTY_BLOCK_SECONDS):
                 nothing = sanitize_samples(np.empty(0, dtype=np.float32))
                 yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())
 
     def status(self) -> SourceStatus:
-        """Losses and drift up to now."""
+        """Return the device with its losses and its drift up to now."""
         return SourceStatus(
             self._device,
             overflows=self._overflows,
@@ -136,7 +133,7 @@ class LiveSource:
         )
 
     def close(self) -> None:
-        """End the capture and ``blocks``."""
+        """Stop the capture and end ``blocks``."""
         if not self._closed:
             self._closed = True
             self._stop()

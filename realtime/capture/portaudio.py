@@ -1,54 +1,50 @@
-"""PortAudio, in a child process: microphones where no sound server gives them, macOS's loopback drivers.
+"""Capture through PortAudio: microphones without a sound server, and the loopback drivers of macOS.
 
-PortAudio lists the devices once, when it starts, so that whatever is plugged in later does not exist for it;
-and a driver that hangs or crashes takes its process along. So each capture is a process, started
-anew when its device was lost: ``python -m realtime.capture.portaudio NAME`` writes one line of JSON about the
-device, then blocks of sound, each after a ``HEADER``.
+PortAudio lists the devices only once, when it starts, so a device that is plugged in later does not exist for
+it. A driver that hangs or crashes takes its process along. Each capture is therefore a child process
+(``realtime.capture.portaudio_child``), and a device that was lost gets a new one. The child writes one line
+of JSON about the device, then blocks of samples, each after a ``HEADER``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import queue
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-from models.audio.samples import sanitize_samples
 from models.common.cli import silence_stderr
-from realtime.capture.device import Device, find_device
+from models.common.concurrency import start_daemon_thread
+from realtime.capture.device import Device
 from realtime.capture.live_source import LiveSource, Stop
 from realtime.capture.subprocess_reader import stop_capture_process
 from realtime.clock import Clock
 from realtime.errors import SourceError
 
 HEADER: Final = struct.Struct("<III")
-"""Frames that follow, frames lost on the way before them, and 1 when the device lost some itself."""
+"""Frames in the block, frames lost in the child before them, and 1 if the device itself lost some."""
 
-OPENING_SECONDS = 10.0
-WAITING_BLOCKS: Final = 256
-"""Blocks between callback and pipe: the analyzer stands still for a second before one is lost."""
+OPEN_TIMEOUT_SECONDS = 10.0
+"""A child that has not described its device after this time is killed."""
 
 LOOPBACK = "--loopback"
-"""Stands for a loopback driver instead of a name."""
+"""Selects a loopback driver in place of a device's name."""
 
 MAC_LOOPBACKS = ("blackhole", "loopback audio", "soundflower", "vb-cable")
 
 
-def microphones() -> list[Device]:
-    """Inputs that PortAudio sees, without the monitors of outputs.
+def list_microphones() -> list[Device]:
+    """List the inputs of PortAudio without the monitors of outputs.
 
     Raises
     ------
     SourceError
-        PortAudio is not installed or does not start.
+        If PortAudio is not installed or does not start.
     """
     with silence_stderr():
         try:
@@ -66,13 +62,20 @@ def microphones() -> list[Device]:
 
 
 def parse_devices(found: Sequence[Mapping[str, Any]], default: int) -> list[Device]:
-    """Inputs among what PortAudio lists; ``default`` is the number of the default one.
+    """Select the inputs from PortAudio's devices.
 
-    On Windows a device stands there once for each of four interfaces, under one name; only those of the
-    default one's interface count, or no name would mean one device.
+    Windows lists a device once for each of four interfaces under one name. Only the interface of the default
+    device counts, because otherwise each name would match four devices.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        As ``sounddevice.query_devices`` returns them.
+    default : int
+        Number of the default input.
     """
     interfaces = {device["index"]: device["hostapi"] for device in found}
-    wanted = interfaces.get(default)
+    interface = interfaces.get(default)
     return [
         Device(
             name=str(device["name"]),
@@ -83,18 +86,18 @@ def parse_devices(found: Sequence[Mapping[str, Any]], default: int) -> list[Devi
         )
         for device in found
         if device["max_input_channels"] > 0
-        and wanted in (None, device["hostapi"])
+        and interface in (None, device["hostapi"])
         and not str(device["name"]).startswith("Monitor of ")
     ]
 
 
-def choose_loopback(inputs: Sequence[Device]) -> Device:
-    """The loopback driver among macOS's inputs.
+def find_loopback(inputs: Sequence[Device]) -> Device:
+    """Find the loopback driver among the inputs of macOS.
 
     Raises
     ------
     SourceError
-        There is none, with what to install.
+        If no known driver is installed. The message says which one to install.
     """
     for device in inputs:
         if any(name in device.name.casefold() for name in MAC_LOOPBACKS):
@@ -105,23 +108,30 @@ def choose_loopback(inputs: Sequence[Device]) -> Device:
     )
 
 
-def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
-    """Capture from the device that a name or part of it means, ``LOOPBACK`` for a loopback driver.
+def open_portaudio(
+    wanted: str, clock: Clock, *, open_timeout_seconds: float = OPEN_TIMEOUT_SECONDS
+) -> LiveSource:
+    """Capture from a device of PortAudio.
+
+    Parameters
+    ----------
+    wanted : str
+        Name of the device or a part of the name; ``LOOPBACK`` for a loopback driver.
+    clock : Clock
+    open_timeout_seconds : float
 
     Raises
     ------
     SourceError
-        It is not there, not the only one of that name, or does not open.
+        If no single device matches, or if the device does not open in time.
     """
-    # -P: Python must not look for our packages in whatever folder the person is in.
-    command = [sys.executable, "-P", "-m", "realtime.capture.portaudio", wanted]
+    # -P: Python must not import packages from the current folder.
+    command = [sys.executable, "-P", "-m", "realtime.capture.portaudio_child", wanted]
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         raise SourceError(f"cannot start the capture process: {error.strerror}") from error
-    told = _first_line(process)
-    if "error" in told:
-        raise SourceError(told["error"])
+    name, sample_rate = _read_description(process, open_timeout_seconds)
 
     def start(source: LiveSource) -> Stop:
         thread = threading.Thread(target=_read, args=(process, source), name="capture", daemon=True)
@@ -133,42 +143,38 @@ def open_portaudio(wanted: str, clock: Clock) -> LiveSource:
 
         return stop
 
-    return LiveSource(told["name"], int(told["sample_rate"]), start, clock, told["name"])
+    return LiveSource(name, sample_rate, start, clock, name)
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """What the child says of the device; ``error``, and its end, when it says nothing of use in time."""
-    lines: list[bytes] = []
-
-    def read() -> None:
-        if process.stdout is not None:
-            lines.append(process.stdout.readline())
-
-    reading = threading.Thread(target=read, name="opening", daemon=True)  # select takes no pipes on Windows
-    reading.start()
-    reading.join(OPENING_SECONDS)
-    in_time = bool(lines)
-    told: Any = None
-    with contextlib.suppress(ValueError, IndexError):
-        told = json.loads(lines[0])
-    if isinstance(told, dict) and {"name", "sample_rate"} <= told.keys():
-        return told
+def _read_description(process: subprocess.Popen[bytes], timeout_seconds: float) -> tuple[str, int]:
+    """Read the child's first line, the name and the sample rate of its device, or kill the child."""
+    pipe = process.stdout
+    if pipe is None:
+        raise ValueError("the child process needs pipes")
+    line = start_daemon_thread(pipe.readline, "opening")  # Windows cannot poll a pipe
+    try:
+        description: Any = json.loads(line.result(timeout_seconds))
+    except (TimeoutError, ValueError):
+        description = None
+    if isinstance(description, dict) and {"name", "sample_rate"} <= description.keys():
+        return description["name"], int(description["sample_rate"])
+    in_time = line.done()
     process.kill()
-    reading.join()
-    _, said = process.communicate()
-    if isinstance(told, dict) and "error" in told:
-        return told
+    line.result()
+    _, errors = process.communicate()
+    if isinstance(description, dict) and "error" in description:
+        raise SourceError(description["error"])
     if not in_time:
-        return {"error": f"the sound system did not answer within {OPENING_SECONDS:.0f} s"}
-    last = said.decode(errors="replace").strip().rpartition("\n")[2]
-    return {"error": f"the capture process ended before it said what it captures: {last or 'no reason'}"}
+        raise SourceError(f"the sound system did not answer within {timeout_seconds:.0f} s")
+    last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+    raise SourceError(f"the capture process ended before it named its device: {last or 'no reason'}")
 
 
 def _read(process: subprocess.Popen[bytes], source: LiveSource) -> None:
-    """Runs on the capture thread until the child ends."""
+    """Deliver the blocks of the child; runs on the capture thread until the child ends."""
     pipe, errors = process.stdout, process.stderr
     if pipe is None or errors is None:
-        raise ValueError("the child needs pipes")
+        raise ValueError("the child process needs pipes")
     with pipe, errors:
         while len(header := pipe.read(HEADER.size)) == HEADER.size:
             frames, missed, overflowed = HEADER.unpack(header)
@@ -177,71 +183,3 @@ def _read(process: subprocess.Popen[bytes], source: LiveSource) -> None:
                 break
             source.deliver(np.frombuffer(content, "<f4"), overflowed=bool(overflowed), missed=missed)
     source.fail("the device stopped delivering; was it unplugged?")
-
-
-def capture(device: Device, write: Callable[[bytes], object]) -> None:
-    """Write what a device delivers until it ends; runs in the child.
-
-    Raises
-    ------
-    SourceError
-        It does not open.
-    """
-    import sounddevice
-
-    waiting: queue.Queue[bytes] = queue.Queue(WAITING_BLOCKS)
-    ended = threading.Event()
-    missed = 0
-
-    def callback(indata: npt.NDArray[np.float32], frames: int, moment: Any, status: Any) -> None:
-        nonlocal missed
-        mono = sanitize_samples(indata)
-        try:
-            header = HEADER.pack(frames, missed, bool(status.input_overflow))
-            waiting.put_nowait(header + mono.astype("<f4").tobytes())
-            missed = 0
-        except queue.Full:
-            missed += frames
-
-    try:
-        with sounddevice.InputStream(
-            device=device.index,
-            channels=min(device.channels, 2),
-            samplerate=device.sample_rate,
-            dtype="float32",
-            latency="low",
-            callback=callback,
-            finished_callback=ended.set,
-        ):
-            about = {"name": device.name, "sample_rate": device.sample_rate}
-            write(json.dumps(about).encode() + b"\n")
-            while not (ended.is_set() and waiting.empty()):
-                with contextlib.suppress(queue.Empty):
-                    write(waiting.get(timeout=0.5))
-    except sounddevice.PortAudioError as error:
-        raise SourceError(f"cannot open {device.name} at {device.sample_rate} Hz: {error}") from error
-
-
-def main(wanted: str) -> int:
-    """Body of the child."""
-    out = sys.stdout.buffer
-
-    def write(content: bytes) -> None:
-        out.write(content)
-        out.flush()
-
-    try:
-        found = microphones()
-        device = choose_loopback(found) if wanted == LOOPBACK else find_device(found, wanted, "microphone")
-        with silence_stderr():
-            capture(device, write)
-    except SourceError as error:
-        write(json.dumps({"error": str(error)}).encode() + b"\n")
-        return 2
-    except (BrokenPipeError, KeyboardInterrupt):
-        return 0  # whoever listened is gone
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

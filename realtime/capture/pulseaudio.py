@@ -1,8 +1,8 @@
-"""PulseAudio and PipeWire, through pactl and parec: what there is, and how it is listened to.
+"""Capture from PulseAudio and PipeWire through their programs pactl and parec.
 
-A child process of our own outlives neither the sound server nor us, and needs no ALSA plug-in. A sound
-server moves a recording to another device when its own goes away, without a word to whoever records: a
-second child tells of every change, and a recording that was moved is ended rather than believed.
+A recording is a child process, which needs no ALSA plug-in and ends with this program. If the recorded device
+disappears, a sound server moves the recording to another device without telling the client. A second child
+process therefore reports every change of the server, and a recording that was moved is ended.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import subprocess
 import threading
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -24,41 +24,56 @@ from realtime.clock import Clock
 from realtime.errors import SourceError
 
 PAREC_LATENCY_MS = 30
-PACTL_SECONDS = 5.0
+"""Latency that parec asks the server for; the estimates come that much later."""
+
+PACTL_TIMEOUT_SECONDS = 5.0
+"""A server that has not answered after this time counts as missing."""
+
 DUMMY_SINK = "auto_null"
-"""PulseAudio's and PipeWire's stand-in when there is no sound card: nobody hears what plays there."""
+"""Output that PulseAudio and PipeWire create without a sound card. Nobody can hear it."""
 
-MARK = "overheard.recording"
-"""Property by which a recording of ours is known again among all that the server lists."""
+RECORDING_PROPERTY = "overheard.recording"
+"""Property that identifies a recording of this program among all recordings of the server."""
 
-APPLICATION = "application "
-"""What the names of applications begin with, among the outputs that can be listened to."""
+APPLICATION_PREFIX = "application "
+"""Distinguishes the names of applications from those of outputs."""
+
+_RELEVANT_EVENT = re.compile(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #")
 
 
-def monitors() -> list[Device]:
-    """Monitors of outputs; the default output's is the default.
+def list_monitors() -> list[Device]:
+    """List the monitors of the outputs; the default output's monitor is the default device.
 
     Raises
     ------
     SourceError
-        ``pactl`` is missing or no sound server answers.
+        If ``pactl`` is missing or no sound server answers.
     """
     return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=True)
 
 
-def inputs() -> list[Device]:
-    """Microphones and other inputs.
+def list_inputs() -> list[Device]:
+    """List microphones and other inputs.
 
     Raises
     ------
     SourceError
-        As ``monitors``.
+        If ``pactl`` is missing or no sound server answers.
     """
     return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=False)
 
 
 def parse_sources(sources: str, info: str, *, monitors: bool) -> list[Device]:
-    """Read what ``pactl list short sources`` and ``pactl info`` print."""
+    """Parse the output of ``pactl list short sources``.
+
+    Parameters
+    ----------
+    sources : str
+    info : str
+        Output of ``pactl info``, which names the default devices.
+    monitors : bool
+        Return the monitors of outputs. Otherwise return all other sources.
+    """
     key, suffix = ("Sink", ".monitor") if monitors else ("Source", "")
     default = re.search(rf"^Default {key}: (.+)$", info, re.MULTILINE)
     default_name = f"{default[1]}{suffix}" if default else ""
@@ -74,85 +89,89 @@ def parse_sources(sources: str, info: str, *, monitors: bool) -> list[Device]:
     return found
 
 
-def applications() -> list[Device]:
-    """What plays just now, one entry a stream, under the application's name.
+def list_applications() -> list[Device]:
+    """List the playing applications, once for each of their streams.
 
     Raises
     ------
     SourceError
-        As ``monitors``.
+        If ``pactl`` is missing or no sound server answers.
     """
     return parse_applications(pactl("list", "sink-inputs"))
 
 
 def parse_applications(listed: str) -> list[Device]:
-    """Read what ``pactl list sink-inputs`` prints."""
+    """Parse the output of ``pactl list sink-inputs``."""
     found = []
     for part in re.split(r"^Sink Input #", listed, flags=re.MULTILINE)[1:]:
         number = re.match(r"\d+", part)
         form = re.search(r"^\s*Sample Specification: \S+ (\d+)ch (\d+)Hz", part, re.MULTILINE)
         name = re.search(r'^\s*application\.name = "(.*)"$', part, re.MULTILINE)
         binary = re.search(r'^\s*application\.process\.binary = "(.*)"$', part, re.MULTILINE)
-        called = next((each[1] for each in (name, binary) if each and each[1]), "")
-        if number and form and called:
-            found.append(Device(APPLICATION + called, int(form[2]), int(form[1]), index=int(number[0])))
+        shown = next((each[1] for each in (name, binary) if each and each[1]), "")
+        if number and form and shown:
+            found.append(Device(APPLICATION_PREFIX + shown, int(form[2]), int(form[1]), index=int(number[0])))
     return found
 
 
 def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool = False) -> LiveSource:
-    """Listen to an output, or to one application.
+    """Capture an output or a single application.
 
     Parameters
     ----------
     wanted : str
-        Name of an output or application, or part of it; empty for the default output.
+        Name of an output or application, or a part of the name; empty for the default output.
     clock : Clock
     auto : bool
-        Refuse a sound server's stand-in output, which nobody hears.
+        Reject the dummy output of a machine without a sound card.
     follow : bool
-        End when another output becomes the default, so that it can be opened instead.
+        End when another output becomes the default, so that the caller can open that one.
 
     Raises
     ------
     SourceError
-        It is not there, or is not the only one of that name.
+        If no single output or application matches, or if no sound server answers.
     """
-    device = choose_output(wanted, auto=auto)
-    if device.name.startswith(APPLICATION):
+    device = find_output(wanted, auto=auto)
+    if device.name.startswith(APPLICATION_PREFIX):
         command = [*_parec(device), f"--monitor-stream={device.index}"]
-        start = _watched(start_capture_process(command, device.channels), lambda: stopped_playing(device))
+        start = _watch_server(
+            start_capture_process(command, device.channels), lambda: find_ended_stream(device)
+        )
         return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock, device.name)
-    return _record(device, f"system audio ({device.name})", monitors if follow else None, clock)
+    candidates = list_monitors if follow else None
+    return _record(device, f"system audio ({device.name})", candidates, clock)
 
 
-def choose_output(wanted: str, *, auto: bool = False) -> Device:
-    """What ``open_monitor`` would listen to.
+def find_output(wanted: str, *, auto: bool = False) -> Device:
+    """Find the output or application that ``open_monitor`` captures; the parameters are the same.
 
     Raises
     ------
     SourceError
-        As there.
+        If no single output or application matches, or if no sound server answers.
     """
-    outputs = monitors()
+    outputs = list_monitors()
     if not wanted:
         device = find_device(outputs, "", "monitor of an output")
         if auto and device.name == f"{DUMMY_SINK}.monitor":
-            raise SourceError("the only output is the sound server's stand-in for a missing sound card")
+            raise SourceError("the only output is the sound server's dummy output for a missing sound card")
         return device
-    playing = list({device.name: device for device in applications()}.values())  # its newest stream
+    # One entry for each application: its newest stream.
+    playing = list({device.name: device for device in list_applications()}.values())
     return find_device([*outputs, *playing], wanted, "output or application that plays")
 
 
 def open_input(wanted: str, clock: Clock, *, follow: bool = False) -> LiveSource:
-    """Listen to a microphone, the default one for an empty name.
+    """Capture a microphone; the default one for an empty name.
 
     Raises
     ------
     SourceError
-        It is not there, or is not the only one of that name.
+        If no single microphone matches, or if no sound server answers.
     """
-    device = find_device(inputs(), wanted, "microphone")
-    return _record(device, device.name, inputs if follow else None, clock)
+    device = find_device(list_inputs(), wanted, "microphone")
+    return _record(device, device.name, list_inputs if follow else None, clock)
 
 
 def _parec(device: Device) -> list[str]:
@@ -167,17 +186,30 @@ def _parec(device: Device) -> list[str]:
     ]
 
 
-def _record(device: Device, name: str, follow: Callable[[], list[Device]] | None, clock: Clock) -> LiveSource:
-    mark = uuid.uuid4().hex
-    command = [*_parec(device), f"--device={device.name}", f"--property={MARK}={mark}"]
-    start = _watched(
-        start_capture_process(command, device.channels), lambda: what_changed(device, mark, follow)
+def _record(
+    device: Device, name: str, candidates: Callable[[], list[Device]] | None, clock: Clock
+) -> LiveSource:
+    recording_id = secrets.token_hex(16)
+    command = [
+        *_parec(device), f"--device={device.name}", f"--property={RECORDING_PROPERTY}={recording_id}",
+    ]  # fmt: skip
+    start = _watch_server(
+        start_capture_process(command, device.channels),
+        lambda: describe_change(device, recording_id, candidates),
     )
     return LiveSource(name, device.sample_rate, start, clock, device.name)
 
 
-def _watched(start: Start, changed: Callable[[], str]) -> Start:
-    """End a recording as soon as the sound server says something after which ``changed`` gives a reason."""
+def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
+    """End a recording as soon as a change of the sound server gives a reason for it.
+
+    Parameters
+    ----------
+    start : callable
+        Starts the recording.
+    find_reason : callable
+        Called after each change; returns the reason to end the recording, or an empty text.
+    """
 
     def start_both(source: LiveSource) -> Stop:
         try:
@@ -195,12 +227,12 @@ def _watched(start: Start, changed: Callable[[], str]) -> Start:
             stop_capture_process(watcher)
             raise
         thread = threading.Thread(
-            target=_watch, args=(watcher, source, changed), name="sound server", daemon=True
+            target=_follow_events, args=(watcher, source, find_reason), name="sound server", daemon=True
         )
         thread.start()
 
         def stop_both() -> None:
-            watcher.terminate()  # its thread ends by itself, maybe after a question that it has just asked
+            watcher.terminate()  # its thread ends by itself, perhaps after a running call of pactl
             stop()
 
         return stop_both
@@ -208,87 +240,99 @@ def _watched(start: Start, changed: Callable[[], str]) -> Start:
     return start_both
 
 
-def _watch(watcher: subprocess.Popen[bytes], source: LiveSource, changed: Callable[[], str]) -> None:
-    """Runs on a thread of its own until the child ends; a recording that nobody watches is ended too."""
+def _follow_events(
+    watcher: subprocess.Popen[bytes], source: LiveSource, find_reason: Callable[[], str]
+) -> None:
+    """Read the events of ``pactl subscribe`` until the process ends; runs on a thread of its own.
+
+    If the process ends first, the recording is ended too, because nobody watches it any longer.
+    """
     reason = ""
     try:
         with watcher, watcher.stdout or contextlib.nullcontext(()) as events:
-            # What happened before the child listened is seen at its first event, which our recording causes.
+            # Changes before the subscription are found at its first event, which the recording itself causes.
             for event in events:
-                if re.search(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #", event):
-                    reason = changed()
+                if _RELEVANT_EVENT.search(event):
+                    reason = find_reason()
                 if reason:
                     break
             watcher.terminate()
-    except Exception as error:  # whatever it is, nobody else would hear of it
+    except Exception as error:  # the consumer would otherwise wait for ever
         reason = str(error)
-    source.fail(reason or "the sound server tells of no changes any more")
+    source.fail(reason or "the sound server stopped reporting its changes")
 
 
-def stopped_playing(device: Device) -> str:
-    """Why a recording of an application is over, empty when it is not.
+def find_ended_stream(device: Device) -> str:
+    """Return the reason why the recording of an application is over, or an empty text.
 
     Raises
     ------
     SourceError
-        No sound server answers.
+        If no sound server answers.
     """
     numbers = {line.split("\t")[0] for line in pactl("list", "short", "sink-inputs").splitlines()}
-    return "" if str(device.index) in numbers else f"{device.name} plays no more"
+    return "" if str(device.index) in numbers else f"{device.name} stopped playing"
 
 
-def what_changed(device: Device, mark: str, follow: Callable[[], list[Device]] | None) -> str:
-    """Why a recording of ours is over, empty when it is not.
+def describe_change(device: Device, recording_id: str, candidates: Callable[[], list[Device]] | None) -> str:
+    """Return the reason why the recording of a device is over, or an empty text.
 
     Parameters
     ----------
     device : Device
-        What it is to record.
-    mark : str
-        Its property ``MARK``.
-    follow : callable or None
-        Lists the devices among which the default one is to be recorded.
+        Device that is to be recorded.
+    recording_id : str
+        Value of the recording's ``RECORDING_PROPERTY``.
+    candidates : callable or None
+        Lists the devices whose default one is to be recorded; None if the device stays the same.
 
     Raises
     ------
     SourceError
-        No sound server answers.
+        If no sound server answers.
     """
     lines = [line.split("\t") for line in pactl("list", "short", "sources").splitlines()]
     names = {int(fields[0]): fields[1] for fields in lines}
     if device.name not in names.values():
-        return f"{device.name} is gone"
-    recorded = names.get(_recorded_source(mark), device.name)
+        return f"{device.name} was removed"
+    recorded = names.get(_find_recorded_source(recording_id), device.name)
     if recorded != device.name:
         return f"the sound server moved the recording from {device.name} to {recorded}"
-    if follow is not None and (default := find_device(follow(), "", "device")).name != device.name:
-        return f"{default.name} is the default now"
+    if candidates is not None and (default := find_device(candidates(), "", "device")).name != device.name:
+        return f"{default.name} became the default device"
     return ""
 
 
-def _recorded_source(mark: str) -> int:
-    """Number of the source that a recording of ours is connected to; -1 where pactl does not say."""
+def _find_recorded_source(recording_id: str) -> int:
+    """Return the number of the source that a recording is connected to, or -1 if pactl does not tell."""
     try:
-        listed: Any = json.loads(pactl("--format=json", "list", "source-outputs"))
-    except (SourceError, ValueError):  # before version 15 it prints no JSON
+        outputs: Any = json.loads(pactl("--format=json", "list", "source-outputs"))
+    except (SourceError, ValueError):  # before version 15 pactl prints no JSON
         return -1
-    return next((int(each["source"]) for each in listed if each["properties"].get(MARK) == mark), -1)
+    return next(
+        (
+            int(output["source"])
+            for output in outputs
+            if output["properties"].get(RECORDING_PROPERTY) == recording_id
+        ),
+        -1,
+    )
 
 
 def pactl(*arguments: str) -> str:
-    """What pactl prints.
+    """Run pactl and return what it prints.
 
     Raises
     ------
     SourceError
-        It is missing, or no sound server answers.
+        If ``pactl`` is missing or no sound server answers.
     """
     try:
         done = subprocess.run(
             ["pactl", *arguments],
             capture_output=True,
             text=True,
-            timeout=PACTL_SECONDS,
+            timeout=PACTL_TIMEOUT_SECONDS,
             env=os.environ | {"LC_ALL": "C"},
             check=False,
         )
@@ -297,7 +341,9 @@ def pactl(*arguments: str) -> str:
             "system audio needs pactl and parec; on Debian: apt install pulseaudio-utils"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise SourceError(f"the sound server does not answer (pactl waited {PACTL_SECONDS:.0f} s)") from error
+        raise SourceError(
+            f"the sound server does not answer (pactl waited {PACTL_TIMEOUT_SECONDS:.0f} s)"
+        ) from error
     if done.returncode:
         reason = done.stderr.strip().partition("\n")[0]
         raise SourceError(f"no PulseAudio or PipeWire server answers: {reason}")

@@ -10,9 +10,26 @@ import numpy as np
 from realtime.capture.live_source import LiveSource, Start, Stop
 from realtime.errors import SourceError
 
+READ_BYTES = 16_384
+"""A pipe is read in parts of at most this size: 43 ms of stereo at 48 kHz."""
+
+STOP_TIMEOUT_SECONDS = 2.0
+"""A child process that has not ended after this time is killed."""
+
 
 def start_capture_process(command: list[str], channels: int) -> Start:
-    """Capture what a child process writes as interleaved float32 (``parec --format=float32le``)."""
+    """Capture the interleaved float32 samples that a command prints (``parec --format=float32le``).
+
+    Parameters
+    ----------
+    command : list of str
+    channels : int
+
+    Returns
+    -------
+    callable
+        Starts the capture, for ``LiveSource``.
+    """
 
     def start(source: LiveSource) -> Stop:
         try:
@@ -36,28 +53,28 @@ def start_capture_process(command: list[str], channels: int) -> Start:
 
 
 def stop_capture_process(process: subprocess.Popen[bytes]) -> None:
-    """End a child process, by force if need be."""
+    """Terminate a child process, and kill it if it does not end in time."""
     process.terminate()
     try:
-        process.wait(timeout=2)
+        process.wait(timeout=STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def _read_interleaved(process: subprocess.Popen[bytes], source: LiveSource, channels: int) -> None:
-    """Runs on the capture thread until the child ends."""
+    """Deliver what the child process prints; runs on the capture thread until the process ends."""
     pipe, errors = process.stdout, process.stderr
     if pipe is None or errors is None:
-        raise ValueError("the child needs pipes")
+        raise ValueError("the child process needs pipes")
     frame_bytes = 4 * channels
     rest = b""
     with pipe, errors:
-        while chunk := pipe.read(16_384):
+        while chunk := pipe.read(READ_BYTES):
             chunk = rest + chunk
             whole = len(chunk) - len(chunk) % frame_bytes
             rest = chunk[whole:]
             if whole:
                 source.deliver(np.frombuffer(chunk[:whole], dtype="<f4").reshape(-1, channels))
-        said = "; ".join(errors.read().decode(errors="replace").splitlines())
-    source.fail(f"{source.name} ended: {said or 'the sound server closed the stream'}")
+        message = "; ".join(errors.read().decode(errors="replace").splitlines())
+    source.fail(f"{source.name} ended: {message or 'the sound server closed the stream'}")

@@ -1,33 +1,38 @@
-"""What arrival times say of a capture: how much it has left out, and how fast its clock runs."""
+"""Detection of dropouts and of clock drift from the times at which captured audio arrives."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Final
 
-BUCKET_SECONDS: Final = 1.0
-BASELINE_BUCKETS: Final = 10
-"""Seconds whose least lateness is what is usual; a slow drift moves it along."""
+INTERVAL_SECONDS: Final = 1.0
+"""Only the smallest delay of each interval counts."""
 
-CONFIRM_BUCKETS: Final = 3
-"""Seconds for which sound must be late before it counts as lost: what is only late comes in a burst."""
+BASELINE_INTERVALS: Final = 10
+"""Their smallest delay is the normal one. The baseline is short, so that it follows a slow drift."""
 
-LOSS_SECONDS: Final = 0.25
-"""Less than this is not told from the jitter of delivery; devices flag such losses themselves."""
+CONFIRMING_INTERVALS: Final = 3
+"""For so long audio must be late before it counts as lost. Audio that is only late arrives in a burst."""
 
-LONGEST_BACKLOG_SECONDS: Final = 15.0
-"""No sound server keeps more for a reader who sleeps, so a longer pause is lost at once."""
+MIN_DROPOUT_SECONDS: Final = 0.25
+"""A shorter dropout cannot be told from the jitter of the delivery. Devices flag such losses themselves."""
 
-DRIFT_SPAN_SECONDS: Final = 10.0
-DRIFT_LEAST_SECONDS: Final = 60.0
+MAX_BACKLOG_SECONDS: Final = 15.0
+"""No sound server buffers more than this for a suspended reader, so a longer pause is lost at once."""
+
+DRIFT_INTERVAL_SECONDS: Final = 10.0
+"""Length of an interval for the clock drift. Only its smallest delay counts."""
+
+MIN_DRIFT_SECONDS: Final = 60.0
+"""Time between the first and the last interval before there is an estimate of the drift."""
 
 
 class DropoutDetector:
-    """Sound that a device left out without a word, from positions and when they arrived.
+    """Detects audio that a device dropped without a report.
 
-    Blocks come late by chance and never early, so the least lateness of a second tells where a stream
-    stands. When it stays ``LOSS_SECONDS`` above the usual for ``CONFIRM_BUCKETS`` seconds, that much is
-    missing.
+    A block may arrive late by chance but never early, so the smallest delay of an interval shows the true
+    position of the stream. Audio is missing if that delay stays ``MIN_DROPOUT_SECONDS`` above the baseline
+    for ``CONFIRMING_INTERVALS``.
 
     Parameters
     ----------
@@ -37,80 +42,97 @@ class DropoutDetector:
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._buckets: deque[float] = deque(maxlen=BASELINE_BUCKETS + CONFIRM_BUCKETS)
-        self._least: float | None = None
-        self._bucket_ends = 0.0
-        self._last: float | None = None
+        self._delays: deque[float] = deque(maxlen=BASELINE_INTERVALS + CONFIRMING_INTERVALS)
+        self._min_delay: float | None = None  # of the present interval
+        self._interval_end = 0.0
+        self._last_arrival: float | None = None
 
     def add(self, position: int, now: float, length: int) -> int:
-        """How many samples are missing before a block of ``length`` that ends at ``position``, come now."""
-        late = now - position / self._rate
-        silence = 0.0 if self._last is None else now - self._last - length / self._rate
-        self._last = now
-        if silence > LONGEST_BACKLOG_SECONDS:
-            self._restart(late - silence, now)
-            return round(silence * self._rate)
-        if self._least is None:
-            self._restart(late, now)
+        """Add a block, and return the number of samples that are missing before it.
+
+        Parameters
+        ----------
+        position : int
+            Position after the last sample of the block.
+        now : float
+            Monotonic seconds.
+        length : int
+            Samples in the block.
+        """
+        delay = now - position / self._rate
+        pause = 0.0 if self._last_arrival is None else now - self._last_arrival - length / self._rate
+        self._last_arrival = now
+        if pause > MAX_BACKLOG_SECONDS:
+            self._restart(delay - pause, now)
+            return round(pause * self._rate)
+        if self._min_delay is None:
+            self._restart(delay, now)
             return 0
-        self._least = min(self._least, late)
-        if now < self._bucket_ends:
+        self._min_delay = min(self._min_delay, delay)
+        if now < self._interval_end:
             return 0
-        self._buckets.append(self._least)
-        self._least, self._bucket_ends = late, now + BUCKET_SECONDS
-        if len(self._buckets) <= CONFIRM_BUCKETS:
+        self._delays.append(self._min_delay)
+        self._min_delay, self._interval_end = delay, now + INTERVAL_SECONDS
+        if len(self._delays) <= CONFIRMING_INTERVALS:
             return 0
-        usual = min(list(self._buckets)[:-CONFIRM_BUCKETS])
-        missing = min(list(self._buckets)[-CONFIRM_BUCKETS:]) - usual
-        if missing < LOSS_SECONDS:
+        baseline = min(list(self._delays)[:-CONFIRMING_INTERVALS])
+        missing_seconds = min(list(self._delays)[-CONFIRMING_INTERVALS:]) - baseline
+        if missing_seconds < MIN_DROPOUT_SECONDS:
             return 0
-        self._restart(late - missing, now)
-        return round(missing * self._rate)
+        self._restart(delay - missing_seconds, now)
+        return round(missing_seconds * self._rate)
 
     def is_late(self, now: float, length: int) -> bool:
-        """Whether a block that arrives now comes so late that sound may be missing before it."""
-        return self._last is not None and now - self._last - length / self._rate > LOSS_SECONDS
+        """Return whether a block that arrives now is so late that audio may be missing before it."""
+        last = self._last_arrival
+        return last is not None and now - last - length / self._rate > MIN_DROPOUT_SECONDS
 
-    def _restart(self, late: float, now: float) -> None:
-        self._buckets.clear()
-        self._least, self._bucket_ends = late, now + BUCKET_SECONDS
+    def _restart(self, delay: float, now: float) -> None:
+        self._delays.clear()
+        self._min_delay, self._interval_end = delay, now + INTERVAL_SECONDS
 
 
 class ClockDriftEstimator:
-    """How much faster than ours a device's clock runs, from positions and when they arrived.
+    """Estimates the drift of a device's clock against the system clock.
 
-    Of every ten seconds the least late block counts, and the drift is the slope from the first ten seconds
-    to the last full ones.
+    The drift is the slope from the smallest delay of the first interval to that of the last complete one.
 
     Parameters
     ----------
     sample_rate : int
-        Hz, that the device says it has.
+        Nominal rate of the device in Hz.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._span_begins: float | None = None
-        self._least: tuple[float, float] | None = None  # lateness and when, of the present span
+        self._interval_start: float | None = None
+        # Delays with their times of arrival.
+        self._smallest: tuple[float, float] | None = None  # of the present interval
         self._first: tuple[float, float] | None = None
         self._last: tuple[float, float] | None = None
 
     def add(self, position: int, now: float) -> None:
-        """A block that ends at ``position`` has arrived."""
-        late = now - position / self._rate
-        if self._span_begins is None:
-            self._span_begins = now
-        elif now - self._span_begins >= DRIFT_SPAN_SECONDS:
-            self._first, self._last = self._first or self._least, self._least
-            self._span_begins, self._least = now, None
-        if self._least is None or late < self._least[0]:
-            self._least = late, now
+        """Add a block that ends at ``position`` and arrives at ``now`` (monotonic seconds)."""
+        delay = now - position / self._rate
+        if self._interval_start is None:
+            self._interval_start = now
+        elif now - self._interval_start >= DRIFT_INTERVAL_SECONDS:
+            self._first, self._last = self._first or self._smallest, self._smallest
+            self._interval_start, self._smallest = now, None
+        if self._smallest is None or delay < self._smallest[0]:
+            self._smallest = delay, now
 
     def ppm(self) -> float | None:
-        """Parts per million, to a tenth; None before a minute has passed."""
+        """Return the drift in parts per million, positive for a fast device.
+
+        Returns
+        -------
+        float or None
+            None before ``MIN_DRIFT_SECONDS`` have passed.
+        """
         if self._first is None or self._last is None:
             return None
         elapsed = self._last[1] - self._first[1]
-        if elapsed < DRIFT_LEAST_SECONDS:
+        if elapsed < MIN_DRIFT_SECONDS:
             return None
         return round((self._first[0] - self._last[0]) / elapsed * 1e6, 1)

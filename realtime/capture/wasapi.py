@@ -8,15 +8,30 @@ from realtime.capture.device import Device
 from realtime.capture.live_source import LiveSource, Start, Stop
 from realtime.errors import SourceError
 
+SAMPLE_RATE = 48_000
+"""Hz at which outputs are captured; Windows resamples if an output runs at another rate."""
+
 
 def start_loopback(identifier: str, sample_rate: int, channels: int) -> Start:
-    """Capture a loopback through soundcard: what Windows plays, which PortAudio cannot give."""
+    """Capture the audio that an output of Windows plays.
+
+    Parameters
+    ----------
+    identifier : str
+        Name or number of the output, as soundcard knows it.
+    sample_rate, channels : int
+
+    Returns
+    -------
+    callable
+        Starts the capture, for ``LiveSource``.
+    """
 
     def start(source: LiveSource) -> Stop:
         import soundcard
 
         try:
-            # Where nothing plays Windows delivers nothing; soundcard then gives zeros.
+            # Windows delivers nothing while nothing plays. soundcard fills such pauses with zeros.
             microphone = soundcard.get_microphone(identifier, include_loopback=True)
         except (RuntimeError, OSError, IndexError) as error:
             raise SourceError(f"cannot open the loopback of {source.name}: {error}") from error
@@ -27,7 +42,7 @@ def start_loopback(identifier: str, sample_rate: int, channels: int) -> Start:
                 with microphone.recorder(samplerate=sample_rate, channels=channels) as recorder:
                     while not stopped.is_set():
                         source.deliver(recorder.record(numframes=sample_rate // 50))
-            except Exception as error:  # whatever it is, nobody else would hear of it
+            except Exception as error:  # the consumer would otherwise wait for ever
                 source.fail(f"{source.name} failed: {error}")
 
         thread = threading.Thread(target=read, name="capture", daemon=True)
@@ -38,18 +53,18 @@ def start_loopback(identifier: str, sample_rate: int, channels: int) -> Start:
 
 
 def list_speakers() -> list[Device]:
-    """List the outputs that Windows names.
+    """List the outputs of Windows.
 
     Raises
     ------
     SourceError
-        If Windows names none.
+        If Windows names no output.
     """
     try:
         import soundcard
 
         default = str(soundcard.default_speaker().name)
         names = [str(speaker.name) for speaker in soundcard.all_speakers()]
-    except Exception as error:  # whatever Windows says, it means that there is nothing to listen to
+    except Exception as error:  # soundcard documents no exceptions of its own
         raise SourceError(f"Windows names no speaker: {error}") from error
-    return [Device(name, 48_000, 2, is_default=name == default) for name in names]
+    return [Device(name, SAMPLE_RATE, 2, is_default=name == default) for name in names]

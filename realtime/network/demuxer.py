@@ -1,6 +1,6 @@
-"""An opened stream, decoded: its sound with the titles that belong to it, and why it ends.
+"""Decoding of an open stream: its audio with the titles that belong to it, and the reason of its end.
 
-Everything here runs on the one thread that reads a stream; ``realtime.network.source`` owns that thread.
+Everything here runs on the one thread that reads a stream. ``realtime.network.source`` owns that thread.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from models.common.text import clean_text
 from models.errors import AudioError
 from realtime.errors import SourceError
 from realtime.network.http_client import HttpBody, HttpClient
-from realtime.network.icy import packed_tags, tag_title
+from realtime.network.icy import format_tag_title, parse_packed_tags
 
 if TYPE_CHECKING:
     import av
@@ -23,62 +23,68 @@ if TYPE_CHECKING:
 
 
 class StreamDecoder:
-    """An opened stream.
+    """Decoder of an open stream.
 
     Parameters
     ----------
     container : av.container.InputContainer
-    place : str
-        The address for messages.
-    web : Web
-        Whose ``failure`` explains an end.
-    body : WebBody or None
-        The one body that is read, if there is one.
+    shown_url : str
+        Address for messages, without secrets.
+    client : HttpClient
+        Its ``failure`` explains an early end.
+    body : HttpBody or None
+        The one body that the container reads; None for HLS and RTSP.
 
     Attributes
     ----------
     sample_rate : int
         Hz.
     station : str
-        The station's name for itself, or empty.
+        Name of the station; empty if the server does not send one.
 
     Raises
     ------
     SourceError
-        No audio in it, or in a form that FFmpeg cannot decode.
+        If the container has no audio stream that FFmpeg can decode.
     """
 
     def __init__(
-        self, container: av.container.InputContainer, place: str, web: HttpClient, body: HttpBody | None
+        self,
+        container: av.container.InputContainer,
+        shown_url: str,
+        client: HttpClient,
+        body: HttpBody | None,
     ) -> None:
         self._container = container
-        self._place = place
-        self._web = web
+        self._shown_url = shown_url
+        self._client = client
         self._body = body
-        # What RTSP calls its title is the name of the session, not what is played.
-        self._tags = {} if place.startswith("rtsp") else dict(container.metadata)
+        # The title of RTSP is the name of the session, not of the music.
+        self._tags = {} if shown_url.startswith("rtsp") else dict(container.metadata)
         self.station = body.station if body else ""
         try:
-            self._stream = find_audio_stream(container, place)
+            self._stream = find_audio_stream(container, shown_url)
         except AudioError as error:
             raise SourceError(str(error)) from error
         self._tags |= self._stream.metadata
         self.sample_rate = int(self._stream.codec_context.sample_rate)
-        # A file has a length; what has none is live, and does not end by itself.
+        # A stream without a length is live and does not end by itself.
         self._endless = body.endless if body else not container.duration
 
-    def decoded(self) -> Iterator[tuple[Samples, str]]:
-        """Mono sound as fast as it comes, with the title that belongs to it, to a tenth of a second.
+    def decode(self) -> Iterator[tuple[Samples, str]]:
+        """Yield mono blocks as fast as they arrive, each with its title.
+
+        A title changes at most ``BLOCK_SECONDS`` late.
 
         Raises
         ------
         SourceError
-            It broke off; a station that closes the connection has broken off, too.
+            If the stream ended early. The end of a station is always early.
         """
         import av.error
 
         to_mono = MonoDecoder(self.sample_rate)
-        title = tag_title(self._tags)
+        title = format_tag_title(self._tags)
         packets = self._container.demux(self._stream)
         failure = ""
         while True:
@@ -86,15 +92,15 @@ class StreamDecoder:
                 packet = next(packets, None)
                 frames = packet.decode() if packet is not None else []
             except av.error.InvalidDataError:
-                continue  # a damaged packet is left out; after a damaged container there are no more
+                continue  # skips a damaged packet; a damaged container has no more packets
             except (av.error.FFmpegError, OSError) as error:
-                failure = self._web.failure or explain_ffmpeg(self._place, error)
+                failure = self._client.failure or describe_ffmpeg_error(self._shown_url, error)
                 break
             if packet is None:
                 break
             for data in packet.iter_sidedata():
-                if data.data_type == "strings_metadata":  # how a chained Ogg stream changes its title
-                    title = tag_title(packed_tags(bytes(data)))
+                if data.data_type == "strings_metadata":  # new title of a chained Ogg stream
+                    title = format_tag_title(parse_packed_tags(bytes(data)))
             if self._body and self._body.title:
                 title = self._body.title
             for frame in frames:
@@ -102,34 +108,34 @@ class StreamDecoder:
                     yield samples, title
         for samples in to_mono.flush():
             yield samples, title
-        if failure := failure or self._web.failure:
+        if failure := failure or self._client.failure:
             raise SourceError(failure)
         if self._endless:
-            how = "closed the connection" if self._body else "sends nothing any more"
-            raise SourceError(f"{self._place} {how}")
+            how = "closed the connection" if self._body else "stopped sending"
+            raise SourceError(f"{self._shown_url} {how}")
 
     def close(self) -> None:
-        """Release FFmpeg and the connection below it."""
+        """Close the container and its connection."""
         self._container.close()
         if self._body:
             self._body.close()
 
 
-def explain_ffmpeg(place: str, error: Exception) -> str:
-    """One sentence on what FFmpeg says of a connection or of what came over it."""
+def describe_ffmpeg_error(shown_url: str, error: Exception) -> str:
+    """Describe FFmpeg's error on a connection or on its content in one sentence."""
     import av.error
 
-    said: dict[type[Exception], str] = {
-        av.error.HTTPUnauthorizedError: "needs a user and password, or other ones (401)",
-        av.error.HTTPForbiddenError: "may not be listened to (403)",
-        av.error.HTTPNotFoundError: "is not there (404)",
+    known: dict[type[Exception], str] = {
+        av.error.HTTPUnauthorizedError: "needs a valid user and password (401)",
+        av.error.HTTPForbiddenError: "denies access (403)",
+        av.error.HTTPNotFoundError: "does not exist (404)",
         ConnectionRefusedError: "refuses the connection; is the server running?",
-        TimeoutError: "sends nothing any more",
-        av.error.ExitError: "sends nothing any more",  # how FFmpeg calls an elapsed time-out
-        av.error.InvalidDataError: "is no sound that FFmpeg can decode",
+        TimeoutError: "stopped sending",
+        av.error.ExitError: "stopped sending",  # FFmpeg's error after a timeout of PyAV
+        av.error.InvalidDataError: "is not audio that FFmpeg can decode",
     }
-    for kind, sentence in said.items():
+    for kind, predicate in known.items():
         if isinstance(error, kind):
-            return f"{place} {sentence}"
+            return f"{shown_url} {predicate}"
     reason = getattr(error, "strerror", None) or type(error).__name__
-    return f"{place} cannot be played: {clean_text(reason)}"
+    return f"{shown_url} cannot be played: {clean_text(reason)}"

@@ -1,4 +1,4 @@
-"""One HTTP connection: its TLS, SHOUTcast's way of answering, and sentences on what goes wrong."""
+"""HTTP connections with TLS and with SHOUTcast's status line, and descriptions of their errors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import socket
 import ssl
 from urllib.parse import SplitResult
 
-from models.common.text import clean_text
+from models.common.text import clean_text, shorten
 
-CONNECT_SECONDS = 4.0
-"""For each of a host's addresses; two of them fit into the time that opening may take."""
+CONNECT_TIMEOUT_SECONDS = 4.0
+"""Timeout for each address of a host. Two addresses can be tried before opening a stream times out."""
+
+MAX_REASON_LETTERS = 60
+"""Longer reason phrases of a server are cut in messages."""
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer that may begin with SHOUTcast's ``ICY 200 OK``, which is no HTTP."""
+class _Response(http.client.HTTPResponse):
+    """A response whose status line may be SHOUTcast's ``ICY 200 OK``, which is not HTTP."""
 
     def begin(self) -> None:
         if self.headers is not None or not self.fp.peek(1).startswith(b"I"):
@@ -27,55 +30,66 @@ class _Answer(http.client.HTTPResponse):
         self.chunked, self.length, self.will_close = False, None, True
 
 
-def connection_to(parts: SplitResult) -> http.client.HTTPConnection:
-    """A connection, not yet made, to an address's host; certificates are checked."""
+def make_connection(parts: SplitResult) -> http.client.HTTPConnection:
+    """Return an unconnected connection to the host of a URL, which verifies certificates."""
     host = parts.hostname or ""
     connection: http.client.HTTPConnection
     if parts.scheme.lower() == "https":
-        context = ssl.create_default_context()  # the system's authorities, or SSL_CERT_FILE's
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=context)
+        context = ssl.create_default_context()  # the authorities of the system, or of SSL_CERT_FILE
+        connection = http.client.HTTPSConnection(
+            host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS, context=context
+        )
     else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_SECONDS)
-    connection.response_class = _Answer
+        connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
+    connection.response_class = _Response
     return connection
 
 
-def origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port: who may see what is meant for an address."""
+def get_origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port of a URL; credentials are sent to one origin only."""
     scheme = parts.scheme.lower()
     return scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(scheme)
 
 
-def refusal(response: http.client.HTTPResponse) -> str:
-    """What a status means, to stand after the address."""
+def describe_status(response: http.client.HTTPResponse) -> str:
+    """Describe an error status as a predicate whose subject is the address."""
     known = {
-        200: "does not hand out parts of a file (200)",
-        401: "needs a user and password, or other ones (401); write them as scheme://USER:PASSWORD@host",
-        403: "may not be listened to (403)",
-        404: "is not there (404)",
-        503: "is not available at present (503)",
+        200: "cannot send a part of a file (200)",
+        401: "needs a valid user and password (401); write them as scheme://USER:PASSWORD@host",
+        403: "denies access (403)",
+        404: "does not exist (404)",
+        503: "is unavailable at the moment (503)",
     }
-    other = f"answers {response.status} {clean_text(response.reason)[:60]}"
+    other = f"answers {response.status} {shorten(clean_text(response.reason), MAX_REASON_LETTERS)}"
     return known.get(response.status, other.rstrip())
 
 
-def explain(place: str, error: Exception, patience_seconds: float) -> str:
-    """One sentence on what went wrong between the host and us."""
+def describe_error(shown_url: str, error: Exception, timeout_seconds: float) -> str:
+    """Describe an error of a connection in one sentence.
+
+    Parameters
+    ----------
+    shown_url : str
+        Address without secrets.
+    error : Exception
+    timeout_seconds : float
+        Timeout that was in effect.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"the certificate of {place} cannot be trusted: {error.verify_message}; "
+            f"the certificate of {shown_url} is not trusted: {error.verify_message}; "
             "set SSL_CERT_FILE to its authority's certificate if it is your own"
         )
     if isinstance(error, ConnectionRefusedError):
-        return f"{place} refuses the connection; is the server running?"
+        return f"{shown_url} refuses the connection; is the server running?"
     if isinstance(error, http.client.RemoteDisconnected):
-        return f"{place} closed the connection without an answer"
+        return f"{shown_url} closed the connection without a response"
     if isinstance(error, TimeoutError):
-        return f"{place} sends nothing: no answer within {patience_seconds:g} s"
+        return f"{shown_url} sent nothing within {timeout_seconds:g} s"
     if isinstance(error, socket.gaierror):
-        return f"the host of {place} is not known: {error.strerror}"
+        return f"the host of {shown_url} is unknown: {error.strerror}"
     if isinstance(error, OSError):
-        return f"the connection to {place} broke: {error.strerror or type(error).__name__}"
+        return f"the connection to {shown_url} failed: {error.strerror or type(error).__name__}"
     if isinstance(error, http.client.HTTPException):
-        return f"{place} does not answer as a web server does: {type(error).__name__}"
-    return f"{place} is no valid address"
+        return f"{shown_url} does not answer like a web server: {type(error).__name__}"
+    return f"{shown_url} is not a valid address"

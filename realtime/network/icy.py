@@ -1,6 +1,6 @@
-"""What stations send beside sound: titles between the audio bytes, tags, and lists of addresses.
+"""Parsers for the metadata of internet radio: ICY titles between the audio bytes, tags and playlists.
 
-Pure: bytes and text in, values out; ``realtime.network.http_client`` does the reading.
+These functions are pure. ``realtime.network.http_client`` reads the bytes.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from collections.abc import Iterator, Mapping
 
 from models.common.text import clean_text, decode_text
 
-_BLOCK_UNIT = 16
-"""Bytes that one step of a metadata block's length byte stands for (SHOUTcast's protocol)."""
+_LENGTH_UNIT_BYTES = 16
+"""Unit of the byte that holds the length of a metadata block (SHOUTcast's protocol)."""
 
 _STREAM_TITLE = re.compile(r"StreamTitle='(.*?)(?:';\s*(?=\w+='|$)|'?;?\s*$)", re.IGNORECASE | re.DOTALL)
-"""The title ends at ``';`` before the next field or the end: quotes inside are not escaped."""
+"""The title ends at ``';`` before the next field or at the end, because quotes in it are not escaped."""
 
 _PLAYLIST_ENTRY = re.compile(r"File\d+\s*=\s*(\S.*)", re.IGNORECASE)
 _PLAYLIST_FIELD = re.compile(r"\w+\s*=")
 
 
 class IcyParser:
-    """Cuts the metadata out of a body that carries ``icy-metaint``.
+    """Separates audio and metadata of a response with the header ``icy-metaint``.
 
-    After every ``interval`` bytes of audio comes one byte, the length of a metadata block in steps
-    of 16 bytes, mostly 0, and then the block.
+    After every ``interval`` bytes of audio follows one byte, the length of a metadata block in units of 16
+    bytes, and then the block. The length is mostly 0.
 
     Parameters
     ----------
     interval : int
         Bytes of audio between two length bytes, the value of ``icy-metaint``; at least 1.
+
+    Raises
+    ------
+    ValueError
+        If the interval is less than 1.
     """
 
     def __init__(self, interval: int) -> None:
@@ -41,15 +46,15 @@ class IcyParser:
         self._block = bytearray()
 
     def push(self, data: bytes) -> Iterator[bytes | str]:
-        """Take bytes of the body in.
+        """Add bytes of the body.
 
         Yields
         ------
         bytes
             Audio, never empty.
         str
-            A title, where it stands between the audio; empty when the station clears it. Blocks
-            without a title yield nothing.
+            A title at its place between the audio; empty if the station clears it. A block without a title
+            yields nothing.
         """
         at = 0
         while at < len(data):
@@ -59,7 +64,7 @@ class IcyParser:
                 self._block_left -= len(part)
                 at += len(part)
                 if not self._block_left:
-                    title = stream_title(bytes(self._block))
+                    title = parse_stream_title(bytes(self._block))
                     self._block.clear()
                     if title is not None:
                         yield title
@@ -69,39 +74,42 @@ class IcyParser:
                 at += len(audio)
                 yield audio
             else:
-                self._block_left = data[at] * _BLOCK_UNIT
+                self._block_left = data[at] * _LENGTH_UNIT_BYTES
                 self._audio_left = self._interval
                 at += 1
 
 
-def stream_title(block: bytes) -> str | None:
-    """The title in a metadata block such as ``StreamTitle='Band - Song';StreamUrl='';``.
+def parse_stream_title(block: bytes) -> str | None:
+    """Parse the title in a metadata block such as ``StreamTitle='Band - Song';StreamUrl='';``.
 
-    None when the block has no title field; a field that is cut off counts as far as it goes.
+    Returns
+    -------
+    str or None
+        None if the block has no title field. A truncated field gives the part that is there.
     """
     found = _STREAM_TITLE.search(decode_text(block.rstrip(b"\0")))
     return clean_text(found[1]) if found else None
 
 
-def tag_title(tags: Mapping[str, str]) -> str:
-    """The title that tags name, ``artist - title``; empty when they name none."""
+def format_tag_title(tags: Mapping[str, str]) -> str:
+    """Format the title in tags as ``artist - title``; empty if the tags have neither."""
     lower = {name.lower(): clean_text(value) for name, value in tags.items()}
     return " - ".join(lower[name] for name in ("artist", "title") if lower.get(name))
 
 
-def packed_tags(data: bytes) -> dict[str, str]:
-    r"""Tags as FFmpeg packs them beside a packet: ``name\0value\0name\0value\0``."""
+def parse_packed_tags(data: bytes) -> dict[str, str]:
+    r"""Parse the tags that FFmpeg packs beside a packet: ``name\0value\0name\0value\0``."""
     words = [decode_text(word) for word in data.split(b"\0")]
     return dict(zip(words[0::2], words[1::2], strict=False))
 
 
 def is_hls(text: str) -> bool:
-    """Whether a playlist is of HTTP live streaming, pieces of one stream rather than addresses."""
+    """Tell a playlist of HTTP live streaming, which lists segments, from a list of addresses."""
     return "#EXT-X-" in text
 
 
-def playlist_address(text: str) -> str:
-    """The first address in an ``.m3u`` or ``.pls`` playlist, as it stands there; empty when there is none."""
+def parse_playlist(text: str) -> str:
+    """Return the first address in an ``.m3u`` or ``.pls`` playlist; empty if there is none."""
     for line in text.lstrip("\ufeff").splitlines():
         word = line.strip()
         if entry := _PLAYLIST_ENTRY.fullmatch(word):

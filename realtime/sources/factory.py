@@ -15,7 +15,7 @@ from pathlib import Path
 from models.common.text import shorten, storable
 from models.common.urls import is_url, redact_url
 from realtime.audio.source import AudioSource
-from realtime.capture.live_source import LiveSource
+from realtime.capture import LiveSource, platform
 from realtime.clock import Clock
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
@@ -25,34 +25,46 @@ from realtime.sources.watchdog import ReconnectPolicy
 
 logger = logging.getLogger(__name__)
 
-LONGEST_NAME = 120
-"""Characters of an offered name: a control that holds it must fit into one small message."""
+MAX_NAME_LETTERS = 120
+"""Letters in the name of an option: a request with the name must fit into one small message."""
 
-KINDS = {"system": "system audio", "mic": "microphone"}
+STREAM_REOPEN_SECONDS = 9.0
+"""Later than a stream's own timeout of 8 s, whose reason says more. HLS segments arrive in bursts."""
+
+DEVICE_NAMES = {"system": "system audio", "mic": "microphone"}
+"""Kinds of captured sources, by the first word of their description."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOption:
-    """A source that clients may choose: ``name`` for them, ``description`` as ``open_source`` takes it."""
+    """A source that clients may choose.
+
+    Attributes
+    ----------
+    name : str
+        Name for clients.
+    description : str
+        Description for ``open_source``.
+    """
 
     name: str
     description: str
 
 
 def available_sources(descriptions: Iterable[str]) -> tuple[SourceOption, ...]:
-    """Each description once, with a name that tells nothing of folders, passwords and queries.
+    """Make an option of each description. Its name contains no folders, passwords or queries.
 
     Raises
     ------
     SourceError
-        Two have one name, by which clients tell them apart, or an address is none.
+        If two options have the same name, or if an address is invalid.
     """
-    made = [SourceOption(_public_name(each), each) for each in dict.fromkeys(descriptions)]
-    names = [offer.name for offer in made]
+    options = [SourceOption(_public_name(each), each) for each in dict.fromkeys(descriptions)]
+    names = [option.name for option in options]
     for name in names:
         if names.count(name) > 1:
             raise SourceError(f"two sources are called {name}; name each once")
-    return tuple(made)
+    return tuple(options)
 
 
 def _public_name(description: str) -> str:
@@ -62,27 +74,33 @@ def _public_name(description: str) -> str:
             name = redact_url(description)
         except ValueError as error:
             raise SourceError(f"the network address is not valid: {type(error).__name__}") from None
-    elif description in ("auto", "demo") or (kind in KINDS and (wanted or description == kind)):
+    elif description in ("auto", "demo") or (kind in DEVICE_NAMES and (wanted or description == kind)):
         name = description
     else:
         name = Path(description).name or description
-    # As the server sends it: otherwise no client could send the name back.
-    return shorten(storable(name, "replace"), LONGEST_NAME)
+    # The server sends the name in this form, and clients send the same form back.
+    return shorten(storable(name, "replace"), MAX_NAME_LETTERS)
 
 
 def open_option(
-    offer: SourceOption, settings: SourceSettings, clock: Clock
+    option: SourceOption, settings: SourceSettings, clock: Clock
 ) -> tuple[SourceOption, AudioSource]:
-    """Open an offered source; ``auto`` comes with the offer of what it has come to.
+    """Open the source of an option.
+
+    Returns
+    -------
+    SourceOption
+        The same option, or the one that ``auto`` has selected.
+    AudioSource
 
     Raises
     ------
     SourceError
-        It cannot be opened.
+        If the source does not open.
     """
-    if offer.description != "auto":
-        return offer, open_source(
-            offer.description,
+    if option.description != "auto":
+        return option, open_source(
+            option.description,
             settings.speed,
             clock,
             follow_default=settings.follow_default,
@@ -101,24 +119,25 @@ def open_source(
     follow_default: bool = False,
     give_up_seconds: float = 0.0,
 ) -> AudioSource:
-    """Open what a person asked for; a device or a station is opened again whenever it is lost.
+    """Open a source; devices and stations are opened again whenever they are lost.
 
     Parameters
     ----------
     description : str
-        ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``system:NAME`` (of
-        an output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL.
+        ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``system:NAME`` (an
+        output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL.
     speed : float
-        Of files and the demonstration; captured sound has its own.
+        Speed of files and of the demonstration; captured audio has its own pace.
+    clock : Clock
     follow_default : bool
-        Of ``auto``, ``system`` and ``mic``: move with the system's default device.
+        Move with the system's default device; applies to ``auto``, ``system`` and ``mic``.
     give_up_seconds : float
-        How long a lost device or station is waited for; 0 means for good.
+        Time after which a lost device or station has failed; 0 for never.
 
     Raises
     ------
     SourceError
-        It cannot be opened; nothing else is opened instead.
+        If the source does not open. No other source is opened instead.
     """
     kind, _, wanted = description.partition(":")
     policy = ReconnectPolicy(give_up_seconds=give_up_seconds or math.inf)
@@ -126,7 +145,7 @@ def open_source(
         return _open_auto(speed, clock, policy, follow_default)[1]
     if description == "demo":
         return demo_source(speed, clock)
-    if kind in KINDS and (wanted or description == kind):
+    if kind in DEVICE_NAMES and (wanted or description == kind):
         return _open_device(kind, wanted, clock, policy, follow=follow_default)
     if not description.strip():
         raise SourceError(
@@ -140,41 +159,37 @@ def open_source(
 def _open_device(
     kind: str, wanted: str, clock: Clock, policy: ReconnectPolicy, *, auto: bool = False, follow: bool
 ) -> AudioSource:
-    """Open a device; without ``follow`` it is the same one for good, whatever the default becomes."""
-    from realtime.capture import platform
-
+    """Open a device. Without ``follow`` it stays the same device, whatever the default becomes."""
     follow = follow and not wanted
-    present = wanted
+    device_name = wanted
     server = platform.has_sound_server()
 
     def open_again() -> LiveSource:
-        nonlocal present
+        nonlocal device_name
         if kind == "mic":
-            source = platform.open_microphone(present, clock, server=server, follow=follow)
+            source = platform.open_microphone(device_name, clock, server=server, follow=follow)
         else:
-            source = platform.open_system(present, clock, auto=auto, follow=follow)
+            source = platform.open_system(device_name, clock, auto=auto, follow=follow)
         if not follow:
-            present = source.status().device  # a part of its name could mean another one later
+            device_name = source.status().device  # a part of its name could match another device later
         return source
 
-    return ReconnectingSource(open_again, clock, name=KINDS[kind] if follow else "", policy=policy)
+    return ReconnectingSource(open_again, clock, name=DEVICE_NAMES[kind] if follow else "", policy=policy)
 
 
 def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy) -> AudioSource:
-    from realtime.network.source import StreamSource
+    from realtime.network import StreamSource
 
-    # The stream notices a stall by itself after 8 s, and says more of it; pieces of HLS come in bursts.
-    return ReconnectingSource(
-        lambda: StreamSource(url, clock), clock, policy=replace(policy, reopen_seconds=9)
-    )
+    policy = replace(policy, reopen_seconds=STREAM_REOPEN_SECONDS)
+    return ReconnectingSource(lambda: StreamSource(url, clock), clock, policy=policy)
 
 
 def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:
-    """System audio, else a microphone, else the demonstration, and which it is; the log says why."""
-    for kind, words in KINDS.items():
+    """Open system audio, else a microphone, else the demonstration; the log says why."""
+    for kind, device_name in DEVICE_NAMES.items():
         try:
             return kind, _open_device(kind, "", clock, policy, auto=True, follow=follow)
         except SourceError as error:
-            logger.info("no %s: %s", words, error)
+            logger.info("no %s: %s", device_name, error)
     logger.info("playing the bundled demonstration instead; --source names another source")
     return "demo", demo_source(speed, clock)

@@ -1,6 +1,6 @@
 """Audio sources that are read: files, URLs and arrays.
 
-The consumer of ``blocks`` sets the pace of these sources, unlike that of captured ones.
+The consumer of ``blocks`` sets the pace of these sources.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
 
-LARGEST_BLOCK = 4096
-LONGEST_DELAY_SECONDS = 5.0
-"""A file that is later than this does not hurry after its own pace."""
+MAX_BLOCK_SAMPLES = 4096
+"""Samples in a block of an array."""
+
+MAX_DELAY_SECONDS = 5.0
+"""A file that is later than this, because the machine slept, does not catch up."""
 
 
 class ArraySource:
-    """Samples from memory, as fast as they are taken.
+    """Samples from memory, yielded as fast as they are consumed.
 
     Parameters
     ----------
@@ -36,6 +38,7 @@ class ArraySource:
     sample_rate : int
         Hz.
     clock : Clock
+    name : str
     """
 
     def __init__(
@@ -49,15 +52,15 @@ class ArraySource:
         self._closed = False
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks of ``LARGEST_BLOCK`` samples."""
-        for position in range(0, len(self._samples), LARGEST_BLOCK):
+        """Yield blocks of ``MAX_BLOCK_SAMPLES`` samples."""
+        for position in range(0, len(self._samples), MAX_BLOCK_SAMPLES):
             if self._closed:
                 return
-            part = self._samples[position : position + LARGEST_BLOCK]
+            part = self._samples[position : position + MAX_BLOCK_SAMPLES]
             yield AudioBlock(part, position, self.sample_rate, self._clock.monotonic())
 
     def status(self) -> SourceStatus:
-        """Its name; nothing is lost on the way."""
+        """Return the name; this source loses nothing."""
         return SourceStatus(self.name)
 
     def close(self) -> None:
@@ -66,9 +69,7 @@ class ArraySource:
 
 
 class FileSource:
-    """Anything that FFmpeg decodes: a file, or a URL whose sound arrives at its own pace.
-
-    Damaged packets are left out and counted, in the log; what can be decoded is played.
+    """A file or URL that FFmpeg decodes.
 
     Parameters
     ----------
@@ -76,18 +77,18 @@ class FileSource:
         Path or URL.
     clock : Clock
     speed : float
-        1 plays in real time, 0 as fast as the blocks are taken.
+        1 plays in real time; 0 yields the blocks as fast as they are consumed.
     repeat : bool
-        Begin again at the end; positions go on.
+        Start again at the end; positions continue.
     name : str
-        What to call it; the file's name otherwise.
+        Empty for the name of the file, or for the URL without secrets.
     formats : str
-        FFmpeg's names of the containers that are taken, with commas between; empty for all.
+        FFmpeg's names of the accepted container formats, separated by commas; empty for all.
 
     Raises
     ------
     SourceError
-        Missing, empty, a directory, or nothing that FFmpeg finds sound in.
+        If the location is missing, empty, a directory, or not audio that FFmpeg can decode.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class FileSource:
     ) -> None:
         self.location = location
         self.name = name or (redact_url(location) if is_url(location) else Path(location).name)
-        self._place = self.name if is_url(location) else location  # for messages: no password in it
+        self._shown = self.name if is_url(location) else location  # in messages, without a password
         self._clock = clock
         self._speed = speed
         self.is_live = speed > 0
@@ -117,12 +118,18 @@ class FileSource:
 
     def _open(self) -> AudioFile:
         try:
-            return AudioFile(self.location, shown=self._place, formats=self._formats)
+            return AudioFile(self.location, shown=self._shown, formats=self._formats)
         except AudioError as error:
             raise SourceError(str(error)) from error
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Mono blocks of at most ``BLOCK_SECONDS``; at ``speed`` above 0 each when its last sample is due."""
+        """Yield mono blocks of at most ``BLOCK_SECONDS``, each when its last sample is due at ``speed``.
+
+        Raises
+        ------
+        SourceError
+            If the file contains no audio.
+        """
         started = self._clock.monotonic()
         position = 0
         for samples in self._decoded():
@@ -133,7 +140,7 @@ class FileSource:
             if self._speed:
                 due = started + position / self.sample_rate / self._speed
                 behind = self._clock.monotonic() - due
-                if behind > LONGEST_DELAY_SECONDS:  # the machine slept, or was stopped: go on from here
+                if behind > MAX_DELAY_SECONDS:  # the machine slept, or was stopped
                     started, due = started + behind, due + behind
                 self._clock.sleep_until(due)
             yield AudioBlock(samples, position - len(samples), self.sample_rate, due)
@@ -151,18 +158,18 @@ class FileSource:
             self._file = self._open()
 
     def status(self) -> SourceStatus:
-        """Its name; nothing is lost on the way."""
+        """Return the name; this source loses nothing."""
         return SourceStatus(self.name)
 
     def close(self) -> None:
-        """End ``blocks`` at its next block."""
+        """End ``blocks`` before its next block."""
         self._closed = True
 
 
 def _check_path(path: Path) -> None:
-    """Say in a sentence what FFmpeg would say in a code."""
+    """Raise a SourceError that explains why a path cannot be read; FFmpeg gives error codes only."""
     if os.path.isdir(path):  # Path.is_dir raises where this says no
-        raise SourceError(f"{path} is a directory; name a sound file")
+        raise SourceError(f"{path} is a directory; name an audio file")
     try:
         size = path.stat().st_size
         with path.open("rb"):
@@ -176,7 +183,7 @@ def _check_path(path: Path) -> None:
 
 
 def demo_source(speed: float, clock: Clock) -> FileSource:
-    """The bundled demonstration, over and over."""
+    """Return the bundled demonstration, which repeats without end."""
     folder = files("realtime.demo")
     path = str(folder / "demonstration.opus")
     return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")

@@ -1,4 +1,4 @@
-"""Decides when a source is stalled, lost or given up, and when it is opened again."""
+"""Decisions of a reconnecting source: when it is stalled, lost or given up, and when to open it again."""
 
 from __future__ import annotations
 
@@ -10,38 +10,51 @@ from enum import StrEnum
 from models.common.concurrency import backoff_seconds
 
 STALL_SECONDS = 3.0
-"""How long a source may deliver nothing, not even silence, before it is called stalled."""
+"""A source that has delivered nothing for so long, not even silence, is stalled."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconnectPolicy:
-    """When to act, in seconds.
+    """Times of a watchdog in seconds.
 
-    Without sound for ``stall_seconds`` a source is stalled, for ``reopen_seconds`` lost. A lost one is
-    opened again after ``first_wait_seconds``, each wait twice the last one up to ``longest_wait_seconds``
-    and between half and all of it, so that many programs do not knock at the same moment. Sound for
-    ``steady_seconds`` begins the waits anew; without any for ``give_up_seconds`` the source has failed.
+    Attributes
+    ----------
+    stall_seconds : float
+        Time without audio after which a source is stalled.
+    reopen_seconds : float
+        Time without audio after which a source is lost.
+    first_wait_seconds, max_wait_seconds : float
+        Pause before the first attempt to open the source again, and the longest pause. Each pause is twice
+        the last one, and random in its upper half, so that many programs do not connect at the same moment.
+    steady_seconds : float
+        Time with audio after which the next pause is the first one again.
+    give_up_seconds : float
+        Time without audio after which the source has failed for good.
     """
 
     stall_seconds: float = STALL_SECONDS
     reopen_seconds: float = 5.0
     first_wait_seconds: float = 0.25
-    longest_wait_seconds: float = 3.0
+    max_wait_seconds: float = 3.0
     steady_seconds: float = 10.0
     give_up_seconds: float = math.inf
 
 
 class Liveness(StrEnum):
-    """What the watchdog thinks of a source."""
+    """State of a source, as the watchdog sees it."""
 
     HEALTHY = "HEALTHY"
+    """Audio arrives."""
     STALLED = "STALLED"
+    """The source is open, but no audio arrives."""
     RECOVERING = "RECOVERING"
+    """The source is lost and has to be opened again."""
     FAILED = "FAILED"
+    """The source was lost for too long."""
 
 
 class Watchdog:
-    """Decides from what happened when; all times are monotonic seconds from outside.
+    """State machine that follows what happens to a source. All times are monotonic seconds.
 
     Parameters
     ----------
@@ -49,48 +62,59 @@ class Watchdog:
     now : float
     jitter : callable
         Returns a number in 0..1.
+
+    Attributes
+    ----------
+    state : Liveness
+    reason : str
+        Why the source was lost; empty while audio arrives.
+    attempts : int
+        Attempts to open the source since it was lost; the caller counts them.
+    last_audio_at : float
+    next_attempt_at : float
+        Time of the next attempt in RECOVERING.
     """
 
     def __init__(self, policy: ReconnectPolicy, now: float, jitter: Callable[[], float]) -> None:
         self.state = Liveness.HEALTHY
         self.reason = ""
         self.attempts = 0
-        self.heard_at = now
+        self.last_audio_at = now
         self.next_attempt_at = now
         self._policy = policy
         self._jitter = jitter
         self._opened_at = self._steady_since = now
         self._losses = 0  # in a row
 
-    def heard(self, now: float) -> None:
-        """Sound has come."""
+    def audio_received(self, now: float) -> None:
+        """Record that audio arrived."""
         if self.state is not Liveness.HEALTHY:
             self.state, self.reason = Liveness.HEALTHY, ""
             self._steady_since = now
         elif now - self._steady_since >= self._policy.steady_seconds:
             self._losses = self.attempts = 0
-        self.heard_at = now
+        self.last_audio_at = now
 
-    def silent(self, now: float) -> None:
-        """Nothing has come, not even silence."""
-        still = now - max(self.heard_at, self._opened_at)
-        if self.state is Liveness.HEALTHY and still >= self._policy.stall_seconds:
+    def nothing_received(self, now: float) -> None:
+        """Record that nothing arrived, not even silence."""
+        idle_seconds = now - max(self.last_audio_at, self._opened_at)
+        if self.state is Liveness.HEALTHY and idle_seconds >= self._policy.stall_seconds:
             self.state = Liveness.STALLED
-        if self.state is Liveness.STALLED and still >= self._policy.reopen_seconds:
-            self.lost(now, f"no sound, not even silence, for {still:.0f} s")
+        if self.state is Liveness.STALLED and idle_seconds >= self._policy.reopen_seconds:
+            self.lost(now, f"no sound, not even silence, for {idle_seconds:.0f} s")
 
     def lost(self, now: float, reason: str) -> None:
-        """The source, or an attempt to open it again, has failed."""
+        """Record that the source, or an attempt to open it, failed."""
         self.reason = reason
-        if now - self.heard_at >= self._policy.give_up_seconds:
+        if now - self.last_audio_at >= self._policy.give_up_seconds:
             self.state = Liveness.FAILED
             return
         self.state = Liveness.RECOVERING
         self._losses += 1
         self.next_attempt_at = now + backoff_seconds(
-            self._losses, self._policy.first_wait_seconds, self._policy.longest_wait_seconds, self._jitter()
+            self._losses, self._policy.first_wait_seconds, self._policy.max_wait_seconds, self._jitter()
         )
 
     def opened(self, now: float) -> None:
-        """It is open again; sound has still to come, and has as long for it as at any other time."""
+        """Record that the source was opened again; it has ``reopen_seconds`` to deliver audio."""
         self.state, self._opened_at = Liveness.STALLED, now

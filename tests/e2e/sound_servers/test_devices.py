@@ -159,7 +159,7 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
         if len(block.samples):
             heard[again] = max(heard[again], float(np.abs(block.samples).max()))
         if heard[False] > 0.1 and not killed:
-            ours = ["-P", str(os.getpid()), "-f", "realtime.capture.portaudio"]
+            ours = ["-P", str(os.getpid()), "-f", "realtime.capture.portaudio_child"]
             subprocess.run(["pkill", "-KILL", *ours], check=True)
             killed = True
         if heard[True] > 0.1:
@@ -176,8 +176,8 @@ def test_portaudio_says_what_it_cannot_open(monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.parametrize(
     ("says", "said"),
-    [("print('hello')", "ended before it said what it captures: no reason"),
-     ("import sys; sys.exit('the driver is broken')", "what it captures: the driver is broken"),
+    [("print('hello')", "ended before it named its device: no reason"),
+     ("import sys; sys.exit('the driver is broken')", "named its device: the driver is broken"),
      ("import signal; signal.pause()", "did not answer within 1 s"),
      ("print('half a li', end='', flush=True); import signal; signal.pause()", "did not answer within 1 s")],
 )  # fmt: skip
@@ -189,6 +189,5 @@ def test_a_capture_process_that_says_nothing_of_use_is_ended(
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{says}"\n')
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
-    monkeypatch.setattr(portaudio, "OPENING_SECONDS", 1.0)
     with pytest.raises(SourceError, match=said):
-        portaudio.open_portaudio("", SystemClock())
+        portaudio.open_portaudio("", SystemClock(), open_timeout_seconds=1.0)

@@ -63,5 +63,5 @@ def test_any_rate_and_channels_become_one_rate_and_mono(tmp_path: Path) -> None:
 def test_messages_show_the_name_that_was_given(tmp_path: Path) -> None:
     path = tmp_path / "secret.txt"
     path.write_text("no audio")
-    with pytest.raises(AudioError, match=r"^a file is no sound that FFmpeg can decode"):
+    with pytest.raises(AudioError, match=r"^a file is not audio that FFmpeg can decode"):
         AudioFile(str(path), shown="a file")

@@ -11,7 +11,7 @@ import pytest
 
 from realtime.audio.source import AudioBlock
 from realtime.capture import LiveSource
-from realtime.capture.live_source import QUEUE_BLOCKS, Stop
+from realtime.capture.live_source import MAX_QUEUED_BLOCKS, Stop
 from realtime.capture.subprocess_reader import start_capture_process
 from realtime.errors import SourceError
 from tests.support.audio_source_contract import RATE, idle
@@ -20,7 +20,7 @@ from tests.support.clock import VirtualClock
 
 def test_a_full_queue_drops_the_oldest_and_leaves_a_jump() -> None:
     source = LiveSource("fake", RATE, idle, VirtualClock())
-    for _ in range(QUEUE_BLOCKS + 10):
+    for _ in range(MAX_QUEUED_BLOCKS + 10):
         source.deliver(np.zeros(512, np.float32))
     first = next(iter(source.blocks()))
     assert first.position == 10 * 512

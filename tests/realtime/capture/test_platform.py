@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from realtime.capture.device import Device
-from realtime.capture.portaudio import choose_loopback
+from realtime.capture.portaudio import find_loopback
 from realtime.errors import SourceError
 
 
 def test_a_mac_is_told_which_loopback_to_install() -> None:
     inputs = [Device("MacBook Pro Microphone", 48_000, 1, is_default=True)]
     with pytest.raises(SourceError, match="install the loopback driver BlackHole"):
-        choose_loopback(inputs)
-    assert choose_loopback([*inputs, Device("BlackHole 2ch", 48_000, 2, index=3)]).index == 3
+        find_loopback(inputs)
+    assert find_loopback([*inputs, Device("BlackHole 2ch", 48_000, 2, index=3)]).index == 3

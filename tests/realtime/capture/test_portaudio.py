@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from realtime.capture.device import Device, find_device
-from realtime.capture.portaudio import choose_loopback, parse_devices
+from realtime.capture.portaudio import find_loopback, parse_devices
 
 
 def listed(*rows: tuple[str, int, float, int]) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def test_devices_of_a_mac() -> None:
     found = parse_devices(MAC, 1)
     assert [device.name for device in found] == ["MacBook Pro Microphone", "BlackHole 2ch"]
     assert find_device(found, "", "microphone").name == "MacBook Pro Microphone"
-    assert choose_loopback(found) == Device("BlackHole 2ch", 44_100, 2, index=3)
+    assert find_loopback(found) == Device("BlackHole 2ch", 44_100, 2, index=3)
 
 
 def test_a_microphone_of_windows_is_found_again_by_its_name() -> None:

@@ -96,7 +96,7 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("text.wav", "is no sound that FFmpeg can decode"), ("gone.wav", "gone.wav does not exist")],
+    [("text.wav", "is not audio that FFmpeg can decode"), ("gone.wav", "gone.wav does not exist")],
 )
 def test_what_cannot_be_opened_leaves_the_old_one_playing(sounds: Path, name: str, said: str) -> None:
     async def scenario(client: Client, running: Running) -> None:

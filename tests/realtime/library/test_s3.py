@@ -77,7 +77,7 @@ def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
     finally:
         engine.close()
     (fault,) = [fault for _, fault in table.rows_with_faults()]
-    assert fault.startswith("s3://library/music/bad.mp3 is no sound that FFmpeg can decode")
+    assert fault.startswith("s3://library/music/bad.mp3 is not audio that FFmpeg can decode")
     from pyarrow import dataset
 
     from realtime.library.storage import open_filesystem

@@ -40,7 +40,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
     done = overheard("library", str(tmp_path / "music"), "--out", str(out), "--workers", "1")
     assert done.returncode == 0, done
     assert done.stdout == ""
-    for bad in ("bad.mp3 is no sound that FFmpeg can decode", "empty.flac is empty (0 bytes)"):
+    for bad in ("bad.mp3 is not audio that FFmpeg can decode", "empty.flac is empty (0 bytes)"):
         assert done.stderr.count(bad) == 1
     assert "4 tracks found, 4 analyzed now" in done.stderr
     rows = {Path(row["uri"]).name: row for row in rows_of(out)}

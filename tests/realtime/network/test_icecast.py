@@ -14,7 +14,7 @@ import pytest
 from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.errors import SourceError
-from realtime.network.source import LEAD_SECONDS, OPEN_SECONDS, STALL_SECONDS, StreamSource
+from realtime.network.source import LEAD_SECONDS, OPEN_TIMEOUT_SECONDS, SILENCE_TIMEOUT_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import AAC, MP3, OPUS, Answer, Icecast, free_port, icecast, says, web
@@ -83,17 +83,17 @@ def test_a_station_whose_programme_ends_has_broken_off(station: Icecast) -> None
 
 
 def test_a_station_that_falls_silent_is_noticed(station: Icecast, mp3_station: str) -> None:
-    with closing(StreamSource(mp3_station, SystemClock(), stall_seconds=1.5)) as source:
+    with closing(StreamSource(mp3_station, SystemClock(), silence_timeout_seconds=1.5)) as source:
         blocks = source.blocks()
         taken(blocks, 0.5)
         with station.paused():
             said = failure(blocks, 9)
-        assert "sends nothing" in said or "has sent no sound for 1.5 s" in said
+        assert "sent nothing" in said or "has sent no audio for 1.5 s" in said
 
 
 def test_silence_is_noticed_in_time_by_default() -> None:
-    assert OPEN_SECONDS <= 10
-    assert STALL_SECONDS <= 10
+    assert OPEN_TIMEOUT_SECONDS <= 10
+    assert SILENCE_TIMEOUT_SECONDS <= 10
 
 
 def test_a_station_that_is_gone_and_comes_back(tmp_path: Path) -> None:
@@ -114,11 +114,11 @@ def test_a_station_that_is_gone_and_comes_back(tmp_path: Path) -> None:
 
 def test_what_a_station_refuses_is_said_in_a_sentence(station: Icecast) -> None:
     url = station.url("none.mp3")
-    assert refusal(url.replace("//", "//me:secret@") + "?key=secret") == f"{url} is not there (404)"
+    assert refusal(url.replace("//", "//me:secret@") + "?key=secret") == f"{url} does not exist (404)"
     stats = station.url("admin/stats")
-    assert refusal(stats).startswith(f"{stats} needs a user and password")
+    assert refusal(stats).startswith(f"{stats} needs a valid user and password")
     allowed = stats.replace("//", "//admin:rule@")
-    assert refusal(allowed) == f"{stats} is no sound that FFmpeg can decode", "the password was let in"
+    assert refusal(allowed) == f"{stats} is not audio that FFmpeg can decode", "the password was let in"
 
 
 def test_a_shoutcast_server_that_speaks_no_http(tmp_path: Path) -> None:

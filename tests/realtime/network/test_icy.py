@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from models.common.text import clean_text, decode_text
 from realtime.network.icy import (
     IcyParser,
+    format_tag_title,
     is_hls,
-    packed_tags,
-    playlist_address,
-    stream_title,
-    tag_title,
+    parse_packed_tags,
+    parse_playlist,
+    parse_stream_title,
 )
 
 
@@ -110,7 +110,7 @@ def test_an_interval_of_none_is_refused() -> None:
     ],
 )
 def test_titles_as_stations_write_them(text: bytes, title: str | None) -> None:
-    assert stream_title(text) == title
+    assert parse_stream_title(text) == title
 
 
 def test_text_is_utf_8_where_it_can_be() -> None:
@@ -127,12 +127,12 @@ def test_text_is_utf_8_where_it_can_be() -> None:
     ],
 )
 def test_titles_of_tags(tags: dict[str, str], title: str) -> None:
-    assert tag_title(tags) == title
+    assert format_tag_title(tags) == title
 
 
 def test_tags_beside_a_packet() -> None:
-    assert packed_tags(b"encoder\0Lavc\0TITLE\0S\xc3\xb3ng\0") == {"encoder": "Lavc", "TITLE": "Sóng"}
-    assert packed_tags(b"") == packed_tags(b"odd") == {}
+    assert parse_packed_tags(b"encoder\0Lavc\0TITLE\0S\xc3\xb3ng\0") == {"encoder": "Lavc", "TITLE": "Sóng"}
+    assert parse_packed_tags(b"") == parse_packed_tags(b"odd") == {}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_tags_beside_a_packet() -> None:
     ],
 )
 def test_the_first_address_of_a_playlist(text: str, address: str) -> None:
-    assert playlist_address(text) == address
+    assert parse_playlist(text) == address
 
 
 def test_a_playlist_of_pieces_is_told_from_one_of_addresses() -> None:

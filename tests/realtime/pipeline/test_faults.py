@@ -20,7 +20,7 @@ from models.audio.samples import sanitize_samples
 from models.classifier import Prediction
 from models.errors import ModelError
 from realtime.audio.source import AudioBlock, AudioSource
-from realtime.capture.live_source import QUEUE_BLOCKS, LiveSource
+from realtime.capture.live_source import MAX_QUEUED_BLOCKS, LiveSource
 from realtime.clock import Clock
 from realtime.config import Settings
 from realtime.errors import SourceError
@@ -324,7 +324,7 @@ def test_a_model_that_puts_out_no_numbers_fails_visibly() -> None:
 def test_an_analysis_that_is_too_slow_drops_the_oldest_and_counts_it() -> None:
     clock: Clock = VirtualClock()
     source = LiveSource("fast", RATE, lambda source: lambda: None, clock)
-    for _ in range(QUEUE_BLOCKS + 7):
+    for _ in range(MAX_QUEUED_BLOCKS + 7):
         source.deliver(np.zeros(64, np.float32))
     assert next(iter(source.blocks())).position == 7 * 64
     assert source.status().dropped_blocks == 7

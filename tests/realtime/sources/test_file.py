@@ -82,7 +82,7 @@ def test_damaged_packets_are_left_out_and_reported(tmp_path: Path, caplog: pytes
     source = FileSource(str(tmp_path / "damaged.mp3"), VirtualClock())
     seconds = sum(len(block.samples) for block in source.blocks()) / RATE
     assert seconds > 8
-    assert "damaged packets were left out" in caplog.text
+    assert "damaged packets were skipped" in caplog.text
 
 
 def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_sound_without_a_decoder_is_explained(tmp_path: Path) -> None:
     content = bytearray(write(tmp_path / "t.wav", SOUND, RATE).read_bytes())
     content[20:22] = b"\x99\x09"  # a format tag that nobody uses
     (tmp_path / "odd.wav").write_bytes(content)
-    with pytest.raises(SourceError, match="encoded in a way that FFmpeg cannot decode"):
+    with pytest.raises(SourceError, match="has an audio format that FFmpeg cannot decode"):
         FileSource(str(tmp_path / "odd.wav"), VirtualClock())
 
 
@@ -137,7 +137,7 @@ def test_a_file_on_a_web_server_plays_at_its_pace_and_ends(tmp_path: Path, web: 
 
 
 def test_a_network_address_that_is_not_there(web: str) -> None:
-    with pytest.raises(SourceError, match=rf"http://{web}/no.wav is no sound .*404"):
+    with pytest.raises(SourceError, match=rf"http://{web}/no.wav is not audio .*404"):
         open_source(f"http://someone:secret@{web}/no.wav", 0.0, VirtualClock())
 
 
@@ -146,7 +146,7 @@ def test_a_network_address_that_is_not_there(web: str) -> None:
     [
         ("missing.wav", None, "does not exist"),
         ("empty.wav", b"", r"is empty \(0 bytes\)"),
-        ("text.mp3", b"not sound at all, only words " * 99, "no sound that FFmpeg can decode"),
+        ("text.mp3", b"not sound at all, only words " * 99, "not audio that FFmpeg can decode"),
         ("header.wav", b"RIFF\x24\x00\x00\x00WAVE", "FFmpeg can decode"),
     ],
 )
@@ -159,7 +159,7 @@ def test_bad_files_are_explained(tmp_path: Path, name: str, content: bytes | Non
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="is a directory; name a sound file"):
+    with pytest.raises(SourceError, match="is a directory; name an audio file"):
         FileSource(str(tmp_path), VirtualClock())
 
 
@@ -167,7 +167,7 @@ def test_a_picture_holds_no_sound(tmp_path: Path) -> None:
     import matplotlib.image
 
     matplotlib.image.imsave(tmp_path / "picture.png", np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(SourceError, match="holds no audio stream"):
+    with pytest.raises(SourceError, match="has no audio stream"):
         FileSource(str(tmp_path / "picture.png"), VirtualClock())
 
 

@@ -16,11 +16,11 @@ def test_nothing_for_a_while_is_a_stall_and_for_longer_a_loss() -> None:
     watched = dog()
     seen = []
     for now in (1.0, 1.9, 2.0, 4.9, 5.0):
-        watched.silent(now)
+        watched.nothing_received(now)
         seen.append(watched.state)
     assert seen == ["HEALTHY", "HEALTHY", "STALLED", "STALLED", "RECOVERING"]
     assert watched.reason == "no sound, not even silence, for 5 s"
-    watched.heard(6.0)
+    watched.audio_received(6.0)
     assert (watched.state, watched.reason) == (Liveness.HEALTHY, "")
 
 
@@ -31,12 +31,12 @@ def test_waits_double_up_to_the_longest_and_begin_anew_after_steady_sound() -> N
         waits.append(watched.next_attempt_at - now)
         now = watched.next_attempt_at
     assert waits == [1, 2, 4, 4]
-    watched.heard(now)
-    watched.heard(now + 9.9)
+    watched.audio_received(now)
+    watched.audio_received(now + 9.9)
     watched.lost(now + 9.9, "gone")
     assert watched.next_attempt_at == pytest.approx(now + 13.9)  # it had not held: the long wait stays
-    watched.heard(now + 14)
-    watched.heard(now + 24)
+    watched.audio_received(now + 14)
+    watched.audio_received(now + 24)
     watched.lost(now + 25, "gone")
     assert watched.next_attempt_at == pytest.approx(now + 26)
 
@@ -64,7 +64,7 @@ def test_openings_that_bring_no_sound_do_not_put_the_end_off() -> None:
         if watched.state is Liveness.RECOVERING and now >= watched.next_attempt_at:
             watched.opened(now)
         else:
-            watched.silent(now)
+            watched.nothing_received(now)
         assert now < 100
     assert now >= 60
 
@@ -75,6 +75,6 @@ def test_an_opening_that_brings_no_sound_is_lost_again() -> None:
     watched.opened(12.0)
     seen = []
     for now in (16.9, 17.0):
-        watched.silent(now)
+        watched.nothing_received(now)
         seen.append(watched.state)
     assert seen == [Liveness.STALLED, Liveness.RECOVERING]

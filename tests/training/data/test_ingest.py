@@ -85,7 +85,7 @@ def test_faults_are_told_and_a_second_run_decodes_nothing(
     said = capsys.readouterr().out
     assert "jazz.00001 is a duplicate of jazz.00000" in said
     assert "rock.00000 is left out: " in said
-    assert "is no sound that FFmpeg can decode" in said
+    assert "is not audio that FFmpeg can decode" in said
     assert f"{cached} holds 3 tracks" in " ".join(said.split())
     assert {path: path.stat().st_mtime_ns for path in cached.rglob("*.npz")} == written
     assert (cached / "index.jsonl").read_text() == index
