@@ -1,5 +1,5 @@
 WORKERS = -n 4 --dist loadgroup --no-loadscope-reorder
-QUICK = not (benchmark or cluster or e2e or sound_servers or training)
+QUICK = not (benchmark or cluster or e2e or recordings or sound_servers or training)
 
 .PHONY: setup run test test-quick coverage lint bench bench-check soak
 .DEFAULT_GOAL := run
@@ -15,10 +15,10 @@ test:
 	@.ci/setup test
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
 
-# Everything without a browser, a cluster, a sound server or training.
+# Everything without a browser, a cluster, a sound server, training, benchmarks and real recordings.
 test-quick:
 	@.ci/setup test
-	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(WORKERS) -m "$(QUICK)" $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(WORKERS) -m "$(QUICK)" --hypothesis-profile quick $(ARGS)
 
 coverage:
 	@.ci/setup test

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.paths import ROOT
 from tests.support.programs import chromium_path
@@ -24,6 +25,10 @@ MAY_SKIP = (
     "needs Python 3.11",
 )
 """With TESTS_REQUIRE_ALL=1 a skip for any other reason is a failure."""
+
+settings.register_profile("full", deadline=None)  # a busy machine must not make a fault of an example
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.load_profile("full")
 
 FOLDER_MARKERS = {
     "benchmarks": ("benchmark",),
@@ -57,6 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for part in (path, *path.parents):
             for marker in FOLDER_MARKERS.get(part.as_posix(), ()):
                 item.add_marker(marker)
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("recordings")
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(path)))  # a file's fixtures are made in one process
     items.sort(key=_rank)  # stable within a file

@@ -41,10 +41,11 @@ class Teacher:
     """
 
     def __init__(self, threads: int = 1) -> None:
+        folder = _musicnn_folder() / "MSD_musicnn"  # before TensorFlow, whose import takes seconds
+
         import tensorflow as tf
         from tensorflow.core.protobuf import meta_graph_pb2
 
-        folder = _musicnn_folder() / "MSD_musicnn"
         meta = meta_graph_pb2.MetaGraphDef()
         meta.ParseFromString((folder / ".meta").read_bytes())
         for node in meta.graph_def.node:

@@ -47,6 +47,7 @@ def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.cluster
 def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
     """Ray asks for minutes; whoever mistyped an address wants to know at once."""
     words = ["library", str(tmp_path), "--out", str(tmp_path / "t"), "--engine", "ray"]

@@ -137,6 +137,7 @@ class GroupActor:
 """
 
 
+@pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_group_that_cannot_begin_on_a_computer_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

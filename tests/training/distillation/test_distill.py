@@ -57,7 +57,6 @@ def test_a_cache_in_which_nothing_was_heard_is_one_sentence(tmp_path: Path) -> N
 
 
 def test_a_missing_teacher_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
     monkeypatch.setitem(sys.modules, "musicnn", None)  # what Python takes for absent
     with pytest.raises(DataError, match=r"run: pip install --no-deps musicnn==0\.1\.0"):
         command(["prepare", "--cache", str(tmp_path), "--music", str(tmp_path), "--teacher"])
