@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -74,6 +76,8 @@ def run_in_daemon_thread(
     discard : callable
         Takes, on a thread too, the result that nobody waits for any more.
     """
+    import asyncio  # here, so that a program without an event loop does not load it
+
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 

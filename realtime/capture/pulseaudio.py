@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import subprocess
 import threading
 from collections.abc import Callable
@@ -189,7 +188,7 @@ def _parec(device: Device) -> list[str]:
 def _record(
     device: Device, name: str, candidates: Callable[[], list[Device]] | None, clock: Clock
 ) -> LiveSource:
-    recording_id = secrets.token_hex(16)
+    recording_id = os.urandom(16).hex()
     command = [
         *_parec(device), f"--device={device.name}", f"--property={RECORDING_PROPERTY}={recording_id}",
     ]  # fmt: skip

@@ -93,8 +93,8 @@ def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path
 def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -> None:
     """A killed run left children behind that heard, or hung, for as long as their files made them."""
     program = (
-        "import sys; from tests.realtime.library.test_analysis import HEARING, Hearer, find_tracks; "
-        "hearer = Hearer(HEARING); print(hearer._living_child().pid, flush=True); "
+        "import sys; from tests.realtime.library.test_analysis import HEARING, TrackAnalyzer, find_tracks; "
+        "hearer = TrackAnalyzer(HEARING); print(hearer._living_child().pid, flush=True); "
         "hearer.hear_block(list(find_tracks(sys.argv[1:])))"
     )
     words = [sys.executable, "-c", program, str(endless)]
