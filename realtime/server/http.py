@@ -21,6 +21,7 @@ from websockets.protocol import State
 from models.common.concurrency import run_in_daemon_thread
 from realtime.server import access, rate_limit
 from realtime.server.access import AccessPolicy, HandshakeRequest, Rejection
+from realtime.server.limits import ServerLimits
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.metrics import CONTENT_TYPE, Metrics, health_report
 from realtime.server.rate_limit import TokenBucket
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 BYTE_RATE = (16_384, 128.0)
 """What a client may send at once, and each second after that; pings and pieces of messages count."""
-MAX_HANDSHAKES = 512
-"""Connections at a time that have not said yet what they want; the oldest makes room for one more."""
 PAGES = ("/healthz", "/metrics", "/history", "/log")
 JSON = "application/json"
 SESSION = re.compile(r"/history/([0-9]{1,15})", re.ASCII)
@@ -51,6 +50,7 @@ class HandshakeHandler:
         What the two pages show; refusals are counted in it.
     clients : callable
         Returns how many clients there are.
+    limits : ServerLimits
     history : HistoryPages, optional
         What ``/history`` shows.
     log : LogTail, optional
@@ -62,12 +62,14 @@ class HandshakeHandler:
         rules: AccessPolicy,
         metrics: Metrics,
         clients: Callable[[], int],
+        limits: ServerLimits,
         history: HistoryEndpoint | None = None,
         log: LogBuffer | None = None,
     ) -> None:
         self._rules = rules
         self._metrics = metrics
         self._clients = clients
+        self._max_handshakes = limits.handshakes
         self._history = history
         self._log = log
         self._now = asyncio.get_running_loop().time
@@ -79,7 +81,7 @@ class HandshakeHandler:
     def arrived(self, client: ClientConnection) -> None:
         """A TCP connection was made; nothing is known of it yet."""
         self._handshakes[client] = None
-        if len(self._handshakes) > MAX_HANDSHAKES:
+        if len(self._handshakes) > self._max_handshakes:
             oldest = next(iter(self._handshakes))
             self._handshakes.pop(oldest)
             self.drop(oldest, "handshakes")

@@ -23,28 +23,14 @@ from realtime.protocol.messages import Message
 from realtime.server import access, requests
 from realtime.server.access import AccessPolicy
 from realtime.server.broadcaster import Broadcaster, encode_text
-from realtime.server.http import MAX_HANDSHAKES, ClientConnection, HandshakeHandler
+from realtime.server.http import ClientConnection, HandshakeHandler
+from realtime.server.limits import ServerLimits
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.outbox import ClientOutbox
 from realtime.server.rate_limit import TokenBucket
 from realtime.server.requests import HistoryEndpoint, SourceController
 
 logger = logging.getLogger(__name__)
-
-MAX_REQUEST_BYTES = 1024
-"""Bytes of a client's message; the longest control takes some 300 and a name."""
-REQUEST_RATE = (10, 2.0)
-"""How many messages a client may send at once, and each second after that."""
-MAX_WAITING_MESSAGES = 256
-"""Messages that may wait for a client that goes on asking: each of its controls gets an answer of its own."""
-OPEN_SECONDS = 5.0
-"""A handshake that takes longer is a broken or a hostile client's."""
-PING_SECONDS = 20.0
-"""Between two pings, and until the answer: finds clients whose computer fell asleep."""
-SEND_SECONDS = 20.0
-"""A client that takes no message for so long is gone; the ping would wait behind the message."""
-CLOSE_SECONDS = 1.0
-"""A client that does not answer must not hold up Ctrl-C."""
 
 
 class EstimateServer:
@@ -68,6 +54,7 @@ class EstimateServer:
         What trusted clients see and correct; without there is none.
     log : LogTail, optional
         What they see of the log.
+    limits : ServerLimits, optional
     """
 
     def __init__(
@@ -80,6 +67,7 @@ class EstimateServer:
         controller: SourceController | None = None,
         history: HistoryEndpoint | None = None,
         log: LogBuffer | None = None,
+        limits: ServerLimits | None = None,
     ) -> None:
         self.broadcaster = broadcaster
         self._controller = controller
@@ -88,6 +76,7 @@ class EstimateServer:
         self._control_token = control_token
         self._history = history
         self._log = log
+        self._limits = limits or ServerLimits()
         self._controls: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
 
@@ -105,7 +94,7 @@ class EstimateServer:
         )
         streams = self.broadcaster
         self._door = HandshakeHandler(
-            rules, streams.metrics, lambda: streams.clients, self._history, self._log
+            rules, streams.metrics, lambda: streams.clients, self._limits, self._history, self._log
         )
         # The library would write the headers of every request to the log at DEBUG, the token with them.
         wire = logging.getLogger(f"{__name__}.wire")
@@ -118,15 +107,15 @@ class EstimateServer:
                 select_subprotocol=_select_protocol,
                 process_request=self._door.process_request,
                 compression=None,  # messages are small, and each client would cost a quarter of a megabyte
-                max_size=MAX_REQUEST_BYTES,
+                max_size=self._limits.request_bytes,
                 server_header=None,
-                open_timeout=OPEN_SECONDS,
-                ping_interval=PING_SECONDS,
-                ping_timeout=PING_SECONDS,
-                close_timeout=CLOSE_SECONDS,
+                open_timeout=self._limits.open_seconds,
+                ping_interval=self._limits.ping_seconds,
+                ping_timeout=self._limits.ping_seconds,
+                close_timeout=self._limits.close_seconds,
                 logger=wire,
                 create_connection=partial(ClientConnection, self._door),  # type: ignore[arg-type]  # any factory does
-                backlog=MAX_HANDSHAKES,
+                backlog=self._limits.handshakes,
                 ssl=tls,
             )
         except (OSError, UnicodeError) as error:
@@ -145,7 +134,7 @@ class EstimateServer:
         self._server.close(code=CloseCode.GOING_AWAY, reason=reason.encode()[:123].decode(errors="ignore"))
         self._door.close()
         try:
-            async with asyncio.timeout(2 * CLOSE_SECONDS):
+            async with asyncio.timeout(2 * self._limits.close_seconds):
                 await self._server.wait_closed()
         except TimeoutError:  # the goodbye waits behind messages that nobody reads
             self._door.drop_all()
@@ -153,7 +142,8 @@ class EstimateServer:
 
     async def _handle(self, connection: ServerConnection) -> None:
         now = asyncio.get_running_loop().time
-        bucket = TokenBucket(*REQUEST_RATE, now())
+        limits = self._limits
+        bucket = TokenBucket(limits.request_burst, limits.requests_per_second, now())
         outbox = ClientOutbox(trusted=isinstance(connection, ClientConnection) and connection.trusted)
         self.broadcaster.connect(outbox)
         if outbox.trusted and self._controller is not None:
@@ -165,11 +155,11 @@ class EstimateServer:
                 wanted = requests.parse_subscribe(request)
                 if not bucket.take(now()):
                     await self._dismiss(
-                        connection, "rate", f"more than {REQUEST_RATE[1]:g} messages a second"
+                        connection, "rate", f"more than {limits.requests_per_second:g} messages a second"
                     )
                 elif wanted is not None:
                     outbox.wants_spectrum = wanted
-                elif len(outbox) > MAX_WAITING_MESSAGES:
+                elif len(outbox) > limits.waiting_messages:
                     self._door.drop(connection, "slow")  # it would not read a goodbye either
                     break
                 elif (control := requests.parse_control(request)) is not None:
@@ -220,7 +210,7 @@ class EstimateServer:
         try:
             while True:
                 text = await outbox.take()
-                async with asyncio.timeout(SEND_SECONDS):
+                async with asyncio.timeout(self._limits.send_seconds):
                     await connection.send(text)
         except TimeoutError:
             self._door.drop(connection, "slow")
@@ -230,7 +220,7 @@ class EstimateServer:
     async def _dismiss(self, connection: ServerConnection, reason: str, sentence: str) -> None:
         self._door.count(reason, sentence)
         try:
-            async with asyncio.timeout(2 * CLOSE_SECONDS):
+            async with asyncio.timeout(2 * self._limits.close_seconds):
                 await connection.close(CloseCode.POLICY_VIOLATION, sentence)
         except TimeoutError:  # it does not read what was sent before, so it will not read this
             connection.transport.abort()

@@ -19,6 +19,7 @@ from realtime.protocol import messages
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
+from realtime.server.limits import ServerLimits
 from realtime.server.requests import SourceController
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import manifest
@@ -54,6 +55,7 @@ def serve(
     sources: Sequence[str] = ("fake",),
     origins: Sequence[str] = (),
     controller: SourceController | None = None,
+    limits: ServerLimits | None = None,
     **settings: Any,
 ) -> None:
     """Run a scenario against a server on a free port; ``settings`` are those of ServerSettings."""
@@ -61,7 +63,7 @@ def serve(
     async def main() -> None:
         hellos = [hello(source) for source in sources]
         server = EstimateServer(
-            Broadcaster(hellos), ServerSettings(**settings), origins, controller=controller
+            Broadcaster(hellos), ServerSettings(**settings), origins, controller=controller, limits=limits
         )
         port = await server.start("127.0.0.1", 0)
         try:

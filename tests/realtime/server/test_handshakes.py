@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from realtime.server import http, websocket
+from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
     check_log,
@@ -34,11 +34,7 @@ from tests.support.websocket_client import (
     ids=["silence", "half a header", "half a word", "TLS", "long header", "zeros", "empty", "POST",
          "ampersands", "brackets"],
 )  # fmt: skip
-def test_a_handshake_that_leads_nowhere_ends(
-    first: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.3)
-
+def test_a_handshake_that_leads_nowhere_ends(first: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
         reader, writer = await raw(url, first)
         await rest(reader)
@@ -47,15 +43,11 @@ def test_a_handshake_that_leads_nowhere_ends(
             await receive(other)
             await still_serves(estimates, other)
 
-    serve(scenario)
+    serve(scenario, limits=ServerLimits(open_seconds=0.3))
     check_log(caplog)
 
 
-def test_a_handshake_byte_by_byte_has_no_more_time_than_another(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(websocket, "OPEN_SECONDS", 0.3)
-
+def test_a_handshake_byte_by_byte_has_no_more_time_than_another(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
         reader, writer = await raw(url, b"GET / HTTP/1.1\r\nHost: ")
         ended = asyncio.ensure_future(rest(reader))
@@ -68,15 +60,11 @@ def test_a_handshake_byte_by_byte_has_no_more_time_than_another(
             await receive(other)
             await still_serves(estimates, other)
 
-    serve(scenario)
+    serve(scenario, limits=ServerLimits(open_seconds=0.3))
     check_log(caplog)
 
 
-def test_those_who_say_nothing_make_room_for_those_who_speak(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http, "MAX_HANDSHAKES", 20)
-
+def test_those_who_say_nothing_make_room_for_those_who_speak(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
         silent = [await raw(url, b"GET") for _ in range(50)]
         async with connect(url) as other:
@@ -89,7 +77,7 @@ def test_those_who_say_nothing_make_room_for_those_who_speak(
         for _, writer in silent:
             writer.close()
 
-    serve(scenario)
+    serve(scenario, limits=ServerLimits(handshakes=20))
     check_log(caplog)
 
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import CloseCode
 
-from realtime.server import websocket
+from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
     SHAKE,
@@ -92,11 +92,9 @@ def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.Lo
 
 
 def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Answers replace no earlier ones: they piled up for as long as it read a little now and then."""
-    monkeypatch.setattr(websocket, "MAX_WAITING_MESSAGES", 20)
-    monkeypatch.setattr(websocket, "REQUEST_RATE", (10_000, 1))
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as reader:
@@ -120,14 +118,11 @@ def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
             assert 'overheard_connections_refused_total{reason="slow"} 1' in text
             await still_serves(estimates, reader, number + 1)
 
-    serve(scenario)
+    serve(scenario, limits=ServerLimits(waiting_messages=20, request_burst=10_000, requests_per_second=1))
     check_log(caplog)
 
 
-def test_a_client_that_takes_nothing_for_long_is_dropped(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(websocket, "SEND_SECONDS", 0.2)
+def test_a_client_that_takes_nothing_for_long_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as reader:
@@ -145,7 +140,7 @@ def test_a_client_that_takes_nothing_for_long_is_dropped(
             assert 'overheard_connections_refused_total{reason="slow"} 1' in text
             await still_serves(estimates, reader, number + 1)
 
-    serve(scenario)
+    serve(scenario, limits=ServerLimits(send_seconds=0.2))
     check_log(caplog)
 
 
