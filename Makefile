@@ -30,6 +30,7 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	node_modules/.bin/biome ci --error-on-warnings
 
 bench:
 	@.ci/setup test

@@ -7,22 +7,26 @@ const OUTER_PERCENT = [6, 93]; // the outer labels move inwards, else half of ea
 
 /** Label evenly spaced moments from `first` units ago to now; `unit` is "minutes" or "seconds". */
 export function showMoments(box, first, parts, unit, translator) {
-  box.replaceChildren(...[...Array(parts + 1).keys()].map((part) => {
-    const ago = first - (part * first) / parts;
-    const text = part === 0 ? translator.text(`timeline.${unit}`, { [unit]: ago }) : String(ago);
-    return createElement("span", "", part === parts ? translator.text("timeline.now") : text);
-  }));
+  box.replaceChildren(
+    ...[...Array(parts + 1).keys()].map((part) => {
+      const ago = first - (part * first) / parts;
+      const text = part === 0 ? translator.text(`timeline.${unit}`, { [unit]: ago }) : String(ago);
+      return createElement("span", "", part === parts ? translator.text("timeline.now") : text);
+    }),
+  );
 }
 
 /** Label frequencies at the spectrogram's edge; `edges` are the rows' limits in Hz, lowest first. */
 export function showFrequencies(box, edges) {
   if (!hasChanged(box, edges)) return;
-  box.replaceChildren(...frequencyMarks(edges).map(({ text, position }) => {
-    const mark = createElement("span", "", text);
-    const [lowest, highest] = OUTER_PERCENT;
-    mark.style.bottom = `${Math.min(Math.max(position * 100, lowest), highest)}%`;
-    return mark;
-  }));
+  box.replaceChildren(
+    ...frequencyMarks(edges).map(({ text, position }) => {
+      const mark = createElement("span", "", text);
+      const [lowest, highest] = OUTER_PERCENT;
+      mark.style.bottom = `${Math.min(Math.max(position * 100, lowest), highest)}%`;
+      return mark;
+    }),
+  );
 }
 
 /** Choose the labelled frequencies: [{text, position}], lowest first; empty without edges. */

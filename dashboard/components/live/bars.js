@@ -16,20 +16,22 @@ export class GenreBars {
 
   /** Create a row for each label; `genreOf` returns name and color of a label. */
   layOut(labels, genreOf) {
-    this.rows = new Map(labels.map((label) => {
-      const { name, color } = genreOf(label);
-      const row = {
-        item: createElement("li"),
-        fill: createElement("span", "fill"),
-        share: createElement("span", "percent", NO_VALUE),
-      };
-      const track = createElement("span", "track");
-      row.item.dataset.genre = label;
-      row.fill.style.background = color;
-      track.append(row.fill);
-      row.item.append(createElement("span", "genre-name", name), track, row.share);
-      return [label, row];
-    }));
+    this.rows = new Map(
+      labels.map((label) => {
+        const { name, color } = genreOf(label);
+        const row = {
+          item: createElement("li"),
+          fill: createElement("span", "fill"),
+          share: createElement("span", "percent", NO_VALUE),
+        };
+        const track = createElement("span", "track");
+        row.item.dataset.genre = label;
+        row.fill.style.background = color;
+        track.append(row.fill);
+        row.item.append(createElement("span", "genre-name", name), track, row.share);
+        return [label, row];
+      }),
+    );
     this.list.replaceChildren(...[...this.rows.values()].map(({ item }) => item));
   }
 

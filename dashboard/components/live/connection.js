@@ -31,7 +31,9 @@ export class AnalyzerConnection {
     this.backoffMs = FIRST_BACKOFF_MS;
     this.stopped = false;
     // A tab in the background may sleep for a minute between attempts; its reader should not wait so long.
-    this.retryNow = () => { if (!document.hidden && this.timer) this.open(); };
+    this.retryNow = () => {
+      if (!document.hidden && this.timer) this.open();
+    };
     document.addEventListener("visibilitychange", this.retryNow);
     window.addEventListener("online", this.retryNow);
     this.open();
@@ -62,11 +64,14 @@ export class AnalyzerConnection {
         followed = textOr(message.source, "", Infinity);
       }
       // Another protocol version may name its sources elsewhere, and the page has to report that version.
-      const wanted = message.version !== 1 || SERVER_MESSAGES.has(message.type)
-        || (followed !== null && message.source === followed);
+      const wanted =
+        message.version !== 1 ||
+        SERVER_MESSAGES.has(message.type) ||
+        (followed !== null && message.source === followed);
       if (wanted) this.handlers.onMessage(message);
       clearTimeout(this.watchdog);
-      if (!this.handlers.mayBeSilent()) this.watchdog = setTimeout(() => this.abandon(socket), SILENCE_TIMEOUT_MS);
+      if (!this.handlers.mayBeSilent())
+        this.watchdog = setTimeout(() => this.abandon(socket), SILENCE_TIMEOUT_MS);
     };
     socket.onclose = () => {
       clearTimeout(openTimeout);

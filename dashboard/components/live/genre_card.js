@@ -4,7 +4,10 @@ import { findPart, setText } from "../dom.js";
 import { analyzerHint } from "./connection.js";
 
 const WITHOUT_DETAIL = new Set(["LISTENING", "CHANGING", "MISMATCH"]); // their texts say everything
-const RISE = [{ opacity: 0.35, transform: "translateY(.12em)" }, { opacity: 1, transform: "none" }];
+const RISE = [
+  { opacity: 0.35, transform: "translateY(.12em)" },
+  { opacity: 1, transform: "none" },
+];
 const RISE_TIMING = { duration: 500, easing: "ease-out" };
 
 export class GenreCard {
@@ -74,21 +77,28 @@ export class GenreCard {
       return;
     }
     const word = isCertain ? sureness.find(([least]) => share >= least)?.[1] : "guess";
-    this.#say("confidence", translator.text("sure.line", {
-      percent: translator.percent(share), sureness: translator.text(`sure.${word}`),
-    }));
+    this.#say(
+      "confidence",
+      translator.text("sure.line", {
+        percent: translator.percent(share),
+        sureness: translator.text(`sure.${word}`),
+      }),
+    );
   }
 
   #announce(label, genre, translator) {
     // The new name rises into place; it is readable from its first frame.
-    if (this.announced !== null && !this.reducedMotion.matches) this.#part("genre").animate(RISE, RISE_TIMING);
+    if (this.announced !== null && !this.reducedMotion.matches)
+      this.#part("genre").animate(RISE, RISE_TIMING);
     this.announced = label;
     this.#say("announcement", translator.text("announcement", { genre: genre.name }));
   }
 
   /** Fill the screen with the card, to be read from across the room; Escape ends it. */
   #enlarge() {
-    this.#part("now").requestFullscreen().catch(() => {}); // a browser may refuse; the page stays as it is
+    this.#part("now")
+      .requestFullscreen()
+      .catch(() => {}); // a browser may refuse; the page stays as it is
   }
 
   #part(name) {

@@ -54,8 +54,10 @@ export class Translator {
   /** Fill in the constant texts: `data-text` as content, `data-name` as accessible name, `data-title` as tooltip. */
   fillIn(root) {
     root.lang = this.language;
-    for (const element of root.querySelectorAll("[data-text]")) element.textContent = this.text(element.dataset.text);
-    for (const element of root.querySelectorAll("[data-title]")) element.title = this.text(element.dataset.title);
+    for (const element of root.querySelectorAll("[data-text]"))
+      element.textContent = this.text(element.dataset.text);
+    for (const element of root.querySelectorAll("[data-title]"))
+      element.title = this.text(element.dataset.title);
     for (const element of root.querySelectorAll("[data-name]")) {
       element.setAttribute("aria-label", this.text(element.dataset.name));
       if (element.tagName === "BUTTON") element.title = this.text(element.dataset.name);
@@ -65,8 +67,7 @@ export class Translator {
 
 /** List the losses of a health message, one text for each counter above zero. */
 export function describeLosses(message, translator) {
-  return LOSS_COUNTERS
-    .map((name) => [name, Math.max(0, Math.round(numberOr(message[name], 0)))])
+  return LOSS_COUNTERS.map((name) => [name, Math.max(0, Math.round(numberOr(message[name], 0)))])
     .filter(([, count]) => count > 0)
     .map(([name, count]) => translator.text(`losses.${name}`, { count: translator.number(count) }));
 }

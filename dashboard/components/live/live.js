@@ -31,7 +31,11 @@ class LivePage {
     this.status = new StreamStatus(data.states, data.guess_below);
     this.genreOf = (label) => this.genres.get(label) ?? { label, name: label, color: this.data.other_color };
     this.card = new GenreCard(this.root, this.reducedMotion);
-    this.picker = new SourcePicker(this.root, () => this.translator, (message) => this.connection.send(message));
+    this.picker = new SourcePicker(
+      this.root,
+      () => this.translator,
+      (message) => this.connection.send(message),
+    );
     this.timeline = new RecentTimeline(this.part("timeline"), this.genreOf);
     this.timeline.steps.load(data.past, performance.now());
     this.spectrogram = new Spectrogram(this.part("spectrogram"));
@@ -53,11 +57,15 @@ class LivePage {
   // ---- lifetime -----------------------------------------------------------------------------------
 
   connect({ analyzer, token }) {
-    this.connection = new AnalyzerConnection(analyzer, {
-      onMessage: (message) => this.receive(message),
-      onLost: () => this.handleLoss(),
-      mayBeSilent: () => this.status.maySendNothing,
-    }, token);
+    this.connection = new AnalyzerConnection(
+      analyzer,
+      {
+        onMessage: (message) => this.receive(message),
+        onLost: () => this.handleLoss(),
+        mayBeSilent: () => this.status.maySendNothing,
+      },
+      token,
+    );
   }
 
   /** Apply the data of a new run of the page's script. */
@@ -129,18 +137,25 @@ class LivePage {
     showFrequencies(this.part("frequencies"), []); // the first spectrum message tells the limits of its rows
     const labels = Array.isArray(this.model.labels) ? this.model.labels : [];
     const genres = labels.filter((label) => typeof label === "string").slice(0, MAX_GENRES);
-    if (genres.length) this.bars.layOut(genres.map((label) => label.slice(0, MAX_LABEL_LENGTH)), this.genreOf);
+    if (genres.length)
+      this.bars.layOut(
+        genres.map((label) => label.slice(0, MAX_LABEL_LENGTH)),
+        this.genreOf,
+      );
   }
 
   applyEstimate(message) {
     const { status } = this;
     if (!status.applyEstimate(message)) return;
     const { label } = status;
-    this.timeline.steps.add({
-      label: status.hasGenre ? label : null,
-      confidence: status.probability(label),
-      sure: status.state === "LISTENING",
-    }, performance.now());
+    this.timeline.steps.add(
+      {
+        label: status.hasGenre ? label : null,
+        confidence: status.probability(label),
+        sure: status.state === "LISTENING",
+      },
+      performance.now(),
+    );
     this.showSummary();
     this.showLevel(numberOr(message.level_dbfs, null));
     const milliseconds = numberOr(message.latency_ms, 0).toFixed(0);
@@ -170,7 +185,8 @@ class LivePage {
     this.say("drops", losses.join(", ") || translator.text("losses.none"));
     this.part("drops").classList.toggle("warning", losses.length > 0);
     const factor = numberOr(message.real_time_factor, 0);
-    const speed = factor > 0 && translator.text("health.speed", { factor: factor.toFixed(factor < 10 ? 1 : 0) });
+    const speed =
+      factor > 0 && translator.text("health.speed", { factor: factor.toFixed(factor < 10 ? 1 : 0) });
     this.say("speed", speed || "");
     const milliseconds = numberOr(message.latency_ms?.p95, 0).toFixed(0);
     this.part("latency").title = translator.text("health.latency.how", { milliseconds });
@@ -249,7 +265,9 @@ class LivePage {
   watchPointer() {
     const canvas = this.part("timeline");
     const tip = this.part("tip");
-    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("pointerleave", () => {
+      tip.hidden = true;
+    });
     canvas.addEventListener("pointermove", (event) => {
       const position = event.offsetX / canvas.clientWidth;
       const what = this.describeStep(this.timeline.steps.at(position, performance.now()));

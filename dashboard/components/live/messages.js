@@ -22,7 +22,9 @@ export function textOr(value, fallback, maxLength = 200) {
 
 /** Return the value if it is a list of two or more rising numbers, else the fallback. */
 export function risingNumbersOr(value, fallback) {
-  const rises = Array.isArray(value) && value.length > 1
-    && value.every((each, index) => Number.isFinite(each) && (index === 0 || each > value[index - 1]));
+  const rises =
+    Array.isArray(value) &&
+    value.length > 1 &&
+    value.every((each, index) => Number.isFinite(each) && (index === 0 || each > value[index - 1]));
   return rises ? value : fallback;
 }

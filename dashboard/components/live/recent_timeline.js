@@ -19,9 +19,13 @@ export class TimelineSteps {
 
   /** Load the server's memory: [from, to (seconds ago), label, confidence, sure], oldest first. */
   load(past, nowMs) {
-    this.steps = past.map(([from, to, label, confidence, sure]) => (
-      { from: nowMs - from * 1000, to: nowMs - to * 1000, label, confidence, sure }
-    ));
+    this.steps = past.map(([from, to, label, confidence, sure]) => ({
+      from: nowMs - from * 1000,
+      to: nowMs - to * 1000,
+      label,
+      confidence,
+      sure,
+    }));
   }
 
   /** Add an estimate that has just arrived. */
@@ -95,7 +99,12 @@ export class RecentTimeline {
       const to = step === newest && nowMs - step.to < MAX_HOP_MS ? nowMs : step.to;
       const stepHeight = Math.max(confidence * 0.7, 0.06) * height;
       context.fillStyle = sure ? this.genreOf(label).color : theme.soft;
-      context.fillRect(x(from), height - stepHeight, x(to) - x(from), sure ? stepHeight : GUESS_HEIGHT * scale);
+      context.fillRect(
+        x(from),
+        height - stepHeight,
+        x(to) - x(from),
+        sure ? stepHeight : GUESS_HEIGHT * scale,
+      );
     }
     context.font = `600 ${13 * scale}px ${theme.font}`;
     context.fillStyle = theme.text;

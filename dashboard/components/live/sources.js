@@ -31,7 +31,9 @@ export class SourcePicker {
     root.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.open(false);
     });
-    this.closeOutside = (event) => { if (!event.composedPath().includes(this.button.parentElement)) this.open(false); };
+    this.closeOutside = (event) => {
+      if (!event.composedPath().includes(this.button.parentElement)) this.open(false);
+    };
     document.addEventListener("pointerdown", this.closeOutside);
     this.reset();
   }
@@ -53,12 +55,14 @@ export class SourcePicker {
     const listed = Array.isArray(message.offered) ? message.offered.slice(0, MAX_SOURCES) : [];
     this.available = {
       paused: message.paused === true,
-      sources: listed.filter((each) => each && typeof each.name === "string").map((each) => ({
-        name: each.name,
-        playing: each.playing === true,
-        level: numberOr(each.level_dbfs, null),
-        detail: textOr(each.detail, ""),
-      })),
+      sources: listed
+        .filter((each) => each && typeof each.name === "string")
+        .map((each) => ({
+          name: each.name,
+          playing: each.playing === true,
+          level: numberOr(each.level_dbfs, null),
+          detail: textOr(each.detail, ""),
+        })),
     };
     this.show();
     const playing = this.playing()?.name;
@@ -133,7 +137,8 @@ export class SourcePicker {
     this.button.setAttribute("aria-expanded", String(wanted));
     if (!wanted && this.panel.contains(this.notice) && !this.pendingId) this.finish(""); // it has been read
     if (!wanted && hasFocus) this.button.focus();
-    if (wanted) (this.panel.querySelector("[aria-current=true]") ?? this.panel.querySelector(".option"))?.focus();
+    if (wanted)
+      (this.panel.querySelector("[aria-current=true]") ?? this.panel.querySelector(".option"))?.focus();
   }
 
   /** Move through the list with the arrow keys, as in a menu; Tab works, too. */
@@ -207,7 +212,11 @@ export class SourcePicker {
     }
     this.options.get(name).item.append(this.notice);
     const translator = this.translator();
-    this.request("source", { name }, translator.text("source.changing", { name: translator.sourceName(name) }));
+    this.request(
+      "source",
+      { name },
+      translator.text("source.changing", { name: translator.sourceName(name) }),
+    );
   }
 
   part(name) {

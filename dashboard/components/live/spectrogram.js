@@ -94,6 +94,12 @@ export class Spectrogram {
     if (this.newest === null) return;
     const columnWidth = width / this.visibleColumns;
     const right = width + ((end - this.headSeconds) / this.columnSeconds) * columnWidth; // of the newest column
-    context.drawImage(this.strip, right - this.keptColumns * columnWidth, 0, this.keptColumns * columnWidth, height);
+    context.drawImage(
+      this.strip,
+      right - this.keptColumns * columnWidth,
+      0,
+      this.keptColumns * columnWidth,
+      height,
+    );
   }
 }

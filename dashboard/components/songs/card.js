@@ -66,10 +66,13 @@ export class SongCard {
     parts.romanized.lang = song.language && `${song.language}-Latn`;
     parts.artist.lang = song.language;
     this.#updateArtwork(song);
-    updateChildren(parts.links, song.links, (link) => createSongLink(link, () => this.onAction("open", this)));
+    updateChildren(parts.links, song.links, (link) =>
+      createSongLink(link, () => this.onAction("open", this)),
+    );
     for (const [kind, button] of this.buttons) {
       const tooltip = formatMessage(words[kind], { artist: song.first_artist });
-      const label = kind === "ban" ? tooltip : formatMessage(words.action, { action: tooltip, title: song.title });
+      const label =
+        kind === "ban" ? tooltip : formatMessage(words.action, { action: tooltip, title: song.title });
       if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
       button.title = tooltip;
       button.hidden = kind === "ban" && !song.first_artist;
@@ -97,7 +100,13 @@ export class SongCard {
     image.loading = "lazy";
     image.decoding = "async";
     image.referrerPolicy = "no-referrer";
-    image.addEventListener("error", () => { artwork.hidden = true; }, { once: true });
+    image.addEventListener(
+      "error",
+      () => {
+        artwork.hidden = true;
+      },
+      { once: true },
+    );
     image.src = address;
     artwork.append(image);
   }

@@ -80,11 +80,13 @@ class SongsPage {
     const { list } = this.parts;
     const focus = findFocus(list);
     const added = songs.filter(({ key }) => !this.cards.has(key)).length;
-    const cards = new Map(songs.map((song) => {
-      const card = this.cards.get(song.key) ?? this.#createCard(song.key);
-      card.update(song, words);
-      return [song.key, card];
-    }));
+    const cards = new Map(
+      songs.map((song) => {
+        const card = this.cards.get(song.key) ?? this.#createCard(song.key);
+        card.update(song, words);
+        return [song.key, card];
+      }),
+    );
     for (const [key, card] of this.cards) if (!cards.has(key)) card.element.remove();
     this.cards = cards;
     [...cards.values()].forEach(({ element }, place) => {
@@ -133,7 +135,9 @@ class SongsPage {
     const { announcement } = this.parts;
     announcement.textContent = "";
     clearTimeout(this.announcing);
-    this.announcing = setTimeout(() => { announcement.textContent = text; }, ANNOUNCEMENT_DELAY_MS);
+    this.announcing = setTimeout(() => {
+      announcement.textContent = text;
+    }, ANNOUNCEMENT_DELAY_MS);
   }
 }
 
@@ -172,7 +176,10 @@ function restoreFocus(list, focus) {
   if (!target.isConnected) {
     const card = list.children[Math.min(focus.place, list.children.length - 1)];
     const links = card?.querySelectorAll(".links a") ?? [];
-    target = focus.link >= 0 ? links[Math.min(focus.link, links.length - 1)] : card?.querySelector(`button.${focus.kind}`);
+    target =
+      focus.link >= 0
+        ? links[Math.min(focus.link, links.length - 1)]
+        : card?.querySelector(`button.${focus.kind}`);
   }
   (target ?? list).focus({ preventScroll: true });
 }

@@ -1,26 +1,37 @@
 // Arithmetic of the timeline: parsed segments, positions of times, and their notation. No elements here.
 // Times are seconds since the start of the session unless the name says otherwise.
 
-export const LISTENING = 0, UNSURE = 1, NOT_MUSIC = 2, SILENT = 3; // indices in `data.states`
+export const LISTENING = 0,
+  UNSURE = 1,
+  NOT_MUSIC = 2,
+  SILENT = 3; // indices in `data.states`
 export const MIN_VIEW_SECONDS = 20;
 export const MIN_TOTAL_SECONDS = 60; // a session that has just begun does not fill the full width
 const MIN_TICK_PX = 92;
 const TICK_STEPS_SECONDS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
+  604_800,
 ];
 const DAY_SECONDS = 86_400;
 
 /** Parse the segments, in the order of their times; `shown` is the index of the displayed genre. */
 export function parseSegments(data) {
   return data.segments.map(([number, state, genre, from, to, confidence, correction]) => ({
-    number, state, genre, from, to: Math.max(from, to), confidence, correction,
+    number,
+    state,
+    genre,
+    from,
+    to: Math.max(from, to),
+    confidence,
+    correction,
     shown: correction >= 0 ? correction : genre,
   }));
 }
 
 /** Index of the last segment that begins at or before `time`; -1 before the first. */
 export function lastStartedIndex(segments, time) {
-  let low = 0, high = segments.length;
+  let low = 0,
+    high = segments.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (segments[middle].from <= time) low = middle + 1;
@@ -66,9 +77,10 @@ export class SessionClock {
   /**
    * @param {string} language of the page
    * @param {number} started Unix time of the session's start in seconds
+   * @param {readonly string[]} locales the reader's locales; one of the page's language decides the notation
    */
-  constructor(language, started) {
-    const regional = navigator.languages?.find((name) => name.toLowerCase().split("-")[0] === language);
+  constructor(language, started, locales = []) {
+    const regional = locales.find((name) => name.toLowerCase().split("-")[0] === language);
     this.locale = regional ?? language;
     this.started = started;
     const format = (options) => new Intl.DateTimeFormat(this.locale, options);
@@ -94,7 +106,9 @@ export class SessionClock {
   /** Round local times for the axis: [{time, text, startsDay}]. */
   ticks(view, width) {
     const maxTicks = Math.max(1, width / MIN_TICK_PX);
-    const step = TICK_STEPS_SECONDS.find((each) => (view.to - view.from) / each <= maxTicks) ?? TICK_STEPS_SECONDS.at(-1);
+    const step =
+      TICK_STEPS_SECONDS.find((each) => (view.to - view.from) / each <= maxTicks) ??
+      TICK_STEPS_SECONDS.at(-1);
     const offset = -60 * this.date(view.from).getTimezoneOffset();
     const zero = this.started + offset;
     const ticks = [];
@@ -112,6 +126,9 @@ export class SessionClock {
 export function formatDuration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const twoDigits = (number) => String(number).padStart(2, "0");
-  const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
-  return hours ? `${hours}:${twoDigits(minutes)}:${twoDigits(whole % 60)}` : `${minutes}:${twoDigits(whole % 60)}`;
+  const hours = Math.floor(whole / 3600),
+    minutes = Math.floor(whole / 60) % 60;
+  return hours
+    ? `${hours}:${twoDigits(minutes)}:${twoDigits(whole % 60)}`
+    : `${minutes}:${twoDigits(whole % 60)}`;
 }

@@ -4,7 +4,9 @@ import { readableTextColor } from "../colors.js";
 import { createSvg } from "../dom.js";
 import { LISTENING, NOT_MUSIC, placeSegments, SILENT, UNSURE } from "./scale.js";
 
-const EVENTS_PX = 26, BANDS_PX = 76, AXIS_PX = 24;
+const EVENTS_PX = 26,
+  BANDS_PX = 76,
+  AXIS_PX = 24;
 const BANDS_TOP = EVENTS_PX + 4;
 const AXIS_TOP = BANDS_TOP + BANDS_PX;
 const HEIGHT_PX = AXIS_TOP + AXIS_PX;
@@ -54,17 +56,26 @@ export class TimelineDrawing {
   frameSegments(scene, frames) {
     const { view, width } = scene;
     const scale = width / (view.to - view.from);
-    this.groups.marks.replaceChildren(...frames.map(([kind, segment]) => {
-      const left = Math.max(-4, (segment.from - view.from) * scale);
-      const right = Math.min(width + 4, (segment.to - view.from) * scale);
-      return createSvg("rect", {
-        class: kind, x: left, y: BANDS_TOP - 1, width: Math.max(3, right - left), height: BANDS_PX + 2, rx: 2,
-      });
-    }));
+    this.groups.marks.replaceChildren(
+      ...frames.map(([kind, segment]) => {
+        const left = Math.max(-4, (segment.from - view.from) * scale);
+        const right = Math.min(width + 4, (segment.to - view.from) * scale);
+        return createSvg("rect", {
+          class: kind,
+          x: left,
+          y: BANDS_TOP - 1,
+          width: Math.max(3, right - left),
+          height: BANDS_PX + 2,
+          rx: 2,
+        });
+      }),
+    );
   }
 
   #createAxis({ view, clock, width }, x) {
-    const parts = [createSvg("rect", { class: "ground", x: 0, y: BANDS_TOP, width, height: BANDS_PX, rx: 3 })];
+    const parts = [
+      createSvg("rect", { class: "ground", x: 0, y: BANDS_TOP, width, height: BANDS_PX, rx: 3 }),
+    ];
     for (const { time, text, startsDay } of clock.ticks(view, width)) {
       const tickX = Math.round(x(time)) + 0.5;
       parts.push(createSvg("line", { x1: tickX, x2: tickX, y1: BANDS_TOP, y2: AXIS_TOP + 5 }));
@@ -87,11 +98,17 @@ export class TimelineDrawing {
     }
     return runs
       .filter(({ genre, left, right }) => genre && right - left >= this.#textWidth(genre.name) + 12)
-      .map(({ genre, sure, left, right }) => createSvg("text", {
-        x: (left + right) / 2,
-        y: BANDS_TOP + BANDS_PX / 2 + 4.5,
-        style: sure ? `fill: ${readableTextColor(genre.color)}` : "",
-      }, genre.name));
+      .map(({ genre, sure, left, right }) =>
+        createSvg(
+          "text",
+          {
+            x: (left + right) / 2,
+            y: BANDS_TOP + BANDS_PX / 2 + 4.5,
+            style: sure ? `fill: ${readableTextColor(genre.color)}` : "",
+          },
+          genre.name,
+        ),
+      );
   }
 
   #createEvents({ data, view, width }, x) {
@@ -104,13 +121,20 @@ export class TimelineDrawing {
       if (left - (lastX[shape] ?? -99) < MIN_MARK_DISTANCE_PX) return;
       lastX[shape] = left;
       if (shape !== "title") {
-        parts.push(createSvg("line", { x1: left + 0.5, x2: left + 0.5, y1: EVENTS_PX, y2: AXIS_TOP, class: shape }));
+        parts.push(
+          createSvg("line", { x1: left + 0.5, x2: left + 0.5, y1: EVENTS_PX, y2: AXIS_TOP, class: shape }),
+        );
       }
       const middle = EVENTS_PX / 2;
       const markX = Math.min(Math.max(left, HALF_MARK_PX), width - HALF_MARK_PX); // complete at the edges, too
-      parts.push(createSvg("path", {
-        d: MARKS[shape], transform: `translate(${markX} ${middle})`, class: shape, "data-kind": kind,
-      }));
+      parts.push(
+        createSvg("path", {
+          d: MARKS[shape],
+          transform: `translate(${markX} ${middle})`,
+          class: shape,
+          "data-kind": kind,
+        }),
+      );
       const next = visible[index + 1];
       const room = (next ? Math.min(x(next[0]), width) : width) - left - 20;
       if (kind === "title" && room >= MIN_TEXT_PX) {
@@ -145,16 +169,21 @@ function createBand(data, segment, left, width) {
   const place = { x: left, y: BANDS_TOP, width, height: BANDS_PX, "data-number": segment.number };
   if (segment.correction >= 0) {
     const edge = { x: left, y: BANDS_TOP - 4, width: Math.max(2, width), height: 4, class: "corrected" };
-    return [createSvg("rect", { ...place, fill: genre.color, "data-genre": genre.label }), createSvg("rect", edge)];
+    return [
+      createSvg("rect", { ...place, fill: genre.color, "data-genre": genre.label }),
+      createSvg("rect", edge),
+    ];
   }
   if (segment.state === NOT_MUSIC) {
     return [createSvg("rect", { ...place, class: "talk", y: BANDS_TOP + BANDS_PX / 2 - 1.5, height: 3 })];
   }
   if (!genre) return [createSvg("rect", { ...place, class: "unsure none" })];
-  return [createSvg("rect", {
-    ...place,
-    fill: genre.color,
-    class: segment.state === UNSURE ? "unsure" : "sure",
-    "data-genre": genre.label,
-  })];
+  return [
+    createSvg("rect", {
+      ...place,
+      fill: genre.color,
+      class: segment.state === UNSURE ? "unsure" : "sure",
+      "data-genre": genre.label,
+    }),
+  ];
 }

@@ -36,9 +36,11 @@ export function listRows({ data, segments, view, clock }) {
     ...visible.map((segment) => ({ time: segment.from, segment })),
     ...events.map((event) => ({ time: event[0], event })),
   ].sort((one, other) => one.time - other.time);
-  const rows = entries.slice(0, MAX_ROWS).map(({ time, segment, event }) => (
-    event ? eventRow(time, event, data, clock) : segmentRow(segment, data, clock)
-  ));
+  const rows = entries
+    .slice(0, MAX_ROWS)
+    .map(({ time, segment, event }) =>
+      event ? eventRow(time, event, data, clock) : segmentRow(segment, data, clock),
+    );
   return { rows, count: entries.length };
 }
 

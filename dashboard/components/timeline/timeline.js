@@ -1,35 +1,44 @@
-// The timeline of a session: the visible part, pointer and keys, and what the page says about it.
+// The timeline of a session: its drawing, table and legend, and the segment at the cursor.
 
 import { createButton, createElement, createIcon, findPart, hasChanged, setText } from "../dom.js";
 import { formatMessage } from "../i18n.js";
+import { TimelineInput } from "./input.js";
 import {
-  fitView, indexAt, lastStartedIndex, MIN_TOTAL_SECONDS, MIN_VIEW_SECONDS, parseSegments, SessionClock, SILENT,
+  indexAt,
+  lastStartedIndex,
+  MIN_TOTAL_SECONDS,
+  parseSegments,
+  SessionClock,
+  SILENT,
 } from "./scale.js";
 import { TimelineDrawing } from "./svg.js";
 import { createRow, createSwatch, describeEvent, describeSegment, listRows } from "./table.js";
+import { TimelineView } from "./view.js";
 
-const CLICK_PX = 5; // a pointer that moved less has clicked, not dragged
 const CLICK_TOLERANCE_PX = 3; // around a segment
-const MIN_PINCH_PX = 10; // fingers that are nearer do not zoom
 const ZOOM_FACTOR = 1.6;
 const MAX_TIP_EVENTS = 4;
 const EVENT_TOLERANCE_PX = 8;
 const TOOL_ICONS = {
-  earlier: "M15 5l-7 7 7 7", later: "M9 5l7 7-7 7", out: "M5 12h14", in: "M5 12h14M12 5v14",
+  earlier: "M15 5l-7 7 7 7",
+  later: "M9 5l7 7-7 7",
+  out: "M5 12h14",
+  in: "M5 12h14M12 5v14",
   all: "M4 7v10M20 7v10M8 12h8M8 12l2-2M8 12l2 2M16 12l-2-2M16 12l-2 2",
 };
 
-class TimelinePage {
+export class TimelinePage {
   constructor(root, data, send) {
     this.root = root.querySelector(".timeline");
     this.send = send;
     this.drawing = new TimelineDrawing(this.part("picture"));
     this.frame = this.part("frame");
-    this.pointers = new Map(); // id -> {x, startX, moved}
+    this.view = new TimelineView(() => this.requestDraw());
     this.cursor = -1; // index of the segment under the pointer or the keys
     this.update(data);
     this.createTools();
-    this.watchInput();
+    this.input = new TimelineInput(this);
+    this.root.querySelector("details").addEventListener("toggle", () => this.requestDraw());
     this.resizes = new ResizeObserver(() => this.requestDraw());
     this.resizes.observe(this.frame);
   }
@@ -55,15 +64,17 @@ class TimelinePage {
     if (content === this.content) return;
     this.content = content;
     const isSameSession = this.data?.session === data.session;
-    const endBefore = this.end;
     const isNewLanguage = data.language !== this.data?.language;
     this.data = data;
     this.segments = parseSegments(data);
-    this.clock = new SessionClock(data.language, data.started);
-    this.end = Math.max(data.seconds, this.segments.at(-1)?.to ?? 0, MIN_TOTAL_SECONDS);
-    if (!isSameSession) this.cursor = -1;
-    if (!isSameSession || this.showsAll) this.setView(0, this.end);
-    else if (this.view.to >= endBefore - 1) this.setView(this.view.from + this.end - endBefore, this.end);
+    this.clock = new SessionClock(data.language, data.started, navigator.languages);
+    const end = Math.max(data.seconds, this.segments.at(-1)?.to ?? 0, MIN_TOTAL_SECONDS);
+    if (isSameSession) {
+      this.view.extend(end);
+    } else {
+      this.cursor = -1;
+      this.view.open(end);
+    }
     if (isNewLanguage) this.translate();
     this.root.dataset.session = data.session;
     this.showLegend();
@@ -86,55 +97,21 @@ class TimelinePage {
   /** Show each genre of the session with its color: a narrow band has no room for its name. */
   showLegend() {
     const { genres, words } = this.data;
-    const shown = new Set(this.segments.filter(({ state }) => state !== SILENT).map((segment) => segment.shown));
-    const colors = genres.filter((_, index) => shown.has(index)).map(({ name, color }) => {
-      const entry = createElement("li", "", name);
-      entry.prepend(createSwatch(color));
-      return entry;
-    });
-    const signs = [words.unsure, words.talk, words.mark].map((text) => createElement("li", "secondary", text));
+    const shown = new Set(
+      this.segments.filter(({ state }) => state !== SILENT).map((segment) => segment.shown),
+    );
+    const colors = genres
+      .filter((_, index) => shown.has(index))
+      .map(({ name, color }) => {
+        const entry = createElement("li", "", name);
+        entry.prepend(createSwatch(color));
+        return entry;
+      });
+    const signs = [words.unsure, words.talk, words.mark].map((text) =>
+      createElement("li", "secondary", text),
+    );
     this.part("legend").setAttribute("aria-label", words.legend);
     this.part("legend").replaceChildren(...colors, ...signs);
-  }
-
-  // ---- view ---------------------------------------------------------------------------------------
-
-  setView(from, to) {
-    this.view = fitView(from, to, this.end);
-    this.showsAll = this.view.from <= 0 && this.view.to >= this.end;
-    this.requestDraw();
-  }
-
-  get middle() {
-    return (this.view.from + this.view.to) / 2;
-  }
-
-  get span() {
-    return this.view.to - this.view.from;
-  }
-
-  get secondsPerPixel() {
-    return this.span / Math.max(1, this.frame.clientWidth);
-  }
-
-  zoom(factor, center = this.middle) {
-    const { from, to } = this.view;
-    this.setView(center - (center - from) / factor, center + (to - center) / factor);
-  }
-
-  move(seconds) {
-    const { from, to } = this.view;
-    const step = Math.min(Math.max(seconds, -from), this.end - to);
-    this.setView(from + step, to + step);
-  }
-
-  timeAt(clientX) {
-    const box = this.frame.getBoundingClientRect();
-    return this.view.from + ((clientX - box.left) / Math.max(1, box.width)) * this.span;
-  }
-
-  clampToView(time) {
-    return Math.min(Math.max(time, this.view.from), this.view.to);
   }
 
   // ---- drawing ------------------------------------------------------------------------------------
@@ -151,15 +128,16 @@ class TimelinePage {
     const width = Math.floor(this.frame.clientWidth);
     if (!width) return; // in a collapsed part of the page; the observer calls again
     const startMs = performance.now();
-    this.scene = { data: this.data, segments: this.segments, view: this.view, clock: this.clock, width };
+    const { from, to } = this.view;
+    this.scene = { data: this.data, segments: this.segments, view: { from, to }, clock: this.clock, width };
     this.drawing.draw(this.scene);
     this.showCursor();
-    this.say("range", this.clock.range(this.view.from, this.view.to));
+    this.say("range", this.clock.range(from, to));
     const overview = this.part("overview");
-    overview.hidden = this.showsAll;
+    overview.hidden = this.view.showsAll;
     const visible = this.part("window");
-    visible.style.left = `${(100 * this.view.from) / this.end}%`;
-    visible.style.width = `${(100 * this.span) / this.end}%`;
+    visible.style.left = `${(100 * from) / this.view.end}%`;
+    visible.style.width = `${(100 * this.view.span) / this.view.end}%`;
     for (const button of this.part("tools").children) button.disabled = !this.isEnabled(button.dataset.tool);
     this.drawTable();
     this.root.dataset.drawnMs = (performance.now() - startMs).toFixed(1);
@@ -190,7 +168,10 @@ class TimelinePage {
     this.frame.setAttribute("aria-valuemin", "0");
     this.frame.setAttribute("aria-valuemax", String(Math.max(0, this.segments.length - 1)));
     this.frame.setAttribute("aria-valuenow", String(Math.max(0, this.cursor)));
-    this.frame.setAttribute("aria-valuetext", current ? this.segmentText(current) : this.clock.range(0, this.end));
+    this.frame.setAttribute(
+      "aria-valuetext",
+      current ? this.segmentText(current) : this.clock.range(0, this.view.end),
+    );
   }
 
   segmentText(segment) {
@@ -220,11 +201,12 @@ class TimelinePage {
       const text = `${this.clock.time(event[0])} · ${describeEvent(event, this.data)}`;
       lines.push(createElement("span", "event", text));
     }
-    if (events.length > MAX_TIP_EVENTS) lines.push(createElement("span", "event", `+ ${events.length - MAX_TIP_EVENTS}`));
+    if (events.length > MAX_TIP_EVENTS)
+      lines.push(createElement("span", "event", `+ ${events.length - MAX_TIP_EVENTS}`));
     tip.replaceChildren(...lines);
     tip.hidden = false;
     const width = this.frame.clientWidth;
-    const center = ((time - this.view.from) / this.span) * width;
+    const center = ((time - this.view.from) / this.view.span) * width;
     const left = Math.min(Math.max(center - tip.offsetWidth / 2, 0), Math.max(0, width - tip.offsetWidth));
     tip.style.left = `${left}px`;
   }
@@ -233,112 +215,46 @@ class TimelinePage {
     this.part("tip").hidden = true;
   }
 
-  // ---- pointer and keys ---------------------------------------------------------------------------
+  // ---- pointer and cursor--------------------------------------------------------------------------
 
-  watchInput() {
-    const { frame } = this;
-    frame.addEventListener("pointerdown", (event) => this.press(event));
-    frame.addEventListener("pointermove", (event) => this.hover(event));
-    frame.addEventListener("pointerup", (event) => this.release(event));
-    frame.addEventListener("pointercancel", (event) => this.pointers.delete(event.pointerId));
-    frame.addEventListener("pointerleave", () => {
-      if (this.pointers.size) return;
-      this.cursor = -1;
-      this.hideTip();
-      this.showCursor();
-    });
-    frame.addEventListener("wheel", (event) => this.handleWheel(event), { passive: false });
-    frame.addEventListener("keydown", (event) => this.handleKey(event));
-    frame.addEventListener("focus", () => frame.matches(":focus-visible") && this.moveCursor(0));
-    frame.addEventListener("blur", () => this.hideTip());
-    this.root.querySelector("details").addEventListener("toggle", () => this.requestDraw());
-    const overview = this.part("overview");
-    const centerView = (event) => {
-      if (!event.buttons) return;
-      const box = overview.getBoundingClientRect();
-      this.move(((event.clientX - box.left) / box.width) * this.end - this.middle);
-    };
-    overview.addEventListener("pointerdown", (event) => {
-      overview.setPointerCapture(event.pointerId);
-      centerView(event);
-    });
-    overview.addEventListener("pointermove", centerView);
+  timeAt(clientX) {
+    const box = this.frame.getBoundingClientRect();
+    return this.view.from + ((clientX - box.left) / Math.max(1, box.width)) * this.view.span;
   }
 
-  press(event) {
-    if (event.button !== 0) return;
-    this.frame.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, { x: event.clientX, startX: event.clientX, moved: false });
+  get secondsPerPixel() {
+    return this.view.span / Math.max(1, this.frame.clientWidth);
   }
 
-  hover(event) {
-    const pointer = this.pointers.get(event.pointerId);
-    if (pointer) {
-      this.drag(pointer, event);
-      return;
-    }
-    const time = this.timeAt(event.clientX);
+  /** Move the cursor to the pointer, and show what is there. */
+  pointAt(clientX) {
+    const time = this.timeAt(clientX);
     this.cursor = indexAt(this.segments, time, this.secondsPerPixel);
     const tolerance = EVENT_TOLERANCE_PX * this.secondsPerPixel;
-    this.showTip(time, this.data.events.filter(([eventTime]) => Math.abs(eventTime - time) <= tolerance));
+    this.showTip(
+      time,
+      this.data.events.filter(([eventTime]) => Math.abs(eventTime - time) <= tolerance),
+    );
     this.showCursor();
   }
 
-  drag(pointer, event) {
-    if (Math.abs(event.clientX - pointer.startX) > CLICK_PX) pointer.moved = true;
-    const other = [...this.pointers.values()].find((each) => each !== pointer);
-    if (other) {
-      const before = Math.abs(pointer.x - other.x), now = Math.abs(event.clientX - other.x);
-      if (before > MIN_PINCH_PX && now > MIN_PINCH_PX) {
-        this.zoom(now / before, this.timeAt((event.clientX + other.x) / 2));
-      }
-      pointer.moved = other.moved = true;
-    } else if (pointer.moved) {
-      this.hideTip();
-      this.move((pointer.x - event.clientX) * this.secondsPerPixel);
-    }
-    pointer.x = event.clientX;
-  }
-
-  release(event) {
-    const pointer = this.pointers.get(event.pointerId);
-    this.pointers.delete(event.pointerId);
-    if (!pointer || pointer.moved) return;
+  click(clientX) {
     const tolerance = CLICK_TOLERANCE_PX * this.secondsPerPixel;
-    const index = indexAt(this.segments, this.timeAt(event.clientX), tolerance);
-    this.hover(event);
+    const index = indexAt(this.segments, this.timeAt(clientX), tolerance);
+    this.pointAt(clientX);
     if (index >= 0) this.choose(this.segments[index].number);
   }
 
-  handleWheel(event) {
-    const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
-    const isSideways = Math.abs(sideways) > (event.shiftKey ? 0 : Math.abs(event.deltaY));
-    if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(-event.deltaY / 200), this.timeAt(event.clientX));
-    else if (isSideways) this.move(sideways * this.secondsPerPixel);
-    else return; // vertical movement scrolls the page
-    event.preventDefault();
-  }
-
-  handleKey(event) {
-    const actions = {
-      ArrowLeft: () => this.moveCursor(-1), ArrowRight: () => this.moveCursor(1),
-      ArrowDown: () => this.moveCursor(-1), ArrowUp: () => this.moveCursor(1),
-      Home: () => this.setCursor(0), End: () => this.setCursor(this.segments.length - 1),
-      Enter: () => this.chooseAtCursor(), " ": () => this.chooseAtCursor(),
-      "+": () => this.zoomAtCursor(ZOOM_FACTOR), "=": () => this.zoomAtCursor(ZOOM_FACTOR),
-      "-": () => this.zoomAtCursor(1 / ZOOM_FACTOR), "0": () => this.setView(0, this.end),
-      PageUp: () => this.runTool("earlier"), PageDown: () => this.runTool("later"),
-      Escape: () => this.hideTip(),
-    };
-    if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // Streamlit has shortcuts of its own
-    actions[event.key]();
+  /** Remove the cursor: the pointer has left the timeline. */
+  leave() {
+    this.cursor = -1;
+    this.hideTip();
+    this.showCursor();
   }
 
   /** Move the cursor by some segments; without a cursor, put it on the middle of the view. */
   moveCursor(steps) {
-    if (this.cursor < 0) this.setCursor(Math.max(0, lastStartedIndex(this.segments, this.middle)));
+    if (this.cursor < 0) this.setCursor(Math.max(0, lastStartedIndex(this.segments, this.view.middle)));
     else this.setCursor(this.cursor + steps);
   }
 
@@ -347,14 +263,14 @@ class TimelinePage {
     this.cursor = Math.min(Math.max(index, 0), this.segments.length - 1);
     const { from, to } = this.segments[this.cursor];
     const center = (from + to) / 2;
-    if (center !== this.clampToView(center)) this.move(center - this.middle);
-    this.showTip(this.clampToView(center), []);
+    if (center !== this.view.clamp(center)) this.view.move(center - this.view.middle);
+    this.showTip(this.view.clamp(center), []);
     this.showCursor();
   }
 
   zoomAtCursor(factor) {
     const segment = this.segments[this.cursor];
-    this.zoom(factor, segment ? this.clampToView((segment.from + segment.to) / 2) : this.middle);
+    this.view.zoom(factor, segment ? this.view.clamp((segment.from + segment.to) / 2) : this.view.middle);
   }
 
   chooseAtCursor() {
@@ -383,17 +299,18 @@ class TimelinePage {
   }
 
   isEnabled(tool) {
-    if (tool === "in") return this.span > MIN_VIEW_SECONDS + 0.01;
-    if (tool === "earlier") return this.view.from > 0.01;
-    if (tool === "later") return this.view.to < this.end - 0.01;
-    return !this.showsAll;
+    const { view } = this;
+    if (tool === "in") return view.canZoomIn;
+    if (tool === "earlier") return view.canMoveBack;
+    if (tool === "later") return view.canMoveForward;
+    return !view.showsAll;
   }
 
   runTool(tool) {
-    if (tool === "all") this.setView(0, this.end);
+    if (tool === "all") this.view.set(0, this.view.end);
     else if (tool === "in") this.zoomAtCursor(ZOOM_FACTOR);
     else if (tool === "out") this.zoomAtCursor(1 / ZOOM_FACTOR);
-    else this.move((tool === "earlier" ? -this.span : this.span) / 2);
+    else this.view.move((tool === "earlier" ? -this.view.span : this.view.span) / 2);
   }
 }
 
