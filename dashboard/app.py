@@ -17,8 +17,8 @@ from dashboard.components.document_language import set_document_language
 from dashboard.components.offline_banner import show_offline_banner
 from dashboard.environment import ANALYZER_URL
 from dashboard.i18n.translator import LANGUAGES
-from dashboard.pages import file, health, history, live, recommendations
 from dashboard.session import PageContext, open_page, refresh_all
+from dashboard.views import file, health, history, live, recommendations
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage

@@ -212,7 +212,7 @@ def test_everything_is_deleted_in_two_steps(page: Page, history: HistoryServer) 
     page.get_by_role("button", name="Delete the whole history").click()
     page.get_by_role("button", name="Delete everything").click()
     expect(page.get_by_text("The whole history is deleted.")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible(timeout=PATIENCE_MS)
     assert history.sessions == []
 
 

@@ -9,18 +9,19 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.i18n.translator import Translator
-from dashboard.pages import file, health, history
 from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
 from dashboard.recommendations.providers.registry import ProviderGroup, WallClock
 from dashboard.session import PageContext
+from dashboard.views import file, health, history
+from tests.support.paths import ROOT
 
 PAGE = PageContext("ws://127.0.0.1:9", "", Translator("en"))
 
 
 def songs_like_a_file() -> None:
     from dashboard.i18n.translator import Translator
-    from dashboard.pages import file
     from dashboard.uploads.analysis_job import AnalysisJob
+    from dashboard.views import file
 
     analysis = AnalysisJob("song.mp3")
     analysis.summary = {"label": "jazz"}
@@ -60,3 +61,8 @@ def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.
     history.act(PAGE, "forget", "session.delete.done", "forget")
     assert "session_segment" not in state
     assert state["session_deleting"] is False
+
+
+def test_no_folder_called_pages_lies_beside_the_script() -> None:
+    """Streamlit would serve it as pages of its own, even if only old bytecode is left in it."""
+    assert not (ROOT / "dashboard" / "pages").exists(), "remove the folder dashboard/pages"
