@@ -1,6 +1,6 @@
 """Blocks and windows of audio, and the interface of every audio source.
 
-Arrays in these values are read-only, so whoever receives one may keep it. Positions are sample numbers since
+Arrays in these values are read-only, so a receiver may keep them. Positions are sample numbers since
 the stream opened, so that no rounding errors add up.
 """
 

@@ -279,11 +279,11 @@ def describe_change(device: Device, recording_id: str, candidates: Callable[[], 
     Parameters
     ----------
     device : Device
-        Device that is to be recorded.
+        Device that the recording was started for.
     recording_id : str
         Value of the recording's ``RECORDING_PROPERTY``.
     candidates : callable or None
-        Lists the devices whose default one is to be recorded; None if the device stays the same.
+        Lists the devices, of which the default one has to be recorded; None if the device never changes.
 
     Raises
     ------

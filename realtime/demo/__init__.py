@@ -1,1 +1,1 @@
-"""The bundled demonstration: real music under free licences; CREDITS.md names it."""
+"""The bundled demonstration: music under free licenses, which CREDITS.md lists."""
