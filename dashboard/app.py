@@ -16,7 +16,7 @@ import streamlit as st
 from dashboard.components.document_language import set_document_language
 from dashboard.components.offline_banner import show_offline_banner
 from dashboard.environment import ANALYZER_URL
-from dashboard.i18n.translator import LANGUAGES
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.session import PageContext, open_page, refresh_all
 from dashboard.views import file, health, history, live, recommendations
 
@@ -72,7 +72,7 @@ def head(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
         st.selectbox(
             page.words("common.language"),
             list(LANGUAGES),
-            format_func=LANGUAGES.__getitem__,
+            format_func=lambda code: LANGUAGES[code].own_name,
             key="language",
             label_visibility="collapsed",
             width=130,

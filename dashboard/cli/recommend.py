@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.errors import DashboardError
-from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, Track, TrackQuery
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.registry import Answer, WallClock, build_providers
 from models.common.cli import ArgumentParser
 from models.manifest import ModelManifest

@@ -12,14 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
-LANGUAGES: Final[Mapping[str, str]] = {
-    "en": "English",
-    "ja": "日本語",
-    "ko": "한국어",
-    "zh": "中文",
-    "ru": "Русский",
-}
-"""Code (ISO 639-1) and own name of each language that the page speaks."""
+from dashboard.i18n.languages import LANGUAGES
 
 FILES: Final = ("common", "live", "songs", "session", "file", "model")
 

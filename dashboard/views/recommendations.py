@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.components.songs import selected_action, show_songs
-from dashboard.i18n.translator import LANGUAGES as OWN_NAMES
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
-from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange
+from dashboard.recommendations.domain.tracks import ReleaseRange
 from dashboard.recommendations.engine.playlist import Filters
 from dashboard.session import PageContext, is_muted, mute, recommendation_service, refresh_all
 from dashboard.viewmodels.songs import Situation, song_data
@@ -65,7 +65,7 @@ def chosen_filters(words: Translator) -> Filters:
         words("songs.filter.language"),
         languages,
         index=languages.index(kept.language or ""),
-        format_func=lambda code: OWN_NAMES[code] if code else words("songs.language.any"),
+        format_func=lambda code: LANGUAGES[code].own_name if code else words("songs.language.any"),
         key="song_language",
         width=165,
     )

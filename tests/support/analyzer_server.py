@@ -15,10 +15,10 @@ from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from realtime.protocol.messages import Message, schema
+from tests.support.genres import GENRES
 
 VALIDATOR = Draft202012Validator(schema())
 
-GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 ROWS = 128
 COLUMN_SECONDS = 1920 / 22_050
 

@@ -18,7 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from tests.support.analyzer_server import GENRES, VALIDATOR, select_protocol
+from tests.support.analyzer_server import VALIDATOR, select_protocol
+from tests.support.genres import GENRES
 
 TOKEN = "a-token-of-the-tests"
 TITLES = (

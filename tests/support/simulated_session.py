@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from statistics import median
 
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
-from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.listening_profile import ProfileSettings
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.engine.ranking import misses
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.engine.settings import PlaylistSettings
+from tests.support.genres import GENRES
 
-GENRES = tuple("blues classical country disco hiphop jazz metal pop reggae rock".split())
 TODAY = date(2026, 3, 1)
 STEP_SECONDS = 3.0
 SONG_SECONDS = 210.0
@@ -43,7 +44,7 @@ def library(rng: random.Random, songs_each: int = 400, artists_each: int = 150) 
         tracks = made[genre] = []
         for number in range(songs_each):
             artist = f"{genre.title()} Artist {rng.randrange(artists_each)}"
-            language = rng.choices(LANGUAGES, (6, 1, 1, 1, 1))[0]
+            language = rng.choices(list(LANGUAGES), (6, 1, 1, 1, 1))[0]
             published = TODAY - timedelta(days=round(10 ** rng.uniform(0, 3.8)))
             track = Track(
                 "First", f"Song {number}", (artist,), "https://first.example/", genre, language, "provider",

@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final
 from urllib.parse import quote, urlencode
 
-LANGUAGES: Final = ("en", "ja", "ko", "zh", "ru")
-"""ISO 639-1: English, Japanese, Korean, Chinese, Russian."""
+from dashboard.i18n.languages import LANGUAGES
 
 
 class ReleaseRange(StrEnum):

@@ -8,9 +8,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import identity_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
-from dashboard.recommendations.domain.tracks import LANGUAGES, Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.ranking import misses, span
 
 RECENT_SECONDS: Final = 180.0

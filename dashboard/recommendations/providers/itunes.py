@@ -20,7 +20,7 @@ from dashboard.recommendations.providers.http_json import (
     failed,
     in_words,
 )
-from dashboard.recommendations.providers.search_terms import words_for
+from dashboard.recommendations.providers.search_terms import LANGUAGE_TERMS, terms_for, words_for
 
 if TYPE_CHECKING:
     import requests
@@ -29,23 +29,6 @@ MAX_RESULTS: Final = 200
 """The service's limit."""
 
 LONGEST_MILLISECONDS: Final = 86_400_000
-
-_STORES: Final = {"en": "US", "ja": "JP", "ko": "KR", "zh": "TW", "ru": "KZ"}
-"""Russia's store sells no music any more; Kazakhstan's has the same songs."""
-
-_GENRES: Final = {
-    "blues": r"blues|ブルース",
-    "classical": r"classical|クラシック",
-    "country": r"country|カントリー",
-    "disco": r"disco|ディスコ",
-    "hiphop": r"hip[- ]?hop|rap|ヒップホップ|ラップ",
-    "jazz": r"jazz|ジャズ",
-    "metal": r"metal|メタル",
-    "pop": r"(?:[jkc]-?|mando|canto)?pop|ポップ",
-    "reggae": r"reggae|レゲエ",
-    "rock": r"rock|ロック",
-}
-"""Words of ``primaryGenreName``: the stores' names are in English, the Japanese store's in Japanese."""
 
 
 class ITunesProvider:
@@ -120,7 +103,7 @@ def parameters(query: TrackQuery) -> dict[str, str]:
     """Of the search; its ``lang`` chooses the language of names of genres, not of songs."""
     return {
         "term": words_for(query.genre, query.language),
-        "country": _STORES[query.language or "en"],
+        "country": LANGUAGE_TERMS[query.language or "en"].itunes_store,
         "media": "music",
         "entity": "song",
         "limit": str(MAX_RESULTS),
@@ -146,8 +129,7 @@ def _track(row: Mapping[str, Any], query: TrackQuery, rank: int) -> Track | None
     title, artist = parse_name(row.get("trackName")), parse_name(row.get("artistName"))
     url = parse_link(row.get("trackViewUrl"), "apple.com")
     genre = parse_text(row.get("primaryGenreName"))
-    words = _GENRES.get(query.genre, re.escape(query.genre))
-    of_genre = re.search(rf"(?<!\w)(?:{words})(?!\w)", genre, re.IGNORECASE)
+    of_genre = re.search(rf"(?<!\w)(?:{terms_for(query.genre).itunes})(?!\w)", genre, re.IGNORECASE)
     if row.get("kind") != "song" or not title or not artist or not url or not of_genre:
         return None
     if (judged := classify_language(query.language, title, (artist,))) is None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.i18n import translator
-from dashboard.i18n.translator import FILES, LANGUAGES, Translator, match_language, table
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.i18n.translator import FILES, Translator, match_language, table
 
 FOLDER = Path(translator.__file__).parent
 SOURCES = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboard.analyzer.snapshot import Snapshot
-from dashboard.i18n.translator import LANGUAGES, Translator
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.health import bug_report, card_parts, health_rows, limits, losses, versions
 from models.manifest import ModelManifest
 from realtime.protocol.estimate import StreamState

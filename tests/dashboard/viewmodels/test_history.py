@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.i18n.translator import LANGUAGES, Translator, table
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.i18n.translator import Translator, table
 from dashboard.viewmodels.history import (
     STATES,
     format_span,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dashboard.analyzer.snapshot import ReceivedEstimate
-from dashboard.i18n.translator import LANGUAGES, Translator
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.i18n.translator import Translator
 from dashboard.recommendations.providers.catalogue import songs as catalogue
 from dashboard.viewmodels.live import live_data, past_steps
 from dashboard.viewmodels.theme import GENRE_COLORS

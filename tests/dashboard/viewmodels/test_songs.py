@@ -13,7 +13,8 @@ import pytest
 
 from dashboard.analyzer.snapshot import Snapshot
 from dashboard.components.next_songs import next_songs_data
-from dashboard.i18n.translator import LANGUAGES, Translator, table
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.i18n.translator import Translator, table
 from dashboard.recommendations.domain.localized import localize
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
 from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore

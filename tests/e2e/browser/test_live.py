@@ -11,8 +11,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.i18n.translator import Translator
 from realtime.protocol.estimate import StreamState
-from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer, health
+from tests.support.analyzer_server import COLUMN_SECONDS, ROWS, FakeAnalyzer, health
 from tests.support.browser import TWO_FRAMES, OpenTab, component_modules, open_live
+from tests.support.genres import GENRES
 
 PATIENCE_MS = 30_000
 ENGLISH = Translator("en")

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.analyzer_server import COLUMN_SECONDS, GENRES, ROWS, FakeAnalyzer
+from tests.support.analyzer_server import COLUMN_SECONDS, ROWS, FakeAnalyzer
 from tests.support.browser import WIDE, OpenTab, open_live
+from tests.support.genres import GENRES
 
 PATIENCE_MS = 30_000
 MOST_DELAY_MS = 150

@@ -10,12 +10,12 @@ from datetime import date
 from random import Random
 from typing import Final
 
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.songs import Song, load
 
 NAME: Final = "Overheard's own list"
-LANGUAGE_NAMES: Final = {"en": "English", "ja": "Japanese", "ko": "Korean", "zh": "Chinese", "ru": "Russian"}
 
 
 class CatalogueProvider:
@@ -97,7 +97,7 @@ class CatalogueProvider:
 def _wanted(query: TrackQuery) -> str:
     """In words: 'jazz songs in Korean'."""
     songs = f"{query.genre} songs"
-    return songs if query.language is None else f"{songs} in {LANGUAGE_NAMES[query.language]}"
+    return songs if query.language is None else f"{songs} in {LANGUAGES[query.language].name}"
 
 
 def _track(song: Song, rank: int) -> Track:

@@ -19,9 +19,9 @@ from importlib.resources import files
 from urllib.parse import quote, urlencode
 
 from dashboard.errors import CatalogueError
+from dashboard.i18n.languages import LANGUAGES
 
 SONGS_SHOWN = 6
-LANGUAGES = frozenset({"en", "ja", "ko", "zh", "ru"})
 EARLIEST_YEAR = 1600
 
 
@@ -108,7 +108,7 @@ def _song(entry: object) -> Song:
             raise ValueError(f"{name} must be a text that is not empty")
     if type(song.year) is not int or song.year < EARLIEST_YEAR:
         raise ValueError(f"year {song.year!r} must be a number from {EARLIEST_YEAR} on")
-    if song.language not in LANGUAGES | {""}:
+    if song.language and song.language not in LANGUAGES:
         raise ValueError(f"language {song.language!r} is not one of {', '.join(sorted(LANGUAGES))} or empty")
     for name in ("artist", "title"):
         _check_romanised(name, getattr(song, name), getattr(song, f"{name}_romanised"))

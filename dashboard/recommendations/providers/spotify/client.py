@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from dashboard.recommendations.providers.http_json import in_words
+from dashboard.recommendations.providers.search_terms import spotify_market
 from dashboard.recommendations.providers.spotify.page_cache import (
     PAGE,
     PAGES_EACH,
@@ -31,7 +32,7 @@ from dashboard.recommendations.providers.spotify.page_cache import (
     ResultPage,
     after,
 )
-from dashboard.recommendations.providers.spotify.parsing import MARKETS, at, read_track, search_text
+from dashboard.recommendations.providers.spotify.parsing import at, read_track, search_text
 from models.common.concurrency import parse_retry_after
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class SpotifyProvider:
     def _page(self, query: TrackQuery, place: PageKey, errand: _RequestContext) -> dict[str, Any] | _Fault:
         """One page; a token that was refused is renewed once, a broken connection tried once more."""
         text = search_text(query, self._clock.now().date(), keywords=place.keywords)
-        market = MARKETS.get(query.language or "")
+        market = spotify_market(query.language)
         renewed = retried = False
         while True:
             answer = self._ask(errand, text, market, place.offset)

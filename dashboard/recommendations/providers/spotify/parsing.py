@@ -9,33 +9,10 @@ from typing import Final
 from dashboard.recommendations.domain.language import classify_language
 from dashboard.recommendations.domain.text import parse_name
 from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.providers.search_terms import spotify_genre, spotify_words
 
 ARTISTS_MAX: Final = 10
 """Of one song that are named."""
-
-GENRES: Final = (
-    "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
-)  # fmt: skip
-_WRITTEN: Final = {"hiphop": "hip hop"}
-MARKETS: Final = {"en": "US", "ja": "JP", "ko": "KR", "zh": "TW"}
-"""Countries whose catalogue is asked; Russia has none any more."""
-
-_ADJECTIVES: Final = {"ja": "japanese", "ko": "korean", "zh": "chinese", "ru": "russian"}
-_OWN_GENRES: Final = {
-    ("ja", "pop"): "j-pop", ("ja", "rock"): "j-rock", ("ja", "hiphop"): "j-rap", ("ja", "reggae"): "j-reggae",
-    ("ko", "pop"): "k-pop", ("ko", "rock"): "k-rock", ("ko", "hiphop"): "k-rap",
-    ("zh", "pop"): "mandopop",
-}  # fmt: skip
-_KEYWORDS: Final = {
-    "ja": (
-        "ブルース", "クラシック", "カントリー", "ディスコ", "ヒップホップ",
-        "ジャズ", "メタル", "ポップ", "レゲエ", "ロック",
-    ),
-    "ko": ("블루스", "클래식", "컨트리", "디스코", "힙합", "재즈", "메탈", "가요", "레게", "록"),
-    "zh": ("藍調", "古典", "鄉村", "迪斯可", "嘻哈", "爵士", "金屬", "流行", "雷鬼", "搖滾"),
-    "ru": ("блюз", "классика", "кантри", "диско", "рэп", "джаз", "метал", "поп", "регги", "рок"),
-}  # fmt: skip
-"""In the order of ``GENRES``."""
 
 _TRACK_URL: Final = re.compile(r"https://open\.spotify\.com/[\w/?=&%.-]+", re.ASCII)
 _IMAGE_URL: Final = re.compile(r"https://[\w.-]+\.(scdn\.co|spotifycdn\.com)/[\w/?=&%.-]+", re.ASCII)
@@ -46,15 +23,10 @@ def search_text(query: TrackQuery, today: date, *, keywords: bool) -> str:
 
     A week or a month is asked for by its year, for Spotify knows no months; the rest is sorted out after.
     """
-    genre = re.sub(r'[":*]', " ", _WRITTEN.get(query.genre, query.genre))
-    language = query.language or ""
-    if not keywords:
-        general = f"{_ADJECTIVES.get(language, '')} {genre}".strip()
-        text = f'genre:"{_OWN_GENRES.get((language, query.genre), general)}"'
-    elif language in _KEYWORDS and query.genre in GENRES:
-        text = _KEYWORDS[language][GENRES.index(query.genre)]
+    if keywords:
+        text = spotify_words(query.genre, query.language)
     else:
-        text = genre
+        text = f'genre:"{spotify_genre(query.genre, query.language)}"'
     since = query.range.since(today)
     if since is None:
         return text

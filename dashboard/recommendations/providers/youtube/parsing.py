@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.language import classify_language
 from dashboard.recommendations.domain.text import (
     parse_link,
@@ -17,8 +18,8 @@ from dashboard.recommendations.domain.text import (
     parse_rows,
     parse_text,
 )
-from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, Track, TrackQuery
-from dashboard.recommendations.providers.search_terms import song_words
+from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.providers.search_terms import LANGUAGE_TERMS, song_words, terms_for
 
 MAX_RESULTS: Final = 50
 """YouTube's limit for a page of either request."""
@@ -30,27 +31,6 @@ LONGEST_SECONDS: Final = 900.0
 """Above are mixes and concerts."""
 
 MUSIC_CATEGORY: Final = "10"
-MUSIC_TOPIC: Final = "/m/04rlf"
-
-_TOPICS: Final = {
-    "classical": "/m/0ggq0m",
-    "country": "/m/01lyv",
-    "hiphop": "/m/0glt670",
-    "jazz": "/m/03_d0",
-    "metal": "/m/06by7",  # has none of its own, like blues and disco: the keyword must tell
-    "pop": "/m/064t9",
-    "reggae": "/m/06cqb",
-    "rock": "/m/06by7",
-}
-
-_PLACES: Final = {
-    "en": ("en", "US"),
-    "ja": ("ja", "JP"),
-    "ko": ("ko", "KR"),
-    "zh": ("zh-Hant", "TW"),
-    "ru": ("ru", "RU"),
-}
-
 _UNKNOWN_LANGUAGES: Final = frozenset({"", "und", "mul", "mis"})
 _CHINESE: Final = frozenset({"zh", "cmn", "yue", "nan"})
 _VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{11}")
@@ -85,13 +65,14 @@ def search_parameters(query: TrackQuery, today: date) -> dict[str, str]:
         "part": "snippet",
         "type": "video",
         "videoCategoryId": MUSIC_CATEGORY,
-        "topicId": _TOPICS.get(query.genre, MUSIC_TOPIC),
+        "topicId": terms_for(query.genre).youtube_topic,
         "q": song_words(query.genre, query.language),
         "maxResults": str(MAX_RESULTS),
         "order": "viewCount" if query.range in (ReleaseRange.WEEK, ReleaseRange.MONTH) else "relevance",
     }
     if query.language is not None:
-        parameters["relevanceLanguage"], parameters["regionCode"] = _PLACES[query.language]
+        terms = LANGUAGE_TERMS[query.language]
+        parameters |= {"relevanceLanguage": terms.youtube_language, "regionCode": terms.youtube_region}
     if (since := query.range.since(today)) is not None:
         parameters["publishedAfter"] = f"{since.isoformat()}T00:00:00Z"
     return parameters

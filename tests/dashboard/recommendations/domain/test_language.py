@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.language import classify_language, guess_language
-from dashboard.recommendations.domain.tracks import LANGUAGES
 
 
 @pytest.mark.parametrize(

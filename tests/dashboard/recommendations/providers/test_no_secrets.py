@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.recommendations.domain.tracks import LANGUAGES, TrackQuery
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.engine.feedback import FeedbackStore, default_path
 from dashboard.recommendations.engine.playlist import Filters
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
@@ -102,7 +103,7 @@ def follow(services: Services, choices: FeedbackStore, searched: Searched) -> No
         if of_youtube:
             services.youtube.faults[EVERYWHERE] = of_youtube
         fresh = RecommendationService(services.providers(), RollingPlaylist(choices=choices), services.clock)
-        filters = Filters(LANGUAGES[number % 5])
+        filters = Filters(list(LANGUAGES)[number % 5])
         fresh.look(minute_of("jazz"), filters)
         playlist = settle(fresh, filters)
         data = page(playlist, fresh.told, services.clock, fresh.session.choices.listing())

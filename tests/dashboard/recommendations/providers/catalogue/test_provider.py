@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from dashboard.recommendations.domain.tracks import LANGUAGES, Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.base import ProviderResult, SongProvider, Status
 from dashboard.recommendations.providers.catalogue import songs as catalogue
 from dashboard.recommendations.providers.catalogue.provider import NAME, CatalogueProvider
 from dashboard.recommendations.providers.catalogue.songs import Song
+from tests.support.genres import GENRES
 
-GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 ALL = 1000
 
 

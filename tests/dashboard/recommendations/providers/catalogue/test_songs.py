@@ -9,17 +9,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from dashboard.errors import CatalogueError
+from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.providers.catalogue import songs as catalogue
 from dashboard.recommendations.providers.catalogue.songs import (
-    LANGUAGES,
     Song,
     is_latin,
     parse_catalogue,
     songs_for,
 )
+from tests.support.genres import GENRES
 
 LATEST_YEAR = 2025
-GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 CELL_MINIMUM = 6
 SPARSE = {  # what a language hardly has in a well-known form: exactly so many
     ("blues", "ko"): 3,

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from dashboard.recommendations.domain.tracks import LANGUAGES, ReleaseRange, TrackQuery
+from dashboard.i18n.languages import LANGUAGES
+from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
