@@ -17,11 +17,12 @@ from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
+from models.spectrogram.stored import SAMPLE_RATE
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.config import Settings
 from realtime.errors import SourceError
 from realtime.evaluation.programmes import Excerpt, Programme
-from realtime.evaluation.spectrograms import SAMPLE_RATE, StoredTracks
+from realtime.evaluation.spectrograms import StoredTracks
 from realtime.evaluation.tracking_metrics import LabelAt, Run, TrueSegment
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
 from realtime.sources.file import FileSource

@@ -17,39 +17,9 @@ from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
+from models.spectrogram.stored import SAMPLE_RATE, STORED_GEOMETRIES, StoredGeometry
 from realtime.evaluation.scorecard import Advance, Predictions, genre_number
 from realtime.evaluation.tables import EvaluationError, read_table
-
-SAMPLE_RATE = 22_050
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """A stored picture: ``rows`` frequencies, evenly from 0 Hz to 11,025 Hz, by ``columns`` instants.
-
-    Columns lie ``column_step`` samples at 22,050 Hz apart.
-    """
-
-    name: str
-    rows: int
-    columns: int
-    column_step: int
-    whole: bool
-
-    def fits(self, spec: AudioSpec) -> bool:
-        """Whether a window of this geometry can be cut from it; with ``whole`` it must be all of it."""
-        fills = spec.columns == self.columns if self.whole else spec.columns <= self.columns
-        return fills and (spec.sample_rate, spec.column_step) == (SAMPLE_RATE, self.column_step)
-
-    def starts(self, spec: AudioSpec) -> range:
-        """First columns of the windows, each half a window after the one before."""
-        return range(0, self.columns - spec.columns + 1, max(1, spec.columns // 2))
-
-
-GEOMETRIES = (
-    Geometry("fine", rows=544, columns=57, column_step=1_920, whole=True),
-    Geometry("coarse", rows=129, columns=496, column_step=1_334, whole=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +32,7 @@ class StoredTracks:
     names: tuple[str, ...]
     labels: npt.NDArray[np.int64]
     db_u8: npt.NDArray[np.uint8]
-    form: Geometry
+    form: StoredGeometry
 
     @classmethod
     def load(cls, path: Path, labels: Sequence[str]) -> Self:
@@ -79,8 +49,10 @@ class StoredTracks:
             No such file, other arrays than these, or a track of no known genre.
         """
         track_ids, db_u8 = _read(path)
-        shapes = " or ".join(f"(n, {form.rows}, {form.columns})" for form in GEOMETRIES)
-        form = next((form for form in GEOMETRIES if db_u8.shape[1:] == (form.rows, form.columns)), None)
+        shapes = " or ".join(f"(n, {form.rows}, {form.columns})" for form in STORED_GEOMETRIES)
+        form = next(
+            (form for form in STORED_GEOMETRIES if db_u8.shape[1:] == (form.rows, form.columns)), None
+        )
         if form is None or db_u8.dtype != np.uint8:
             raise EvaluationError(
                 f"db_u8 in {path} is {db_u8.shape} {db_u8.dtype}; pictures are {shapes} uint8"
@@ -182,7 +154,7 @@ def _read(path: Path) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]:
         raise EvaluationError(f"{path} is no .npz file of plain arrays, or is damaged: {error}") from error
 
 
-def geometry_for(form: Geometry, manifest: ModelManifest) -> AudioSpec:
+def geometry_for(form: StoredGeometry, manifest: ModelManifest) -> AudioSpec:
     """The model's geometry whose windows can be cut from this form, the first if there are several.
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stored import STORED_GEOMETRIES
 
 ROW_BREAK_HZ: Final = 1000.0
 """Break frequency of the row spacing, Hz.
@@ -24,5 +25,5 @@ COARSE: Final = AudioSpec(
 GEOMETRIES: Final = {"fine": FINE, "coarse": COARSE}
 """The geometries by name. The names are keys of the manifest's metrics."""
 
-STORED_SHAPES: Final = {(544, 57): "fine", (129, 496): "coarse"}
+STORED_SHAPES: Final = {(stored.rows, stored.columns): stored.name for stored in STORED_GEOMETRIES}
 """Rows and columns of one track in each published array, and the geometry of that array."""

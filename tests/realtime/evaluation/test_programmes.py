@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stored import STORED_GEOMETRIES
 from realtime.evaluation.playback import CARD_RATE, CONDITIONS, SpectrogramRecorder, analyze_playback
 from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme
-from realtime.evaluation.spectrograms import GEOMETRIES, StoredTracks
+from realtime.evaluation.spectrograms import StoredTracks
 from realtime.evaluation.tracking_metrics import measure
 from tests.support.audio import noise
 from tests.support.classifier import LABELS, LoudestRowClassifier
@@ -40,7 +41,7 @@ def test_pictures_are_joined_column_by_column() -> None:
     db_u8 = (50 + 50 * noise(3 * 129 * 496)).astype(np.uint8).reshape(3, 129, 496)
     for genre in range(3):
         db_u8[genre, 20 + 43 * genre : 23 + 43 * genre] = 250
-    stored = StoredTracks(("a", "b", "c"), np.arange(3), db_u8, GEOMETRIES[1])
+    stored = StoredTracks(("a", "b", "c"), np.arange(3), db_u8, STORED_GEOMETRIES[1])
     classifier = LoudestRowClassifier()
     recorder = SpectrogramRecorder(
         stored, {label: row for row, label in enumerate(LABELS)}, classifier, coarse

@@ -1,0 +1,34 @@
+"""Stored spectrograms: which windows they hold, and that training means the same arrays by the same names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from models.manifest import ModelManifest
+from models.spectrogram.stored import STORED_GEOMETRIES
+from training.data.geometries import GEOMETRIES, STORED_SHAPES
+
+FINE, COARSE = STORED_GEOMETRIES
+
+
+def test_each_geometry_of_training_and_of_the_shipped_model_fits_one_array() -> None:
+    manifest = ModelManifest.load()
+    for spec in (*GEOMETRIES.values(), manifest.audio, *manifest.also_reads):
+        assert sum(stored.fits(spec) for stored in STORED_GEOMETRIES) == 1
+    assert [stored.name for stored in STORED_GEOMETRIES] == list(GEOMETRIES) == list(STORED_SHAPES.values())
+    for stored in STORED_GEOMETRIES:
+        assert stored.fits(GEOMETRIES[stored.name])
+
+
+def test_windows_are_cut_half_a_window_apart_or_are_the_whole_track() -> None:
+    assert list(FINE.starts(GEOMETRIES["fine"])) == [0]
+    coarse = GEOMETRIES["coarse"]
+    assert list(COARSE.starts(coarse)) == list(range(0, 414, 41))
+    assert 410 + coarse.columns <= COARSE.columns
+
+
+def test_other_steps_rates_and_lengths_do_not_fit() -> None:
+    coarse, fine = GEOMETRIES["coarse"], GEOMETRIES["fine"]
+    assert not COARSE.fits(replace(coarse, column_step=1_335))
+    assert not COARSE.fits(replace(coarse, sample_rate=44_100))
+    assert not FINE.fits(replace(fine, columns=56))
