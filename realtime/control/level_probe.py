@@ -19,8 +19,8 @@ from realtime.sources.factory import SourceOption
 MEASURED_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
 """How long that much sound may take to come."""
-OPEN_SECONDS = 15.0
-"""How long opening and measuring one source may take."""
+PROBE_TIMEOUT_SECONDS = 15.0
+"""Time in which one source must be opened and measured."""
 PAUSE_SECONDS = 5.0
 """The least time between the beginnings of two measurements."""
 
@@ -92,11 +92,11 @@ class LevelMeter:
 
     async def _take(self, name: str, probe: LevelProbe) -> None:
         try:
-            level = await asyncio.wait_for(run_in_daemon_thread(probe), OPEN_SECONDS)
+            level = await asyncio.wait_for(run_in_daemon_thread(probe), PROBE_TIMEOUT_SECONDS)
         except SourceError as error:
             trouble = str(error)
         except TimeoutError:
-            trouble = f"it did not open within {OPEN_SECONDS:.0f} s"
+            trouble = f"it did not open within {PROBE_TIMEOUT_SECONDS:.0f} s"
             run_in_daemon_thread(probe.close)
         else:
             self.known[name] = round(level, 1)

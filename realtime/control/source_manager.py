@@ -31,8 +31,8 @@ from realtime.sources.file import played_file
 
 logger = logging.getLogger(__name__)
 
-OPEN_SECONDS = 25.0
-"""How long a change waits for its source; the slowest of ours gives up before, with a reason."""
+SWITCH_TIMEOUT_SECONDS = 25.0
+"""Time in which a new source must open. Every kind of source gives up sooner, with a reason."""
 STOP_SECONDS = 2.0
 """How long the end of a capture is waited for; it goes on ending on its own thread."""
 
@@ -244,9 +244,9 @@ class SourceManager:
         """Open these, and only when all are open let them take their places."""
         opening = run_in_daemon_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
         try:
-            opened = await asyncio.wait_for(opening, OPEN_SECONDS)
+            opened = await asyncio.wait_for(opening, SWITCH_TIMEOUT_SECONDS)
         except TimeoutError:
-            trouble = f"it did not open within {OPEN_SECONDS:.0f} s"
+            trouble = f"it did not open within {SWITCH_TIMEOUT_SECONDS:.0f} s"
             self._levels.troubles[wanted[0][1].name] = trouble
             raise SourceError(trouble) from None
         leaving = [place for place, _ in wanted]

@@ -16,7 +16,8 @@ GROUP_SIZE = 8
 """Stations that one process hears, of which a core of 2020 hears a dozen."""
 
 MAX_STATIONS = 10_000
-LONGEST_NAME = 120
+MAX_STATION_NAME_CHARACTERS = 120
+"""Longest name of a station in the list of stations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ def _station(path: Path, number: int, fields: Any) -> Station:
     if not isinstance(fields, dict) or fields.keys() != {"name", "url"}:
         raise SettingsError(f"{path}: station {number} must have name and url and nothing else")
     name, url = fields["name"], fields["url"]
-    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
-        raise SettingsError(f"{path}: the name of station {number} must have 1 to {LONGEST_NAME} characters")
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_STATION_NAME_CHARACTERS:
+        raise SettingsError(
+            f"{path}: the name of station {number} must have 1 to {MAX_STATION_NAME_CHARACTERS} characters"
+        )
     if not isinstance(url, str) or not is_url(url):
         raise SettingsError(f"{path}: the url of station {name} must begin with http, https, rtsp or rtsps")
     return Station(name, url)

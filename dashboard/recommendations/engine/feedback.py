@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from dashboard.recommendations.domain.identity import artist_key, title_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
+from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
 from models.common.paths import atomic_write, data_folder
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 VERSION: Final = 1
 MAX_ARTISTS: Final = 2_000
 MAX_TITLES: Final = 20
-MAX_NAME_CHARACTERS: Final = 200
 MAX_COUNT: Final = 1_000
 MAX_FILE_BYTES: Final = 1 << 20
 """Bytes. The bounds are a machine's, not a person's: years of clicking stay far below."""
