@@ -175,8 +175,7 @@ def test_a_folder_that_vanishes_is_made_again_with_the_session(
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION + 1}",
             f"the history {{}} has version {VERSION + 1}, and this program supports versions up to "
-            f"{VERSION}; "
-            "update Overheard or name another file",
+            f"{VERSION}; update Overheard or name another file",
         ),
         ("PRAGMA user_version = 1", "{} is a database of another program; name another file for the history"),
     ],
