@@ -79,7 +79,13 @@ class AnalyzerError(OverheardError):
         self.status = status
 
 
-def get(analyzer: str, token: str, path: str, deadline_seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
+def get(
+    analyzer: str,
+    token: str,
+    path: str,
+    deadline_seconds: float = DEADLINE_SECONDS,
+    max_bytes: int = MAX_RESPONSE_BYTES,
+) -> dict[str, Any]:
     """GET a JSON object.
 
     Parameters
@@ -92,6 +98,8 @@ def get(analyzer: str, token: str, path: str, deadline_seconds: float = DEADLINE
         From ``/`` on.
     deadline_seconds : float
         For all of it, from the connection to the last byte; looking up a name is the system's affair.
+    max_bytes : int
+        Length of the response.
 
     Raises
     ------
@@ -105,10 +113,10 @@ def get(analyzer: str, token: str, path: str, deadline_seconds: float = DEADLINE
             connection.sock = sock
             connection.request("GET", parts.path.rstrip("/") + path, headers=_headers(token))
             with connection.getresponse() as answer:
-                content = answer.read(MAX_RESPONSE_BYTES + 1)
+                content = answer.read(max_bytes + 1)
                 status = answer.status
-                if len(content) > MAX_RESPONSE_BYTES:
-                    raise AnalyzerError(Fault.BROKEN, f"more than {MAX_RESPONSE_BYTES} bytes", status)
+                if len(content) > max_bytes:
+                    raise AnalyzerError(Fault.BROKEN, f"more than {max_bytes} bytes", status)
                 if answer.length:  # the other side, or the deadline, broke it off
                     raise http.client.IncompleteRead(content, answer.length)
     except ssl.SSLCertVerificationError as error:

@@ -51,6 +51,7 @@ _turn = threading.BoundedSemaphore(1)
 class Limits:
     """What one analysis may cost."""
 
+    file_bytes: int = MOST_FILE_BYTES
     run_seconds: float = MOST_RUN_SECONDS
     memory_bytes: int = MOST_MEMORY_BYTES
     sound_seconds: float = MOST_SOUND_SECONDS
@@ -93,7 +94,7 @@ class AnalysisJob:
     def start(self, content: IO[bytes]) -> None:
         """Copy the content to where the child finds it, and analyse it when its turn comes."""
         try:
-            file = copied(content)
+            file = copied(content, self._limits.file_bytes)
         except OSError as error:  # the disk is full
             logger.warning("a file could not be copied: %s", error)
             self._end("broken", str(error))
@@ -209,7 +210,7 @@ class AnalysisJob:
         return "abandoned" if unseen else ""
 
 
-def copied(content: IO[bytes]) -> IO[bytes] | None:
+def copied(content: IO[bytes], max_bytes: int) -> IO[bytes] | None:
     """The same bytes in a file that is gone when the caller closes it; None if they are too many."""
     file = tempfile.TemporaryFile() if NAMELESS else tempfile.NamedTemporaryFile()
     try:
@@ -217,7 +218,7 @@ def copied(content: IO[bytes]) -> IO[bytes] | None:
         size = 0
         while piece := content.read(MEBIBYTE):
             size += len(piece)
-            if size > MOST_FILE_BYTES:
+            if size > max_bytes:
                 file.close()
                 return None
             file.write(piece)

@@ -71,10 +71,25 @@ class GroupClient(Protocol):
 
 
 class ProcessGroupClient:
-    """A child process."""
+    """A child process.
 
-    def __init__(self, group: Group, hearing: AnalysisSettings) -> None:
+    Parameters
+    ----------
+    group : Group
+    hearing : AnalysisSettings
+    silence_timeout_seconds : float
+        A child that is silent for longer hangs and is killed.
+    """
+
+    def __init__(
+        self,
+        group: Group,
+        hearing: AnalysisSettings,
+        *,
+        silence_timeout_seconds: float = SILENCE_TIMEOUT_SECONDS,
+    ) -> None:
         self._group, self._hearing = group, hearing
+        self._silence_timeout_seconds = silence_timeout_seconds
         self.process: asyncio.subprocess.Process | None = None
         self._patience = START_TIMEOUT_SECONDS
 
@@ -86,7 +101,7 @@ class ProcessGroupClient:
         try:
             line = await self._line(process)
             if line.endswith(b"\n"):
-                self._patience = SILENCE_TIMEOUT_SECONDS
+                self._patience = self._silence_timeout_seconds
                 return [loads(line)] if line.strip() else []
             async with asyncio.timeout(self._patience):
                 code = await process.wait()

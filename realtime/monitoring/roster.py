@@ -95,6 +95,7 @@ async def serve_stations(
     *,
     ready: Callable[[int, str], Awaitable[None] | None],
     watch: Callable[[Message], None] | None = None,
+    restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
 ) -> int:
     """Gather what all groups hear until a signal comes.
 
@@ -108,6 +109,8 @@ async def serve_stations(
         whose end is the end of all.
     watch : callable
         Gets every message too.
+    restart_pause_seconds : float
+        Pause before a lost group is asked again.
 
     Returns
     -------
@@ -151,7 +154,8 @@ async def serve_stations(
             roll.add(station.name, hello | {"seq": 0})
         port = await server.start(chosen.server.host, chosen.server.port)
         following = [
-            asyncio.create_task(relay(feed, group, roll)) for feed, group in zip(feeds, groups, strict=True)
+            asyncio.create_task(relay(feed, group, roll, restart_pause_seconds))
+            for feed, group in zip(feeds, groups, strict=True)
         ]
         try:
             companion = ready(sum(map(len, groups)), websocket_address(chosen.server, port))
@@ -164,7 +168,7 @@ async def serve_stations(
     return 0
 
 
-async def relay(feed: GroupClient, group: Group, roll: StationRoster) -> None:
+async def relay(feed: GroupClient, group: Group, roll: StationRoster, restart_pause_seconds: float) -> None:
     """Hand on what one group hears, for as long as it is not cancelled."""
     logged = ""
     while True:
@@ -184,4 +188,4 @@ async def relay(feed: GroupClient, group: Group, roll: StationRoster) -> None:
             logged = str(lost)
             logger.warning("%d stations from %s on: %s", len(group), group[0].name, lost, exc_info=fault)
         roll.lost(group, str(lost), late=lost.late)
-        await asyncio.sleep(RESTART_PAUSE_SECONDS)
+        await asyncio.sleep(restart_pause_seconds)

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from realtime.config import AnalysisSettings, HistorySettings, ServerSettings, Settings
 from realtime.monitoring.feeds import GroupClient
-from realtime.monitoring.roster import serve_stations
+from realtime.monitoring.roster import RESTART_PAUSE_SECONDS, serve_stations
 from realtime.monitoring.stations import Group, Station
 from realtime.protocol import messages
 from realtime.protocol.messages import Message
@@ -37,7 +37,10 @@ def stations_of(radio: WebServer, *names: str) -> Group:
 
 
 def monitored(
-    groups: Sequence[Group], feeds: Sequence[GroupClient], enough: Callable[[list[Message]], bool]
+    groups: Sequence[Group],
+    feeds: Sequence[GroupClient],
+    enough: Callable[[list[Message]], bool],
+    restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
 ) -> list[Message]:
     """What a client is told until it has heard enough, which it is asked after every message."""
     heard: list[Message] = []
@@ -51,7 +54,14 @@ def monitored(
                     return
 
     asyncio.run(
-        serve_stations(CHOSEN, groups, feeds, ready=lambda count, address: listen(address), watch=told.append)
+        serve_stations(
+            CHOSEN,
+            groups,
+            feeds,
+            ready=lambda count, address: listen(address),
+            watch=told.append,
+            restart_pause_seconds=restart_pause_seconds,
+        )
     )
     check_once(told)  # a client does not see the first of two that follow at once
     return heard

@@ -92,8 +92,16 @@ class FeedbackStore:
     the disk ends nothing: the choice counts in memory and ``trouble`` has a sentence about it.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        max_artists: int = MAX_ARTISTS,
+        max_file_bytes: int = MAX_FILE_BYTES,
+    ) -> None:
         self._path = path
+        self._max_artists = max_artists
+        self._max_file_bytes = max_file_bytes
         self._may_write = path is not None
         self._artists: dict[str, ArtistFeedback] = {}
         self._stamp: tuple[int, int, int] | None = None
@@ -165,8 +173,8 @@ class FeedbackStore:
             stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
             if stamp == self._stamp:
                 return
-            if state.st_size > MAX_FILE_BYTES:
-                raise ValueError(f"it has {state.st_size} bytes, {MAX_FILE_BYTES} are allowed")
+            if state.st_size > self._max_file_bytes:
+                raise ValueError(f"it has {state.st_size} bytes, {self._max_file_bytes} are allowed")
             self._artists = parse(self._path.read_text(encoding="utf-8"))
             self._stamp = stamp
             self.revision += 1
@@ -190,7 +198,7 @@ class FeedbackStore:
         self._artists.pop(key, None)
         if choice != ArtistFeedback(choice.artist):
             self._artists[key] = choice
-        while len(self._artists) > MAX_ARTISTS:
+        while len(self._artists) > self._max_artists:
             self._drop_oldest()
         if self._path is not None and self._may_write:
             self._save(self._path)
@@ -207,7 +215,7 @@ class FeedbackStore:
 
     def _save(self, path: Path) -> None:
         """Write the file for this user only, without the oldest artists if it would become too large."""
-        while len(content := self._encoded()) > MAX_FILE_BYTES:
+        while len(content := self._encoded()) > self._max_file_bytes:
             for _ in range(max(1, len(self._artists) // 10)):
                 self._drop_oldest()
         try:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.analyzer import http
 from dashboard.analyzer.http import AnalyzerError, Fault, get, send_control
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.history_server import TOKEN, HistoryServer, evening
@@ -134,15 +133,15 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
         assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.BROKEN
 
 
-def test_an_answer_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 100)
+def test_an_answer_has_a_largest_size() -> None:
     for size, wanted in ((100, None), (101, Fault.BROKEN)):
         body = b'{"a": "' + b"x" * (size - 9) + b'"}'
         with saying(whole(body)) as url:
             if wanted is None:
-                assert len(get(url, TOKEN, "/history")["a"]) == size - 9
+                assert len(get(url, TOKEN, "/history", max_bytes=100)["a"]) == size - 9
             else:
-                assert fault_of(lambda url=url: get(url, TOKEN, "/history")).fault is wanted  # type: ignore[misc]
+                fault = fault_of(lambda url=url: get(url, TOKEN, "/history", max_bytes=100))  # type: ignore[misc]
+                assert fault.fault is wanted
 
 
 def test_a_redirect_is_not_followed_with_the_token(analyzer: HistoryServer) -> None:

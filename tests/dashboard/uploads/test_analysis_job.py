@@ -103,9 +103,8 @@ def test_a_fault_names_one_of_the_pages_texts() -> None:
         assert words(f"file.fault.{fault}", most=1)
 
 
-def test_too_many_bytes_are_refused_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(analysis_job, "MOST_FILE_BYTES", 1000)
-    analysis = AnalysisJob("big.wav")
+def test_too_many_bytes_are_refused_before_anything_is_decoded() -> None:
+    analysis = AnalysisJob("big.wav", Limits(file_bytes=1000))
     analysis.start(io.BytesIO(bytes(2_000)))
     assert (analysis.done, analysis.fault) == (True, "too_large")
 

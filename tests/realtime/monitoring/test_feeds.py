@@ -54,18 +54,18 @@ def test_a_child_that_cannot_be_understood_or_hangs_is_lost(
     program: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeds, "child_argv", lambda *_: [sys.executable, "-c", program])
-    monkeypatch.setattr(feeds, "SILENCE_TIMEOUT_SECONDS", 2.0)
-    feed = ProcessGroupClient(ALONE, HEARING)
+    feed = ProcessGroupClient(ALONE, HEARING, silence_timeout_seconds=2.0)
     assert asyncio.run(until_lost(feed)) == f"the process that heard it {reason}; another one begins"
     assert feed.process is None, "the next question begins another"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
-def test_a_child_that_hears_nothing_lives_until_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_hears_nothing_lives_until_it_hangs() -> None:
     """A hung child was waited for for ever."""
-    monkeypatch.setattr(feeds, "SILENCE_TIMEOUT_SECONDS", 3.0)
     with web({"music": Answer(hang=True)}) as server:
-        feed = ProcessGroupClient((Station("One", server.url("music")),), HEARING)
+        feed = ProcessGroupClient(
+            (Station("One", server.url("music")),), HEARING, silence_timeout_seconds=3.0
+        )
 
         async def hang() -> str:
             for _ in range(5):

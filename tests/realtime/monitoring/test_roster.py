@@ -19,7 +19,6 @@ from realtime.audio.source import AudioSource
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
 from realtime.monitoring import group as group_module
-from realtime.monitoring import roster
 from realtime.monitoring.feeds import GroupLostError, ProcessGroupClient
 from realtime.monitoring.group import StationGroup
 from realtime.monitoring.roster import StationRoster, serve_stations
@@ -150,14 +149,11 @@ def test_what_is_told_twice_is_found() -> None:
         check_numbers([*told, said("estimate", 2.0) | {"seq": 3}], ("One",))
 
 
-def test_faults_of_a_group_are_not_the_end(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_faults_of_a_group_are_not_the_end(caplog: pytest.LogCaptureFixture) -> None:
     """One that nobody had foreseen ended the monitor, and with it all other groups."""
-    monkeypatch.setattr(roster, "RESTART_PAUSE_SECONDS", 0.01)
     faults = [OSError(errno.EMFILE, "secret"), ValueError("secret"), IndexError("secret"), RuntimeError()]
     feed = Scripted(*faults, [said("state", 1.0)])
-    heard = monitored([ALONE], [feed], lambda told: told[-1].get("state") == "LISTENING")
+    heard = monitored([ALONE], [feed], lambda told: told[-1].get("state") == "LISTENING", 0.01)
     details = {message["detail"] for message in of(heard, "One", "state")} - {""}
     assert details <= {"internal error; it is tried again"}
     traces = [record for record in caplog.records if record.exc_info]
@@ -217,8 +213,7 @@ def test_a_station_whose_state_was_dropped_is_heard_nevertheless() -> None:
     assert watched.told == [("state", "RECOVERING"), ("state", "UNSURE"), ("estimate", ""), ("estimate", "")]
 
 
-def test_who_comes_later_is_told_that_a_late_group_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster, "RESTART_PAUSE_SECONDS", 0.01)
+def test_who_comes_later_is_told_that_a_late_group_is_heard() -> None:
     late = GroupLostError("its group waits", late=True)
     feed = Scripted([said("state", 1.0)], late, [said("estimate", 2.0)])
     hellos: list[Message] = []
@@ -229,7 +224,12 @@ def test_who_comes_later_is_told_that_a_late_group_is_heard(monkeypatch: pytest.
                 async with connect(address) as client:
                     hellos.append(json.loads(await client.recv()))
 
-    asyncio.run(serve_stations(CHOSEN, [ALONE], [feed], ready=lambda count, address: listen(address)))
+    asyncio.run(
+        serve_stations(
+            CHOSEN, [ALONE], [feed],
+            ready=lambda count, address: listen(address), restart_pause_seconds=0.01,
+        )
+    )  # fmt: skip
     assert hellos[-1]["state"] == "LISTENING"
 
 

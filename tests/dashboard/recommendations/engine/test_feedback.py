@@ -159,9 +159,8 @@ def test_forgetting_leaves_what_the_person_put_beside_it(path: Path) -> None:
     assert [child.name for child in path.parent.iterdir()] == [mine.name]
 
 
-def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ARTISTS", 3)
-    choices = FeedbackStore(path)
+def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path) -> None:
+    choices = FeedbackStore(path, max_artists=3)
     choices.ban("banned")
     for name in "abcd":
         choices.skip(name)
@@ -172,9 +171,11 @@ def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path, monkeypatch: 
     (liked,) = [choice.liked for choice in choices.listing() if choice.artist == "c"]
     assert [title.split("x")[0] for title in liked] == [f"song {number}" for number in range(10, 30)]
     assert {len(title) for title in liked} == {200}
-    monkeypatch.setattr(module, "MAX_FILE_BYTES", 1000)
-    choices.skip("e")
-    assert path.stat().st_size <= 1000
+    allowed = path.stat().st_size
+    choices = FeedbackStore(path, max_file_bytes=allowed)
+    choices.skip("e" * 200)
+    assert path.stat().st_size <= allowed
+    assert [choice.artist[0] for choice in choices.listing()] == ["e", "b"]
     assert choices.is_banned({"banned"})
 
 
