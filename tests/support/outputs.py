@@ -1,4 +1,4 @@
-"""What the tests of the outputs share: outputs that repeat quickly, and a password that nobody may see."""
+"""Notifiers with short pauses, and a password that no log may contain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUOTED = "geheim-p%40ss%2Fword"
 
 @contextmanager
 def starting() -> Iterator[Callable[..., GenreNotifier]]:
-    """Outputs with quick repetitions, each closed within two seconds whatever the other side does."""
+    """Yield a factory of notifiers with short pauses, each of which must close within two seconds."""
     started: list[GenreNotifier] = []
 
     def begin(retry_seconds: float = 0.02, **settings: str) -> GenreNotifier:

@@ -1,4 +1,4 @@
-"""Sound in memory: what is held, what is cut out of it, and when it is let go."""
+"""Ring buffer of audio: its length, the clips cut out of it, and the disposal of old audio."""
 
 from __future__ import annotations
 
@@ -23,175 +23,175 @@ NOW = UNIX_OFFSET + 100
 
 
 def counted(first: int, last: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Samples that tell their own position, as 16-bit values."""
+    """Return samples whose 16-bit values are their positions."""
     return (np.arange(first, last) % 20_000 / 32_767).astype(np.float32)
 
 
-class Kept:
-    """Of one source, fed in blocks of an odd length."""
+class Buffered:
+    """Buffer of one source, which appends blocks of an odd length."""
 
     def __init__(self, minutes: float = 3.0) -> None:
         self.clock = VirtualClock()
-        self.sounds = RecentAudioBuffer(minutes, self.clock)
-        self._append = self.sounds.start("radio", SPEC)
+        self.buffer = RecentAudioBuffer(minutes, self.clock)
+        self._append = self.buffer.start("radio", SPEC)
 
-    def hear(self, from_seconds: float, to_seconds: float, block: int = 7_777) -> None:
+    def append(self, from_seconds: float, to_seconds: float, block: int = 7_777) -> None:
         assert self._append is not None
         for first in range(round(from_seconds * RATE), round(to_seconds * RATE), block):
             self._append(counted(first, min(first + block, round(to_seconds * RATE))), first)
 
-    def take(self, from_seconds: float, to_seconds: float, started: float = NOW) -> AudioClip | None:
-        return self.sounds.clip("radio", started, from_seconds, to_seconds)
+    def clip(self, from_seconds: float, to_seconds: float, started: float = NOW) -> AudioClip | None:
+        return self.buffer.clip("radio", started, from_seconds, to_seconds)
 
 
-def positions(sound: AudioClip | None) -> tuple[int, int]:
-    """First and one after the last sample's position; every sample between must be in its place."""
-    assert sound is not None
-    assert sound.sample_rate == RATE
-    assert sound.samples.dtype == np.int16
-    wrapped = np.flatnonzero(np.diff(sound.samples.astype(int)) != 1)
-    assert set(np.diff(sound.samples.astype(int))[wrapped]) <= {-19_999}
-    return int(sound.samples[0]), len(sound.samples)
+def positions(clip: AudioClip | None) -> tuple[int, int]:
+    """Return the first position and the length, and check every sample between."""
+    assert clip is not None
+    assert clip.sample_rate == RATE
+    assert clip.samples.dtype == np.int16
+    wrapped = np.flatnonzero(np.diff(clip.samples.astype(int)) != 1)
+    assert set(np.diff(clip.samples.astype(int))[wrapped]) <= {-19_999}
+    return int(clip.samples[0]), len(clip.samples)
 
 
-def test_exactly_the_stretch_that_was_asked_for_comes_back() -> None:
-    kept = Kept()
-    kept.hear(0, 60)
-    sound = kept.take(10.5, 20.25)
-    first, count = positions(sound)
+def test_a_clip_has_exactly_the_requested_samples() -> None:
+    buffered = Buffered()
+    buffered.append(0, 60)
+    clip = buffered.clip(10.5, 20.25)
+    first, count = positions(clip)
     assert (first, count) == (round(10.5 * RATE) % 20_000, round(20.25 * RATE) - round(10.5 * RATE))
 
 
-def test_of_a_long_stretch_the_middle_half_minute_is_taken() -> None:
-    kept = Kept()
-    kept.hear(0, 100)
-    first, count = positions(kept.take(10, 90))
+def test_a_long_clip_is_cut_to_its_middle_half_minute() -> None:
+    buffered = Buffered()
+    buffered.append(0, 100)
+    first, count = positions(buffered.clip(10, 90))
     assert (first, count) == (35 * RATE % 20_000, 30 * RATE)
 
 
-def test_no_more_than_the_last_minutes_are_held() -> None:
-    kept = Kept(minutes=0.5)
-    kept.hear(0, 100)
-    assert kept.take(0, 60) is None
-    _, count = positions(kept.take(60, 80))
+def test_only_the_last_minutes_are_buffered() -> None:
+    buffered = Buffered(minutes=0.5)
+    buffered.append(0, 100)
+    assert buffered.clip(0, 60) is None
+    _, count = positions(buffered.clip(60, 80))
     assert 9 * RATE < count <= 10 * RATE
-    (buffer,) = kept.sounds._buffers
+    (buffer,) = buffered.buffer._buffers
     assert sum(len(block) for _, block in buffer.blocks) == buffer.length <= 30 * RATE
 
 
-def test_less_than_a_window_is_nothing() -> None:
-    kept = Kept()
-    kept.hear(0, 20)
+def test_less_than_a_window_gives_no_clip() -> None:
+    buffered = Buffered()
+    buffered.append(0, 20)
     window = SPEC.window_samples / RATE
-    assert kept.take(3, 3 + window - 0.01) is None
-    assert positions(kept.take(3, 3 + window + 0.01))[1] >= SPEC.window_samples
-    assert kept.take(16, 40) is None  # 4 s are there
-    assert kept.take(200, 300) is None
+    assert buffered.clip(3, 3 + window - 0.01) is None
+    assert positions(buffered.clip(3, 3 + window + 0.01))[1] >= SPEC.window_samples
+    assert buffered.clip(16, 40) is None  # the buffer has 4 s of these
+    assert buffered.clip(200, 300) is None
 
 
-def test_a_gap_is_not_spliced_over_and_the_longer_side_is_taken() -> None:
-    kept = Kept()
-    kept.hear(0, 7)
-    kept.hear(8, 17)
-    first, count = positions(kept.take(0, 17))
+def test_a_clip_has_no_gap_and_is_the_longer_side_of_one() -> None:
+    buffered = Buffered()
+    buffered.append(0, 7)
+    buffered.append(8, 17)
+    first, count = positions(buffered.clip(0, 17))
     assert (first, count) == (8 * RATE % 20_000, 9 * RATE)
 
 
-def test_sound_of_a_source_that_is_no_longer_heard_goes_after_the_same_time() -> None:
-    kept = Kept(minutes=1)
-    kept.hear(0, 20)
-    kept.clock.now += 59
-    assert kept.take(0, 20) is not None
-    kept.clock.now += 2
-    assert kept.take(0, 20) is None
-    assert not kept.sounds._buffers[0].blocks
+def test_audio_of_an_ended_source_is_discarded_after_the_same_time() -> None:
+    buffered = Buffered(minutes=1)
+    buffered.append(0, 20)
+    buffered.clock.now += 59
+    assert buffered.clip(0, 20) is not None
+    buffered.clock.now += 2
+    assert buffered.clip(0, 20) is None
+    assert not buffered.buffer._buffers[0].blocks
 
 
-def test_sessions_of_one_name_are_told_apart_by_when_they_began() -> None:
-    kept = Kept()
-    kept.hear(0, 20)
-    kept.clock.now += 50
-    again = kept.sounds.start("radio", SPEC)
+def test_sessions_of_one_source_are_distinguished_by_their_start() -> None:
+    buffered = Buffered()
+    buffered.append(0, 20)
+    buffered.clock.now += 50
+    again = buffered.buffer.start("radio", SPEC)
     assert again is not None
     again(np.full(20 * RATE, 0.5, np.float32), 0)
-    assert positions(kept.take(0, 20))[1] == 20 * RATE
-    later = kept.take(0, 20, NOW + 50)
+    assert positions(buffered.clip(0, 20))[1] == 20 * RATE
+    later = buffered.clip(0, 20, NOW + 50)
     assert later is not None
     assert set(later.samples) == {16_384}
-    assert kept.take(0, 20, NOW - 10) is None  # of an earlier run of the program
-    assert kept.sounds.clip("mic", NOW, 0, 20) is None
+    assert buffered.clip(0, 20, NOW - 10) is None  # a session of an earlier run of the program
+    assert buffered.buffer.clip("mic", NOW, 0, 20) is None
 
 
-def test_forgetting_drops_what_was_heard_and_goes_on() -> None:
-    kept = Kept()
-    kept.hear(0, 20)
-    kept.sounds.clear()
-    assert kept.take(0, 20) is None
-    kept.hear(20, 40)
-    assert positions(kept.take(0, 40))[1] == 20 * RATE
+def test_clearing_discards_the_audio_and_buffering_continues() -> None:
+    buffered = Buffered()
+    buffered.append(0, 20)
+    buffered.buffer.clear()
+    assert buffered.clip(0, 20) is None
+    buffered.append(20, 40)
+    assert positions(buffered.clip(0, 40))[1] == 20 * RATE
 
 
-def test_none_is_held_where_the_setting_says_so(tmp_path: Path) -> None:
+def test_zero_minutes_buffer_nothing(tmp_path: Path) -> None:
     clock = VirtualClock()
     assert RecentAudioBuffer(0, clock).start("radio", SPEC) is None
 
 
-def test_a_file_is_known_by_its_path_and_not_held() -> None:
-    sounds = RecentAudioBuffer(3, VirtualClock())
-    assert sounds.start("song.wav", SPEC, "/music/song.wav") is None
-    assert sounds.played_file("song.wav", NOW) == "/music/song.wav"
-    assert sounds.played_file("song.wav", NOW - 60) == sounds.played_file("radio", NOW) == ""
+def test_a_played_file_is_known_by_its_path_and_not_buffered() -> None:
+    buffer = RecentAudioBuffer(3, VirtualClock())
+    assert buffer.start("song.wav", SPEC, "/music/song.wav") is None
+    assert buffer.played_file("song.wav", NOW) == "/music/song.wav"
+    assert buffer.played_file("song.wav", NOW - 60) == buffer.played_file("radio", NOW) == ""
 
 
-def test_the_analysis_hands_over_all_sound_at_the_models_rate() -> None:
-    """The real worker on a source of another rate: what is kept is what was played, at its time."""
+def test_the_worker_appends_all_audio_at_the_rate_of_the_model() -> None:
+    """The real worker resamples a source, and the buffer holds each tone at its time."""
     clock = VirtualClock()
-    sounds = RecentAudioBuffer(3, clock)
+    buffer = RecentAudioBuffer(3, clock)
     source = ArraySource(programme(44_100), 44_100, clock, "three tones")
-    keep = sounds.start(source.name, SPEC)
-    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, keep=keep).run()
+    append = buffer.start(source.name, SPEC)
+    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, keep=append).run()
     for number, hz in enumerate((300, 5_500, 9_500)):
-        sound = sounds.clip("three tones", NOW, 12 * number + 1, 12 * number + 11)
-        assert sound is not None
-        assert len(sound.samples) == 10 * RATE
-        spectrum = np.abs(np.fft.rfft(sound.samples / 32_768))
-        assert np.argmax(spectrum) * RATE / len(sound.samples) == pytest.approx(hz, abs=1)
-        assert spectrum.max() * 2 / len(sound.samples) == pytest.approx(0.3, abs=0.01)
-    whole = sounds._buffers[0]
+        clip = buffer.clip("three tones", NOW, 12 * number + 1, 12 * number + 11)
+        assert clip is not None
+        assert len(clip.samples) == 10 * RATE
+        spectrum = np.abs(np.fft.rfft(clip.samples / 32_768))
+        assert np.argmax(spectrum) * RATE / len(clip.samples) == pytest.approx(hz, abs=1)
+        assert spectrum.max() * 2 / len(clip.samples) == pytest.approx(0.3, abs=0.01)
+    whole = buffer._buffers[0]
     assert whole.length == pytest.approx(36 * RATE, abs=2)
 
 
 def test_loud_music_does_not_wrap_in_16_bits() -> None:
-    """Resampling overshoots where sound was clipped: kept as it was, every such peak became a crack."""
+    """Resampling overshoots where audio was clipped, and each overshoot became a crack in the clip."""
     clock = VirtualClock()
-    sounds = RecentAudioBuffer(3, clock)
+    buffer = RecentAudioBuffer(3, clock)
     clipped = np.sign(np.sin(2 * np.pi * 441 * np.arange(8 * 44_100) / 44_100)).astype(np.float32)
     source = ArraySource(clipped, 44_100, clock, "loud")
-    keep = sounds.start(source.name, SPEC)
-    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, keep=keep).run()
-    sound = sounds.clip("loud", NOW, 1, 7)
-    assert sound is not None
-    assert np.abs(np.diff(sound.samples.astype(int))).max() < 60_000
-    assert {sound.samples.min(), sound.samples.max()} == {-32_767, 32_767}
+    append = buffer.start(source.name, SPEC)
+    AnalysisWorker(source, LoudestRowClassifier(), Settings(), clock, lambda _: None, keep=append).run()
+    clip = buffer.clip("loud", NOW, 1, 7)
+    assert clip is not None
+    assert np.abs(np.diff(clip.samples.astype(int))).max() < 60_000
+    assert {clip.samples.min(), clip.samples.max()} == {-32_767, 32_767}
 
 
-def test_taking_and_keeping_at_once_do_not_disturb_each_other() -> None:
-    kept = Kept(minutes=0.5)
+def test_clips_can_be_cut_while_audio_is_appended() -> None:
+    buffered = Buffered(minutes=0.5)
     stop = threading.Event()
     faults: list[BaseException] = []
 
     def take() -> None:
         try:
             while not stop.is_set():
-                sound = kept.take(0, 10_000)
-                if sound is not None:
-                    positions(sound)
+                clip = buffered.clip(0, 10_000)
+                if clip is not None:
+                    positions(clip)
         except BaseException as error:
             faults.append(error)
 
     thread = threading.Thread(target=take)
     thread.start()
-    kept.hear(0, 120, block=500)
+    buffered.append(0, 120, block=500)
     stop.set()
     thread.join()
     assert not faults

@@ -51,7 +51,7 @@ def test_an_old_file_is_brought_up_to_date_with_everything_in_it(old: Path, tmp_
     assert query(old, "PRAGMA integrity_check") == [("ok",)]
     new = recorded(tmp_path / "new.sqlite", estimate(5))
     assert query(old, "PRAGMA application_id") == query(new, "PRAGMA application_id") == [(APPLICATION_ID,)]
-    # A file that was migrated and one that was begun now are the same but for how the first was typed.
+    # A migrated file and a new one have the same schema, apart from white space.
     assert [(name, str(sql).split()) for name, sql in tables(old)] == [
         (name, str(sql).split()) for name, sql in tables(new)
     ]
@@ -88,7 +88,7 @@ def test_a_file_of_version_2_keeps_every_value_under_the_new_names(previous: Pat
         (name, str(sql).split()) for name, sql in tables(new)
     ]
     recorded(previous, estimate(5))
-    assert query(previous, "SELECT max(id) FROM sessions") == [(4,)]  # numbers go on
+    assert query(previous, "SELECT max(id) FROM sessions") == [(4,)]  # session numbers continue
 
 
 def test_a_file_of_version_2_is_read_as_one_of_today_without_being_changed(previous: Path) -> None:
@@ -116,7 +116,7 @@ def test_corrections_of_a_file_of_version_2_are_exported_without_changing_it(
     content = previous.read_bytes()
     clip = previous.parent / "corrections" / "jazz" / "1-2.wav"
     clip.parent.mkdir(parents=True)
-    clip.write_bytes(b"RIFF")  # the other correction names a song that is not there
+    clip.write_bytes(b"RIFF")  # the song of the other correction is missing
     with closing(open_history(previous)) as connection:
         told = export_corrections(connection, previous, tmp_path / "set")
     assert told.startswith("corrections with audio: 1 (jazz 1); without: 1 (files that cannot be read: 1)")
@@ -146,7 +146,7 @@ sys.exit(command(["--file", sys.argv[1], "--session", "1"]))
 
 
 def test_an_old_file_is_read_where_nothing_may_be_written(old: Path) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="overheard-"))  # one that another user reaches, unlike tmp_path
+    folder = Path(tempfile.mkdtemp(prefix="overheard-"))  # another user can reach this folder
     try:
         copy = folder / "history.sqlite"
         shutil.copyfile(old, copy)
@@ -188,10 +188,10 @@ HistoryStore(Path(sys.argv[1])).write(SegmentBuilder().add(estimate(5)) or Segme
         (version_2, 2, "COMMIT"),
     ],
 )
-def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(
+def test_a_crash_during_a_migration_leaves_the_old_file_usable(
     make: Callable[[Path], Path], version: int, statement: str, tmp_path: Path
 ) -> None:
-    """Killed by the system at a statement of the real migration, and then gone on with."""
+    """The process is killed at a statement of the migration. The next one migrates the file."""
     old = make(tmp_path / "history.sqlite")
     before = tables(old)
     (segments,) = query(old, "SELECT count(*) FROM segments")[0]
@@ -201,7 +201,7 @@ def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(
     assert query(old, "PRAGMA user_version") == [(version,)]
     assert tables(old) == before
     assert query(old, "PRAGMA integrity_check") == [("ok",)]
-    with closing(sqlite3.connect(old)) as connection, connection:  # as the program of that version writes
+    with closing(sqlite3.connect(old)) as connection, connection:  # with the statements of that version
         connection.execute("UPDATE sessions SET seen = seen + 1 WHERE id = 1")
         connection.execute("INSERT INTO events VALUES (1, 99, 1018, 'title', 'Blue in Green')")
     recorded(old, estimate(5))
@@ -211,7 +211,7 @@ def test_a_crash_in_the_middle_of_a_migration_leaves_the_old_file(
     assert query(old, "SELECT occurred_at FROM events WHERE number = 99") == [(1_018,)]
 
 
-def test_two_programs_that_migrate_at_once_do_it_once(old: Path) -> None:
+def test_two_programs_that_migrate_at_once_migrate_once(old: Path) -> None:
     script = """
 from realtime.history.store import HistoryStore
 from realtime.history.segments import SegmentBuilder
@@ -238,10 +238,10 @@ store.close()
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
 
 
-def test_a_program_whose_open_file_is_migrated_by_a_newer_one_says_so_once_and_damages_nothing(
+def test_a_program_whose_open_file_is_migrated_by_a_newer_one_logs_it_once_and_damages_nothing(
     old: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It would say every five seconds that a column is missing, and advise to make the file writable."""
+    """The program logged a missing column every five seconds, and advised to make the file writable."""
     recorder = HistoryRecorder(HistoryStore(old), VirtualClock())
     recorder.add(estimate(5))
     recorder.flush()
@@ -264,10 +264,10 @@ def test_a_program_whose_open_file_is_migrated_by_a_newer_one_says_so_once_and_d
     assert query(old, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_program_of_version_2_that_has_the_file_open_stops_without_writing_half_of_anything(
+def test_a_program_of_version_2_that_has_the_file_open_fails_without_a_partial_write(
     previous: Path,
 ) -> None:
-    """Its own transaction, statement by statement, after this program has migrated the file."""
+    """The transaction of version 2, statement by statement, after this program has migrated the file."""
     with closing(sqlite3.connect(previous, isolation_level=None)) as before:
         before.execute("SELECT * FROM sessions").fetchall()
         recorded(previous, estimate(5))
@@ -280,8 +280,8 @@ def test_a_program_of_version_2_that_has_the_file_open_stops_without_writing_hal
     assert contents(previous, {}) == rows
 
 
-def test_a_full_disk_leaves_the_old_file_and_the_migration_is_done_later(old: Path) -> None:
-    """SQLite's own limit of a file's pages stands for the disk; that of the system is in test_history."""
+def test_a_full_disk_leaves_the_old_file_which_is_migrated_later(old: Path) -> None:
+    """SQLite's page limit stands in for a full disk. Real full disks are in test_writer."""
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         (pages,) = connection.execute("PRAGMA page_count").fetchone()

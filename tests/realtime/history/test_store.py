@@ -1,4 +1,4 @@
-"""The history's real file: who may read it, who writes it at once, and what may happen to it."""
+"""Real files: permissions, several writers, crashes, damage and files of other programs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def recorder(path: Path) -> Iterator[HistoryRecorder]:
 
 
 def written(path: Path) -> int:
-    """How many estimates are in the file, which may still be in the making."""
+    """Count the estimates in the file, 0 while the file is being created."""
     try:
         with closing(open_history(path)) as connection:
             return int(connection.execute("SELECT total(estimates) FROM segments").fetchone()[0])
@@ -66,16 +66,14 @@ def test_file_and_folder_are_for_this_user_only(path: Path, recorder: HistoryRec
     assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
 
 
-def test_a_source_whose_name_is_no_text_is_recorded_all_the_same(
-    path: Path, recorder: HistoryRecorder
-) -> None:
-    """The name of a file may hold any bytes; SQLite refused it, and with it everything else."""
+def test_a_source_whose_name_is_not_valid_utf_8_is_recorded(path: Path, recorder: HistoryRecorder) -> None:
+    """SQLite refused the name of a file that is not valid UTF-8, and with it all other rows."""
     recorder.add(estimate(5, source="caf\udce9.mp3"))
     recorder.flush()
     assert query(path, "SELECT source FROM sessions") == [(r"caf\udce9.mp3",)]
 
 
-def test_kill_9_loses_no_more_than_what_was_not_flushed(path: Path) -> None:
+def test_sigkill_loses_only_rows_that_were_not_flushed(path: Path) -> None:
     process = child(
         """
 history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.05)
@@ -104,7 +102,7 @@ sys.stdin.read()
 def test_two_programs_with_several_sources_write_one_file(path: Path) -> None:
     script = """
 history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.01)
-sys.stdin.readline()  # so that both write at the same time
+sys.stdin.readline()  # both programs write at the same time
 for n in range(200):
     for source in ("a", "b", "c"):
         history.consume(estimate(5 + n / 2, ("jazz", "rock")[n % 2], source=source))
@@ -132,10 +130,10 @@ def cut_off(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [damage_the_header, damage_the_middle, cut_off])
-def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(
+def test_a_damaged_file_is_renamed_and_a_new_one_started(
     path: Path, recorder: HistoryRecorder, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(2):  # twice within a second: the second must not replace the first
+    for _ in range(2):  # twice within a second: the second file must not replace the first
         before = HistoryRecorder(HistoryStore(path), VirtualClock())
         before.add(estimate(5))
         before.close()
@@ -155,10 +153,10 @@ def test_a_damaged_file_is_kept_under_another_name_and_a_new_one_begun(
     assert after.lost == 0
 
 
-def test_a_folder_that_vanishes_is_made_again_with_the_session(
+def test_a_deleted_folder_is_created_again_with_the_session(
     path: Path, recorder: HistoryRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """SQLite would go on writing to the deleted file, and nobody would ever read it."""
+    """SQLite would go on writing to the deleted file."""
     recorder.add(estimate(5))
     recorder.flush()
     shutil.rmtree(path.parent)
@@ -180,7 +178,7 @@ def test_a_folder_that_vanishes_is_made_again_with_the_session(
         ("PRAGMA user_version = 1", "{} is a database of another program; name another file for the history"),
     ],
 )
-def test_what_is_not_ours_is_refused_in_one_sentence_and_not_touched(
+def test_a_file_of_another_program_or_a_newer_version_is_refused_and_not_changed(
     path: Path, recorder: HistoryRecorder, pragmas: str, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.parent.mkdir(parents=True)
@@ -200,7 +198,7 @@ def test_what_is_not_ours_is_refused_in_one_sentence_and_not_touched(
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
-def test_a_newer_change_that_waits_in_the_log_beside_the_file_is_seen_too(
+def test_a_newer_version_that_is_still_in_the_log_is_refused_too(
     path: Path, recorder: HistoryRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.add(estimate(5))

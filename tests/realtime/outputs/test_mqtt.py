@@ -1,4 +1,4 @@
-"""Genre changes told to a real MQTT broker, which is killed, asks for passwords and speaks TLS."""
+"""Genre changes published to a real MQTT broker: outages, passwords and TLS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.outputs import QUOTED, SECRET, starting
 from tests.support.paths import ROOT
 
 
-def test_addresses_of_brokers_are_taken_apart_without_showing_the_password() -> None:
+def test_addresses_are_parsed_and_do_not_show_the_password() -> None:
     address = MqttAddress.parse(f"mqtts://me:{QUOTED}@[::1]/home/music/")
     assert address == MqttAddress("::1", 8883, "home/music", "me", SECRET, tls=True)
     assert MqttAddress.parse("mqtt://b.example/x") == MqttAddress("b.example", 1883, "x")
@@ -37,14 +37,14 @@ def test_addresses_of_brokers_are_taken_apart_without_showing_the_password() -> 
 
 
 @pytest.mark.parametrize("tail", ["b:99999/x", "b:port/x", "b/", "b/a+", "b/a/%23", "b/a?b", "b/a#b", "/x"])
-def test_a_wrong_address_of_a_broker_is_refused_without_repeating_it(tail: str) -> None:
+def test_an_invalid_address_is_refused_without_repeating_it(tail: str) -> None:
     with pytest.raises(SettingsError) as refusal:
         MqttAddress.parse(f"mqtt://me:{QUOTED}@{tail}")
     assert "geheim" not in str(refusal.value)
 
 
 class Mosquitto:
-    """A real broker on a free port; it can be killed and started again."""
+    """Real broker on a free port, which can be killed and started again."""
 
     def __init__(self, folder: Path, *lines: str) -> None:
         program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
@@ -54,7 +54,8 @@ class Mosquitto:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         config = folder / "mosquitto.conf"
-        user = ["user root"] if os.geteuid() == 0 else []  # else it becomes one who cannot read the folder
+        # Without this line a broker started by root runs as a user who cannot read the folder.
+        user = ["user root"] if os.geteuid() == 0 else []
         config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *user, *lines]) + "\n")
         self._command = [program, "-c", str(config)]
         self.process: subprocess.Popen[bytes] | None = None
@@ -88,10 +89,10 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 class Subscriber:
-    """Hears all topics; ``heard`` is topic, content, quality of service, retained."""
+    """Subscriber of all topics. ``received`` holds topic, content, quality of service and retain flag."""
 
     def __init__(self, port: int, user: str = "", password: str = "") -> None:
-        self.heard: list[tuple[str, str, int, bool]] = []
+        self.received: list[tuple[str, str, int, bool]] = []
         ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._on_message
@@ -104,10 +105,10 @@ class Subscriber:
         assert ready.wait(10)
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
-        self.heard.append((message.topic, message.payload.decode(), message.qos, message.retain))
+        self.received.append((message.topic, message.payload.decode(), message.qos, message.retain))
 
     def genres(self) -> list[str | None]:
-        return [json.loads(text)["genre"] for topic, text, *_ in list(self.heard) if "status" not in topic]
+        return [json.loads(text)["genre"] for topic, text, *_ in list(self.received) if "status" not in topic]
 
     def __enter__(self) -> Subscriber:
         return self
@@ -123,7 +124,7 @@ def start() -> Iterator[Callable[..., GenreNotifier]]:
         yield begin
 
 
-def test_the_broker_gets_every_change_and_keeps_the_last(
+def test_the_broker_gets_every_change_and_retains_the_last(
     broker: Mosquitto, start: Callable[..., GenreNotifier]
 ) -> None:
     outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/home/music")
@@ -136,14 +137,14 @@ def test_the_broker_gets_every_change_and_keeps_the_last(
     assert outputs.dropped == 0
     assert live.genres() == ["jazz", "rock"]
     with Subscriber(broker.port) as late:
-        until(lambda: len(late.heard) == 2)
-    kept = {topic: (text, qos, retained) for topic, text, qos, retained in late.heard}
+        until(lambda: len(late.received) == 2)
+    kept = {topic: (text, qos, retained) for topic, text, qos, retained in late.received}
     assert kept["home/music/status"] == ("offline", 1, True)
     text, qos, retained = kept["home/music/kitchen-radio"]
     assert (json.loads(text)["state"], qos, retained) == ("ENDED", 1, True)
 
 
-def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> None:
+def test_the_broker_declares_a_killed_analyzer_offline(broker: Mosquitto) -> None:
     script = (
         "import sys\nfrom realtime.clock import SystemClock\n"
         "from realtime.outputs.notifier import GenreNotifier\n"
@@ -154,13 +155,13 @@ def test_who_is_killed_is_called_offline_by_the_broker(broker: Mosquitto) -> Non
         address = f"mqtt://127.0.0.1:{broker.port}/music"
         process = subprocess.Popen([sys.executable, "-c", script, address], cwd=ROOT, stdin=subprocess.PIPE)
         with process:
-            until(lambda: [each[1] for each in live.heard] == ["online"])
+            until(lambda: [each[1] for each in live.received] == ["online"])
             process.send_signal(signal.SIGKILL)
-        until(lambda: [each[1] for each in live.heard] == ["online", "offline"])
-    assert {each[0] for each in live.heard} == {"music/status"}
+        until(lambda: [each[1] for each in live.received] == ["online", "offline"])
+    assert {each[0] for each in live.received} == {"music/status"}
 
 
-def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
+def test_a_restarted_broker_gets_the_messages_that_it_missed(
     broker: Mosquitto, start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "realtime")
@@ -173,7 +174,7 @@ def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
     outputs.consume(estimate(6, "rock"))
     outputs.consume(estimate(7, "blues"))
     broker.start()
-    with Subscriber(broker.port) as live:  # there before we are again: a second has not passed
+    with Subscriber(broker.port) as live:  # connected before the publisher, which pauses for a second
         until(lambda: len(live.genres()) >= 2)
     assert live.genres() == ["rock", "blues"]
     until(lambda: len(caplog.messages) == 2)
@@ -181,10 +182,8 @@ def test_a_broker_that_was_killed_gets_what_it_missed_when_it_is_back(
     assert outputs.dropped == 0
 
 
-def test_what_the_broker_has_not_confirmed_is_sent_again(
-    start: Callable[..., GenreNotifier], tmp_path: Path
-) -> None:
-    """A broker that takes messages and dies before it confirms: QoS 1 means that they come again."""
+def test_unconfirmed_messages_are_sent_again(start: Callable[..., GenreNotifier], tmp_path: Path) -> None:
+    """A broker ends before it confirms messages. With QoS 1 the publisher sends them again."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         outputs = start(mqtt=f"mqtt://127.0.0.1:{port}/music")
@@ -203,7 +202,7 @@ def test_what_the_broker_has_not_confirmed_is_sent_again(
     assert len(seen) == 2
 
 
-def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
+def test_a_wrong_password_is_reported_without_repeating_it(
     tmp_path: Path, start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -222,7 +221,7 @@ def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
             right.close()
         wrong.close()
         assert wrong.dropped == 1
-        assert {topic.split("/")[0] for topic, *_ in live.heard} == {"right"}
+        assert {topic.split("/")[0] for topic, *_ in live.received} == {"right"}
     finally:
         broker.kill()
     assert caplog.messages == [
@@ -231,9 +230,9 @@ def test_a_password_opens_the_broker_and_a_wrong_one_is_told_without_it(
     ]
 
 
-# paho leaves a socket whose handshake failed to the garbage collector.
+# paho leaves a socket with a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
-def test_tls_is_spoken_with_those_whose_certificate_is_known(
+def test_tls_accepts_only_a_trusted_certificate(
     tmp_path: Path,
     start: Callable[..., GenreNotifier],
     caplog: pytest.LogCaptureFixture,
@@ -262,7 +261,7 @@ def test_tls_is_spoken_with_those_whose_certificate_is_known(
         broker.kill()
 
 
-def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(
+def test_a_broker_that_never_responds_delays_nothing(
     start: Callable[..., GenreNotifier],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -277,7 +276,7 @@ def test_a_broker_that_accepts_and_says_nothing_is_not_waited_for(
     assert outputs.dropped == 300
 
 
-def test_a_broker_out_of_reach_costs_the_oldest_messages() -> None:
+def test_an_unreachable_broker_drops_the_oldest_messages() -> None:
     broker = MqttPublisher(MqttAddress("127.0.0.1", 1, "music"), SystemClock())
     for n in range(MAX_QUEUED_MESSAGES + 7):
         broker.put("radio", str(n).encode())

@@ -1,4 +1,4 @@
-"""Genre changes posted to real web servers, which refuse, hang and go away."""
+"""Genre changes posted to real web servers: rejections, timeouts and outages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.outputs import QUOTED, starting
 
 
 class Answers(ThreadingHTTPServer):
-    """Answers requests as it is told, then always with 200; keeps what it got, and when."""
+    """Web server that sends the given responses, then always 200, and records requests and their times."""
 
     daemon_threads = True
 
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         server.headers.append(dict(self.headers.items()))
         server.got.append((time.monotonic(), json.loads(content)))
         answer = server.script.pop(0) if server.script else (200, {})
-        if answer is None:  # never
+        if answer is None:  # no response
             server.closing.wait()
             return
         self.send_response(answer[0])
@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silence: the base class writes to standard error."""
+        """Do nothing. The base class writes to standard error."""
 
 
 @pytest.fixture
@@ -103,12 +103,12 @@ def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., 
     }  # fmt: skip
     assert server.headers[0]["Content-Type"] == "application/json"
     outputs.consume(state(6, "ENDED"))
-    outputs.close()  # delivers what waits
+    outputs.close()  # sends the queue
     assert server.states() == ["LISTENING", "ENDED"]
     assert outputs.dropped == 0
 
 
-def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
+def test_server_errors_are_retried_and_the_order_is_kept(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -119,8 +119,8 @@ def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
     until(lambda: len(server.got) == 4)
     assert server.states() == ["LISTENING"] * 3 + ["STALLED"]
     first, second, third, _ = [at for at, _ in server.got]
-    assert second - first >= 0.1  # half of 0.2 at least
-    assert third - second >= 0.2  # half of twice that
+    assert second - first >= 0.1  # at least half of 0.2
+    assert third - second >= 0.2  # at least half of 0.4
     until(lambda: len(caplog.messages) == 2)
     host = f"the webhook at {server.address.split('/')[2]}"
     assert caplog.messages == [
@@ -131,7 +131,7 @@ def test_faults_of_the_server_are_met_with_patience_and_order_is_kept(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_honoured(
+def test_retry_after_is_honored(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier], status: int
 ) -> None:
     server = serve((status, {"Retry-After": "1"}))
@@ -141,7 +141,7 @@ def test_retry_after_is_honoured(
 
 
 @pytest.mark.parametrize("status", [404, 302])
-def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
+def test_a_rejection_is_not_repeated_and_a_redirect_not_followed(
     serve: Callable[..., Answers],
     start: Callable[..., GenreNotifier],
     status: int,
@@ -158,7 +158,7 @@ def test_a_refusal_is_not_repeated_nor_a_redirection_followed(
     assert "geheim" not in caplog.text
 
 
-def test_a_message_that_a_server_cannot_digest_is_given_up_in_the_end(
+def test_a_message_is_dropped_after_too_many_server_errors(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier]
 ) -> None:
     server = serve(*[(500, {})] * MAX_REJECTIONS)
@@ -170,7 +170,7 @@ def test_a_message_that_a_server_cannot_digest_is_given_up_in_the_end(
     assert outputs.dropped == 1
 
 
-def test_a_server_that_never_answers_is_not_waited_for(
+def test_a_server_that_never_responds_delays_nothing(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier]
 ) -> None:
     server = serve(None)
@@ -181,14 +181,14 @@ def test_a_server_that_never_answers_is_not_waited_for(
     for n in range(300):
         outputs.consume(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
     assert time.monotonic() - began < 0.5
-    assert outputs.dropped == 299 - MAX_QUEUED_MESSAGES  # the first repeats the genre that was told
-    outputs.close()  # within two seconds, as the fixture has it for all
+    assert outputs.dropped == 299 - MAX_QUEUED_MESSAGES  # the first message does not change the genre
+    outputs.close()  # within two seconds, which the fixture checks
     assert len(server.got) == 1
 
 
-def test_newest_messages_win_while_the_server_is_away(serve: Callable[..., Answers]) -> None:
+def test_the_newest_messages_are_kept_while_the_server_is_unreachable(serve: Callable[..., Answers]) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound without listening: connections are refused
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         port = taken.getsockname()[1]
         failed = threading.Event()
 
@@ -219,7 +219,7 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
     assert "geheim" not in caplog.text
 
 
-def test_retry_after_counts_for_answers_that_may_have_it_and_for_an_hour_at_most() -> None:
+def test_retry_after_counts_for_some_statuses_and_is_limited_to_an_hour() -> None:
     assert requested_pause(429, "7", 0.0) == 7
     assert requested_pause(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
     assert requested_pause(503, "Thu, 01 Jan 1970 00:00:10 GMT", 40.0) == 0
@@ -228,7 +228,7 @@ def test_retry_after_counts_for_answers_that_may_have_it_and_for_an_hour_at_most
     assert requested_pause(500, "7", 0.0) is None
 
 
-def test_what_a_status_means() -> None:
+def test_statuses_are_classified() -> None:
     meaning = {
         status: classify_status(status) for status in (200, 204, 301, 400, 404, 408, 410, 429, 500, 503)
     }
