@@ -5,22 +5,26 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.live import OTHER_COLOUR
-from dashboard.viewmodels.theme import GENRE_COLORS
+from dashboard.viewmodels.theme import genre_color, in_page_order
 
 SCALE = 2
 DARKEST = 0.15
 """How bright the part stays that mattered least."""
 
-MOST_TOLD = 60
-"""Stretches that a screen reader is told; an hour of song after song has hundreds."""
+MAX_DESCRIBED = 60
+"""Bands that are described to screen readers; an hour of songs has hundreds."""
+MAX_PROBABILITIES = 4
+"""Genres whose probabilities are shown for the whole file."""
+TIME_PARTS = 4
+"""The times below the bands stand at both ends and at every quarter."""
+MIN_SECONDS = 1e-9
+"""Keeps a file without length from a division by zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,56 +53,58 @@ def bands(estimates: Sequence[Mapping[str, Any]]) -> list[Band]:
     return folded
 
 
-def bands_markup(folded: Sequence[Band], seconds: float, words: Translator) -> str:
-    """The bands beside each other, as markup; names in it are escaped.
+def bands_data(folded: Sequence[Band], seconds: float, words: Translator) -> dict[str, Any]:
+    """Return the data of the bands' component: bands, times below them, legend, and a description.
 
     Parameters
     ----------
     folded : sequence of Band
     seconds : float
-        Where the picture ends.
-    words : Words
+        Length of the file so far, the full width.
+    words : Translator
     """
-    pieces, told = [], []
-    for band in folded:
-        name = words.genre(band.genre) if band.genre else words("file.no_music")
-        said = name if band.sure or not band.genre else words("file.guess", genre=name)
-        when = f"{clock_time(band.start)} \N{EN DASH} {clock_time(band.end)}: {said}"
-        told.append(when)
-        if band.genre:
-            left, width = (100 * part / max(seconds, 1e-9) for part in (band.start, band.end - band.start))
-            pieces.append(
-                f'<span title="{escape(when)}" style="position:absolute;top:0;bottom:0;left:{left:.3f}%;'
-                f"width:{width:.3f}%;opacity:{1 if band.sure else 0.35};"
-                f'background:{GENRE_COLORS.get(band.genre, OTHER_COLOUR)}"></span>'
-            )
-    return (
-        f'<div role="img" aria-label="{escape("; ".join(told[:MOST_TOLD]))}" style="position:relative;'
-        "height:3.5rem;border-radius:.5rem;overflow:hidden;"
-        f'background:color-mix(in srgb, currentColor 8%, transparent)">{"".join(pieces)}</div>'
-    )
+    texts = [_band_text(band, words) for band in folded]
+    total = max(seconds, MIN_SECONDS)
+    return {
+        "description": "; ".join(texts[:MAX_DESCRIBED]),
+        "bands": [
+            {
+                "color": genre_color(band.genre),
+                "start": band.start / total,
+                "length": (band.end - band.start) / total,
+                "sure": band.sure,
+                "tooltip": text,
+            }
+            for band, text in zip(folded, texts, strict=True)
+            if band.genre
+        ],
+        "times": [clock_time(seconds * part / TIME_PARTS) for part in range(TIME_PARTS + 1)],
+        "legend": [
+            {"name": words.genre(genre), "color": genre_color(genre)}
+            for genre in in_page_order({band.genre for band in folded if band.genre})
+        ],
+    }
 
 
-def times_markup(seconds: float) -> str:
-    """Moments under the bands, at both ends and at every quarter."""
-    marks = "".join(f"<span>{clock_time(seconds * part / 4)}</span>" for part in range(5))
-    return (
-        '<div aria-hidden="true" style="display:flex;justify-content:space-between;font-size:.85rem;'
-        f'opacity:.75;font-variant-numeric:tabular-nums;margin-top:.2rem">{marks}</div>'
-    )
+def _band_text(band: Band, words: Translator) -> str:
+    """Describe one band: its times and its genre."""
+    name = words.genre(band.genre) if band.genre else words("file.no_music")
+    genre = name if band.sure or not band.genre else words("file.guess", genre=name)
+    return f"{clock_time(band.start)} \N{EN DASH} {clock_time(band.end)}: {genre}"
 
 
-def legend_markup(folded: Sequence[Band], words: Translator) -> str:
-    """The genres of the bands by their colours, in the page's order of genres; names are escaped."""
-    heard = {band.genre for band in folded if band.genre}
-    order = [*(genre for genre in GENRE_COLORS if genre in heard), *sorted(heard - GENRE_COLORS.keys())]
-    entries = "".join(
-        '<span><span style="display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;'
-        f'margin-right:.4rem;background:{GENRE_COLORS.get(genre, OTHER_COLOUR)}"></span>'
-        f"{escape(words.genre(genre))}</span>"
-        for genre in order
-    )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin-top:.4rem">{entries}</div>'
+def probability_rows(probabilities: Mapping[str, float], words: Translator) -> list[dict[str, Any]]:
+    """Return the most probable genres, highest first, as the data of their bars."""
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:MAX_PROBABILITIES]
+    return [
+        {
+            "name": words.genre(genre),
+            "color": genre_color(genre),
+            "probability": probability,
+            "percent": f"{probability:.0%}",
+        }
+        for genre, probability in ranked
+    ]
 
 
 def clock_time(seconds: float) -> str:

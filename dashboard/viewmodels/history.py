@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from dashboard.i18n.times import format_time
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.live import OTHER_COLOUR
-from dashboard.viewmodels.theme import GENRE_COLORS
+from dashboard.viewmodels.theme import GENRE_COLORS, genre_color
 from models.common.text import clean_text, storable
 from realtime.protocol.estimate import StreamState
 
@@ -190,8 +189,7 @@ def timeline_data(session: Session, chosen: int | None, words: Translator) -> di
         "states": [words(f"session.state.{state.lower()}") for state in STATES],
         "kinds": words.part("session.event."),
         "genres": [
-            {"label": label, "name": words.genre(label), "color": GENRE_COLORS.get(label, OTHER_COLOUR)}
-            for label in labels
+            {"label": label, "name": words.genre(label), "color": genre_color(label)} for label in labels
         ],
         "started": zero,
         "seconds": round(max(0.0, session.summary.until - zero), 1),
@@ -230,7 +228,7 @@ def share_rows(segments: Sequence[Segment], words: Translator) -> list[dict[str,
         else:
             others[each.state] = others.get(each.state, 0.0) + each.seconds
     lines = [
-        (words.genre(genre), GENRE_COLORS.get(genre, OTHER_COLOUR), seconds)
+        (words.genre(genre), genre_color(genre), seconds)
         for genre, seconds in sorted(genres.items(), key=lambda pair: -pair[1])
     ]
     lines += [

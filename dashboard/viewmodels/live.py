@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.analyzer.snapshot import ReceivedEstimate
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.theme import GENRE_COLORS
+from dashboard.viewmodels.theme import GENRE_COLORS, OTHER_COLOR
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import Message
 
@@ -24,10 +24,6 @@ FINEST_SECONDS = 1.5
 """Shorter steps of the same genre become one."""
 FIRST_STEP_SECONDS = 0.5
 """How far back the first estimate after a hole reaches."""
-
-
-OTHER_COLOUR = "#8a8d94"
-"""Gray, for genres without a color of their own."""
 
 
 def live_data(
@@ -60,7 +56,7 @@ def live_data(
             {"label": genre, "name": words.genre(genre), "color": colour}
             for genre, colour in GENRE_COLORS.items()
         ],
-        "other_color": OTHER_COLOUR,
+        "other_color": OTHER_COLOR,
         "past": past_steps(past, now),
     }
 

@@ -18,8 +18,7 @@ from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem, Se
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.provider import NAME as OWN_LIST
 from dashboard.recommendations.service import ProviderReport
-from dashboard.viewmodels.live import OTHER_COLOUR
-from dashboard.viewmodels.theme import GENRE_COLORS
+from dashboard.viewmodels.theme import genre_color
 from realtime.protocol.estimate import StreamState
 
 PAGE_DOMAINS: Final[Mapping[str, str]] = {
@@ -98,7 +97,7 @@ def song_data(
 
 
 def _coloured(genre: str, words: Translator) -> dict[str, str]:
-    return {"genre": genre, "name": words.genre(genre), "color": GENRE_COLORS.get(genre, OTHER_COLOUR)}
+    return {"genre": genre, "name": words.genre(genre), "color": genre_color(genre)}
 
 
 def _cause(playlist: Playlist, situation: Situation, words: Translator) -> str:

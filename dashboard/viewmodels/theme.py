@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 GENRE_COLORS: Mapping[str, str] = {
     "blues": "#1e4dff",
@@ -22,3 +22,17 @@ Found by a random search for the largest smallest distance (OKLab, at least 0.11
 normal, red-blind, green-blind and blue-blind eyes see them, with contrast to both themes' backgrounds.
 A test repeats the measurement, so a colour can be changed without an expert.
 """
+
+OTHER_COLOR = "#8a8d94"
+"""Gray, for genres without a color of their own."""
+
+
+def genre_color(genre: str) -> str:
+    """Return the color of a genre, gray for an unknown one."""
+    return GENRE_COLORS.get(genre, OTHER_COLOR)
+
+
+def in_page_order(genres: Iterable[str]) -> list[str]:
+    """Sort genres as the page lists them; unknown ones come last."""
+    order = list(GENRE_COLORS)
+    return sorted(genres, key=lambda genre: (order.index(genre) if genre in order else len(order), genre))

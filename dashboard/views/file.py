@@ -6,20 +6,19 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components.genre_bands import show_genre_bands, show_probabilities
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.tracks import Track, TrackQuery
 from dashboard.session import PageContext, is_muted, providers
 from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES, SUFFIXES, AnalysisJob
-from dashboard.viewmodels.file import bands, bands_markup, clock_time, legend_markup, pictures, times_markup
+from dashboard.viewmodels.file import bands, bands_data, clock_time, pictures, probability_rows
 from dashboard.viewmodels.songs import links_of
-from dashboard.viewmodels.theme import GENRE_COLORS
 
 MOST_FILES = 10
 SONGS = 5
 LEAST_FALL = 0.01
 """Below it no single part of a picture can be said to matter."""
 
-TRACK = "border-radius:.3rem;overflow:hidden;background:color-mix(in srgb, currentColor 10%, transparent)"
 UPLOADS = "uploads"
 Analyses = dict[str, AnalysisJob]
 
@@ -74,9 +73,9 @@ def results(page: PageContext) -> None:
     for identity, analysis in reversed(list(analyses.items())):
         with st.container(border=True, key=f"file-{identity}"):
             if analysis.done:
-                box(page, analysis)
+                box(page, identity, analysis)
             else:
-                awaited(page, analysis)
+                awaited(page, identity, analysis)
             if identity not in st.session_state["listed"]:  # there the list of uploads has a button for it
                 st.button(
                     page.words("file.remove"), key=f"remove-{identity}", on_click=remove, args=(identity,)
@@ -89,15 +88,15 @@ def remove(identity: str) -> None:
 
 
 @st.fragment(run_every=1.0)
-def awaited(page: PageContext, analysis: AnalysisJob) -> None:
+def awaited(page: PageContext, identity: str, analysis: AnalysisJob) -> None:
     """One on its way."""
     if analysis.done:
         st.rerun()  # ends the looking
     analysis.look()
-    box(page, analysis)
+    box(page, identity, analysis)
 
 
-def box(page: PageContext, analysis: AnalysisJob) -> None:
+def box(page: PageContext, identity: str, analysis: AnalysisJob) -> None:
     """What is known of one file."""
     words = page.words
     st.text(analysis.name)
@@ -110,17 +109,17 @@ def box(page: PageContext, analysis: AnalysisJob) -> None:
         doing = "explaining" if analysis.explaining else "heard" if analysis.running else "waiting"
         st.text(words(f"file.{doing}", time=heard))
         if analysis.estimates:
-            timeline(analysis, words)
+            timeline(identity, analysis, words)
         else:
             st.progress(0)
     else:
-        verdict(analysis.summary, words)
-        timeline(analysis, words)
+        verdict(identity, analysis.summary, words)
+        timeline(identity, analysis, words)
         evidence(analysis, words)
         songs(analysis, words)
 
 
-def verdict(summary: Any, words: Translator) -> None:
+def verdict(identity: str, summary: Any, words: Translator) -> None:
     """The genre of the whole file, its tempo, and the runners-up."""
     label = summary["label"]
     if label is None:
@@ -133,26 +132,13 @@ def verdict(summary: Any, words: Translator) -> None:
     facts = [words("file.length", time=clock_time(summary["seconds"]))]
     facts += [words("file.tempo", tempo=round(tempo))] if tempo else []
     st.caption(". ".join(facts))
-    ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:4]
-    bars = "".join(
-        f'<tr><td style="padding-right:1rem">{words.genre(name)}</td><td style="width:100%">'
-        f'<div style="{TRACK}"><div style="height:.8rem;width:{share:.1%};background:{GENRE_COLORS[name]}">'
-        f'</div></div></td><td style="padding-left:1rem">{share:.0%}</td></tr>'
-        for name, share in ranked
-        if name in GENRE_COLORS
-    )
-    st.html(f'<table style="width:100%;max-width:32rem;border-collapse:collapse">{bars}</table>')
+    show_probabilities(probability_rows(summary["probabilities"], words), identity)
 
 
-def timeline(analysis: AnalysisJob, words: Translator) -> None:
+def timeline(identity: str, analysis: AnalysisJob, words: Translator) -> None:
     """Genre over time."""
     st.caption(words("file.timeline"))
-    folded = bands(analysis.estimates)
-    st.html(
-        bands_markup(folded, analysis.heard_seconds, words)
-        + times_markup(analysis.heard_seconds)
-        + legend_markup(folded, words)
-    )
+    show_genre_bands(bands_data(bands(analysis.estimates), analysis.heard_seconds, words), identity)
 
 
 def evidence(analysis: AnalysisJob, words: Translator) -> None:

@@ -20,7 +20,7 @@ import pytest
 from dashboard.i18n.translator import Translator
 from dashboard.uploads import analysis_job
 from dashboard.uploads.analysis_job import AnalysisJob, Limits, resident_bytes
-from dashboard.viewmodels.file import Band, bands, bands_markup, pictures
+from dashboard.viewmodels.file import bands, pictures
 from models.audio.file import decode_file
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
@@ -67,13 +67,6 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     assert seen.shape == mattered.shape == (512, 512, 3)
     assert (mattered <= seen).all()
     assert 0 < fall <= demonstration.picture["probability"]
-
-
-def test_the_bands_are_markup_without_the_files_words(demonstration: AnalysisJob) -> None:
-    markup = bands_markup([Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)], 9, Translator("en"))
-    assert "<b>" not in markup
-    assert "0:05 \N{EN DASH} 0:09: jazz? Only a guess" in markup
-    assert "opacity:0.35" in markup
 
 
 @pytest.mark.parametrize(

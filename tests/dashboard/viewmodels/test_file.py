@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
-import re
-
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.file import Band, clock_time, legend_markup, times_markup
+from dashboard.viewmodels.file import MAX_DESCRIBED, Band, bands_data, clock_time, probability_rows
+from dashboard.viewmodels.theme import OTHER_COLOR
+
+EN = Translator("en")
+
+
+FOLDED = [
+    Band(0, 5, "<b>x</b>", True),
+    Band(5, 9, "jazz", False),
+    Band(9, 12, None, False),
+    Band(12, 99, "hiphop", True),
+]
 
 
 def test_the_bands_have_a_legend_and_times() -> None:
-    """Colours alone, from an unknown begin to an unknown end, told a newcomer nothing."""
-    folded = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False), Band(9, 12, None, False),
-              Band(12, 99, "hiphop", True)]  # fmt: skip
-    legend = legend_markup(folded, Translator("en"))
-    assert legend.index("hip hop") < legend.index("jazz") < legend.index("&lt;b&gt;x"), "the page's order"
-    assert "<b>" not in legend
-    marks = re.findall(r"<span>([\d:]+)</span>", times_markup(120))
-    assert marks == ["0:00", "0:30", "1:00", "1:30", "2:00"]
+    """Colors alone, from an unknown start to an unknown end, say nothing to a newcomer."""
+    data = bands_data(FOLDED, 120, EN)
+    assert [entry["name"] for entry in data["legend"]] == ["hip hop", "jazz", "<b>x</b>"], "the page's order"
+    assert data["legend"][2]["color"] == OTHER_COLOR
+    assert data["times"] == ["0:00", "0:30", "1:00", "1:30", "2:00"]
+
+
+def test_bands_are_placed_by_their_share_of_the_file() -> None:
+    data = bands_data(FOLDED, 120, EN)
+    placed = [(band["start"], band["length"], band["sure"]) for band in data["bands"]]
+    assert placed == [(0, 5 / 120, True), (5 / 120, 4 / 120, False), (0.1, 87 / 120, True)], (
+        "no music is empty"
+    )
+    assert data["bands"][1]["tooltip"] == "0:05 \N{EN DASH} 0:09: " + EN("file.guess", genre="jazz")
+    assert data["description"].count(";") == 3
+    assert EN("file.no_music") in data["description"]
+
+
+def test_a_file_without_length_has_bands() -> None:
+    assert bands_data([], 0, EN)["bands"] == []
+    assert bands_data([Band(0, 0, "jazz", True)], 0, EN)["bands"][0]["length"] == 0
+
+
+def test_a_long_file_is_described_in_part() -> None:
+    many = [Band(second, second + 1, "jazz" if second % 2 else "rock", True) for second in range(500)]
+    data = bands_data(many, 500, EN)
+    assert len(data["bands"]) == 500
+    assert data["description"].count(";") == MAX_DESCRIBED - 1
+
+
+def test_the_most_probable_genres_are_shown() -> None:
+    rows = probability_rows({"jazz": 0.1, "rock": 0.6, "pop": 0.05, "new": 0.2, "blues": 0.05}, EN)
+    assert [(row["name"], row["percent"]) for row in rows] == [
+        ("rock", "60%"),
+        ("new", "20%"),
+        ("jazz", "10%"),
+        ("pop", "5%"),
+    ]
+    assert rows[1]["color"] == OTHER_COLOR
 
 
 def test_times_read_as_on_a_player() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import av
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from dashboard.i18n.translator import Translator
+from dashboard.viewmodels.file import Band, bands_data
 from tests.support.audio import write
-from tests.support.browser import OpenTab
+from tests.support.browser import OpenTab, component_modules
 from tests.support.paths import DEMONSTRATION
 
 HOSTILE = "<img src=x onerror=alert(1)> **loud** \N{RIGHT-TO-LEFT OVERRIDE}3pm.mp3"
@@ -77,3 +79,25 @@ def test_it_fits_a_phone(open_tab: OpenTab) -> None:
     page = open_tab("file", viewport={"width": 390, "height": 800})
     expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_names_in_the_bands_stay_text(browser: Browser) -> None:
+    folded = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)]
+    page = browser.new_page()
+    with component_modules() as address:
+        page.goto(address)
+        page.evaluate(
+            """async (data) => {
+              const { default: mount } = await import("./genre_bands/genre_bands.js");
+              document.body.replaceChildren();
+              mount({ parentElement: document.body, data });
+            }""",
+            bands_data(folded, 9, Translator("en")),
+        )
+    bands = page.locator(".bands span")
+    expect(bands).to_have_count(2)
+    expect(bands.nth(1)).to_have_attribute("title", "0:05 \N{EN DASH} 0:09: jazz? Only a guess")
+    expect(bands.nth(1)).to_have_class("guess")
+    expect(page.locator(".legend")).to_have_text("jazz<b>x</b>")
+    assert page.locator("b").count() == 0
+    page.close()
