@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.i18n import translator
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.i18n.translator import FILES, Translator, match_language, table
+from dashboard.i18n.translator import FILES, table
 
 FOLDER = Path(translator.__file__).parent
 SOURCES = [
@@ -101,20 +101,3 @@ def test_every_text_is_used(name: str) -> None:
         return key.startswith(LOOKED_UP) or any(used_keys().fullmatch(each) for each in candidates)
 
     assert [key for key in keys_of(name) if not is_used(key)] == []
-
-
-def test_words_fill_in_names_and_genres() -> None:
-    words = Translator("ru")
-    assert words("live.announcement", genre=words.genre("jazz")) == "Сейчас играет: джаз"
-    assert words.genre("unheard of") == "unheard of"
-    assert words.part("live.state.SILENT.")["headline"] == "тишина"
-    with pytest.raises(KeyError):
-        words("live.no-such-text")
-
-
-@pytest.mark.parametrize(
-    ("locale", "language"),
-    [("ja-JP", "ja"), ("zh_CN", "zh"), ("RU", "ru"), ("ko", "ko"), ("pt-BR", "en"), ("", "en"), (None, "en")],
-)
-def test_the_language_closest_to_a_browsers(locale: str | None, language: str) -> None:
-    assert match_language(locale) == language

@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 from realtime.protocol.messages import schema
 from realtime.server import access
 from realtime.server.access import AccessPolicy, HandshakeRequest, reject_client, reject_page
-from realtime.server.rate_limit import RejectionLog, TokenBucket
 from realtime.server.requests import parse_subscribe
 from tests.support.websocket_client import TOKEN
 
@@ -100,25 +99,6 @@ def test_a_request_is_taken_exactly_when_the_schema_takes_it(request_text: str |
     except ValueError:
         valid = False
     assert (wanted is not None) == valid
-
-
-def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
-    bucket = TokenBucket(10, 2.0, now=100.0)
-    assert [bucket.take(100.0) for _ in range(11)] == [True] * 10 + [False]
-    assert [bucket.take(100.5), bucket.take(100.5)] == [True, False]
-    assert bucket.take(99.0) is False, "a clock that steps back gives nothing"
-    assert bucket.take(101.0, amount=1.0) is True
-    assert [bucket.take(1_000.0) for _ in range(11)] == [True] * 10 + [False], "never more than the burst"
-
-
-def test_refusals_are_told_at_once_then_counted() -> None:
-    log = RejectionLog(every_seconds=5.0)
-    assert log.add("token", 0.0) == "connections refused or ended since the last such line: 1 (token 1)"
-    assert [log.add(reason, 4.9) for reason in ("token", "origin", "token")] == [None] * 3
-    assert str(log.add("full", 5.0)).endswith("4 (full 1, origin 1, token 2)")
-    assert log.rest(5.0) is None
-    assert log.add("full", 6.0) is None
-    assert str(log.rest(6.0)).endswith("1 (full 1)")
 
 
 def test_offered_protocols_are_read_from_every_header() -> None:

@@ -13,7 +13,6 @@ from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
 from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
-from dashboard.recommendations.providers.spotify.parsing import search_text
 from tests.support.services.spotify import SpotifyServer, serving, song
 from tests.support.services.spotify_searches import (
     CLIENT_ID,
@@ -72,28 +71,6 @@ def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: Spotif
         "limit": "10",
         "offset": "0",
     }
-
-
-@pytest.mark.parametrize(
-    ("genre", "language", "span", "keywords", "expected"),
-    [
-        ("hiphop", "ko", ReleaseRange.YEAR, False, 'genre:"k-rap" year:2025-2026'),
-        ("pop", "zh", ReleaseRange.MONTH, False, 'genre:"mandopop" year:2026'),
-        ("rock", "ru", ReleaseRange.ANY, False, 'genre:"russian rock"'),
-        ("hiphop", "en", ReleaseRange.ANY, True, "hip hop"),
-        ("rock", "ja", ReleaseRange.ANY, True, "ロック"),
-        ('x" year:1', None, ReleaseRange.ANY, False, 'genre:"x  year 1"'),
-    ],
-)
-def test_what_is_asked(
-    genre: str, language: str | None, span: ReleaseRange, keywords: bool, expected: str
-) -> None:
-    assert search_text(TrackQuery(genre, language, span), TODAY, keywords=keywords) == expected
-
-
-def test_a_week_in_january_asks_for_two_years() -> None:
-    query = TrackQuery("pop", "en", ReleaseRange.WEEK)
-    assert search_text(query, date(2027, 1, 3), keywords=False) == 'genre:"pop" year:2026-2027'
 
 
 def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: SpotifyProvider) -> None:

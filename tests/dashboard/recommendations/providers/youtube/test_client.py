@@ -17,7 +17,6 @@ from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
-from dashboard.recommendations.providers.youtube.parsing import duration_seconds, names
 from tests.support.services.faulty_http import EVERYWHERE, MovableClock
 from tests.support.services.youtube import GOOD_KEY, LABELS, YouTubeServer
 
@@ -206,32 +205,3 @@ def test_a_key_that_is_none_is_refused_without_showing_it(youtube: Setup, key: s
     with pytest.raises(ValueError, match="YouTube key is empty") as caught:
         youtube.with_key(key)
     assert not key.strip() or key not in "".join(traceback.format_exception(caught.value))
-
-
-@pytest.mark.parametrize(
-    ("title", "channel", "expected"),
-    [
-        ("Marlow - Lantern", "Some Label", ("Lantern", ("Marlow",))),
-        ("Marlow – Lantern [Official Music Video]", "x", ("Lantern", ("Marlow",))),  # noqa: RUF001
-        ("Marlow feat. Fern - Lantern (4K)", "x", ("Lantern", ("Marlow", "Fern"))),
-        ("Lantern", "Marlow - Topic", ("Lantern", ("Marlow",))),
-        ("Lantern - Live", "Marlow - Topic", ("Lantern - Live", ("Marlow",))),
-        ("Lantern", "MarlowVEVO", ("Lantern", ("Marlow",))),
-        ("One - Two - Three", "Marlow", ("One - Two - Three", ("Marlow",))),
-        ("Well-known", "Marlow", ("Well-known", ("Marlow",))),
-        ("ほし【公式】", "ツキミ", ("ほし", ("ツキミ",))),
-        ("(Official Video)", "Marlow", ("(Official Video)", ("Marlow",))),
-        ("- Lantern", "", ("- Lantern", ())),
-    ],
-)  # fmt: skip
-def test_title_and_artist(title: str, channel: str, expected: tuple[str, tuple[str, ...]]) -> None:
-    assert names(title, channel) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("PT3M33S", 213), ("PT1H", 3600), ("P1DT1S", 86_401), ("P0D", 0), ("PT", None), ("P", None),
-     ("3:33", None), (213, None), ("PT٣M", None)],
-)  # fmt: skip
-def test_durations(text: object, seconds: float | None) -> None:
-    assert duration_seconds(text) == seconds
