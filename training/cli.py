@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import textwrap
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from models.common.cli import ArgumentParser
 from models.common.ray import ENGINES
 from models.errors import OverheardError
-
-if TYPE_CHECKING:
-    from training.data.ingest import IngestJob
+from training import commands
 
 CACHE = Path("build/cache")
 FEATURES = Path("build/features")
@@ -36,10 +31,10 @@ def build_parser() -> ArgumentParser:
             ("overheard train compare models/artifacts/genre.json other.json", "the figures of two models"),
         ],
     )  # fmt: skip
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", prog=parser.prog)
-    _add_data_commands(commands)
-    _add_release_commands(commands)
-    _add_study_commands(commands)
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", prog=parser.prog)
+    _add_data_commands(subparsers)
+    _add_release_commands(subparsers)
+    _add_study_commands(subparsers)
     return parser
 
 
@@ -61,11 +56,11 @@ def command(argv: Sequence[str]) -> int:
         ) from error
 
 
-Commands: TypeAlias = "argparse._SubParsersAction[ArgumentParser]"
+Subparsers: TypeAlias = "argparse._SubParsersAction[ArgumentParser]"
 
 
-def _add_data_commands(commands: Commands) -> None:
-    prepare = commands.add_parser(
+def _add_data_commands(subparsers: Subparsers) -> None:
+    prepare = subparsers.add_parser(
         "prepare",
         help="read recordings and arrays into the cache of windows",
         description="Read recordings and arrays into the cache of windows. Files that cannot be decoded are "
@@ -93,9 +88,9 @@ def _add_data_commands(commands: Commands) -> None:
         "--teacher", action="store_true", help="compute the embeddings of musicnn, which is slow"
     )
     _add_cache(prepare)
-    prepare.set_defaults(run=_prepare)
+    prepare.set_defaults(run=commands.prepare)
 
-    imagenet = commands.add_parser(
+    imagenet = subparsers.add_parser(
         "imagenet",
         help="convert torchvision's MobileNetV2 weights (needs torch)",
         usage="%(prog)s [OPTION ...] FILE",
@@ -103,11 +98,11 @@ def _add_data_commands(commands: Commands) -> None:
     )
     imagenet.add_argument("pth", type=Path, metavar="FILE", help="mobilenet_v2-b0353104.pth")
     imagenet.add_argument("--out", type=Path, metavar="FILE", help=".npz to write (default: the shipped one)")
-    imagenet.set_defaults(run=_imagenet)
+    imagenet.set_defaults(run=commands.imagenet)
 
 
-def _add_release_commands(commands: Commands) -> None:
-    distill = commands.add_parser(
+def _add_release_commands(subparsers: Subparsers) -> None:
+    distill = subparsers.add_parser(
         "distill",
         help="train the backbone to predict the embeddings of musicnn",
         description="Train the backbone to predict the embeddings of musicnn, on the windows of the cache.",
@@ -117,9 +112,9 @@ def _add_release_commands(commands: Commands) -> None:
     )
     _add_steps(distill, 3200)
     _add_cache(distill)
-    distill.set_defaults(run=_distill)
+    distill.set_defaults(run=commands.distill)
 
-    release = commands.add_parser(
+    release = subparsers.add_parser(
         "release",
         help="train the shipped model and write its files",
         description="Train the shipped model, and write its manifest, model card and plots.",
@@ -142,9 +137,9 @@ def _add_release_commands(commands: Commands) -> None:
     _add_protocol_scores(release)
     _add_steps(release, 150)
     _add_cache(release)
-    release.set_defaults(run=_release)
+    release.set_defaults(run=commands.release)
 
-    card = commands.add_parser(
+    card = subparsers.add_parser(
         "model-card",
         help="measure a released model again and rewrite its card",
         description="Measure a released model again, and rewrite its manifest, model card and plots.",
@@ -159,9 +154,9 @@ def _add_release_commands(commands: Commands) -> None:
     )
     _add_protocol_scores(card)
     _add_cache(card)
-    card.set_defaults(run=_model_card)
+    card.set_defaults(run=commands.model_card)
 
-    compare = commands.add_parser(
+    compare = subparsers.add_parser(
         "compare",
         help="show the figures of two models side by side",
         usage="%(prog)s [OPTION ...] FILE FILE",
@@ -169,11 +164,11 @@ def _add_release_commands(commands: Commands) -> None:
     )
     compare.add_argument("one", type=Path, metavar="FILE", help="manifest of a model")
     compare.add_argument("other", type=Path, metavar="FILE", help="manifest of another model")
-    compare.set_defaults(run=_compare)
+    compare.set_defaults(run=commands.compare)
 
 
-def _add_study_commands(commands: Commands) -> None:
-    protocols = commands.add_parser(
+def _add_study_commands(subparsers: Subparsers) -> None:
+    protocols = subparsers.add_parser(
         "protocols",
         help="measure accuracy under three protocols",
         description="Measure the accuracy of several networks under three protocols of splitting GTZAN.",
@@ -190,9 +185,9 @@ def _add_study_commands(commands: Commands) -> None:
     _add_steps(protocols, 150)
     _add_cache(protocols)
     _add_engine(protocols)
-    protocols.set_defaults(run=_protocols)
+    protocols.set_defaults(run=commands.protocols)
 
-    ablation = commands.add_parser(
+    ablation = subparsers.add_parser(
         "ablation",
         help="train without each part of the recipe",
         description="Train without each part of the recipe, and show what each part contributes.",
@@ -201,9 +196,9 @@ def _add_study_commands(commands: Commands) -> None:
     _add_steps(ablation, 150)
     _add_cache(ablation)
     _add_engine(ablation)
-    ablation.set_defaults(run=_ablation)
+    ablation.set_defaults(run=commands.ablation)
 
-    study = commands.add_parser(
+    study = subparsers.add_parser(
         "study",
         help="repeat the table of the published study and test its claim",
         description="Repeat the table of the published study, and test its claim.",
@@ -215,7 +210,7 @@ def _add_study_commands(commands: Commands) -> None:
     study.add_argument("--json", type=Path, metavar="FILE", help="write all measurements to this file")
     study.add_argument("--quick", action="store_true", help="few epochs and folds, to see that it runs")
     _add_engine(study)
-    study.set_defaults(run=_study)
+    study.set_defaults(run=commands.study)
 
 
 def _add_cache(parser: ArgumentParser) -> None:
@@ -266,187 +261,3 @@ def _add_engine(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="local for one run after the other, or ray for tasks of a cluster (default: local)",
     )
-
-
-def _imagenet(arguments: argparse.Namespace) -> int:
-    from training.networks.pretrained import IMAGENET_WEIGHTS, convert_imagenet_weights
-
-    target = arguments.out or IMAGENET_WEIGHTS
-    print(f"{target}: SHA-256 {convert_imagenet_weights(arguments.pth, target)}")
-    return 0
-
-
-def _study(arguments: argparse.Namespace) -> int:
-    from models.spectrogram.spec import AudioSpec
-    from training.data.gtzan import Gtzan
-    from training.parallel import open_executor
-    from training.study.features import cached_features
-    from training.study.report import format_study_table, format_verdict
-    from training.study.study import QUICK_PLAN, StudyData, StudyPlan, run_study
-
-    out: Path | None = arguments.json
-    if out and not out.parent.is_dir():
-        raise OverheardError(
-            f"{out.parent} is no folder, so --json cannot write {out.name} there; make it first"
-        )
-    gtzan = Gtzan.load(arguments.gtzan)
-    data = StudyData(gtzan.tracks, cached_features(gtzan, AudioSpec(), arguments.cache))
-    with open_executor(arguments.engine) as runs:
-        measured = run_study(data, QUICK_PLAN if arguments.quick else StudyPlan(), runs)
-    measured["verdict"] = format_verdict(measured)
-    if out:
-        out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(format_study_table(measured), "", textwrap.fill(measured["verdict"], 110), sep="\n")
-    return 0
-
-
-def _prepare(arguments: argparse.Namespace) -> int:
-    from rich.progress import Progress
-
-    from training.data import ingest, synthetic_noise
-    from training.data.corpus import Corpus
-    from training.data.sources import array_jobs, folder_jobs, gtzan_jobs, table_jobs
-
-    if arguments.noises < 0:
-        raise OverheardError(f"--noises is {arguments.noises}; it must be at least 0")
-    hear = None
-    if arguments.teacher:
-        from training.distillation.teacher import Teacher
-
-        hear = Teacher().hear
-    jobs: list[IngestJob] = []
-    if arguments.gtzan:
-        jobs += gtzan_jobs(arguments.gtzan, hear)
-    for path in arguments.folder:
-        jobs += folder_jobs(path, hear)
-    for path in arguments.music:
-        jobs += folder_jobs(path, hear, source="music", labelled=False)
-    for path in arguments.table:
-        jobs += table_jobs(path, hear)
-    if arguments.spectrograms:
-        jobs += array_jobs(arguments.spectrograms)
-    jobs += synthetic_noise.noise_jobs(arguments.noises)
-    if not jobs:
-        raise OverheardError(
-            "nothing to prepare; name --gtzan, --folder, --music, --table, --spectrograms or --noises"
-        )
-    with Progress(transient=True) as progress:
-        task = progress.add_task("preparing", total=len(jobs))
-        faults = ingest.ingest_tracks(
-            jobs, arguments.cache, lambda done, _: progress.update(task, completed=done)
-        )
-    for fault in faults:
-        print(fault)
-    print(f"{arguments.cache} holds {len(Corpus.load(arguments.cache).entries)} tracks")
-    return 0
-
-
-def _distill(arguments: argparse.Namespace) -> int:
-    from training.data.corpus import Corpus
-    from training.distillation.distill import DistillationConfig, distill, distillation_entries
-    from training.finetuning.train import tensorboard_logger
-
-    corpus = Corpus.load(arguments.cache)
-    lesson = replace(DistillationConfig(), steps=_positive(arguments.steps, DistillationConfig().steps))
-    out = arguments.out
-    digest = distill(
-        corpus, distillation_entries(corpus), out, lesson, log=tensorboard_logger(Path("build/logs/teach"))
-    )
-    print(f"{out}: SHA-256 {digest}")
-    return 0
-
-
-def _protocols(arguments: argparse.Namespace) -> int:
-    from models.spectrogram.spec import AudioSpec
-    from training.data.corpus import Corpus
-    from training.data.gtzan import Gtzan
-    from training.evaluation.protocol_table import PROTOCOLS, protocol_records, protocol_table
-    from training.finetuning.recipe import FineTuningRecipe
-    from training.networks.pretrained import DISTILLED_WEIGHTS
-    from training.parallel import open_executor
-    from training.study import protocols
-    from training.study.features import cached_features
-    from training.study.protocol_runs import run_protocol
-    from training.study.train_head import HEAD_RECIPES
-
-    gtzan, corpus = Gtzan.load(arguments.gtzan), Corpus.load(arguments.cache.resolve())
-    recipe = replace(FineTuningRecipe(), steps=_positive(arguments.steps, FineTuningRecipe().steps))
-    seeds = range(_positive(arguments.seeds, 1, "--seeds"))
-    frozen = cached_features(gtzan, AudioSpec(), arguments.features)
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    work = arguments.work.resolve()  # tasks of a cluster run in another folder
-    with open_executor(arguments.engine) as runs:
-        scores = [
-            run_protocol(protocol, variant, of, gtzan, frozen, seeds, runs)
-            for variant, of in HEAD_RECIPES.items()
-            for protocol in PROTOCOLS
-        ]
-        scores += protocols.score_frozen(corpus, DISTILLED_WEIGHTS)
-        scores += protocols.score_fine_tuned(corpus, recipe, seeds=seeds, work=work, runs=runs)
-    listed = protocol_records(scores)
-    print(json.dumps(listed, indent=1) if arguments.json else protocol_table(listed))
-    return 0
-
-
-def _ablation(arguments: argparse.Namespace) -> int:
-    from training.data.corpus import Corpus
-    from training.parallel import open_executor
-    from training.study.ablation import ABLATION_STEPS, format_ablation_table, run_ablation
-
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    corpus = Corpus.load(arguments.cache.resolve())
-    steps, work = _positive(arguments.steps, ABLATION_STEPS), arguments.work.resolve()
-    with open_executor(arguments.engine) as runs:
-        print(format_ablation_table(run_ablation(corpus, work, steps=steps, runs=runs)))
-    return 0
-
-
-def _release(arguments: argparse.Namespace) -> int:
-    from training.data.corpus import Corpus
-    from training.finetuning.recipe import FineTuningRecipe
-    from training.networks.pretrained import DISTILLED_WEIGHTS
-    from training.release.release import release
-    from training.study.protocols import read_protocol_records
-
-    if not 0 <= arguments.seed < 2**32:
-        raise OverheardError(f"--seed is {arguments.seed}; it must be from 0 to {2**32 - 1}")
-    protocols = read_protocol_records(arguments.protocols) if arguments.protocols else []
-    manifest = release(
-        Corpus.load(arguments.cache),
-        arguments.out,
-        protocols=protocols,
-        recipe=replace(FineTuningRecipe(), steps=_positive(arguments.steps, FineTuningRecipe().steps)),
-        seed=arguments.seed,
-        taught=arguments.backbone or DISTILLED_WEIGHTS,
-        logs=arguments.logs,
-    )
-    print(f"wrote {manifest.model_path}, its manifest, its model card and plots")
-    return 0
-
-
-def _model_card(arguments: argparse.Namespace) -> int:
-    from models.manifest import SHIPPED, ModelManifest
-    from training.data.corpus import Corpus
-    from training.release.release import remeasure
-    from training.study.protocols import read_protocol_records
-
-    manifest = ModelManifest.load(arguments.out / SHIPPED)
-    protocols = (
-        read_protocol_records(arguments.protocols) if arguments.protocols else manifest.metrics["protocols"]
-    )
-    remeasure(Corpus.load(arguments.cache), manifest, arguments.float32, protocols=protocols)
-    print(f"wrote the manifest, the model card and plots of {manifest.model_path}")
-    return 0
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from training.evaluation.compare import compare_manifests
-
-    print(compare_manifests(arguments.one, arguments.other))
-    return 0
-
-
-def _positive(wanted: int | None, otherwise: int, option: str = "--steps") -> int:
-    if wanted is not None and wanted < 1:
-        raise OverheardError(f"{option} is {wanted}; it must be at least 1")
-    return wanted or otherwise

@@ -120,7 +120,7 @@ def musicnn() -> Work:
         Teacher(threads=1),
         np.float32(0.1) * noise(5 * TEACHER_SAMPLE_RATE)[np.newaxis].astype(np.float32),
     )
-    return lambda: teacher.hear(window)
+    return lambda: teacher.embed(window)
 
 
 def plotted() -> Work:

@@ -32,9 +32,9 @@ def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
     picture = keras.Input((256, 64, 3))
     x = keras.layers.Rescaling(1 / 127.5, -1)(picture)
     x = first(keras.layers.Flatten()(keras.layers.AveragePooling2D((8, 32))(x)))
-    heard = keras.layers.Dense(EMBEDDING_SIZE, name="heard")(x)
+    embedding = keras.layers.Dense(EMBEDDING_SIZE, name="embedding")(x)
     logits = keras.layers.Dense(genres + 1, name="logits")(keras.layers.Dropout(0.3)(x))
-    return keras.Model(picture, [logits, heard]), first.trainable_variables
+    return keras.Model(picture, [logits, embedding]), first.trainable_variables
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from training.data.gtzan import LABELS, GtzanTrack
 from training.data.splits import Indices, random_folds
 from training.networks.study import StudyVariant
-from training.study.study import StudyData, StudyPlan, train_test_pairs
+from training.study.features import FeatureSet
+from training.study.fold_training import StudyPlan, train_test_pairs
 
 SMALL = StudyPlan(
     epochs=8,
@@ -20,7 +21,7 @@ SMALL = StudyPlan(
 )
 
 
-def signatures(artists: int = 8, each: int = 2) -> StudyData:
+def signatures(artists: int = 8, each: int = 2) -> FeatureSet:
     """Four genres of tracks that are like no other track: to know one, it must have been trained on."""
     tracks = tuple(
         GtzanTrack(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}", "", "")
@@ -29,7 +30,7 @@ def signatures(artists: int = 8, each: int = 2) -> StudyData:
         for number in range(each)
     )
     signature = np.random.default_rng(0).normal(0, 1, (len(tracks), 1, 1280))
-    return StudyData(tracks, np.repeat(signature, 8, axis=1).astype(np.float32))
+    return FeatureSet(tracks, np.repeat(signature, 8, axis=1).astype(np.float32))
 
 
 DATA = signatures()

@@ -1,1 +1,1 @@
-"""Knowledge distillation: a backbone learns to predict the teacher's embeddings."""
+"""Knowledge distillation: a backbone learns to predict the embeddings of a teacher network."""

@@ -1,12 +1,12 @@
-"""Teaching: the backbone learns to hear in a picture what the teacher hears in the sound.
+"""Distillation of the teacher into a backbone, which learns to predict embeddings from spectrogram images.
 
-Targets are the teacher's penultimate layer and tag logits of each window, standardised; the loss is
-their mean squared error. Music without labels is enough, so there can be hours of it.
+The targets are the standardized embeddings of each window, and the loss is their mean squared error.
+Distillation needs no labels, so there can be hours of music.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,30 @@ from training.data.geometries import COARSE, FINE
 from training.data.targets import Standardizer
 from training.errors import DataError
 from training.finetuning.recipe import cosine_with_warmup
+from training.finetuning.step_log import StepLogger
 from training.networks.pretrained import save_distilled_weights
 
 VALIDATION_EVERY_NTH = 25
-"""One track in so many is only listened to, to see how well the student hears."""
+"""Every 25th track is not trained on. The losses that are logged are measured on these tracks."""
 
 
 @dataclass(frozen=True, slots=True)
 class DistillationConfig:
-    """How the student is taught.
+    """Hyperparameters of a distillation.
 
-    ``rate`` falls as a cosine over ``steps``. Windows of ``real`` sources (songs rather than game
-    music) are drawn ``real_weight`` times as often.
+    Attributes
+    ----------
+    steps, batch : int
+        Number of batches, and windows of each.
+    rate : float
+        Peak learning rate, which falls as a cosine over ``steps``.
+    weight_decay : float
+    real_sources : tuple of str
+        Sources of songs rather than game music.
+    real_weight : float
+        Weight of the windows of ``real_sources``. Other windows have a weight of 1.
+    report_every : int
+        Batches from one log entry to the next.
     """
 
     steps: int = 3_200
@@ -46,8 +58,9 @@ class DistillationConfig:
 
 
 def is_allowed_for_distillation(entry: Entry) -> bool:
-    """Whether a track itself may be taught from under every protocol: it is music, none of GTZAN's, from
-    none of the held-out origins, and by no known artist that other people's music is checked on.
+    """Return True for music of other sources than GTZAN, except held-out origins and held-out artists.
+
+    Such a track is in no evaluated part of any protocol.
     """
     return (
         entry.music
@@ -58,42 +71,47 @@ def is_allowed_for_distillation(entry: Entry) -> bool:
 
 
 def distillation_entries(corpus: Corpus) -> list[Entry]:
-    """Select tracks to distill from, except those by artists of GTZAN or by held-out artists."""
-    kept_apart = corpus.select(
+    """Select the tracks to distill from, except those by artists of GTZAN or by held-out artists."""
+    evaluated = corpus.select(
         lambda entry: entry.source.startswith("gtzan") or is_held_out_artist(entry.artist)
     )
-    return exclude_artists_of(corpus.select(is_allowed_for_distillation), kept_apart)
+    return exclude_artists_of(corpus.select(is_allowed_for_distillation), evaluated)
 
 
 @dataclass(frozen=True, slots=True)
 class _DistillationData:
+    """Windows with their targets and sampling weights. Those of validation tracks have a weight of 0."""
+
     fine: npt.NDArray[np.uint8]
     coarse: npt.NDArray[np.uint8]
-    target: Floats
-    weight: npt.NDArray[np.float64]
-    held: npt.NDArray[np.bool_]
+    targets: Floats
+    weights: npt.NDArray[np.float64]
+    validates: npt.NDArray[np.bool_]
 
 
 def distill(
     corpus: Corpus,
     entries: Sequence[Entry],
     out: Path,
-    lesson: DistillationConfig,
+    config: DistillationConfig,
     *,
     seed: int = 1,
-    log: Callable[[int, dict[str, float]], None] | None = None,
+    log: StepLogger | None = None,
 ) -> str:
-    """Teach a backbone that begins with ImageNet's weights, and write its weights.
+    """Distill the teacher into a backbone that starts from ImageNet's weights, and write its weights.
 
     Parameters
     ----------
+    corpus : Corpus
     entries : sequence of Entry
-        Those without what the teacher heard are left out.
+        Entries without embeddings are left out.
     out : Path
-        The .npz to write.
+        ``.npz`` file to write.
+    config : DistillationConfig
+    seed : int
     log : callable, optional
-        Called as ``log(step, values)``: training loss, and the loss on held-out tracks for both
-        pictures, in variances of the targets.
+        Called with the training loss and the losses on validation tracks in both geometries, in variances
+        of the targets.
 
     Returns
     -------
@@ -103,92 +121,90 @@ def distill(
     Raises
     ------
     DataError
-        The teacher heard none of the entries.
+        If no entry has embeddings.
     """
     import keras
     import tensorflow as tf
 
     from training.networks.genre import build_backbone, build_student
 
-    material = _gather_data(corpus, entries, lesson)
+    data = _gather_data(corpus, entries, config)
     keras.utils.set_random_seed(seed)
-    features = build_backbone()
-    network = build_student(features, material.target.shape[1])
-    warmup = max(1, min(200, lesson.steps // 10))
-    optimizer = keras.optimizers.AdamW(weight_decay=lesson.weight_decay, clipnorm=5.0)
+    backbone = build_backbone()
+    network = build_student(backbone, data.targets.shape[1])
+    warmup = max(1, min(200, config.steps // 10))
+    optimizer = keras.optimizers.AdamW(weight_decay=config.weight_decay, clipnorm=5.0)
     optimizer.build(network.trainable_variables)
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
-    def step(places: Any, target: Any) -> Any:
+    def train(intensities: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(network(render(places), training=True) - target))
+            loss = tf.reduce_mean(tf.square(network(render(intensities), training=True) - targets))
         gradients = tape.gradient(loss, network.trainable_variables)
         optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
         return loss
 
-    shares = np.cumsum(material.weight) / material.weight.sum()
+    shares = np.cumsum(data.weights) / data.weights.sum()
 
-    def batch(number: int) -> tuple[Intensities, Floats]:
+    def load_batch(number: int) -> tuple[Intensities, Floats]:
         generator = np.random.default_rng((seed, number))
-        chosen = np.minimum(np.searchsorted(shares, generator.random(lesson.batch)), len(shares) - 1)
-        places = [_draw_window(material, int(index), generator) for index in chosen]
-        return np.stack(places), material.target[chosen]
+        chosen = np.minimum(np.searchsorted(shares, generator.random(config.batch)), len(shares) - 1)
+        intensities = [_draw_window(data, int(index), generator) for index in chosen]
+        return np.stack(intensities), data.targets[chosen]
 
-    numbers = range(1, lesson.steps + 1)
+    numbers = range(1, config.steps + 1)
     losses: list[float] = []
-    for number, (places, target) in zip(numbers, prefetch(batch, numbers), strict=True):
+    for number, (intensities, targets) in zip(numbers, prefetch(load_batch, numbers), strict=True):
         optimizer.learning_rate = cosine_with_warmup(
-            number, lesson.steps, lesson.rate, warmup=warmup, start=1e-5
+            number, config.steps, config.rate, warmup=warmup, start=1e-5
         )
-        losses.append(float(step(tf.constant(places), tf.constant(target))))
-        if log and (number % lesson.report_every == 0 or number == lesson.steps):
-            log(
-                number,
-                {"loss": float(np.mean(losses[-lesson.report_every :]))}
-                | _validation_losses(network, material),
-            )
-    return save_distilled_weights(features, out)
+        losses.append(float(train(tf.constant(intensities), tf.constant(targets))))
+        if log and (number % config.report_every == 0 or number == config.steps):
+            loss = float(np.mean(losses[-config.report_every :]))
+            log(number, {"loss": loss} | _validation_losses(network, data))
+    return save_distilled_weights(backbone, out)
 
 
-def _gather_data(corpus: Corpus, entries: Sequence[Entry], lesson: DistillationConfig) -> _DistillationData:
-    fine, coarse, heard, weight, held = [], [], [], [], []
+def _gather_data(corpus: Corpus, entries: Sequence[Entry], config: DistillationConfig) -> _DistillationData:
+    fine, coarse, embeddings, weights, validates = [], [], [], [], []
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
-        if not len(windows.embeddings):
+        count = len(windows.embeddings)
+        if not count:
             continue
         fine.append(windows.fine)
         coarse.append(windows.coarse)
-        heard.append(windows.embeddings.astype(np.float32))
-        out = number % VALIDATION_EVERY_NTH == 0
-        share = lesson.real_weight if entry.source in lesson.real_sources else 1.0
-        weight += [0.0 if out else share] * len(windows.embeddings)
-        held += [out] * len(windows.embeddings)
-    if not heard or all(held):
-        raise DataError("the teacher heard no track of this cache; prepare it with --teacher")
-    of_all = np.concatenate(heard)
-    target = Standardizer.fit(of_all).apply(of_all)
+        embeddings.append(windows.embeddings.astype(np.float32))
+        validation = number % VALIDATION_EVERY_NTH == 0
+        weight = config.real_weight if entry.source in config.real_sources else 1.0
+        weights += [0.0 if validation else weight] * count
+        validates += [validation] * count
+    if not embeddings or all(validates):
+        raise DataError("the cache has no teacher embeddings; prepare it with --teacher")
+    every = np.concatenate(embeddings)
+    targets = Standardizer.fit(every).apply(every)
     return _DistillationData(
-        np.concatenate(fine), np.concatenate(coarse), target, np.array(weight), np.array(held)
+        np.concatenate(fine), np.concatenate(coarse), targets, np.array(weights), np.array(validates)
     )
 
 
-def _draw_window(material: _DistillationData, index: int, generator: np.random.Generator) -> Intensities:
+def _draw_window(data: _DistillationData, index: int, generator: np.random.Generator) -> Intensities:
     version = int(generator.integers(2))
     if generator.random() < 0.5:
-        return augment(material.fine[index, version], FINE, generator)
-    return augment(material.coarse[index, version], COARSE, generator)
+        return augment(data.fine[index, version], FINE, generator)
+    return augment(data.coarse[index, version], COARSE, generator)
 
 
-def _validation_losses(network: Any, material: _DistillationData) -> dict[str, float]:
-    chosen = np.flatnonzero(material.held)[:512]
-    values = {}
-    for name, stored, spec in (("fine", material.fine, FINE), ("coarse", material.coarse, COARSE)):
+def _validation_losses(network: Any, data: _DistillationData) -> dict[str, float]:
+    """Measure the loss in each geometry on at most 512 windows of validation tracks."""
+    chosen = np.flatnonzero(data.validates)[:512]
+    losses = {}
+    for geometry, stored, spec in (("fine", data.fine, FINE), ("coarse", data.coarse, COARSE)):
         errors = []
         for start in range(0, len(chosen), 64):
-            part = chosen[start : start + 64]
-            places = np.stack([window_intensities(stored[index, 0], spec) for index in part])
-            errors.append(
-                np.mean((network(render(places), training=False).numpy() - material.target[part]) ** 2)
-            )
-        values[name] = float(np.mean(errors))
-    return values
+            batch = chosen[start : start + 64]
+            intensities = np.stack([window_intensities(stored[index, 0], spec) for index in batch])
+            predicted = network(render(intensities), training=False).numpy()
+            errors.append(np.mean((predicted - data.targets[batch]) ** 2))
+        losses[geometry] = float(np.mean(errors))
+    return losses

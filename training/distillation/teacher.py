@@ -1,8 +1,8 @@
-"""A teacher: what musicnn hears in a window of music.
+"""The teacher network: musicnn's embeddings of windows of music.
 
-musicnn (Pons and Serra, 2019, ISC licence) is a small network trained on the Million Song Dataset
-to predict the tags that listeners give. Its weights lie in the PyPI package ``musicnn``, which asks
-for a TensorFlow of 2019; only the weights are read here, so install it with ``--no-deps``.
+musicnn (Pons and Serra, 2019, ISC license) is a small network that was trained on the Million Song Dataset
+to predict listeners' tags. Its weights are in the PyPI package ``musicnn``, which requires a TensorFlow of
+2019. Only the weights are read here, so the package is to be installed with ``--no-deps``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training.data.targets import TEACHER_SAMPLE_RATE
 from training.errors import DataError
 
 PATCH_FRAMES: Final = 187
-"""Frames of one patch: 3 s at 256 samples a frame."""
+"""Frames of a patch: 3 s at 256 samples a frame."""
 
 MEL_BANDS: Final = 96
 
@@ -27,17 +27,17 @@ _LOGITS: Final = "model/dense_1/BiasAdd:0"
 
 
 class Teacher:
-    """musicnn's MSD network.
+    """musicnn's network that was trained on the Million Song Dataset.
 
     Parameters
     ----------
     threads : int
-        Of TensorFlow's pool.
+        Threads of TensorFlow.
 
     Raises
     ------
     DataError
-        The package is not installed.
+        If the package is not installed.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -49,7 +49,7 @@ class Teacher:
         meta = meta_graph_pb2.MetaGraphDef()
         meta.ParseFromString((folder / ".meta").read_bytes())
         for node in meta.graph_def.node:
-            node.attr.pop("_output_shapes", None)  # a current TensorFlow refuses those of 2019
+            node.attr.pop("_output_shapes", None)  # a current TensorFlow rejects those of 2019
         v1 = tf.compat.v1
         graph = tf.Graph()
         with graph.as_default():
@@ -58,8 +58,8 @@ class Teacher:
             self._session: Any = v1.Session(graph=graph, config=config)
             saver.restore(self._session, f"{folder}/")
 
-    def hear(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Penultimate activations and tag logits of the middle 3 s of each window.
+    def embed(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Compute the penultimate activations and tag logits of the middle 3 s of each window.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Teacher:
 
 
 def _log_mel_patch(window: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(187, 96) log mel frames of the window's middle, as musicnn draws them."""
+    """Compute the (187, 96) log mel frames of a window's middle as musicnn does."""
     import librosa
 
     n = PATCH_FRAMES * 256

@@ -1,1 +1,1 @@
-"""Scores, calibration and latency of networks and exported models."""
+"""Scores, calibration and latency of networks and of exported models."""

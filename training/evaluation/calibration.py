@@ -1,4 +1,4 @@
-"""From logits to probabilities that mean what they say, fitted on validation tracks only."""
+"""Calibration of probabilities and thresholds, fitted on validation tracks only."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import softmax
-from models.metrics import Labels
-
-Floats = npt.NDArray[np.float64]
+from models.metrics import Floats, Labels
 
 
 def fit_temperature(logits: Floats, labels: Labels) -> float:
-    """Temperature with the lowest negative log-likelihood (Guo et al., 2017).
+    """Find the temperature with the lowest negative log-likelihood (Guo et al., 2017).
 
     Parameters
     ----------
@@ -22,7 +20,7 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
     Returns
     -------
     float
-        Between 0.05 and 20; above 1 where the network was too sure of itself.
+        0.05 to 20. A value above 1 means that the network was overconfident.
     """
     rows = np.arange(len(labels))
 
@@ -36,28 +34,29 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
 def choose_confidence_threshold(
     probabilities: Floats, labels: Labels, *, wanted_accuracy: float = 0.8
 ) -> float:
-    """Lowest confidence such that the answers from there up are right often enough.
+    """Find the lowest confidence above which the predictions reach an accuracy.
 
-    Never so high that less than a fifth of the answers are left: a threshold that rests on a handful
-    of answers holds nowhere else.
+    At least a fifth of the predictions stay above the threshold. A threshold that rests on a handful of
+    predictions does not hold for other data.
 
     Parameters
     ----------
     probabilities : (n, genres) float64
         Calibrated.
     labels : (n,) int64
+    wanted_accuracy : float
 
     Returns
     -------
     float
-        0..1, rounded up to two digits; 0 when even all answers together are right often enough.
+        0..1, rounded up to two digits. 0 if all predictions together reach the accuracy.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    right = (probabilities.argmax(axis=1) == labels)[order]
-    running = np.cumsum(right) / np.arange(1, len(right) + 1)
+    correct = (probabilities.argmax(axis=1) == labels)[order]
+    accuracy = np.cumsum(correct) / np.arange(1, len(correct) + 1)
     fewest = max(1, len(order) // 5)
-    enough = np.flatnonzero(running[fewest - 1 :] >= wanted_accuracy)
+    enough = np.flatnonzero(accuracy[fewest - 1 :] >= wanted_accuracy)
     last = fewest - 1 + int(enough[-1]) if len(enough) else fewest - 1
     if last == len(order) - 1:
         return 0.0
@@ -65,19 +64,19 @@ def choose_confidence_threshold(
 
 
 def choose_music_threshold(music: npt.NDArray[np.floating], *, kept: float = 0.98) -> float:
-    """Probability of music that all but a few windows of music reach.
+    """Find the probability of music that nearly all windows of music reach.
 
     Parameters
     ----------
     music : (n,)
-        The model's probability of music, of windows that are music.
+        The model's probability of music for windows of music.
     kept : float
-        Share of them that must reach it.
+        Share of the windows that must reach the threshold.
 
     Returns
     -------
     float
-        0..0.5, rounded down to two digits: more would cost real recordings more than the share says,
-        for the windows it is fitted on are published arrays.
+        0..0.5, rounded down to two digits. The windows are published arrays; a threshold above 0.5 would
+        reject more recordings than ``kept`` allows.
     """
     return float(min(0.5, np.floor(np.quantile(music, 1 - kept) * 100) / 100))

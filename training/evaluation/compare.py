@@ -1,4 +1,4 @@
-"""Two manifests side by side."""
+"""Comparison of two models by their manifests."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from models.manifest import ModelManifest
 
 
 def compare_manifests(one: Path, other: Path) -> str:
-    """Render what two models say of themselves as a table, a line for everything that differs or is measured.
+    """Format the values and metrics of two models as a table.
 
     Parameters
     ----------
     one, other : Path
-        Manifests; the models lie beside them.
+        Manifests, with their models in the same folder.
 
     Returns
     -------
     str
-        A Markdown table. Where both values are numbers the last column is their difference.
+        A Markdown table. The last column is the difference of numbers.
 
     Raises
     ------
     ModelError
-        A manifest or a model file cannot be read, or they have different labels.
+        If a manifest or a model file cannot be read, or if the labels differ.
     """
     manifests = [ModelManifest.load(path) for path in (one, other)]
     if manifests[0].labels != manifests[1].labels:
         raise ModelError(
-            f"{one} names {len(manifests[0].labels)} genres and {other} {len(manifests[1].labels)}, "
-            "or other ones; only models of the same genres can be compared"
+            f"{one} has {len(manifests[0].labels)} genres and {other} {len(manifests[1].labels)}, or others; "
+            "only models of the same genres can be compared"
         )
     left, right = (dict(_comparable_values(manifest)) for manifest in manifests)
     lines = [f"| | {one} | {other} | difference |", "|---|---|---|---|"]
@@ -50,28 +50,29 @@ def _comparable_values(manifest: ModelManifest) -> Iterator[tuple[str, Any]]:
     yield "window, s", round(manifest.audio.window_seconds, 3)
     yield "geometry", f"{manifest.audio.n_fft}/{manifest.audio.column_step}"
     yield "temperature", manifest.calibration.temperature
-    yield "unsure below", manifest.calibration.unsure_below
-    yield "music above", manifest.calibration.music_above
+    yield "confidence threshold", manifest.calibration.unsure_below
+    yield "music threshold", manifest.calibration.music_above
     for entry in manifest.metrics.get("protocols", []):
         yield f"{entry['protocol']}, {entry['network']}", entry["accuracy"]
-    yield from _flatten(_main_first({k: v for k, v in manifest.metrics.items() if k != "protocols"}))
+    metrics = {name: value for name, value in manifest.metrics.items() if name != "protocols"}
+    yield from _flatten(_unname_main_geometry(metrics))
 
 
-def _main_first(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The main form's test figures without its name: models of one form only name none."""
+def _unname_main_geometry(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Drop the main geometry's name from the test figures, as models of one geometry have no name there."""
     main, test = metrics.get("main_form"), metrics.get("fault_filtered_test", {})
     if not isinstance(test, dict) or not isinstance(test.get(main), dict):
         return metrics
-    others = {form: figures for form, figures in test.items() if form != main}
+    others = {geometry: figures for geometry, figures in test.items() if geometry != main}
     return metrics | {"fault_filtered_test": test[main] | others}
 
 
-def _flatten(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{before}{name}, ")
+            yield from _flatten(value, f"{prefix}{name}, ")
         elif not isinstance(value, list):
-            yield f"{before}{name}", value
+            yield f"{prefix}{name}", value
 
 
 def _format_value(value: Any) -> str:

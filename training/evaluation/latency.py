@@ -1,4 +1,4 @@
-"""How long one inference takes: several models side by side, on one thread of this machine."""
+"""Latency of one inference of several models, measured in turns on one thread of this machine."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from training.data.eval_sets import render_images
 from training.export import tflite
 
 REPRESENTATIVE_IMAGES = 20
-"""Pictures that set the int8 ranges of a network that is only timed."""
+"""Images that set the int8 ranges of a network that is only timed."""
 
 SHIPPED_INT8, SHIPPED_FLOAT, STUDY_INT8 = (
     "this model, int8",
     "this model, float32",
     "the study's network, int8",
 )
+"""Names of the timed models. They are keys of the manifest's metrics."""
 
 
-def convert_study_network(places: Intensities) -> bytes:
-    """The study's network with an untrained head, full int8: its arithmetic is that of a trained one.
+def convert_study_network(intensities: Intensities) -> bytes:
+    """Convert the study's network with an untrained head to full int8. A trained one has the same arithmetic.
 
     Parameters
     ----------
-    places : (n, 256, 256) uint8
-        Typical pictures; the first 20 are looked at.
+    intensities : (n, 256, 256) uint8
+        Typical images, of which the first ``REPRESENTATIVE_IMAGES`` are used.
     """
     from training.networks.study import STUDY_CNN_GRU, build_network
 
-    return tflite.TracedModel(build_network(STUDY_CNN_GRU)).convert(
-        render_images(places[:REPRESENTATIVE_IMAGES])
-    )
+    model = tflite.TracedModel(build_network(STUDY_CNN_GRU))
+    return model.convert(render_images(intensities[:REPRESENTATIVE_IMAGES]))
 
 
 def measure_latencies(
@@ -44,31 +44,31 @@ def measure_latencies(
     warm_up: int = 5,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Median ms of one inference of each model, in LiteRT on one thread.
+    """Measure the median milliseconds of one inference of each model, in LiteRT on one thread.
 
-    The models take turns, so that whatever else the machine does falls on all of them alike.
+    The models take turns, so that other load on the machine affects all of them alike.
 
     Parameters
     ----------
     models : dict of bytes
         TFLite flatbuffers by name.
     runs, warm_up : int
-        Inferences of each that count, and before those that do not.
+        Inferences of each model that count, and inferences before them that do not.
     clock : callable
-        Seconds.
+        Returns seconds.
     """
-    waiting = {name: _prepare_interpreter(content) for name, content in models.items()}
-    taken: dict[str, list[float]] = {name: [] for name in models}
+    interpreters = {name: _prepare_interpreter(content) for name, content in models.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in models}
     for _ in range(warm_up + runs):
-        for name, interpreter in waiting.items():
-            begun = clock()
+        for name, interpreter in interpreters.items():
+            start = clock()
             interpreter.invoke()
-            taken[name].append(clock() - begun)
-    return {name: round(1_000 * float(np.median(each[warm_up:])), 3) for name, each in taken.items()}
+            seconds[name].append(clock() - start)
+    return {name: round(1_000 * float(np.median(each[warm_up:])), 3) for name, each in seconds.items()}
 
 
 def _prepare_interpreter(content: bytes) -> Any:
-    """An interpreter whose input is set, to a picture of noise."""
+    """Open an interpreter and set its input to an image of noise."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=content, num_threads=1)

@@ -1,90 +1,104 @@
-"""What a model says of a part, window by window, and what that amounts to."""
+"""Predictions of a model for the windows of an evaluation set, and their combination per track."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from models.classifier import softmax
-from models.metrics import negative_log_likelihood
+from models.metrics import Floats, Labels, negative_log_likelihood
+from training.data.augmentation import Intensities, render
 from training.data.eval_sets import EvalSet
 from training.evaluation.calibration import fit_temperature
 
 SMOOTHED_WINDOWS: Final = 3
 """Windows, half a window apart, whose mean stands for the live average when its threshold is chosen."""
 
-Floats = npt.NDArray[np.float64]
+
+def predict_logits(network: Any, intensities: Intensities) -> npt.NDArray[np.float32]:
+    """Compute a Keras network's logits of images, (n, genres + 1) float32."""
+    batches = (intensities[start : start + 64] for start in range(0, len(intensities), 64))
+    return np.concatenate([network.predict_on_batch(render(batch))[0] for batch in batches])
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Logits of one model on one part in one form, (windows, genres + 1), and what they belong to."""
+    """Logits of one model for an evaluation set.
+
+    Attributes
+    ----------
+    logits : (windows, genres + 1)
+        The last one is that of "music".
+    eval_set : EvalSet
+    """
 
     logits: npt.NDArray[np.floating]
-    scored: EvalSet
+    eval_set: EvalSet
 
     def probabilities(self, temperature: float) -> Floats:
-        """Calibrated probabilities of each window, (windows, genres)."""
+        """Return the calibrated probabilities of each window, (windows, genres)."""
         return softmax(self.logits[:, :-1].astype(np.float64) / temperature)
 
     @property
-    def music(self) -> Floats:
+    def music_probability(self) -> Floats:
         """Probability of music of each window, (windows,)."""
         result: Floats = 1 / (1 + np.exp(-self.logits[:, -1].astype(np.float64)))
         return result
 
-    def first(self, temperature: float) -> Floats:
-        """Those of each track's first window, (tracks, genres)."""
-        place = np.searchsorted(self.scored.track, np.arange(len(self.scored.labels)))
-        return self.probabilities(temperature)[place]
+    def first_windows(self, temperature: float) -> Floats:
+        """Return the probabilities of each track's first window, (tracks, genres)."""
+        first = np.searchsorted(self.eval_set.track, np.arange(len(self.eval_set.labels)))
+        return self.probabilities(temperature)[first]
 
-    def together(self, temperature: float) -> Floats:
-        """The mean over each track's windows, (tracks, genres)."""
-        total = np.zeros((len(self.scored.labels), self.logits.shape[1] - 1))
-        np.add.at(total, self.scored.track, self.probabilities(temperature))
-        return total / np.bincount(self.scored.track)[:, np.newaxis]
+    def track_means(self, temperature: float) -> Floats:
+        """Return the mean probabilities over each track's windows, (tracks, genres)."""
+        total = np.zeros((len(self.eval_set.labels), self.logits.shape[1] - 1))
+        np.add.at(total, self.eval_set.track, self.probabilities(temperature))
+        return total / np.bincount(self.eval_set.track)[:, np.newaxis]
 
-    def smoothed(self, temperature: float) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Means over three neighbouring windows, 10 s of sound, about what the live average holds.
+    def smoothed(self, temperature: float) -> tuple[Floats, Labels]:
+        """Average three neighboring windows, 10 s of audio, which is about the length of the live average.
 
         Returns
         -------
         (n, genres) float64, (n,) int64
-            Probabilities and the genres that they should name.
+            Mean probabilities and true labels.
         """
         means, labels = [], []
         probabilities = self.probabilities(temperature)
-        for track, label in enumerate(self.scored.labels):
-            own = probabilities[self.scored.track == track]
-            together = min(SMOOTHED_WINDOWS, len(own))
-            places = range(len(own) - together + 1)
-            means += [own[place : place + together].mean(axis=0) for place in places]
-            labels += [int(label)] * len(places)
+        for track, label in enumerate(self.eval_set.labels):
+            windows = probabilities[self.eval_set.track == track]
+            count = min(SMOOTHED_WINDOWS, len(windows))
+            starts = range(len(windows) - count + 1)
+            means += [windows[start : start + count].mean(axis=0) for start in starts]
+            labels += [int(label)] * len(starts)
         return np.stack(means), np.array(labels)
 
     def accuracies(self) -> tuple[float, float]:
-        """Share of tracks whose first window is right, and of those whose windows together are.
+        """Return the accuracy of first windows and of track means.
 
-        At temperature 1, for one that suits this part best would have seen its labels.
+        The temperature is 1, because the best temperature of this part would depend on its labels.
         """
-        first, together = (
-            p.argmax(axis=1) == self.scored.labels for p in (self.first(1.0), self.together(1.0))
+        first, track = (
+            probabilities.argmax(axis=1) == self.eval_set.labels
+            for probabilities in (self.first_windows(1.0), self.track_means(1.0))
         )
-        return float(first.mean()), float(together.mean())
+        return float(first.mean()), float(track.mean())
 
     def best_temperature(self) -> float:
-        """The one at which all windows have the lowest negative log-likelihood."""
-        return fit_temperature(self.logits[:, :-1].astype(np.float64), self._labels_of_windows)
+        """Return the temperature with the lowest negative log-likelihood over all windows."""
+        return fit_temperature(self.logits[:, :-1].astype(np.float64), self.window_labels)
 
     def lowest_loss(self) -> float:
-        """Negative log-likelihood of all windows at their best temperature; NaN where a logit is none."""
+        """Return the negative log-likelihood at the best temperature, NaN if a logit is not finite."""
         if not np.isfinite(self.logits).all():
             return float("nan")
-        return negative_log_likelihood(self.probabilities(self.best_temperature()), self._labels_of_windows)
+        return negative_log_likelihood(self.probabilities(self.best_temperature()), self.window_labels)
 
     @property
-    def _labels_of_windows(self) -> npt.NDArray[np.int64]:
-        return self.scored.labels[self.scored.track]
+    def window_labels(self) -> Labels:
+        """True label of each window, (windows,)."""
+        return self.eval_set.labels[self.eval_set.track]

@@ -1,4 +1,4 @@
-"""How good a network is under the three protocols."""
+"""Accuracies of networks under the three protocols, as records and as a table."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ PROTOCOLS = {
     "artist_folds": "5 folds, artists disjoint",
     "random_folds": "10 random folds, leaking artists",
 }
-"""The three protocols, by the name of the function in ``splits`` that makes them."""
+"""Headings of the protocols by the name of their function in ``training.data.splits``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolScore:
-    """One variant under one protocol: ``accuracies`` are of the single runs."""
+    """Accuracies of one network under one protocol, one per run."""
 
     protocol: str
-    variant: str
+    network: str
     accuracies: tuple[float, ...]
 
     @property
@@ -31,29 +31,29 @@ class ProtocolScore:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the accuracy over the runs (population)."""
+        """Population standard deviation of the accuracy over the runs."""
         return float(np.std(self.accuracies))
 
 
-def protocol_table(protocols: Sequence[dict[str, Any]]) -> str:
-    """Render ``protocol_records`` as a Markdown table, one row a network, one column a protocol."""
-    cell = {(e["network"], e["protocol"]): f"{e['accuracy']:.3f} ± {e['deviation']:.3f}" for e in protocols}
-    networks = dict.fromkeys(entry["network"] for entry in protocols)
+def protocol_table(records: Sequence[dict[str, Any]]) -> str:
+    """Format ``protocol_records`` as a Markdown table: one row per network, one column per protocol."""
+    cell = {(e["network"], e["protocol"]): f"{e['accuracy']:.3f} ± {e['deviation']:.3f}" for e in records}
+    networks = dict.fromkeys(record["network"] for record in records)
     rows = [f"| {n} | " + " | ".join(cell.get((n, p), "") for p in PROTOCOLS) + " |" for n in networks]
     head = ["| network | " + " | ".join(PROTOCOLS.values()) + " |", "|---" * (len(PROTOCOLS) + 1) + "|"]
     return "\n".join([*head, *rows])
 
 
 def protocol_records(scores: Sequence[ProtocolScore]) -> list[dict[str, Any]]:
-    """Accuracies with their runs, for machines."""
+    """Convert scores to records for JSON."""
     return [
         {
-            "protocol": entry.protocol,
-            "leaks_artists": entry.protocol == "random_folds",
-            "network": entry.variant,
-            "accuracy": round(entry.mean, 4),
-            "deviation": round(entry.deviation, 4),
-            "runs": [round(value, 4) for value in entry.accuracies],
+            "protocol": score.protocol,
+            "leaks_artists": score.protocol == "random_folds",
+            "network": score.network,
+            "accuracy": round(score.mean, 4),
+            "deviation": round(score.deviation, 4),
+            "runs": [round(value, 4) for value in score.accuracies],
         }
-        for entry in scores
+        for score in scores
     ]

@@ -1,7 +1,7 @@
-"""From a trained network to the shipped file: full-int8 TFLite, and its manifest.
+"""Conversion of a network to TFLite in full int8 or float32, and inference of the result.
 
-A network is traced once, however often it is converted. Weights are quantized per channel,
-activations by the range they take on typical training pictures.
+A network is traced once, however often it is converted. Weights are quantized per channel, activations by
+the range of their values on typical training images.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Images = Iterator[npt.NDArray[np.uint8]]
 
 
 class TracedModel:
-    """A Keras network that puts out logits, ready to be converted.
+    """A Keras network that returns logits, ready for conversion.
 
-    Keras' own variables do not survive a conversion from a concrete function; TensorFlow's, which lie
-    under them, do. A weight that is set later is that of every conversion from then on.
+    Keras' own variables do not survive a conversion from a concrete function. TensorFlow's variables, which
+    they wrap, do. A weight that is set later is part of every conversion from then on.
 
     Parameters
     ----------
@@ -35,32 +35,32 @@ class TracedModel:
         import tensorflow as tf
 
         self.network = network
-        self._kept = tf.Module()
-        self._kept.variables_of_keras = [variable.value for variable in network.variables]
-        one_picture = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32, name="picture")
-        answer = tf.function(lambda picture: network(picture, training=False), autograph=False)
-        self._function = answer.get_concrete_function(one_picture)
+        self._module = tf.Module()
+        self._module.variables_of_keras = [variable.value for variable in network.variables]
+        one_image = tf.TensorSpec((1, *network.input_shape[1:]), tf.float32, name="image")
+        predict = tf.function(lambda image: network(image, training=False), autograph=False)
+        self._function = predict.get_concrete_function(one_image)
 
-    def convert(self, pictures: Images | None) -> bytes:
-        """Convert it with the weights that it has now.
+    def convert(self, images: Images | None) -> bytes:
+        """Convert the network with its current weights.
 
         Parameters
         ----------
-        pictures : iterator or None
-            Representative pictures for full int8, input and output included; None keeps float32.
+        images : iterator or None
+            Representative images for full int8 including input and output. None keeps float32.
 
         Returns
         -------
         bytes
-            A TFLite flatbuffer for one picture at a time.
+            A TFLite flatbuffer that takes one image at a time.
         """
         import tensorflow as tf
 
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([self._function], self._kept)
-        if pictures is not None:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([self._function], self._module)
+        if images is not None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: (
-                [picture[np.newaxis].astype(np.float32)] for picture in pictures
+                [image[np.newaxis].astype(np.float32)] for image in images
             )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.int8
@@ -69,53 +69,54 @@ class TracedModel:
 
 
 def read_quantization(content: bytes) -> Quantization:
-    """How a converted model stores its input and output, as the runtime says.
+    """Read the quantization of a converted model's input and output.
 
     Raises
     ------
     ModelError
-        An end is not int8, or the input cannot hold every pixel value exactly.
+        If input or output is not int8, or if the input cannot hold every pixel value exactly.
     """
     interpreter = _open_interpreter(content)
-    ends = []
+    tensors = []
     for details in (interpreter.get_input_details()[0], interpreter.get_output_details()[0]):
         scale, zero_point = details["quantization"]
-        ends.append(TensorQuantization(np.dtype(details["dtype"]).name, float(scale), int(zero_point)))
-    if any(end.dtype != "int8" for end in ends):
-        raise ModelError(f"the converted model's ends are {[end.dtype for end in ends]}; both must be int8")
-    stored = np.round(np.arange(256) / ends[0].scale) + ends[0].zero_point
+        tensors.append(TensorQuantization(np.dtype(details["dtype"]).name, float(scale), int(zero_point)))
+    if any(tensor.dtype != "int8" for tensor in tensors):
+        types = [tensor.dtype for tensor in tensors]
+        raise ModelError(f"the converted model's input and output are {types}; both must be int8")
+    stored = np.round(np.arange(256) / tensors[0].scale) + tensors[0].zero_point
     if not np.array_equal(stored, np.arange(-128, 128)):
         raise ModelError(
-            f"the input's scale is {ends[0].scale}, zero point {ends[0].zero_point}: pixels 0..255 do not "
-            "map to -128..127 one by one; the representative pictures must hold both values"
+            f"the input's scale is {tensors[0].scale}, zero point {tensors[0].zero_point}: pixels 0..255 do "
+            "not map to -128..127 one by one; the representative images must contain both 0 and 255"
         )
-    return Quantization("int8", *ends)
+    return Quantization("int8", *tensors)
 
 
-def run_model(content: bytes, pictures: Images) -> npt.NDArray[np.float64]:
-    """Logits of a converted model, int8 or float32, one row a picture.
+def run_model(content: bytes, images: Images) -> npt.NDArray[np.float64]:
+    """Compute the logits of a converted model, int8 or float32.
 
     Returns
     -------
     (n, genres) float64
     """
     interpreter = _open_interpreter(content)
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    scale, zero_point = given["quantization"]
+    input_, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero_point = output["quantization"]
     rows = []
-    for picture in pictures:
-        stored = picture[np.newaxis].astype(np.int16)
-        if taken["dtype"] is np.int8:
-            stored -= 128  # read_quantization has checked that this is what its scale says
-        interpreter.set_tensor(taken["index"], stored.astype(taken["dtype"]))
+    for image in images:
+        stored = image[np.newaxis].astype(np.int16)
+        if input_["dtype"] is np.int8:
+            stored -= 128  # ``read_quantization`` has checked this scale
+        interpreter.set_tensor(input_["index"], stored.astype(input_["dtype"]))
         interpreter.invoke()
-        answer = interpreter.get_tensor(given["index"])[0].astype(np.float64)
-        rows.append((answer - zero_point) * scale if scale else answer)
+        logits = interpreter.get_tensor(output["index"])[0].astype(np.float64)
+        rows.append((logits - zero_point) * scale if scale else logits)
     return np.stack(rows)
 
 
 def sha256(content: bytes) -> str:
-    """SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""Fine-tuning of the distilled network on genres and music detection."""
+"""Fine-tuning of the distilled network on genres and the detection of music."""

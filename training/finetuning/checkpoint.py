@@ -14,18 +14,32 @@ from typing import Any, Final, cast
 import numpy as np
 
 from models.common.paths import atomic_write
-from training.data.batches import BatchMix, Floats
+from training.data.batches import Floats
 from training.data.corpus import Corpus
-from training.data.partitions import Partition
-from training.errors import TrainingError, WeightsError
-from training.finetuning.recipe import FineTuningRecipe
+from training.errors import TrainingError
+from training.finetuning.recipe import FineTuningRecipe, TrainingRun
+from training.networks.pretrained import weights_sha256
+
+HASHED_PACKAGES: Final = ("data", "networks", "evaluation", "finetuning")
+"""Packages of ``training`` whose source is part of a training's name, so that changed code trains anew."""
 
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Where a training stands; everything that ``save`` and ``load`` must carry to go on from there.
+    """State from which a training can continue.
 
-    ``others`` are the state of each optimizer and, last, of the dropouts' random generators.
+    Attributes
+    ----------
+    step : int
+        Last step that is part of this state.
+    weights, averaged : list of array
+        The network's weights, and their exponential average.
+    best, best_loss, best_step
+        Averaged weights with the lowest validation loss, that loss, and its step.
+    history : list of dict
+        Values of each validation.
+    auxiliary : list of list of array
+        State of each optimizer and, last, of the dropout layers' random generators.
     """
 
     step: int
@@ -35,98 +49,72 @@ class Checkpoint:
     best_loss: float
     best_step: int
     history: list[dict[str, Any]]
-    others: list[list[Floats]]
+    auxiliary: list[list[Floats]]
 
     def save(self, path: Path) -> None:
-        """Write whole or not at all."""
+        """Write the checkpoint atomically."""
         with atomic_write(path) as file:
             pickle.dump(self, file)
 
     @classmethod
-    def load(cls, path: Path, weights: Sequence[Floats], others: Sequence[Sequence[Any]]) -> Checkpoint:
-        """Read what ``save`` wrote on this machine; never give it a file from elsewhere.
+    def load(cls, path: Path, weights: Sequence[Floats], auxiliary: Sequence[Sequence[Any]]) -> Checkpoint:
+        """Read a checkpoint that ``save`` wrote on this machine. A pickle from elsewhere can run any code.
 
         Parameters
         ----------
-        weights, others
-            Of the network that is to go on; only their shapes are looked at.
+        path : Path
+        weights, auxiliary
+            Arrays of the network that is to continue. Only their shapes are compared.
 
         Raises
         ------
         TrainingError
-            The file is damaged, or of another network.
+            If the file is damaged or of another network.
         """
-        remedy = "delete it, and the training begins anew"
+        remedy = "delete it, and the training starts anew"
         try:
             with path.open("rb") as file:
                 state = cast(Checkpoint, pickle.load(file))
-            found = [[np.shape(each) for each in group] for group in (state.weights, *state.others)]
+            found = [[np.shape(each) for each in group] for group in (state.weights, *state.auxiliary)]
             _ = state.step, state.averaged, state.best, state.best_loss, state.best_step, state.history
-        except Exception as error:  # whatever the damaged bytes happen to mean to pickle
+        except Exception as error:  # damaged bytes can make pickle raise anything
             raise TrainingError(f"the checkpoint {path} is damaged: {error}; {remedy}") from error
-        wanted = [[tuple(each.shape) for each in group] for group in (weights, *others)]
-        if found != wanted:
-            counts = [sum(map(len, shapes)) for shapes in (found, wanted)]
+        expected = [[tuple(each.shape) for each in group] for group in (weights, *auxiliary)]
+        if found != expected:
+            counts = [sum(map(len, shapes)) for shapes in (found, expected)]
             raise TrainingError(
-                f"the checkpoint {path} is of another network: its {counts[0]} arrays have not the shapes "
-                f"of this one's {counts[1]}; {remedy}"
+                f"the checkpoint {path} is of another network: the shapes of its {counts[0]} arrays are not "
+                f"those of this network's {counts[1]}; {remedy}"
             )
         return state
 
 
 def checkpoint_paths(checkpoint: Path, recipe: FineTuningRecipe) -> list[Path]:
-    """Where each run of a training keeps its progress."""
+    """Return the checkpoint file of each run of a training."""
     return [checkpoint.with_suffix(f".{number}.checkpoint") for number in range(recipe.runs)]
 
 
-HASHED_PACKAGES: Final = ("data", "networks", "evaluation", "finetuning")
-"""Packages whose change makes another training of the same recipe."""
+def checkpoint_name(corpus: Corpus, run: TrainingRun) -> str:
+    """Name a training by split, steps, seed and a digest of everything that its result depends on.
 
-
-def checkpoint_name(
-    corpus: Corpus,
-    parts: Partition,
-    recipe: FineTuningRecipe,
-    *,
-    seed: int,
-    taught: Path | None,
-    mixture: BatchMix | None = None,
-) -> str:
-    """Name of one training, without a suffix: split, steps, seed and a digest of all that it hangs on.
-
-    The digest has eight hex digits: recipe, seed, all tracks and when they were prepared, taught weights,
-    mixture and the packages that train.
+    The digest has eight hexadecimal digits. It covers the run, all tracks and the time of their
+    preparation, the backbone's weights, and the source of ``HASHED_PACKAGES``.
 
     Raises
     ------
     WeightsError
-        ``taught`` cannot be read.
+        If the backbone's weights cannot be read.
     """
-    listed = [
+    partition, recipe = run.partition, run.recipe
+    tracks = [
         [(e.source, e.name, (corpus.folder / e.file).stat().st_mtime_ns) for e in part]
-        for part in (parts.train, parts.valid, parts.test)
+        for part in (partition.train, partition.valid, partition.test)
     ]
-    weights = weights_sha256(taught) if taught else "ImageNet"
+    weights = weights_sha256(run.backbone) if run.backbone else "ImageNet"
     code = [
         [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(folder.glob("*.py"))]
         for folder in (Path(str(files("training"))) / name for name in HASHED_PACKAGES)
     ]
-    what = [asdict(recipe), seed, listed, weights, asdict(mixture or BatchMix()), code]
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{parts.name.replace(' ', '-')}-{recipe.steps}-{seed}-{digest}"
-
-
-def weights_sha256(taught: Path) -> str:
-    """SHA-256 of taught weights, in hexadecimal digits.
-
-    Raises
-    ------
-    WeightsError
-        The file cannot be read.
-    """
-    try:
-        return hashlib.sha256(taught.read_bytes()).hexdigest()
-    except OSError as error:
-        raise WeightsError(
-            f"cannot read the taught weights {taught}: {error}; restore them or run overheard train distill"
-        ) from error
+    state = [asdict(recipe), run.seed, tracks, weights, asdict(run.mix), code]
+    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{partition.name.replace(' ', '-')}-{recipe.steps}-{run.seed}-{digest}"

@@ -1,4 +1,4 @@
-"""Fine-tuning of the taught network on genres, and on whether it is music at all."""
+"""Fine-tuning of a network on genres, on the detection of music, and on teacher embeddings."""
 
 from __future__ import annotations
 
@@ -7,198 +7,189 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from training.data.augmentation import Intensities, render
-from training.data.batches import Batch, Floats, Sampler, prefetch
+from training.data.augmentation import render
+from training.data.batches import Batch, Sampler, prefetch
 from training.data.eval_sets import EvalSet
-from training.evaluation.predictions import Predictions
+from training.evaluation.predictions import Predictions, predict_logits
 from training.finetuning.checkpoint import Checkpoint
+from training.finetuning.labels import balanced_weights, mix_batch
 from training.finetuning.recipe import FineTuningRecipe, cosine_with_warmup
+from training.finetuning.step_log import StepLogger
 
 
-def predict_logits(network: Any, places: Intensities) -> Floats:
-    """Logits of a network on pooled pictures, (n, genres + 1) float32."""
-    parts = [network.predict_on_batch(render(places[i : i + 64]))[0] for i in range(0, len(places), 64)]
-    return np.concatenate(parts)
-
-
-def fine_tune(
-    network: Any,
-    backbone_variables: Sequence[Any],
-    sampler: Sampler,
-    valid: dict[str, EvalSet],
-    recipe: FineTuningRecipe,
-    *,
-    log: Callable[[int, dict[str, float]], None] | None = None,
-    checkpoint: Path | None = None,
-) -> list[dict[str, Any]]:
-    """Train a network in place; keep the averaged weights with the lowest validation loss.
+class FineTuner:
+    """Training loop of one network, which is changed in place.
 
     Parameters
     ----------
     network : keras.Model
         From ``training.networks.genre.build_classifier``.
     backbone_variables : sequence
-        Those of its variables that learn at ``backbone_rate``.
-    valid : dict of Scored
-        What decides which weights are kept; a test part must not be given here.
-    log : callable, optional
-        Called as ``log(step, values)`` at each validation.
-    checkpoint : Path, optional
-        Where progress is kept; a training that was stopped goes on from there.
-
-    Returns
-    -------
-    list of dict
-        The history: ``step`` and what was logged; ``best`` is True for the step that was kept.
+        Variables of the network that are trained at ``backbone_rate``.
+    recipe : FineTuningRecipe
     """
-    import keras
-    import tensorflow as tf
 
-    genres = network.output_shape[0][-1] - 1
-    slow = {id(variable) for variable in backbone_variables}
-    groups = [
-        [v for v in network.trainable_variables if (id(v) in slow) == wanted] for wanted in (True, False)
-    ]
-    rates = (recipe.backbone_rate, recipe.head_rate)
-    optimizers = []
-    for variables in groups:
-        optimizers.append(keras.optimizers.AdamW(weight_decay=recipe.weight_decay, clipnorm=5.0))
-        optimizers[-1].build(variables)
-    warmup = max(1, recipe.steps // 20)
+    def __init__(self, network: Any, backbone_variables: Sequence[Any], recipe: FineTuningRecipe) -> None:
+        import keras
 
-    @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
-    def step(batch: Any, share: Any, order: Any) -> Any:
-        places, targets, known, music, heard, heard_mask = batch
-        pictures = render(places)
-        pictures = share * pictures + (1 - share) * tf.gather(pictures, order)
-        with tf.GradientTape() as tape:
-            logits, as_heard = network(pictures, training=True)
-            cross_entropy = -tf.reduce_sum(targets * tf.nn.log_softmax(logits[:, :genres]), axis=1)
-            genre_loss = tf.reduce_sum(cross_entropy) / tf.maximum(tf.reduce_sum(known), 1)
-            music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
-            distance = tf.reduce_mean(tf.square(as_heard - heard), axis=1)
-            heard_loss = tf.reduce_sum(distance * heard_mask) / tf.maximum(tf.reduce_sum(heard_mask), 1)
-            music_loss = tf.reduce_mean(music_loss * balanced_weights(music))
-            loss = genre_loss + music_loss + recipe.embedding_weight * heard_loss
-        gradients = tape.gradient(loss, [v for variables in groups for v in variables])
-        for variables, optimizer in zip(groups, optimizers, strict=True):
-            optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))
-            gradients = gradients[len(variables) :]
-        return loss
+        self._network, self._recipe = network, recipe
+        slow = {id(variable) for variable in backbone_variables}
+        self._groups = [
+            [v for v in network.trainable_variables if (id(v) in slow) == is_slow]
+            for is_slow in (True, False)
+        ]
+        self._rates = (recipe.backbone_rate, recipe.head_rate)
+        self._optimizers: list[Any] = []
+        for variables in self._groups:
+            self._optimizers.append(keras.optimizers.AdamW(weight_decay=recipe.weight_decay, clipnorm=5.0))
+            self._optimizers[-1].build(variables)
+        self._step = self._compile_step()
+        weights = {id(weight) for weight in network.weights}
+        random = [v for v in network.variables if id(v) not in weights]
+        self._auxiliary = [*(optimizer.variables for optimizer in self._optimizers), random]
 
-    carried = {id(weight) for weight in network.weights}
-    random = [v for v in network.variables if id(v) not in carried]
-    others = [*(optimizer.variables for optimizer in optimizers), random]
-    now = network.get_weights()
-    state = Checkpoint(0, now, [w.copy() for w in now], now, np.inf, 0, [], [])
-    if checkpoint and checkpoint.exists():
-        state = Checkpoint.load(checkpoint, now, others)
-        network.set_weights(state.weights)
-        for variables, values in zip(others, state.others, strict=True):
+    def _compile_step(self) -> Callable[[Any, Any, Any], Any]:
+        """Compile one step: ``(batch, share, order)`` -> loss; see ``mix_batch``."""
+        import tensorflow as tf
+
+        network, recipe = self._network, self._recipe
+        genres = network.output_shape[0][-1] - 1
+
+        @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
+        def step(batch: Any, share: Any, order: Any) -> Any:
+            intensities, targets, known, music, embeddings, has_embedding = batch
+            images = render(intensities)
+            images = share * images + (1 - share) * tf.gather(images, order)
+            with tf.GradientTape() as tape:
+                logits, predicted = network(images, training=True)
+                cross_entropy = -tf.reduce_sum(targets * tf.nn.log_softmax(logits[:, :genres]), axis=1)
+                genre_loss = tf.reduce_sum(cross_entropy) / tf.maximum(tf.reduce_sum(known), 1)
+                music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
+                distance = tf.reduce_mean(tf.square(predicted - embeddings), axis=1)
+                embedding_loss = tf.reduce_sum(distance * has_embedding) / tf.maximum(
+                    tf.reduce_sum(has_embedding), 1
+                )
+                music_loss = tf.reduce_mean(music_loss * balanced_weights(music))
+                loss = genre_loss + music_loss + recipe.embedding_weight * embedding_loss
+            gradients = tape.gradient(loss, [v for variables in self._groups for v in variables])
+            for variables, optimizer in zip(self._groups, self._optimizers, strict=True):
+                optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))
+                gradients = gradients[len(variables) :]
+            return loss
+
+        return step  # type: ignore[no-any-return]
+
+    def run(
+        self,
+        sampler: Sampler,
+        valid: dict[str, EvalSet],
+        *,
+        log: StepLogger | None = None,
+        checkpoint: Path | None = None,
+    ) -> list[dict[str, Any]]:
+        """Train, and keep the averaged weights with the lowest validation loss.
+
+        Parameters
+        ----------
+        sampler : Sampler
+        valid : dict of EvalSet
+            Validation sets by geometry, which decide the weights that are kept. Never pass a test part.
+        log : callable, optional
+            Called at each validation.
+        checkpoint : Path, optional
+            File for the state. A stopped training continues from there.
+
+        Returns
+        -------
+        list of dict
+            ``step`` and the values of each validation. ``best`` is True for the step that was kept.
+        """
+        recipe, state = self._recipe, self._restore(checkpoint)
+        losses: list[float] = []
+        numbers = range(state.step + 1, recipe.steps + 1)
+        for number, batch in zip(numbers, prefetch(sampler.batch, numbers), strict=True):
+            losses.append(self._train(number, batch, np.random.default_rng((sampler.seed, number, 1))))
+            self._update_average(state, number)
+            if number % recipe.validate_every and number != recipe.steps:
+                continue
+            loss = float(np.mean(losses[-recipe.validate_every :]))
+            values = self._validate(state, number, loss, valid)
+            if checkpoint:
+                state.save(checkpoint)
+            if log:
+                log(number, values)
+        self._network.set_weights(state.best)
+        return [row | {"best": row["step"] == state.best_step} for row in state.history]
+
+    def _restore(self, checkpoint: Path | None) -> Checkpoint:
+        """Load the checkpoint into the network, or return the state at the start."""
+        weights = self._network.get_weights()
+        if not (checkpoint and checkpoint.exists()):
+            return Checkpoint(0, weights, [w.copy() for w in weights], weights, np.inf, 0, [], [])
+        state = Checkpoint.load(checkpoint, weights, self._auxiliary)
+        self._network.set_weights(state.weights)
+        for variables, values in zip(self._auxiliary, state.auxiliary, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-    losses: list[float] = []
-    numbers = range(state.step + 1, recipe.steps + 1)
-    for number, batch in zip(numbers, prefetch(sampler.batch, numbers), strict=True):
-        batch, share, order = mix_batch(batch, recipe, np.random.default_rng((sampler.seed, number, 1)))
-        for optimizer, rate in zip(optimizers, rates, strict=True):
+        return state
+
+    def _train(self, number: int, batch: Batch, generator: np.random.Generator) -> float:
+        """Train one batch and return its loss."""
+        import tensorflow as tf
+
+        recipe = self._recipe
+        warmup = max(1, recipe.steps // 20)
+        batch, share, order = mix_batch(batch, recipe, generator)
+        for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
             optimizer.learning_rate = cosine_with_warmup(
                 number, recipe.steps, rate, warmup=warmup, start=rate / 10
             )
-        losses.append(float(step([tf.constant(each) for each in batch], share, order)))
-        decay = min(recipe.average, number / (number + 10))
-        for kept, new in zip(state.averaged, network.get_weights(), strict=True):
-            kept += (1 - decay) * (new - kept)
-        if number % recipe.validate_every and number != recipe.steps:
-            continue
+        return float(self._step([tf.constant(each) for each in batch], share, order))
+
+    def _update_average(self, state: Checkpoint, number: int) -> None:
+        decay = min(self._recipe.average, number / (number + 10))
+        for averaged, new in zip(state.averaged, self._network.get_weights(), strict=True):
+            averaged += (1 - decay) * (new - averaged)
+
+    def _validate(
+        self, state: Checkpoint, number: int, training_loss: float, valid: dict[str, EvalSet]
+    ) -> dict[str, float]:
+        """Evaluate the averaged weights, and bring ``state`` up to date."""
+        network = self._network
         state.step, state.weights = number, network.get_weights()
         network.set_weights(state.averaged)
-        measured = {"loss": float(np.mean(losses[-recipe.validate_every :])), **validate(network, valid)}
-        state.history.append({"step": number, **measured})
-        loss = validation_loss(measured)
+        values = {"loss": training_loss, **validate(network, valid)}
+        state.history.append({"step": number, **values})
+        loss = validation_loss(values)
         if loss < state.best_loss:
             state.best_loss, state.best_step, state.best = loss, number, [w.copy() for w in state.averaged]
         network.set_weights(state.weights)
-        state.others = [[v.numpy() for v in variables] for variables in others]
-        if checkpoint:
-            state.save(checkpoint)
-        if log:
-            log(number, measured)
-    network.set_weights(state.best)
-    return [row | {"best": row["step"] == state.best_step} for row in state.history]
+        state.auxiliary = [[v.numpy() for v in variables] for variables in self._auxiliary]
+        return values
 
 
 def validate(network: Any, valid: dict[str, EvalSet]) -> dict[str, float]:
-    """Of every form the accuracy of first windows and of tracks, and the loss at the best temperature."""
-    measured: dict[str, float] = {}
-    for name, scored in valid.items():
-        each = Predictions(predict_logits(network, scored.intensities), scored)
-        first, track = each.accuracies()
-        measured |= {f"{name} first": first, f"{name} track": track, f"{name} nll": each.lowest_loss()}
-    return measured
-
-
-def validation_loss(measured: dict[str, float]) -> float:
-    """What decides which weights are kept: the mean of the forms' losses."""
-    return float(np.mean([value for key, value in measured.items() if key.endswith("nll")]))
-
-
-def smooth_music_labels(music: Floats, recipe: FineTuningRecipe) -> Floats:
-    """The label of "music", smoothed.
-
-    That bounds its logit: int8 stores all logits with one step, and a sure 10 would leave the genres half
-    as many.
-    """
-    smooth = np.float32(recipe.music_smoothing)
-    return music * (1 - smooth) + smooth / 2
-
-
-def balanced_weights(music: Any) -> Any:
-    """What each window counts, so that both sides of the labels weigh the same and all windows 1 on average.
-
-    Of hard labels music and no music count half each; smoothed by 0.1, 85 % of music still count 61 %.
-
-    Parameters
-    ----------
-    music : (n,)
-        Labels, 0..1.
-    """
-    from keras import ops
-
-    weights = [of / ops.maximum(ops.mean(of), 1e-3) for of in (music, 1 - music)]
-    return (weights[0] + weights[1]) / 2
-
-
-def mix_batch(
-    batch: Batch, recipe: FineTuningRecipe, generator: np.random.Generator
-) -> tuple[Batch, Any, npt.NDArray[np.int64]]:
-    """Smooth a batch's labels, and mix all its targets as its pictures are to be mixed: like with like only.
+    """Evaluate a network on sets by geometry.
 
     Returns
     -------
-    batch : Batch
-    share : float32
-        Of each picture itself; the rest is another's.
-    order : (n,) int64
-        Whose.
+    dict
+        For each geometry, the accuracy of a track's first window (``first``) and of all its windows
+        (``track``), and the loss at the best temperature (``nll``).
     """
-    genres = batch.genres.shape[1]
-    smooth = np.float32(recipe.label_smoothing)
-    targets = batch.genres * (1 - smooth) + batch.genre_known[:, np.newaxis] * smooth / genres
-    music = smooth_music_labels(batch.music, recipe)
-    order = generator.permutation(len(targets))
-    alike = batch.genre_known[order] == batch.genre_known
-    alike &= batch.has_embedding[order] == batch.has_embedding
-    order = np.where(alike, order, np.arange(len(order)))
-    share = np.float32(generator.beta(recipe.mixup, recipe.mixup) if recipe.mixup else 1)
+    values: dict[str, float] = {}
+    for geometry, eval_set in valid.items():
+        predictions = Predictions(predict_logits(network, eval_set.intensities), eval_set)
+        first, track = predictions.accuracies()
+        values |= {
+            f"{geometry} first": first,
+            f"{geometry} track": track,
+            f"{geometry} nll": predictions.lowest_loss(),
+        }
+    return values
 
-    def mix(values: Floats) -> Floats:
-        return share * values + (1 - share) * values[order]
 
-    return (
-        batch._replace(genres=mix(targets), music=mix(music), embeddings=mix(batch.embeddings)),
-        share,
-        order,
-    )
+def validation_loss(values: dict[str, float]) -> float:
+    """Return the mean of the geometries' losses, which decides the weights that are kept."""
+    return float(np.mean([value for key, value in values.items() if key.endswith("nll")]))

@@ -1,7 +1,7 @@
 """Linear probing: the head is fitted to the backbone's features before both are fine-tuned.
 
-A head that begins at zero distorts the features while it learns what they mean already; fitted first, it
-leaves them as they are (Kumar et al., 2022). It is a convex problem, and solved.
+A head that starts at zero distorts the features while it learns. A head that was fitted first leaves them
+intact (Kumar et al., 2022). The problem is convex and is solved to its minimum.
 """
 
 from __future__ import annotations
@@ -12,40 +12,40 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.augmentation import render
-from training.data.batches import Sampler, prefetch
-from training.finetuning.finetune import balanced_weights, smooth_music_labels
+from training.data.batches import Floats, Sampler, prefetch
+from training.finetuning.labels import balanced_weights, smooth_music_labels
 from training.finetuning.recipe import FineTuningRecipe
 from training.networks.genre import GRU_UNITS
 from training.networks.study import normalize
 
-Floats = npt.NDArray[np.float32]
-
 GENRE_PENALTY: Final = 3e-3
-"""What the square of a weight costs in nats, chosen on the validation part."""
+"""Penalty on the square of a genre weight, in nats. It was chosen on the validation part."""
 
 MUSIC_PENALTY: Final = 1e-2
-"""That of "music", whose logit is the difference of two classes' with mirrored weights: 5e-3 for a weight
-of its own. Chosen on recorded noises and songs of training origins after sounds made by rule and speech had
-been learnt; with a smaller one unseen noises are taken for music.
+"""Penalty on the square of a weight of "music", in nats.
+
+Its logit is the difference of two classes with mirrored weights, so the penalty amounts to 5e-3 on a weight
+of its own. It was chosen on recorded noises and songs of training origins, after training on synthetic
+sounds and speech. With a smaller penalty, unseen noises are classified as music.
 """
 
 EMBEDDING_PENALTY: Final = 30.0
-"""And for what the teacher heard, in squared errors of all pictures."""
+"""Penalty on the square of a weight of the teacher embedding, in squared errors summed over all images."""
 
 
 def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
-    """Fit the head of a classifier to frozen pooled features; its GRU adds nothing yet.
+    """Fit the head of a classifier to frozen pooled features. Its GRU contributes nothing yet.
 
-    The batches are the sampler's first, which fine-tuning sees as well. Genres are not smoothed here.
+    The batches are the sampler's first ones, which fine-tuning also sees. Labels of genres are not smoothed
+    here.
 
     Parameters
     ----------
     network : keras.Model
-        From ``training.networks.genre.build_classifier``; changed in place.
+        From ``training.networks.genre.build_classifier``, changed in place.
     sampler : Sampler
-        Draws the pictures.
-    recipe : FineTuning
-        Says of how many batches, and how far "music" is smoothed; no batch leaves the head as it is.
+    recipe : FineTuningRecipe
+        ``probe`` is the number of batches. With 0 the head stays as it is.
     """
     if not recipe.probe:
         return
@@ -55,46 +55,48 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
     pooled = network.get_layer("pooled_features")
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
-    def means(places: Any) -> Any:
-        return tf.reduce_mean(pooled(normalize(render(places)), training=False), axis=1)
+    def mean_features(intensities: Any) -> Any:
+        return tf.reduce_mean(pooled(normalize(render(intensities)), training=False), axis=1)
 
     features, labels = [], []
     for batch in prefetch(sampler.batch, range(1, recipe.probe + 1)):
-        features.append(means(tf.constant(batch.intensities)).numpy())
+        features.append(mean_features(tf.constant(batch.intensities)).numpy())
         labels.append(batch[1:])
     x = np.concatenate(features)
-    genres, known, music, heard, heard_mask = (np.concatenate(each) for each in zip(*labels, strict=True))
+    genres, known, music, embeddings, has_embedding = (
+        np.concatenate(each) for each in zip(*labels, strict=True)
+    )
 
     logits = network.get_layer("logits")
     kernel, bias = logits.get_weights()
     kernel[:] = 0
-    beside = kernel[2 * GRU_UNITS :]
-    beside[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0], GENRE_PENALTY)
+    direct = kernel[2 * GRU_UNITS :]  # rows of the pooled features, after those of the GRU's outputs
+    direct[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0], GENRE_PENALTY)
     music = smooth_music_labels(music, recipe)
     targets = np.asarray(balanced_weights(music))[:, np.newaxis] * np.stack([1 - music, music], axis=1)
     weights, offsets = logistic_regression(x, targets, MUSIC_PENALTY)
-    beside[:, -1], bias[-1] = weights @ (-1, 1), offsets @ (-1, 1)
+    direct[:, -1], bias[-1] = weights @ (-1, 1), offsets @ (-1, 1)
     logits.set_weights([kernel, bias])
-    if heard_mask.any():
-        ridge = Ridge(alpha=EMBEDDING_PENALTY).fit(x[heard_mask > 0], heard[heard_mask > 0])
-        network.get_layer("heard").set_weights([ridge.coef_.T, ridge.intercept_])
+    if has_embedding.any():
+        ridge = Ridge(alpha=EMBEDDING_PENALTY).fit(x[has_embedding > 0], embeddings[has_embedding > 0])
+        network.get_layer("embedding").set_weights([ridge.coef_.T, ridge.intercept_])
 
 
 def logistic_regression(features: Floats, targets: Floats, penalty: float) -> tuple[Floats, Floats]:
-    """Multinomial logistic regression on probabilities, by L-BFGS; scikit-learn's takes hard labels.
+    """Fit a multinomial logistic regression to probabilities by L-BFGS. scikit-learn's needs hard labels.
 
     Parameters
     ----------
     features : (n, values) float32
     targets : (n, classes) float32
-        Each row sums to what its picture counts; no picture need be of every class.
+        Each row sums to the weight of its image. A class may have no image.
     penalty : float
-        What the square of a weight costs.
+        Penalty on the square of a weight.
 
     Returns
     -------
     (values, classes) float32, (classes,) float32
-        Kernel and bias of the logits with the least mean cross-entropy plus the penalty.
+        Kernel and bias of the logits that minimize the mean cross-entropy plus the penalty.
     """
     from scipy.optimize import minimize
     from scipy.special import log_softmax

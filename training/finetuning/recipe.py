@@ -1,45 +1,45 @@
-"""How fast a network learns from step to step."""
+"""Recipe of a fine-tuning, its learning rate, and everything else that determines its weights."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-
-def cosine_with_warmup(step: int, steps: int, peak: float, *, warmup: int, start: float) -> float:
-    """Learning rate of one step: a line up to the peak, then half a cosine down (Loshchilov and Hutter).
-
-    A number for each step, and not Keras' schedule, which every variable's update would compute anew.
-
-    Parameters
-    ----------
-    step : int
-        From 1 on.
-    steps : int
-        Of the whole training; the last one has a hundredth of the peak.
-    peak : float
-    warmup : int
-        Steps of the line.
-    start : float
-        Where the line begins.
-    """
-    if step <= warmup:
-        return start + (peak - start) * step / warmup
-    share = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+from training.data.batches import BatchMix
+from training.data.partitions import Partition
+from training.networks.pretrained import DISTILLED_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
 class FineTuningRecipe:
-    """How the network is fine-tuned.
+    """Hyperparameters of a fine-tuning.
 
-    The head is first fitted to what the backbone says of ``probe`` batches (see
-    ``training.finetuning.linear_probe``). The backbone learns at ``backbone_rate``, the rest at
-    ``head_rate``, both falling as a cosine over ``steps``; what the teacher heard is learnt beside the
-    genres, its mean squared error counting ``embedding_weight``; labels are smoothed by ``label_smoothing``
-    and ``music_smoothing``, and pairs of pictures mixed by ``mixup`` (Zhang et al., 2018); an exponential
-    average of the weights is what validation sees and what is kept. All that is done ``runs`` times, each
-    on other batches, and the mean of what was kept is kept (Wortsman et al., 2022).
+    The head is first fitted to the backbone's features (``training.finetuning.linear_probe``). Then
+    ``runs`` fine-tunings start from the same weights, each on other batches, and the mean of their weights
+    is kept (Wortsman et al., 2022). Validation sees, and each run keeps, an exponential average of the
+    weights.
+
+    Attributes
+    ----------
+    probe : int
+        Batches that the head is first fitted to. 0 leaves the head as it is.
+    runs, steps : int
+        Number of runs, and batches of each.
+    head_rate, backbone_rate : float
+        Peak learning rates of the head and of the backbone. Both fall as a cosine over ``steps``.
+    weight_decay : float
+    label_smoothing, music_smoothing : float
+        Smoothing of the labels of genres and of "music".
+    embedding_weight : float
+        Weight of the mean squared error of the teacher embeddings in the loss.
+    mixup : float
+        Parameter of the beta distribution by which pairs of images are mixed (Zhang et al., 2018). 0 mixes
+        none.
+    average : float
+        Decay of the exponential average of the weights.
+    validate_every : int
+        Batches from one validation to the next.
     """
 
     probe: int = 1_000
@@ -54,3 +54,48 @@ class FineTuningRecipe:
     mixup: float = 0.3
     average: float = 0.995
     validate_every: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """Everything except the corpus that determines the weights of one training.
+
+    Attributes
+    ----------
+    partition : Partition
+    recipe : FineTuningRecipe
+    seed : int
+    backbone : Path or None
+        Distilled weights to start from. None starts from ImageNet's weights.
+    mix : BatchMix
+    """
+
+    partition: Partition
+    recipe: FineTuningRecipe = field(default_factory=FineTuningRecipe)
+    seed: int = 0
+    backbone: Path | None = DISTILLED_WEIGHTS
+    mix: BatchMix = field(default_factory=BatchMix)
+
+
+def cosine_with_warmup(step: int, steps: int, peak: float, *, warmup: int, start: float) -> float:
+    """Compute the learning rate of one step: a linear warmup, then half a cosine.
+
+    The schedule is that of Loshchilov and Hutter (2017). Keras' own schedule would be evaluated anew for
+    the update of every variable.
+
+    Parameters
+    ----------
+    step : int
+        Number of the step, from 1.
+    steps : int
+        Steps of the whole training. The last one has a hundredth of the peak.
+    peak : float
+    warmup : int
+        Steps of the warmup.
+    start : float
+        Learning rate at which the warmup starts.
+    """
+    if step <= warmup:
+        return start + (peak - start) * step / warmup
+    share = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))

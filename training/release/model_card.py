@@ -1,62 +1,55 @@
-"""The model card: what was measured, written so that a person can judge the model."""
+"""The model card, rendered from the manifest, so that a reader can judge the model."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from models.manifest import ModelManifest
 from training.data.augmentation import COLUMN_POOLING
+from training.evaluation.latency import SHIPPED_FLOAT, SHIPPED_INT8
 from training.evaluation.protocol_table import protocol_table
 
-if TYPE_CHECKING:
-    from training.evaluation.report import Report
 
-
-def render_model_card(manifest: ModelManifest, report: Report) -> str:
-    """Render a model's card as Markdown.
-
-    Parameters
-    ----------
-    manifest : ModelManifest
-        Of the model that ships; its ``metrics`` hold all figures.
-    report : Report
-        What was measured while it was made.
-    """
+def render_model_card(manifest: ModelManifest) -> str:
+    """Render a model's card as Markdown. All figures come from the manifest's ``metrics``."""
     calibration, spec, metrics = manifest.calibration, manifest.audio, manifest.metrics
     test, valid = metrics["fault_filtered_test"], metrics["valid_at_unsure_below"]
-    main = test[report.main]
+    geometry, provenance, sizes = metrics["main_form"], metrics["provenance"], metrics["bytes"]
+    main = test[geometry]
     low, high = main["ece_interval"]
     return f"""# Model card: {manifest.name} {manifest.version}
 
 Written by `overheard train release`; do not edit by hand.
 
-## What it is
+## Model
 
-A classifier of music into {len(manifest.labels)} genres ({", ".join(manifest.labels)}), for live
-listening, which also says how probable it is that it hears music at all. It takes a
-{spec.image_size}x{spec.image_size} picture of the spectrogram of {spec.window_seconds:.2f} s of sound and
-puts out {len(manifest.labels)} logits of genres and one of music. Network: MobileNetV2, of which the means
-and mean magnitudes of what the blocks of every width put out are kept in each quarter of the time; a
-bidirectional GRU over these four steps, and their mean beside it. The first layer averages the
-picture over {COLUMN_POOLING} columns ({spec.columns} columns of sound were
-stretched to {spec.image_size} pixels). Full int8, {report.bytes_int8 / 1e6:.1f} MB
-({report.bytes_float / 1e6:.1f} MB in float32). Licence: {manifest.licence}.
+A classifier of music into {len(manifest.labels)} genres ({", ".join(manifest.labels)}) for live listening.
+It also estimates the probability that the audio is music. The input is a
+{spec.image_size}x{spec.image_size} spectrogram image of {spec.window_seconds:.2f} s of audio. The output is
+{len(manifest.labels)} logits of genres and one of music.
 
-{_provenance(metrics["provenance"])}
+The network is MobileNetV2. The means, and mean magnitudes, of the outputs of its blocks of every width are
+taken over each quarter of the time. A bidirectional GRU reads these four steps, and their mean goes beside
+its output. The first layer averages the image over {COLUMN_POOLING} columns, because
+{spec.columns} columns of audio were stretched to {spec.image_size} pixels. Full int8,
+{sizes[SHIPPED_INT8] / 1e6:.1f} MB ({sizes[SHIPPED_FLOAT] / 1e6:.1f} MB in float32).
+License: {manifest.licence}.
 
-The picture's geometry is the {report.main} one (`{spec.n_fft}` samples every `{spec.column_step}`), chosen
-on validation; the network was trained on both and `overheard evaluate spectrograms` scores both.
+{_provenance(provenance)}
+
+The geometry is the {geometry} one (`{spec.n_fft}` samples every `{spec.column_step}`), chosen on
+validation. The network was trained on both geometries, and `overheard evaluate spectrograms` evaluates both.
 
 ## Data
 
 {chr(10).join(f"- {line}." for line in manifest.training_data)}
 
-GTZAN's author states that its recordings have no copyright clearance. None of them, and no spectrogram of
-them, is part of this project; the model holds weights only. GTZAN has known faults: repeated recordings,
-many tracks of one artist (35 of 100 reggae tracks are by Bob Marley), wrong labels.
-{_at_hand(metrics["data"])}
+GTZAN's author states that its recordings have no copyright clearance. This project contains none of them
+and no spectrogram of them; the model holds weights only. GTZAN has known faults: duplicate recordings, many
+tracks of one artist (35 of 100 reggae tracks are by Bob Marley), and wrong labels.
+{_available_data(metrics["data"])}
 
-{MUSICNN if report.taught_by_musicnn else ""}## Accuracy, three protocols side by side
+{FROM_MUSICNN if provenance.get("taught_by_musicnn") else ""}## Accuracy under three protocols
 
 {_protocols(metrics["protocols"])}
 
@@ -64,40 +57,40 @@ many tracks of one artist (35 of 100 reggae tracks are by Bob Marley), wrong lab
 
 | | {" | ".join(test)} |
 |---|{"---|" * len(test)}
-{_rows(test)}
+{_test_rows(test)}
 
-These tracks took no part in training, in choosing or in calibration.
+These tracks were used neither for training nor for choosing or calibration.
 
-## Other people's music
+## Music by held-out artists
 
-{_elsewhere(metrics["other_peoples_music"])}
+{_out_of_domain(metrics["other_peoples_music"])}
 
 ## Calibration
 
 Temperature {calibration.temperature:.3f}, fitted on {calibration.fitted_on}. Expected calibration error on
 all windows of the test part, 10 bins of equal mass: {main["ece_windows_int8"]:.3f} (95 % interval
-{low:.3f} to {high:.3f}, tracks drawn anew). Below a confidence of {calibration.unsure_below:.2f} the
-estimate abstains; on validation {valid["answered"]:.0%} of the means over three neighbouring windows
-of the {valid["form"]} picture reach it, and {_percent(valid["accuracy"])} of those are right.
-On the test part a single window reaches it for {main["answered_at_unsure_below"]:.0%} of the tracks, and is
-right for {_percent(main["accuracy_of_answered"])} of those.
+{low:.3f} to {high:.3f}, tracks resampled). Below a confidence of {calibration.unsure_below:.2f} the estimate
+abstains. On validation, {valid["answered"]:.0%} of the means over three neighboring windows in the
+{valid["form"]} geometry reach it, and {_percent(valid["accuracy"])} of those are right. On the test part, a
+single window reaches it for {main["answered_at_unsure_below"]:.0%} of the tracks, and
+{_percent(main["accuracy_of_answered"])} of those are right.
 
-Sounds are called no music below a probability of {calibration.music_above}. Share of windows of recordings
-that were not trained on which are taken for music and given a genre with confidence, and, for music, share
-of windows that are taken for music. "One band": every window, of music too, ends at 4
-kHz, so that no kind is told by the bandwidth of its recordings.
+Audio with a music probability below {calibration.music_above} is classified as non-music. The table shows
+recordings that were not trained on. For music, the share is that of windows classified as music. For other
+sounds, it is the share of windows that are classified as music and get a genre with confidence. "One band":
+every window, of music too, ends at 4 kHz, so that no kind differs by the bandwidth of its recordings.
 
-{_not_music(metrics["not_music"])}
+{_non_music(metrics["not_music"])}
 
 ## Speed
 
-{_speed(metrics["latency_ms"], metrics["bytes"])}
+{_speed(metrics["latency_ms"], sizes)}
 
 ## Per genre (int8, fault-filtered test part, one window)
 
 {_genre_table(manifest.labels, test)}
 
-Rows of the confusion are the truth, columns the answer:
+Confusion, with one row per true genre and one column per predicted genre:
 
 {_confusion_table(manifest.labels, main["confusion_int8"])}
 
@@ -105,62 +98,63 @@ Rows of the confusion are the truth, columns the answer:
 
 ## Limits
 
-- Ten genres of Western music from before 2002, as one collection labelled them; everything else is forced
-  into them or abstained from.{_weakest(main["f1_int8"])}
-- A single window is wrong for {1 - main["accuracy_int8"]:.0%} of the test tracks; the live estimate averages
+- Ten genres of Western music from before 2002, as one collection labelled them. The model assigns all other
+  music to these genres or abstains.{_weakest(main["f1_int8"])}
+- A single window is wrong for {1 - main["accuracy_int8"]:.0%} of the test tracks. The live estimate averages
   over seconds.{_recordings(metrics["data"])}
-- Speech over music counts as neither; what the model says of it was not measured.
+- Speech over music counts neither as music nor as non-music, and was not evaluated.
 """
 
 
-MUSICNN: Final = """\
-The backbone began with torchvision's ImageNet weights (BSD-3-Clause) and was taught, without labels, to
-hear in a picture what musicnn hears in the sound (`overheard train distill`): music in free software, and
-songs by artists of neither GTZAN nor the check below. musicnn itself learnt from the Million Song Dataset,
-whose artists nobody can exclude here.
+FROM_MUSICNN: Final = """\
+The backbone started from torchvision's ImageNet weights (BSD-3-Clause). It was distilled without labels: it
+learned to predict musicnn's embeddings of the audio from the image (`overheard train distill`). The music
+was music in free software, and songs by artists who are neither in GTZAN nor held out. musicnn itself was
+trained on the Million Song Dataset, whose artists cannot be excluded here.
 
 """
 
 
-def _provenance(made_from: dict[str, Any]) -> str:
-    if not made_from:
-        return "What it was made from was not recorded."
-    recipe = made_from["recipe"]
+def _provenance(provenance: dict[str, Any]) -> str:
+    if not provenance:
+        return "Its provenance was not recorded."
+    recipe = provenance["recipe"]
     return (
-        f"Made from commit {made_from['commit'] or 'unknown (no checkout)'}, taught weights "
-        f"`{made_from['taught_sha256']}`, cache index `{made_from['cache_index_sha256']}` (SHA-256, first 12 "
-        f"digits), seed {made_from['seed']}: the head fitted to {recipe['probe']:,} batches of "
-        f"{made_from['mixture']['batch']} windows, then {recipe['runs']} runs of {recipe['steps']:,}, and "
-        "the mean of their weights."
+        f"Made from commit {provenance['commit'] or 'unknown (no checkout)'}, distilled weights "
+        f"`{provenance['taught_sha256']}`, cache index `{provenance['cache_index_sha256']}` (SHA-256, first "
+        f"12 digits), seed {provenance['seed']}: the head was fitted to {recipe['probe']:,} batches of "
+        f"{provenance['mixture']['batch']} windows, then fine-tuned in {recipe['runs']} runs of "
+        f"{recipe['steps']:,} batches, whose weights were averaged."
     )
 
 
-def _at_hand(data: dict[str, Any]) -> str:
+def _available_data(data: dict[str, Any]) -> str:
     if not data:
         return ""
-    at_hand = (
-        f"{data['gtzan_arrays']} of its 1,000 tracks were at hand as spectrograms, and of "
-        f"{data['gtzan_audio']} the sound."
+    available = (
+        f"Of its 1,000 tracks, {data['gtzan_arrays']} were available as spectrograms and "
+        f"{data['gtzan_audio']} as audio."
     )
     if not data["heard_by_musicnn"]:
-        return at_hand
-    return at_hand + (
-        "\nWhile it was fine-tuned, the network also learnt what musicnn heard in "
-        f"{data['heard_by_musicnn']} of the recordings that trained it."
+        return available
+    return available + (
+        f"\nDuring fine-tuning, the network also learned musicnn's embeddings of "
+        f"{data['heard_by_musicnn']} of the recordings that it was trained on."
     )
 
 
-def _protocols(listed: list[dict[str, Any]]) -> str:
-    if not listed:
+def _protocols(records: list[dict[str, Any]]) -> str:
+    if not records:
         return (
-            "Not measured; give `overheard train release` the output of `overheard train protocols --json`."
+            "Not measured; pass the output of `overheard train protocols --json` to "
+            "`overheard train release`."
         )
-    return f"""{protocol_table(listed)}
+    return f"""{protocol_table(records)}
 
-Mean ± standard deviation, float32, one window of 5 s a track. Every run starts from fresh weights and is
-stopped on a validation part of its own, never on its test part. The random folds are the usual protocol of
-the literature, and too good: most of their test tracks have a track of the same artist and genre in
-training. **Read the first two columns.** `overheard train protocols` repeats the table."""
+Mean ± standard deviation, float32, one window of 5 s per track. Every run starts from new weights and is
+stopped on its own validation part, never on its test part. The random folds are the usual protocol of the
+literature and are too optimistic: the training part has a track of the same artist and genre for most of
+their test tracks. **Read the first two columns.** `overheard train protocols` reproduces the table."""
 
 
 def _speed(latency_ms: dict[str, float], sizes: dict[str, int]) -> str:
@@ -169,8 +163,8 @@ def _speed(latency_ms: dict[str, float], sizes: dict[str, int]) -> str:
     lines = ["| network | ms | MB |", "|---|---|---|"]
     lines += [f"| {name} | {ms:.2f} | {sizes[name] / 1e6:.1f} |" for name, ms in latency_ms.items()]
     return "\n".join(lines) + (
-        "\n\nMedian of one inference, LiteRT, one thread, in turns on the machine that made the model; the "
-        "study's\nnetwork with an untrained head, which is the same arithmetic."
+        "\n\nMedian of one inference in LiteRT on one thread, in turns, on the machine that made the model.\n"
+        "The study's network has an untrained head, whose arithmetic is that of a trained one."
     )
 
 
@@ -185,10 +179,10 @@ def _recordings(data: dict[str, Any]) -> str:
         return ""
     counts = sorted(data["recordings"].items(), key=lambda item: -item[1])
     listed = ", ".join(f"{label} {count}" for label, count in counts)
-    return f"\n- Recordings, rather than published spectrograms, that trained each genre: {listed}."
+    return f"\n- Recordings, as opposed to published spectrograms, of each genre in training: {listed}."
 
 
-def _rows(test: dict[str, dict[str, Any]]) -> str:
+def _test_rows(test: dict[str, dict[str, Any]]) -> str:
     rows = (
         ("tracks", "tracks", "{:.0f}"),
         ("accuracy, first window, int8", "accuracy_int8", "{:.3f}"),
@@ -199,35 +193,36 @@ def _rows(test: dict[str, dict[str, Any]]) -> str:
         ("negative log-likelihood, first window, int8", "nll_int8", "{:.3f}"),
     )
     return "\n".join(
-        f"| {name} | " + " | ".join(how.format(form[key]) for form in test.values()) + " |"
-        for name, key, how in rows
+        f"| {name} | " + " | ".join(form.format(geometry[key]) for geometry in test.values()) + " |"
+        for name, key, form in rows
     )
 
 
-def _elsewhere(measured: dict[str, Any]) -> str:
-    if not measured:
-        return "Not measured: the cache holds none."
-    recall = ", ".join(f"{genre} {value:.2f}" for genre, value in measured["recall"].items())
+def _out_of_domain(scores: dict[str, Any]) -> str:
+    if not scores:
+        return "Not measured: the cache has none."
+    recall = ", ".join(f"{genre} {value:.2f}" for genre, value in scores["recall"].items())
     return (
-        f"{measured['tracks']} tracks by artists that were kept for checking (a third of those outside "
-        f"GTZAN, by hash; none near in name to one that was trained on), a track's windows together: "
-        f"macro recall {measured['macro_recall']:.3f} ({recall})."
+        f"{scores['tracks']} tracks by held-out artists: a third of the artists outside GTZAN, chosen by "
+        "hash, without names close to that of a trained artist. Over all windows of a track, the macro "
+        f"recall is {scores['macro_recall']:.3f} ({recall})."
     )
 
 
-def _not_music(measured: dict[str, Any]) -> str:
+def _non_music(scores: dict[str, Any]) -> str:
     lines = ["| kind and origin | clips | one band | as recorded |", "|---|---|---|---|"]
     lines += [
-        f"| {name} | {m['clips']} | {m['share']:.3f} | {m['share_as_recorded']:.3f} |"
-        for name, m in measured.items()
+        f"| {kind} | {m['clips']} | {m['share']:.3f} | {m['share_as_recorded']:.3f} |"
+        for kind, m in scores.items()
     ]
-    return "\n".join(lines) if measured else "Not measured: the cache holds none."
+    return "\n".join(lines) if scores else "Not measured: the cache has none."
 
 
 def _genre_table(labels: tuple[str, ...], test: dict[str, dict[str, Any]]) -> str:
-    lines = ["| genre | " + " | ".join(f"F1, {form}" for form in test) + " |", "|---|" + "---|" * len(test)]
+    head = "| genre | " + " | ".join(f"F1, {geometry}" for geometry in test) + " |"
+    lines = [head, "|---|" + "---|" * len(test)]
     for label in labels:
-        values = (form["f1_int8"][label] for form in test.values())
+        values = (geometry["f1_int8"][label] for geometry in test.values())
         lines.append(f"| {label} | " + " | ".join("" if v is None else f"{v:.2f}" for v in values) + " |")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
-"""Making of the shipped model: fine-tune, choose, calibrate, export, score, and say so.
+"""Release of the shipped model: train, choose, calibrate, export, evaluate, and document it.
 
-Training tracks train, validation tracks choose and calibrate, test tracks are scored at the
-end and choose nothing, on the very bytes that ship.
+Training tracks train, validation tracks choose and calibrate, and test tracks are evaluated at the end and
+choose nothing. The evaluation reads the very bytes that ship.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from training.data.geometries import COARSE, FINE, GEOMETRIES
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, fault_filtered
 from training.errors import DataError
+from training.evaluation.held_out import non_music_scores, out_of_domain_scores
 from training.evaluation.latency import (
     SHIPPED_FLOAT,
     SHIPPED_INT8,
@@ -33,28 +34,49 @@ from training.evaluation.latency import (
     measure_latencies,
 )
 from training.evaluation.predictions import Predictions
-from training.evaluation.report import Report, calibrate, count_data, non_music_scores, out_of_domain_scores
+from training.evaluation.report import Report, calibrate, count_data
 from training.export import tflite
 from training.export.bias_correction import correct_biases
 from training.export.calibration_samples import representative_dataset
 from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
-from training.finetuning.recipe import FineTuningRecipe
-from training.finetuning.train import tensorboard_logger, train
-from training.networks.pretrained import DISTILLED_WEIGHTS as TAUGHT
+from training.finetuning.recipe import TrainingRun
+from training.finetuning.step_log import tensorboard_logger
+from training.finetuning.train import train
 from training.networks.study import STUDY_CNN_GRU
-from training.release.provenance import is_shipped_backbone, record_provenance
+from training.release.model_card import render_model_card
+from training.release.plots import draw_plots
+from training.release.provenance import record_provenance
 
 VERSION: Final = "3"
 CARD_FILE: Final = "MODEL_CARD.md"
 PLOTS_FILE: Final = "MODEL_CARD.png"
 
 CALIBRATION_CANDIDATES: Final = 240
-"""Training pictures that set the ranges of the int8 activations."""
+"""Training images from which the representative dataset is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePaths:
+    """Where a release is written.
+
+    Attributes
+    ----------
+    out : Path
+        Folder of model, manifest, model card and plots, created if missing.
+    logs : Path
+        Folder of TensorBoard logs and of the checkpoints from which a stopped training continues.
+    float32 : Path
+        File of the float32 model, which serves comparison and does not ship.
+    """
+
+    out: Path
+    logs: Path = Path("build/logs")
+    float32: Path = Path("build/genre_float32.tflite")
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseArtifacts:
-    """A model as training left it: int8 and float32 flatbuffers, the history, and what it was made from."""
+    """A trained model: int8 and float32 flatbuffers, the history of its training, and its provenance."""
 
     int8: bytes
     float32: bytes
@@ -63,164 +85,159 @@ class ReleaseArtifacts:
 
 
 def release(
-    corpus: Corpus,
-    out: Path,
-    *,
-    protocols: Sequence[dict[str, Any]] = (),
-    recipe: FineTuningRecipe | None = None,
-    seed: int = 0,
-    taught: Path = TAUGHT,
-    logs: Path = Path("build/logs"),
-    float_out: Path = Path("build/genre_float32.tflite"),
+    corpus: Corpus, run: TrainingRun, paths: ReleasePaths, *, protocols: Sequence[dict[str, Any]] = ()
 ) -> ModelManifest:
-    """Make the model and write ``genre.tflite``, ``genre.json``, the model card and its plots.
+    """Train the model, and write ``genre.tflite``, ``genre.json``, the model card and its plots.
 
     Parameters
     ----------
-    out : Path
-        Folder; made if need be.
+    corpus : Corpus
+    run : TrainingRun
+        Its partition must be ``fault_filtered(corpus)``.
+    paths : ReleasePaths
     protocols : list of dict
-        For the model card; see ``training.study.protocols``.
-    logs : Path
-        TensorBoard logs, and the checkpoint from which a stopped training goes on.
-    float_out : Path
-        Where the float32 model goes; it is for comparison and does not ship.
+        Protocol records for the model card.
     """
-    from training.networks.genre import build_export_network
-
-    parts = fault_filtered(corpus)
-    recipe = recipe or FineTuningRecipe()
-    made_from = record_provenance(corpus, recipe, seed=seed, taught=taught)
-    name = checkpoint_name(corpus, parts, recipe, seed=seed, taught=taught)
-    checkpoint = logs / f"release-{name}.checkpoint"
-    network, history = train(
-        corpus,
-        parts,
-        recipe,
-        seed=seed,
-        taught=taught,
-        log=tensorboard_logger(logs / "release"),
-        checkpoint=checkpoint,
-    )
-    sample = _calibration_candidates(corpus, parts.train)
-    sample = sample[representative_dataset(network, sample)]
-    whole = tflite.TracedModel(build_export_network(network, len(LABELS)))
-    float32 = whole.convert(None)
-    correct_biases(whole.network, sample)
-    made = ReleaseArtifacts(
-        whole.convert(render_images(sample)),
-        float32,
-        history,
-        made_from | {"taught_by_musicnn": is_shipped_backbone(taught)},
-    )
-    manifest = publish(corpus, made, out, protocols=protocols, float_out=float_out)
-    for each in checkpoint_paths(
-        checkpoint, recipe
-    ):  # or the next release would go on from a training that is over
-        each.unlink(missing_ok=True)
+    provenance = record_provenance(corpus, run)
+    checkpoint = paths.logs / f"release-{checkpoint_name(corpus, run)}.checkpoint"
+    log = tensorboard_logger(paths.logs / "release")
+    network, history = train(corpus, run, log=log, checkpoint=checkpoint)
+    int8, float32 = export(network, _calibration_candidates(corpus, run.partition.train))
+    artifacts = ReleaseArtifacts(int8, float32, history, provenance)
+    manifest = publish(corpus, artifacts, paths, protocols=protocols)
+    for path in checkpoint_paths(checkpoint, run.recipe):
+        path.unlink(missing_ok=True)  # otherwise the next release would continue a finished training
     return manifest
 
 
+def export(network: Any, candidates: Intensities) -> tuple[bytes, bytes]:
+    """Convert a trained network, which is changed, to int8 and to float32.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From ``training.networks.genre.build_classifier``.
+    candidates : (n, 256, 256) uint8
+        Images from which the representative dataset is chosen.
+    """
+    from training.networks.genre import build_export_network
+
+    representative = candidates[representative_dataset(network, candidates)]
+    model = tflite.TracedModel(build_export_network(network, len(LABELS)))
+    float32 = model.convert(None)
+    correct_biases(model.network, representative)
+    return model.convert(render_images(representative)), float32
+
+
 def remeasure(
-    corpus: Corpus, manifest: ModelManifest, float_path: Path, *, protocols: Sequence[dict[str, Any]]
+    corpus: Corpus, manifest: ModelManifest, float32_path: Path, *, protocols: Sequence[dict[str, Any]]
 ) -> ModelManifest:
-    """Measure a released model again and rewrite its manifest, card and plots; its bytes stay as they are.
+    """Measure a released model again and rewrite its manifest, card and plots, but not its bytes.
 
     Raises
     ------
     DataError
-        The float32 twin is missing.
+        If the float32 model is missing.
     """
     try:
-        content_float = float_path.read_bytes()
+        float32 = float32_path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {float_path}, which train release wrote: {error.strerror}") from error
+        raise DataError(f"cannot read {float32_path}, which train release wrote: {error.strerror}") from error
     metrics = manifest.metrics
-    made = ReleaseArtifacts(
-        manifest.read_model(), content_float, metrics["learning_curve"], metrics["provenance"]
+    artifacts = ReleaseArtifacts(
+        manifest.read_model(), float32, metrics["learning_curve"], metrics["provenance"]
     )
-    return publish(corpus, made, manifest.model_path.parent, protocols=protocols, float_out=float_path)
+    paths = ReleasePaths(manifest.model_path.parent, float32=float32_path)
+    return publish(corpus, artifacts, paths, protocols=protocols)
 
 
 def publish(
-    corpus: Corpus, made: ReleaseArtifacts, out: Path, *, protocols: Sequence[dict[str, Any]], float_out: Path
+    corpus: Corpus, artifacts: ReleaseArtifacts, paths: ReleasePaths, *, protocols: Sequence[dict[str, Any]]
 ) -> ModelManifest:
-    """Choose the picture, calibrate and score a model on its very bytes, and write all that ships."""
-    from training.release.model_card import render_model_card
-    from training.release.plots import draw_plots
-
-    parts = fault_filtered(corpus)
-    content = made.int8
-    quantization = tflite.read_quantization(content)
-
-    def measure(model: bytes, entries: Sequence[Entry]) -> dict[str, Predictions]:
-        scored = {form: array_eval_set(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()}
-        return {
-            form: Predictions(tflite.run_model(model, render_images(s.intensities)), s)
-            for form, s in scored.items()
-        }
-
-    valid = measure(content, parts.valid)
-    main = max(
-        GEOMETRIES,
-        key=lambda form: compute_scores(valid[form].first(1.0), valid[form].scored.labels).accuracy,
-    )
-    calibration = calibrate(valid, main)
-    report = Report(
-        main, made.history, valid, measure(content, parts.test), measure(made.float32, parts.test),
-        len(content), len(made.float32), calibration, parts,
-    )  # fmt: skip
-    report.elsewhere = out_of_domain_scores(corpus, parts, content, main, calibration.temperature)
-    report.not_music = non_music_scores(corpus, parts, content, main, calibration)
-    report.data, report.provenance = count_data(corpus, parts), made.provenance
-    report.taught_by_musicnn = bool(made.provenance["taught_by_musicnn"])
-    study = convert_study_network(_calibration_candidates(corpus, parts.train)[::8])
-    timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: made.float32, STUDY_INT8: study}
-    report.latency_ms, report.bytes = (
-        measure_latencies(timed),
-        {name: len(each) for name, each in timed.items()},
-    )
-    model_path = (out / SHIPPED).with_suffix(".tflite")
+    """Choose the geometry, calibrate and evaluate a model, and write all files of the release."""
+    partition = fault_filtered(corpus)
+    report = _measure(corpus, partition, artifacts)
+    model_path = (paths.out / SHIPPED).with_suffix(".tflite")
     manifest = ModelManifest(
         name="overheard-genre",
         version=VERSION,
         file=model_path.name,
-        sha256=tflite.sha256(content),
+        sha256=tflite.sha256(artifacts.int8),
         labels=LABELS,
-        audio=GEOMETRIES[main],
-        quantization=quantization,
-        calibration=calibration,
-        metrics=report.metrics(protocols) | {"learning_curve": made.history},
-        training_data=_describe_training_data(parts, report.taught_by_musicnn),
+        audio=GEOMETRIES[report.main],
+        quantization=tflite.read_quantization(artifacts.int8),
+        calibration=report.calibration,
+        metrics=report.metrics(protocols) | {"learning_curve": artifacts.history},
+        training_data=_describe_training_data(
+            partition, from_musicnn=bool(artifacts.provenance["taught_by_musicnn"])
+        ),
         licence="MIT",
         model_path=model_path,
-        also_reads=tuple(spec for form, spec in GEOMETRIES.items() if form != main),
+        also_reads=tuple(spec for geometry, spec in GEOMETRIES.items() if geometry != report.main),
     )
-    card, plots = render_model_card(manifest, report), io.BytesIO()
+    plots = io.BytesIO()
     draw_plots(report, plots, latency_points(report, protocols))
-    written = {
-        out / SHIPPED: manifest.to_json().encode(),
-        float_out: made.float32,
-        model_path: content,
-        out / CARD_FILE: card.encode(),
-        out / PLOTS_FILE: plots.getvalue(),
+    contents = {
+        paths.float32: artifacts.float32,
+        model_path: artifacts.int8,
+        paths.out / CARD_FILE: render_model_card(manifest).encode(),
+        paths.out / PLOTS_FILE: plots.getvalue(),
+        paths.out / SHIPPED: manifest.to_json().encode(),
     }
-    with ExitStack() as files:  # all are there whole before the first is replaced, the manifest as the last
-        for path, each in written.items():
-            files.enter_context(atomic_write(path)).write(each)
+    with (
+        ExitStack() as files
+    ):  # every file is complete before the first is replaced, the manifest as the last
+        for path, content in contents.items():
+            files.enter_context(atomic_write(path)).write(content)
     return manifest
 
 
-def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """``name``, ``ms`` and ``accuracy`` on the fault-filtered test part of every network that was timed.
+def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) -> Report:
+    """Measure everything that manifest, card and plots say."""
 
-    The study's network is left out where the protocols do not tell its accuracy.
+    def predict(model: bytes, entries: Sequence[Entry]) -> dict[str, Predictions]:
+        eval_sets = {g: array_eval_set(corpus, entries, LABELS, spec) for g, spec in GEOMETRIES.items()}
+        return {
+            g: Predictions(tflite.run_model(model, render_images(each.intensities)), each)
+            for g, each in eval_sets.items()
+        }
+
+    content = artifacts.int8
+    valid = predict(content, partition.valid)
+    main = max(GEOMETRIES, key=lambda geometry: _first_window_accuracy(valid[geometry]))
+    calibration = calibrate(valid, main)
+    study = convert_study_network(_calibration_candidates(corpus, partition.train)[::8])
+    timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: artifacts.float32, STUDY_INT8: study}
+    return Report(
+        main=main,
+        history=artifacts.history,
+        valid=valid,
+        test=predict(content, partition.test),
+        test_float32=predict(artifacts.float32, partition.test),
+        calibration=calibration,
+        out_of_domain=out_of_domain_scores(corpus, partition, content, main, calibration.temperature),
+        non_music=non_music_scores(corpus, partition, content, main, calibration),
+        data=count_data(corpus, partition),
+        latency_ms=measure_latencies(timed),
+        model_bytes={name: len(each) for name, each in timed.items()},
+        provenance=artifacts.provenance,
+    )
+
+
+def _first_window_accuracy(predictions: Predictions) -> float:
+    return compute_scores(predictions.first_windows(1.0), predictions.eval_set.labels).accuracy
+
+
+def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Collect ``name``, ``ms`` and ``accuracy`` on the fault-filtered test part of every timed network.
+
+    The study's network is left out if the protocol records do not contain its accuracy.
     """
     accuracy = {SHIPPED_INT8: report.scores(report.main).accuracy}
-    accuracy[SHIPPED_FLOAT] = report.scores(report.main, of="test_float").accuracy
-    for entry in protocols:
-        if (entry["protocol"], entry["network"]) == ("fault_filtered", STUDY_CNN_GRU.name):
-            accuracy[STUDY_INT8] = entry["accuracy"]
+    accuracy[SHIPPED_FLOAT] = report.scores(report.main, of="test_float32").accuracy
+    for record in protocols:
+        if (record["protocol"], record["network"]) == ("fault_filtered", STUDY_CNN_GRU.name):
+            accuracy[STUDY_INT8] = record["accuracy"]
     return [
         {"name": name, "ms": ms, "accuracy": accuracy[name]}
         for name, ms in report.latency_ms.items()
@@ -229,32 +246,32 @@ def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[
 
 
 def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensities:
-    """Training pictures of every genre in both forms, and of sounds that are no music."""
-    listed = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
-    step = max(1, 2 * len(listed) // CALIBRATION_CANDIDATES)
-    places = [array_eval_set(corpus, listed[::step], LABELS, FINE).intensities]
-    places.append(array_eval_set(corpus, listed[1::step], LABELS, COARSE).intensities[::10])
+    """Collect training images of every genre in both geometries, and of other music and non-music."""
+    arrays = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
+    step = max(1, 2 * len(arrays) // CALIBRATION_CANDIDATES)
+    images = [array_eval_set(corpus, arrays[::step], LABELS, FINE).intensities]
+    images.append(array_eval_set(corpus, arrays[1::step], LABELS, COARSE).intensities[::10])
     others = [e for e in train if e.source != "gtzan"]
     others = others[:: max(1, len(others) // 40)]
-    places += [recording_eval_set(corpus, [e], LABELS, FINE, genre=LABELS[0]).intensities[:1] for e in others]
-    return np.concatenate(places)
+    images += [recording_eval_set(corpus, [e], LABELS, FINE, genre=LABELS[0]).intensities[:1] for e in others]
+    return np.concatenate(images)
 
 
-def _describe_training_data(parts: Partition, musicnn: bool) -> tuple[str, ...]:
+def _describe_training_data(partition: Partition, *, from_musicnn: bool) -> tuple[str, ...]:
     counts: dict[str, int] = {}
-    for entry in parts.train:
+    for entry in partition.train:
         counts[entry.source] = counts.get(entry.source, 0) + 1
     listed = ", ".join(f"{source} {count}" for source, count in sorted(counts.items()))
     tracks = (
-        f"{len(parts.train)} tracks by source: {listed}; GTZAN (Tzanetakis and Cook, 2002) as the training "
-        "part of the fault-filtered split; no recording is included"
+        f"{len(partition.train)} tracks by source: {listed}; GTZAN (Tzanetakis and Cook, 2002) as the "
+        "training part of the fault-filtered split; no recording is included"
     )
-    if not musicnn:
-        return tracks, "what the weights that the training began with, and the teacher, were made from"
+    if not from_musicnn:
+        return tracks, "the data of the initial weights and of the teacher, which are not documented"
     return (
         tracks,
-        "what musicnn (Pons and Serra, 2019), trained on the Million Song Dataset, heard in recordings of "
-        "these and, for the weights that the training began with, in music that is neither GTZAN's nor by "
-        "artists kept for checking; whom the Million Song Dataset holds is not known",
+        "embeddings of musicnn (Pons and Serra, 2019), which was trained on the Million Song Dataset, of "
+        "these recordings and, for the initial weights, of music that is neither in GTZAN nor by held-out "
+        "artists; the artists of the Million Song Dataset are not known",
         "ImageNet, through torchvision's MobileNetV2 weights (BSD-3-Clause)",
     )

@@ -1,17 +1,17 @@
-"""Train and test a head on frozen features under one protocol."""
+"""Training and test of the study's networks on frozen features under one protocol."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from models.classifier import softmax
-from models.metrics import Labels, compute_scores
+from models.metrics import compute_scores
 from training.data import splits
-from training.data.gtzan import LABELS, Gtzan
+from training.data.gtzan import LABELS
 from training.evaluation.protocol_table import ProtocolScore
 from training.networks.study import StudyVariant
 from training.parallel import Executor, sequential
-from training.study.features import Features
+from training.study.features import FeatureSet
 from training.study.train_head import HeadRecipe, head_logits, train_head
 
 
@@ -19,42 +19,37 @@ def run_protocol(
     protocol: str,
     variant: StudyVariant,
     recipe: HeadRecipe,
-    gtzan: Gtzan,
-    features: Features,
+    data: FeatureSet,
     seeds: Sequence[int],
-    runs: Executor = sequential,
+    executor: Executor = sequential,
 ) -> ProtocolScore:
     """Train and test one variant under one protocol.
 
-    The fault-filtered split runs once a seed; folds run once each, with the first seed. Every run
-    starts from fresh weights and is stopped on its own validation part.
+    The fault-filtered split runs once for each seed. Folds run once each, with the first seed. Every run
+    starts from new weights and is stopped on its own validation part.
 
     Parameters
     ----------
     protocol : str
-        A key of ``PROTOCOLS``.
-    features : (n, variant.steps, 1280) float32
-        Of ``gtzan.tracks``, in order.
-    runs : Runs
-        Where the single runs are made.
+        Key of ``PROTOCOLS``.
+    variant : StudyVariant
+    recipe : HeadRecipe
+    data : FeatureSet
+    seeds : sequence of int
+    executor : Executor
     """
     if protocol == "fault_filtered":
-        made = [(splits.fault_filtered(gtzan.tracks), seed) for seed in seeds]
+        runs = [(splits.fault_filtered(data.tracks), seed) for seed in seeds]
     else:
-        made = [(split, seeds[0]) for split in getattr(splits, protocol)(gtzan.tracks)]
-    calls = [(split, seed, variant, recipe, gtzan.labels, features) for split, seed in made]
-    return ProtocolScore(protocol, variant.name, tuple(runs(_train_and_test, calls)))
+        runs = [(split, seeds[0]) for split in getattr(splits, protocol)(data.tracks)]
+    calls = [(split, seed, variant, recipe, data) for split, seed in runs]
+    return ProtocolScore(protocol, variant.name, tuple(executor(_train_and_test, calls)))
 
 
 def _train_and_test(
-    split: splits.Split,
-    seed: int,
-    variant: StudyVariant,
-    recipe: HeadRecipe,
-    labels: Labels,
-    features: Features,
+    split: splits.Split, seed: int, variant: StudyVariant, recipe: HeadRecipe, data: FeatureSet
 ) -> float:
-    """Train and test once."""
+    features, labels = data.features, data.labels
     train, valid = ((features[part], labels[part]) for part in (split.train, split.valid))
     trained = train_head(variant, train, valid, genres=len(LABELS), seed=seed, recipe=recipe)
     probabilities = softmax(head_logits(trained.head, features[split.test]))

@@ -1,4 +1,4 @@
-"""The three protocols: the study's networks on frozen features, and the network that ships."""
+"""The shipped network and its frozen backbone under the protocols, and the file of all protocol scores."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ import numpy.typing as npt
 
 from models.common.paths import atomic_write
 from models.errors import OverheardError
-from models.metrics import compute_scores
+from models.metrics import Labels, compute_scores
 from training.data import partitions, splits
 from training.data.augmentation import Intensities, render
-from training.data.batches import BatchMix
 from training.data.corpus import Corpus
 from training.data.eval_sets import array_eval_set
 from training.data.geometries import FINE, GEOMETRIES
 from training.data.gtzan import LABELS
-from training.evaluation.predictions import Predictions
+from training.evaluation.predictions import Predictions, predict_logits
 from training.evaluation.protocol_table import ProtocolScore
 from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
-from training.finetuning.finetune import predict_logits
-from training.finetuning.recipe import FineTuningRecipe
+from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.finetuning.train import train
-from training.networks.pretrained import DISTILLED_WEIGHTS
+from training.networks.pretrained import DISTILLED_WEIGHTS, load_distilled_weights
 from training.parallel import Executor, sequential
 
-FINE_TUNED_NAME: Final = "taught, fine-tuned, MobileNetV2+GRU (ships)"
-FROZEN_NAME: Final = "taught, frozen, logistic regression"
+FINE_TUNED_NAME: Final = "distilled, fine-tuned, MobileNetV2+GRU (ships)"
+FROZEN_NAME: Final = "distilled, frozen, logistic regression"
+
+Accuracies = dict[str, dict[str, list[float]]]
+"""Accuracy of first windows and of all windows of a track, by part (``valid``, ``test``) and geometry."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,138 +43,128 @@ def score_fine_tuned(
     *,
     seeds: Sequence[int] = (0,),
     work: Path,
-    taught: Path = DISTILLED_WEIGHTS,
-    runs: Executor = sequential,
+    backbone: Path = DISTILLED_WEIGHTS,
+    executor: Executor = sequential,
 ) -> list[ProtocolScore]:
-    """Protocols (a), once a seed, and (b), once a fold, of the network that ships, on both pictures.
+    """Score the shipped network under protocols (a), once per seed, and (b), once per fold.
 
-    Each run takes minutes; what is done is kept in ``work`` and not done again. On a cluster ``work`` and
-    the cache must be folders that all its computers see.
+    Each run takes minutes. Its result is kept in ``work`` and is not computed again. On a cluster, ``work``
+    and the cache must be folders that all its computers share.
     """
     split = partitions.fault_filtered(corpus)
-    calls = [(corpus, split, recipe, seed, work, taught) for seed in seeds]
-    calls += [(corpus, each, recipe, seeds[0], work, taught) for each in partitions.artist_folds(corpus)]
-    done = runs(train_and_score, calls)
-    of_split, of_folds = done[: len(seeds)], done[len(seeds) :]
+    runs = [TrainingRun(split, recipe, seed, backbone) for seed in seeds]
+    runs += [TrainingRun(fold, recipe, seeds[0], backbone) for fold in partitions.artist_folds(corpus)]
+    results: list[Accuracies] = executor(train_and_score, [(corpus, run, work) for run in runs])
+    by_protocol = {"fault_filtered": results[: len(seeds)], "artist_folds": results[len(seeds) :]}
     return [
         ProtocolScore(
-            name, f"{FINE_TUNED_NAME}, {form} picture", tuple(each["test"][form][0] for each in made)
+            protocol,
+            f"{FINE_TUNED_NAME}, {geometry} picture",
+            tuple(result["test"][geometry][0] for result in of_protocol),
         )
-        for form in GEOMETRIES
-        for name, made in (("fault_filtered", of_split), ("artist_folds", of_folds))
+        for geometry in GEOMETRIES
+        for protocol, of_protocol in by_protocol.items()
     ]
 
 
-def train_and_score(
-    corpus: Corpus,
-    each: partitions.Partition,
-    recipe: FineTuningRecipe,
-    seed: int,
-    work: Path,
-    taught: Path | None,
-    mixture: BatchMix | None = None,
-) -> dict[str, dict[str, list[float]]]:
-    """Train on one split; accuracy on ``valid`` and ``test``, by form: of first windows, of tracks.
+def train_and_score(corpus: Corpus, run: TrainingRun, work: Path) -> Accuracies:
+    """Train on one partition and measure the accuracies on its validation and test parts.
 
-    What is done is kept in ``work``, and a run that was stopped goes on.
+    The result is kept in ``work``. A run that was stopped continues from its checkpoint there.
     """
-    name = checkpoint_name(corpus, each, recipe, seed=seed, taught=taught, mixture=mixture)
+    name = checkpoint_name(corpus, run)
     done, checkpoint = work / f"{name}.json", work / f"{name}.checkpoint"
     if not done.exists():
-        _log.info("%s: %d tracks train", name, len(each.train))
-        network, _ = train(
-            corpus, each, recipe, seed=seed, taught=taught, mixture=mixture, checkpoint=checkpoint
-        )
-        measured: dict[str, dict[str, list[float]]] = {}
-        for part, entries in (("valid", each.valid), ("test", each.test)):
-            scored = {
-                form: array_eval_set(corpus, entries, LABELS, spec) for form, spec in GEOMETRIES.items()
-            }
-            measured[part] = {
-                form: list(Predictions(predict_logits(network, s.intensities), s).accuracies())
-                for form, s in scored.items()
+        _log.info("%s: training on %d tracks", name, len(run.partition.train))
+        network, _ = train(corpus, run, checkpoint=checkpoint)
+        accuracies: Accuracies = {}
+        for part, entries in (("valid", run.partition.valid), ("test", run.partition.test)):
+            eval_sets = {g: array_eval_set(corpus, entries, LABELS, spec) for g, spec in GEOMETRIES.items()}
+            accuracies[part] = {
+                geometry: list(
+                    Predictions(predict_logits(network, eval_set.intensities), eval_set).accuracies()
+                )
+                for geometry, eval_set in eval_sets.items()
             }
         with atomic_write(done) as file:
-            file.write(json.dumps(measured).encode())
-        for progress in checkpoint_paths(checkpoint, recipe):
-            progress.unlink(missing_ok=True)
-    measured = json.loads(done.read_text(encoding="utf-8"))
-    for form, (first, track) in measured["test"].items():
-        _log.info("%s, %s: %.3f, all windows %.3f", name, form, first, track)
-    return measured
+            file.write(json.dumps(accuracies).encode())
+        for path in checkpoint_paths(checkpoint, run.recipe):
+            path.unlink(missing_ok=True)
+    accuracies = json.loads(done.read_text(encoding="utf-8"))
+    for geometry, (first, track) in accuracies["test"].items():
+        _log.info("%s, %s: accuracy %.3f, all windows %.3f", name, geometry, first, track)
+    return accuracies
 
 
 def read_protocol_records(path: Path) -> list[dict[str, Any]]:
-    """Read what ``overheard train protocols --json`` printed.
+    """Read the output of ``overheard train protocols --json``.
 
     Raises
     ------
     OverheardError
-        It cannot be read, or is something else.
+        If the file cannot be read or has other content.
     """
     remedy = "write it with overheard train protocols --json"
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
+        records = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OverheardError(f"cannot read {path}: {error}; {remedy}") from error
-    if not isinstance(listed, list):
-        raise OverheardError(f"{path} holds no list but a {type(listed).__name__}; {remedy}")
-    for number, each in enumerate(listed, 1):
-        fields = each if isinstance(each, dict) else {}
+    if not isinstance(records, list):
+        raise OverheardError(f"{path} holds a {type(records).__name__} instead of a list; {remedy}")
+    for number, record in enumerate(records, 1):
+        fields = record if isinstance(record, dict) else {}
         wrong = [key for key in ("protocol", "network") if not isinstance(fields.get(key), str)]
         wrong += [key for key in ("accuracy", "deviation") if not _is_share(fields.get(key))]
         if wrong:
             raise OverheardError(
-                f"entry {number} of {len(listed)} in {path} lacks a sound {', '.join(wrong)}; {remedy}"
+                f"entry {number} of {len(records)} in {path} has no valid {', '.join(wrong)}; {remedy}"
             )
-    return listed
+    return records
 
 
 def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def score_frozen(corpus: Corpus, taught: Path) -> list[ProtocolScore]:
-    """All three protocols of a logistic regression on the taught backbone's features, frozen.
+def score_frozen(corpus: Corpus, backbone: Path) -> list[ProtocolScore]:
+    """Score a logistic regression on the frozen backbone's features under all three protocols.
 
-    Standardized by the training part; the strength of its regularization is chosen on validation.
+    The features are standardized by the training part. The regularization is chosen on the validation part.
     """
-    entries = partitions.array_entries(corpus)
-    entries = [entry for entry in entries if len(corpus.windows(entry).fine)]
-    features = backbone_features(array_eval_set(corpus, entries, LABELS, FINE).intensities, taught)
+    entries = [e for e in partitions.array_entries(corpus) if len(corpus.windows(e).fine)]
+    intensities = array_eval_set(corpus, entries, LABELS, FINE).intensities
+    features = backbone_features(intensities, backbone)
     tracks = partitions.as_gtzan_tracks(entries)
-    listed = {
+    by_protocol = {
         "fault_filtered": [splits.fault_filtered(tracks)],
         "artist_folds": splits.artist_folds(tracks),
         "random_folds": splits.random_folds(tracks),
     }
     labels = np.array([track.label for track in tracks])
     return [
-        ProtocolScore(name, FROZEN_NAME, tuple(_logistic_accuracy(features, labels, split) for split in of))
-        for name, of in listed.items()
+        ProtocolScore(
+            protocol, FROZEN_NAME, tuple(_logistic_accuracy(features, labels, split) for split in of_protocol)
+        )
+        for protocol, of_protocol in by_protocol.items()
     ]
 
 
-def backbone_features(places: Intensities, taught: Path | None) -> npt.NDArray[np.float32]:
-    """Pooled features of pictures, not standardized, (n, 1424); None takes ImageNet's weights."""
+def backbone_features(intensities: Intensities, backbone: Path | None) -> npt.NDArray[np.float32]:
+    """Compute the pooled features of images, not standardized, (n, 1424). None takes ImageNet's weights."""
     from training.networks.genre import build_backbone, build_pooled_features
-    from training.networks.pretrained import load_distilled_weights
     from training.networks.study import normalize
 
-    features = build_backbone(imagenet=taught is None)
-    if taught:
-        load_distilled_weights(features, taught)
+    features = build_backbone(imagenet=backbone is None)
+    if backbone:
+        load_distilled_weights(features, backbone)
     pooled = build_pooled_features(features)
-    parts_of = [
-        pooled(normalize(render(places[start : start + 64])), training=False).numpy().mean(axis=1)
-        for start in range(0, len(places), 64)
-    ]
-    return np.concatenate(parts_of)
+    batches = (intensities[start : start + 64] for start in range(0, len(intensities), 64))
+    return np.concatenate(
+        [pooled(normalize(render(batch)), training=False).numpy().mean(axis=1) for batch in batches]
+    )
 
 
-def _logistic_accuracy(
-    features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], split: splits.Split
-) -> float:
+def _logistic_accuracy(features: npt.NDArray[np.float32], labels: Labels, split: splits.Split) -> float:
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

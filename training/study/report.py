@@ -1,4 +1,4 @@
-"""What ``training.study.study`` measured, as a table and as a paragraph made from the figures."""
+"""The reproduced study as a table of figures, and as a paragraph that says what they show."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from training.data.gtzan import LABELS
 from training.study.study import BY_ARTIST, CARRIED, FOLDS, PUBLISHED_ACCURACY, SPLIT, SPLIT_CNN, StudyResults
 
 
-def _find_procedure(procedures: Iterable[StudyResults], name: str, epochs: int) -> StudyResults:
-    return next(p for p in procedures if p["procedure"] == name and p["epochs"] == [epochs])
-
-
-def format_study_table(measured: StudyResults) -> str:
-    """Render everything measured, the study's own figures beside ours, as text."""
-    procedures, plan = measured["procedures"], measured["plan"]
-    cnn, gru = (measured["epochs_like_theirs"][name] for name in ("TL+CNN", "TL+CNN+GRU"))
-    ours = [
+def format_study_table(results: StudyResults) -> str:
+    """Format all figures as text, with the study's own beside the reproduced ones."""
+    procedures, plan = results["procedures"], results["plan"]
+    cnn, gru = (results["epochs_nearest_published"][name] for name in ("TL+CNN", "TL+CNN+GRU"))
+    reproduced = [
         _find_procedure(procedures, SPLIT_CNN, cnn),
         _find_procedure(procedures, SPLIT, gru),
         _find_procedure(procedures, FOLDS, gru),
@@ -26,24 +22,24 @@ def format_study_table(measured: StudyResults) -> str:
     seeds = ", ".join(map(str, plan["seeds"]))
     names = ("CNN", "CNN+GRU", "10-FCV", "CNN", "CNN+GRU", f"{plan['folds']} folds")
     lines = [
-        "F1 of each genre, and accuracy, mean ± deviation: three columns of the study's, three of ours on",
-        f"{measured['tracks']} tracks, repeated ones too. 80/20 over seeds {seeds}, folds with the first.",
-        f"Ours after {cnn}, {gru} and {gru} epochs: where 80/20 is nearest to the study's accuracy.",
+        "F1 of each genre, and accuracy, mean ± deviation: three columns of the study, three reproduced on",
+        f"{results['tracks']} tracks including duplicates. 80/20 over seeds {seeds}, folds with the first.",
+        f"Reproduced after {cnn}, {gru} and {gru} epochs, where 80/20 is nearest to the study's accuracy.",
         "",
         f"{'':10}" + "".join(f"{name:>13}" for name in names),
     ]
     for row in (*LABELS, "accuracy"):
-        theirs = "".join(f"{column[row]:13.2f}" for column in measured["published"].values())
-        all_rows = [(p["f1"] | p, p["f1_deviation"] | {"accuracy": p["deviation"]}) for p in ours]
+        published = "".join(f"{column[row]:13.2f}" for column in results["published"].values())
+        all_rows = [(p["f1"] | p, p["f1_deviation"] | {"accuracy": p["deviation"]}) for p in reproduced]
         pairs = [(mean[row], deviation[row]) for mean, deviation in all_rows]
-        lines.append(f"{row:10}{theirs}" + "".join(f"{f'{m:.2f} ± {d:.2f}':>13}" for m, d in pairs))
+        lines.append(f"{row:10}{published}" + "".join(f"{f'{m:.2f} ± {d:.2f}':>13}" for m, d in pairs))
     lines += [
         "",
         f"Procedures, nearest to {PUBLISHED_ACCURACY} first; seen: share of test tracks that the model was",
-        "trained on by then; artist: share whose artist it was trained on.",
+        "trained on before; artist: share of test tracks whose artist it was trained on.",
         f"{'accuracy':16}{'seen':>6}{'artist':>8}{'epochs':>8}  procedure",
     ]
-    for p in rank_procedures(measured):
+    for p in rank_procedures(results):
         spread = f"{p['accuracy']:.3f} ± {p['deviation']:.3f}" if p["deviation"] else f"{p['accuracy']:.3f}"
         share = f"{p['trained_on_test']:6.0%}{p['artist_in_training']:8.0%}"
         every = f" (on every track {last:.3f})" if (last := p.get("last_model_on_every_track")) else ""
@@ -54,66 +50,70 @@ def format_study_table(measured: StudyResults) -> str:
             runs = " ".join(f"{run:.2f}" for run in p["runs"])
             lines.append(f"{runs}  {p['procedure']}, {_format_epochs(p)} epochs")
     lines += ["", "Mean accuracy after every epoch, fresh models:"]
-    lines += [" ".join(f"{a:.2f}" for a in row) + f"  {k}" for k, row in measured["fresh_by_epoch"].items()]
+    lines += [" ".join(f"{a:.2f}" for a in row) + f"  {k}" for k, row in results["fresh_by_epoch"].items()]
     for kind in (FOLDS, CARRIED):
-        lines += ["", f"Confusion, row the truth: {kind}, {gru} epochs"]
+        lines += ["", f"Confusion, rows are true genres: {kind}, {gru} epochs"]
         for label, counts in zip(LABELS, _find_procedure(procedures, kind, gru)["confusion"], strict=True):
             lines.append(f"{label:10}" + "".join(f"{count:5d}" for count in counts))
     return "\n".join(lines)
 
 
-def rank_procedures(measured: StudyResults) -> list[StudyResults]:
-    """Procedures, the one whose accuracy is nearest to the study's 0.71 first."""
-    return sorted(measured["procedures"], key=lambda p: abs(p["accuracy"] - PUBLISHED_ACCURACY))
+def _find_procedure(procedures: Iterable[StudyResults], name: str, epochs: int) -> StudyResults:
+    return next(p for p in procedures if p["procedure"] == name and p["epochs"] == [epochs])
 
 
-def format_verdict(measured: StudyResults) -> str:
-    """Say in one paragraph what the figures show, and no more than that."""
-    told, procedures = measured["epochs_like_theirs"]["TL+CNN+GRU"], measured["procedures"]
-    split, folds, by_artist, one = (
-        _find_procedure(procedures, k, told) for k in (SPLIT, FOLDS, BY_ARTIST, CARRIED)
+def rank_procedures(results: StudyResults) -> list[StudyResults]:
+    """Sort the procedures by the distance of their accuracy from the study's 0.71."""
+    return sorted(results["procedures"], key=lambda p: abs(p["accuracy"] - PUBLISHED_ACCURACY))
+
+
+def format_verdict(results: StudyResults) -> str:
+    """Describe in one paragraph what the figures show."""
+    epochs, procedures = results["epochs_nearest_published"]["TL+CNN+GRU"], results["procedures"]
+    split, folds, by_artist, carried = (
+        _find_procedure(procedures, kind, epochs) for kind in (SPLIT, FOLDS, BY_ARTIST, CARRIED)
     )
-    theirs = measured["published"]["TL+CNN+GRU"]["accuracy"]
-    apart = folds["accuracy"] - split["accuracy"]
+    published = results["published"]["TL+CNN+GRU"]["accuracy"]
+    difference = folds["accuracy"] - split["accuracy"]
     text = [
-        f"The briefing does not say how long the study trained. After {told} epochs our 80/20 split gives "
-        f"{split['accuracy']:.3f}, the nearest to its {theirs:.2f}. After as many, folds with a fresh model "
-        f"each give {folds['accuracy']:.3f} ± {folds['deviation']:.3f}, {100 * apart:+.1f} points from the "
-        f"split, where the study reports {100 * (PUBLISHED_ACCURACY - theirs):+.0f}.",
-        f"One model carried through the same folds gives {one['accuracy']:.3f}: {one['runs'][0]:.3f} on the "
-        f"first, whose test tracks it had not met, {one['runs'][-1]:.3f} on the last, and "
-        f"{one['last_model_on_every_track']:.3f} on every track in the end.",
+        f"The briefing does not say how long the study trained. After {epochs} epochs our 80/20 split has an "
+        f"accuracy of {split['accuracy']:.3f}, the nearest to its {published:.2f}. After as many epochs, "
+        f"folds with a fresh model each have {folds['accuracy']:.3f} ± {folds['deviation']:.3f}, "
+        f"{100 * difference:+.1f} points from the split, where the study reports "
+        f"{100 * (PUBLISHED_ACCURACY - published):+.0f}.",
+        f"One model carried through the same folds has {carried['accuracy']:.3f}: {carried['runs'][0]:.3f} "
+        f"on the first fold, whose test tracks were new to it, {carried['runs'][-1]:.3f} on the last fold, "
+        f"and {carried['last_model_on_every_track']:.3f} on every track at the end.",
     ]
-    for same in measured["trained_equally_long"]:
-        if same["epochs"] == told:
-            steps = same["steps"]
-            short, longer, met = (
-                float(np.mean(r[:steps])) for r in (folds["runs"], same["fresh"], same["carried"])
+    for equal in results["equal_training"]:
+        if equal["epochs"] == epochs:
+            steps = equal["steps"]
+            short, long, seen = (
+                float(np.mean(accuracies[:steps]))
+                for accuracies in (folds["runs"], equal["fresh"], equal["carried"])
             )
             text.append(
-                f"On the first {steps} folds that is {met:.3f}, against {short:.3f} of fresh models; fresh "
-                f"models trained as long in all as the carried one by then have {longer:.3f}. Longer "
-                f"training thus makes {100 * (longer - short):+.1f} points there, and having met test tracks "
-                f"{100 * (met - longer):+.1f}."
+                f"On the first {steps} folds the carried model has {seen:.3f} and fresh models {short:.3f}. "
+                f"Fresh models that were trained for as many epochs in total have {long:.3f}. Longer "
+                f"training thus contributes {100 * (long - short):+.1f} points there, and test tracks that "
+                f"were trained on {100 * (seen - long):+.1f}."
             )
-    curve, shared = measured["fresh_by_epoch"][FOLDS], folds["artist_in_training"]
+    curve, shared = results["fresh_by_epoch"][FOLDS], folds["artist_in_training"]
     text.append(
-        f"Fresh models on folds, nothing carried, have at most {max(curve):.3f}, after "
-        f"{1 + int(np.argmax(curve))} of {len(curve)} epochs; {shared:.0%} of their test tracks have an "
-        "artist who is in training. With artists kept apart they have "
-        f"{by_artist['accuracy']:.3f} after {told} epochs and at most "
-        f"{max(measured['fresh_by_epoch'][BY_ARTIST]):.3f}."
+        f"Fresh models on folds have at most {max(curve):.3f}, after {1 + int(np.argmax(curve))} of "
+        f"{len(curve)} epochs; {shared:.0%} of their test tracks have an artist who is in training. With "
+        f"artists kept apart, fresh models have {by_artist['accuracy']:.3f} after {epochs} epochs and at "
+        f"most {max(results['fresh_by_epoch'][BY_ARTIST]):.3f}."
     )
-    first, within = rank_procedures(measured)[0], folds["deviation"]
+    first, within = rank_procedures(results)[0], folds["deviation"]
     close = [
         p["trained_on_test"] > 0 for p in procedures if abs(p["accuracy"] - PUBLISHED_ACCURACY) <= within
     ]
     text.append(
         f"Nearest to {PUBLISHED_ACCURACY:.2f} is: {first['procedure']}, {_format_epochs(first)} epochs, "
-        f"{first['accuracy']:.3f}. "
-        f"Of {len(procedures)} procedures {len(close)} are within one deviation of the folds ({within:.3f}), "
-        f"{sum(close)} of them tested on tracks that were trained on. Which one the study followed, these "
-        "figures cannot tell."
+        f"{first['accuracy']:.3f}. Of {len(procedures)} procedures {len(close)} are within one deviation of "
+        f"the folds ({within:.3f}), and {sum(close)} of these were tested on tracks that were trained on. "
+        "The figures cannot tell which procedure the study followed."
     )
     return " ".join(text)
 

@@ -1,4 +1,4 @@
-"""Training of one head on cached features: seeded, repeatable, stopped by validation only."""
+"""Training of a head on cached features: seeded, repeatable, and stopped by validation only."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HeadRecipe:
-    """How a head is trained.
+    """Hyperparameters of a head's training with Adam.
 
-    Adam at ``learning_rate``; at most ``epochs``; stopped after ``patience`` epochs without a lower
-    validation loss, and the best epoch's weights kept. ``l2`` times the sum of squares of the weights
-    on standardized features is added to the loss.
+    Attributes
+    ----------
+    learning_rate : float
+    batch : int
+        Tracks of a batch.
+    epochs, patience : int
+        Training stops after ``epochs``, or after ``patience`` epochs without a lower validation loss. The
+        weights of the best epoch are kept.
+    l2 : float
+        Weight in the loss of the sum of squares of the weights on standardized features.
     """
 
     learning_rate: float = 3e-4
@@ -33,12 +40,12 @@ class HeadRecipe:
     l2: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that train nothing.
+        """Check the numbers.
 
         Raises
         ------
         ValueError
-            A number that is not positive, or a negative ``l2``.
+            If ``l2`` is negative, or another number is not positive.
         """
         for name in ("learning_rate", "batch", "epochs", "patience"):
             if getattr(self, name) <= 0:
@@ -52,14 +59,14 @@ HEAD_RECIPES = {
     STUDY_CNN_GRU: HeadRecipe(learning_rate=3e-4, patience=5, l2=1e-3),
     TIME_KEEPING: HeadRecipe(learning_rate=1e-3, epochs=150, l2=0.03),
 }
-"""The networks on frozen features, each with its recipe, settled on tracks that train and validate."""
+"""Recipe of each network on frozen features, chosen on training and validation tracks."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedHead:
-    """A trained head, with what validation said of it at ``epochs``, the epoch that was kept.
+    """A trained head and its validation scores at the epoch that was kept, ``epochs``.
 
-    ``head`` takes plain features: the standardization it was trained with is folded into it.
+    ``head`` takes plain features: the standardization is folded into its weights.
     """
 
     variant: StudyVariant
@@ -79,20 +86,19 @@ def train_head(
     seed: int,
     recipe: HeadRecipe | None = None,
 ) -> TrainedHead:
-    """Train a fresh head; nothing is carried over from an earlier call.
+    """Train a new head. No state is carried over from an earlier call.
 
     Parameters
     ----------
+    variant : StudyVariant
     train, valid : ((n, steps, 1280) float32, (n,) int64)
-        Features averaged over frequency, and labels. ``train`` alone says how features are
-        standardized; ``valid`` stops the training; a test part must not be given here.
+        Features averaged over frequency, and labels. The standardization is fitted on ``train`` alone.
+        ``valid`` stops the training; never pass a test part.
+    genres : int
     seed : int
-        Of the initial weights, the dropout and the order of the tracks. The same seed on the same
+        Seed of the initial weights, the dropout and the order of the tracks. The same seed on the same
         machine gives the same weights.
-
-    Returns
-    -------
-    Trained
+    recipe : HeadRecipe, optional
     """
     import keras
     import tensorflow as tf
@@ -120,7 +126,7 @@ def train_head(
     model.set_weights(best_weights)
     standardization.fold_into(model, variant)
     accuracy = float((head_logits(model, valid[0]).argmax(axis=1) == valid[1]).mean())
-    message = "%s, seed %d: valid accuracy %.3f, loss %.3f at epoch %d"
+    message = "%s, seed %d: validation accuracy %.3f, loss %.3f at epoch %d"
     _log.info(message, variant.name, seed, accuracy, best, best_epoch)
     return TrainedHead(variant, seed, model, accuracy, best, best_epoch)
 
@@ -132,11 +138,11 @@ def compile_loops(
     weights: Any,
     recipe: HeadRecipe,
 ) -> tuple[Any, Any]:
-    """One epoch in a given order, and the validation loss, each as one compiled call.
+    """Compile two functions: one epoch over tracks in a given order, and the validation loss.
 
-    The order may name any of the tracks; the model and the optimizer go on from where they are.
+    The order may contain any of the tracks. Model and optimizer keep their state from call to call.
 
-    ``Model.fit`` spends 20 ms a batch on itself, ten times what a small head takes to train.
+    ``Model.fit`` has an overhead of 20 ms a batch, ten times the training of a small head.
     """
     import keras
     import tensorflow as tf
@@ -169,7 +175,7 @@ def compile_loops(
 
 
 def class_weights(labels: Labels, genres: int) -> npt.NDArray[np.float64]:
-    """Weights that let every genre present count the same in sum; their mean over tracks is 1.
+    """Compute weights that give every present genre the same sum, with a mean of 1 over tracks.
 
     Returns
     -------
@@ -182,5 +188,5 @@ def class_weights(labels: Labels, genres: int) -> npt.NDArray[np.float64]:
 
 
 def head_logits(model: Any, features: Features) -> npt.NDArray[np.float64]:
-    """Logits of many tracks, (n, genres) float64."""
+    """Compute the logits of many tracks, (n, genres) float64."""
     return np.asarray(model(features, training=False), dtype=np.float64)

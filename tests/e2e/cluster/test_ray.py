@@ -23,10 +23,10 @@ from tests.support.paths import DEMONSTRATION
 from tests.support.stations import HEARING as CLUSTER_HEARING
 from tests.support.stations import Event, check_numbers, monitored, of, radio, stations_of
 from tests.support.stream_servers import WebServer
-from training.finetuning.checkpoint import weights_sha256
+from training.networks.pretrained import weights_sha256
 from training.networks.study import STUDY_CNN
 from training.parallel import RayExecutor, sequential
-from training.study.study import train_fresh
+from training.study.fold_training import train_fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -170,7 +170,7 @@ def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> Non
     here = train_fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds)
     there = train_fresh(STUDY_CNN, DATA, in_folds()[:2], plan, seeds, RayExecutor(require_ray()))
     for one, other in zip(here, there, strict=True):
-        assert np.array_equal(one.answers, other.answers)
+        assert np.array_equal(one.predicted, other.predicted)
         assert np.array_equal(one.test, other.test)
 
 

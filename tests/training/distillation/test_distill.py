@@ -32,15 +32,15 @@ def test_every_25th_track_is_only_listened_to_and_songs_weigh_twice(tmp_path: Pa
     count = sum(1 + number % 2 for number in range(VALIDATION_EVERY_NTH + 2))
     assert material.fine.shape == (count, 2, 57, 256)
     assert material.coarse.shape == (count, 2, 83, 256)
-    assert material.target.shape == (count, 5)
-    assert material.target.mean(axis=0) == pytest.approx(np.zeros(5), abs=0.02)
-    assert material.target.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
+    assert material.targets.shape == (count, 5)
+    assert material.targets.mean(axis=0) == pytest.approx(np.zeros(5), abs=0.02)
+    assert material.targets.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
     expected = []
     for place, (each, windows) in enumerate(listed):
         held = place % VALIDATION_EVERY_NTH == 0
         weight = 2.0 if each.source == "more-music" else 1.0
         expected += [(held, 0.0 if held else weight)] * len(windows.embeddings)
-    assert list(zip(material.held.tolist(), material.weight.tolist(), strict=True)) == expected
+    assert list(zip(material.validates.tolist(), material.weights.tolist(), strict=True)) == expected
     assert sum(held for held, _ in expected) >= 2
     # A window's picture and what was heard in it keep together.
     assert np.array_equal(material.fine[1], listed[1][1].fine[0])
@@ -50,9 +50,7 @@ def test_a_cache_in_which_nothing_was_heard_is_one_sentence(tmp_path: Path) -> N
     corpus = cache(
         tmp_path, [(entry("a", "gtzan"), arrays_of(0, 0)), (entry("b", "music"), recording_of(0, 0))]
     )
-    with pytest.raises(
-        DataError, match="the teacher heard no track of this cache; prepare it with --teacher"
-    ):
+    with pytest.raises(DataError, match="the cache has no teacher embeddings; prepare it with --teacher"):
         _gather_data(corpus, corpus.entries, DistillationConfig())
 
 
@@ -128,10 +126,10 @@ def test_what_is_taught_does_not_replace_the_shipped_backbone_unasked() -> None:
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "taught.npz"
     target = Layers(np.zeros((2, 2)))
-    with pytest.raises(WeightsError, match="cannot read the taught weights"):
+    with pytest.raises(WeightsError, match="cannot read the distilled weights"):
         load_distilled_weights(target, path)
     save_distilled_weights(Layers(np.zeros((2, 2)), height=128), path)
-    with pytest.raises(WeightsError, match=r"taught on \[128 +64 +3\] pixels, not \(256, 64, 3\)"):
+    with pytest.raises(WeightsError, match=r"trained on \[128 +64 +3\] pixels, not \(256, 64, 3\)"):
         load_distilled_weights(target, path)
     save_distilled_weights(Layers(np.zeros((3, 3))), path)
     whole = path.read_bytes()

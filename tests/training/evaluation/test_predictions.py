@@ -14,9 +14,9 @@ def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
     logits[:, 0] = [0, 4, -2]  # two windows of one track, one of another
     each = Predictions(logits, EvalSet(np.zeros((3, 1, 1), np.uint8), np.array([0, 0, 1]), np.array([0, 1])))
     probability = 1 / (1 + np.exp(-np.array([0, 2, -1])))  # at temperature 2
-    assert each.first(2.0)[:, 0] == pytest.approx(probability[[0, 2]])
-    assert each.together(2.0)[:, 0] == pytest.approx([probability[:2].mean(), probability[2]])
-    assert each.music == pytest.approx([0.5] * 3)
+    assert each.first_windows(2.0)[:, 0] == pytest.approx(probability[[0, 2]])
+    assert each.track_means(2.0)[:, 0] == pytest.approx([probability[:2].mean(), probability[2]])
+    assert each.music_probability == pytest.approx([0.5] * 3)
 
 
 def test_accuracies_by_hand() -> None:

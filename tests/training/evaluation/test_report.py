@@ -19,15 +19,13 @@ from training.cli import command
 from training.data.eval_sets import EvalSet
 from training.data.geometries import COARSE, FINE
 from training.data.gtzan import LABELS
-from training.data.partitions import Partition
 from training.evaluation.calibration import choose_confidence_threshold
+from training.evaluation.held_out import SHARED_BANDWIDTH_HZ, limit_bandwidth
 from training.evaluation.predictions import Predictions
 from training.evaluation.report import (
-    SHARED_BANDWIDTH_HZ,
     Report,
     calibrate,
     geometry_with_most_windows,
-    limit_bandwidth,
 )
 from training.release.model_card import render_model_card
 from training.release.plots import draw_plots
@@ -45,7 +43,7 @@ PROTOCOLS = [
 
 PROVENANCE = {
     "commit": None, "taught_sha256": "0123456789ab", "cache_index_sha256": "ba9876543210", "seed": 0,
-    "recipe": {"probe": 1000, "runs": 2, "steps": 1600}, "mixture": {"batch": 8},
+    "recipe": {"probe": 1000, "runs": 2, "steps": 1600}, "mixture": {"batch": 8}, "taught_by_musicnn": True,
 }  # fmt: skip
 
 
@@ -70,8 +68,7 @@ def report() -> Report:
     ]
     return Report(
         "coarse", history, valid, {"fine": measured(2, 1), "coarse": measured(3, 3)},
-        {"fine": measured(2, 1), "coarse": measured(4, 3)}, 3_000_000, 11_000_000,
-        calibrate(valid, "coarse"), Partition("fault-filtered", (), (), ()),
+        {"fine": measured(2, 1), "coarse": measured(4, 3)}, calibrate(valid, "coarse"),
         {"tracks": 9, "macro_recall": 0.5, "recall": {"blues": 0.5}},
         {"speech pyAudioAnalysis": {"clips": 4, "share": 0.125, "share_as_recorded": 0.25}},
         {"gtzan_arrays": 18, "gtzan_audio": 3, "heard_by_musicnn": 4,
@@ -108,7 +105,7 @@ def test_metrics_are_plain_values_that_belong_together(report: Report) -> None:
     assert test["coarse"]["accuracy_all_windows_int8"] >= test["coarse"]["accuracy_int8"]
     measured = report.test["coarse"]
     windows = measured.probabilities(report.calibration.temperature)
-    error = expected_calibration_error(windows, measured.scored.labels[measured.scored.track])
+    error = expected_calibration_error(windows, measured.eval_set.labels[measured.eval_set.track])
     assert test["coarse"]["ece_windows_int8"] == pytest.approx(error, abs=1e-4)
     assert test["coarse"]["ece_interval"][0] < test["coarse"]["ece_interval"][1]
 
@@ -134,19 +131,19 @@ def test_the_threshold_is_fitted_where_windows_have_neighbours(report: Report) -
 
 def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None:
     made = manifest(tmp_path, report)
-    card = render_model_card(made, report)
+    card = render_model_card(made)
     test = made.metrics["fault_filtered_test"]
     for words in (
         "leaking artists", "no copyright clearance", "- made up.", "| A | 0.700 ± 0.010 |",
         f"| accuracy, first window, int8 | {test['fine']['accuracy_int8']:.3f} "
         f"| {test['coarse']['accuracy_int8']:.3f} |",
-        "| speech pyAudioAnalysis | 4 | 0.125 | 0.250 |", "macro recall 0.500 (blues 0.50)",
+        "| speech pyAudioAnalysis | 4 | 0.125 | 0.250 |", "macro recall is 0.500 (blues 0.50)",
         "| metal |  |  |",
-        "The picture's geometry is the coarse one (`256` samples every `1334`)", "3.0 MB\n(11.0 MB in",
-        "18 of its 1,000 tracks were at hand as spectrograms, and of 3 the sound", "rock 7, blues 2",
+        "The geometry is the coarse one (`256` samples every `1334`)", "3.0 MB (11.0 MB in float32)",
+        "18 were available as spectrograms and 3 as audio.", "rock 7, blues 2",
         "| this model, int8 | 2.50 | 3.0 |", "| this model, float32 | 7.25 | 11.0 |",
-        "commit unknown (no checkout), taught weights `0123456789ab`, cache index `ba9876543210`",
-        "the head fitted to 1,000 batches of 8 windows, then 2 runs of 1,600",
+        "commit unknown (no checkout), distilled weights `0123456789ab`, cache index `ba9876543210`",
+        "the head was fitted to 1,000 batches of 8 windows, then fine-tuned in 2 runs of 1,600",
     ):  # fmt: skip
         assert words in card
     assert "{" not in card
@@ -155,21 +152,23 @@ def test_the_card_says_what_was_measured(report: Report, tmp_path: Path) -> None
     assert f"{low} (F1 {f1[low]:.2f}) and {second} ({f1[second]:.2f}) are the weakest" in card
     valid, t = report.valid["coarse"], report.calibration.temperature
     means, truth = valid.smoothed(t)
-    own = valid.probabilities(t)[valid.scored.track == 0]
+    own = valid.probabilities(t)[valid.eval_set.track == 0]
     assert means[0] == pytest.approx(own[:3].mean(axis=0))
     sure = means.max(axis=1) >= report.calibration.unsure_below
     right = means.argmax(axis=1) == truth
     share = f"{right[sure].mean():.0%}"
-    assert f"neighbouring windows\nof the coarse picture reach it, and {share} of those are right" in card
-    assert "taught, without labels, to\nhear in a picture what musicnn hears" in card
-    assert "what musicnn heard in 4 of the recordings that trained it" in card
-    unheard = replace(made, metrics=made.metrics | {"data": report.data | {"heard_by_musicnn": 0}})
-    assert "musicnn" not in render_model_card(unheard, replace(report, taught_by_musicnn=False))
-    assert "Not measured; give" in render_model_card(
-        replace(made, metrics=made.metrics | {"protocols": []}), report
-    )
+    assert f"neighboring windows in the\ncoarse geometry reach it, and {share} of those are right" in card
+    assert "distilled without labels" in card
+    assert "musicnn's embeddings of 4 of the recordings" in card
+    other = {
+        "data": report.data | {"heard_by_musicnn": 0},
+        "provenance": PROVENANCE | {"taught_by_musicnn": False},
+    }
+    assert "musicnn" not in render_model_card(replace(made, metrics=made.metrics | other))
+    unmeasured = replace(made, metrics=made.metrics | {"protocols": []})
+    assert "Not measured; pass" in render_model_card(unmeasured)
     bare = replace(made, metrics=made.metrics | {"other_peoples_music": {}, "not_music": {}})
-    assert render_model_card(bare, report).count("Not measured: the cache holds none.") == 2
+    assert render_model_card(bare).count("Not measured: the cache has none.") == 2
 
 
 def test_the_plots_are_a_picture(report: Report, tmp_path: Path) -> None:
@@ -200,8 +199,10 @@ def test_two_models_side_by_side(report: Report, tmp_path: Path, capsys: pytest.
     assert "| accuracy | 0.5 | 0.75 | +0.25 |" in lines
     assert "| only_here | 3 |  |  |" in lines
     assert "| geometry | 2048/1920 | 256/1334 |  |" in lines
-    assert next(line for line in lines if line.startswith("| music above | 0.5 | 0.3 | -0.2"))
-    assert next(line for line in lines if line.startswith("| unsure below ")).split(" | ")[2] == "0.25"
+    assert next(line for line in lines if line.startswith("| music threshold | 0.5 | 0.3 | -0.2"))
+    assert (
+        next(line for line in lines if line.startswith("| confidence threshold ")).split(" | ")[2] == "0.25"
+    )
 
 
 def test_a_model_of_two_forms_lines_up_with_one_of_one_form(

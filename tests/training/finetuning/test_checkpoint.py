@@ -15,7 +15,7 @@ from training.data.corpus import Corpus
 from training.data.partitions import Partition, fault_filtered
 from training.errors import WeightsError
 from training.finetuning.checkpoint import checkpoint_name
-from training.finetuning.recipe import FineTuningRecipe
+from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 
 __all__ = ["corpus"]  # fixtures
 
@@ -29,24 +29,20 @@ def test_names_of_checkpoints_change_with_all_that_a_training_hangs_on(
     parts, weights = fault_filtered(corpus), tmp_path / "taught.npz"
     weights.write_bytes(b"one")
 
+    run = TrainingRun(parts, FineTuningRecipe(steps=5), seed=3, backbone=weights)
+
     def name(parts: Partition = parts, **changes: Any) -> str:
-        given: dict[str, Any] = {
-            "recipe": FineTuningRecipe(steps=5),
-            "seed": 3,
-            "taught": weights,
-            "mixture": None,
-        }
-        return checkpoint_name(corpus, parts, **(given | changes))
+        return checkpoint_name(corpus, replace(run, partition=parts, **changes))
 
     one = name()
     assert re.fullmatch(r"fault-filtered-5-3-[0-9a-f]{8}", one)
-    assert one == name(mixture=BatchMix())
+    assert one == name(mix=BatchMix())
     others = [
-        name(recipe=FineTuningRecipe(steps=5, mixup=0.1)), name(seed=4), name(taught=None),
-        name(mixture=BatchMix(genre_share=0.7)), name(replace(parts, train=parts.train[1:])),
+        name(recipe=FineTuningRecipe(steps=5, mixup=0.1)), name(seed=4), name(backbone=None),
+        name(mix=BatchMix(genre_share=0.7)), name(replace(parts, train=parts.train[1:])),
         name(replace(parts, valid=parts.valid[1:])),
     ]  # fmt: skip
     weights.write_bytes(b"other")
     assert len({one, name(), *others}) == 8
-    with pytest.raises(WeightsError, match=r"cannot read the taught weights .*none\.npz"):
-        name(taught=tmp_path / "none.npz")
+    with pytest.raises(WeightsError, match=r"cannot read the distilled weights .*none\.npz"):
+        name(backbone=tmp_path / "none.npz")

@@ -19,9 +19,10 @@ from training.data.eval_sets import EvalSet, array_eval_set
 from training.data.geometries import FINE
 from training.data.targets import EMBEDDING_SIZE
 from training.errors import DataError, TrainingError
-from training.evaluation.predictions import Predictions
+from training.evaluation.predictions import Predictions, predict_logits
 from training.finetuning.checkpoint import Checkpoint
-from training.finetuning.finetune import balanced_weights, fine_tune, mix_batch, predict_logits
+from training.finetuning.finetune import FineTuner
+from training.finetuning.labels import balanced_weights, mix_batch
 from training.finetuning.recipe import FineTuningRecipe
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
@@ -56,7 +57,7 @@ def test_a_few_steps_lower_the_loss_and_the_best_ones_weights_are_kept(corpus: C
     before = Predictions(predict_logits(model, valid["fine"].intensities), valid["fine"]).lowest_loss()
     told = []
     recipe = FineTuningRecipe(steps=24, head_rate=1e-2, backbone_rate=1e-2, validate_every=8, average=0.8)
-    history = fine_tune(model, slow, sampler, valid, recipe, log=lambda step, values: told.append(step))
+    history = FineTuner(model, slow, recipe).run(sampler, valid, log=lambda step, values: told.append(step))
     assert [row["step"] for row in history] == told == [8, 16, 24]
     losses = [row["fine nll"] for row in history]
     assert min(losses) < 0.7 * before
@@ -70,7 +71,7 @@ def test_each_group_learns_at_its_own_rate(corpus: Corpus) -> None:
     before = [each.numpy() for each in slow]
     head = model.get_layer("logits").get_weights()[0]
     recipe = FineTuningRecipe(steps=2, head_rate=1e-2, backbone_rate=0, validate_every=1, average=0.0)
-    fine_tune(model, slow, *data(corpus), recipe)
+    FineTuner(model, slow, recipe).run(*data(corpus))
     assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, slow, strict=True))
     assert np.abs(model.get_layer("logits").get_weights()[0] - head).max() > 1e-3
 
@@ -87,17 +88,17 @@ class Interrupted(Sampler):
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(corpus: Corpus, tmp_path: Path) -> None:
     """Weights, averages, optimizers and the dropout's generator all go on from the checkpoint."""
     whole, slow = small(0, 2)
-    history = fine_tune(whole, slow, *data(corpus), RECIPE)
+    history = FineTuner(whole, slow, RECIPE).run(*data(corpus))
 
     checkpoint = tmp_path / "new" / "run.checkpoint"
     stopped, slow = small(0, 2)
     with pytest.raises(DataError, match="switched off"):
-        fine_tune(stopped, slow, *data(corpus, Interrupted), RECIPE, checkpoint=checkpoint)
+        FineTuner(stopped, slow, RECIPE).run(*data(corpus, Interrupted), checkpoint=checkpoint)
     assert checkpoint.exists()
     resumed, slow = small(99, 2)  # what it begins with must not matter
     steps = []
-    assert history == fine_tune(
-        resumed, slow, *data(corpus), RECIPE, checkpoint=checkpoint, log=lambda step, _: steps.append(step)
+    assert history == FineTuner(resumed, slow, RECIPE).run(
+        *data(corpus), checkpoint=checkpoint, log=lambda step, _: steps.append(step)
     )
     assert steps == [6]
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
@@ -111,7 +112,7 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
     checkpoint.write_bytes(b"no pickle at all")
     model, slow = small(0, 2)
     with pytest.raises(TrainingError, match=r"run\.checkpoint is damaged: .*; delete it"):
-        fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
+        FineTuner(model, slow, RECIPE).run(*data(corpus), checkpoint=checkpoint)
     checkpoint.write_bytes(pickle.dumps({"step": 3}))
     with pytest.raises(TrainingError, match="is damaged"):
         Checkpoint.load(checkpoint, [], [])
@@ -123,8 +124,8 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_one_sentence(
     with pytest.raises(TrainingError, match="is damaged"):
         Checkpoint.load(checkpoint, weights, [[np.zeros(2, np.float32)]])
     state.save(checkpoint)
-    with pytest.raises(TrainingError, match="of another network: its 7 arrays have not the shapes"):
-        fine_tune(model, slow, *data(corpus), RECIPE, checkpoint=checkpoint)
+    with pytest.raises(TrainingError, match="of another network: the shapes of its 7 arrays are not"):
+        FineTuner(model, slow, RECIPE).run(*data(corpus), checkpoint=checkpoint)
 
 
 def test_only_like_is_mixed_with_like() -> None:
@@ -172,7 +173,7 @@ def test_pictures_are_mixed_as_their_targets_are(corpus: Corpus) -> None:
     network = keras.Model(picture, inner(Recorder()(picture)))
     recipe = FineTuningRecipe(steps=3, validate_every=3, mixup=1.0)
     sampler, valid = data(corpus)
-    fine_tune(network, slow, sampler, valid, recipe)
+    FineTuner(network, slow, recipe).run(sampler, valid)
     shares = []
     for number in (1, 2, 3):
         batch = sampler.batch(number)
@@ -190,12 +191,12 @@ def test_what_the_teacher_heard_is_learnt_beside_the_genres(corpus: Corpus) -> N
     moved = []
     for weight in (0.5, 0.0):
         model, slow = small(0, 2)
-        listening = model.get_layer("heard")
+        listening = model.get_layer("embedding")
         before = listening.get_weights()[0]
         recipe = FineTuningRecipe(
             steps=2, head_rate=1e-2, validate_every=2, average=0, embedding_weight=weight, weight_decay=0
         )
-        fine_tune(model, slow, *data(corpus), recipe)
+        FineTuner(model, slow, recipe).run(*data(corpus))
         moved.append(float(np.abs(listening.get_weights()[0] - before).max()))
     assert moved[0] > 1e-3
     assert moved[1] == 0
@@ -224,7 +225,7 @@ def test_what_music_counts_decides_what_is_learnt_of_it(
         network, slow = small(0, len(LABELS))
         before = network.get_layer("logits").get_weights()[1]
         recipe = replace(RECIPE, steps=1, validate_every=1, weight_decay=0.0)
-        fine_tune(network, slow, *data(corpus), recipe)
+        FineTuner(network, slow, recipe).run(*data(corpus))
         after = network.get_layer("logits").get_weights()[1]
         assert after[0] != before[0]
         assert bool(after[-1] != before[-1]) == moves

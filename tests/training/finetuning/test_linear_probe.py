@@ -46,7 +46,7 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
 ) -> None:
     import keras
 
-    from training.finetuning.finetune import predict_logits
+    from training.evaluation.predictions import predict_logits
     from training.networks.genre import (
         GRU_UNITS,
         build_backbone,
@@ -75,7 +75,7 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
     fit_head(network, sampler, FineTuningRecipe(probe=4))
     kernel, _ = network.get_layer("logits").get_weights()
     assert not kernel[: 2 * GRU_UNITS].any()
-    assert network.get_layer("heard").get_weights()[1].any()
+    assert network.get_layer("embedding").get_weights()[1].any()
     assert all(
         np.array_equal(a, b.numpy())
         for a, b in zip(before, network.get_layer("pooled_features").weights, strict=True)

@@ -13,7 +13,7 @@ from training.data.batches import BatchMix
 from training.data.corpus import Corpus
 from training.data.partitions import fault_filtered
 from training.errors import TrainingError
-from training.finetuning.recipe import FineTuningRecipe
+from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.finetuning.train import train
 
 __all__ = ["corpus", "quick"]  # fixtures
@@ -26,7 +26,7 @@ def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_pa
     recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1, head_rate=float("nan"))
     checkpoint = tmp_path / "run.checkpoint"
     with pytest.raises(TrainingError, match=r"at any of 1 validations in 1 steps.*lower head_rate \(nan\)"):
-        train(corpus, fault_filtered(corpus), recipe, seed=0, taught=None, checkpoint=checkpoint)
+        train(corpus, TrainingRun(fault_filtered(corpus), recipe, backbone=None), checkpoint=checkpoint)
     assert not checkpoint.exists()  # nobody can go on from there
 
 
@@ -34,8 +34,8 @@ def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_pa
 @pytest.mark.parametrize(("share", "told"), [(0.0, {"fine"}), (0.5, {"fine", "coarse"}), (1.0, {"coarse"})])
 def test_only_pictures_that_are_trained_on_decide(corpus: Corpus, share: float, told: set[str]) -> None:
     recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1)
-    mixture = BatchMix(batch=4, coarse_share=share)
-    _, history = train(corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=mixture)
+    mix = BatchMix(batch=4, coarse_share=share)
+    _, history = train(corpus, TrainingRun(fault_filtered(corpus), recipe, backbone=None, mix=mix))
     assert {key.split()[0] for key in history[0] if key.endswith("nll")} == told
 
 
@@ -48,8 +48,6 @@ def test_the_head_is_fitted_once_before_all_runs_and_steps_count_on(
         "training.finetuning.train.fit_head", lambda network, sampler, recipe: events.append(recipe.probe)
     )
     recipe = FineTuningRecipe(probe=7, runs=2, steps=1, validate_every=1)
-    train(
-        corpus, fault_filtered(corpus), recipe, seed=0, taught=None, mixture=BatchMix(batch=4),
-        log=lambda step, values: events.append(("step", step)),
-    )  # fmt: skip
+    run = TrainingRun(fault_filtered(corpus), recipe, backbone=None, mix=BatchMix(batch=4))
+    train(corpus, run, log=lambda step, values: events.append(("step", step)))
     assert events == [7, ("step", 1), ("step", 2), ("step", 3)]

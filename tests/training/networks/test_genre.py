@@ -82,7 +82,10 @@ def test_sizes(features: Any, pooled: Any, network: Any) -> None:
     assert network.get_layer("logits").count_params() == (values + 2 * GRU_UNITS + 1) * 11
     learner = build_student(features, 250)
     assert learner.output_shape == (None, 250)
-    assert learner.get_layer("heard").get_weights()[0].shape == (values, 250)  # it reads all that is pooled
+    assert learner.get_layer("embedding").get_weights()[0].shape == (
+        values,
+        250,
+    )  # it reads all that is pooled
 
 
 def test_an_untrained_head_prefers_no_genre(pooled: Any) -> None:

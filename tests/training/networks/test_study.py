@@ -12,6 +12,7 @@ from training.networks.study import (
     TIME_STEPS,
     StudyVariant,
     build_head,
+    build_network,
 )
 from training.study.standardization import Standardization
 from training.study.train_head import HeadRecipe, class_weights, head_logits, train_head
@@ -30,12 +31,10 @@ def order_of_steps(n: int, seed: int) -> tuple[Any, Any]:
 
 def test_the_studys_network_layer_by_layer() -> None:
     """The published table: shapes, 7,779,402 parameters, 5,521,418 of them trainable."""
-    from training.networks.study import study_cnn_gru
-
-    model = study_cnn_gru()
+    model = build_network(STUDY_CNN_GRU)
     table = [(layer.name, tuple(layer.output.shape), layer.count_params()) for layer in model.layers]
     assert table == [
-        ("picture", (None, 256, 256, 3), 0),
+        ("image", (None, 256, 256, 3), 0),
         ("MobileNetV2", (None, 8, 8, 1280), 2_257_984),
         ("pool", (None, 1280), 0),
         ("sequence", (None, 1, 1280), 0),

@@ -23,14 +23,14 @@ from training.data.augmentation import window_intensities
 from training.data.corpus import Corpus
 from training.data.eval_sets import render_images
 from training.data.geometries import COARSE, FINE
+from training.data.partitions import fault_filtered
 from training.distillation.distill import DistillationConfig, distill
 from training.evaluation.protocol_table import ProtocolScore, protocol_records
 from training.export import tflite
-from training.finetuning.checkpoint import weights_sha256
-from training.finetuning.recipe import FineTuningRecipe
+from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.finetuning.train import train
-from training.networks.pretrained import load_distilled_weights
-from training.release.release import release
+from training.networks.pretrained import load_distilled_weights, weights_sha256
+from training.release.release import ReleasePaths, release
 from training.study.protocols import read_protocol_records
 
 __all__ = ["corpus"]  # fixtures
@@ -87,13 +87,13 @@ def released(
         patch.setattr("training.release.release.train", untraced()(train))
         # Converting the study's network takes half a minute; its latency is no part of what is tested.
         patch.setattr(
-            "training.release.release.study_network", lambda places: ModelManifest.load().read_model()
+            "training.release.release.convert_study_network",
+            lambda intensities: ModelManifest.load().read_model(),
         )
-        return release(
-            corpus, folder, recipe=FineTuningRecipe(probe=2, runs=2, steps=1, validate_every=1),
-            taught=taught[0],
-            logs=folder / "logs", float_out=folder / "build" / "float.tflite",
-        )  # fmt: skip
+        recipe = FineTuningRecipe(probe=2, runs=2, steps=1, validate_every=1)
+        run = TrainingRun(fault_filtered(corpus), recipe, backbone=taught[0])
+        paths = ReleasePaths(folder, folder / "logs", folder / "build" / "float.tflite")
+        return release(corpus, run, paths)
 
 
 def test_what_is_released_loads_and_fits_its_manifest(released: ModelManifest) -> None:
@@ -131,8 +131,8 @@ def test_what_is_released_says_what_was_measured(released: ModelManifest, taught
     assert all(0.05 < ms < 5_000 for ms in times.values())
     assert sizes["this model, int8"] == released.model_path.stat().st_size
     card = (folder / "MODEL_CARD.md").read_text()
-    assert "what musicnn hears in the sound" not in card  # it began with ImageNet's weights
-    assert "what musicnn heard in 2 of the recordings" in card
+    assert "was distilled without labels" not in card  # it began with ImageNet's weights
+    assert "musicnn's embeddings of 2 of the recordings" in card
     assert metrics["provenance"]["taught_sha256"] == weights_sha256(taught[0])[:12]
     assert not list(folder.rglob("*.part"))
     assert "clips 1, gtzan 20, music 2" in released.training_data[0]
@@ -170,9 +170,9 @@ def test_int8_says_what_float32_says(released: ModelManifest) -> None:
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ({"protocols": []}, "holds no list but a dict"),
-        (["x"], "entry 1 of 1 in .* lacks a sound protocol, network, accuracy, deviation"),
-        ([{"protocol": "a", "network": "b", "accuracy": 61.2, "deviation": 0.0}], "lacks a sound accuracy;"),
+        ({"protocols": []}, "holds a dict instead of a list"),
+        (["x"], "entry 1 of 1 in .* has no valid protocol, network, accuracy, deviation"),
+        ([{"protocol": "a", "network": "b", "accuracy": 61.2, "deviation": 0.0}], "has no valid accuracy;"),
     ],
 )
 def test_protocols_of_another_kind_are_one_sentence(written: Any, sentence: str, tmp_path: Path) -> None:

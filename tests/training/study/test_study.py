@@ -16,27 +16,20 @@ from training.cli import command
 from training.data.gtzan import FINE_ARRAYS_FILE, LABELS, TABLE_FILE, Gtzan
 from training.data.splits import Indices, artist_folds
 from training.networks.study import STUDY_CNN
-from training.study import study
-from training.study.features import cache_key
+from training.study import fold_training, study
+from training.study.features import FeatureSet, cache_key
+from training.study.fold_training import FoldResult, StudyPlan, train_carried, train_fresh, train_test_pairs
 from training.study.report import format_study_table, format_verdict, rank_procedures
-from training.study.study import (
-    StudyData,
-    StudyPlan,
-    StudyResults,
-    run_study,
-    train_carried,
-    train_fresh,
-    train_test_pairs,
-)
+from training.study.study import StudyResults, run_study
 
 pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
 
 
-def accuracies(runs: list[study.FoldResult]) -> list[float]:
-    return [float((run.answers[-1] == DATA.labels[run.test]).mean()) for run in runs]
+def accuracies(runs: list[FoldResult]) -> list[float]:
+    return [float((run.predicted[-1] == DATA.labels[run.test]).mean()) for run in runs]
 
 
-def relabelled(test: Indices) -> StudyData:
+def relabelled(test: Indices) -> FeatureSet:
     """The same tracks, but those of ``test`` have moved to the next genre."""
     tracks = list(DATA.tracks)
     for i in test:
@@ -59,7 +52,7 @@ def test_carrying_a_model_from_fold_to_fold_inflates_its_score() -> None:
 def test_a_genre_without_test_tracks_has_f1_zero_in_json() -> None:
     """Four of the ten genres have tracks; NaN would be no JSON."""
     train, test = in_folds()[0]
-    run = study.FoldResult(train, train, test, DATA.labels[test][np.newaxis])
+    run = FoldResult(train, train, test, DATA.labels[test][np.newaxis])
     told = json.loads(json.dumps(study.summarize("", DATA, [run], [1]), allow_nan=False))
     assert list(told["f1"].values()) == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
 
@@ -68,7 +61,7 @@ def test_a_new_optimizer_does_not_make_carrying_honest() -> None:
     two = in_folds()[:2]
     kept, _ = train_carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=True)
     anew, _ = train_carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=False)
-    assert np.array_equal(kept[0].answers, anew[0].answers)
+    assert np.array_equal(kept[0].predicted, anew[0].predicted)
     assert accuracies(anew)[1] > 0.8
 
 
@@ -77,8 +70,8 @@ def test_on_the_first_fold_the_carried_model_is_the_fresh_one() -> None:
     first = train_fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [0])[0]
     same, _ = train_carried(STUDY_CNN, DATA, in_folds()[:1], SMALL.epochs, SMALL, keep_optimizer=True)
     other = train_fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [1])[0]
-    assert np.array_equal(first.answers, same[0].answers)
-    assert not np.array_equal(first.answers, other.answers)
+    assert np.array_equal(first.predicted, same[0].predicted)
+    assert not np.array_equal(first.predicted, other.predicted)
 
 
 def test_no_honest_fold_trains_on_its_test_tracks() -> None:
@@ -90,10 +83,10 @@ def test_no_honest_fold_trains_on_its_test_tracks() -> None:
     swapped, second = relabelled(two[1][1]), two[1:]
     plan = replace(SMALL, epochs=2)
     right, wrong = (train_fresh(STUDY_CNN, data, second, plan, [0])[0] for data in (DATA, swapped))
-    assert np.array_equal(right.answers, wrong.answers)
+    assert np.array_equal(right.predicted, wrong.predicted)
     assert not np.isin(right.test, right.trained).any()
     met, misled = (train_carried(STUDY_CNN, d, two, 2, plan, keep_optimizer=True)[0] for d in (DATA, swapped))
-    assert not np.array_equal(met[1].answers, misled[1].answers)
+    assert not np.array_equal(met[1].predicted, misled[1].predicted)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +103,7 @@ def test_everything_is_measured_and_said(measured: StudyResults) -> None:
         "0.55",
         "0.71",
     ]
-    told = measured["epochs_like_theirs"]["TL+CNN+GRU"]
+    told = measured["epochs_nearest_published"]["TL+CNN+GRU"]
     by_name = {p["procedure"]: p for p in measured["procedures"] if p["epochs"] == [told]}
     honest, inflated = by_name[study.FOLDS], by_name[study.CARRIED]
     assert honest["trained_on_test"] == 0
@@ -120,17 +113,17 @@ def test_everything_is_measured_and_said(measured: StudyResults) -> None:
     assert np.sum(honest["confusion"], axis=1).tolist() == [16] * 4 + [0] * 6
     assert honest["accuracy"] == pytest.approx(np.trace(honest["confusion"]) / 64, abs=1e-4)
     text = format_verdict(measured)
-    assert f"carried through the same folds gives {inflated['accuracy']:.3f}" in text
+    assert f"carried through the same folds has {inflated['accuracy']:.3f}" in text
     distances = [abs(p["accuracy"] - 0.71) for p in rank_procedures(measured)]
     assert distances == sorted(distances)
 
 
 def test_the_verdict_is_silent_on_what_was_not_measured(measured: StudyResults) -> None:
     """No sentence on longer training where no fresh model trained as long as the carried one."""
-    assert "Longer training" not in format_verdict(measured | {"trained_equally_long": []})
-    told = measured["epochs_like_theirs"]["TL+CNN+GRU"]
+    assert "Longer training" not in format_verdict(measured | {"equal_training": []})
+    told = measured["epochs_nearest_published"]["TL+CNN+GRU"]
     same = {"epochs": told, "steps": 2, "fresh": [0.5, 0.5], "carried": [0.6, 0.8]}
-    assert "met test tracks +20.0." in format_verdict(measured | {"trained_equally_long": [same]})
+    assert "test tracks that were trained on +20.0." in format_verdict(measured | {"equal_training": [same]})
 
 
 def gtzan(folder: Path) -> Path:
@@ -149,14 +142,14 @@ def gtzan(folder: Path) -> Path:
 def test_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "QUICK_PLAN", replace(SMALL, epochs=1, carried_epochs=(1,), folds=2))
+    monkeypatch.setattr(fold_training, "QUICK_PLAN", replace(SMALL, epochs=1, carried_epochs=(1,), folds=2))
     folder, out = gtzan(tmp_path), tmp_path / "study.json"
     words = ["study", "--gtzan", str(folder), "--cache", str(folder / "cache"), "--quick", "--json", str(out)]
     assert command(words) == 0
     printed, written = capsys.readouterr().out, json.loads(out.read_text(encoding="utf-8"))
     assert written["tracks"] == 64
     assert " ".join(printed.split()).endswith(written["verdict"])
-    with pytest.raises(OverheardError, match="missing is no folder"):
+    with pytest.raises(OverheardError, match="missing is not a folder"):
         command([*words[:-1], str(tmp_path / "missing" / "study.json")])
 
 

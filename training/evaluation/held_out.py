@@ -1,0 +1,116 @@
+"""Evaluation of a converted model on recordings that were held out: other artists' music, and non-music."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from models.manifest import Calibration
+from models.metrics import compute_scores
+from models.spectrogram.spec import AudioSpec
+from models.spectrogram.stft import band_edges
+from training.data.augmentation import Intensities, window_intensities
+from training.data.corpus import Corpus, Entry
+from training.data.eval_sets import EvalSet, recording_eval_set, render_images
+from training.data.geometries import COARSE, FINE, GEOMETRIES
+from training.data.gtzan import LABELS
+from training.data.partitions import Partition, out_of_domain_tracks
+from training.evaluation.predictions import Predictions
+from training.export import tflite
+
+SHARED_BANDWIDTH_HZ: Final = 4_000.0
+"""Bandwidth that all recordings have. Above it, old speech differs from music by bandwidth alone."""
+
+
+def out_of_domain_scores(
+    corpus: Corpus, partition: Partition, content: bytes, geometry: str, temperature: float
+) -> dict[str, Any]:
+    """Measure the recall per genre on music by held-out artists, over all windows of a track.
+
+    Returns
+    -------
+    dict
+        ``tracks``, ``macro_recall`` and ``recall`` by genre. Empty if the corpus has no such music.
+    """
+    entries = out_of_domain_tracks(corpus, partition.train)
+    if not entries:
+        return {}
+    eval_set = recording_eval_set(corpus, entries, LABELS, GEOMETRIES[geometry])
+    predictions = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
+    recall = compute_scores(predictions.track_means(temperature), eval_set.labels).recall
+    present = sorted(set(eval_set.labels.tolist()))
+    return {
+        "tracks": len(entries),
+        "macro_recall": round(float(np.mean([recall[i] for i in present])), 4),
+        "recall": {LABELS[i]: round(float(recall[i]), 4) for i in present},
+    }
+
+
+def non_music_scores(
+    corpus: Corpus, partition: Partition, content: bytes, geometry: str, calibration: Calibration
+) -> dict[str, Any]:
+    """Measure how often held-out recordings are classified as music, by kind of sound.
+
+    ``share`` of music is the share of its windows that are classified as music. ``share`` of other sounds
+    is the share of windows that are classified as music and get a genre with confidence. Both are means
+    over clips. Before scaling, every window is limited to the band below ``SHARED_BANDWIDTH_HZ``, so that
+    no kind differs by the bandwidth of its recordings. ``share_as_recorded`` is measured without that
+    limit.
+    """
+    spec = GEOMETRIES[geometry]
+    held_out = corpus.select(lambda e: e.is_held_out)
+    kinds = [(entry.origin, entry) for entry in held_out]
+    kinds += [("music, GTZAN's test part", entry) for entry in partition.test]
+    music = [e for e in out_of_domain_tracks(corpus, partition.train) if e not in held_out]
+    kinds += [("music, artists kept for checking", entry) for entry in music]
+    shares: dict[str, list[tuple[float, float]]] = {}
+    for kind, entry in kinds:
+        columns = _clean_columns(corpus, entry, spec)
+        if len(columns):
+            limited, recorded = (
+                _positive_share(
+                    [window_intensities(each, spec) for each in windows], entry.music, content, calibration
+                )
+                for windows in (np.stack([limit_bandwidth(each, spec) for each in columns]), columns)
+            )
+            shares.setdefault(kind, []).append((limited, recorded))
+    return {
+        kind: {
+            "clips": len(values),
+            "share": round(float(np.mean([limited for limited, _ in values])), 4),
+            "share_as_recorded": round(float(np.mean([recorded for _, recorded in values])), 4),
+        }
+        for kind, values in sorted(shares.items())
+    }
+
+
+def _clean_columns(corpus: Corpus, entry: Entry, spec: AudioSpec) -> Intensities:
+    """Return the clean columns of every window of a track in one geometry, (windows, columns, 256)."""
+    windows = corpus.windows(entry)
+    stored = (windows.fine if spec is FINE else windows.coarse)[:, 0]
+    if spec is COARSE and not len(stored) and len(windows.long):
+        starts = range(0, len(windows.long) - spec.columns + 1, spec.columns)
+        stored = np.array([windows.long[start : start + spec.columns] for start in starts])
+    return stored
+
+
+def limit_bandwidth(columns: Intensities, spec: AudioSpec) -> Intensities:
+    """Set all bands above ``SHARED_BANDWIDTH_HZ`` to the minimum of one window's columns, (n, 256)."""
+    first = int(np.searchsorted(band_edges(spec)[1:], SHARED_BANDWIDTH_HZ / (spec.sample_rate / 2), "right"))
+    result = columns.copy()
+    result[:, first:] = columns.min()
+    return result
+
+
+def _positive_share(
+    images: list[Intensities], is_music: bool, content: bytes, calibration: Calibration
+) -> float:
+    """Return the share of one clip's windows that ``non_music_scores`` counts."""
+    intensities = np.stack(images)
+    logits = tflite.run_model(content, render_images(intensities))
+    no_labels = np.zeros(len(logits), np.int64)
+    predictions = Predictions(logits, EvalSet(intensities, no_labels, no_labels[:1]))
+    music = predictions.music_probability >= (calibration.music_above or 0)
+    confidence = predictions.probabilities(calibration.temperature).max(axis=1)
+    return float((music if is_music else music & (confidence >= calibration.unsure_below)).mean())
