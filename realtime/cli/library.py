@@ -110,10 +110,10 @@ def _report(summary: ScanSummary, table: TrackTable) -> int:
             file=sys.stderr,
         )
     seconds = max(summary.seconds, 1e-9)
-    rate = f" in {seconds:.0f} s, {summary.heard / seconds:.2f} a second" if summary.heard else ""
+    rate = f" in {seconds:.0f} s, {summary.analyzed / seconds:.2f} a second" if summary.analyzed else ""
     print(
-        f"{summary.found:,} tracks found, {summary.heard:,} analyzed now{rate}; {summary.faulty:,} cannot be "
-        f"analyzed; {table.out} has {len(table):,} rows",
+        f"{summary.found:,} tracks found, {summary.analyzed:,} analyzed now{rate}; "
+        f"{summary.faulty:,} cannot be analyzed; {table.out} has {len(table):,} rows",
         file=sys.stderr,
     )
     return EXIT_ALL_FAILED if summary.faulty == summary.found else 0

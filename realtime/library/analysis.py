@@ -1,8 +1,8 @@
-"""Hears whole tracks in a child process of its own, so that a file that crashes or hangs its decoder is a row
-with a fault and no more.
+"""Analyze whole tracks in a child process.
 
-The child (``python -m realtime.library.analysis``) reads a line of JSON a track and answers with one; it ends
-when its input does, even in the middle of a track.
+A file that crashes or hangs the decoder becomes a row with an error and stops nothing else. The child
+(``python -m realtime.library.analysis``) reads one line of JSON for each track and answers with one line. The
+child ends as soon as its input does, even in the middle of a track.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from realtime.pipeline.child import bootstrap_child
 from realtime.protocol.messages import Message
 
 Row: TypeAlias = dict[str, Any]
-"""A track's row: the columns of ``realtime.library.table``."""
+"""Columns of a track in the table, see ``realtime.library.table``."""
 
 
-def track_row(track: LibraryTrack, heard: Message) -> Row:
-    """A track's row from the child's answer; its fault can be written anywhere, whatever the file's name."""
-    fault = heard.get("fault")
+def track_row(track: LibraryTrack, result: Message) -> Row:
+    """Return a track's row from the child's answer, with an error text that can be stored anywhere."""
+    fault = result.get("fault")
     return {
         "uri": track.name,
         "size": track.size,
@@ -51,20 +51,20 @@ def track_row(track: LibraryTrack, heard: Message) -> Row:
         "music_share": None,
         "windows": 0,
         "retry": False,
-        **heard,
+        **result,
         "fault": fault and storable(fault),
     }
 
 
 class _GenreShares:
-    """A report for ``analyse_file``: its summary, and how many windows are music."""
+    """Report for ``analyze_file`` that keeps the summary and the share of music windows."""
 
     def __init__(self, classifier: GenreClassifier) -> None:
         from realtime.pipeline.offline import GenreAverage
 
         self._music = GenreAverage(classifier.manifest)
         self.windows = 0
-        self.told: Message = {}
+        self.result: Message = {}
 
     def estimate(self, analysis: Any, message: Message) -> None:
         """Count one window."""
@@ -72,20 +72,24 @@ class _GenreShares:
         self._music.add(analysis.prediction)
 
     def summary(self, summary: Message) -> None:
-        """Keep it."""
-        self.told = summary
+        """Keep the summary."""
+        self.result = summary
 
     @property
     def music_share(self) -> float:
-        """Of the windows, 0..1."""
+        """Share of the windows that are music, 0..1."""
         return round(self._music.windows / max(1, self.windows), 4)
 
 
-def analyze_track(path: str, name: str, classifier: GenreClassifier, chosen: Settings) -> Message:
-    """Hear one file from its beginning to its end: the columns of its row that are heard.
+def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: Settings) -> Message:
+    """Analyze one file from its beginning to its end.
 
-    Label, confidence and probabilities are those of ``overheard analyze``'s summary; without music they are
-    None. A file that cannot be heard has a ``fault``, which calls it ``name``.
+    Returns
+    -------
+    Message
+        The columns of the row that follow from the audio. Label, confidence and probabilities are those of
+        the summary of ``overheard analyze``, and None without music. For a file that cannot be analyzed,
+        ``fault`` is the only key, and its sentence calls the file ``name``.
     """
     from realtime.clock import SystemClock
     from realtime.pipeline.offline import analyze_file
@@ -94,48 +98,45 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, chosen: Set
     clock, report = SystemClock(), _GenreShares(classifier)
     try:
         source = FileSource(path, clock, name=name)
-        analyze_file(source, [classifier], chosen, clock, report)
+        analyze_file(source, [classifier], settings, clock, report)
     except OverheardError as error:
         return {"fault": str(error).replace(path, name)}
-    told = report.told
-    heard = told["label"] is not None
+    summary = report.result
+    is_music = summary["label"] is not None
     return {
-        "duration_seconds": told["seconds"],
-        "label": told["label"],
-        "confidence": told["confidence"] if heard else None,
-        "unsure": told["unsure"] if heard else None,
-        "probabilities": list(told["probabilities"].values()) if heard else None,
+        "duration_seconds": summary["seconds"],
+        "label": summary["label"],
+        "confidence": summary["confidence"] if is_music else None,
+        "unsure": summary["unsure"] if is_music else None,
+        "probabilities": list(summary["probabilities"].values()) if is_music else None,
         "music_share": report.music_share,
         "windows": report.windows,
     }
 
 
 class TrackAnalyzer:
-    """One worker: hears track after track in its child, and fetches the next one meanwhile.
+    """Worker that analyzes track after track in a child process and fetches the next one meanwhile.
 
-    Belongs to one thread; ``close`` may be called from another and ends what is being heard.
-
-    Raises
-    ------
-    OverheardError
-        From ``hear_each``: the model cannot be loaded, or it was closed.
+    One thread owns the analyzer. Another thread may call ``close``, which ends the current analysis.
     """
 
-    def __init__(self, hearing: AnalysisSettings) -> None:
-        self._hearing = hearing
+    def __init__(self, settings: AnalysisSettings) -> None:
+        self._settings = settings
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
-        """Between ``close`` and what begins a child: none begins afterwards."""
+        """Guards the start of a child: none starts after ``close``."""
         self._closed = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="overheard-", ignore_cleanup_errors=True)
         self._fetching = ThreadPoolExecutor(1, thread_name_prefix="fetching")
 
-    def hear_block(self, tracks: Sequence[LibraryTrack]) -> list[Row]:
-        """A row for each track, in order, when all are heard."""
-        return list(self.hear_each(tracks))
+    def analyze(self, tracks: Sequence[LibraryTrack]) -> Iterator[Row]:
+        """Yield a row for each track, in order, as soon as the track is analyzed.
 
-    def hear_each(self, tracks: Sequence[LibraryTrack]) -> Iterator[Row]:
-        """A row for each track, in order, as they are heard; one that cannot be heard has a fault in it."""
+        Raises
+        ------
+        OverheardError
+            If the model cannot be loaded, or the analyzer was closed.
+        """
         waiting = self._fetch(tracks[0]) if tracks else None
         for number, track in enumerate(tracks):
             here, waiting = waiting, None
@@ -149,7 +150,7 @@ class TrackAnalyzer:
                 yield track_row(track, {"fault": str(error), "retry": True})
                 continue
             try:
-                row = track_row(track, self._hear(track, fetched.path))
+                row = track_row(track, self._analyze_file(track, fetched.path))
             finally:
                 fetched.close()
             yield row
@@ -159,33 +160,33 @@ class TrackAnalyzer:
             return None
         return self._fetching.submit(FetchedFile, track, Path(self._folder.name), stop=self._closed)
 
-    def _hear(self, track: LibraryTrack, path: str) -> Message:
-        away = None if is_s3(track.uri) else describe_missing(track)
-        if away is not None:
-            return {"fault": away, "retry": True}
+    def _analyze_file(self, track: LibraryTrack, path: str) -> Message:
+        missing = None if is_s3(track.uri) else describe_missing(track)
+        if missing is not None:
+            return {"fault": missing, "retry": True}
         for last in (False, True):
-            heard, ending = self._ask(track, path)
-            if heard is not None:
-                if heard.get("fault") and not is_s3(track.uri):  # it may have gone away meanwhile
-                    heard["retry"] = describe_missing(track) is not None
-                return heard
+            result, ending = self._ask(track, path)
+            if result is not None:
+                if result.get("fault") and not is_s3(track.uri):  # the file may have disappeared meanwhile
+                    result["retry"] = describe_missing(track) is not None
+                return result
             if last or ending.startswith("took"):
                 break
-        # Killed from outside, most likely for want of memory: another run may have more luck.
+        # Something else killed the child, most likely for lack of memory. Another run may succeed.
         return {"fault": f"{track.name} {ending}", "retry": ending.endswith("SIGKILL")}
 
     def _ask(self, track: LibraryTrack, path: str) -> tuple[Message | None, str]:
-        """The child's answer, or None and how the child ended."""
-        child = self._living_child()
+        """Return the child's answer, or None and how the child ended."""
+        child = self._running_child()
         if child.stdin is None or child.stdout is None:
-            raise ValueError("the child was begun without pipes")
+            raise ValueError("the child was started without pipes")
         overdue = threading.Event()
 
         def give_up() -> None:
             overdue.set()
             child.kill()
 
-        timer = threading.Timer(self._hearing.max_track_seconds, give_up)
+        timer = threading.Timer(self._settings.max_track_seconds, give_up)
         timer.start()
         try:
             child.stdin.write(json.dumps({"path": path, "name": track.name}) + "\n")
@@ -196,35 +197,33 @@ class TrackAnalyzer:
         finally:
             timer.cancel()
         if answer.endswith("\n"):
-            heard: Message = json.loads(answer)
-            if "fatal" in heard:
-                raise OverheardError(heard["fatal"])
-            return heard, ""
+            result: Message = json.loads(answer)
+            if "fatal" in result:
+                raise OverheardError(result["fatal"])
+            return result, ""
         code = child.wait()
         if self._closed.is_set():
             raise SourceError("the run was stopped")
         if overdue.is_set():
-            return None, f"took longer than {self._hearing.max_track_seconds:g} s and was given up"
+            return None, f"took longer than {self._settings.max_track_seconds:g} s and was stopped"
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return None, f"crashed its decoder: {how}"
 
-    def _living_child(self) -> subprocess.Popen[str]:
-        """The child, or another one where it has ended."""
+    def _running_child(self) -> subprocess.Popen[str]:
+        """Return the child process, started again if it has ended."""
         with self._lock:
             if self._closed.is_set():
                 raise SourceError("the run was stopped")
             if self._child is not None and self._child.poll() is not None:
-                _let_go(self._child)
+                _close_pipes(self._child)
                 self._child = None
             if self._child is None:
-                words = [sys.executable, "-m", "realtime.library.analysis", json.dumps(asdict(self._hearing))]
-                self._child = subprocess.Popen(
-                    words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-                )
+                argv = [sys.executable, "-m", "realtime.library.analysis", json.dumps(asdict(self._settings))]
+                self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             return self._child
 
     def close(self) -> None:
-        """End the child and the fetching, and remove what was fetched; harmless when repeated."""
+        """End the child and the fetching, and remove fetched files. Later calls do nothing."""
         with self._lock:
             self._closed.set()
             child, self._child = self._child, None
@@ -232,11 +231,11 @@ class TrackAnalyzer:
         if child is not None:
             child.kill()
             child.wait()
-            _let_go(child)
+            _close_pipes(child)
         self._folder.cleanup()
 
 
-def _let_go(child: subprocess.Popen[str]) -> None:
+def _close_pipes(child: subprocess.Popen[str]) -> None:
     """Close the pipes of a child that has ended."""
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
@@ -244,11 +243,11 @@ def _let_go(child: subprocess.Popen[str]) -> None:
                 pipe.close()
 
 
-def _child(words: Sequence[str]) -> None:
-    """What the child does; its standard output is for answers alone."""
-    answers, hearing = bootstrap_child(words[0])
+def _run_child(argv: Sequence[str]) -> None:
+    """Run the child process, which writes nothing but answers to its standard output."""
+    answers, settings = bootstrap_child(argv[0])
 
-    def say(message: Message) -> None:
+    def answer(message: Message) -> None:
         print(json.dumps(message), file=answers, flush=True)
 
     wanted: SimpleQueue[str] = SimpleQueue()
@@ -256,18 +255,18 @@ def _child(words: Sequence[str]) -> None:
     def read() -> None:
         for line in sys.stdin:
             wanted.put(line)
-        os._exit(0)  # the parent is gone, and whatever is being heard may hang
+        os._exit(0)  # the parent has ended, and the current track may hang
 
     threading.Thread(target=read, daemon=True).start()
     classifier: GenreClassifier | None = None
     while True:
         track = json.loads(wanted.get())
         try:
-            classifier = classifier or load_classifier(hearing.model.manifest, hearing.model.runtime)
-            say(analyze_track(track["path"], track["name"], classifier, hearing.settings))
-        except OverheardError as error:  # the model's, which no other track would change
-            say({"fatal": str(error)})
+            classifier = classifier or load_classifier(settings.model.manifest, settings.model.runtime)
+            answer(analyze_track(track["path"], track["name"], classifier, settings.settings))
+        except OverheardError as error:  # an error of the model, which every other track would meet too
+            answer({"fatal": str(error)})
 
 
 if __name__ == "__main__":
-    _child(sys.argv[1:])
+    _run_child(sys.argv[1:])

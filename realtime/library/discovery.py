@@ -1,6 +1,6 @@
-"""The tracks of a library: found in folders, buckets (``s3://``) and lists, and brought to a local file.
+"""Find the tracks of a library in folders, S3 buckets and playlists.
 
-Everything here is lazy: a library of ten millions is never held at once.
+Tracks are yielded one by one, so a library of ten million tracks is never held in memory.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ AUDIO_SUFFIXES = frozenset(
     ".3gp .aac .aif .aifc .aiff .alac .ape .au .caf .dsf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .mpc .oga .ogg "
     ".opus .ra .snd .spx .tta .wav .webm .wma .wv".split()
 )
-"""What is taken from folders and buckets, where covers and texts lie beside; a list may name anything."""
+"""Suffixes of audio files. Folders and buckets also hold covers and texts, but a list may name any file."""
 
 
 def find_tracks(places: Iterable[str]) -> Iterator[LibraryTrack]:
-    """All tracks of these places, each place in order of name; what is named twice comes twice.
+    """Yield the tracks of each place, sorted by name within the place.
+
+    A track that is named twice is yielded twice. A missing track of a list is yielded too, because its row
+    in the table shall name the error.
 
     Parameters
     ----------
     places : iterable of str
-        Folders, ``s3://BUCKET/PREFIX``, sound files, and lists: files of text with a path or an ``s3://``
-        address a line (M3U's comments are passed over), relative to the folder of the list.
+        Folders, ``s3://BUCKET/PREFIX``, audio files, and lists. A list is a text file with one path or
+        ``s3://`` address a line, relative to the folder of the list. Comments of M3U are skipped.
 
     Raises
     ------
     SourceError
-        A place does not exist or cannot be read. A track that a list names and that is missing is no
-        fault here: it has one when it is heard.
+        If a place does not exist or cannot be read.
     """
     for place in places:
         if is_s3(place):
@@ -70,7 +72,7 @@ def _in_folder(folder: str) -> Iterator[LibraryTrack]:
 def _local(path: str) -> LibraryTrack:
     try:
         found = os.stat(path)
-    except OSError:  # it is a row with a fault, and asked for again
+    except OSError:  # the track becomes a row with an error, and the next run tries again
         return LibraryTrack(path, -1, -1)
     return LibraryTrack(path, found.st_size, found.st_mtime_ns // 1000)
 
@@ -81,7 +83,7 @@ def _in_list(path: Path) -> Iterator[LibraryTrack]:
             for line in lines:
                 entry = line.strip("\r\n")
                 if "\0" in entry:
-                    raise SourceError(f"{path} is no list of tracks: it is no text in UTF-8")
+                    raise SourceError(f"{path} is not a list of tracks: it is not UTF-8 text")
                 if not entry.strip() or entry.startswith("#"):
                     continue
                 if is_s3(entry):
@@ -93,16 +95,16 @@ def _in_list(path: Path) -> Iterator[LibraryTrack]:
 
 
 def _listed(uri: str) -> LibraryTrack:
-    """A track of a bucket that a list names."""
+    """Return a track in a bucket that a list names."""
     filesystem, key = open_filesystem(uri)
     try:
         return _remote(filesystem.get_file_info([key])[0])
-    except (OSError, ValueError):  # denied, or no key at all: it is a row with a fault
+    except (OSError, ValueError):  # access denied or invalid key: the track becomes a row with an error
         return LibraryTrack(uri, -1, -1)
 
 
 def _in_bucket(place: str) -> Iterator[LibraryTrack]:
-    """One level at a time, so that no more than one folder's names are held."""
+    """Yield the tracks of a bucket, listing one folder at a time to bound the memory."""
     from pyarrow import fs
 
     filesystem, top = open_filesystem(place)
@@ -113,15 +115,17 @@ def _in_bucket(place: str) -> Iterator[LibraryTrack]:
         try:
             found = sorted(filesystem.get_file_info(selector), key=lambda info: str(info.path))
         except FileNotFoundError as error:
-            raise SourceError(f"{place} does not exist or holds nothing") from error
+            raise SourceError(f"{place} does not exist or is empty") from error
         except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError: a key with // in it
             raise SourceError(f"cannot list {place}: {first_line(error)}") from error
         for info in found:
             if info.type == fs.FileType.File and os.path.splitext(info.path)[1].lower() in AUDIO_SUFFIXES:
                 yield _remote(info)
         folders = [info.path for info in reversed(found) if info.type == fs.FileType.Directory]
-        if any(folder.rstrip("/") == here for folder in folders):  # so pyarrow tells of a key with // in it
-            logger.warning("s3://%s has keys with // in them, which are passed over", here)
+        if any(
+            folder.rstrip("/") == here for folder in folders
+        ):  # pyarrow lists a key with // in it like this
+            logger.warning("s3://%s has keys with // in them, which are skipped", here)
         waiting += [folder for folder in folders if folder.rstrip("/") != here]
 
 

@@ -1,7 +1,7 @@
-"""Who hears the blocks of a library: processes of this machine, or the actors of a Ray cluster.
+"""Executors that analyze blocks of tracks: processes of this machine, or actors of a Ray cluster.
 
-Both give each row once, in any order and as soon as it is heard, and both hear with the same ``Hearer``, so
-that a row is the same whoever heard it.
+Both yield each row once, in any order and as soon as the track is analyzed. Both use ``TrackAnalyzer``, so a
+row does not depend on the executor.
 """
 
 from __future__ import annotations
@@ -28,46 +28,45 @@ Block: TypeAlias = tuple[LibraryTrack, ...]
 logger = logging.getLogger(__name__)
 
 MAX_BLOCK_TRACKS = 16
-"""Tracks that one worker is given at a time: what a lost node costs, and how long the last one takes."""
+"""Tracks in a block. A lost node costs at most one block, and the last block delays the end of the run."""
 
 BLOCKS_A_WORKER = 8
-"""At least, where there are tracks enough: the last blocks end at about the same time."""
-
+"""Blocks for each worker if there are enough tracks. Many blocks let the workers end at the same time."""
 
 POLL_SECONDS = 1.0
-"""An engine that has no row for so long says so, so that what waits to be written can be."""
+"""Seconds without a row before an executor yields an empty list, so that waiting rows can be written."""
 
 NO_CORE_SECONDS = 60.0
-"""Without a free core in the cluster for so long, whoever waits is told."""
+"""Seconds without a free core in the cluster before a warning is logged."""
 
 STOP_SECONDS = 2.0
-"""For Ray Data to let go of a run that was broken off, before its cluster goes."""
+"""Seconds that Ray Data gets to release an interrupted run before its cluster is shut down."""
 
 
 class ClusterError(OverheardError):
-    """Blocks were lost with the cluster."""
+    """Raised when blocks are lost with the cluster."""
 
 
 class TrackExecutor(Protocol):
-    """Hears blocks."""
+    """Analyzes blocks of tracks."""
 
     @property
     def workers(self) -> int:
-        """How many tracks are heard at a time."""
+        """Number of tracks that are analyzed at the same time."""
         ...
 
-    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """The rows of all tracks, each once, as they are heard; an empty list while there is none.
+    def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        """Yield the rows of all tracks, each once, and an empty list while no row is ready.
 
         Raises
         ------
         OverheardError
-            The model cannot be loaded, or the cluster is gone.
+            If the model cannot be loaded, or the cluster is lost.
         """
         ...
 
     def close(self) -> None:
-        """End what still hears."""
+        """Stop all running analyses."""
         ...
 
 
@@ -77,102 +76,104 @@ def split_blocks(tracks: Sequence[LibraryTrack], workers: int) -> list[Block]:
     return [tuple(tracks[start : start + size]) for start in range(0, len(tracks), size)]
 
 
-class _Told:
-    """Rows on their way from the threads that hear to the one that writes.
+class _RowQueue:
+    """Queue of rows from the analyzing threads to the writing one.
 
-    Not bounded: they are as many as the tracks of the blocks at most, whose names are held in any case.
+    The queue is not bounded. It holds at most one row for each track of the blocks, which are in memory
+    anyway.
     """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[list[Row] | BaseException | None] = SimpleQueue()
-        self.over = threading.Event()
-        """Nobody wants any more."""
+        self.closed = threading.Event()
+        """Set once no more rows are wanted."""
 
     def run(self, source: Iterable[list[Row]]) -> threading.Thread:
-        """Take rows from a source on a thread of its own."""
+        """Read rows from ``source`` on a new thread."""
 
         def work() -> None:
             ending: BaseException | None = None
             try:
                 for rows in source:
                     self._queue.put(rows)
-                    if self.over.is_set():
+                    if self.closed.is_set():
                         break
-            except BaseException as error:  # raised where the rows are taken
+            except BaseException as error:  # raised again on the reading thread
                 ending = error
             self._queue.put(ending)
 
-        thread = threading.Thread(target=work, name="hearing", daemon=True)
+        thread = threading.Thread(target=work, name="track-analysis", daemon=True)
         thread.start()
         return thread
 
     def rows(self, sources: int) -> Iterator[list[Row]]:
-        """Rows until so many sources have ended, and an empty list each ``WAIT_SECONDS`` without any.
+        """Yield rows until all sources have ended.
 
-        What ended a source early is raised.
+        An empty list is yielded after ``POLL_SECONDS`` without rows. An exception of a source is raised here.
         """
         try:
             while sources:
                 try:
-                    told = self._queue.get(timeout=POLL_SECONDS)
+                    rows = self._queue.get(timeout=POLL_SECONDS)
                 except Empty:
                     yield []
                     continue
-                if told is None:
+                if rows is None:
                     sources -= 1
-                elif isinstance(told, BaseException):
-                    raise told
+                elif isinstance(rows, BaseException):
+                    raise rows
                 else:
-                    yield told
+                    yield rows
         finally:
-            self.over.set()
+            self.closed.set()
 
 
 class ProcessTrackExecutor:
-    """Child processes of this machine, one a worker.
+    """Executor with one child process for each worker.
 
     Parameters
     ----------
-    hearing : AnalysisSettings
+    settings : AnalysisSettings
     workers : int
-        As many as there are cores where it is 0.
+        Number of children. 0 means one for each core.
     """
 
-    def __init__(self, hearing: AnalysisSettings, workers: int = 0) -> None:
+    def __init__(self, settings: AnalysisSettings, workers: int = 0) -> None:
         self.workers = workers or usable_cores()
-        self._hearers = [TrackAnalyzer(hearing) for _ in range(self.workers)]
+        self._analyzers = [TrackAnalyzer(settings) for _ in range(self.workers)]
 
-    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """The rows of all tracks, as they are heard."""
-        rest = iter(list(blocks))  # of a list: each thread takes the next block
+    def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        """Yield the rows of all tracks as soon as they are analyzed."""
+        rest = iter(list(blocks))  # the iterator of a list is shared: each thread takes the next block
 
-        def rows_of(hearer: TrackAnalyzer) -> Iterator[list[Row]]:
+        def analyze_blocks(analyzer: TrackAnalyzer) -> Iterator[list[Row]]:
             for block in rest:
-                for row in hearer.hear_each(block):
+                for row in analyzer.analyze(block):
                     yield [row]
 
-        told = _Told()
-        for hearer in self._hearers:
-            told.run(rows_of(hearer))
-        yield from told.rows(self.workers)
+        queue = _RowQueue()
+        for analyzer in self._analyzers:
+            queue.run(analyze_blocks(analyzer))
+        yield from queue.rows(self.workers)
 
     def close(self) -> None:
         """End the children."""
-        for hearer in self._hearers:
-            hearer.close()
+        for analyzer in self._analyzers:
+            analyzer.close()
 
 
 class RayTrackAnalyzer:
-    """A Ray Data actor: one core, one child, one model."""
+    """Ray Data actor with one core, one child process and one model."""
 
-    def __init__(self, hearing: AnalysisSettings) -> None:
-        self._hearer = TrackAnalyzer(hearing)
+    def __init__(self, settings: AnalysisSettings) -> None:
+        self._analyzer = TrackAnalyzer(settings)
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Hear the blocks of a batch, pickled; give a message as JSON when one begins and for each row.
+        """Analyze the pickled blocks of a batch, and yield messages as JSON.
 
-        A message has the block's ``number``, and the ``node`` that hears it or the ``place`` in the block of
-        a ``row``, or why no track can be heard there (``fatal``): what is raised comes wrapped in Ray's own.
+        Each message has the block's ``number``. The first message of a block names the ``node``. One message
+        for each track has the ``row`` and its ``place`` in the block. ``fatal`` says why no track can be
+        analyzed on this node. The sentence is a message because Ray wraps exceptions in its own.
         """
         import ray
 
@@ -180,47 +181,47 @@ class RayTrackAnalyzer:
         for number, block in zip(batch["number"].tolist(), batch["block"], strict=True):
             yield _message({"number": number, "node": node})
             try:
-                for place, row in enumerate(self._hearer.hear_each(pickle.loads(block))):
+                for place, row in enumerate(self._analyzer.analyze(pickle.loads(block))):
                     yield _message({"number": number, "place": place, "row": row})
             except OverheardError as error:
                 yield _message({"number": number, "fatal": str(error)})
 
 
 def _message(content: dict[str, Any]) -> dict[str, Any]:
-    """One row of Ray Data."""
+    """Return one row of Ray Data."""
     import numpy as np
 
     return {"message": np.array([json.dumps(content).encode()], dtype=object)}
 
 
 class RayTrackExecutor:
-    """Ray Data, one actor a core of the cluster; a lost node's blocks are heard by the others.
+    """Executor on Ray Data with one actor for each core. Other nodes analyze the blocks of a lost node.
 
     Parameters
     ----------
-    hearing : AnalysisSettings
+    settings : AnalysisSettings
     workers : int
-        At most so many actors; as many as the cluster has cores where it is 0.
+        Largest number of actors. 0 means one for each core of the cluster.
     no_core_seconds : float
-        Without a free core for so long it is logged.
+        Seconds without a free core before a warning is logged.
 
     Attributes
     ----------
     nodes : dict of int to str
-        Which node began each block last, by the block's number.
+        Node that started each block last, by the block's number.
 
     Raises
     ------
     OverheardError
-        Ray is not installed, or the cluster does not answer.
+        If Ray is not installed, or the cluster does not answer.
     """
 
     def __init__(
-        self, hearing: AnalysisSettings, workers: int = 0, no_core_seconds: float = NO_CORE_SECONDS
+        self, settings: AnalysisSettings, workers: int = 0, no_core_seconds: float = NO_CORE_SECONDS
     ) -> None:
-        self._hearing = hearing
+        self._settings = settings
         self._no_core_seconds = no_core_seconds
-        self._told: _Told | None = None
+        self._queue: _RowQueue | None = None
         self._thread: threading.Thread | None = None
         self.nodes: dict[int, str] = {}
         self._cluster = connect_ray(workers or None)
@@ -230,17 +231,22 @@ class RayTrackExecutor:
         context = self._ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.log_internal_stack_trace_to_stdout = False
-        context.target_max_block_size = 1  # each row comes when it is heard, not when its block is
+        context.target_max_block_size = (
+            1  # each row arrives when its track is analyzed, not when its block is
+        )
 
-    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """The rows of all tracks, as they are heard; what comes twice, because its node died late, once."""
+    def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        """Yield the rows of all tracks.
+
+        A row that arrives twice, because its node died late, is yielded once.
+        """
         self.nodes.clear()
-        told = self._told = _Told()
-        self._thread = told.run(self._messages(blocks))
+        queue = self._queue = _RowQueue()
+        self._thread = queue.run(self._messages(blocks))
         waiting = {(number, place) for number, block in enumerate(blocks) for place in range(len(block))}
         since: float | None = time.monotonic()
         try:
-            for messages in told.rows(1):
+            for messages in queue.rows(1):
                 rows = []
                 for message in messages:
                     since = None
@@ -254,45 +260,46 @@ class RayTrackExecutor:
                 if since is not None and time.monotonic() - since >= self._no_core_seconds:
                     since = None
                     logger.warning(
-                        "no core of the cluster has been free for %g s; the tracks wait for one",
+                        "no core of the cluster has been free for %g s; the tracks are waiting for one",
                         self._no_core_seconds,
                     )
                 yield rows
         except self._ray.exceptions.RayError as error:
             raise ClusterError(
-                f"the cluster lost {len(waiting)} tracks for good ({first_line(error)}); "
-                "what was heard is written, run it again to go on"
+                f"the cluster lost {len(waiting)} tracks ({first_line(error)}); "
+                "finished rows are written, run the command again to continue"
             ) from error
         if waiting:
             raise ClusterError(
-                f"{len(waiting)} tracks never came back; what was heard is written, run it again to go on"
+                f"{len(waiting)} tracks never came back; finished rows are written, "
+                "run the command again to continue"
             )
 
     def _messages(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """What the actors say; runs on a thread of its own."""
+        """Yield the messages of the actors. Runs on its own thread."""
         ray = self._ray
         items = [{"number": number, "block": pickle.dumps(block)} for number, block in enumerate(blocks)]
-        most = min(self.workers, len(blocks))
-        heard = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+        actors = min(self.workers, len(blocks))
+        results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             RayTrackAnalyzer,
-            fn_constructor_args=(self._hearing,),
+            fn_constructor_args=(self._settings,),
             batch_size=1,
             batch_format="numpy",
             num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors, initial_size=actors),
         )
-        for batch in heard.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+        for batch in results.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
             yield [json.loads(message) for message in batch["message"]]
 
     def close(self) -> None:
-        """End a cluster that was begun here."""
-        if self._told is not None and self._thread is not None:
-            self._told.over.set()
+        """Shut down a cluster that was started here."""
+        if self._queue is not None and self._thread is not None:
+            self._queue.closed.set()
             self._thread.join(STOP_SECONDS)
         self._cluster.__exit__(None, None, None)
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

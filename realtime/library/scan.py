@@ -16,23 +16,24 @@ from realtime.library.table import TrackTable
 from realtime.library.track import LibraryTrack
 
 BATCH_TRACKS = 100_000
-"""Tracks that are looked for before they are heard: what is held of a library at a time."""
+"""Tracks that are found before they are analyzed. The batch bounds the memory for a library."""
 PART_ROWS, PART_SECONDS = 1000, 30.0
-"""A part is written when it has so many rows, or its first has waited so long."""
+"""Rows and age in seconds of a part of the table before it is written."""
 
 Advance = Callable[[int, int], None]
+"""Reports progress: tracks done, and tracks found so far."""
 
 
-def open_table(out: str, hearing: AnalysisSettings, manifest: ModelManifest) -> TrackTable:
-    """The table for rows that are heard in this way.
+def open_table(out: str, settings: AnalysisSettings, manifest: ModelManifest) -> TrackTable:
+    """Open the table for tracks that are analyzed with these settings.
 
     Raises
     ------
     OverheardError
-        See ``TrackTable``; or pyarrow is not installed.
+        If pyarrow is not installed, or ``TrackTable`` cannot open the table.
     """
     try:
-        return TrackTable(out, manifest.labels, hearing.describe(manifest))
+        return TrackTable(out, manifest.labels, settings.describe(manifest))
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"a table needs the package {error.name}; run pip install {error.name}"
@@ -40,68 +41,82 @@ def open_table(out: str, hearing: AnalysisSettings, manifest: ModelManifest) -> 
 
 
 class ScanSummary:
-    """What a run came to: tracks ``found``, those ``heard`` now, all that are ``faulty``, and how long."""
+    """Result of a scan.
+
+    Attributes
+    ----------
+    found, analyzed, faulty : int
+        Tracks found, tracks analyzed by this run, and tracks whose row has an error.
+    seconds, audio_seconds : float
+        Duration of the run, and of the audio that it analyzed.
+    """
 
     def __init__(self) -> None:
-        self.found = self.heard = self.faulty = 0
-        self.seconds = self.sound_seconds = 0.0
+        self.found = self.analyzed = self.faulty = 0
+        self.seconds = self.audio_seconds = 0.0
 
 
 def scan_library(
     places: Sequence[str],
     table: TrackTable,
-    engine: TrackExecutor,
+    executor: TrackExecutor,
     advance: Advance = lambda done, total: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> ScanSummary:
-    """Hear what is not in the table yet, and write it there; also what was heard before a fault or Ctrl-C.
+    """Analyze the tracks that the table does not have yet, and write their rows.
+
+    Rows that exist when the run fails or is interrupted are written as well.
 
     Parameters
     ----------
+    places : sequence of str
+        See ``find_tracks``.
+    table : TrackTable
+    executor : TrackExecutor
     advance : callable
-        Told how many tracks are done, and of how many that were found so far.
+        Receives the progress.
     clock : callable
-        Seconds since some fixed moment.
+        Returns monotonic seconds.
 
     Raises
     ------
     OverheardError
-        A place cannot be read, the table cannot be written, or the cluster is gone.
+        If a place cannot be read, the table cannot be written, or the cluster is lost.
     """
     summary, started = ScanSummary(), clock()
     listing = find_tracks(places)
-    while wave := list(itertools.islice(listing, BATCH_TRACKS)):
-        tracks = list({track.uri: track for track in wave}.values())
+    while batch := list(itertools.islice(listing, BATCH_TRACKS)):
+        tracks = list({track.uri: track for track in batch}.values())
         summary.found += len(tracks)
         wanted = [track for track in tracks if not table.is_current(track)]
         summary.faulty += sum(table.is_current(track) and table.is_faulty(track) for track in tracks)
         done = summary.found - len(wanted)
         advance(done, summary.found)
-        for rows in _parts(engine, wanted, clock):
+        for rows in _gather_parts(executor, wanted, clock):
             table.write(rows)
             done += len(rows)
-            summary.heard += len(rows)
+            summary.analyzed += len(rows)
             summary.faulty += sum(row["fault"] is not None for row in rows)
-            summary.sound_seconds += sum(row["duration_seconds"] or 0.0 for row in rows)
+            summary.audio_seconds += sum(row["duration_seconds"] or 0.0 for row in rows)
             summary.seconds = clock() - started
             advance(done, summary.found)
     if not summary.found:
-        raise SourceError(f"{', '.join(places)} holds no sound files")
+        raise SourceError(f"{', '.join(places)} has no audio files")
     return summary
 
 
-def _parts(
-    engine: TrackExecutor, wanted: Sequence[LibraryTrack], clock: Callable[[], float]
+def _gather_parts(
+    executor: TrackExecutor, wanted: Sequence[LibraryTrack], clock: Callable[[], float]
 ) -> Iterator[list[Row]]:
-    """Rows as they are heard, gathered to parts; the last part comes also when the engine breaks off."""
+    """Yield rows gathered into parts. The last part is yielded even if the executor fails."""
     rows: list[Row] = []
     since = 0.0
-    heard = engine.heard(split_blocks(wanted, engine.workers)) if wanted else iter(())
+    results = executor.analyze(split_blocks(wanted, executor.workers)) if wanted else iter(())
     try:
-        for told in heard:
+        for new_rows in results:
             if not rows:
                 since = clock()
-            rows += told
+            rows += new_rows
             if len(rows) >= PART_ROWS or (rows and clock() - since >= PART_SECONDS):
                 part, rows = rows, []
                 yield part

@@ -14,16 +14,21 @@ from realtime.errors import SourceError
 from realtime.library.track import LibraryTrack, is_s3
 
 MAX_FILE_BYTES = 2_000_000_000
-"""Of one track that is fetched; more would fill the disks of a cluster."""
-
+"""Bytes of the largest track that is fetched. Larger ones would fill the disks of a cluster."""
 
 FETCH_BYTES = 1 << 20
+"""Bytes read at a time. A stopped run ends after the current read."""
 
 
 def describe_missing(track: LibraryTrack) -> str | None:
-    """Why a local track cannot be heard on this computer now, one sentence; None where it can.
+    """Describe why a local track cannot be read on this computer now.
 
-    It may be another computer's, or in a folder that is not mounted here.
+    The track may belong to another computer, or its folder may not be mounted here.
+
+    Returns
+    -------
+    str or None
+        One sentence, or None if the track can be read.
     """
     try:
         found = os.stat(track.uri)
@@ -32,20 +37,26 @@ def describe_missing(track: LibraryTrack) -> str | None:
     except OSError as error:
         return f"{track.name} does not exist or cannot be read: {error.strerror}"
     if track.size >= 0 and (found.st_size, found.st_mtime_ns // 1000) != (track.size, track.modified):
-        return f"{track.name} has changed since it was found, or is another file where it is heard"
+        return f"{track.name} has changed since it was found, or is another file on this computer"
     return None
 
 
 def open_filesystem(uri: str) -> tuple[Any, str]:
-    """pyarrow's file system of a place, and the path in it.
+    """Open the file system that holds ``uri``.
 
-    ``s3://`` takes region and credentials as every AWS client does, from the environment, the user's files
-    or the machine's role; ``AWS_ENDPOINT_URL`` names another service that speaks S3.
+    S3 takes its region and credentials as every AWS client does: from the environment, the user's files or
+    the machine's role. ``AWS_ENDPOINT_URL`` names another service that speaks S3.
+
+    Returns
+    -------
+    filesystem : pyarrow.fs.FileSystem
+    path : str
+        The path within the file system.
 
     Raises
     ------
     SourceError
-        ``AWS_ENDPOINT_URL`` is no address.
+        If ``AWS_ENDPOINT_URL`` is not an HTTP address.
     """
     from pyarrow import fs
 
@@ -70,27 +81,29 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
 
 
 class FetchedFile:
-    """A track as a local file: itself, or a copy in a folder that is removed by ``close``.
+    """A track as a local file. A track in a bucket is copied, and ``close`` removes the copy.
 
     Parameters
     ----------
-    track : Track
+    track : LibraryTrack
     folder : Path
-        For the copy; at most ``MOST_BYTES``.
-    stop : threading.Event
-        Once set, no further piece of ``FETCH_BYTES`` is fetched.
+        Folder for the copy.
+    max_bytes : int
+        Size of the largest track that is copied.
+    stop : threading.Event, optional
+        Fetching ends with an error once the event is set.
 
     Raises
     ------
     SourceError
-        It cannot be fetched, or is larger, or was stopped.
+        If the track cannot be fetched, is too large, or fetching was stopped.
     """
 
     def __init__(
         self,
         track: LibraryTrack,
         folder: Path,
-        most_bytes: int = MAX_FILE_BYTES,
+        max_bytes: int = MAX_FILE_BYTES,
         stop: threading.Event | None = None,
     ) -> None:
         self.path = track.uri
@@ -100,27 +113,27 @@ class FetchedFile:
             self._copy = folder / f"{os.urandom(8).hex()}{Path(track.uri).suffix[:8]}"
             self.path = str(self._copy)
             try:
-                self._fetch(track, self._copy, most_bytes)
+                self._fetch(track, self._copy, max_bytes)
             except BaseException:
                 self.close()
                 raise
 
-    def _fetch(self, track: LibraryTrack, copy: Path, most_bytes: int) -> None:
+    def _fetch(self, track: LibraryTrack, copy: Path, max_bytes: int) -> None:
         filesystem, key = open_filesystem(track.uri)
-        taken = 0
+        fetched = 0
         try:
             with filesystem.open_input_stream(key) as stream, copy.open("wb") as file:
                 while part := stream.read(FETCH_BYTES):
-                    taken += len(part)
+                    fetched += len(part)
                     if self._stop.is_set():
                         raise SourceError(f"{track.name} was not fetched: the run was stopped")
-                    if taken > most_bytes:
-                        raise SourceError(f"{track.name} has more than {most_bytes:,} bytes")
+                    if fetched > max_bytes:
+                        raise SourceError(f"{track.name} has more than {max_bytes:,} bytes")
                     file.write(part)
         except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError: a key with // in it
             raise SourceError(f"cannot fetch {track.name}: {first_line(error)}") from error
 
     def close(self) -> None:
-        """Remove the copy; harmless when repeated."""
+        """Remove the copy. Later calls do nothing."""
         if self._copy is not None:
             self._copy.unlink(missing_ok=True)

@@ -1,11 +1,11 @@
-"""The table that a library becomes: a folder of Parquet parts, each whole or not there.
+"""Table of analyzed tracks: a folder of Parquet parts, each of them complete.
 
-One process writes it: a folder is locked meanwhile, a bucket is not. A part is written beside its name and
-renamed (in a bucket it appears when its last byte has), so an interrupted run leaves whole parts only, and
-the next run hears what is in none of them.
+One process writes the table. A folder is locked meanwhile, a bucket is not. A part is written under a
+temporary name and then renamed (in a bucket a part appears with its last byte). An interrupted run therefore
+leaves only complete parts, and the next run analyzes the tracks that no part has.
 
-Of a track that is heard again the new row is written first, and then the old one taken out. If a run was
-ended in between, the newest part's row stays when the table is opened; the number in its name is its age.
+If a track is analyzed again, the new row is written before the old one is removed. If the run ends in
+between, the row of the newest part wins when the table is opened. The number in a part's name is its age.
 """
 
 from __future__ import annotations
@@ -33,32 +33,31 @@ if TYPE_CHECKING:
 
 Digests = npt.NDArray[np.uint64]
 
-
 PART_NAME = re.compile(r"part-(\d+)-")
 
 
 class TableError(OverheardError):
-    """The table cannot be read or written, or is another model's."""
+    """Raised if the table cannot be read or written, or belongs to another model."""
 
 
 def schema(labels: Sequence[str]) -> Any:
-    """The table's pyarrow schema; one column ``p_GENRE`` for each of the model's genres."""
+    """Return the pyarrow schema of the table, with a column ``p_GENRE`` for each genre of the model."""
     import pyarrow as pa
 
     return pa.schema(
         [
             pa.field("uri", pa.string(), nullable=False),  # absolute path or s3://
-            pa.field("size", pa.int64()),  # bytes, -1 where it could not be asked
+            pa.field("size", pa.int64()),  # bytes, -1 if unknown
             pa.field("modified", pa.timestamp("us", tz="UTC")),
             pa.field("duration_seconds", pa.float64()),
-            pa.field("label", pa.string()),  # the most probable genre; none: no music was heard
+            pa.field("label", pa.string()),  # the most probable genre; null without music
             pa.field("confidence", pa.float64()),  # its probability, calibrated, 0..1
             pa.field("unsure", pa.bool_()),  # confidence is below the model's threshold
-            *(pa.field(f"p_{label}", pa.float64()) for label in labels),  # mean over the windows of music
-            pa.field("music_share", pa.float64()),  # of the windows, 0..1
+            *(pa.field(f"p_{label}", pa.float64()) for label in labels),  # mean over the music windows
+            pa.field("music_share", pa.float64()),  # share of the windows, 0..1
             pa.field("windows", pa.int64()),
-            pa.field("fault", pa.string()),  # why it could not be heard, one sentence
-            pa.field("retry", pa.bool_()),  # the fault may pass: the next run tries again
+            pa.field("fault", pa.string()),  # why the track could not be analyzed, one sentence
+            pa.field("retry", pa.bool_()),  # the next run tries again
             pa.field("heard_by", pa.string()),  # model and settings
         ]
     )
@@ -66,11 +65,11 @@ def schema(labels: Sequence[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """What is held of rows, beside each other, (n,) each."""
+    """Columns of the table that are held in memory, arrays of shape (n,)."""
 
     uris: Digests
-    keys: Digests  # of the unchanged track; 0: to be heard again in any case
-    in_part: npt.NDArray[np.int32]  # number of the part that holds the row
+    keys: Digests  # digest of track and settings; 0 means analyze again
+    in_part: npt.NDArray[np.int32]  # number of the part that has the row
     faulty: npt.NDArray[np.bool_]
 
     @classmethod
@@ -79,7 +78,7 @@ class _Index:
 
     @classmethod
     def joined(cls, indices: Sequence[_Index]) -> _Index:
-        """All rows, sorted by ``uris``; among equal ones the order stays."""
+        """Join indices, sorted by ``uris``. Equal rows keep their order."""
         uris = np.concatenate([index.uris for index in indices])
         order = uris.argsort(kind="stable")
         return cls(
@@ -90,34 +89,34 @@ class _Index:
         )
 
     def only(self, rows: npt.NDArray[np.bool_]) -> _Index:
-        """These rows, by a mask of them all."""
+        """Select rows by a boolean mask."""
         return _Index(self.uris[rows], self.keys[rows], self.in_part[rows], self.faulty[rows])
 
 
 class TrackTable:
-    """What is known of a library, and where more is written.
+    """Rows of a library, kept in Parquet parts.
 
-    Held in memory are 21 bytes a track, whatever their names.
+    The table holds 21 bytes a track in memory, however long the names are.
 
     Parameters
     ----------
     out : str
-        Folder, or ``s3://BUCKET/PREFIX``; made if it is not there.
+        Folder or ``s3://BUCKET/PREFIX``, created if missing.
     labels : sequence of str
         The model's genres.
     heard_by : str
-        Model and settings; rows of others are heard again.
+        Model and settings. Tracks with other values are analyzed again.
 
     Attributes
     ----------
     kept : int
-        Rows that stayed because their tracks, which were to be heard again, were away.
+        Rows that stayed because their tracks were missing when they should have been analyzed again.
 
     Raises
     ------
     TableError
-        Something else has that name, or it holds another model's genres, or cannot be read, or another run
-        writes it.
+        If ``out`` is a file, has the genres of another model, cannot be read, or is being written by another
+        run.
     """
 
     def __init__(self, out: str, labels: Sequence[str], heard_by: str) -> None:
@@ -127,9 +126,9 @@ class TrackTable:
         self._heard_by = heard_by
         self._schema = schema(labels)
         self._filesystem, self._folder = open_filesystem(out)
-        self._parts: dict[int, str] = {}  # paths, by a number that in_part has
+        self._parts: dict[int, str] = {}  # paths by the numbers in ``in_part``
         self._next = 0
-        self._age = 0  # of the newest part
+        self._age = 0  # age of the newest part
         self._index = _Index.empty()
         self._lock: FileLock | None = None
         try:
@@ -145,7 +144,7 @@ class TrackTable:
         self.close()
 
     def close(self) -> None:
-        """Let another run write it; harmless when repeated."""
+        """Release the lock. Later calls do nothing."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -164,16 +163,16 @@ class TrackTable:
             found = self._filesystem.get_file_info(fs.FileSelector(self._folder, allow_not_found=True))
             paths = []
             for info in found:
-                if info.base_name.startswith(".part-"):  # the run that wrote it was ended
+                if info.base_name.startswith(".part-"):  # left by an interrupted run
                     self._filesystem.delete_file(info.path)
                 elif info.base_name.endswith(".parquet"):
                     paths.append(info.path)
-            self._take_in(sorted(paths, key=lambda path: (_age(path), path)))
+            self._load_parts(sorted(paths, key=lambda path: (_age(path), path)))
         except (OSError, ValueError) as error:
             raise TableError(f"cannot read the table {self.out}: {first_line(error)}") from error
 
     def _take_lock(self) -> None:
-        """Lock the folder; the lock ends with the process, however that ends."""
+        """Lock the folder. The operating system releases the lock if the process dies."""
         from filelock import FileLock, Timeout
 
         lock = FileLock(Path(self._folder) / ".lock", timeout=0, thread_local=False, fallback_to_soft=False)
@@ -181,19 +180,21 @@ class TrackTable:
             lock.acquire()
         except Timeout as error:
             raise TableError(
-                f"another run writes the table {self.out}; wait for its end, or give another --out"
+                f"another run writes the table {self.out}; wait until it ends, or choose another --out"
             ) from error
-        except OSError:  # a file system without locks
+        except OSError:  # the file system has no locks
             return
         self._lock = lock
 
-    def _take_in(self, paths: Sequence[str]) -> None:
-        """Read parts, the oldest first, and drop all rows of a track but the newest."""
+    def _load_parts(self, paths: Sequence[str]) -> None:
+        """Read parts, oldest first, and keep only the newest row of each track."""
         index = _Index.joined([_Index.empty(), *(self._read(path) for path in paths)])
         again = index.uris[1:] == index.uris[:-1]
         last, twice = np.ones(len(index.uris), bool), np.zeros(len(index.uris), bool)
         last[:-1] = ~again
-        twice[1:] = again & (index.in_part[1:] == index.in_part[:-1])  # both go, and it is heard again
+        twice[1:] = again & (
+            index.in_part[1:] == index.in_part[:-1]
+        )  # both rows go, and the track is analyzed again
         self._index = index.only(last & ~twice)
         self._age = max(map(_age, paths), default=0)
         self._drop(index.only(~last))
@@ -207,15 +208,15 @@ class TrackTable:
                 if part.schema_arrow.names != self._schema.names:
                     raise TableError(
                         f"{path} has other columns than this model's table ({', '.join(self._labels)}); "
-                        "give another --out"
+                        "choose another --out"
                     )
                 columns = ["uri", "size", "modified", "fault", "retry", "heard_by"]
                 return self._indexed(path, part.read(columns=columns))
         except ValueError as error:  # pyarrow's ArrowInvalid
-            raise TableError(f"{path} is no Parquet file: {first_line(error)}; remove it") from error
+            raise TableError(f"{path} is not a Parquet file: {first_line(error)}; remove it") from error
 
     def _indexed(self, path: str, table: Any) -> _Index:
-        """A part's rows, and its path under the next number."""
+        """Return the index of a part, whose path gets the next number."""
         import pyarrow as pa
 
         names = table["uri"].to_pylist()
@@ -236,38 +237,38 @@ class TrackTable:
         )
 
     def __len__(self) -> int:
-        """How many tracks have a row."""
+        """Return the number of tracks with a row."""
         return len(self._index.uris)
 
     def is_current(self, track: LibraryTrack) -> bool:
-        """Whether its row is to stay: it is of this very track, heard in this way, or the track is away."""
-        place = self._place(track.name)
-        if place < 0:
+        """Return whether the row stays: the track is unchanged or missing, and the settings are the same."""
+        position = self._position(track.name)
+        if position < 0:
             return False
-        if track.size < 0 and not self._index.faulty[place]:
+        if track.size < 0 and not self._index.faulty[position]:
             return True
-        return int(self._index.keys[place]) == self._key(track)
+        return int(self._index.keys[position]) == self._key(track)
 
     def is_faulty(self, track: LibraryTrack) -> bool:
-        """Whether its row has a fault."""
-        place = self._place(track.name)
-        return place >= 0 and bool(self._index.faulty[place])
+        """Return whether the row of a track has an error."""
+        position = self._position(track.name)
+        return position >= 0 and bool(self._index.faulty[position])
 
     def _key(self, track: LibraryTrack) -> int:
         return digest(f"{self._heard_by}\0{track.name}\0{track.size}\0{track.modified}")
 
-    def _place(self, name: str) -> int:
+    def _position(self, name: str) -> int:
         uris, wanted = self._index.uris, np.uint64(digest(name))
-        place = int(uris.searchsorted(wanted))
-        return place if place < len(uris) and uris[place] == wanted else -1
+        position = int(uris.searchsorted(wanted))
+        return position if position < len(uris) and uris[position] == wanted else -1
 
     def _drop(self, stale: _Index) -> None:
-        """Take rows out of their parts."""
+        """Remove rows from their parts."""
         for number in np.unique(stale.in_part).tolist():
             self._rewrite(number, set(stale.uris[stale.in_part == number].tolist()))
 
     def _rewrite(self, number: int, stale: set[int]) -> None:
-        """Write a part without these tracks."""
+        """Write a part again without the stale tracks."""
         from pyarrow import parquet
 
         path = self._parts[number]
@@ -284,14 +285,14 @@ class TrackTable:
             raise TableError(f"cannot rewrite {path}: {first_line(error)}") from error
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Write a part, then take out older rows of its tracks.
+        """Write a part, then remove older rows of its tracks.
 
-        A track that was away, whose fault may pass, keeps an older row without a fault.
+        A track with a temporary error keeps an older row without an error.
 
         Raises
         ------
         TableError
-            It cannot be written; what was written before stays.
+            If the part cannot be written. Earlier parts stay.
         """
         import pyarrow as pa
 
@@ -316,24 +317,24 @@ class TrackTable:
             self._save(path, table)
         except OSError as error:
             raise TableError(
-                f"cannot write {path}: {first_line(error)}; make room or mend the access, and run it again: "
-                "it goes on from here"
+                f"cannot write {path}: {first_line(error)}; make room or fix the permissions, and run "
+                "the command again: it continues from here"
             ) from error
         written = self._indexed(path, table)
         again = np.zeros(len(self), bool)
-        again[[place for row in new if (place := self._place(row["uri"])) >= 0]] = True
+        again[[at for row in new if (at := self._position(row["uri"])) >= 0]] = True
         stale = self._index.only(again)
         self._index = _Index.joined([self._index.only(~again), written])
         self._drop(stale)
 
     def _is_good(self, name: str) -> bool:
-        place = self._place(name)
-        return place >= 0 and not self._index.faulty[place]
+        position = self._position(name)
+        return position >= 0 and not self._index.faulty[position]
 
     def _save(self, path: str, table: Any) -> None:
         from pyarrow import parquet
 
-        if is_s3(self.out):  # it appears when it is whole
+        if is_s3(self.out):  # the part appears when it is complete
             with self._filesystem.open_output_stream(path) as stream:
                 parquet.write_table(table, stream, compression="zstd")
             return
@@ -341,7 +342,7 @@ class TrackTable:
             parquet.write_table(table, file, compression="zstd")
 
     def rows_with_faults(self) -> Iterable[tuple[str, str]]:
-        """Name and fault of every track that has one, a part at a time."""
+        """Yield name and error of every track with an error, one part at a time."""
         from pyarrow import parquet
 
         for path in self._parts.values():
@@ -352,17 +353,20 @@ class TrackTable:
 
 
 def _age(path: str) -> int:
-    """The number in a part's name, which is larger the later it was written; 0 without one."""
+    """Return the number in a part's name, which rises with each part, or 0 without a number."""
     found = PART_NAME.match(path.rpartition("/")[2])
     return int(found[1]) if found else 0
 
 
 def digests(names: Sequence[str]) -> Digests:
-    """Of each name, (n,) uint64."""
+    """Return the digest of each name, uint64 of shape (n,)."""
     return np.array([digest(name) for name in names], np.uint64)
 
 
 def digest(text: str) -> int:
-    """Of 64 bits, never 0: two of ten million names are alike once in 400,000 libraries."""
+    """Return a digest of 64 bits, never 0.
+
+    Two of ten million names have the same digest in one of 400,000 libraries.
+    """
     found = hashlib.blake2b(storable(text).encode(), digest_size=8).digest()
     return int.from_bytes(found, "big") or 1

@@ -9,10 +9,16 @@ from models.common.text import storable
 
 @dataclass(frozen=True, slots=True)
 class LibraryTrack:
-    """One file of sound.
+    """An audio file of the library.
 
-    ``uri`` is an absolute path or ``s3://BUCKET/KEY``; ``size`` in bytes and ``modified`` in microseconds
-    since 1970 tell whether it is still the same, -1 where it could not be asked.
+    Attributes
+    ----------
+    uri : str
+        Absolute path or ``s3://BUCKET/KEY``.
+    size : int
+        Bytes, or -1 if the size is unknown.
+    modified : int
+        Microseconds since 1970 of the last change, or -1 if it is unknown.
     """
 
     uri: str
@@ -21,10 +27,10 @@ class LibraryTrack:
 
     @property
     def name(self) -> str:
-        """``uri`` as it can be written anywhere: what is no Unicode in a file's name is escaped."""
+        """``uri`` with escapes for bytes that are not valid Unicode, so that it can be stored anywhere."""
         return storable(self.uri)
 
 
 def is_s3(place: str) -> bool:
-    """Whether a place is a bucket or lies in one."""
+    """Return whether ``place`` is an S3 address."""
     return place.startswith("s3://")

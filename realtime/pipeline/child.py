@@ -11,16 +11,26 @@ from typing import TextIO
 from realtime.config import AnalysisSettings
 
 
-def bootstrap_child(told: str) -> tuple[TextIO, AnalysisSettings]:
-    """What a child that hears does first; gives what its parent reads, where nothing else is written.
+def bootstrap_child(settings_json: str) -> tuple[TextIO, AnalysisSettings]:
+    """Prepare the process as a child whose parent reads its standard output.
+
+    Whatever else the process prints goes to standard error.
 
     Parameters
     ----------
-    told : str
+    settings_json : str
         ``AnalysisSettings`` as JSON.
+
+    Returns
+    -------
+    answers : TextIO
+        Writes to the original standard output.
+    settings : AnalysisSettings
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent ends us
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole terminal; the parent ends the child
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    return answers, AnalysisSettings.from_dict(json.loads(told))
+    return answers, AnalysisSettings.from_dict(json.loads(settings_json))

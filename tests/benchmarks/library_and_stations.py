@@ -34,12 +34,12 @@ def children_seconds() -> float:
 
 def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
     """Core seconds of so many times the demonstration, its process included; seconds of sound in one."""
-    hearer = TrackAnalyzer(
+    analyzer = TrackAnalyzer(
         AnalysisSettings.from_settings(Settings(model=ModelSettings(hop_seconds=hop_seconds)))
     )
     before = children_seconds()
-    rows = hearer.hear_block(list(find_tracks([str(DEMONSTRATION)])) * times)
-    hearer.close()
+    rows = list(analyzer.analyze(list(find_tracks([str(DEMONSTRATION)])) * times))
+    analyzer.close()
     return children_seconds() - before, float(rows[0]["duration_seconds"])
 
 

@@ -67,7 +67,7 @@ class Counted:
         self.given: list[str] = []
         self._most, self._fault, self._retry = most, fault, retry
 
-    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+    def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
         for number, block in enumerate(blocks):
             if number == self._most:
                 raise KeyboardInterrupt

@@ -68,8 +68,8 @@ class LosingANode:
         self.workers = self._inner.workers
         self.killed = False
 
-    def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        for rows in self._inner.heard(blocks):
+    def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        for rows in self._inner.analyze(blocks):
             if not self.killed and self._node.node_id in self._inner.nodes.values():
                 self._cluster.remove_node(self._node, allow_graceful=False)
                 self.killed = True
@@ -89,7 +89,7 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
     assert engine.workers == 2
     summary = run(tmp_path / "music", tmp_path / "ray", engine)
     assert engine.killed, "no block was on the node that was to be killed"
-    assert (summary.found, summary.heard, summary.faulty) == (17, 17, 1)
+    assert (summary.found, summary.analyzed, summary.faulty) == (17, 17, 1)
     local = ProcessTrackExecutor(HEARING, 1)
     try:
         run(tmp_path / "music", tmp_path / "local", local)
@@ -102,19 +102,19 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
 def test_rows_come_from_the_cluster_when_they_are_heard(cluster: Any, endless: Path, tmp_path: Path) -> None:
     """Rows of a block came together, after minutes, and were lost with whoever waited for them."""
     block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
-    heard = RayTrackExecutor(hearing_in(6)).heard([block])
+    heard = RayTrackExecutor(hearing_in(6)).analyze([block])
     (first,) = next(rows for rows in heard if rows)
     assert first["uri"] == block[0].uri
     assert next(heard) == []
     (second,) = next(rows for rows in heard if rows)
-    assert second["fault"].endswith("endless.wav took longer than 6 s and was given up")
+    assert second["fault"].endswith("endless.wav took longer than 6 s and was stopped")
     assert not [rows for rows in heard if rows]
 
 
 def test_a_model_that_a_node_has_not_is_one_sentence(cluster: Any) -> None:
     """Ray wraps what an actor raises, so that its reason was lost in a page of its own."""
     hearing = AnalysisSettings(ModelSettings(manifest="/none.json"), HEARING.smoothing, HEARING.silence)
-    heard = RayTrackExecutor(hearing).heard([tuple(find_tracks([str(DEMONSTRATION)]))])
+    heard = RayTrackExecutor(hearing).analyze([tuple(find_tracks([str(DEMONSTRATION)]))])
     with pytest.raises(OverheardError, match=r"/none\.json") as raised:
         list(heard)
     assert not isinstance(raised.value, ClusterError)
@@ -130,7 +130,7 @@ def test_who_waits_for_a_core_is_told(cluster: Any, caplog: pytest.LogCaptureFix
 
     busy = ray.remote(Busy).options(num_cpus=1).remote()
     ray.get(busy.here.remote())
-    heard = RayTrackExecutor(HEARING, no_core_seconds=1.0).heard([(LibraryTrack("/nowhere.wav", -1, -1),)])
+    heard = RayTrackExecutor(HEARING, no_core_seconds=1.0).analyze([(LibraryTrack("/nowhere.wav", -1, -1),)])
     with caplog.at_level("WARNING", "realtime.library.executors"):
         while not caplog.messages:
             assert next(heard) == []

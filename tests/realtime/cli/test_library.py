@@ -18,7 +18,7 @@ def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> No
     out = str(tmp_path / "t")
     assert "does not exist; name a folder" in refused("library", "/nowhere", "--out", out)
     (tmp_path / "empty").mkdir()
-    assert "holds no sound files" in refused("library", str(tmp_path / "empty"), "--out", out)
+    assert "has no audio files" in refused("library", str(tmp_path / "empty"), "--out", out)
     assert "--workers is -1" in refused("library", str(tmp_path), "--out", out, "--workers", "-1")
     (tmp_path / "file").write_text("")
     with pytest.raises(TableError, match="is a file; name a folder"):
@@ -28,7 +28,7 @@ def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> No
     with pytest.raises(TableError, match="other columns than this model's"):
         TrackTable(str(tmp_path / "old"), ("noise", "music"), "another model")
     (tmp_path / "old" / "part-x.parquet").write_text("no Parquet")
-    with pytest.raises(TableError, match="is no Parquet file"):
+    with pytest.raises(TableError, match="is not a Parquet file"):
         table_at(tmp_path / "old")
 
 
@@ -58,4 +58,4 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
 def test_what_is_no_list_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
     said = refused_here("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
-    assert said.endswith("cover.jpg is no list of tracks: it is no text in UTF-8")
+    assert said.endswith("cover.jpg is not a list of tracks: it is not UTF-8 text")

@@ -46,22 +46,22 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
     """FFmpeg reads whatever people have: a crash in it must not end a week's run."""
     good = music(tmp_path / "music", 1)[0]
     tracks = [next(find_tracks([str(path)])) for path in (good, endless, good)]
-    hearer = TrackAnalyzer(hearing_in(60))
+    analyzer = TrackAnalyzer(hearing_in(60))
 
     def kill() -> None:
         for _ in range(2):  # it is tried twice
-            until(lambda: hearer._child is not None and is_open(endless, hearer._child.pid))
-            assert hearer._child is not None
-            child = hearer._child
+            until(lambda: analyzer._child is not None and is_open(endless, analyzer._child.pid))
+            assert analyzer._child is not None
+            child = analyzer._child
             child.send_signal(number)
             child.wait()
 
     killing = threading.Thread(target=kill, daemon=True)
     killing.start()
     try:
-        first, second, third = hearer.hear_block(tracks)
+        first, second, third = list(analyzer.analyze(tracks))
     finally:
-        hearer.close()
+        analyzer.close()
     killing.join()
     assert first == third
     assert first["fault"] is None
@@ -69,12 +69,12 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
 
 
 def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
-    hearer = TrackAnalyzer(hearing_in(1))
+    analyzer = TrackAnalyzer(hearing_in(1))
     try:
-        (row,) = hearer.hear_block(list(find_tracks([str(endless)])))
+        (row,) = list(analyzer.analyze(list(find_tracks([str(endless)]))))
     finally:
-        hearer.close()
-    assert (row["fault"], row["retry"]) == (f"{endless} took longer than 1 s and was given up", False)
+        analyzer.close()
+    assert (row["fault"], row["retry"]) == (f"{endless} took longer than 1 s and was stopped", False)
 
 
 def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path
     block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
     engine = ProcessTrackExecutor(hearing_in(60), 1)
     try:
-        heard = engine.heard([block])
+        heard = engine.analyze([block])
         assert [row["uri"] for row in next(rows for rows in heard if rows)] == [block[0].uri]
         assert next(heard) == []
     finally:
@@ -94,8 +94,8 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
     """A killed run left children behind that heard, or hung, for as long as their files made them."""
     program = (
         "import sys; from tests.realtime.library.test_analysis import HEARING, TrackAnalyzer, find_tracks; "
-        "hearer = TrackAnalyzer(HEARING); print(hearer._living_child().pid, flush=True); "
-        "hearer.hear_block(list(find_tracks(sys.argv[1:])))"
+        "analyzer = TrackAnalyzer(HEARING); print(analyzer._running_child().pid, flush=True); "
+        "list(analyzer.analyze(list(find_tracks(sys.argv[1:]))))"
     )
     words = [sys.executable, "-c", program, str(endless)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
@@ -115,9 +115,9 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
 def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
     """Ctrl-C while a child was being begun left it behind."""
     track = next(find_tracks([str(endless)]))
-    hearer = TrackAnalyzer(hearing_in(5))
+    analyzer = TrackAnalyzer(hearing_in(5))
     begun = subprocess.Popen
-    closing = threading.Thread(target=hearer.close)
+    closing = threading.Thread(target=analyzer.close)
 
     def slowly(*words: Any, **options: Any) -> Any:
         closing.start()
@@ -129,11 +129,11 @@ def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subprocess, "Popen", slowly)
         with pytest.raises(OverheardError, match="the run was stopped"):
-            hearer.hear_block([track])
+            list(analyzer.analyze([track]))
     closing.join()
     assert [child.poll() for child in children] == [-signal.SIGKILL]
     with pytest.raises(OverheardError, match="the run was stopped"):
-        hearer.hear_block([track])
+        list(analyzer.analyze([track]))
 
 
 def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) -> None:
@@ -141,12 +141,12 @@ def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) 
     (tmp_path / "a.wav").write_bytes(b"no sound" * 100)
     (track,) = find_tracks([str(tmp_path)])
     others = [replace(track, size=1), replace(track, modified=1), replace(track, uri="/nowhere/a.wav")]
-    hearer = TrackAnalyzer(HEARING)
+    analyzer = TrackAnalyzer(HEARING)
     try:
-        *away, bad = hearer.hear_block([*others, track])
+        *away, bad = list(analyzer.analyze([*others, track]))
     finally:
-        hearer.close()
-    changed = f"{track.uri} has changed since it was found, or is another file where it is heard"
+        analyzer.close()
+    changed = f"{track.uri} has changed since it was found, or is another file on this computer"
     missing = "/nowhere/a.wav does not exist or cannot be read: No such file or directory"
     assert [row["fault"] for row in away] == [changed, changed, missing]
     assert [row["retry"] for row in away] == [True, True, True]

@@ -70,10 +70,10 @@ def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
     try:
         summary = run(f"{bucket}/music", out, engine)
         run(tmp_path / "music", beside, engine)
-        assert (summary.found, summary.heard, summary.faulty) == (4, 4, 1)
+        assert (summary.found, summary.analyzed, summary.faulty) == (4, 4, 1)
         put(f"{bucket}/music/bad.mp3", b"no sound" * 101)
         table = table_at(out)
-        assert scan_library([f"{bucket}/music"], table, engine).heard == 1
+        assert scan_library([f"{bucket}/music"], table, engine).analyzed == 1
     finally:
         engine.close()
     (fault,) = [fault for _, fault in table.rows_with_faults()]
@@ -132,7 +132,7 @@ def test_a_stop_does_not_wait_for_a_fetch(bucket: str, tmp_path: Path) -> None:
 def test_what_cannot_be_fetched_says_so(bucket: str, tmp_path: Path) -> None:
     put(f"{bucket}/large.wav", bytes(3000))
     with pytest.raises(OverheardError, match="has more than 2,000 bytes"):
-        FetchedFile(LibraryTrack(f"{bucket}/large.wav", 3000, 0), tmp_path, most_bytes=2000)
+        FetchedFile(LibraryTrack(f"{bucket}/large.wav", 3000, 0), tmp_path, max_bytes=2000)
     with pytest.raises(OverheardError, match=r"cannot fetch s3://library/none\.wav"):
         FetchedFile(LibraryTrack(f"{bucket}/none.wav", 3000, 0), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -72,9 +72,9 @@ def test_a_run_that_breaks_off_goes_on_where_it_was(blocks: int, hundred: Path, 
     summary = run(hundred, out, second)
     assert set(first.given).isdisjoint(second.given)
     assert sorted(first.given + second.given) == names_in(out)
-    assert (summary.found, summary.heard) == (100, len(second.given))
+    assert (summary.found, summary.analyzed) == (100, len(second.given))
     assert not list(out.glob(".part-*"))
-    assert run(hundred, out, Counted()).heard == 0
+    assert run(hundred, out, Counted()).analyzed == 0
 
 
 def test_a_track_that_changed_is_heard_again_and_has_one_row(hundred: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_track_that_changed_is_heard_again_and_has_one_row(hundred: Path, tmp_
     assert [Path(name).name for name in engine.given] == ["007.mp3", "009.mp3"]
     assert len(set(names_in(out))) == len(names_in(out)) == 100
     other = AnalysisSettings.from_settings(Settings(model=type(Settings().model)(hop_seconds=2.0)))
-    assert run(hundred, out, Counted(), other).heard == 100
+    assert run(hundred, out, Counted(), other).analyzed == 100
     assert len(names_in(out)) == 100
 
 
@@ -99,7 +99,7 @@ def test_a_row_stays_until_another_takes_its_place(hundred: Path, tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         run(hundred, out, Counted(most=0))
     assert len(names_in(out)) == 100
-    assert run(hundred, out, Counted()).heard == 1
+    assert run(hundred, out, Counted()).analyzed == 1
     assert len(set(names_in(out))) == len(names_in(out)) == 100
 
 
@@ -138,7 +138,7 @@ def test_a_track_that_is_away_keeps_its_row(hundred: Path, tmp_path: Path) -> No
     listed.write_text("".join(f"{path}\n" for path in sorted(hundred.iterdir())))
     run(listed, out, Counted())
     hundred.rename(tmp_path / "elsewhere")
-    assert run(listed, out, Counted()).heard == 0
+    assert run(listed, out, Counted()).analyzed == 0
     (tmp_path / "elsewhere").rename(hundred)
     (hundred / "007.mp3").write_bytes(b"longer than it was")
     away = Counted(fault="it cannot be fetched", retry=True)
@@ -154,7 +154,7 @@ def test_a_table_has_one_writer(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").touch()
     with table_at(out):
         said = refused("library", str(tmp_path / "a.mp3"), "--out", str(out))
-        assert said.startswith(f"overheard library: another run writes the table {out}; wait for its end")
+        assert said.startswith(f"overheard library: another run writes the table {out}; wait until it ends")
     table_at(out).close()
 
 
@@ -186,7 +186,7 @@ def test_rows_are_written_in_time_though_the_next_one_is_late(hundred: Path, tmp
     out = tmp_path / "t.parquet"
 
     class Slow(Counted):
-        def heard(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
             nonlocal now
             first, second, *_ = (track for block in blocks for track in block)
             yield [made_up(first)]
@@ -208,7 +208,7 @@ def test_a_fault_that_may_pass_is_tried_again_and_a_bad_file_is_not(hundred: Pat
         out = tmp_path / f"{retry}.parquet"
         run(hundred, out, Counted(fault="it is bad", retry=retry))
         summary = run(hundred, out, Counted())
-        assert (summary.heard, len(names_in(out))) == (heard, 100)
+        assert (summary.analyzed, len(names_in(out))) == (heard, 100)
         assert summary.faulty == (0 if retry else 100)
 
 
