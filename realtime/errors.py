@@ -19,7 +19,3 @@ class TooShortError(SourceError):
 
 class ServerError(OverheardError):
     """The server cannot start."""
-
-
-class ControlError(OverheardError):
-    """What a client asked for cannot be done, and is not."""

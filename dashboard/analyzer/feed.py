@@ -8,7 +8,6 @@ until it is closed.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import random
 import threading
@@ -16,16 +15,21 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from jsonschema import Draft202012Validator
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from dashboard.analyzer.snapshot import MAX_ESTIMATES, ReceivedEstimate, Snapshot, apply_message
 from models.common.concurrency import backoff_seconds
-from realtime.protocol.messages import VERSION, Message, schema
+from realtime.protocol.messages import (
+    VERSION,
+    EstimateMessage,
+    HelloMessage,
+    ServerMessage,
+    SourcesMessage,
+    decode,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +43,13 @@ MAX_MESSAGE_BYTES = 1 << 20
 """Bytes; estimates are under 1 KB, so whatever is larger is not from an analyzer."""
 
 
-def parse(text: str | bytes, validator: Draft202012Validator) -> Message | None:
-    """One message of a server, or None for whatever the schema does not know."""
+def parse(text: str | bytes) -> ServerMessage | None:
+    """Parse one message of a server; None if it is no message of this version."""
     try:
-        message: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        return decode(text)
+    except ValueError as error:
+        log.debug("ignored a message: %s", error)
         return None
-    if not isinstance(message, dict) or message.get("type") in ("subscribe", "control"):
-        return None
-    if not validator.is_valid(message):
-        return None
-    return message
 
 
 class AnalyzerFeed:
@@ -78,7 +78,6 @@ class AnalyzerFeed:
         )  # appended whole, read as a copy
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._validator = Draft202012Validator(schema())
         self._thread = threading.Thread(target=self._follow, name="analyzer-feed", daemon=True)
         self._thread.start()
 
@@ -154,28 +153,25 @@ class AnalyzerFeed:
                     text = socket.recv(timeout=POLL_SECONDS)
                 except TimeoutError:
                     continue
-                message = parse(text, self._validator)
+                message = parse(text)
                 if message is None:
-                    log.debug("ignored a message that the schema does not know")
                     continue
-                if message["type"] == "hello" and followed in (None, message.get("replaces")):
-                    followed = message["source"]
+                if isinstance(message, HelloMessage) and followed in (None, message.replaces_source):
+                    followed = message.source
                 # The page shows one source: the first that is named, or what took its place.
-                if message["source"] == followed or message["type"] == "sources":
+                if message.source == followed or isinstance(message, SourcesMessage):
                     self._keep(message)
                     self._put(apply_message(self._snapshot, message))
 
-    def _keep(self, message: Message) -> None:
+    def _keep(self, message: ServerMessage) -> None:
         """Keep an estimate with its place in the sound; after a restart of the analyzer that goes on."""
-        if message["type"] == "estimate":
-            end = message["end_seconds"]
+        if isinstance(message, EstimateMessage):
+            end = message.end_seconds
             if end < self._last_end:
                 self._began_at = self._heard_to
             self._last_end = end
             self._heard_to = max(self._heard_to, self._began_at + end)
-            heard = ReceivedEstimate(
-                next(self._numbers), self._heard_to, message["estimate"], time.monotonic()
-            )
+            heard = ReceivedEstimate(next(self._numbers), self._heard_to, message.estimate, time.monotonic())
             self._estimates.append(heard)
 
     def _tell_refusal(self, error: InvalidStatus) -> None:

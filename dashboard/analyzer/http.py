@@ -22,11 +22,13 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from dashboard.analyzer.feed import MAX_MESSAGE_BYTES, PROTOCOL
 from models.common.text import clean_text
 from models.errors import OverheardError
+from realtime.protocol.messages import ResponseMessage, decode, encode
+from realtime.protocol.requests import AnyControl, Outcome
 
 DEADLINE_SECONDS: Final = 5.0
 MAX_RESPONSE_BYTES: Final = 16 << 20
@@ -103,7 +105,7 @@ def get(
 
     Raises
     ------
-    AnalyzerFault
+    AnalyzerError
     """
     parts = urlsplit(analyzer)
     ends_at = time.monotonic() + deadline_seconds
@@ -127,23 +129,26 @@ def get(
     return _understood(status, content, token)
 
 
+def new_control_id() -> str:
+    """Return an id for a control; no other control has it."""
+    return uuid.uuid4().hex
+
+
 def send_control(
-    analyzer: str, token: str, action: str, *, deadline_seconds: float = DEADLINE_SECONDS, **fields: Any
-) -> str:
-    """Send one control over a connection of its own and wait for its answer.
+    analyzer: str, token: str, control: AnyControl, *, deadline_seconds: float = DEADLINE_SECONDS
+) -> Outcome:
+    """Send one control over a connection of its own and wait for its response.
 
     Returns
     -------
-    str
-        The analyzer's sentence; untrusted text.
+    Outcome
+        The detail is untrusted text.
 
     Raises
     ------
-    AnalyzerFault
-        Also where the analyzer answers that it does not do it.
+    AnalyzerError
+        Also if the analyzer responds that it does not do it.
     """
-    number = uuid.uuid4().hex
-    wanted = {"type": "control", "id": number, "action": action} | fields
     ends_at = time.monotonic() + deadline_seconds
     wire = logging.getLogger(f"{__name__}.wire")
     wire.setLevel(logging.WARNING)  # at DEBUG the library would write the token to the log
@@ -158,11 +163,8 @@ def send_control(
             proxy=None,
             logger=wire,
         ) as peer:
-            peer.send(json.dumps(wanted))
-            while True:
-                message = _parsed(peer.recv(timeout=max(0.0, ends_at - time.monotonic())))
-                if message.get("type") == "answer" and message.get("id") == number:
-                    break
+            peer.send(encode(control))
+            response = _response(peer, control.id, ends_at)
     except InvalidStatus as error:
         body = bytes(error.response.body or b"")
         raise _refusal(error.response.status_code, body, token) from error
@@ -172,10 +174,21 @@ def send_control(
         raise AnalyzerError(Fault.CERTIFICATE, error.verify_message) from error
     except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
         raise AnalyzerError(Fault.AWAY) from error
-    said = _sentence(str(message.get("detail", "")))
-    if message.get("ok") is not True:
+    said = _sentence(response.detail)
+    if not response.ok:
         raise AnalyzerError(Fault.DENIED, said)
-    return said
+    return Outcome(response.code, said)
+
+
+def _response(peer: ClientConnection, control_id: str, ends_at: float) -> ResponseMessage:
+    """Wait for the response to a control; a TimeoutError once ``ends_at`` has passed."""
+    while True:
+        try:
+            message = decode(peer.recv(timeout=max(0.0, ends_at - time.monotonic())))
+        except ValueError:  # not of this protocol
+            continue
+        if isinstance(message, ResponseMessage) and message.id == control_id:
+            return message
 
 
 def _headers(token: str) -> dict[str, str]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import (
+    EstimateMessage,
+    EstimatePayload,
+    HealthMessage,
+    HelloMessage,
+    ServerMessage,
+    SourcesMessage,
+    StateMessage,
+    TitleMessage,
+)
 
 MAX_ESTIMATES = 600
 """Five minutes: whoever reads them less often has closed the page."""
@@ -18,7 +27,6 @@ class Snapshot:
     ``source`` is the one that is followed, ``title`` what it says that it plays, often nothing; ``sources``
     what may be listened to, known only while connected with the analyzer's token.
 
-    The messages are dictionaries of the published schema. Nobody may write to them.
     ``state_seq`` is the ``seq`` that ``state`` came with: each kind of message has its own mailbox
     at the server, so an estimate may arrive after the state that followed it.
     """
@@ -28,18 +36,15 @@ class Snapshot:
     state_seq: int = -1
     source: str = ""
     title: str = ""
-    hello: Message | None = None
-    estimate: Message | None = None
-    health: Message | None = None
-    sources: Message | None = None
+    hello: HelloMessage | None = None
+    estimate: EstimatePayload | None = None
+    health: HealthMessage | None = None
+    sources: SourcesMessage | None = None
 
     @property
     def stable_label(self) -> str | None:
         """The genre that has held its place, if any was heard."""
-        if self.estimate is None:
-            return None
-        label: str | None = self.estimate["stable_label"]
-        return label
+        return None if self.estimate is None else self.estimate.stable_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +56,44 @@ class ReceivedEstimate:
 
     number: int
     at: float
-    estimate: Message
+    estimate: EstimatePayload
     arrived: float = 0.0
 
 
-def apply_message(snapshot: Snapshot, message: Message) -> Snapshot:
+def apply_message(snapshot: Snapshot, message: ServerMessage) -> Snapshot:
     """The snapshot after one valid message.
 
     Parameters
     ----------
     snapshot : Snapshot
         What was known.
-    message : Message
-        One message of the server, already held against the schema.
+    message : ServerMessage
+        One message of the server.
     """
-    if message["type"] == "sources":
+    if isinstance(message, SourcesMessage):
         return replace(snapshot, sources=message)
-    seq = int(message["seq"])
-    heard = replace(snapshot, connected=True, source=message["source"])
-    if message["type"] == "hello":
-        # A new conversation: the server may have been restarted, and then seq begins anew.
-        state = StreamState(message["state"])
-        title = str(message.get("title", ""))
-        health = snapshot.health if message["source"] == snapshot.source else None
-        heard = replace(heard, hello=message, estimate=message["estimate"], title=title, health=health)
-        return replace(heard, state=state, state_seq=seq)
-    if message["type"] == "title":
-        return replace(heard, title=message["title"])
-    if message["type"] == "health":
-        return replace(heard, health=message)
-    if message["type"] == "estimate":
-        heard = replace(heard, estimate=message["estimate"])
-        state = StreamState(message["estimate"]["state"])
-    elif message["type"] == "state":
-        state = StreamState(message["state"])
-    else:
-        return heard
-    return replace(heard, state=state, state_seq=seq) if seq > snapshot.state_seq else heard
+    heard = replace(snapshot, connected=True, source=message.source)
+    match message:
+        case HelloMessage():
+            # A new conversation: the server may have been restarted, and then seq begins anew.
+            return replace(
+                heard,
+                hello=message,
+                estimate=message.estimate,
+                title=message.title,
+                health=snapshot.health if message.source == snapshot.source else None,
+                state=message.state,
+                state_seq=message.seq,
+            )
+        case TitleMessage():
+            return replace(heard, title=message.title)
+        case HealthMessage():
+            return replace(heard, health=message)
+        case EstimateMessage():
+            heard, state = replace(heard, estimate=message.estimate), message.estimate.state
+        case StateMessage():
+            state = message.state
+        case _:
+            return heard
+    newer = message.seq > snapshot.state_seq
+    return replace(heard, state=state, state_seq=message.seq) if newer else heard

@@ -6,9 +6,9 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
@@ -17,6 +17,7 @@ from dashboard.recommendations.providers.base import Clock, ProviderResult, Stat
 from dashboard.recommendations.providers.circuit_breaker import HEALTHY, REFUSED
 from dashboard.recommendations.providers.registry import Answer, ProviderGroup
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
+from realtime.protocol.messages import EstimatePayload
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Estimate(Protocol):
         ...
 
     @property
-    def estimate(self) -> Mapping[str, Any]:
+    def estimate(self) -> EstimatePayload:
         """The payload of the message."""
         ...
 
@@ -102,7 +103,7 @@ class RecommendationService:
         for each in heard:
             self._sound_at = max(self._sound_at, each.at)
             said = each.estimate
-            self.session.hear(self._sound_at, said["probabilities"], said["state"])
+            self.session.hear(self._sound_at, said.probabilities, said.state)
         if filters != self.session.filters:
             self._told.clear()
             self._wanted.clear()

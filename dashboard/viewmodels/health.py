@@ -8,32 +8,37 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any, Final
 
+import msgspec
+
 from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.translator import Translator
 from models.manifest import ModelManifest
+from realtime.protocol.messages import HealthMessage
 
 PACKAGES: Final = ("overheard", "streamlit", "websockets", "numpy", "spotipy")
-LOSSES: Final = ("gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reopened")
+LOSSES: Final = ("gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reconnects")
 PLOT: Final = "MODEL_CARD.png"
 
 
-def health_rows(health: Mapping[str, Any], words: Translator) -> dict[str, str]:
+def health_rows(health: HealthMessage, words: Translator) -> dict[str, str]:
     """The readings of a health message, by their names on the page."""
-    latency = health["latency_ms"]
-    shown = {name: f"{latency[name]:.0f} ms" for name in ("p50", "p95", "p99")}
-    shown |= {
-        "real_time_factor": words("model.times", factor=f"{health['real_time_factor']:.0f}"),
-        "windows": f"{health['windows']:,}",
-        "clients": f"{health['clients']:,}",
+    latency = health.latency_ms
+    shown = {
+        "p50": f"{latency.p50:.0f} ms",
+        "p95": f"{latency.p95:.0f} ms",
+        "p99": f"{latency.p99:.0f} ms",
+        "real_time_factor": words("model.times", factor=f"{health.real_time_factor:.0f}"),
+        "windows": f"{health.windows:,}",
+        "clients": f"{health.clients:,}",
     }
-    if (drift := health.get("drift_ppm")) is not None:
-        shown["drift"] = f"{drift:+.0f} ppm"
+    if health.drift_ppm is not None:
+        shown["drift"] = f"{health.drift_ppm:+.0f} ppm"
     return {words(f"model.{name}"): value for name, value in shown.items()}
 
 
-def losses(health: Mapping[str, Any], words: Translator) -> dict[str, int]:
+def losses(health: HealthMessage, words: Translator) -> dict[str, int]:
     """All that was lost so far, by its name on the page; empty when nothing was."""
-    return {words(f"model.{name}"): health[name] for name in LOSSES if health.get(name)}
+    return {words(f"model.{name}"): count for name in LOSSES if (count := getattr(health, name))}
 
 
 def versions(snapshot: Snapshot) -> dict[str, str]:
@@ -45,8 +50,8 @@ def versions(snapshot: Snapshot) -> dict[str, str]:
         except PackageNotFoundError:
             told[name] = "?"
     if snapshot.hello is not None:
-        model = snapshot.hello["model"]
-        told |= {"model": f"{model['name']} {model['version']}", "runtime": model["runtime"]}
+        model = snapshot.hello.model
+        told |= {"model": f"{model.name} {model.version}", "runtime": model.runtime}
     return told
 
 
@@ -55,12 +60,11 @@ def bug_report(snapshot: Snapshot, log: Sequence[str]) -> str:
     lines = [f"{name}: {value}" for name, value in versions(snapshot).items()]
     lines += [f"connected: {snapshot.connected}", f"state: {snapshot.state.value}"]
     if snapshot.hello is not None:
-        lines += [f"{name}: {value}" for name, value in snapshot.hello["settings"].items()]
+        lines += [f"{name}: {value}" for name, value in snapshot.hello.settings.items()]
     if snapshot.health is not None:
-        hidden = ("type", "version", "source", "device", "trouble")
-        lines += [
-            f"{name}: {rounded(value)}" for name, value in snapshot.health.items() if name not in hidden
-        ]
+        hidden = ("type", "version", "source", "device", "error")
+        shown: dict[str, Any] = msgspec.to_builtins(snapshot.health)
+        lines += [f"{name}: {rounded(value)}" for name, value in shown.items() if name not in hidden]
     return "\n".join([*lines, "", *log])
 
 

@@ -14,6 +14,7 @@ from dashboard.i18n.times import format_time
 from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.theme import GENRE_COLORS, genre_color
 from models.common.text import clean_text, storable
+from realtime.protocol.codes import ResponseCode
 from realtime.protocol.estimate import StreamState
 
 STATES: Final = tuple(state.value for state in StreamState if state.has_estimate)
@@ -256,16 +257,9 @@ def percentages(shares: Sequence[float]) -> list[int]:
     return found
 
 
-def saved_text(said: str) -> str:
-    """Key of the sentence for a correction that the analyzer has saved, by its own words about the sound."""
-    kept = {
-        "its audio is saved": "with",
-        "in the file that was played": "with",
-        "no longer in memory": "without",
-        "shorter": "short",
-    }
-    about = next((f".{name}" for words, name in kept.items() if words in said), "")
-    return f"session.correct.saved{about}"
+def outcome_key(code: ResponseCode) -> str:
+    """Return the key of the sentence for a control of this page that was done."""
+    return f"session.outcome.{code}"
 
 
 def format_span(seconds: float, words: Translator) -> str:

@@ -9,7 +9,7 @@ from dashboard.analyzer.snapshot import ReceivedEstimate
 from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.theme import GENRE_COLORS, OTHER_COLOR
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimatePayload
 
 GUESS_BELOW = 0.5
 """A genre with less is never said to be heard, whatever the analyzer still holds: it is a guess."""
@@ -77,7 +77,7 @@ def past_steps(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]]:
         if ago > PAST_SECONDS:
             continue
         label, sure = _shown(heard.estimate)
-        share = heard.estimate["probabilities"].get(label, 0.0) if label else 0.0
+        share = heard.estimate.probabilities.get(label, 0.0) if label else 0.0
         begin = ago + FIRST_STEP_SECONDS
         if steps and steps[-1][1] - ago < BRIDGED_SECONDS:
             previous = steps[-1]
@@ -89,11 +89,11 @@ def past_steps(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]]:
     return steps
 
 
-def _shown(estimate: Message) -> tuple[str | None, bool]:
+def _shown(estimate: EstimatePayload) -> tuple[str | None, bool]:
     """The genre that an estimate put on the page, and whether as heard or as a guess."""
-    state, label = estimate["state"], estimate["label"]
+    state, label = estimate.state, estimate.label
     if state == StreamState.LISTENING:
-        heard = estimate["stable_label"] or label
-        sure = estimate["probabilities"].get(heard, 0.0) >= GUESS_BELOW
+        heard = estimate.stable_label or label
+        sure = heard is not None and estimate.probabilities.get(heard, 0.0) >= GUESS_BELOW
         return (heard if sure else label), sure
     return (label if state == StreamState.UNSURE else None), False

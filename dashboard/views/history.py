@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from dashboard.analyzer.http import DEADLINE_SECONDS, AnalyzerError, Fault, get, send_control
+from dashboard.analyzer.http import (
+    DEADLINE_SECONDS,
+    AnalyzerError,
+    Fault,
+    get,
+    new_control_id,
+    send_control,
+)
 from dashboard.components.timeline import selected_segment, show_shares, show_timeline
 from dashboard.i18n.translator import Translator
 from dashboard.session import PageContext
@@ -17,9 +24,9 @@ from dashboard.viewmodels.history import (
     Overview,
     Segment,
     Session,
+    outcome_key,
     parse_overview,
     parse_session,
-    saved_text,
     segment_line,
     session_line,
     share_rows,
@@ -27,6 +34,7 @@ from dashboard.viewmodels.history import (
 )
 from dashboard.viewmodels.history_export import as_csv, as_json, file_name
 from dashboard.viewmodels.theme import GENRE_COLORS
+from realtime.protocol.requests import CorrectLabel, DeleteHistory, HistoryControl
 
 REFRESH_SECONDS = 5.0
 """As often as the analyzer writes its history down."""
@@ -183,14 +191,14 @@ def notify(error: AnalyzerError, words: Translator) -> None:
         st.text(f"{words('session.said')} {error.said}")
 
 
-def act(page: PageContext, place: str, done: str, action: str, **fields: Any) -> None:
+def act(page: PageContext, place: str, control: HistoryControl) -> None:
     """Send a control and note its outcome, for ``outcome`` to tell at ``place``."""
-    seconds = FORGETTING_SECONDS if action == "forget" else DEADLINE_SECONDS
+    deleting = isinstance(control, DeleteHistory)
+    seconds = FORGETTING_SECONDS if deleting else DEADLINE_SECONDS
     try:
-        said = send_control(page.analyzer, page.token, action, deadline_seconds=seconds, **fields)
-        what = saved_text(said) if done == "session.correct.saved" else done
-        st.session_state["session_said"] = (place, what)
-        if action == "forget":
+        code, _ = send_control(page.analyzer, page.token, control, deadline_seconds=seconds)
+        st.session_state["session_said"] = (place, outcome_key(code))
+        if deleting:
             st.session_state.pop("session_segment", None)  # it would keep the page from following
     except AnalyzerError as error:
         st.session_state["session_said"] = (place, error)
@@ -232,7 +240,10 @@ def submit_correction(page: PageContext, session: Session, chosen: int | None, z
 def say_genre(page: PageContext, session: int, segment: Segment) -> None:
     """Choose the right genre and send it, or take it back."""
     words, genres = page.words, labels(page)
-    fields = {"session": session, "segment": segment.number}
+
+    def correction(genre: str | None) -> CorrectLabel:
+        return CorrectLabel(id=new_control_id(), session=session, segment=segment.number, genre=genre)
+
     genre = st.selectbox(
         words("session.correct.genre"),
         genres,
@@ -247,15 +258,13 @@ def say_genre(page: PageContext, session: int, segment: Segment) -> None:
             type="primary",
             disabled=genre is None or genre == segment.correction,
             on_click=act,
-            args=(page, "correct", "session.correct.saved", "correct"),
-            kwargs=fields | {"genre": genre},
+            args=(page, "correct", correction(genre)),
         )
         if segment.correction is not None:
             st.button(
                 words("session.correct.back"),
                 on_click=act,
-                args=(page, "correct", "session.correct.taken_back", "correct"),
-                kwargs=fields | {"genre": None},
+                args=(page, "correct", correction(None)),
             )
         st.button(words("session.correct.close"), on_click=close_segment)
 
@@ -263,7 +272,7 @@ def say_genre(page: PageContext, session: int, segment: Segment) -> None:
 def labels(page: PageContext) -> list[str]:
     """The genres that the analyzer's model knows."""
     hello = page.feed.snapshot.hello
-    return list(GENRE_COLORS) if hello is None else [str(label) for label in hello["model"]["labels"]]
+    return list(GENRE_COLORS) if hello is None else hello.model.labels
 
 
 def take_along(page: PageContext, seen: Seen) -> None:
@@ -309,6 +318,6 @@ def delete(page: PageContext, overview: Overview) -> None:
             words("session.delete.yes"),
             type="primary",
             on_click=act,
-            args=(page, "forget", "session.delete.done", "forget"),
+            args=(page, "forget", DeleteHistory(id=new_control_id())),
         )
         st.button(words("session.delete.no"), on_click=state.__setitem__, args=("session_deleting", False))

@@ -14,10 +14,9 @@ from realtime import config
 from realtime.cli.progress import show_progress
 from realtime.clock import SystemClock
 from realtime.pipeline.analyzer import Analysis
-from realtime.pipeline.offline import MAX_CLASSIFIERS, Report, analyze_file
-from realtime.protocol import messages
+from realtime.pipeline.offline import MAX_CLASSIFIERS, Record, Report, analyze_file
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, encode
 from realtime.sources.file import FileSource
 
 EXIT_ERROR = 2
@@ -83,20 +82,20 @@ def command(arguments: Sequence[str]) -> int:
     return EXIT_ERROR if failed else 0
 
 
-def _print_message(message: Message) -> None:
-    print(messages.encode(message))
+def _print_message(message: Record) -> None:
+    print(encode(message))
 
 
 class JsonReport:
     """JSON Lines on standard output."""
 
-    def estimate(self, analysis: Analysis, message: Message) -> None:
+    def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Print an estimate as the websocket sends it."""
-        print(messages.encode(message))
+        print(encode(message))
 
-    def summary(self, summary: Message) -> None:
+    def summary(self, summary: Record) -> None:
         """Print the summary."""
-        print(messages.encode(summary), flush=True)
+        print(encode(summary), flush=True)
 
 
 class TextReport:
@@ -105,18 +104,18 @@ class TextReport:
     def __init__(self) -> None:
         self._segments: list[tuple[float, str]] = []
 
-    def estimate(self, analysis: Analysis, message: Message) -> None:
+    def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Begin a new segment if the label has changed."""
-        estimate = message["estimate"]
+        estimate = message.estimate
         heard = {
-            StreamState.SILENT.value: "(silence)",
-            StreamState.UNSURE.value: "(unsure)",
-            StreamState.NOT_MUSIC.value: NO_MUSIC,
-        }.get(estimate["state"], estimate["stable_label"])
+            StreamState.SILENT: "(silence)",
+            StreamState.UNSURE: "(unsure)",
+            StreamState.NOT_MUSIC: NO_MUSIC,
+        }.get(estimate.state, str(estimate.stable_label))
         if not self._segments or self._segments[-1][1] != heard:
-            self._segments.append((message["end_seconds"], heard))
+            self._segments.append((message.end_seconds, heard))
 
-    def summary(self, summary: Message) -> None:
+    def summary(self, summary: Record) -> None:
         """Print the timeline and the summary."""
         print(summary["file"])
         for seconds, heard in self._segments:
@@ -126,7 +125,7 @@ class TextReport:
             f"{summary['real_time_factor']:.0f} times real time"
         )
 
-    def _verdict(self, summary: Message) -> str:
+    def _verdict(self, summary: Record) -> str:
         if summary["label"] is None:
             return "no music" if NO_MUSIC in (heard for _, heard in self._segments) else "nothing heard"
         ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:3]

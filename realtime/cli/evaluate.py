@@ -23,7 +23,7 @@ from realtime.evaluation.programmes import ProgrammeConfig
 from realtime.evaluation.scorecard import scorecard, tables
 from realtime.evaluation.spectrograms import geometry_for, load_split, score_spectrograms
 from realtime.pipeline.offline import MAX_CLASSIFIERS
-from realtime.protocol import messages
+from realtime.protocol.messages import encode
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -194,7 +194,7 @@ def _live(options: argparse.Namespace) -> int:
     with show_progress("programmes and clips", wanted=not options.json) as advance:
         card = evaluate_live(plan, classifier, settings, SystemClock(), advance)
     if options.json:
-        print(messages.encode(card))
+        print(encode(card))
     else:
         _print_tables(live_report.tables(card))
     return 0
@@ -203,7 +203,7 @@ def _live(options: argparse.Namespace) -> int:
 def _print(card: dict[str, Any], manifest: ModelManifest, *, as_json: bool) -> int:
     """Print the scorecard. Return the exit code, which is 0 even if files were skipped."""
     if as_json:
-        print(messages.encode(card))
+        print(encode(card))
         return 0
     _print_tables(tables(card, manifest.calibration.unsure_below))
     return 0

@@ -107,7 +107,7 @@ def _correct(path: Path, settings: Settings, text: str) -> str:
     open_history(path).close()  # raises an error for a missing file, which HistoryStore would create
     session, segment, genre = int(wanted[1]), int(wanted[2]), wanted[3].strip() or None
     with contextlib.closing(HistoryStore(path)) as store:
-        return LabelCorrections(store, manifest).correct(session, segment, genre, time.time())
+        return LabelCorrections(store, manifest).correct(session, segment, genre, time.time()).detail
 
 
 def _delete_all(path: Path, settings: Settings, *, confirmed: bool) -> str:
@@ -127,7 +127,7 @@ def _delete_all(path: Path, settings: Settings, *, confirmed: bool) -> str:
         )
     manifest = ModelManifest.load(Path(settings.model.manifest) if settings.model.manifest else None)
     with contextlib.closing(HistoryStore(path)) as store:
-        return LabelCorrections(store, manifest).delete_all(time.time())
+        return LabelCorrections(store, manifest).delete_all(time.time()).detail
 
 
 def _refuse_to_delete(path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from realtime.protocol import messages
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, Message, encode
 
 LIVE_GROUPS = ("model", "smoothing", "silence", "server", "history", "outputs")
 """Groups of settings whose options every command with a websocket has."""
@@ -18,5 +17,5 @@ def print_address(what: str, address: str) -> None:
 
 def print_estimate(message: Message) -> None:
     """Print an estimate as a line of JSON. Messages of other types are ignored."""
-    if message["type"] == "estimate":
-        print(messages.encode(message), flush=True)
+    if isinstance(message, EstimateMessage):
+        print(encode(message), flush=True)

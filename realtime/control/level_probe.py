@@ -13,7 +13,9 @@ from models.audio.samples import Samples
 from models.common.concurrency import run_in_daemon_thread
 from realtime.audio.source import AudioSource, level_dbfs
 from realtime.clock import Clock
-from realtime.errors import ControlError, SourceError
+from realtime.errors import SourceError
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.requests import Outcome, RequestError
 from realtime.sources.factory import SourceOption
 
 MEASURED_SECONDS = 1.0
@@ -52,18 +54,19 @@ class LevelMeter:
         self._idle.set()
         self._began_at = float("-inf")
 
-    async def measure(self, wanted: Sequence[SourceOption], told: Callable[[], None]) -> str:
+    async def measure(self, wanted: Sequence[SourceOption], told: Callable[[], None]) -> Outcome:
         """Measure these; ``told`` is called after each. Returns a sentence.
 
         Raises
         ------
-        ControlError
+        RequestError
             It was done a moment ago, or is broken off.
         """
         since = self._clock.monotonic() - self._began_at
         if not self._idle.is_set() or since < PAUSE_SECONDS:
-            raise ControlError(
-                f"levels were asked for {since:.1f} s ago; once in {PAUSE_SECONDS:.0f} s is the most"
+            raise RequestError(
+                ResponseCode.TOO_FREQUENT,
+                f"levels were asked for {since:.1f} s ago; once in {PAUSE_SECONDS:.0f} s is the most",
             )
         self._began_at = self._clock.monotonic()
         self._idle.clear()
@@ -72,12 +75,12 @@ class LevelMeter:
                 self._probe = probe = LevelProbe(lambda offer=offer: self._open(offer), self._clock)  # type: ignore[misc]
                 await self._take(offer.name, probe)
                 if self._probe is not probe:
-                    raise ControlError("the measurement was broken off by a change")
+                    raise RequestError(ResponseCode.INTERRUPTED, "the measurement was broken off by a change")
                 told()
         finally:
             self._probe = None
             self._idle.set()
-        return f"levels measured: {len(wanted)}"
+        return Outcome(ResponseCode.LEVELS_MEASURED, f"levels measured: {len(wanted)}")
 
     async def break_off(self, patience_seconds: float) -> None:
         """End a measurement that is going on and wait until its source is closed, if not for ever."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, Message, StateMessage
 
 
 class MessageSequencer:
@@ -54,9 +56,9 @@ class MessageSequencer:
 
     def _hand_on(self, message: Message) -> None:
         self.seq += 1
-        if message["type"] == "estimate":
-            self.level_dbfs = message["level_dbfs"]
-        elif message["type"] == "state" and StreamState(message["state"]).is_final:
+        if isinstance(message, EstimateMessage):
+            self.level_dbfs = message.level_dbfs
+        elif isinstance(message, StateMessage) and message.state.is_final:
             self.over = True
-            self.failure = message["detail"] if message["state"] == StreamState.FAILED else ""
-        self._tell(self, message | {"seq": self.seq})
+            self.failure = message.detail if message.state is StreamState.FAILED else ""
+        self._tell(self, replace(message, seq=self.seq))

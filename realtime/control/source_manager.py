@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from msgspec.structs import replace
+
 from models.classifier import GenreClassifier
 from models.common.concurrency import run_in_daemon_thread
 from realtime.audio.source import AudioSource
@@ -19,12 +21,21 @@ from realtime.clock import Clock
 from realtime.config import Settings
 from realtime.control.level_probe import LevelMeter
 from realtime.control.sequencer import MessageSequencer
-from realtime.errors import ControlError, SourceError
+from realtime.errors import SourceError
 from realtime.history import RecentAudioBuffer
 from realtime.pipeline.worker import AnalysisWorker
-from realtime.protocol import messages
+from realtime.protocol import builders
+from realtime.protocol.codes import ResponseCode, StateCode
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import AvailableSource, HelloMessage, Message, SourcesMessage, StateMessage
+from realtime.protocol.requests import (
+    MeasureLevels,
+    Outcome,
+    Pause,
+    RequestError,
+    SelectSource,
+    SourceControl,
+)
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import SourceOption, available_sources, open_option
 from realtime.sources.file import played_file
@@ -151,33 +162,33 @@ class SourceManager:
             self._levels.break_off(STOP_SECONDS),
         )
 
-    async def control(self, control: Message) -> str:
+    async def control(self, control: SourceControl) -> Outcome:
         """Do what a valid control asks for; return a sentence.
 
         Raises
         ------
-        ControlError
+        RequestError
             It makes no sense now.
         SourceError
             A source cannot be opened; what was playing goes on.
         """
         if self._changing:
-            raise ControlError("another change is under way; try again in a moment")
-        if control["action"] == "levels":
+            raise RequestError(ResponseCode.BUSY, "another change is under way; try again in a moment")
+        if isinstance(control, MeasureLevels):
             return await self._measure_levels()
         self._changing = True
         try:
             await self._levels.break_off(STOP_SECONDS)
-            if control["action"] == "source":
-                return await self._choose(control["name"])
-            return await (self._pause() if control["action"] == "pause" else self._resume())
+            if isinstance(control, SelectSource):
+                return await self._choose(control.name)
+            return await (self._pause() if isinstance(control, Pause) else self._resume())
         finally:
             self._changing = False
             self._loop.call_soon(self._publish_sources)  # after the hello of what has changed
             self._settle()
             await asyncio.sleep(0)  # and both before the answer
 
-    def sources_message(self) -> Message:
+    def sources_message(self) -> SourcesMessage:
         """What may be listened to and what is, as the schema has it."""
         places = {place.offer.name: place for place in self._places}
         told = []
@@ -187,55 +198,59 @@ class SourceManager:
             level = place.line.level_dbfs if place is not None and playing else None
             trouble = self._levels.troubles.get(offer.name, "")
             told.append(
-                {
-                    "name": offer.name,
-                    "playing": playing,
-                    "level_dbfs": self._levels.known.get(offer.name) if level is None else level,
-                    "detail": "" if playing else trouble or (place.line.failure if place else ""),
-                }
+                AvailableSource(
+                    name=offer.name,
+                    selected=playing,
+                    level_dbfs=self._levels.known.get(offer.name) if level is None else level,
+                    error="" if playing else trouble or (place.line.failure if place else ""),
+                )
             )
-        return messages.sources_message(told, self._paused, self._unix())
+        return builders.sources_message(told, self._paused, self._unix())
 
     def _publish_sources(self) -> None:
         self._broadcaster.publish_sources(self.sources_message())
 
-    async def _choose(self, name: str) -> str:
+    async def _choose(self, name: str) -> Outcome:
         """Listen to an offered source: where it was heard before, else in the place of the first one."""
         offer = next((each for each in self._offers if each.name == name), None)
         if offer is None:
             names = ", ".join(each.name for each in self._offers)
-            raise ControlError(f"no source of that name is offered; there are {names}")
+            raise RequestError(
+                ResponseCode.UNKNOWN_SOURCE, f"no source of that name is offered; there are {names}"
+            )
         if any(place.offer.name == name and place.heard for place in self._places):
-            return f"{name} is listened to already"
+            return Outcome(ResponseCode.SOURCE_ALREADY_SELECTED, f"{name} is listened to already")
         place = next((each for each in self._places if each.offer.name == name), self._places[0])
         others = [each for each in self._places if each.paused and each is not place]
         await self._open_places([(place, offer), *((each, each.offer) for each in others)])
-        return f"listening to {place.line.name}"
+        return Outcome(ResponseCode.SOURCE_SELECTED, f"listening to {place.line.name}")
 
-    async def _pause(self) -> str:
+    async def _pause(self) -> Outcome:
         heard = [place for place in self._places if place.heard]
         if not heard and self._paused:
-            return "paused already"
+            return Outcome(ResponseCode.ALREADY_PAUSED, "paused already")
         if not heard:
-            raise ControlError("there is nothing to pause: what was listened to has ended")
+            sentence = "there is nothing to pause: what was listened to has ended"
+            raise RequestError(ResponseCode.NOTHING_TO_PAUSE, sentence)
         workers = [place.worker for place in heard if place.worker is not None]
         for place in heard:
-            place.line.cut(self._state(place.line, StreamState.PAUSED, ""))
+            place.line.cut(self._state(place.line, StreamState.PAUSED))
             place.worker = place.source = None
         await _stop(workers)
         logger.info("paused: nothing is listened to")
-        return "paused; the sound source is closed"
+        return Outcome(ResponseCode.PAUSED, "paused; the sound source is closed")
 
-    async def _resume(self) -> str:
+    async def _resume(self) -> Outcome:
         paused = [place for place in self._places if place.paused]
         if not paused:
-            raise ControlError("nothing is paused")
+            raise RequestError(ResponseCode.NOTHING_TO_RESUME, "nothing is paused")
         await self._open_places([(place, place.offer) for place in paused])
-        return f"listening to {', '.join(self.names)}"
+        return Outcome(ResponseCode.RESUMED, f"listening to {', '.join(self.names)}")
 
-    async def _measure_levels(self) -> str:
+    async def _measure_levels(self) -> Outcome:
         if self._paused:
-            raise ControlError("nothing is opened during a pause; resume before you measure levels")
+            sentence = "nothing is opened during a pause; resume before you measure levels"
+            raise RequestError(ResponseCode.PAUSED_NOW, sentence)
         busy = {place.offer.name for place in self._places if place.heard}
         idle = [offer for offer in self._offers if offer.name not in busy]
         return await self._levels.measure(idle, self._publish_sources)
@@ -267,11 +282,11 @@ class SourceManager:
         before, name = place.line, source.name
         if before.level_dbfs is not None:
             self._levels.known[place.offer.name] = before.level_dbfs
-        last = self._state(before, StreamState.ENDED, f"changed to {name}")
+        last = self._state(before, StreamState.ENDED, f"changed to {name}", StateCode.SOURCE_CHANGED)
         if not place.paused:
             before.cut(last)
         elif name != before.name:  # for the clients alone: a pause ends the history's session
-            self._loop.call_soon(self._broadcaster.publish, last | {"seq": before.seq + 1})
+            self._loop.call_soon(self._broadcaster.publish, replace(last, seq=before.seq + 1))
         logger.info("listening to %s%s", name, "" if name == before.name else f" instead of {before.name}")
         seq = before.seq if name == before.name else 0
         self._loop.call_soon(self._broadcaster.replace, before.name, self._hello(name, seq))
@@ -331,17 +346,16 @@ class SourceManager:
     def _paused(self) -> bool:
         return any(place.paused for place in self._places)
 
-    def _state(self, line: MessageSequencer, state: StreamState, detail: str) -> Message:
-        return messages.state_message(line.name, self._unix(), state, detail)
+    def _state(
+        self, line: MessageSequencer, state: StreamState, detail: str = "", code: StateCode | None = None
+    ) -> StateMessage:
+        return builders.state_message(line.name, self._unix(), state, detail, code)
 
-    def _hello(self, name: str, seq: int) -> Message:
-        """For clients, of a source that has just been opened."""
+    def _hello(self, name: str, seq: int) -> HelloMessage:
+        """Build the hello of a source that was just opened."""
         classifier, told = self._classifier, asdict(self._chosen.smoothing) | asdict(self._chosen.silence)
-        state = StreamState.CONNECTING
-        hello = messages.hello_message(
-            name, self._unix(), classifier.manifest, classifier.runtime, told, state, "", None
-        )
-        return hello | {"seq": seq}
+        hello = builders.hello_message(name, self._unix(), classifier.manifest, classifier.runtime, told)
+        return replace(hello, seq=seq)
 
     def _unix(self) -> float:
         return self._clock.unix(self._clock.monotonic())

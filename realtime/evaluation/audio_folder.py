@@ -17,8 +17,8 @@ from realtime.config import Settings
 from realtime.evaluation.scorecard import Advance, Predictions, genre_number
 from realtime.evaluation.tables import EvaluationError, SkippedFile
 from realtime.pipeline.analyzer import Analysis
-from realtime.pipeline.offline import GenreAverage, analyze_file
-from realtime.protocol.messages import Message
+from realtime.pipeline.offline import GenreAverage, Record, analyze_file
+from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
 
@@ -32,12 +32,12 @@ class _Mean:
         self._music = GenreAverage(manifest)
         self._all = GenreAverage(manifest, music_above=0.0)
 
-    def estimate(self, analysis: Analysis, message: Message) -> None:
+    def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Take a window in."""
         self._music.add(analysis.prediction)
         self._all.add(analysis.prediction)
 
-    def summary(self, summary: Message) -> None:
+    def summary(self, summary: Record) -> None:
         """Nothing: its figures are rounded."""
 
     @property

@@ -28,7 +28,9 @@ from realtime.history.errors import (
 )
 from realtime.history.queries import MAX_ROW_NUMBER, require_session
 from realtime.history.store import HistoryStore
+from realtime.protocol.codes import ResponseCode
 from realtime.protocol.estimate import StreamState
+from realtime.protocol.requests import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ class LabelCorrections:
         self._window_seconds = manifest.audio.window_seconds
         self._audio = audio
 
-    def correct(self, session: int, segment: int, genre: str | None, unix: float) -> str:
+    def correct(self, session: int, segment: int, genre: str | None, unix: float) -> Outcome:
         """Record the genre of a segment and save its audio, or remove the correction if the genre is None.
 
         Parameters
@@ -89,11 +91,6 @@ class LabelCorrections:
         genre : str or None
         unix : float
             Unix seconds of the correction.
-
-        Returns
-        -------
-        str
-            Result, for people.
 
         Raises
         ------
@@ -111,13 +108,14 @@ class LabelCorrections:
                 f"{suggest_remedy(error)}"
             ) from error
 
-    def _correct(self, session: int, segment: int, genre: str | None, unix: float) -> str:
+    def _correct(self, session: int, segment: int, genre: str | None, unix: float) -> Outcome:
         folder = self._store.path.parent
         written: list[Path] = []  # before the transaction is committed
-        outdated = audio_text = ""
+        outdated = ""
+        outcome = Outcome(ResponseCode.LABEL_REMOVED, "")
 
         def update(connection: sqlite3.Connection) -> None:
-            nonlocal outdated, audio_text
+            nonlocal outdated, outcome
             stored = _read_segment(connection, session, segment)
             if genre is None:
                 if stored.genre is None:
@@ -130,7 +128,7 @@ class LabelCorrections:
             if stored.state == StreamState.SILENT:
                 raise HistoryError(f"session {session}, segment {segment} is silence, which has no genre")
             name = f"{CLIPS_FOLDER}/{genre_folder_name(genre)}/{session}-{segment}.wav"
-            saved, audio_text = self._save_audio(stored, name, written)
+            saved, outcome = self._save_audio(stored, name, written)
             connection.execute(
                 "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?)",
                 (session, segment, genre, unix, saved),
@@ -146,38 +144,44 @@ class LabelCorrections:
         if outdated and not os.path.isabs(outdated):
             _remove_clip(folder / outdated)
         if genre is None:
-            return f"the correction of session {session}, segment {segment} is removed"
-        return f"session {session}, segment {segment} is now {genre}; {audio_text}"
+            return Outcome(outcome.code, f"the correction of session {session}, segment {segment} is removed")
+        text = f"session {session}, segment {segment} is now {genre}; {outcome.detail}"
+        return Outcome(outcome.code, text)
 
-    def _save_audio(self, stored: _StoredSegment, name: str, written: list[Path]) -> tuple[str, str]:
+    def _save_audio(self, stored: _StoredSegment, name: str, written: list[Path]) -> tuple[str, Outcome]:
         """Save the audio of a segment as ``name``, unless the file that was played still has it.
 
         Returns
         -------
-        tuple of str and str
-            New value of the column ``sound``, and a text for people.
+        tuple of str and Outcome
+            New value of the column ``sound``, and the outcome with a text about the audio.
         """
+        code = ResponseCode.LABEL_SAVED_WITH_AUDIO
         if stored.played_file and os.path.isfile(stored.played_file) and self._fills_window(stored):
-            return stored.played_file, "its audio is in the file that was played"
+            return stored.played_file, Outcome(code, "its audio is in the file that was played")
         path = self._store.path.parent / name
         if os.path.isabs(stored.saved):  # perhaps on a disk that is not mounted now
-            return stored.saved, "its audio is in the file that was played, which is missing now"
+            return stored.saved, Outcome(
+                code, "its audio is in the file that was played, which is missing now"
+            )
         if stored.saved == name and path.exists():
-            return name, "its audio is saved"
+            return name, Outcome(code, "its audio is saved")
         try:
             content = self._read_audio(stored)
             if content:
                 _write_clip(path, content)
                 written.append(path)
-                return name, "its audio is saved"
+                return name, Outcome(code, "its audio is saved")
         except OSError as error:
             # A clip that was saved before stays, in the folder of the old genre.
             verb = "moved" if stored.saved else "saved"
-            return stored.saved, f"its audio could not be {verb}: {describe_error(error)}"
+            text = f"its audio could not be {verb}: {describe_error(error)}"
+            return stored.saved, Outcome(ResponseCode.LABEL_SAVED_AUDIO_FAILED, text)
         if not self._fills_window(stored):
             window = f"{self._window_seconds:.2f} s"
-            return "", f"its audio is shorter than a window of {window} and is not saved"
-        return "", "its audio is no longer in memory"
+            text = f"its audio is shorter than a window of {window} and is not saved"
+            return "", Outcome(ResponseCode.LABEL_SAVED_TOO_SHORT, text)
+        return "", Outcome(ResponseCode.LABEL_SAVED_WITHOUT_AUDIO, "its audio is no longer in memory")
 
     def _fills_window(self, stored: _StoredSegment) -> bool:
         return stored.seconds >= self._window_seconds - TIME_ROUNDING_SECONDS
@@ -192,18 +196,13 @@ class LabelCorrections:
         clip = self._audio.clip(stored.source, stored.started, *stored.span_seconds)
         return encode_wav(clip) if clip else b""
 
-    def delete_all(self, unix: float) -> str:
+    def delete_all(self, unix: float) -> Outcome:
         """Delete all rows, quarantined files, saved clips and the audio in memory.
 
         Parameters
         ----------
         unix : float
             Unix seconds, for the name of a file that turns out to be damaged.
-
-        Returns
-        -------
-        str
-            Result, for people.
 
         Raises
         ------
@@ -231,9 +230,9 @@ class LabelCorrections:
                 f"{suggest_remedy(error)}"
             ) from error
         text = f"the history is deleted (saved clips: {clips})"
-        if released:
-            return text
-        return f"{text}; another program still reads it, and the deleted rows leave the disk when it ends"
+        if not released:
+            text += "; another program still reads it, and the deleted rows leave the disk when it ends"
+        return Outcome(ResponseCode.HISTORY_DELETED, text)
 
     def _delete_rows(self, unix: float) -> bool:
         """Delete all rows, or quarantine a damaged file. Returns False if the file was moved away."""

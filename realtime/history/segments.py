@@ -6,11 +6,12 @@ Values in, values out: no file, no clock, no thread. ``history`` writes the rows
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from realtime.protocol.estimate import StreamState, genre_weights
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import EstimateMessage, HealthMessage, Message, StateMessage, TitleMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class SegmentBuilder:
         self._new_key = new_key
         self._streams: dict[str, _Stream] = {}
 
-    def add(self, message: Mapping[str, Any]) -> list[Row]:
+    def add(self, message: Message) -> list[Row]:
         """Take a message in.
 
         Returns
@@ -107,28 +108,27 @@ class SegmentBuilder:
         list of Row
             Those that are final with it.
         """
-        source, kind, at = message["source"], message["type"], message["captured_at"]
-        if kind not in ("estimate", "state", "health", "title"):
+        if not isinstance(message, EstimateMessage | StateMessage | HealthMessage | TitleMessage):
             return []
+        source, at = message.source, message.captured_at
         stream = self._streams.get(source)
         if stream is None:
-            if kind == "health":  # one that comes after the end begins nothing
+            if isinstance(message, HealthMessage):  # one that comes after the end begins nothing
                 return []
             stream = self._streams[source] = _Stream(Session(self._new_key(), source, at), at)
         stream.seen = at
-        if kind == "estimate":
+        if isinstance(message, EstimateMessage):
             return _estimate(stream, message)
-        if kind == "health":
+        if isinstance(message, HealthMessage):
             return _health(stream, message)
-        if kind == "title":
-            changed = stream.title != message["title"]
-            stream.title = message["title"]
+        if isinstance(message, TitleMessage):
+            changed = stream.title != message.title
+            stream.title = message.title
             return [_event(stream, at, "title", stream.title)] if changed else []
-        state = StreamState(message["state"])
-        if state.has_estimate:
+        if message.state.has_estimate:
             return []
-        rows = [*_close_segment(stream), _event(stream, at, message["state"].lower(), message["detail"])]
-        if state.is_closed:
+        rows = [*_close_segment(stream), _event(stream, at, message.state.lower(), message.detail)]
+        if message.state.is_closed:
             del self._streams[source]
             rows.append(Heartbeat(stream.session, at, over=True))
         return rows
@@ -156,16 +156,17 @@ class SegmentBuilder:
         return rows
 
 
-def _estimate(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
+def _estimate(stream: _Stream, message: EstimateMessage) -> list[Row]:
     """An estimate stands for the time since the one before, and for no more than its own window."""
-    estimate, at, until = message["estimate"], message["captured_at"], message["end_seconds"]
-    window = until - message["start_seconds"]
+    at, until = message.captured_at, message.end_seconds
+    window = until - message.start_seconds
     known = stream.heard_until
     seconds = window if known is None or until <= known else min(window, until - known)
     stream.heard_until = until
-    state, heard = estimate["state"], genre_weights(estimate)
+    state, heard = message.estimate.state, message.estimate.genre_weights()
     last = stream.segment
-    if last is not None and last.state == state and (state == "UNSURE" or heard.keys() == stream.sums.keys()):
+    unsure = state is StreamState.UNSURE
+    if last is not None and last.state == state and (unsure or heard.keys() == stream.sums.keys()):
         count, final = last.estimates + 1, list[Row]()
     else:
         count, final = 1, _close_segment(stream)
@@ -173,7 +174,17 @@ def _estimate(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
         stream.segments += 1
         started = at - seconds if last is None else min(at, max(last.ended, at - seconds))
         last = Segment(
-            stream.session, stream.segments, None, state, started, at, 0.0, None, 0, until - seconds, until
+            stream.session,
+            stream.segments,
+            None,
+            state.value,
+            started,
+            at,
+            0.0,
+            None,
+            0,
+            until - seconds,
+            until,
         )
     for genre, probability in heard.items():
         stream.sums[genre] = stream.sums.get(genre, 0.0) + probability
@@ -196,18 +207,17 @@ def _close_segment(stream: _Stream) -> list[Row]:
     return final
 
 
-def _health(stream: _Stream, message: Mapping[str, Any]) -> list[Row]:
+def _health(stream: _Stream, message: HealthMessage) -> list[Row]:
     rows: list[Row] = []
-    at, gaps, lost = message["captured_at"], message["gaps"], message["samples_lost"]
+    at, gaps, lost = message.captured_at, message.gaps, message.samples_lost
     if gaps > stream.gaps:
         count = gaps - stream.gaps
         text = f"{count} gap{'s' if count > 1 else ''}, {lost - stream.samples_lost} samples lost"
         rows.append(_event(stream, at, "gap", text))
     stream.gaps, stream.samples_lost = gaps, lost
-    device = message.get("device", "")
-    if device and device != stream.device:
-        stream.device = device
-        rows.append(_event(stream, at, "device", device))
+    if message.device and message.device != stream.device:
+        stream.device = message.device
+        rows.append(_event(stream, at, "device", message.device))
     return rows
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from models.manifest import ModelManifest
 from realtime.clock import Clock
@@ -26,6 +25,7 @@ from realtime.history.queries import (
 )
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.writer import HistoryWriter
+from realtime.protocol.requests import DeleteHistory, HistoryControl, Outcome
 
 MAX_ECHOED_LETTERS = 40
 """Letters of an invalid request that the answer repeats."""
@@ -88,42 +88,24 @@ class HistoryService:
         except HistoryError as error:
             return _answer(503, {"error": str(error)})
 
-    def act(self, control: Mapping[str, Any]) -> str:
+    def act(self, control: HistoryControl) -> Outcome:
         """Correct a segment or delete everything. The call may take seconds.
-
-        Parameters
-        ----------
-        control : mapping
-            Control message. With ``action`` "correct" it has ``session``, ``segment`` and ``genre``, which is
-            None to remove the correction. With ``action`` "forget" it has no other fields.
-
-        Returns
-        -------
-        str
-            Result, for people.
 
         Raises
         ------
         HistoryError
-            If the request is invalid or cannot be carried out.
+            If the control cannot be carried out.
         """
-        action = control.get("action")
-        if action == "forget":
+        if isinstance(control, DeleteHistory):
             return self._writer.execute(self._delete_all)
-        if action != "correct":
-            raise HistoryError(f"the history has no action {action!r}; its actions are correct and forget")
-        session, segment, genre = (control.get(name) for name in ("session", "segment", "genre"))
-        if type(session) is not int or type(segment) is not int or not isinstance(genre, str | None):
-            raise HistoryError(
-                "a correction needs the number of a session, the number of a segment, and a genre or null"
-            )
 
-        def correct(recorder: HistoryRecorder) -> str:
-            return self._corrections(recorder).correct(session, segment, genre, self._unix())
+        def correct(recorder: HistoryRecorder) -> Outcome:
+            correction = control.session, control.segment, control.genre
+            return self._corrections(recorder).correct(*correction, self._unix())
 
         return self._writer.execute(correct)
 
-    def _delete_all(self, recorder: HistoryRecorder) -> str:
+    def _delete_all(self, recorder: HistoryRecorder) -> Outcome:
         try:
             return self._corrections(recorder).delete_all(self._unix())
         finally:  # the rows are deleted even if a clip could not be

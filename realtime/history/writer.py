@@ -16,7 +16,7 @@ from realtime.clock import Clock
 from realtime.history.errors import HistoryError
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import BUSY_TIMEOUT_SECONDS, HistoryStore
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import Message, SpectrumMessage
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class HistoryWriter:
 
     def consume(self, message: Message) -> None:
         """Queue a message. Any thread may call this method, which neither blocks nor raises."""
-        if message.get("type") == "spectrum" or self._closing.is_set():
+        if isinstance(message, SpectrumMessage) or self._closing.is_set():
             return
         try:
             self._queue.put_nowait(message)

@@ -30,13 +30,12 @@ from realtime.errors import SourceError
 from realtime.library.storage import FetchedFile, describe_missing
 from realtime.library.track import LibraryTrack, is_s3
 from realtime.pipeline.child import bootstrap_child
-from realtime.protocol.messages import Message
 
 Row: TypeAlias = dict[str, Any]
 """Columns of a track in the table, see ``realtime.library.table``."""
 
 
-def track_row(track: LibraryTrack, result: Message) -> Row:
+def track_row(track: LibraryTrack, result: Row) -> Row:
     """Return a track's row from the child's answer, with an error text that can be stored anywhere."""
     fault = result.get("fault")
     return {
@@ -64,14 +63,14 @@ class _GenreShares:
 
         self._music = GenreAverage(classifier.manifest)
         self.windows = 0
-        self.result: Message = {}
+        self.result: Row = {}
 
-    def estimate(self, analysis: Any, message: Message) -> None:
+    def estimate(self, analysis: Any, message: object) -> None:
         """Count one window."""
         self.windows += 1
         self._music.add(analysis.prediction)
 
-    def summary(self, summary: Message) -> None:
+    def summary(self, summary: Row) -> None:
         """Keep the summary."""
         self.result = summary
 
@@ -81,7 +80,7 @@ class _GenreShares:
         return round(self._music.windows / max(1, self.windows), 4)
 
 
-def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: Settings) -> Message:
+def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: Settings) -> Row:
     """Analyze one file from its beginning to its end.
 
     Returns
@@ -160,7 +159,7 @@ class TrackAnalyzer:
             return None
         return self._fetching.submit(FetchedFile, track, Path(self._folder.name), stop=self._closed)
 
-    def _analyze_file(self, track: LibraryTrack, path: str) -> Message:
+    def _analyze_file(self, track: LibraryTrack, path: str) -> Row:
         missing = None if is_s3(track.uri) else describe_missing(track)
         if missing is not None:
             return {"fault": missing, "retry": True}
@@ -175,7 +174,7 @@ class TrackAnalyzer:
         # Something else killed the child, most likely for lack of memory. Another run may succeed.
         return {"fault": f"{track.name} {ending}", "retry": ending.endswith("SIGKILL")}
 
-    def _ask(self, track: LibraryTrack, path: str) -> tuple[Message | None, str]:
+    def _ask(self, track: LibraryTrack, path: str) -> tuple[Row | None, str]:
         """Return the child's answer, or None and how the child ended."""
         child = self._running_child()
         if child.stdin is None or child.stdout is None:
@@ -197,7 +196,7 @@ class TrackAnalyzer:
         finally:
             timer.cancel()
         if answer.endswith("\n"):
-            result: Message = json.loads(answer)
+            result: Row = json.loads(answer)
             if "fatal" in result:
                 raise OverheardError(result["fatal"])
             return result, ""
@@ -247,7 +246,7 @@ def _run_child(argv: Sequence[str]) -> None:
     """Run the child process, which writes nothing but answers to its standard output."""
     answers, settings = bootstrap_child(argv[0])
 
-    def answer(message: Message) -> None:
+    def answer(message: Row) -> None:
         print(json.dumps(message), file=answers, flush=True)
 
     wanted: SimpleQueue[str] = SimpleQueue()

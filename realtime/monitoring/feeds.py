@@ -19,7 +19,7 @@ from realtime.config import AnalysisSettings
 from realtime.errors import SettingsError
 from realtime.monitoring.group import BEAT_SECONDS, StationGroup, child_argv, child_stdin
 from realtime.monitoring.stations import Group
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import Message, decode
 
 POLL_SECONDS = 1.0
 """How long a group waits for something to say."""
@@ -95,20 +95,18 @@ class ProcessGroupClient:
 
     async def take(self) -> list[Message]:
         """The next message, or none for a sign of life."""
-        from json import loads
-
         process = self.process or await self._begin()
         try:
             line = await self._line(process)
             if line.endswith(b"\n"):
                 self._patience = self._silence_timeout_seconds
-                return [loads(line)] if line.strip() else []
+                return [decode(line)] if line.strip() else []
             async with asyncio.timeout(self._patience):
                 code = await process.wait()
             reason = f"has ended ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
         except TimeoutError:
             reason = f"has said nothing for {self._patience:g} s"
-        except ValueError:  # too long, or no JSON
+        except ValueError:  # too long, or no message
             reason = "has said what is no message"
         await self.close()
         self.process = None

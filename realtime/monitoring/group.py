@@ -26,11 +26,12 @@ from realtime.clock import Clock, SystemClock
 from realtime.config import AnalysisSettings
 from realtime.monitoring.stations import Group, Station
 from realtime.pipeline.child import bootstrap_child
-from realtime.pipeline.worker import AnalysisWorker
-from realtime.protocol import messages
+from realtime.pipeline.worker import AnalysisWorker, failure_code
+from realtime.protocol.builders import state_message
+from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import SourceStatus
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import Message, SpectrumMessage, StateMessage, encode
 from realtime.sources.factory import open_source
 
 logger = logging.getLogger(__name__)
@@ -72,8 +73,8 @@ class NamedSource:
 class StationGroup:
     """Hears stations, each on threads of its own, until ``stop``.
 
-    Messages are those of ``listen`` without spectrum and without ``seq``: whoever gathers them numbers them,
-    so that the numbers go on when a group begins anew elsewhere.
+    Messages are those of ``listen`` without spectrum. Whoever gathers them numbers them again, so that the
+    numbers go on when a group begins anew elsewhere.
 
     Parameters
     ----------
@@ -132,18 +133,18 @@ class StationGroup:
         failures = 0
         while not self._stopped.is_set():
             began = self._clock.monotonic()
-            reason = self._hear_once(station)
+            reason, code = self._hear_once(station)
             if self._clock.monotonic() - began > STEADY_SECONDS:
                 failures = 0
             failures += 1
             now = self._clock.unix(self._clock.monotonic())
-            self._put(messages.state_message(station.name, now, StreamState.RECOVERING, reason))
+            self._put(state_message(station.name, now, StreamState.RECOVERING, reason, code))
             self._stopped.wait(
                 backoff_seconds(failures, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, random.random())
             )
 
-    def _hear_once(self, station: Station) -> str:
-        """Until it ends; why it has, in words that any client may read."""
+    def _hear_once(self, station: Station) -> tuple[str, StateCode]:
+        """Analyze the station until its end. Returns why it ended, in words that any client may read."""
         fault: Exception | None
         try:
             with contextlib.closing(
@@ -152,27 +153,27 @@ class StationGroup:
                 worker = AnalysisWorker(source, self._classifier, self._chosen, self._clock, self._put)
                 self._workers[station.name] = worker
                 if self._stopped.is_set():
-                    return ""
+                    return "", StateCode.STREAM_ENDED
                 worker.start()
                 worker.join()
                 fault = worker.error
         except Exception as error:  # a thread that ended here would leave the station silent for good
             fault = error
         if fault is None:
-            return "the stream has ended"
+            return "the stream has ended", StateCode.STREAM_ENDED
         if isinstance(fault, OverheardError):
-            return str(fault)
+            return str(fault), failure_code(fault)
         logger.error("station %s: %s", station.name, INTERNAL_ERROR, exc_info=fault)
-        return INTERNAL_ERROR
+        return INTERNAL_ERROR, StateCode.ANALYZER_ERROR
 
     def _put(self, message: Message) -> None:
-        if message["type"] == "spectrum":
-            return
-        if message["type"] == "state" and StreamState(message["state"]).is_final:
+        if isinstance(message, SpectrumMessage) or (
+            isinstance(message, StateMessage) and message.state.is_final
+        ):
             return
         with self._changed:
             self.dropped += len(self._waiting) == self._waiting.maxlen
-            self._waiting.append({key: value for key, value in message.items() if key != "seq"})
+            self._waiting.append(message)
             self._changed.notify_all()
 
 
@@ -201,7 +202,7 @@ def _child(words: Sequence[str]) -> None:
     threading.Thread(target=until_the_end, daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
         while not over.is_set():
-            lines = [messages.encode(message) for message in group.take(BEAT_SECONDS)]
+            lines = [encode(message) for message in group.take(BEAT_SECONDS)]
             told.write("\n".join(lines) + "\n")
             told.flush()
     os._exit(0)  # captures may take seconds to end, and nobody waits for them

@@ -7,6 +7,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from models.classifier import load_classifier
 from realtime.app import catch_stop_signals, first_completed, open_consumers, websocket_address
@@ -17,9 +20,10 @@ from realtime.history import RecentAudioBuffer
 from realtime.monitoring.feeds import GroupClient, GroupLostError
 from realtime.monitoring.group import INTERNAL_ERROR
 from realtime.monitoring.stations import Group
-from realtime.protocol import messages
+from realtime.protocol.builders import hello_message, state_message
+from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, HealthMessage, HelloMessage, Message, StateMessage
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
 
@@ -27,6 +31,14 @@ logger = logging.getLogger(__name__)
 
 RESTART_PAUSE_SECONDS = 1.0
 """Between two questions to a group that is lost."""
+
+
+class _Shown(NamedTuple):
+    """State of a station, as clients or its group have it."""
+
+    state: StreamState
+    detail: str = ""
+    code: StateCode | None = None
 
 
 class StationRoster:
@@ -42,14 +54,14 @@ class StationRoster:
     def __init__(self, broadcaster: Broadcaster, watch: Callable[[Message], None], clock: Clock) -> None:
         self._broadcaster, self._watch, self._clock = broadcaster, watch, clock
         self._lines: dict[str, MessageSequencer] = {}
-        # State and detail by station: as clients were told last, and as its group said last.
-        self._told: dict[str, tuple[str, str]] = {}
-        self._heard: dict[str, tuple[str, str]] = {}
+        # By station: as clients were told last, and as its group said last.
+        self._told: dict[str, _Shown] = {}
+        self._heard: dict[str, _Shown] = {}
 
-    def add(self, name: str, hello: Message) -> None:
+    def add(self, name: str, hello: HelloMessage) -> None:
         """One more station."""
         self._lines[name] = MessageSequencer(name, self._tell)
-        self._told[name] = self._heard[name] = hello["state"], hello["detail"]
+        self._told[name] = self._heard[name] = _Shown(hello.state, hello.detail, hello.code)
         self._broadcaster.add(hello)
 
     def say(self, message: Message) -> None:
@@ -58,30 +70,31 @@ class StationRoster:
         Before a message of a station that clients hold for lost, or without sound although it is heard, its
         state is said again.
         """
-        name = message["source"]
-        if message["type"] == "state":
-            self._heard[name] = message["state"], message["detail"]
-        elif message["type"] == "estimate" and StreamState(self._told[name][0]).is_silent_source:
-            self._heard[name] = message["estimate"]["state"], ""  # its own word came late or was dropped
-        elif message["type"] == "health":
-            message = message | {"clients": self._broadcaster.clients}
-        if message["type"] != "state":
-            self._say_state(name, *self._heard[name])
+        name = message.source
+        if isinstance(message, StateMessage):
+            self._heard[name] = _Shown(message.state, message.detail, message.code)
+        elif isinstance(message, EstimateMessage) and self._told[name].state.is_silent_source:
+            self._heard[name] = _Shown(message.estimate.state)  # its own state came late or was dropped
+        elif isinstance(message, HealthMessage):
+            message = replace(message, clients=self._broadcaster.clients)
+        if not isinstance(message, StateMessage):
+            self._say_state(name, self._heard[name])
         self._told[name] = self._heard[name]
         self._lines[name](message)
 
     def lost(self, group: Group, reason: str, *, late: bool = False) -> None:
         """Nobody hears these stations, or nobody knows while their group is late; said once."""
         for station in group:
-            self._say_state(station.name, StreamState.RECOVERING, reason)
+            lost = _Shown(StreamState.RECOVERING, reason, StateCode.GROUP_UNREACHABLE)
+            self._say_state(station.name, lost)
             if not late:
-                self._heard[station.name] = StreamState.CONNECTING, ""
+                self._heard[station.name] = _Shown(StreamState.CONNECTING)
 
-    def _say_state(self, name: str, state: str, detail: str) -> None:
-        if self._told[name] != (state, detail):
-            self._told[name] = state, detail
+    def _say_state(self, name: str, shown: _Shown) -> None:
+        if self._told[name] != shown:
+            self._told[name] = shown
             now = self._clock.unix(self._clock.monotonic())
-            self._lines[name](messages.state_message(name, now, StreamState(state), detail))
+            self._lines[name](state_message(name, now, *shown))
 
     def _tell(self, line: MessageSequencer, message: Message) -> None:
         self._watch(message)
@@ -141,17 +154,9 @@ async def serve_stations(
         server = EstimateServer(broadcaster, chosen.server)
         roll = StationRoster(broadcaster, tell, clock)
         for station in (station for group in groups for station in group):
-            hello = messages.hello_message(
-                station.name,
-                clock.unix(clock.monotonic()),
-                classifier.manifest,
-                classifier.runtime,
-                told,
-                StreamState.CONNECTING,
-                "",
-                None,
-            )
-            roll.add(station.name, hello | {"seq": 0})
+            now = clock.unix(clock.monotonic())
+            hello = hello_message(station.name, now, classifier.manifest, classifier.runtime, told)
+            roll.add(station.name, hello)
         port = await server.start(chosen.server.host, chosen.server.port)
         following = [
             asyncio.create_task(relay(feed, group, roll, restart_pause_seconds))

@@ -10,9 +10,10 @@ import logging
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
+
+from msgspec import Struct
 
 from models.common.text import storable
 from models.common.urls import redact_to_host
@@ -20,8 +21,8 @@ from realtime.clock import Clock
 from realtime.config import OutputSettings
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.webhook import WebhookSender
-from realtime.protocol.estimate import StreamState, genre_weights
-from realtime.protocol.messages import Message, encode
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import EstimateMessage, Message, StateMessage, encode
 
 logger = logging.getLogger(__name__)
 
@@ -31,56 +32,65 @@ CLOSE_SECONDS = 1.5
 WARNING_SECONDS = 300.0
 
 
+class GenreChange(Struct, frozen=True, kw_only=True):
+    """Change that is sent to the broker and the webhook.
+
+    ``type`` is ``genre`` for another stable genre, else ``state``; ``genre`` is the genre that plays and
+    ``confidence`` its probability, both None unless the state is LISTENING; ``previous`` is the genre before,
+    also across silence and pauses; ``at`` is in Unix seconds.
+    """
+
+    type: Literal["genre", "state"]
+    source: str
+    genre: str | None
+    previous: str | None
+    confidence: float | None
+    state: StreamState
+    at: float
+
+
 @dataclass(slots=True)
 class _Source:
-    """What was told last of a source."""
+    """Last change of a source."""
 
-    state: str = ""
+    state: StreamState | None = None
     genre: str | None = None
 
 
 class ChangeDetector:
-    """What of the messages is worth telling: another genre, another state."""
+    """Finds changes of the genre and of the state in the messages of all sources."""
 
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
-    def detect(self, message: Mapping[str, Any]) -> Message | None:
-        """Take a message in.
-
-        Returns
-        -------
-        Message or None
-            ``type`` is ``genre`` for another stable genre, else ``state``; ``source``; ``genre`` that plays
-            and its probability ``confidence``, both None unless the state is LISTENING; ``previous`` is the
-            genre heard last, before silence and pauses too; ``state``; ``at`` in Unix seconds. None when
-            nothing changed.
-        """
-        if message["type"] == "estimate":
-            estimate = message["estimate"]
-            state = estimate["state"]
-            named = genre_weights(estimate) if state == "LISTENING" else {}
-            genre, confidence = next(iter(named.items()), (None, None))
-        elif message["type"] == "state":
-            state, genre, confidence = message["state"], None, None
-            if StreamState(state).has_estimate:  # told by the estimate before it, and with the genre
+    def detect(self, message: Message) -> GenreChange | None:
+        """Return the change that a message brings, or None if nothing changed."""
+        genre: str | None = None
+        confidence: float | None = None
+        match message:
+            case EstimateMessage(estimate=estimate):
+                state = estimate.state
+                if state is StreamState.LISTENING:
+                    genre, confidence = next(iter(estimate.genre_weights().items()), (None, None))
+            case StateMessage(state=state):
+                if state.has_estimate:  # the estimate before it has brought the change, with the genre
+                    return None
+            case _:
                 return None
-        else:
-            return None
-        known = self._sources.setdefault(message["source"], _Source())
+        known = self._sources.setdefault(message.source, _Source())
         previous, another = known.genre, genre is not None and genre != known.genre
         if state == known.state and not another:
             return None
         known.state, known.genre = state, genre or known.genre
-        return {
-            "type": "genre" if another else "state",
-            "source": message["source"],
-            "genre": genre,
-            "previous": previous,
-            "confidence": None if confidence is None else round(confidence, 4),
-            "state": state,
-            "at": message["captured_at"],
-        }
+        return GenreChange(
+            type="genre" if another else "state",
+            source=message.source,
+            genre=genre,
+            previous=previous,
+            confidence=None if confidence is None else round(confidence, 4),
+            state=state,
+            at=message.captured_at,
+        )
 
 
 class OutageLog:
@@ -159,7 +169,7 @@ class GenreNotifier:
             # a name that is no text becomes an escape of JSON
             payload = storable(encode(change)).encode()
             if self._broker is not None:
-                self._broker.put(slug(change["source"]), payload)
+                self._broker.put(slug(change.source), payload)
             if self._webhook is not None:
                 self._webhook.put(payload)
         except Exception:

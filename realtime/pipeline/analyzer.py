@@ -288,7 +288,7 @@ class Analyzer:
         """Counters and latencies up to now."""
         sound = self._count * self.hop_seconds
         return PipelineHealth(
-            blocks_in=self._blocks,
+            blocks_received=self._blocks,
             samples_lost=self._lost,
             gaps=self._gaps,
             windows=self._count,

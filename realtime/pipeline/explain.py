@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,6 @@ from models.classifier import GenreClassifier, Prediction
 from models.occlusion import PATCH, STEP, occlusion
 from realtime.audio.source import AudioBlock
 from realtime.pipeline.analyzer import PreparedWindow
-from realtime.protocol.messages import Message
 
 TEMPO_SECONDS = 90.0
 """Of the middle of a file: intros and ends often have another tempo, or none."""
@@ -50,12 +50,12 @@ class ExplainedWindows:
             seconds = prepared.window.position / self._classifier.manifest.audio.sample_rate
             self._best[top] = _Best(probability, seconds, prepared.picture)
 
-    def message(self, file: str, label: str | None) -> Message | None:
+    def message(self, file: str, label: str | None) -> dict[str, Any] | None:
         """The window of one genre, and the map of what mattered; None when there is none.
 
         Returns
         -------
-        Message or None
+        dict or None
             ``picture`` is base64 of (``side``, ``side``, 3) uint8, highest frequency first. ``falls``, rows
             of numbers: how much of ``probability`` is lost when a part is covered (``models.occlusion``).
         """

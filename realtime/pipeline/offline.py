@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from models.classifier import GenreClassifier, Prediction
 from models.manifest import ModelManifest
@@ -19,8 +20,8 @@ from realtime.config import Settings
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
 from realtime.pipeline.explain import ExplainedWindows, TempoEstimator
 from realtime.pipeline.worker import check_length
-from realtime.protocol import messages
-from realtime.protocol.messages import Message
+from realtime.protocol.builders import estimate_message
+from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 MAX_CLASSIFIERS = 4
 """Decoding and pictures keep up with about so many."""
+
+
+Record: TypeAlias = dict[str, Any]
+"""A JSON object that is printed, but is no message of the websocket."""
 
 
 class GenreAverage:
@@ -56,11 +61,11 @@ class GenreAverage:
 class Report(Protocol):
     """Where a file's results go."""
 
-    def estimate(self, analysis: Analysis, message: Message) -> None:
+    def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """One window is done."""
         ...
 
-    def summary(self, summary: Message) -> None:
+    def summary(self, summary: Record) -> None:
         """The file is done."""
         ...
 
@@ -72,7 +77,7 @@ def analyze_file(
     clock: Clock,
     report: Report,
     advance: Callable[[float, float | None], None] = lambda done, total: None,
-    explain: Callable[[Message], None] | None = None,
+    explain: Callable[[Record], None] | None = None,
 ) -> None:
     """Analyse one file as fast as it goes.
 
@@ -102,7 +107,7 @@ def analyze_file(
     for number, analysis in enumerate(analyses, start=1):
         genres.add(analysis.prediction)
         message = _message(analysis.estimate, source.name, manifest, clock)
-        report.estimate(analysis, message | {"seq": number})
+        report.estimate(analysis, replace(message, seq=number))
     check_length(source, analyzer, manifest.audio.window_seconds)
     mean = genres.probabilities
     label = manifest.labels[int(mean.argmax())] if genres.windows else None
@@ -177,7 +182,7 @@ def _analyses(
             yield conclude()
 
 
-def _message(estimate: GenreEstimate, name: str, manifest: ModelManifest, clock: Clock) -> Message:
+def _message(estimate: GenreEstimate, name: str, manifest: ModelManifest, clock: Clock) -> EstimateMessage:
     now = clock.monotonic()
     latency_ms = (now - estimate.captured_at) * 1e3
-    return messages.estimate_message(estimate, name, manifest, clock.unix(estimate.captured_at), latency_ms)
+    return estimate_message(estimate, name, manifest, clock.unix(estimate.captured_at), latency_ms)

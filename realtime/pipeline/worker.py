@@ -1,4 +1,4 @@
-"""The one worker thread: takes blocks, drives the analyzer, publishes messages."""
+"""The one worker thread: takes blocks, drives the analyzer, publishes builders."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 import threading
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier
 from models.common.text import format_seconds
@@ -14,9 +16,10 @@ from models.errors import OverheardError
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.config import Settings
-from realtime.errors import TooShortError
+from realtime.errors import SourceError, TooShortError
 from realtime.pipeline.analyzer import Analysis, Analyzer
-from realtime.protocol import messages
+from realtime.protocol import builders
+from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
@@ -90,7 +93,7 @@ class AnalysisWorker(threading.Thread):
             self.error = error
             detail = str(error) if isinstance(error, OverheardError) else f"internal error: {error!r}"
             logger.error("%s failed: %s", self._source.name, detail)
-            self._change_state(StreamState.FAILED, detail)
+            self._change_state(StreamState.FAILED, detail, failure_code(error))
         finally:
             self._source.close()
 
@@ -107,8 +110,8 @@ class AnalysisWorker(threading.Thread):
                 self._last_sound = now
                 if self._state.is_silent_source:
                     self._change_state(StreamState.WARMING_UP)
-            elif trouble := self._source.status().trouble:
-                self._change_state(StreamState.RECOVERING, trouble)
+            elif fault := self._source.status().error:
+                self._change_state(StreamState.RECOVERING, fault, StateCode.SOURCE_ERROR)
             elif now - self._last_sound > self._stall_seconds:
                 self._change_state(StreamState.STALLED)
             self._tell_status()
@@ -125,20 +128,20 @@ class AnalysisWorker(threading.Thread):
 
     def _publish(self, message: Message) -> None:
         self._sequence += 1
-        self._publish_numbered(message | {"seq": self._sequence})
+        self._publish_numbered(replace(message, seq=self._sequence))
 
     def _tell(self, analysis: Analysis) -> None:
         estimate, name, now = analysis.estimate, self._source.name, self._clock.monotonic()
         captured_at = self._clock.unix(estimate.captured_at)
         self._publish(
-            messages.estimate_message(
+            builders.estimate_message(
                 estimate, name, self._manifest, captured_at, (now - estimate.captured_at) * 1e3
             )
         )
         self._change_state(estimate.state)
         audio = self._manifest.audio
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
-        self._publish(messages.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
+        self._publish(builders.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
 
     def _tell_status(self) -> None:
         """Publish another title, log another device."""
@@ -146,7 +149,7 @@ class AnalysisWorker(threading.Thread):
         if status.title != self._title:
             self._title = status.title
             now = self._clock.unix(self._clock.monotonic())
-            self._publish(messages.title_message(self._source.name, now, status.title))
+            self._publish(builders.title_message(self._source.name, now, status.title))
         if status.device != self._device:
             logger.info("%s: listening to %s instead of %s", self._source.name, status.device, self._device)
             self._device = status.device
@@ -161,7 +164,7 @@ class AnalysisWorker(threading.Thread):
             logger.warning("%s: so far %s", self._source.name, losses)
             self._logged_losses, self._last_loss_log = losses, now
         self._publish(
-            messages.health_message(
+            builders.health_message(
                 self._source.name,
                 self._clock.unix(self._clock.monotonic()),
                 health,
@@ -170,15 +173,22 @@ class AnalysisWorker(threading.Thread):
             )
         )
 
-    def _change_state(self, state: StreamState, detail: str = "") -> None:
+    def _change_state(self, state: StreamState, detail: str = "", code: StateCode | None = None) -> None:
         if (state, detail) == (self._state, self._detail):
             return
         self._state, self._detail = state, detail
         self._publish(
-            messages.state_message(
-                self._source.name, self._clock.unix(self._clock.monotonic()), state, detail
+            builders.state_message(
+                self._source.name, self._clock.unix(self._clock.monotonic()), state, detail, code
             )
         )
+
+
+def failure_code(error: Exception) -> StateCode:
+    """Return the code of the error that ended an analysis."""
+    if isinstance(error, TooShortError):
+        return StateCode.AUDIO_TOO_SHORT
+    return StateCode.SOURCE_ERROR if isinstance(error, SourceError) else StateCode.ANALYZER_ERROR
 
 
 def losses_text(health: PipelineHealth, status: SourceStatus, sample_rate: int) -> str:

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+
+from realtime.protocol.described import DescribedEnum
 
 
-class StreamState(StrEnum):
-    """State of a source's stream, as its newest message says."""
+class StreamState(DescribedEnum):
+    """State of a source's stream."""
 
-    CONNECTING = "CONNECTING"
-    """The source is being opened."""
-    WARMING_UP = "WARMING_UP"
-    """Audio arrives, but the first window is not full yet."""
-    LISTENING = "LISTENING"
-    """Music plays, and the model is confident of its genre."""
-    UNSURE = "UNSURE"
-    """Music plays, but no genre reaches the confidence threshold."""
-    NOT_MUSIC = "NOT_MUSIC"
-    """Audio arrives that the model takes for something other than music."""
-    SILENT = "SILENT"
-    """The source delivers silence, or audio that fills less than half a window after a silence."""
-    STALLED = "STALLED"
-    """The source is open but delivers nothing, not even silence."""
-    RECOVERING = "RECOVERING"
-    """The source was lost and is being opened again."""
-    PAUSED = "PAUSED"
-    """A client paused the analysis: the source is closed until a client resumes it."""
-    ENDED = "ENDED"
-    """The source reached its end, or another source has taken its place."""
-    FAILED = "FAILED"
-    """The source or the analyzer failed for good, and the detail says how."""
+    CONNECTING = "CONNECTING", "The source is being opened."
+    WARMING_UP = "WARMING_UP", "Audio arrives, but the first window is not full yet."
+    LISTENING = "LISTENING", "Music plays, and the model is confident of its genre."
+    UNSURE = "UNSURE", "Music plays, but no genre reaches the confidence threshold."
+    NOT_MUSIC = "NOT_MUSIC", "Audio arrives that the model takes for something other than music."
+    SILENT = (
+        "SILENT",
+        "The source delivers silence, or audio that fills less than half a window after a silence.",
+    )
+    STALLED = "STALLED", "The source is open but delivers nothing, not even silence."
+    RECOVERING = "RECOVERING", "The source was lost and is being opened again."
+    PAUSED = "PAUSED", "A client paused the analysis; the source is closed until a client resumes it."
+    ENDED = "ENDED", "The source reached its end, or another source has taken its place."
+    FAILED = "FAILED", "The source or the analyzer failed for good; the detail says how."
 
     @property
     def has_estimate(self) -> bool:
@@ -91,19 +83,3 @@ class GenreEstimate:
     has_gap: bool
     inference_ms: float
     music: float | None = None
-
-
-def genre_weights(estimate: Mapping[str, Any]) -> Mapping[str, float]:
-    """Map the genres that an estimate stands for to their probabilities; empty if no music plays.
-
-    Parameters
-    ----------
-    estimate : mapping
-        The ``estimate`` object of a message. In LISTENING it stands for its stable label alone, even if
-        another label leads already. In UNSURE it stands for all genres.
-    """
-    state = StreamState(estimate["state"])
-    stable, probabilities = estimate["stable_label"], estimate["probabilities"]
-    if state is StreamState.LISTENING and stable is not None:
-        return {stable: probabilities.get(stable, estimate["confidence"])}
-    return probabilities if state is StreamState.UNSURE and estimate["label"] is not None else {}

@@ -24,7 +24,7 @@ class PipelineHealth:
     capture of a window's last sample to its estimate.
     """
 
-    blocks_in: int
+    blocks_received: int
     samples_lost: int
     gaps: int
     windows: int
@@ -38,17 +38,17 @@ class PipelineHealth:
 class SourceStatus:
     """State of a source beside its audio, since it was opened.
 
-    ``trouble`` says why no audio arrives while the source is being opened again, and is empty otherwise;
+    ``error`` says why no audio arrives while the source is being opened again, and is empty otherwise;
     ``device`` is the device or address that the source reads at present; ``title`` is the station's current
-    title; ``reopened`` counts how often the source was opened again; ``overflows`` counts the losses that
+    title; ``reconnects`` counts how often the source was opened again; ``overflows`` counts the losses that
     the device reported; ``dropped_blocks`` counts the blocks that the analysis was too slow for;
     ``drift_ppm`` says how much faster the device's clock runs than the machine's, None before it is known.
     """
 
     device: str = ""
     title: str = ""
-    trouble: str = ""
-    reopened: int = 0
+    error: str = ""
+    reconnects: int = 0
     overflows: int = 0
     dropped_blocks: int = 0
     drift_ppm: float | None = None

@@ -1,237 +1,313 @@
-"""The messages of the websocket: plain dictionaries, built here and nowhere else.
+"""Messages that the server sends over the websocket, as typed structs.
 
-``messages.schema.json`` beside this file is the published form. ``version`` rises when a client
-would have to change; fields may be added without.
+``messages.schema.json`` beside this file is generated from these structs. ``VERSION`` rises if a client
+has to change; fields may be added without.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
-from functools import lru_cache
-from importlib.resources import files
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
+from msgspec import Meta, Struct
 
-from models.manifest import ModelManifest
-from models.spectrogram.spec import WINDOWS, AudioSpec
-from models.spectrogram.stft import average_bands, band_edges
-from realtime.protocol.estimate import GenreEstimate, StreamState
-from realtime.protocol.health import PipelineHealth, SourceStatus
+from realtime.protocol.codes import ResponseCode, StateCode
+from realtime.protocol.estimate import StreamState
 
-VERSION = 1
+VERSION: Literal[2] = 2
 
-Message: TypeAlias = dict[str, Any]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Probability: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Level: TypeAlias = Annotated[float, Meta(le=3.1)]
+SourceName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
+ControlId: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=40, description="Chosen by the client and returned in the response.")
+]
 
-SPECTRUM_ROWS = 128
-SPECTRUM_FLOOR_DBFS = -110.0
-SPECTRUM_CEILING_DBFS = -10.0
+STATES_OF_ESTIMATES = [state.value for state in StreamState if state.has_estimate]
 
 
-@lru_cache(maxsize=1)
-def schema() -> dict[str, Any]:
-    """The JSON Schema that every message obeys, in both directions."""
-    text = (files("realtime.protocol") / "messages.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Fields of every message that the server sends."""
+
+    version: Annotated[Literal[2], Meta(description="Version of the protocol.")]
+    seq: Annotated[
+        Count,
+        Meta(
+            description="Rises by one with every message of a source. A message that the client did not get "
+            "leaves a gap. A hello has the number of the last message before it."
+        ),
+    ]
+    source: Annotated[str, Meta(description="Name of the source.")]
+    captured_at: Annotated[
+        float, Meta(description="Unix seconds of the last audio sample that the message rests on.")
+    ]
+
+    @property
+    def kind(self) -> str:
+        """The ``type`` of the message in JSON."""
+        return str(self.__struct_config__.tag)
 
 
-def envelope(kind: str, source: str, captured_at: float) -> Message:
-    """What every message begins with; whoever sends it adds ``seq``.
+class NotStreamBound(Message, frozen=True, kw_only=True):
+    """Fields of a message that belongs to no source."""
 
-    Parameters
-    ----------
-    kind : str
-        The message's ``type``.
-    source : str
-        Name of the source it speaks of.
-    captured_at : float
-        Unix seconds of the last sample it rests on.
-    """
-    return {"type": kind, "version": VERSION, "source": source, "captured_at": round(captured_at, 3)}
+    seq: Literal[0]
+    source: Literal[""]
 
 
-def estimate_payload(estimate: GenreEstimate) -> Message:
-    """The ``estimate`` object inside messages and summaries.
+class EstimatePayload(Struct, frozen=True, kw_only=True):
+    """Smoothed genre probabilities after one window."""
 
-    ``music`` is left out where the model does not say whether it is music.
-    """
-    music = {} if estimate.music is None else {"music": round(estimate.music, 4)}
-    return {
-        "label": estimate.label,
-        "stable_label": estimate.stable_label,
-        "confidence": round(estimate.confidence, 4),
-        "probabilities": {genre: round(p, 4) for genre, p in estimate.probabilities.items()},
-        "state": estimate.state.value,
-    } | music
+    label: Annotated[
+        str | None,
+        Meta(
+            description="The most probable genre. Null before any music was recognized. In NOT_MUSIC and "
+            "SILENT it is the genre of the last music."
+        ),
+    ]
+    stable_label: Annotated[
+        str | None, Meta(description="Follows label once the switch margin was held; for headlines.")
+    ]
+    confidence: Annotated[Probability, Meta(description="Probability of label.")]
+    probabilities: Annotated[
+        dict[str, Probability], Meta(description="Probability of each genre; all are 0 before any music.")
+    ]
+    state: Annotated[StreamState, Meta(extra_json_schema={"enum": STATES_OF_ESTIMATES})]
+    music: Annotated[
+        Probability | None,
+        Meta(description="Smoothed probability of music; null if the model does not estimate it."),
+    ]
 
+    def __post_init__(self) -> None:
+        """Refuse a state that estimates do not have.
 
-def estimate_message(
-    estimate: GenreEstimate,
-    source: str,
-    manifest: ModelManifest,
-    captured_at: float,
-    latency_ms: float,
-) -> Message:
-    """One estimate; ``start_seconds`` and ``end_seconds`` bound its window in the stream."""
-    audio = manifest.audio
-    return envelope("estimate", source, captured_at) | {
-        "start_seconds": round(estimate.position / audio.sample_rate, 3),
-        "end_seconds": round((estimate.position + audio.window_samples) / audio.sample_rate, 3),
-        "level_dbfs": round(estimate.level_dbfs, 1),
-        "has_gap": estimate.has_gap,
-        "inference_ms": round(estimate.inference_ms, 2),
-        "latency_ms": round(latency_ms, 1),
-        "estimate": estimate_payload(estimate),
-    }
+        Raises
+        ------
+        ValueError
+            If ``state.has_estimate`` is false.
+        """
+        if not self.state.has_estimate:
+            raise ValueError(
+                f"no estimate has state {self.state}; the states are {', '.join(STATES_OF_ESTIMATES)}"
+            )
 
+    def genre_weights(self) -> Mapping[str, float]:
+        """Map the genres that the estimate stands for to their probabilities; empty if no music plays.
 
-def hello_message(
-    source: str,
-    captured_at: float,
-    manifest: ModelManifest,
-    runtime: str,
-    settings: Message,
-    state: StreamState,
-    detail: str,
-    estimate: Message | None,
-    replaces: str = "",
-) -> Message:
-    """The first message a client gets: who speaks, with which model, and where things stand.
-
-    Whoever followed the source ``replaces`` follows this one from now on; empty where it replaces none.
-    """
-    audio = manifest.audio
-    return (
-        envelope("hello", source, captured_at)
-        | {
-            "model": {
-                "name": manifest.name,
-                "version": manifest.version,
-                "runtime": runtime,
-                "labels": list(manifest.labels),
-                "window_seconds": round(audio.window_seconds, 3),
-            },
-            "spectrum": {
-                "rows": SPECTRUM_ROWS,
-                "column_seconds": audio.column_step / audio.sample_rate,
-                "top_hz": audio.sample_rate / 2,
-                "floor_dbfs": SPECTRUM_FLOOR_DBFS,
-                "ceiling_dbfs": SPECTRUM_CEILING_DBFS,
-            },
-            "settings": settings,
-            "state": state.value,
-            "detail": detail,
-            "estimate": estimate,
-        }
-        | ({"replaces": replaces} if replaces else {})
-    )
+        In LISTENING it stands for its stable label alone, even if another label leads already. In UNSURE it
+        stands for all genres.
+        """
+        if self.state is StreamState.LISTENING and self.stable_label is not None:
+            return {self.stable_label: self.probabilities.get(self.stable_label, self.confidence)}
+        return self.probabilities if self.state is StreamState.UNSURE and self.label is not None else {}
 
 
-def state_message(source: str, captured_at: float, state: StreamState, detail: str) -> Message:
-    """The stream's state changed; ``detail`` is one sentence for people."""
-    return envelope("state", source, captured_at) | {"state": state.value, "detail": detail}
+class ModelInfo(Struct, frozen=True, kw_only=True):
+    """The model that the analyzer runs."""
+
+    name: str
+    version: str
+    runtime: Annotated[str, Meta(description="Inference engine and numeric type.")]
+    labels: Annotated[list[str], Meta(description="Genres that the model knows.")]
+    window_seconds: Annotated[float, Meta(description="Audio that one estimate rests on.")]
 
 
-def title_message(source: str, captured_at: float, title: str) -> Message:
-    """What a station says that it plays; empty when it says nothing any more."""
-    return envelope("title", source, captured_at) | {"title": title}
+class SpectrumFormat(Struct, frozen=True, kw_only=True):
+    """Format of the spectrum messages."""
+
+    rows: Annotated[int, Meta(ge=1, description="Bands of a column.")]
+    column_seconds: Annotated[float, Meta(description="Distance between two columns.")]
+    top_hz: Annotated[float, Meta(description="Upper edge of the highest band.")]
+    floor_dbfs: Annotated[float, Meta(description="Level of byte 0.")]
+    ceiling_dbfs: Annotated[float, Meta(description="Level of byte 255.")]
 
 
-def sources_message(offered: Sequence[Message], paused: bool, now: float) -> Message:
-    """What may be listened to and what is, for trusted clients.
+class StateProperties(Struct, frozen=True, kw_only=True):
+    """Properties of one stream state, so that a client needs no lists of states."""
 
-    Parameters
-    ----------
-    offered : sequence of Message
-        ``name``, ``playing``, ``level_dbfs`` (None: never measured, or it cannot be opened) and ``detail``.
-    paused : bool
-    now : float
-        Unix seconds.
-    """
-    return envelope("sources", "", now) | {"seq": 0, "offered": list(offered), "paused": paused}
-
-
-def answer_message(number: str, ok: bool, detail: str, now: float) -> Message:
-    """The reply to the control whose ``id`` is ``number``; ``detail`` is one sentence for people."""
-    return envelope("answer", "", now) | {"seq": 0, "id": number, "ok": ok, "detail": detail}
+    has_estimate: Annotated[bool, Meta(description="Estimates carry the state.")]
+    has_genre: Annotated[bool, Meta(description="The probabilities describe the music that plays.")]
+    is_final: Annotated[bool, Meta(description="No message of the source follows.")]
+    is_closed: Annotated[bool, Meta(description="The source is closed, so no message need follow.")]
+    is_fault: Annotated[bool, Meta(description="The source delivers nothing although it should.")]
+    is_silent_source: Annotated[
+        bool,
+        Meta(description="No audio arrives although it should; the next audio ends the state."),
+    ]
 
 
-def health_message(
-    source: str, captured_at: float, health: PipelineHealth, status: SourceStatus, clients: int
-) -> Message:
+class HelloMessage(Message, frozen=True, kw_only=True, tag="hello"):
+    """First message of each source: the model, the settings and the present state."""
+
+    model: ModelInfo
+    spectrum: SpectrumFormat
+    settings: Annotated[dict[str, Any], Meta(description="Settings of the smoothing and of silence.")]
+    states: Annotated[
+        dict[str, StateProperties], Meta(description="Properties of every stream state, by its name.")
+    ]
+    state: StreamState
+    code: Annotated[StateCode | None, Meta(description="Reason for the state, if there is one.")]
+    detail: Annotated[str, Meta(description="Reason for the state as one sentence, often empty.")]
+    title: Annotated[str, Meta(description="What the station plays, as it says; empty for other sources.")]
+    estimate: Annotated[EstimatePayload | None, Meta(description="The newest estimate.")]
+    replaces_source: Annotated[
+        str | None,
+        Meta(description="A client that followed the source of this name follows this one from now on."),
+    ]
+
+
+class EstimateMessage(Message, frozen=True, kw_only=True, tag="estimate"):
+    """Estimate after one window."""
+
+    start_seconds: Annotated[float, Meta(ge=0, description="Begin of the window in the stream.")]
+    end_seconds: Annotated[float, Meta(ge=0, description="End of the window in the stream.")]
+    level_dbfs: Annotated[Level, Meta(description="Level of the window in dB of full scale.")]
+    has_gap: Annotated[bool, Meta(description="Audio was lost within the window.")]
+    inference_ms: Annotated[float, Meta(ge=0, description="Time that the model took.")]
+    latency_ms: Annotated[float, Meta(description="From the window's last sample to this message.")]
+    estimate: EstimatePayload
+
+
+class SpectrumMessage(Message, frozen=True, kw_only=True, tag="spectrum"):
+    """Newest columns of the spectrum, for clients that subscribed to them."""
+
+    end_seconds: Annotated[float, Meta(description="End of the last column in the stream.")]
+    columns: Annotated[int, Meta(ge=1)]
+    rows: Annotated[int, Meta(ge=1)]
+    data: Annotated[
+        str,
+        Meta(
+            description="Columns of bytes, the oldest first, in each the highest band first. Byte 0 is the "
+            "hello's floor_dbfs and byte 255 its ceiling_dbfs.",
+            extra_json_schema={"contentEncoding": "base64"},
+        ),
+    ]
+    row_edges_hz: Annotated[
+        Annotated[list[Annotated[float, Meta(ge=0)]], Meta(min_length=2)] | None,
+        Meta(
+            description="Edges of the bands, the lowest first, one more than rows. Null if the bands are "
+            "evenly spaced from 0 Hz to the hello's top_hz."
+        ),
+    ]
+
+
+class StateMessage(Message, frozen=True, kw_only=True, tag="state"):
+    """Change of the stream's state."""
+
+    state: StreamState
+    code: Annotated[StateCode | None, Meta(description="Reason for the state, if there is one.")]
+    detail: Annotated[str, Meta(description="Reason for the state as one sentence, often empty.")]
+
+
+class TitleMessage(Message, frozen=True, kw_only=True, tag="title"):
+    """Change of the title that a station sends."""
+
+    title: Annotated[str, Meta(description="Empty if the station sends no title any more.")]
+
+
+class LatencyPercentiles(Struct, frozen=True, kw_only=True):
+    """Percentiles of recent latencies in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class HealthMessage(Message, frozen=True, kw_only=True, tag="health"):
     """Counters and latencies of the pipeline and of its source."""
-    told = asdict(status)
-    del told["title"]  # has a message of its own
-    return envelope("health", source, captured_at) | asdict(health) | told | {"clients": clients}
+
+    blocks_received: Annotated[Count, Meta(description="Blocks of audio that the source delivered.")]
+    samples_lost: Annotated[Count, Meta(description="Samples missing, at the rate of the source.")]
+    gaps: Annotated[Count, Meta(description="Places where samples are missing.")]
+    windows: Annotated[Count, Meta(description="Windows analyzed.")]
+    windows_skipped: Annotated[Count, Meta(description="Windows that came too late to be analyzed.")]
+    overruns: Annotated[Count, Meta(description="Windows that took longer than a hop.")]
+    real_time_factor: Annotated[float, Meta(ge=0, description="Seconds of audio per second of work.")]
+    latency_ms: Annotated[
+        LatencyPercentiles, Meta(description="From a window's last sample to its estimate.")
+    ]
+    device: Annotated[str, Meta(description="Device or address that the source reads at present.")]
+    error: Annotated[str, Meta(description="Why no audio arrives, as one sentence; empty otherwise.")]
+    reconnects: Annotated[Count, Meta(description="How often the source was opened again.")]
+    overflows: Annotated[Count, Meta(description="Losses that the device itself reported.")]
+    dropped_blocks: Annotated[Count, Meta(description="Blocks that the analysis was too slow for.")]
+    drift_ppm: Annotated[
+        float | None,
+        Meta(description="How much faster the device's clock runs than the machine's; null if unknown."),
+    ]
+    clients: Annotated[Count, Meta(description="Websocket clients connected.")]
 
 
-def spectrum_message(
-    source: str,
-    captured_at: float,
-    end_seconds: float,
-    decibel_columns: npt.NDArray[np.float32],
-    audio: AudioSpec,
-) -> Message:
-    """The newest spectrum columns, for clients that asked for them.
+class AvailableSource(Struct, frozen=True, kw_only=True):
+    """A source that a client may select."""
 
-    Parameters
-    ----------
-    decibel_columns : (columns, rows) float32
-        As ``models.spectrogram.stft.band_columns`` gives them, lowest frequency first.
-    end_seconds : float
-        Where the last column ends in the stream.
-    audio : AudioSpec
-        The columns' geometry: its window tells their level in dB of a full-scale sine.
-
-    Returns
-    -------
-    Message
-        ``data`` is base64 of (columns, SPECTRUM_ROWS) uint8, oldest column first, in each the
-        highest frequency first; 0 is ``floor_dbfs`` and 255 ``ceiling_dbfs``. Where the rows are not
-        evenly spaced, ``row_edges_hz`` are their SPECTRUM_ROWS + 1 edges, lowest first.
-    """
-    full_scale = full_scale_decibels(audio.window, audio.n_fft)
-    averaged = average_bands(decibel_columns, np.linspace(0, 1, SPECTRUM_ROWS + 1))
-    share = (averaged - full_scale - SPECTRUM_FLOOR_DBFS) / (SPECTRUM_CEILING_DBFS - SPECTRUM_FLOOR_DBFS)
-    stored = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)[:, ::-1]
-    spacing = {"row_edges_hz": spectrum_edges_hz(audio)} if audio.row_break_hz else {}
-    return (
-        envelope("spectrum", source, captured_at)
-        | {
-            "end_seconds": round(end_seconds, 3),
-            "columns": len(stored),
-            "rows": SPECTRUM_ROWS,
-            "data": base64.b64encode(stored.tobytes()).decode("ascii"),
-        }
-        | spacing
-    )
+    name: SourceName
+    selected: Annotated[
+        bool,
+        Meta(description="The source is analyzed; during a pause, it will be after the pause."),
+    ]
+    level_dbfs: Annotated[Level | None, Meta(description="The last measured level; null if none is known.")]
+    error: Annotated[
+        str, Meta(description="Why the source cannot be opened or has failed, as one sentence; else empty.")
+    ]
 
 
-@lru_cache(maxsize=8)
-def full_scale_decibels(window: str, n_fft: int) -> float:
-    """Decibels of the bin that a sine of amplitude 1 falls on: half of the window's sum."""
-    return float(20 * np.log10(WINDOWS[window](n_fft).sum(dtype=np.float64) / 2))
+class SourcesMessage(NotStreamBound, frozen=True, kw_only=True, tag="sources"):
+    """Sources that a client may select; sent at each change to clients that showed the control token."""
+
+    available: list[AvailableSource]
+    paused: bool
 
 
-@lru_cache(maxsize=8)
-def spectrum_edges_hz(audio: AudioSpec) -> tuple[float, ...]:
-    """Edges of the rows of a spectrum message: SPECTRUM_ROWS + 1 frequencies, lowest first."""
-    place = np.linspace(0, audio.image_size, SPECTRUM_ROWS + 1)
-    edges = np.interp(place, np.arange(audio.image_size + 1), band_edges(audio))
-    return tuple((edges * audio.sample_rate / 2).round(2).tolist())
+class ResponseMessage(NotStreamBound, frozen=True, kw_only=True, tag="response"):
+    """Response to a control, sent to the client that asked."""
+
+    id: ControlId
+    ok: Annotated[bool, Meta(description="True if it was done.")]
+    code: ResponseCode
+    detail: Annotated[str, Meta(description="What was done, or why not and what helps, in one sentence.")]
 
 
-def encode(message: Message) -> str:
-    """One message as one line of JSON; NaN is refused rather than sent.
+ServerMessage: TypeAlias = (
+    HelloMessage
+    | EstimateMessage
+    | SpectrumMessage
+    | StateMessage
+    | TitleMessage
+    | HealthMessage
+    | SourcesMessage
+    | ResponseMessage
+)
+
+_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+
+
+def encode(message: Struct | Mapping[str, Any]) -> str:
+    """Encode one message as one line of JSON; text that is no Unicode stays as it is.
 
     Raises
     ------
     ValueError
-        A number is not finite.
+        If a number is not finite.
     """
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # msgspec's own encoder would send NaN as null.
+    return json.dumps(
+        msgspec.to_builtins(message), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+
+
+def decode(text: str | bytes) -> ServerMessage:
+    """Decode one message of a server.
+
+    Raises
+    ------
+    ValueError
+        If it is no message of this version; says what is wrong and where.
+    """
+    try:
+        return _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ValueError(f"no message of protocol version {VERSION}: {error}") from error

@@ -92,7 +92,8 @@ def reject_client(knock: HandshakeRequest, rules: AccessPolicy, clients: int) ->
         return Rejection(
             400,
             "version",
-            f"this server speaks {PROTOCOL}; the client offered {said}; install the same version",
+            f"this analyzer speaks version {VERSION} of the protocol ({PROTOCOL}), and the client "
+            f"offered {said}; install the same version of Overheard on both sides",
         )
     if clients >= rules.max_clients:
         return Rejection(

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from models.common.text import storable
-from realtime.protocol import messages
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import (
+    EstimateMessage,
+    HelloMessage,
+    Message,
+    SourcesMessage,
+    SpectrumMessage,
+    StateMessage,
+    TitleMessage,
+    encode,
+)
 from realtime.server.metrics import Metrics
 from realtime.server.outbox import ClientOutbox
 
@@ -18,7 +28,7 @@ class Broadcaster:
 
     Parameters
     ----------
-    hellos : iterable of Message
+    hellos : iterable of HelloMessage
         A hello message for each source. Its state, title, estimate and seq follow the published messages.
 
     Attributes
@@ -32,9 +42,9 @@ class Broadcaster:
         If two sources have the same name.
     """
 
-    def __init__(self, hellos: Iterable[Message] = ()) -> None:
+    def __init__(self, hellos: Iterable[HelloMessage] = ()) -> None:
         self.metrics = Metrics()
-        self._hellos: dict[str, Message] = {}
+        self._hellos: dict[str, HelloMessage] = {}
         self._outboxes: set[ClientOutbox] = set()
         for hello in hellos:
             self.add(hello)
@@ -47,19 +57,19 @@ class Broadcaster:
     @property
     def labels(self) -> list[str]:
         """Genres of the models of all sources, with repetitions."""
-        return [label for hello in self._hellos.values() for label in hello["model"]["labels"]]
+        return [label for hello in self._hellos.values() for label in hello.model.labels]
 
     def connect(self, outbox: ClientOutbox) -> None:
         """Fill an outbox with the hello of every source, and with all later messages until ``disconnect``."""
-        for source, hello in self._hellos.items():
-            outbox.put(source, "hello", encode_text(hello))
+        for hello in self._hellos.values():
+            outbox.put(hello.source, "hello", encode_text(hello))
         self._outboxes.add(outbox)
 
     def disconnect(self, outbox: ClientOutbox) -> None:
         """Stop filling an outbox."""
         self._outboxes.discard(outbox)
 
-    def add(self, hello: Message) -> None:
+    def add(self, hello: HelloMessage) -> None:
         """Add a source, and send its hello to the connected clients.
 
         Raises
@@ -67,14 +77,14 @@ class Broadcaster:
         ValueError
             If there is a source of that name already.
         """
-        source = hello["source"]
+        source = hello.source
         if source in self._hellos:
             raise ValueError(f"source {source!r} is served already; each needs a name of its own")
-        self._hellos[source] = {"seq": 0} | hello
+        self._hellos[source] = hello
         self.metrics.update(hello)
-        self._publish_hello(hello)
+        self._put(hello, iter(self._outboxes))
 
-    def replace(self, name: str, hello: Message) -> None:
+    def replace(self, name: str, hello: HelloMessage) -> None:
         """Put a source in the place of another one, or restart the same one, and tell the connected clients.
 
         Raises
@@ -82,18 +92,19 @@ class Broadcaster:
         ValueError
             If there is no source ``name``, or if a third source has the name of the new one.
         """
-        source = hello["source"]
+        source = hello.source
         if name not in self._hellos or (source != name and source in self._hellos):
             raise ValueError(f"{source!r} cannot take the place of {name!r} among {list(self._hellos)}")
-        known = {"seq": 0} | {key: value for key, value in hello.items() if key != "replaces"}
         # The order stays, because clients that connect later follow the first source.
         self._hellos = {
-            (source if key == name else key): (known if key == name else value)
+            (source if key == name else key): (hello if key == name else value)
             for key, value in self._hellos.items()
         }
         self.metrics.forget(name)
         self.metrics.update(hello)
-        self._publish_hello(hello if source == name else hello | {"replaces": name})
+        # The hello that is kept replaces nothing: a client that connects later has followed nothing before.
+        told = hello if source == name else replace(hello, replaces_source=name)
+        self._put(told, iter(self._outboxes))
 
     def publish(self, message: Message) -> None:
         """Put a numbered message into the outbox of every client that wants its type.
@@ -103,34 +114,37 @@ class Broadcaster:
         ValueError
             If its source was never added.
         """
-        source, kind = message["source"], message["type"]
-        hello = self._hellos.get(source)
+        hello = self._hellos.get(message.source)
         if hello is None:
-            raise ValueError(f"source {source!r} is unknown; add(hello) makes it known")
-        hello["seq"] = message["seq"]
-        if kind == "estimate":
-            hello |= {"estimate": message["estimate"], "captured_at": message["captured_at"]}
-        elif kind == "state":
-            hello |= {"state": message["state"], "detail": message["detail"]}
-        elif kind == "title":
-            hello["title"] = message["title"]
+            raise ValueError(f"source {message.source!r} is unknown; add(hello) makes it known")
+        self._hellos[message.source] = _updated(hello, message)
         self.metrics.update(message)
-        self._put(message, (box for box in self._outboxes if kind != "spectrum" or box.wants_spectrum))
+        every = not isinstance(message, SpectrumMessage)
+        self._put(message, (box for box in self._outboxes if every or box.wants_spectrum))
 
-    def publish_sources(self, message: Message) -> None:
+    def publish_sources(self, message: SourcesMessage) -> None:
         """Send the list of available sources to all trusted clients."""
         self._put(message, (outbox for outbox in self._outboxes if outbox.trusted))
-
-    def _publish_hello(self, hello: Message) -> None:
-        self._put({"seq": 0} | hello, iter(self._outboxes))
 
     def _put(self, message: Message, outboxes: Iterator[ClientOutbox]) -> None:
         text = ""
         for outbox in outboxes:
             text = text or encode_text(message)
-            outbox.put(message["source"], message["type"], text)
+            outbox.put(message.source, message.kind, text)
 
 
 def encode_text(message: Message) -> str:
     """Encode a message as JSON, without the lone surrogates that some file names hold."""
-    return storable(messages.encode(message), "replace")
+    return storable(encode(message), "replace")
+
+
+def _updated(hello: HelloMessage, message: Message) -> HelloMessage:
+    """Return the hello as a client gets it that connects after the message."""
+    match message:
+        case EstimateMessage(estimate=estimate, captured_at=captured_at):
+            return replace(hello, seq=message.seq, estimate=estimate, captured_at=captured_at)
+        case StateMessage(state=state, code=code, detail=detail):
+            return replace(hello, seq=message.seq, state=state, code=code, detail=detail)
+        case TitleMessage(title=title):
+            return replace(hello, seq=message.seq, title=title)
+    return replace(hello, seq=message.seq)

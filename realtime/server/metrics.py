@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from models.common.text import storable
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, HealthMessage, HelloMessage, Message, StateMessage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,7 +23,7 @@ INFERENCE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 """Seconds; the shipped model needs 7 ms on a slow core."""
 
 COUNTERS: Mapping[str, str] = {
-    "blocks_in": "Blocks of sound taken in.",
+    "blocks_received": "Blocks of sound taken in.",
     "samples_lost": "Samples missing from the stream, at the rate of the source.",
     "gaps": "Jumps in the stream.",
     "windows": "Windows analysed.",
@@ -31,9 +31,12 @@ COUNTERS: Mapping[str, str] = {
     "overruns": "Windows that took longer than a hop.",
     "overflows": "Losses that the device itself reported.",
     "dropped_blocks": "Blocks that the analysis was too slow for.",
-    "reopened": "How often the source was opened again.",
+    "reconnects": "How often the source was opened again.",
 }
 """Fields of health messages that only rise, and their help."""
+
+METRIC_NAMES = {"blocks_received": "blocks", "reconnects": "reopened"}
+"""Names of metrics that differ from their fields; dashboards of Prometheus rely on them."""
 
 
 class Metrics:
@@ -41,13 +44,13 @@ class Metrics:
 
     Parameters
     ----------
-    hellos : iterable of Message
+    hellos : iterable of HelloMessage
         One for each source known from the start.
     """
 
-    def __init__(self, hellos: Iterable[Message] = ()) -> None:
+    def __init__(self, hellos: Iterable[HelloMessage] = ()) -> None:
         self._states: dict[str, StreamState] = {}
-        self._health: dict[str, Message] = {}
+        self._health: dict[str, HealthMessage] = {}
         self._estimates: Counter[str] = Counter()
         self._latency: dict[str, _Histogram] = {}
         self._inference: dict[str, _Histogram] = {}
@@ -62,21 +65,19 @@ class Metrics:
 
     def update(self, message: Message) -> None:
         """Take one message in; types that carry no numbers are ignored."""
-        source: str = message["source"]
-        if message["type"] == "hello":
+        source = message.source
+        if isinstance(message, HelloMessage):
             self._latency.setdefault(source, _Histogram(LATENCY_BOUNDS))
             self._inference.setdefault(source, _Histogram(INFERENCE_BOUNDS))
             self._estimates.setdefault(source, 0)
-        if message["type"] in ("hello", "state"):
-            self._states[source] = StreamState(message["state"])
-        elif message["type"] == "health":
+        if isinstance(message, HelloMessage | StateMessage):
+            self._states[source] = message.state
+        elif isinstance(message, HealthMessage):
             self._health[source] = message
-        elif message["type"] == "estimate":
+        elif isinstance(message, EstimateMessage):
             self._estimates[source] += 1
-            self._latency.setdefault(source, _Histogram(LATENCY_BOUNDS)).add(message["latency_ms"] / 1000)
-            self._inference.setdefault(source, _Histogram(INFERENCE_BOUNDS)).add(
-                message["inference_ms"] / 1000
-            )
+            self._latency.setdefault(source, _Histogram(LATENCY_BOUNDS)).add(message.latency_ms / 1000)
+            self._inference.setdefault(source, _Histogram(INFERENCE_BOUNDS)).add(message.inference_ms / 1000)
 
     def forget(self, source: str) -> None:
         """The source is served no more, and its numbers are shown no more."""
@@ -127,7 +128,7 @@ class Metrics:
             ),
         ]
         for field, told in COUNTERS.items():
-            name = "blocks" if field == "blocks_in" else field
+            name = METRIC_NAMES.get(field, field)
             lines += _family(f"overheard_{name}_total", "counter", told, self._of_health(field))
         lines += _histograms(
             "overheard_latency_seconds", "From the last sound of a window to its estimate.", self._latency
@@ -137,8 +138,7 @@ class Metrics:
 
     def _of_health(self, field: str) -> Iterator[tuple[dict[str, str], float]]:
         for source, health in self._health.items():
-            if field in health:  # those about the source's device came later to the schema
-                yield {"source": source}, health[field]
+            yield {"source": source}, getattr(health, field)
 
 
 def health_report(

@@ -17,10 +17,20 @@ from websockets.typing import Subprotocol
 from models.common.concurrency import run_in_daemon_thread
 from models.errors import OverheardError
 from realtime.config import ServerSettings
-from realtime.errors import ControlError, ServerError
-from realtime.protocol import messages
-from realtime.protocol.messages import Message
-from realtime.server import access, requests
+from realtime.errors import ServerError, SourceError
+from realtime.protocol.builders import response_message
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.messages import VERSION
+from realtime.protocol.requests import (
+    AnyControl,
+    CorrectLabel,
+    DeleteHistory,
+    Outcome,
+    RequestError,
+    Subscribe,
+    decode_request,
+)
+from realtime.server import access
 from realtime.server.access import AccessPolicy
 from realtime.server.broadcaster import Broadcaster, encode_text
 from realtime.server.http import ClientConnection, HandshakeHandler
@@ -28,7 +38,7 @@ from realtime.server.limits import ServerLimits
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.outbox import ClientOutbox
 from realtime.server.rate_limit import TokenBucket
-from realtime.server.requests import HistoryEndpoint, SourceController
+from realtime.server.requests import NO_HISTORY, UNPRIVILEGED, HistoryEndpoint, SourceController
 
 logger = logging.getLogger(__name__)
 
@@ -151,21 +161,21 @@ class EstimateServer:
         logger.debug("a client connected; there are %d", self.broadcaster.clients)
         sender = asyncio.create_task(self._send(connection, outbox))
         try:
-            async for request in connection:
-                wanted = requests.parse_subscribe(request)
+            async for text in connection:
+                request = decode_request(text)
                 if not bucket.take(now()):
                     await self._dismiss(
                         connection, "rate", f"more than {limits.requests_per_second:g} messages a second"
                     )
-                elif wanted is not None:
-                    outbox.wants_spectrum = wanted
+                elif isinstance(request, Subscribe):
+                    outbox.wants_spectrum = request.spectrum
                 elif len(outbox) > limits.waiting_messages:
                     self._door.drop(connection, "slow")  # it would not read a goodbye either
                     break
-                elif (control := requests.parse_control(request)) is not None:
-                    self._start_control(outbox, control)
+                elif request is not None:
+                    self._start_control(outbox, request)
                 else:
-                    sentence = "expected a subscribe message or a control, as the schema has them"
+                    sentence = f"expected a subscribe message or a control of protocol version {VERSION}"
                     await self._dismiss(connection, "message", sentence)
         except ConnectionClosed:
             pass  # a client that goes away without a word is nothing to report
@@ -174,36 +184,38 @@ class EstimateServer:
             sender.cancel()
             logger.debug("a client left; there are %d", self.broadcaster.clients)
 
-    def _start_control(self, outbox: ClientOutbox, control: Message) -> None:
+    def _start_control(self, outbox: ClientOutbox, control: AnyControl) -> None:
         """On a task of its own: it may take seconds, and goes on when the client leaves."""
         task = asyncio.create_task(self._obey(outbox, control))
         self._controls.add(task)
         task.add_done_callback(self._controls.discard)
 
-    async def _obey(self, outbox: ClientOutbox, control: Message) -> None:
+    async def _obey(self, outbox: ClientOutbox, control: AnyControl) -> None:
         try:
-            ok, detail = True, await self._do(control, trusted=outbox.trusted)
+            ok, (code, detail) = True, await self._do(control, trusted=outbox.trusted)
         except OverheardError as error:
-            ok, detail = False, str(error)
+            ok, code, detail = False, _error_code(error, control), str(error)
         except Exception:
-            logger.exception("internal error; %s was not done", control["action"])
-            ok, detail = False, "an internal error; the analyzer's log tells more"
-        answer = messages.answer_message(control["id"], ok, detail, time.time())
-        outbox.put("", f"answer {control['id']}", encode_text(answer))
+            logger.exception("internal error; %s was not done", type(control).__name__)
+            ok, code = False, ResponseCode.INTERNAL_ERROR
+            detail = "an internal error; the analyzer's log tells more"
+        response = response_message(control.id, ok, code, detail, time.time())
+        outbox.put("", f"response {control.id}", encode_text(response))
 
-    async def _do(self, control: Message, *, trusted: bool) -> str:
+    async def _do(self, control: AnyControl, *, trusted: bool) -> Outcome:
         if not trusted:
-            raise ControlError(requests.UNPRIVILEGED)
-        if control["action"] in requests.HISTORY_ACTIONS:
+            raise RequestError(ResponseCode.UNAUTHORIZED, UNPRIVILEGED)
+        if isinstance(control, CorrectLabel | DeleteHistory):
             history = self._history
             if history is None:
-                raise ControlError(requests.NO_HISTORY)
+                raise RequestError(ResponseCode.HISTORY_OFF, NO_HISTORY)
             labels = self.broadcaster.labels
-            if control.get("genre") not in (None, *labels):
-                raise ControlError(f"the model knows no such genre; it knows {', '.join(labels)}")
+            if isinstance(control, CorrectLabel) and control.genre not in (None, *labels):
+                sentence = f"the model knows no such genre; it knows {', '.join(labels)}"
+                raise RequestError(ResponseCode.UNKNOWN_GENRE, sentence)
             return await run_in_daemon_thread(lambda: history.act(control))
         if self._controller is None:
-            raise ControlError("there is nothing here that could be switched")
+            raise RequestError(ResponseCode.UNSUPPORTED, "there is nothing here that could be switched")
         return await self._controller.control(control)
 
     async def _send(self, connection: ServerConnection, outbox: ClientOutbox) -> None:
@@ -224,6 +236,14 @@ class EstimateServer:
                 await connection.close(CloseCode.POLICY_VIOLATION, sentence)
         except TimeoutError:  # it does not read what was sent before, so it will not read this
             connection.transport.abort()
+
+
+def _error_code(error: OverheardError, control: AnyControl) -> ResponseCode:
+    if isinstance(error, RequestError):
+        return error.code
+    if isinstance(control, CorrectLabel | DeleteHistory):
+        return ResponseCode.HISTORY_FAILED
+    return ResponseCode.SOURCE_UNAVAILABLE if isinstance(error, SourceError) else ResponseCode.INTERNAL_ERROR
 
 
 def _select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

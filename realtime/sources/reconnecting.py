@@ -86,8 +86,8 @@ class ReconnectingSource:
         now, past = self._inner.status(), self._past
         return replace(
             now,
-            trouble=self._watchdog.reason,
-            reopened=past.reopened,
+            error=self._watchdog.reason,
+            reconnects=past.reconnects,
             overflows=past.overflows + now.overflows,
             dropped_blocks=past.dropped_blocks + now.dropped_blocks,
         )
@@ -165,7 +165,7 @@ class ReconnectingSource:
                 watchdog.lost(self._clock.monotonic(), str(error) or repr(error))
             else:
                 status = self.status()
-                self._past = replace(status, trouble="", reopened=status.reopened + 1)
+                self._past = replace(status, error="", reconnects=status.reconnects + 1)
                 self._inner = attempt.result()
                 watchdog.opened(self._clock.monotonic())
                 self._timeline.restart(self._inner.sample_rate)

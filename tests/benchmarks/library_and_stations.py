@@ -51,7 +51,7 @@ async def station_cost(count: int) -> tuple[float, float]:
         feed = ProcessGroupClient(group, AnalysisSettings.from_settings(Settings()))
         heard: set[str] = set()
         while len(heard) < count:
-            heard |= {m["source"] for m in await feed.take() if m["type"] == "estimate"}
+            heard |= {m.source for m in await feed.take() if m.kind == "estimate"}
         assert feed.process is not None
         status, stat = (Path(f"/proc/{feed.process.pid}/{name}") for name in ("status", "stat"))
 

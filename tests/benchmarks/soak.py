@@ -172,7 +172,7 @@ def watch(address: str, seen: Samples, over: threading.Event) -> None:
                     seen.estimates += 1
                     seen.latency_ms.append(message["latency_ms"])
                 elif message["type"] == "health":
-                    seen.skipped, seen.reopened = message["windows_skipped"], message["reopened"]
+                    seen.skipped, seen.reopened = message["windows_skipped"], message["reconnects"]
 
 
 def visit(address: str, seed: int, seen: Samples, over: threading.Event) -> None:

@@ -19,7 +19,8 @@ from realtime.audio.source import AudioBlock
 from realtime.clock import SystemClock
 from realtime.config import Settings
 from realtime.pipeline.analyzer import Analyzer
-from realtime.protocol import messages
+from realtime.protocol.builders import estimate_message
+from realtime.protocol.messages import encode
 from realtime.sources.file import demo_source
 from tests.benchmarks.results import Result, against, medians_in_turns
 
@@ -60,7 +61,7 @@ def hops(classifier: GenreClassifier | None = None) -> Callable[[], list[str]]:
     def hop_on() -> list[str]:
         now = clock.unix(clock.monotonic())
         return [
-            messages.encode(messages.estimate_message(analysis.estimate, "benchmark", manifest, now, 0.0))
+            encode(estimate_message(analysis.estimate, "benchmark", manifest, now, 0.0))
             for analysis in analyzer.process(next(stream))
         ]
 

@@ -22,7 +22,7 @@ class Kept:
     def __init__(self, state: StreamState = StreamState.LISTENING) -> None:
         self.snapshot = Snapshot(connected=True, state=state)
         self._heard = [
-            ReceivedEstimate(number, each.at, dict(each.estimate))
+            ReceivedEstimate(number, each.at, each.estimate)
             for number, each in enumerate(minute_of("jazz"), 1)
         ]
 

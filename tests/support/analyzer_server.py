@@ -8,19 +8,22 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from jsonschema import Draft202012Validator
+import msgspec
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from realtime.protocol.messages import Message, schema
+from realtime.protocol.builders import state_properties
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.messages import VERSION
 from tests.support.genres import GENRES
-
-VALIDATOR = Draft202012Validator(schema())
+from tests.support.protocol import VALIDATOR, Json
 
 ROWS = 128
 COLUMN_SECONDS = 1920 / 22_050
+DEFAULTS: dict[str, Json] = {"state": {"code": None}, "spectrum": {"row_edges_hz": None}}
+"""Fields that few tests are about, by the type of the message."""
 
 
 class FakeAnalyzer:
@@ -43,12 +46,12 @@ class FakeAnalyzer:
         port: int = 0,
         source: str = "Test microphone",
         state: str = "WARMING_UP",
-        offered: Sequence[Message] | None = None,
+        offered: Sequence[Json] | None = None,
     ) -> None:
         self.source = source
         self.offered = offered
         self.paused = False
-        self.controls: list[Message] = []
+        self.controls: list[Json] = []
         self.requests: list[Any] = []
         self.origins: list[str | None] = []
         self.headers: list[Headers] = []
@@ -89,7 +92,7 @@ class FakeAnalyzer:
 
     def send(self, kind: str, **fields: Any) -> None:
         """One message to everybody, with its envelope; it must obey the published schema."""
-        message = self._envelope(kind) | fields
+        message = self._envelope(kind) | DEFAULTS.get(kind, {}) | fields
         VALIDATOR.validate(message)
         self.send_raw(json.dumps(message))
 
@@ -113,11 +116,12 @@ class FakeAnalyzer:
         """What is offered by then, to everybody."""
         self.send_raw(json.dumps(self._sources()))
 
-    def answer(self, control: Message, ok: bool = True, detail: str = "") -> None:
-        """The reply to a control."""
-        self.send("answer", source="", seq=0, id=control["id"], ok=ok, detail=detail)
+    def respond(self, control: Json, ok: bool = True, detail: str = "", code: str = "") -> None:
+        """The response to a control."""
+        code = code or (ResponseCode.SOURCE_SELECTED if ok else ResponseCode.SOURCE_UNAVAILABLE).value
+        self.send("response", source="", seq=0, id=control["id"], ok=ok, code=code, detail=detail)
 
-    def wait_for_control(self, action: str, timeout_seconds: float = 10.0) -> Message:
+    def wait_for_control(self, action: str, timeout_seconds: float = 10.0) -> Json:
         """Block until a client asks for something that was not asked for before, and take it."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.controls, timeout_seconds):
@@ -150,26 +154,36 @@ class FakeAnalyzer:
         data = base64.b64encode(columns).decode("ascii")
         self.send("spectrum", end_seconds=end_seconds, columns=count, rows=ROWS, data=data, **fields)
 
-    def _envelope(self, kind: str) -> Message:
+    def _envelope(self, kind: str) -> Json:
         self._seq += 1
-        return {"type": kind, "version": 1, "seq": self._seq, "source": self.source, "captured_at": 1.7e9}
+        return {
+            "type": kind,
+            "version": VERSION,
+            "seq": self._seq,
+            "source": self.source,
+            "captured_at": 1.7e9,
+        }
 
-    def _sources(self) -> Message:
+    def _sources(self) -> Json:
         message = self._envelope("sources") | {"source": "", "seq": 0}
-        message |= {"offered": list(self.offered or ()), "paused": self.paused}
+        message |= {"available": list(self.offered or ()), "paused": self.paused}
         VALIDATOR.validate(message)
         return message
 
-    def _hello(self) -> Message:
+    def _hello(self) -> Json:
         model = {"name": "genre", "version": "1.0", "runtime": "LiteRT int8", "labels": list(GENRES)}
         spectrum = {"rows": ROWS, "column_seconds": COLUMN_SECONDS, "top_hz": 11_025}
         return self._envelope("hello") | {
             "model": model | {"window_seconds": 4.969},
             "spectrum": spectrum | {"floor_dbfs": -110.0, "ceiling_dbfs": -10.0},
             "settings": {},
+            "states": {name: msgspec.to_builtins(each) for name, each in state_properties().items()},
             "state": self._state,
+            "code": None,
             "detail": "",
+            "title": "",
             "estimate": None,
+            "replaces_source": None,
         }
 
     def _handle(self, connection: ServerConnection) -> None:
@@ -203,10 +217,10 @@ class FakeAnalyzer:
 
 def select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """The one protocol of the schema where it was offered, as the real server does."""
-    return next((name for name in offered if name == "overheard.1"), None)
+    return next((name for name in offered if name == f"overheard.{VERSION}"), None)
 
 
-def genre_estimate(label: str, confidence: float, state: str, stable_label: str | None) -> Message:
+def genre_estimate(label: str, confidence: float, state: str, stable_label: str | None) -> Json:
     """The ``estimate`` object: the rest of the probability is shared by the other genres."""
     rest = (1 - confidence) / (len(GENRES) - 1)
     probabilities: Mapping[str, float] = {genre: confidence if genre == label else rest for genre in GENRES}
@@ -216,11 +230,15 @@ def genre_estimate(label: str, confidence: float, state: str, stable_label: str 
         "confidence": confidence,
         "probabilities": probabilities,
         "state": state,
+        "music": None,
     }
 
 
-def health(**counts: int) -> Message:
+def health(**counts: int) -> Json:
     """Fields of a health message in which nothing was lost but what is told."""
-    zero = dict.fromkeys(("blocks_in", "samples_lost", "gaps", "windows", "windows_skipped", "overruns"), 0)
+    counters = ("blocks_received", "samples_lost", "gaps", "windows", "windows_skipped", "overruns",
+                "reconnects", "overflows", "dropped_blocks")  # fmt: skip
     latency = {"p50": 40.0, "p95": 60.0, "p99": 80.0}
-    return zero | counts | {"real_time_factor": 38.0, "latency_ms": latency, "clients": 1}
+    source = {"device": "", "error": "", "drift_ppm": None}
+    rest = {"real_time_factor": 38.0, "latency_ms": latency, "clients": 1}
+    return dict.fromkeys(counters, 0) | rest | source | counts

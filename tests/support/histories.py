@@ -22,14 +22,17 @@ from realtime.history.service import HistoryService
 from realtime.history.store import HistoryStore
 from realtime.history.writer import HistoryWriter
 from realtime.pipeline.worker import AnalysisWorker
-from realtime.protocol import messages
+from realtime.protocol import builders
+from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, HealthMessage, Message, StateMessage
+from realtime.protocol.requests import CorrectLabel, DeleteHistory
 from realtime.sources.file import ArraySource, FileSource, played_file
 from tests.support.audio import programme
 from tests.support.classifier import LoudestRowClassifier, manifest
 from tests.support.clock import VirtualClock
 from tests.support.paths import ROOT
+from tests.support.protocol import estimate_message
 
 WINDOW, HOP = 5.0, 0.5
 RATE = 22_050
@@ -43,36 +46,32 @@ def estimate(
     confidence: float = 0.8,
     source: str = "radio",
     leading: str | None = None,
-) -> Message:
+) -> EstimateMessage:
     """An estimate at ``at`` seconds of the stream, which began at Unix second 1000."""
     label = leading or genre
     probabilities = {} if genre is None else {genre: confidence}
     if leading:
         probabilities[leading] = 0.9
-    return messages.envelope("estimate", source, 1_000 + at) | {
-        "start_seconds": at - WINDOW,
-        "end_seconds": at,
-        "level_dbfs": -20.0,
-        "has_gap": False,
-        "inference_ms": 7.0,
-        "latency_ms": 20.0,
-        "estimate": {
-            "label": label,
-            "stable_label": genre,
-            "confidence": max(probabilities.values(), default=0.0),
-            "probabilities": probabilities,
-            "state": state,
-        },
-    }
+    return estimate_message(
+        label,
+        stable=genre,
+        state=state,
+        probabilities=probabilities,
+        confidence=max(probabilities.values(), default=0.0),
+        source=source,
+        captured_at=1_000 + at,
+        start_seconds=at - WINDOW,
+        end_seconds=at,
+    )
 
 
-def state(at: float, name: str, detail: str = "", source: str = "radio") -> Message:
-    return messages.envelope("state", source, 1_000 + at) | {"state": name, "detail": detail}
+def state(at: float, name: str, detail: str = "", source: str = "radio") -> StateMessage:
+    return builders.state_message(source, 1_000 + at, StreamState(name), detail)
 
 
-def health(at: float, gaps: int = 0, lost: int = 0, device: str = "", source: str = "radio") -> Message:
+def health(at: float, gaps: int = 0, lost: int = 0, device: str = "", source: str = "radio") -> HealthMessage:
     pipeline = PipelineHealth(9, lost, gaps, 9, 0, 0, 20.0, Percentiles(1, 2, 3))
-    return messages.health_message(source, 1_000 + at, pipeline, SourceStatus(device=device), 0)
+    return builders.health_message(source, 1_000 + at, pipeline, SourceStatus(device=device), 0)
 
 
 def query(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -217,8 +216,10 @@ class Running:
         self.play(ArraySource(programme(), RATE, self.clock, "three tones"))
 
     def correct(self, segment: int, genre: str | None, session: int = 1) -> str:
-        control = {"action": "correct", "session": session, "segment": segment, "genre": genre}
-        return self.desk.act({"type": "control", "id": "1"} | control)
+        return self.desk.act(CorrectLabel(id="1", session=session, segment=segment, genre=genre)).detail
+
+    def delete_all(self) -> str:
+        return self.desk.act(DeleteHistory(id="1")).detail
 
     def page(self, rest: str = "", status: int = 200) -> Any:
         given, text = self.desk.page(rest)

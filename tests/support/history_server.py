@@ -18,8 +18,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from tests.support.analyzer_server import VALIDATOR, select_protocol
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.messages import VERSION
+from tests.support.analyzer_server import select_protocol
 from tests.support.genres import GENRES
+from tests.support.protocol import VALIDATOR
 
 TOKEN = "a-token-of-the-tests"
 TITLES = (
@@ -107,28 +110,35 @@ class HistoryServer:
                 control = json.loads(text)
                 VALIDATOR.validate(control)
                 self.controls.append(control)
-                ok, detail = self._act(control)
-                envelope = {"type": "answer", "version": 1, "seq": 0, "source": "", "captured_at": 1.7e9}
+                ok, code, detail = self._act(control)
+                envelope = {"version": VERSION, "seq": 0, "source": "", "captured_at": 1.7e9}
                 for answer in (
-                    {"id": "of somebody else", "ok": True, "detail": "no"},
-                    {"id": control["id"], "ok": ok, "detail": detail},
+                    {"id": "of somebody else", "ok": True, "code": "paused", "detail": "no"},
+                    {"id": control["id"], "ok": ok, "code": code.value, "detail": detail},
                 ):
-                    VALIDATOR.validate(envelope | answer)
-                    connection.send(json.dumps(envelope | answer))
+                    response = {"type": "response"} | envelope | answer
+                    VALIDATOR.validate(response)
+                    connection.send(json.dumps(response))
         except ConnectionClosed:
             pass  # whoever has the answer leaves
 
-    def _act(self, control: dict[str, Any]) -> tuple[bool, str]:
-        if control["action"] == "forget":
+    def _act(self, control: dict[str, Any]) -> tuple[bool, ResponseCode, str]:
+        if control["action"] == "delete_history":
             self.sessions.clear()
-            return True, "the whole history is deleted"
+            return True, ResponseCode.HISTORY_DELETED, "the whole history is deleted"
         for each in self.sessions:
             for part in each["segments"]:
                 if (each["id"], part["number"]) == (control["session"], control["segment"]):
                     part["correction"] = control["genre"]
                     said = f"session {each['id']}, segment {part['number']} is {control['genre']} now"
-                    return True, f"{said}; its audio is saved"
-        return False, f"session {control['session']} has no segment {control['segment']}"
+                    saved = control["genre"] is not None
+                    code = ResponseCode.LABEL_SAVED_WITH_AUDIO if saved else ResponseCode.LABEL_REMOVED
+                    return True, code, f"{said}; its audio is saved"
+        return (
+            False,
+            ResponseCode.HISTORY_FAILED,
+            f"session {control['session']} has no segment {control['segment']}",
+        )
 
 
 def evening(

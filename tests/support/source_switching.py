@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.clock import SystemClock
@@ -18,16 +17,15 @@ from realtime.config import HistorySettings, ServerSettings, Settings, SourceSet
 from realtime.control.source_manager import SourceManager
 from realtime.history.service import HistoryService
 from realtime.history.writer import HistoryWriter
-from realtime.protocol import messages
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import LoudestRowClassifier
+from tests.support.protocol import VALIDATOR, Json, as_json
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SPEED = 8.0
-VALIDATOR = Draft202012Validator(messages.schema())
 
 
 class Client:
@@ -62,7 +60,7 @@ class Client:
     async def ask(self, action: str, **fields: Any) -> tuple[bool, str]:
         """Ask and wait for the answer; the ``sources`` that came last is in ``seen``."""
         await self.connection.send(self.text(action, **fields))
-        answer = await self.until(lambda m: m["type"] == "answer" and m["id"] == str(self._number))
+        answer = await self.until(lambda m: m["type"] == "response" and m["id"] == str(self._number))
         return answer["ok"], answer["detail"]
 
     def text(self, action: str, **fields: Any) -> str:
@@ -73,7 +71,7 @@ class Client:
         return [message for message in self.seen if message["type"] == "sources"][-1]
 
     def offered(self, name: str) -> Any:
-        return next(each for each in self.last_sources()["offered"] if each["name"] == name)
+        return next(each for each in self.last_sources()["available"] if each["name"] == name)
 
 
 @dataclass
@@ -81,7 +79,7 @@ class Running:
     board: SourceManager
     server: EstimateServer
     url: str
-    told: list[Message]
+    told: list[Json]
 
 
 def run(
@@ -90,13 +88,13 @@ def run(
     offered: Sequence[Path | str] = (),
     speed: float = SPEED,
     history: Path | None = None,
-) -> list[Message]:
+) -> list[Json]:
     """Run a scenario with sources that are listened to; returns all that was told of them."""
     chosen = Settings(source=SourceSettings(tuple(map(str, source)), speed=speed))
     chosen = replace(
         chosen, server=ServerSettings(token=TOKEN), history=HistorySettings(str(history or "off"))
     )
-    told: list[Message] = []
+    told: list[Json] = []
 
     async def main() -> None:
         clock, classifier = SystemClock(), LoudestRowClassifier()
@@ -104,7 +102,7 @@ def run(
         desk = HistoryService(history, watcher, clock, classifier.manifest) if history and watcher else None
 
         def watch(message: Message) -> None:
-            told.append(message)
+            told.append(as_json(message))
             if watcher is not None:
                 watcher.consume(message)
 

@@ -14,9 +14,9 @@ from realtime.config import AnalysisSettings, HistorySettings, ServerSettings, S
 from realtime.monitoring.feeds import GroupClient
 from realtime.monitoring.roster import RESTART_PAUSE_SECONDS, serve_stations
 from realtime.monitoring.stations import Group, Station
-from realtime.protocol import messages
 from realtime.protocol.messages import Message
 from tests.support.paths import DEMONSTRATION
+from tests.support.protocol import VALIDATOR, Json, as_json
 from tests.support.stream_servers import Answer, WebServer, web
 
 CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
@@ -39,12 +39,12 @@ def stations_of(radio: WebServer, *names: str) -> Group:
 def monitored(
     groups: Sequence[Group],
     feeds: Sequence[GroupClient],
-    enough: Callable[[list[Message]], bool],
+    enough: Callable[[list[Json]], bool],
     restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
-) -> list[Message]:
+) -> list[Json]:
     """What a client is told until it has heard enough, which it is asked after every message."""
-    heard: list[Message] = []
-    told: list[Message] = []
+    heard: list[Json] = []
+    told: list[Json] = []
 
     async def listen(address: str) -> None:
         async with asyncio.timeout(MOST_SECONDS), connect(address) as client:
@@ -53,13 +53,16 @@ def monitored(
                 if enough(heard):
                     return
 
+    def watch(message: Message) -> None:
+        told.append(as_json(message))
+
     asyncio.run(
         serve_stations(
             CHOSEN,
             groups,
             feeds,
             ready=lambda count, address: listen(address),
-            watch=told.append,
+            watch=watch,
             restart_pause_seconds=restart_pause_seconds,
         )
     )
@@ -67,30 +70,27 @@ def monitored(
     return heard
 
 
-def of(heard: list[Message], name: str, kind: str = "estimate") -> list[Message]:
+def of(heard: list[Json], name: str, kind: str = "estimate") -> list[Json]:
     return [message for message in heard if message["source"] == name and message["type"] == kind]
 
 
-def check_numbers(heard: list[Message], names: Sequence[str]) -> None:
+def check_numbers(heard: list[Json], names: Sequence[str]) -> None:
     """Nothing is told twice, nothing comes late, and all of it obeys the schema."""
-    import jsonschema
-
-    validator = jsonschema.Draft202012Validator(messages.schema())
     for message in heard:
-        validator.validate(message)
+        VALIDATOR.validate(message)
     for name in names:
         numbers = [message["seq"] for message in heard if message["source"] == name]
         assert numbers == sorted(set(numbers))
     check_once(heard)
 
 
-def check_once(told: list[Message]) -> None:
+def check_once(told: list[Json]) -> None:
     """The monitor numbers whatever it is told, so that only the moments show what was told twice."""
     moments = [(message["source"], message["type"], message["captured_at"]) for message in told]
     assert len(moments) == len(set(moments))
 
 
-def goes_on_after(heard: list[Message], event: int, names: Sequence[str]) -> bool:
+def goes_on_after(heard: list[Json], event: int, names: Sequence[str]) -> bool:
     """Whether all of these were heard again after a moment."""
     return all(len(of(heard[event:], name)) >= 2 for name in names)
 
@@ -102,7 +102,7 @@ class Event:
         self.at: int | None = None
         self._names, self._again, self._act = names, again, act
 
-    def __call__(self, heard: list[Message]) -> bool:
+    def __call__(self, heard: list[Json]) -> bool:
         if self.at is None and all(of(heard, name) for name in self._names):
             self.at = len(heard)
             self._act()

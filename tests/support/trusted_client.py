@@ -5,16 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
 from typing import Any
 
+from models.errors import OverheardError
 from realtime.config import ServerSettings
-from realtime.errors import ControlError
-from realtime.protocol import messages
-from realtime.protocol.messages import Message
+from realtime.protocol import builders
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.messages import AvailableSource, SourcesMessage
+from realtime.protocol.requests import (
+    CorrectLabel,
+    HistoryControl,
+    Outcome,
+    RequestError,
+    Resume,
+    SourceControl,
+)
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.websocket import EstimateServer
+from tests.support.protocol import Json
 from tests.support.websocket_client import Scenario, hello
 
 TOKEN = "a-token-of-the-tests"
@@ -26,16 +35,16 @@ class Switches:
     """Remembers what reached it; the real ones are in test_switchboard."""
 
     def __init__(self) -> None:
-        self.asked: list[Message] = []
+        self.asked: list[SourceControl] = []
 
-    async def control(self, control: Message) -> str:
+    async def control(self, control: SourceControl) -> Outcome:
         self.asked.append(control)
-        if control["action"] == "resume":
-            raise ControlError("nothing is paused")
-        return "done"
+        if isinstance(control, Resume):
+            raise RequestError(ResponseCode.NOTHING_TO_RESUME, "nothing is paused")
+        return Outcome(ResponseCode.PAUSED, "done")
 
-    def sources_message(self) -> Message:
-        return messages.sources_message(SOURCES, False, 1.0)
+    def sources_message(self) -> SourcesMessage:
+        return builders.sources_message([AvailableSource(**each) for each in SOURCES], False, 1.0)
 
 
 class Pages:
@@ -52,10 +61,12 @@ class Pages:
         assert threading.current_thread() is not threading.main_thread(), "it may block, so not on the loop's"
         return (404, '{"error": "no session 9"}') if rest == "9" else (200, json.dumps({"rest": rest}))
 
-    def act(self, control: Mapping[str, Any]) -> str:
-        if control["segment"] == 7:
-            raise ControlError("no segment 7 in session 3")
-        return f"segment {control['segment']} is {control['genre']}"
+    def act(self, control: HistoryControl) -> Outcome:
+        assert isinstance(control, CorrectLabel)
+        if control.segment == 7:
+            raise OverheardError("no segment 7 in session 3")
+        detail = f"segment {control.segment} is {control.genre}"
+        return Outcome(ResponseCode.LABEL_SAVED_WITH_AUDIO, detail)
 
 
 def serve(
@@ -84,4 +95,4 @@ def serve(
     asyncio.run(main())
 
 
-SOURCES = [{"name": "demo", "playing": True, "level_dbfs": -20.5, "detail": ""}]
+SOURCES: list[Json] = [{"name": "demo", "selected": True, "level_dbfs": -20.5, "error": ""}]

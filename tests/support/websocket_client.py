@@ -12,38 +12,31 @@ from urllib.error import HTTPError
 from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection
 
 from realtime.config import ServerSettings
-from realtime.protocol import messages
+from realtime.protocol import builders
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import EstimateMessage, HelloMessage, StateMessage
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.limits import ServerLimits
 from realtime.server.requests import SourceController
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import manifest
+from tests.support.protocol import estimate_message
 
 
-def hello(source: str = "fake") -> Message:
-    return messages.hello_message(source, 1.0, manifest(), "fake 1", {}, StreamState.CONNECTING, "", None)
+def hello(source: str = "fake") -> HelloMessage:
+    return builders.hello_message(source, 1.0, manifest(), "fake 1", {})
 
 
-def estimate(label: str, number: int = 1, source: str = "fake") -> Message:
-    payload = {
-        "label": label,
-        "stable_label": label,
-        "confidence": 0.9,
-        "probabilities": {},
-        "state": "LISTENING",
-    }
-    numbers = {"start_seconds": 0.0, "end_seconds": 5.0, "inference_ms": 8.0, "latency_ms": 40.0}
-    told = numbers | {"level_dbfs": -20.0, "has_gap": False, "estimate": payload, "seq": number}
-    return messages.envelope("estimate", source, 2.0) | told
+def estimate(label: str, number: int = 1, source: str = "fake") -> EstimateMessage:
+    return estimate_message(label, seq=number, source=source)
 
 
-def state(name: str, number: int = 1, source: str = "fake", detail: str = "") -> Message:
-    return messages.state_message(source, 1.0, StreamState(name), detail) | {"seq": number}
+def state(name: str, number: int = 1, source: str = "fake", detail: str = "") -> StateMessage:
+    return replace(builders.state_message(source, 1.0, StreamState(name), detail), seq=number)
 
 
 async def receive(client: ClientConnection) -> Any:

@@ -7,8 +7,8 @@ const MAX_BACKOFF_MS = 3000;
 const OPEN_TIMEOUT_MS = 5000; // then the attempt is abandoned and repeated
 const SILENCE_TIMEOUT_MS = 15_000; // then the connection is replaced: a suspended computer does not hang up
 
-const PROTOCOL = "overheard.1";
-const SERVER_MESSAGES = new Set(["sources", "answer"]); // these belong to the server, not to one source
+const PROTOCOL = "overheard.2";
+const SERVER_MESSAGES = new Set(["sources", "response"]); // these belong to the server, not to one source
 
 /**
  * Keeps a connection until `stop`; a lost connection is opened again. Of several sources it follows the
@@ -60,12 +60,12 @@ export class AnalyzerConnection {
       const message = parseMessage(event.data);
       if (!message) return;
       this.backoffMs = FIRST_BACKOFF_MS; // not in onopen: another program on the port may hang up at once
-      if (message.type === "hello" && (followed === null || message.replaces === followed)) {
+      if (message.type === "hello" && (followed === null || message.replaces_source === followed)) {
         followed = textOr(message.source, "", Infinity);
       }
       // Another protocol version may name its sources elsewhere, and the page has to report that version.
       const wanted =
-        message.version !== 1 ||
+        message.version !== 2 ||
         SERVER_MESSAGES.has(message.type) ||
         (followed !== null && message.source === followed);
       if (wanted) this.handlers.onMessage(message);

@@ -105,7 +105,7 @@ class LivePage {
   // ---- messages -----------------------------------------------------------------------------------
 
   receive(message) {
-    if (message.version !== 1) {
+    if (message.version !== 2) {
       if (this.status.isUnsupported) return;
       Object.assign(this.status, { isConnected: true, isUnsupported: true });
       this.show();
@@ -113,7 +113,7 @@ class LivePage {
     }
     this.status.isUnsupported = false;
     if (message.type === "sources") this.picker.applySources(message);
-    if (message.type === "answer") this.picker.applyResponse(message);
+    if (message.type === "response") this.picker.applyResponse(message);
     const handle = this.handlers.get(message.type);
     if (!handle) return;
     this.status.isConnected = true;

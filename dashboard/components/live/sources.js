@@ -52,16 +52,16 @@ export class SourcePicker {
 
   /** Apply a `sources` message, which only trusted pages receive. */
   applySources(message) {
-    const listed = Array.isArray(message.offered) ? message.offered.slice(0, MAX_SOURCES) : [];
+    const listed = Array.isArray(message.available) ? message.available.slice(0, MAX_SOURCES) : [];
     this.available = {
       paused: message.paused === true,
       sources: listed
         .filter((each) => each && typeof each.name === "string")
         .map((each) => ({
           name: each.name,
-          playing: each.playing === true,
+          playing: each.selected === true,
           level: numberOr(each.level_dbfs, null),
-          detail: textOr(each.detail, ""),
+          error: textOr(each.error, ""),
         })),
     };
     this.show();
@@ -97,7 +97,7 @@ export class SourcePicker {
 
   measure() {
     this.panel.append(this.notice);
-    this.request("levels", {}, this.translator().text("source.measuring"), MEASURE_TIMEOUT_MS);
+    this.request("measure_levels", {}, this.translator().text("source.measuring"), MEASURE_TIMEOUT_MS);
   }
 
   togglePause() {
@@ -117,7 +117,7 @@ export class SourcePicker {
     this.finish(isSent ? pendingText : this.translator().text("source.unanswered"), !isSent);
     if (!isSent) return;
     this.pendingId = id;
-    this.closesPanel = action === "source";
+    this.closesPanel = action === "select_source";
     this.timer = setTimeout(() => this.finish(this.translator().text("source.unanswered"), true), timeoutMs);
   }
 
@@ -192,7 +192,7 @@ export class SourcePicker {
     return option;
   }
 
-  showOption({ name, playing, level, detail }) {
+  showOption({ name, playing, level, error }) {
     const translator = this.translator();
     const option = this.options.get(name);
     if (!option) return;
@@ -200,7 +200,7 @@ export class SourcePicker {
     option.button.dataset.measured = String(level !== null);
     option.fill.style.transform = `scaleX(${levelShare(level)})`;
     setText(option.state, playing && !this.available.paused ? translator.text("source.playing") : "");
-    const unmeasured = () => translator.sentence(detail) || translator.text("source.unmeasured");
+    const unmeasured = () => translator.sentence(error) || translator.text("source.unmeasured");
     setText(option.level, level !== null ? translator.level(level) : unmeasured());
     option.level.title = level !== null ? translator.text("source.level.how") : "";
   }
@@ -213,7 +213,7 @@ export class SourcePicker {
     this.options.get(name).item.append(this.notice);
     const translator = this.translator();
     this.request(
-      "source",
+      "select_source",
       { name },
       translator.text("source.changing", { name: translator.sourceName(name) }),
     );

@@ -3,9 +3,6 @@
 import { numberOr, textOr } from "./messages.js";
 
 const MAX_LABEL_LENGTH = 40;
-const HAS_GENRE = new Set(["LISTENING", "UNSURE"]); // states in which probabilities are valid
-const RECEIVES_ESTIMATES = new Set([...HAS_GENRE, "NOT_MUSIC", "SILENT"]);
-const MAY_BE_SILENT = new Set(["ENDED", "FAILED", "PAUSED"]); // states in which no message has to arrive
 
 export class StreamStatus {
   /**
@@ -15,6 +12,7 @@ export class StreamStatus {
   constructor(states, guessBelow) {
     this.states = states;
     this.guessBelow = guessBelow;
+    this.properties = {}; // of each state, as the hello tells them
     this.isConnected = true; // assumed until the first attempt fails
     this.isUnsupported = false; // the analyzer speaks another protocol version
     this.reset();
@@ -24,6 +22,7 @@ export class StreamStatus {
   reset() {
     this.state = "CONNECTING";
     this.sequence = -1;
+    this.code = null;
     this.detail = "";
     this.estimate = null;
     this.held = null; // {label, sinceSeconds (stream position), seconds}
@@ -32,6 +31,7 @@ export class StreamStatus {
   /** Apply a hello message. */
   applyHello(message) {
     this.reset();
+    if (isObject(message.states)) this.properties = message.states;
     if (isObject(message.estimate)) this.estimate = message.estimate;
     this.#setState(message, this.#checkedState(message.state), textOr(message.detail, ""));
   }
@@ -76,20 +76,25 @@ export class StreamStatus {
     if (!this.isConnected) return "AWAY";
     if (this.isUnsupported) return "MISMATCH";
     // Another source follows in a moment; the end of a file has other texts.
-    return this.state === "ENDED" && this.detail.startsWith("changed to ") ? "CHANGING" : this.state;
+    return this.state === "ENDED" && this.code === "source_changed" ? "CHANGING" : this.state;
   }
 
   /** Whether the situation has a genre to show, certain or not. */
   get hasGenre() {
-    return HAS_GENRE.has(this.situation);
+    return this.#has("has_genre", this.situation);
   }
 
   get receivesEstimates() {
-    return RECEIVES_ESTIMATES.has(this.state);
+    return this.#has("has_estimate", this.state);
   }
 
   get maySendNothing() {
-    return MAY_BE_SILENT.has(this.state);
+    return this.#has("is_closed", this.state);
+  }
+
+  /** Whether a state has a property; the names of situations are no states and have none. */
+  #has(property, state) {
+    return Object.hasOwn(this.properties, state) && this.properties[state]?.[property] === true;
   }
 
   /** Each type of message has its own queue at the server, so an older state may arrive after a newer one. */
@@ -97,6 +102,7 @@ export class StreamStatus {
     const sequence = numberOr(message.seq, 0);
     if (sequence < this.sequence || !this.states.includes(state)) return;
     this.sequence = sequence;
+    this.code = textOr(message.code, null);
     this.detail = state === this.state && !detail ? this.detail : detail;
     this.state = state;
   }

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.analyzer.http import AnalyzerError, Fault, get, send_control
+from dashboard.analyzer.http import AnalyzerError, Fault, get, new_control_id, send_control
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.requests import CorrectLabel, DeleteHistory
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.history_server import TOKEN, HistoryServer, evening
 from tests.support.stream_servers import certificate
 
 SHORT_SECONDS = 0.5
+DELETE = DeleteHistory(id="1")
 
 
 @pytest.fixture
@@ -82,8 +85,8 @@ def test_without_a_token_and_with_a_wrong_one_different_things_are_said(analyzer
     wrong = fault_of(lambda: get(analyzer.url, "another-token-than-that", "/history"))
     assert (missing.fault, wrong.fault) == (Fault.NO_TOKEN, Fault.REFUSED)
     assert missing.said == "this page wants the token; send the header"
-    assert fault_of(lambda: send_control(analyzer.url, "", "forget")).fault is Fault.NO_TOKEN
-    assert fault_of(lambda: send_control(analyzer.url, "wrong", "forget")).fault is Fault.REFUSED
+    assert fault_of(lambda: send_control(analyzer.url, "", DELETE)).fault is Fault.NO_TOKEN
+    assert fault_of(lambda: send_control(analyzer.url, "wrong", DELETE)).fault is Fault.REFUSED
     assert analyzer.controls == []
 
 
@@ -102,7 +105,7 @@ def test_an_analyzer_that_is_away_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"ws://127.0.0.1:{probe.getsockname()[1]}"
     assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.AWAY
-    assert fault_of(lambda: send_control(url, TOKEN, "forget")).fault is Fault.AWAY
+    assert fault_of(lambda: send_control(url, TOKEN, DELETE)).fault is Fault.AWAY
 
 
 def test_the_deadline_holds_against_single_bytes() -> None:
@@ -168,23 +171,26 @@ def test_a_certificate_is_checked_and_one_s_own_can_be_named(
     with HistoryServer([evening(7, 0.1, 12)], tls=context) as server:
         assert server.url.startswith("wss:")
         assert fault_of(lambda: get(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
-        assert fault_of(lambda: send_control(server.url, TOKEN, "forget")).fault is Fault.CERTIFICATE
+        assert fault_of(lambda: send_control(server.url, TOKEN, DELETE)).fault is Fault.CERTIFICATE
         assert server.authorizations == [], "the token must not be shown to a stranger"
         monkeypatch.setenv("SSL_CERT_FILE", str(own))
         assert get(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
-        assert send_control(server.url, TOKEN, "forget") == "the whole history is deleted"
+        assert send_control(server.url, TOKEN, DELETE).detail == "the whole history is deleted"
+
+
+def correction(segment: int) -> CorrectLabel:
+    return CorrectLabel(id=new_control_id(), session=7, segment=segment, genre="jazz")
 
 
 def test_a_correction_gets_its_own_answer(analyzer: HistoryServer) -> None:
-    said = send_control(analyzer.url, TOKEN, "correct", session=7, segment=2, genre="jazz")
+    code, said = send_control(analyzer.url, TOKEN, correction(2))
     assert said == "session 7, segment 2 is jazz now; its audio is saved"
+    assert code is ResponseCode.LABEL_SAVED_WITH_AUDIO
     assert analyzer.sessions[0]["segments"][1]["correction"] == "jazz"
     (sent,) = analyzer.controls
     assert set(sent) == {"type", "id", "action", "session", "segment", "genre"}
     assert 1 <= len(sent["id"]) <= 40
-    error = fault_of(
-        lambda: send_control(analyzer.url, TOKEN, "correct", session=7, segment=99, genre="jazz")
-    )
+    error = fault_of(lambda: send_control(analyzer.url, TOKEN, correction(99)))
     assert (error.fault, error.said) == (Fault.DENIED, "session 7 has no segment 99")
 
 
@@ -192,7 +198,7 @@ def test_a_control_that_is_not_answered_ends_in_time() -> None:
     begun = time.monotonic()
     with FakeAnalyzer() as silent:
         fault = fault_of(
-            lambda: send_control(silent.url, TOKEN, "forget", deadline_seconds=SHORT_SECONDS)
+            lambda: send_control(silent.url, TOKEN, DELETE, deadline_seconds=SHORT_SECONDS)
         ).fault
         assert fault is Fault.LATE
     assert time.monotonic() - begun < SHORT_SECONDS + 3
@@ -201,7 +207,7 @@ def test_a_control_that_is_not_answered_ends_in_time() -> None:
 def test_the_token_is_in_no_log(analyzer: HistoryServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     get(analyzer.url, TOKEN, "/history")
-    send_control(analyzer.url, TOKEN, "forget")
+    send_control(analyzer.url, TOKEN, DELETE)
     theirs = "websockets.server"  # the fake's own
     lines = [record.getMessage() for record in caplog.records if not record.name.startswith(theirs)]
     assert all(TOKEN not in line for line in lines)

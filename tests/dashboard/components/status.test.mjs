@@ -5,6 +5,14 @@ import { test } from "node:test";
 import { StreamStatus } from "../../../dashboard/components/live/status.js";
 
 const STATES = ["CONNECTING", "WARMING_UP", "LISTENING", "UNSURE", "NOT_MUSIC", "SILENT", "PAUSED", "ENDED"];
+// As a hello tells them; the other states of STATES have no property here.
+const PROPERTIES = {
+  LISTENING: { has_genre: true, has_estimate: true },
+  UNSURE: { has_genre: true, has_estimate: true },
+  SILENT: { has_estimate: true },
+  PAUSED: { is_closed: true },
+  ENDED: { is_closed: true },
+};
 
 function estimate(label, probability, fields = {}) {
   return {
@@ -19,6 +27,7 @@ function estimate(label, probability, fields = {}) {
 
 function listening(...messages) {
   const status = new StreamStatus(STATES, 0.5);
+  status.applyHello({ seq: 0, state: "CONNECTING", states: PROPERTIES });
   for (const message of messages) status.applyEstimate(message);
   return status;
 }
@@ -70,6 +79,30 @@ test("a lost connection and another protocol version come before the state", () 
   assert.deepEqual([status.situation, status.hasGenre], ["MISMATCH", false]);
   status.isConnected = false;
   assert.equal(status.situation, "AWAY");
+});
+
+test("what a state means is what the hello says of it", () => {
+  const status = listening({ seq: 1, estimate: estimate("jazz", 0.8) });
+  const seen = () => [status.hasGenre, status.receivesEstimates, status.maySendNothing];
+  assert.deepEqual(seen(), [true, true, false]);
+  status.applyState({ seq: 2, state: "SILENT" });
+  assert.deepEqual(seen(), [false, true, false]);
+  status.applyState({ seq: 3, state: "PAUSED" });
+  assert.deepEqual(seen(), [false, false, true]);
+  status.applyHello({ seq: 4, state: "SILENT", states: "none" });
+  assert.deepEqual(seen(), [false, true, false], "those of the hello before");
+  for (const broken of [{ SILENT: null }, { SILENT: { has_estimate: "yes" } }, {}]) {
+    status.applyHello({ seq: 5, state: "SILENT", states: broken });
+    assert.deepEqual(seen(), [false, false, false]);
+  }
+});
+
+test("the end of a source that another one replaces has texts of its own", () => {
+  const status = listening({ seq: 1, estimate: estimate("jazz", 0.8) });
+  status.applyState({ seq: 2, state: "ENDED", code: "source_changed", detail: "any words" });
+  assert.equal(status.situation, "CHANGING");
+  status.applyState({ seq: 3, state: "ENDED", code: null, detail: "changed to radio" });
+  assert.equal(status.situation, "ENDED");
 });
 
 test("damaged messages change nothing", () => {

@@ -270,7 +270,7 @@ def test_songs_that_others_replaced_one_by_one_are_not_offered_any_more() -> Non
 
     session, pools, today = RollingPlaylist(), {"jazz": songs("old")}, date(2026, 3, 1)
     for each in minute_of("jazz"):
-        session.hear(each.at, each.estimate["probabilities"], each.estimate["state"])
+        session.hear(each.at, each.estimate.probabilities, each.estimate.state)
     session.offer(pools, 60.0, today)
     pools["jazz"] = songs("new")
     session.refresh()

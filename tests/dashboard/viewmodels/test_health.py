@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+
+from msgspec.structs import replace
 
 from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.health import bug_report, card_parts, health_rows, limits, losses, versions
 from models.manifest import ModelManifest
+from realtime.protocol.builders import health_message, hello_message
 from realtime.protocol.estimate import StreamState
+from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
+from tests.support.classifier import manifest
 
-HEALTH = {
-    "type": "health", "version": 1, "seq": 9, "source": "secret name", "device": "Secret Device",
-    "blocks_in": 10, "samples_lost": 0, "gaps": 0, "windows": 1234, "windows_skipped": 0, "overruns": 0,
-    "real_time_factor": 41.70000000000001, "latency_ms": {"p50": 17.4, "p95": 30, "p99": 61}, "clients": 2,
-    "drift_ppm": -12.3, "reopened": 0,
-}  # fmt: skip
-HELLO = {
-    "model": {"name": "a", "version": "7", "runtime": "litert 2"}, "settings": {"hold_seconds": 1.5},
-    "title": "Secret Song",
-}  # fmt: skip
+PIPELINE = PipelineHealth(10, 0, 0, 1234, 0, 0, 41.70000000000001, Percentiles(17.4, 30, 61))
+HEALTH = health_message("secret name", 0.0, PIPELINE, SourceStatus("Secret Device", drift_ppm=-12.3), 2)
+MODEL = dataclasses.replace(manifest(), name="a", version="7")
+HELLO = replace(
+    hello_message("secret name", 0.0, MODEL, "litert 2", {"hold_seconds": 1.5}), title="Secret Song"
+)
 SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song", HELLO, None, HEALTH)
 
 
@@ -34,7 +35,7 @@ def test_figures_in_every_language() -> None:
 
 def test_only_what_was_lost_is_told() -> None:
     assert losses(HEALTH, Translator("en")) == {}
-    assert losses(HEALTH | {"gaps": 2, "samples_lost": 500}, Translator("en")) == {
+    assert losses(replace(HEALTH, gaps=2, samples_lost=500), Translator("en")) == {
         "Gaps": 2,
         "Samples lost": 500,
     }
@@ -53,7 +54,7 @@ def test_a_report_names_versions_readings_and_the_log_but_nothing_that_was_heard
 
 def test_without_an_analyzer_there_still_is_a_report() -> None:
     assert "connected: False" in bug_report(Snapshot(), [])
-    assert "model" not in versions(replace(SNAPSHOT, hello=None))
+    assert "model" not in versions(dataclasses.replace(SNAPSHOT, hello=None))
 
 
 def test_the_limits_are_the_shipped_models() -> None:

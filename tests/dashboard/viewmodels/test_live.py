@@ -14,6 +14,7 @@ from dashboard.recommendations.providers.catalogue import songs as catalogue
 from dashboard.viewmodels.live import live_data, past_steps
 from dashboard.viewmodels.theme import GENRE_COLORS
 from realtime.protocol.estimate import StreamState
+from tests.support.protocol import estimate_message
 
 GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock"]
 
@@ -51,12 +52,8 @@ def test_live_data_is_json_with_words_for_every_step_of_sureness() -> None:
 
 
 def estimated(arrived: float, label: str, state: str = "LISTENING", share: float = 0.9) -> ReceivedEstimate:
-    body = {
-        "label": label,
-        "stable_label": "rock",
-        "state": state,
-        "probabilities": {label: share, "rock": 0.8},
-    }
+    shares = {label: share, "rock": 0.8}
+    body = estimate_message(label, stable="rock", state=state, probabilities=shares).estimate
     return ReceivedEstimate(1, arrived, body, arrived)
 
 
@@ -80,8 +77,7 @@ def test_the_past_is_told_in_steps_as_the_page_would_have_drawn_them() -> None:
 
 def test_the_past_names_no_genre_as_heard_that_has_become_improbable() -> None:
     """At a turn the analyzer still held metal, at 3 %, and the timeline had a step of it."""
-    body = {"label": "jazz", "stable_label": "metal", "state": "LISTENING",
-            "probabilities": {"jazz": 0.9, "metal": 0.03}}  # fmt: skip
+    body = estimate_message("jazz", stable="metal", probabilities={"jazz": 0.9, "metal": 0.03}).estimate
     assert past_steps([ReceivedEstimate(1, 10.0, body, 10.0)], 11.0) == [[1.5, 1.0, "jazz", 0.9, False]]
 
 

@@ -13,6 +13,8 @@ from dashboard.recommendations.providers.catalogue.provider import CatalogueProv
 from dashboard.recommendations.providers.registry import ProviderGroup, WallClock
 from dashboard.session import PageContext
 from dashboard.views import file, health, history
+from realtime.protocol.codes import ResponseCode
+from realtime.protocol.requests import CorrectLabel, DeleteHistory, Outcome
 from tests.support.paths import ROOT
 
 PAGE = PageContext("ws://127.0.0.1:9", "", Translator("en"))
@@ -55,10 +57,10 @@ def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.
     """The segment that had been chosen went, but kept the page from taking up the next session."""
     state: dict[str, Any] = {"session_segment": (3, 1), "session_deleting": True}
     monkeypatch.setattr(st, "session_state", state)
-    monkeypatch.setattr(history, "send_control", lambda *_, **__: "")
-    history.act(PAGE, "correct", "session.correct.saved", "correct")
+    monkeypatch.setattr(history, "send_control", lambda *_, **__: Outcome(ResponseCode.LABEL_REMOVED, ""))
+    history.act(PAGE, "correct", CorrectLabel(id="1", session=3, segment=1, genre=None))
     assert state["session_segment"] == (3, 1)
-    history.act(PAGE, "forget", "session.delete.done", "forget")
+    history.act(PAGE, "forget", DeleteHistory(id="2"))
     assert "session_segment" not in state
     assert state["session_deleting"] is False
 

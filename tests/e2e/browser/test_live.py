@@ -108,7 +108,7 @@ def test_every_state_is_said_in_words(open_tab: OpenTab, analyzer: FakeAnalyzer,
 
 
 def test_another_version_is_named_and_told_what_to_do(page: Page, analyzer: FakeAnalyzer) -> None:
-    analyzer.send_raw('{"type": "hello", "version": 2, "device": {"source": "elsewhere"}}')
+    analyzer.send_raw('{"type": "hello", "version": 1, "device": {"source": "elsewhere"}}')
     expect(page.get_by_test_id("state")).to_have_text(title_of("MISMATCH"), timeout=PATIENCE_MS)
     expect(page.get_by_test_id("advice")).to_contain_text("Install the same version")
 
@@ -187,7 +187,7 @@ def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, toke
         assert fake.request_paths == ["/"]
         offered = ", ".join(fake.headers[0].get_all("Sec-WebSocket-Protocol"))
     page.close()
-    assert offered == ("overheard.1, overheard.token." + token if token else "overheard.1")
+    assert offered == ("overheard.2, overheard.token." + token if token else "overheard.2")
 
 
 def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> None:
@@ -195,7 +195,7 @@ def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> No
     analyzer.stop()  # a page follows the source that it was told of first
     with FakeAnalyzer(analyzer.port, source=hostile) as second:
         expect(page.get_by_test_id("source")).to_have_text(hostile, timeout=PATIENCE_MS)
-        for text in ("no json", "[]", '{"type":"estimate","version":1}', '{"type":"__proto__","version":1}'):
+        for text in ("no json", "[]", '{"type":"estimate","version":2}', '{"type":"__proto__","version":2}'):
             second.send_raw(text)
         second.estimate("<b>x</b>", 0.8)
         expect(page.get_by_test_id("genre")).to_have_text("<b>x</b>")

@@ -134,8 +134,8 @@ def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, s
     """
     rules = ["color-contrast"] if scheme == "dark" else []
     offered = [
-        {"name": "Test microphone", "playing": True, "level_dbfs": -20.0, "detail": ""},
-        {"name": "system", "playing": False, "level_dbfs": None, "detail": "no such device"},
+        {"name": "Test microphone", "selected": True, "level_dbfs": -20.0, "error": ""},
+        {"name": "system", "selected": False, "level_dbfs": None, "error": "no such device"},
     ]
     with FakeAnalyzer(analyzer_port, offered=offered) as analyzer:
         page = open_live(open_tab, analyzer, color_scheme=scheme)

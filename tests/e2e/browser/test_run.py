@@ -154,7 +154,7 @@ def test_the_page_alone_may_change_what_is_listened_to(
         with connect(analyzer[0], additional_headers=headers) as client:
             heard = [json.loads(client.recv(timeout=10)) for _ in range(6)]
             assert [m["type"] for m in heard if m["type"] in ("hello", "sources")] == kinds
-    offered = next(m for m in heard if m["type"] == "sources")["offered"]
+    offered = next(m for m in heard if m["type"] == "sources")["available"]
     assert [each["name"] for each in offered] == ["demo", "system", "mic"]
 
 

@@ -8,24 +8,24 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.i18n.translator import Translator
-from realtime.protocol.messages import Message
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import OpenTab, open_live
+from tests.support.protocol import Json
 
 PATIENCE_MS = 30_000
 WORDS = {language: Translator(language) for language in ("en", "ja")}
 
 
-def offer(name: str, level: float | None = None, playing: bool = False, detail: str = "") -> Message:
-    return {"name": name, "playing": playing, "level_dbfs": level, "detail": detail}
+def offer(name: str, level: float | None = None, selected: bool = False, error: str = "") -> Json:
+    return {"name": name, "selected": selected, "level_dbfs": level, "error": error}
 
 
 @pytest.fixture
 def trusting(analyzer_port: int) -> Iterator[FakeAnalyzer]:
     offered = [
-        offer("demonstration", -18.0, playing=True),
+        offer("demonstration", -18.0, selected=True),
         offer("mic", -42.0),
-        offer("system <b>", detail="no loopback device was found"),
+        offer("system <b>", error="no loopback device was found"),
     ]
     with FakeAnalyzer(analyzer_port, source="demonstration", offered=offered) as fake:
         yield fake
@@ -51,11 +51,11 @@ def test_sources_are_listed_with_levels_and_measured(
     expect(lines.nth(2)).to_contain_text("No loopback device was found.")
     expect(lines.nth(2)).to_contain_text("system <b>")
     page.get_by_role("button", name=words("live.source.measure")).click()
-    control = trusting.wait_for_control("levels")
+    control = trusting.wait_for_control("measure_levels")
     expect(page.get_by_test_id("answer")).to_have_text(words("live.source.measuring"))
-    trusting.offered = [offer("demonstration", -20.0, playing=True), offer("mic", -12.0)]
+    trusting.offered = [offer("demonstration", -20.0, selected=True), offer("mic", -12.0)]
     trusting.sources()
-    trusting.answer(control)
+    trusting.respond(control)
     expect(lines).to_have_count(2)
     expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}12 dBFS")
     expect(page.get_by_test_id("answer")).to_have_text("")
@@ -68,15 +68,15 @@ def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting
     expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
-    control = trusting.wait_for_control("source")
+    control = trusting.wait_for_control("select_source")
     assert control["name"] == "mic"
     expect(page.get_by_test_id("answer")).to_have_text("Changing to Microphone.")
-    trusting.answer(control)
-    trusting.send("state", state="ENDED", detail="changed to mic")
+    trusting.respond(control)
+    trusting.send("state", state="ENDED", code="source_changed", detail="")
     expect(page.get_by_test_id("state")).to_have_text(WORDS["en"]("live.state.CHANGING.title"))
     trusting.source = "mic"
-    trusting.hello(replaces="demonstration")
-    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, playing=True)]
+    trusting.hello(replaces_source="demonstration")
+    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, selected=True)]
     trusting.sources()
     expect(page.get_by_test_id("source")).to_have_text("Microphone")
     expect(page.locator("[data-part=panel]")).to_be_hidden()
@@ -89,16 +89,16 @@ def test_a_refusal_is_said_in_its_own_sentence(open_tab: OpenTab, trusting: Fake
     page = open_live(open_tab, trusting)
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
-    control = trusting.wait_for_control("source")
+    control = trusting.wait_for_control("select_source")
     answer = page.get_by_test_id("answer")
-    trusting.send("answer", source="", seq=0, id="of-another-page", ok=False, detail="not ours")
-    trusting.answer(control, ok=False, detail="no `mic` can be opened <i>now</i>")
+    trusting.respond({"id": "of-another-page"}, ok=False, detail="not ours")
+    trusting.respond(control, ok=False, detail="no `mic` can be opened <i>now</i>")
     expect(answer).to_have_text("That did not work. No “mic” can be opened <i>now</i>.")
     expect(page.locator("[data-part=panel]")).to_be_visible()
     beside = page.get_by_test_id("offered").get_by_role("listitem").filter(has_text="Microphone")
     expect(beside.get_by_test_id("answer")).to_be_visible()
     expect(page.get_by_test_id("source")).to_have_text("Demonstration")
-    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, playing=True)]
+    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, selected=True)]
     trusting.sources()
     expect(answer).to_have_text("")
 
@@ -107,9 +107,9 @@ def test_a_refusal_behind_a_closed_list_is_seen(open_tab: OpenTab, trusting: Fak
     page = open_live(open_tab, trusting)
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
-    control = trusting.wait_for_control("source")
+    control = trusting.wait_for_control("select_source")
     page.keyboard.press("Escape")
-    trusting.answer(control, ok=False, detail="busy")
+    trusting.respond(control, ok=False, detail="busy")
     expect(page.get_by_test_id("answer")).to_be_visible()
     expect(page.get_by_test_id("answer")).to_have_text("That did not work. Busy.")
 
@@ -118,14 +118,14 @@ def test_pause_and_resume(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
     page = open_live(open_tab, trusting)
     trusting.estimate("jazz")
     page.get_by_role("button", name="Pause").click(timeout=PATIENCE_MS)
-    trusting.answer(trusting.wait_for_control("pause"))
+    trusting.respond(trusting.wait_for_control("pause"))
     trusting.paused = True
     trusting.sources()
     trusting.send("state", state="PAUSED", detail="")
     expect(page.get_by_test_id("genre")).to_have_text("paused")
     expect(page.get_by_test_id("level")).to_have_text("\N{EN DASH} dBFS")
     page.get_by_role("button", name="Resume").click()
-    trusting.answer(trusting.wait_for_control("resume"))
+    trusting.respond(trusting.wait_for_control("resume"))
     trusting.paused = False
     trusting.sources()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -163,7 +163,7 @@ def test_the_keyboard_alone_is_enough(open_tab: OpenTab, trusting: FakeAnalyzer)
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert trusting.wait_for_control("source")["name"] == "mic"
+    assert trusting.wait_for_control("select_source")["name"] == "mic"
 
 
 def test_what_was_offered_goes_with_the_connection(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:

@@ -62,7 +62,7 @@ def test_a_server_that_is_killed_and_started_again_is_back_within_ten_seconds(
         )
         took = time.monotonic() - started
         estimate = overheard.until(lambda message: message["type"] == "estimate", 20)
-        health = overheard.until(lambda message: message["type"] == "health" and message["reopened"] == 1)
+        health = overheard.until(lambda message: message["type"] == "health" and message["reconnects"] == 1)
         print(f"{server.kind}: sound again {took:.1f} s after the server")
         assert took < 10
         assert first["source"] == "system audio (speakers.monitor)"
@@ -92,7 +92,7 @@ def test_an_output_that_is_unplugged_is_waited_for_and_no_other_is_heard(
         overheard.state(*SOUNDING)
         health = overheard.until(lambda message: message["type"] == "health")
         assert health["device"] == "usb.monitor"
-        assert health["reopened"] >= 1
+        assert health["reconnects"] >= 1
 
 
 def test_following_moves_with_the_default_output(pulseaudio: SoundServer, music: Path) -> None:
@@ -155,7 +155,7 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
     deadline = time.monotonic() + 30
     for block in source.blocks():
         assert time.monotonic() < deadline, heard
-        again = source.status().reopened > 0
+        again = source.status().reconnects > 0
         if len(block.samples):
             heard[again] = max(heard[again], float(np.abs(block.samples).max()))
         if heard[False] > 0.1 and not killed:

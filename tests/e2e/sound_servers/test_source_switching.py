@@ -53,7 +53,7 @@ class Client:
     def ask(self, action: str, **fields: Any) -> str:
         """The answer's sentence; it must be a yes."""
         self.connection.send(json.dumps({"type": "control", "id": action, "action": action} | fields))
-        answer = self.until(lambda m: m["type"] == "answer")
+        answer = self.until(lambda m: m["type"] == "response")
         assert answer["ok"], answer
         return str(answer["detail"])
 
@@ -81,18 +81,21 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
     ):
         client = Client(connection)
         client.estimate("demonstration")
-        client.ask("levels")
+        client.ask("measure_levels")
         levels = levels_of(client)
         assert -20 < levels["system"]["level_dbfs"] < -5
         assert -20 < levels["mic"]["level_dbfs"] < -5
         assert levels["mic:nothing of that name"]["level_dbfs"] is None
-        assert "usb_mic" in levels["mic:nothing of that name"]["detail"], "what there is instead"
+        assert "usb_mic" in levels["mic:nothing of that name"]["error"], "what there is instead"
         wait_for(lambda: recordings(pulse) == resting)
 
         began = time.monotonic()
-        assert client.ask("source", name="system") == "listening to system audio (speakers.monitor)"
+        assert client.ask("select_source", name="system") == "listening to system audio (speakers.monitor)"
         hello = [m for m in client.seen if m["type"] == "hello"][-1]
-        assert (hello["source"], hello["replaces"]) == ("system audio (speakers.monitor)", "demonstration")
+        assert (hello["source"], hello["replaces_source"]) == (
+            "system audio (speakers.monitor)",
+            "demonstration",
+        )
         client.estimate("system audio (speakers.monitor)")
         print(f"a file to the computer's sound, first estimate after {time.monotonic() - began:.1f} s")
         assert recordings(pulse) == resting + 1
@@ -104,7 +107,7 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
         assert client.ask("resume") == "listening to system audio (speakers.monitor)"
         client.estimate("system audio (speakers.monitor)")
 
-        assert client.ask("source", name="mic") == "listening to usb_mic"
+        assert client.ask("select_source", name="mic") == "listening to usb_mic"
         heard = client.estimate("usb_mic")
         assert -20 < heard["level_dbfs"] < -5
         assert recordings(pulse) == resting + 1
@@ -113,4 +116,4 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
 
 def levels_of(client: Client) -> dict[str, Any]:
     told = [message for message in client.seen if message["type"] == "sources"][-1]
-    return {each["name"]: each for each in told["offered"]}
+    return {each["name"]: each for each in told["available"]}

@@ -15,8 +15,7 @@ from realtime.cli import model
 from realtime.cli.analyze import TextReport
 from realtime.config import Settings
 from realtime.evaluation.audio_folder import score_folder
-from realtime.pipeline.offline import GenreAverage, analyze_file
-from realtime.protocol.messages import Message
+from realtime.pipeline.offline import GenreAverage, Record, analyze_file
 from realtime.sources import FileSource
 from tests.support.audio import tone, write
 from tests.support.classifier import LoudestRowClassifier, manifest
@@ -32,14 +31,14 @@ COARSE = AudioSpec(
 class Kept(TextReport):
     """The text report, which also keeps the summary."""
 
-    kept: Message
+    kept: Record
 
-    def summary(self, summary: Message) -> None:
+    def summary(self, summary: Record) -> None:
         super().summary(summary)
         self.kept = summary
 
 
-def analysed(path: Path, talk: str | None = "blues") -> Message:
+def analysed(path: Path, talk: str | None = "blues") -> Record:
     report = Kept()
     clock = VirtualClock()
     analyze_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)

@@ -14,12 +14,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from realtime.clock import SystemClock
 from realtime.history.queries import open_history, read_session
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
-from realtime.protocol import messages
+from realtime.protocol.builders import title_message
+from realtime.protocol.messages import Message
 from tests.support.cli import overheard as as_a_process
 from tests.support.cli import overheard_here
 from tests.support.clock import UNIX_OFFSET, VirtualClock
@@ -38,17 +40,17 @@ def recorded(path: Path) -> Path:
     clock = VirtualClock()
     for offset, source, over in ((0, "radio", True), (90_000, "mic\x1b[2J", False)):
         recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), clock)
-        given = [state(0, "WARMING_UP"), *(estimate(5 + n / 2) for n in range(19))]
+        given: list[Message] = [state(0, "WARMING_UP"), *(estimate(5 + n / 2) for n in range(19))]
         given += [estimate(14.5, "rock"), estimate(15, "rock"), estimate(15.5, "rock", "NOT_MUSIC")]
-        given += [messages.title_message("radio", 1_015.6, "T\x1b[2J")]
+        given += [title_message("radio", 1_015.6, "T\x1b[2J")]
         for message in given:
-            captured_at = UNIX_OFFSET + offset + message["captured_at"] - 1_000
-            recorder.add(message | {"source": source, "captured_at": captured_at})
+            captured_at = UNIX_OFFSET + offset + message.captured_at - 1_000
+            recorder.add(replace(message, source=source, captured_at=captured_at))
         clock.now = 100.0 + offset
         recorder.close() if over else recorder.flush()
         recorder.store.close()
     running = HistoryRecorder(HistoryStore(path, "net", "1.2"), SystemClock())
-    running.add(estimate(0) | {"captured_at": time.time()})
+    running.add(replace(estimate(0), captured_at=time.time()))
     running.flush()
     running.store.close()
     return path

@@ -110,9 +110,13 @@ def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
 def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) -> None:
     quiet, _ = two_files(tmp_path)
     with listening(dict(os.environ), "--source", quiet, "--allow-source", "demo") as overheard:
-        for control in ({"action": "pause"}, {"action": "source", "name": "demo"}, {"action": "forget"}):
+        for control in (
+            {"action": "pause"},
+            {"action": "select_source", "name": "demo"},
+            {"action": "delete_history"},
+        ):
             overheard.client.send(json.dumps({"type": "control", "id": "1"} | control))
-            answer = overheard.until(lambda message: message["type"] == "answer")
+            answer = overheard.until(lambda message: message["type"] == "response")
             assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
         for page in ("/history", "/log"):
             assert get(overheard.address + page)[0] == 401
@@ -127,10 +131,10 @@ def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path
     environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
     with listening(environment, "--source", quiet, "--speed", "4", token=TOKEN) as overheard:
         told = overheard.until(lambda message: message["type"] == "sources")
-        assert [each["name"] for each in told["offered"]] == ["quiet.wav"]
+        assert [each["name"] for each in told["available"]] == ["quiet.wav"]
         overheard.client.send(json.dumps({"type": "control", "id": "1", "action": "pause"}))
         overheard.state("PAUSED")
-        assert overheard.until(lambda message: message["type"] == "answer")["ok"]
+        assert overheard.until(lambda message: message["type"] == "response")["ok"]
         status, _, body = get(overheard.address + "/log", bearer)
         assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: nothing is listened to")
         history = json.loads(get(overheard.address + "/history", bearer)[2])

@@ -13,14 +13,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 
 from models.audio.file import decode_file
 from models.manifest import ModelManifest
 from realtime.cli.main import COMMANDS
-from realtime.protocol import messages
 from tests.support.audio import tone, write
 from tests.support.cli import (
     RATE,
@@ -33,6 +31,7 @@ from tests.support.cli import (
     windows_in,
 )
 from tests.support.paths import DEMONSTRATION
+from tests.support.protocol import VALIDATOR
 from training.data.windows import SAMPLE_RATE
 
 
@@ -172,13 +171,12 @@ def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
     done = overheard("analyze", "--json", str(ten_seconds), str(ten_seconds))
     assert done.returncode == 0
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    validator = jsonschema.Draft202012Validator(messages.schema())
     per_file = len(lines) // 2
     for file_lines in (lines[:per_file], lines[per_file:]):
         *estimates, summary = file_lines
         assert len(estimates) == windows_in(10)
         for estimate in estimates:
-            validator.validate(estimate)
+            VALIDATOR.validate(estimate)
         assert summary["type"] == "summary"
         assert summary["file"] == str(ten_seconds)
         assert summary["label"] == max(summary["probabilities"], key=summary["probabilities"].__getitem__)
@@ -352,11 +350,10 @@ def test_unknown_settings_are_errors(ten_seconds: Path) -> None:
 
 def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> None:
     done = overheard("listen", "--json", "--source", str(ten_seconds), "--speed", "0", "--port", "0")
-    validator = jsonschema.Draft202012Validator(messages.schema())
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == windows_in(10)
     for line in lines:
-        validator.validate(line)
+        VALIDATOR.validate(line)
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:

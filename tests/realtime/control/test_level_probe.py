@@ -10,7 +10,7 @@ import pytest
 from realtime.capture.live_source import LiveSource, Stop
 from realtime.clock import SystemClock
 from realtime.control.level_probe import LevelMeter
-from realtime.errors import ControlError
+from realtime.protocol.requests import RequestError
 from realtime.sources.factory import SourceOption
 
 
@@ -32,7 +32,7 @@ def test_a_measurement_that_is_broken_off_has_let_its_device_go() -> None:
         measuring = asyncio.ensure_future(levels.measure([SourceOption("mic", "mic")], lambda: None))
         assert await asyncio.to_thread(opened.wait, 10)
         breaking = asyncio.ensure_future(levels.break_off(10))
-        with pytest.raises(ControlError, match="broken off by a change"):
+        with pytest.raises(RequestError, match="broken off by a change"):
             await measuring
         await asyncio.wait([breaking], timeout=0.1)
         assert not breaking.done()

@@ -62,13 +62,13 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
         began = time.monotonic()
-        assert await client.ask("source", name="middle.wav") == (True, "listening to middle.wav")
+        assert await client.ask("select_source", name="middle.wav") == (True, "listening to middle.wav")
         kinds = [(m["type"], m["source"], m.get("state"), m.get("detail")) for m in client.seen]
         ended = kinds.index(("state", "low.wav", "ENDED", "changed to middle.wav"))
         hello = next(m for m in client.seen if m["type"] == "hello" and m["source"] == "middle.wav")
-        assert hello["replaces"] == "low.wav"
+        assert hello["replaces_source"] == "low.wav"
         assert client.seen.index(hello) > ended
-        assert [each["playing"] for each in client.last_sources()["offered"]] == [False, True]
+        assert [each["selected"] for each in client.last_sources()["available"]] == [False, True]
         assert -30 < client.offered("low.wav")["level_dbfs"] < -5, "as it was when it was heard last"
         await client.genre("jazz", "middle.wav")
         print(f"change to the first estimate: {time.monotonic() - began:.2f} s at speed {SPEED:g}")
@@ -78,13 +78,13 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
             late = Client(connection)
             told = await late.sources()
             assert [m["source"] for m in late.seen] == ["middle.wav", ""]
-            assert told["offered"] == [
+            assert told["available"] == [
                 dict(each, level_dbfs=now["level_dbfs"])
-                for each, now in zip(client.last_sources()["offered"], told["offered"], strict=True)
+                for each, now in zip(client.last_sources()["available"], told["available"], strict=True)
             ]
         _, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
         assert set(json.loads(body)["sources"]) == {"middle.wav"}
-        assert await client.ask("source", name="low.wav") == (True, "listening to low.wav")
+        assert await client.ask("select_source", name="low.wav") == (True, "listening to low.wav")
         await client.genre("blues", "low.wav")
 
     told = run(scenario, [sounds / "low.wav"], [sounds / "middle.wav"])
@@ -101,17 +101,17 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
 def test_what_cannot_be_opened_leaves_the_old_one_playing(sounds: Path, name: str, said: str) -> None:
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
-        ok, detail = await client.ask("source", name=name)
+        ok, detail = await client.ask("select_source", name=name)
         assert not ok
         assert said in detail
-        assert said in client.offered(name)["detail"]
-        assert [each["playing"] for each in client.last_sources()["offered"]] == [True, False]
+        assert said in client.offered(name)["error"]
+        assert [each["selected"] for each in client.last_sources()["available"]] == [True, False]
         heard = len(client.seen)
         await client.genre("blues", "low.wav")
         assert all(m["type"] not in ("hello", "state") for m in client.seen[heard:])
         write(sounds / name, tone(9_500, 100), RATE)
-        assert (await client.ask("source", name=name))[0]
-        assert client.offered(name)["detail"] == ""
+        assert (await client.ask("select_source", name=name))[0]
+        assert client.offered(name)["error"] == ""
         await client.genre("rock", name)
 
     run(scenario, [sounds / "low.wav"], [sounds / name])
@@ -127,7 +127,7 @@ def test_only_offered_names_can_be_asked_for(sounds: Path) -> None:
             address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.mp3"
             for name in (str(sounds / "middle.wav"), "/etc/passwd", "../middle.wav", address, "LOW.WAV",
                          " low.wav", "mic", "auto", "low.wav\x00"):  # fmt: skip
-                answer = await client.ask("source", name=name)
+                answer = await client.ask("select_source", name=name)
                 assert answer == (False, "no source of that name is offered; there are low.wav, high.wav"), (
                     name
                 )
@@ -135,7 +135,7 @@ def test_only_offered_names_can_be_asked_for(sounds: Path) -> None:
                 opened.append(listener.accept())
         assert not opened
         assert {m["source"] for m in running.told} == {"low.wav"}
-        assert await client.ask("source", name="low.wav") == (True, "low.wav is listened to already")
+        assert await client.ask("select_source", name="low.wav") == (True, "low.wav is listened to already")
 
     run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
 
@@ -152,10 +152,10 @@ def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
 
         async def scenario(client: Client, running: Running) -> None:
             await client.genre("blues", "low.wav")
-            await client.connection.send(client.text("source", name=address))
-            answer = await client.ask("source", name="middle.wav")
+            await client.connection.send(client.text("select_source", name=address))
+            answer = await client.ask("select_source", name="middle.wav")
             assert answer == (False, "another change is under way; try again in a moment")
-            assert not (await client.ask("levels"))[0]
+            assert not (await client.ask("measure_levels"))[0]
             await client.genre(
                 "blues", "low.wav"
             )  # what plays goes on meanwhile; then `run` measures the end
@@ -166,7 +166,7 @@ def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
 def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
-        assert (await client.ask("source", name="high.wav"))[0]
+        assert (await client.ask("select_source", name="high.wav"))[0]
         await client.genre("rock", "high.wav")
         await client.genre("jazz", "middle.wav")
         assert running.board.names == ["high.wav", "middle.wav"]
@@ -174,7 +174,10 @@ def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
             late = Client(connection)
             await late.sources()
             assert [m["source"] for m in late.seen] == ["high.wav", "middle.wav", ""]
-        assert await client.ask("source", name="middle.wav") == (True, "middle.wav is listened to already")
+        assert await client.ask("select_source", name="middle.wav") == (
+            True,
+            "middle.wav is listened to already",
+        )
 
     run(scenario, [sounds / "low.wav", sounds / "middle.wav"], [sounds / "high.wav"])
 
@@ -184,11 +187,11 @@ def test_a_second_source_is_chosen_in_its_own_place(sounds: Path) -> None:
 
     async def scenario(client: Client, running: Running) -> None:
         await client.state("ENDED")
-        assert await client.ask("source", name="short.wav") == (True, "listening to short.wav")
+        assert await client.ask("select_source", name="short.wav") == (True, "listening to short.wav")
         assert running.board.names == ["low.wav", "short.wav"]
         await client.genre("blues", "short.wav")
         assert (await client.ask("pause"))[0]
-        assert await client.ask("source", name="short.wav") == (True, "listening to short.wav")
+        assert await client.ask("select_source", name="short.wav") == (True, "listening to short.wav")
         assert running.board.names == ["low.wav", "short.wav"]
         assert client.last_sources()["paused"] is False
         await client.genre("blues", "low.wav")
@@ -201,9 +204,9 @@ def test_auto_plays_under_the_name_by_which_it_was_chosen(sounds: Path) -> None:
     """It was opened, and the page showed nothing as playing."""
 
     async def scenario(client: Client, running: Running) -> None:
-        assert (await client.ask("source", name="auto"))[0]
-        assert client.offered("auto")["playing"]
-        assert await client.ask("source", name="auto") == (True, "auto is listened to already")
+        assert (await client.ask("select_source", name="auto"))[0]
+        assert client.offered("auto")["selected"]
+        assert await client.ask("select_source", name="auto") == (True, "auto is listened to already")
 
     run(scenario, [sounds / "low.wav"], ["auto"])
 
@@ -213,13 +216,13 @@ def test_a_file_that_has_ended_can_be_begun_anew(sounds: Path) -> None:
         ended = await client.state("ENDED")
         await asyncio.wait_for(running.board.finished.wait(), 5)
         told = await client.sources()
-        assert [each["playing"] for each in told["offered"]] == [False]
+        assert [each["selected"] for each in told["available"]] == [False]
         assert await client.ask("pause") == (
             False, "there is nothing to pause: what was listened to has ended",
         )  # fmt: skip
-        assert (await client.ask("source", name="short.wav"))[0]
+        assert (await client.ask("select_source", name="short.wav"))[0]
         hello = next(m for m in reversed(client.seen) if m["type"] == "hello")
-        assert (hello["source"], hello["seq"], "replaces" in hello) == ("short.wav", ended["seq"], False)
+        assert (hello["source"], hello["seq"], hello["replaces_source"]) == ("short.wav", ended["seq"], None)
         await client.genre("blues", "short.wav")
 
     run(scenario, [sounds / "short.wav"])
@@ -246,13 +249,13 @@ def test_a_pause_closes_the_source_and_a_resume_opens_it_again(sounds: Path) -> 
         paused = next(m for m in client.seen if m["type"] == "state" and m["state"] == "PAUSED")
         assert not captures() - before, "nobody reads any more"
         told = client.last_sources()
-        assert (told["paused"], client.offered("low.wav")["playing"]) == (True, True)
+        assert (told["paused"], client.offered("low.wav")["selected"]) == (True, True)
         assert await client.ask("pause") == (True, "paused already")
-        assert await client.ask("levels") == (
+        assert await client.ask("measure_levels") == (
             False, "nothing is opened during a pause; resume before you measure levels",
         )  # fmt: skip
         after = client.seen[client.seen.index(paused) + 1 :]
-        assert {m["type"] for m in after} <= {"sources", "answer"}, "nothing is heard"
+        assert {m["type"] for m in after} <= {"sources", "response"}, "nothing is heard"
         status, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
         assert (status, json.loads(body)["sources"]) == (200, {"low.wav": "PAUSED"})
         async with connect(running.url, additional_headers=BEARER) as connection:
@@ -273,11 +276,11 @@ def test_choosing_during_a_pause_ends_it(sounds: Path) -> None:
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
         await client.ask("pause")
-        assert not (await client.ask("source", name="text.wav"))[0]
+        assert not (await client.ask("select_source", name="text.wav"))[0]
         assert client.last_sources()["paused"] is True, "a failure leaves the pause"
-        assert (await client.ask("source", name="middle.wav"))[0]
+        assert (await client.ask("select_source", name="middle.wav"))[0]
         assert client.last_sources()["paused"] is False
-        hellos = {m["source"]: m.get("replaces") for m in client.seen if m["type"] == "hello"}
+        hellos = {m["source"]: m["replaces_source"] for m in client.seen if m["type"] == "hello"}
         assert hellos == {"low.wav": None, "middle.wav": "low.wav", "high.wav": None}
         await client.genre("jazz", "middle.wav")
         await client.genre("rock", "high.wav")
@@ -295,15 +298,15 @@ def test_levels_of_what_is_not_listened_to(sounds: Path) -> None:
 
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
-        assert {each["level_dbfs"] for each in client.last_sources()["offered"][1:]} == {None}
-        assert await client.ask("levels") == (True, "levels measured: 3")
+        assert {each["level_dbfs"] for each in client.last_sources()["available"][1:]} == {None}
+        assert await client.ask("measure_levels") == (True, "levels measured: 3")
         assert client.offered("sine.wav")["level_dbfs"] == pytest.approx(-9.03, abs=0.1)
         assert client.offered("quiet.wav")["level_dbfs"] == -120
         gone = client.offered("gone.wav")
         assert gone["level_dbfs"] is None
-        assert "gone.wav does not exist" in gone["detail"]
+        assert "gone.wav does not exist" in gone["error"]
         assert -30 < client.offered("low.wav")["level_dbfs"] < -5, "the one that plays is known anyway"
-        ok, detail = await client.ask("levels")
+        ok, detail = await client.ask("measure_levels")
         assert not ok
         assert detail.endswith("once in 5 s is the most")
         assert {m["source"] for m in running.told} == {"low.wav"}, "what is measured is told to nobody"
@@ -316,10 +319,10 @@ def test_a_change_breaks_a_measurement_off(sounds: Path) -> None:
 
     async def scenario(client: Client, running: Running) -> None:
         await client.sources()
-        levels, change = client.text("levels"), client.text("source", name="middle.wav")
+        levels, change = client.text("measure_levels"), client.text("select_source", name="middle.wav")
         await client.connection.send(levels)
         await client.connection.send(change)
-        answers = [await client.until(lambda m: m["type"] == "answer") for _ in range(2)]
+        answers = [await client.until(lambda m: m["type"] == "response") for _ in range(2)]
         told = {answer["id"]: (answer["ok"], answer["detail"]) for answer in answers}
         assert told[json.loads(levels)["id"]] == (False, "the measurement was broken off by a change")
         assert told[json.loads(change)["id"]] == (True, "listening to middle.wav")
@@ -335,10 +338,10 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
 
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
-        assert (await client.ask("source", name="middle.wav"))[0]
+        assert (await client.ask("select_source", name="middle.wav"))[0]
         await client.genre("jazz", "middle.wav")
         assert (await client.ask("pause"))[0]
-        assert (await client.ask("source", name="high.wav"))[0]
+        assert (await client.ask("select_source", name="high.wav"))[0]
         await client.genre("rock", "high.wav")
         async with asyncio.timeout(10):
             while True:
@@ -359,8 +362,8 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
         assert session["events"][-1]["detail"] == "changed to middle.wav"
         assert {part["genre"] for part in session["segments"]} == {"blues"}
         asked = {"session": number, "segment": session["segments"][0]["number"]}
-        assert (await client.ask("correct", genre="rock", **asked))[0]
-        ok, detail = await client.ask("correct", genre="polka", **asked)
+        assert (await client.ask("correct_label", genre="rock", **asked))[0]
+        ok, detail = await client.ask("correct_label", genre="polka", **asked)
         assert not ok
         assert "blues, jazz, rock" in detail
         _, _, body = await asyncio.to_thread(get, f"{running.url}/history/{number}", BEARER)
@@ -377,7 +380,7 @@ def test_the_log_says_what_was_changed(sounds: Path, caplog: pytest.LogCaptureFi
 
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
-        for action, fields in (("source", {"name": "high.wav"}), ("pause", {}), ("resume", {})):
+        for action, fields in (("select_source", {"name": "high.wav"}), ("pause", {}), ("resume", {})):
             assert (await client.ask(action, **fields))[0]
 
     run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])

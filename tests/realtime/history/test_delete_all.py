@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from models.common.paths import atomic_write
 from realtime.history.errors import HistoryError
@@ -61,7 +62,7 @@ def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
     running.page()
     assert len(on_disk(running.path.parent, secret.encode())) >= 3
     large = running.path.stat().st_size + Path(f"{running.path}-wal").stat().st_size
-    answer = running.desk.act({"action": "forget"})
+    answer = running.delete_all()
     assert answer == "the history is deleted (saved clips: 1)"
     assert on_disk(running.path.parent, secret.encode()) == []
     assert on_disk(running.path.parent, b"three tones") == []
@@ -74,8 +75,8 @@ def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
     assert not any(buffer.length for buffer in running.kept._buffers)
 
     before = time.time()
-    running.history.consume(estimate(400) | {"captured_at": before + 1})
-    running.history.consume(estimate(400.5) | {"captured_at": before + 1.5})
+    running.history.consume(replace(estimate(400), captured_at=before + 1))
+    running.history.consume(replace(estimate(400.5), captured_at=before + 1.5))
     (session,) = running.page()["sessions"]
     assert session["started"] == pytest.approx(before, abs=5)  # not Unix second 1000
     assert session["id"] == 3  # no number means two sessions: a page that is open still could be wrong
@@ -94,13 +95,13 @@ def test_what_a_killed_write_left_is_deleted_too(running: Running) -> None:
     with atomic_write(path):
         (beside,) = path.parent.glob(f".{path.name}.*")
     beside.write_bytes(b"half a sound")
-    running.desk.act({"action": "forget"})
+    running.delete_all()
     assert on_disk(running.path.parent, b"half a sound") == []
 
 
 def test_forgetting_twice_and_with_nothing_there_is_no_fault(running: Running) -> None:
     for _ in range(2):
-        answer = running.desk.act({"action": "forget"})
+        answer = running.delete_all()
         assert answer == "the history is deleted (saved clips: 0)"
 
 
@@ -116,7 +117,7 @@ def test_a_session_that_another_program_forgot_begins_anew_here(
     other.delete_rows()
     other.close()
     until(lambda: any("another program emptied" in each for each in caplog.messages))
-    running.history.consume(estimate(6.5, "rock") | {"captured_at": time.time()})
+    running.history.consume(replace(estimate(6.5, "rock"), captured_at=time.time()))
     (session,) = running.page()["sessions"]
     assert session["started"] > 1_000_000
     (segment,) = running.page(str(session["id"]))["segments"]
@@ -130,10 +131,10 @@ def test_forgetting_while_another_program_reads_says_so(running: Running) -> Non
     with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT * FROM sessions").fetchall()
-        assert "another program still reads it" in running.desk.act({"action": "forget"})
+        assert "another program still reads it" in running.delete_all()
         assert running.page("2")["segments"] == []
         assert on_disk(running.path.parent, b"jazzLISTENING") != []
-    running.desk.act({"action": "forget"})
+    running.delete_all()
     assert on_disk(running.path.parent, b"jazzLISTENING") == []
 
 
@@ -141,7 +142,7 @@ def test_a_damaged_file_is_forgotten_as_well(tmp_path: Path) -> None:
     path = recorded(tmp_path / "h.sqlite", *(estimate(5 + n, ("jazz", "rock")[n % 2]) for n in range(200)))
     damage_the_middle(path)
     running = Running(path)
-    running.desk.act({"action": "forget"})
+    running.delete_all()
     assert [each.name for each in tmp_path.iterdir() if "damaged" in each.name] == []
     assert running.page()["sessions"] == []
     running.history.consume(estimate(5))
@@ -157,7 +158,7 @@ def test_another_programs_database_is_neither_corrected_nor_forgotten(tmp_path: 
     running = Running(path)
     asks: list[Callable[[], str]] = [
         lambda: running.correct(1, "rock"),
-        lambda: running.desk.act({"action": "forget"}),
+        lambda: running.delete_all(),
     ]
     for ask in asks:
         with pytest.raises(HistoryError, match="is a database of another program; name another file"):
@@ -202,7 +203,7 @@ def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program
     running.history.consume(state(6, "RECOVERING", secret))
     running.page()
     assert on_disk(running.path.parent, secret.encode()) != []
-    answer = running.desk.act({"action": "forget"})
+    answer = running.delete_all()
     assert answer == "the history is deleted (saved clips: 0)"
     assert f"the history {running.path} keeps its size: database or disk is full" in caplog.messages
     assert on_disk(running.path.parent, secret.encode()) == []
@@ -240,10 +241,10 @@ def ask(work):
 no_room()
 ask(lambda: running.correct(1, "rock"))
 left = running.sounds()
-ask(lambda: running.desk.act({"action": "forget"}))
+ask(lambda: running.delete_all())
 room()
 after = running.sounds()
-ask(lambda: running.desk.act({"action": "forget"}))
+ask(lambda: running.delete_all())
 running.history.consume(estimate(5))
 sessions = running.page()["sessions"]
 running.history.close()

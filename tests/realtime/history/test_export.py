@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from models.manifest import ModelManifest
 from realtime.history.audio_buffer import RecentAudioBuffer
@@ -51,13 +52,13 @@ def corrected(path: Path, tmp_path: Path) -> Path:
         for n in range(71):
             at = 5 + n / 2
             message = estimate(at, "jazz" if at <= 20 else "rock", source=source)
-            recorder.add(message | {"captured_at": UNIX_OFFSET + 100 + at})
+            recorder.add(replace(message, captured_at=UNIX_OFFSET + 100 + at))
     recorder.flush()
     corrections = LabelCorrections(store, MODEL, kept)
-    assert corrections.correct(1, 2, "blues", 5.0).endswith("its audio is saved")
-    assert corrections.correct(2, 1, "metal", 6.0).endswith("its audio is in the file that was played")
-    assert corrections.correct(3, 1, "metal", 7.0).endswith("its audio is in the file that was played")
-    assert corrections.correct(4, 1, "pop", 8.0).endswith("its audio is no longer in memory")
+    assert corrections.correct(1, 2, "blues", 5.0).detail.endswith("its audio is saved")
+    assert corrections.correct(2, 1, "metal", 6.0).detail.endswith("its audio is in the file that was played")
+    assert corrections.correct(3, 1, "metal", 7.0).detail.endswith("its audio is in the file that was played")
+    assert corrections.correct(4, 1, "pop", 8.0).detail.endswith("its audio is no longer in memory")
     recorder.close()
     Path(songs["b.wav"]).unlink()
     return path

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import random
 from itertools import pairwise
 
-import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from realtime.history.segments import Event, Heartbeat, Row, Segment, SegmentBuilder
-from realtime.protocol import messages
+from realtime.protocol.builders import title_message
 from realtime.protocol.messages import Message
 from tests.support.histories import HOP, WINDOW, estimate, health, state
+from tests.support.protocol import as_json
 
 
 def folded(*given: Message, end: bool = True) -> list[Row]:
     """All rows of these messages, each of which obeys the published schema."""
-    validator = jsonschema.Draft202012Validator(messages.schema())
     fold = SegmentBuilder(iter("abcdefgh").__next__)
     rows: list[Row] = []
     for number, message in enumerate(given):
-        validator.validate(json.loads(messages.encode(message | {"seq": number})))
+        as_json(replace(message, seq=number))
         rows += fold.add(message)
     return rows + (fold.finish() if end else fold.open_rows(2_000.0))
 
@@ -82,15 +81,15 @@ def test_a_jump_of_the_stream_counts_a_window_and_a_short_break_counts_nothing_t
     assert found.seconds == 10
     before, after = segments(folded(estimate(5), state(6, "STALLED"), estimate(7)))
     assert (before.seconds, after.seconds, after.started) == (5, 2, 1_005)
-    again = segments(folded(estimate(50), state(51, "RECOVERING"), estimate(5) | {"captured_at": 1_060}))
+    again = segments(folded(estimate(50), state(51, "RECOVERING"), replace(estimate(5), captured_at=1_060)))
     assert [each.seconds for each in again] == [5, 5]
 
 
 def test_gaps_devices_and_titles_are_events_when_they_change() -> None:
     rows = folded(
         state(0, "WARMING_UP"), health(1, device="Speakers"), health(3, 1, 4_410, "Speakers"),
-        health(5, 3, 6_000, "Headphones"), messages.title_message("radio", 1_006, "A - B"),
-        messages.title_message("radio", 1_007, "A - B"), messages.title_message("radio", 1_008, ""),
+        health(5, 3, 6_000, "Headphones"), title_message("radio", 1_006, "A - B"),
+        title_message("radio", 1_007, "A - B"), title_message("radio", 1_008, ""),
     )  # fmt: skip
     assert events(rows)[1:] == [
         (1_001, "device", "Speakers"),
@@ -107,7 +106,8 @@ def test_what_was_unsure_is_one_segment_under_the_likeliest_guess() -> None:
     unsure = [estimate(at, "metal", "UNSURE", 0.1, leading="rock") for at in (5, 5.5, 6)]
     for number, message in enumerate(unsure):
         leads = max(guesses, key=lambda genre: guesses[genre] * (2 if genre == "jazz" and number == 0 else 1))
-        message["estimate"] |= {"label": leads, "probabilities": guesses | {"metal": 0.1}}
+        body = replace(message.estimate, label=leads, probabilities=guesses | {"metal": 0.1})
+        unsure[number] = replace(message, estimate=body)
     (found,) = segments(folded(*unsure))
     assert (found.genre, found.state, found.estimates) == ("blues", "UNSURE", 3), "not the stale stable label"
     assert found.confidence == pytest.approx(0.4)
@@ -122,7 +122,7 @@ def test_segments_know_where_in_the_stream_their_sound_lies() -> None:
         estimate(9, "rock"),
         estimate(60, "rock", "UNSURE"),
     ]
-    found = segments(folded(*(message | {"captured_at": 1_000.0} for message in given)))
+    found = segments(folded(*(replace(message, captured_at=1_000.0) for message in given)))
     assert [(each.from_seconds, each.to_seconds) for each in found] == [(0, 5.5), (5.5, 9), (55, 60)]
 
 
@@ -151,17 +151,16 @@ def test_what_is_forgotten_does_not_come_back_with_the_next_estimate() -> None:
 
 
 def test_a_file_at_full_speed_counts_its_sound_and_not_the_clock() -> None:
-    given = [estimate(5 + HOP * n) | {"captured_at": 1_000 + n / 100} for n in range(11)]
-    given[6:] = [message | estimate(8 + HOP * n, "rock") for n, message in enumerate(given[6:])]
-    given = [message | {"captured_at": 1_000 + n / 100} for n, message in enumerate(given)]
+    given = [estimate(5 + HOP * n) for n in range(6)] + [estimate(8 + HOP * n, "rock") for n in range(5)]
+    given = [replace(message, captured_at=1_000 + n / 100) for n, message in enumerate(given)]
     first, second = segments(folded(*given))
     assert (first.seconds, second.seconds) == (7.5, 2.5)
     assert first.ended <= second.started <= second.ended == 1_000.1
 
 
 def test_a_clock_that_is_set_back_makes_no_segment_end_before_it_begins() -> None:
-    given = [estimate(5), estimate(5.5), estimate(6) | {"captured_at": 10.0}]
-    given += [estimate(6.5, "rock") | {"captured_at": 10.5}]
+    given = [estimate(5), estimate(5.5), replace(estimate(6), captured_at=10.0)]
+    given += [replace(estimate(6.5, "rock"), captured_at=10.5)]
     found = segments(folded(*given))
     assert all(each.started <= each.ended for each in found)
     assert [each.seconds for each in found] == [6, 0.5]

@@ -34,6 +34,7 @@ from tests.support.histories import (
     state,
     until,
 )
+from tests.support.protocol import spectrum_message
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_session_is_written_and_read(path: Path) -> None:
         health(6, 1, 100),
     ):
         history.consume(message)
-    history.consume({"type": "spectrum", "data": "x"})
+    history.consume(spectrum_message(7.0))
     history.close()
     history.close()
     history.consume(estimate(7))  # too late, and no harm

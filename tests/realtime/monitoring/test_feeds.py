@@ -69,7 +69,7 @@ def test_a_child_that_hears_nothing_lives_until_it_hangs() -> None:
 
         async def hang() -> str:
             for _ in range(5):
-                assert [m for m in await feed.take() if m["type"] == "estimate"] == []
+                assert [m for m in await feed.take() if m.kind == "estimate"] == []
             assert feed.process is not None
             os.kill(feed.process.pid, signal.SIGSTOP)
             return await until_lost(feed)

@@ -23,12 +23,13 @@ from realtime.monitoring.feeds import GroupLostError, ProcessGroupClient
 from realtime.monitoring.group import StationGroup
 from realtime.monitoring.roster import StationRoster, serve_stations
 from realtime.monitoring.stations import Station, groups_of, read_stations
-from realtime.protocol import messages
+from realtime.protocol import builders
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import open_source
 from tests.support.cli import refused
+from tests.support.protocol import Json, as_json
 from tests.support.stations import (
     ALONE,
     CHOSEN,
@@ -115,13 +116,13 @@ MANIFEST = ModelManifest.load()
 def said(kind: str, at: float, state: StreamState = StreamState.LISTENING, detail: str = "") -> Message:
     """What a group says of station One ``at`` so many Unix seconds."""
     if kind == "state":
-        return messages.state_message("One", at, state, detail)
+        return builders.state_message("One", at, state, detail)
     if kind == "title":
-        return messages.title_message("One", at, "A song")
+        return builders.title_message("One", at, "A song")
     even = MappingProxyType(dict.fromkeys(MANIFEST.labels, 1 / len(MANIFEST.labels)))
     label = MANIFEST.labels[0]
     estimate = GenreEstimate(label, label, 0.9, even, state, 0, at, -20.0, False, 1.0)
-    return messages.estimate_message(estimate, "One", MANIFEST, at, 1.0)
+    return builders.estimate_message(estimate, "One", MANIFEST, at, 1.0)
 
 
 class Scripted:
@@ -143,10 +144,10 @@ class Scripted:
 
 
 def test_what_is_told_twice_is_found() -> None:
-    told = [said("estimate", 1.0) | {"seq": 1}, said("estimate", 2.0) | {"seq": 2}]
+    told = [as_json(said("estimate", 1.0)) | {"seq": 1}, as_json(said("estimate", 2.0)) | {"seq": 2}]
     check_numbers(told, ("One",))
     with pytest.raises(AssertionError):
-        check_numbers([*told, said("estimate", 2.0) | {"seq": 3}], ("One",))
+        check_numbers([*told, as_json(said("estimate", 2.0)) | {"seq": 3}], ("One",))
 
 
 def test_faults_of_a_group_are_not_the_end(caplog: pytest.LogCaptureFixture) -> None:
@@ -174,13 +175,10 @@ class Watched:
         self.told: list[tuple[str, str]] = []
         self.broadcaster = Broadcaster()
         self.roll = StationRoster(self.broadcaster, self._note, SystemClock())
-        hello = messages.hello_message(
-            "One", 0.0, MANIFEST, "none", {}, StreamState.CONNECTING, "", None
-        )  # fmt: skip
-        self.roll.add("One", hello | {"seq": 0})
+        self.roll.add("One", builders.hello_message("One", 0.0, MANIFEST, "none", {}))
 
     def _note(self, message: Message) -> None:
-        self.told.append((message["type"], message.get("state", "")))
+        self.told.append((message.kind, as_json(message).get("state", "")))
 
 
 def test_a_group_that_was_only_late_is_not_held_for_lost() -> None:
@@ -216,7 +214,7 @@ def test_a_station_whose_state_was_dropped_is_heard_nevertheless() -> None:
 def test_who_comes_later_is_told_that_a_late_group_is_heard() -> None:
     late = GroupLostError("its group waits", late=True)
     feed = Scripted([said("state", 1.0)], late, [said("estimate", 2.0)])
-    hellos: list[Message] = []
+    hellos: list[Json] = []
 
     async def listen(address: str) -> None:
         async with asyncio.timeout(MOST_SECONDS):
@@ -247,10 +245,10 @@ def test_a_station_goes_on_after_a_fault_that_nobody_foresaw(
 
     monkeypatch.setattr(group_module, "open_source", fails_once)
     group = StationGroup(stations_of(radio, "One"), HEARING)
-    heard: list[Message] = []
+    heard: list[Json] = []
     try:
         for _ in range(MOST_SECONDS):
-            heard += group.take(1.0)
+            heard += map(as_json, group.take(1.0))
             if of(heard, "One"):
                 break
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from realtime.clock import SystemClock
 from realtime.config import OutputSettings
 from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, slug
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import Message, encode
 from tests.support.clock import VirtualClock
 from tests.support.histories import estimate, health, state
 from tests.support.paths import ROOT
@@ -20,7 +21,9 @@ from tests.support.paths import ROOT
 
 def told(*given: Message) -> list[tuple[object, ...]]:
     changes = ChangeDetector()
-    found = [change for message in given if (change := changes.detect(message)) is not None]
+    found = [
+        json.loads(encode(change)) for message in given if (change := changes.detect(message)) is not None
+    ]
     assert all(
         list(each) == ["type", "source", "genre", "previous", "confidence", "state", "at"] for each in found
     )

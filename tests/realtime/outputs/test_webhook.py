@@ -23,9 +23,9 @@ from realtime.outputs.webhook import (
     classify_status,
     requested_pause,
 )
-from realtime.protocol.messages import Message
 from tests.support.histories import estimate, state, until
 from tests.support.outputs import QUOTED, starting
+from tests.support.protocol import Json
 
 
 class Answers(ThreadingHTTPServer):
@@ -36,7 +36,7 @@ class Answers(ThreadingHTTPServer):
     def __init__(self, *script: tuple[int, dict[str, str]] | None, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.script = list(script)
-        self.got: list[tuple[float, Message]] = []
+        self.got: list[tuple[float, Json]] = []
         self.headers: list[dict[str, str]] = []
         self.closing = threading.Event()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,7 +19,7 @@ from realtime.capture.live_source import Stop
 from realtime.clock import SystemClock
 from realtime.config import Settings
 from realtime.pipeline.analyzer import Analyzer
-from realtime.protocol.messages import estimate_payload
+from realtime.protocol.builders import estimate_payload
 from realtime.sources import FileSource
 from tests.support.audio import noise, tone, write
 from tests.support.cli import overheard, overheard_here
@@ -86,7 +87,7 @@ def from_callback(music: Path) -> Iterator[dict[str, Any]]:
             "end_seconds": round((estimate.position + audio.window_samples) / audio.sample_rate, 3),
             "level_dbfs": round(estimate.level_dbfs, 1),
             "has_gap": estimate.has_gap,
-            "estimate": estimate_payload(estimate),
+            "estimate": msgspec.to_builtins(estimate_payload(estimate)),
             "classified": analysis.prediction is not None,
         }
 

@@ -5,102 +5,153 @@ import json
 from dataclasses import replace
 
 import jsonschema
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
+from msgspec import structs
 
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_columns
-from realtime.protocol import messages
+from realtime.protocol import builders, messages
+from realtime.protocol.codes import ResponseCode, StateCode
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
-from realtime.protocol.messages import Message
+from realtime.protocol.messages import AvailableSource, Message, SpectrumMessage, StateProperties
 from tests.support.classifier import manifest
+from tests.support.protocol import VALIDATOR, Json, as_json
 
 ESTIMATE = GenreEstimate(
     "jazz", "jazz", 0.71234, {"blues": 0.18766, "jazz": 0.71234, "rock": 0.1}, StreamState.LISTENING,
     position=11_520, captured_at=1.0, level_dbfs=-18.23, has_gap=False, inference_ms=4.567,
 )  # fmt: skip
 HEALTH = PipelineHealth(10, 0, 0, 5, 0, 0, 80.0, Percentiles(6.0, 7.0, 8.0))
+
+
 OCTAVES = AudioSpec(
     n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey", row_break_hz=1_000
 )
 
 
-def rows_of(message: Message) -> npt.NDArray[np.uint8]:
+def rows_of(message: SpectrumMessage) -> npt.NDArray[np.uint8]:
     """The picture in a spectrum message, (columns, rows)."""
-    stored = np.frombuffer(base64.b64decode(message["data"]), np.uint8)
-    return stored.reshape(message["columns"], message["rows"])
+    stored = np.frombuffer(base64.b64decode(message.data), np.uint8)
+    return stored.reshape(message.columns, message.rows)
 
 
-def valid(message: Message) -> Message:
-    """The message as a client gets it, held against the published schema."""
-    sent: Message = json.loads(messages.encode(message | {"seq": 1}))
-    jsonschema.Draft202012Validator(messages.schema()).validate(sent)
+def valid(message: Message) -> Json:
+    """The message as a client gets it; the decoder takes exactly what the schema takes."""
+    sent = as_json(structs.replace(message, seq=1))
+    assert messages.decode(json.dumps(sent)) == structs.replace(message, seq=1)
     return sent
 
 
-def test_the_schema_is_a_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(messages.schema())
-
-
 def test_every_message_obeys_the_schema() -> None:
-    hello = messages.hello_message(
-        "mic", 1.0, manifest(), "litert 2", {"half_life_seconds": 3.0}, StreamState.LISTENING, "",
-        messages.estimate_payload(ESTIMATE),
-    )  # fmt: skip
+    hello = builders.hello_message("mic", 1.0, manifest(), "litert 2", {"half_life_seconds": 3.0})
     assert valid(hello)["model"]["labels"] == ["blues", "jazz", "rock"]
-    estimate = valid(messages.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
+    assert valid(hello)["replaces_source"] is None
+    after = structs.replace(hello, replaces_source="radio", estimate=builders.estimate_payload(ESTIMATE))
+    assert valid(after)["replaces_source"] == "radio"
+    estimate = valid(builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
     assert estimate["estimate"]["probabilities"] == {"blues": 0.1877, "jazz": 0.7123, "rock": 0.1}
     assert (estimate["start_seconds"], estimate["end_seconds"]) == (0.522, 5.492)
-    assert valid(messages.title_message("radio", 1.0, "So What"))["title"] == "So What"
-    assert "replaces" not in hello
-    after = messages.hello_message(
-        "mic", 1.0, manifest(), "litert 2", {}, StreamState.CONNECTING, "", None, replaces="radio"
-    )
-    assert valid(after)["replaces"] == "radio"
+    assert valid(builders.title_message("radio", 1.0, "So What"))["title"] == "So What"
     for state in StreamState:
-        assert valid(messages.state_message("mic", 1.0, state, "why"))["state"] == state.value
-    assert (
-        valid(messages.health_message("mic", 1.0, HEALTH, SourceStatus("USB"), 3))["latency_ms"]["p95"] == 7.0
-    )
+        for code in (None, *StateCode):
+            sent = valid(builders.state_message("mic", 1.0, state, "why", code))
+            assert (sent["state"], sent["code"]) == (state.value, code)
+    health = builders.health_message("mic", 1.0, HEALTH, SourceStatus("USB", error="gone"), 3)
+    assert valid(health)["latency_ms"]["p95"] == 7.0
+    assert (valid(health)["device"], valid(health)["error"]) == ("USB", "gone")
+
+
+def test_a_client_needs_no_list_of_states() -> None:
+    """Each page had lists of its own, which nobody compared with the analyzer's."""
+    sent = valid(builders.hello_message("mic", 1.0, manifest(), "litert 2", {}))
+    assert list(sent["states"]) == [state.value for state in StreamState]
+    for state in StreamState:
+        assert sent["states"][state] == {
+            name: getattr(state, name) for name in StateProperties.__struct_fields__
+        }
 
 
 @pytest.mark.parametrize("level", [None, -12.5, -120])
 def test_what_is_of_no_stream_obeys_the_schema_too(level: float | None) -> None:
-    offered = [{"name": "mic", "playing": False, "level_dbfs": level, "detail": "it is gone"}]
-    sources = messages.sources_message(offered, True, 1.7e9)
-    answer = messages.answer_message("7", False, "nothing is paused", 1.7e9)
-    for message in (sources, answer):
-        jsonschema.Draft202012Validator(messages.schema()).validate(message)
+    available = AvailableSource(name="mic", selected=False, level_dbfs=level, error="it is gone")
+    sources = as_json(builders.sources_message([available], True, 1.7e9))
+    for code in ResponseCode:
+        response = as_json(builders.response_message("7", False, code, "nothing is paused", 1.7e9))
+        assert response["code"] == code.value
+    for message in (sources, response):
         assert (message["source"], message["seq"]) == ("", 0)
-        with pytest.raises(jsonschema.ValidationError):
-            valid(message | {"source": "mic", "seq": 1})
-    with pytest.raises(jsonschema.ValidationError):
-        valid(sources | {"seq": 0, "offered": [offered[0] | {"level_dbfs": "loud"}]})
+        for wrong in ({"source": "mic"}, {"seq": 1}, {"version": 1}, {"code": "?", "available": "?"}):
+            refused(message | wrong)
+    refused(sources | {"available": [sources["available"][0] | {"level_dbfs": "loud"}]})
+
+
+def refused(message: Json) -> None:
+    """By the schema, and by the decoder."""
+    assert not VALIDATOR.is_valid(message)
+    with pytest.raises(ValueError, match="no message of protocol version 2: "):
+        messages.decode(json.dumps(message))
 
 
 def test_music_is_sent_where_the_model_says_it() -> None:
-    payload = messages.estimate_payload(ESTIMATE)
-    assert "music" not in payload
+    message = builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34)
+    assert valid(message)["estimate"]["music"] is None
     talk = replace(ESTIMATE, state=StreamState.NOT_MUSIC, music=0.123456)
-    sent = valid(messages.estimate_message(talk, "mic", manifest(), 1.7e9, 12.34))
+    sent = valid(builders.estimate_message(talk, "mic", manifest(), 1.7e9, 12.34))
     assert (sent["estimate"]["music"], sent["estimate"]["state"]) == (0.1235, "NOT_MUSIC")
-    assert sent["version"] == 1
-    with pytest.raises(jsonschema.ValidationError):
-        valid(messages.estimate_message(replace(talk, music=1.5), "mic", manifest(), 1.7e9, 12.34))
+    assert sent["version"] == 2
+    refused(sent | {"estimate": sent["estimate"] | {"music": 1.5}})
 
 
-def test_a_message_that_lacks_its_envelope_is_refused() -> None:
-    message = messages.state_message("mic", 1.0, StreamState.SILENT, "")
-    del message["source"]
-    with pytest.raises(jsonschema.ValidationError):
-        valid(message)
+@pytest.mark.parametrize("state", [state for state in StreamState if not state.has_estimate])
+def test_an_estimate_has_the_state_of_an_estimate(state: StreamState) -> None:
+    sent = valid(builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
+    refused(sent | {"estimate": sent["estimate"] | {"state": state.value}})
+    with pytest.raises(ValueError, match=f"no estimate has state {state}; .*LISTENING, UNSURE"):
+        builders.estimate_payload(replace(ESTIMATE, state=state))
+
+
+def test_an_estimate_stands_for_its_stable_genre_or_for_all_or_for_none() -> None:
+    body = builders.estimate_payload(replace(ESTIMATE, label="rock", confidence=0.9))
+    assert body.genre_weights() == {"jazz": 0.7123}
+    assert structs.replace(body, state=StreamState.UNSURE).genre_weights() == body.probabilities
+    for state in (StreamState.NOT_MUSIC, StreamState.SILENT):
+        assert structs.replace(body, state=state).genre_weights() == {}
+    nothing = structs.replace(body, label=None, stable_label=None)
+    for state in (StreamState.LISTENING, StreamState.UNSURE):
+        assert structs.replace(nothing, state=state).genre_weights() == {}
+    assert structs.replace(body, probabilities={}).genre_weights() == {"jazz": 0.9}
+
+
+def test_a_message_that_lacks_a_field_is_refused() -> None:
+    hello = builders.hello_message("mic", 1.0, manifest(), "litert 2", {})
+    for message in (hello, builders.state_message("mic", 1.0, StreamState.SILENT)):
+        sent = as_json(message)
+        for name in sent:
+            refused({key: value for key, value in sent.items() if key != name})
+        assert messages.decode(json.dumps(sent | {"more": [1]})) == message, "fields may be added later"
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '"x"', "[" * 100_000, '{"type": []}', b"\xff"])
+def test_what_is_no_message_is_refused_in_one_sentence(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match="no message of protocol version 2: "):
+        messages.decode(text)
 
 
 def test_nan_is_never_sent() -> None:
+    message = builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        messages.encode({"x": float("nan")})
+        messages.encode(message)
+
+
+def test_messages_are_values() -> None:
+    message = builders.state_message("mic", 1.0, StreamState.SILENT)
+    with pytest.raises(AttributeError):
+        message.seq = 3  # type: ignore[misc]
+    assert msgspec.to_builtins(message)["type"] == message.kind == "state"
 
 
 def test_spectrum_columns_keep_their_order_and_level() -> None:
@@ -108,12 +159,12 @@ def test_spectrum_columns_keep_their_order_and_level() -> None:
     columns = np.full((2, 256), -200.0, np.float32)
     full_scale = 20 * np.log10(2_048 / 4)  # half of a Hann window's sum
     columns[1, :2] = full_scale - 60  # the lowest row of the newest column, at -60 dBFS
-    message = valid(messages.spectrum_message("mic", 1.0, 5.0, columns, AudioSpec()))
+    message = builders.spectrum_message("mic", 1.0, 5.0, columns, AudioSpec())
+    assert valid(message)["row_edges_hz"] is None
     stored = rows_of(message)
     assert stored[1, -1] == pytest.approx(255 * 50 / 100, abs=1)
     assert not stored[0].any()
     assert not stored[1, :-1].any()
-    assert "row_edges_hz" not in message
 
 
 @pytest.mark.parametrize("spec", [OCTAVES, replace(OCTAVES, image_size=96), replace(OCTAVES, window="hann")])
@@ -122,11 +173,11 @@ def test_a_tone_stands_at_its_frequency_and_level(spec: AudioSpec) -> None:
     hz, amplitude = 10 * spec.sample_rate / spec.n_fft, 0.01
     sine = amplitude * np.sin(2 * np.pi * hz * np.arange(spec.n_fft) / spec.sample_rate)
     columns = band_columns(sine.astype(np.float32), spec)
-    message = valid(messages.spectrum_message("mic", 1.0, 5.0, columns, spec))
+    message = builders.spectrum_message("mic", 1.0, 5.0, columns, spec)
+    edges = valid(message)["row_edges_hz"]
     lowest_first = rows_of(message)[0, ::-1]
     assert lowest_first.max() == pytest.approx(255 * (110 + 20 * np.log10(amplitude)) / 100, abs=1)
-    edges = message["row_edges_hz"]
-    assert len(edges) == message["rows"] + 1
+    assert len(edges) == message.rows + 1
     brightest = int(lowest_first.argmax())
     assert (edges[brightest] + edges[brightest + 1]) / 2 == pytest.approx(
         hz, abs=spec.sample_rate / spec.n_fft
@@ -135,10 +186,10 @@ def test_a_tone_stands_at_its_frequency_and_level(spec: AudioSpec) -> None:
 
 def test_edges_are_those_of_the_pictures_rows() -> None:
     """With a break of 1,000 Hz the edge at a share x of the height is 1000 (12.025**x - 1) Hz."""
-    message = valid(messages.spectrum_message("mic", 1.0, 5.0, np.zeros((1, 256), np.float32), OCTAVES))
+    message = valid(builders.spectrum_message("mic", 1.0, 5.0, np.zeros((1, 256), np.float32), OCTAVES))
     edges = message["row_edges_hz"]
     assert (edges[0], edges[-1]) == (0, 11_025)
     assert edges == pytest.approx(1_000 * (12.025 ** np.linspace(0, 1, 129) - 1), abs=0.01)
-    assert message["version"] == 1
     with pytest.raises(jsonschema.ValidationError):
-        valid(message | {"row_edges_hz": [-1.0, 5.0]})
+        VALIDATOR.validate(message | {"row_edges_hz": [-1.0, 5.0]})
+    refused(message | {"row_edges_hz": [-1.0, 5.0]})

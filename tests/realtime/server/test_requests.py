@@ -10,18 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from msgspec import to_builtins
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
-from realtime.protocol import messages
+from realtime.protocol.builders import state_message
+from realtime.protocol.codes import ResponseCode, StateCode
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.requests import Control, decode_request
+from realtime.protocol.schema import schema
 from realtime.server.access import AccessPolicy, HandshakeRequest, is_privileged, reject_client, reject_page
-from realtime.server.requests import UNPRIVILEGED, parse_control
+from realtime.server.requests import UNPRIVILEGED
 from realtime.server.websocket import EstimateServer
+from tests.support.protocol import VALIDATOR
 from tests.support.trusted_client import BEARER, CONTROL_TOKEN, SOURCES, TOKEN, Pages, Switches, serve
 from tests.support.websocket_client import check_log, connected, estimate, get, hello, receive, state
-
-WHOLE = Draft202012Validator(messages.schema())
 
 
 def control(action: str = "pause", number: str = "1", **fields: Any) -> str:
@@ -33,8 +38,8 @@ async def ask(client: ClientConnection, text: str) -> Any:
     await client.send(text)
     while True:
         message = await receive(client)
-        WHOLE.validate(message)
-        if message["type"] == "answer" and message["id"] == json.loads(text)["id"]:
+        VALIDATOR.validate(message)
+        if message["type"] == "response" and message["id"] == json.loads(text)["id"]:
             return message
 
 
@@ -59,7 +64,7 @@ def test_who_is_trusted(token: str, control_token: str, shown: str, trusted: boo
     rules = AccessPolicy(token=token, control_token=control_token)
     for knock in (
         HandshakeRequest("/", authorizations=(f"Bearer {shown}",)),
-        HandshakeRequest("/", subprotocols=("overheard.1", f"overheard.token.{shown}")),
+        HandshakeRequest("/", subprotocols=("overheard.2", f"overheard.token.{shown}")),
     ):
         assert is_privileged(knock, rules) is trusted
         assert (reject_client(knock, rules, 0) is None) is admitted
@@ -72,7 +77,10 @@ def test_who_is_trusted(token: str, control_token: str, shown: str, trusted: boo
 
 # ---- what is a control --------------------------------------------------------------------------------
 
-ACTIONS = ("source", "pause", "resume", "levels", "correct", "forget")
+ACTIONS = (
+    "select_source", "pause", "resume", "measure_levels", "correct_label", "delete_history",
+)  # fmt: skip
+PLAIN = ("pause", "resume", "measure_levels", "delete_history")
 NUMBERS = st.integers() | st.sampled_from([1, 2.0, 2.5, 2**53, 2**53 - 1, True, -0.0, float("nan")])
 ANYTHING = st.none() | st.booleans() | NUMBERS | st.text(max_size=130) | st.lists(st.integers(), max_size=2)
 FIELDS = st.fixed_dictionaries(
@@ -89,11 +97,11 @@ FIELDS = st.fixed_dictionaries(
     },
 )
 LIKELY = st.one_of(
-    st.builds(lambda action: {"action": action}, st.sampled_from(["pause", "resume", "levels", "forget"])),
-    st.builds(lambda name: {"action": "source", "name": name}, st.text(max_size=122)),
+    st.builds(lambda action: {"action": action}, st.sampled_from(PLAIN)),
+    st.builds(lambda name: {"action": "select_source", "name": name}, st.text(max_size=122)),
     st.builds(
         lambda session, segment, genre: {
-            "action": "correct", "session": session, "segment": segment, "genre": genre,
+            "action": "correct_label", "session": session, "segment": segment, "genre": genre,
         },
         NUMBERS,
         NUMBERS,
@@ -107,8 +115,9 @@ LIKELY = st.one_of(
 )
 @settings(max_examples=400, deadline=None)
 def test_a_control_is_taken_exactly_when_the_schema_takes_it(request_text: str | bytes) -> None:
-    taken = parse_control(request_text)
-    one = Draft202012Validator({"$ref": "#/$defs/control", "$defs": messages.schema()["$defs"]})
+    request = decode_request(request_text)
+    taken = to_builtins(request) if isinstance(request, Control) else None
+    one = Draft202012Validator({"$ref": "#/$defs/control", "$defs": schema()["$defs"]})
     try:
         valid = isinstance(request_text, str) and one.is_valid(json.loads(request_text))
     except ValueError:
@@ -119,20 +128,25 @@ def test_a_control_is_taken_exactly_when_the_schema_takes_it(request_text: str |
 
 
 def test_every_action_is_a_control() -> None:
-    correct = control("correct", session=3, segment=2.0, genre=None)
-    for text in (*map(control, ("pause", "resume", "levels", "forget")), control("source", name="mic")):
-        assert parse_control(text) == json.loads(text)
-        WHOLE.validate(json.loads(text))
-    assert parse_control(correct) == json.loads(correct) | {"segment": 2}
+    correct = control("correct_label", session=3, segment=2.0, genre=None)
+    for text in (*map(control, PLAIN), control("select_source", name="mic")):
+        assert to_builtins(decode_request(text)) == json.loads(text)
+        VALIDATOR.validate(json.loads(text))
+    assert to_builtins(decode_request(correct)) == json.loads(correct) | {"segment": 2}
 
 
 @pytest.mark.parametrize(
     "request_text",
-    [control("quit"), control("pause", name="mic"), control("source"), control("source", name=""),
-     control("source", name="x" * 121), control("source", name=["mic"]), control("pause", number=""),
-     control("pause", number="x" * 41), control("correct", session=1, segment=1),
-     control("correct", session=0, segment=1, genre="jazz"), control("forget", more=1),
-     '{"type": "control"}', '{"type":"control","id":' + "[" * 900, control("source", name="x" * 2_000)],
+    [control("quit"), control("burn"), control("levels"), control("source", name="mic"), control("forget"),
+     control("pause", name="mic"), control("pause", number=""), control("pause", number="x" * 41),
+     control("select_source"), control("select_source", name=""), control("select_source", name=["mic"]),
+     control("select_source", name="x" * 121), control("select_source", name="x" * 2_000),
+     control("correct_label", session=1, segment=1), control("delete_history", more=1),
+     control("correct_label", session=0, segment=1, genre="jazz"),
+     control("correct_label", session="1", segment=1, genre="jazz"),
+     control("correct_label", session=1, segment=True, genre="jazz"),
+     control("correct_label", session=1, segment=1, genre=5),
+     '{"type": "control"}', '{"type":"control","id":' + "[" * 900],
 )  # fmt: skip
 def test_what_is_no_control_ends_the_connection_of_whoever_sends_it(
     request_text: str, caplog: pytest.LogCaptureFixture
@@ -174,8 +188,8 @@ def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
             assert (await receive(other))["type"] == "estimate"
 
     serve(scenario, switches)
-    valid = [json.loads(text) for text in sent if parse_control(text)]
-    assert [asked["id"] for asked in switches.asked] == [each["id"] for each in valid][: len(switches.asked)]
+    valid = [request for text in sent if isinstance(request := decode_request(text), Control)]
+    assert [asked.id for asked in switches.asked] == [each.id for each in valid][: len(switches.asked)]
     check_log(caplog)
 
 
@@ -191,9 +205,10 @@ def test_without_the_token_nothing_is_done_and_the_remedy_is_told(
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=headers) as client:
-            for text in (control("pause"), control("source", name="mic"), control("forget")):
+            for text in (control("pause"), control("select_source", name="mic"), control("delete_history")):
                 answer = await ask(client, text)
-                assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
+                assert (answer["ok"], answer["code"]) == (False, "unauthorized")
+                assert answer["detail"] == UNPRIVILEGED
             server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate", "the connection lives on"
             server.broadcaster.publish_sources(switches.sources_message())
@@ -208,7 +223,7 @@ def test_the_answer_goes_to_who_asked_and_the_sources_to_all_who_are_trusted() -
     switches = Switches()
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        names = [Subprotocol("overheard.1"), Subprotocol(f"overheard.token.{CONTROL_TOKEN}")]
+        names = [Subprotocol("overheard.2"), Subprotocol(f"overheard.token.{CONTROL_TOKEN}")]
         async with (
             connect(url, additional_headers=BEARER) as asking,
             connect(url, subprotocols=names) as other,
@@ -216,16 +231,17 @@ def test_the_answer_goes_to_who_asked_and_the_sources_to_all_who_are_trusted() -
             for client in (asking, other):
                 assert (await receive(client))["type"] == "hello"
                 told = await receive(client)
-                WHOLE.validate(told)
-                assert (told["type"], told["offered"], told["paused"]) == ("sources", SOURCES, False)
+                VALIDATOR.validate(told)
+                assert (told["type"], told["available"], told["paused"]) == ("sources", SOURCES, False)
             assert (await ask(asking, control("pause")))["ok"] is True
             refused = await ask(asking, control("resume", "other id"))
             assert (refused["ok"], refused["detail"]) == (False, "nothing is paused")
+            assert refused["code"] == "nothing_to_resume"
             server.broadcaster.publish_sources(switches.sources_message())
             assert (await receive(other))["type"] == "sources", "and no answer before it"
 
     serve(scenario, switches)
-    assert [asked["action"] for asked in switches.asked] == ["pause", "resume"]
+    assert [type(asked).__name__ for asked in switches.asked] == ["Pause", "Resume"]
 
 
 def test_corrections_go_to_the_history_and_nowhere_else() -> None:
@@ -234,12 +250,12 @@ def test_corrections_go_to_the_history_and_nowhere_else() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
             for segment, told in (
-                (2, (True, "segment 2 is jazz")),
-                (7, (False, "no segment 7 in session 3")),
+                (2, (True, ResponseCode.LABEL_SAVED_WITH_AUDIO, "segment 2 is jazz")),
+                (7, (False, ResponseCode.HISTORY_FAILED, "no segment 7 in session 3")),
             ):
-                text = control("correct", session=3, segment=segment, genre="jazz")
+                text = control("correct_label", session=3, segment=segment, genre="jazz")
                 answer = await ask(client, text)
-                assert (answer["ok"], answer["detail"]) == told
+                assert (answer["ok"], answer["code"], answer["detail"]) == told
 
     serve(scenario, switches, Pages())
     assert not switches.asked
@@ -248,9 +264,10 @@ def test_corrections_go_to_the_history_and_nowhere_else() -> None:
 def test_without_a_history_a_correction_says_how_to_have_one() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
-            answer = await ask(client, control("forget"))
-            assert (answer["ok"], answer["detail"]) == (
+            answer = await ask(client, control("delete_history"))
+            assert (answer["ok"], answer["code"], answer["detail"]) == (
                 False,
+                "history_off",
                 "the history is off; --history auto on the analyzer's side keeps one",
             )
 
@@ -277,13 +294,20 @@ def test_a_source_takes_the_place_of_another() -> None:
         server.broadcaster.add(hello("second"))
         async with connect(url) as client:
             assert [(await receive(client))["source"] for _ in range(2)] == ["fake", "second"]
-            server.broadcaster.publish(state("ENDED", 4, detail="changed to radio"))
+            last = state_message("fake", 1.0, StreamState.ENDED, "changed to radio", StateCode.SOURCE_CHANGED)
+            server.broadcaster.publish(replace(last, seq=4))
             server.broadcaster.replace("fake", hello("radio"))
             server.broadcaster.publish(estimate("jazz", 1, "radio"))
             ended, new, heard = [await receive(client) for _ in range(3)]
-            assert (ended["source"], ended["state"], ended["detail"]) == ("fake", "ENDED", "changed to radio")
-            assert (new["type"], new["source"], new["replaces"], new["seq"]) == ("hello", "radio", "fake", 0)
-            WHOLE.validate(new)
+            assert (ended["source"], ended["state"], ended["code"]) == ("fake", "ENDED", "source_changed")
+            assert ended["detail"] == "changed to radio"
+            assert (new["type"], new["source"], new["replaces_source"], new["seq"]) == (
+                "hello",
+                "radio",
+                "fake",
+                0,
+            )
+            VALIDATOR.validate(new)
             assert (heard["source"], heard["seq"]) == ("radio", 1)
             with pytest.raises(ValueError, match="'fake' is unknown"):
                 server.broadcaster.publish(estimate("jazz", 5))
@@ -294,7 +318,7 @@ def test_a_source_takes_the_place_of_another() -> None:
         async with connect(url) as late:
             first, other = await receive(late), await receive(late)
             assert (first["source"], first["seq"], other["source"]) == ("radio", 1, "second")
-            assert "replaces" not in first, "who comes later has followed nothing before"
+            assert first["replaces_source"] is None, "who comes later has followed nothing before"
         _, _, text = await asyncio.to_thread(get, url + "/metrics")
         assert 'source="radio"' in text
         assert 'source="fake"' not in text
@@ -307,8 +331,8 @@ def test_a_source_that_begins_anew_keeps_its_name_and_its_numbers() -> None:
         server.broadcaster.publish(state("PAUSED", 6))
         async with connect(url) as client:
             assert (await receive(client))["state"] == "PAUSED"
-            server.broadcaster.replace("fake", hello() | {"seq": 6})
+            server.broadcaster.replace("fake", replace(hello(), seq=6))
             again = await receive(client)
-            assert (again["state"], again["seq"], "replaces" in again) == ("CONNECTING", 6, False)
+            assert (again["state"], again["seq"], again["replaces_source"]) == ("CONNECTING", 6, None)
 
     serve(scenario)

@@ -54,9 +54,9 @@ def test_the_token_opens_as_a_header_and_as_a_browser_sends_it() -> None:
         async with connect(url, additional_headers=BEARER) as client:
             assert client.subprotocol is None
             assert (await receive(client))["type"] == "hello"
-        offered = protocols("overheard.1", f"overheard.token.{TOKEN}")
+        offered = protocols("overheard.2", f"overheard.token.{TOKEN}")
         async with connect(url, subprotocols=offered, origin=Origin("http://page.example")) as client:
-            assert client.subprotocol == "overheard.1", "and not the token"
+            assert client.subprotocol == "overheard.2", "and not the token"
             assert (await receive(client))["type"] == "hello"
 
     serve(scenario, token=TOKEN, allow_origin=("http://page.example",))
@@ -74,15 +74,21 @@ def test_a_token_in_the_address_is_told_where_it_belongs() -> None:
     serve(scenario, token=TOKEN)
 
 
-def test_another_version_is_told_both() -> None:
+@pytest.mark.parametrize("offered", ["overheard.1", "overheard.3"])
+def test_another_version_is_told_both(offered: str) -> None:
+    """A client of version 1 would misread renamed messages, so it does not get in."""
+
     async def scenario(server: EstimateServer, url: str) -> None:
         with pytest.raises(InvalidStatus) as refusal:
-            await connect(url, subprotocols=protocols("overheard.2", "overheard.token.secret"))
+            await connect(url, subprotocols=protocols(offered, "overheard.token.secret"))
         assert refusal.value.response.status_code == 400
         body = bytes(refusal.value.response.body or b"").decode()
-        assert "this server speaks overheard.1; the client offered overheard.2;" in body
-        async with connect(url, subprotocols=protocols("overheard.2", "overheard.1")) as client:
-            assert client.subprotocol == "overheard.1"
+        assert body == (
+            "this analyzer speaks version 2 of the protocol (overheard.2), and the client offered "
+            f"{offered}; install the same version of Overheard on both sides\n"
+        )
+        async with connect(url, subprotocols=protocols(offered, "overheard.2")) as client:
+            assert client.subprotocol == "overheard.2"
 
     serve(scenario)
 
@@ -182,7 +188,7 @@ def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
         quiet = logging.getLogger("quiet")
         async with connect(url, additional_headers=BEARER, logger=quiet) as client:
             await receive(client)
-        offered = protocols("overheard.2", f"overheard.token.{TOKEN}")
+        offered = protocols("overheard.3", f"overheard.token.{TOKEN}")
         for target, names in ((f"{url}/?token={TOKEN}", None), (url, offered)):
             with pytest.raises(InvalidStatus):
                 await connect(target, subprotocols=names, logger=quiet)

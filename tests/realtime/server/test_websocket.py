@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 from websockets.frames import CloseCode
 
 from realtime.config import ServerSettings
 from realtime.errors import ServerError
-from realtime.protocol import messages
-from realtime.protocol.messages import Message
+from realtime.protocol.builders import title_message
+from realtime.protocol.messages import VERSION
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.outbox import ClientOutbox
 from realtime.server.websocket import EstimateServer
+from tests.support.protocol import VALIDATOR, spectrum_message
 from tests.support.websocket_client import connected, estimate, hello, receive, serve, state
-
-
-def spectrum(end: float) -> Message:
-    return messages.envelope("spectrum", "fake", 2.0) | {"end_seconds": end, "seq": 1}
 
 
 def test_hello_comes_first_and_numbers_rise() -> None:
@@ -29,7 +26,7 @@ def test_hello_comes_first_and_numbers_rise() -> None:
         async with connect(url) as client:
             first = await receive(client)
             assert first["type"] == "hello"
-            assert first["version"] == messages.VERSION
+            assert first["version"] == VERSION
             for number, label in enumerate(("jazz", "rock"), start=1):
                 server.broadcaster.publish(estimate(label, number))
                 message = await receive(client)
@@ -43,12 +40,12 @@ def test_a_late_client_is_told_where_things_stand() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(state("LISTENING", 1, detail="all well"))
         server.broadcaster.publish(estimate("jazz", 2))
-        server.broadcaster.publish(messages.title_message("fake", 2.0, "Blue in Green") | {"seq": 3})
+        server.broadcaster.publish(replace(title_message("fake", 2.0, "Blue in Green"), seq=3))
         async with connect(url) as client:
             first = await receive(client)
             assert (first["state"], first["detail"], first["seq"]) == ("LISTENING", "all well", 3)
             assert (first["estimate"]["label"], first["title"]) == ("jazz", "Blue in Green")
-            Draft202012Validator(messages.schema()).validate(first)
+            VALIDATOR.validate(first)
 
     serve(scenario)
 
@@ -108,11 +105,11 @@ def test_without_a_client_nothing_is_encoded() -> None:
     """A number that is no number is the worker's fault, and must not pass silently once somebody listens."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        server.broadcaster.publish(estimate("jazz") | {"level_dbfs": float("nan")})
+        server.broadcaster.publish(replace(estimate("jazz"), level_dbfs=float("nan")))
         async with connect(url) as client:
             await receive(client)
             with pytest.raises(ValueError, match="not JSON compliant"):
-                server.broadcaster.publish(estimate("jazz") | {"level_dbfs": float("nan")})
+                server.broadcaster.publish(replace(estimate("jazz"), level_dbfs=float("nan")))
 
     serve(scenario)
 
@@ -143,12 +140,12 @@ def test_spectrum_only_on_request() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url) as client:
             await receive(client)
-            server.broadcaster.publish(spectrum(1.0))
+            server.broadcaster.publish(spectrum_message(1.0))
             server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate"
             await client.send('{"type": "subscribe", "spectrum": true}')
             await (await client.ping())  # answered after the request was read
-            server.broadcaster.publish(spectrum(2.0))
+            server.broadcaster.publish(spectrum_message(2.0))
             assert (await receive(client))["end_seconds"] == 2.0
 
     serve(scenario)

@@ -104,10 +104,10 @@ def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.L
             source.close()
     assert [(b.position, b.overflowed) for b in blocks] == [(0, False), (10, False), (50, True), (60, False)]
     assert blocks[2].samples[0] == np.float32(0.3)
-    troubles = [status.trouble for status in told if status.trouble]
+    troubles = [status.error for status in told if status.error]
     assert list(dict.fromkeys(troubles)) == ["the plug was pulled", "not there yet"]
     assert told[-1] == SourceStatus(
-        device="device at 10 Hz", trouble="", reopened=1, overflows=2, dropped_blocks=4
+        device="device at 10 Hz", error="", reconnects=1, overflows=2, dropped_blocks=4
     )
     assert {status.overflows for status in told} == {1, 2}  # nothing counts twice while it is away
     assert first.closed == 1

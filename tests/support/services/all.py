@@ -20,6 +20,7 @@ from dashboard.recommendations.service import ProviderReport, RecommendationServ
 from dashboard.viewmodels.songs import Situation, song_data
 from models.manifest import ModelManifest
 from realtime.protocol.estimate import StreamState
+from tests.support.protocol import estimate_message
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.itunes import ITunesServer
 from tests.support.services.spotify import SpotifyServer, serving
@@ -83,7 +84,9 @@ class Heard:
         probabilities = dict.fromkeys(ModelManifest.load().labels, 0.02 / 10)
         for genre in genres:
             probabilities[genre] += 0.98 / len(genres)
-        self.estimate: Mapping[str, Any] = {"probabilities": probabilities, "state": state}
+        self.estimate = estimate_message(
+            genres[0] if genres else None, probabilities=probabilities, state=state
+        ).estimate
 
 
 def minute_of(*genres: str, start: int = 0) -> list[Heard]:

@@ -1,0 +1,252 @@
+"""Build the server's messages from the values of the pipeline, rounded for the wire.
+
+Messages of a source are built with ``seq`` 0; whoever publishes them sets it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.manifest import ModelManifest
+from models.spectrogram.spec import AudioSpec
+from realtime.protocol.codes import ResponseCode, StateCode
+from realtime.protocol.estimate import GenreEstimate, StreamState
+from realtime.protocol.health import PipelineHealth, SourceStatus
+from realtime.protocol.messages import (
+    VERSION,
+    AvailableSource,
+    EstimateMessage,
+    EstimatePayload,
+    HealthMessage,
+    HelloMessage,
+    LatencyPercentiles,
+    ModelInfo,
+    ResponseMessage,
+    SourcesMessage,
+    SpectrumFormat,
+    SpectrumMessage,
+    StateMessage,
+    StateProperties,
+    TitleMessage,
+)
+from realtime.protocol.spectrum import (
+    CEILING_DBFS,
+    FLOOR_DBFS,
+    SPECTRUM_ROWS,
+    spectrum_bytes,
+    spectrum_edges_hz,
+)
+
+
+def state_properties() -> dict[str, StateProperties]:
+    """Map each stream state to its properties."""
+    return {
+        state.value: StateProperties(
+            has_estimate=state.has_estimate,
+            has_genre=state.has_genre,
+            is_final=state.is_final,
+            is_closed=state.is_closed,
+            is_fault=state.is_fault,
+            is_silent_source=state.is_silent_source,
+        )
+        for state in StreamState
+    }
+
+
+def hello_message(
+    source: str, captured_at: float, manifest: ModelManifest, runtime: str, settings: Mapping[str, Any]
+) -> HelloMessage:
+    """Build the hello of a source that is being opened.
+
+    Parameters
+    ----------
+    source : str
+    captured_at : float
+        Unix seconds.
+    manifest : ModelManifest
+    runtime : str
+        Of the classifier.
+    settings : mapping
+        Settings that a client may show.
+    """
+    audio = manifest.audio
+    return HelloMessage(
+        version=VERSION,
+        seq=0,
+        source=source,
+        captured_at=round(captured_at, 3),
+        model=ModelInfo(
+            name=manifest.name,
+            version=manifest.version,
+            runtime=runtime,
+            labels=list(manifest.labels),
+            window_seconds=round(audio.window_seconds, 3),
+        ),
+        spectrum=SpectrumFormat(
+            rows=SPECTRUM_ROWS,
+            column_seconds=audio.column_step / audio.sample_rate,
+            top_hz=audio.sample_rate / 2,
+            floor_dbfs=FLOOR_DBFS,
+            ceiling_dbfs=CEILING_DBFS,
+        ),
+        settings=dict(settings),
+        states=state_properties(),
+        state=StreamState.CONNECTING,
+        code=None,
+        detail="",
+        title="",
+        estimate=None,
+        replaces_source=None,
+    )
+
+
+def estimate_payload(estimate: GenreEstimate) -> EstimatePayload:
+    """Build the ``estimate`` object inside messages and summaries."""
+    return EstimatePayload(
+        label=estimate.label,
+        stable_label=estimate.stable_label,
+        confidence=round(estimate.confidence, 4),
+        probabilities={genre: round(p, 4) for genre, p in estimate.probabilities.items()},
+        state=estimate.state,
+        music=None if estimate.music is None else round(estimate.music, 4),
+    )
+
+
+def estimate_message(
+    estimate: GenreEstimate,
+    source: str,
+    manifest: ModelManifest,
+    captured_at: float,
+    latency_ms: float,
+) -> EstimateMessage:
+    """Build the message of one estimate; ``captured_at`` is in Unix seconds."""
+    audio = manifest.audio
+    return EstimateMessage(
+        version=VERSION,
+        seq=0,
+        source=source,
+        captured_at=round(captured_at, 3),
+        start_seconds=round(estimate.position / audio.sample_rate, 3),
+        end_seconds=round((estimate.position + audio.window_samples) / audio.sample_rate, 3),
+        level_dbfs=round(estimate.level_dbfs, 1),
+        has_gap=estimate.has_gap,
+        inference_ms=round(estimate.inference_ms, 2),
+        latency_ms=round(latency_ms, 1),
+        estimate=estimate_payload(estimate),
+    )
+
+
+def spectrum_message(
+    source: str,
+    captured_at: float,
+    end_seconds: float,
+    decibel_columns: npt.NDArray[np.float32],
+    audio: AudioSpec,
+) -> SpectrumMessage:
+    """Build the message of the newest spectrum columns.
+
+    Parameters
+    ----------
+    source : str
+    captured_at : float
+        Unix seconds.
+    end_seconds : float
+        End of the last column in the stream.
+    decibel_columns : (columns, rows) float32
+        As ``models.spectrogram.stft.band_columns`` gives them, lowest frequency first.
+    audio : AudioSpec
+        The columns' geometry.
+    """
+    stored = spectrum_bytes(decibel_columns, audio)
+    return SpectrumMessage(
+        version=VERSION,
+        seq=0,
+        source=source,
+        captured_at=round(captured_at, 3),
+        end_seconds=round(end_seconds, 3),
+        columns=len(stored),
+        rows=SPECTRUM_ROWS,
+        data=base64.b64encode(stored.tobytes()).decode("ascii"),
+        row_edges_hz=list(spectrum_edges_hz(audio)) if audio.row_break_hz else None,
+    )
+
+
+def state_message(
+    source: str, captured_at: float, state: StreamState, detail: str = "", code: StateCode | None = None
+) -> StateMessage:
+    """Build the message of a changed state; ``detail`` is one sentence for people."""
+    return StateMessage(
+        version=VERSION,
+        seq=0,
+        source=source,
+        captured_at=round(captured_at, 3),
+        state=state,
+        code=code,
+        detail=detail,
+    )
+
+
+def title_message(source: str, captured_at: float, title: str) -> TitleMessage:
+    """Build the message of a station's title; empty if the station sends none any more."""
+    return TitleMessage(version=VERSION, seq=0, source=source, captured_at=round(captured_at, 3), title=title)
+
+
+def health_message(
+    source: str, captured_at: float, health: PipelineHealth, status: SourceStatus, clients: int
+) -> HealthMessage:
+    """Build the message of the pipeline's counters and latencies, and of its source."""
+    latency = health.latency_ms
+    return HealthMessage(
+        version=VERSION,
+        seq=0,
+        source=source,
+        captured_at=round(captured_at, 3),
+        blocks_received=health.blocks_received,
+        samples_lost=health.samples_lost,
+        gaps=health.gaps,
+        windows=health.windows,
+        windows_skipped=health.windows_skipped,
+        overruns=health.overruns,
+        real_time_factor=health.real_time_factor,
+        latency_ms=LatencyPercentiles(p50=latency.p50, p95=latency.p95, p99=latency.p99),
+        device=status.device,
+        error=status.error,
+        reconnects=status.reconnects,
+        overflows=status.overflows,
+        dropped_blocks=status.dropped_blocks,
+        drift_ppm=status.drift_ppm,
+        clients=clients,
+    )
+
+
+def sources_message(available: Sequence[AvailableSource], paused: bool, now: float) -> SourcesMessage:
+    """Build the message of the sources that may be selected; ``now`` is in Unix seconds."""
+    return SourcesMessage(
+        version=VERSION,
+        seq=0,
+        source="",
+        captured_at=round(now, 3),
+        available=list(available),
+        paused=paused,
+    )
+
+
+def response_message(
+    control_id: str, ok: bool, code: ResponseCode, detail: str, now: float
+) -> ResponseMessage:
+    """Build the response to the control of that ``id``; ``now`` is in Unix seconds."""
+    return ResponseMessage(
+        version=VERSION,
+        seq=0,
+        source="",
+        captured_at=round(now, 3),
+        id=control_id,
+        ok=ok,
+        code=code,
+        detail=detail,
+    )

@@ -1,0 +1,77 @@
+"""Messages of the protocol: structs to publish, and the JSON that clients get."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeAlias
+
+from jsonschema import Draft202012Validator
+from msgspec import Struct
+
+from realtime.protocol.estimate import StreamState
+from realtime.protocol.messages import (
+    VERSION,
+    EstimateMessage,
+    EstimatePayload,
+    SpectrumMessage,
+    encode,
+)
+from realtime.protocol.schema import schema
+
+Json: TypeAlias = dict[str, Any]
+"""A message as a client of another language gets or sends it."""
+
+VALIDATOR = Draft202012Validator(schema())
+"""Holds any message against the published schema."""
+
+
+def as_json(message: Struct) -> Json:
+    """The message as a client gets it, held against the published schema."""
+    sent: Json = json.loads(encode(message))
+    VALIDATOR.validate(sent)
+    return sent
+
+
+def estimate_message(
+    label: str | None,
+    *,
+    stable: str | None = None,
+    state: str = "LISTENING",
+    probabilities: dict[str, float] | None = None,
+    confidence: float = 0.9,
+    source: str = "fake",
+    seq: int = 1,
+    captured_at: float = 2.0,
+    start_seconds: float = 0.0,
+    end_seconds: float = 5.0,
+    level_dbfs: float = -20.0,
+) -> EstimateMessage:
+    """An estimate whose stable label is ``label``, unless ``stable`` is given."""
+    return EstimateMessage(
+        version=VERSION,
+        seq=seq,
+        source=source,
+        captured_at=captured_at,
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        level_dbfs=level_dbfs,
+        has_gap=False,
+        inference_ms=8.0,
+        latency_ms=40.0,
+        estimate=EstimatePayload(
+            label=label,
+            stable_label=stable or label,
+            confidence=confidence,
+            probabilities=probabilities or {},
+            state=StreamState(state),
+            music=None,
+        ),
+    )
+
+
+def spectrum_message(end_seconds: float, source: str = "fake") -> SpectrumMessage:
+    """One column of silence."""
+    return SpectrumMessage(
+        version=VERSION, seq=1, source=source, captured_at=2.0, end_seconds=end_seconds, columns=1, rows=1,
+        data="AA==", row_edges_hz=None,
+    )  # fmt: skip
