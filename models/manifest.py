@@ -6,20 +6,17 @@ else; the classifier holds the model file against it when it loads.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import NoneType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
+from models.common.validation import convert
 from models.errors import ModelError
-from models.spectrogram.spec import AudioSpec, Scaling
-
-T = TypeVar("T")
+from models.spectrogram.spec import AudioSpec
 
 FORMAT = 1
 SHIPPED = "genre.json"
@@ -98,6 +95,23 @@ class ModelManifest:
     model_path: Path
     also_reads: tuple[AudioSpec, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse labels and geometries that one network cannot have.
+
+        Raises
+        ------
+        ValueError
+            If labels repeat or are fewer than two, or if geometries differ in their image size.
+        """
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels {self.labels} must be two or more different names")
+        for spec in self.also_reads:
+            if spec.image_size != self.audio.image_size:
+                raise ValueError(
+                    f"also_reads has pictures of {spec.image_size} pixels, audio of "
+                    f"{self.audio.image_size}; one network takes one size"
+                )
+
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
         """Read a manifest; without a path, the shipped model's.
@@ -117,36 +131,9 @@ class ModelManifest:
         if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
             raise ModelError(f"{path} is not a model manifest of format {FORMAT}, which this version reads")
         try:
-            return cls._from_fields(fields, path)
-        except (TypeError, ValueError, KeyError) as error:
+            return convert(fields | {"model_path": path.with_name(str(fields.get("file")))}, cls)
+        except ValueError as error:
             raise ModelError(f"the model manifest {path} is wrong: {error}") from error
-
-    @classmethod
-    def _from_fields(cls, fields: dict[str, Any], path: Path) -> Self:
-        quantization = dict(fields.pop("quantization"))
-        fields |= {
-            "labels": _texts("labels", fields["labels"]),
-            "training_data": _texts("training_data", fields["training_data"]),
-            "audio": _geometry(fields.pop("audio")),
-            "also_reads": _geometries(fields.pop("also_reads", [])),
-            "quantization": _make(
-                Quantization,
-                quantization
-                | {end: _make(TensorQuantization, quantization[end]) for end in ("input", "output")},
-            ),
-            "calibration": _make(Calibration, fields["calibration"]),
-            "model_path": path.with_name(str(fields["file"])),
-        }
-        manifest = _make(cls, fields)
-        if len(manifest.labels) < 2 or len(set(manifest.labels)) != len(manifest.labels):
-            raise ValueError(f"labels {manifest.labels} must be two or more different names")
-        for spec in manifest.also_reads:
-            if spec.image_size != manifest.audio.image_size:
-                raise ValueError(
-                    f"also_reads has pictures of {spec.image_size} pixels, audio of "
-                    f"{manifest.audio.image_size}; one network takes one size"
-                )
-        return manifest
 
     def to_json(self) -> str:
         """Return the text of the manifest's file, one field a line."""
@@ -182,35 +169,3 @@ class ModelManifest:
                 f"{self.sha256[:12]}...; the file is damaged or was replaced: restore it or export it again"
             )
         return content
-
-
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "str": str, "int": int, "float": (int, float), "float | None": (int, float, NoneType),
-    "dict[str, Any]": dict,
-}  # fmt: skip
-
-
-def _make(kind: type[T], values: dict[str, Any]) -> T:
-    """Build one of the dataclasses above from JSON, holding plain fields against their types."""
-    for each in dataclasses.fields(kind):  # type: ignore[arg-type]  # all callers pass dataclasses
-        wanted, value = _TYPES.get(str(each.type)), values.get(each.name)
-        if wanted and each.name in values and (isinstance(value, bool) or not isinstance(value, wanted)):
-            raise ValueError(f"{each.name} is {value!r}; it must be of type {each.type}")
-    return kind(**values)
-
-
-def _geometry(values: Any) -> AudioSpec:
-    values = dict(values)
-    return _make(AudioSpec, values | {"scaling": _make(Scaling, values["scaling"])})
-
-
-def _geometries(values: object) -> tuple[AudioSpec, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise ValueError(f"also_reads is {values!r}; it must be a list of geometries")
-    return tuple(map(_geometry, values))
-
-
-def _texts(name: str, values: object) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError(f"{name} is {values!r}; it must be a list of texts")
-    return tuple(values)
