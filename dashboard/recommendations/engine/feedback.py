@@ -10,14 +10,17 @@ import glob
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct, structs
 
 from dashboard.recommendations.domain.identity import artist_key, title_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
 from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
 from models.common.paths import atomic_write, data_folder
+from models.common.validation import convert
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +42,22 @@ class ArtistFeedback:
     banned: bool = False
     liked: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """The entry of the file, and of a listing."""
-        return {
-            "artist": self.artist,
-            "likes": self.likes,
-            "skips": self.skips,
-            "banned": self.banned,
-            "liked": list(self.liked),
-        }
+
+class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    """Entry of the file: an ``ArtistFeedback`` in which no field is left out."""
+
+    artist: str
+    likes: Annotated[int, Meta(ge=0)]
+    skips: Annotated[int, Meta(ge=0)]
+    banned: bool
+    liked: tuple[str, ...]
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    """Content of the file."""
+
+    version: int
+    artists: list[_Entry]
 
 
 def default_path() -> Path:
@@ -56,33 +66,18 @@ def default_path() -> Path:
 
 
 def parse(text: str) -> dict[str, ArtistFeedback]:
-    """The file's content by artist key, the longest unchanged first.
+    """Parse the file's content by artist key, the longest unchanged first.
 
     Raises
     ------
     ValueError
-        It is not such a file; the message says where.
+        If it is no such file; says what is wrong and where.
     """
     content = json.loads(text)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ValueError(f"it is not a file of version {VERSION}")
-    entries = content.get("artists")
-    if not isinstance(entries, list):
-        raise ValueError("its artists are not a list")
-    known = [_entry(number, entry) for number, entry in enumerate(entries)]
+    known = [ArtistFeedback(**structs.asdict(entry)) for entry in convert(content, _File).artists]
     return {artist_key(choice.artist): choice for choice in known}
-
-
-def _entry(number: int, entry: object) -> ArtistFeedback:
-    shape = {"artist": str, "likes": int, "skips": int, "banned": bool, "liked": list}
-    if not isinstance(entry, dict) or set(entry) != set(shape):
-        raise ValueError(f"entry {number} must have exactly {', '.join(shape)}")
-    for name, kind in shape.items():
-        if type(entry[name]) is not kind:
-            raise ValueError(f"entry {number}: {name} is {entry[name]!r}")
-    if min(entry["likes"], entry["skips"]) < 0 or not all(isinstance(title, str) for title in entry["liked"]):
-        raise ValueError(f"entry {number}: a count below 0, or a title that is no text")
-    return ArtistFeedback(**(entry | {"liked": tuple(entry["liked"])}))
 
 
 class FeedbackStore:
@@ -209,7 +204,7 @@ class FeedbackStore:
         del self._artists[next(unbanned, next(iter(self._artists)))]
 
     def _encoded(self) -> bytes:
-        entries = [choice.as_json() for choice in self._artists.values()]
+        entries = [asdict(choice) for choice in self._artists.values()]
         text = json.dumps({"version": VERSION, "artists": entries}, ensure_ascii=False, indent=1)
         return text.encode("utf-8", errors="replace")
 

@@ -192,5 +192,5 @@ def test_the_default_place_is_the_data_folder(tmp_path: Path) -> None:
 
 
 def test_parse_names_the_entry() -> None:
-    with pytest.raises(ValueError, match="entry 0 must have exactly"):
+    with pytest.raises(ValueError, match=r"artists\[0\] is \[\]; it must be of type object"):
         parse('{"version": 1, "artists": [[]]}')
