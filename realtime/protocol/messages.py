@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -282,9 +283,6 @@ ServerMessage: TypeAlias = (
     | ResponseMessage
 )
 
-_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
-
-
 def encode(message: Struct | Mapping[str, Any]) -> str:
     """Encode one message as one line of JSON; text that is no Unicode stays as it is.
 
@@ -299,6 +297,11 @@ def encode(message: Struct | Mapping[str, Any]) -> str:
     )
 
 
+@lru_cache(maxsize=1)
+def _decoder() -> msgspec.json.Decoder[ServerMessage]:
+    return msgspec.json.Decoder(ServerMessage)  # made once, and never by the analyzer, which only encodes
+
+
 def decode(text: str | bytes) -> ServerMessage:
     """Decode one message of a server.
 
@@ -308,6 +311,6 @@ def decode(text: str | bytes) -> ServerMessage:
         If it is no message of this version; says what is wrong and where.
     """
     try:
-        return _decoder.decode(text)
+        return _decoder().decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise ValueError(f"no message of protocol version {VERSION}: {error}") from error
