@@ -1,190 +1,82 @@
-"""A session of the history as the page shows and exports it. Values in, values out.
-
-What the analyzer sends becomes the values below, or a ``ValueError`` that says where it is wrong.
-"""
+"""A session of the history as the page shows and exports it. Values in, values out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from dashboard.i18n.times import format_time
 from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.theme import GENRE_COLORS, genre_color
 from models.common.text import clean_text, storable
+from models.common.validation import convert
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.estimate import StreamState
+from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySession, HistorySummary
 
 STATES: Final = tuple(state.value for state in StreamState if state.has_estimate)
 """Of segments; the timeline names them by their places here."""
-LATEST: Final = 1e11
-"""Unix seconds of the year 5138: beyond it Python's calendar ends before long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One session in the list, from ``started`` to ``until`` (Unix seconds).
-
-    ``seconds`` is how long each genre sounded, and by state in capitals where none was heard.
-    """
-
-    id: int
-    source: str
-    started: float
-    until: float
-    running: bool
-    seconds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of one genre and state; ``correction`` is the genre that a person gave it."""
-
-    number: int
-    state: str
-    genre: str | None
-    started: float
-    ended: float
-    seconds: float
-    confidence: float | None
-    correction: str | None
-
-    @property
-    def right_genre(self) -> str | None:
-        """What it counts as: the correction, or the genre if one was heard with confidence."""
-        return self.correction or (self.genre if self.state == "LISTENING" else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What happened at one moment (Unix seconds); ``detail`` is untrusted text."""
-
-    at: float
-    kind: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A summary with everything that was recorded, in the order of its times."""
-
-    summary: Summary
-    segments: tuple[Segment, ...]
-    events: tuple[Event, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """All sessions, newest first; ``path`` is None where nothing is recorded."""
-
-    path: str | None
-    sessions: tuple[Summary, ...]
-    corrections: int
-    sounds: int
-
-
-def parse_overview(found: Mapping[str, Any]) -> Overview:
-    """What ``GET /history`` answers.
+def parse_overview(document: Mapping[str, Any]) -> HistoryOverview:
+    """Parse the document of ``GET /history``.
 
     Raises
     ------
     ValueError
-        It is not as it should be.
+        If it is no such document; says what is wrong and where.
     """
-    path = None if found.get("path") is None else _text(found, "path")
-    sessions = tuple(_summary(entry) for entry in _entries(found, "sessions"))
-    counts = [int(_number(found, name)) for name in ("corrections", "sounds")]
-    return Overview(path, sessions, *counts)
+    return convert(_storable(document), HistoryOverview, allow_unknown=True)
 
 
-def parse_session(found: Mapping[str, Any]) -> Session:
-    """What ``GET /history/N`` answers.
+def parse_session(document: Mapping[str, Any]) -> HistorySession:
+    """Parse the document of ``GET /history/N``, and bring segments and events into the order of time.
 
     Raises
     ------
     ValueError
-        It is not as it should be.
+        If it is no such document; says what is wrong and where.
     """
-    segments = sorted(map(_segment, _entries(found, "segments")), key=lambda each: each.started)
-    events = [
-        Event(_number(entry, "occurred_at"), _text(entry, "kind"), _text(entry, "detail"))
-        for entry in _entries(found, "events")
-    ]
-    events.sort(key=lambda each: each.at)
-    return Session(_summary(found), tuple(segments), tuple(events))
-
-
-def _summary(entry: Mapping[str, Any]) -> Summary:
-    seconds = entry.get("seconds")
-    if not isinstance(seconds, dict):
-        raise ValueError("a session's seconds are no object")
-    return Summary(
-        id=int(_number(entry, "id")),
-        source=_text(entry, "source"),
-        started=_number(entry, "started"),
-        until=_number(entry, "last_seen_at" if entry.get("ended") is None else "ended"),
-        running=entry.get("running") is True,
-        seconds={name: _number(seconds, name) for name in seconds},
+    session = convert(_storable(document), HistorySession, allow_unknown=True)
+    return replace(
+        session,
+        segments=sorted(session.segments, key=lambda each: each.started),
+        events=sorted(session.events, key=lambda each: each.occurred_at),
     )
 
 
-def _segment(entry: Mapping[str, Any]) -> Segment:
-    state = _text(entry, "state")
-    if state not in STATES:
-        raise ValueError(f"a segment's state is {state!r}; it must be one of {', '.join(STATES)}")
-    return Segment(
-        number=int(_number(entry, "number")),
-        state=state,
-        genre=None if entry.get("genre") is None else _text(entry, "genre"),
-        started=_number(entry, "started"),
-        ended=_number(entry, "ended"),
-        seconds=_number(entry, "seconds"),
-        confidence=None if entry.get("confidence") is None else _number(entry, "confidence"),
-        correction=None if entry.get("correction") is None else _text(entry, "correction"),
-    )
+def _storable(value: object) -> object:
+    """Replace lone surrogates in a JSON value: half of a pair cannot be sent on to the browser."""
+    if isinstance(value, str):
+        return storable(value, "replace")
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, Mapping):
+        return {storable(name, "replace"): _storable(each) for name, each in value.items()}
+    return value
 
 
-def _entries(found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    entries = found.get(name)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"{name} is no list of objects")
-    return entries
-
-
-def _number(entry: Mapping[str, Any], name: str) -> float:
-    value = entry.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LATEST:
-        raise ValueError(f"{name} is {value!r:.40}; it must be a number from 0 to {LATEST:.0e}")
-    return float(value)
-
-
-def _text(entry: Mapping[str, Any], name: str) -> str:
-    value = entry.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is {value!r:.40}; it must be a text")
-    return storable(value, "replace")  # half of a pair cannot be sent on
-
-
-def timeline_data(session: Session, chosen: int | None, words: Translator) -> dict[str, Any]:
+def timeline_data(session: HistorySession, chosen: int | None, words: Translator) -> dict[str, Any]:
     """What the timeline draws, as JSON; short, for it is sent again while the session runs.
 
     Parameters
     ----------
-    session : Session
+    session : HistorySession
     chosen : int or None
         Number of the segment that is looked at.
     words : Words
     """
-    zero = session.summary.started
+    zero = session.started
     labels = list(GENRE_COLORS)
     labels += sorted(
         {label for each in session.segments for label in (each.genre, each.correction) if label} - {*labels}
     )
     place = {label: number for number, label in enumerate(labels)} | {None: -1}
     return {
-        "session": session.summary.id,
+        "session": session.id,
         "language": words.language,
         "words": words.part("session.timeline."),
         "states": [words(f"session.state.{state.lower()}") for state in STATES],
@@ -193,8 +85,8 @@ def timeline_data(session: Session, chosen: int | None, words: Translator) -> di
             {"label": label, "name": words.genre(label), "color": genre_color(label)} for label in labels
         ],
         "started": zero,
-        "seconds": round(max(0.0, session.summary.until - zero), 1),
-        "running": session.summary.running,
+        "seconds": round(max(0.0, session.until - zero), 1),
+        "running": session.running,
         "segments": [
             [
                 each.number,
@@ -207,12 +99,12 @@ def timeline_data(session: Session, chosen: int | None, words: Translator) -> di
             ]
             for each in session.segments
         ],
-        "events": [[round(each.at - zero, 1), each.kind, each.detail] for each in session.events],
+        "events": [[round(each.occurred_at - zero, 1), each.kind, each.detail] for each in session.events],
         "chosen": chosen,
     }
 
 
-def share_rows(segments: Sequence[Segment], words: Translator) -> list[dict[str, Any]]:
+def share_rows(segments: Sequence[HistorySegment], words: Translator) -> list[dict[str, Any]]:
     """Bars: genres by their share of the whole time, then what was no music or not known.
 
     Returns
@@ -272,7 +164,7 @@ def format_span(seconds: float, words: Translator) -> str:
     return words("session.span.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
-def session_line(summary: Summary, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
+def session_line(summary: HistorySummary, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
     """One session in the list: unlike any other's, and the same for as long as it runs.
 
     A source's name is untrusted text; ``locale`` is the browser's.
@@ -290,7 +182,7 @@ def session_line(summary: Summary, zone: tzinfo | None, words: Translator, local
     return " \N{MIDDLE DOT} ".join([*parts, f"#{summary.id}"])
 
 
-def segment_line(segment: Segment, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
+def segment_line(segment: HistorySegment, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
     """One segment in words: when, as what it was heard, how sure; ``locale`` is the browser's."""
     first, last = (
         format_time(datetime.fromtimestamp(at, zone), words.language, locale, seconds=True)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from dashboard.viewmodels.history import Session
 from models.common.text import escape_formula
+from realtime.protocol.history import HistorySession
 
 COLUMNS: Final = (
     "kind", "number", "started", "ended", "seconds", "state", "genre", "confidence", "correction", "detail",
@@ -18,13 +18,13 @@ COLUMNS: Final = (
 """Of the exported table; ``kind`` is segment, or that of an event, which has only a time and a detail."""
 
 
-def file_name(session: Session, zone: tzinfo | None, ending: str) -> str:
+def file_name(session: HistorySession, zone: tzinfo | None, ending: str) -> str:
     """A name for the exported file, without anything that came from outside."""
-    when = datetime.fromtimestamp(session.summary.started, zone)
-    return f"overheard-{when:%Y-%m-%d-%H%M}-session-{session.summary.id}.{ending}"
+    when = datetime.fromtimestamp(session.started, zone)
+    return f"overheard-{when:%Y-%m-%d-%H%M}-session-{session.id}.{ending}"
 
 
-def as_csv(session: Session, zone: tzinfo | None) -> bytes:
+def as_csv(session: HistorySession, zone: tzinfo | None) -> bytes:
     """Segments and events as a table that a spreadsheet opens and runs nothing of.
 
     Returns
@@ -41,9 +41,12 @@ def as_csv(session: Session, zone: tzinfo | None) -> bytes:
         rows.append((each.started, ["segment", each.number, *times, *names, ""]))
     for event in session.events:
         empty = [""] * 6
-        moment = _iso(event.at, zone)
+        moment = _iso(event.occurred_at, zone)
         rows.append(
-            (event.at, [escape_formula(event.kind), "", moment, *empty, escape_formula(event.detail)])
+            (
+                event.occurred_at,
+                [escape_formula(event.kind), "", moment, *empty, escape_formula(event.detail)],
+            )
         )
     rows.sort(key=lambda pair: pair[0])
     text = io.StringIO(newline="")

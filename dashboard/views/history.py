@@ -21,9 +21,6 @@ from dashboard.components.timeline import selected_segment, show_shares, show_ti
 from dashboard.i18n.translator import Translator
 from dashboard.session import PageContext
 from dashboard.viewmodels.history import (
-    Overview,
-    Segment,
-    Session,
     outcome_key,
     parse_overview,
     parse_session,
@@ -34,6 +31,7 @@ from dashboard.viewmodels.history import (
 )
 from dashboard.viewmodels.history_export import as_csv, as_json, file_name
 from dashboard.viewmodels.theme import GENRE_COLORS
+from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySession
 from realtime.protocol.requests import CorrectLabel, DeleteHistory, HistoryControl
 
 REFRESH_SECONDS = 5.0
@@ -46,9 +44,9 @@ EXPORT = "overheard history --export-corrections FOLDER"
 class Seen:
     """What the page saw last of the history; files are made of it at the moment when a reader asks."""
 
-    overview: Overview
+    overview: HistoryOverview
     record: dict[str, Any]
-    session: Session
+    session: HistorySession
 
 
 def show(page: PageContext) -> None:
@@ -70,7 +68,7 @@ def layout(seen: Seen | None) -> object:
     if seen is None:
         return None
     overview = seen.overview
-    return seen.session.summary.id, overview.corrections, overview.sounds
+    return seen.session.id, overview.corrections, overview.sounds
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -111,7 +109,7 @@ def refresh(page: PageContext) -> None:
         show_shares(share_rows(session.segments, words), words("session.shares"))
 
 
-def remember(overview: Overview, record: dict[str, Any], session: Session) -> None:
+def remember(overview: HistoryOverview, record: dict[str, Any], session: HistorySession) -> None:
     """For the rest of the page, whose buttons hold the one value that is changed here."""
     seen: Seen = st.session_state.setdefault("session_seen", Seen(overview, record, session))
     seen.overview, seen.record, seen.session = overview, record, session
@@ -125,7 +123,7 @@ def reader_zone() -> tzinfo | None:
         return None
 
 
-def choose(overview: Overview, zone: tzinfo | None, words: Translator) -> int:
+def choose(overview: HistoryOverview, zone: tzinfo | None, words: Translator) -> int:
     """The session to show: the newest, until the reader chooses another one or is at correcting."""
     state = st.session_state
     known = {each.id: each for each in overview.sessions}
@@ -171,7 +169,7 @@ def close_segment() -> None:
     st.session_state.pop("session_said", None)
 
 
-def load(page: PageContext, overview: Overview, number: int) -> tuple[dict[str, Any], Session]:
+def load(page: PageContext, overview: HistoryOverview, number: int) -> tuple[dict[str, Any], HistorySession]:
     """One session, as it came and as values; one that is over and was read before is not read again."""
     summary = next(each for each in overview.sessions if each.id == number)
     stamp = (number, summary.started, summary.until, overview.corrections)
@@ -217,7 +215,9 @@ def outcome(place: str, words: Translator) -> None:
     st.success(words(what))
 
 
-def submit_correction(page: PageContext, session: Session, chosen: int | None, zone: tzinfo | None) -> None:
+def submit_correction(
+    page: PageContext, session: HistorySession, chosen: int | None, zone: tzinfo | None
+) -> None:
     """The chosen segment, and what it really was."""
     words = page.words
     st.markdown(f"##### {words('session.correct.heading')}")
@@ -233,11 +233,11 @@ def submit_correction(page: PageContext, session: Session, chosen: int | None, z
         st.caption(words("session.correct.silent"))
         st.button(words("session.correct.close"), on_click=close_segment)
     else:
-        say_genre(page, session.summary.id, segment)
+        say_genre(page, session.id, segment)
     outcome("correct", words)
 
 
-def say_genre(page: PageContext, session: int, segment: Segment) -> None:
+def say_genre(page: PageContext, session: int, segment: HistorySegment) -> None:
     """Choose the right genre and send it, or take it back."""
     words, genres = page.words, labels(page)
 
@@ -304,7 +304,7 @@ def take_along(page: PageContext, seen: Seen) -> None:
         st.code(EXPORT, language=None)
 
 
-def delete(page: PageContext, overview: Overview) -> None:
+def delete(page: PageContext, overview: HistoryOverview) -> None:
     """Everything, in two steps."""
     words, state = page.words, st.session_state
     st.text(f"{words('session.kept')} {overview.path}")

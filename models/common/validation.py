@@ -18,14 +18,15 @@ _FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]|([^.\[]+)")
 
 
-def convert(document: object, kind: type[T]) -> T:
+def convert(document: object, kind: type[T], *, allow_unknown: bool = False) -> T:
     """Convert a JSON value, as ``json.loads`` returns it, to a struct, a dataclass or a list of these.
 
     Parameters
     ----------
     document : object
     kind : type
-        A field that it does not have is an error, in dataclasses too.
+    allow_unknown : bool
+        Ignore fields that the type does not have; otherwise they are errors.
 
     Raises
     ------
@@ -36,9 +37,10 @@ def convert(document: object, kind: type[T]) -> T:
         found = msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise ValueError(_describe(str(error), document)) from error
-    # msgspec forbids unknown fields of structs only.
-    if (unknown := _unknown_field(document, msgspec.to_builtins(found, enc_hook=str))) is not None:
-        raise ValueError(f"{unknown} is not a known field")
+    if not allow_unknown:  # msgspec itself forbids unknown fields of structs only
+        unknown = _unknown_field(document, msgspec.to_builtins(found, enc_hook=str))
+        if unknown is not None:
+            raise ValueError(f"{unknown} is not a known field")
     return found
 
 

@@ -30,6 +30,11 @@ class HistorySummary(Struct, frozen=True, kw_only=True):
         Meta(description="Audio by genre, and by state in capitals where no genre was recognized."),
     ]
 
+    @property
+    def until(self) -> float:
+        """Unix seconds of the end, or of the last message while the session runs."""
+        return self.last_seen_at if self.ended is None else self.ended
+
 
 class HistorySegment(Struct, frozen=True, kw_only=True):
     """Consecutive estimates of one state, and in LISTENING of one genre."""
@@ -42,6 +47,11 @@ class HistorySegment(Struct, frozen=True, kw_only=True):
     seconds: Annotated[Seconds, Meta(description="Audio in the segment.")]
     confidence: Annotated[Probability | None, Meta(description="Mean probability of the genre.")]
     correction: Annotated[str | None, Meta(description="The genre that a person gave the segment.")]
+
+    @property
+    def right_genre(self) -> str | None:
+        """The genre that the segment counts as: the correction, or a genre recognized with confidence."""
+        return self.correction or (self.genre if self.state is StreamState.LISTENING else None)
 
     def __post_init__(self) -> None:
         """Refuse a state that segments do not have.

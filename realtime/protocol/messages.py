@@ -283,6 +283,7 @@ ServerMessage: TypeAlias = (
     | ResponseMessage
 )
 
+
 def encode(message: Struct | Mapping[str, Any]) -> str:
     """Encode one message as one line of JSON; text that is no Unicode stays as it is.
 

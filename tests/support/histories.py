@@ -32,7 +32,7 @@ from tests.support.audio import programme
 from tests.support.classifier import LoudestRowClassifier, manifest
 from tests.support.clock import VirtualClock
 from tests.support.paths import ROOT
-from tests.support.protocol import estimate_message
+from tests.support.protocol import estimate_message, validate_definition
 
 WINDOW, HOP = 5.0, 0.5
 RATE = 22_050
@@ -224,7 +224,10 @@ class Running:
     def page(self, rest: str = "", status: int = 200) -> Any:
         given, text = self.desk.page(rest)
         assert given == status, text
-        return json.loads(text)
+        document = json.loads(text)
+        if status == 200:
+            validate_definition("history_session" if rest else "history_overview", document)
+        return document
 
     def longest(self, genre: str) -> dict[str, Any]:
         """The longest segment of session 1 in which it was heard."""

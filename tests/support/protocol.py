@@ -32,6 +32,11 @@ def as_json(message: Struct) -> Json:
     return sent
 
 
+def validate_definition(name: str, document: object) -> None:
+    """Hold a document that is no message of the websocket against its definition in the schema."""
+    Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema()["$defs"]}).validate(document)
+
+
 def estimate_message(
     label: str | None,
     *,

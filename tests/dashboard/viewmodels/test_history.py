@@ -170,7 +170,7 @@ def test_spans_are_rounded_without_sixty_of_anything(seconds: float, said: str) 
 
 def test_lines_are_in_the_reader_s_time_and_language() -> None:
     session = parse_session(record(segment(1, 5, 65, state="UNSURE")))
-    ended = parse_session(record(ended=STARTED + 7_500, running=False)).summary
+    ended = parse_session(record(ended=STARTED + 7_500, running=False))
     assert session_line(ended, TOKYO, Translator("ja")) == (
         "2026-11-23 20:00 · 2時間5分 · radio · ジャズ, ロック · #3"
     )
@@ -185,7 +185,7 @@ def test_lines_are_in_the_reader_s_time_and_language() -> None:
 def test_a_running_session_keeps_its_line() -> None:
     """Streamlit knows an option by its text: one that changed every five seconds was chosen anew."""
     first, later = (
-        parse_session(record(last_seen_at=STARTED + at, seconds={"pop": at})).summary for at in (5.0, 99.0)
+        parse_session(record(last_seen_at=STARTED + at, seconds={"pop": at})) for at in (5.0, 99.0)
     )
     assert session_line(first, TOKYO, EN) == session_line(later, TOKYO, EN)
     assert (
@@ -247,21 +247,24 @@ def test_half_a_letter_does_not_end_the_page() -> None:
     """JSON may hold one half of a surrogate pair, which nothing can be sent on with."""
     session = parse_session(record(events=(title(0, "a\ud800"),), source="\udfff"))
     assert session.events[0].detail == "a?"
-    session_line(session.summary, None, EN).encode("utf-8")
+    session_line(session, None, EN).encode("utf-8")
 
 
 @pytest.mark.parametrize(
     ("broken", "where"),
     [
         (record(segment(1, 0, 1, state="DANCING")), "DANCING"),
-        (record(segment(1, 0, 1, started="now")), "started is 'now'"),
+        (record(segment(1, 0, 1, started="now")), r"segments\[0\].started is 'now'"),
         (record(segment(1, 0, 1) | {"number": True}), "number is True"),
-        (record(segment(1, 0, 1, ended=1e12)), "ended is 10000000000"),
+        (
+            record(segment(1, 0, 1, ended=1e12)),
+            r"\[0\].ended is 1000000000000.0; it must be of type float < 1",
+        ),
         (record(started=-1), "started is -1"),
-        (record(events=({"occurred_at": 1.0, "kind": "title"},)), "detail is None"),
-        (record(segments={}), "segments is no list"),
-        (record(segments=[3]), "segments is no list of objects"),
-        (record(seconds=[]), "seconds are no object"),
+        (record(events=({"occurred_at": 1.0, "kind": "title"},)), r"events\[0\].detail is missing"),
+        (record(segments={}), "segments is {}; it must be of type array"),
+        (record(segments=[3]), r"segments\[0\] is 3; it must be of type object"),
+        (record(seconds=[]), r"seconds is \[\]; it must be of type object"),
         (record(source=None), "source is None"),
     ],
 )
