@@ -1,1 +1,1 @@
-"""The model side of Overheard: picture, classifier, manifest and the shipped artifacts."""
+"""Spectrogram images, the genre classifier, its manifest and the shipped model."""

@@ -1,6 +1,6 @@
-"""Sound as it reaches people: coded, filtered, in a room, over noise, quiet or clipped.
+"""Degrade sound as on its way to a listener: codecs, filters, rooms, noise, low volume and clipping.
 
-Training sees every genre through all of these, so that a dull sound does not become a genre.
+Training degrades every genre in all of these ways, so that a dull sound does not become a genre.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ Samples = npt.NDArray[np.float32]
 Generator = np.random.Generator
 
 
-def gain(samples: Samples, decibels: float) -> Samples:
-    """Louder or quieter, clipped at full scale as a sound card clips."""
+def apply_gain(samples: Samples, decibels: float) -> Samples:
+    """Amplify or attenuate sound. Clip at full scale, as a sound card does."""
     louder: Samples = np.clip(samples * np.float32(10 ** (decibels / 20)), -1, 1).astype(np.float32)
     return louder
 
 
-def band_limited(samples: Samples, sample_rate: int, top_hz: float) -> Samples:
-    """Without what lies above ``top_hz``, by way of a lower sample rate (steep, as codecs cut)."""
+def limit_bandwidth(samples: Samples, sample_rate: int, top_hz: float) -> Samples:
+    """Remove frequencies above ``top_hz`` by a lower sample rate, as steeply as codecs do."""
     import soxr
 
-    lower = round(2 * top_hz)
-    if lower >= sample_rate:
+    lower_rate = round(2 * top_hz)
+    if lower_rate >= sample_rate:
         return samples
-    there = soxr.resample(samples, sample_rate, lower)
-    return _fit(soxr.resample(there, lower, sample_rate), len(samples))
+    reduced = soxr.resample(samples, sample_rate, lower_rate)
+    return _fit(soxr.resample(reduced, lower_rate, sample_rate), len(samples))
 
 
 def transcode(
     samples: Samples, sample_rate: int, codec: str = "libmp3lame", bit_rate: int = 64_000
 ) -> Samples:
-    """Encoded and decoded by FFmpeg, its delay taken out.
+    """Encode and decode sound with FFmpeg, and remove the delay of the codec.
 
     Parameters
     ----------
     codec : str
-        FFmpeg's name of an encoder that takes planar or packed float: ``libmp3lame``, ``aac``.
+        FFmpeg's name of the encoder: ``libmp3lame`` or ``aac``.
     bit_rate : int
         Bits a second, mono.
     """
     import av
 
-    container_format = {"libmp3lame": "mp3", "aac": "mp4"}[codec]  # both tell the decoder the delay
+    container_format = {"libmp3lame": "mp3", "aac": "mp4"}[codec]  # both containers store the delay
     memory = io.BytesIO()
     with av.open(memory, "w", format=container_format) as writer:
         stream = cast(av.AudioStream, writer.add_stream(codec, rate=sample_rate, layout="mono"))
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
         frame.sample_rate = sample_rate
-        frame.pts, frame.time_base = 0, Fraction(1, sample_rate)  # without, no delay is written
-        for one in (frame, None):
-            writer.mux(stream.encode(one))
+        frame.pts, frame.time_base = 0, Fraction(1, sample_rate)  # without these no delay is written
+        for each in (frame, None):  # None flushes the encoder
+            writer.mux(stream.encode(each))
     memory.seek(0)
     with av.open(memory, "r") as reader:
         parts = [frame.to_ndarray().mean(axis=0) for frame in reader.decode(audio=0)]
@@ -70,12 +70,12 @@ def transcode(
 def reverberate(
     samples: Samples, sample_rate: int, generator: Generator, *, reverberation: float = 0.3
 ) -> Samples:
-    """Played into a small room: the direct sound and a tail of noise that decays exponentially.
+    """Play sound into a small room: add a tail of noise that decays exponentially to the direct sound.
 
     Parameters
     ----------
     reverberation : float
-        Seconds until the tail has fallen by 60 dB; direct sound and tail have equal energy.
+        Seconds until the tail has fallen by 60 dB. Direct sound and tail have equal energy.
     """
     from scipy.signal import fftconvolve
 
@@ -84,21 +84,21 @@ def reverberate(
     response = tail / np.sqrt(np.sum(tail**2))
     response[0] += 1.0
     wet = fftconvolve(samples, response)[: len(samples)]
-    heard: Samples = (wet * (_rms(samples) / max(_rms(wet), 1e-9))).astype(np.float32)
-    return heard
+    same_level: Samples = (wet * (_rms(samples) / max(_rms(wet), 1e-9))).astype(np.float32)
+    return same_level
 
 
 def add_noise(
     samples: Samples, generator: Generator, *, ratio_db: float = 20.0, slope: float = 0.5
 ) -> Samples:
-    """With noise added.
+    """Add noise.
 
     Parameters
     ----------
     ratio_db : float
-        Power of the sound over the noise.
+        Power of the sound relative to that of the noise.
     slope : float
-        Amplitude of the noise falls as frequency to this power: 0 white, 0.5 pink, 1 brown.
+        Exponent with which the amplitude of the noise falls over frequency: 0 white, 0.5 pink, 1 brown.
     """
     n = len(samples)
     padded = fast_length(n)
@@ -109,27 +109,27 @@ def add_noise(
     return (samples + noise * level).astype(np.float32)
 
 
-def spectral_tilt(
-    samples: Samples, sample_rate: int, generator: Generator, *, most_db: float = 10.0
+def tilt_spectrum(
+    samples: Samples, sample_rate: int, generator: Generator, *, max_db: float = 10.0
 ) -> Samples:
-    """Through a random smooth equalizer: gains of up to ``most_db`` at six octave-spaced frequencies."""
+    """Apply a random smooth equalizer with gains of up to ``max_db`` at six octave-spaced frequencies."""
     padded = fast_length(len(samples))
     spectrum = np.fft.rfft(samples, padded)
     frequencies = np.fft.rfftfreq(padded, 1 / sample_rate)
     octaves = np.log2(np.maximum(frequencies, 30) / 30)
     knots = np.linspace(0, octaves[-1], 6)
-    gains_db = np.interp(octaves, knots, generator.uniform(-most_db, most_db, len(knots)))
+    gains_db = np.interp(octaves, knots, generator.uniform(-max_db, max_db, len(knots)))
     return np.fft.irfft(spectrum * 10 ** (gains_db / 20), padded)[: len(samples)].astype(np.float32)
 
 
-def at_random(samples: Samples, sample_rate: int, generator: Generator) -> Samples:
-    """One or two of the above, drawn by ``generator``; always the same for the same generator state."""
+def degrade_randomly(samples: Samples, sample_rate: int, generator: Generator) -> Samples:
+    """Apply one or two random degradations. The same state of the generator gives the same result."""
     steps: Final[list[Callable[[Samples], Samples]]] = [
-        lambda s: band_limited(s, sample_rate, float(generator.uniform(3_000, 9_500))),
+        lambda s: limit_bandwidth(s, sample_rate, float(generator.uniform(3_000, 9_500))),
         lambda s: transcode(s, sample_rate, "libmp3lame", int(generator.choice([32_000, 48_000, 64_000]))),
         lambda s: reverberate(s, sample_rate, generator, reverberation=float(generator.uniform(0.15, 0.7))),
         lambda s: add_noise(s, generator, ratio_db=float(generator.uniform(8, 30)), slope=0.5),
-        lambda s: spectral_tilt(s, sample_rate, generator),
+        lambda s: tilt_spectrum(s, sample_rate, generator),
     ]
     for step in generator.choice(len(steps), size=generator.integers(1, 3), replace=False):
         samples = steps[int(step)](samples)
@@ -137,7 +137,10 @@ def at_random(samples: Samples, sample_rate: int, generator: Generator) -> Sampl
 
 
 def fast_length(n: int) -> int:
-    """A length from ``n`` up whose Fourier transform is fast: a prime factor of 9,137 is 20 times slower."""
+    """Return the next length from ``n`` on with a fast Fourier transform.
+
+    A length with the prime factor 9,137 takes 20 times as long.
+    """
     from scipy.fft import next_fast_len
 
     return int(next_fast_len(n, real=True))

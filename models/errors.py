@@ -1,19 +1,19 @@
-"""The project's base error and the errors of the model side."""
+"""Base class of all errors for users, and the errors of models and audio."""
 
 from __future__ import annotations
 
 
 class OverheardError(Exception):
-    """A fault that a person can mend: one sentence with the numbers and the remedy.
+    """Fault that a person can remedy: one sentence with the numbers and the remedy.
 
-    The command line prints it and exits with code 2. Bad arguments between modules are
-    ``ValueError`` instead: those are ours to mend.
+    The command line prints the sentence and exits with code 2. Bad arguments between modules are bugs of
+    this program and raise ``ValueError`` instead.
     """
 
 
 class ModelError(OverheardError):
-    """A model, its manifest or its runtime is missing, damaged or does not fit."""
+    """Model, manifest or runtime that is missing, damaged or does not fit."""
 
 
 class AudioError(OverheardError):
-    """An audio file or stream that cannot be opened or decoded."""
+    """Audio file or stream that cannot be opened or decoded."""

@@ -1,4 +1,4 @@
-"""Names of artists: which are one artist, and who is kept for checking."""
+"""Artists whose music is held out from training for evaluation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 
 
 def normalize_artist(name: str) -> str:
-    """An artist's name with case and a leading "The" ignored."""
+    """Normalize an artist's name: ignore case, surrounding spaces and a leading "The"."""
     return name.strip().casefold().removeprefix("the ")
 
 
 def is_held_out_artist(name: str) -> bool:
-    """Whether an artist is kept for checking on other people's music: a third of them, by hash."""
+    """Return True if an artist is held out for evaluation: a third of all artists are, chosen by hash."""
     return bool(name) and int(hashlib.sha1(name.encode()).hexdigest(), 16) % 3 == 0

@@ -1,7 +1,7 @@
-"""How good answers are: accuracy, recall, F1, confusion, calibration error, and how sure of that one is.
+"""Classification metrics: accuracy, recall, F1, confusion, calibration error and bootstrap intervals.
 
-Training judges its networks here and ``overheard evaluate`` the model that ships, so that their
-figures can be held against each other. An answer is one track's; the windows of a track are averaged before.
+Training and ``overheard evaluate`` both use these functions, so that their figures can be compared. Each row
+is the prediction for one track, averaged over its windows beforehand.
 """
 
 from __future__ import annotations
@@ -14,17 +14,26 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
-SMALLEST_PROBABILITY = 1e-12
-"""What the likelihood takes for 0, whose logarithm would drown all other tracks."""
+MIN_PROBABILITY = 1e-12
+"""Smallest probability in the likelihood. The logarithm of 0 would outweigh all other tracks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """One model on one set of tracks.
+    """Metrics of one model on one set of tracks.
 
-    ``recall`` and ``f1`` are one value a genre, NaN for a genre without tracks; ``confusion`` counts
-    tracks, row the truth, column the answer; ``ece`` is the expected calibration error and ``nll`` the
-    mean negative log-likelihood, in nats.
+    Attributes
+    ----------
+    tracks : int
+    accuracy : float
+    recall, f1 : tuple of float
+        One value a genre, NaN for a genre without tracks.
+    confusion : tuple of tuple of int
+        Number of tracks; rows are true genres, columns are predicted genres.
+    ece : float
+        Expected calibration error.
+    nll : float
+        Mean negative log-likelihood, in nats.
     """
 
     tracks: int
@@ -37,21 +46,21 @@ class Scores:
 
 
 def compute_scores(probabilities: Floats, labels: Labels) -> Scores:
-    """Take all measures at once.
+    """Compute all metrics.
 
     Parameters
     ----------
     probabilities : (n, genres) float64
-        Rows sum to 1; a tie goes to the first genre.
+        Rows sum to 1. A tie goes to the first genre.
     labels : (n,) int64
         True genres, 0 to ``genres - 1``.
 
     Raises
     ------
     ValueError
-        No tracks, or shapes or labels that do not belong together.
+        If there are no tracks, or if shapes or labels do not fit together.
     """
-    n, genres = _checked(probabilities, labels)
+    n, genres = _check_shapes(probabilities, labels)
     confusion = confusion_matrix(probabilities.argmax(axis=1), labels, genres)
     return Scores(
         tracks=n,
@@ -64,27 +73,27 @@ def compute_scores(probabilities: Floats, labels: Labels) -> Scores:
     )
 
 
-def confusion_matrix(answers: Labels, labels: Labels, genres: int) -> Labels:
-    """Count tracks by truth and answer, (genres, genres) int64; row the truth, column the answer."""
+def confusion_matrix(predicted: Labels, labels: Labels, genres: int) -> Labels:
+    """Count tracks by true genre (rows) and predicted genre (columns), (genres, genres) int64."""
     confusion = np.zeros((genres, genres), dtype=np.int64)
-    np.add.at(confusion, (labels, answers), 1)
+    np.add.at(confusion, (labels, predicted), 1)
     return confusion
 
 
 def recall(confusion: Labels) -> Floats:
-    """Share of each genre's tracks that were named rightly, (genres,) float64; NaN without tracks."""
+    """Compute the share of each genre's tracks predicted correctly, (genres,) float64, NaN without tracks."""
     tracks = confusion.sum(axis=1)
     return np.where(tracks > 0, np.diag(confusion) / np.maximum(1, tracks), np.nan)
 
 
 def f1(confusion: Labels) -> Floats:
-    """Harmonic mean of each genre's recall and precision, (genres,) float64; NaN without tracks."""
-    tracks, answers = confusion.sum(axis=1), confusion.sum(axis=0)
-    return np.where(tracks > 0, 2 * np.diag(confusion) / np.maximum(1, tracks + answers), np.nan)
+    """Compute the harmonic mean of recall and precision, (genres,) float64, NaN without tracks."""
+    tracks, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    return np.where(tracks > 0, 2 * np.diag(confusion) / np.maximum(1, tracks + predicted), np.nan)
 
 
 def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int = 10) -> float:
-    """Mean distance between confidence and accuracy over bins of equal mass.
+    """Compute the mean distance between confidence and accuracy over bins of equal mass.
 
     Equal-mass bins (Nixon et al., 2019): the tracks sorted by confidence and cut into ``bins`` parts
     whose sizes differ by one at most, so that no bin rests on a handful of tracks.
@@ -97,14 +106,14 @@ def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int 
     Returns
     -------
     float
-        0 (confidence is accuracy) to 1.
+        0 (confidence equals accuracy) to 1.
 
     Raises
     ------
     ValueError
-        No tracks, or shapes or labels that do not belong together.
+        If there are no tracks, or if shapes or labels do not fit together.
     """
-    n, _ = _checked(probabilities, labels)
+    n, _ = _check_shapes(probabilities, labels)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence, kind="stable")
@@ -113,35 +122,35 @@ def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int 
 
 
 def negative_log_likelihood(probabilities: Floats, labels: Labels) -> float:
-    """Mean of -ln p(truth), nats, for (n, genres) probabilities and (n,) labels."""
+    """Compute the mean of -ln p(truth), in nats, for (n, genres) probabilities and (n,) labels."""
     true = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(true, SMALLEST_PROBABILITY)).mean())
+    return float(-np.log(np.maximum(true, MIN_PROBABILITY)).mean())
 
 
 def bootstrap_interval(
     values: npt.NDArray[np.floating | np.bool_], level: float = 0.95, resamples: int = 2_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Interval of a mean over tracks, from tracks drawn anew with replacement.
+    """Compute a confidence interval of a mean over tracks by resampling tracks with replacement.
 
-    The percentile bootstrap (Efron, 1979). It knows only the chance of which tracks were taken, not that
-    tracks of one artist are alike: of new artists the truth is less certain.
+    The method is the percentile bootstrap (Efron, 1979). The interval covers the chance of which tracks were
+    selected. It ignores that tracks of one artist are alike, so for new artists the true interval is wider.
 
     Parameters
     ----------
     values : (n,)
-        One value a track: whether its answer is right, or the difference between two models there.
+        One value a track: 1 for a correct prediction, or the difference between two models.
     level : float
         Share of the resampled means inside, above 0 and below 1.
 
     Returns
     -------
     tuple of float
-        Lower and upper end; the same on every call.
+        Lower and upper end, the same on every call.
 
     Raises
     ------
     ValueError
-        No values, or a level or number of resamples out of range.
+        If there are no values, or if the level or the number of resamples is out of range.
     """
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values of shape {values.shape}; need one axis with at least one track")
@@ -162,27 +171,26 @@ def calibration_error_interval(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Interval of the expected calibration error, from tracks drawn anew as in ``bootstrap_interval``.
+    """Compute a confidence interval of the expected calibration error, as ``bootstrap_interval`` does.
 
-    Resampling adds noise of its own to a measure that cannot fall below 0, so the interval lies a
-    little high.
+    The error cannot fall below 0, and resampling adds noise, so the interval lies slightly too high.
 
     Parameters
     ----------
     probabilities : (n, genres) float64
     labels : (n,) int64
     track : (n,) int64, optional
-        Which track each row is a window of; windows of one track are drawn together. Without it every
+        Track that each row is a window of. Windows of one track are resampled together. By default every
         row is a track of its own.
 
     Returns
     -------
     tuple of float
-        Lower and upper end; the same on every call.
+        Lower and upper end, the same on every call.
     """
-    n, _ = _checked(probabilities, labels)
-    _, of = np.unique(np.arange(n) if track is None else track, return_inverse=True)
-    windows = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of))[:-1])
+    n, _ = _check_shapes(probabilities, labels)
+    _, track_indexes = np.unique(np.arange(n) if track is None else track, return_inverse=True)
+    windows = np.split(np.argsort(track_indexes, kind="stable"), np.cumsum(np.bincount(track_indexes))[:-1])
     random = np.random.default_rng(seed)
     errors = []
     for _ in range(resamples):
@@ -192,8 +200,8 @@ def calibration_error_interval(
     return float(low), float(high)
 
 
-def _checked(probabilities: Floats, labels: Labels) -> tuple[int, int]:
-    """Number of tracks and genres."""
+def _check_shapes(probabilities: Floats, labels: Labels) -> tuple[int, int]:
+    """Return the numbers of tracks and genres. Raise ValueError if shapes or labels do not fit."""
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(
             f"probabilities {probabilities.shape} with labels {labels.shape}; need (n, genres) and (n,), "

@@ -1,9 +1,9 @@
-"""Which part of a picture a classification rests on, by covering parts of it.
+"""Find the parts of a spectrogram image that a classification depends on, by covering them.
 
-M. D. Zeiler and R. Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014), section 4.2:
-a patch is slid over the picture, and where the genre's probability falls most, the picture mattered most.
-It says what this model used, not what makes the music what it is, and a part can matter that is not
-missed when it alone is covered.
+The method is from M. D. Zeiler and R. Fergus, Visualizing and Understanding Convolutional Networks (ECCV
+2014), section 4.2. A patch slides over the image. The parts under which the genre's probability falls most
+are the most important ones. The result shows what this model used, not what characterizes the music. A part
+can be important although covering it alone changes little.
 """
 
 from __future__ import annotations
@@ -15,40 +15,41 @@ import numpy as np
 import numpy.typing as npt
 
 PATCH: Final = 64
+"""Pixels of the patch's side. Smaller patches hardly change the predictions of the shipped network."""
 STEP: Final = 16
-"""Pixels; on a picture of 256 that makes 13 x 13 places. This network hardly misses smaller patches."""
+"""Pixels between two positions of the patch: 13 x 13 positions on an image of 256 x 256."""
 
 
 def occlusion(
     probability: Callable[[npt.NDArray[np.uint8]], float],
-    picture: npt.NDArray[np.uint8],
+    image: npt.NDArray[np.uint8],
     patch: int = PATCH,
     step: int = STEP,
 ) -> npt.NDArray[np.float32]:
-    """How much of a probability is lost with each part of a picture.
+    """Compute how much a probability falls if each part of an image is covered.
 
     Parameters
     ----------
     probability : callable
-        From a picture to the probability in question.
-    picture : (height, width, 3) uint8
+        Returns the probability in question for an image.
+    image : (height, width, 3) uint8
     patch, step : int
-        Pixels: the side of what is covered, and how far it moves. A covered row gets its own mean over the
-        picture, so that what is taken away is what happens there and not the sound's colour.
+        Pixels: side of the covered square, and distance between its positions. Each covered row is filled
+        with its mean over the image. This removes events and keeps the timbre of the sound.
 
     Returns
     -------
-    (places down, places across) float32
-        Falls of the probability; below 0 where it rises.
+    (positions down, positions across) float32
+        Decrease of the probability; negative if the probability rises.
     """
-    height, width, _ = picture.shape
-    row_means = picture.mean(axis=1, keepdims=True).round().astype(np.uint8)
-    whole = probability(picture)
+    height, width, _ = image.shape
+    row_means = image.mean(axis=1, keepdims=True).round().astype(np.uint8)
+    uncovered = probability(image)
     tops, lefts = (range(0, side - patch + 1, step) for side in (height, width))
-    falls = np.zeros((len(tops), len(lefts)), np.float32)
+    importance = np.zeros((len(tops), len(lefts)), np.float32)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
-            covered = picture.copy()
+            covered = image.copy()
             covered[top : top + patch, left : left + patch] = row_means[top : top + patch]
-            falls[row, column] = whole - probability(covered)
-    return falls
+            importance[row, column] = uncovered - probability(covered)
+    return importance

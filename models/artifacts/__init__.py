@@ -1,1 +1,1 @@
-"""The shipped model: ``genre.tflite``, its manifest ``genre.json`` and its model card."""
+"""The shipped model ``genre.tflite``, its manifest ``genre.json`` and its model card."""

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import av
 
 BLOCK_SECONDS = 0.1
-"""Length of decoded blocks. A block costs about as much as decoding it; frames are four times shorter."""
+"""Length of decoded blocks, four times that of frames. Processing a block costs as much as decoding it."""
 
 MAX_PLANES = 7
-"""Channels that PyAV 18 can return as separate planes; with eight it reads beyond the list of planes."""
+"""Channels that PyAV 18 can return as separate planes. With eight PyAV reads beyond the list of planes."""
 
 
 class StreamResampler:
-    """A resampler that keeps the state of its filter between blocks.
+    """Resampler that keeps the state of its filter between blocks.
 
     Its output does not depend on how the input is cut into blocks.
 
@@ -42,7 +42,7 @@ class StreamResampler:
         return soxr.ResampleStream(self.source_rate, self.target_rate, 1, dtype="float32")
 
     def push(self, samples: Samples) -> Samples:
-        """Resample the next (n,) float32 samples; the filter holds some of them back."""
+        """Resample the next (n,) float32 samples. The filter holds some of them back."""
         if self._stream is None:
             return samples
         return np.asarray(self._stream.resample_chunk(samples), dtype=np.float32)
@@ -61,7 +61,7 @@ class StreamResampler:
 
 
 class MonoDecoder:
-    """Converts decoded frames to mono float32 blocks of one sample rate.
+    """Converter of decoded frames to mono float32 blocks of one sample rate.
 
     Joined files and radio stations may change the number of channels or the sample rate within a stream.
 
@@ -85,7 +85,7 @@ class MonoDecoder:
         Yields
         ------
         (n,) float32
-            ``BLOCK_SECONDS`` long; the last block before a change of format may be shorter.
+            ``BLOCK_SECONDS`` long. The last block before a change of format may be shorter.
         """
         import av
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NETWORK_TIMEOUT_SECONDS = 10.0
-"""An address that sends nothing for so long cannot be opened or read on."""
+"""Seconds without data after which opening or reading an address fails."""
 
 
 class AudioFile:
-    """An open audio file or address.
+    """Open audio file or address.
 
     Damaged packets are skipped, and a warning gives their number.
 
@@ -32,16 +32,16 @@ class AudioFile:
     location : str
         Path or URL.
     shown : str
-        Name of the file in messages, without secrets; empty for the location.
+        Name of the file in messages, without secrets. If empty, the location is shown.
     formats : str
-        FFmpeg's names of the container formats that are accepted, separated by commas; empty for all.
+        FFmpeg's names of the accepted container formats, separated by commas. If empty, all are accepted.
 
     Attributes
     ----------
     sample_rate : int
         Hz.
     duration_seconds : float or None
-        None if the container does not tell.
+        None if the container does not state its duration.
 
     Raises
     ------
@@ -71,7 +71,7 @@ class AudioFile:
         self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
 
     def blocks(self) -> Iterator[Samples]:
-        """Decode the file once; the blocks are those of ``MonoDecoder``.
+        """Decode the file once, and yield the blocks of ``MonoDecoder``.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class AudioFile:
 
 
 def find_audio_stream(container: av.container.InputContainer, shown: str) -> av.AudioStream:
-    """Return the first audio stream of a container; the container is closed if there is none.
+    """Return the first audio stream of a container. Close the container if it has no audio stream.
 
     Parameters
     ----------

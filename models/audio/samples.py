@@ -11,7 +11,7 @@ Samples = npt.NDArray[np.float32]
 
 
 def sanitize_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Samples:
-    """Convert samples to mono float32; NaN and infinity become silence, and overshoots are clipped.
+    """Convert samples to mono float32. NaN and infinity become silence, and overshoots are clipped.
 
     Parameters
     ----------

@@ -14,17 +14,17 @@ from models.common.text import find_nearest
 from models.errors import OverheardError
 
 HELP_COLUMN = 30
-"""Largest column at which the help texts of options begin."""
+"""Largest column at which the help texts of options start."""
 
-SHORTEST_COLUMN = 16
-"""Smallest width of the column of names: argparse forgets that the names of subcommands are indented."""
+MIN_NAME_COLUMN = 16
+"""Smallest width of the column of names. Argparse forgets that names of subcommands are indented."""
 
 MAX_HELP_WIDTH = 110
 """Characters of a line of ``--help`` on a wide terminal."""
 
 
 class UsageError(OverheardError):
-    """Command-line arguments that a command does not take."""
+    """Command-line arguments that a command does not accept."""
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -100,20 +100,20 @@ class _HelpFormatter(argparse.HelpFormatter):
     def __init__(self, prog: str, **options: Any) -> None:
         width = min(shutil.get_terminal_size().columns - 2, MAX_HELP_WIDTH)
         super().__init__(prog, max_help_position=HELP_COLUMN, width=width, **options)
-        self._action_max_length = SHORTEST_COLUMN
+        self._action_max_length = MIN_NAME_COLUMN
 
 
 @contextlib.contextmanager
 def silence_stderr() -> Iterator[None]:
     """Discard what C and C++ code writes to standard error while the block runs.
 
-    LiteRT announces its delegate, and ALSA and JACK complain about devices that nobody asked for. None of
+    LiteRT announces its delegate, and ALSA and JACK complain about devices that were not requested. None of
     these libraries offers a switch. Use this for short calls at start-up only, because the lines of other
     threads are lost too.
     """
     try:
         saved = os.dup(2)
-    except OSError:  # standard error is closed: nothing can get there
+    except OSError:  # standard error is closed, so there is nothing to discard
         yield
         return
     try:

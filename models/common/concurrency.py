@@ -1,4 +1,4 @@
-"""Threads that need not end, deadlines for work that may hang, and pauses before work is tried again."""
+"""Daemon threads, deadlines for calls that may hang, and backoff between attempts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def start_daemon_thread(work: Callable[[], T], name: str) -> Future[T]:
-    """Run work on a daemon thread of its own; the program can end while the work hangs.
+    """Run work on a daemon thread of its own. The program can end while the work hangs.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def call_with_deadline(work: Callable[[], T], seconds: float, name: str) -> T:
     work : callable
         Called on a daemon thread of its own.
     seconds : float
-        Time that the caller waits at most.
+        Longest time that the caller waits.
     name : str
         Name of the thread.
 
@@ -67,14 +67,16 @@ def call_with_deadline(work: Callable[[], T], seconds: float, name: str) -> T:
 def run_in_daemon_thread(
     work: Callable[[], T], discard: Callable[[T], object] = lambda _result: None
 ) -> asyncio.Future[T]:
-    """Run blocking work for asyncio on a daemon thread; Python waits for the threads of ``to_thread``.
+    """Run blocking work for asyncio on a daemon thread.
+
+    Unlike here, the program cannot end before the threads of ``asyncio.to_thread``.
 
     Parameters
     ----------
     work : callable
         May block for as long as it likes.
     discard : callable
-        Takes, on a thread too, the result that nobody waits for any more.
+        Called on another thread with the result if the caller no longer waits for it.
     """
     import asyncio  # here, so that a program without an event loop does not load it
 
@@ -93,7 +95,7 @@ def run_in_daemon_thread(
     def hand_over(done: Future[T]) -> None:
         try:
             loop.call_soon_threadsafe(settle, done)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed, so the caller no longer waits
             if done.exception() is None:
                 discard(done.result())
 
@@ -132,13 +134,13 @@ def parse_retry_after(header: str | None, unix_now: float) -> float | None:
     Returns
     -------
     float or None
-        Seconds to wait, 0 if the date is past; None if the header is missing or holds anything else.
+        Seconds to wait, 0 if the date is past. None if the header is missing or invalid.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
         seconds = float(text)
         return seconds if math.isfinite(seconds) else None
-    from datetime import UTC  # here, so that whoever starts threads only does not load it
+    from datetime import UTC  # here, so that users of threads alone do not load it
     from email.utils import parsedate_to_datetime
 
     try:

@@ -19,7 +19,7 @@ APP = "overheard"
 
 
 def data_folder(dirs: PlatformDirsABC | None = None) -> Path:
-    """Return the folder of what is kept for the user: the history, the choices of songs.
+    """Return the folder of the user's data: the history and the feedback on songs.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def data_folder(dirs: PlatformDirsABC | None = None) -> Path:
     -------
     Path
         ``~/.local/share/overheard`` on Linux, ``~/Library/Application Support/overheard`` on macOS,
-        ``%LOCALAPPDATA%\\overheard`` on Windows; ``XDG_DATA_HOME`` counts on Linux and macOS. The folder may
-        be missing. What an earlier version kept in the Linux place is moved first.
+        ``%LOCALAPPDATA%\\overheard`` on Windows. ``XDG_DATA_HOME`` counts on Linux and macOS. The folder may
+        be missing. Files that an earlier version kept in the folder for Linux are moved first.
     """
     return _moved((dirs or _user_dirs()).user_data_path, "XDG_DATA_HOME", "~/.local/share")
 
 
 def config_folder(dirs: PlatformDirsABC | None = None) -> Path:
-    """Return the folder of the settings file; see ``data_folder``.
+    """Return the folder of the settings file. Like ``data_folder``, move existing files first.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def _user_dirs() -> PlatformDirsABC:
 
 
 def _moved(folder: Path, variable: str, default: str) -> Path:
-    """Move what lies in the Linux place of another system to its own folder; return the folder to use.
+    """Move files from the folder for Linux to the system's own folder, and return the folder to use.
 
-    If a file cannot be moved, as one that is in use on Windows, all stay where they are until another start.
+    If one file cannot be moved, such as a file in use on Windows, all files stay until another start.
     """
     home = os.environ.get(variable, "")
     old = Path(home if os.path.isabs(home) else os.path.expanduser(default)) / APP
@@ -95,7 +95,7 @@ def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Itera
     fsync : bool
         Wait until the content is on the disk: after a power failure the file then is not empty.
     mode : int
-        Permissions of the new file, less the umask; 0o600 for what only this user may read.
+        Permissions of the new file, less the umask. With 0o600 only this user can read the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -15,9 +15,9 @@ from models.errors import OverheardError
 
 ENGINES = ("local", "ray")
 CONNECT_SECONDS = 5.0
-"""Time in which the cluster of RAY_ADDRESS must answer; Ray itself would try for minutes."""
+"""Time in which the cluster of RAY_ADDRESS must answer. Ray itself would try for minutes."""
 OBJECT_STORE_BYTES = 200_000_000
-"""Memory for objects of a cluster that is started here; only names and table rows pass through it."""
+"""Memory for objects of a cluster that is started here. Only names and table rows pass through it."""
 
 
 def require_ray(wanted: str = "--engine ray") -> Any:
@@ -38,7 +38,7 @@ def require_ray(wanted: str = "--engine ray") -> Any:
     OverheardError
         If Ray is not installed.
     """
-    # Ray reports its usage to its maker by default.
+    # By default Ray reports its usage to its maker.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # otherwise its log lines end up on the terminal
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a warning of its next release
@@ -62,14 +62,14 @@ def _connect(ray: Any, workers: int | None) -> None:
             socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
         except OSError as error:
             raise ConnectionError(error.strerror or "no answer") from error
-    said: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        ray.init(address="auto", **said)
+        ray.init(address="auto", **options)
     except ConnectionError:
         if os.environ.get("RAY_ADDRESS"):
             raise
         own = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-        ray.init(**own, **said)
+        ray.init(**own, **options)
 
 
 @contextlib.contextmanager
@@ -81,7 +81,7 @@ def connect_ray(workers: int | None = None) -> Iterator[Any]:
     Parameters
     ----------
     workers : int, optional
-        Cores of a cluster that is started here; all by default.
+        Cores of a cluster that is started here. By default all cores are used.
 
     Yields
     ------
@@ -98,7 +98,7 @@ def connect_ray(workers: int | None = None) -> Iterator[Any]:
         yield ray
         return
     try:
-        with silence_stderr():  # it tells of its log level
+        with silence_stderr():  # Ray prints its log level
             _connect(ray, workers)
     except (ConnectionError, RuntimeError, ValueError) as error:
         named = os.environ.get("RAY_ADDRESS", "on this machine")

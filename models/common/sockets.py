@@ -1,4 +1,4 @@
-"""Find out whether a server could listen on a port."""
+"""Test if a server could listen on a port."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 MAX_ERROR_LETTERS: Final = 200
-"""Letters of an error's first line; errors of S3 have pages."""
+"""Letters of an error's first line that are kept. Errors of S3 can fill pages."""
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, which steer a terminal, and marks that break lines or reverse the following text.
@@ -26,21 +26,21 @@ def clean_text(text: str, *, replacement: Literal[" ", "?"] = " ") -> str:
     Parameters
     ----------
     text : str
-        Anything that a station, a provider, a client or a file name holds.
+        Text from a station, a provider, a client or a file name.
     replacement : str
-        Stands for a control character; lone surrogates always become a question mark.
+        Replaces a control character. A lone surrogate always becomes a question mark.
 
     Returns
     -------
     str
         One line without control characters, with single spaces between its words.
     """
-    words = storable(text, "replace").split()
-    return " ".join(_UNSAFE.sub(replacement, " ".join(words)).split())
+    one_line = " ".join(storable(text, "replace").split())
+    return " ".join(_UNSAFE.sub(replacement, one_line).split())
 
 
 def printable(text: str) -> str:
-    """Escape everything that cannot be printed; the rest stays as it is, double spaces included."""
+    """Escape characters that cannot be printed. All others stay, double spaces included."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -67,7 +67,7 @@ def decode_text(data: bytes) -> str:
 
 
 def shorten(text: str, max_letters: int) -> str:
-    """Cut a text that is too long; its last letter then is an ellipsis."""
+    """Cut a text that is too long, and end it with an ellipsis."""
     return text if len(text) <= max_letters else f"{text[: max_letters - 1].rstrip()}…"
 
 

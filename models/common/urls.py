@@ -6,11 +6,11 @@ import ipaddress
 from urllib.parse import urlsplit, urlunsplit
 
 SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
-"""Of addresses that can be audio sources."""
+"""Beginnings of the addresses that can be audio sources."""
 
 
 def is_url(location: str) -> bool:
-    """Tell an address of an audio stream from a path."""
+    """Return True for the address of an audio stream, False for a path."""
     return location.lower().startswith(SCHEMES)
 
 
@@ -32,7 +32,7 @@ def redact_to_host(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address. Of host names only ``localhost`` counts."""
+    """Return True if only this machine can reach a host. The only host name that counts is ``localhost``."""
     if host == "localhost":
         return True
     try:

@@ -1,13 +1,13 @@
-"""The one picture function: sound in, a (256, 256, 3) spectrogram picture out.
+"""Draw one window of sound as a (256, 256, 3) spectrogram image.
 
-Training draws its pictures here and so does the live path, so the two cannot drift apart.
-The steps are public because the training arrays enter half way (they are in decibels
-already) and because each is held against a reference in the tests::
+Training and the live path both draw their images here, so that the two cannot differ. The steps are public
+for two reasons: the training arrays enter half way, because they are in decibels already, and tests compare
+each step with a reference::
 
     samples -> stft -> decibels -> to_bands -> scale -> colorize
 
 Every column up to ``to_bands`` depends on its own 2,048 samples only. ``models.spectrogram.incremental``
-therefore keeps the columns that two overlapping windows share and draws the identical image.
+therefore keeps the columns that two overlapping windows share, and draws the identical image.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from models.spectrogram.stft import band_columns, band_edges
 
 
 def scale(reduced: Floats, spec: AudioSpec) -> Floats:
-    """Scale one window's decibels to 0..1, clipped; see ``Scaling``.
+    """Scale one window's decibels to 0..1 and clip them; see ``Scaling``.
 
     Parameters
     ----------
     reduced : (columns, rows) float32
-        In any affine measure of decibels, so that arrays stored as bytes work too.
+        Decibels, or any affine function of decibels such as arrays stored as bytes.
 
     Returns
     -------
     (columns, rows) float32
-        All zero when the window is flat, as digital silence is.
+        All zero if the window is flat, as digital silence is.
     """
-    rule = spec.scaling
+    scaling = spec.scaling
     band = np.sort(reduced[:, : _bands_in_range(spec)], axis=1)
-    lower = _median(band[:, int(rule.quantile * (band.shape[1] - 1))])
+    lower = _median(band[:, int(scaling.quantile * (band.shape[1] - 1))])
     upper = _median(band[:, -1])
-    reach = np.float32(rule.reach * (upper - lower))
+    reach = np.float32(scaling.reach * (upper - lower))
     if reach <= 0:
         return np.zeros_like(reduced)
     scaled: Floats = np.clip((reduced - (upper - reach)) / reach, np.float32(0), np.float32(1))
@@ -49,18 +49,18 @@ def scale(reduced: Floats, spec: AudioSpec) -> Floats:
 @lru_cache(maxsize=8)
 def _bands_in_range(spec: AudioSpec) -> int:
     edges = band_edges(spec)
-    centres = (edges[1:] + edges[:-1]) / 2
-    return max(1, int(np.searchsorted(centres, spec.scaling.band_hz / (spec.sample_rate / 2))))
+    centers = (edges[1:] + edges[:-1]) / 2
+    return max(1, int(np.searchsorted(centers, spec.scaling.band_hz / (spec.sample_rate / 2))))
 
 
 def _median(values: Floats) -> np.float32:
-    """NumPy's own takes six times as long for so few."""
+    """Compute the median. ``np.median`` takes six times as long for this few values."""
     ordered, half = np.sort(values), len(values) // 2
     return np.float32(ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
 def intensity(scaled: Floats, spec: AudioSpec) -> Bytes:
-    """Stretch a scaled window's time axis linearly to the picture's width.
+    """Stretch a scaled window's time axis linearly to the image's width.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def intensity(scaled: Floats, spec: AudioSpec) -> Bytes:
     Returns
     -------
     (image_size, image_size) uint8
-        Row 0 is the highest frequency, column 0 the oldest: places in the colormap.
+        Indexes into the colormap. Row 0 is the highest frequency, column 0 the oldest.
     """
     left, right, share = _stretch(scaled.shape[0], spec.image_size)
     before = scaled[left]
@@ -84,28 +84,28 @@ def intensity(scaled: Floats, spec: AudioSpec) -> Bytes:
 
 
 def colorize(scaled: Floats, spec: AudioSpec) -> Bytes:
-    """Paint what ``brightness`` gives: (columns, image_size) -> (image_size, image_size, 3) uint8."""
-    # Four bytes a pixel are looked up at once and three kept: half the time of looking up three.
+    """Map ``intensity`` to colors: (columns, image_size) -> (image_size, image_size, 3) uint8."""
+    # Looking up four bytes a pixel at once and keeping three takes half the time of looking up three.
     looked_up = _packed_colormap().take(intensity(scaled, spec))
     pixels = looked_up.view(np.uint8).reshape(*looked_up.shape, 4)
-    picture = np.empty((*looked_up.shape, 3), np.uint8)
+    image = np.empty((*looked_up.shape, 3), np.uint8)
     for channel in range(3):
-        picture[..., channel] = pixels[..., channel]
-    return picture
+        image[..., channel] = pixels[..., channel]
+    return image
 
 
 @lru_cache(maxsize=8)
 def _stretch(columns: int, size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
-    """Neighbours and weights that resize ``columns`` to ``size`` pixels, pixel centres aligned."""
-    centres = np.clip((np.arange(size) + 0.5) * columns / size - 0.5, 0, columns - 1)
-    left = centres.astype(np.intp)
+    """Return neighbors and weights that resize ``columns`` to ``size`` pixels with aligned pixel centers."""
+    centers = np.clip((np.arange(size) + 0.5) * columns / size - 0.5, 0, columns - 1)
+    left = centers.astype(np.intp)
     right = np.minimum(left + 1, columns - 1)
-    return left, right, (centres - left).astype(np.float32)[:, np.newaxis]
+    return left, right, (centers - left).astype(np.float32)[:, np.newaxis]
 
 
 @lru_cache(maxsize=1)
 def colormap() -> Bytes:
-    """Inferno, (256, 3) uint8 RGB (Nathaniel Smith and Stefan van der Walt, CC0)."""
+    """Return the colormap inferno, (256, 3) uint8 RGB (Nathaniel Smith and Stefan van der Walt, CC0)."""
     table = np.frombuffer((files("models.spectrogram") / "inferno.rgb").read_bytes(), dtype=np.uint8)
     return table.reshape(256, 3)
 
@@ -116,12 +116,12 @@ def _packed_colormap() -> npt.NDArray[np.uint32]:
 
 
 def image_from_columns(reduced: Floats, spec: AudioSpec) -> Bytes:
-    """Picture of one window's reduced columns, (columns, image_size) -> (image_size, image_size, 3)."""
+    """Draw one window's band columns, (columns, image_size) -> (image_size, image_size, 3) uint8."""
     return colorize(scale(reduced, spec), spec)
 
 
 def spectrogram_image(samples: Floats, spec: AudioSpec) -> Bytes:
-    """Draw the picture of exactly one window of sound.
+    """Draw the spectrogram image of exactly one window of sound.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def spectrogram_image(samples: Floats, spec: AudioSpec) -> Bytes:
     Raises
     ------
     ValueError
-        Another number of samples.
+        If there are more or fewer samples.
     """
     check_window(samples, spec)
     return image_from_columns(band_columns(samples, spec), spec)
@@ -144,6 +144,6 @@ def check_window(samples: Floats, spec: AudioSpec) -> None:
     """Raise ValueError unless ``samples`` are exactly one window."""
     if samples.shape != (spec.window_samples,):
         raise ValueError(
-            f"a picture needs exactly {spec.window_samples} samples "
+            f"an image needs exactly {spec.window_samples} samples "
             f"({spec.window_seconds:.2f} s at {spec.sample_rate} Hz); got shape {samples.shape}"
         )

@@ -1,4 +1,4 @@
-"""Columns of windows that overlap, each computed once."""
+"""Compute the spectrogram columns of overlapping windows once each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from models.spectrogram.stft import band_columns
 
 
 class IncrementalSpectrogram:
-    """Columns of windows that overlap: each window computes only those that the last one lacked.
+    """Spectrogram of overlapping windows. Each window computes only the columns that are new in it.
 
-    Not thread-safe; one per stream.
+    It is not thread-safe. Each stream needs an object of its own.
     """
 
     def __init__(self, spec: AudioSpec) -> None:
@@ -21,7 +21,7 @@ class IncrementalSpectrogram:
         self._position = 0
 
     def update(self, samples: Floats, position: int, *, continuous: bool = True) -> Floats:
-        """Columns of this window, the same as ``columns_of(samples, spec)``.
+        """Return the columns of a window, equal to ``band_columns(samples, spec)``.
 
         Parameters
         ----------
@@ -29,8 +29,8 @@ class IncrementalSpectrogram:
         position : int
             Stream position of ``samples[0]``.
         continuous : bool
-            False when what this window shares with the last one by position may be other sound,
-            as after a gap; every column is then computed anew.
+            False if the sound may differ from the previous window at the positions that both share, as after
+            a gap. Every column is then computed anew.
 
         Returns
         -------
@@ -39,7 +39,7 @@ class IncrementalSpectrogram:
         Raises
         ------
         ValueError
-            A window of another length.
+            If the window has another length.
         """
         spec = self.spec
         check_window(samples, spec)

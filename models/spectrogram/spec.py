@@ -15,13 +15,13 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How one window's decibels become 0..1.
+    """Mapping of one window's decibels to 0..1.
 
-    Two anchors are read in the band that every source shares (telephone, radio and lossy codecs
-    keep 4 kHz): in each column the loudest row and the ``quantile`` of the rows; the median of each
-    over the columns makes one click or a short gap harmless. White is the upper anchor; black lies
-    ``reach`` times the distance of the anchors below it. Both anchors move with gain, so the picture
-    does not. Measured against twelve other scalings; the README's section on the picture has them.
+    Two anchors are read in the band that every source has: telephone, radio and lossy codecs keep 4 kHz. The
+    upper anchor is the loudest row of each column, the lower one the ``quantile`` of its rows. The median of
+    each over the columns makes one click or a short gap harmless. White is the upper anchor. Black lies
+    ``reach`` times the distance between the anchors below white. Both anchors move with the volume, so the
+    image does not change with it. This scaling was measured against twelve others.
     """
 
     band_hz: float = 4000.0
@@ -29,12 +29,12 @@ class Scaling:
     reach: float = 2.0
 
     def __post_init__(self) -> None:
-        """Refuse anchors that cannot be read.
+        """Check the values.
 
         Raises
         ------
         ValueError
-            A number out of range.
+            If a number is out of range.
         """
         if not (self.band_hz > 0 and 0 <= self.quantile < 1 and self.reach > 0):
             raise ValueError(
@@ -45,13 +45,28 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class AudioSpec:
-    """The geometry of a model's input; the manifest carries one, and it is the only definition.
+    """Geometry of a model's input. The model's manifest is its only definition.
 
-    ``column_step`` and ``n_fft`` are samples at ``sample_rate``; ``columns`` is one window's number
-    of STFT columns and ``hop_columns`` how many of them one update moves on by default. A step longer
-    than ``n_fft`` leaves sound out between columns. ``window`` is "hann", or "tukey" (SciPy's default
-    for spectrograms: 0.25 tapered, each column's mean taken out). Rows are evenly spaced in frequency
-    with ``row_break_hz`` 0; else they are nearly even below that frequency and in octaves above.
+    Attributes
+    ----------
+    sample_rate : int
+        Hz.
+    n_fft, column_step : int
+        Samples in one STFT column, and between the beginnings of two. If the step is longer than ``n_fft``,
+        the sound between columns is left out.
+    columns, hop_columns : int
+        STFT columns of one window, and columns from one window to the next by default.
+    image_size : int
+        Pixels of the image's side.
+    row_break_hz : float
+        0: rows are evenly spaced in frequency. Otherwise rows are nearly even below this frequency and
+        logarithmic above.
+    window : str
+        "hann", or "tukey": SciPy's default for spectrograms, with 0.25 tapered and the mean of each column
+        subtracted.
+    colormap : str
+        "inferno".
+    scaling : Scaling
     """
 
     sample_rate: int = 22_050
@@ -66,12 +81,12 @@ class AudioSpec:
     scaling: Scaling = Scaling()
 
     def __post_init__(self) -> None:
-        """Refuse a geometry that this module cannot draw.
+        """Check the values.
 
         Raises
         ------
         ValueError
-            A number that is not positive, or an unknown window or colormap.
+            If a number is not positive, or if the window or the colormap is unknown.
         """
         for name in ("sample_rate", "n_fft", "column_step", "columns", "hop_columns", "image_size"):
             if getattr(self, name) < 1:
@@ -89,7 +104,7 @@ class AudioSpec:
 
     @property
     def window_samples(self) -> int:
-        """Samples that one picture needs: 109,568 (4.97 s) with the defaults."""
+        """Samples of one window: 109,568 (4.97 s) with the defaults."""
         return self.n_fft + (self.columns - 1) * self.column_step
 
     @property
@@ -105,7 +120,10 @@ class AudioSpec:
 
 @lru_cache(maxsize=8)
 def hann_window(length: int) -> Floats:
-    """Symmetric Hann window, (length,) float32, as matplotlib's ``specgram`` uses for GTZAN's arrays."""
+    """Return the symmetric Hann window, (length,) float32.
+
+    matplotlib's ``specgram``, and therefore GTZAN's arrays, use this window.
+    """
     window = np.hanning(length).astype(np.float32)
     window.flags.writeable = False
     return window
@@ -113,7 +131,10 @@ def hann_window(length: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def tukey_window(length: int) -> Floats:
-    """Periodic Tukey window, an eighth of it tapered at each end: ``scipy.signal.spectrogram``'s default."""
+    """Return the default window of ``scipy.signal.spectrogram``, (length,) float32.
+
+    It is a periodic Tukey window with an eighth tapered at each end.
+    """
     ramp = np.minimum(np.arange(length), length - np.arange(length)) / (length / 8)
     window = (0.5 - 0.5 * np.cos(np.pi * np.minimum(ramp, 1))).astype(np.float32)
     window.flags.writeable = False
@@ -121,4 +142,4 @@ def tukey_window(length: int) -> Floats:
 
 
 WINDOWS = {"hann": hann_window, "tukey": tukey_window}
-"""Window functions by the name that ``AudioSpec.window`` gives them."""
+"""Window functions by their names in ``AudioSpec.window``."""

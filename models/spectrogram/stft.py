@@ -10,16 +10,16 @@ import numpy.typing as npt
 from models.spectrogram.spec import WINDOWS, AudioSpec, Doubles, Floats
 
 ROUNDING_POWER = 1 / 32768**2 / 12
-"""Variance of rounding to 16 bits: uniform over one step of 1/32768.
+"""Variance of rounding to 16 bits, which is uniform over one step of 1/32768.
 
-The window passes the sum of its squares of it (767.6 for 2,048 Hann), and that much is added to
-every bin before the logarithm. GTZAN is 16-bit audio; a float stream has no such floor, and its
-empty bins would lie deeper than any a network has seen.
+The window multiplies this variance by the sum of its squares (767.6 for a Hann window of 2,048 samples).
+The product is added to every bin before the logarithm. GTZAN is 16-bit audio. A stream of floats has no such
+noise floor, and its empty bins would be lower than any that the network was trained on.
 """
 
 
 def stft(samples: Floats, spec: AudioSpec) -> npt.NDArray[np.complex64]:
-    """Short-time Fourier transform on the column grid, nothing padded.
+    """Compute the short-time Fourier transform on the column grid, without padding.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def stft(samples: Floats, spec: AudioSpec) -> npt.NDArray[np.complex64]:
     Raises
     ------
     ValueError
-        Fewer than ``n_fft`` samples.
+        If there are fewer than ``n_fft`` samples.
     """
     if samples.ndim != 1 or len(samples) < spec.n_fft:
         raise ValueError(f"samples of shape {samples.shape}; need one axis of at least {spec.n_fft}")
@@ -50,10 +50,10 @@ def stft(samples: Floats, spec: AudioSpec) -> npt.NDArray[np.complex64]:
 
 
 def decibels(spectrum: npt.NDArray[np.complex64], spec: AudioSpec) -> Floats:
-    """Power in dB over the rounding floor, same shape as ``spectrum``, float32."""
+    """Return the power in dB above the rounding noise, float32 of the shape of ``spectrum``."""
     power = spectrum.real**2 + spectrum.imag**2
     power += _power_floor(spec.window, spec.n_fft)
-    result: Floats = np.log(power, out=power)  # NumPy vectorises log, not log10: 5 times faster
+    result: Floats = np.log(power, out=power)  # NumPy vectorizes log, not log10: 5 times faster
     result *= np.float32(10 / np.log(10))
     return result
 
@@ -65,9 +65,9 @@ def _power_floor(window: str, n_fft: int) -> np.float32:
 
 @lru_cache(maxsize=8)
 def band_edges(spec: AudioSpec) -> npt.NDArray[np.float64]:
-    """Edges of the picture's rows, (image_size + 1,) float64 ascending from 0 (0 Hz) to 1 (Nyquist).
+    """Return the edges of the image's rows, (image_size + 1,) float64, from 0 (0 Hz) to 1 (Nyquist).
 
-    With a break ``b`` the edge at share ``x`` of the height is ``b ((1 + nyquist / b)**x - 1)`` Hz:
+    With a break ``b`` the edge at share ``x`` of the height is ``b ((1 + nyquist / b)**x - 1)`` Hz. This is
     the form of the mel scale, whose break is 700 Hz.
     """
     share = np.arange(spec.image_size + 1) / spec.image_size
@@ -79,15 +79,15 @@ def band_edges(spec: AudioSpec) -> npt.NDArray[np.float64]:
 
 
 def average_bands(columns: npt.NDArray[np.floating | np.uint8], edges: npt.NDArray[np.float64]) -> Floats:
-    """Average neighbouring frequencies by area.
+    """Average neighboring frequencies by area.
 
-    The running sum over frequency is read at the edges; a fractional edge takes its share of the bin
-    it falls in, and a row that is narrower than a bin gets that bin's value.
+    The cumulative sum over frequency is read at the edges. A fractional edge takes its share of its bin. A
+    row that is narrower than a bin gets the value of the bin.
 
     Parameters
     ----------
     columns : (columns, n) any real dtype
-        Lowest frequency first, evenly spaced.
+        Evenly spaced frequencies, lowest first.
     edges : (rows + 1,) float64
         Ascending shares of the band, 0 to 1.
 
@@ -106,20 +106,28 @@ def average_bands(columns: npt.NDArray[np.floating | np.uint8], edges: npt.NDArr
 
 @lru_cache(maxsize=32)
 def _edge_positions(edges: bytes, n: int) -> tuple[npt.NDArray[np.intp], Doubles, Doubles]:
-    """Of float64 edges among ``n`` bins: the bin each falls in, its place there, and the rows' widths."""
+    """Return the bin of each edge among ``n`` bins, its fraction of the bin, and the widths of the rows."""
     position = np.frombuffer(edges) * n
     whole = np.minimum(position.astype(np.intp), n - 1)
     return whole, position - whole, np.diff(position)
 
 
 def to_bands(columns: npt.NDArray[np.floating | np.uint8], spec: AudioSpec) -> Floats:
-    """Average frequencies into the picture's rows; live bins and stored rows go through alike.
+    """Average frequencies into the image's rows, for live bins and for stored arrays.
 
-    (columns, n) decibels of any real dtype, as ``average_rows`` takes them -> (columns, image_size) float32.
+    Parameters
+    ----------
+    columns : (columns, n) any real dtype
+        Decibels, as ``average_bands`` takes them.
+    spec : AudioSpec
+
+    Returns
+    -------
+    (columns, image_size) float32
     """
     return average_bands(columns, band_edges(spec))
 
 
 def band_columns(samples: Floats, spec: AudioSpec) -> Floats:
-    """Columns of sound ready to be scaled: (columns, image_size) float32 dB, lowest frequency first."""
+    """Compute the unscaled columns of sound, (columns, image_size) float32 dB, lowest frequency first."""
     return to_bands(decibels(stft(samples, spec), spec), spec)

@@ -1,4 +1,4 @@
-"""Geometries of the spectrograms that data sets publish as arrays of decibels in bytes."""
+"""Geometries of the spectrograms that data sets publish as byte arrays of decibels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from typing import Final
 from models.spectrogram.spec import AudioSpec
 
 SAMPLE_RATE: Final = 22_050
-"""Hz of the audio that the arrays were made of."""
+"""Hz of the audio that the arrays were computed from."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredGeometry:
-    """Shape of one track: ``rows`` frequencies, evenly from 0 Hz to 11,025 Hz, by ``columns`` instants.
+    """Shape of the array of one track.
 
-    Columns are ``column_step`` samples apart. With ``whole`` a track is one window, otherwise windows are
-    cut from it. ``name`` is the key of the geometry in a manifest's metrics.
+    Attributes
+    ----------
+    name : str
+        Key of the geometry in a manifest's metrics.
+    rows : int
+        Frequencies, evenly spaced from 0 Hz to 11,025 Hz.
+    columns : int
+        Points in time.
+    column_step : int
+        Samples from one column to the next.
+    whole : bool
+        True if a track is one window. Otherwise windows are cut from the track.
     """
 
     name: str
@@ -26,12 +36,12 @@ class StoredGeometry:
     whole: bool
 
     def fits(self, spec: AudioSpec) -> bool:
-        """Tell whether windows of a model's geometry can be cut from a track."""
+        """Return True if windows of a model's geometry can be cut from a track."""
         fills = spec.columns == self.columns if self.whole else spec.columns <= self.columns
         return fills and (spec.sample_rate, spec.column_step) == (SAMPLE_RATE, self.column_step)
 
     def starts(self, spec: AudioSpec) -> range:
-        """Return the first columns of the windows; each window begins half a window after the one before."""
+        """Return the first columns of the windows, which overlap by half."""
         return range(0, self.columns - spec.columns + 1, max(1, spec.columns // 2))
 
 

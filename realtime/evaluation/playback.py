@@ -36,14 +36,14 @@ Condition = Callable[[Samples, int, np.random.Generator], Samples]
 
 CONDITIONS: dict[str, Condition] = {
     "as-is": lambda samples, rate, generator: samples,
-    "gain-30": lambda samples, rate, generator: degradation.gain(samples, -30),
-    "gain-20": lambda samples, rate, generator: degradation.gain(samples, -20),
-    "gain-10": lambda samples, rate, generator: degradation.gain(samples, -10),
-    "gain+10": lambda samples, rate, generator: degradation.gain(samples, 10),
+    "gain-30": lambda samples, rate, generator: degradation.apply_gain(samples, -30),
+    "gain-20": lambda samples, rate, generator: degradation.apply_gain(samples, -20),
+    "gain-10": lambda samples, rate, generator: degradation.apply_gain(samples, -10),
+    "gain+10": lambda samples, rate, generator: degradation.apply_gain(samples, 10),
     "mp3-64": lambda samples, rate, generator: degradation.transcode(samples, rate, "libmp3lame", 64_000),
     "room": lambda samples, rate, generator: degradation.reverberate(samples, rate, generator),
     "noise-20": lambda samples, rate, generator: degradation.add_noise(samples, generator, ratio_db=20),
-    "low-4000": lambda samples, rate, generator: degradation.band_limited(samples, rate, 4_000),
+    "low-4000": lambda samples, rate, generator: degradation.limit_bandwidth(samples, rate, 4_000),
 }
 """What may happen to a programme on its way, by name; gains are in dB."""
 

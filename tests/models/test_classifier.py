@@ -1,4 +1,4 @@
-"""The classifier on the shipped model: what it makes of the logits, with and without one of music."""
+"""Probabilities that the classifier computes from logits, with and without a logit of music."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def picture() -> npt.NDArray[np.uint8]:
 
 
 def without_music(manifest: ModelManifest) -> ModelManifest:
-    """The same eleven logits read as those of eleven genres."""
+    """Return a manifest that reads the same eleven logits as those of eleven genres."""
     calibration = replace(manifest.calibration, music_above=None)
     return replace(manifest, labels=(*manifest.labels, "an eleventh"), calibration=calibration)
 
 
-def test_a_model_that_does_not_say_hears_music_only(
+def test_without_a_logit_of_music_everything_is_music(
     manifest: ModelManifest, picture: npt.NDArray[np.uint8]
 ) -> None:
     prediction = TFLiteClassifier(without_music(manifest)).predict(picture)

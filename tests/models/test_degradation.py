@@ -1,4 +1,4 @@
-"""Each degradation does what it says, on sounds whose answer is known."""
+"""Effect of each degradation on sounds with a known result."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ SECOND = noise(RATE).astype(np.float32) * np.float32(0.3)
 
 
 def power(samples: npt.NDArray[np.float32], low: float, high: float) -> float:
-    """Power between two frequencies."""
+    """Compute the power between two frequencies."""
     spectrum = np.abs(np.fft.rfft(samples)) ** 2
     frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
     return float(spectrum[(frequencies >= low) & (frequencies < high)].sum())
 
 
 def test_a_band_limit_cuts_above_and_keeps_below() -> None:
-    limited = degradation.band_limited(SECOND, RATE, 4_000)
+    limited = degradation.limit_bandwidth(SECOND, RATE, 4_000)
     assert limited.shape == SECOND.shape
     assert power(limited, 4_300, 11_025) < 1e-4 * power(SECOND, 4_300, 11_025)
     assert power(limited, 100, 3_500) == pytest.approx(power(SECOND, 100, 3_500), rel=0.02)
 
 
 def test_a_band_limit_beyond_half_the_rate_changes_nothing() -> None:
-    assert np.array_equal(degradation.band_limited(SECOND, RATE, 11_025), SECOND)
+    assert np.array_equal(degradation.limit_bandwidth(SECOND, RATE, 11_025), SECOND)
 
 
 @pytest.mark.parametrize("ratio_db", [6.0, 20.0])
@@ -40,7 +40,7 @@ def test_noise_has_the_ratio_that_was_asked_for(ratio_db: float) -> None:
     assert measured == pytest.approx(ratio_db, abs=0.05)
 
 
-def test_the_slope_of_noise_is_its_colour() -> None:
+def test_the_slope_of_noise_is_its_color() -> None:
     """White has equal power in equal bands, pink in octaves, brown 6 dB less an octave."""
     for slope, octave in ((0.0, 2.0), (0.5, 1.0), (1.0, 0.5)):
         added = degradation.add_noise(SECOND, np.random.default_rng(1), slope=slope) - SECOND
@@ -49,7 +49,7 @@ def test_the_slope_of_noise_is_its_colour() -> None:
 
 @pytest.mark.parametrize("codec", ["libmp3lame", "aac"])
 def test_coding_keeps_length_and_place(codec: str) -> None:
-    """What is decoded is most like the original where it was, not an encoder's delay later."""
+    """The decoded sound has no delay from the codec."""
     sound = (tone(440, 2, RATE) * np.linspace(0, 1, 2 * RATE) + 0.1 * noise(2 * RATE)).astype(np.float32)
     sound[RATE : RATE + 200] = 0.9  # something to tell time by
     decoded = degradation.transcode(sound, RATE, codec, 64_000)
@@ -83,30 +83,30 @@ def test_silence_stays_silence() -> None:
     for sound in (
         degradation.reverberate(silence, RATE, np.random.default_rng(0)),
         degradation.add_noise(silence, np.random.default_rng(0)),
-        degradation.spectral_tilt(silence, RATE, np.random.default_rng(0)),
+        degradation.tilt_spectrum(silence, RATE, np.random.default_rng(0)),
     ):
         assert not sound.any()
 
 
 def test_gain_is_in_decibels_and_clips() -> None:
     sound = np.array([0.1, -0.4, 0.8], np.float32)
-    assert degradation.gain(sound, -20) == pytest.approx([0.01, -0.04, 0.08])
-    assert degradation.gain(sound, 6.0206) == pytest.approx([0.2, -0.8, 1.0], rel=1e-4)
-    assert degradation.gain(-sound, 20).tolist() == pytest.approx([-1, 1, -1])
+    assert degradation.apply_gain(sound, -20) == pytest.approx([0.01, -0.04, 0.08])
+    assert degradation.apply_gain(sound, 6.0206) == pytest.approx([0.2, -0.8, 1.0], rel=1e-4)
+    assert degradation.apply_gain(-sound, 20).tolist() == pytest.approx([-1, 1, -1])
 
 
 def test_an_equalizer_stays_within_its_decibels() -> None:
     sound = SECOND[:20_000]  # a length that is not padded
-    tilted = degradation.spectral_tilt(sound, RATE, np.random.default_rng(3), most_db=8)
+    tilted = degradation.tilt_spectrum(sound, RATE, np.random.default_rng(3), max_db=8)
     change_db = 20 * np.log10(np.abs(np.fft.rfft(tilted)) / np.abs(np.fft.rfft(sound)))[1:-1]
     assert np.abs(change_db).max() <= 8.05
     assert np.ptp(change_db) > 3
     assert np.abs(np.diff(change_db[200:])).max() < 0.2  # smooth
 
 
-def test_what_is_drawn_at_random_is_repeatable() -> None:
-    first = [degradation.at_random(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
-    again = [degradation.at_random(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
+def test_random_degradations_are_repeatable() -> None:
+    first = [degradation.degrade_randomly(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
+    again = [degradation.degrade_randomly(SECOND, RATE, np.random.default_rng(seed)) for seed in range(12)]
     for one, other in zip(first, again, strict=True):
         assert one.shape == SECOND.shape
         assert one.dtype == np.float32

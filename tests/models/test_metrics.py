@@ -1,4 +1,4 @@
-"""The measures on values worked out by hand."""
+"""Metrics on values computed by hand."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ LABELS = np.array([0, 0, 1, 1])
 
 
 def test_score_by_hand() -> None:
-    """Three of four are right; the fourth is of genre 1 and called 0; genre 2 has no track."""
+    """Three of four tracks are correct. The fourth is of genre 1 and predicted as 0. Genre 2 has no track."""
     scores = compute_scores(PROBABILITIES, LABELS)
     assert (scores.tracks, scores.accuracy) == (4, 0.75)
     assert scores.confusion == ((2, 0, 0), (1, 1, 0), (0, 0, 0))
@@ -34,7 +34,7 @@ def test_rows_are_the_truth() -> None:
     assert confusion_matrix(np.array([1, 1, 0]), np.array([0, 0, 1]), 2).tolist() == [[0, 2], [1, 0]]
 
 
-def test_a_genre_that_is_never_answered_has_zero_and_one_without_tracks_has_none() -> None:
+def test_a_genre_that_is_never_predicted_scores_zero_and_a_genre_without_tracks_nan() -> None:
     confusion = np.array([[0, 3], [0, 0]])
     assert recall(confusion) == pytest.approx([0, np.nan], nan_ok=True)
     assert f1(confusion) == pytest.approx([0, np.nan], nan_ok=True)
@@ -64,12 +64,12 @@ def test_calibration_error_is_zero_when_confidence_is_accuracy() -> None:
     assert expected_calibration_error(probabilities, np.zeros(100, dtype=np.int64)) == pytest.approx(0.25)
 
 
-def test_the_likelihood_of_what_was_ruled_out_is_finite() -> None:
+def test_the_likelihood_of_an_impossible_genre_is_finite() -> None:
     assert negative_log_likelihood(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(np.log(1e12))
 
 
 def test_windows_of_one_track_are_drawn_together() -> None:
-    """Copies of a track's one window tell nothing new: the interval stays as wide as that of the tracks."""
+    """Copies of windows add no information. The interval stays as wide as that of the tracks."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 60)
     probabilities = random.dirichlet(np.ones(3), 60)
@@ -82,7 +82,7 @@ def test_windows_of_one_track_are_drawn_together() -> None:
 
 
 def test_the_bootstrap_interval_is_that_of_the_binomial() -> None:
-    """Of 400 tracks 300 right: mean 0.75, standard deviation sqrt(0.75 * 0.25 / 400) = 0.0217."""
+    """300 of 400 tracks are correct: mean 0.75, standard deviation sqrt(0.75 * 0.25 / 400) = 0.0217."""
     right = np.arange(400) % 4 > 0
     low, high = bootstrap_interval(right)
     assert low == pytest.approx(0.75 - 1.96 * 0.02165, abs=0.004)
@@ -123,7 +123,7 @@ def test_a_bootstrap_of_nothing_is_refused() -> None:
 
 
 def test_calibration_bins_hold_tracks_of_like_confidence_whatever_their_order() -> None:
-    """0.6 is never right here, 0.9 always; in the given order each bin would be 0.75 and half right."""
+    """0.6 is never correct here and 0.9 always. Unsorted, each bin would be 0.75 and half correct."""
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.9, 0.1], [0.6, 0.4]])
     labels = np.array([0, 1, 0, 1])
     assert expected_calibration_error(probabilities, labels, bins=2) == pytest.approx((0.6 + 0.1) / 2)

@@ -1,4 +1,4 @@
-"""The model that ships fits its manifest, the picture and the classifier."""
+"""Agreement of the shipped model with its manifest, the spectrogram image and the classifier."""
 
 from importlib.resources import files
 
@@ -16,7 +16,7 @@ def manifest() -> ModelManifest:
     return ModelManifest.load()
 
 
-def test_the_manifest_describes_this_versions_picture(manifest: ModelManifest) -> None:
+def test_the_manifest_describes_the_image_of_this_version(manifest: ModelManifest) -> None:
     assert manifest.audio in (FINE, COARSE)
     assert manifest.labels == (
         "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
@@ -33,7 +33,7 @@ def test_every_pixel_value_is_stored_exactly(manifest: ModelManifest) -> None:
     assert np.array_equal(stored, np.arange(-128, 128))
 
 
-def test_probabilities_of_a_picture(manifest: ModelManifest) -> None:
+def test_probabilities_of_an_image(manifest: ModelManifest) -> None:
     classifier = TFLiteClassifier(manifest)
     slope = np.linspace(60, 0, 256, dtype=np.float32)  # loud below, quiet above
     noise = np.random.default_rng(0).normal(0, 6, (manifest.audio.columns, 256)).astype(np.float32)
@@ -45,13 +45,13 @@ def test_probabilities_of_a_picture(manifest: ModelManifest) -> None:
     assert np.array_equal(prediction.probabilities, again.probabilities)
 
 
-def test_it_reads_both_published_pictures(manifest: ModelManifest) -> None:
-    """One is the live path's; the other is what the second kind of array needs."""
+def test_it_reads_both_published_geometries(manifest: ModelManifest) -> None:
+    """One geometry is that of the live path, the other one that of the second kind of array."""
     assert {manifest.audio, *manifest.also_reads} == {FINE, COARSE}
     assert len(manifest.also_reads) == 1
 
 
-def test_it_says_whether_it_is_music(manifest: ModelManifest) -> None:
+def test_it_detects_music(manifest: ModelManifest) -> None:
     above = manifest.calibration.music_above
     assert above is not None
     assert 0 < above <= 0.5

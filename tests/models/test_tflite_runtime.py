@@ -1,4 +1,4 @@
-"""The fallback for real: ``tflite-runtime`` 2.14 with NumPy 1, in an environment without LiteRT."""
+"""Real runs of the fallback: ``tflite-runtime`` 2.14 with NumPy 1, in an environment without LiteRT."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ pytestmark = [
 ]
 
 
-def fallback(*words: str) -> subprocess.CompletedProcess[str]:
+def fallback(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ENVIRONMENT / "bin" / "overheard"
     if not command.exists():
         pytest.fail(f"{command} is missing; `.ci/setup test` makes it")
-    return subprocess.run([str(command), *words], capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        [str(command), *arguments], capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 def test_it_is_chosen_when_litert_is_absent_and_says_so() -> None:
@@ -39,15 +41,19 @@ def test_it_is_chosen_when_litert_is_absent_and_says_so() -> None:
 
 
 def test_the_same_labels_as_on_litert(tmp_path: Path) -> None:
-    """Both run the same int8 model; rounding may differ in the last bit of a logit."""
+    """Both run the same int8 model. Rounding may differ in the last bit of a logit."""
     chords = sum(tone(hz, 10, amplitude=0.1) for hz in (262, 330, 392, 523))
     beat = noise(10 * RATE) * (np.arange(10 * RATE) % 11_025 < 1_500) * 0.5
     path = write(tmp_path / "sound.wav", np.concatenate([chords, beat, chords + beat]), RATE)
-    words = ("analyze", "--json", "--hop-seconds", "1", str(path))
+    arguments = ("analyze", "--json", "--hop-seconds", "1", str(path))
     here = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", *words], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-m", "realtime.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
-    there = fallback(*words)
+    there = fallback(*arguments)
     assert there.returncode == 0, there.stderr
     ours, theirs = ([json.loads(line) for line in done.stdout.splitlines()] for done in (here, there))
     assert len(ours) == len(theirs) > 20

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.paths import atomic_write
-from models.degradation import at_random
+from models.degradation import degrade_randomly
 from models.spectrogram.stft import band_columns
 from training.data.geometries import COARSE, FINE
 from training.errors import DataError
@@ -128,7 +128,7 @@ def degraded_columns(
     fine, coarse = [], []
     for window in windows:
         try:
-            versions = [window, at_random(window, SAMPLE_RATE, generator)]
+            versions = [window, degrade_randomly(window, SAMPLE_RATE, generator)]
         except av.error.FFmpegError as error:
             raise DataError(
                 f"FFmpeg cannot encode its audio, whose largest sample is {np.abs(window).max():g}: {error}"

@@ -1,4 +1,4 @@
-"""The streaming resampler."""
+"""Streaming resampler."""
 
 from __future__ import annotations
 

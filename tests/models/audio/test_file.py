@@ -1,4 +1,4 @@
-"""Whole files, decoded as the live path decodes them."""
+"""Decoding of whole files, equal to the live path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATE = 22_050
 
 
 def live(path: Path) -> Samples:
-    """All samples that the analyzer of the live path receives, at the model's rate."""
+    """Return all samples that the analyzer of the live path receives, at the model's rate."""
     parts: list[Samples] = []
     source = FileSource(str(path), VirtualClock())
     analyzer = Analyzer(
@@ -41,10 +41,10 @@ def live(path: Path) -> Samples:
     ("suffix", "codec", "rate", "channels"),
     [(".wav", "pcm_s16le", RATE, 1), (".mp3", "libmp3lame", 44_100, 2), (".opus", "libopus", 48_000, 1)],
 )
-def test_training_hears_what_the_live_path_hears(
+def test_training_gets_the_samples_of_the_live_path(
     tmp_path: Path, suffix: str, codec: str, rate: int, channels: int
 ) -> None:
-    """Training decoded with another resampler, and without the clipping of what a lossy codec overshoots."""
+    """Training once used another resampler and did not clip the overshoots of lossy codecs."""
     loud = np.sign(tone(440, 3, rate)) * np.float32(0.999)
     sound = np.stack([loud, tone(2_000, 3, rate)], axis=1) if channels == 2 else loud
     path = write(tmp_path / f"a{suffix}", sound, rate, codec)

@@ -6,7 +6,7 @@ import pytest
 from models.audio.samples import sanitize_samples
 
 
-def test_clean_samples_averages_clips_and_silences_what_is_no_number() -> None:
+def test_sanitizing_averages_clips_and_silences_nan() -> None:
     samples = np.array([[0.5, 0.25], [np.nan, 0.5], [np.inf, -np.inf], [3.0, 3.0], [-9.0, -1.0]])
     cleaned = sanitize_samples(samples)
     assert cleaned.tolist() == [0.375, 0.25, 0.0, 1.0, -1.0]
@@ -14,7 +14,7 @@ def test_clean_samples_averages_clips_and_silences_what_is_no_number() -> None:
     assert not cleaned.flags.writeable
 
 
-def test_clean_samples_copies() -> None:
+def test_sanitizing_copies() -> None:
     """PortAudio reuses its buffer as soon as the callback returns."""
     buffer = np.ones(4, np.float32)
     cleaned = sanitize_samples(buffer)

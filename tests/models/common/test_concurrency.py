@@ -1,4 +1,4 @@
-"""Threads that may hang, pauses and Retry-After."""
+"""Threads that may hang, backoff and Retry-After."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_asyncio_gets_result_and_exception() -> None:
 
 
 def test_a_result_that_nobody_waits_for_is_discarded() -> None:
-    """The waiting task is cancelled first; or the whole loop has ended."""
+    """Either the waiting task is cancelled first, or the event loop has ended."""
     release, discarded = threading.Event(), queue.SimpleQueue[str]()
 
     def work() -> str:

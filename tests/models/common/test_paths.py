@@ -1,4 +1,4 @@
-"""Folders of each operating system; files are replaced whole or not at all."""
+"""Folders of each operating system, and atomic replacement of files."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_folders_of_windows(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def filled(home: Path) -> tuple[Path, Path]:
-    """The Linux folders with files, on a system that has others."""
+    """Return the folders of Linux with files in them, on another operating system."""
     data, config = home / ".local" / "share" / "overheard", home / ".config" / "overheard"
     (data / "corrections" / "jazz").mkdir(parents=True)
     for name in ("choices.json", "history.sqlite", "history.sqlite-wal", "corrections/jazz/1-2.wav"):
@@ -164,7 +164,7 @@ def test_files_of_the_linux_places_are_moved_once(home: Path) -> None:
 def test_a_file_in_use_keeps_all_files_in_the_old_place(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Windows refuses to rename what is open; a history apart from its log would be damaged."""
+    """Windows refuses to rename open files. A history without its log would be damaged."""
     mac = MacOS(APP, appauthor=False)
     data, _ = filled(home)
     before = sorted(data.rglob("*"))

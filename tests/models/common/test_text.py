@@ -1,4 +1,4 @@
-"""Text from outside: no control character, no lone surrogate and no formula gets further."""
+"""Removal of control characters, lone surrogates and formulas from untrusted text."""
 
 from __future__ import annotations
 

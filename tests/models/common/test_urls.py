@@ -1,4 +1,4 @@
-"""Addresses: which ones are shown, and how much of them."""
+"""Recognition of network addresses, and removal of their secrets."""
 
 from __future__ import annotations
 

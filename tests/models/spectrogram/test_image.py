@@ -38,7 +38,7 @@ def test_only_the_band_that_all_sources_share_sets_the_scale(row_break_hz: float
     assert not np.array_equal(image.scale(louder_below, spec)[:, above], base[:, above])
 
 
-def test_picture_lies_as_promised() -> None:
+def test_time_runs_right_and_frequency_up() -> None:
     """A high tone in the second half lights the upper right quarter and nothing else."""
     samples = np.concatenate([tone(500, 2.5), tone(10_000, 2.5)])[: SPEC.window_samples]
     picture = image.spectrogram_image(samples, SPEC)
@@ -54,8 +54,8 @@ def test_picture_lies_as_promised() -> None:
     assert low_columns.max() < 140
 
 
-def test_golden_picture() -> None:
-    """The picture of a made signal; whoever changes the picture must retrain every model."""
+def test_golden_image() -> None:
+    """The image of a synthetic signal stays the same. After a change every model must be retrained."""
     golden = np.load(GOLDEN_PICTURE)["picture"].astype(int)
     difference = np.abs(image.spectrogram_image(golden_signal(), SPEC).astype(int) - golden)
     assert difference.max() <= 3, "FFT libraries differ in the last bit, which may move a colour by a step"
@@ -67,7 +67,7 @@ def scaled(samples: npt.NDArray[np.floating]) -> spec.Floats:
 
 
 def test_scaling_is_robust_where_minimum_and_maximum_are_not() -> None:
-    """Gain, a click, clipping at 16 bits, a cut-off and a short silence leave the picture nearly alone."""
+    """Gain, a click, clipping at 16 bits, a cut-off and a short silence hardly change the image."""
     music = golden_signal()
     music[:5_512] = tone(440, 0.25)[: len(music[:5_512])]
     base = scaled(music)
@@ -110,7 +110,7 @@ def test_spec_refuses_nonsense(field: str) -> None:
         replace(SPEC, **{field: 0})  # type: ignore[arg-type]  # the names above are of integers
 
 
-def test_spec_refuses_what_it_cannot_draw() -> None:
+def test_spec_refuses_unknown_windows_and_colormaps() -> None:
     with pytest.raises(ValueError, match="this version draws 'hann' or 'tukey' with 'inferno'"):
         AudioSpec(window="boxcar")
     with pytest.raises(ValueError, match="with colormap 'viridis' is unknown"):
@@ -123,8 +123,8 @@ def test_spec_refuses_a_break_outside_the_band(row_break_hz: float) -> None:
         AudioSpec(row_break_hz=row_break_hz)
 
 
-def test_pictures_agree_with_the_shared_arrays(shared: Path) -> None:
-    """The dB picture of every recording that begins at GTZAN's first sample, against its array."""
+def test_images_agree_with_the_shared_arrays(shared: Path) -> None:
+    """Every recording that starts at GTZAN's first sample gives the decibels of its array."""
     import av
 
     stored = np.load(shared / "gtzan" / "stft_first5s.npz")

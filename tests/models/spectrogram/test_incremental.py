@@ -1,4 +1,4 @@
-"""The incremental spectrogram equals the whole one."""
+"""Equality of the incremental spectrogram and the spectrogram of whole windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The STFT, its level floor and the reduction to bands, checked against librosa and SciPy."""
+"""STFT, noise floor and reduction to bands, compared with librosa and SciPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored spectrograms: which windows they hold, and that training means the same arrays by the same names."""
+"""Windows of stored spectrograms, and their names in training and in the shipped model."""
 
 from __future__ import annotations
 

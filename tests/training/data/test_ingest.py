@@ -319,7 +319,7 @@ def test_a_sound_that_cannot_be_coded_is_left_out(
     def refuse(samples: npt.NDArray[np.float32], rate: int, _: object) -> npt.NDArray[np.float32]:
         return transcode(samples * np.float32(np.nan if samples.max() > 0.2 else 1), rate, "aac")
 
-    monkeypatch.setattr("training.data.windows.at_random", refuse)
+    monkeypatch.setattr("training.data.windows.degrade_randomly", refuse)
     for name, amplitude in (("loud", 0.3), ("soft", 0.1)):
         (tmp_path / "m" / "jazz").mkdir(parents=True, exist_ok=True)
         write(tmp_path / "m" / "jazz" / f"{name}.wav", tone(300, 5.2, amplitude=amplitude), SAMPLE_RATE)
