@@ -112,7 +112,7 @@ def test_without_its_page_the_main_job_ends(running: tuple[subprocess.Popen[str]
     os.kill(int(child), signal.SIGKILL)
     assert process.wait(timeout=10) == 2
     assert process.stderr is not None
-    assert "the dashboard ended by itself with exit code -9" in process.stderr.read()
+    assert "the dashboard ended unexpectedly with exit code -9" in process.stderr.read()
     wait_until(lambda: is_free(port))
 
 
