@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
+from models.common.urls import is_url, redact_url
 from realtime import config
 from realtime.app import serve_sources
 from realtime.cli.output import LIVE_GROUPS
@@ -28,6 +29,9 @@ SELECTABLE_SOURCES = ("system", "mic", "demo")
 
 OPEN_PAGE_SECONDS = 30.0
 """Seconds after which a page that did not start is no longer opened in the browser."""
+
+OPENING_SECONDS = 1.0
+"""Seconds of opening sources after which a terminal shows what is opened."""
 
 STOP_SECONDS = 2.0
 """Seconds until a dashboard that does not end is killed."""
@@ -68,7 +72,11 @@ def command(arguments: Sequence[str]) -> int:
             f"port {page_port} of the page is taken ({error.strerror}); --dashboard-port takes another one"
         ) from error
 
+    opening = threading.Timer(OPENING_SECONDS, _print_opening, [settings.source.source])
+    opening.daemon = True
+
     def ready(names: str, address: str) -> Awaitable[None]:
+        opening.cancel()
         children.append(_start_dashboard(address, page_port, token))
         pages = address.replace("ws", "http", 1)
         print(
@@ -83,6 +91,8 @@ def command(arguments: Sequence[str]) -> int:
         return _watch_dashboard(children[0], page_port, page if wanted else "")
 
     try:
+        if sys.stdout.isatty():
+            opening.start()
         origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
         code = asyncio.run(
             serve_sources(
@@ -93,8 +103,17 @@ def command(arguments: Sequence[str]) -> int:
         print(f"\n  Stopped{hint}.", flush=True)
         return code
     finally:
+        opening.cancel()
         for child in children:
             _stop(child)
+
+
+def _print_opening(sources: Sequence[str]) -> None:
+    print(f"\n  Overheard opens       {', '.join(map(_shown, sources))}", flush=True)
+
+
+def _shown(source: str) -> str:
+    return redact_url(source) if is_url(source) else source
 
 
 def has_display(environment: Mapping[str, str], platform: str) -> bool:
