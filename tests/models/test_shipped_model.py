@@ -9,6 +9,7 @@ from models.classifier import TFLiteClassifier, _quantize_bytes
 from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from training.data.geometries import COARSE, FINE
+from training.release import render_model_card
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,13 @@ def test_the_card_shows_the_three_protocols_and_the_copyright_note() -> None:
         "5 folds",
         "leaking artists",
         "no copyright clearance",
-        "Other people's music",
+        "Music by held-out artists",
         "| genre | F1, fine | F1, coarse |",
     ):
         assert words in card
+
+
+def test_the_card_is_what_the_manifest_renders_to(manifest: ModelManifest) -> None:
+    """A figure in the card that is not the manifest's would go unnoticed otherwise."""
+    card = (files("models") / "artifacts" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card == render_model_card(manifest)
