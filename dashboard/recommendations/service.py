@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from typing import Final, Protocol
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.providers.background import Pending, ready
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from dashboard.recommendations.providers.circuit_breaker import HEALTHY, REFUSED
 from dashboard.recommendations.providers.registry import Answer, ProviderGroup
@@ -88,8 +87,7 @@ class RecommendationService:
         """When it came, whose pool it is in, and the song; the oldest first."""
         self._wanted: deque[tuple[TrackQuery, bool]] = deque()
         """What is to be asked next, and whether for a person."""
-        self._answers: queue.SimpleQueue[tuple[TrackQuery, Answer]] = queue.SimpleQueue()
-        self._asking: TrackQuery | None = None
+        self._asking: tuple[TrackQuery, Pending[Answer]] | None = None
         self._known: dict[str, set[tuple[str, str]]] = {}
         self._told: dict[str, dict[str, ProviderReport]] = {}
         self._sound_at = float("-inf")
@@ -109,7 +107,7 @@ class RecommendationService:
             self._wanted.clear()
         self.session.set_filters(filters)
         self._forget()
-        self._take_answers()
+        self._answered_by(self._clock.monotonic())
         until = self._clock.monotonic() + HOLD_SECONDS
         for _ in range(MAX_STEPS):
             playlist = self.session.offer(self._pools, self.now, self._clock.now().date())
@@ -124,14 +122,13 @@ class RecommendationService:
         return self.session.playlist
 
     def _answered_by(self, moment: float) -> bool:
-        """Wait for the answer that is on its way, and take it."""
+        """Wait for the answer that is on its way, and take it; tell whether it came."""
         if self._asking is None:
             return False
-        try:
-            answered = self._answers.get(timeout=max(0.0, moment - self._clock.monotonic()))
-        except queue.Empty:
+        query, pending = self._asking
+        if not pending.wait(moment - self._clock.monotonic()):
             return False
-        self._take(*answered)
+        self._take(query, pending.result())
         return True
 
     @property
@@ -175,17 +172,13 @@ class RecommendationService:
     def _ask(self) -> None:
         if self._asking is not None or not self._wanted:
             return
-        self._asking, for_person = self._wanted.popleft()
-        arguments = (self._asking, for_person)
-        threading.Thread(target=self._fetch, args=arguments, name="songs", daemon=True).start()
-
-    def _fetch(self, query: TrackQuery, for_person: bool) -> None:
-        """Runs on a thread of its own; providers keep their deadline."""
+        query, for_person = self._wanted.popleft()
         try:
-            self._answers.put((query, self._providers.search(query, for_person=for_person)))
-        except Exception:  # nobody else would hear of it
+            pending = self._providers.start(query, for_person=for_person)
+        except Exception:  # the page goes on with the songs that it has
             logger.exception("the search for songs broke")
-            self._answers.put((query, Answer((), {}, frozenset())))
+            pending = ready(Answer((), {}, frozenset()), self._clock)
+        self._asking = (query, pending)
 
     def _forget(self) -> None:
         """Drop the songs whose time is over, and that they were there: they may come again."""
@@ -201,10 +194,6 @@ class RecommendationService:
 
     def _is_over(self, came: float, genre: str, track: Track) -> bool:
         return self.now - came >= LIFE_SECONDS[track.provider]
-
-    def _take_answers(self) -> None:
-        while not self._answers.empty():
-            self._take(*self._answers.get())
 
     def _take(self, query: TrackQuery, answer: Answer) -> None:
         self._asking = None

@@ -1,4 +1,4 @@
-"""Daemon threads, deadlines for calls that may hang, and backoff between attempts."""
+"""Daemon threads, and backoff between attempts."""
 
 from __future__ import annotations
 
@@ -42,26 +42,6 @@ def start_daemon_thread(work: Callable[[], T], name: str) -> Future[T]:
 
     threading.Thread(target=body, name=name, daemon=True).start()
     return future
-
-
-def call_with_deadline(work: Callable[[], T], seconds: float, name: str) -> T:
-    """Call a function that may hang, and leave its thread behind if it is late.
-
-    Parameters
-    ----------
-    work : callable
-        Called on a daemon thread of its own.
-    seconds : float
-        Longest time that the caller waits.
-    name : str
-        Name of the thread.
-
-    Raises
-    ------
-    TimeoutError
-        If there is no result in time. What the function itself raises is raised, too.
-    """
-    return start_daemon_thread(work, name).result(max(0.0, seconds))
 
 
 def run_in_daemon_thread(

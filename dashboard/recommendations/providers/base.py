@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 
@@ -54,6 +55,31 @@ class SongProvider(Protocol):
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
         """Answer before ``deadline``, in seconds of the clock that the provider was given."""
+        ...
+
+
+Interim: TypeAlias = Callable[[ProviderResult], object]
+"""Takes the result that a search has if it is given up from now on; called before each request."""
+
+
+def ignore(_result: ProviderResult) -> None:
+    """Take no notice of interim results."""
+
+
+class RemoteProvider(Protocol):
+    """Knows songs from a service on the network.
+
+    The deadline bounds each of its requests. A service that sends a byte now and then may hold it longer:
+    ``BackgroundProvider`` ends the search in time.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        ...
+
+    def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore, /) -> ProviderResult:
+        """Answer, if possible before ``deadline``, in seconds of the clock that the provider was given."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
@@ -32,38 +32,66 @@ class ResultCache(Generic[T]):
     """Results by genre, language and age, each kept for 6 hours (of a week) or 24 (else). Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
         self._kept: TLRUCache[Key, T] = TLRUCache(MAX_RESULTS, ttu=_expiry, timer=clock.monotonic)
-        self._changed = threading.Condition()
-        self._asking: set[Key] = set()
+        self._lock = threading.Lock()
+        self._flight = SingleFlight(clock)
 
     def get(self, query: TrackQuery) -> T | None:
         """Return what is known; None if nothing is or it is too old."""
-        with self._changed:
+        with self._lock:
             self._kept.expire()
             return self._kept.get(key_of(query))
 
     def put(self, query: TrackQuery, value: T) -> None:
         """Keep a result."""
-        with self._changed:
+        with self._lock:
             self._kept[key_of(query)] = value
 
     @contextmanager
     def alone(self, query: TrackQuery, deadline: float) -> Iterator[bool]:
-        """Hold off others who ask for the same pool; False when another does so until the deadline."""
-        key = key_of(query)
+        """Hold off others who ask for the same result; see ``SingleFlight.hold``."""
+        with self._flight.hold(key_of(query), deadline) as mine:
+            yield mine
+
+
+class SingleFlight:
+    """Lets one thread at a time do each piece of work. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._ends: dict[Hashable, tuple[object, float]] = {}
+
+    @contextmanager
+    def hold(self, key: Hashable, deadline: float) -> Iterator[bool]:
+        """Wait until nobody else holds the key, and hold it to the end of the block.
+
+        A holder is waited for until its own deadline: one that hangs must not keep all others for good.
+
+        Yields
+        ------
+        bool
+            False if another thread holds the key until the deadline.
+        """
+        me = object()
         with self._changed:
-            seconds = max(0.0, deadline - self._clock.monotonic())
-            mine = self._changed.wait_for(lambda: key not in self._asking, seconds)
+            while (wait := self._seconds(key)) > 0 and (left := deadline - self._clock.monotonic()) > 0:
+                self._changed.wait(min(wait, left))
+            mine = wait <= 0
             if mine:
-                self._asking.add(key)
+                self._ends[key] = (me, deadline)
         try:
             yield mine
         finally:
-            if mine:
-                with self._changed:
-                    self._asking.discard(key)
+            with self._changed:
+                if self._ends.get(key, (None, 0.0))[0] is me:
+                    del self._ends[key]
                     self._changed.notify_all()
+
+    def _seconds(self, key: Hashable) -> float:
+        """Return how long the key may be held by another thread; 0 if it is free."""
+        held = self._ends.get(key)
+        return 0.0 if held is None else held[1] - self._clock.monotonic()
 
 
 def _expiry(key: Key, _value: object, now: float) -> float:

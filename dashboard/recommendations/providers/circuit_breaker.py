@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-import queue
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
 from dashboard.recommendations.domain.tracks import TrackQuery
-from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider, Status
+from dashboard.recommendations.providers.background import (
+    MARGIN_SECONDS,
+    BackgroundProvider,
+    Pending,
+    log_failure,
+    ready,
+)
+from dashboard.recommendations.providers.base import (
+    Clock,
+    Interim,
+    ProviderResult,
+    RemoteProvider,
+    Status,
+    ignore,
+)
 from dashboard.recommendations.providers.http_json import in_words
 from models.common.concurrency import backoff_seconds
 
@@ -21,24 +32,18 @@ MAX_BACKOFF_SECONDS: Final = 600.0
 SPREAD: Final = 0.25
 """How much longer a pause may be by chance, so that many do not come back together."""
 
-MARGIN_SECONDS: Final = 0.03
-"""How long before the deadline a provider is given up, so that the answer still is in time."""
-
-ABANDONED: Final = 4
-"""Searches that may hang at once, with nobody waiting for them any more."""
-
 LIMITED: Final = frozenset({Status.RATE_LIMITED, Status.QUOTA})
 REFUSED: Final = frozenset({Status.AUTH, Status.FORBIDDEN, Status.PREMIUM})
 HEALTHY: Final = frozenset({Status.OK, Status.EMPTY, Status.OFF})
 
-log = logging.getLogger(__name__)
-
 
 @runtime_checkable
-class QuotaGuard(SongProvider, Protocol):
+class QuotaGuard(RemoteProvider, Protocol):
     """A provider whose searches are few: it remembers, and keeps some back for a person's own clicks."""
 
-    def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search_for_person(
+        self, query: TrackQuery, deadline: float, interim: Interim = ignore, /
+    ) -> ProviderResult:
         """As ``search``, with what is kept back."""
         ...
 
@@ -64,19 +69,19 @@ class CircuitBreaker:
 
     Parameters
     ----------
-    provider : Provider
+    provider : RemoteProvider
     clock : Clock
     jitter : callable
         A number in 0..1 by chance.
     """
 
-    def __init__(self, provider: SongProvider, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(self, provider: RemoteProvider, clock: Clock, jitter: Callable[[], float]) -> None:
         self._provider = provider
         self._name = provider.name
         self._clock = clock
         self._jitter = jitter
         self._lock = threading.Lock()
-        self._free = threading.BoundedSemaphore(ABANDONED)
+        self._background = BackgroundProvider(provider, clock)
         self._open: _Open | None = None
         self._failures = 0
 
@@ -87,31 +92,31 @@ class CircuitBreaker:
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
         """Ask the provider, or say why it is not asked."""
-        return self._search(query, deadline, self._provider.search, by_person=False)
+        return self.start(query, deadline).result()
 
     def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
         """As ``search``, for a person who clicked: what a provider keeps back for that may be used."""
-        provider = self._provider
-        ask = provider.search_for_person if isinstance(provider, QuotaGuard) else provider.search
-        return self._search(query, deadline, ask, by_person=True)
+        return self.start(query, deadline, for_person=True).result()
 
-    def _search(
-        self,
-        query: TrackQuery,
-        deadline: float,
-        ask: Callable[[TrackQuery, float], ProviderResult],
-        by_person: bool,
-    ) -> ProviderResult:
+    def start(
+        self, query: TrackQuery, deadline: float, *, for_person: bool = False
+    ) -> Pending[ProviderResult]:
+        """Begin a search; whoever takes its result tells the breaker of it."""
         with self._lock:
             held, failures = self._open, self._failures
-        if held is not None and self._holds(held) and not (by_person and held.own_saving):
-            return self._remembered(query) or self._closed(held)
+        if held is not None and self._holds(held) and not (for_person and held.own_saving):
+            return ready(self._remembered(query) or self._closed(held), self._clock)
         if deadline - MARGIN_SECONDS <= self._clock.monotonic():  # no fault of the provider
-            return ProviderResult(status=Status.TIMEOUT, detail="had no time to answer")
-        result = self._in_time(ask, query, deadline)
-        with self._lock:
-            self._learn(result, failures)
-        return result
+            return ready(ProviderResult(status=Status.TIMEOUT, detail="had no time to answer"), self._clock)
+
+        def learn(result: ProviderResult) -> ProviderResult:
+            with self._lock:
+                self._learn(result, failures)
+            return result
+
+        provider = self._provider
+        search = provider.search_for_person if for_person and isinstance(provider, QuotaGuard) else None
+        return self._background.start(query, deadline, search).then(learn)
 
     def _holds(self, held: _Open) -> bool:
         """Whether it still is too early; either clock may end it, for one stands while a laptop sleeps."""
@@ -134,7 +139,7 @@ class CircuitBreaker:
         try:
             return self._provider.remembered(query)
         except Exception as error:
-            self._tell(error)
+            log_failure(self._name, error)
             return None
 
     def _learn(self, result: ProviderResult, failures: int) -> None:
@@ -158,39 +163,3 @@ class CircuitBreaker:
         thrifty = isinstance(self._provider, QuotaGuard)
         saving = thrifty and result.status is Status.QUOTA and result.calls == 0
         self._open = _Open(result.status, result.detail or "failed", retry_at, until, saving)
-
-    def _in_time(
-        self, ask: Callable[[TrackQuery, float], ProviderResult], query: TrackQuery, deadline: float
-    ) -> ProviderResult:
-        """Ask on a daemon thread, which is left behind when it is late."""
-        if not self._free.acquire(blocking=False):
-            return ProviderResult(status=Status.TIMEOUT, detail="still hangs in earlier searches")
-        results: queue.SimpleQueue[ProviderResult] = queue.SimpleQueue()
-
-        def work() -> None:
-            try:
-                results.put(self._answer(ask, query, deadline))
-            finally:
-                self._free.release()
-
-        threading.Thread(target=work, name=f"songs of {self._name}", daemon=True).start()
-        try:
-            seconds = deadline - MARGIN_SECONDS - self._clock.monotonic()
-            return results.get(timeout=max(0.0, seconds))
-        except queue.Empty:
-            return ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
-
-    def _answer(
-        self, ask: Callable[[TrackQuery, float], ProviderResult], query: TrackQuery, deadline: float
-    ) -> ProviderResult:
-        try:
-            return ask(query, deadline)
-        except Exception as error:
-            self._tell(error)
-            return ProviderResult(status=Status.BAD_ANSWER, detail="failed in a way that nobody foresaw")
-
-    def _tell(self, error: Exception) -> None:
-        """Kind and place only: the words of an error may hold a request with its key."""
-        places = traceback.extract_tb(error.__traceback__)
-        place = f"{places[-1].filename}:{places[-1].lineno}" if places else "an unknown place"
-        log.warning("%s failed: %s at %s", self._name, type(error).__name__, place)

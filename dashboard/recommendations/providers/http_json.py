@@ -1,11 +1,9 @@
-"""One GET of a JSON object that ends in time, whatever the server does; and what its faults are called."""
+"""GET requests for JSON objects, and what their faults are called."""
 
 from __future__ import annotations
 
 import json
 import math
-import queue
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,10 +17,6 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES: Final = 4 << 20
 CHUNK_BYTES: Final = 1 << 16
-ABANDONED: Final = 4
-"""Requests that may hang at once, with nobody waiting for them any more; then no further one is begun."""
-
-
 MARGIN_SECONDS: Final = 0.1
 """How long before a deadline a request is given up, so that its result still is in time."""
 
@@ -47,7 +41,10 @@ class HttpResult:
 
 
 class JsonHttpClient:
-    """Sends requests on daemon threads, so that one that hangs is left behind.
+    """Sends GET requests whose timeouts end before a deadline.
+
+    A server that sends a byte now and then keeps a request beyond it: ``BackgroundProvider`` leaves its
+    thread behind.
 
     Parameters
     ----------
@@ -60,31 +57,14 @@ class JsonHttpClient:
     def __init__(self, clock: Clock, session: requests.Session | None = None) -> None:
         self._clock = clock
         self._session = session
-        self._free = threading.BoundedSemaphore(ABANDONED)
 
     def get(
         self, address: str, params: Mapping[str, str], headers: Mapping[str, str], deadline: float
     ) -> HttpResult:
         """Ask once; redirects are not followed, for they would carry the headers elsewhere."""
-        seconds = deadline - MARGIN_SECONDS - self._clock.monotonic()
-        if seconds <= 0 or not self._free.acquire(blocking=False):
+        if deadline - MARGIN_SECONDS <= self._clock.monotonic():
             return HttpResult(fault=Status.TIMEOUT, sent=False)
-        answers: queue.SimpleQueue[HttpResult] = queue.SimpleQueue()
-        unix_now = self._clock.now().timestamp()
-        given_up = threading.Event()
-
-        def work() -> None:
-            try:
-                answers.put(_get(self._session, address, params, headers, seconds, given_up, unix_now))
-            finally:
-                self._free.release()
-
-        threading.Thread(target=work, name="song-request", daemon=True).start()
-        try:
-            return answers.get(timeout=seconds)
-        except queue.Empty:
-            given_up.set()
-            return HttpResult(fault=Status.TIMEOUT)
+        return _get(self._session, address, params, headers, deadline - MARGIN_SECONDS, self._clock)
 
 
 def _get(
@@ -92,15 +72,14 @@ def _get(
     address: str,
     params: Mapping[str, str],
     headers: Mapping[str, str],
-    seconds: float,
-    given_up: threading.Event,
-    unix_now: float,
+    deadline: float,
+    clock: Clock,
 ) -> HttpResult:
-    """Ask, on a thread of its own: a server that sends a byte now and then keeps every timeout waiting."""
     import requests
     from urllib3.exceptions import HTTPError
 
     own = session or requests.Session()
+    seconds = max(0.01, deadline - clock.monotonic())
     try:
         with own.get(
             address, params=params, headers=headers, timeout=seconds, stream=True, allow_redirects=False
@@ -108,9 +87,11 @@ def _get(
             content = bytearray()
             for chunk in response.iter_content(CHUNK_BYTES):
                 content += chunk
-                if len(content) > MAX_RESPONSE_BYTES or given_up.is_set():
+                if clock.monotonic() >= deadline:
+                    return HttpResult(fault=Status.TIMEOUT)
+                if len(content) > MAX_RESPONSE_BYTES:
                     return HttpResult(response.status_code, fault=Status.BAD_ANSWER)
-            wait = parse_retry_after(response.headers.get("Retry-After"), unix_now)
+            wait = parse_retry_after(response.headers.get("Retry-After"), clock.now().timestamp())
             return _read(response.status_code, bytes(content), wait)
     except requests.Timeout as error:
         return HttpResult(fault=Status.TIMEOUT, sent=_was_sent(error))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dashboard.recommendations.domain.language import classify_language
 from dashboard.recommendations.domain.text import parse_link, parse_name, parse_rows, parse_text
 from dashboard.recommendations.domain.tracks import Track, TrackQuery
-from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
+from dashboard.recommendations.providers.background import LATE
+from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, Status, ignore
 from dashboard.recommendations.providers.cache import ResultCache, slice_for
 from dashboard.recommendations.providers.http_json import (
     PAUSE_SECONDS,
@@ -58,15 +59,16 @@ class ITunesProvider:
         """What a person calls it."""
         return "iTunes"
 
-    def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
         """Songs, from memory where possible."""
         if known := self.remembered(query):
             return known
         with self._pools.alone(query, deadline) as mine:
             if not mine:
-                return ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
+                return LATE
             if known := self.remembered(query):  # asked meanwhile on another thread
                 return known
+            interim(replace(LATE, calls=1))
             answer = self._asker.get(self._address, parameters(query), {}, deadline)
             calls = int(answer.sent)
             if (fault := self._fault(answer, calls)) is not None:
@@ -75,9 +77,11 @@ class ITunesProvider:
             self._pools.put(query, songs)
             return slice_for(songs, query, calls)
 
-    def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search_for_person(
+        self, query: TrackQuery, deadline: float, interim: Interim = ignore
+    ) -> ProviderResult:
         """As ``search``: nothing is kept back here."""
-        return self.search(query, deadline)
+        return self.search(query, deadline, interim)
 
     def remembered(self, query: TrackQuery) -> ProviderResult | None:
         """What was found before; None if nothing was or it is too old."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery, relax
-from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider, Status
+from dashboard.recommendations.providers.background import Pending
+from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider
 from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
@@ -90,7 +90,7 @@ class ProviderGroup:
     def search(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
     ) -> Answer:
-        """Ask all at once; whoever has not answered in time is told of as late.
+        """Ask all at once; a provider that has not answered in time is reported as late.
 
         Parameters
         ----------
@@ -100,20 +100,24 @@ class ProviderGroup:
         for_person : bool
             A person clicked or typed: what providers keep back for that may be used.
         """
+        return self.start(query, seconds, for_person=for_person).result()
+
+    def start(
+        self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
+    ) -> Pending[Answer]:
+        """Begin to ask all at once, as ``search``; each live provider has a thread of its own."""
         deadline = self._clock.monotonic() + seconds
-        results: dict[str, ProviderResult] = {}
+        searches = {each.name: each.start(query, deadline, for_person=for_person) for each in self._live}
+        work = [future for search in searches.values() for future in search.work]
 
-        def ask(provider: CircuitBreaker) -> None:
-            search = provider.search_for_person if for_person else provider.search
-            results[provider.name] = search(query, deadline)
+        def join() -> Answer:
+            answers = {name: search.result() for name, search in searches.items()}
+            return self._joined(query, deadline, answers)
 
-        threads = [threading.Thread(target=ask, args=(each,), daemon=True) for each in self._live]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - self._clock.monotonic()))
-        late = ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
-        answers = {provider.name: results.get(provider.name, late) for provider in self._live}
+        return Pending(work, deadline, self._clock, join)
+
+    def _joined(self, query: TrackQuery, deadline: float, answers: dict[str, ProviderResult]) -> Answer:
+        """Put the songs of live providers in turns, then those of the bundled list."""
         bundled = self._bundled.search(query, deadline)
         turns = zip_longest(*(result.tracks for result in answers.values()))
         found = tuple(track for turn in turns for track in turn if track is not None)

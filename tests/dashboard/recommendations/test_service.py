@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.playlist import Filters, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.providers.background import Pending
 from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
 from dashboard.recommendations.providers.daily_quota import DailyQuota
@@ -71,7 +72,7 @@ def test_every_genre_of_a_mix_is_asked_for_at_once(services: Services) -> None:
 
 def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None:
     class Broken(ProviderGroup):
-        def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Any:
+        def start(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Any:
             raise ZeroDivisionError("oops")
 
     follower = RecommendationService(
@@ -121,20 +122,22 @@ def test_whoever_gave_the_songs_does_not_know_none(tmp_path: Path) -> None:
 
 
 def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> None:
-    ends = threading.Event()
+    clock = WallClock()
+    silence: Future[None] = Future()
 
     class Silent(ProviderGroup):
-        def search(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Answer:
-            ends.wait(20)
-            return Answer((), {}, frozenset())
+        def start(
+            self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False
+        ) -> Pending[Answer]:
+            deadline = clock.monotonic() + 20
+            return Pending([silence], deadline, clock, lambda: Answer((), {}, frozenset()))
 
-    clock = WallClock()
     follower = RecommendationService(Silent([], CatalogueProvider(clock), clock), RollingPlaylist(), clock)
     playlist = follower.look(minute_of("jazz"), Filters())
-    assert not ends.is_set()
+    assert not silence.done()
     assert follower.now < HOLD_SECONDS + 3
     assert [str(note) for note in playlist.notes] == ["Looking for more songs: jazz."]
-    ends.set()
+    silence.set_result(None)
     settle(follower)
 
 

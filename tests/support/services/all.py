@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,11 +95,10 @@ def minute_of(*genres: str, start: int = 0) -> list[Heard]:
 def settle(follower: RecommendationService, filters: Filters | None = None) -> Playlist:
     """Look until no search is on its way or waits for its turn."""
     while True:
-        for thread in threading.enumerate():
-            if thread.name == "songs":
-                thread.join(20)
+        if follower._asking is not None:
+            follower._asking[1].wait(20)
         playlist = follower.look([], filters or follower.session.filters)
-        if not any(thread.name == "songs" for thread in threading.enumerate()):
+        if follower._asking is None:
             return playlist
 
 

@@ -5,9 +5,8 @@ The terms allow a short memory and no more: what was found is kept for at most a
 Answers are never training data. Credentials and tokens stay inside spotipy's objects; its logger, which
 would print them, is kept quiet.
 
-The whole search happens in the calling thread, but each request is sent from a daemon thread, because the
-timeouts of ``requests`` count from byte to byte: a server that drips would hold the caller for ever. At the
-deadline the caller leaves; the thread ends by itself, and at most ``LATE_MAX`` of them may linger.
+The timeouts of ``requests`` count from byte to byte: a server that sends a byte now and then holds a search
+beyond its deadline. ``BackgroundProvider`` then answers with what was found before.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
-from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
+from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, Status, ignore
+from dashboard.recommendations.providers.cache import SingleFlight
 from dashboard.recommendations.providers.http_json import in_words
 from dashboard.recommendations.providers.search_terms import spotify_market
 from dashboard.recommendations.providers.spotify.page_cache import (
@@ -42,7 +42,6 @@ PAGES_A_SEARCH: Final = 2 * PAGES_EACH
 MARGIN_SECONDS: Final = 0.08
 """How long before the deadline it is given up, so that what was found before still is told in time."""
 
-LATE_MAX: Final = 4
 BYTES_MAX: Final = 4_000_000
 WAIT_MAX_SECONDS: Final = 7 * 86_400
 
@@ -51,13 +50,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _RequestContext:
-    """What is known of the requests of one search; written by the thread that sends, read by the caller."""
+    """What is known of the requests of one search."""
 
     deadline: float
     sent: int = 0
     status: int | None = None
     retry_after: str = ""
     for_token: bool = False
+    report: Callable[[], None] = lambda: None
+    """Called when a request is sent: until its answer comes, this is what the search has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class _Fault:
     retry_at: datetime | None = None
     renew: bool = False
     """A new token may help."""
+
+
+_LATE: Final = _Fault(Status.TIMEOUT, "It did not answer in time.")
 
 
 class SpotifyProvider:
@@ -108,37 +112,40 @@ class SpotifyProvider:
         self._session = session
         self._jitter = jitter
         self._client: Any = None
-        self._lock = threading.Lock()
+        self._flight = SingleFlight(clock)
         self._here = threading.local()
         self._pages = PageCache(clock)
-        self._late: list[threading.Thread] = []
 
     @property
     def name(self) -> str:
         """What a person calls it."""
         return "Spotify"
 
-    def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
         """Answer before ``deadline``, in seconds of the clock; never raises for a remote fault."""
         identity, secret = self._credentials()
         if not identity or not secret:
             return ProviderResult(status=Status.OFF, detail="There are no client id and secret for it.")
         if not (identity + secret).isascii():
             return ProviderResult(status=Status.AUTH, detail="The client id or secret has odd characters.")
-        if not self._lock.acquire(timeout=self._left(deadline)):
-            return ProviderResult(status=Status.TIMEOUT, detail="An earlier search took all the time.")
-        try:
-            return self._search(query, _RequestContext(deadline))
-        finally:
-            self._lock.release()
+        interim(ProviderResult(status=_LATE.status, detail=_LATE.detail))
+        with self._flight.hold("search", deadline - MARGIN_SECONDS) as mine:
+            if not mine:
+                return ProviderResult(status=Status.TIMEOUT, detail="An earlier search took all the time.")
+            return self._search(query, _RequestContext(deadline), interim)
 
-    def _search(self, query: TrackQuery, errand: _RequestContext) -> ProviderResult:
+    def _search(self, query: TrackQuery, errand: _RequestContext, interim: Interim) -> ProviderResult:
         """Walk the pages, those of the last hour without asking, from where the last answer ended."""
         self._pages.forget_old()
         place, spare = self._pages.begin(query)
         found: list[Track] = []
         seen: set[str] = set()
         fault, asked = None, 0
+
+        def report() -> None:
+            interim(self._result(tuple(found[spare:]), place.keywords, _LATE, errand.sent))
+
+        errand.report = report
         while not place.ended and len(found) < spare + query.limit:
             page = self._pages.page(query, place)
             if page is None:
@@ -156,7 +163,10 @@ class SpotifyProvider:
                     seen.add(track.provider_id)
                     found.append(replace(track, rank=rank))
             place = after(place, page, len(taken))
-        self._pages.stand(query, place)
+        if fault:
+            _LOG.warning("Spotify: %s. %s", fault.status.value, fault.detail)
+        if self._clock.monotonic() < errand.deadline:  # else another search may be at work already
+            self._pages.stand(query, place)
         return self._result(tuple(found[spare:]), place.keywords, fault, errand.sent)
 
     def _result(
@@ -164,7 +174,6 @@ class SpotifyProvider:
     ) -> ProviderResult:
         relaxed = frozenset({Relaxed.GENRE} if keywords and tracks else ())
         if fault:
-            _LOG.warning("Spotify: %s. %s", fault.status.value, fault.detail)
             return ProviderResult(
                 tracks, fault.status, fault.retry_at, relaxed, detail=fault.detail, calls=sent
             )
@@ -209,29 +218,17 @@ class SpotifyProvider:
         return min(max(0.0, deadline - MARGIN_SECONDS - self._clock.monotonic()), 60.0)
 
     def _ask(self, errand: _RequestContext, text: str, market: str | None, offset: int) -> object:
-        """Send one request from a thread that is left behind at the deadline."""
+        """Send one request."""
         left = self._left(errand.deadline)
-        self._late = [thread for thread in self._late if thread.is_alive()]
-        late = _Fault(Status.TIMEOUT, "It did not answer in time.")
-        if not left or len(self._late) >= LATE_MAX:
-            return late
+        if not left:
+            return _LATE
         errand.status, errand.retry_after, errand.for_token = None, "", False
-        answers: list[object] = []
-
-        def send() -> None:
-            self._here.errand = errand
-            try:
-                answers.append(self._ready(left).search(text, PAGE, offset, "track", market))
-            except Exception as error:  # this thread's boundary: whatever it is, the caller answers for it
-                answers.append(self._fault(errand, error))
-
-        thread = threading.Thread(target=send, name="spotify", daemon=True)
-        thread.start()
-        thread.join(left)
-        if answers:
-            return answers[0]
-        self._late.append(thread)
-        return late
+        self._here.errand = errand
+        try:
+            answer: object = self._ready(left).search(text, PAGE, offset, "track", market)
+        except Exception as error:  # whatever it is, the page gets a status
+            answer = self._fault(errand, error)
+        return answer if self._clock.monotonic() < errand.deadline else _LATE
 
     def _ready(self, seconds: float) -> Any:
         """The client of spotipy; made at the first request, as its import takes a while."""
@@ -260,7 +257,9 @@ class SpotifyProvider:
 
     def _count(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Called with each request; being there, it also keeps a ``.netrc`` from replacing the token."""
-        self._here.errand.sent += 1
+        errand: _RequestContext = self._here.errand
+        errand.sent += 1
+        errand.report()
         return request
 
     def _receive(self, response: requests.Response, **_: object) -> None:
@@ -286,7 +285,7 @@ class SpotifyProvider:
 
         code = errand.status
         if isinstance(error, requests.Timeout) or self._clock.monotonic() >= errand.deadline:
-            return _Fault(Status.TIMEOUT, "It did not answer in time.")
+            return _LATE
         if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
             return _Fault(Status.UNREACHABLE, "It cannot be reached.")
         if code is None or code < 400:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.recommendations.domain.text import parse_mapping, parse_rows, parse_text
 from dashboard.recommendations.domain.tracks import Track, TrackQuery
-from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
+from dashboard.recommendations.providers.background import LATE
+from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, Status, ignore
 from dashboard.recommendations.providers.cache import ResultCache, slice_for
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.http_json import HttpResult, JsonHttpClient, failed, in_words
@@ -94,41 +95,46 @@ class YouTubeProvider:
         """What a person calls it."""
         return "YouTube"
 
-    def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
         """Songs, from memory where possible; the day's last searches are left to persons."""
-        return self._search(query, deadline, KEPT_FOR_PERSONS)
+        return self._search(query, deadline, interim, KEPT_FOR_PERSONS)
 
-    def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search_for_person(
+        self, query: TrackQuery, deadline: float, interim: Interim = ignore
+    ) -> ProviderResult:
         """As ``search``, with the day's last searches, for a person who clicked."""
-        return self._search(query, deadline, 0)
+        return self._search(query, deadline, interim, 0)
 
     def remembered(self, query: TrackQuery) -> ProviderResult | None:
         """What was found before; None if nothing was or it is too old."""
         found = self._pools.get(query)
         return None if found is None or found.tracks is None else slice_for(found.tracks, query)
 
-    def _search(self, query: TrackQuery, deadline: float, keep: int) -> ProviderResult:
+    def _search(self, query: TrackQuery, deadline: float, interim: Interim, keep: int) -> ProviderResult:
         if known := self.remembered(query):
             return known
         with self._pools.alone(query, deadline) as mine:
             if not mine:
-                return ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
+                return LATE
             if known := self.remembered(query):  # asked meanwhile on another thread
                 return known
             calls = 0
             if (found := self._pools.get(query)) is None:
-                answer = self._find(query, deadline, keep)
+                answer = self._find(query, deadline, interim, keep)
                 if isinstance(answer, ProviderResult):
                     return answer
                 found, calls = answer, 1
                 self._pools.put(query, found)
-            return self._look(found, query, deadline, calls)
+            return self._look(found, query, deadline, interim, calls)
 
-    def _find(self, query: TrackQuery, deadline: float, keep: int) -> _Found | ProviderResult:
+    def _find(
+        self, query: TrackQuery, deadline: float, interim: Interim, keep: int
+    ) -> _Found | ProviderResult:
         """The first request, the one of which there are few."""
         if not self._budget.take(keep):
             return self._spent(0, keep)
         today = self._clock.now().date()
+        interim(replace(LATE, calls=1))
         answer = self._asker.get(
             f"{self._base_url}/search", search_parameters(query, today), self._headers(), deadline
         )
@@ -140,10 +146,13 @@ class YouTubeProvider:
             return fault
         return _Found(rows(answer.body, query, today))
 
-    def _look(self, found: _Found, query: TrackQuery, deadline: float, calls: int) -> ProviderResult:
+    def _look(
+        self, found: _Found, query: TrackQuery, deadline: float, interim: Interim, calls: int
+    ) -> ProviderResult:
         """The second request: without it Shorts, mixes and other languages cannot be told from songs."""
         details: Mapping[str, Any] = {"items": []}
         if found.rows:
+            interim(replace(LATE, calls=calls + 1))
             answer = self._asker.get(
                 f"{self._base_url}/videos", video_parameters(found.rows), self._headers(), deadline
             )

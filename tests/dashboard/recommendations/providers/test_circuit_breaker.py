@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from dashboard.recommendations.domain.tracks import Track, TrackQuery
-from dashboard.recommendations.providers.base import ProviderResult, Status
+from dashboard.recommendations.providers.base import Interim, ProviderResult, Status, ignore
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from tests.support.services.faulty_http import MovableClock
 
@@ -30,7 +30,7 @@ class Scripted:
         self.script = list(script)
         self.asked = 0
 
-    def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
         self.asked += 1
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         return step() if callable(step) else step
@@ -41,7 +41,9 @@ class Saving(Scripted):
 
     memory: ProviderResult | None = None
 
-    def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
+    def search_for_person(
+        self, query: TrackQuery, deadline: float, interim: Interim = ignore
+    ) -> ProviderResult:
         self.asked += 1
         return OK
 

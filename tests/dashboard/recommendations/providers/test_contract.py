@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
+from dashboard.recommendations.providers.background import BackgroundProvider
 from dashboard.recommendations.providers.base import SongProvider, Status
 from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
 from dashboard.recommendations.providers.daily_quota import DailyQuota
@@ -41,18 +42,23 @@ QUERIES = [
 ]
 
 
-def spotify(services: Services, address: str = "") -> SpotifyProvider:
+def spotify(services: Services, address: str = "") -> BackgroundProvider:
     base = address or services.spotify.address
-    return SpotifyProvider(CLIENT_ID, CLIENT_SECRET, services.clock, base_url=base, token_url=base + TOKEN)
+    provider = SpotifyProvider(
+        CLIENT_ID, CLIENT_SECRET, services.clock, base_url=base, token_url=base + TOKEN
+    )
+    return BackgroundProvider(provider, services.clock)
 
 
-def youtube(services: Services, address: str = "") -> YouTubeProvider:
+def youtube(services: Services, address: str = "") -> BackgroundProvider:
     quota = DailyQuota(services.data_folder / "quota.sqlite", services.clock)
-    return YouTubeProvider(GOOD_KEY, services.clock, quota, base_url=address or services.youtube.url)
+    provider = YouTubeProvider(GOOD_KEY, services.clock, quota, base_url=address or services.youtube.url)
+    return BackgroundProvider(provider, services.clock)
 
 
-def itunes(services: Services, address: str = "") -> ITunesProvider:
-    return ITunesProvider(services.clock, base_url=address or services.itunes.url)
+def itunes(services: Services, address: str = "") -> BackgroundProvider:
+    provider = ITunesProvider(services.clock, base_url=address or services.itunes.url)
+    return BackgroundProvider(provider, services.clock)
 
 
 def catalogue(services: Services) -> SongProvider:

@@ -16,7 +16,7 @@ import pytest
 
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.engine.playlist import Playlist
-from dashboard.recommendations.providers.base import SongProvider, Status
+from dashboard.recommendations.providers.base import RemoteProvider, Status
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.itunes import ITunesProvider
@@ -222,7 +222,7 @@ def sent(case: Case, services: Services) -> int:
     return len((services.youtube if case.provider == "YouTube" else services.itunes).asked)
 
 
-def provider_of(case: Case, quota: DailyQuota, services: Services) -> SongProvider:
+def provider_of(case: Case, quota: DailyQuota, services: Services) -> RemoteProvider:
     if case.provider == "Spotify":
         address = services.spotify.address
         return SpotifyProvider(
@@ -234,7 +234,7 @@ def provider_of(case: Case, quota: DailyQuota, services: Services) -> SongProvid
     return YouTubeProvider(GOOD_KEY, services.clock, quota, base_url=services.youtube.url)
 
 
-def walk(case: Case, provider: SongProvider, services: Services) -> tuple[str, str, float]:
+def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str, str, float]:
     """One search under the fault; what page and command say of it, and the seconds that it took."""
     guard = CircuitBreaker(provider, services.clock, lambda: 0.0)
     seconds = DEADLINE_SECONDS if case.status is Status.TIMEOUT else WAITING_SECONDS

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.providers.background import BackgroundProvider
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.itunes import ITunesProvider
 from tests.support.services.faulty_http import EVERYWHERE, MovableClock
@@ -22,9 +23,10 @@ class Setup:
         self.server = ITunesServer()
         self.clock = MovableClock()
         self.provider = ITunesProvider(self.clock, base_url=self.server.url)
+        self.background = BackgroundProvider(self.provider, self.clock)
 
     def ask(self, query: TrackQuery = QUERY, seconds: float = 4.0) -> ProviderResult:
-        return self.provider.search(query, self.clock.deadline(seconds))
+        return self.background.search(query, self.clock.deadline(seconds))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
+from dashboard.recommendations.providers.background import BackgroundProvider
 from dashboard.recommendations.providers.base import Status
-from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
 from tests.support.services.spotify import SpotifyServer, serving, song
 from tests.support.services.spotify_searches import (
@@ -42,11 +42,11 @@ def clock() -> HalfVirtualClock:
 
 
 @pytest.fixture
-def provider(server: SpotifyServer, clock: HalfVirtualClock) -> SpotifyProvider:
+def provider(server: SpotifyServer, clock: HalfVirtualClock) -> BackgroundProvider:
     return make(server.address, clock)
 
 
-def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: BackgroundProvider) -> None:
     result = search(provider, TrackQuery("jazz", "ja", ReleaseRange.WEEK))
     assert (result.status, result.calls, result.from_cache, result.relaxed) == (
         Status.OK,
@@ -73,7 +73,7 @@ def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: Spotif
     }
 
 
-def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: BackgroundProvider) -> None:
     result = search(provider, TrackQuery("jazz"))
     assert {(track.language, track.language_source) for track in result.tracks} == {
         (None, "none"),
@@ -82,7 +82,7 @@ def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: Spo
     assert "market" not in server.requests[-1].values
 
 
-def test_pages_follow_one_another_by_offset(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_pages_follow_one_another_by_offset(server: SpotifyServer, provider: BackgroundProvider) -> None:
     server.rows = [song(n, "jazz", "ja", "ゆらぎ灯", TODAY - timedelta(n)) for n in range(37)]
     first = search(provider, TrackQuery("jazz", "ja", limit=15))
     rest = search(provider, TrackQuery("jazz", "ja", limit=50, offset=15))
@@ -95,7 +95,7 @@ def test_pages_follow_one_another_by_offset(server: SpotifyServer, provider: Spo
 
 
 def test_songs_are_forgotten_after_an_hour(
-    server: SpotifyServer, provider: SpotifyProvider, clock: HalfVirtualClock
+    server: SpotifyServer, provider: BackgroundProvider, clock: HalfVirtualClock
 ) -> None:
     search(provider)
     server.rows = []
@@ -108,7 +108,7 @@ def test_songs_are_forgotten_after_an_hour(
 
 
 def test_a_list_without_end_of_unfit_songs_is_given_up(
-    server: SpotifyServer, provider: SpotifyProvider
+    server: SpotifyServer, provider: BackgroundProvider
 ) -> None:
     server.rows = [song(n, "jazz", "ja", "구름서랍", TODAY, "유리") for n in range(500)]
     for row in server.rows:
@@ -134,7 +134,7 @@ def broken_rows() -> Iterator[Any]:
         yield row
 
 
-def test_broken_rows_are_skipped(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_broken_rows_are_skipped(server: SpotifyServer, provider: BackgroundProvider) -> None:
     good = song(2, "jazz", "ja", "ゆらぎ灯", TODAY)
     good |= {"duration_ms": "long", "external_ids": 3}
     good["album"] |= {"images": [], "release_date": "0000", "release_date_precision": "year"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.providers.background import MAX_ABANDONED, BackgroundProvider
 from dashboard.recommendations.providers.base import Status
-from dashboard.recommendations.providers.spotify.client import LATE_MAX, SpotifyProvider
 from tests.support.services.spotify import (
     HTML,
     Fault,
@@ -49,7 +49,7 @@ def clock() -> HalfVirtualClock:
 
 
 @pytest.fixture
-def provider(server: SpotifyServer, clock: HalfVirtualClock) -> SpotifyProvider:
+def provider(server: SpotifyServer, clock: HalfVirtualClock) -> BackgroundProvider:
     return make(server.address, clock)
 
 
@@ -62,7 +62,7 @@ def provider(server: SpotifyServer, clock: HalfVirtualClock) -> SpotifyProvider:
     ],
 )  # fmt: skip
 def test_who_asks_too_often_learns_when_to_come_back(
-    server: SpotifyServer, provider: SpotifyProvider, reason: str, wait: str, seconds: int | None
+    server: SpotifyServer, provider: BackgroundProvider, reason: str, wait: str, seconds: int | None
 ) -> None:
     server.faults[SEARCH] = error(429, "Too many requests", reason, Retry_After=wait)
     result = search(provider)
@@ -78,36 +78,36 @@ def test_wrong_credentials(server: SpotifyServer, clock: HalfVirtualClock) -> No
     assert search(make(server.address, clock, " ")).status is Status.OFF
 
 
-def test_an_expired_token_is_renewed_once(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_an_expired_token_is_renewed_once(server: SpotifyServer, provider: BackgroundProvider) -> None:
     search(provider)
     server.valid.clear()
     result = search(provider, TrackQuery("rock", "ja"))
     assert (result.status, result.calls, len(server.tokens)) == (Status.OK, 3, 2)
 
 
-def test_one_fault_in_passing_is_not_seen(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_one_fault_in_passing_is_not_seen(server: SpotifyServer, provider: BackgroundProvider) -> None:
     server.script[SEARCH] = [error(502, "Bad gateway")]
     assert search(provider).status is Status.OK
 
 
-def test_what_was_found_before_a_fault_is_told(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_what_was_found_before_a_fault_is_told(server: SpotifyServer, provider: BackgroundProvider) -> None:
     server.rows = [song(n, "jazz", "ja", "ゆらぎ灯", TODAY) for n in range(30)]
     server.script[SEARCH] = [None, Fault(manner="silent")]
     result = search(provider, seconds=1.0)
     assert (result.status, len(result.tracks), result.from_cache) == (Status.TIMEOUT, 10, False)
 
 
-def test_threads_left_behind_are_few(server: SpotifyServer, provider: SpotifyProvider) -> None:
+def test_threads_left_behind_are_few(server: SpotifyServer, provider: BackgroundProvider) -> None:
     search(provider)
     server.faults[SEARCH] = Fault(200, HTML, manner="drip headers")
-    results = [search(provider, TrackQuery("rock", "ja"), 0.15) for _ in range(LATE_MAX + 3)]
+    results = [search(provider, TrackQuery("rock", "ja"), 0.6) for _ in range(MAX_ABANDONED + 3)]
     assert {result.status for result in results} == {Status.TIMEOUT}
-    assert [result.calls for result in results] == [1] * LATE_MAX + [0] * 3
-    assert sum(thread.name == "spotify" for thread in threading.enumerate()) <= LATE_MAX + 2
+    assert [result.calls for result in results] == [1] * MAX_ABANDONED + [0] * 3
+    assert sum(thread.name == "songs of Spotify" for thread in threading.enumerate()) <= MAX_ABANDONED + 2
 
 
 def test_a_netrc_does_not_replace_the_token(
-    server: SpotifyServer, provider: SpotifyProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: SpotifyServer, provider: BackgroundProvider, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """requests lets a machine's entry in ``.netrc`` overwrite any Authorization header."""
     (tmp_path / "netrc").write_text("default login somebody password else\n")

@@ -6,6 +6,8 @@ import socket
 import threading
 import traceback
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import requests
 
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
+from dashboard.recommendations.providers.background import BackgroundProvider
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
@@ -33,12 +36,13 @@ class Setup:
         self.path = folder / "budget.sqlite"
         self.budget = DailyQuota(self.path, self.clock, searches)
         self.provider = self.with_key(GOOD_KEY)
+        self.background = BackgroundProvider(self.provider, self.clock)
 
     def with_key(self, key: str, session: requests.Session | None = None) -> YouTubeProvider:
         return YouTubeProvider(key, self.clock, self.budget, base_url=self.server.url, session=session)
 
     def ask(self, query: TrackQuery = QUERY, seconds: float = 4.0) -> ProviderResult:
-        return self.provider.search(query, self.clock.deadline(seconds))
+        return self.background.search(query, self.clock.deadline(seconds))
 
 
 @pytest.fixture
@@ -168,10 +172,19 @@ def test_a_wish_to_wait_is_kept_in_mind_and_not_slept(youtube: Setup, header: st
     assert abs((result.retry_at - youtube.clock.now()).total_seconds() - seconds) < 2
 
 
+def test_a_wish_to_wait_may_be_a_date(youtube: Setup) -> None:
+    """Only seconds were read, and a date asked again after a minute."""
+    until = youtube.clock.now() + timedelta(hours=2)
+    youtube.server.faults["search"], youtube.server.retry_after = "429", format_datetime(until, usegmt=True)
+    result = youtube.ask()
+    assert result.retry_at is not None
+    assert abs((result.retry_at - until).total_seconds()) < 2
+
+
 def test_requests_that_hang_are_few(youtube: Setup) -> None:
     youtube.server.faults[EVERYWHERE] = "header drip"  # which keeps every timeout of a socket waiting
     for genre in list(LABELS)[:6]:
-        assert youtube.ask(TrackQuery(genre), seconds=0.25).status is Status.TIMEOUT
+        assert youtube.ask(TrackQuery(genre), seconds=0.6).status is Status.TIMEOUT
     assert len(youtube.server.asked) == 4
     assert youtube.budget.left == 96, "what was not sent is not counted"
 
