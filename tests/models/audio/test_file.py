@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,13 @@ def test_messages_show_the_name_that_was_given(tmp_path: Path) -> None:
     path.write_text("no audio")
     with pytest.raises(AudioError, match=r"^a file is not audio that FFmpeg can decode"):
         AudioFile(str(path), shown="a file")
+
+
+def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "empty.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+    with pytest.raises(AudioError, match=r"empty\.wav contains no audio that FFmpeg can decode"):
+        decode_file(str(path), RATE)

@@ -93,7 +93,8 @@ def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path
 def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -> None:
     """A killed run left children behind that heard, or hung, for as long as their files made them."""
     program = (
-        "import sys; from tests.realtime.library.test_analysis import HEARING, TrackAnalyzer, find_tracks; "
+        "import sys; from realtime.library.analysis import TrackAnalyzer; "
+        "from realtime.library.discovery import find_tracks; from tests.support.libraries import HEARING; "
         "analyzer = TrackAnalyzer(HEARING); print(analyzer._running_child().pid, flush=True); "
         "list(analyzer.analyze(list(find_tracks(sys.argv[1:]))))"
     )

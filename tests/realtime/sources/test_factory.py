@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from realtime.audio.source import AudioSource
+from realtime.capture import LiveSource, platform
+from realtime.capture.live_source import Stop
+from realtime.clock import Clock, SystemClock
+from realtime.config import SourceSettings
 from realtime.errors import SourceError
-from realtime.sources.factory import SourceOption, available_sources, open_source
+from realtime.sources.factory import SourceOption, available_sources, open_option, open_source
 from tests.support.audio import write
 from tests.support.audio_source_contract import RATE, SOUND
 from tests.support.clock import VirtualClock
@@ -41,3 +49,75 @@ def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
     with pytest.raises(SourceError, match="the network address is not valid") as refusal:
         available_sources(["http://me:secret@[half/x"])
     assert "secret" not in str(refusal.value)
+
+
+class Devices:
+    """Captures that last for two blocks, instead of those of this machine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
+        self.opened: list[tuple[str, str]] = []
+        self._absent = absent
+        monkeypatch.setattr(platform, "has_sound_server", lambda: True)
+        for kind, function in (("mic", "open_microphone"), ("system", "open_system")):
+            monkeypatch.setattr(platform, function, partial(self._open, kind))
+
+    def _open(self, kind: str, name: str, clock: Clock, **options: object) -> LiveSource:
+        if kind in self._absent:
+            raise SourceError(f"there is no {kind}")
+        self.opened.append((kind, name))
+
+        def start(source: LiveSource) -> Stop:
+            source.deliver(SOUND[:100])
+            source.fail("unplugged")
+            return lambda: None
+
+        return LiveSource(kind, RATE, start, clock, device=f"{name or 'the default'} in full")
+
+
+def reopened(source: AudioSource) -> None:
+    """Read until the source has been opened a second time."""
+    with closing(source):
+        for _ in source.blocks():
+            if source.status().reconnects:
+                return
+
+
+@pytest.mark.parametrize(
+    ("description", "follow", "names"),
+    [
+        ("mic", False, ["", "the default in full"]),
+        ("system", False, ["", "the default in full"]),
+        ("mic", True, ["", ""]),
+        ("mic:usb", True, ["usb", "usb in full"]),
+    ],
+)
+def test_a_lost_device_is_the_same_one_again_unless_the_default_is_followed(
+    description: str, follow: bool, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = Devices(monkeypatch)
+    reopened(open_source(description, 1.0, SystemClock(), follow_default=follow))
+    assert [name for _, name in devices.opened] == names
+
+
+@pytest.mark.parametrize(
+    ("absent", "chosen", "name"),
+    [
+        ((), "system", "system"),
+        (("system",), "mic", "mic"),
+        (("system", "mic"), "demo", "demonstration"),
+    ],
+)
+def test_auto_is_system_audio_else_a_microphone_else_the_demonstration(
+    absent: tuple[str, ...],
+    chosen: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    Devices(monkeypatch, *absent)
+    option, source = open_option(SourceOption("auto", "auto"), SourceSettings(), VirtualClock())
+    assert (option, source.name) == (SourceOption(chosen, chosen), name)
+    assert [f"there is no {kind}" in caplog.text for kind in absent] == [True] * len(absent)
+    source.close()
+    assert open_source("auto", 1.0, VirtualClock()).name == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from realtime.protocol.health import SourceStatus
 from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy
 from tests.support.clock import VirtualClock
+from tests.support.histories import until
 from tests.support.reconnection import POLICY
 
 RATE = 10
@@ -183,6 +185,28 @@ def test_closing_while_it_is_away_ends_it_at_once() -> None:
         if number == 5:
             source.close()
         assert number < 7
+
+
+def test_a_source_that_opens_after_close_is_closed() -> None:
+    """An attempt to open cannot be interrupted. Its source would keep the device."""
+    clock, may_open = VirtualClock(), threading.Event()
+    late = Scripted(clock, [1.0])
+    first = Scripted(clock, [SourceError("gone")])
+
+    class Hanging(Shelf):
+        def __call__(self) -> Scripted:
+            if first not in self.sources:
+                assert may_open.wait(10)
+            return super().__call__()
+
+    source = recovering(clock, Hanging(first, late))
+    for number, _ in enumerate(source.blocks()):
+        if number == 5:
+            source.close()
+        assert number < 7
+    assert late.closed == 0
+    may_open.set()
+    until(lambda: late.closed == 1)
 
 
 @settings(deadline=None)  # threads start at the machine's pace
