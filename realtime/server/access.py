@@ -1,7 +1,7 @@
-"""Who may connect and how much they may say: decided on values, without sockets or clocks.
+"""Access rules for websocket clients and HTTP pages, decided on values without sockets or clocks.
 
-``realtime.server.websocket`` asks before it accepts a connection. The token travels in a header, never in an
-address, for addresses end up in logs and histories.
+``realtime.server.http`` applies the rules before a connection is accepted. The token is sent in a header,
+never in an address, because addresses end up in logs and histories.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from realtime.protocol.messages import VERSION
 from realtime.server.requests import UNPRIVILEGED
 
 PROTOCOL = f"overheard.{VERSION}"
-"""The websocket subprotocol that this server speaks."""
+"""Websocket subprotocol of this server."""
 TOKEN_PREFIX = "overheard.token."
-"""A browser cannot set headers, so its token comes as a second subprotocol."""
+"""Prefix of the token in a subprotocol. A browser cannot set headers and sends its token as a second one."""
 
 TOKEN_USAGE = (
     "the token does not belong in the address, where logs keep it; send it as the header "
@@ -28,7 +28,7 @@ TOKEN_USAGE = (
 
 @dataclass(frozen=True, slots=True)
 class HandshakeRequest:
-    """What a request says of itself: its target and every value of the headers that matter here."""
+    """Target of a request, and every value of the headers that the access rules read."""
 
     target: str
     origins: tuple[str, ...] = ()
@@ -38,16 +38,27 @@ class HandshakeRequest:
 
     @property
     def path(self) -> str:
-        """The target without its query."""
+        """Target without its query."""
         return self.target.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Web ``origins`` that may connect, the ``token`` (empty: none is needed), ``max_clients`` at once.
+    """Clients that may connect, and clients that are privileged.
 
-    Whoever shows the ``control_token``, or the token where one is set, is trusted: they may change what is
-    listened to and read the history. With neither nobody is.
+    Privileged clients may select sources and read the history. If ``token`` is set, it makes a client
+    privileged, otherwise ``control_token`` does. If both are empty, no client is privileged.
+
+    Attributes
+    ----------
+    origins : collection of str
+        Web origins that may connect.
+    token : str
+        Token that every client must send. If empty, no token is needed to connect.
+    max_clients : int
+        Largest number of clients at the same time.
+    control_token : str
+        Token of privileged clients, used if ``token`` is empty.
     """
 
     origins: Collection[str] = ()
@@ -58,82 +69,109 @@ class AccessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why not: an HTTP ``status``, a ``reason`` to count by, and one ``sentence`` for whoever asked."""
+    """Reason for which a request is rejected.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    reason : str
+        Short name for counters and log lines.
+    sentence : str
+        Explanation for the client.
+    """
 
     status: int
     reason: str
     sentence: str
 
 
-def reject_client(knock: HandshakeRequest, rules: AccessPolicy, clients: int) -> Rejection | None:
-    """Why this websocket may not be opened; None when it may.
+def reject_client(request: HandshakeRequest, policy: AccessPolicy, clients: int) -> Rejection | None:
+    """Check if a websocket client may connect.
 
     Parameters
     ----------
-    knock : Knock
-        The request.
-    rules : Rules
-        Who may connect.
+    request : HandshakeRequest
+    policy : AccessPolicy
     clients : int
-        How many are connected.
+        Number of connected clients.
+
+    Returns
+    -------
+    Rejection or None
+        None if the client may connect.
     """
-    if refusal := _reject_origin(knock, rules) or _reject_secret_in_target(knock):
-        return refusal
-    if not has_valid_token(knock, rules):
+    if rejection := _reject_origin(request, policy) or _reject_secret_in_target(request):
+        return rejection
+    if not has_valid_token(request, policy):
         return Rejection(
             401,
             "token",
-            "this analyzer wants its token, and the one sent is missing or wrong; send the header "
+            "this analyzer requires its token, which is missing or wrong; send the header "
             f"'Authorization: Bearer TOKEN' or the subprotocols '{PROTOCOL}, {TOKEN_PREFIX}TOKEN'",
         )
-    offered = [name for name in knock.subprotocols if not name.startswith(TOKEN_PREFIX)]
-    if knock.subprotocols and PROTOCOL not in offered:
-        said = ", ".join(offered)[:200] or "none"
+    offered = [name for name in request.subprotocols if not name.startswith(TOKEN_PREFIX)]
+    if request.subprotocols and PROTOCOL not in offered:
+        names = ", ".join(offered)[:200] or "none"
         return Rejection(
             400,
             "version",
             f"this analyzer speaks version {VERSION} of the protocol ({PROTOCOL}), and the client "
-            f"offered {said}; install the same version of Overheard on both sides",
+            f"offered {names}; install the same version of Overheard on both sides",
         )
-    if clients >= rules.max_clients:
+    if clients >= policy.max_clients:
         return Rejection(
             503,
             "full",
-            f"{rules.max_clients} clients are connected already, which is the limit; --max-clients raises it",
+            f"{policy.max_clients} clients are connected, which is the limit; --max-clients raises it",
         )
     return None
 
 
 def reject_page(
-    knock: HandshakeRequest, rules: AccessPolicy, *, needs_token: bool, needs_trust: bool = False
+    request: HandshakeRequest, policy: AccessPolicy, *, needs_token: bool, needs_privilege: bool = False
 ) -> Rejection | None:
-    """Why this page of ours may not be read; None when it may.
+    """Check if a client may read an HTTP page of this server.
 
-    Without a token the server is for this machine alone; then a foreign host name means that a web
-    page had its own name point here (DNS rebinding) to read what the browser would not show it.
+    Without a token the server is for this machine alone. A foreign host name then means DNS rebinding: a web
+    page lets its own name point to this machine, to read what the browser would not show it.
+
+    Parameters
+    ----------
+    request : HandshakeRequest
+    policy : AccessPolicy
+    needs_token : bool
+        The page requires the token, if the policy has one.
+    needs_privilege : bool
+        The page is for privileged clients.
+
+    Returns
+    -------
+    Rejection or None
+        None if the client may read the page.
     """
-    if refusal := _reject_origin(knock, rules) or _reject_secret_in_target(knock):
-        return refusal
-    if needs_token and not has_valid_token(knock, rules):
+    if rejection := _reject_origin(request, policy) or _reject_secret_in_target(request):
+        return rejection
+    if needs_token and not has_valid_token(request, policy):
         return Rejection(
-            401, "token", "this page wants the token; send the header 'Authorization: Bearer TOKEN'"
+            401, "token", "this page requires the token; send the header 'Authorization: Bearer TOKEN'"
         )
-    if needs_trust and not is_privileged(knock, rules):
+    if needs_privilege and not is_privileged(request, policy):
         return Rejection(401, "token", f"send the header 'Authorization: Bearer TOKEN': {UNPRIVILEGED}")
-    if not rules.token and not all(is_loopback(_host_name(host)) for host in knock.hosts):
-        return Rejection(403, "host", "without a token this page answers to localhost and 127.0.0.1 only")
+    if not policy.token and not all(is_loopback(_host_name(host)) for host in request.hosts):
+        return Rejection(403, "host", "without a token this page is served to localhost and 127.0.0.1 only")
     return None
 
 
-def offered_protocols(headers: Iterable[str]) -> tuple[str, ...]:
-    """The names in the values of ``Sec-WebSocket-Protocol`` headers, in order."""
+def parse_subprotocols(headers: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in the values of ``Sec-WebSocket-Protocol`` headers, in order."""
     names = (name.strip(" \t") for header in headers for name in header.split(","))
     return tuple(name for name in names if name)
 
 
-def _reject_origin(knock: HandshakeRequest, rules: AccessPolicy) -> Rejection | None:
-    """A browser lets a page of any site open a websocket to this machine; programs send no Origin."""
-    if not knock.origins or (len(knock.origins) == 1 and knock.origins[0] in rules.origins):
+def _reject_origin(request: HandshakeRequest, policy: AccessPolicy) -> Rejection | None:
+    """Reject foreign web pages, which browsers let open a websocket here. Programs send no Origin."""
+    if not request.origins or (len(request.origins) == 1 and request.origins[0] in policy.origins):
         return None
     return Rejection(
         403,
@@ -142,32 +180,34 @@ def _reject_origin(knock: HandshakeRequest, rules: AccessPolicy) -> Rejection | 
     )
 
 
-def _reject_secret_in_target(knock: HandshakeRequest) -> Rejection | None:
-    query = knock.target.partition("?")[2]
+def _reject_secret_in_target(request: HandshakeRequest) -> Rejection | None:
+    query = request.target.partition("?")[2]
     if any(name.lower() in ("token", "access_token") for name, _ in parse_qsl(query, keep_blank_values=True)):
         return Rejection(400, "token_in_address", TOKEN_USAGE)
     return None
 
 
-def has_valid_token(knock: HandshakeRequest, rules: AccessPolicy) -> bool:
-    """Whether it shows the token; nobody needs to where there is none."""
-    return not rules.token or _presents_secret(knock, rules.token)
+def has_valid_token(request: HandshakeRequest, policy: AccessPolicy) -> bool:
+    """Return True if the request has the token, or if the policy requires no token."""
+    return not policy.token or _presents_secret(request, policy.token)
 
 
-def is_privileged(knock: HandshakeRequest, rules: AccessPolicy) -> bool:
-    """Whether it shows the token by which trusted clients are known, which there may be none of."""
-    secret = rules.token or rules.control_token
-    return bool(secret) and _presents_secret(knock, secret)
+def is_privileged(request: HandshakeRequest, policy: AccessPolicy) -> bool:
+    """Return True if the request has the token of privileged clients, and the policy has such a token."""
+    secret = policy.token or policy.control_token
+    return bool(secret) and _presents_secret(request, secret)
 
 
-def _presents_secret(knock: HandshakeRequest, secret: str) -> bool:
-    shown = [name.removeprefix(TOKEN_PREFIX) for name in knock.subprotocols if name.startswith(TOKEN_PREFIX)]
-    for value in knock.authorizations:
+def _presents_secret(request: HandshakeRequest, secret: str) -> bool:
+    tokens = [
+        name.removeprefix(TOKEN_PREFIX) for name in request.subprotocols if name.startswith(TOKEN_PREFIX)
+    ]
+    for value in request.authorizations:
         scheme, _, credentials = value.partition(" ")
         if scheme.lower() == "bearer":
-            shown.append(credentials.strip())
-    # Compared in constant time, or the time an answer takes would tell how much of a guess is right.
-    return any(hmac.compare_digest(guess.encode(), secret.encode()) for guess in shown)
+            tokens.append(credentials.strip())
+    # The time of an ordinary comparison would reveal how much of a guess is right.
+    return any(hmac.compare_digest(token.encode(), secret.encode()) for token in tokens)
 
 
 def _host_name(host: str) -> str:

@@ -22,7 +22,7 @@ from realtime.server.outbox import ClientOutbox
 
 
 class Broadcaster:
-    """The newest hello of each source, and the outboxes of all clients.
+    """Newest hello of each source, and the outboxes of all clients.
 
     Everything here runs on one event loop.
 
@@ -51,7 +51,7 @@ class Broadcaster:
 
     @property
     def clients(self) -> int:
-        """Number of connected clients; may be read on any thread."""
+        """Number of connected clients. It may be read on any thread."""
         return len(self._outboxes)
 
     @property
@@ -85,7 +85,7 @@ class Broadcaster:
         self._put(hello, iter(self._outboxes))
 
     def replace(self, name: str, hello: HelloMessage) -> None:
-        """Put a source in the place of another one, or restart the same one, and tell the connected clients.
+        """Replace a source by another one or by itself, and send the new hello to the connected clients.
 
         Raises
         ------
@@ -102,9 +102,9 @@ class Broadcaster:
         }
         self.metrics.forget(name)
         self.metrics.update(hello)
-        # The hello that is kept replaces nothing: a client that connects later has followed nothing before.
-        told = hello if source == name else replace(hello, replaces_source=name)
-        self._put(told, iter(self._outboxes))
+        # The stored hello replaces nothing: a client that connects later has not followed the old source.
+        announced = hello if source == name else replace(hello, replaces_source=name)
+        self._put(announced, iter(self._outboxes))
 
     def publish(self, message: Message) -> None:
         """Put a numbered message into the outbox of every client that wants its type.
@@ -123,8 +123,8 @@ class Broadcaster:
         self._put(message, (box for box in self._outboxes if every or box.wants_spectrum))
 
     def publish_sources(self, message: SourcesMessage) -> None:
-        """Send the list of available sources to all trusted clients."""
-        self._put(message, (outbox for outbox in self._outboxes if outbox.trusted))
+        """Send the list of available sources to all privileged clients."""
+        self._put(message, (outbox for outbox in self._outboxes if outbox.is_privileged))
 
     def _put(self, message: Message, outboxes: Iterator[ClientOutbox]) -> None:
         text = ""
@@ -139,7 +139,7 @@ def encode_text(message: Message) -> str:
 
 
 def _updated(hello: HelloMessage, message: Message) -> HelloMessage:
-    """Return the hello as a client gets it that connects after the message."""
+    """Return the hello for clients that connect after a message."""
     match message:
         case EstimateMessage(estimate=estimate, captured_at=captured_at):
             return replace(hello, seq=message.seq, estimate=estimate, captured_at=captured_at)

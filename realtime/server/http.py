@@ -1,7 +1,7 @@
-"""Before a connection is accepted: our pages are answered, others let in or sent away.
+"""Serve HTTP pages on the websocket port, and accept or reject websocket handshakes.
 
-The rules are in ``realtime.server.access``; here they meet the requests of the websockets library. Everything
-runs on the server's event loop.
+``realtime.server.access`` holds the rules. This module applies them to the requests of the websockets
+library. Everything runs on the server's event loop.
 """
 
 from __future__ import annotations
@@ -30,43 +30,42 @@ from realtime.server.requests import HistoryEndpoint
 logger = logging.getLogger(__name__)
 
 BYTE_RATE = (16_384, 128.0)
-"""What a client may send at once, and each second after that; pings and pieces of messages count."""
+"""Bytes that a client may send at once, and each second after that. Pings and fragments of messages count."""
 PAGES = ("/healthz", "/metrics", "/history", "/log")
 JSON = "application/json"
 SESSION = re.compile(r"/history/([0-9]{1,15})", re.ASCII)
 
-WITHOUT_HISTORY = json.dumps({"path": None, "sessions": [], "corrections": 0, "sounds": 0})
+EMPTY_HISTORY = json.dumps({"path": None, "sessions": [], "corrections": 0, "sounds": 0})
 NO_SESSION = json.dumps({"error": "there is no such session: the history is off"})
 
 
 class HandshakeHandler:
-    """Knows every connection from its arrival to its end, and which of them were let in.
+    """All open connections of the server, and those that were admitted as websocket clients.
 
     Parameters
     ----------
-    rules : Rules
-        Who may connect.
+    policy : AccessPolicy
     metrics : Metrics
-        What the two pages show; refusals are counted in it.
+        Content of ``/metrics`` and ``/healthz``. Rejections are counted in it.
     clients : callable
-        Returns how many clients there are.
+        Returns the number of clients.
     limits : ServerLimits
-    history : HistoryPages, optional
-        What ``/history`` shows.
-    log : LogTail, optional
-        What ``/log`` shows.
+    history : HistoryEndpoint, optional
+        Content of ``/history``.
+    log : LogBuffer, optional
+        Content of ``/log``.
     """
 
     def __init__(
         self,
-        rules: AccessPolicy,
+        policy: AccessPolicy,
         metrics: Metrics,
         clients: Callable[[], int],
         limits: ServerLimits,
         history: HistoryEndpoint | None = None,
         log: LogBuffer | None = None,
     ) -> None:
-        self._rules = rules
+        self._policy = policy
         self._metrics = metrics
         self._clients = clients
         self._max_handshakes = limits.handshakes
@@ -74,83 +73,85 @@ class HandshakeHandler:
         self._log = log
         self._now = asyncio.get_running_loop().time
         self._opened_at = self._now()
-        self._refusals = rate_limit.RejectionLog()
+        self._rejections = rate_limit.RejectionLog()
         self._handshakes: dict[ClientConnection, None] = {}  # in order of arrival
         self._admitted: set[ClientConnection] = set()
 
-    def arrived(self, client: ClientConnection) -> None:
-        """A TCP connection was made; nothing is known of it yet."""
+    def add(self, client: ClientConnection) -> None:
+        """Register a new TCP connection. If there are too many handshakes, drop the oldest."""
         self._handshakes[client] = None
         if len(self._handshakes) > self._max_handshakes:
             oldest = next(iter(self._handshakes))
             self._handshakes.pop(oldest)
             self.drop(oldest, "handshakes")
 
-    def left(self, client: ClientConnection) -> None:
-        """A TCP connection came to its end."""
+    def remove(self, client: ClientConnection) -> None:
+        """Forget a TCP connection that has ended."""
         self._handshakes.pop(client, None)
         self._admitted.discard(client)
 
     def drop(self, connection: ServerConnection, reason: str) -> None:
-        """End a connection without a word, and count why."""
+        """End a connection without a closing handshake, and count the reason."""
         self.count(reason)
         connection.transport.abort()
 
     def close(self) -> None:
-        """End those that have not been let in yet, and say what has not been said of refusals."""
+        """End connections that are not admitted yet, and log the remaining rejections."""
         for client in list(self._handshakes):
             client.transport.abort()
-        if line := self._refusals.rest(self._now()):
+        if line := self._rejections.flush(self._now()):
             logger.warning("%s", line)
 
     def drop_all(self) -> None:
-        """End everybody without a word; for those who do not hear one."""
+        """End all connections without a closing handshake, because some clients do not read it."""
         for client in [*self._handshakes, *self._admitted]:
             client.transport.abort()
 
     def count(self, reason: str, sentence: str = "") -> None:
-        """Count a connection that was refused or ended; log it, at most one line every few seconds."""
-        self._metrics.count_refusal(reason)
-        if line := self._refusals.add(reason, self._now()):
-            logger.warning("%s%s", line, f"; the last: {sentence}" if sentence else "")
+        """Count a connection that was rejected or ended. Log at most one line every few seconds."""
+        self._metrics.count_rejection(reason)
+        if line := self._rejections.add(reason, self._now()):
+            logger.warning("%s%s", line, f"; last reason: {sentence}" if sentence else "")
 
     def process_request(
         self, connection: ServerConnection, request: Request
     ) -> Response | Awaitable[Response] | None:
-        """Answer the request here, or return None to let the library open the websocket."""
+        """Answer an HTTP request, or return None to let the library open the websocket."""
         if not isinstance(connection, ClientConnection) or connection not in self._handshakes:
-            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")  # it left; nobody reads this
+            return connection.respond(
+                http.HTTPStatus.SERVICE_UNAVAILABLE, ""
+            )  # the client left and reads nothing
         headers = request.headers
-        knock = HandshakeRequest(
+        handshake = HandshakeRequest(
             request.path,
             tuple(headers.get_all("Origin")),
             tuple(headers.get_all("Authorization")),
-            access.offered_protocols(headers.get_all("Sec-WebSocket-Protocol")),
+            access.parse_subprotocols(headers.get_all("Sec-WebSocket-Protocol")),
             tuple(headers.get_all("Host")),
         )
-        method = getattr(request, "method", "GET")  # websockets 15 took nothing else and did not say
-        if (knock.path in PAGES or SESSION.fullmatch(knock.path)) and method in ("GET", "HEAD"):
-            return self._page(connection, knock, method)
-        if refusal := access.reject_client(knock, self._rules, len(self._admitted)):
-            return self._refuse(connection, refusal)
-        connection.trusted = access.is_privileged(knock, self._rules)
+        method = getattr(request, "method", "GET")  # websockets 15 accepts GET only and has no such attribute
+        if (handshake.path in PAGES or SESSION.fullmatch(handshake.path)) and method in ("GET", "HEAD"):
+            return self._page(connection, handshake, method)
+        if rejection := access.reject_client(handshake, self._policy, len(self._admitted)):
+            return self._reject(connection, rejection)
+        connection.is_privileged = access.is_privileged(handshake, self._policy)
         self._handshakes.pop(connection)
-        self._admitted.add(connection)  # counted from here on: the library may still be at its handshake
+        self._admitted.add(connection)  # counted from here on, although the handshake is not complete
         return None
 
-    async def _page(self, connection: ServerConnection, knock: HandshakeRequest, method: str) -> Response:
-        page = knock.path
+    async def _page(self, connection: ServerConnection, handshake: HandshakeRequest, method: str) -> Response:
+        page = handshake.path
         private = page not in ("/healthz", "/metrics")
-        if refusal := access.reject_page(
-            knock, self._rules, needs_token=page != "/healthz", needs_trust=private
+        if rejection := access.reject_page(
+            handshake, self._policy, needs_token=page != "/healthz", needs_privilege=private
         ):
-            return self._refuse(connection, refusal)
+            return self._reject(connection, rejection)
         status, text = 200, ""
         if page == "/metrics":
             text = self._metrics.render(self._clients())
         elif page == "/healthz":
             uptime_seconds = self._now() - self._opened_at
-            full = access.has_valid_token(knock, self._rules)
+            full = access.has_valid_token(handshake, self._policy)
             status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
         elif page == "/log":
             text = self._log.page() if self._log is not None else json.dumps({"lines": []})
@@ -164,47 +165,60 @@ class HandshakeHandler:
     async def _history_page(self, rest: str) -> tuple[int, str]:
         history = self._history
         if history is None:
-            return (404, NO_SESSION) if rest else (200, WITHOUT_HISTORY)
+            return (404, NO_SESSION) if rest else (200, EMPTY_HISTORY)
         return await run_in_daemon_thread(lambda: history.page(rest))
 
-    def _refuse(self, connection: ServerConnection, refusal: Rejection) -> Response:
-        self.count(refusal.reason, refusal.sentence)
-        response = _respond(connection, refusal.status, refusal.sentence + "\n", "text/plain; charset=utf-8")
-        if refusal.status == 401:
+    def _reject(self, connection: ServerConnection, rejection: Rejection) -> Response:
+        self.count(rejection.reason, rejection.sentence)
+        text = rejection.sentence + "\n"
+        response = _respond(connection, rejection.status, text, "text/plain; charset=utf-8")
+        if rejection.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
-        elif refusal.status == 503:
+        elif rejection.status == 503:
             response.headers["Retry-After"] = "5"
         return response
 
 
 class ClientConnection(ServerConnection):
-    """A connection whose arrival, end and number of bytes the door knows; the library makes them."""
+    """Connection that reports its beginning and its end, and whose incoming bytes are limited.
 
-    def __init__(self, door: HandshakeHandler, *arguments: Any, **options: Any) -> None:
+    Parameters
+    ----------
+    handshakes : HandshakeHandler
+    *arguments, **options
+        Values that the websockets library passes, which creates the connections.
+
+    Attributes
+    ----------
+    is_privileged : bool
+        The client sent the token of privileged clients.
+    """
+
+    def __init__(self, handshakes: HandshakeHandler, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.trusted = False
-        """Whether it showed the token of those who may change things."""
-        self._door = door
+        self.is_privileged = False
+        self._handshakes = handshakes
         self._bucket = TokenBucket(*BYTE_RATE, self.loop.time())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Tell the door, too."""
+        """Register the connection."""
         super().connection_made(transport)
-        self._door.arrived(self)
+        self._handshakes.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the door, too."""
+        """Forget the connection."""
         super().connection_lost(exc)
-        self._door.left(self)
+        self._handshakes.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        """End who sends too much: the library answers pings and collects pieces without end.
+        """Drop a client that sends too many bytes.
 
-        The library goes first, so that it can say what is wrong with a message.
+        The library itself answers pings and collects fragments without a limit. It is called first, so that
+        it can report errors in a message.
         """
         super().data_received(data)
         if self.state is State.OPEN and not self._bucket.take(self.loop.time(), len(data)):
-            self._door.drop(self, "bytes")
+            self._handshakes.drop(self, "bytes")
 
 
 def _respond(connection: ServerConnection, status: int, text: str, kind: str) -> Response:

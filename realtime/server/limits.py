@@ -22,7 +22,7 @@ class ServerLimits:
     waiting_messages: int = 256
     """Messages that may wait for a client that sends more requests, since each control gets a response."""
     send_seconds: float = 20.0
-    """Timeout of sending a message. A client that takes no message for so long is dropped."""
+    """Timeout of sending a message. A client that does not take a message in this time is dropped."""
     ping_seconds: float = 20.0
     """Interval and timeout of pings, which find clients whose computer fell asleep."""
     close_seconds: float = 1.0

@@ -1,4 +1,4 @@
-"""The last lines of the log, in memory, for the page that shows them."""
+"""Last lines of the log in memory, for the page that shows them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from collections.abc import Collection
 from models.common.text import clean_text
 
 MAX_LINES = 200
+"""Older lines are dropped."""
 MAX_LINE_CHARACTERS = 600
-"""Characters; what a station or a device calls itself may be of any length."""
+"""Longer lines are cut. Names of stations and devices may have any length."""
 
 
 class LogBuffer(logging.Handler):
-    """Keeps the last ``KEPT_LINES`` lines, without tracebacks; may be read from any thread.
+    """Logging handler that keeps the last ``MAX_LINES`` lines, without tracebacks.
+
+    The lines may be read on any thread.
 
     Parameters
     ----------
     secrets : collection of str
-        What no line may show, whoever wrote it.
+        Texts that are replaced in all lines.
     """
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
@@ -30,18 +33,18 @@ class LogBuffer(logging.Handler):
         self._lines: deque[str] = deque(maxlen=MAX_LINES)  # appended whole, read as a copy
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one record in."""
+        """Add a record."""
         try:
-            said = record.getMessage()
-        except Exception:  # a record whose arguments do not fit must not end whoever logged it
+            text = record.getMessage()
+        except Exception:  # a record with wrong arguments must not stop the code that logs it
             self.handleError(record)
             return
         for secret in self._secrets:
-            said = said.replace(secret, "(secret)")
-        plain = clean_text(said, replacement="?")[:MAX_LINE_CHARACTERS]
-        at = time.strftime("%H:%M:%S", time.localtime(record.created))
-        self._lines.append(f"{at} {record.levelname} {plain}")
+            text = text.replace(secret, "(secret)")
+        plain = clean_text(text, replacement="?")[:MAX_LINE_CHARACTERS]
+        logged_at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        self._lines.append(f"{logged_at} {record.levelname} {plain}")
 
     def page(self) -> str:
-        """The lines as JSON, oldest first."""
-        return json.dumps({"lines": list(self._lines)})  # in ASCII: lines may hold anything
+        """Return the lines as JSON, oldest first."""
+        return json.dumps({"lines": list(self._lines)})  # ASCII, because lines may hold any characters

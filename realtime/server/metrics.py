@@ -40,16 +40,16 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
     "dropped_blocks": ("overheard_dropped_blocks", "Blocks that the analysis was too slow for."),
     "reconnects": ("overheard_reopened", "How often the source was opened again."),
 }
-"""Counters of health messages, each with the metric's name, to which ``_total`` is added, and its help."""
+"""Counters of health messages, each with its metric's name without the suffix ``_total``, and its help."""
 
 
 class Metrics:
-    """Metrics of each source: a few numbers for each, and none of a source that was removed.
+    """A few metrics of each source. A source that is removed leaves none.
 
     Parameters
     ----------
     hellos : iterable of HelloMessage
-        One for each source known from the start.
+        Hello messages of the sources known from the start.
     """
 
     def __init__(self, hellos: Iterable[HelloMessage] = ()) -> None:
@@ -58,14 +58,14 @@ class Metrics:
         self._estimates: Counter[str] = Counter()
         self._latency: dict[str, _Histogram] = {}
         self._inference: dict[str, _Histogram] = {}
-        self._refused: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
         self._clients = 0
         for hello in hellos:
             self.update(hello)
 
     @property
     def states(self) -> dict[str, StreamState]:
-        """The state of each source; a copy."""
+        """State of each source, as a copy."""
         return dict(self._states)
 
     def update(self, message: Message) -> None:
@@ -89,9 +89,9 @@ class Metrics:
         for kept in (self._states, self._health, self._estimates, self._latency, self._inference):
             kept.pop(source, None)
 
-    def count_refusal(self, reason: str) -> None:
-        """Count a connection that was refused or ended; ``reason`` is one of a few fixed words."""
-        self._refused[reason] += 1
+    def count_rejection(self, reason: str) -> None:
+        """Count a connection that was rejected or ended. ``reason`` is one of a few fixed names."""
+        self._rejected[reason] += 1
 
     def render(self, clients: int) -> str:
         """Write all metrics as text for Prometheus.
@@ -101,7 +101,7 @@ class Metrics:
         clients : int
             Number of connected clients.
         """
-        # Only who asks for metrics pays for the library: 40 ms once, which no start of the analyzer needs.
+        # Importing the library takes 40 ms, which only the first request for metrics needs.
         from prometheus_client import CollectorRegistry, generate_latest
 
         self._clients = clients
@@ -110,16 +110,16 @@ class Metrics:
         return generate_latest(registry).decode()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics; ``prometheus_client`` calls this method of a collector."""
+        """Yield all metrics. ``prometheus_client`` calls this method of a collector."""
         from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
         yield GaugeMetricFamily("overheard_clients", "Websocket clients connected.", value=self._clients)
-        refused = CounterMetricFamily(
+        rejected = CounterMetricFamily(
             "overheard_connections_refused", "Connections refused or ended by the server.", labels=["reason"]
         )
-        for reason, count in sorted(self._refused.items()):
-            refused.add_metric([reason], count)
-        yield refused
+        for reason, count in sorted(self._rejected.items()):
+            rejected.add_metric([reason], count)
+        yield rejected
         states = GaugeMetricFamily(
             "overheard_state",
             "1 for the state that the source is in, 0 for all others.",
@@ -137,8 +137,8 @@ class Metrics:
         )
         _add(speed, {source: health.real_time_factor for source, health in self._health.items()})
         yield speed
-        for field, (name, told) in COUNTERS.items():
-            counter = CounterMetricFamily(name, told, labels=["source"])
+        for field, (name, description) in COUNTERS.items():
+            counter = CounterMetricFamily(name, description, labels=["source"])
             _add(counter, {source: getattr(health, field) for source, health in self._health.items()})
             yield counter
         yield _histogram_family(
@@ -150,7 +150,7 @@ class Metrics:
 def health_report(
     states: Mapping[str, StreamState], clients: int, uptime_seconds: float, *, full: bool = True
 ) -> tuple[int, str]:
-    """Return the HTTP status and the body of a health check; a full one has names and numbers.
+    """Return the HTTP status and the body of a health check. A full one has names and numbers.
 
     Returns
     -------
@@ -166,11 +166,13 @@ def health_report(
     }
     if not full:
         report = {"status": report["status"]}
-    return (503 if degraded else 200), json.dumps(report) + "\n"  # in ASCII: names may hold anything
+    return (503 if degraded else 200), json.dumps(
+        report
+    ) + "\n"  # ASCII, because names may hold any characters
 
 
 class _Histogram:
-    """Count of the values up to each bound; bounds are in seconds and rise."""
+    """Counts of the values up to each bound, in seconds and ascending."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
@@ -178,17 +180,17 @@ class _Histogram:
         self.sum = 0.0
 
     def add(self, value: float) -> None:
-        if math.isfinite(value):  # one NaN would make the sum useless for ever
+        if math.isfinite(value):  # one NaN would make the sum NaN permanently
             self._counts[bisect_left(self._bounds, value)] += 1
             self.sum += value
 
     def buckets(self) -> list[tuple[str, float]]:
         """Pair each bound with the number of values up to it."""
-        found, total = [], 0
+        pairs, total = [], 0
         for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
             total += count
-            found.append((bound, float(total)))
-        return found
+            pairs.append((bound, float(total)))
+        return pairs
 
 
 def _add(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, float]) -> None:
@@ -196,10 +198,12 @@ def _add(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, f
         family.add_metric([storable(source, "replace")], value)
 
 
-def _histogram_family(name: str, told: str, histograms: Mapping[str, _Histogram]) -> HistogramMetricFamily:
+def _histogram_family(
+    name: str, description: str, histograms: Mapping[str, _Histogram]
+) -> HistogramMetricFamily:
     from prometheus_client.metrics_core import HistogramMetricFamily
 
-    family = HistogramMetricFamily(name, told, labels=["source"])
+    family = HistogramMetricFamily(name, description, labels=["source"])
     for source, histogram in histograms.items():
         family.add_metric(
             [storable(source, "replace")], buckets=histogram.buckets(), sum_value=round(histogram.sum, 9)

@@ -6,15 +6,25 @@ import asyncio
 
 
 class ClientOutbox:
-    """What waits for one client: the newest message of each source and type, nothing older.
+    """Messages that wait for one client: the newest one of each source and type.
 
-    A slow client therefore costs a handful of messages, and the answers to what it asks, and never delays
-    the others.
+    A slow client therefore costs a few messages and the responses to its requests, and never delays other
+    clients.
+
+    Parameters
+    ----------
+    is_privileged : bool
+        The client may select sources and read the history.
+
+    Attributes
+    ----------
+    wants_spectrum : bool
+        The client has subscribed to spectrum messages.
     """
 
-    def __init__(self, *, trusted: bool = False) -> None:
+    def __init__(self, *, is_privileged: bool = False) -> None:
         self.wants_spectrum = False
-        self.trusted = trusted
+        self.is_privileged = is_privileged
         self._waiting: dict[tuple[str, str], str] = {}
         self._filled = asyncio.Event()
 
@@ -22,13 +32,13 @@ class ClientOutbox:
         return len(self._waiting)
 
     def put(self, source: str, kind: str, text: str) -> None:
-        """Leave a message; one of the same source and type that still waits is replaced."""
-        self._waiting.pop((source, kind), None)  # the new one goes to the end, so that seq only rises
+        """Add a message, which replaces a waiting one of the same source and type."""
+        self._waiting.pop((source, kind), None)  # the new message goes to the end, so that seq only rises
         self._waiting[source, kind] = text
         self._filled.set()
 
     async def take(self) -> str:
-        """Wait until something is there and take the oldest."""
+        """Wait for a message and remove the oldest one."""
         while not self._waiting:
             self._filled.clear()
             await self._filled.wait()

@@ -6,59 +6,66 @@ from collections import Counter
 
 
 class TokenBucket:
-    """Lets ``burst`` through at once and ``per_second`` after that; time comes from outside.
+    """Rate limit that allows ``burst`` at once and ``per_second`` after that. The caller passes the time.
 
     Parameters
     ----------
     burst : float
-        How much fits.
+        Capacity. The bucket is full at the beginning.
     per_second : float
-        How fast it fills again.
+        Rate at which the bucket is refilled.
     now : float
-        Seconds on any clock that only rises; the bucket begins full.
+        Seconds on a monotonic clock.
     """
 
     def __init__(self, burst: float, per_second: float, now: float) -> None:
         self._burst = burst
         self._per_second = per_second
-        self._left = burst
-        self._at = now
+        self._available = burst
+        self._updated_at = now
 
     def take(self, now: float, amount: float = 1.0) -> bool:
-        """Whether that much may pass now; what may not pass costs nothing."""
-        self._left = min(self._burst, self._left + max(0.0, now - self._at) * self._per_second)
-        self._at = max(self._at, now)
-        if amount > self._left:
+        """Take an amount from the bucket. Return False, and take nothing, if too little is available."""
+        elapsed = max(0.0, now - self._updated_at)
+        self._available = min(self._burst, self._available + elapsed * self._per_second)
+        self._updated_at = max(self._updated_at, now)
+        if amount > self._available:
             return False
-        self._left -= amount
+        self._available -= amount
         return True
 
 
 class RejectionLog:
-    """Turns refusals into few lines: the first at once, then one for each span, with counts.
+    """Summary of rejected connections in few log lines: the first at once, later ones with counts.
 
     Parameters
     ----------
-    every_seconds : float
-        The least time between two lines.
+    interval_seconds : float
+        Shortest time between two lines.
     """
 
-    def __init__(self, every_seconds: float = 5.0) -> None:
-        self._every_seconds = every_seconds
-        self._untold: Counter[str] = Counter()
-        self._told_at = float("-inf")
+    def __init__(self, interval_seconds: float = 5.0) -> None:
+        self._interval_seconds = interval_seconds
+        self._unreported: Counter[str] = Counter()
+        self._reported_at = float("-inf")
 
     def add(self, reason: str, now: float) -> str | None:
-        """Count one; return the line to log, if it is time for one."""
-        self._untold[reason] += 1
-        return self.rest(now) if now - self._told_at >= self._every_seconds else None
+        """Count a rejection.
 
-    def rest(self, now: float) -> str | None:
-        """What has been counted since the last line, if anything."""
-        if not self._untold:
+        Returns
+        -------
+        str or None
+            Line to log. None if the last line is too recent.
+        """
+        self._unreported[reason] += 1
+        return self.flush(now) if now - self._reported_at >= self._interval_seconds else None
+
+    def flush(self, now: float) -> str | None:
+        """Return a line with the rejections since the last line, or None if there were none."""
+        if not self._unreported:
             return None
-        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(self._untold.items()))
-        line = f"connections refused or ended since the last such line: {self._untold.total()} ({counts})"
-        self._untold.clear()
-        self._told_at = now
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(self._unreported.items()))
+        line = f"connections refused or ended since the last such line: {self._unreported.total()} ({counts})"
+        self._unreported.clear()
+        self._reported_at = now
         return line

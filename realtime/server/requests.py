@@ -1,4 +1,4 @@
-"""Interfaces of those who carry out the controls of privileged clients."""
+"""Interfaces through which the server carries out the controls of privileged clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_HISTORY = "the history is off; --history auto on the analyzer's side keeps on
 
 
 class SourceController(Protocol):
-    """Changes what is analyzed. All methods are called on the server's event loop."""
+    """Control of the analyzed sources. All methods are called on the server's event loop."""
 
     async def control(self, control: SourceControl) -> Outcome:
         """Carry out a control.
@@ -23,7 +23,7 @@ class SourceController(Protocol):
         Raises
         ------
         OverheardError
-            If it cannot be done; a ``RequestError`` also has the code.
+            If it cannot be done. A ``RequestError`` also has the code.
         """
         ...
 
@@ -33,7 +33,7 @@ class SourceController(Protocol):
 
 
 class HistoryEndpoint(Protocol):
-    """The history as clients see it. Both methods block and are called on threads of their own."""
+    """Access of clients to the history. Both methods block and are called on threads of their own."""
 
     def page(self, rest: str) -> tuple[int, str]:
         """Return HTTP status and JSON of ``/history`` (empty ``rest``) or of the session of that number."""
@@ -45,6 +45,6 @@ class HistoryEndpoint(Protocol):
         Raises
         ------
         OverheardError
-            If it cannot be done; a ``RequestError`` also has the code.
+            If it cannot be done. A ``RequestError`` also has the code.
         """
         ...

@@ -1,4 +1,4 @@
-"""Websocket server: accepts clients, sends them the messages and carries out their controls."""
+"""Websocket server that accepts clients, sends them messages and carries out their controls."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ logger = logging.getLogger(__name__)
 
 
 class EstimateServer:
-    """Publishes the messages of one or more sources to any number of clients.
+    """Server of the messages of one or more sources for any number of clients.
 
     Everything here runs on one event loop.
 
     Parameters
     ----------
     broadcaster : Broadcaster
-        Holds the hello of each source; its messages go to all clients.
+        Holds the hello of each source. Its messages go to all clients.
     settings : ServerSettings
-        Who may connect, how many, and the files for TLS. Where to listen is told to ``start``.
+        Token, allowed origins, number of clients and the files for TLS. ``start`` takes the address.
     origins : iterable of str
-        Web pages that may connect besides those of the settings.
+        Web origins that may connect besides those of the settings.
     control_token : str
-        Whoever shows it is trusted, where the settings have no token, which then is the one.
+        Token of privileged clients, used if the settings have no token.
     controller : SourceController, optional
-        Carries out the controls of trusted clients.
-    history : HistoryPages, optional
-        What trusted clients see and correct; without there is none.
-    log : LogTail, optional
-        What they see of the log.
+        Carries out the controls of privileged clients.
+    history : HistoryEndpoint, optional
+        History that privileged clients read and correct.
+    log : LogBuffer, optional
+        Log lines that privileged clients read.
     limits : ServerLimits, optional
     """
 
@@ -91,40 +91,51 @@ class EstimateServer:
         self._server: Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; return the port, which is a free one when 0 was asked for.
+        """Start to listen.
+
+        Parameters
+        ----------
+        host : str
+        port : int
+            0 selects a free port.
+
+        Returns
+        -------
+        int
+            The port.
 
         Raises
         ------
         ServerError
-            The address is taken or not ours, or the certificate cannot be used.
+            If the address is in use or not one of this machine, or if the certificate cannot be used.
         """
         tls = _tls_context(self._settings)
-        rules = AccessPolicy(
+        policy = AccessPolicy(
             self._origins, self._settings.token, self._settings.max_clients, self._control_token
         )
-        streams = self.broadcaster
-        self._door = HandshakeHandler(
-            rules, streams.metrics, lambda: streams.clients, self._limits, self._history, self._log
+        broadcaster = self.broadcaster
+        self._handshakes = HandshakeHandler(
+            policy, broadcaster.metrics, lambda: broadcaster.clients, self._limits, self._history, self._log
         )
-        # The library would write the headers of every request to the log at DEBUG, the token with them.
-        wire = logging.getLogger(f"{__name__}.wire")
-        wire.setLevel(logging.WARNING)
+        # At level DEBUG the library logs the headers of every request, with the token.
+        library_logger = logging.getLogger(f"{__name__}.wire")
+        library_logger.setLevel(logging.WARNING)
         try:
             self._server = await serve(
                 self._handle,
                 host,
                 port,
                 select_subprotocol=_select_protocol,
-                process_request=self._door.process_request,
-                compression=None,  # messages are small, and each client would cost a quarter of a megabyte
+                process_request=self._handshakes.process_request,
+                compression=None,  # messages are small, and each client would need 256 kB more
                 max_size=self._limits.request_bytes,
                 server_header=None,
                 open_timeout=self._limits.open_seconds,
                 ping_interval=self._limits.ping_seconds,
                 ping_timeout=self._limits.ping_seconds,
                 close_timeout=self._limits.close_seconds,
-                logger=wire,
-                create_connection=partial(ClientConnection, self._door),  # type: ignore[arg-type]  # any factory does
+                logger=library_logger,
+                create_connection=partial(ClientConnection, self._handshakes),  # type: ignore[arg-type]  # any factory will do
                 backlog=self._limits.handshakes,
                 ssl=tls,
             )
@@ -136,27 +147,29 @@ class EstimateServer:
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
     async def stop(self, reason: str = "the analyzer stops") -> None:
-        """Say goodbye to every client, in at most 123 bytes, and stop listening."""
+        """Close all connections and stop listening. Clients receive the first 123 bytes of the reason."""
         for control in self._controls:
             control.cancel()
         if self._server is None:
             return
         self._server.close(code=CloseCode.GOING_AWAY, reason=reason.encode()[:123].decode(errors="ignore"))
-        self._door.close()
+        self._handshakes.close()
         try:
             async with asyncio.timeout(2 * self._limits.close_seconds):
                 await self._server.wait_closed()
-        except TimeoutError:  # the goodbye waits behind messages that nobody reads
-            self._door.drop_all()
+        except TimeoutError:  # a client does not read the messages before the closing handshake
+            self._handshakes.drop_all()
             await self._server.wait_closed()
 
     async def _handle(self, connection: ServerConnection) -> None:
         now = asyncio.get_running_loop().time
         limits = self._limits
         bucket = TokenBucket(limits.request_burst, limits.requests_per_second, now())
-        outbox = ClientOutbox(trusted=isinstance(connection, ClientConnection) and connection.trusted)
+        outbox = ClientOutbox(
+            is_privileged=isinstance(connection, ClientConnection) and connection.is_privileged
+        )
         self.broadcaster.connect(outbox)
-        if outbox.trusted and self._controller is not None:
+        if outbox.is_privileged and self._controller is not None:
             outbox.put("", "sources", encode_text(self._controller.sources_message()))
         logger.debug("a client connected; there are %d", self.broadcaster.clients)
         sender = asyncio.create_task(self._send(connection, outbox))
@@ -164,46 +177,46 @@ class EstimateServer:
             async for text in connection:
                 request = decode_request(text)
                 if not bucket.take(now()):
-                    await self._dismiss(
+                    await self._close(
                         connection, "rate", f"more than {limits.requests_per_second:g} messages a second"
                     )
                 elif isinstance(request, Subscribe):
                     outbox.wants_spectrum = request.spectrum
                 elif len(outbox) > limits.waiting_messages:
-                    self._door.drop(connection, "slow")  # it would not read a goodbye either
+                    self._handshakes.drop(connection, "slow")  # it would not read a closing handshake either
                     break
                 elif request is not None:
                     self._start_control(outbox, request)
                 else:
                     sentence = f"expected a subscribe message or a control of protocol version {VERSION}"
-                    await self._dismiss(connection, "message", sentence)
+                    await self._close(connection, "message", sentence)
         except ConnectionClosed:
-            pass  # a client that goes away without a word is nothing to report
+            pass  # clients may leave without a closing handshake
         finally:
             self.broadcaster.disconnect(outbox)
             sender.cancel()
             logger.debug("a client left; there are %d", self.broadcaster.clients)
 
     def _start_control(self, outbox: ClientOutbox, control: AnyControl) -> None:
-        """On a task of its own: it may take seconds, and goes on when the client leaves."""
-        task = asyncio.create_task(self._obey(outbox, control))
+        """Carry out a control on a task. It may take seconds, and continues if the client leaves."""
+        task = asyncio.create_task(self._respond(outbox, control))
         self._controls.add(task)
         task.add_done_callback(self._controls.discard)
 
-    async def _obey(self, outbox: ClientOutbox, control: AnyControl) -> None:
+    async def _respond(self, outbox: ClientOutbox, control: AnyControl) -> None:
         try:
-            ok, (code, detail) = True, await self._do(control, trusted=outbox.trusted)
+            ok, (code, detail) = True, await self._carry_out(control, is_privileged=outbox.is_privileged)
         except OverheardError as error:
             ok, code, detail = False, _error_code(error, control), str(error)
         except Exception:
             logger.exception("internal error; %s was not done", type(control).__name__)
             ok, code = False, ResponseCode.INTERNAL_ERROR
-            detail = "an internal error; the analyzer's log tells more"
+            detail = "internal error; see the analyzer's log for details"
         response = response_message(control.id, ok, code, detail, time.time())
         outbox.put("", f"response {control.id}", encode_text(response))
 
-    async def _do(self, control: AnyControl, *, trusted: bool) -> Outcome:
-        if not trusted:
+    async def _carry_out(self, control: AnyControl, *, is_privileged: bool) -> Outcome:
+        if not is_privileged:
             raise RequestError(ResponseCode.UNAUTHORIZED, UNPRIVILEGED)
         if isinstance(control, CorrectLabel | DeleteHistory):
             history = self._history
@@ -215,7 +228,7 @@ class EstimateServer:
                 raise RequestError(ResponseCode.UNKNOWN_GENRE, sentence)
             return await run_in_daemon_thread(lambda: history.act(control))
         if self._controller is None:
-            raise RequestError(ResponseCode.UNSUPPORTED, "there is nothing here that could be switched")
+            raise RequestError(ResponseCode.UNSUPPORTED, "the sources of this analyzer cannot be changed")
         return await self._controller.control(control)
 
     async def _send(self, connection: ServerConnection, outbox: ClientOutbox) -> None:
@@ -225,16 +238,16 @@ class EstimateServer:
                 async with asyncio.timeout(self._limits.send_seconds):
                     await connection.send(text)
         except TimeoutError:
-            self._door.drop(connection, "slow")
+            self._handshakes.drop(connection, "slow")
         except ConnectionClosed:
-            pass  # the reading side ends the same way
+            pass  # the task that reads ends the same way
 
-    async def _dismiss(self, connection: ServerConnection, reason: str, sentence: str) -> None:
-        self._door.count(reason, sentence)
+    async def _close(self, connection: ServerConnection, reason: str, sentence: str) -> None:
+        self._handshakes.count(reason, sentence)
         try:
             async with asyncio.timeout(2 * self._limits.close_seconds):
                 await connection.close(CloseCode.POLICY_VIOLATION, sentence)
-        except TimeoutError:  # it does not read what was sent before, so it will not read this
+        except TimeoutError:  # the client does not read
             connection.transport.abort()
 
 
@@ -247,17 +260,28 @@ def _error_code(error: OverheardError, control: AnyControl) -> ResponseCode:
 
 
 def _select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Ours where one was offered; others were refused before."""
+    """Select the subprotocol of this server if the client offers any. Other clients were rejected before."""
     return Subprotocol(access.PROTOCOL) if offered else None
 
 
 def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    """None without TLS; a ServerError where the files are missing or do not belong together."""
+    """Load the certificate.
+
+    Returns
+    -------
+    SSLContext or None
+        None if the settings name no certificate.
+
+    Raises
+    ------
+    ServerError
+        If the files are missing or do not belong together.
+    """
     if not settings.tls_certificate:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        # A password, although an empty one: without, OpenSSL would ask for it on the terminal.
+        # Without an empty password OpenSSL would ask for one on the terminal.
         context.load_cert_chain(settings.tls_certificate, settings.tls_key, password="")
     except (OSError, ValueError) as error:
         raise ServerError(

@@ -81,7 +81,7 @@ class HistoryServer:
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
         self.authorizations.append(request.headers.get("Authorization"))
         if request.headers.get("Authorization") != f"Bearer {self._token}":
-            return connection.respond(401, "this page wants the token; send the header\n")
+            return connection.respond(401, "this page requires the token; send the header\n")
         if not request.path.startswith("/history"):
             return None
         status, content = self._answer(request.path.removeprefix("/history").removeprefix("/"))

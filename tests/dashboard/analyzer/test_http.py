@@ -84,7 +84,7 @@ def test_without_a_token_and_with_a_wrong_one_different_things_are_said(analyzer
     missing = fault_of(lambda: get(analyzer.url, "", "/history"))
     wrong = fault_of(lambda: get(analyzer.url, "another-token-than-that", "/history"))
     assert (missing.fault, wrong.fault) == (Fault.NO_TOKEN, Fault.REFUSED)
-    assert missing.said == "this page wants the token; send the header"
+    assert missing.said == "this page requires the token; send the header"
     assert fault_of(lambda: send_control(analyzer.url, "", DELETE)).fault is Fault.NO_TOKEN
     assert fault_of(lambda: send_control(analyzer.url, "wrong", DELETE)).fault is Fault.REFUSED
     assert analyzer.controls == []

@@ -222,7 +222,7 @@ def test_what_is_wrong_is_said_and_mends_itself(open_tab: OpenTab, analyzer_port
     with HistoryServer([], analyzer_port, token="another-token-than-that"):
         expect(page.get_by_text("The analyzer does not let this page in.")).to_be_visible(timeout=REFRESH_MS)
         expect(
-            page.get_by_text("The analyzer says: this page wants the token; send the header")
+            page.get_by_text("The analyzer says: this page requires the token; send the header")
         ).to_be_visible()
     with HistoryServer([], analyzer_port) as history:
         expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible(timeout=REFRESH_MS)

@@ -1,4 +1,4 @@
-"""The access rules on values."""
+"""Access rules on values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.websocket_client import TOKEN
 
 
 @pytest.mark.parametrize(
-    ("knock", "reason"),
+    ("handshake", "reason"),
     [
         (HandshakeRequest("/"), "token"),
         (HandshakeRequest("/", authorizations=("Bearer wrong",)), "token"),
@@ -50,21 +50,21 @@ from tests.support.websocket_client import TOKEN
         ),
     ],
 )
-def test_the_rules_for_clients(knock: HandshakeRequest, reason: str | None) -> None:
-    refusal = reject_client(knock, AccessPolicy(["http://page.example"], TOKEN, 2), 1)
-    assert (refusal.reason if refusal else None) == reason
-    if refusal is not None:
-        assert TOKEN not in refusal.sentence
+def test_the_access_rules_for_clients(handshake: HandshakeRequest, reason: str | None) -> None:
+    rejection = reject_client(handshake, AccessPolicy(["http://page.example"], TOKEN, 2), 1)
+    assert (rejection.reason if rejection else None) == reason
+    if rejection is not None:
+        assert TOKEN not in rejection.sentence
 
 
-def test_the_limit_is_the_last_thing_that_is_looked_at() -> None:
-    rules = AccessPolicy(token=TOKEN, max_clients=2)
-    full = reject_client(HandshakeRequest("/", authorizations=(f"Bearer {TOKEN}",)), rules, 2)
+def test_the_limit_of_clients_is_checked_last() -> None:
+    policy = AccessPolicy(token=TOKEN, max_clients=2)
+    full = reject_client(HandshakeRequest("/", authorizations=(f"Bearer {TOKEN}",)), policy, 2)
     assert full is not None
     assert (full.status, full.reason) == (503, "full")
-    stranger = reject_client(HandshakeRequest("/"), rules, 2)
+    stranger = reject_client(HandshakeRequest("/"), policy, 2)
     assert stranger is not None
-    assert stranger.status == 401, "who may not come in need not know how many are"
+    assert stranger.status == 401, "a client without the token does not learn the number of clients"
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_the_limit_is_the_last_thing_that_is_looked_at() -> None:
     [("127.0.0.1:8765", None), ("localhost", None), ("[::1]:8765", None),
      ("evil.example:8765", "host"), ("", "host"), ("[::1", "host"), ("192.168.0.7", "host")],
 )  # fmt: skip
-def test_without_a_token_pages_answer_to_this_machine_only(host: str, reason: str | None) -> None:
-    """A web page may let its own name point to 127.0.0.1, and the browser would let it read the answer."""
-    refusal = reject_page(HandshakeRequest("/healthz", hosts=(host,)), AccessPolicy(), needs_token=False)
-    assert (refusal.reason if refusal else None) == reason
+def test_without_a_token_pages_are_for_this_machine_only(host: str, reason: str | None) -> None:
+    """A web page may let its own name point to 127.0.0.1, and the browser would let it read the response."""
+    rejection = reject_page(HandshakeRequest("/healthz", hosts=(host,)), AccessPolicy(), needs_token=False)
+    assert (rejection.reason if rejection else None) == reason
     known = HandshakeRequest("/healthz", hosts=(host,), authorizations=(f"Bearer {TOKEN}",))
     assert reject_page(known, AccessPolicy(token=TOKEN), needs_token=True) is None
 
@@ -102,4 +102,4 @@ def test_a_request_is_taken_exactly_when_the_schema_takes_it(request_text: str |
 
 
 def test_offered_protocols_are_read_from_every_header() -> None:
-    assert access.offered_protocols(["overheard.2 , a", "", "b,"]) == ("overheard.2", "a", "b")
+    assert access.parse_subprotocols(["overheard.2 , a", "", "b,"]) == ("overheard.2", "a", "b")

@@ -1,4 +1,4 @@
-"""Those who knock and lead nowhere, at a real server over real sockets; others must not notice."""
+"""Incomplete and rejected handshakes at a real server over real sockets. Other clients must not notice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.websocket_client import (
     ids=["silence", "half a header", "half a word", "TLS", "long header", "zeros", "empty", "POST",
          "ampersands", "brackets"],
 )  # fmt: skip
-def test_a_handshake_that_leads_nowhere_ends(first: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_incomplete_handshake_ends(first: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
         reader, writer = await raw(url, first)
         await rest(reader)
@@ -64,7 +64,7 @@ def test_a_handshake_byte_by_byte_has_no_more_time_than_another(caplog: pytest.L
     check_log(caplog)
 
 
-def test_those_who_say_nothing_make_room_for_those_who_speak(caplog: pytest.LogCaptureFixture) -> None:
+def test_silent_connections_make_room_for_others(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
         silent = [await raw(url, b"GET") for _ in range(50)]
         async with connect(url) as other:
@@ -86,17 +86,17 @@ def descriptors() -> int:
 
 
 def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    """The limit lets 64 in, the others are told why, and all they took is given back."""
+    """The limit admits 64 clients, the others get a reason, and all file descriptors are released."""
 
-    async def knock(url: str) -> ClientConnection | int:
+    async def open_client(url: str) -> ClientConnection | int:
         try:
             return await connect(url, open_timeout=30)
-        except InvalidStatus as refusal:
-            return refusal.response.status_code
+        except InvalidStatus as rejection:
+            return rejection.response.status_code
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         before = descriptors()
-        answers = await asyncio.gather(*(knock(url) for _ in range(500)))
+        answers = await asyncio.gather(*(open_client(url) for _ in range(500)))
         clients = [answer for answer in answers if isinstance(answer, ClientConnection)]
         assert Counter(answer for answer in answers if isinstance(answer, int)) == {503: 436}
         assert len(clients) == 64
@@ -114,27 +114,27 @@ def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
 
     serve(scenario, max_clients=64)
     check_log(caplog)
-    told = [record for record in caplog.records if "refused" in record.getMessage()]
-    assert 1 <= len(told) <= 5, "hundreds of refusals are a few lines"
-    assert any("full" in record.getMessage() for record in told)
+    lines = [record for record in caplog.records if "refused" in record.getMessage()]
+    assert 1 <= len(lines) <= 5, "hundreds of refusals are a few lines"
+    assert any("full" in record.getMessage() for record in lines)
 
 
 def test_a_flood_of_wrong_tokens_and_origins_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     token = "a-token-of-the-tests"
 
-    async def knock(url: str, origin: str | None, said: str) -> int:
+    async def open_client(url: str, origin: str | None, authorization: str) -> int:
         try:
-            await connect(url, origin=origin, additional_headers={"Authorization": said})  # type: ignore[arg-type]
-        except InvalidStatus as refusal:
-            return refusal.response.status_code
+            await connect(url, origin=origin, additional_headers={"Authorization": authorization})  # type: ignore[arg-type]
+        except InvalidStatus as rejection:
+            return rejection.response.status_code
         return 101
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         async with connect(url, additional_headers=headers) as other:
             await receive(other)
-            wrong = [knock(url, None, f"Bearer {token[:number]}") for number in range(1, 20)]
-            foreign = [knock(url, "http://evil.example", f"Bearer {token}") for _ in range(20)]
+            wrong = [open_client(url, None, f"Bearer {token[:number]}") for number in range(1, 20)]
+            foreign = [open_client(url, "http://evil.example", f"Bearer {token}") for _ in range(20)]
             assert Counter(await asyncio.gather(*wrong, *foreign)) == {401: 19, 403: 20}
             text = (await asyncio.to_thread(get, url + "/metrics", headers))[2]
             assert 'refused_total{reason="token"} 19' in text

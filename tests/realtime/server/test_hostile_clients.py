@@ -1,4 +1,4 @@
-"""Hostile and broken clients against the real server, over real sockets; others must not notice."""
+"""Hostile and broken clients against the real server, over real sockets. Other clients must not notice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TEXT, BINARY, CONTINUATION, PING, FINAL = 1, 2, 0, 9, 0x80
 
 
 def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes:
-    """One masked frame, with a mask of zeros; ``length`` lies about the payload's."""
+    """Build a frame masked with zeros. ``length`` is a wrong length of the payload."""
     size = len(payload) if length is None else length
     if size < 126:
         head = struct.pack(">BB", opcode, 0x80 | size)
@@ -45,8 +45,8 @@ def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes
     return head + bytes(4) + payload
 
 
-async def shaken(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A websocket without a library."""
+async def open_websocket(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a websocket without a library."""
     reader, writer = await raw(url)
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
     assert head.startswith(b"HTTP/1.1 101 ")
@@ -54,7 +54,7 @@ async def shaken(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 
 
 async def silent_client(url: str) -> socket.socket:
-    """A websocket that never reads, with small buffers so that the server notices soon."""
+    """Open a websocket that never reads, with small buffers so that the server notices soon."""
     loop = asyncio.get_running_loop()
     never = socket.socket()
     never.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -70,15 +70,15 @@ def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.Lo
             await receive(reader)
             never = await silent_client(url)
             await connected(estimates, 2)
-            largest = 0
+            max_size = 0
             for number in range(1, 3_001):
                 kind = (
                     state("LISTENING", number, detail="x" * 4_000) if number % 2 else estimate("jazz", number)
                 )
                 estimates.broadcaster.publish(kind)
                 assert (await receive(reader))["seq"] == number, "the other one gets them all"
-                largest = max(largest, *(len(outbox) for outbox in estimates.broadcaster._outboxes))
-            assert largest <= 3, "hello, state and estimate at most"
+                max_size = max(max_size, *(len(outbox) for outbox in estimates.broadcaster._outboxes))
+            assert max_size <= 3, "hello, state and estimate at most"
             # Six megabytes were published; what was written for it is what the sockets hold.
             got = bytearray()
             loop = asyncio.get_running_loop()
@@ -91,17 +91,17 @@ def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.Lo
     check_log(caplog)
 
 
-def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
+def test_a_client_that_sends_requests_without_reading_is_dropped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Answers replace no earlier ones: they piled up for as long as it read a little now and then."""
+    """Responses do not replace earlier ones. They piled up while the client read slowly."""
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as reader:
             await receive(reader)
             never = await silent_client(url)
             await connected(estimates, 2)
-            number = largest = 0
+            number = max_size = 0
             while estimates.broadcaster.clients == 2 and number < 200:
                 number += 1
                 filling = state("LISTENING", number, detail="x" * 60_000)  # fills its sockets
@@ -111,9 +111,9 @@ def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
                 with contextlib.suppress(ConnectionError):
                     never.sendall(frame(FINAL | TEXT, text.encode()))
                 await asyncio.sleep(0.01)
-                largest = max(largest, *(len(outbox) for outbox in estimates.broadcaster._outboxes), 0)
+                max_size = max(max_size, *(len(outbox) for outbox in estimates.broadcaster._outboxes), 0)
             never.close()
-            assert 20 < largest < 30
+            assert 20 < max_size < 30
             text = (await asyncio.to_thread(get, url + "/metrics"))[2]
             assert 'overheard_connections_refused_total{reason="slow"} 1' in text
             await still_serves(estimates, reader, number + 1)
@@ -122,7 +122,7 @@ def test_a_client_that_asks_on_without_reading_the_answers_is_dropped(
     check_log(caplog)
 
 
-def test_a_client_that_takes_nothing_for_long_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_does_not_read_is_dropped_after_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as reader:
@@ -145,7 +145,7 @@ def test_a_client_that_takes_nothing_for_long_is_dropped(caplog: pytest.LogCaptu
 
 
 def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCaptureFixture) -> None:
-    """The library's goodbye waits behind what was sent before, without a limit."""
+    """The library's closing handshake waits behind earlier messages, without a limit."""
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         never = await silent_client(url)
@@ -184,13 +184,13 @@ def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCapt
     ids=["terabyte", "1025 bytes", "two halves", "no UTF-8", "surrogate", "binary", "brackets",
          "continuation of nothing", "reserved bits", "unknown opcode", "no mask", "HTTP again"],
 )  # fmt: skip
-def test_what_no_client_should_send_ends_its_own_connection(
+def test_invalid_bytes_end_their_own_connection_only(
     sent: bytes, code: CloseCode, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as other:
             await receive(other)
-            reader, writer = await shaken(url)
+            reader, writer = await open_websocket(url)
             writer.write(sent)
             writer.write_eof()
             assert struct.pack(">H", code) in await rest(reader)
@@ -207,15 +207,13 @@ def test_what_no_client_should_send_ends_its_own_connection(
     [frame(FINAL | PING, b"x" * 100), frame(CONTINUATION)],
     ids=["pings", "empty pieces of a message"],
 )
-def test_what_the_library_takes_without_end_has_an_end(
-    piece: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Answers to pings pile up for a client that does not read, and pieces for one that never ends."""
+def test_the_bytes_of_pings_and_fragments_are_limited(piece: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Pongs pile up for a client that does not read, and fragments of a message that never ends."""
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         async with connect(url) as other:
             await receive(other)
-            _, writer = await shaken(url)
+            _, writer = await open_websocket(url)
             await connected(estimates, 2)
             with contextlib.suppress(ConnectionError):
                 writer.write(frame(TEXT))
@@ -256,7 +254,7 @@ def test_fuzzed_bytes(caplog: pytest.LogCaptureFixture, sent: bytes, opened: boo
     """Any bytes, before and after the handshake."""
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
-        reader, writer = await (shaken(url) if opened else raw(url, b""))
+        reader, writer = await (open_websocket(url) if opened else raw(url, b""))
         writer.write(sent)
         writer.write_eof()
         await rest(reader)

@@ -1,4 +1,4 @@
-"""The pages of history and log: for whom they are, and what a slow history may not do."""
+"""Pages of history and log: access, and a history that is slow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.trusted_client import BEARER, CONTROL_TOKEN, TOKEN, Pages, se
 from tests.support.websocket_client import check_log, estimate, get, raw, receive, rest
 
 
-def test_history_and_log_are_for_those_with_the_token() -> None:
+def test_history_and_log_require_the_token() -> None:
     pages, log = Pages(), LogBuffer([CONTROL_TOKEN])
     log.handle(logging.makeLogRecord({"msg": "here we go", "levelname": "INFO", "levelno": 20}))
 

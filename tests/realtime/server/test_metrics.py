@@ -1,4 +1,4 @@
-"""The text that Prometheus reads, held against a strict reading of its format."""
+"""Metrics text, checked with a strict parser of the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"')
 
 
 def read(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
-    """Every sample by name and labels; anything out of the format fails.
+    """Parse all samples by name and labels. Text that violates the format fails.
 
-    Every family has HELP then TYPE once, before its samples; no sample comes twice; a histogram's buckets
-    rise, end at +Inf, and agree with its count.
+    Every family has HELP and then TYPE once, before its samples. No sample occurs twice. The buckets of a
+    histogram rise, end at +Inf, and agree with its count.
     """
     samples: dict[str, dict[tuple[tuple[str, str], ...], float]] = defaultdict(dict)
     kinds: dict[str, str] = {}
@@ -37,8 +37,8 @@ def read(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     family = ""
     for line in lines:
         if line.startswith("# HELP "):
-            family, told = line.removeprefix("# HELP ").split(" ", 1)
-            assert told
+            family, description = line.removeprefix("# HELP ").split(" ", 1)
+            assert description
             assert family not in kinds
             assert next(lines).startswith(f"# TYPE {family} ")
             kinds[family] = text.split(f"# TYPE {family} ")[1].split("\n")[0]
@@ -142,17 +142,17 @@ def test_the_state_is_one_of_all() -> None:
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\\n", '\\"', "Mikrofon ä 🎤", "", 'x"} 1\nevil 2'])
-def test_a_name_says_nothing_but_itself(name: str) -> None:
+def test_a_name_cannot_inject_metrics(name: str) -> None:
     metrics = Metrics([hello(name)])
     metrics.update(estimate("jazz", source=name))
     assert read(metrics.render(0))["overheard_estimates_total"] == {source_of(name): 1}
 
 
-def test_a_name_that_is_no_unicode_can_be_sent() -> None:
+def test_a_name_with_lone_surrogates_can_be_sent() -> None:
     assert 'source="a?.mp3"' in Metrics([hello("a\udcff.mp3")]).render(0).encode().decode()
 
 
-def test_a_number_that_is_none_does_not_spoil_the_sum() -> None:
+def test_nan_does_not_spoil_the_sum() -> None:
     metrics = Metrics([hello()])
     metrics.update(replace(estimate("jazz"), latency_ms=float("nan"), inference_ms=float("inf")))
     metrics.update(replace(estimate("jazz"), latency_ms=50.0, inference_ms=5.0))
@@ -161,10 +161,10 @@ def test_a_number_that_is_none_does_not_spoil_the_sum() -> None:
     assert samples["overheard_inference_seconds_count"] == {source_of("fake"): 1}
 
 
-def test_refusals_are_counted_by_reason() -> None:
+def test_rejections_are_counted_by_reason() -> None:
     metrics = Metrics()
     for reason in ("token", "origin", "token"):
-        metrics.count_refusal(reason)
+        metrics.count_rejection(reason)
     samples = read(metrics.render(0))["overheard_connections_refused_total"]
     assert samples == {(("reason", "origin"),): 1, (("reason", "token"),): 2}
 

@@ -1,4 +1,4 @@
-"""The token bucket and the log of rejections."""
+"""Token bucket and log of rejections."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
     assert [bucket.take(1_000.0) for _ in range(11)] == [True] * 10 + [False], "never more than the burst"
 
 
-def test_refusals_are_told_at_once_then_counted() -> None:
-    log = RejectionLog(every_seconds=5.0)
+def test_rejections_are_reported_at_once_then_counted() -> None:
+    log = RejectionLog(interval_seconds=5.0)
     assert log.add("token", 0.0) == "connections refused or ended since the last such line: 1 (token 1)"
     assert [log.add(reason, 4.9) for reason in ("token", "origin", "token")] == [None] * 3
     assert str(log.add("full", 5.0)).endswith("4 (full 1, origin 1, token 2)")
-    assert log.rest(5.0) is None
+    assert log.flush(5.0) is None
     assert log.add("full", 6.0) is None
-    assert str(log.rest(6.0)).endswith("1 (full 1)")
+    assert str(log.flush(6.0)).endswith("1 (full 1)")

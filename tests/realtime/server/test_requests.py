@@ -1,4 +1,4 @@
-"""Trusted clients: controls and their schema, what is told to whom, and the pages of history and log."""
+"""Controls of privileged clients: their schema, responses and recipients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def control(action: str = "pause", number: str = "1", **fields: Any) -> str:
 
 
 async def ask(client: ClientConnection, text: str) -> Any:
-    """Send a control and wait for its answer; what else comes meanwhile is passed over."""
+    """Send a control and wait for its response. Skip other messages."""
     await client.send(text)
     while True:
         message = await receive(client)
@@ -43,11 +43,11 @@ async def ask(client: ClientConnection, text: str) -> Any:
             return message
 
 
-# ---- who is trusted -----------------------------------------------------------------------------------
+# ---- privileged clients ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("token", "control_token", "shown", "trusted", "admitted"),
+    ("token", "control_token", "shown", "privileged", "admitted"),
     [
         ("", "", "", False, True),
         ("", "", "anything", False, True),
@@ -60,22 +60,24 @@ async def ask(client: ClientConnection, text: str) -> Any:
         (TOKEN, "", "", False, False),
     ],
 )
-def test_who_is_trusted(token: str, control_token: str, shown: str, trusted: bool, admitted: bool) -> None:
-    rules = AccessPolicy(token=token, control_token=control_token)
-    for knock in (
+def test_the_token_makes_a_client_privileged(
+    token: str, control_token: str, shown: str, privileged: bool, admitted: bool
+) -> None:
+    policy = AccessPolicy(token=token, control_token=control_token)
+    for handshake in (
         HandshakeRequest("/", authorizations=(f"Bearer {shown}",)),
         HandshakeRequest("/", subprotocols=("overheard.2", f"overheard.token.{shown}")),
     ):
-        assert is_privileged(knock, rules) is trusted
-        assert (reject_client(knock, rules, 0) is None) is admitted
-        refusal = reject_page(knock, rules, needs_token=True, needs_trust=True)
-        assert (refusal is None) is trusted
-        if refusal is not None:
-            assert refusal.status == 401
-            assert all(secret not in refusal.sentence for secret in (token, control_token) if secret)
+        assert is_privileged(handshake, policy) is privileged
+        assert (reject_client(handshake, policy, 0) is None) is admitted
+        rejection = reject_page(handshake, policy, needs_token=True, needs_privilege=True)
+        assert (rejection is None) is privileged
+        if rejection is not None:
+            assert rejection.status == 401
+            assert all(secret not in rejection.sentence for secret in (token, control_token) if secret)
 
 
-# ---- what is a control --------------------------------------------------------------------------------
+# ---- valid controls --------------------------------------------------------------------------------
 
 ACTIONS = (
     "select_source", "pause", "resume", "measure_levels", "correct_label", "delete_history",
@@ -148,9 +150,7 @@ def test_every_action_is_a_control() -> None:
      control("correct_label", session=1, segment=1, genre=5),
      '{"type": "control"}', '{"type":"control","id":' + "[" * 900],
 )  # fmt: skip
-def test_what_is_no_control_ends_the_connection_of_whoever_sends_it(
-    request_text: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_invalid_control_ends_the_connection(request_text: str, caplog: pytest.LogCaptureFixture) -> None:
     switches = Switches()
 
     async def scenario(server: EstimateServer, url: str) -> None:
@@ -198,7 +198,7 @@ def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer a-stale-token-of-another-run"}])
 @pytest.mark.parametrize("control_token", ["", CONTROL_TOKEN])
-def test_without_the_token_nothing_is_done_and_the_remedy_is_told(
+def test_without_the_token_nothing_is_done_and_the_remedy_is_named(
     headers: dict[str, str], control_token: str
 ) -> None:
     switches = Switches()
@@ -219,7 +219,7 @@ def test_without_the_token_nothing_is_done_and_the_remedy_is_told(
     assert not switches.asked
 
 
-def test_the_answer_goes_to_who_asked_and_the_sources_to_all_who_are_trusted() -> None:
+def test_the_response_goes_to_one_client_and_the_sources_to_all_privileged_ones() -> None:
     switches = Switches()
 
     async def scenario(server: EstimateServer, url: str) -> None:
@@ -230,15 +230,16 @@ def test_the_answer_goes_to_who_asked_and_the_sources_to_all_who_are_trusted() -
         ):
             for client in (asking, other):
                 assert (await receive(client))["type"] == "hello"
-                told = await receive(client)
-                VALIDATOR.validate(told)
-                assert (told["type"], told["available"], told["paused"]) == ("sources", SOURCES, False)
+                message = await receive(client)
+                VALIDATOR.validate(message)
+                assert message["type"] == "sources"
+                assert (message["available"], message["paused"]) == (SOURCES, False)
             assert (await ask(asking, control("pause")))["ok"] is True
             refused = await ask(asking, control("resume", "other id"))
             assert (refused["ok"], refused["detail"]) == (False, "nothing is paused")
             assert refused["code"] == "nothing_to_resume"
             server.broadcaster.publish_sources(switches.sources_message())
-            assert (await receive(other))["type"] == "sources", "and no answer before it"
+            assert (await receive(other))["type"] == "sources", "and no response before it"
 
     serve(scenario, switches)
     assert [type(asked).__name__ for asked in switches.asked] == ["Pause", "Resume"]
@@ -249,13 +250,13 @@ def test_corrections_go_to_the_history_and_nowhere_else() -> None:
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
-            for segment, told in (
+            for segment, expected in (
                 (2, (True, ResponseCode.LABEL_SAVED_WITH_AUDIO, "segment 2 is jazz")),
                 (7, (False, ResponseCode.HISTORY_FAILED, "no segment 7 in session 3")),
             ):
                 text = control("correct_label", session=3, segment=segment, genre="jazz")
-                answer = await ask(client, text)
-                assert (answer["ok"], answer["code"], answer["detail"]) == told
+                response = await ask(client, text)
+                assert (response["ok"], response["code"], response["detail"]) == expected
 
     serve(scenario, switches, Pages())
     assert not switches.asked
@@ -298,7 +299,7 @@ def test_a_source_takes_the_place_of_another() -> None:
             server.broadcaster.publish(replace(last, seq=4))
             server.broadcaster.replace("fake", hello("radio"))
             server.broadcaster.publish(estimate("jazz", 1, "radio"))
-            ended, new, heard = [await receive(client) for _ in range(3)]
+            ended, new, latest = [await receive(client) for _ in range(3)]
             assert (ended["source"], ended["state"], ended["code"]) == ("fake", "ENDED", "source_changed")
             assert ended["detail"] == "changed to radio"
             assert (new["type"], new["source"], new["replaces_source"], new["seq"]) == (
@@ -308,7 +309,7 @@ def test_a_source_takes_the_place_of_another() -> None:
                 0,
             )
             VALIDATOR.validate(new)
-            assert (heard["source"], heard["seq"]) == ("radio", 1)
+            assert (latest["source"], latest["seq"]) == ("radio", 1)
             with pytest.raises(ValueError, match="'fake' is unknown"):
                 server.broadcaster.publish(estimate("jazz", 5))
             with pytest.raises(ValueError, match="'second' cannot take the place of 'radio'"):

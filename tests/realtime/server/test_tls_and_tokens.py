@@ -37,19 +37,19 @@ def protocols(*names: str) -> list[Subprotocol]:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
-def test_without_the_token_nobody_comes_in(headers: dict[str, str]) -> None:
+def test_without_the_token_no_client_is_admitted(headers: dict[str, str]) -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        with pytest.raises(InvalidStatus) as refusal:
+        with pytest.raises(InvalidStatus) as rejection:
             await connect(url, additional_headers=headers)
-        assert refusal.value.response.status_code == 401
-        assert refusal.value.response.headers["WWW-Authenticate"] == "Bearer"
-        assert b"overheard.token.TOKEN" in bytes(refusal.value.response.body or b"")
+        assert rejection.value.response.status_code == 401
+        assert rejection.value.response.headers["WWW-Authenticate"] == "Bearer"
+        assert b"overheard.token.TOKEN" in bytes(rejection.value.response.body or b"")
         assert server.broadcaster.clients == 0
 
     serve(scenario, token=TOKEN)
 
 
-def test_the_token_opens_as_a_header_and_as_a_browser_sends_it() -> None:
+def test_the_token_is_accepted_as_header_and_as_subprotocol() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
             assert client.subprotocol is None
@@ -62,12 +62,12 @@ def test_the_token_opens_as_a_header_and_as_a_browser_sends_it() -> None:
     serve(scenario, token=TOKEN, allow_origin=("http://page.example",))
 
 
-def test_a_token_in_the_address_is_told_where_it_belongs() -> None:
+def test_a_token_in_the_address_is_rejected_with_the_right_place() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        with pytest.raises(InvalidStatus) as refusal:
+        with pytest.raises(InvalidStatus) as rejection:
             await connect(f"{url}/?token={TOKEN}", additional_headers=BEARER)
-        assert refusal.value.response.status_code == 400
-        body = bytes(refusal.value.response.body or b"").decode()
+        assert rejection.value.response.status_code == 400
+        body = bytes(rejection.value.response.body or b"").decode()
         assert "Authorization: Bearer TOKEN" in body
         assert TOKEN not in body
 
@@ -75,14 +75,14 @@ def test_a_token_in_the_address_is_told_where_it_belongs() -> None:
 
 
 @pytest.mark.parametrize("offered", ["overheard.1", "overheard.3"])
-def test_another_version_is_told_both(offered: str) -> None:
+def test_a_rejected_version_gets_both_versions(offered: str) -> None:
     """A client of version 1 would misread renamed messages, so it does not get in."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
-        with pytest.raises(InvalidStatus) as refusal:
+        with pytest.raises(InvalidStatus) as rejection:
             await connect(url, subprotocols=protocols(offered, "overheard.token.secret"))
-        assert refusal.value.response.status_code == 400
-        body = bytes(refusal.value.response.body or b"").decode()
+        assert rejection.value.response.status_code == 400
+        body = bytes(rejection.value.response.body or b"").decode()
         assert body == (
             "this analyzer speaks version 2 of the protocol (overheard.2), and the client offered "
             f"{offered}; install the same version of Overheard on both sides\n"
@@ -98,10 +98,10 @@ def test_one_client_too_many_is_refused_until_another_leaves() -> None:
         async with connect(url) as first, connect(url) as second:
             await receive(first)
             await receive(second)
-            with pytest.raises(InvalidStatus) as refusal:
+            with pytest.raises(InvalidStatus) as rejection:
                 await connect(url)
-            assert refusal.value.response.status_code == 503
-            assert b"--max-clients" in bytes(refusal.value.response.body or b"")
+            assert rejection.value.response.status_code == 503
+            assert b"--max-clients" in bytes(rejection.value.response.body or b"")
             assert (await asyncio.to_thread(get, url + "/healthz"))[0] == 200, "who watches is not a client"
         await connected(server, 0)
         async with connect(url) as client:
@@ -110,7 +110,7 @@ def test_one_client_too_many_is_refused_until_another_leaves() -> None:
     serve(scenario, max_clients=2)
 
 
-def test_who_says_too_much_is_sent_away() -> None:
+def test_a_client_that_sends_too_many_messages_is_closed() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url) as client, connect(url) as other:
             await receive(client)
@@ -179,7 +179,7 @@ def test_pages_keep_foreign_pages_out_and_leave_the_rest_to_the_library() -> Non
 
 
 def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The library writes the headers of every request to the log at DEBUG."""
+    """The library logs the headers of every request at level DEBUG."""
     caplog.set_level(logging.DEBUG)
     for name in ("quiet", "asyncio"):  # the client's own log, which is not the server's to keep clean
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -202,7 +202,7 @@ def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 and its key, of this run only."""
+    """Make a certificate for 127.0.0.1 and its key."""
     folder = tmp_path_factory.mktemp("tls")
     make_certificate(folder, "server")
     return str(folder / "server.pem"), str(folder / "server.key")
@@ -252,9 +252,9 @@ def test_files_that_cannot_be_used_are_named(certificate: tuple[str, str], tmp_p
     ):
         files = ServerSettings(tls_certificate=pair[0], tls_key=pair[1])
         server = EstimateServer(Broadcaster([hello()]), files)
-        with pytest.raises(ServerError) as refusal:
+        with pytest.raises(ServerError) as rejection:
             asyncio.run(server.start("127.0.0.1", 0))
-        said = str(refusal.value)
-        assert all(name in said for name in pair)
-        assert "name a certificate in PEM and the key that belongs to it" in said
-        assert "\n" not in said
+        sentence = str(rejection.value)
+        assert all(name in sentence for name in pair)
+        assert "name a certificate in PEM and the key that belongs to it" in sentence
+        assert "\n" not in sentence

@@ -1,4 +1,4 @@
-"""A real server on a free port, spoken to by real clients."""
+"""Messages from a real server on a free port to real clients."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_hello_comes_first_and_numbers_rise() -> None:
     serve(scenario)
 
 
-def test_a_late_client_is_told_where_things_stand() -> None:
+def test_a_late_client_gets_the_current_state() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(state("LISTENING", 1, detail="all well"))
         server.broadcaster.publish(estimate("jazz", 2))
@@ -51,7 +51,7 @@ def test_a_late_client_is_told_where_things_stand() -> None:
 
 
 def test_several_sources_each_begin_with_their_hello() -> None:
-    """A snapshot of each source, then what is new, numbered source by source."""
+    """A client gets a snapshot of each source, then new messages, numbered by source."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(state("SILENT", 1, "system"))
@@ -66,9 +66,9 @@ def test_several_sources_each_begin_with_their_hello() -> None:
             server.broadcaster.publish(estimate("pop", 3, "mic"))
             server.broadcaster.publish(estimate("metal", 2, "system"))
             server.broadcaster.publish(estimate("blues", 5, "mic"))
-            heard = [await receive(client) for _ in range(2)]
-            assert [(each["source"], each["seq"]) for each in heard] == [("system", 2), ("mic", 5)]
-            assert heard[1]["seq"] - mic["seq"] == 3, "the gap shows that two of mic's were left out"
+            received = [await receive(client) for _ in range(2)]
+            assert [(each["source"], each["seq"]) for each in received] == [("system", 2), ("mic", 5)]
+            assert received[1]["seq"] - mic["seq"] == 3, "the gap shows that two of mic's were left out"
 
     serve(scenario, sources=("mic", "system"))
 
@@ -90,8 +90,8 @@ def test_a_source_may_come_later() -> None:
     serve(scenario)
 
 
-def test_a_name_that_is_no_unicode_is_sent_all_the_same() -> None:
-    """The name of a file may hold bytes that are no UTF-8, which Python keeps as lone surrogates."""
+def test_a_name_with_lone_surrogates_is_sent() -> None:
+    """Python keeps bytes of a file name that are not UTF-8 as lone surrogates."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(state("SILENT", source="a\udcff.mp3"))
@@ -102,7 +102,7 @@ def test_a_name_that_is_no_unicode_is_sent_all_the_same() -> None:
 
 
 def test_without_a_client_nothing_is_encoded() -> None:
-    """A number that is no number is the worker's fault, and must not pass silently once somebody listens."""
+    """NaN is a bug of the worker, and must not pass silently once a client is connected."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(replace(estimate("jazz"), level_dbfs=float("nan")))
@@ -160,7 +160,7 @@ def test_spectrum_only_on_request() -> None:
 def test_anything_else_from_a_client_ends_its_connection(
     request_text: str | bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A kilobyte of brackets is deeper than Python's parser goes, which was a traceback in the log."""
+    """A kilobyte of brackets is too deep for Python's parser, and once caused a traceback in the log."""
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url) as client:
