@@ -1,1 +1,30 @@
-"""Websocket protocol: message types, stream states and the JSON Schema that documents them."""
+"""Websocket protocol: messages, requests, stream states, and the JSON Schema generated from them.
+
+The modules ``builders``, ``spectrum``, ``schema`` and ``history`` are not needed by every client, so their
+names are imported from them.
+"""
+
+from realtime.protocol.codes import ResponseCode, StateCode
+from realtime.protocol.estimate import GenreEstimate, StreamState
+from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
+from realtime.protocol.messages import VERSION, Message, ServerMessage, decode, encode
+from realtime.protocol.requests import ClientMessage, Outcome, RequestError, decode_request
+
+__all__ = [
+    "VERSION",
+    "ClientMessage",
+    "GenreEstimate",
+    "Message",
+    "Outcome",
+    "Percentiles",
+    "PipelineHealth",
+    "RequestError",
+    "ResponseCode",
+    "ServerMessage",
+    "SourceStatus",
+    "StateCode",
+    "StreamState",
+    "decode",
+    "decode_request",
+    "encode",
+]

@@ -61,15 +61,31 @@ class StreamState(DescribedEnum):
 class GenreEstimate:
     """The smoothed result of one window.
 
-    ``label`` is the most probable genre, None only before any music was recognized; ``stable_label``
-    follows ``label`` once the switch margin was held, for headlines and recommendations;
-    ``confidence`` is the probability of ``label``; ``probabilities`` sum to 1 (all are 0 before any
-    music was recognized); ``state`` is LISTENING, UNSURE, NOT_MUSIC or SILENT; ``position`` (samples at the
-    model's rate) and ``captured_at`` (monotonic seconds) are those of the window's first and last
-    sample; ``music`` is the probability of music, None if the model does not estimate it.
-
     In NOT_MUSIC and SILENT labels and probabilities are those of the last music and say nothing about
     the present.
+
+    Attributes
+    ----------
+    label : str or None
+        The most probable genre; None before any music was recognized.
+    stable_label : str or None
+        Follows ``label`` once the switch margin was held; for headlines and recommendations.
+    confidence : float
+        Probability of ``label``.
+    probabilities : mapping of str to float
+        Probability of each genre. They sum to 1, or all are 0 before any music was recognized.
+    state : StreamState
+        One that has an estimate.
+    position : int
+        First sample of the window in the stream, at the model's rate.
+    captured_at : float
+        Monotonic seconds at which the window's last sample was captured.
+    level_dbfs : float
+    has_gap : bool
+        Audio was lost within the window.
+    inference_ms : float
+    music : float or None
+        Probability of music; None if the model does not estimate it.
     """
 
     label: str | None

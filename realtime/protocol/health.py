@@ -18,10 +18,23 @@ class Percentiles:
 class PipelineHealth:
     """Counters since the start, and latencies of recent windows.
 
-    ``samples_lost`` are at the source's rate, seen as jumps of position; ``gaps`` counts those jumps;
-    ``overruns`` are windows that took longer than a hop; ``windows_skipped`` came too late to be worth
-    analyzing; ``real_time_factor`` is seconds of audio per second of work; ``latency_ms`` reaches from the
-    capture of a window's last sample to its estimate.
+    Attributes
+    ----------
+    blocks_received : int
+    samples_lost : int
+        Missing samples at the source's rate, seen as jumps of position.
+    gaps : int
+        Number of those jumps.
+    windows : int
+        Windows analyzed.
+    windows_skipped : int
+        Windows that came too late to be analyzed.
+    overruns : int
+        Windows that took longer than a hop.
+    real_time_factor : float
+        Seconds of audio per second of work.
+    latency_ms : Percentiles
+        From the capture of a window's last sample to its estimate.
     """
 
     blocks_received: int
@@ -38,11 +51,22 @@ class PipelineHealth:
 class SourceStatus:
     """State of a source beside its audio, since it was opened.
 
-    ``error`` says why no audio arrives while the source is being opened again, and is empty otherwise;
-    ``device`` is the device or address that the source reads at present; ``title`` is the station's current
-    title; ``reconnects`` counts how often the source was opened again; ``overflows`` counts the losses that
-    the device reported; ``dropped_blocks`` counts the blocks that the analysis was too slow for;
-    ``drift_ppm`` says how much faster the device's clock runs than the machine's, None before it is known.
+    Attributes
+    ----------
+    device : str
+        Device or address that the source reads at present.
+    title : str
+        The station's current title.
+    error : str
+        Why no audio arrives while the source is being opened again; empty otherwise.
+    reconnects : int
+        How often the source was opened again.
+    overflows : int
+        Losses that the device reported.
+    dropped_blocks : int
+        Blocks that the analysis was too slow for.
+    drift_ppm : float or None
+        How much faster the device's clock runs than the machine's; None before it is known.
     """
 
     device: str = ""

@@ -188,8 +188,8 @@ def test_a_model_that_also_reads_the_other_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("also_reads", "said"),
     [
-        (7, "also_reads is 7; it must be a list of geometries"),
-        ([7], "also_reads is [7]; it must be a list of geometries"),
+        (7, "also_reads is 7; it must be of type array"),
+        ([7], "also_reads[0] is 7; it must be of type object"),
         ([{"columns": 0, "scaling": {}}], "columns is 0; it must be at least 1"),
         ([{"image_size": 128, "scaling": {}}], "also_reads has pictures of 128 pixels, audio of 256"),
     ],
