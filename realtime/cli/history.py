@@ -8,21 +8,24 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from models.common.cli import ArgumentParser, UsageError
 from models.common.text import clean_text
+from models.common.validation import convert
 from models.manifest import ModelManifest
 from realtime import config
 from realtime.config import Settings
 from realtime.history.corrections import LabelCorrections, quarantined_files, saved_clips
 from realtime.history.errors import HistoryError
-from realtime.history.export import export_corrections, segments_csv
+from realtime.history.export import export_corrections
 from realtime.history.queries import Record, open_history, read_corrections, read_session, read_sessions
 from realtime.history.store import HistoryStore, check_header
 from realtime.history.writer import default_path, resolve_path
+from realtime.protocol.history import HistorySession
+from realtime.protocol.history_csv import format_csv
 
 
 def build_parser() -> ArgumentParser:
@@ -32,7 +35,7 @@ def build_parser() -> ArgumentParser:
         description="List recorded sessions, show one of them, correct a genre, or delete everything.",
         examples=[
             ("overheard history --since 2026-07-31", "sessions since that day"),
-            ("overheard history --session 3 --csv", "the segments of session 3 as a table"),
+            ("overheard history --session 3 --csv", "the segments and events of session 3 as a table"),
             ("overheard history --correct 3/2=jazz", "segment 2 of session 3 was jazz"),
             ("overheard history --delete-all --yes", "delete history, corrections and clips"),
         ],
@@ -62,7 +65,7 @@ def build_parser() -> ArgumentParser:
         action="store_true",
         help="print a line of JSON for each session, or one object with --session",
     )
-    how.add_argument("--csv", action="store_true", help="print a table with one segment a line")
+    how.add_argument("--csv", action="store_true", help="print segments and events as a table")
     parser.add_argument("--file", metavar="FILE", help="history to read (default: the file of the settings)")
     config.add_options(parser)
     return parser
@@ -149,8 +152,8 @@ def _print_sessions(
     connection: sqlite3.Connection, sessions: list[Record], path: Path, options: argparse.Namespace
 ) -> None:
     if options.csv:
-        parts = (read_session(connection, session["id"], time.time()) for session in sessions)
-        print(segments_csv(parts), end="")
+        found = (read_session(connection, session["id"], time.time()) for session in sessions)
+        _print_csv(found)
     elif options.json:
         for session in sessions:
             print(json.dumps(session, ensure_ascii=False))
@@ -160,9 +163,16 @@ def _print_sessions(
 
 def _print_session(session: Record, options: argparse.Namespace) -> None:
     if options.csv:
-        print(segments_csv([session]), end="")
+        _print_csv([session])
     else:
         print(json.dumps(session, ensure_ascii=False) if options.json else _session_text(session))
+
+
+def _print_csv(sessions: Iterable[Record]) -> None:
+    try:
+        print(format_csv(convert(each, HistorySession, allow_unknown=True) for each in sessions), end="")
+    except ValueError as error:
+        raise HistoryError(f"the history has invalid values: {error}") from error
 
 
 def parse_date(text: str) -> float:

@@ -1,14 +1,12 @@
-"""Export of the history for other programs: corrections as a training set, segments as CSV."""
+"""Export of label corrections and their audio as a training set."""
 
 from __future__ import annotations
 
 import csv
-import io
 import logging
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,22 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from models.audio.file import AudioFile
-from models.common.text import escape_formula
 from models.errors import OverheardError
 from realtime.history.audio_buffer import FULL_SCALE, MAX_CLIP_SECONDS, AudioClip
 from realtime.history.corrections import encode_wav, genre_folder_name
 from realtime.history.errors import HistoryError, describe_error
-from realtime.history.queries import Record, read_corrections
+from realtime.history.queries import read_corrections
 
 logger = logging.getLogger(__name__)
 
 TABLE_NAME = "corrections.csv"
 COLUMNS = ("file", "genre", "provenance", "predicted")
-
-SEGMENT_COLUMNS = (
-    "session", "number", "source", "started", "ended", "seconds", "state", "genre", "confidence",
-    "correction",
-)  # fmt: skip
 
 
 def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path) -> str:
@@ -91,28 +83,6 @@ def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path)
     return _summarize(
         folder, Counter(genre for _, genre, *_ in rows), len(corrections) - len(rows), unreadable
     )
-
-
-def segments_csv(sessions: Iterable[Record]) -> str:
-    """Format the segments of sessions as CSV, with times as ISO 8601 in local time.
-
-    Parameters
-    ----------
-    sessions : iterable of Record
-        Results of ``read_session``.
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, SEGMENT_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for session in sessions:
-        for segment in session["segments"]:
-            times = {
-                name: datetime.fromtimestamp(segment[name]).astimezone().isoformat(timespec="milliseconds")
-                for name in ("started", "ended")
-            }
-            of_session = {"session": session["id"], "source": escape_formula(session["source"])}
-            writer.writerow(segment | of_session | times | {"seconds": round(segment["seconds"], 3)})
-    return text.getvalue()
 
 
 def read_clip(path: str, from_seconds: float, to_seconds: float) -> AudioClip:

@@ -26,10 +26,11 @@ from dashboard.viewmodels.history import (
     share_rows,
     timeline_data,
 )
-from dashboard.viewmodels.history_export import COLUMNS, as_csv, as_json, file_name
+from dashboard.viewmodels.history_export import as_csv, as_json, file_name
 from models.common.text import escape_formula
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.estimate import StreamState
+from realtime.protocol.history_csv import COLUMNS
 from tests.support.history_server import evening
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -195,16 +196,15 @@ def test_a_running_session_keeps_its_line() -> None:
 
 
 def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
-    session = parse_session(
-        record(segment(1, 5, 65), segment(2, 65, 66, correction="pop"), events=(title(30, "A\nB"),))
-    )
-    content = as_csv(session, TOKYO)
+    given = record(segment(1, 5, 65), segment(2, 65, 66, correction="pop"), events=(title(30, "A\nB"),))
+    content = as_csv(parse_session(given), TOKYO)
     assert content.startswith(b"\xef\xbb\xbf"), "Excel wants the mark"
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert list(rows[0]) == list(COLUMNS)
     assert [row["kind"] for row in rows] == ["segment", "title", "segment"]
     assert rows[0] == {
-        "kind": "segment", "number": "1", "started": "2026-11-23T20:00:05.000+09:00",
+        "session": "3", "source": "radio", "kind": "segment", "number": "1",
+        "started": "2026-11-23T20:00:05.000+09:00",
         "ended": "2026-11-23T20:01:05.000+09:00", "seconds": "60.0", "state": "LISTENING", "genre": "jazz",
         "confidence": "0.82", "correction": "", "detail": "",
     }  # fmt: skip
@@ -229,9 +229,11 @@ def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
     ],
 )
 def test_a_title_is_never_a_formula(text: str) -> None:
-    session = parse_session(record(segment(1, 0, 1, genre=text), events=(title(0, text),)))
-    table_rows = list(csv.reader(io.StringIO(as_csv(session, UTC).decode("utf-8-sig"), newline="")))
-    for cell in (table_rows[1][6], table_rows[2][9]):
+    given = record(segment(1, 0, 1, genre=text), events=(title(0, text),), source=text)
+    first, second = csv.DictReader(
+        io.StringIO(as_csv(parse_session(given), UTC).decode("utf-8-sig"), newline="")
+    )
+    for cell in (first["genre"], first["source"], second["detail"]):
         assert cell.startswith("'")
         assert cell.isprintable()
     assert escape_formula("Miles Davis - So What") == "Miles Davis - So What"

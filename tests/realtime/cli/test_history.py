@@ -155,15 +155,18 @@ def test_the_command_explains_what_is_wrong_in_one_sentence(recorded: Path, tmp_
     assert refused("--file", str(tmp_path)) == f"cannot read the history {tmp_path}: Is a directory"
 
 
-def test_the_command_prints_segments_as_a_table(recorded: Path) -> None:
+def test_the_command_prints_sessions_as_a_table(recorded: Path) -> None:
     lines = overheard("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
-    assert lines[0] == "session,number,source,started,ended,seconds,state,genre,confidence,correction"
+    assert lines[0] == (
+        "session,source,kind,number,started,ended,seconds,state,genre,confidence,correction,detail"
+    )
     assert lines[1].startswith(
-        "2,1,mic [2J,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
+        "2,mic [2J,segment,1,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
     )
     assert {line.split(",")[0] for line in lines[1:]} == {"2", "3"}
     one = overheard("--file", str(recorded), "--csv", "--session", "1").stdout.splitlines()
-    assert [line.split(",")[:2] for line in one[1:]] == [["1", "1"], ["1", "2"], ["1", "3"]]
+    numbers = [line.split(",")[3] for line in one[1:] if line.split(",")[2] == "segment"]
+    assert numbers == ["1", "2", "3"]
     done = overheard("--file", str(recorded), "--csv", "--json")
     assert (done.returncode, "not allowed with" in done.stderr) == (2, True)
 

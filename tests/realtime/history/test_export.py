@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import wave
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +14,8 @@ from models.manifest import ModelManifest
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.corrections import LabelCorrections, genre_folder_name
 from realtime.history.errors import HistoryError
-from realtime.history.export import export_corrections, read_clip, segments_csv
-from realtime.history.queries import open_history, read_session
+from realtime.history.export import export_corrections, read_clip
+from realtime.history.queries import open_history
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
 from tests.support.audio import tone, write
@@ -146,14 +143,3 @@ def test_names_of_genres_are_names_of_folders_on_every_system() -> None:
     assert genre_folder_name("C:\\x") == "C__x"
     assert genre_folder_name("ジャズ") == "ジャズ"
     assert genre_folder_name(" ") == "_"
-
-
-def test_segments_as_a_table_hold_no_formulas(path: Path) -> None:
-    recorded(path, estimate(5, source="=cmd|' /C calc'!A0\n"), estimate(5.5, "rock", source='a "b", c'))
-    with closing(open_history(path)) as connection:
-        text = segments_csv(read_session(connection, number, 0) for number in (1, 2))
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["source"] for row in rows] == ["'=cmd|' /C calc'!A0", 'a "b", c']
-    assert json.loads(rows[0]["seconds"]) == 5
-    assert (rows[1]["genre"], rows[1]["correction"], rows[1]["number"]) == ("rock", "", "1")
-    assert rows[0]["started"].startswith("1970-01-01T")

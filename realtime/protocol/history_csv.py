@@ -1,0 +1,66 @@
+"""CSV form of recorded sessions, which the history command prints and the page exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from typing import Final
+
+from models.common.text import escape_formula
+from realtime.protocol.history import HistoryEvent, HistorySegment, HistorySession
+
+COLUMNS: Final = (
+    "session", "source", "kind", "number", "started", "ended", "seconds", "state", "genre", "confidence",
+    "correction", "detail",
+)  # fmt: skip
+"""Columns of the table. ``kind`` is segment, or the kind of an event, which has only a start and a detail."""
+
+
+def format_csv(sessions: Iterable[HistorySession], zone: tzinfo | None = None) -> str:
+    """Format segments and events of sessions as CSV, in the order of their times within each session.
+
+    A spreadsheet cannot take a text from outside, such as the title of a station, for a formula.
+
+    Parameters
+    ----------
+    sessions : iterable of HistorySession
+    zone : tzinfo, optional
+        Time zone of the times, which are ISO 8601; local time if None.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for session in sessions:
+        rows = [_segment_row(segment, zone) for segment in session.segments]
+        rows += [_event_row(event, zone) for event in session.events]
+        for _, row in sorted(rows, key=lambda pair: pair[0]):
+            writer.writerow(row | {"session": session.id, "source": escape_formula(session.source)})
+    return text.getvalue()
+
+
+def _segment_row(segment: HistorySegment, zone: tzinfo | None) -> tuple[float, dict[str, object]]:
+    return segment.started, {
+        "kind": "segment",
+        "number": segment.number,
+        "started": _format_time(segment.started, zone),
+        "ended": _format_time(segment.ended, zone),
+        "seconds": round(segment.seconds, 3),
+        "state": segment.state.value,
+        "genre": escape_formula(segment.genre or ""),
+        "confidence": "" if segment.confidence is None else round(segment.confidence, 4),
+        "correction": escape_formula(segment.correction or ""),
+    }
+
+
+def _event_row(event: HistoryEvent, zone: tzinfo | None) -> tuple[float, dict[str, object]]:
+    return event.occurred_at, {
+        "kind": escape_formula(event.kind),
+        "started": _format_time(event.occurred_at, zone),
+        "detail": escape_formula(event.detail),
+    }
+
+
+def _format_time(unix: float, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(unix, zone).astimezone(zone).isoformat(timespec="milliseconds")
