@@ -1,6 +1,6 @@
-"""Messages folded into what a history keeps: segments of one genre, and what happened between them.
+"""Group messages into the rows of the history: sessions, segments of one genre, and events.
 
-Values in, values out: no file, no clock, no thread. ``history`` writes the rows down.
+The module works on values only. It has no file, no clock and no thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from realtime.protocol.messages import EstimateMessage, HealthMessage, Message, 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One source from its opening to its end; ``key`` names it before the file has given it a number."""
+    """One source from its opening to its end or pause.
+
+    ``key`` is unique among all files, since the number of a session is known only to its file. ``started`` is
+    in Unix seconds.
+    """
 
     key: str
     source: str
@@ -27,11 +31,11 @@ class Session:
 class Segment:
     """Consecutive estimates of one state, and in LISTENING of one stable genre.
 
-    ``confidence`` is the mean probability of ``genre``, which in UNSURE is the genre whose mean is largest.
-    Both are None in SILENT and NOT_MUSIC, where labels are those of the last music. ``started`` and
-    ``ended`` are Unix seconds; ``seconds`` counts sound, so that neither a file read at full speed nor a
-    clock that is set changes it. The sound itself lies between ``from_seconds`` and ``to_seconds`` of the
-    stream.
+    ``confidence`` is the mean probability of ``genre``. In UNSURE ``genre`` is the genre of the largest mean.
+    In SILENT and NOT_MUSIC both are None, since the labels of these states are those of the last music.
+    ``started`` and ``ended`` are Unix seconds. ``seconds`` is the length of the audio, which depends neither
+    on the speed at which a file is read nor on changes of the system clock. ``from_seconds`` and
+    ``to_seconds`` are the position of the audio in the stream.
     """
 
     session: Session
@@ -49,22 +53,22 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened at one moment: ``kind`` is gap, device, title, or a state in small letters."""
+    """Something that happened at one moment: ``kind`` is gap, device, title, or a state in small letters."""
 
     session: Session
     number: int
-    at: float
+    occurred_at: float
     kind: str
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The session was alive at ``at`` (Unix seconds), or ``over`` since then."""
+    """Proof that a session was running at ``at`` (Unix seconds), or has ended at that moment."""
 
     session: Session
     at: float
-    over: bool = False
+    ended: bool = False
 
 
 Row: TypeAlias = Segment | Event | Heartbeat
@@ -72,13 +76,13 @@ Row: TypeAlias = Segment | Event | Heartbeat
 
 @dataclass(slots=True)
 class _Stream:
-    """Where one source stands."""
+    """Present state of one source."""
 
     session: Session
-    seen: float
+    last_seen_at: float
     segment: Segment | None = None
-    sums: dict[str, float] = field(default_factory=dict)  # of the segment's probabilities, by genre
-    heard_until: float | None = None  # seconds of the stream, of the last estimate
+    probability_sums: dict[str, float] = field(default_factory=dict)  # of the segment, by genre
+    estimated_until: float | None = None  # seconds of the stream, at the end of the last estimate
     segments: int = 0
     events: int = 0
     gaps: int = 0
@@ -88,12 +92,12 @@ class _Stream:
 
 
 class SegmentBuilder:
-    """Messages into rows, of any number of sources at once.
+    """Builder of the rows of any number of sources.
 
     Parameters
     ----------
     new_key : callable
-        Gives a session a key that no other has, in any file.
+        Returns a key for a session, unique among all files.
     """
 
     def __init__(self, new_key: Callable[[], str] = lambda: uuid.uuid4().hex) -> None:
@@ -101,126 +105,128 @@ class SegmentBuilder:
         self._streams: dict[str, _Stream] = {}
 
     def add(self, message: Message) -> list[Row]:
-        """Take a message in.
-
-        Returns
-        -------
-        list of Row
-            Those that are final with it.
-        """
+        """Add a message, and return the rows that it completes."""
         if not isinstance(message, EstimateMessage | StateMessage | HealthMessage | TitleMessage):
             return []
         source, at = message.source, message.captured_at
         stream = self._streams.get(source)
         if stream is None:
-            if isinstance(message, HealthMessage):  # one that comes after the end begins nothing
+            if isinstance(message, HealthMessage):  # after the end of a session
                 return []
             stream = self._streams[source] = _Stream(Session(self._new_key(), source, at), at)
-        stream.seen = at
+        stream.last_seen_at = at
         if isinstance(message, EstimateMessage):
-            return _estimate(stream, message)
+            return _add_estimate(stream, message)
         if isinstance(message, HealthMessage):
-            return _health(stream, message)
+            return _add_health(stream, message)
         if isinstance(message, TitleMessage):
             changed = stream.title != message.title
             stream.title = message.title
-            return [_event(stream, at, "title", stream.title)] if changed else []
+            return [_new_event(stream, at, "title", stream.title)] if changed else []
         if message.state.has_estimate:
             return []
-        rows = [*_close_segment(stream), _event(stream, at, message.state.lower(), message.detail)]
+        rows = [*_close_segment(stream), _new_event(stream, at, message.state.lower(), message.detail)]
         if message.state.is_closed:
             del self._streams[source]
-            rows.append(Heartbeat(stream.session, at, over=True))
+            rows.append(Heartbeat(stream.session, at, ended=True))
         return rows
 
     def open_rows(self, now: float) -> list[Row]:
-        """What is not final yet, as it stands at ``now`` (Unix seconds)."""
+        """Return the rows that may still change, as they are at ``now`` (Unix seconds)."""
         rows: list[Row] = []
         for stream in self._streams.values():
             rows += [Heartbeat(stream.session, now), *([stream.segment] if stream.segment else [])]
         return rows
 
     def restart(self, now: float) -> None:
-        """What was heard so far is forgotten; each source's session begins at ``now`` (Unix seconds)."""
+        """Discard all rows, and start a new session of each source at ``now`` (Unix seconds)."""
         for stream in self._streams.values():
             stream.session = Session(self._new_key(), stream.session.source, now)
             stream.segment, stream.segments, stream.events = None, 0, 0
-            stream.seen, stream.device, stream.title = now, "", ""
+            stream.last_seen_at, stream.device, stream.title = now, "", ""
 
     def finish(self) -> list[Row]:
-        """End every session with the last that was heard of it."""
+        """End all sessions at the times of their last messages, and return the last rows."""
         rows: list[Row] = []
         for stream in self._streams.values():
-            rows += [*_close_segment(stream), Heartbeat(stream.session, stream.seen, over=True)]
+            rows += [*_close_segment(stream), Heartbeat(stream.session, stream.last_seen_at, ended=True)]
         self._streams.clear()
         return rows
 
 
-def _estimate(stream: _Stream, message: EstimateMessage) -> list[Row]:
-    """An estimate stands for the time since the one before, and for no more than its own window."""
+def _add_estimate(stream: _Stream, message: EstimateMessage) -> list[Row]:
+    """Extend the segment, or start a new one. An estimate covers the time since the estimate before it.
+
+    The time is at most the window of the estimate, since audio that was lost was not analyzed.
+    """
     at, until = message.captured_at, message.end_seconds
     window = until - message.start_seconds
-    known = stream.heard_until
-    seconds = window if known is None or until <= known else min(window, until - known)
-    stream.heard_until = until
-    state, heard = message.estimate.state, message.estimate.genre_weights()
-    last = stream.segment
-    unsure = state is StreamState.UNSURE
-    if last is not None and last.state == state and (unsure or heard.keys() == stream.sums.keys()):
-        count, final = last.estimates + 1, list[Row]()
+    before = stream.estimated_until
+    seconds = window if before is None or until <= before else min(window, until - before)
+    stream.estimated_until = until
+    state, weights = message.estimate.state, message.estimate.genre_weights()
+    segment = stream.segment
+    continues = (
+        segment is not None
+        and segment.state == state
+        and (state is StreamState.UNSURE or weights.keys() == stream.probability_sums.keys())
+    )
+    if segment is not None and continues:
+        count, completed = segment.estimates + 1, list[Row]()
     else:
-        count, final = 1, _close_segment(stream)
-        stream.sums = {}
+        started = at - seconds if segment is None else min(at, max(segment.ended, at - seconds))
+        count, completed = 1, _close_segment(stream)
+        stream.probability_sums = {}
         stream.segments += 1
-        started = at - seconds if last is None else min(at, max(last.ended, at - seconds))
-        last = Segment(
-            stream.session,
-            stream.segments,
-            None,
-            state.value,
-            started,
-            at,
-            0.0,
-            None,
-            0,
-            until - seconds,
-            until,
+        segment = Segment(
+            session=stream.session,
+            number=stream.segments,
+            genre=None,
+            state=state.value,
+            started=started,
+            ended=at,
+            seconds=0.0,
+            confidence=None,
+            estimates=0,
+            from_seconds=until - seconds,
+            to_seconds=until,
         )
-    for genre, probability in heard.items():
-        stream.sums[genre] = stream.sums.get(genre, 0.0) + probability
-    likeliest = max(stream.sums, key=stream.sums.__getitem__, default=None)
+    for genre, probability in weights.items():
+        stream.probability_sums[genre] = stream.probability_sums.get(genre, 0.0) + probability
+    likeliest = max(stream.probability_sums, key=stream.probability_sums.__getitem__, default=None)
     stream.segment = replace(
-        last,
+        segment,
         genre=likeliest,
-        ended=max(last.ended, at),
-        seconds=last.seconds + seconds,
-        confidence=stream.sums[likeliest] / count if likeliest is not None else None,
+        ended=max(segment.ended, at),
+        seconds=segment.seconds + seconds,
+        confidence=stream.probability_sums[likeliest] / count if likeliest is not None else None,
         estimates=count,
         to_seconds=until,
     )
-    return final
+    return completed
 
 
 def _close_segment(stream: _Stream) -> list[Row]:
-    final: list[Row] = [stream.segment] if stream.segment else []
+    rows: list[Row] = [stream.segment] if stream.segment else []
     stream.segment = None
-    return final
+    return rows
 
 
-def _health(stream: _Stream, message: HealthMessage) -> list[Row]:
+def _add_health(stream: _Stream, message: HealthMessage) -> list[Row]:
+    """Return events for new gaps and for another device."""
     rows: list[Row] = []
     at, gaps, lost = message.captured_at, message.gaps, message.samples_lost
     if gaps > stream.gaps:
         count = gaps - stream.gaps
         text = f"{count} gap{'s' if count > 1 else ''}, {lost - stream.samples_lost} samples lost"
-        rows.append(_event(stream, at, "gap", text))
+        rows.append(_new_event(stream, at, "gap", text))
     stream.gaps, stream.samples_lost = gaps, lost
     if message.device and message.device != stream.device:
         stream.device = message.device
-        rows.append(_event(stream, at, "device", message.device))
+        rows.append(_new_event(stream, at, "device", message.device))
     return rows
 
 
-def _event(stream: _Stream, at: float, kind: str, detail: str) -> Event:
+def _new_event(stream: _Stream, at: float, kind: str, detail: str) -> Event:
     stream.events += 1
     return Event(stream.session, stream.events, at, kind, detail)

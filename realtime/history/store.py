@@ -292,10 +292,12 @@ class HistoryStore:
         if inserted.rowcount > 0 and session.key in self._written:
             raise HistoryDeletedError
         if isinstance(row, Heartbeat):
-            values: tuple[Any, ...] = (row.at, row.at if row.over else None, session.key)
+            values: tuple[Any, ...] = (row.at, row.at if row.ended else None, session.key)
             connection.execute("UPDATE sessions SET last_seen_at = ?, ended = ? WHERE key = ?", values)
         elif isinstance(row, Event):
-            _replace(connection, "events", session.key, row.number, row.at, row.kind, storable(row.detail))
+            _replace(
+                connection, "events", session.key, row.number, row.occurred_at, row.kind, storable(row.detail)
+            )
         else:
             _replace(
                 connection, "segments", session.key, row.number, row.genre, row.state, row.started,

@@ -27,6 +27,9 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 KEEPALIVE_SECONDS = 20
 """Interval of pings. The broker declares the client offline after one and a half intervals of silence."""
 
+STATUS_TOPIC = "status"
+"""Level below the prefix that says whether the analyzer is online."""
+
 LOOP_SECONDS = 0.2
 """Wait for packets of the broker. A queued message is sent with at most this delay."""
 
@@ -103,7 +106,7 @@ class MqttPublisher(threading.Thread):
         self._clock = clock
         self._report = report
         self._retry_seconds = retry_seconds
-        self._status_topic = f"{address.topic}/status"
+        self._status_topic = f"{address.topic}/{STATUS_TOPIC}"
         self._waiting: deque[tuple[str, bytes]] = deque()
         self._lock = threading.Lock()  # of _waiting and dropped
         self._stopping = threading.Event()

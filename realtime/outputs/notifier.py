@@ -1,7 +1,7 @@
-"""Tells others of genre changes: a watcher that makes small messages for an MQTT broker and a webhook.
+"""Detect genre changes in the messages of all sources, and send them over MQTT and to a webhook.
 
 ``ChangeDetector`` finds the changes. ``mqtt`` and ``webhook`` deliver them, each on its own thread, so that a
-slow receiver delays nobody.
+slow receiver delays nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models.common.text import storable
 from models.common.urls import redact_to_host
 from realtime.clock import Clock
 from realtime.config import OutputSettings
-from realtime.outputs.mqtt import MqttAddress, MqttPublisher
+from realtime.outputs.mqtt import STATUS_TOPIC, MqttAddress, MqttPublisher
 from realtime.outputs.webhook import WebhookSender
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, Message, StateMessage, encode
@@ -27,9 +27,13 @@ from realtime.protocol.messages import EstimateMessage, Message, StateMessage, e
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 1.5
-"""How long the end waits for the last messages to be delivered."""
+"""Time for the last messages at the end of the program. Messages not delivered by then are dropped."""
+
+SIGN_OFF_SECONDS = 0.2
+"""Further time for the threads to close their connections."""
 
 WARNING_SECONDS = 300.0
+"""Shortest time between two warnings about one receiver."""
 
 
 class GenreChange(Struct, frozen=True, kw_only=True):
@@ -94,100 +98,111 @@ class ChangeDetector:
 
 
 class OutageLog:
-    """Tells of an outage once, and of its end; one that comes and goes every ``WARNING_SECONDS`` at most.
+    """Log of the outages of one receiver: each outage and its end, at most every ``WARNING_SECONDS``.
 
     Parameters
     ----------
     name : str
-        Who is out of reach, without secrets.
+        Receiver, without secrets.
     clock : Clock
     """
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
-        self._reason = ""  # that was told
-        self._told_at = float("-inf")
+        self._reason = ""  # of the outage that was logged
+        self._logged_at = float("-inf")
 
-    def __call__(self, reason: str, dropped: int) -> None:
-        """Take the outcome of an attempt: why it failed, or empty, and how many messages were dropped."""
+    def report(self, reason: str, dropped: int) -> None:
+        """Report the result of an attempt.
+
+        Parameters
+        ----------
+        reason : str
+            Reason of a failure, or an empty text after success.
+        dropped : int
+            Messages dropped so far.
+        """
         now = self._clock.monotonic()
-        if reason and reason != self._reason and now - self._told_at >= WARNING_SECONDS:
-            self._reason, self._told_at = reason, now
+        if reason and reason != self._reason and now - self._logged_at >= WARNING_SECONDS:
+            self._reason, self._logged_at = reason, now
             logger.warning("%s gets no genre changes: %s", self._name, reason)
         elif not reason and self._reason:
             self._reason = ""
-            logger.info("%s gets genre changes again; %d were dropped so far", self._name, dropped)
+            logger.info("%s gets genre changes again; dropped messages: %d", self._name, dropped)
 
 
 class GenreNotifier:
-    """Sends genre changes to whom the settings name; call it with every message, on any thread.
+    """Message consumer that sends genre changes to an MQTT broker and a webhook.
+
+    Each receiver has a thread of its own. If the settings name no receiver, no thread is started.
 
     Parameters
     ----------
     settings : OutputSettings
-        With neither a broker nor a webhook nothing is started.
     clock : Clock
     retry_seconds : float
-        Before the first repetition; doubled with every further one.
+        Pause before the first repetition. Later pauses grow.
 
     Raises
     ------
     SettingsError
-        The broker's address is none.
+        If the address of the broker is invalid.
     """
 
     def __init__(self, settings: OutputSettings, clock: Clock, *, retry_seconds: float = 1.0) -> None:
         self._changes = ChangeDetector()
         self._failed = False
-        self._broker: MqttPublisher | None = None
+        self._publisher: MqttPublisher | None = None
         self._webhook: WebhookSender | None = None
         if settings.mqtt:
             address = MqttAddress.parse(settings.mqtt)
-            told = OutageLog(f"the MQTT broker {address.name}", clock)
-            self._broker = MqttPublisher(address, clock, told, retry_seconds)
+            outages = OutageLog(f"the MQTT broker {address.name}", clock)
+            self._publisher = MqttPublisher(address, clock, outages.report, retry_seconds)
         if settings.webhook:
-            told = OutageLog(f"the webhook at {redact_to_host(settings.webhook)}", clock)
-            self._webhook = WebhookSender(settings.webhook, clock, retry_seconds, told)
-        for output in (self._broker, self._webhook):
+            outages = OutageLog(f"the webhook at {redact_to_host(settings.webhook)}", clock)
+            self._webhook = WebhookSender(settings.webhook, clock, retry_seconds, outages.report)
+        for output in (self._publisher, self._webhook):
             if output is not None:
                 output.start()
 
     @property
     def dropped(self) -> int:
-        """Messages that were given up."""
-        return sum(output.dropped for output in (self._broker, self._webhook) if output is not None)
+        """Messages that were never delivered."""
+        return sum(output.dropped for output in (self._publisher, self._webhook) if output is not None)
 
     def consume(self, message: Message) -> None:
-        """Take a message. Any thread may call this method, which neither blocks nor raises."""
-        if self._failed or (self._broker is None and self._webhook is None):
+        """Queue the change that a message brings. Any thread may call this method.
+
+        The method neither blocks nor raises. An internal error ends the notifications.
+        """
+        if self._failed or (self._publisher is None and self._webhook is None):
             return
         try:
             change = self._changes.detect(message)
             if change is None:
                 return
-            # a name that is no text becomes an escape of JSON
             payload = storable(encode(change)).encode()
-            if self._broker is not None:
-                self._broker.put(slug(change.source), payload)
+            if self._publisher is not None:
+                self._publisher.put(topic_name(change.source), payload)
             if self._webhook is not None:
                 self._webhook.put(payload)
         except Exception:
             self._failed = True
-            logger.exception("internal error; genre changes are told no more")
+            logger.exception("internal error; no more genre changes are sent")
 
     def close(self) -> None:
-        """Deliver what can be delivered at once, and end."""
-        outputs = [output for output in (self._broker, self._webhook) if output is not None]
+        """Send the queued messages to receivers that are reachable, and end the threads."""
+        outputs = [output for output in (self._publisher, self._webhook) if output is not None]
         for output in outputs:
             output.stop(CLOSE_SECONDS)
-        until = time.monotonic() + CLOSE_SECONDS + 0.2  # of the threads' own farewell
+        deadline = time.monotonic() + CLOSE_SECONDS + SIGN_OFF_SECONDS
         for output in outputs:
-            output.join(max(0.0, until - time.monotonic()))
+            output.join(max(0.0, deadline - time.monotonic()))
 
 
-def slug(source: str) -> str:
-    """A source's name as one level of a topic: small letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", source).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "source"
-    return "source-status" if found == "status" else found  # TOPIC/status says whether we are here
+def topic_name(source: str) -> str:
+    """Convert the name of a source to one level of a topic: small letters, digits and hyphens."""
+    ascii_name = unicodedata.normalize("NFKD", source).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-") or "source"
+    return f"source-{name}" if name == STATUS_TOPIC else name

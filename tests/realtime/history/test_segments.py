@@ -30,7 +30,7 @@ def segments(rows: list[Row]) -> list[Segment]:
 
 
 def events(rows: list[Row]) -> list[tuple[float, str, str]]:
-    return [(row.at, row.kind, row.detail) for row in rows if isinstance(row, Event)]
+    return [(row.occurred_at, row.kind, row.detail) for row in rows if isinstance(row, Event)]
 
 
 def test_consecutive_estimates_of_one_genre_become_one_segment() -> None:
@@ -130,7 +130,7 @@ def test_a_pause_ends_the_session() -> None:
     rows = folded(estimate(5), state(6, "PAUSED"), health(7), estimate(105))
     assert [each.session.key for each in segments(rows)] == ["a", "b"]
     assert events(rows) == [(1_006, "paused", "")]
-    assert [(row.at, row.session.key) for row in rows if isinstance(row, Heartbeat) and row.over] == [
+    assert [(row.at, row.session.key) for row in rows if isinstance(row, Heartbeat) and row.ended] == [
         (1_006, "a"),
         (1_105, "b"),
     ]
@@ -175,7 +175,7 @@ def test_sources_do_not_disturb_each_other_and_end_by_themselves() -> None:
         ("b", "rock", 1),
         ("a", "jazz", 3),
     ]
-    ends = [(row.session.source, row.at) for row in rows if isinstance(row, Heartbeat) and row.over]
+    ends = [(row.session.source, row.at) for row in rows if isinstance(row, Heartbeat) and row.ended]
     assert ends == [("b", 1_006), ("a", 1_006)]
     assert {row.session.key for row in rows} == {"a", "b"}  # health after the end began nothing
 

@@ -12,7 +12,7 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.config import OutputSettings
-from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, slug
+from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, topic_name
 from realtime.protocol.messages import Message, encode
 from tests.support.clock import VirtualClock
 from tests.support.histories import estimate, health, state
@@ -72,26 +72,26 @@ def test_sources_are_told_apart() -> None:
     ],
 )
 def test_a_source_is_one_level_of_a_topic(name: str, level: str) -> None:
-    assert slug(name) == level
+    assert topic_name(name) == level
 
 
 def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = VirtualClock()
-    outage = OutageLog("the webhook", clock)
+    outages = OutageLog("the webhook", clock)
     for _ in range(20):
-        outage("refused", 0)
-    outage("", 2)
+        outages.report("refused", 0)
+    outages.report("", 2)
     for _ in range(20):  # it comes and goes
         clock.now += 1
-        outage("refused", 2)
-        outage("", 3)
+        outages.report("refused", 2)
+        outages.report("", 3)
     assert caplog.messages == [
         "the webhook gets no genre changes: refused",
-        "the webhook gets genre changes again; 2 were dropped so far",
+        "the webhook gets genre changes again; dropped messages: 2",
     ]
     clock.now += WARNING_SECONDS
-    outage("timed out", 3)
+    outages.report("timed out", 3)
     assert caplog.messages[2:] == ["the webhook gets no genre changes: timed out"]
 
 

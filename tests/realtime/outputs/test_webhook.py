@@ -125,7 +125,7 @@ def test_server_errors_are_retried_and_the_order_is_kept(
     host = f"the webhook at {server.address.split('/')[2]}"
     assert caplog.messages == [
         f"{host} gets no genre changes: the server responded 500; retrying",
-        f"{host} gets genre changes again; 0 were dropped so far",
+        f"{host} gets genre changes again; dropped messages: 0",
     ]
     assert outputs.dropped == 0
 
