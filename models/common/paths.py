@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,7 +97,7 @@ def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Itera
         Permissions of the new file, less the umask. With 0o600 only this user can read the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     try:
         with open(os.open(unfinished, flags, mode), "wb") as file:
