@@ -176,12 +176,12 @@ def _print_csv(sessions: Iterable[Record]) -> None:
 
 
 def parse_date(text: str) -> float:
-    """Unix seconds of a date, with or without a time; local time where no zone is named.
+    """Return the Unix seconds of a date, with or without a time. Without a zone, the time is local.
 
     Raises
     ------
     HistoryError
-        It is none.
+        If ``text`` is not a date.
     """
     try:
         return datetime.fromisoformat(text).timestamp()
@@ -200,7 +200,7 @@ def _session_line(session: Record) -> str:
 
 
 def _session_text(session: Record) -> str:
-    """Segments and events in the order of their times, then the totals."""
+    """Return segments and events in the order of their times, then the totals."""
     how = ", running" if session["running"] else ", broken off" if session["broken_off"] else ""
     lines = [
         f"session {session['id']}: {_shown(session['source'])}",

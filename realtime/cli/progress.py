@@ -38,7 +38,7 @@ def show_progress(
         with _bar(name, counted=counted) as advance:
             yield advance
     elif wanted and logged:
-        yield _LoggedProgress(name).advance
+        yield LoggedProgress(name).advance
     else:
         yield lambda done, total: None
 
@@ -55,15 +55,22 @@ def _bar(name: str, *, counted: bool) -> Iterator[Advance]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-class _LoggedProgress:
-    """Progress as lines of the log."""
+class LoggedProgress:
+    """Progress as lines of the log, at most one in ``interval_seconds``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        interval_seconds: float = LOG_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = name
-        self._logged_at = time.monotonic()
+        self._interval_seconds = interval_seconds
+        self._monotonic = monotonic
+        self._logged_at = monotonic()
 
     def advance(self, done: float, total: float | None) -> None:
-        """Log how much is done, at most once in ``LOG_SECONDS``."""
-        if time.monotonic() - self._logged_at >= LOG_SECONDS:
-            self._logged_at = time.monotonic()
+        """Log how much is done, if the last line is old enough."""
+        if self._monotonic() - self._logged_at >= self._interval_seconds:
+            self._logged_at = self._monotonic()
             logger.info("%d of %s %s", done, "?" if total is None else f"{total:.0f}", self._name)
