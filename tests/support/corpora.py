@@ -1,4 +1,4 @@
-"""Small caches made for tests: every genre is bright in a band of its own, so that networks can learn it."""
+"""Small caches for tests, in which every genre is loud in its own band, so that networks can learn it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Stored = npt.NDArray[np.uint8]
 
 
 def columns(n: int, band: int, random: np.random.Generator) -> Stored:
-    """``n`` columns, louder below than above and loudest in one of ten bands, (n, 256) uint8."""
+    """Make ``n`` columns, louder in low bands and loudest in one of ten bands, (n, 256) uint8."""
     slope = np.linspace(120, 40, 256) + random.normal(0, 8, (n, 256))
     slope[:, 25 * band : 25 * band + 25] += 90
     stored: Stored = np.clip(slope, 0, 255).astype(np.uint8)
@@ -29,7 +29,7 @@ def columns(n: int, band: int, random: np.random.Generator) -> Stored:
 
 
 def arrays_of(band: int, seed: int, *, long: int = 124) -> TrackWindows:
-    """What the cache holds of one of GTZAN's published arrays."""
+    """Make the cached windows of one of GTZAN's published arrays."""
     random = np.random.default_rng((band, seed))
     return TrackWindows(
         np.stack([[columns(FINE.columns, band, random)]]),
@@ -39,13 +39,15 @@ def arrays_of(band: int, seed: int, *, long: int = 124) -> TrackWindows:
     )
 
 
-def recording_of(band: int, seed: int, *, windows: int = 2, heard: int = 0) -> TrackWindows:
-    """What the cache holds of a recording."""
+def recording_of(band: int, seed: int, *, windows: int = 2, embedding_size: int = 0) -> TrackWindows:
+    """Make the cached windows of a recording."""
     random = np.random.default_rng((band, seed))
     return TrackWindows(
         np.stack([[columns(FINE.columns, band, random)] * 2 for _ in range(windows)]),
         np.stack([[columns(COARSE.columns, band, random)] * 2 for _ in range(windows)]),
-        random.normal(0, 1, (windows, heard)).astype(np.float16) if heard else np.zeros((0, 250), np.float16),
+        random.normal(0, 1, (windows, embedding_size)).astype(np.float16)
+        if embedding_size
+        else np.zeros((0, 250), np.float16),
         np.zeros((0, 256), np.uint8),
     )
 
@@ -54,12 +56,12 @@ def entry(
     name: str, source: str = "gtzan", genre: str = "", artist: str = "", *, part: str = "", origin: str = "",
     music: bool = True, duplicate_of: str = "",
 ) -> Entry:  # fmt: skip
-    """One line of an index; its file lies where ``training.data.ingest`` puts it."""
+    """Make one line of an index. Its file is where ``training.data.ingest`` puts it."""
     return Entry(name, source, f"{source}/{name}.npz", genre, artist, part, origin, music, duplicate_of)
 
 
 def cache(folder: Path, listed: Sequence[tuple[Entry, TrackWindows]]) -> Corpus:
-    """Add entries and windows to a cache on disk; return all of it."""
+    """Add entries and windows to a cache on disk, and return the whole corpus."""
     for each, windows in listed:
         windows.save(folder / each.file)
     before = Corpus.load(folder).entries if (folder / INDEX_FILE).exists() else []
@@ -71,7 +73,7 @@ PARTS = ("train", "train", "valid", "test")
 
 
 def stored(rows: int, width: int, band: int, seed: int) -> Stored:
-    """One published array, (rows, width) uint8: loudest in the genre's band."""
+    """Make one published array, (rows, width) uint8, loudest in the genre's band."""
     random = np.random.default_rng((band, seed))
     slope = np.linspace(150, 40, rows)[:, np.newaxis] + random.normal(0, 8, (rows, width))
     slope[rows * band // 10 : rows * (band + 1) // 10] += 80
@@ -80,7 +82,7 @@ def stored(rows: int, width: int, band: int, seed: int) -> Stored:
 
 
 def write_gtzan(folder: Path) -> Path:
-    """Table and both arrays: four tracks a genre, of artists of their own; and the test tracks alone."""
+    """Write table and both arrays: four tracks per genre by different artists, and the test tracks alone."""
     names = [(f"{genre}.{n:05d}", band, n) for band, genre in enumerate(LABELS) for n in range(len(PARTS))]
     for file, rows, width in (("stft_first5s", 544, 57), ("stft_full30s", 129, 496)):
         db_u8 = np.stack([stored(rows, width, band, n) for _, band, n in names])
@@ -105,6 +107,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         (entry("speech-1", "clips", origin="speech pyAudioAnalysis", music=False), recording_of(3, 52)),
         (entry("music-1", "clips", origin="music pyAudioAnalysis"), recording_of(4, 53)),
         (entry("noise-1", "clips", origin="noise elsewhere", music=False), recording_of(5, 54)),
-        *((entry(f"heard-{n}", "music"), recording_of(n, 60 + n, heard=EMBEDDING_SIZE)) for n in range(2)),
+        *(
+            (entry(f"embedded-{n}", "music"), recording_of(n, 60 + n, embedding_size=EMBEDDING_SIZE))
+            for n in range(2)
+        ),
     ]
     return cache(folder / "cache", listed)

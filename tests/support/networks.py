@@ -1,4 +1,4 @@
-"""Networks so small that training and converting them is quick, with the ends of the one that ships."""
+"""Networks so small that training and converting them is quick, with the shipped one's input and outputs."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from training.data.targets import EMBEDDING_SIZE
 from training.networks import pretrained
 
 KEPT_BLOCKS = tuple(f"block_{number}_" for number in (1, 3, 4, 6, 13))
-"""Of MobileNetV2's 16 numbered ones those that halve the picture, and one that adds itself to its input."""
+"""Blocks of MobileNetV2 that are kept: those that halve the image, and one with a residual connection."""
 
 
 def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
-    """Pooled pixels to logits of the genres and of music, and to what is heard.
+    """Build a network from pooled pixels to logits of genres and music, and to embeddings.
 
     Returns
     -------
     keras.Model, list
-        The first layer's variables stand for the backbone's.
+        The first layer's variables take the place of the backbone's.
     """
     import keras
 
     keras.utils.set_random_seed(seed)
     first = keras.layers.Dense(16, activation="relu")
-    picture = keras.Input((256, 64, 3))
-    x = keras.layers.Rescaling(1 / 127.5, -1)(picture)
+    image = keras.Input((256, 64, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(image)
     x = first(keras.layers.Flatten()(keras.layers.AveragePooling2D((8, 32))(x)))
     embedding = keras.layers.Dense(EMBEDDING_SIZE, name="embedding")(x)
     logits = keras.layers.Dense(genres + 1, name="logits")(keras.layers.Dropout(0.3)(x))
-    return keras.Model(picture, [logits, embedding]), first.trainable_variables
+    return keras.Model(image, [logits, embedding]), first.trainable_variables
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    """Let ``networks.genre.build_backbone`` have 6 of MobileNetV2's 17 blocks, with ImageNet's weights.
+    """Make ``networks.genre.build_backbone`` build 6 of MobileNetV2's 17 blocks, with ImageNet's weights.
 
-    Tracing and converting take time by the layer, and the layers that are left out are like those kept.
-    Two convolutions follow others than they did and see fewer channels: the first of those that they knew.
+    Tracing and converting take time for each layer, and the omitted layers are like the others. Two
+    convolutions get another input with fewer channels than before: the first ones of their kernels.
     """
     import keras
 
@@ -69,7 +69,7 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Run what ``tf.function`` wraps step by step: for a few steps, tracing takes longer than they do."""
+    """Run functions under ``tf.function`` step by step. For a few steps, tracing takes longer."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
@@ -81,7 +81,7 @@ def untraced() -> Iterator[None]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is trained is small: tracing the network that ships takes half a minute, and ``released`` does."""
+    """Train a small network: tracing the shipped one takes half a minute, and ``released`` does so."""
     monkeypatch.setattr(
-        "training.finetuning.train.build_network", lambda taught, places: small(0, len(LABELS))
+        "training.finetuning.train.build_network", lambda backbone, intensities: small(0, len(LABELS))
     )

@@ -22,7 +22,7 @@ SMALL = StudyPlan(
 
 
 def signatures(artists: int = 8, each: int = 2) -> FeatureSet:
-    """Four genres of tracks that are like no other track: to know one, it must have been trained on."""
+    """Make four genres of tracks that resemble no other: a model knows only tracks it was trained on."""
     tracks = tuple(
         GtzanTrack(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}", "", "")
         for genre in LABELS[:4]
@@ -38,5 +38,5 @@ DATA = signatures()
 
 @cache
 def in_folds() -> list[tuple[Indices, Indices]]:
-    """Made when asked for: scikit-learn, seconds to import, is needed by no process that only collects."""
+    """Return the folds on demand, because scikit-learn takes seconds to import."""
     return train_test_pairs(random_folds(DATA.tracks, folds=SMALL.folds))

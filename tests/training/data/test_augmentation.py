@@ -1,4 +1,4 @@
-"""Training's pictures are the live path's, before they are varied, and still pictures after."""
+"""Images for training: equal to the live path's images without augmentation, and valid images with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GEOMETRIES = pytest.mark.parametrize("spec", [FINE, COARSE], ids=["fine", "coars
 
 
 @GEOMETRIES
-def test_without_strength_a_window_is_drawn_as_it_is(spec: AudioSpec) -> None:
+def test_strength_zero_changes_nothing(spec: AudioSpec) -> None:
     stored = columns(spec.columns, 3, np.random.default_rng(0))
     plain = window_intensities(stored, spec)
     assert plain.shape == (256, 256)
@@ -26,31 +26,31 @@ def test_without_strength_a_window_is_drawn_as_it_is(spec: AudioSpec) -> None:
 
 
 @GEOMETRIES
-def test_without_strength_a_longer_stretch_is_cropped_somewhere(spec: AudioSpec) -> None:
+def test_strength_zero_crops_a_longer_stretch_at_random(spec: AudioSpec) -> None:
     stored = columns(spec.columns + 9, 3, np.random.default_rng(0))
     crops = [window_intensities(stored[start : start + spec.columns], spec) for start in range(10)]
     found = set()
     for seed in range(12):
-        picture = augment(stored, spec, np.random.default_rng(seed), 0.0)
-        found |= {start for start, crop in enumerate(crops) if np.array_equal(crop, picture)}
+        image = augment(stored, spec, np.random.default_rng(seed), 0.0)
+        found |= {start for start, crop in enumerate(crops) if np.array_equal(crop, image)}
     assert len(found) > 3
 
 
 @GEOMETRIES
-def test_varied_pictures_are_repeatable_and_differ(spec: AudioSpec) -> None:
+def test_augmented_images_are_reproducible_and_differ(spec: AudioSpec) -> None:
     stored = columns(spec.columns + 40, 3, np.random.default_rng(0))
     before = stored.copy()
-    pictures = [augment(stored, spec, np.random.default_rng(seed)) for seed in range(40)]
-    for seed, picture in enumerate(pictures):
-        assert picture.shape == (256, 256)
-        assert picture.dtype == np.uint8
-        assert np.array_equal(picture, augment(stored, spec, np.random.default_rng(seed)))
-    assert len({picture.tobytes() for picture in pictures}) == 40
+    images = [augment(stored, spec, np.random.default_rng(seed)) for seed in range(40)]
+    for seed, image in enumerate(images):
+        assert image.shape == (256, 256)
+        assert image.dtype == np.uint8
+        assert np.array_equal(image, augment(stored, spec, np.random.default_rng(seed)))
+    assert len({image.tobytes() for image in images}) == 40
     assert np.array_equal(stored, before)
 
 
-def test_decibels_and_bytes_of_one_sound_are_one_picture() -> None:
-    """Everything random happens after the scaling, so any affine unit gives the same picture."""
+def test_decibels_and_bytes_give_the_same_image() -> None:
+    """All random changes happen after scaling, so any affine unit gives the same image."""
     stored = columns(FINE.columns, 3, np.random.default_rng(0))
     decibels = stored.astype(np.float32) / 2 - 80
     for seed in range(20):
@@ -58,8 +58,8 @@ def test_decibels_and_bytes_of_one_sound_are_one_picture() -> None:
         assert np.abs(one.astype(int) - other).max() <= 1
 
 
-def test_variation_is_more_than_a_crop() -> None:
-    """On a window-long stretch nothing can be cropped; what differs is tempo, pitch, level, masks."""
+def test_augmentation_is_more_than_a_crop() -> None:
+    """A stretch as long as a window cannot be cropped. Only tempo, pitch, level and masks can change it."""
     stored = columns(FINE.columns, 3, np.random.default_rng(0))
     plain = window_intensities(stored, FINE).astype(int)
     change = [
@@ -86,13 +86,13 @@ def test_a_shift_moves_every_row_and_repeats_the_edge() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
-def test_paint_is_the_block_mean_of_the_live_pictures_colours() -> None:
+def test_render_is_the_block_mean_of_the_live_images_colors() -> None:
     pytest.importorskip("tensorflow", reason="training needs TensorFlow: install the extra 'training'")
     stored = [columns(FINE.columns, band, np.random.default_rng(band)) for band in (2, 7)]
     live = np.stack(
         [colorize(scale(each.astype(np.float32), FINE), FINE) for each in stored]
     )  # (2, 256, 256, 3)
     blocks = live.reshape(2, 256, 1, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
-    painted = render(np.stack([window_intensities(each, FINE) for each in stored])).numpy()
-    assert painted.shape == (2, 256, 64, 3)
-    assert np.abs(painted - blocks.mean(axis=(2, 4))).max() < 1e-3
+    rendered = render(np.stack([window_intensities(each, FINE) for each in stored])).numpy()
+    assert rendered.shape == (2, 256, 64, 3)
+    assert np.abs(rendered - blocks.mean(axis=(2, 4))).max() < 1e-3

@@ -1,4 +1,4 @@
-"""GTZAN's published arrays and table."""
+"""GTZAN's table and published arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def test_tracks_and_arrays_are_joined_by_name(tmp_path: Path) -> None:
     assert np.array_equal(gtzan.image(1, AudioSpec()), live)
 
 
-def test_missing_data_is_one_sentence(tmp_path: Path) -> None:
+def test_missing_data_raises_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist; --gtzan names a folder"):
         Gtzan.load(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"tracks\.csv does not exist"):

@@ -1,4 +1,4 @@
-"""``overheard train prepare``: from a tree of files to a cache, through the command."""
+"""``overheard train prepare``: from a folder of files to a cache, through the command."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ jazz.00000,jazz,Another,,valid,
 
 
 def prepared(cache: Path, *words: object) -> dict[str, Entry]:
-    """Run the command; the cache's entries by name."""
+    """Run the command and return the cache's entries by name."""
     assert command(["prepare", "--cache", str(cache), *map(str, words)]) == 0
     return {each.name: each for each in Corpus.load(cache).entries}
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """GTZAN in small: two recordings, one repeated under another number, one damaged."""
+    """GTZAN in small: two recordings, one of them duplicated, and a damaged one."""
     folder = tmp_path_factory.mktemp("gtzan")
     for genre in ("blues", "jazz", "rock"):
         (folder / genre).mkdir()
@@ -57,7 +57,7 @@ def cached(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cache
 
 
-def test_a_tree_becomes_windows_with_what_the_table_says(cached: Path) -> None:
+def test_a_folder_becomes_windows_with_the_tables_values(cached: Path) -> None:
     corpus = Corpus.load(cached)
     assert [each.name for each in corpus.entries] == ["blues.00000", "jazz.00000", "jazz.00001"]
     blues, jazz, _ = corpus.entries
@@ -74,7 +74,7 @@ def test_a_tree_becomes_windows_with_what_the_table_says(cached: Path) -> None:
     assert not list(cached.rglob("*.part"))
 
 
-def test_faults_are_told_and_a_second_run_decodes_nothing(
+def test_faults_are_printed_and_a_second_run_decodes_nothing(
     tree: Path, cached: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert Corpus.load(cached).entries[2].duplicate_of == "jazz.00000"
@@ -82,17 +82,17 @@ def test_faults_are_told_and_a_second_run_decodes_nothing(
     written = {path: path.stat().st_mtime_ns for path in cached.rglob("*.npz")}
     assert len(written) == 3
     prepared(cached, "--gtzan", tree)
-    said = capsys.readouterr().out
-    assert "jazz.00001 is a duplicate of jazz.00000" in said
-    assert "rock.00000 is left out: " in said
-    assert "is not audio that FFmpeg can decode" in said
-    assert f"{cached} holds 3 tracks" in " ".join(said.split())
+    printed = capsys.readouterr().out
+    assert "jazz.00001 is a duplicate of jazz.00000" in printed
+    assert "rock.00000 is left out: " in printed
+    assert "is not audio that FFmpeg can decode" in printed
+    assert f"{cached} holds 3 tracks" in " ".join(printed.split())
     assert {path: path.stat().st_mtime_ns for path in cached.rglob("*.npz")} == written
     assert (cached / "index.jsonl").read_text() == index
 
 
-def test_what_is_missing_is_made_again_just_as_it_was(tree: Path, cached: Path) -> None:
-    """A track's degraded version depends on its name alone, not on when it is made."""
+def test_a_missing_file_is_made_again_with_the_same_bytes(tree: Path, cached: Path) -> None:
+    """A track's degraded version depends on its name alone, and not on when it is made."""
     path = cached / "gtzan-audio" / "jazz.00000.npz"
     before = TrackWindows.load(path)
     path.unlink()
@@ -102,7 +102,7 @@ def test_what_is_missing_is_made_again_just_as_it_was(tree: Path, cached: Path) 
     assert np.array_equal(before.coarse, after.coarse)
 
 
-def test_folders_are_genres_and_music_has_none(tmp_path: Path) -> None:
+def test_folders_name_genres_and_music_has_none(tmp_path: Path) -> None:
     (tmp_path / "mine" / "Jazz" / "album").mkdir(parents=True)
     write(tmp_path / "mine" / "Jazz" / "album" / "a.flac", tone(500, 5.2), SAMPLE_RATE, "flac")
     entries = prepared(tmp_path / "c", "--folder", tmp_path / "mine", "--music", tmp_path / "mine")
@@ -114,8 +114,10 @@ def test_folders_are_genres_and_music_has_none(tmp_path: Path) -> None:
     assert entry.music
 
 
-def test_two_tracks_of_one_name_are_not_one_track(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The second would have been taken for prepared, with the first one's sound."""
+def test_a_second_track_of_the_same_name_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second track was once taken for cached, with the audio of the first."""
     for number, hz in enumerate((300, 3_000)):
         (tmp_path / str(number) / "jazz").mkdir(parents=True)
         write(tmp_path / str(number) / "jazz" / "a.wav", tone(hz, 5.2), SAMPLE_RATE)
@@ -124,7 +126,7 @@ def test_two_tracks_of_one_name_are_not_one_track(tmp_path: Path, capsys: pytest
     assert "jazz__a.wav is left out: another track has the same name" in capsys.readouterr().out
 
 
-def test_a_table_of_kinds_joins_clips_that_are_no_music(tmp_path: Path) -> None:
+def test_a_table_of_kinds_joins_non_music_clips(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     rows = ["file,kind,origin,genre,artist"]
     for number in range(4):
@@ -142,7 +144,7 @@ def test_a_table_of_kinds_joins_clips_that_are_no_music(tmp_path: Path) -> None:
     assert len(Corpus.load(tmp_path / "c").windows(speech).fine) == 3
 
 
-def test_published_arrays_of_both_forms_are_one_track(tmp_path: Path) -> None:
+def test_arrays_of_both_geometries_are_one_track(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     fine = random.integers(0, 256, (2, 544, 57), dtype=np.uint8)
     coarse = random.integers(0, 256, (2, 129, 496), dtype=np.uint8)
@@ -163,7 +165,7 @@ def test_published_arrays_of_both_forms_are_one_track(tmp_path: Path) -> None:
         assert np.array_equal(windows.long, np.round(to_bands(coarse[row].T, COARSE)))
 
 
-def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:
+def test_bad_arguments_raise_one_sentence(tmp_path: Path) -> None:
     empty, flat, nowhere = tmp_path / "empty", tmp_path / "flat", tmp_path / "nowhere"
     for folder in (empty, flat):
         folder.mkdir()
@@ -190,15 +192,15 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:
         ("--folder", gtzans): r"2 of 3 files in .* have names of GTZAN's tracks, such as blues\.00012\.wav;",
         ("--music", gtzans / "loose"): r"1 of 1 files .*, such as rock__blues\.00012\.short\.au; .* --gtzan",
     }
-    for words, said in cases.items():
-        with pytest.raises(OverheardError, match=said) as error:
+    for words, sentence in cases.items():
+        with pytest.raises(OverheardError, match=sentence) as error:
             command(["prepare", "--cache", str(tmp_path / "c"), *map(str, words)])
         assert "\n" not in str(error.value)
         assert not (tmp_path / "c").exists()
     assert "nothing to prepare" in refused("train", "prepare", "--cache", str(tmp_path / "c"))
 
 
-def test_damaged_pictures_are_one_sentence(tmp_path: Path) -> None:
+def test_damaged_arrays_raise_one_sentence(tmp_path: Path) -> None:
     db_u8 = np.zeros((2, 544, 57), np.uint8)
     whole, path = tmp_path / "whole.npz", tmp_path / "p.npz"
     np.savez(whole, track_id=np.array(["blues.1", "jazz.1"]), db_u8=db_u8)
@@ -225,7 +227,7 @@ def test_damaged_pictures_are_one_sentence(tmp_path: Path) -> None:
     refused_pictures()
 
 
-def test_a_cache_without_an_index_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_cache_without_an_index_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(OverheardError, match="write a cache with overheard train prepare"):
         Corpus.load(tmp_path)
     (tmp_path / "index.jsonl").write_text('{"name": "a", "source": "b", "file": "c"}\n{"name": 3\n')
@@ -234,7 +236,7 @@ def test_a_cache_without_an_index_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def tagged(path: Path, artist: str) -> Path:
-    """A FLAC file with an artist in its tags."""
+    """Write a FLAC file with an artist tag."""
     samples = (tone(500, 5.2) * 32_767).astype(np.int16)
     with av.open(str(path), "w") as container:
         container.metadata["artist"] = artist
@@ -248,7 +250,7 @@ def tagged(path: Path, artist: str) -> Path:
     return path
 
 
-def test_artists_are_read_from_tags_and_genres_however_they_are_spelled(
+def test_artists_come_from_tags_and_genres_in_any_spelling(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for genre in ("Hip-Hop", "Polka"):
@@ -262,15 +264,15 @@ def test_artists_are_read_from_tags_and_genres_however_they_are_spelled(
         "Polka__a.flac": ("polka", "The Someones"),
         "Polka__b.wav": ("polka", ""),
     }
-    said = " ".join(capsys.readouterr().out.split())
-    assert "2 tracks have a genre other than blues, classical" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "2 tracks have a genre other than blues, classical" in printed
     assert [normalize_genre(g) for g in (" hip_hop", "HIP HOP", "Rock ", "R&B-soul", "")] == [
         "hiphop", "hiphop", "rock", "r&b-soul", "",
     ]  # fmt: skip
 
 
-def test_another_sound_is_prepared_anew_and_other_tracks_stay_listed(tmp_path: Path) -> None:
-    """A file was once taken for prepared because its name was there, and a run forgot all earlier ones."""
+def test_changed_audio_is_prepared_anew_and_other_tracks_stay(tmp_path: Path) -> None:
+    """A file was once taken for cached because of its name, and a run dropped the tracks of earlier runs."""
     one, two, cache = tmp_path / "one", tmp_path / "two", tmp_path / "c"
     for folder, genre, hz in ((one, "jazz", 300), (two, "rock", 3_000), (two, "pop", 5_000)):
         (folder / genre).mkdir(parents=True)
@@ -296,7 +298,7 @@ def test_another_sound_is_prepared_anew_and_other_tracks_stay_listed(tmp_path: P
     assert not list(cache.rglob("*.part"))
 
 
-def test_files_of_another_teacher_or_recipe_are_others(
+def test_the_source_digest_depends_on_teacher_version_and_geometry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.wav", tone(300, 0.1), SAMPLE_RATE)
@@ -311,10 +313,10 @@ def test_files_of_another_teacher_or_recipe_are_others(
     assert len(others) == 5
 
 
-def test_a_sound_that_cannot_be_coded_is_left_out(
+def test_audio_that_cannot_be_encoded_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """FFmpeg's refusal ended the run; its AAC encoder refuses what is no number."""
+    """FFmpeg's error once ended the run. Its AAC encoder rejects NaN."""
 
     def refuse(samples: npt.NDArray[np.float32], rate: int, _: object) -> npt.NDArray[np.float32]:
         return transcode(samples * np.float32(np.nan if samples.max() > 0.2 else 1), rate, "aac")
@@ -327,8 +329,8 @@ def test_a_sound_that_cannot_be_coded_is_left_out(
     assert "jazz__loud.wav is left out: FFmpeg cannot encode its audio" in capsys.readouterr().out
 
 
-def test_clips_are_joined_by_the_tables_seconds_and_listing_decodes_nothing(tmp_path: Path) -> None:
-    """Files lie beside the table here, and none of them is a sound."""
+def test_clips_are_joined_by_seconds_without_decoding(tmp_path: Path) -> None:
+    """The files lie beside the table here, and none of them is an audio file."""
     table = tmp_path / "clips.csv"
     rows = [f"{n}.wav,noise,here,{seconds}" for n, seconds in enumerate((6, 3.9, 0.2, 12, 5, 4))]
     table.write_text("file,kind,origin,seconds\n" + "\n".join(rows) + "\nlast.wav,noise\n")

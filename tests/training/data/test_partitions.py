@@ -1,4 +1,4 @@
-"""Nothing that scores was trained on: no track, no artist, in any source."""
+"""Partitions: no evaluated track or artist is trained on, in any source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = ("train", "valid", "test")
 
 
 def plain(name: str) -> str:
-    """The test's own idea of one artist's many spellings."""
+    """Normalize an artist's name independently of the code under test."""
     words = name.lower().split()
     return " ".join(words[1:] if words[:1] == ["the"] else words)
 
@@ -34,7 +34,7 @@ def spelled(artist: str, chance: random.Random) -> str:
 
 
 def corpus(seed: int) -> Corpus:
-    """GTZAN's arrays and three more sources, with artists, tracks and duplicates in common."""
+    """GTZAN's arrays and three other sources, with common artists, tracks and duplicates."""
     chance = random.Random(seed)
     owns = {artist: (chance.choice(LABELS), chance.choice(PARTS)) for artist in ARTISTS}
     listed: list[Entry] = []
@@ -70,19 +70,19 @@ def corpus(seed: int) -> Corpus:
     return Corpus(Path("nowhere"), listed)
 
 
-def assert_apart(of: Corpus, parts: Partition) -> None:
-    scored = [*parts.valid, *parts.test]
-    assert {each.source for each in scored} <= {"gtzan"}
+def assert_disjoint(of: Corpus, parts: Partition) -> None:
+    evaluated = [*parts.valid, *parts.test]
+    assert {each.source for each in evaluated} <= {"gtzan"}
     assert not {each.name for each in parts.valid} & {each.name for each in parts.test}
-    tracks = {each.name for each in scored} | {each.duplicate_of for each in scored} - {""}
-    artists = {plain(each.artist) for each in scored} - {""}
-    checked = {plain(each.artist) for each in of.entries if is_held_out_artist(each.artist)} - {""}
+    tracks = {each.name for each in evaluated} | {each.duplicate_of for each in evaluated} - {""}
+    artists = {plain(each.artist) for each in evaluated} - {""}
+    held_out = {plain(each.artist) for each in of.entries if is_held_out_artist(each.artist)} - {""}
     for each in parts.train:
         assert each.name not in tracks, each
         assert each.duplicate_of not in tracks, each
         assert plain(each.artist) not in artists, each
         if not each.source.startswith("gtzan"):
-            assert plain(each.artist) not in checked, each
+            assert plain(each.artist) not in held_out, each
             assert not any(origin in each.origin for origin in HELD_OUT_ORIGINS), each
     known = {plain(each.artist) for each in parts.train} - {""}
     for each in out_of_domain_tracks(of, parts.train):
@@ -93,10 +93,10 @@ def assert_apart(of: Corpus, parts: Partition) -> None:
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_the_fault_filtered_parts_are_apart_in_every_source(seed: int) -> None:
+def test_fault_filtered_parts_are_disjoint_in_every_source(seed: int) -> None:
     of = corpus(seed)
     parts = fault_filtered(of)
-    assert_apart(of, parts)
+    assert_disjoint(of, parts)
     assert {each.part for each in parts.valid} <= {"valid"}
     assert {each.part for each in parts.test} <= {"test"}
 
@@ -104,7 +104,7 @@ def test_the_fault_filtered_parts_are_apart_in_every_source(seed: int) -> None:
 @pytest.mark.filterwarnings("ignore:The least populated class")  # scikit-learn, of tiny corpora
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=4, deadline=None, derandomize=True)
-def test_artist_folds_are_apart_in_every_source(seed: int) -> None:
+def test_artist_folds_are_disjoint_in_every_source(seed: int) -> None:
     of = corpus(seed)
     whole = [
         entry(f"{genre}.9{n:04d}", "gtzan", genre, f"{genre} player {n}")
@@ -115,26 +115,26 @@ def test_artist_folds_are_apart_in_every_source(seed: int) -> None:
     folds = artist_folds(of)
     assert len(folds) == 5
     for parts in folds:
-        assert_apart(of, parts)
+        assert_disjoint(of, parts)
     tested = [each.name for parts in folds for each in parts.test]
     assert len(tested) == len(set(tested))
     assert {each.name for each in whole} <= set(tested)
 
 
-def not_checked(names: list[str]) -> str:
+def other_name(names: list[str]) -> str:
     return next(name for name in names if not is_held_out_artist(name))
 
 
-def checked(names: list[str]) -> str:
+def held_out_name(names: list[str]) -> str:
     return next(name for name in names if is_held_out_artist(name))
 
 
 NAMES = [f"Artist {n}" for n in range(20)]
 
 
-def test_what_may_train_does() -> None:
-    """Keeping apart would be easy if nothing were left."""
-    free, kept = not_checked(NAMES), checked(NAMES)
+def test_all_allowed_tracks_are_trained_on() -> None:
+    """Disjoint parts would be easy if nothing were left."""
+    free, kept = other_name(NAMES), held_out_name(NAMES)
     listed = [
         entry("blues.1", "gtzan", "blues", "A", part="train"),
         entry("blues.2", "gtzan", "blues", "B", part="valid"),
@@ -155,46 +155,46 @@ def test_what_may_train_does() -> None:
     assert [e.name for e in out_of_domain_tracks(Corpus(Path("nowhere"), listed), parts.train)] == ["kept"]
 
 
-def test_nearly_the_same_name_is_the_same_artist_to_a_check() -> None:
-    kept = checked([f"Jimi Hendrix Experience {n}" for n in range(20)])
+def test_nearly_equal_names_count_as_one_artist() -> None:
+    kept = held_out_name([f"Jimi Hendrix Experience {n}" for n in range(20)])
     of = Corpus(Path("nowhere"), [entry("a", "folder", "rock", kept)])
     assert out_of_domain_tracks(of, [])
     assert not out_of_domain_tracks(of, [entry("b", "gtzan", "rock", "Jimi Hendrix")])
 
 
-def test_the_broken_track_trains_in_no_source() -> None:
+def test_the_broken_track_is_not_trained_on() -> None:
     listed = [entry("jazz.00054", source, "jazz", part="train") for source in ("gtzan", "gtzan-audio")]
     listed += [entry(f"jazz.{n}", "gtzan", "jazz", part=part) for n, part in enumerate(PARTS)]
     assert [each.name for each in fault_filtered(Corpus(Path("nowhere"), listed)).train] == ["jazz.0"]
 
 
-def test_an_empty_part_is_one_sentence() -> None:
-    """Without tracks.csv no array has a part, and training ended in the sampler or at the first score."""
+def test_an_empty_part_raises_one_sentence() -> None:
+    """Without tracks.csv no array has a part, and training once ended in the sampler or at the evaluation."""
     listed = [entry(f"jazz.{n}", "gtzan", "jazz", part=part) for n, part in enumerate(PARTS)]
     folder = Path("nowhere")
     assert fault_filtered(Corpus(folder, listed)).test
     for n in range(3):
         lacking = Corpus(folder, [each for place, each in enumerate(listed) if place != n])
         counts = [int(place != n) for place in range(3)]
-        said = "{} train, {} validate and {} test; each part needs one".format(*counts)
-        with pytest.raises(DataError, match=rf"{said}.*stft_full30s\.npz and tracks\.csv") as error:
+        sentence = "{} train, {} validate and {} test; each part needs one".format(*counts)
+        with pytest.raises(DataError, match=rf"{sentence}.*stft_full30s\.npz and tracks\.csv") as error:
             fault_filtered(lacking)
         assert "\n" not in str(error.value)
 
 
-def test_a_corpus_without_the_arrays_is_one_sentence() -> None:
+def test_a_corpus_without_arrays_raises_one_sentence() -> None:
     listed = [entry("a", "folder", "rock"), entry("rock.00001", "gtzan-audio", "rock", part="train")]
-    said = (
+    sentence = (
         r"holds no GTZAN arrays; run overheard train prepare --gtzan DIR, where DIR holds "
         r"stft_first5s\.npz, stft_full30s\.npz and tracks\.csv \(1 recordings"
     )
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=sentence):
         fault_filtered(Corpus(Path("nowhere"), listed))
 
 
-def test_other_peoples_music_is_of_genres_that_the_model_has() -> None:
-    """A genre of its own was scored against ten labels, and ended the release after its training."""
-    kept = checked(NAMES)
+def test_out_of_domain_tracks_have_genres_of_the_model() -> None:
+    """A genre outside the ten labels once ended a release after its training."""
+    kept = held_out_name(NAMES)
     listed = [entry("a", "folder", "rock", kept), entry("b", "folder", "polka", kept)]
     assert [each.name for each in out_of_domain_tracks(Corpus(Path("nowhere"), listed), [])] == ["a"]
 
@@ -207,9 +207,9 @@ def test_spellings_of_one_artist(one: str, other: str) -> None:
     assert normalize_artist("Them") != normalize_artist("The m")
 
 
-def test_nobody_is_taught_who_is_scored() -> None:
-    free, kept = not_checked(NAMES), checked(NAMES)
-    gtzans = not_checked([f"Band {n}" for n in range(20)])
+def test_no_evaluated_artist_is_distilled_from() -> None:
+    free, kept = other_name(NAMES), held_out_name(NAMES)
+    gtzans = other_name([f"Band {n}" for n in range(20)])
     singers = [f"Singer {n}" for n in range(40)]
     other_spelling = next(
         name for name in singers if is_held_out_artist(f"The {name}") and not is_held_out_artist(name)

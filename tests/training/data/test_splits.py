@@ -1,3 +1,5 @@
+"""Splits of GTZAN under the three protocols."""
+
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("tensorflow-study")
 
 
 def made_up_tracks(artists: int = 12, each: int = 3) -> list[GtzanTrack]:
-    """Every genre has artists of its own, some without a name, and one repeated track."""
+    """Make tracks with own artists in every genre, some without an artist, and one duplicate."""
     tracks = [
         GtzanTrack(f"{genre}.{artist}.{number}", genre, f"{genre} {artist}" if artist else "", part, "")
         for genre in LABELS
@@ -57,7 +59,7 @@ def test_artist_folds_keep_artists_apart(seed: int) -> None:
         assert artist_leakage(tracks, split) == 0
 
 
-def test_artist_folds_test_every_track_once_and_leave_repeated_ones_out() -> None:
+def test_artist_folds_test_every_track_once_except_duplicates() -> None:
     tracks = [*made_up_tracks(), GtzanTrack("jazz.00054", "jazz", "", "train", "")]
     tested = Counter(i for split in artist_folds(tracks) for i in split.test.tolist())
     assert set(tested.values()) == {1}
@@ -80,7 +82,7 @@ def test_random_folds_test_every_track_once_and_leak() -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [("The Beatles", "beatles"), ("Rage Against The Machine", "Rage against the Machine")]
 )
-def test_artist_names_ignore_case_and_the(one: str, other: str) -> None:
+def test_artist_keys_ignore_case_and_the(one: str, other: str) -> None:
     assert artist_key(GtzanTrack("a", "rock", one, "", "")) == artist_key(
         GtzanTrack("b", "rock", other, "", "")
     )
@@ -91,7 +93,7 @@ def test_unknown_artists_of_a_genre_stay_together() -> None:
     assert artist_key(GtzanTrack("a", "rock", "", "", "")) != artist_key(GtzanTrack("b", "pop", "", "", ""))
 
 
-def test_a_row_with_an_unknown_genre_says_so() -> None:
+def test_a_row_with_an_unknown_genre_is_an_error() -> None:
     row = {
         "track_id": "polka.1",
         "genre": "polka",
@@ -103,8 +105,8 @@ def test_a_row_with_an_unknown_genre_says_so() -> None:
         GtzanTrack.from_row(row)
 
 
-def test_the_real_table(shared: Path) -> None:
-    """Counts of the published table, and no artist or repeated track on both sides."""
+def test_the_published_table(shared: Path) -> None:
+    """The counts are the published ones, and no artist or duplicate is on both sides."""
     import csv
 
     path = shared / "gtzan" / TABLE_FILE

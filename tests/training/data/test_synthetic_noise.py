@@ -1,4 +1,4 @@
-"""Made sounds that are no music: whole, all different, and the same whenever they are asked for."""
+"""Synthetic sounds: complete, different from each other, and reproducible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.data.corpus import Corpus
 
 
 @pytest.mark.parametrize("kind", synthetic_noise.GENERATORS)
-def test_every_kind_is_a_whole_sound_that_never_repeats(kind: Callable[..., Any]) -> None:
+def test_every_generator_gives_complete_and_different_sounds(kind: Callable[..., Any]) -> None:
     drawn = [kind(np.random.default_rng(seed), 30_000) for seed in (*range(60), 0)]
     for sound in drawn:
         assert sound.shape == (30_000,)
@@ -26,7 +26,7 @@ def test_every_kind_is_a_whole_sound_that_never_repeats(kind: Callable[..., Any]
     assert not np.array_equal(drawn[0], drawn[1])
 
 
-def test_levels_lie_where_they_are_said_to() -> None:
+def test_peaks_are_in_the_documented_range() -> None:
     generator = np.random.default_rng(3)
     peaks = [20 * np.log10(np.abs(synthetic_noise.random_noise(generator, 20_000)).max()) for _ in range(60)]
     assert min(peaks) >= -35.1
@@ -34,7 +34,7 @@ def test_levels_lie_where_they_are_said_to() -> None:
     assert np.ptp(peaks) > 20
 
 
-def test_they_come_into_the_cache_as_no_music_and_only_once(tmp_path: Path) -> None:
+def test_sounds_are_cached_as_non_music_and_only_once(tmp_path: Path) -> None:
     assert command(["prepare", "--cache", str(tmp_path), "--noises", "2"]) == 0
     corpus = Corpus.load(tmp_path)
     assert [(e.name, e.music, e.is_held_out) for e in corpus.entries] == [
@@ -49,16 +49,16 @@ def test_they_come_into_the_cache_as_no_music_and_only_once(tmp_path: Path) -> N
     assert len(Corpus.load(tmp_path).entries) == 3
 
 
-def test_another_recipe_makes_them_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for recipe in (1, 2):
-        monkeypatch.setattr(synthetic_noise, "FORMAT_VERSION", recipe)
+def test_another_format_version_makes_sounds_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in (1, 2):
+        monkeypatch.setattr(synthetic_noise, "FORMAT_VERSION", version)
         assert command(["prepare", "--cache", str(tmp_path), "--noises", "1"]) == 0
-        (made,) = Corpus.load(tmp_path).entries
-        if recipe == 1:
-            (tmp_path / made.file).write_bytes(b"of the first recipe")
-    assert len(Corpus.load(tmp_path).windows(made).fine) == synthetic_noise.WINDOWS_PER_SOUND
+        (entry,) = Corpus.load(tmp_path).entries
+        if version == 1:
+            (tmp_path / entry.file).write_bytes(b"of the first version")
+    assert len(Corpus.load(tmp_path).windows(entry).fine) == synthetic_noise.WINDOWS_PER_SOUND
 
 
-def test_fewer_than_none_is_an_error(tmp_path: Path) -> None:
+def test_a_negative_count_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OverheardError, match=r"--noises is -1; it must be at least 0"):
         command(["prepare", "--cache", str(tmp_path), "--noises", "-1"])

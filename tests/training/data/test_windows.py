@@ -1,4 +1,4 @@
-"""Windows of a recording, as bytes and as files of the cache."""
+"""Windows of a recording: their positions, their bytes and their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.data.windows import (
 from training.errors import DataError
 
 
-def test_windows_are_spread_over_a_track_and_a_short_one_is_repeated() -> None:
+def test_windows_are_spread_evenly_and_a_short_track_is_repeated() -> None:
     ramp = np.arange(4 * WINDOW_SAMPLES, dtype=np.float32)
     starts = [int(window[0]) for window in cut_windows(ramp, 3)]
     assert starts == [0, 3 * WINDOW_SAMPLES // 2, 3 * WINDOW_SAMPLES]
@@ -34,8 +34,8 @@ def test_windows_are_spread_over_a_track_and_a_short_one_is_repeated() -> None:
     assert only[WINDOW_SAMPLES // 2 - 5] == 0
 
 
-def test_bytes_count_steps_and_hold_the_loudest_tone_through_the_equalizer() -> None:
-    """A full-scale sine has 54.2 dB in the fine picture's largest bin, and half decibels ended at 47.5."""
+def test_bytes_hold_the_loudest_tone_through_the_equalizer() -> None:
+    """A full-scale sine reaches 54.2 dB in the fine geometry. Steps of half a decibel ended at 47.5 dB."""
     assert quantize_decibels(np.array([-200.0, -80, -79.4, -20, 73, 99], np.float32)).tolist() == [
         0,
         0,
@@ -55,8 +55,8 @@ def test_bytes_count_steps_and_hold_the_loudest_tone_through_the_equalizer() -> 
         assert stored.max() * STEP_DB + MIN_DB == pytest.approx(columns.max(), abs=STEP_DB / 2 + 1e-3)
 
 
-def test_what_an_older_version_cached_is_still_read(tmp_path: Path) -> None:
-    """Its files have no note of what they are made of."""
+def test_files_without_a_source_digest_are_read(tmp_path: Path) -> None:
+    """Files of an earlier version have no digest."""
     windows = recording_of(0, 0)
     np.savez(
         tmp_path / "a.npz",
@@ -70,7 +70,7 @@ def test_what_an_older_version_cached_is_still_read(tmp_path: Path) -> None:
     assert read_source_digest(tmp_path / "a.npz") == ""
 
 
-def test_a_damaged_or_missing_file_of_the_cache_is_one_sentence(tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_raises_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     recording_of(0, 0).save(path, "0123")
     assert read_source_digest(path) == "0123"

@@ -1,4 +1,4 @@
-"""What the student is taught from, how its weights are kept, and what is said when something is missing."""
+"""Distillation: its data, its weights file, and its errors."""
 
 from __future__ import annotations
 
@@ -20,33 +20,36 @@ from training.networks.pretrained import load_distilled_weights, save_distilled_
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
 
 
-def test_every_25th_track_is_only_listened_to_and_songs_weigh_twice(tmp_path: Path) -> None:
+def test_every_25th_track_validates_and_songs_weigh_twice(tmp_path: Path) -> None:
     sources = ["more-music" if number % 2 else "game-music" for number in range(VALIDATION_EVERY_NTH + 2)]
     listed = [
-        (entry(f"{number}", source), recording_of(number % 10, number, windows=1 + number % 2, heard=5))
+        (
+            entry(f"{number}", source),
+            recording_of(number % 10, number, windows=1 + number % 2, embedding_size=5),
+        )
         for number, source in enumerate(sources)
     ]
     listed.insert(3, (entry("unheard", "more-music"), recording_of(0, 0)))
     corpus = cache(tmp_path, listed)
-    material = _gather_data(corpus, corpus.entries, DistillationConfig(real_weight=2.0))
+    data = _gather_data(corpus, corpus.entries, DistillationConfig(real_weight=2.0))
     count = sum(1 + number % 2 for number in range(VALIDATION_EVERY_NTH + 2))
-    assert material.fine.shape == (count, 2, 57, 256)
-    assert material.coarse.shape == (count, 2, 83, 256)
-    assert material.targets.shape == (count, 5)
-    assert material.targets.mean(axis=0) == pytest.approx(np.zeros(5), abs=0.02)
-    assert material.targets.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
+    assert data.fine.shape == (count, 2, 57, 256)
+    assert data.coarse.shape == (count, 2, 83, 256)
+    assert data.targets.shape == (count, 5)
+    assert data.targets.mean(axis=0) == pytest.approx(np.zeros(5), abs=0.02)
+    assert data.targets.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
     expected = []
     for place, (each, windows) in enumerate(listed):
         held = place % VALIDATION_EVERY_NTH == 0
         weight = 2.0 if each.source == "more-music" else 1.0
         expected += [(held, 0.0 if held else weight)] * len(windows.embeddings)
-    assert list(zip(material.validates.tolist(), material.weights.tolist(), strict=True)) == expected
+    assert list(zip(data.validates.tolist(), data.weights.tolist(), strict=True)) == expected
     assert sum(held for held, _ in expected) >= 2
-    # A window's picture and what was heard in it keep together.
-    assert np.array_equal(material.fine[1], listed[1][1].fine[0])
+    # A window's columns and its embedding stay together.
+    assert np.array_equal(data.fine[1], listed[1][1].fine[0])
 
 
-def test_a_cache_in_which_nothing_was_heard_is_one_sentence(tmp_path: Path) -> None:
+def test_a_cache_without_embeddings_raises_one_sentence(tmp_path: Path) -> None:
     corpus = cache(
         tmp_path, [(entry("a", "gtzan"), arrays_of(0, 0)), (entry("b", "music"), recording_of(0, 0))]
     )
@@ -60,14 +63,14 @@ def test_a_missing_teacher_names_the_package(tmp_path: Path, monkeypatch: pytest
         command(["prepare", "--cache", str(tmp_path), "--music", str(tmp_path), "--teacher"])
 
 
-def test_steps_that_are_none_are_refused(tmp_path: Path) -> None:
-    cache(tmp_path, [(entry("a", "music"), recording_of(0, 0, heard=5))])
+def test_zero_steps_are_rejected(tmp_path: Path) -> None:
+    cache(tmp_path, [(entry("a", "music"), recording_of(0, 0, embedding_size=5))])
     with pytest.raises(OverheardError, match="--steps is 0; it must be at least 1"):
         command(["distill", "--cache", str(tmp_path), "--steps", "0"])
 
 
 class Layers:
-    """What ``save_distilled_weights`` and ``load_distilled_weights`` need of a backbone."""
+    """The part of a backbone that ``save_distilled_weights`` and ``load_distilled_weights`` use."""
 
     def __init__(self, *weights: Any, height: int = 256) -> None:
         self.input_shape = (None, height, 64, 3)
@@ -77,14 +80,14 @@ class Layers:
         return self.weights
 
     def set_weights(self, weights: list[Any]) -> None:
-        """As Keras: as many, of the same shapes."""
+        """Check number and shapes, as Keras does."""
         if [w.shape for w in weights] != [w.shape for w in self.weights]:
             raise ValueError("shapes do not fit")
         self.weights = weights
 
 
 class Unwritable:
-    """A weight that fails when it is written, after others were."""
+    """A weight whose writing fails, after others were written."""
 
     def astype(self, _: object) -> Unwritable:
         return self
@@ -96,10 +99,10 @@ class Unwritable:
 def test_weights_come_back_in_half_precision_and_in_order(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     weights = [random.normal(0, 1, (3, number + 1)) for number in range(12)]
-    out = tmp_path / "new" / "taught"  # no .npz: the name that was asked for is the name that is written
+    out = tmp_path / "new" / "distilled"  # no .npz suffix: the file gets exactly the name that was passed
     digest = save_distilled_weights(Layers(*weights), out)
     assert len(digest) == 64
-    assert [each.name for each in out.parent.iterdir()] == ["taught"]
+    assert [each.name for each in out.parent.iterdir()] == ["distilled"]
     assert digest == save_distilled_weights(Layers(*weights), tmp_path / "again.npz")
     target = Layers(*(np.zeros_like(weight) for weight in weights))
     load_distilled_weights(target, out)
@@ -109,8 +112,8 @@ def test_weights_come_back_in_half_precision_and_in_order(tmp_path: Path) -> Non
         assert not np.array_equal(one.astype(np.float32), other)
 
 
-def test_weights_that_cannot_be_written_whole_leave_the_old_ones(tmp_path: Path) -> None:
-    out = tmp_path / "taught.npz"
+def test_a_failed_write_keeps_the_old_weights(tmp_path: Path) -> None:
+    out = tmp_path / "distilled.npz"
     digest = save_distilled_weights(Layers(np.ones((2, 2))), out)
     broken = Layers(np.ones((2, 2)))
     broken.weights = [np.ones(2, np.float32), Unwritable()]  # type: ignore[list-item]
@@ -119,12 +122,12 @@ def test_weights_that_cannot_be_written_whole_leave_the_old_ones(tmp_path: Path)
     assert hashlib.sha256(out.read_bytes()).hexdigest() == digest
 
 
-def test_what_is_taught_does_not_replace_the_shipped_backbone_unasked() -> None:
+def test_the_default_output_is_not_the_shipped_backbone() -> None:
     assert build_parser().parse_args(["distill"]).out == Path("build/music_mobilenet_v2.npz")
 
 
-def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "taught.npz"
+def test_weights_of_another_network_raise_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "distilled.npz"
     target = Layers(np.zeros((2, 2)))
     with pytest.raises(WeightsError, match="cannot read the distilled weights"):
         load_distilled_weights(target, path)

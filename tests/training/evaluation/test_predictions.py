@@ -1,4 +1,4 @@
-"""From logits of windows to accuracies of tracks, by hand."""
+"""Predictions of windows combined per track, by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.data.eval_sets import EvalSet
 from training.evaluation.predictions import Predictions
 
 
-def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
+def test_track_means_and_first_windows() -> None:
     logits = np.zeros((3, 3))
     logits[:, 0] = [0, 4, -2]  # two windows of one track, one of another
     each = Predictions(logits, EvalSet(np.zeros((3, 1, 1), np.uint8), np.array([0, 0, 1]), np.array([0, 1])))
@@ -20,28 +20,28 @@ def test_windows_of_a_track_are_averaged_and_its_first_is_its_first() -> None:
 
 
 def test_accuracies_by_hand() -> None:
-    """Two tracks: one of two windows, the first wrong and the second surer and right; one of one window."""
+    """One track has two windows: the first is wrong, the second correct with more confidence."""
     logits = np.log(np.array([[0.4, 0.6, 1], [0.9, 0.1, 1], [0.2, 0.8, 1]], np.float32))
-    scored = EvalSet(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
-    measured = Predictions(logits, scored)
-    assert measured.accuracies() == (0.5, 1.0)
-    nll = measured.lowest_loss()
+    eval_set = EvalSet(np.zeros((3, 256, 256), np.uint8), np.array([0, 0, 1]), np.array([0, 1]))
+    predictions = Predictions(logits, eval_set)
+    assert predictions.accuracies() == (0.5, 1.0)
+    nll = predictions.lowest_loss()
     as_given = -(np.log(0.4) + np.log(0.9) + np.log(0.8)) / 3
     assert 0.5 * as_given < nll <= as_given + 1e-9  # a temperature may only better it
-    assert Predictions(3 * logits, scored).lowest_loss() == pytest.approx(nll, abs=1e-4)
+    assert Predictions(3 * logits, eval_set).lowest_loss() == pytest.approx(nll, abs=1e-4)
 
 
-def test_the_truth_moves_no_accuracy_by_way_of_the_temperature() -> None:
-    """Two windows of one track disagree; at temperature 1 the surer one decides, whatever the truth is."""
+def test_the_labels_do_not_change_the_accuracy_through_the_temperature() -> None:
+    """Two windows of a track disagree. At temperature 1 the more confident one decides, for any label."""
     logits = np.array([[3.0, 0, 0, 9], [0, 1.4, 1.3, 9]], np.float32)
     track = np.zeros(2, np.int64)
-    places = np.zeros((2, 256, 256), np.uint8)
+    intensities = np.zeros((2, 256, 256), np.uint8)
     for truth in range(3):
-        scored = EvalSet(places, track, np.array([truth]))
-        assert Predictions(logits, scored).accuracies()[1] == (truth == 0)
+        eval_set = EvalSet(intensities, track, np.array([truth]))
+        assert Predictions(logits, eval_set).accuracies()[1] == (truth == 0)
 
 
-def test_logits_that_are_no_numbers_are_never_the_best() -> None:
+def test_logits_that_are_not_finite_have_no_loss() -> None:
     logits = np.full((1, 3), np.nan, np.float32)
-    scored = EvalSet(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
-    assert np.isnan(Predictions(logits, scored).lowest_loss())
+    eval_set = EvalSet(np.zeros((1, 256, 256), np.uint8), np.array([0]), np.array([0]))
+    assert np.isnan(Predictions(logits, eval_set).lowest_loss())

@@ -22,11 +22,11 @@ __all__ = ["corpus"]  # fixtures
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
 
 
-def test_names_of_checkpoints_change_with_all_that_a_training_hangs_on(
+def test_checkpoint_names_change_with_everything_that_determines_a_training(
     corpus: Corpus, tmp_path: Path
 ) -> None:
-    """Split name, steps and seed alone once gave results of other weights and other data as one's own."""
-    parts, weights = fault_filtered(corpus), tmp_path / "taught.npz"
+    """Names of split, steps and seed alone once gave the results of other weights and other data."""
+    parts, weights = fault_filtered(corpus), tmp_path / "distilled.npz"
     weights.write_bytes(b"one")
 
     run = TrainingRun(parts, FineTuningRecipe(steps=5), seed=3, backbone=weights)

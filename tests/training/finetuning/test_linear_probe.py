@@ -1,4 +1,4 @@
-"""The head fitted to frozen features before anything is fine-tuned."""
+"""Linear probing: the head is fitted to frozen features before fine-tuning."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 LABELS = ("blues", "rock")
 
 
-def test_regression_is_that_of_scikit_learn() -> None:
-    """Hard labels that count differently; scikit-learn writes the penalty as 1 / (2 C n) a squared weight."""
+def test_the_regression_equals_that_of_scikit_learn() -> None:
+    """The labels are hard and weighted. scikit-learn's penalty on a squared weight is 1 / (2 C n)."""
     linear_model = pytest.importorskip("sklearn.linear_model", reason="install the extra 'training'")
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 200)
@@ -32,7 +32,7 @@ def test_regression_is_that_of_scikit_learn() -> None:
     assert bias - bias.mean() == pytest.approx(theirs.intercept_ - theirs.intercept_.mean(), abs=2e-3)
 
 
-def test_targets_may_be_probabilities_and_a_class_may_be_missing() -> None:
+def test_targets_can_be_probabilities_and_a_class_can_be_missing() -> None:
     targets = np.tile(np.array([0.25, 0.75, 0], np.float32), (8, 1))
     kernel, bias = logistic_regression(np.zeros((8, 2), np.float32), targets, 0.01)
     assert not kernel.any()
@@ -41,7 +41,7 @@ def test_targets_may_be_probabilities_and_a_class_may_be_missing() -> None:
     assert odds[2] < 0.01
 
 
-def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
+def test_a_fitted_head_separates_genres_and_music_without_its_gru(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import keras
@@ -62,7 +62,7 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
         for n in range(4)
     ]
     listed.append((entry("talk", "clips", music=False), recording_of(9, 0)))
-    listed.append((entry("song", "music"), recording_of(3, 0, heard=EMBEDDING_SIZE)))
+    listed.append((entry("song", "music"), recording_of(3, 0, embedding_size=EMBEDDING_SIZE)))
     corpus = cache(tmp_path, listed)
     sampler = Sampler(corpus, corpus.entries, LABELS, BatchMix(batch=16), 0)
     pooled = build_pooled_features(build_backbone())
@@ -86,7 +86,7 @@ def test_a_fitted_head_tells_genres_and_music_apart_and_its_gru_adds_nothing(
     assert (logits[known, :2].argmax(axis=1) == batch.genres[known].argmax(axis=1)).all()
     assert ((logits[:, 2] > 0) == (batch.music > 0)).all()
 
-    # With nothing learnt but how often, music and no music are as probable.
+    # If only the frequencies are learned, music and non-music are equally probable.
     monkeypatch.setattr("training.finetuning.linear_probe.MUSIC_PENALTY", 1e6)
     fit_head(network, sampler, FineTuningRecipe(probe=4, music_smoothing=0.0))
     assert network.get_layer("logits").get_weights()[1][-1] == pytest.approx(0, abs=0.02)

@@ -1,4 +1,4 @@
-"""Trainings of a small network: which validations decide, and when the head is fitted."""
+"""Training of a small network: validation sets, linear probing, and failure."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterw
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_training_that_comes_to_nothing_is_one_sentence(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_training_without_a_finite_loss_raises_one_sentence(corpus: Corpus, tmp_path: Path) -> None:
     recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1, head_rate=float("nan"))
     checkpoint = tmp_path / "run.checkpoint"
     with pytest.raises(TrainingError, match=r"at any of 1 validations in 1 steps.*lower head_rate \(nan\)"):
         train(corpus, TrainingRun(fault_filtered(corpus), recipe, backbone=None), checkpoint=checkpoint)
-    assert not checkpoint.exists()  # nobody can go on from there
+    assert not checkpoint.exists()  # no training can continue from there
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("share", "told"), [(0.0, {"fine"}), (0.5, {"fine", "coarse"}), (1.0, {"coarse"})])
-def test_only_pictures_that_are_trained_on_decide(corpus: Corpus, share: float, told: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("share", "geometries"), [(0.0, {"fine"}), (0.5, {"fine", "coarse"}), (1.0, {"coarse"})]
+)
+def test_only_trained_geometries_validate(corpus: Corpus, share: float, geometries: set[str]) -> None:
     recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1)
     mix = BatchMix(batch=4, coarse_share=share)
     _, history = train(corpus, TrainingRun(fault_filtered(corpus), recipe, backbone=None, mix=mix))
-    assert {key.split()[0] for key in history[0] if key.endswith("nll")} == told
+    assert {key.split()[0] for key in history[0] if key.endswith("nll")} == geometries
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_head_is_fitted_once_before_all_runs_and_steps_count_on(
+def test_the_head_is_fitted_once_and_steps_count_on_over_runs(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[Any] = []

@@ -1,4 +1,4 @@
-"""The network that ships: its sizes, what its GRU hears, and that exporting it changes next to nothing."""
+"""The shipped network: its sizes, its GRU, and the exactness of its export."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def features() -> Any:
 
 @pytest.fixture(scope="module")
 def pooled(features: Any) -> Any:
-    """What is pooled of a picture; standard is what the three pictures have."""
+    """Pooled features, standardized over the three images."""
     model = build_pooled_features(features)
-    fit_standardization(model, pictures()[1])
+    fit_standardization(model, images()[1])
     return model
 
 
 @pytest.fixture(scope="module")
 def network(pooled: Any) -> Any:
-    """A classifier whose head is random: its own begins with zeros, which would make all logits 0."""
+    """A classifier with a random head. Its own starts at zero, which would make all logits 0."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -61,12 +61,12 @@ def network(pooled: Any) -> Any:
     return model
 
 
-def pictures() -> Any:
-    """Pooled pictures of three sounds, and the places in the colormap they were painted from."""
-    places = np.stack(
+def images() -> Any:
+    """Return pooled images of three sounds, and their intensities."""
+    intensities = np.stack(
         [window_intensities(columns(57, band, np.random.default_rng(band)), FINE) for band in (0, 4, 8)]
     )
-    return render(places).numpy(), places
+    return render(intensities).numpy(), intensities
 
 
 def test_sizes(features: Any, pooled: Any, network: Any) -> None:
@@ -89,20 +89,18 @@ def test_sizes(features: Any, pooled: Any, network: Any) -> None:
 
 
 def test_an_untrained_head_prefers_no_genre(pooled: Any) -> None:
-    assert not np.asarray(build_classifier(pooled, 10)(pictures()[0], training=False)[0]).any()
+    assert not np.asarray(build_classifier(pooled, 10)(images()[0], training=False)[0]).any()
 
 
-def test_pooled_features_are_means_and_magnitudes_of_the_last_block_of_every_width(
-    features: Any, network: Any
-) -> None:
-    """Standard is what three pictures have; far from those of noise, some are clipped."""
+def test_pooled_features_are_means_and_magnitudes_of_every_width(features: Any, network: Any) -> None:
+    """They are standardized over three images; some of the values of noise are far off and clipped."""
     import keras
 
     pooled = network.get_layer("pooled_features")
     last = ("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_9_add", "block_12_add",
             "block_15_add", "block_16_project_BN")  # fmt: skip
     noise = np.random.default_rng(0).integers(0, 256, (2, 256, 256)).astype(np.uint8)
-    given = normalize(np.concatenate([pictures()[0], render(noise)]))
+    given = normalize(np.concatenate([images()[0], render(noise)]))
     found = np.asarray(pooled(given))
     start = 0
     for x in keras.Model(features.inputs, [features.get_layer(name).output for name in last])(given):
@@ -120,37 +118,37 @@ def test_pooled_features_are_means_and_magnitudes_of_the_last_block_of_every_wid
     assert np.abs(found[3:]).max() == CENTER
 
 
-def test_a_channel_that_never_changes_stays_at_its_mean(features: Any) -> None:
-    """Its deviation is none, and whatever it is divided by must not be 0."""
+def test_a_constant_channel_stays_at_its_mean(features: Any) -> None:
+    """Its deviation is 0, and its divisor must not be."""
     model = build_pooled_features(features)
     silent = model.get_layer("mean_of_0")
     silent.set_weights([np.zeros_like(silent.get_weights()[0])])
-    fit_standardization(model, pictures()[1])
-    given = np.asarray(model(normalize(pictures()[0])))
+    fit_standardization(model, images()[1])
+    given = np.asarray(model(normalize(images()[0])))
     assert not given[..., :16].any()
     assert np.isfinite(given).all()
 
 
-def test_biases_of_rounded_kernels_are_taken_back(network: Any) -> None:
-    """With the kernels that int8 stores, logits err less than without the correction."""
+def test_bias_correction_reduces_the_error_of_rounded_kernels(network: Any) -> None:
+    """With the kernels of int8, the error of the logits is smaller than without correction."""
     random = np.random.default_rng(1)
-    places = np.stack([window_intensities(columns(57, band % 10, random), FINE) for band in range(12)])
-    painted = colormap()[places].astype(np.float32)
+    intensities = np.stack([window_intensities(columns(57, band % 10, random), FINE) for band in range(12)])
+    rendered = colormap()[intensities].astype(np.float32)
     whole = build_export_network(network, 10)
     before = whole.get_weights()
-    truth = np.asarray(whole(painted, training=False))
+    truth = np.asarray(whole(rendered, training=False))
 
     def error_of_rounded() -> Any:
         for layer in (whole.get_layer("folded"), *whole.get_layer("after_first").layers):
             if hasattr(layer, "kernel_size"):
                 kernel, *bias = layer.get_weights()
                 layer.set_weights([kernel + rounding_error(kernel, layer), *bias])
-        return np.asarray(whole(painted, training=False)) - truth
+        return np.asarray(whole(rendered, training=False)) - truth
 
     try:
         plain = error_of_rounded()
         whole.set_weights(before)
-        correct_biases(whole, places)
+        correct_biases(whole, intensities)
         corrected = error_of_rounded()
     finally:
         whole.set_weights(before)  # its layers are those of ``network``
@@ -158,7 +156,7 @@ def test_biases_of_rounded_kernels_are_taken_back(network: Any) -> None:
     assert np.abs(corrected.mean(axis=0)).max() < 0.5 * np.abs(plain.mean(axis=0)).max()
 
 
-def test_rounding_is_of_one_scale_for_each_filter() -> None:
+def test_rounding_has_one_scale_for_each_filter() -> None:
     import keras
 
     random = np.random.default_rng(0)
@@ -176,32 +174,32 @@ def test_rounding_is_of_one_scale_for_each_filter() -> None:
     assert not rounding_error(np.zeros((1, 1, 2, 2), np.float32), keras.layers.Conv2D(2, 1)).any()
 
 
-def test_the_exported_network_agrees_on_the_whole_picture(network: Any) -> None:
-    """Pooling and normalization inside the first kernel; only the padding's colour differs a little."""
-    pooled, places = pictures()
+def test_the_exported_network_agrees_on_the_whole_image(network: Any) -> None:
+    """Pooling and normalization are inside the first kernel. Only the padding's color differs slightly."""
+    pooled, intensities = images()
     whole = build_export_network(network, 10)
     assert whole.input_shape == (None, 256, 256, 3)
     before = np.asarray(network(pooled, training=False)[0])
-    after = np.asarray(whole(colormap()[places].astype(np.float32), training=False))
+    after = np.asarray(whole(colormap()[intensities].astype(np.float32), training=False))
     assert after.shape == before.shape == (3, 11)
-    assert before.std(axis=0).max() > 0.05  # the pictures are told apart
+    assert before.std(axis=0).max() > 0.05  # the images have different logits
     assert np.abs(after - before).max() < 0.05 * np.ptp(before)
 
 
 def test_time_runs_along_the_steps(features: Any) -> None:
-    """What changes at the start of a picture moves earlier steps than what changes at its end."""
-    pooled = pictures()[0][:1]
-    centres = []
+    """A change at the start of an image affects earlier steps than a change at its end."""
+    pooled = images()[0][:1]
+    centers = []
     for changed in (slice(0, 12), slice(52, 64)):
         other = pooled.copy()
         other[:, :, changed] = 255 - other[:, :, changed]
         moved = np.abs(np.asarray(features(normalize(other))) - np.asarray(features(normalize(pooled))))
         per_step = moved.mean(axis=(0, 1, 3))  # (4 times,)
-        centres.append(float(per_step @ np.arange(4) / per_step.sum()))
-    assert centres[1] > centres[0] + 0.1
+        centers.append(float(per_step @ np.arange(4) / per_step.sum()))
+    assert centers[1] > centers[0] + 0.1
 
 
-def test_the_gru_hears_the_order_of_four_time_steps_and_the_pooling_does_not() -> None:
+def test_the_gru_sees_the_order_of_the_time_steps_and_the_pooling_does_not() -> None:
     import keras
 
     values = keras.Input((4, 2 * CHANNELS))
@@ -212,7 +210,7 @@ def test_the_gru_hears_the_order_of_four_time_steps_and_the_pooling_does_not() -
     later = given[:, [1, 2, 3, 0]]
 
     def change(other: Any, rows: slice) -> float:
-        """How much the logits differ that these rows of the kernel alone make."""
+        """Return how much the logits differ that these rows of the kernel alone make."""
         used = np.zeros_like(kernel)
         used[rows] = random.normal(0, 1, used[rows].shape)
         model.get_layer("logits").set_weights([used, bias])

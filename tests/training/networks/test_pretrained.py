@@ -1,4 +1,4 @@
-"""Published weights of the backbone."""
+"""Conversion of the published weights."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from training.errors import WeightsError
 from training.networks.pretrained import convert_imagenet_weights, keras_arrays
 
 
-def test_weights_of_another_file_are_refused(tmp_path: Path) -> None:
+def test_another_file_is_rejected(tmp_path: Path) -> None:
     other = tmp_path / "other.pth"
     with pytest.raises(WeightsError, match="cannot read"):
         convert_imagenet_weights(other, tmp_path / "out.npz")
@@ -18,7 +18,7 @@ def test_weights_of_another_file_are_refused(tmp_path: Path) -> None:
         convert_imagenet_weights(other, tmp_path / "out.npz")
 
 
-def test_kernels_are_rearranged_and_epsilons_made_good() -> None:
+def test_kernels_are_rearranged_and_epsilons_compensated() -> None:
     kernel = np.arange(2 * 3 * 3 * 3).reshape(2, 3, 3, 3)
     depthwise = np.arange(2 * 3 * 3).reshape(2, 1, 3, 3)
     arrays = keras_arrays(

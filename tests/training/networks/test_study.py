@@ -1,4 +1,4 @@
-"""The networks' sizes, and the training loop on tiny made-up features."""
+"""Sizes of the study's networks, and training on small made-up features."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwar
 
 
 def order_of_steps(n: int, seed: int) -> tuple[Any, Any]:
-    """Two genres with the same mean over time: the same step comes early in one, late in the other."""
+    """Make two genres with equal means over time: the same step comes early in one and late in the other."""
     labels = np.arange(n) % 2
     features = np.random.default_rng(seed).normal(0, 0.05, (n, 8, 1280)).astype(np.float32)
     features[labels == 0, :2] += 1
@@ -50,8 +50,8 @@ def test_class_weights_balance() -> None:
     assert class_weights(np.array([0, 0, 0, 1]), 3).tolist() == pytest.approx([2 / 3, 2, 0])
 
 
-def test_only_a_time_keeping_head_hears_the_order() -> None:
-    """The study's GRU sees one step, so that what comes early and what comes late are the same to it."""
+def test_only_a_time_keeping_head_sees_the_order() -> None:
+    """The study's GRU sees one step, so the order of the time steps does not reach it."""
     train, valid = order_of_steps(64, 0), order_of_steps(32, 1)
     recipe = HeadRecipe(learning_rate=1e-3, epochs=8)
     keeps = train_head(
@@ -75,15 +75,15 @@ HEADS = [STUDY_CNN, STUDY_CNN_GRU, TIME_KEEPING]
 
 
 @pytest.mark.parametrize("variant", HEADS)
-def test_heads_put_out_logits(variant: StudyVariant) -> None:
+def test_heads_return_logits(variant: StudyVariant) -> None:
     logits = head_logits(build_head(variant, 10), np.ones((2, TIME_STEPS, 1280), dtype=np.float32))
     assert logits.shape == (2, 10)
     assert not np.allclose(logits.sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("variant", HEADS)
-def test_folding_the_standardization_away_changes_no_logit(variant: StudyVariant) -> None:
-    """On plain features, the folded head says what the head said on standardized ones."""
+def test_folding_the_standardization_changes_no_logit(variant: StudyVariant) -> None:
+    """The folded head gives the same logits on plain features as the head on standardized features."""
     random = np.random.default_rng(0)
     spread = random.uniform(0, 1, 1280) * (np.arange(1280) > 0)  # channel 0 never moves
     features = np.abs(random.normal(0.5, 1, (20, TIME_STEPS, 1280)) * spread).astype(np.float32)
@@ -97,7 +97,7 @@ def test_folding_the_standardization_away_changes_no_logit(variant: StudyVariant
     assert after == pytest.approx(before, abs=2e-5)
 
 
-def test_standardized_features_have_mean_0_and_no_channel_is_blown_up() -> None:
+def test_standardized_features_have_mean_0_and_no_channel_is_amplified() -> None:
     features = np.random.default_rng(0).normal(3, 1, (50, 4, 1280)).astype(np.float32)
     features[..., 0] = 3 + (features[..., 0] - 3) / 1000  # hardly moves
     features[..., 1] = 7  # never moves
@@ -109,8 +109,8 @@ def test_standardized_features_have_mean_0_and_no_channel_is_blown_up() -> None:
     assert deviation[1] == 0
 
 
-def test_validation_has_no_part_in_the_standardization() -> None:
-    """Training for one epoch ends in the same weights whatever the validation features are."""
+def test_validation_does_not_affect_the_standardization() -> None:
+    """Training for one epoch gives the same weights whatever the validation features are."""
     train, valid = order_of_steps(16, 0), order_of_steps(8, 1)
     recipe = HeadRecipe(epochs=1)
     runs = [
@@ -121,7 +121,7 @@ def test_validation_has_no_part_in_the_standardization() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_a_recipe_that_trains_nothing_is_refused() -> None:
+def test_a_recipe_that_trains_nothing_is_rejected() -> None:
     with pytest.raises(ValueError, match="epochs is 0"):
         HeadRecipe(epochs=0)
     with pytest.raises(ValueError, match="l2 is -1"):

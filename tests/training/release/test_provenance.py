@@ -1,4 +1,4 @@
-"""The commit that a model was made by."""
+"""The commit in a model's provenance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.release.provenance import current_commit
 pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
 
 
-def test_the_commit_is_that_of_a_checkout_of_its_own(tmp_path: Path) -> None:
+def test_the_commit_is_that_of_the_packages_own_checkout(tmp_path: Path) -> None:
     def git(*words: str) -> str:
         who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
         done = subprocess.run(["git", *who, *words], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""From published arrays to a model that the classifier loads and ``overheard evaluate`` scores."""
+"""From published arrays to a model that the classifier loads and ``overheard evaluate`` evaluates."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ Stored = npt.NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def short() -> Iterator[None]:
-    """The network that ships, shortened, in this module's tests."""
+    """The shipped network, shortened, in this module's tests."""
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch)
         yield
 
 
-Told = list[tuple[int, dict[str, float]]]
+Logged = list[tuple[int, dict[str, float]]]
 
 
 @pytest.fixture(scope="module")
-def taught(corpus: Corpus, short: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
-    """The weights of a backbone that was taught, and what was told meanwhile."""
-    told: Told = []
-    heard = corpus.select(lambda each: each.source == "music")
-    lesson = DistillationConfig(steps=2, batch=2, report_every=1)
-    path = tmp_path_factory.mktemp("taught") / "taught.npz"
-    distill(corpus, heard, path, lesson, log=lambda step, values: told.append((step, values)))
-    return path, told
+def distilled(corpus: Corpus, short: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Logged]:
+    """The weights of a distilled backbone, and the values that were logged."""
+    logged: Logged = []
+    music = corpus.select(lambda each: each.source == "music")
+    config = DistillationConfig(steps=2, batch=2, report_every=1)
+    path = tmp_path_factory.mktemp("distilled") / "distilled.npz"
+    distill(corpus, music, path, config, log=lambda step, values: logged.append((step, values)))
+    return path, logged
 
 
-def test_a_backbone_is_taught_and_told_how_well_it_hears(taught: tuple[Path, Told]) -> None:
+def test_distillation_changes_the_weights_and_logs_losses(distilled: tuple[Path, Logged]) -> None:
     from training.networks.genre import build_backbone
 
-    path, told = taught
-    assert [step for step, _ in told] == [1, 2]
-    for _, values in told:
+    path, logged = distilled
+    assert [step for step, _ in logged] == [1, 2]
+    for _, values in logged:
         assert set(values) == {"loss", "fine", "coarse"}
         assert all(np.isfinite(value) for value in values.values())
     plain = build_backbone()
@@ -79,24 +79,24 @@ def test_a_backbone_is_taught_and_told_how_well_it_hears(taught: tuple[Path, Tol
 
 @pytest.fixture(scope="module")
 def released(
-    corpus: Corpus, taught: tuple[Path, Told], tmp_path_factory: pytest.TempPathFactory
+    corpus: Corpus, distilled: tuple[Path, Logged], tmp_path_factory: pytest.TempPathFactory
 ) -> ModelManifest:
     folder = tmp_path_factory.mktemp("released")
     with pytest.MonkeyPatch.context() as patch:
-        # That a step of the backbone and one of ``fine_tune`` can be traced, others show.
+        # Other tests trace a step of the backbone and one of ``FineTuner``.
         patch.setattr("training.release.release.train", untraced()(train))
-        # Converting the study's network takes half a minute; its latency is no part of what is tested.
+        # Converting the study's network takes half a minute, and its latency is not tested here.
         patch.setattr(
             "training.release.release.convert_study_network",
             lambda intensities: ModelManifest.load().read_model(),
         )
         recipe = FineTuningRecipe(probe=2, runs=2, steps=1, validate_every=1)
-        run = TrainingRun(fault_filtered(corpus), recipe, backbone=taught[0])
+        run = TrainingRun(fault_filtered(corpus), recipe, backbone=distilled[0])
         paths = ReleasePaths(folder, folder / "logs", folder / "build" / "float.tflite")
         return release(corpus, run, paths)
 
 
-def test_what_is_released_loads_and_fits_its_manifest(released: ModelManifest) -> None:
+def test_a_released_model_loads_and_matches_its_manifest(released: ModelManifest) -> None:
     folder = released.model_path.parent
     loaded = ModelManifest.load(folder / "genre.json")
     assert {loaded.audio, *loaded.also_reads} == {FINE, COARSE}
@@ -111,7 +111,9 @@ def test_what_is_released_loads_and_fits_its_manifest(released: ModelManifest) -
     assert len(loaded.read_model()) < 0.4 * (folder / "build" / "float.tflite").stat().st_size
 
 
-def test_what_is_released_says_what_was_measured(released: ModelManifest, taught: tuple[Path, Told]) -> None:
+def test_a_released_model_has_metrics_card_and_plots(
+    released: ModelManifest, distilled: tuple[Path, Logged]
+) -> None:
     folder, metrics = released.model_path.parent, released.metrics
     for form in ("fine", "coarse"):
         assert metrics["fault_filtered_test"][form]["tracks"] == 10
@@ -131,25 +133,25 @@ def test_what_is_released_says_what_was_measured(released: ModelManifest, taught
     assert all(0.05 < ms < 5_000 for ms in times.values())
     assert sizes["this model, int8"] == released.model_path.stat().st_size
     card = (folder / "MODEL_CARD.md").read_text()
-    assert "was distilled without labels" not in card  # it began with ImageNet's weights
+    assert "was distilled without labels" not in card  # it started from ImageNet's weights
     assert "musicnn's embeddings of 2 of the recordings" in card
-    assert metrics["provenance"]["taught_sha256"] == weights_sha256(taught[0])[:12]
+    assert metrics["provenance"]["taught_sha256"] == weights_sha256(distilled[0])[:12]
     assert not list(folder.rglob("*.part"))
     assert "clips 1, gtzan 20, music 2" in released.training_data[0]
     assert "Per genre" in card
     assert (folder / "MODEL_CARD.png").read_bytes().startswith(b"\x89PNG")
     assert list((folder / "logs" / "release").glob("events*"))
-    assert not list((folder / "logs").glob("*.checkpoint"))  # the next release begins anew
+    assert not list((folder / "logs").glob("*.checkpoint"))  # the next release starts anew
 
 
 @pytest.mark.parametrize("name", ["stft_first5s_test", "stft_full30s_test"])
-def test_evaluate_scores_it_on_both_published_pictures(
+def test_evaluate_agrees_with_the_manifest_on_both_geometries(
     released: ModelManifest, corpus: Corpus, name: str
 ) -> None:
-    """And comes to what the manifest says, but for the rounding of the cache to bytes."""
+    """The figures agree except for the rounding of the cache to bytes."""
     manifest = released.model_path.with_name("genre.json")
-    pictures = corpus.folder.parent / f"{name}.npz"
-    done = overheard_here("evaluate", "spectrograms", str(pictures), "--manifest", str(manifest), "--json")
+    arrays = corpus.folder.parent / f"{name}.npz"
+    done = overheard_here("evaluate", "spectrograms", str(arrays), "--manifest", str(manifest), "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout)
     assert card["tracks"] == 10
@@ -157,13 +159,15 @@ def test_evaluate_scores_it_on_both_published_pictures(
     assert card["accuracy"] == pytest.approx(released.metrics["fault_filtered_test"][form][key], abs=0.21)
 
 
-def test_int8_says_what_float32_says(released: ModelManifest) -> None:
-    """Their logits differ by less than the logits do from picture to picture, of training's own noise."""
-    places = np.stack(
+def test_int8_agrees_with_float32(released: ModelManifest) -> None:
+    """Their logits differ by less than the logits vary from image to image."""
+    intensities = np.stack(
         [window_intensities(columns(57, band, np.random.default_rng(band)), FINE) for band in range(10)]
     )
     float32 = (released.model_path.parent / "build" / "float.tflite").read_bytes()
-    int8, plain = (tflite.run_model(each, render_images(places)) for each in (released.read_model(), float32))
+    int8, plain = (
+        tflite.run_model(each, render_images(intensities)) for each in (released.read_model(), float32)
+    )
     assert np.abs(int8 - plain).mean() < 0.5 * plain.std(axis=0).mean()
 
 
@@ -175,19 +179,21 @@ def test_int8_says_what_float32_says(released: ModelManifest) -> None:
         ([{"protocol": "a", "network": "b", "accuracy": 61.2, "deviation": 0.0}], "has no valid accuracy;"),
     ],
 )
-def test_protocols_of_another_kind_are_one_sentence(written: Any, sentence: str, tmp_path: Path) -> None:
+def test_protocol_records_of_another_form_raise_one_sentence(
+    written: Any, sentence: str, tmp_path: Path
+) -> None:
     (tmp_path / "p.json").write_text(json.dumps(written))
     with pytest.raises(OverheardError, match=sentence):
         read_protocol_records(tmp_path / "p.json")
 
 
-def test_protocols_that_were_written_are_read(tmp_path: Path) -> None:
+def test_protocol_records_are_read_as_written(tmp_path: Path) -> None:
     listed = protocol_records([ProtocolScore("fault_filtered", "TL+CNN+GRU", (0.4, 0.5))])
     (tmp_path / "p.json").write_text(json.dumps(listed))
     assert read_protocol_records(tmp_path / "p.json") == listed
 
 
-def test_protocols_that_cannot_be_read_are_one_sentence(corpus: Corpus, tmp_path: Path) -> None:
+def test_bad_options_of_a_release_raise_one_sentence(corpus: Corpus, tmp_path: Path) -> None:
     words = ["release", "--cache", str(corpus.folder), "--out", str(tmp_path / "out")]
     (tmp_path / "p.json").write_text("no JSON")
     with pytest.raises(OverheardError, match="write it with overheard train protocols --json"):

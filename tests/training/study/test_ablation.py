@@ -1,4 +1,4 @@
-"""Each row of the ablation is trained and scored once."""
+"""The ablation trains and evaluates each row once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterw
 
 
 @pytest.mark.usefixtures("quick")
-def test_an_ablation_trains_and_scores_every_row_once(corpus: Corpus, tmp_path: Path) -> None:
+def test_every_row_is_trained_and_evaluated_once(corpus: Corpus, tmp_path: Path) -> None:
     row = next(each for each in ROWS if each.mix == {"coarse_share": 0.0})
     found = run_ablation(corpus, tmp_path, steps=1, probe=0, rows=[row])
     assert [(each["name"], each["steps"]) for each in found] == [("fine geometry only", 1)]

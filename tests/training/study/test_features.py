@@ -8,7 +8,7 @@ from training.data.gtzan import Gtzan
 from training.study.features import cache_key
 
 
-def test_the_cache_key_follows_arrays_and_geometry(tmp_path: Path) -> None:
+def test_the_cache_key_changes_with_arrays_and_geometry(tmp_path: Path) -> None:
     write_gtzan(tmp_path)
     gtzan = Gtzan.load(tmp_path)
     key = cache_key(gtzan, AudioSpec())

@@ -1,4 +1,4 @@
-"""The study's table repeated, and the mistake that makes such a table, on made-up tracks."""
+"""The reproduced study, and the mistake that explains its table, on made-up tracks."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ def accuracies(runs: list[FoldResult]) -> list[float]:
 
 
 def relabelled(test: Indices) -> FeatureSet:
-    """The same tracks, but those of ``test`` have moved to the next genre."""
+    """Move the tracks of ``test`` to the next genre."""
     tracks = list(DATA.tracks)
     for i in test:
         tracks[i] = replace(tracks[i], genre=LABELS[(tracks[i].label + 1) % 4])
@@ -38,7 +38,7 @@ def relabelled(test: Indices) -> FeatureSet:
 
 
 def test_carrying_a_model_from_fold_to_fold_inflates_its_score() -> None:
-    """Nothing can be learned here but single tracks: fresh models guess, however long they train."""
+    """Only single tracks can be learned here: fresh models guess, however long they train."""
     honest = accuracies(train_fresh(STUDY_CNN, DATA, in_folds(), SMALL, [0] * 3))
     runs, on_every_track = train_carried(STUDY_CNN, DATA, in_folds(), 2, SMALL, keep_optimizer=True)
     inflated = accuracies(runs)
@@ -50,14 +50,14 @@ def test_carrying_a_model_from_fold_to_fold_inflates_its_score() -> None:
 
 
 def test_a_genre_without_test_tracks_has_f1_zero_in_json() -> None:
-    """Four of the ten genres have tracks; NaN would be no JSON."""
+    """Four of the ten genres have tracks. NaN would not be valid JSON."""
     train, test = in_folds()[0]
     run = FoldResult(train, train, test, DATA.labels[test][np.newaxis])
-    told = json.loads(json.dumps(study.summarize("", DATA, [run], [1]), allow_nan=False))
-    assert list(told["f1"].values()) == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    summary = json.loads(json.dumps(study.summarize("", DATA, [run], [1]), allow_nan=False))
+    assert list(summary["f1"].values()) == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
 
 
-def test_a_new_optimizer_does_not_make_carrying_honest() -> None:
+def test_a_new_optimizer_does_not_prevent_the_inflation() -> None:
     two = in_folds()[:2]
     kept, _ = train_carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=True)
     anew, _ = train_carried(STUDY_CNN, DATA, two, 2, SMALL, keep_optimizer=False)
@@ -65,8 +65,8 @@ def test_a_new_optimizer_does_not_make_carrying_honest() -> None:
     assert accuracies(anew)[1] > 0.8
 
 
-def test_on_the_first_fold_the_carried_model_is_the_fresh_one() -> None:
-    """The two differ in what they carry and in nothing else; the same seed repeats both exactly."""
+def test_on_the_first_fold_carried_and_fresh_models_are_equal() -> None:
+    """The two differ only in what they carry, and the same seed reproduces both exactly."""
     first = train_fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [0])[0]
     same, _ = train_carried(STUDY_CNN, DATA, in_folds()[:1], SMALL.epochs, SMALL, keep_optimizer=True)
     other = train_fresh(STUDY_CNN, DATA, in_folds()[:1], SMALL, [1])[0]
@@ -74,8 +74,8 @@ def test_on_the_first_fold_the_carried_model_is_the_fresh_one() -> None:
     assert not np.array_equal(first.predicted, other.predicted)
 
 
-def test_no_honest_fold_trains_on_its_test_tracks() -> None:
-    """Wrong genres on test tracks change no answer of a fresh model, and those of a carried one."""
+def test_fresh_models_do_not_train_on_their_test_tracks() -> None:
+    """Wrong labels of test tracks change no prediction of a fresh model, but those of a carried one."""
     for folds in (in_folds(), train_test_pairs(artist_folds(DATA.tracks, folds=2))):
         assert all(not set(train) & set(test) for train, test in folds)
         assert sorted(i for _, test in folds for i in test) == list(range(len(DATA.tracks)))
@@ -90,12 +90,12 @@ def test_no_honest_fold_trains_on_its_test_tracks() -> None:
 
 
 @pytest.fixture(scope="module")
-def measured() -> StudyResults:
+def results() -> StudyResults:
     return dict(json.loads(json.dumps(run_study(DATA, replace(SMALL, epochs=4, folds=2)))))
 
 
-def test_everything_is_measured_and_said(measured: StudyResults) -> None:
-    lines = format_study_table(measured).splitlines()
+def test_table_and_verdict_show_the_results(results: StudyResults) -> None:
+    lines = format_study_table(results).splitlines()
     blues = next(line for line in lines if line.startswith("blues"))
     assert blues.split()[1:4] == ["0.49", "0.52", "0.74"]
     assert next(line for line in lines if line.startswith("accuracy ")).split()[1:4] == [
@@ -103,8 +103,8 @@ def test_everything_is_measured_and_said(measured: StudyResults) -> None:
         "0.55",
         "0.71",
     ]
-    told = measured["epochs_nearest_published"]["TL+CNN+GRU"]
-    by_name = {p["procedure"]: p for p in measured["procedures"] if p["epochs"] == [told]}
+    epochs = results["epochs_nearest_published"]["TL+CNN+GRU"]
+    by_name = {p["procedure"]: p for p in results["procedures"] if p["epochs"] == [epochs]}
     honest, inflated = by_name[study.FOLDS], by_name[study.CARRIED]
     assert honest["trained_on_test"] == 0
     assert inflated["trained_on_test"] == 0.5
@@ -112,22 +112,22 @@ def test_everything_is_measured_and_said(measured: StudyResults) -> None:
     assert by_name[study.BY_ARTIST]["artist_in_training"] == 0
     assert np.sum(honest["confusion"], axis=1).tolist() == [16] * 4 + [0] * 6
     assert honest["accuracy"] == pytest.approx(np.trace(honest["confusion"]) / 64, abs=1e-4)
-    text = format_verdict(measured)
+    text = format_verdict(results)
     assert f"carried through the same folds has {inflated['accuracy']:.3f}" in text
-    distances = [abs(p["accuracy"] - 0.71) for p in rank_procedures(measured)]
+    distances = [abs(p["accuracy"] - 0.71) for p in rank_procedures(results)]
     assert distances == sorted(distances)
 
 
-def test_the_verdict_is_silent_on_what_was_not_measured(measured: StudyResults) -> None:
-    """No sentence on longer training where no fresh model trained as long as the carried one."""
-    assert "Longer training" not in format_verdict(measured | {"equal_training": []})
-    told = measured["epochs_nearest_published"]["TL+CNN+GRU"]
-    same = {"epochs": told, "steps": 2, "fresh": [0.5, 0.5], "carried": [0.6, 0.8]}
-    assert "test tracks that were trained on +20.0." in format_verdict(measured | {"equal_training": [same]})
+def test_the_verdict_omits_what_was_not_measured(results: StudyResults) -> None:
+    """Longer training is not mentioned without fresh models that trained as long as the carried one."""
+    assert "Longer training" not in format_verdict(results | {"equal_training": []})
+    epochs = results["epochs_nearest_published"]["TL+CNN+GRU"]
+    same = {"epochs": epochs, "steps": 2, "fresh": [0.5, 0.5], "carried": [0.6, 0.8]}
+    assert "test tracks that were trained on +20.0." in format_verdict(results | {"equal_training": [same]})
 
 
 def gtzan(folder: Path) -> Path:
-    """Write a folder as GTZAN's, with silent arrays, and features for it under ``cache``."""
+    """Write a folder like GTZAN's with silent arrays, and features for it under ``cache``."""
     with (folder / TABLE_FILE).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["track_id", "genre", "artist", "fault_filtered_split", "duplicate_of"])
@@ -153,13 +153,13 @@ def test_the_command(
         command([*words[:-1], str(tmp_path / "missing" / "study.json")])
 
 
-def test_a_missing_folder_is_one_sentence() -> None:
-    said = refused_here("train", "study", "--gtzan", "/nowhere")
-    assert "/nowhere does not exist" in said
-    assert len(said.splitlines()) == 1
+def test_a_missing_folder_prints_one_sentence() -> None:
+    message = refused_here("train", "study", "--gtzan", "/nowhere")
+    assert "/nowhere does not exist" in message
+    assert len(message.splitlines()) == 1
 
 
-def test_a_plan_that_cannot_be_compared_is_refused() -> None:
+def test_a_plan_that_cannot_be_compared_is_rejected() -> None:
     with pytest.raises(ValueError, match="0 seeds and 10 folds"):
         StudyPlan(seeds=())
     with pytest.raises(ValueError, match="carried_epochs are"):

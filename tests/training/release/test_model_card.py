@@ -1,0 +1,63 @@
+"""The model card, rendered from a manifest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.reports import PROVENANCE, make_manifest, report
+from training.evaluation.report import (
+    Report,
+)
+from training.release.model_card import render_model_card
+
+__all__ = ["report"]  # fixture
+
+pytestmark = [
+    pytest.mark.xdist_group("tensorflow-release"),
+    pytest.mark.filterwarnings("ignore"),
+]  # matplotlib's own deprecations
+
+
+def test_the_card_shows_the_metrics(report: Report, tmp_path: Path) -> None:
+    made = make_manifest(tmp_path, report)
+    card = render_model_card(made)
+    test = made.metrics["fault_filtered_test"]
+    for words in (
+        "leaking artists", "no copyright clearance", "- made up.", "| A | 0.700 ± 0.010 |",
+        f"| accuracy, first window, int8 | {test['fine']['accuracy_int8']:.3f} "
+        f"| {test['coarse']['accuracy_int8']:.3f} |",
+        "| speech pyAudioAnalysis | 4 | 0.125 | 0.250 |", "macro recall is 0.500 (blues 0.50)",
+        "| metal |  |  |",
+        "The geometry is the coarse one (`256` samples every `1334`)", "3.0 MB (11.0 MB in float32)",
+        "18 were available as spectrograms and 3 as audio.", "rock 7, blues 2",
+        "| this model, int8 | 2.50 | 3.0 |", "| this model, float32 | 7.25 | 11.0 |",
+        "commit unknown (no checkout), distilled weights `0123456789ab`, cache index `ba9876543210`",
+        "the head was fitted to 1,000 batches of 8 windows, then fine-tuned in 2 runs of 1,600",
+    ):  # fmt: skip
+        assert words in card
+    assert "{" not in card
+    f1 = {genre: value for genre, value in test["coarse"]["f1_int8"].items() if value is not None}
+    low, second = sorted(f1, key=lambda genre: (f1[genre], genre))[:2]
+    assert f"{low} (F1 {f1[low]:.2f}) and {second} ({f1[second]:.2f}) are the weakest" in card
+    valid, t = report.valid["coarse"], report.calibration.temperature
+    means, truth = valid.smoothed(t)
+    own = valid.probabilities(t)[valid.eval_set.track == 0]
+    assert means[0] == pytest.approx(own[:3].mean(axis=0))
+    sure = means.max(axis=1) >= report.calibration.unsure_below
+    right = means.argmax(axis=1) == truth
+    share = f"{right[sure].mean():.0%}"
+    assert f"neighboring windows in the\ncoarse geometry reach it, and {share} of those are right" in card
+    assert "distilled without labels" in card
+    assert "musicnn's embeddings of 4 of the recordings" in card
+    other = {
+        "data": report.data | {"heard_by_musicnn": 0},
+        "provenance": PROVENANCE | {"taught_by_musicnn": False},
+    }
+    assert "musicnn" not in render_model_card(replace(made, metrics=made.metrics | other))
+    unmeasured = replace(made, metrics=made.metrics | {"protocols": []})
+    assert "Not measured; pass" in render_model_card(unmeasured)
+    bare = replace(made, metrics=made.metrics | {"other_peoples_music": {}, "not_music": {}})
+    assert render_model_card(bare).count("Not measured: the cache has none.") == 2
