@@ -14,7 +14,7 @@ from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 
-FILES: Final = ("common", "live", "songs", "session", "file", "model")
+FILES: Final = ("common", "live", "recommendations", "history", "file", "health")
 
 
 class Translator:

@@ -27,18 +27,18 @@ def health_rows(health: HealthMessage, words: Translator) -> dict[str, str]:
         "p50": f"{latency.p50:.0f} ms",
         "p95": f"{latency.p95:.0f} ms",
         "p99": f"{latency.p99:.0f} ms",
-        "real_time_factor": words("model.times", factor=f"{health.real_time_factor:.0f}"),
+        "real_time_factor": words("health.times", factor=f"{health.real_time_factor:.0f}"),
         "windows": f"{health.windows:,}",
         "clients": f"{health.clients:,}",
     }
     if health.drift_ppm is not None:
         shown["drift"] = f"{health.drift_ppm:+.0f} ppm"
-    return {words(f"model.{name}"): value for name, value in shown.items()}
+    return {words(f"health.{name}"): value for name, value in shown.items()}
 
 
 def losses(health: HealthMessage, words: Translator) -> dict[str, int]:
     """All that was lost so far, by its name on the page; empty when nothing was."""
-    return {words(f"model.{name}"): count for name in LOSSES if (count := getattr(health, name))}
+    return {words(f"health.{name}"): count for name in LOSSES if (count := getattr(health, name))}
 
 
 def versions(snapshot: Snapshot) -> dict[str, str]:
@@ -80,7 +80,7 @@ def limits(words: Translator) -> str:
     metrics = ModelManifest.load().metrics
     test = metrics["fault_filtered_test"][metrics["main_form"]]
     names = {"right": "accuracy_int8", "answered": "answered_at_unsure_below", "sure": "accuracy_of_answered"}
-    return words("model.limits", **{key: round(100 * test[name]) for key, name in names.items()})
+    return words("health.limits", **{key: round(100 * test[name]) for key, name in names.items()})
 
 
 def card_parts() -> tuple[str, bytes]:

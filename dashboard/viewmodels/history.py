@@ -78,9 +78,9 @@ def timeline_data(session: HistorySession, chosen: int | None, words: Translator
     return {
         "session": session.id,
         "language": words.language,
-        "words": words.part("session.timeline."),
-        "states": [words(f"session.state.{state.lower()}") for state in STATES],
-        "kinds": words.part("session.event."),
+        "words": words.part("history.timeline."),
+        "states": [words(f"history.state.{state.lower()}") for state in STATES],
+        "kinds": words.part("history.event."),
         "genres": [
             {"label": label, "name": words.genre(label), "color": genre_color(label)} for label in labels
         ],
@@ -125,7 +125,7 @@ def share_rows(segments: Sequence[HistorySegment], words: Translator) -> list[di
         for genre, seconds in sorted(genres.items(), key=lambda pair: -pair[1])
     ]
     lines += [
-        (words(f"session.state.{state.lower()}"), "", others[state]) for state in STATES if state in others
+        (words(f"history.state.{state.lower()}"), "", others[state]) for state in STATES if state in others
     ]
     whole = sum(seconds for *_, seconds in lines) or 1.0
     shares = [seconds / whole for *_, seconds in lines]
@@ -151,17 +151,17 @@ def percentages(shares: Sequence[float]) -> list[int]:
 
 def outcome_key(code: ResponseCode) -> str:
     """Return the key of the sentence for a control of this page that was done."""
-    return f"session.outcome.{code}"
+    return f"history.outcome.{code}"
 
 
 def format_span(seconds: float, words: Translator) -> str:
     """How long, for people: seconds below a minute, minutes below an hour."""
     if seconds < 59.5:
-        return words("session.span.seconds", seconds=round(seconds))
+        return words("history.span.seconds", seconds=round(seconds))
     minutes = round(seconds / 60)
     if minutes < 60:
-        return words("session.span.minutes", minutes=minutes)
-    return words("session.span.hours", hours=minutes // 60, minutes=minutes % 60)
+        return words("history.span.minutes", minutes=minutes)
+    return words("history.span.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
 def session_line(summary: HistorySummary, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
@@ -172,7 +172,7 @@ def session_line(summary: HistorySummary, zone: tzinfo | None, words: Translator
     started = datetime.fromtimestamp(summary.started, zone)
     parts = [f"{started:%Y-%m-%d} {format_time(started, words.language, locale)}"]
     if summary.running:
-        parts += [words("session.running"), clean_text(summary.source)]
+        parts += [words("history.running"), clean_text(summary.source)]
     else:
         genres = [(name, seconds) for name, seconds in summary.seconds.items() if not name.isupper()]
         genres.sort(key=lambda pair: -pair[1])
@@ -188,7 +188,7 @@ def segment_line(segment: HistorySegment, zone: tzinfo | None, words: Translator
         format_time(datetime.fromtimestamp(at, zone), words.language, locale, seconds=True)
         for at in (segment.started, segment.ended)
     )
-    heard = words(f"session.state.{segment.state.lower()}")
+    heard = words(f"history.state.{segment.state.lower()}")
     if segment.genre is not None:
         name = words.genre(segment.genre)
         heard = name if segment.state == "LISTENING" else f"{heard} ({name})"

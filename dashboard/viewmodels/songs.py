@@ -75,7 +75,7 @@ def song_data(
     """
     return {
         "language": words.language,
-        "muted": words("songs.muted") if situation.muted else "",
+        "muted": words("recommendations.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
         "cause": _cause(playlist, situation, words),
         "instead": instead_of_songs(playlist, situation.evidence, words),
@@ -92,7 +92,7 @@ def song_data(
         ],
         "songs": [_song(row, situation.muted, words) for row in playlist.rows],
         "choices": choices_data(choices, words),
-        "words": words.part("songs.part."),
+        "words": words.part("recommendations.part."),
     }
 
 
@@ -106,12 +106,12 @@ def _cause(playlist: Playlist, situation: Situation, words: Translator) -> str:
     if lead is None or not playlist.mix:
         return ""
     if _has_turned(playlist, lead):
-        return words("songs.cause.before", genre=words.genre(heaviest_first(playlist.mix)[0]))
+        return words("recommendations.cause.before", genre=words.genre(heaviest_first(playlist.mix)[0]))
     said = {"genre": words.genre(lead.genre), "time": time_text(lead.seconds, words)}
     if len(playlist.mix) == 1:
-        return words("songs.cause.only", **said)
+        return words("recommendations.cause.only", **said)
     kind = "mostly" if playlist.mix[lead.genre] >= MOSTLY else "leading"
-    return words(f"songs.cause.{kind}", **said)
+    return words(f"recommendations.cause.{kind}", **said)
 
 
 def _has_turned(playlist: Playlist, lead: LeadingGenre) -> bool:
@@ -125,7 +125,7 @@ def _turning(playlist: Playlist, evidence: ListeningProfile, words: Translator) 
     if lead is None or not playlist.mix or not _has_turned(playlist, lead):
         return ""
     said = {"genre": words.genre(lead.genre), "time": time_text(lead.seconds, words)}
-    return words("songs.cause.turning", **said)
+    return words("recommendations.cause.turning", **said)
 
 
 def instead_of_songs(playlist: Playlist, evidence: ListeningProfile, words: Translator) -> str:
@@ -134,29 +134,31 @@ def instead_of_songs(playlist: Playlist, evidence: ListeningProfile, words: Tran
         return ""
     if not playlist.mix:
         wanted = evidence.settings.first_music_seconds
-        return words("songs.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}")
+        return words(
+            "recommendations.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}"
+        )
     looking = any(note.key == f"note.{SearchOutcome.LOOKING}" for note in playlist.notes)
-    return words(f"songs.instead.{'looking' if looking else 'none'}")
+    return words(f"recommendations.instead.{'looking' if looking else 'none'}")
 
 
 def now_text(snapshot: Snapshot, words: Translator) -> str:
     """A sentence where nothing is heard that the songs could follow; else empty."""
     if not snapshot.connected:
-        return words("songs.now.away")
+        return words("recommendations.now.away")
     if snapshot.state in (StreamState.LISTENING, StreamState.UNSURE):
         return ""
     own = {StreamState.SILENT: "silent", StreamState.NOT_MUSIC: "not_music"}
-    return words(f"songs.now.{own.get(snapshot.state, 'other')}")
+    return words(f"recommendations.now.{own.get(snapshot.state, 'other')}")
 
 
 def time_text(seconds: float, words: Translator) -> str:
     """A time span in whole minutes, rounded down."""
     hours, minutes = divmod(int(seconds // 60), 60)
     if hours:
-        return words("songs.time.hours", hours=hours, minutes=minutes)
+        return words("recommendations.time.hours", hours=hours, minutes=minutes)
     if minutes > 1:
-        return words("songs.time.minutes", minutes=minutes)
-    return words("songs.time.minute" if minutes else "songs.time.moment")
+        return words("recommendations.time.minutes", minutes=minutes)
+    return words("recommendations.time.minute" if minutes else "recommendations.time.moment")
 
 
 def _notes(playlist: Playlist, words: Translator) -> list[str]:
@@ -166,11 +168,17 @@ def _notes(playlist: Playlist, words: Translator) -> list[str]:
         () if playlist.rows else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
     )  # said in the list's place
     notes = [note.in_words(words) for note in playlist.notes if note.key not in instead]
-    return [*notes, words("songs.relaxed.list", filters=_filters(relaxed, words))] if relaxed else notes
+    return (
+        [*notes, words("recommendations.relaxed.list", filters=_filters(relaxed, words))]
+        if relaxed
+        else notes
+    )
 
 
 def _filters(relaxed: frozenset[Relaxed], words: Translator) -> str:
-    return words("songs.comma").join(words(f"songs.relaxed.{each}") for each in Relaxed if each in relaxed)
+    return words("recommendations.comma").join(
+        words(f"recommendations.relaxed.{each}") for each in Relaxed if each in relaxed
+    )
 
 
 def _asked(told: Mapping[str, ProviderReport | None]) -> dict[str, ProviderReport | None]:
@@ -180,20 +188,20 @@ def _asked(told: Mapping[str, ProviderReport | None]) -> dict[str, ProviderRepor
 
 def _provider(name: str, told: ProviderReport | None, now: datetime, words: Translator) -> dict[str, str]:
     """One provider, what it said last, and how well that is: ``fine``, ``fault`` or ``quiet``."""
-    shown = words("songs.provider.own") if name == OWN_LIST else name
+    shown = words("recommendations.provider.own") if name == OWN_LIST else name
     if told is None:
-        return {"name": shown, "status": words("songs.status.waiting"), "tone": "quiet"}
+        return {"name": shown, "status": words("recommendations.status.waiting"), "tone": "quiet"}
     result = told.result
     unneeded = result.status is Status.OK and not told.songs
     status = "unneeded" if unneeded else result.status.value
-    parts = [words(f"songs.status.{status}", count=told.songs)]
+    parts = [words(f"recommendations.status.{status}", count=told.songs)]
     if Relaxed.GENRE in result.relaxed:
-        parts.append(words("songs.status.keywords"))
+        parts.append(words("recommendations.status.keywords"))
     if Relaxed.RANGE in result.relaxed:
-        parts.append(words("songs.status.any_age"))
+        parts.append(words("recommendations.status.any_age"))
     if result.retry_at is not None and result.retry_at > now:
         seconds = (result.retry_at - now).total_seconds()
-        parts.append(words("songs.status.again", time=time_text(seconds, words)))
+        parts.append(words("recommendations.status.again", time=time_text(seconds, words)))
     tone = (
         "quiet" if unneeded or result.status is Status.OFF else "fine" if result.status in FINE else "fault"
     )
@@ -203,7 +211,7 @@ def _provider(name: str, told: ProviderReport | None, now: datetime, words: Tran
 def _song(row: PlaylistItem, muted: bool, words: Translator) -> dict[str, Any]:
     track = row.track
     marks = {"like": row.liked, "pin": row.pinned, "open": row.opened}
-    origin = "songs.song.from.itunes" if track.provider == "iTunes" else "songs.song.from"
+    origin = "recommendations.song.from.itunes" if track.provider == "iTunes" else "recommendations.song.from"
     return _coloured(row.genre, words) | {
         "key": row.key,
         "title": track.title,
@@ -213,7 +221,9 @@ def _song(row: PlaylistItem, muted: bool, words: Translator) -> dict[str, Any]:
         "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
         "language": track.language or "",
         "reason": reason_text(row, words),
-        "relaxed": words("songs.relaxed.row", filters=_filters(row.relaxed, words)) if row.relaxed else "",
+        "relaxed": words("recommendations.relaxed.row", filters=_filters(row.relaxed, words))
+        if row.relaxed
+        else "",
         "artwork": "" if muted else artwork_of(track),
         "from": "" if track.provider == OWN_LIST else words(origin, provider=track.provider),
         "links": links_data(track, words),
@@ -223,7 +233,7 @@ def _song(row: PlaylistItem, muted: bool, words: Translator) -> dict[str, Any]:
 
 def reason_text(row: PlaylistItem, words: Translator) -> str:
     """Why this song is here, as a sentence without its stop."""
-    said = words("songs.comma").join(part.in_words(words) for part in row.why)
+    said = words("recommendations.comma").join(part.in_words(words) for part in row.why)
     return said[:1].upper() + said[1:]
 
 
@@ -247,8 +257,8 @@ def links_data(track: Track, words: Translator) -> list[dict[str, str]]:
     searches = (track.spotify_search, track.youtube_search)
     laid_out = []
     for place, address in links_of(track).items():
-        kind, tip = ("search", "songs.link.tip") if address in searches else ("open", "")
-        said = words(f"songs.link.{kind}", title=track.title, place=place)
+        kind, tip = ("search", "recommendations.link.tip") if address in searches else ("open", "")
+        said = words(f"recommendations.link.{kind}", title=track.title, place=place)
         laid_out.append(
             {
                 "service": place,
@@ -266,8 +276,8 @@ def choices_data(choices: Sequence[ArtistFeedback], words: Translator) -> dict[s
     hidden = len(ordered) - MOST_CHOICES
     return {
         "count": len(ordered),
-        "title": words("songs.choices.title", count=len(ordered)),
-        "more": words("songs.choices.more", count=hidden) if hidden > 0 else "",
+        "title": words("recommendations.choices.title", count=len(ordered)),
+        "more": words("recommendations.choices.more", count=hidden) if hidden > 0 else "",
         "listed": [
             {"artist": each.artist, "summary": _chosen(each, words)} for each in ordered[:MOST_CHOICES]
         ],
@@ -275,7 +285,7 @@ def choices_data(choices: Sequence[ArtistFeedback], words: Translator) -> dict[s
 
 
 def _chosen(choice: ArtistFeedback, words: Translator) -> str:
-    said = [words("songs.choices.banned")] if choice.banned else []
+    said = [words("recommendations.choices.banned")] if choice.banned else []
     for kind, count in (("liked", choice.likes), ("skipped", choice.skips)):
-        said += [words(f"songs.choices.{kind}", count=count)] if count else []
-    return words("songs.comma").join(said)
+        said += [words(f"recommendations.choices.{kind}", count=count)] if count else []
+    return words("recommendations.comma").join(said)

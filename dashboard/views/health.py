@@ -16,20 +16,20 @@ LINES = 60
 def show(page: PageContext) -> None:
     """Lay the page out."""
     words = page.words
-    st.subheader(words("model.health"), anchor=False)
+    st.subheader(words("health.health"), anchor=False)
     health(page, page.feed.snapshot.connected)
-    with st.expander(words("model.log")):
+    with st.expander(words("health.log")):
         log = log_of(page)
         if isinstance(log, str):
             st.text(log)
         else:
-            st.code("\n".join(log[-LINES:]) or words("model.no_log"), language=None, wrap_lines=True)
-    with st.expander(words("model.report")):
-        st.caption(words("model.report_what"))
+            st.code("\n".join(log[-LINES:]) or words("health.no_log"), language=None, wrap_lines=True)
+    with st.expander(words("health.report")):
+        st.caption(words("health.report_what"))
         report = bug_report(page.feed.snapshot, [] if isinstance(log, str) else log)
         with st.container(key="report"):
             st.code(report, language=None, wrap_lines=True)  # its button copies it
-    st.subheader(words("model.card"), anchor=False)
+    st.subheader(words("health.card"), anchor=False)
     card(words)
 
 
@@ -40,16 +40,16 @@ def health(page: PageContext, connected: bool) -> None:
     if snapshot.connected != connected:
         st.rerun()
     if not snapshot.connected:
-        st.text(words("model.away"))
+        st.text(words("health.away"))
     elif snapshot.health is None:
-        st.text(words("model.no_health"))
+        st.text(words("health.no_health"))
     else:
         with st.container(horizontal=True):
             for name, value in health_rows(snapshot.health, words).items():
                 st.metric(name, value, width="content", border=True)
         lost = [f"{name}: {count:,}" for name, count in losses(snapshot.health, words).items()]
-        st.text(", ".join(lost) or words("model.nothing_lost"))
-        st.caption(words("model.latency_what"))
+        st.text(", ".join(lost) or words("health.nothing_lost"))
+        st.caption(words("health.latency_what"))
     st.text(", ".join(f"{name} {value}" for name, value in versions(snapshot).items()))
 
 
@@ -58,7 +58,7 @@ def log_of(page: PageContext) -> list[str] | str:
     try:
         lines = get(page.analyzer, page.token, "/log").get("lines")
     except AnalyzerError as error:
-        return page.words(f"model.log_fault.{'no_token' if error.fault == 'no_token' else 'other'}")
+        return page.words(f"health.log_fault.{'no_token' if error.fault == 'no_token' else 'other'}")
     return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
@@ -67,7 +67,7 @@ def card(words: Translator) -> None:
     text, plot = card_parts()
     st.text(limits(words))
     if words.language != "en":
-        st.caption(words("model.card_what"))
+        st.caption(words("health.card_what"))
     with st.container(key="plot"):
         st.image(plot, width=900)
     with st.container(key="card"):

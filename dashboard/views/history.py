@@ -87,7 +87,7 @@ def refresh(page: PageContext) -> None:
     try:
         overview = parse_overview(get(page.analyzer, page.token, "/history"))
         if overview.path is None or not overview.sessions:
-            st.info(words("session.fault.off" if overview.path is None else "session.none"))
+            st.info(words("history.fault.off" if overview.path is None else "history.none"))
             state.pop("session_seen", None)
             return
         number = choose(overview, zone, words)
@@ -106,7 +106,7 @@ def refresh(page: PageContext) -> None:
     with correction, st.container(border=True):
         submit_correction(page, session, chosen, zone)
     with shares:
-        show_shares(share_rows(session.segments, words), words("session.shares"))
+        show_shares(share_rows(session.segments, words), words("history.shares"))
 
 
 def remember(overview: HistoryOverview, record: dict[str, Any], session: HistorySession) -> None:
@@ -133,7 +133,7 @@ def choose(overview: HistoryOverview, zone: tzinfo | None, words: Translator) ->
         state["session_number"] = newest
     state["session_shown"] = state["session_number"]
     st.selectbox(
-        words("session.choose"),
+        words("history.choose"),
         list(known),
         format_func=lambda each: session_line(known[each], zone, words, st.context.locale or ""),
         key="session_shown",
@@ -184,9 +184,9 @@ def load(page: PageContext, overview: HistoryOverview, number: int) -> tuple[dic
 
 def notify(error: AnalyzerError, words: Translator) -> None:
     """What went wrong and what to do, with the analyzer's own sentence where it has one."""
-    st.warning(words(f"session.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
+    st.warning(words(f"history.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
     if error.said:
-        st.text(f"{words('session.said')} {error.said}")
+        st.text(f"{words('history.said')} {error.said}")
 
 
 def act(page: PageContext, place: str, control: HistoryControl) -> None:
@@ -220,18 +220,18 @@ def submit_correction(
 ) -> None:
     """The chosen segment, and what it really was."""
     words = page.words
-    st.markdown(f"##### {words('session.correct.heading')}")
+    st.markdown(f"##### {words('history.correct.heading')}")
     segment = next((each for each in session.segments if each.number == chosen), None)
     if segment is None:
-        st.caption(words("session.correct.advice"))
+        st.caption(words("history.correct.advice"))
         return
     st.text(segment_line(segment, zone, words, st.context.locale or ""))
     if segment.correction is not None:
         genre = words.genre(segment.correction)
-        st.text(words("session.correct.now", genre=genre))
+        st.text(words("history.correct.now", genre=genre))
     if segment.state == "SILENT":
-        st.caption(words("session.correct.silent"))
-        st.button(words("session.correct.close"), on_click=close_segment)
+        st.caption(words("history.correct.silent"))
+        st.button(words("history.correct.close"), on_click=close_segment)
     else:
         say_genre(page, session.id, segment)
     outcome("correct", words)
@@ -245,16 +245,16 @@ def say_genre(page: PageContext, session: int, segment: HistorySegment) -> None:
         return CorrectLabel(id=new_control_id(), session=session, segment=segment.number, genre=genre)
 
     genre = st.selectbox(
-        words("session.correct.genre"),
+        words("history.correct.genre"),
         genres,
         index=genres.index(segment.correction) if segment.correction in genres else None,
         format_func=words.genre,
-        placeholder=words("session.correct.pick"),
+        placeholder=words("history.correct.pick"),
         key=f"genre {session} {segment.number}",
     )
     with st.container(horizontal=True):
         st.button(
-            words("session.correct.save"),
+            words("history.correct.save"),
             type="primary",
             disabled=genre is None or genre == segment.correction,
             on_click=act,
@@ -262,11 +262,11 @@ def say_genre(page: PageContext, session: int, segment: HistorySegment) -> None:
         )
         if segment.correction is not None:
             st.button(
-                words("session.correct.back"),
+                words("history.correct.back"),
                 on_click=act,
                 args=(page, "correct", correction(None)),
             )
-        st.button(words("session.correct.close"), on_click=close_segment)
+        st.button(words("history.correct.close"), on_click=close_segment)
 
 
 def labels(page: PageContext) -> list[str]:
@@ -281,43 +281,43 @@ def take_along(page: PageContext, seen: Seen) -> None:
     Every run that lays a button out anew makes it forget what is being downloaded; hence no fragment.
     """
     words, zone = page.words, reader_zone()
-    st.markdown(f"##### {words('session.export.heading')}")
+    st.markdown(f"##### {words('history.export.heading')}")
     with st.container(horizontal=True):
         st.download_button(
-            words("session.export.csv"),
+            words("history.export.csv"),
             lambda: as_csv(seen.session, zone),
             file_name(seen.session, zone, "csv"),
             "text/csv",
             on_click="ignore",
         )
         st.download_button(
-            words("session.export.json"),
+            words("history.export.json"),
             lambda: as_json(seen.record),
             file_name(seen.session, zone, "json"),
             "application/json",
             on_click="ignore",
         )
     counts = {"corrections": seen.overview.corrections, "sounds": seen.overview.sounds}
-    st.text(words("session.correct.count", **counts))
+    st.text(words("history.correct.count", **counts))
     if seen.overview.corrections:
-        st.caption(words("session.correct.teach"))
+        st.caption(words("history.correct.teach"))
         st.code(EXPORT, language=None)
 
 
 def delete(page: PageContext, overview: HistoryOverview) -> None:
     """Everything, in two steps."""
     words, state = page.words, st.session_state
-    st.text(f"{words('session.kept')} {overview.path}")
+    st.text(f"{words('history.kept')} {overview.path}")
     if not state.get("session_deleting"):
-        st.button(words("session.delete.start"), on_click=state.__setitem__, args=("session_deleting", True))
+        st.button(words("history.delete.start"), on_click=state.__setitem__, args=("session_deleting", True))
         return
     counts = {"corrections": overview.corrections, "sounds": overview.sounds}
-    st.warning(words("session.delete.ask", sessions=len(overview.sessions), **counts))
+    st.warning(words("history.delete.ask", sessions=len(overview.sessions), **counts))
     with st.container(horizontal=True):
         st.button(
-            words("session.delete.yes"),
+            words("history.delete.yes"),
             type="primary",
             on_click=act,
             args=(page, "forget", DeleteHistory(id=new_control_id())),
         )
-        st.button(words("session.delete.no"), on_click=state.__setitem__, args=("session_deleting", False))
+        st.button(words("history.delete.no"), on_click=state.__setitem__, args=("session_deleting", False))

@@ -44,8 +44,8 @@ def songs(page: PageContext) -> None:
         st.toggle(words("live.mute"), value=is_muted(), key="mute_here", on_change=take_mute)
     playlist = refresh_all(page.feed)
     with head:  # after the look: where there are songs, there may be others
-        st.subheader(words("songs.heading"), anchor=False, width="content")
-        st.button(words("songs.other"), disabled=not playlist.rows, on_click=reader.session.refresh)
+        st.subheader(words("recommendations.heading"), anchor=False, width="content")
+        st.button(words("recommendations.other"), disabled=not playlist.rows, on_click=reader.session.refresh)
     situation = Situation(
         page.feed.snapshot, reader.session.evidence, reader.told, datetime.now(UTC), is_muted()
     )
@@ -62,18 +62,18 @@ def chosen_filters(words: Translator) -> Filters:
     kept: Filters = st.session_state.get("filters", Filters())
     languages, ranges = ["", *LANGUAGES], list(ReleaseRange)[::-1]
     language = st.selectbox(
-        words("songs.filter.language"),
+        words("recommendations.filter.language"),
         languages,
         index=languages.index(kept.language or ""),
-        format_func=lambda code: LANGUAGES[code].own_name if code else words("songs.language.any"),
+        format_func=lambda code: LANGUAGES[code].own_name if code else words("recommendations.language.any"),
         key="song_language",
         width=165,
     )
     age = st.selectbox(
-        words("songs.filter.range"),
+        words("recommendations.filter.range"),
         ranges,
         index=ranges.index(kept.range),
-        format_func=lambda each: words(f"songs.range.{each}"),
+        format_func=lambda each: words(f"recommendations.range.{each}"),
         key="song_range",
         width=165,
     )

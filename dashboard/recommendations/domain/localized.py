@@ -11,14 +11,14 @@ from dashboard.i18n.translator import Translator
 
 def genres_text(words: Translator, codes: str) -> str:
     """Several genres, one a line, as a list in one line."""
-    return words("songs.comma").join(words.genre(code) for code in codes.splitlines())
+    return words("recommendations.comma").join(words.genre(code) for code in codes.splitlines())
 
 
 SPELLED: Final[Mapping[str, Callable[[Translator, str], str]]] = {
     "genre": lambda words, code: words.genre(code),
     "genres": genres_text,
-    "language": lambda words, code: words(f"songs.language.{code}"),
-    "range": lambda words, code: words(f"songs.range.{code}"),
+    "language": lambda words, code: words(f"recommendations.language.{code}"),
+    "range": lambda words, code: words(f"recommendations.range.{code}"),
 }
 """Values that are codes, by their names; all others stand in the sentence as they are."""
 
@@ -39,7 +39,7 @@ class LocalizedMessage:
             name: SPELLED[name](words, str(value)) if name in SPELLED else value
             for name, value in self.values
         }
-        return words(f"songs.{self.key}", **filled)
+        return words(f"recommendations.{self.key}", **filled)
 
     def __str__(self) -> str:
         """In English."""

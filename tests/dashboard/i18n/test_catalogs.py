@@ -25,7 +25,7 @@ SOURCES = [
 QUOTED = re.compile(r'"([^"\n]*)"|\'([^\'\n]*)\'|`([^`\n]*)`')
 IN_BRACES = re.compile(r"words\('([\w.]+)'|words\.(\w+)")
 """A key quoted within a quoted text, and a property of a script's words."""
-LOOKED_UP = ("session.event.",)
+LOOKED_UP = ("history.event.",)
 """The rest of these is the history's kind of event."""
 FILLED_IN = re.compile(r"\$?\{[^{}]*\}")
 

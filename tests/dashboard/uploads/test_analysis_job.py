@@ -229,7 +229,7 @@ def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For half a minute after the last estimate the page stood at "Heard so far: 2:00", as if it hung."""
+    """For half a minute after the last estimate the page stood at "Analyzed so far: 2:00", as if it hung."""
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     analysis = AnalysisJob("song.mp3")

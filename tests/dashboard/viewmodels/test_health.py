@@ -29,7 +29,7 @@ def test_figures_in_every_language() -> None:
     for language in LANGUAGES:
         words = Translator(language)
         assert list(health_rows(HEALTH, words).values()) == [
-            "17 ms", "30 ms", "61 ms", words("model.times", factor=42), "1,234", "2", "-12 ppm",
+            "17 ms", "30 ms", "61 ms", words("health.times", factor=42), "1,234", "2", "-12 ppm",
         ]  # fmt: skip
 
 

@@ -290,7 +290,7 @@ def test_the_overview_is_read() -> None:
 
 
 def test_every_text_is_there_in_every_language_with_the_same_names_to_fill_in() -> None:
-    texts = {key: each for key, each in table().items() if key.startswith("session.")}
+    texts = {key: each for key, each in table().items() if key.startswith("history.")}
     for key, each in texts.items():
         assert set(each) == set(LANGUAGES), key
         names = {language: {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -298,6 +298,6 @@ def test_every_text_is_there_in_every_language_with_the_same_names_to_fill_in() 
         assert len(set(map(frozenset, names.values()))) == 1, f"{key}: {names}"
         assert all(text.strip() for text in each.values()), key
     for state in STATES:
-        assert f"session.state.{state.lower()}" in texts
+        assert f"history.state.{state.lower()}" in texts
     for state in StreamState:
-        assert state.has_estimate or f"session.event.{state.lower()}" in texts
+        assert state.has_estimate or f"history.event.{state.lower()}" in texts

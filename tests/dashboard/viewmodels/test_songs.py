@@ -100,7 +100,7 @@ def test_a_headline_names_a_genre_of_its_mix_and_what_turns_is_told_beside() -> 
     heard = situation(evidence(("jazz", 400), ("rock", 60)))
     data = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), heard)
     assert data["cause"] == "Chosen for jazz"
-    assert data["now"] == "Now rock for less than a minute; the songs follow if it goes on."
+    assert data["now"] == "Now rock for less than a minute. The songs will follow if it continues."
     silent = replace(heard, snapshot=replace(HEARD, state=StreamState.SILENT))
     assert data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), silent)["now"].startswith(
         "Nothing is playing"
@@ -123,7 +123,7 @@ def test_before_there_are_songs_the_page_counts_the_music() -> None:
     data = data_of(
         playlist(notes=(localize("note.waiting", seconds="30"),)), situation(evidence(("jazz", 12)))
     )
-    assert data["instead"] == "Songs appear here after 30 seconds of music. Heard so far: 12."
+    assert data["instead"] == "Songs appear here after 30 seconds of music. So far: 12."
     assert (data["cause"], data["notes"], data["mix"], data["now"]) == ("", [], [], ""), "said once"
 
 
@@ -132,7 +132,7 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
     looking = tuple(notices({SearchOutcome.LOOKING: ["metal"]}, Filters()))
     data = data_of(playlist(notes=looking, metal=1.0), situation())
     assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
-    assert data_of(playlist(metal=1.0), situation())["instead"] == "No song that may be shown was found."
+    assert data_of(playlist(metal=1.0), situation())["instead"] == "No song passes your filters and choices."
     assert data_of(playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0), situation())["instead"] == ""
     beside = next_songs_data(playlist(metal=1.0, notes=looking), evidence(("metal", 60)), False, EN)
     assert beside["message"] == "Looking for songs."
@@ -141,11 +141,11 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
 def test_a_sentence_about_several_genres_is_said_once() -> None:
     found = {SearchOutcome.NONE: ["hiphop", "metal"], SearchOutcome.LOOKING: ["pop"]}
     assert [str(note) for note in notices(found, Filters("ja", ReleaseRange.MONTH))] == [
-        "hip hop, metal: no song of the wanted language and age (Japanese, Last month) is known.",
+        "hip hop, metal: no songs of this language and age (Japanese, Last month) are known.",
         "Looking for more songs: pop.",
     ]
     of_age = next(str(note) for note in notices(found, Filters(None, ReleaseRange.MONTH)))
-    assert of_age == "hip hop, metal: no song of the wanted age (Last month) is known."
+    assert of_age == "hip hop, metal: no songs of this age (Last month) are known."
 
 
 def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
@@ -161,7 +161,7 @@ def test_what_is_not_heard_is_said() -> None:
         now_text(replace(HEARD, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
     }
     assert len(said_of) == 4, "nothing while unsure; silence, talk, and the rest"
-    assert now_text(replace(HEARD, connected=False), EN).startswith("The analyzer is away")
+    assert now_text(replace(HEARD, connected=False), EN).startswith("The analyzer is not reachable")
 
 
 def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
@@ -176,11 +176,11 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
     (song,) = data["songs"]
     assert data["notes"] == [
         "Looking for more songs: metal.",
-        "For some songs a filter was widened: age, language.",
+        "A filter was widened for some songs: age, language.",
     ]
     assert song["published"] == "2019-05-22"
     assert song["reason"] == (
-        "Metal was heard in the last minutes, you liked songs by this artist, "
+        "Because metal played in the last minutes, because you liked songs by this artist, "
         "in another language: Japanese, older than a week"
     )
     assert song["relaxed"] == "Widened: age, language"
@@ -248,7 +248,7 @@ def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
     shown = playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0)
     assert data_of(shown, situation())["songs"][0]["artwork"] == TRACK.artwork_url
     data = data_of(shown, situation(muted=True))
-    assert "no provider is asked" in data["muted"]
+    assert "no service is asked" in data["muted"]
     assert data["songs"][0]["artwork"] == ""
 
 
@@ -271,12 +271,12 @@ def test_providers_without_a_key_and_waits_are_told() -> None:
     told = {"YouTube": ProviderReport(limited, 0), OWN_LIST: ProviderReport(relaxed, 12)}
     shown = data_of(playlist(), situation(told=told))["providers"]
     assert [(each["name"], each["tone"], each["status"]) for each in shown] == [
-        ("Spotify", "quiet", "Is not set up: there is no key for it."),
-        ("YouTube", "fault", "Was asked too often. Next time in: 4 minutes."),
+        ("Spotify", "quiet", "Not set up: there is no key."),
+        ("YouTube", "fault", "Too many requests. Next request in 4 minutes."),
         (
             "Overheard's own list",
             "fine",
-            "Answered. Songs: 12. It knows no songs that are new enough.",
+            "12 songs. No songs are new enough.",
         ),
     ]
 
@@ -295,7 +295,7 @@ def test_choices_list_bans_first_and_count_the_rest() -> None:
     assert (len(box["listed"]), box["title"], box["more"]) == (
         MOST_CHOICES,
         f"Your choices: {MOST_CHOICES + 4}",
-        "Not listed, but counted: 4",
+        "4 more",
     )
 
 
@@ -326,9 +326,10 @@ def test_every_sentence_of_engine_and_choices_can_be_said_in_every_language() ->
     for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
         sentences.add(localize(f"choices.{key}", error="no space", path="/home/me/choices.json"))
     assert {part.key for part in sentences} == {
-        key.removeprefix("songs.") for key in table()
-        if key.startswith(("songs.why.", "songs.note."))
-        or key in {f"songs.choices.{name}" for name in ("undeleted", "unread", "unsaved", "damaged", "stuck")}
+        key.removeprefix("recommendations.") for key in table()
+        if key.startswith(("recommendations.why.", "recommendations.note."))
+        or key.startswith("recommendations.choices.un")
+        or key in ("recommendations.choices.damaged", "recommendations.choices.stuck")
     }  # fmt: skip
     for part in sentences:
         assert len({part.in_words(Translator(language)) for language in LANGUAGES}) == len(LANGUAGES)
@@ -336,7 +337,7 @@ def test_every_sentence_of_engine_and_choices_can_be_said_in_every_language() ->
 
 def test_texts_name_the_same_values_in_every_language() -> None:
     for key, texts in table().items():
-        if key.startswith("songs."):
+        if key.startswith("recommendations."):
             assert set(texts) == set(LANGUAGES), key
             named = {
                 tuple(sorted(name for _, name, _, _ in string.Formatter().parse(text) if name))

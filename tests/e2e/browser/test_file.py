@@ -52,14 +52,14 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
     expect(song).to_contain_text("beats a minute")
     assert song.locator("[role=img] span").count() >= 3, "a genre, doubt, another genre"
     song.get_by_text("What the model saw").click()
-    expect(song).to_contain_text("Bright is what mattered for")
+    expect(song).to_contain_text("Bright areas mattered for")
     expect(song.locator("img")).to_have_count(2)
     song.get_by_text("Songs to try").click()
     expect(song.get_by_role("link", name="YouTube").first).to_have_attribute("href", YOUTUBE)
     assert page.locator("img[src=x]").count() == 0
-    page.get_by_role("link", name="Session").click()
+    page.get_by_role("link", name="History").click()
     expect(page.get_by_test_id("stFileUploader")).to_have_count(0, timeout=PATIENCE_MS)
-    page.get_by_role("link", name="A file").click()
+    page.get_by_role("link", name="Analyze a file").click()
     expect(song).to_contain_text("Length 0:16", timeout=PATIENCE_MS)  # it was not for nothing
     expect(boxes).to_have_count(3)
     broken.get_by_role("button", name="Remove").click()

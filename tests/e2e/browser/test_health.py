@@ -19,7 +19,7 @@ def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyze
     analyzer.send("health", **health(samples_lost=1_200, gaps=3))
     expect(page.get_by_text("Gaps: 3, Samples lost: 1,200")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("stMetric")).not_to_have_count(0)
-    page.get_by_text("The analyzer's last log lines").click()
+    page.get_by_text("Last log lines of the analyzer").click()
     expect(page.get_by_text("The analyzer's log cannot be had")).to_be_visible()
     page.get_by_text("Report a bug").click()
     report = page.get_by_test_id("stCode").filter(has_text="streamlit: ")
@@ -31,7 +31,7 @@ def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyze
 
 def test_without_an_analyzer_the_page_says_so(open_tab: OpenTab) -> None:
     page = open_tab("model", viewport={"width": 390, "height": 800})
-    expect(page.get_by_text("The analyzer is away")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("The analyzer is not reachable")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for name in NAMES:  # a phone had no more of them than an arrow
         expect(page.get_by_role("link", name=ENGLISH(f"common.page.{name}"))).to_be_in_viewport(ratio=1)

@@ -124,10 +124,10 @@ def test_a_label_is_corrected_and_the_correction_taken_back(page: Page, history:
     expect(page.get_by_text("rock, 75%")).to_be_visible(timeout=PATIENCE_MS)
     save = page.get_by_role("button", name="Save the correction")
     expect(save).to_be_disabled()
-    pick(page, "What it really was", "blues")
+    pick(page, "Right genre", "blues")
     expect(save).to_be_enabled(timeout=PATIENCE_MS)
     save.click()
-    expect(page.get_by_text("The correction is saved, with its sound for training.")).to_be_visible(
+    expect(page.get_by_text("The correction is saved, with its audio for training.")).to_be_visible(
         timeout=PATIENCE_MS
     )
     expect(page.get_by_text("session 9, segment 2")).to_have_count(0)
@@ -136,8 +136,8 @@ def test_a_label_is_corrected_and_the_correction_taken_back(page: Page, history:
     expect(page.get_by_test_id("shares")).to_contain_text("blues", timeout=PATIENCE_MS)
     command = page.get_by_text("overheard history --export-corrections FOLDER")
     expect(command).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Take the correction back").click()
-    expect(page.get_by_text("The correction is taken back.")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Undo the correction").click()
+    expect(page.get_by_text("The correction is undone.")).to_be_visible(timeout=PATIENCE_MS)
     expect(timeline(page).locator("rect.corrected")).to_have_count(0, timeout=PATIENCE_MS)
     assert [each["genre"] for each in history.controls] == ["blues", None]
 
@@ -212,20 +212,20 @@ def test_everything_is_deleted_in_two_steps(page: Page, history: HistoryServer) 
     page.get_by_role("button", name="Delete the whole history").click()
     page.get_by_role("button", name="Delete everything").click()
     expect(page.get_by_text("The whole history is deleted.")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Nothing is recorded yet.")).to_be_visible(timeout=PATIENCE_MS)
     assert history.sessions == []
 
 
 def test_what_is_wrong_is_said_and_mends_itself(open_tab: OpenTab, analyzer_port: int) -> None:
     page = open_tab("session")
-    expect(page.get_by_text("The analyzer is away.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The analyzer is not reachable.")).to_be_visible(timeout=60_000)
     with HistoryServer([], analyzer_port, token="another-token-than-that"):
-        expect(page.get_by_text("The analyzer does not let this page in.")).to_be_visible(timeout=REFRESH_MS)
+        expect(page.get_by_text("The analyzer rejects this page.")).to_be_visible(timeout=REFRESH_MS)
         expect(
-            page.get_by_text("The analyzer says: this page requires the token; send the header")
+            page.get_by_text("Message from the analyzer: this page requires the token; send the header")
         ).to_be_visible()
     with HistoryServer([], analyzer_port) as history:
-        expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible(timeout=REFRESH_MS)
+        expect(page.get_by_text("Nothing is recorded yet.")).to_be_visible(timeout=REFRESH_MS)
         history.path = None
         expect(page.get_by_text("The analyzer records no history.")).to_be_visible(timeout=REFRESH_MS)
         history.path = "/h"
@@ -293,7 +293,7 @@ def test_the_demonstration_is_seen_corrected_and_exported(real_page: Page, tmp_p
     number, heard = int(chosen[0]), str(chosen[1])
     right = "metal" if heard != "metal" else "blues"
     choose_band(page, number)
-    pick(page, "What it really was", right)
+    pick(page, "Right genre", right)
     save = page.get_by_role("button", name="Save the correction")
     expect(save).to_be_enabled(timeout=PATIENCE_MS)
     save.click()

@@ -73,7 +73,7 @@ def test_a_guess_names_the_most_probable_genre(page: Page, analyzer: FakeAnalyze
 
 
 def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: FakeAnalyzer) -> None:
-    """At a turn the headline was the old genre, in bold, with "3%, leaning to it"."""
+    """At a turn the headline was the old genre, in bold, with "3%, leaning towards it"."""
     analyzer.estimate("jazz", 0.95, stable_label="metal")
     expect(page.get_by_test_id("genre")).to_have_text("jazz?", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("confidence")).to_have_text("95%, only a guess")
@@ -82,7 +82,7 @@ def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: Fak
     expect(page.get_by_test_id("confidence")).to_have_text("49%, only a guess")
     analyzer.estimate("metal", 0.51)
     expect(page.get_by_test_id("genre")).to_have_text("metal")
-    expect(page.get_by_test_id("confidence")).to_have_text("51%, leaning to it")
+    expect(page.get_by_test_id("confidence")).to_have_text("51%, leaning towards it")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -126,7 +126,7 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
     analyzer.estimate("pop", latency_ms=87.4)
     analyzer.send("health", **health(gaps=1, samples_lost=4410, windows_skipped=3))
     expect(page.get_by_test_id("latency")).to_have_text("Latency 87 ms", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 1, Samples lost: 4,410, Answers skipped: 3")
+    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 1, Samples lost: 4,410, Results skipped: 3")
     expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
 
 

@@ -118,9 +118,9 @@ def test_a_muted_page_asks_nobody_on_whichever_page_it_is(
     genre = page.get_by_test_id("songs").get_attribute("data-genre")
     titles, asked = titles_of(cards), (len(services.spotify.requests), len(services.youtube.asked))
     play(analyzer, "metal", 120, begin=60)
-    cards.first.get_by_role("button", name="Another song instead").click()
+    cards.first.get_by_role("button", name="Show another song").click()
     expect(cards.first.locator(".title")).not_to_have_text(titles[0], timeout=PATIENCE_MS)
-    page.get_by_role("link", name="Session").click()
+    page.get_by_role("link", name="History").click()
     expect(page.get_by_test_id("songs")).to_have_count(0, timeout=PATIENCE_MS)
     page.get_by_role("link", name="For you").click()
     expect(switch).to_be_checked(timeout=PATIENCE_MS)
@@ -162,7 +162,7 @@ def test_hostile_titles_stay_texts(page: Page, analyzer: FakeAnalyzer, services:
 @pytest.mark.parametrize(
     ("locale", "genre", "sentences"),
     [
-        ("en-US", "disco", ["Was asked too often. Next time in:", "Does not accept the key"]),
+        ("en-US", "disco", ["Too many requests. Next request in", "The key was rejected"]),
         (
             "ru-RU",
             "rock",

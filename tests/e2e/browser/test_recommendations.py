@@ -28,10 +28,10 @@ def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: Fak
     known = {song.title for song in catalogue.load() if song.genre == "reggae"}
     assert len(known & set(titles)) >= len(titles) - 2, "a trace of doubt may bring another genre"
     expect(page.get_by_test_id("song-cause")).to_have_text("reggae for 2 minutes")
-    expect(songs.locator(".bar")).to_have_attribute("aria-label", "The mix that the songs follow")
+    expect(songs.locator(".bar")).to_have_attribute("aria-label", "Genre mix of the songs")
     expect(songs.locator(".legend")).to_have_text("reggae 100%")
-    expect(cards.first.locator(".reason")).to_have_text("Reggae was heard in the last minutes")
-    expect(page.get_by_test_id("song-providers")).to_contain_text("Is not set up: there is no key for it.")
+    expect(cards.first.locator(".reason")).to_have_text("Because reggae played in the last minutes")
+    expect(page.get_by_test_id("song-providers")).to_contain_text("Not set up: there is no key.")
     expect(page.get_by_test_id("song-announcement")).to_have_text(re.compile(r"^New songs: \d+$"))
     analyzer.estimate("reggae", state="SILENT", end_seconds=136.0)
     analyzer.send("state", state="SILENT", detail="")
@@ -49,16 +49,19 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
     said = never.get_attribute("title")
     never.click()
     offer = cards.nth(0).locator(".offer")
-    expect(offer).to_contain_text("Never again: ", timeout=PATIENCE_MS)
-    assert said == f"Never this artist: {offer.locator('span').inner_text().removeprefix('Never again: ')}"
+    expect(offer).to_contain_text("Never shown again: ", timeout=PATIENCE_MS)
+    assert (
+        said
+        == f"Never show this artist: {offer.locator('span').inner_text().removeprefix('Never shown again: ')}"
+    )
     expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)
-    offer.get_by_role("button", name="Take back").click()
+    offer.get_by_role("button", name="Undo").click()
     expect(box.locator("summary")).to_have_text("Your choices: 0", timeout=PATIENCE_MS)
     expect(songs.locator(".offer")).to_have_count(0)
     before[0] = titles_of(cards)[0]
     cards.nth(0).get_by_role("button", name="Never this artist").click()
     expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)
-    cards.nth(1).get_by_role("button", name="Another song instead").click()
+    cards.nth(1).get_by_role("button", name="Show another song").click()
     expect(songs).not_to_contain_text(before[1], timeout=PATIENCE_MS)
     for number, name in ((2, "I like this song"), (3, "Keep this song in the list")):
         button = cards.nth(number).get_by_role("button", name=name)
@@ -73,11 +76,11 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
     expect(box.locator("summary")).to_have_text("Your choices: 3")
     expect(box.locator("li")).to_have_count(3)
     expect(box.locator("li").first).to_contain_text("never again")
-    box.get_by_role("button", name="Take back").first.click()
+    box.get_by_role("button", name="Undo").first.click()
     expect(box.locator("li")).to_have_count(2, timeout=PATIENCE_MS)
-    box.get_by_role("button", name="Forget everything").click()
+    box.get_by_role("button", name="Delete all choices").click()
     expect(box.locator("summary")).to_have_text("Your choices: 0", timeout=PATIENCE_MS)
-    expect(box.get_by_role("button", name="Forget everything")).to_be_disabled()
+    expect(box.get_by_role("button", name="Delete all choices")).to_be_disabled()
 
 
 def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
@@ -97,8 +100,8 @@ def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
     age.click()
     page.get_by_role("option", name="Last week").click()
     expect(cards.locator(".relaxed").first).to_contain_text("Widened:", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("song-notes")).to_contain_text("For some songs a filter was widened: age")
-    page.get_by_role("link", name="Session").click()
+    expect(page.get_by_test_id("song-notes")).to_contain_text("A filter was widened for some songs: age")
+    page.get_by_role("link", name="History").click()
     expect(page.get_by_test_id("songs")).to_have_count(0, timeout=PATIENCE_MS)
     page.get_by_role("link", name="For you").click()
     expect(page.get_by_test_id("songs")).to_be_visible(timeout=PATIENCE_MS)
@@ -130,11 +133,11 @@ def test_the_keyboard_does_everything_and_keeps_its_place(page: Page, analyzer: 
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     before = page.evaluate(focused)
-    assert before.startswith("Another song instead: ")
+    assert before.startswith("Show another song: ")
     page.keyboard.press("Enter")
     expect(cards.nth(3)).to_be_attached()
     page.wait_for_function(f"(before) => ({focused})() !== before", arg=before, timeout=PATIENCE_MS)
-    assert page.evaluate(focused).startswith("Another song instead: "), "in the row that took its place"
+    assert page.evaluate(focused).startswith("Show another song: "), "in the row that took its place"
     expect(page.get_by_test_id("song-announcement")).to_have_text("New songs: 1")
     held = page.evaluate(focused)
     play(analyzer, "blues", 45, begin=60)  # the page is brought up to date meanwhile

@@ -96,9 +96,9 @@ def test_the_page_follows_steers_and_reads_it(page: Page, address: str) -> None:
     expect(genre).to_have_attribute("data-label", re.compile("[a-z]+"), timeout=PATIENCE_MS)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_test_id("state")).to_contain_text("Paused", timeout=PATIENCE_MS)
-    page.get_by_role("link", name="Session").click()
+    page.get_by_role("link", name="History").click()
     expect(page.locator("[data-session]")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("link", name="Model and health").click()
-    page.get_by_text("The analyzer's last log lines").click(timeout=PATIENCE_MS)
+    page.get_by_text("Last log lines of the analyzer").click(timeout=PATIENCE_MS)
     log = page.get_by_test_id("stCode").filter(has_text="listened to").first
     expect(log).to_contain_text("paused: nothing is listened to", timeout=PATIENCE_MS)

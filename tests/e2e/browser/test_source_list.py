@@ -93,7 +93,7 @@ def test_a_refusal_is_said_in_its_own_sentence(open_tab: OpenTab, trusting: Fake
     answer = page.get_by_test_id("answer")
     trusting.respond({"id": "of-another-page"}, ok=False, detail="not ours")
     trusting.respond(control, ok=False, detail="no `mic` can be opened <i>now</i>")
-    expect(answer).to_have_text("That did not work. No “mic” can be opened <i>now</i>.")
+    expect(answer).to_have_text("That did not work: No “mic” can be opened <i>now</i>.")
     expect(page.locator("[data-part=panel]")).to_be_visible()
     beside = page.get_by_test_id("offered").get_by_role("listitem").filter(has_text="Microphone")
     expect(beside.get_by_test_id("answer")).to_be_visible()
@@ -111,7 +111,7 @@ def test_a_refusal_behind_a_closed_list_is_seen(open_tab: OpenTab, trusting: Fak
     page.keyboard.press("Escape")
     trusting.respond(control, ok=False, detail="busy")
     expect(page.get_by_test_id("answer")).to_be_visible()
-    expect(page.get_by_test_id("answer")).to_have_text("That did not work. Busy.")
+    expect(page.get_by_test_id("answer")).to_have_text("That did not work: Busy.")
 
 
 def test_pause_and_resume(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:

@@ -31,7 +31,7 @@ def test_nothing_before_music_was_heard() -> None:
     session = RollingPlaylist()
     playlist = session.offer({"jazz": songs("jazz", 50)}, 0.0, TODAY)
     assert (playlist.rows, playlist.reason) == ((), Reason.WAITING)
-    assert said(playlist) == ["Songs follow once 30 seconds of music were heard."]
+    assert said(playlist) == ["Songs appear after 30 seconds of music."]
     assert session.needs(0.0) == []
 
 
@@ -42,7 +42,7 @@ def test_the_first_list_has_places_by_weight_each_with_its_reason() -> None:
     assert playlist.reason is Reason.FIRST
     assert Counter(row.genre for row in playlist.rows) == {"jazz": 6, "blues": 2, "rock": 2}
     assert [row.genre for row in playlist.rows[:3]] == ["jazz", "blues", "jazz"]
-    assert why(playlist.rows[0]) == ["jazz was heard in the last minutes"]
+    assert why(playlist.rows[0]) == ["because jazz played in the last minutes"]
     assert session.offer(pools, now + 1, TODAY) is playlist, "the same until there is a reason"
     assert json.loads(json.dumps(playlist.as_json()))["rows"][0]["title"] == "en song 0"
 
@@ -170,7 +170,7 @@ def test_artists_that_were_liked_come_first() -> None:
     session, _ = started({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, choices=choices)
     row = session.playlist.rows[0]
     assert row.track.artists == ("jazz en artist 29",)
-    assert why(row)[-1] == "you liked songs by this artist"
+    assert why(row)[-1] == "because you liked songs by this artist"
 
 
 def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
@@ -183,7 +183,7 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     assert {row.track.language for row in playlist.rows} == {"ja"}
     assert kept <= set(playlist.rows)
     assert {row.relaxed for row in playlist.rows} == {frozenset()}
-    assert why(playlist.rows[0]) == ["jazz was heard in the last minutes", "language guessed"] or kept
+    assert why(playlist.rows[0]) == ["because jazz played in the last minutes", "language guessed"] or kept
     session.set_filters(Filters())
     assert session.offer(pools, now + 2, TODAY).rows != playlist.rows, "all pass, and some change"
     session.set_filters(Filters("ja"))
@@ -258,7 +258,7 @@ def test_the_end_of_all_pools_is_told_and_nothing_is_repeated() -> None:
     session.answered(TrackQuery("jazz"), 12)
     session.refresh()
     playlist = session.offer(pools, now + 1, TODAY)
-    assert said(playlist) == ["jazz: no other song is known."]
+    assert said(playlist) == ["jazz: no more songs are known."]
     assert len(playlist.rows) == 10
     session.refresh()
     assert session.offer(pools, now + 2, TODAY).rows == playlist.rows, "what is there stays"
@@ -364,15 +364,15 @@ def test_a_doubt_brings_no_songs_and_a_share_is_not_called_heard() -> None:
     session, now = started({"jazz": 0.66, "rock": 0.2, "hiphop": 0.14}, pools)
     assert set(session.playlist.mix) == {row.genre for row in session.playlist.rows} == {"jazz", "rock"}
     assert {row.genre: why(row) for row in session.playlist.rows} == {
-        "jazz": ["jazz was heard in the last minutes"],
-        "rock": ["the music sounds partly like rock"],
+        "jazz": ["because jazz played in the last minutes"],
+        "rock": ["because the music sounds partly like rock"],
     }
     now = heard(session, {"rock": 1.0}, now, 400)
     now = heard(session, {"jazz": 0.5, "rock": 0.5}, now, 20)
     session.refresh()
     reasons = {row.genre: why(row) for row in session.offer(pools, now, TODAY).rows}
-    assert reasons["rock"] == ["rock was heard in the last minutes"]
-    assert reasons["jazz"] == ["jazz was heard earlier in this session"]
+    assert reasons["rock"] == ["because rock played in the last minutes"]
+    assert reasons["jazz"] == ["because jazz played earlier in this session"]
 
 
 def test_no_place_is_lent_to_a_genre_that_the_songs_do_not_follow() -> None:
