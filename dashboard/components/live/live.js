@@ -313,19 +313,21 @@ class LivePage {
   }
 }
 
-let page = null; // the only Live page of this tab
-
 /**
  * Mount the page. Streamlit calls this at every run of the script, and with a new element at every return
- * to the page.
+ * to the page. A tab has one Live page, kept at its window: Streamlit may evaluate this module again.
  */
 export default function mount({ parentElement, data }) {
-  if (page && parentElement.contains(page.root)) page.update(data);
-  else if (!page?.returnTo(parentElement, data)) page = new LivePage(parentElement, data);
-  const mounted = page;
+  let page = window.overheardLive;
+  if (page && parentElement.contains(page.root)) {
+    page.update(data);
+  } else if (!page?.returnTo(parentElement, data)) {
+    page = new LivePage(parentElement, data);
+    window.overheardLive = page;
+  }
   const call = {};
-  mounted.lastCall = call;
+  page.lastCall = call;
   return () => {
-    if (mounted.lastCall === call) mounted.leave(); // else a newer call has taken the page over
+    if (page.lastCall === call) page.leave(); // else a newer call has taken the page over
   };
 }

@@ -6,26 +6,32 @@ import { createElement } from "../dom.js";
 const STREAMLIT_TEXT = "Connection error"; // only this text tells the dialog from Streamlit's other dialogs
 const STATE_ATTRIBUTE = "data-test-connection-state";
 
-const banner = createElement("p", "overheard-offline");
-banner.setAttribute("role", "alert");
-let text = ""; // in the reader's language
-let observer = null;
+class OfflineBanner {
+  constructor() {
+    this.text = ""; // in the reader's language
+    this.element = createElement("p", "overheard-offline");
+    this.element.setAttribute("role", "alert");
+    const observer = new MutationObserver(() => this.checkConnection());
+    const options = { childList: true, subtree: true, attributes: true, attributeFilter: [STATE_ATTRIBUTE] };
+    observer.observe(document.body, options);
+  }
 
-function checkConnection() {
-  const app = document.querySelector(`[${STATE_ATTRIBUTE}]`);
-  if (app?.getAttribute(STATE_ATTRIBUTE) === "CONNECTED") banner.remove();
-  const dialog = document.querySelector("[data-testid=stDialog]");
-  if (!dialog?.textContent.includes(STREAMLIT_TEXT)) return;
-  dialog.querySelector("button[aria-label=Close]")?.click();
-  banner.textContent = text;
-  document.body.append(banner);
+  checkConnection() {
+    const app = document.querySelector(`[${STATE_ATTRIBUTE}]`);
+    if (app?.getAttribute(STATE_ATTRIBUTE) === "CONNECTED") this.element.remove();
+    const dialog = document.querySelector("[data-testid=stDialog]");
+    if (!dialog?.textContent.includes(STREAMLIT_TEXT)) return;
+    dialog.querySelector("button[aria-label=Close]")?.click();
+    this.element.textContent = this.text;
+    document.body.append(this.element);
+  }
 }
 
-/** Watch the connection for the life of the tab. Streamlit calls this at every run of the script. */
+/**
+ * Watch the connection for the life of the tab. Streamlit calls this at every run of the script, and may
+ * evaluate this module again; the window keeps the one banner.
+ */
 export default function mount({ data }) {
-  text = data;
-  if (observer) return;
-  observer = new MutationObserver(checkConnection);
-  const options = { childList: true, subtree: true, attributes: true, attributeFilter: [STATE_ATTRIBUTE] };
-  observer.observe(document.body, options);
+  window.overheardOfflineBanner ??= new OfflineBanner();
+  window.overheardOfflineBanner.text = data;
 }

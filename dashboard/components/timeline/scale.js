@@ -1,10 +1,12 @@
 // Arithmetic of the timeline: parsed segments, positions of times, and their notation. No elements here.
 // Times are seconds since the start of the session unless the name says otherwise.
 
-export const LISTENING = 0,
-  UNSURE = 1,
-  NOT_MUSIC = 2,
-  SILENT = 3; // indices in `data.states`
+// Indices in `data.states`.
+export const LISTENING = 0;
+export const UNSURE = 1;
+export const NOT_MUSIC = 2;
+export const SILENT = 3;
+
 export const MIN_VIEW_SECONDS = 20;
 export const MIN_TOTAL_SECONDS = 60; // a session that has just begun does not fill the full width
 const MIN_TICK_PX = 92;
@@ -30,8 +32,8 @@ export function parseSegments(data) {
 
 /** Index of the last segment that begins at or before `time`; -1 before the first. */
 export function lastStartedIndex(segments, time) {
-  let low = 0,
-    high = segments.length;
+  let low = 0;
+  let high = segments.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (segments[middle].from <= time) low = middle + 1;
@@ -126,8 +128,8 @@ export class SessionClock {
 export function formatDuration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const twoDigits = (number) => String(number).padStart(2, "0");
-  const hours = Math.floor(whole / 3600),
-    minutes = Math.floor(whole / 60) % 60;
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
   return hours
     ? `${hours}:${twoDigits(minutes)}:${twoDigits(whole % 60)}`
     : `${minutes}:${twoDigits(whole % 60)}`;

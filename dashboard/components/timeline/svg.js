@@ -4,9 +4,9 @@ import { readableTextColor } from "../colors.js";
 import { createSvg } from "../dom.js";
 import { LISTENING, NOT_MUSIC, placeSegments, SILENT, UNSURE } from "./scale.js";
 
-const EVENTS_PX = 26,
-  BANDS_PX = 76,
-  AXIS_PX = 24;
+const EVENTS_PX = 26;
+const BANDS_PX = 76;
+const AXIS_PX = 24;
 const BANDS_TOP = EVENTS_PX + 4;
 const AXIS_TOP = BANDS_TOP + BANDS_PX;
 const HEIGHT_PX = AXIS_TOP + AXIS_PX;
