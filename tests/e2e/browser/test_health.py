@@ -26,7 +26,7 @@ def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyze
     expect(report).to_contain_text("connected: True")
     expect(report.get_by_role("button")).to_be_visible()  # it was so under a pointer only
     expect(page.get_by_text("It knows ten genres")).to_be_visible()
-    expect(page.get_by_text("three protocols side by side")).to_be_visible()
+    expect(page.get_by_text("Accuracy under three protocols")).to_be_visible()
 
 
 def test_without_an_analyzer_the_page_says_so(open_tab: OpenTab) -> None:
