@@ -63,7 +63,7 @@ class HistoryService:
         self._manifest = manifest
         self._audio = audio
 
-    def page(self, rest: str) -> tuple[int, str]:
+    def read_document(self, rest: str) -> tuple[int, str]:
         """Return a document of the history. The call may take seconds.
 
         Parameters
@@ -88,7 +88,7 @@ class HistoryService:
         except HistoryError as error:
             return _answer(503, {"error": str(error)})
 
-    def act(self, control: HistoryControl) -> Outcome:
+    def handle_control(self, control: HistoryControl) -> Outcome:
         """Correct a segment or delete everything. The call may take seconds.
 
         Raises

@@ -166,7 +166,7 @@ class HandshakeHandler:
         history = self._history
         if history is None:
             return (404, NO_SESSION) if rest else (200, EMPTY_HISTORY)
-        return await run_in_daemon_thread(lambda: history.page(rest))
+        return await run_in_daemon_thread(lambda: history.read_document(rest))
 
     def _reject(self, connection: ServerConnection, rejection: Rejection) -> Response:
         self.count(rejection.reason, rejection.sentence)

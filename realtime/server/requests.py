@@ -35,11 +35,11 @@ class SourceController(Protocol):
 class HistoryEndpoint(Protocol):
     """Access of clients to the history. Both methods block and are called on threads of their own."""
 
-    def page(self, rest: str) -> tuple[int, str]:
+    def read_document(self, rest: str) -> tuple[int, str]:
         """Return HTTP status and JSON of ``/history`` (empty ``rest``) or of the session of that number."""
         ...
 
-    def act(self, control: HistoryControl) -> Outcome:
+    def handle_control(self, control: HistoryControl) -> Outcome:
         """Carry out a control.
 
         Raises

@@ -226,7 +226,7 @@ class EstimateServer:
             if isinstance(control, CorrectLabel) and control.genre not in (None, *labels):
                 sentence = f"the model knows no such genre; it knows {', '.join(labels)}"
                 raise RequestError(ResponseCode.UNKNOWN_GENRE, sentence)
-            return await run_in_daemon_thread(lambda: history.act(control))
+            return await run_in_daemon_thread(lambda: history.handle_control(control))
         if self._controller is None:
             raise RequestError(ResponseCode.UNSUPPORTED, "the sources of this analyzer cannot be changed")
         return await self._controller.control(control)

@@ -1,4 +1,4 @@
-"""What the tests of the history share: messages as the analysis gives them, and the file they end up in."""
+"""Messages as the analysis sends them, and history files with them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def estimate(
     source: str = "radio",
     leading: str | None = None,
 ) -> EstimateMessage:
-    """An estimate at ``at`` seconds of the stream, which began at Unix second 1000."""
+    """Return an estimate at ``at`` seconds of the stream, which started at Unix second 1000."""
     label = leading or genre
     probabilities = {} if genre is None else {genre: confidence}
     if leading:
@@ -80,16 +80,16 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for something that another thread or process does."""
+    """Wait until a condition holds, which another thread or process brings about."""
     pause, end = threading.Event(), time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "the condition did not hold in time"
         pause.wait(0.02)
 
 
 @contextmanager
 def recording(path: Path) -> Iterator[HistoryRecorder]:
-    """What the thread drives, driven by the test in virtual time."""
+    """Yield the recorder without its thread, in virtual time."""
     found = HistoryRecorder(HistoryStore(path, "net", "1.2", busy_seconds=0.05), VirtualClock())
     yield found
     found.close()
@@ -101,7 +101,7 @@ def clock_of(recorder: HistoryRecorder) -> VirtualClock:
 
 
 def may_mount() -> bool:
-    """Whether this process holds CAP_SYS_ADMIN."""
+    """Return whether this process has CAP_SYS_ADMIN, which mounting needs."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -157,11 +157,11 @@ INSERT INTO segments VALUES (1, 1, 'jazz', 'LISTENING', 1000, 1010, 10, 0.8, 11)
 INSERT INTO segments VALUES (1, 2, 'rock', 'LISTENING', 1010, 1020, 10, 0.7, 20);
 INSERT INTO events VALUES (1, 1, 1000, 'warming_up', '');
 """
-"""What the first program wrote, word for word; to be kept when its schema is not."""
+"""SQL of a file that the first version wrote. Keep the text as it is, since such files exist."""
 
 
 def version_1(path: Path) -> Path:
-    """A history of version 1 with one session of two segments."""
+    """Write a history of version 1 with one session of two segments."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(VERSION_1)
@@ -169,7 +169,7 @@ def version_1(path: Path) -> Path:
 
 
 def version_2(path: Path) -> Path:
-    """A history of version 2 with three sessions, two corrections and the positions of their segments."""
+    """Write a history of version 2 with three sessions and two corrections."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(Path(__file__).with_name("history_version_2.sql").read_text())
@@ -177,7 +177,7 @@ def version_2(path: Path) -> Path:
 
 
 def recorded(path: Path, *given: Message) -> Path:
-    """A history of these messages, whose sessions have ended."""
+    """Write a history of these messages, whose sessions have ended."""
     recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), VirtualClock())
     for message in given:
         recorder.add(message)
@@ -185,8 +185,8 @@ def recorded(path: Path, *given: Message) -> Path:
     return path
 
 
-class Running:
-    """A history that is being written, its desk, and the sound that is kept for it."""
+class RunningHistory:
+    """History that is being written, with its service and the buffered audio."""
 
     def __init__(
         self,
@@ -197,17 +197,17 @@ class Running:
     ) -> None:
         self.path = path
         self.clock = SystemClock()
-        self.kept = RecentAudioBuffer(minutes, self.clock)
-        self.history = HistoryWriter(
-            path, self.clock, "net", "1", flush_seconds=flush_seconds, played_file=self.kept.played_file
+        self.audio = RecentAudioBuffer(minutes, self.clock)
+        self.writer = HistoryWriter(
+            path, self.clock, "net", "1", flush_seconds=flush_seconds, played_file=self.audio.played_file
         )
-        self.desk = HistoryService(path, self.history, self.clock, model, self.kept)
+        self.service = HistoryService(path, self.writer, self.clock, model, self.audio)
 
     def play(self, source: ArraySource | FileSource) -> None:
-        """Analyse it as the program does, to its end."""
+        """Analyze a source to its end, as the program does."""
         classifier = LoudestRowClassifier()
-        keep = self.kept.start(source.name, classifier.manifest.audio, played_file(source))
-        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.history.consume, keep=keep)
+        keep = self.audio.start(source.name, classifier.manifest.audio, played_file(source))
+        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.writer.consume, keep=keep)
         worker.run()
         assert worker.error is None
 
@@ -216,25 +216,27 @@ class Running:
         self.play(ArraySource(programme(), RATE, self.clock, "three tones"))
 
     def correct(self, segment: int, genre: str | None, session: int = 1) -> str:
-        return self.desk.act(CorrectLabel(id="1", session=session, segment=segment, genre=genre)).detail
+        return self.service.handle_control(
+            CorrectLabel(id="1", session=session, segment=segment, genre=genre)
+        ).detail
 
     def delete_all(self) -> str:
-        return self.desk.act(DeleteHistory(id="1")).detail
+        return self.service.handle_control(DeleteHistory(id="1")).detail
 
-    def page(self, rest: str = "", status: int = 200) -> Any:
-        given, text = self.desk.page(rest)
-        assert given == status, text
+    def document(self, rest: str = "", status: int = 200) -> Any:
+        found, text = self.service.read_document(rest)
+        assert found == status, text
         document = json.loads(text)
         if status == 200:
             validate_definition("history_session" if rest else "history_overview", document)
         return document
 
     def longest(self, genre: str) -> dict[str, Any]:
-        """The longest segment of session 1 in which it was heard."""
-        segments = [each for each in self.page("1")["segments"] if each["genre"] == genre]
+        """Return the longest segment of session 1 with that genre."""
+        segments = [each for each in self.document("1")["segments"] if each["genre"] == genre]
         found: dict[str, Any] = max(segments, key=lambda each: each["seconds"])
         return found
 
-    def sounds(self) -> list[str]:
+    def clips(self) -> list[str]:
         folder = self.path.parent / "corrections"
         return sorted(str(each.relative_to(folder)) for each in folder.glob("*/*"))

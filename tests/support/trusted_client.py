@@ -55,13 +55,13 @@ class Pages:
         self.may_answer.set()
         self.asked: list[str] = []
 
-    def page(self, rest: str) -> tuple[int, str]:
+    def read_document(self, rest: str) -> tuple[int, str]:
         self.asked.append(rest)
         assert self.may_answer.wait(10)
         assert threading.current_thread() is not threading.main_thread(), "it may block, so not on the loop's"
         return (404, '{"error": "no session 9"}') if rest == "9" else (200, json.dumps({"rest": rest}))
 
-    def act(self, control: HistoryControl) -> Outcome:
+    def handle_control(self, control: HistoryControl) -> Outcome:
         assert isinstance(control, CorrectLabel)
         if control.segment == 7:
             raise OverheardError("no segment 7 in session 3")

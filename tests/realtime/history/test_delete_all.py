@@ -1,4 +1,4 @@
-"""Forgetting everything while it is written: what goes, what begins anew, and what may be in the way."""
+"""Deletion of the history while it is written, and the obstacles to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.common.paths import atomic_write
 from realtime.history.errors import HistoryError
 from realtime.history.store import HistoryStore
 from tests.support.histories import (
-    Running,
+    RunningHistory,
     child,
     damage_the_middle,
     estimate,
@@ -33,20 +33,18 @@ from tests.support.histories import (
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    found = Running(tmp_path / "data" / "history.sqlite")
+def running(tmp_path: Path) -> Iterator[RunningHistory]:
+    found = RunningHistory(tmp_path / "data" / "history.sqlite")
     yield found
-    found.history.close()
+    found.writer.close()
 
 
 def on_disk(folder: Path, words: bytes) -> list[str]:
-    """Names of the files that hold these bytes."""
+    """Return the names of the files that contain these bytes."""
     return [each.name for each in folder.rglob("*") if each.is_file() and words in each.read_bytes()]
 
 
-def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
-    running: Running, tmp_path: Path
-) -> None:
+def test_deletion_leaves_nothing_and_starts_a_new_session(running: RunningHistory, tmp_path: Path) -> None:
     secret = "A title that must go"
     running.play_programme()
     number = running.longest("jazz")["number"]
@@ -57,9 +55,9 @@ def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
     for suffix in ("", "-wal"):
         Path(f"{aside}{suffix}").write_text(secret)
     for n in range(300):
-        running.history.consume(estimate(5 + n, ("jazz", "rock")[n % 2]))
-        running.history.consume(state(5 + n, "RECOVERING", secret))
-    running.page()
+        running.writer.consume(estimate(5 + n, ("jazz", "rock")[n % 2]))
+        running.writer.consume(state(5 + n, "RECOVERING", secret))
+    running.document()
     assert len(on_disk(running.path.parent, secret.encode())) >= 3
     large = running.path.stat().st_size + Path(f"{running.path}-wal").stat().st_size
     answer = running.delete_all()
@@ -67,30 +65,30 @@ def test_forgetting_leaves_nothing_and_the_running_session_begins_anew(
     assert on_disk(running.path.parent, secret.encode()) == []
     assert on_disk(running.path.parent, b"three tones") == []
     assert running.path.stat().st_size < min(100_000, large)
-    assert running.sounds() == []
+    assert running.clips() == []
     assert theirs.read_text() == "not ours"
     assert not aside.exists()
-    (session,) = running.page()["sessions"]  # the one that is running
+    (session,) = running.document()["sessions"]  # the running session
     assert session["seconds"] == {}
-    assert not any(buffer.length for buffer in running.kept._buffers)
+    assert not any(buffer.length for buffer in running.audio._buffers)
 
     before = time.time()
-    running.history.consume(replace(estimate(400), captured_at=before + 1))
-    running.history.consume(replace(estimate(400.5), captured_at=before + 1.5))
-    (session,) = running.page()["sessions"]
+    running.writer.consume(replace(estimate(400), captured_at=before + 1))
+    running.writer.consume(replace(estimate(400.5), captured_at=before + 1.5))
+    (session,) = running.document()["sessions"]
     assert session["started"] == pytest.approx(before, abs=5)  # not Unix second 1000
-    assert session["id"] == 3  # no number means two sessions: a page that is open still could be wrong
-    (segment,) = running.page(str(session["id"]))["segments"]
+    assert session["id"] == 3  # numbers are not reused, since an open page may still show the old session
+    (segment,) = running.document(str(session["id"]))["segments"]
     assert (segment["number"], segment["estimates"]) == (1, 2)
     assert segment["seconds"] == pytest.approx(5.5, abs=1e-6)
     assert query(running.path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_what_a_killed_write_left_is_deleted_too(running: Running) -> None:
-    """A process that is killed between writing sound and renaming it leaves the sound under another name."""
+def test_an_unfinished_clip_of_a_killed_process_is_deleted(running: RunningHistory) -> None:
+    """A process that is killed before it renames a clip leaves the clip under another name."""
     running.play_programme()
     running.correct(running.longest("jazz")["number"], "rock")
-    (sound,) = running.sounds()
+    (sound,) = running.clips()
     path = next((running.path.parent / "corrections").rglob(Path(sound).name))
     with atomic_write(path):
         (beside,) = path.parent.glob(f".{path.name}.*")
@@ -99,63 +97,63 @@ def test_what_a_killed_write_left_is_deleted_too(running: Running) -> None:
     assert on_disk(running.path.parent, b"half a sound") == []
 
 
-def test_forgetting_twice_and_with_nothing_there_is_no_fault(running: Running) -> None:
+def test_deleting_twice_or_an_empty_history_is_no_error(running: RunningHistory) -> None:
     for _ in range(2):
         answer = running.delete_all()
         assert answer == "the history is deleted (saved clips: 0)"
 
 
-def test_a_session_that_another_program_forgot_begins_anew_here(
-    running: Running, caplog: pytest.LogCaptureFixture
+def test_a_session_that_another_program_deleted_is_started_again(
+    running: RunningHistory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was deleted came back with the next write of the segment that was open."""
+    """Deleted rows came back with the next write of the open segment."""
     caplog.set_level(logging.INFO)
-    running.history.consume(estimate(5))
-    running.history.consume(estimate(6, "rock"))
-    assert len(running.page("1")["segments"]) == 2
+    running.writer.consume(estimate(5))
+    running.writer.consume(estimate(6, "rock"))
+    assert len(running.document("1")["segments"]) == 2
     other = HistoryStore(running.path)
     other.delete_rows()
     other.close()
     until(lambda: any("another program emptied" in each for each in caplog.messages))
-    running.history.consume(replace(estimate(6.5, "rock"), captured_at=time.time()))
-    (session,) = running.page()["sessions"]
+    running.writer.consume(replace(estimate(6.5, "rock"), captured_at=time.time()))
+    (session,) = running.document()["sessions"]
     assert session["started"] > 1_000_000
-    (segment,) = running.page(str(session["id"]))["segments"]
+    (segment,) = running.document(str(session["id"]))["segments"]
     assert (segment["genre"], segment["estimates"], segment["seconds"]) == ("rock", 1, 0.5)
-    assert running.history.lost == 0
+    assert running.writer.lost == 0
 
 
-def test_forgetting_while_another_program_reads_says_so(running: Running) -> None:
-    running.history.consume(estimate(5))
-    running.page()
+def test_deletion_reports_a_program_that_still_reads(running: RunningHistory) -> None:
+    running.writer.consume(estimate(5))
+    running.document()
     with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT * FROM sessions").fetchall()
         assert "another program still reads it" in running.delete_all()
-        assert running.page("2")["segments"] == []
+        assert running.document("2")["segments"] == []
         assert on_disk(running.path.parent, b"jazzLISTENING") != []
     running.delete_all()
     assert on_disk(running.path.parent, b"jazzLISTENING") == []
 
 
-def test_a_damaged_file_is_forgotten_as_well(tmp_path: Path) -> None:
+def test_a_damaged_file_is_deleted_too(tmp_path: Path) -> None:
     path = recorded(tmp_path / "h.sqlite", *(estimate(5 + n, ("jazz", "rock")[n % 2]) for n in range(200)))
     damage_the_middle(path)
-    running = Running(path)
+    running = RunningHistory(path)
     running.delete_all()
     assert [each.name for each in tmp_path.iterdir() if "damaged" in each.name] == []
-    assert running.page()["sessions"] == []
-    running.history.consume(estimate(5))
-    assert len(running.page()["sessions"]) == 1
-    running.history.close()
+    assert running.document()["sessions"] == []
+    running.writer.consume(estimate(5))
+    assert len(running.document()["sessions"]) == 1
+    running.writer.close()
 
 
-def test_another_programs_database_is_neither_corrected_nor_forgotten(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_neither_corrected_nor_deleted(tmp_path: Path) -> None:
     path = tmp_path / "theirs.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE theirs (x)")
     content = path.read_bytes()
-    running = Running(path)
+    running = RunningHistory(path)
     asks: list[Callable[[], str]] = [
         lambda: running.correct(1, "rock"),
         lambda: running.delete_all(),
@@ -163,13 +161,13 @@ def test_another_programs_database_is_neither_corrected_nor_forgotten(tmp_path: 
     for ask in asks:
         with pytest.raises(HistoryError, match="is a database of another program; name another file"):
             ask()
-    assert "another program" in running.page(status=503)["error"]
+    assert "another program" in running.document(status=503)["error"]
     assert path.read_bytes() == content
-    running.history.close()
+    running.writer.close()
 
 
-def test_an_old_file_that_was_locked_at_first_is_forgotten_the_next_time(tmp_path: Path) -> None:
-    """The connection stayed, without the migration, and the second attempt found no table of corrections."""
+def test_an_old_file_that_was_locked_is_deleted_at_the_next_attempt(tmp_path: Path) -> None:
+    """The connection stayed open without the migration, and the next attempt found no table."""
     path = version_1(tmp_path / "h.sqlite")
     with closing(HistoryStore(path, busy_seconds=0.05)) as store:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -183,11 +181,11 @@ def test_an_old_file_that_was_locked_at_first_is_forgotten_the_next_time(tmp_pat
 
 
 def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program(
-    running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    running: RunningHistory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """VACUUM needs room for a copy of the file, and said on a full disk that another program read the file.
+    """VACUUM needs room for a copy of the file. A full disk was reported as another program that reads.
 
-    The deleted rows leave the disk all the same: they are overwritten with zeros.
+    The deleted rows leave the disk all the same, since they are overwritten with zeros.
     """
 
     class FullDisk(sqlite3.Connection):
@@ -199,9 +197,9 @@ def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program
     secret = "A title that must go"
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *words, **more: connect(*words, factory=FullDisk, **more))
-    running.history.consume(estimate(5))
-    running.history.consume(state(6, "RECOVERING", secret))
-    running.page()
+    running.writer.consume(estimate(5))
+    running.writer.consume(state(6, "RECOVERING", secret))
+    running.document()
     assert on_disk(running.path.parent, secret.encode()) != []
     answer = running.delete_all()
     assert answer == "the history is deleted (saved clips: 0)"
@@ -211,7 +209,7 @@ def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program
 
 FULL_DISK = """
 import resource
-from tests.support.histories import Running
+from tests.support.histories import RunningHistory
 path, how = Path(sys.argv[1]), sys.argv[2]
 ballast = path.parent.parent / "ballast"
 def no_room():
@@ -229,7 +227,7 @@ def room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     else:
         ballast.unlink()
-running = Running(path, flush_seconds=float(sys.argv[3]))
+running = RunningHistory(path, flush_seconds=float(sys.argv[3]))
 running.play_programme()
 number = running.longest("jazz")["number"]
 answers = [running.correct(number, "rock")]
@@ -240,14 +238,14 @@ def ask(work):
         answers.append(f"{type(error).__name__}: {error}")
 no_room()
 ask(lambda: running.correct(1, "rock"))
-left = running.sounds()
+left = running.clips()
 ask(lambda: running.delete_all())
 room()
-after = running.sounds()
+after = running.clips()
 ask(lambda: running.delete_all())
-running.history.consume(estimate(5))
-sessions = running.page()["sessions"]
-running.history.close()
+running.writer.consume(estimate(5))
+sessions = running.document()["sessions"]
+running.writer.close()
 print(json.dumps([number, answers, left, after, [each["source"] for each in sessions]]))
 """
 
@@ -256,13 +254,13 @@ print(json.dumps([number, answers, left, after, [each["source"] for each in sess
     ("how", "flush_seconds"),
     [("limit", 5.0), *([("tmpfs", 0.05), ("tmpfs", 5.0)] if may_mount() else [])],
 )
-def test_a_full_disk_is_told_and_does_not_stop_forgetting(
+def test_a_full_disk_is_reported_and_does_not_stop_the_deletion(
     tmp_path: Path, how: str, flush_seconds: float
 ) -> None:
-    """Everybody can limit a file's size; root has a real disk, on which kept sound makes room as it goes.
+    """Any user can limit the size of files. Root can mount a disk, on which deleted clips make room.
 
     A loaded machine writes less often, which leaves a smaller log and so less room once the log is gone. The
-    file could then not be shrunk before kept sound was deleted, and another program was blamed. A log of many
+    file could then not be shrunk before the clips were deleted, and another program was blamed. A log of many
     writes is larger than the limit, and may grow to 4 MB.
     """
     disk = tmp_path / "disk"
@@ -279,7 +277,7 @@ def test_a_full_disk_is_told_and_does_not_stop_forgetting(
             assert full == "session 1, segment 1 is now rock; its audio could not be saved: File too large"
         else:
             assert "No space left on device" in full or "database or disk is full; free some space" in full
-        assert left == [f"rock/1-{number}.wav"]  # nothing half written
+        assert left == [f"rock/1-{number}.wav"]  # no unfinished clip
         assert forgotten == "the history is deleted (saved clips: 1)"
         assert after == []
         assert again == "the history is deleted (saved clips: 0)"

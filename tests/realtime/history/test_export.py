@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def corrected(path: Path, tmp_path: Path) -> Path:
-    """Four corrections: one with kept sound, one of a file, one of a file that has gone, one without any."""
+    """Write a history with four corrections: with a clip, of a file, of a missing file, and without audio."""
     clock = VirtualClock()
     kept = RecentAudioBuffer(3, clock)
     keep = kept.start("radio", MODEL.audio)
@@ -66,7 +66,7 @@ def exported(path: Path, folder: Path) -> str:
         return export_corrections(connection, path, folder)
 
 
-def test_corrections_are_exported_as_prepare_reads_them(
+def test_corrections_are_exported_in_the_format_of_prepare(
     corrected: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "set"
@@ -108,7 +108,7 @@ def test_corrections_are_exported_as_prepare_reads_them(
     assert sorted((each.genre, each.source) for each in found) == [("blues", "folder"), ("metal", "folder")]
 
 
-def test_an_export_overwrites_nothing_and_says_what_is_missing(corrected: Path, tmp_path: Path) -> None:
+def test_an_export_overwrites_nothing_and_reports_what_is_missing(corrected: Path, tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "mine.wav").write_text("mine")
@@ -127,17 +127,17 @@ def test_an_export_overwrites_nothing_and_says_what_is_missing(corrected: Path, 
     assert not (tmp_path / "none").exists()
 
 
-def test_of_a_file_only_the_corrected_stretch_is_taken(tmp_path: Path) -> None:
+def test_a_clip_of_a_file_is_only_the_corrected_segment(tmp_path: Path) -> None:
     path = write(tmp_path / "two.flac", np.concatenate([tone(300, 40), tone(3_000, 50)]), RATE, "flac")
     sound = read_clip(str(path), 30, 80)  # 40 to 70 s
     assert (len(sound.samples), sound.sample_rate) == (30 * RATE, RATE)
     spectrum = np.abs(np.fft.rfft(sound.samples))
     assert np.argmax(spectrum) / 30 == pytest.approx(3_000, abs=1)
     assert spectrum[300 * 30] < spectrum.max() / 1_000
-    assert len(read_clip(str(path), 85, 100).samples) == 5 * RATE  # the file has become shorter
+    assert len(read_clip(str(path), 85, 100).samples) == 5 * RATE  # the file is shorter than the segment
 
 
-def test_names_of_genres_are_names_of_folders_on_every_system() -> None:
+def test_genres_become_names_of_folders_on_every_system() -> None:
     assert genre_folder_name("r&b/soul") == "r&b_soul"
     assert genre_folder_name("../../etc") == "______etc"
     assert genre_folder_name("C:\\x") == "C__x"

@@ -1,4 +1,4 @@
-"""The history: what is kept, and what is lost and counted, while its file can be written and while not."""
+"""The recording thread with real files: full, locked and read-only disks, and counted losses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_session_is_written_and_read(path: Path) -> None:
     history.consume(spectrum_message(7.0))
     history.close()
     history.close()
-    history.consume(estimate(7))  # too late, and no harm
+    history.consume(estimate(7))  # ignored after the end
     assert (history.dropped, history.lost) == (0, 0)
     assert query(path, "SELECT id, source, model, model_version, started, ended FROM sessions") == [
         (1, "radio", "net", "1.2", 1_000, 1_006)
@@ -123,8 +123,8 @@ print(json.dumps([n + 1, alive, history.dropped, history.lost, lines]))
 
 
 @pytest.mark.parametrize("how", ["limit", *(["tmpfs"] if may_mount() else [])])
-def test_a_full_disk_is_survived_and_nothing_is_lost_when_space_comes_back(tmp_path: Path, how: str) -> None:
-    """Everybody can limit a file's size, which SQLite meets as an error of the disk; root has a real disk."""
+def test_a_full_disk_loses_nothing_once_it_has_room_again(tmp_path: Path, how: str) -> None:
+    """Any user can limit the size of files, which SQLite sees as a disk error. Root can mount a disk."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if how == "tmpfs":
@@ -135,7 +135,7 @@ def test_a_full_disk_is_survived_and_nothing_is_lost_when_space_comes_back(tmp_p
         assert told, complaint
         count, alive, dropped, lost, lines = json.loads(told)
         assert (alive, dropped, lost) == (True, 0, 0)
-        assert sum("cannot be written" in line for line in lines) == 1  # though it was tried many times
+        assert sum("cannot be written" in line for line in lines) == 1  # although many writes failed
         remedy = "check whether its disk is full" if how == "limit" else "free some space"
         assert remedy in next(line for line in lines if "cannot be written" in line)
         assert query(path, "SELECT sum(estimates) FROM segments") == [(count,)]
@@ -145,7 +145,7 @@ def test_a_full_disk_is_survived_and_nothing_is_lost_when_space_comes_back(tmp_p
             subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_locked_file_is_told_once_a_minute_and_written_when_it_is_free(
+def test_a_locked_file_is_reported_once_a_minute_and_written_once_it_is_free(
     path: Path, recorder: HistoryRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -168,7 +168,7 @@ def test_a_locked_file_is_told_once_a_minute_and_written_when_it_is_free(
     assert query(path, "SELECT sum(estimates) FROM segments") == [(26,)]
 
 
-def test_rows_beyond_what_memory_may_hold_are_lost_oldest_first_and_counted(path: Path) -> None:
+def test_rows_beyond_the_limit_are_lost_oldest_first_and_counted(path: Path) -> None:
     path.parent.parent.mkdir()
     path.parent.write_text("a file where the folder should be")
     recorder = HistoryRecorder(HistoryStore(path), VirtualClock())
@@ -183,7 +183,7 @@ def test_rows_beyond_what_memory_may_hold_are_lost_oldest_first_and_counted(path
     recorder.close()
 
 
-def test_the_analysis_is_never_made_to_wait_and_what_does_not_fit_is_counted(path: Path) -> None:
+def test_consuming_never_blocks_and_dropped_messages_are_counted(path: Path) -> None:
     HistoryRecorder(HistoryStore(path), VirtualClock()).close()
     first = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
     first.consume(estimate(5))
@@ -192,7 +192,7 @@ def test_the_analysis_is_never_made_to_wait_and_what_does_not_fit_is_counted(pat
         other.execute("BEGIN IMMEDIATE")
         history = HistoryWriter(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
         history.consume(estimate(5))
-        until(lambda: history._queue.empty())  # now the thread waits for the lock
+        until(lambda: history._queue.empty())  # the thread now waits for the lock
         threading.Event().wait(0.1)
         began = time.monotonic()
         for n in range(MAX_QUEUED_MESSAGES + 500):
@@ -204,7 +204,7 @@ def test_the_analysis_is_never_made_to_wait_and_what_does_not_fit_is_counted(pat
     assert query(path, "SELECT sum(estimates) FROM segments") == [(1 + 1 + MAX_QUEUED_MESSAGES,)]
 
 
-def test_closing_does_not_wait_for_ever_for_a_lock(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_closing_does_not_wait_forever_for_a_lock(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = HistoryRecorder(HistoryStore(path), VirtualClock())
     first.add(estimate(5))
     first.close()
@@ -215,7 +215,7 @@ def test_closing_does_not_wait_for_ever_for_a_lock(path: Path, caplog: pytest.Lo
         began = time.monotonic()
         history.close()
         assert time.monotonic() - began < 3
-        assert history.lost == 2  # a segment and the session's end
+        assert history.lost == 2  # the segment and the end of the session
     assert caplog.messages[-1] == "the history could not be written; lost rows: 2"
 
 
@@ -233,8 +233,8 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_what_may_not_be_written_is_told_with_the_remedy_and_written_once_it_may(what: str) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="overheard-"))  # one that another user reaches, unlike tmp_path
+def test_a_read_only_file_is_reported_with_the_remedy_and_written_once_it_is_writable(what: str) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="overheard-"))  # another user can reach this folder
     target = folder
     try:
         if what == "file":
@@ -262,7 +262,7 @@ def test_what_may_not_be_written_is_told_with_the_remedy_and_written_once_it_may
         shutil.rmtree(folder)
 
 
-def test_where_the_history_lies(tmp_path: Path) -> None:
+def test_the_setting_is_resolved_to_a_path(tmp_path: Path) -> None:
     assert default_path() == tmp_path / "overheard" / "history.sqlite"
     assert resolve_path("auto") == resolve_path("") == default_path()
     assert resolve_path("off") is None

@@ -1,4 +1,4 @@
-"""Genre changes told to others: what is told, on values."""
+"""Detection of genre changes, names of topics and the log of outages, on values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.histories import estimate, health, state
 from tests.support.paths import ROOT
 
 
-def told(*given: Message) -> list[tuple[object, ...]]:
+def changes(*given: Message) -> list[tuple[object, ...]]:
     changes = ChangeDetector()
     found = [
         json.loads(encode(change)) for message in given if (change := changes.detect(message)) is not None
@@ -30,8 +30,8 @@ def told(*given: Message) -> list[tuple[object, ...]]:
     return [tuple(each.values())[:1] + tuple(each.values())[2:6] for each in found]
 
 
-def test_a_genre_is_told_once_and_its_change_with_the_one_before() -> None:
-    assert told(
+def test_a_genre_is_sent_once_and_a_change_has_the_previous_genre() -> None:
+    assert changes(
         state(0, "WARMING_UP"), estimate(5), state(5, "LISTENING"), estimate(5.5), health(6),
         estimate(6, "rock", confidence=0.61239), estimate(6.5, "rock"),
     ) == [
@@ -41,8 +41,8 @@ def test_a_genre_is_told_once_and_its_change_with_the_one_before() -> None:
     ]  # fmt: skip
 
 
-def test_states_are_told_and_a_doubtful_estimate_changes_no_genre() -> None:
-    assert told(
+def test_states_are_sent_and_an_unsure_estimate_changes_no_genre() -> None:
+    assert changes(
         estimate(5), estimate(5.5, "rock", "UNSURE"), state(5.5, "UNSURE"), estimate(6, "rock", "SILENT"),
         estimate(6.5), estimate(7, "rock", "NOT_MUSIC"), estimate(7.5, "rock"), state(8, "STALLED"),
     ) == [
@@ -56,8 +56,8 @@ def test_states_are_told_and_a_doubtful_estimate_changes_no_genre() -> None:
     ]  # fmt: skip
 
 
-def test_sources_are_told_apart() -> None:
-    found = told(estimate(5, source="a"), estimate(5, source="b"), estimate(6, "rock", source="a"))
+def test_sources_are_independent() -> None:
+    found = changes(estimate(5, source="a"), estimate(5, source="b"), estimate(6, "rock", source="a"))
     assert [each[1:3] for each in found] == [("jazz", None), ("jazz", None), ("rock", "jazz")]
 
 
@@ -75,14 +75,14 @@ def test_a_source_is_one_level_of_a_topic(name: str, level: str) -> None:
     assert topic_name(name) == level
 
 
-def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = VirtualClock()
     outages = OutageLog("the webhook", clock)
     for _ in range(20):
         outages.report("refused", 0)
     outages.report("", 2)
-    for _ in range(20):  # it comes and goes
+    for _ in range(20):  # an outage that comes and goes
         clock.now += 1
         outages.report("refused", 2)
         outages.report("", 3)
