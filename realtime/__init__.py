@@ -1,5 +1,5 @@
-"""From sound to live estimates: sources, windows, smoothing, server and commands.
+"""The analyzer: from audio sources to live genre estimates on a websocket.
 
-Read left to right: ``sources -> resampling -> windowing -> models.spectrogram.image ->
-models.classifier -> smoothing -> server``.
+Data flows from left to right: ``capture | network -> sources -> pipeline -> server``. Inside the pipeline it
+flows through resampling, windowing, ``models.spectrogram``, ``models.classifier`` and smoothing.
 """

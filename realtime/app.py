@@ -43,9 +43,9 @@ async def serve_sources(
     origins : iterable of str
         Web origins allowed besides those of the settings.
     selectable : sequence of str
-        Descriptions of sources that trusted clients may select, used if the settings name none.
+        Descriptions of sources that privileged clients may select, used if the settings name none.
     control_token : str
-        Token of trusted clients, used if the settings have none.
+        Token of privileged clients, used if the settings have none.
 
     Returns
     -------
@@ -63,11 +63,11 @@ async def serve_sources(
     classifier = LockedClassifier(load_classifier(settings.model.manifest, settings.model.runtime))
     manifest = classifier.manifest
     recorded = resolve_path(settings.history.history) is not None  # only recorded segments can be corrected
-    kept = RecentAudioBuffer(settings.history.audio_buffer_minutes if recorded else 0, clock)
+    audio_buffer = RecentAudioBuffer(settings.history.audio_buffer_minutes if recorded else 0, clock)
     with contextlib.ExitStack() as cleanup:
         logging.getLogger().addHandler(log)
         cleanup.callback(logging.getLogger().removeHandler, log)
-        consumers = open_consumers(settings, clock, manifest, kept)
+        consumers = open_consumers(settings, clock, manifest, audio_buffer)
         for consumer in consumers:
             cleanup.callback(consumer.close)
 
@@ -77,10 +77,18 @@ async def serve_sources(
             if watch is not None:
                 watch(message)
 
-        service = open_history_service(settings, consumers, clock, manifest, kept)
+        service = open_history_service(settings, consumers, clock, manifest, audio_buffer)
         selectable = settings.source.allow_source or selectable
         broadcaster = Broadcaster()
-        manager = SourceManager(settings, selectable, classifier, clock, broadcaster, publish, kept)
+        manager = SourceManager(
+            settings,
+            selectable,
+            classifier,
+            clock,
+            broadcaster=broadcaster,
+            watch=publish,
+            audio_buffer=audio_buffer,
+        )
         server = EstimateServer(
             broadcaster,
             settings.server,
@@ -118,7 +126,7 @@ def catch_stop_signals() -> asyncio.Event:
 
 
 def open_consumers(
-    settings: Settings, clock: Clock, manifest: ModelManifest, kept: RecentAudioBuffer
+    settings: Settings, clock: Clock, manifest: ModelManifest, audio_buffer: RecentAudioBuffer
 ) -> list[HistoryWriter | GenreNotifier]:
     """Open the history and the outputs that the settings name. Each one takes every message.
 
@@ -131,7 +139,7 @@ def open_consumers(
     path = resolve_path(settings.history.history)
     if path is not None:
         consumers.append(
-            HistoryWriter(path, clock, manifest.name, manifest.version, played_file=kept.played_file)
+            HistoryWriter(path, clock, manifest.name, manifest.version, played_file=audio_buffer.played_file)
         )
     return consumers
 
@@ -141,14 +149,14 @@ def open_history_service(
     consumers: Iterable[object],
     clock: Clock,
     manifest: ModelManifest,
-    kept: RecentAudioBuffer,
+    audio_buffer: RecentAudioBuffer,
 ) -> HistoryService | None:
-    """Return the history as trusted clients read and correct it, or None if there is no history."""
+    """Return the history as privileged clients read and correct it, or None if there is no history."""
     path = resolve_path(settings.history.history)
     history = next((each for each in consumers if isinstance(each, HistoryWriter)), None)
     if path is None or history is None:
         return None
-    return HistoryService(path, history, clock, manifest, kept)
+    return HistoryService(path, history, clock, manifest, audio_buffer)
 
 
 async def first_completed(*awaitables: Awaitable[object]) -> None:

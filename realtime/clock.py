@@ -1,4 +1,4 @@
-"""Time from outside, so that tests and files can bring their own."""
+"""Clock interface and system clock. Code takes a clock as a parameter, so that tests can control the time."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Final, Protocol
 
 
 class Clock(Protocol):
-    """Monotonic seconds for latency, Unix seconds for people."""
+    """Source of time: monotonic seconds for latencies and Unix seconds for people."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Return the seconds since a fixed moment. They never decrease."""
         ...
 
     def unix(self, monotonic: float) -> float:
-        """Unix seconds of a moment given in ``monotonic`` seconds."""
+        """Convert a moment from ``monotonic`` seconds to Unix seconds."""
         ...
 
     def sleep_until(self, monotonic: float) -> None:
-        """Return at that moment, or at once when it is past."""
+        """Return at a moment in ``monotonic`` seconds, or at once if the moment is past."""
         ...
 
 
 _BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-"""One that goes on while the machine sleeps: Linux's, macOS's; on Windows ``time.monotonic`` does."""
+"""Clock of Linux or macOS that continues while the machine sleeps. On Windows ``time.monotonic`` does."""
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """Clock of the operating system."""
 
     def monotonic(self) -> float:
-        """Seconds since the machine was started, those included in which it slept."""
+        """Return the seconds since the machine was started, including those in which it slept."""
         return time.monotonic() if _BOOT_CLOCK is None else time.clock_gettime(_BOOT_CLOCK)
 
     def unix(self, monotonic: float) -> float:
-        """Unix seconds by the offset of now, so that a set clock is followed."""
+        """Convert a moment to Unix seconds by the present offset, which follows the system time."""
         return time.time() - self.monotonic() + monotonic
 
     def sleep_until(self, monotonic: float) -> None:
-        """Sleep; a moment that has passed costs nothing."""
+        """Sleep until a moment, or return at once if it is past."""
         time.sleep(max(0.0, monotonic - self.monotonic()))

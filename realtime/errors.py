@@ -1,4 +1,4 @@
-"""Errors of the live side; each message carries the numbers and the remedy."""
+"""Errors of the analyzer. Each message has the numbers and the remedy."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from models.errors import OverheardError
 
 
 class SettingsError(OverheardError):
-    """A setting is unknown, mistyped or out of range."""
+    """Setting that is unknown, has the wrong type or is out of range."""
 
 
 class SourceError(OverheardError):
-    """A source cannot be found, opened or read on."""
+    """Source that cannot be found, opened or read any further."""
 
 
-class TooShortError(SourceError):
-    """A source ended before one window was full."""
+class AudioTooShortError(SourceError):
+    """Source that ended before one window was full."""
 
 
 class ServerError(OverheardError):
-    """The server cannot start."""
+    """Server that cannot start."""

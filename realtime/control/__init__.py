@@ -1,1 +1,1 @@
-"""Starts, switches, pauses and measures sources while the server runs."""
+"""Start, switch, pause and measure sources while the server runs."""

@@ -1,4 +1,4 @@
-"""How loud sources are that are not listened to: each is opened for about a second, one after the other."""
+"""Measure the levels of inactive sources. Each source is opened for about a second, one after the other."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from realtime.protocol.requests import Outcome, RequestError
 from realtime.sources.factory import SourceOption
 
 MEASURED_SECONDS = 1.0
-PATIENCE_SECONDS = 2.0
-"""How long that much sound may take to come."""
+"""Length of the audio that one measurement uses."""
+AUDIO_TIMEOUT_SECONDS = 2.0
+"""Time in which that audio must arrive. After it, the level of the audio so far is taken."""
 PROBE_TIMEOUT_SECONDS = 15.0
 """Time in which one source must be opened and measured."""
-PAUSE_SECONDS = 5.0
-"""The least time between the beginnings of two measurements."""
+MIN_INTERVAL_SECONDS = 5.0
+"""Shortest time between the beginnings of two measurements. An earlier one is refused."""
 
 
 class LevelMeter:
-    """Measures, and remembers what came of it; on one event loop.
+    """Measurement of the levels of sources, and its last results. It belongs to one event loop.
 
     Parameters
     ----------
     open_source : callable
-        Opens an offered source, on a thread.
+        Opens a source, on a thread.
     clock : Clock
 
     Attributes
     ----------
-    known : dict of str to float
-        Decibels of full scale, by the names of the offers.
-    troubles : dict of str to str
-        Why an offered source could not be opened or measured the last time.
+    levels_dbfs : dict of str to float
+        Last levels by the names of the options.
+    errors : dict of str to str
+        Reasons for which a source could not be opened or measured the last time, by the names of the options.
     """
 
     def __init__(self, open_source: Callable[[SourceOption], AudioSource], clock: Clock) -> None:
-        self.known: dict[str, float] = {}
-        self.troubles: dict[str, str] = {}
+        self.levels_dbfs: dict[str, float] = {}
+        self.errors: dict[str, str] = {}
         self._open = open_source
         self._clock = clock
         self._probe: LevelProbe | None = None
@@ -54,69 +55,78 @@ class LevelMeter:
         self._idle.set()
         self._began_at = float("-inf")
 
-    async def measure(self, wanted: Sequence[SourceOption], told: Callable[[], None]) -> Outcome:
-        """Measure these; ``told`` is called after each. Returns a sentence.
+    async def measure(self, options: Sequence[SourceOption], progress: Callable[[], None]) -> Outcome:
+        """Measure the levels of sources.
+
+        Parameters
+        ----------
+        options : sequence of SourceOption
+        progress : callable
+            Called after each source.
 
         Raises
         ------
         RequestError
-            It was done a moment ago, or is broken off.
+            If the last measurement is too recent, or if this one is canceled.
         """
         since = self._clock.monotonic() - self._began_at
-        if not self._idle.is_set() or since < PAUSE_SECONDS:
+        if not self._idle.is_set() or since < MIN_INTERVAL_SECONDS:
             raise RequestError(
                 ResponseCode.TOO_FREQUENT,
-                f"levels were asked for {since:.1f} s ago; once in {PAUSE_SECONDS:.0f} s is the most",
+                f"the last measurement began {since:.1f} s ago; the shortest interval is "
+                f"{MIN_INTERVAL_SECONDS:.0f} s",
             )
         self._began_at = self._clock.monotonic()
         self._idle.clear()
         try:
-            for offer in wanted:
-                self._probe = probe = LevelProbe(lambda offer=offer: self._open(offer), self._clock)  # type: ignore[misc]
-                await self._take(offer.name, probe)
+            for option in options:
+                self._probe = probe = LevelProbe(lambda option=option: self._open(option), self._clock)  # type: ignore[misc]
+                await self._measure(option.name, probe)
                 if self._probe is not probe:
-                    raise RequestError(ResponseCode.INTERRUPTED, "the measurement was broken off by a change")
-                told()
+                    raise RequestError(
+                        ResponseCode.INTERRUPTED, "a change of the source canceled the measurement"
+                    )
+                progress()
         finally:
             self._probe = None
             self._idle.set()
-        return Outcome(ResponseCode.LEVELS_MEASURED, f"levels measured: {len(wanted)}")
+        return Outcome(ResponseCode.LEVELS_MEASURED, f"levels measured: {len(options)}")
 
-    async def break_off(self, patience_seconds: float) -> None:
-        """End a measurement that is going on and wait until its source is closed, if not for ever."""
+    async def cancel(self, timeout_seconds: float) -> None:
+        """Cancel a running measurement, and wait until its source is closed or the time is over."""
         probe, self._probe = self._probe, None
         if probe is not None:
-            # Both: a measurement that finds its source being closed already does not wait for that.
+            # Wait for both, because a measurement does not wait for a source that is closing already.
             ended = asyncio.gather(
                 run_in_daemon_thread(probe.close), self._idle.wait(), return_exceptions=True
             )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended, patience_seconds)
+                await asyncio.wait_for(ended, timeout_seconds)
 
-    async def _take(self, name: str, probe: LevelProbe) -> None:
+    async def _measure(self, name: str, probe: LevelProbe) -> None:
         try:
-            level = await asyncio.wait_for(run_in_daemon_thread(probe), PROBE_TIMEOUT_SECONDS)
+            level = await asyncio.wait_for(run_in_daemon_thread(probe.measure), PROBE_TIMEOUT_SECONDS)
         except SourceError as error:
-            trouble = str(error)
+            reason = str(error)
         except TimeoutError:
-            trouble = f"it did not open within {PROBE_TIMEOUT_SECONDS:.0f} s"
+            reason = f"it did not open within {PROBE_TIMEOUT_SECONDS:.0f} s"
             run_in_daemon_thread(probe.close)
         else:
-            self.known[name] = round(level, 1)
-            self.troubles.pop(name, None)
+            self.levels_dbfs[name] = round(level, 1)
+            self.errors.pop(name, None)
             return
         if self._probe is probe:
-            self.known.pop(name, None)
-            self.troubles[name] = trouble
+            self.levels_dbfs.pop(name, None)
+            self.errors[name] = reason
 
 
 class LevelProbe:
-    """One measurement, on whatever thread calls it.
+    """One measurement of one source, on the calling thread.
 
     Parameters
     ----------
     open_source : callable
-        Opens what is to be measured.
+        Opens the source.
     clock : Clock
     """
 
@@ -126,37 +136,37 @@ class LevelProbe:
         self._closed = threading.Event()
         self._source: AudioSource | None = None
 
-    def __call__(self) -> float:
-        """Decibels of full scale of the first second that comes.
+    def measure(self) -> float:
+        """Return the level of the first second of audio, in decibels of full scale.
 
         Raises
         ------
         SourceError
-            It cannot be opened, nothing comes, or ``close`` was called before.
+            If the source cannot be opened or delivers nothing, or if ``close`` was called before.
         """
         source = self._source = self._open()
         try:
-            taken = [] if self._closed.is_set() else self._taken(source)
+            samples = [] if self._closed.is_set() else self._read(source)
         finally:
             source.close()
-        if not taken:
+        if not samples:
             raise SourceError(f"{source.name} delivers no sound, not even silence")
-        return level_dbfs(np.concatenate(taken))
+        return level_dbfs(np.concatenate(samples))
 
     def close(self) -> None:
-        """End the measurement soon; may be called from any thread, and block as closing a source does."""
+        """End the measurement soon. Called on any thread. Blocks until the source is closed."""
         self._closed.set()
         if self._source is not None:
             self._source.close()
 
-    def _taken(self, source: AudioSource) -> list[Samples]:
+    def _read(self, source: AudioSource) -> list[Samples]:
         began, seconds = self._clock.monotonic(), 0.0
-        taken: list[Samples] = []
+        parts: list[Samples] = []
         for block in source.blocks():
             if len(block.samples):
-                taken.append(block.samples)
+                parts.append(block.samples)
                 seconds += len(block.samples) / block.sample_rate
-            late = self._clock.monotonic() - began >= PATIENCE_SECONDS
+            late = self._clock.monotonic() - began >= AUDIO_TIMEOUT_SECONDS
             if seconds >= MEASURED_SECONDS or late or self._closed.is_set():
                 break
-        return taken
+        return parts

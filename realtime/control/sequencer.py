@@ -1,4 +1,4 @@
-"""What one source says, numbered, on its way from the worker's thread to everybody who is told."""
+"""Assign sequence numbers to the messages of one source and publish them."""
 
 from __future__ import annotations
 
@@ -12,53 +12,56 @@ from realtime.protocol.messages import EstimateMessage, Message, StateMessage
 
 
 class MessageSequencer:
-    """Numbers and hands on the messages of one source until it is cut; may be called on any thread.
+    """Sequence of the messages of one source, until it is closed. It may be used on any thread.
 
-    A worker whose source has been left still says a thing or two; nobody is to hear it after the end.
+    A worker may still produce messages after its source was replaced. They are discarded once the sequencer
+    is closed.
 
     Parameters
     ----------
     name : str
-        Of the source.
-    tell : callable
-        Takes the line and each message; must not block.
+        Name of the source.
+    send : callable
+        Takes the sequencer and each numbered message. It must not block.
     seq : int
-        Number of the last message of that source, where it was heard before.
+        Number of the last message of the same source, if it was analyzed before.
 
     Attributes
     ----------
-    over : bool
-        Whether the source has ended or failed; ``failure`` says why in the latter case.
+    ended : bool
+        True if the source has ended or failed.
+    failure : str
+        Reason of a failure. Empty if the source has not failed.
     level_dbfs : float or None
-        Of the last estimate.
+        Level of the last estimate. None before the first one.
     """
 
-    def __init__(self, name: str, tell: Callable[[MessageSequencer, Message], None], seq: int = 0) -> None:
+    def __init__(self, name: str, send: Callable[[MessageSequencer, Message], None], seq: int = 0) -> None:
         self.name, self.seq = name, seq
-        self.over, self.failure = False, ""
+        self.ended, self.failure = False, ""
         self.level_dbfs: float | None = None
-        self._tell = tell
-        self._cut = False
+        self._send = send
+        self._closed = False
         self._lock = threading.Lock()
 
-    def __call__(self, message: Message) -> None:
-        """Hand a message of the worker's on, unless the line is cut."""
+    def publish(self, message: Message) -> None:
+        """Number a message and send it, unless the sequencer is closed."""
         with self._lock:
-            if not self._cut:
-                self._hand_on(message)
+            if not self._closed:
+                self._number(message)
 
-    def cut(self, last: Message) -> None:
-        """End with this message, or with the one by which the source has ended before."""
+    def close(self, last: Message) -> None:
+        """Send a last message, unless the source has ended before, and discard all later messages."""
         with self._lock:
-            self._cut = True
-            if not self.over:
-                self._hand_on(last)
+            self._closed = True
+            if not self.ended:
+                self._number(last)
 
-    def _hand_on(self, message: Message) -> None:
+    def _number(self, message: Message) -> None:
         self.seq += 1
         if isinstance(message, EstimateMessage):
             self.level_dbfs = message.level_dbfs
         elif isinstance(message, StateMessage) and message.state.is_final:
-            self.over = True
+            self.ended = True
             self.failure = message.detail if message.state is StreamState.FAILED else ""
-        self._tell(self, replace(message, seq=self.seq))
+        self._send(self, replace(message, seq=self.seq))

@@ -1,8 +1,8 @@
-"""Owns what is listened to: opens, changes, pauses and resumes the sources while the server goes on.
+"""Open, replace, pause and resume the analyzed sources while the server runs.
 
-Another source is opened first, on a thread, and takes the old one's place only when that has worked: a
-failure leaves the old one playing. One change at a time. Everything here runs on the server's event loop
-unless it says otherwise.
+A new source is opened first, on a thread, and replaces the old one only if that has worked. After a failure
+the old source continues. Only one change runs at a time. Everything here runs on the server's event loop
+unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -45,46 +45,56 @@ logger = logging.getLogger(__name__)
 SWITCH_TIMEOUT_SECONDS = 25.0
 """Time in which a new source must open. Every kind of source gives up sooner, with a reason."""
 STOP_SECONDS = 2.0
-"""How long the end of a capture is waited for; it goes on ending on its own thread."""
+"""Longest wait for the end of a capture, which otherwise continues to end on its own thread."""
 
 
 @dataclass(slots=True, eq=False)
 class SourceSlot:
-    """Where one source is heard; without ``source`` it is paused, without ``worker`` not begun or paused."""
+    """One of the sources that are analyzed at the same time.
 
-    offer: SourceOption
-    line: MessageSequencer
+    Attributes
+    ----------
+    option : SourceOption
+    sequencer : MessageSequencer
+    source : AudioSource or None
+        None during a pause.
+    worker : AnalysisWorker or None
+        None before the start and during a pause.
+    """
+
+    option: SourceOption
+    sequencer: MessageSequencer
     source: AudioSource | None
     worker: AnalysisWorker | None = None
 
     @property
-    def paused(self) -> bool:
-        """Whether it was closed for a pause."""
-        return self.source is None and not self.line.over
+    def is_paused(self) -> bool:
+        """True if the source was closed for a pause."""
+        return self.source is None and not self.sequencer.ended
 
     @property
-    def heard(self) -> bool:
-        """Whether it is listened to."""
-        return self.source is not None and not self.line.over
+    def is_active(self) -> bool:
+        """True if the source is open and has not ended."""
+        return self.source is not None and not self.sequencer.ended
 
 
 class SourceManager:
-    """The sources that are listened to, and those that may be.
+    """The analyzed sources, and the sources that privileged clients may select.
 
     Parameters
     ----------
-    chosen : Settings
-    offered : sequence of str
-        Descriptions of what may be chosen besides what is played.
+    settings : Settings
+    selectable : sequence of str
+        Descriptions of sources that may be selected besides those of the settings.
     classifier : GenreClassifier
-        Used by several threads at once, also by those of sources that have just been left.
+        Used by several threads at once, also by those of sources that were just replaced.
     clock : Clock
     broadcaster : Broadcaster
         Sends the messages to the clients.
     watch : callable
-        Gets every message too, on any thread; must not block.
-    kept : RecentAudioBuffer, optional
-        Keeps the last minutes of the sound.
+        Receives every message too, on any thread. It must not block.
+    audio_buffer : RecentAudioBuffer, optional
+        Keeps the last minutes of audio.
 
     Attributes
     ----------
@@ -94,83 +104,85 @@ class SourceManager:
 
     def __init__(
         self,
-        chosen: Settings,
-        offered: Sequence[str],
+        settings: Settings,
+        selectable: Sequence[str],
         classifier: GenreClassifier,
         clock: Clock,
+        *,
         broadcaster: Broadcaster,
         watch: Callable[[Message], None],
-        kept: RecentAudioBuffer | None = None,
+        audio_buffer: RecentAudioBuffer | None = None,
     ) -> None:
         self.finished = asyncio.Event()
-        self._chosen = chosen
-        self._offered = offered
-        self._offers: tuple[SourceOption, ...] = ()
+        self._settings = settings
+        self._selectable = selectable
+        self._options: tuple[SourceOption, ...] = ()
         self._classifier = classifier
         self._clock = clock
         self._broadcaster = broadcaster
         self._watch = watch
-        self._kept = kept
+        self._audio_buffer = audio_buffer
         self._loop = asyncio.get_running_loop()
-        self._places: list[SourceSlot] = []
-        self._levels = LevelMeter(lambda offer: open_option(offer, chosen.source, clock)[1], clock)
+        self._slots: list[SourceSlot] = []
+        self._levels = LevelMeter(lambda option: open_option(option, settings.source, clock)[1], clock)
         self._changing = self._stopped = False
 
     @property
     def names(self) -> list[str]:
-        """Of the sources that are listened to."""
-        return [place.line.name for place in self._places]
+        """Names of the analyzed sources."""
+        return [slot.sequencer.name for slot in self._slots]
 
     @property
     def error(self) -> Exception | None:
-        """Why one of the present sources has failed, if one has."""
-        errors = (place.worker.error for place in self._places if place.worker is not None)
+        """Error of a source that has failed, or None."""
+        errors = (slot.worker.error for slot in self._slots if slot.worker is not None)
         return next((error for error in errors if error is not None), None)
 
     async def open(self) -> None:
-        """Open what the settings name, and let the server know.
+        """Open the sources of the settings, and add them to the broadcaster.
 
         Raises
         ------
         SourceError
-            One cannot be opened, or two have one name, by which clients tell them apart; none stays open.
+            If a source cannot be opened, or if two have the same name, which clients identify them by. None
+            stays open.
         """
-        wanted = available_sources(self._chosen.source.source)
+        wanted = available_sources(self._settings.source.source)
         opened = await run_in_daemon_thread(lambda: self._open_all(wanted), _close_all)
         try:
-            self._offers = available_sources([*(offer.description for offer, _ in opened), *self._offered])
+            self._options = available_sources(
+                [*(option.description for option, _ in opened), *self._selectable]
+            )
         except SourceError:
             _close_all(opened)
             raise
-        for offer, source in opened:
+        for option, source in opened:
             self._broadcaster.add(self._hello(source.name, 0))
-            self._places.append(SourceSlot(offer, MessageSequencer(source.name, self._tell), source))
+            self._slots.append(SourceSlot(option, MessageSequencer(source.name, self._send), source))
 
     def start(self) -> None:
-        """Begin to listen."""
-        for place in self._places:
-            self._begin(place)
+        """Start the analysis."""
+        for slot in self._slots:
+            self._start(slot)
 
     async def stop(self) -> None:
-        """Close everything; what takes longer than ``STOP_SECONDS`` is left behind."""
+        """Close all sources. Wait for at most ``STOP_SECONDS``."""
         self._stopped = True
-        _close_all(
-            [(place.offer, place.source) for place in self._places if place.source and not place.worker]
-        )
+        _close_all([(slot.option, slot.source) for slot in self._slots if slot.source and not slot.worker])
         await asyncio.gather(
-            _stop([place.worker for place in self._places if place.worker is not None]),
-            self._levels.break_off(STOP_SECONDS),
+            _stop([slot.worker for slot in self._slots if slot.worker is not None]),
+            self._levels.cancel(STOP_SECONDS),
         )
 
     async def control(self, control: SourceControl) -> Outcome:
-        """Do what a valid control asks for; return a sentence.
+        """Carry out a control.
 
         Raises
         ------
         RequestError
-            It makes no sense now.
+            If the control does not apply to the current state.
         SourceError
-            A source cannot be opened; what was playing goes on.
+            If a source cannot be opened. The old one continues.
         """
         if self._changing:
             raise RequestError(ResponseCode.BUSY, "another change is under way; try again in a moment")
@@ -178,183 +190,184 @@ class SourceManager:
             return await self._measure_levels()
         self._changing = True
         try:
-            await self._levels.break_off(STOP_SECONDS)
+            await self._levels.cancel(STOP_SECONDS)
             if isinstance(control, SelectSource):
-                return await self._choose(control.name)
+                return await self._select(control.name)
             return await (self._pause() if isinstance(control, Pause) else self._resume())
         finally:
             self._changing = False
-            self._loop.call_soon(self._publish_sources)  # after the hello of what has changed
-            self._settle()
-            await asyncio.sleep(0)  # and both before the answer
+            self._loop.call_soon(self._publish_sources)  # after the hello of the new source
+            self._check_finished()
+            await asyncio.sleep(0)  # and both before the response
 
     def sources_message(self) -> SourcesMessage:
-        """What may be listened to and what is, as the schema has it."""
-        places = {place.offer.name: place for place in self._places}
-        told = []
-        for offer in self._offers:
-            place = places.get(offer.name)
-            playing = place is not None and not place.line.over
-            level = place.line.level_dbfs if place is not None and playing else None
-            trouble = self._levels.troubles.get(offer.name, "")
-            told.append(
+        """Build the message of the available and the selected sources."""
+        slots = {slot.option.name: slot for slot in self._slots}
+        available = []
+        for option in self._options:
+            slot = slots.get(option.name)
+            selected = slot is not None and not slot.sequencer.ended
+            level = slot.sequencer.level_dbfs if slot is not None and selected else None
+            error = self._levels.errors.get(option.name, "")
+            available.append(
                 AvailableSource(
-                    name=offer.name,
-                    selected=playing,
-                    level_dbfs=self._levels.known.get(offer.name) if level is None else level,
-                    error="" if playing else trouble or (place.line.failure if place else ""),
+                    name=option.name,
+                    selected=selected,
+                    level_dbfs=self._levels.levels_dbfs.get(option.name) if level is None else level,
+                    error="" if selected else error or (slot.sequencer.failure if slot else ""),
                 )
             )
-        return builders.sources_message(told, self._paused, self._unix())
+        return builders.sources_message(available, self._is_paused, self._unix())
 
     def _publish_sources(self) -> None:
         self._broadcaster.publish_sources(self.sources_message())
 
-    async def _choose(self, name: str) -> Outcome:
-        """Listen to an offered source: where it was heard before, else in the place of the first one."""
-        offer = next((each for each in self._offers if each.name == name), None)
-        if offer is None:
-            names = ", ".join(each.name for each in self._offers)
+    async def _select(self, name: str) -> Outcome:
+        """Analyze an available source in its earlier slot, or in the first one if it has none."""
+        option = next((each for each in self._options if each.name == name), None)
+        if option is None:
+            names = ", ".join(each.name for each in self._options)
             raise RequestError(
-                ResponseCode.UNKNOWN_SOURCE, f"no source of that name is offered; there are {names}"
+                ResponseCode.UNKNOWN_SOURCE, f"there is no source of that name; available are {names}"
             )
-        if any(place.offer.name == name and place.heard for place in self._places):
-            return Outcome(ResponseCode.SOURCE_ALREADY_SELECTED, f"{name} is listened to already")
-        place = next((each for each in self._places if each.offer.name == name), self._places[0])
-        others = [each for each in self._places if each.paused and each is not place]
-        await self._open_places([(place, offer), *((each, each.offer) for each in others)])
-        return Outcome(ResponseCode.SOURCE_SELECTED, f"listening to {place.line.name}")
+        if any(slot.option.name == name and slot.is_active for slot in self._slots):
+            return Outcome(ResponseCode.SOURCE_ALREADY_SELECTED, f"{name} is selected already")
+        slot = next((each for each in self._slots if each.option.name == name), self._slots[0])
+        others = [each for each in self._slots if each.is_paused and each is not slot]
+        await self._open_slots([(slot, option), *((each, each.option) for each in others)])
+        return Outcome(ResponseCode.SOURCE_SELECTED, f"listening to {slot.sequencer.name}")
 
     async def _pause(self) -> Outcome:
-        heard = [place for place in self._places if place.heard]
-        if not heard and self._paused:
-            return Outcome(ResponseCode.ALREADY_PAUSED, "paused already")
-        if not heard:
-            sentence = "there is nothing to pause: what was listened to has ended"
+        active = [slot for slot in self._slots if slot.is_active]
+        if not active and self._is_paused:
+            return Outcome(ResponseCode.ALREADY_PAUSED, "already paused")
+        if not active:
+            sentence = "there is nothing to pause: all sources have ended"
             raise RequestError(ResponseCode.NOTHING_TO_PAUSE, sentence)
-        workers = [place.worker for place in heard if place.worker is not None]
-        for place in heard:
-            place.line.cut(self._state(place.line, StreamState.PAUSED))
-            place.worker = place.source = None
+        workers = [slot.worker for slot in active if slot.worker is not None]
+        for slot in active:
+            slot.sequencer.close(self._state(slot.sequencer, StreamState.PAUSED))
+            slot.worker = slot.source = None
         await _stop(workers)
-        logger.info("paused: nothing is listened to")
-        return Outcome(ResponseCode.PAUSED, "paused; the sound source is closed")
+        logger.info("paused: all sources are closed")
+        return Outcome(ResponseCode.PAUSED, "paused; the source is closed")
 
     async def _resume(self) -> Outcome:
-        paused = [place for place in self._places if place.paused]
+        paused = [slot for slot in self._slots if slot.is_paused]
         if not paused:
             raise RequestError(ResponseCode.NOTHING_TO_RESUME, "nothing is paused")
-        await self._open_places([(place, place.offer) for place in paused])
+        await self._open_slots([(slot, slot.option) for slot in paused])
         return Outcome(ResponseCode.RESUMED, f"listening to {', '.join(self.names)}")
 
     async def _measure_levels(self) -> Outcome:
-        if self._paused:
-            sentence = "nothing is opened during a pause; resume before you measure levels"
+        if self._is_paused:
+            sentence = "sources stay closed during a pause; resume before you measure levels"
             raise RequestError(ResponseCode.PAUSED_NOW, sentence)
-        busy = {place.offer.name for place in self._places if place.heard}
-        idle = [offer for offer in self._offers if offer.name not in busy]
+        busy = {slot.option.name for slot in self._slots if slot.is_active}
+        idle = [option for option in self._options if option.name not in busy]
         return await self._levels.measure(idle, self._publish_sources)
 
-    async def _open_places(self, wanted: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
-        """Open these, and only when all are open let them take their places."""
-        opening = run_in_daemon_thread(lambda: self._open_all([offer for _, offer in wanted]), _close_all)
+    async def _open_slots(self, wanted: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
+        """Open sources, and put them into their slots once all are open."""
+        opening = run_in_daemon_thread(lambda: self._open_all([option for _, option in wanted]), _close_all)
         try:
             opened = await asyncio.wait_for(opening, SWITCH_TIMEOUT_SECONDS)
         except TimeoutError:
-            trouble = f"it did not open within {SWITCH_TIMEOUT_SECONDS:.0f} s"
-            self._levels.troubles[wanted[0][1].name] = trouble
-            raise SourceError(trouble) from None
-        leaving = [place for place, _ in wanted]
-        others = {place.line.name for place in self._places if place not in leaving}
-        refusal = "it is too late: the analyzer stops" if self._stopped else ""
-        if twice := others & {source.name for _, source in opened}:
-            refusal = f"{', '.join(twice)} is listened to already, in another place"
-        if refusal:
+            reason = f"it did not open within {SWITCH_TIMEOUT_SECONDS:.0f} s"
+            self._levels.errors[wanted[0][1].name] = reason
+            raise SourceError(reason) from None
+        replaced = [slot for slot, _ in wanted]
+        others = {slot.sequencer.name for slot in self._slots if slot not in replaced}
+        problem = "the analyzer is stopping" if self._stopped else ""
+        if duplicates := others & {source.name for _, source in opened}:
+            problem = f"{', '.join(duplicates)} is analyzed already"
+        if problem:
             await run_in_daemon_thread(lambda: _close_all(opened))
-            raise SourceError(refusal)
-        workers = [place.worker for place in leaving if place.worker is not None]
-        # By the offer that was chosen: `auto` stays `auto`, whatever it has come to.
-        for (place, offer), (_, source) in zip(wanted, opened, strict=True):
-            self._replace(place, offer, source)
+            raise SourceError(problem)
+        workers = [slot.worker for slot in replaced if slot.worker is not None]
+        # Slots keep the selected option: `auto` stays `auto`, whichever source it has opened.
+        for (slot, option), (_, source) in zip(wanted, opened, strict=True):
+            self._replace(slot, option, source)
         await _stop(workers)
 
-    def _replace(self, place: SourceSlot, offer: SourceOption, source: AudioSource) -> None:
-        before, name = place.line, source.name
+    def _replace(self, slot: SourceSlot, option: SourceOption, source: AudioSource) -> None:
+        before, name = slot.sequencer, source.name
         if before.level_dbfs is not None:
-            self._levels.known[place.offer.name] = before.level_dbfs
+            self._levels.levels_dbfs[slot.option.name] = before.level_dbfs
         last = self._state(before, StreamState.ENDED, f"changed to {name}", StateCode.SOURCE_CHANGED)
-        if not place.paused:
-            before.cut(last)
-        elif name != before.name:  # for the clients alone: a pause ends the history's session
+        if not slot.is_paused:
+            before.close(last)
+        elif name != before.name:  # for clients only, because a pause has ended the session of the history
             self._loop.call_soon(self._broadcaster.publish, replace(last, seq=before.seq + 1))
         logger.info("listening to %s%s", name, "" if name == before.name else f" instead of {before.name}")
         seq = before.seq if name == before.name else 0
         self._loop.call_soon(self._broadcaster.replace, before.name, self._hello(name, seq))
-        place.offer, place.line, place.source = offer, MessageSequencer(name, self._tell, seq), source
-        self._begin(place)
+        slot.option, slot.sequencer, slot.source = option, MessageSequencer(name, self._send, seq), source
+        self._start(slot)
 
-    def _begin(self, place: SourceSlot) -> None:
-        if place.source is None:
+    def _start(self, slot: SourceSlot) -> None:
+        if slot.source is None:
             raise ValueError("the source is not open")
-        audio = self._classifier.manifest.audio
-        place.worker = AnalysisWorker(
-            place.source,
+        audio, buffer = self._classifier.manifest.audio, self._audio_buffer
+        slot.worker = AnalysisWorker(
+            slot.source,
             self._classifier,
-            self._chosen,
+            self._settings,
             self._clock,
-            place.line,
+            slot.sequencer.publish,
             lambda: self._broadcaster.clients,
-            self._kept.start(place.source.name, audio, played_file(place.source)) if self._kept else None,
+            buffer.start(slot.source.name, audio, played_file(slot.source)) if buffer else None,
         )
-        place.worker.start()
+        slot.worker.start()
 
     def _open_all(self, wanted: Sequence[SourceOption]) -> list[tuple[SourceOption, AudioSource]]:
-        """Open all of them, or none; runs on a thread of its own."""
+        """Open all sources or none. Called on a thread of its own."""
         opened: list[tuple[SourceOption, AudioSource]] = []
-        for offer in wanted:
+        for option in wanted:
             try:
-                opened.append(open_option(offer, self._chosen.source, self._clock))
+                opened.append(open_option(option, self._settings.source, self._clock))
                 name = opened[-1][1].name
                 if name in [source.name for _, source in opened[:-1]]:
                     raise SourceError(f"two sources are called {name}; name each once")
-                self._levels.troubles.pop(offer.name, None)
+                self._levels.errors.pop(option.name, None)
             except Exception as error:
-                self._levels.troubles[offer.name] = str(error)
+                self._levels.errors[option.name] = str(error)
                 _close_all(opened)
                 raise
         return opened
 
-    def _tell(self, line: MessageSequencer, message: Message) -> None:
-        """Called by the lines, on any thread."""
+    def _send(self, sequencer: MessageSequencer, message: Message) -> None:
+        """Send a numbered message. Called on any thread."""
         self._watch(message)
         try:
             self._loop.call_soon_threadsafe(self._broadcaster.publish, message)
-            if line.over:
-                self._loop.call_soon_threadsafe(self._ended)
+            if sequencer.ended:
+                self._loop.call_soon_threadsafe(self._handle_end)
         except RuntimeError:  # the loop is closed
-            logger.debug("nobody is left to tell of %s", line.name)
+            logger.debug("a message of %s is dropped: the server has stopped", sequencer.name)
 
-    def _ended(self) -> None:
+    def _handle_end(self) -> None:
         self._publish_sources()
-        self._settle()
+        self._check_finished()
 
-    def _settle(self) -> None:
-        if not self._changing and self._places and all(place.line.over for place in self._places):
+    def _check_finished(self) -> None:
+        if not self._changing and self._slots and all(slot.sequencer.ended for slot in self._slots):
             self.finished.set()
 
     @property
-    def _paused(self) -> bool:
-        return any(place.paused for place in self._places)
+    def _is_paused(self) -> bool:
+        return any(slot.is_paused for slot in self._slots)
 
     def _state(
-        self, line: MessageSequencer, state: StreamState, detail: str = "", code: StateCode | None = None
+        self, sequencer: MessageSequencer, state: StreamState, detail: str = "", code: StateCode | None = None
     ) -> StateMessage:
-        return builders.state_message(line.name, self._unix(), state, detail, code)
+        return builders.state_message(sequencer.name, self._unix(), state, detail, code)
 
     def _hello(self, name: str, seq: int) -> HelloMessage:
         """Build the hello of a source that was just opened."""
-        classifier, told = self._classifier, asdict(self._chosen.smoothing) | asdict(self._chosen.silence)
-        hello = builders.hello_message(name, self._unix(), classifier.manifest, classifier.runtime, told)
+        classifier, settings = self._classifier, self._settings
+        shown = asdict(settings.smoothing) | asdict(settings.silence)
+        hello = builders.hello_message(name, self._unix(), classifier.manifest, classifier.runtime, shown)
         return replace(hello, seq=seq)
 
     def _unix(self) -> float:
@@ -367,7 +380,7 @@ def _close_all(opened: Sequence[tuple[SourceOption, AudioSource]]) -> None:
 
 
 async def _stop(workers: Sequence[AnalysisWorker]) -> None:
-    """End these on threads of their own: a capture may take seconds to end."""
+    """Stop workers on threads of their own, because a capture may take seconds to end."""
 
     def end(worker: AnalysisWorker) -> None:
         worker.stop()

@@ -80,7 +80,7 @@ class StationRoster:
         if not isinstance(message, StateMessage):
             self._say_state(name, self._heard[name])
         self._told[name] = self._heard[name]
-        self._lines[name](message)
+        self._lines[name].publish(message)
 
     def lost(self, group: Group, reason: str, *, late: bool = False) -> None:
         """Nobody hears these stations, or nobody knows while their group is late; said once."""
@@ -94,7 +94,7 @@ class StationRoster:
         if self._told[name] != shown:
             self._told[name] = shown
             now = self._clock.unix(self._clock.monotonic())
-            self._lines[name](state_message(name, now, *shown))
+            self._lines[name].publish(state_message(name, now, *shown))
 
     def _tell(self, line: MessageSequencer, message: Message) -> None:
         self._watch(message)

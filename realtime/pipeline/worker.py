@@ -16,7 +16,7 @@ from models.errors import OverheardError
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.config import Settings
-from realtime.errors import SourceError, TooShortError
+from realtime.errors import AudioTooShortError, SourceError
 from realtime.pipeline.analyzer import Analysis, Analyzer
 from realtime.protocol import builders
 from realtime.protocol.codes import StateCode
@@ -186,7 +186,7 @@ class AnalysisWorker(threading.Thread):
 
 def failure_code(error: Exception) -> StateCode:
     """Return the code of the error that ended an analysis."""
-    if isinstance(error, TooShortError):
+    if isinstance(error, AudioTooShortError):
         return StateCode.AUDIO_TOO_SHORT
     return StateCode.SOURCE_ERROR if isinstance(error, SourceError) else StateCode.ANALYZER_ERROR
 
@@ -210,11 +210,11 @@ def check_length(source: AudioSource, analyzer: Analyzer, window_seconds: float)
 
     Raises
     ------
-    TooShortError
+    AudioTooShortError
         Names both lengths.
     """
     if analyzer.seconds < window_seconds:
-        raise TooShortError(
+        raise AudioTooShortError(
             f"{source.name} holds {format_seconds(analyzer.seconds)} of sound; one window needs "
             f"{math.ceil(window_seconds * 100) / 100:.2f} s, and nothing is padded"
         )

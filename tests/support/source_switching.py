@@ -1,4 +1,4 @@
-"""What the tests of the switchboard share: a trusted client, and an analyzer around real files."""
+"""Privileged client, and analyzer of real files, for tests of the source manager."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPEED = 8.0
 
 
 class Client:
-    """A trusted client that remembers everything."""
+    """Privileged client that remembers all messages."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -46,7 +46,7 @@ class Client:
                     return message
 
     async def genre(self, label: str, source: str) -> Any:
-        """The first estimate of that genre; those of another source must be over by then."""
+        """Wait for the first estimate of a genre and a source."""
         return await self.until(
             lambda m: m["type"] == "estimate" and (m["estimate"]["label"], m["source"]) == (label, source)
         )
@@ -58,7 +58,7 @@ class Client:
         return await self.until(lambda message: message["type"] == "sources")
 
     async def ask(self, action: str, **fields: Any) -> tuple[bool, str]:
-        """Ask and wait for the answer; the ``sources`` that came last is in ``seen``."""
+        """Send a control and wait for its response. ``seen`` has the last ``sources`` message."""
         await self.connection.send(self.text(action, **fields))
         answer = await self.until(lambda m: m["type"] == "response" and m["id"] == str(self._number))
         return answer["ok"], answer["detail"]
@@ -70,57 +70,59 @@ class Client:
     def last_sources(self) -> Any:
         return [message for message in self.seen if message["type"] == "sources"][-1]
 
-    def offered(self, name: str) -> Any:
+    def available(self, name: str) -> Any:
         return next(each for each in self.last_sources()["available"] if each["name"] == name)
 
 
 @dataclass
 class Running:
-    board: SourceManager
+    manager: SourceManager
     server: EstimateServer
     url: str
-    told: list[Json]
+    published: list[Json]
 
 
 def run(
     scenario: Callable[[Client, Running], Awaitable[None]],
     source: Sequence[Path | str],
-    offered: Sequence[Path | str] = (),
+    selectable: Sequence[Path | str] = (),
     speed: float = SPEED,
     history: Path | None = None,
 ) -> list[Json]:
-    """Run a scenario with sources that are listened to; returns all that was told of them."""
-    chosen = Settings(source=SourceSettings(tuple(map(str, source)), speed=speed))
-    chosen = replace(
-        chosen, server=ServerSettings(token=TOKEN), history=HistorySettings(str(history or "off"))
+    """Run a scenario with analyzed sources, and return all of their messages."""
+    settings = Settings(source=SourceSettings(tuple(map(str, source)), speed=speed))
+    settings = replace(
+        settings, server=ServerSettings(token=TOKEN), history=HistorySettings(str(history or "off"))
     )
-    told: list[Json] = []
+    published: list[Json] = []
 
     async def main() -> None:
         clock, classifier = SystemClock(), LoudestRowClassifier()
-        watcher = HistoryWriter(history, clock, "fake", "1", flush_seconds=0.1) if history else None
-        desk = HistoryService(history, watcher, clock, classifier.manifest) if history and watcher else None
+        writer = HistoryWriter(history, clock, "fake", "1", flush_seconds=0.1) if history else None
+        service = HistoryService(history, writer, clock, classifier.manifest) if history and writer else None
 
         def watch(message: Message) -> None:
-            told.append(as_json(message))
-            if watcher is not None:
-                watcher.consume(message)
+            published.append(as_json(message))
+            if writer is not None:
+                writer.consume(message)
 
         broadcaster = Broadcaster()
-        board = SourceManager(chosen, list(map(str, offered)), classifier, clock, broadcaster, watch)
-        server = EstimateServer(broadcaster, chosen.server, controller=board, history=desk)
+        manager = SourceManager(
+            settings, list(map(str, selectable)), classifier, clock, broadcaster=broadcaster, watch=watch
+        )
+        server = EstimateServer(broadcaster, settings.server, controller=manager, history=service)
         try:
-            await board.open()
+            await manager.open()
             url = f"ws://127.0.0.1:{await server.start('127.0.0.1', 0)}"
-            board.start()
+            manager.start()
             async with connect(url, additional_headers=BEARER) as connection:
-                await scenario(Client(connection), Running(board, server, url, told))
+                await scenario(Client(connection), Running(manager, server, url, published))
         finally:
             began = time.monotonic()
-            await asyncio.gather(board.stop(), server.stop())
+            await asyncio.gather(manager.stop(), server.stop())
             assert time.monotonic() - began < 3
-            if watcher is not None:
-                watcher.close()
+            if writer is not None:
+                writer.close()
 
     asyncio.run(main())
-    return told
+    return published

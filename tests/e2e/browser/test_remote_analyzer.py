@@ -100,5 +100,5 @@ def test_the_page_follows_steers_and_reads_it(page: Page, address: str) -> None:
     expect(page.locator("[data-session]")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("link", name="Model and health").click()
     page.get_by_text("Last log lines of the analyzer").click(timeout=PATIENCE_MS)
-    log = page.get_by_test_id("stCode").filter(has_text="listened to").first
-    expect(log).to_contain_text("paused: nothing is listened to", timeout=PATIENCE_MS)
+    log = page.get_by_test_id("stCode").filter(has_text="all sources are closed").first
+    expect(log).to_contain_text("paused: all sources are closed", timeout=PATIENCE_MS)

@@ -101,7 +101,7 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
         assert recordings(pulse) == resting + 1
 
         began = time.monotonic()
-        assert client.ask("pause") == "paused; the sound source is closed"
+        assert client.ask("pause") == "paused; the source is closed"
         print(f"paused after {time.monotonic() - began:.2f} s")
         wait_for(lambda: recordings(pulse) == resting, seconds=2)
         assert client.ask("resume") == "listening to system audio (speakers.monitor)"

@@ -136,7 +136,7 @@ def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path
         overheard.state("PAUSED")
         assert overheard.until(lambda message: message["type"] == "response")["ok"]
         status, _, body = get(overheard.address + "/log", bearer)
-        assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: nothing is listened to")
+        assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: all sources are closed")
         history = json.loads(get(overheard.address + "/history", bearer)[2])
         assert history["path"] == str(default_path())
         assert [session["source"] for session in history["sessions"]] == ["quiet.wav"]

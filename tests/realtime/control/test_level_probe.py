@@ -1,4 +1,4 @@
-"""Levels measured of sources that are not playing."""
+"""Levels of inactive sources."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from realtime.protocol.requests import RequestError
 from realtime.sources.factory import SourceOption
 
 
-def test_a_measurement_that_is_broken_off_has_let_its_device_go() -> None:
-    """A device of one user only was opened again while the measurement's capture was still ending."""
+def test_a_canceled_measurement_has_closed_its_device() -> None:
+    """An exclusive device was once opened again while the capture of the measurement was still ending."""
     opened, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def start(source: LiveSource) -> Stop:
@@ -28,16 +28,16 @@ def test_a_measurement_that_is_broken_off_has_let_its_device_go() -> None:
 
     async def main() -> None:
         clock = SystemClock()
-        levels = LevelMeter(lambda _offer: LiveSource("microphone", 100, start, clock), clock)
+        levels = LevelMeter(lambda _option: LiveSource("microphone", 100, start, clock), clock)
         measuring = asyncio.ensure_future(levels.measure([SourceOption("mic", "mic")], lambda: None))
         assert await asyncio.to_thread(opened.wait, 10)
-        breaking = asyncio.ensure_future(levels.break_off(10))
-        with pytest.raises(RequestError, match="broken off by a change"):
+        canceling = asyncio.ensure_future(levels.cancel(10))
+        with pytest.raises(RequestError, match="a change of the source canceled"):
             await measuring
-        await asyncio.wait([breaking], timeout=0.1)
-        assert not breaking.done()
+        await asyncio.wait([canceling], timeout=0.1)
+        assert not canceling.done()
         may_end.set()
-        await breaking
+        await canceling
         assert ended.is_set()
 
     asyncio.run(main())

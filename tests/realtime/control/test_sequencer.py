@@ -1,4 +1,4 @@
-"""Messages of one source are numbered and end once."""
+"""Numbers and end of the messages of one source."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from realtime.protocol.messages import Message
 from tests.support.protocol import as_json, estimate_message
 
 
-def test_what_is_said_after_the_end_of_a_line_is_not_heard() -> None:
-    heard: list[Message] = []
-    line = MessageSequencer("mic", lambda _line, message: heard.append(message), seq=4)
+def test_messages_after_the_close_are_discarded() -> None:
+    sent: list[Message] = []
+    sequencer = MessageSequencer("mic", lambda _sequencer, message: sent.append(message), seq=4)
     loud = estimate_message("jazz", level_dbfs=-12.5)
-    line(loud)
-    line.cut(state_message("mic", 1.0, StreamState.PAUSED))
-    line(loud)
-    assert [(m.kind, m.seq) for m in heard] == [("estimate", 5), ("state", 6)]
-    assert (line.level_dbfs, line.over) == (-12.5, False)
+    sequencer.publish(loud)
+    sequencer.close(state_message("mic", 1.0, StreamState.PAUSED))
+    sequencer.publish(loud)
+    assert [(m.kind, m.seq) for m in sent] == [("estimate", 5), ("state", 6)]
+    assert (sequencer.level_dbfs, sequencer.ended) == (-12.5, False)
 
 
 def test_a_source_ends_once() -> None:
-    """A file may end by itself just when it is left: the history would begin a session for the second end."""
-    heard: list[Message] = []
-    line = MessageSequencer("file", lambda _line, message: heard.append(message))
-    line(state_message("file", 1.0, StreamState.FAILED, "the plug was pulled"))
-    line.cut(state_message("file", 1.0, StreamState.ENDED, "changed to mic"))
-    assert [as_json(m)["state"] for m in heard] == ["FAILED"]
-    assert (line.over, line.failure) == (True, "the plug was pulled")
+    """A file may end just when it is replaced. A second end would begin another session in the history."""
+    sent: list[Message] = []
+    sequencer = MessageSequencer("file", lambda _sequencer, message: sent.append(message))
+    sequencer.publish(state_message("file", 1.0, StreamState.FAILED, "the plug was pulled"))
+    sequencer.close(state_message("file", 1.0, StreamState.ENDED, "changed to mic"))
+    assert [as_json(m)["state"] for m in sent] == ["FAILED"]
+    assert (sequencer.ended, sequencer.failure) == (True, "the plug was pulled")

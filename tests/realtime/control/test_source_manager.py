@@ -1,4 +1,4 @@
-"""Sources changed, paused and measured while the server runs: real files, real sockets, a real history."""
+"""Replacing, pausing and measuring sources with real files, sockets and a real history."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ RATE = 22_050
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files that the fake classifier calls blues, jazz and rock, and one that ends soon."""
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make files that the fake classifier calls blues, jazz and rock, and one that ends soon."""
     folder = tmp_path_factory.mktemp("sounds")
     for name, hz in (("low", 300), ("middle", 5_500), ("high", 9_500)):
         write(folder / f"{name}.wav", tone(hz, 200), RATE)
@@ -41,10 +41,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sounds(made: Path, tmp_path: Path) -> Path:
-    """A folder with those, and one that is no sound."""
+def sounds(recordings: Path, tmp_path: Path) -> Path:
+    """Return a folder with those files and one that is not audio."""
     folder = tmp_path / "sounds"
-    shutil.copytree(made, folder, copy_function=os.link)
+    shutil.copytree(recordings, folder, copy_function=os.link)
     (folder / "text.wav").write_text("no sound at all")
     return folder
 
@@ -69,56 +69,58 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
         assert hello["replaces_source"] == "low.wav"
         assert client.seen.index(hello) > ended
         assert [each["selected"] for each in client.last_sources()["available"]] == [False, True]
-        assert -30 < client.offered("low.wav")["level_dbfs"] < -5, "as it was when it was heard last"
+        assert -30 < client.available("low.wav")["level_dbfs"] < -5, "the level of its last estimate"
         await client.genre("jazz", "middle.wav")
         print(f"change to the first estimate: {time.monotonic() - began:.2f} s at speed {SPEED:g}")
         assert all(m["source"] != "low.wav" for m in client.seen[ended + 1 :] if m["type"] != "sources")
         assert len(captures() - before) == 1, "the old worker is gone"
         async with connect(running.url, additional_headers=BEARER) as connection:
             late = Client(connection)
-            told = await late.sources()
+            published = await late.sources()
             assert [m["source"] for m in late.seen] == ["middle.wav", ""]
-            assert told["available"] == [
+            assert published["available"] == [
                 dict(each, level_dbfs=now["level_dbfs"])
-                for each, now in zip(client.last_sources()["available"], told["available"], strict=True)
+                for each, now in zip(client.last_sources()["available"], published["available"], strict=True)
             ]
         _, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
         assert set(json.loads(body)["sources"]) == {"middle.wav"}
         assert await client.ask("select_source", name="low.wav") == (True, "listening to low.wav")
         await client.genre("blues", "low.wav")
 
-    told = run(scenario, [sounds / "low.wav"], [sounds / "middle.wav"])
+    published = run(scenario, [sounds / "low.wav"], [sounds / "middle.wav"])
     for name in ("low.wav", "middle.wav"):
-        numbers = [m["seq"] for m in told if m["source"] == name]
+        numbers = [m["seq"] for m in published if m["source"] == name]
         restart = numbers.index(1, 1) if 1 in numbers[1:] else len(numbers)
         assert numbers[:restart] == list(range(1, restart + 1))
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [("text.wav", "is not audio that FFmpeg can decode"), ("gone.wav", "gone.wav does not exist")],
 )
-def test_what_cannot_be_opened_leaves_the_old_one_playing(sounds: Path, name: str, said: str) -> None:
+def test_a_source_that_cannot_be_opened_leaves_the_old_one_running(
+    sounds: Path, name: str, reason: str
+) -> None:
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
         ok, detail = await client.ask("select_source", name=name)
         assert not ok
-        assert said in detail
-        assert said in client.offered(name)["error"]
+        assert reason in detail
+        assert reason in client.available(name)["error"]
         assert [each["selected"] for each in client.last_sources()["available"]] == [True, False]
         heard = len(client.seen)
         await client.genre("blues", "low.wav")
         assert all(m["type"] not in ("hello", "state") for m in client.seen[heard:])
         write(sounds / name, tone(9_500, 100), RATE)
         assert (await client.ask("select_source", name=name))[0]
-        assert client.offered(name)["error"] == ""
+        assert client.available(name)["error"] == ""
         await client.genre("rock", name)
 
     run(scenario, [sounds / "low.wav"], [sounds / name])
 
 
-def test_only_offered_names_can_be_asked_for(sounds: Path) -> None:
-    """Paths, addresses and near misses are answered and change nothing, and nothing is opened for them."""
+def test_only_available_names_can_be_selected(sounds: Path) -> None:
+    """Paths, addresses and similar names get an error, open nothing and change nothing."""
 
     async def scenario(client: Client, running: Running) -> None:
         opened: list[Any] = []
@@ -128,21 +130,22 @@ def test_only_offered_names_can_be_asked_for(sounds: Path) -> None:
             for name in (str(sounds / "middle.wav"), "/etc/passwd", "../middle.wav", address, "LOW.WAV",
                          " low.wav", "mic", "auto", "low.wav\x00"):  # fmt: skip
                 answer = await client.ask("select_source", name=name)
-                assert answer == (False, "no source of that name is offered; there are low.wav, high.wav"), (
-                    name
-                )
+                assert answer == (
+                    False,
+                    "there is no source of that name; available are low.wav, high.wav",
+                ), name
             with pytest.raises(BlockingIOError):
                 opened.append(listener.accept())
         assert not opened
-        assert {m["source"] for m in running.told} == {"low.wav"}
-        assert await client.ask("select_source", name="low.wav") == (True, "low.wav is listened to already")
+        assert {m["source"] for m in running.published} == {"low.wav"}
+        assert await client.ask("select_source", name="low.wav") == (True, "low.wav is selected already")
 
     run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
 
 
 @contextmanager
 def silent_host() -> Iterator[str]:
-    """An address that takes connections and says nothing."""
+    """Yield an address that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/never.mp3"
 
@@ -169,30 +172,30 @@ def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
         assert (await client.ask("select_source", name="high.wav"))[0]
         await client.genre("rock", "high.wav")
         await client.genre("jazz", "middle.wav")
-        assert running.board.names == ["high.wav", "middle.wav"]
+        assert running.manager.names == ["high.wav", "middle.wav"]
         async with connect(running.url, additional_headers=BEARER) as connection:
             late = Client(connection)
             await late.sources()
             assert [m["source"] for m in late.seen] == ["high.wav", "middle.wav", ""]
         assert await client.ask("select_source", name="middle.wav") == (
             True,
-            "middle.wav is listened to already",
+            "middle.wav is selected already",
         )
 
     run(scenario, [sounds / "low.wav", sounds / "middle.wav"], [sounds / "high.wav"])
 
 
-def test_a_second_source_is_chosen_in_its_own_place(sounds: Path) -> None:
-    """It was refused: paused as named twice, and ended as listened to already."""
+def test_a_second_source_is_selected_in_its_own_slot(sounds: Path) -> None:
+    """Such a selection once failed for a paused source and for one that had ended."""
 
     async def scenario(client: Client, running: Running) -> None:
         await client.state("ENDED")
         assert await client.ask("select_source", name="short.wav") == (True, "listening to short.wav")
-        assert running.board.names == ["low.wav", "short.wav"]
+        assert running.manager.names == ["low.wav", "short.wav"]
         await client.genre("blues", "short.wav")
         assert (await client.ask("pause"))[0]
         assert await client.ask("select_source", name="short.wav") == (True, "listening to short.wav")
-        assert running.board.names == ["low.wav", "short.wav"]
+        assert running.manager.names == ["low.wav", "short.wav"]
         assert client.last_sources()["paused"] is False
         await client.genre("blues", "low.wav")
         await client.genre("blues", "short.wav")
@@ -200,25 +203,25 @@ def test_a_second_source_is_chosen_in_its_own_place(sounds: Path) -> None:
     run(scenario, [sounds / "low.wav", sounds / "short.wav"])
 
 
-def test_auto_plays_under_the_name_by_which_it_was_chosen(sounds: Path) -> None:
-    """It was opened, and the page showed nothing as playing."""
+def test_auto_keeps_the_name_of_its_option(sounds: Path) -> None:
+    """The source was once open, but the page showed no source as selected."""
 
     async def scenario(client: Client, running: Running) -> None:
         assert (await client.ask("select_source", name="auto"))[0]
-        assert client.offered("auto")["selected"]
-        assert await client.ask("select_source", name="auto") == (True, "auto is listened to already")
+        assert client.available("auto")["selected"]
+        assert await client.ask("select_source", name="auto") == (True, "auto is selected already")
 
     run(scenario, [sounds / "low.wav"], ["auto"])
 
 
-def test_a_file_that_has_ended_can_be_begun_anew(sounds: Path) -> None:
+def test_a_file_that_has_ended_can_be_restarted(sounds: Path) -> None:
     async def scenario(client: Client, running: Running) -> None:
         ended = await client.state("ENDED")
-        await asyncio.wait_for(running.board.finished.wait(), 5)
-        told = await client.sources()
-        assert [each["selected"] for each in told["available"]] == [False]
+        await asyncio.wait_for(running.manager.finished.wait(), 5)
+        published = await client.sources()
+        assert [each["selected"] for each in published["available"]] == [False]
         assert await client.ask("pause") == (
-            False, "there is nothing to pause: what was listened to has ended",
+            False, "there is nothing to pause: all sources have ended",
         )  # fmt: skip
         assert (await client.ask("select_source", name="short.wav"))[0]
         hello = next(m for m in reversed(client.seen) if m["type"] == "hello")
@@ -245,34 +248,36 @@ def test_a_pause_closes_the_source_and_a_resume_opens_it_again(sounds: Path) -> 
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
         assert await client.ask("resume") == (False, "nothing is paused")
-        assert await client.ask("pause") == (True, "paused; the sound source is closed")
+        assert await client.ask("pause") == (True, "paused; the source is closed")
         paused = next(m for m in client.seen if m["type"] == "state" and m["state"] == "PAUSED")
         assert not captures() - before, "nobody reads any more"
-        told = client.last_sources()
-        assert (told["paused"], client.offered("low.wav")["selected"]) == (True, True)
-        assert await client.ask("pause") == (True, "paused already")
+        published = client.last_sources()
+        assert (published["paused"], client.available("low.wav")["selected"]) == (True, True)
+        assert await client.ask("pause") == (True, "already paused")
         assert await client.ask("measure_levels") == (
-            False, "nothing is opened during a pause; resume before you measure levels",
+            False, "sources stay closed during a pause; resume before you measure levels",
         )  # fmt: skip
         after = client.seen[client.seen.index(paused) + 1 :]
-        assert {m["type"] for m in after} <= {"sources", "response"}, "nothing is heard"
+        assert {m["type"] for m in after} <= {"sources", "response"}, "no estimate"
         status, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
         assert (status, json.loads(body)["sources"]) == (200, {"low.wav": "PAUSED"})
         async with connect(running.url, additional_headers=BEARER) as connection:
             hello = await Client(connection).until(lambda m: m["type"] == "hello")
             assert hello["state"] == "PAUSED"
-        assert not running.board.finished.is_set()
+        assert not running.manager.finished.is_set()
         assert await client.ask("resume") == (True, "listening to low.wav")
         hello = next(m for m in reversed(client.seen) if m["type"] == "hello")
         assert (hello["seq"], hello["state"]) == (paused["seq"], "CONNECTING")
         assert (await client.genre("blues", "low.wav"))["seq"] > paused["seq"]
         assert client.last_sources()["paused"] is False
 
-    told = run(scenario, [sounds / "low.wav"])
-    assert [m["seq"] for m in told] == list(range(1, len(told) + 1)), "one numbering through the pause"
+    published = run(scenario, [sounds / "low.wav"])
+    assert [m["seq"] for m in published] == list(range(1, len(published) + 1)), (
+        "one numbering through the pause"
+    )
 
 
-def test_choosing_during_a_pause_ends_it(sounds: Path) -> None:
+def test_selecting_a_source_ends_a_pause(sounds: Path) -> None:
     async def scenario(client: Client, running: Running) -> None:
         await client.genre("blues", "low.wav")
         await client.ask("pause")
@@ -291,7 +296,7 @@ def test_choosing_during_a_pause_ends_it(sounds: Path) -> None:
 # ---- levels -------------------------------------------------------------------------------------------
 
 
-def test_levels_of_what_is_not_listened_to(sounds: Path) -> None:
+def test_levels_of_inactive_sources(sounds: Path) -> None:
     write(sounds / "quiet.wav", np.zeros(20 * RATE, np.float32), RATE)
     sine = 0.5 * np.sin(2 * np.pi * 1_000 * np.arange(20 * RATE) / RATE)
     write(sounds / "sine.wav", sine.astype(np.float32), RATE)
@@ -300,21 +305,21 @@ def test_levels_of_what_is_not_listened_to(sounds: Path) -> None:
         await client.genre("blues", "low.wav")
         assert {each["level_dbfs"] for each in client.last_sources()["available"][1:]} == {None}
         assert await client.ask("measure_levels") == (True, "levels measured: 3")
-        assert client.offered("sine.wav")["level_dbfs"] == pytest.approx(-9.03, abs=0.1)
-        assert client.offered("quiet.wav")["level_dbfs"] == -120
-        gone = client.offered("gone.wav")
+        assert client.available("sine.wav")["level_dbfs"] == pytest.approx(-9.03, abs=0.1)
+        assert client.available("quiet.wav")["level_dbfs"] == -120
+        gone = client.available("gone.wav")
         assert gone["level_dbfs"] is None
         assert "gone.wav does not exist" in gone["error"]
-        assert -30 < client.offered("low.wav")["level_dbfs"] < -5, "the one that plays is known anyway"
+        assert -30 < client.available("low.wav")["level_dbfs"] < -5, "the one that plays is known anyway"
         ok, detail = await client.ask("measure_levels")
         assert not ok
-        assert detail.endswith("once in 5 s is the most")
-        assert {m["source"] for m in running.told} == {"low.wav"}, "what is measured is told to nobody"
+        assert detail.endswith("the shortest interval is 5 s")
+        assert {m["source"] for m in running.published} == {"low.wav"}, "measuring publishes no messages"
 
     run(scenario, [sounds / "low.wav"], [sounds / name for name in ("sine.wav", "quiet.wav", "gone.wav")])
 
 
-def test_a_change_breaks_a_measurement_off(sounds: Path) -> None:
+def test_a_change_cancels_a_measurement(sounds: Path) -> None:
     """In real time, where the second takes a second."""
 
     async def scenario(client: Client, running: Running) -> None:
@@ -323,9 +328,12 @@ def test_a_change_breaks_a_measurement_off(sounds: Path) -> None:
         await client.connection.send(levels)
         await client.connection.send(change)
         answers = [await client.until(lambda m: m["type"] == "response") for _ in range(2)]
-        told = {answer["id"]: (answer["ok"], answer["detail"]) for answer in answers}
-        assert told[json.loads(levels)["id"]] == (False, "the measurement was broken off by a change")
-        assert told[json.loads(change)["id"]] == (True, "listening to middle.wav")
+        published = {answer["id"]: (answer["ok"], answer["detail"]) for answer in answers}
+        assert published[json.loads(levels)["id"]] == (
+            False,
+            "a change of the source canceled the measurement",
+        )
+        assert published[json.loads(change)["id"]] == (True, "listening to middle.wav")
 
     run(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], speed=1)
 
@@ -375,7 +383,7 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
     assert rows == [("low.wav", 1), ("middle.wav", 1), ("high.wav", 1)]
 
 
-def test_the_log_says_what_was_changed(sounds: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_each_change(sounds: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="realtime")
 
     async def scenario(client: Client, running: Running) -> None:
@@ -384,10 +392,10 @@ def test_the_log_says_what_was_changed(sounds: Path, caplog: pytest.LogCaptureFi
             assert (await client.ask(action, **fields))[0]
 
     run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
-    said = [
+    reason = [
         record.getMessage() for record in caplog.records if record.name == "realtime.control.source_manager"
     ]
-    assert said == [
-        "listening to high.wav instead of low.wav", "paused: nothing is listened to", "listening to high.wav",
+    assert reason == [
+        "listening to high.wav instead of low.wav", "paused: all sources are closed", "listening to high.wav",
     ]  # fmt: skip
     assert TOKEN not in caplog.text

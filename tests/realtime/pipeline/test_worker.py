@@ -10,7 +10,7 @@ from models.audio.samples import sanitize_samples
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.config import Settings
-from realtime.errors import SourceError, TooShortError
+from realtime.errors import AudioTooShortError, SourceError
 from realtime.pipeline.worker import AnalysisWorker, losses_text
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.sources.file import ArraySource
@@ -169,7 +169,7 @@ def test_titles_of_a_station_are_published_when_they_change() -> None:
 def test_too_short_a_stream_fails_with_both_lengths() -> None:
     clock = VirtualClock()
     worker, published = run(ArraySource(tone(300, 3), 22_050, clock, "short"), clock)
-    assert isinstance(worker.error, TooShortError)
+    assert isinstance(worker.error, AudioTooShortError)
     assert states(published)[-1] == "FAILED"
     assert published[-1]["code"] == "audio_too_short"
     assert published[-1]["detail"] == (
