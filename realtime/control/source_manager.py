@@ -315,8 +315,8 @@ class SourceManager:
             self._settings,
             self._clock,
             slot.sequencer.publish,
-            lambda: self._broadcaster.clients,
-            buffer.start(slot.source.name, audio, played_file(slot.source)) if buffer else None,
+            clients=lambda: self._broadcaster.clients,
+            keep=buffer.start(slot.source.name, audio, played_file(slot.source)) if buffer else None,
         )
         slot.worker.start()
 

@@ -103,7 +103,7 @@ def replay(recording: PlaybackResult, chosen: Settings) -> Iterator[Analysis]:
     """Smooth a recording with these settings, as the live path does."""
     analyzer = Analyzer(recording.reader, chosen, recording.reader.manifest.audio.sample_rate, StreamClock())
     for prepared, prediction in recording.windows:
-        yield analyzer.conclude(prepared, prediction)
+        yield analyzer.finish(prepared, prediction)
 
 
 def analyze_playback(recording: PlaybackResult, chosen: Settings) -> Run:
@@ -147,7 +147,7 @@ def listen(
     heard = []
     for window in windows():
         prepared = analyzer.prepare(window)
-        prediction = None if prepared.picture is None else classifier.predict(prepared.picture)
+        prediction = None if prepared.image is None else classifier.predict(prepared.image)
         heard.append((_emptied(prepared), prediction))
     return PlaybackResult(tuple(stretches), tuple(heard), classifier)
 

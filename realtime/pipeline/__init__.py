@@ -1,1 +1,1 @@
-"""From audio blocks to smoothed genre estimates."""
+"""Analysis of audio blocks into smoothed genre estimates."""

@@ -1,6 +1,6 @@
-"""The pipeline itself: blocks in, estimates out. No threads, no sockets, time injected.
+"""Analyze the blocks of one stream into genre estimates, without threads or sockets and with a given clock.
 
-Live, offline, in tests and in benchmarks it is this one object that is driven.
+The live path, files, tests and benchmarks all use this one class.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from realtime.pipeline.windowing import SlidingWindows
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth
 
-LATENCY_SPAN = 240
+LATENCY_WINDOWS = 240
 """Windows that the latency percentiles cover: about two minutes at the default hop."""
 
 AUDIBLE_SHARE = 0.5
-"""Part of a window that must be audible; a picture of mostly silence says nothing of the music."""
+"""Share of a window that must be audible. A mostly silent window is not classified."""
 
 
 class LatencyMeter:
-    """Percentiles over the last ``LATENCY_SPAN`` latencies, nearest-rank."""
+    """Nearest-rank percentiles of the last ``LATENCY_WINDOWS`` latencies."""
 
     def __init__(self) -> None:
-        self._values: deque[float] = deque(maxlen=LATENCY_SPAN)
+        self._values: deque[float] = deque(maxlen=LATENCY_WINDOWS)
 
     def add(self, milliseconds: float) -> None:
-        """Add one latency; the oldest one beyond the span is dropped."""
+        """Add one latency, and drop the oldest one if there are too many."""
         self._values.append(milliseconds)
 
     def percentiles(self) -> Percentiles:
-        """Compute the percentiles of the latencies in the span; 0 before the first one."""
+        """Compute the percentiles in milliseconds, 0 before the first latency."""
         ordered = sorted(self._values)
         if not ordered:
             return Percentiles(0.0, 0.0, 0.0)
@@ -57,24 +57,36 @@ class LatencyMeter:
 
 @dataclass(frozen=True, slots=True)
 class PreparedWindow:
-    """A window ready to be classified.
+    """Window that is ready to be classified.
 
-    ``picture`` (image_size, image_size, 3) uint8 is None when too little is audible; ``silent``
-    says that its end is silence; ``columns`` (n, image_size) float32 dB are those that are new in it.
+    Attributes
+    ----------
+    window : AudioWindow
+    image : (image_size, image_size, 3) uint8 or None
+        None if too little of the window is audible.
+    silent : bool
+        True if the window ends with silence.
+    columns : (n, image_size) float32 dB
+        Spectrogram columns that are new in this window.
     """
 
     window: AudioWindow
-    picture: npt.NDArray[np.uint8] | None
+    image: npt.NDArray[np.uint8] | None
     silent: bool
     columns: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One window's outcome.
+    """Result of one window.
 
-    ``prediction`` is None when the window was not classified (silence); ``columns``
-    (n, image_size) float32 dB are the spectrum columns that are new in it.
+    Attributes
+    ----------
+    estimate : GenreEstimate
+    prediction : Prediction or None
+        None if the window was not classified because of silence.
+    columns : (n, image_size) float32 dB
+        Spectrogram columns that are new in this window.
     """
 
     estimate: GenreEstimate
@@ -83,22 +95,20 @@ class Analysis:
 
 
 class Analyzer:
-    """Analyses one stream.
-
-    Not thread-safe: whoever calls ``process`` owns it.
+    """Analyzer of one stream. It is not thread-safe.
 
     Parameters
     ----------
     classifier : GenreClassifier
     settings : Settings
-        Its ``model.hop_seconds`` is brought to the nearest whole column.
+        ``model.hop_seconds`` is rounded to whole columns.
     sample_rate : int
-        Hz, of the blocks.
+        Hz of the blocks.
     clock : Clock
-    latest_seconds : float
-        A window captured longer ago than this is skipped; offline there is no such limit.
-    keep : callable
-        Given all sound, (n,) float32 at the model's rate, with its position in the stream.
+    max_age_seconds : float
+        Windows that were captured longer ago are skipped. Offline there is no such limit.
+    keep : callable, optional
+        Receives all samples, (n,) float32 at the model's rate, and their position in the stream.
     """
 
     def __init__(
@@ -107,16 +117,16 @@ class Analyzer:
         settings: Settings,
         sample_rate: int,
         clock: Clock,
-        latest_seconds: float = math.inf,
+        max_age_seconds: float = math.inf,
         keep: Callable[[Samples, int], None] | None = None,
     ) -> None:
         manifest = classifier.manifest
         self.audio = manifest.audio
-        self.hop_columns = hop_columns(settings.model.hop_seconds, self.audio)
+        self.hop_columns = round_hop(settings.model.hop_seconds, self.audio)
         self._classifier = classifier
         self._silence = settings.silence
         self._clock = clock
-        self._latest_seconds = latest_seconds
+        self._max_age_seconds = max_age_seconds
         self._keep = keep
         self._sample_rate = sample_rate
         self._resampler = StreamResampler(sample_rate, self.audio.sample_rate)
@@ -128,48 +138,48 @@ class Analyzer:
             manifest.calibration.unsure_below,
             manifest.calibration.music_above,
         )
-        self._heard: Smoothed | None = None
+        self._smoothed: Smoothed | None = None
         self._state = StreamState.SILENT
         self._expected = 0  # position of the next block, at the source's rate
-        self._resampled_to = 0  # stream position after what came out of the resampler
-        self._sent_columns_to = 0  # stream position up to which columns were handed out
+        self._resampled_to = 0  # stream position after the last resampled sample
+        self._sent_columns_to = 0  # number of columns of the stream that were returned
         self._blocks = self._lost = self._gaps = self._count = self._skipped = self._overruns = 0
         self._busy_seconds = 0.0
         self._latency = LatencyMeter()
 
     @property
     def hop_seconds(self) -> float:
-        """The update interval in effect."""
+        """Update interval in effect."""
         return self.hop_columns * self.audio.column_step / self.audio.sample_rate
 
     @property
     def seconds(self) -> float:
-        """How much of the stream has come in, losses included."""
+        """Length of the stream so far, losses included."""
         return self._expected / self._sample_rate
 
     def process(self, block: AudioBlock) -> Iterator[Analysis]:
-        """Take a block in; yield an analysis for every window that it completes.
+        """Add a block, and yield an analysis for every window that it completes.
 
         Raises
         ------
         SourceError
-            The block has another sample rate than the stream.
+            If the block has another sample rate than the stream.
         """
-        yield from self._analyse(self.windows(block))
+        yield from self._analyze(self.windows(block))
 
-    def finish(self) -> Iterator[Analysis]:
-        """The stream has ended: analyse what the resampler still held."""
-        yield from self._analyse(self.last_windows())
+    def flush(self) -> Iterator[Analysis]:
+        """Analyze the samples that the resampler holds at the end of the stream."""
+        yield from self._analyze(self.last_windows())
 
-    def _analyse(self, windows: Iterator[AudioWindow]) -> Iterator[Analysis]:
+    def _analyze(self, windows: Iterator[AudioWindow]) -> Iterator[Analysis]:
         for window in windows:
             started = self._clock.monotonic()
-            if started - window.captured_at > self._latest_seconds:
+            if started - window.captured_at > self._max_age_seconds:
                 self._skipped += 1
                 continue
             prepared = self.prepare(window)
-            picture = prepared.picture
-            analysis = self.conclude(prepared, None if picture is None else self._classifier.predict(picture))
+            image = prepared.image
+            analysis = self.finish(prepared, None if image is None else self._classifier.predict(image))
             ended = self._clock.monotonic()
             self._count += 1
             self._busy_seconds += ended - started
@@ -177,16 +187,16 @@ class Analyzer:
             self._latency.add((ended - window.captured_at) * 1e3)
             yield analysis
 
-    # The steps of ``process``, for whoever classifies several windows at a time. Each takes its
-    # windows in order; only the classifier may work ahead.
+    # The next methods are the steps of ``process``, for callers that classify several windows at a time.
+    # Each step takes its windows in order. Only the classification may work ahead.
 
     def windows(self, block: AudioBlock) -> Iterator[AudioWindow]:
-        """Take a block in; yield the windows that it completes.
+        """Add a block, and yield the windows that it completes.
 
         Raises
         ------
         SourceError
-            The block has another sample rate than the stream.
+            If the block has another sample rate than the stream.
         """
         if block.sample_rate != self._sample_rate:
             raise SourceError(
@@ -200,7 +210,7 @@ class Analyzer:
             self._gaps += 1
             self._lost += start - self._expected
             yield from self._resampled(self._resampler.flush(), block.captured_at, lossy=False)
-            # What the filter held is rounded, and may end a sample beyond where the next sound begins.
+            # The number of flushed samples is rounded, and may end one sample after the next ones begin.
             self._resampled_to = max(self._resampled_to, self._resampler.target_position(start))
         self._expected = start + len(block.samples)
         yield from self._resampled(
@@ -208,7 +218,7 @@ class Analyzer:
         )
 
     def last_windows(self) -> Iterator[AudioWindow]:
-        """The stream has ended: yield the windows that what the resampler held completes."""
+        """Yield the windows that the resampler's remaining samples complete at the end of the stream."""
         yield from self._resampled(self._resampler.flush(), self._clock.monotonic(), lossy=False)
 
     def _resampled(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[AudioWindow]:
@@ -219,54 +229,60 @@ class Analyzer:
         yield from self._windows.push(samples, position, captured_at, lossy=lossy)
 
     def prepare(self, window: AudioWindow) -> PreparedWindow:
-        """Draw a window's picture, unless there is too little to be heard in it."""
+        """Compute a window's columns, and draw its image if enough of it is audible."""
         columns = self._columns.update(window.samples, window.position, continuous=not window.has_gap)
         audible = column_levels_dbfs(window.samples, self.audio) >= self._silence.silence_dbfs
         quiet_columns = round(self._silence.silence_seconds * self.audio.sample_rate / self.audio.column_step)
         silent = not audible[-max(1, quiet_columns) :].any()
-        picture = None
+        image = None
         if not silent and audible.mean() >= AUDIBLE_SHARE:
-            picture = image_from_columns(columns, self.audio)
-        return PreparedWindow(window, picture, silent, self._new_columns(window, columns))
+            image = image_from_columns(columns, self.audio)
+        return PreparedWindow(window, image, silent, self._new_columns(window, columns))
 
-    def conclude(self, prepared: PreparedWindow, prediction: Prediction | None) -> Analysis:
-        """Smooth a window's prediction, None where there was no picture.
+    def finish(self, prepared: PreparedWindow, prediction: Prediction | None) -> Analysis:
+        """Smooth the prediction of a window into an estimate.
+
+        Parameters
+        ----------
+        prepared : PreparedWindow
+        prediction : Prediction or None
+            None if the window has no image.
 
         Raises
         ------
         ModelError
-            The model puts out something that is no number.
+            If the model outputs NaN or infinity.
         """
         if prediction is not None and not np.isfinite(prediction.probabilities).all():
             name = self._classifier.manifest.name
             raise ModelError(
-                f"the model {name} puts out {prediction.probabilities}; it is broken: get another"
+                f"the model {name} outputs {prediction.probabilities}; it is broken: use another model"
             )
         if prepared.silent:
             self._state = StreamState.SILENT
             self._smoother.reset()
         elif prediction is None:
-            # Neither a pause in talk nor the first sound after silence brings the last piece's genre back.
+            # Neither a pause in talk nor the first sound after silence may show the last genre again.
             if self._state not in (StreamState.NOT_MUSIC, StreamState.SILENT):
                 self._state = StreamState.UNSURE
         else:
-            heard = self._smoother.update(
+            smoothed = self._smoother.update(
                 prediction.probabilities, prepared.window.position, prediction.music
             )
-            self._heard = heard
-            if not heard.is_music:
+            self._smoothed = smoothed
+            if not smoothed.is_music:
                 self._state = StreamState.NOT_MUSIC
             else:
-                self._state = StreamState.LISTENING if heard.sure else StreamState.UNSURE
+                self._state = StreamState.LISTENING if smoothed.sure else StreamState.UNSURE
         return Analysis(self._estimate(prepared.window, prediction), prediction, prepared.columns)
 
     def _estimate(self, window: AudioWindow, prediction: Prediction | None) -> GenreEstimate:
-        manifest, heard = self._classifier.manifest, self._heard
-        labels, says_music = manifest.labels, manifest.calibration.music_above is not None
-        probabilities = heard.probabilities if heard else np.zeros(len(labels))
+        manifest, smoothed = self._classifier.manifest, self._smoothed
+        labels, detects_music = manifest.labels, manifest.calibration.music_above is not None
+        probabilities = smoothed.probabilities if smoothed else np.zeros(len(labels))
         return GenreEstimate(
-            label=labels[heard.top] if heard and heard.top is not None else None,
-            stable_label=labels[heard.stable] if heard and heard.stable is not None else None,
+            label=labels[smoothed.top] if smoothed and smoothed.top is not None else None,
+            stable_label=labels[smoothed.stable] if smoothed and smoothed.stable is not None else None,
             confidence=float(probabilities.max()),
             probabilities=dict(zip(labels, map(float, probabilities), strict=True)),
             state=self._state,
@@ -275,7 +291,7 @@ class Analyzer:
             level_dbfs=window.level_dbfs,
             has_gap=window.has_gap,
             inference_ms=prediction.inference_ms if prediction else 0.0,
-            music=heard.music if heard and says_music else None,
+            music=smoothed.music if smoothed and detects_music else None,
         )
 
     def _new_columns(self, window: AudioWindow, columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -285,8 +301,8 @@ class Analyzer:
         return columns[len(columns) - fresh :]
 
     def health(self) -> PipelineHealth:
-        """Counters and latencies up to now."""
-        sound = self._count * self.hop_seconds
+        """Return the counters and latencies so far."""
+        analyzed_seconds = self._count * self.hop_seconds
         return PipelineHealth(
             blocks_received=self._blocks,
             samples_lost=self._lost,
@@ -294,23 +310,23 @@ class Analyzer:
             windows=self._count,
             windows_skipped=self._skipped,
             overruns=self._overruns,
-            real_time_factor=round(sound / self._busy_seconds, 1) if self._busy_seconds else 0.0,
+            real_time_factor=round(analyzed_seconds / self._busy_seconds, 1) if self._busy_seconds else 0.0,
             latency_ms=self._latency.percentiles(),
         )
 
 
-def hop_columns(hop_seconds: float, audio: AudioSpec) -> int:
-    """The nearest whole number of columns, at least one; 0 seconds mean the manifest's hop."""
+def round_hop(hop_seconds: float, audio: AudioSpec) -> int:
+    """Round a hop to whole columns, at least one. 0 seconds select the hop of the manifest."""
     if not hop_seconds:
         return audio.hop_columns
     return max(1, round(hop_seconds * audio.sample_rate / audio.column_step))
 
 
 def column_levels_dbfs(samples: Samples, audio: AudioSpec) -> npt.NDArray[np.float64]:
-    """Level of each column step of a window, (columns,) dBFS, oldest first.
+    """Compute the level of each column step of a window, (columns,) dBFS, oldest first.
 
-    Where the step is longer than ``n_fft`` the window ends before its last step does, and the last
-    level is that of what there is.
+    If the step is longer than ``n_fft``, the window ends before its last step. The last level is then that of
+    the existing samples.
     """
     squares = np.square(samples[: audio.columns * audio.column_step])
     starts = np.arange(audio.columns) * audio.column_step

@@ -14,7 +14,7 @@ from realtime.config import AnalysisSettings
 def bootstrap_child(settings_json: str) -> tuple[TextIO, AnalysisSettings]:
     """Prepare the process as a child whose parent reads its standard output.
 
-    Whatever else the process prints goes to standard error.
+    Everything that other code prints goes to standard error.
 
     Parameters
     ----------
@@ -23,14 +23,13 @@ def bootstrap_child(settings_json: str) -> tuple[TextIO, AnalysisSettings]:
 
     Returns
     -------
-    answers : TextIO
+    output : TextIO
         Writes to the original standard output.
     settings : AnalysisSettings
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole terminal; the parent ends the child
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # Ctrl-C reaches all processes of the terminal. The parent ends the child.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    return answers, AnalysisSettings.from_dict(json.loads(settings_json))
+    return output, AnalysisSettings.from_dict(json.loads(settings_json))

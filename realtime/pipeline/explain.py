@@ -1,4 +1,4 @@
-"""What ``overheard analyze --explain`` adds: the picture the model saw, what of it mattered, the tempo."""
+"""Explain an analysis: the image of the surest window, its most important parts, and the tempo."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from realtime.audio.source import AudioBlock
 from realtime.pipeline.analyzer import PreparedWindow
 
 TEMPO_SECONDS = 90.0
-"""Of the middle of a file: intros and ends often have another tempo, or none."""
+"""Length of the middle of a file that gives the tempo. Beginnings and ends often have another or none."""
 
-LEAST_SECONDS = 10.0
+MIN_TEMPO_SECONDS = 10.0
+"""Shortest audio that gives a tempo."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Best:
     probability: float
     seconds: float
-    picture: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.uint8]
 
 
 class ExplainedWindows:
-    """For each genre the window that was heard as it most surely.
+    """Window with the highest probability of each genre.
 
     Parameters
     ----------
     classifier : GenreClassifier
-        Asked again for the map; not used by another thread by then.
+        Used again to compute the map of importance. No other thread may use it at that time.
     """
 
     def __init__(self, classifier: GenreClassifier) -> None:
@@ -41,30 +42,31 @@ class ExplainedWindows:
         self._best: dict[int, _Best] = {}
 
     def add(self, prepared: PreparedWindow, prediction: Prediction | None) -> None:
-        """Take one window in."""
-        if prediction is None or prepared.picture is None:
+        """Add one window."""
+        if prediction is None or prepared.image is None:
             return
         top = int(prediction.probabilities.argmax())
         probability = float(prediction.probabilities[top])
         if top not in self._best or probability > self._best[top].probability:
             seconds = prepared.window.position / self._classifier.manifest.audio.sample_rate
-            self._best[top] = _Best(probability, seconds, prepared.picture)
+            self._best[top] = _Best(probability, seconds, prepared.image)
 
     def message(self, file: str, label: str | None) -> dict[str, Any] | None:
-        """The window of one genre, and the map of what mattered; None when there is none.
+        """Describe the best window of one genre and the importance of its parts.
 
         Returns
         -------
         dict or None
-            ``picture`` is base64 of (``side``, ``side``, 3) uint8, highest frequency first. ``falls``, rows
-            of numbers: how much of ``probability`` is lost when a part is covered (``models.occlusion``).
+            ``picture`` is base64 of (``side``, ``side``, 3) uint8, highest frequency first. ``falls`` has
+            rows of numbers: the decrease of ``probability`` if a part is covered (``models.occlusion``). None
+            if no window has this genre.
         """
         manifest = self._classifier.manifest
-        number = manifest.labels.index(label) if label in manifest.labels else -1
-        if (best := self._best.get(number)) is None:
+        index = manifest.labels.index(label) if label in manifest.labels else -1
+        if (best := self._best.get(index)) is None:
             return None
-        falls = occlusion(
-            lambda picture: float(self._classifier.predict(picture).probabilities[number]), best.picture
+        importance = occlusion(
+            lambda image: float(self._classifier.predict(image).probabilities[index]), best.image
         )
         return {
             "type": "picture",
@@ -73,21 +75,21 @@ class ExplainedWindows:
             "probability": round(best.probability, 4),
             "start_seconds": round(best.seconds, 3),
             "end_seconds": round(best.seconds + manifest.audio.window_seconds, 3),
-            "side": best.picture.shape[0],
-            "picture": base64.b64encode(best.picture.tobytes()).decode("ascii"),
+            "side": best.image.shape[0],
+            "picture": base64.b64encode(best.image.tobytes()).decode("ascii"),
             "patch": PATCH,
             "step": STEP,
-            "falls": falls.round(4).tolist(),
+            "falls": importance.round(4).tolist(),
         }
 
 
 class TempoEstimator:
-    """Keeps the middle of a file and tells its tempo.
+    """Estimator of a file's tempo from its middle part.
 
     Parameters
     ----------
     duration_seconds : float or None
-        Of the file; unknown, its beginning is taken.
+        Duration of the file. If it is unknown, the beginning of the file is used.
     """
 
     def __init__(self, duration_seconds: float | None) -> None:
@@ -96,19 +98,25 @@ class TempoEstimator:
         self._rate = 0
 
     def add(self, block: AudioBlock) -> None:
-        """Take one block in."""
+        """Add one block."""
         self._rate = block.sample_rate
         start = block.position / block.sample_rate
         if self._from <= start < self._from + TEMPO_SECONDS and len(block.samples):
             self._blocks.append(block.samples)
 
     def beats_per_minute(self) -> float | None:
-        """The likeliest tempo; it may be half or twice what a person taps. None of too little sound.
+        """Estimate the most likely tempo, which may be half or twice the tempo that a person taps.
 
-        D. P. W. Ellis, Beat Tracking by Dynamic Programming (2007), as ``librosa.feature.tempo`` has it.
+        The method is from D. P. W. Ellis, Beat Tracking by Dynamic Programming (2007), as implemented in
+        ``librosa.feature.tempo``.
+
+        Returns
+        -------
+        float or None
+            None if the audio is too short or has no onsets.
         """
         samples = np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
-        if len(samples) < LEAST_SECONDS * max(1, self._rate):
+        if len(samples) < MIN_TEMPO_SECONDS * max(1, self._rate):
             return None
         import librosa
 

@@ -28,82 +28,95 @@ if TYPE_CHECKING:
     from realtime.protocol.estimate import GenreEstimate
 
 MAX_CLASSIFIERS = 4
-"""Decoding and pictures keep up with about so many."""
+"""Largest useful number of classifiers: decoding and drawing of images cannot keep more of them busy."""
 
 
 Record: TypeAlias = dict[str, Any]
-"""A JSON object that is printed, but is no message of the websocket."""
+"""JSON object that is printed and is not a message of the websocket."""
 
 
 class GenreAverage:
-    """Mean of the genres' probabilities over the windows that are music; the others say nothing of genres.
+    """Mean of the genres' probabilities over the windows that are music.
 
-    ``music_above`` is the probability from which on a window is music, 0 for all; None: the manifest's.
+    Parameters
+    ----------
+    manifest : ModelManifest
+    music_above : float, optional
+        Smallest probability of music of a window that counts. With 0 all windows count. By default the
+        threshold of the manifest applies.
+
+    Attributes
+    ----------
+    windows : int
+        Number of windows that count.
     """
 
     def __init__(self, manifest: ModelManifest, music_above: float | None = None) -> None:
-        self._above = (manifest.calibration.music_above or 0.0) if music_above is None else music_above
+        self._music_above = (manifest.calibration.music_above or 0.0) if music_above is None else music_above
         self._sum = np.zeros(len(manifest.labels))
         self.windows = 0
 
     def add(self, prediction: Prediction | None) -> None:
-        """Take one window in; None: it was not classified."""
-        if prediction is not None and prediction.music >= self._above:
+        """Add one window, which is None if it was not classified."""
+        if prediction is not None and prediction.music >= self._music_above:
             self._sum += prediction.probabilities
             self.windows += 1
 
     @property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """(genres,) float64 summing to 1; all 0 while ``windows`` is 0."""
+        """Mean probabilities, (genres,) float64. They sum to 1, or are all 0 while ``windows`` is 0."""
         return self._sum / max(1, self.windows)
 
 
 class Report(Protocol):
-    """Where a file's results go."""
+    """Receiver of a file's results."""
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
-        """One window is done."""
+        """Report the result of one window."""
         ...
 
     def summary(self, summary: Record) -> None:
-        """The file is done."""
+        """Report the result of the file."""
         ...
 
 
 def analyze_file(
     source: FileSource,
     classifiers: Sequence[GenreClassifier],
-    chosen: Settings,
+    settings: Settings,
     clock: Clock,
     report: Report,
     advance: Callable[[float, float | None], None] = lambda done, total: None,
     explain: Callable[[Record], None] | None = None,
 ) -> None:
-    """Analyse one file as fast as it goes.
+    """Analyze one file as fast as possible.
 
     Parameters
     ----------
     source : FileSource
     classifiers : sequence of GenreClassifier
-        Equal ones; each is used by one thread at a time.
+        Classifiers of the same model. Each is used by one thread at a time.
+    settings : Settings
+    clock : Clock
+    report : Report
     advance : callable
-        Told the seconds done, and all the seconds if they are known.
-    explain : callable
-        Given what the model saw, before the summary, which then has a tempo; see
-        ``realtime.pipeline.explain``.
+        Called with the analyzed seconds, and with the duration or None if it is unknown.
+    explain : callable, optional
+        Called before the summary with the explanation of ``realtime.pipeline.explain``. The summary then has
+        a tempo.
 
     Raises
     ------
     SourceError
-        It is shorter than one window.
+        If the file is shorter than one window.
     """
     manifest = classifiers[0].manifest
-    analyzer = Analyzer(classifiers[0], chosen, source.sample_rate, clock)
+    analyzer = Analyzer(classifiers[0], settings, source.sample_rate, clock)
     started = clock.monotonic()
     genres = GenreAverage(manifest)
-    exhibit = ExplainedWindows(classifiers[0]) if explain else None
+    explained = ExplainedWindows(classifiers[0]) if explain else None
     tempo = TempoEstimator(source.duration_seconds) if explain else None
-    analyses = _analyses(source, analyzer, classifiers, advance, exhibit, tempo)
+    analyses = _analyses(source, analyzer, classifiers, advance, explained, tempo)
     for number, analysis in enumerate(analyses, start=1):
         genres.add(analysis.prediction)
         message = _message(analysis.estimate, source.name, manifest, clock)
@@ -111,8 +124,8 @@ def analyze_file(
     check_length(source, analyzer, manifest.audio.window_seconds)
     mean = genres.probabilities
     label = manifest.labels[int(mean.argmax())] if genres.windows else None
-    if explain and exhibit and (seen := exhibit.message(source.location, label)) is not None:
-        explain(seen)
+    if explain and explained and (explanation := explained.message(source.location, label)) is not None:
+        explain(explanation)
     report.summary(
         {
             "type": "summary",
@@ -136,21 +149,21 @@ def _analyses(
     analyzer: Analyzer,
     classifiers: Sequence[GenreClassifier],
     advance: Callable[[float, float | None], None],
-    exhibit: ExplainedWindows | None,
+    explained: ExplainedWindows | None,
     tempo: TempoEstimator | None,
 ) -> Iterator[Analysis]:
-    """Analyses in order, while as many windows as there are classifiers are classified at a time.
+    """Yield analyses in order. As many windows are classified at a time as there are classifiers.
 
-    The runtime lets go of Python's lock while it computes, so decoding and pictures go on meanwhile.
+    The runtime releases Python's lock while it computes, so decoding and drawing continue at the same time.
     """
     idle: SimpleQueue[GenreClassifier] = SimpleQueue()
     for classifier in classifiers:
         idle.put(classifier)
 
-    def classify(picture: npt.NDArray[np.uint8]) -> Prediction:
+    def classify(image: npt.NDArray[np.uint8]) -> Prediction:
         classifier = idle.get()
         try:
-            return classifier.predict(picture)
+            return classifier.predict(image)
         finally:
             idle.put(classifier)
 
@@ -164,22 +177,22 @@ def _analyses(
 
     waiting: deque[tuple[PreparedWindow, Future[Prediction] | None]] = deque()
 
-    def conclude() -> Analysis:
+    def finish_oldest() -> Analysis:
         prepared, future = waiting.popleft()
         prediction = future.result() if future else None
-        if exhibit is not None:
-            exhibit.add(prepared, prediction)
-        return analyzer.conclude(prepared, prediction)
+        if explained is not None:
+            explained.add(prepared, prediction)
+        return analyzer.finish(prepared, prediction)
 
     with ThreadPoolExecutor(len(classifiers)) as pool:
         for window in windows():
             prepared = analyzer.prepare(window)
-            picture = prepared.picture
-            waiting.append((prepared, None if picture is None else pool.submit(classify, picture)))
+            image = prepared.image
+            waiting.append((prepared, None if image is None else pool.submit(classify, image)))
             if len(waiting) > 2 * len(classifiers):
-                yield conclude()
+                yield finish_oldest()
         while waiting:
-            yield conclude()
+            yield finish_oldest()
 
 
 def _message(estimate: GenreEstimate, name: str, manifest: ModelManifest, clock: Clock) -> EstimateMessage:

@@ -1,4 +1,4 @@
-"""Smoothing in seconds: half-life, switch margin and hold do not depend on the hop."""
+"""Smooth predictions over time. Half-life and hold are seconds and do not depend on the hop."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ from realtime.config import SmoothingSettings
 Probabilities = npt.NDArray[np.float64]
 
 MUSIC_HALF_LIFE_SHARE = 0.5
-"""Half-life of the probability of music, as a share of the genres'.
+"""Half-life of the probability of music, as a share of the half-life of the genres.
 
-One of two answers needs less averaging than one of ten, and talk under a genre's name is the worse
-mistake, so it is noticed sooner than a change of genre.
+A choice between two classes needs less averaging than one between ten. Talk with the name of a genre is the
+worse mistake, so talk is noticed sooner than a change of genre.
 """
 
 MUSIC_RETURN_SHARE = 0.1
-"""How far from ``music_above`` towards 1 the average must climb before no music is music again."""
+"""Share of the way from ``music_above`` to 1 that the average must rise until the state is music again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """``probabilities`` (n,) float64 read-only; ``top`` and ``stable`` are indexes into it.
+    """Smoothed probabilities and labels.
 
-    ``stable`` is None until a prediction was sure. ``sure`` says that the stable label is probable enough
-    to be named: while the genre turns neither the old nor the new one may be. ``music`` is the average
-    probability that it is music and ``is_music`` what follows from it. Until a window was music, ``top``
-    is None and the probabilities are all 0.
+    Attributes
+    ----------
+    probabilities : (n,) float64, read-only
+        All 0 before the first window of music.
+    top : int or None
+        Index of the most probable genre. None before the first window of music.
+    stable : int or None
+        Index of the stable label. None until a prediction was sure.
+    sure : bool
+        True if the stable label is probable enough to be shown. During a change of genre, neither the old nor
+        the new one may be.
+    music : float
+        Average probability of music.
+    is_music : bool
     """
 
     probabilities: Probabilities
@@ -41,24 +51,24 @@ class Smoothed:
 
 
 class Smoother:
-    """Exponential average of calibrated probabilities, with a label that does not flicker.
+    """Exponential average of calibrated probabilities, with a stable label.
 
-    With d seconds since the last prediction the average moves by 1 - 2**(-d / half_life) of the way,
-    the exact discretisation of a first-order decay.
+    With d seconds since the last prediction the average moves by a share 1 - 2**(-d / half_life) towards the
+    new one. This is the exact discretization of a first-order decay.
 
-    The probability of music has an average of its own. A window that is no music says nothing of
-    genres: it moves neither their average nor the stable label, and the next one that is counts by the
-    time since the last that was. The stable label stands still until the average is music again, too.
+    The probability of music has its own average. A window that is not music changes neither the average of
+    the genres nor the stable label. The next window of music is weighted by the time since the last one. The
+    stable label also does not change until the average of music has returned.
 
     Parameters
     ----------
     settings : SmoothingSettings
     sample_rate : int
-        Hz; positions are samples at this rate.
+        Hz of the positions.
     unsure_below : float
-        Confidence under which an estimate is not sure.
+        Smallest confidence of a sure estimate.
     music_above : float, optional
-        Probability of music under which a sound is no music; None: everything is music.
+        Smallest probability of music that counts as music. By default everything is music.
     """
 
     def __init__(
@@ -75,7 +85,7 @@ class Smoother:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as after silence: the next prediction counts alone."""
+        """Forget all predictions, as after silence. The next one counts alone."""
         self._average: Probabilities | None = None
         self._averaged_to = 0  # position of the last window that moved the average
         self._position: int | None = None
@@ -85,20 +95,20 @@ class Smoother:
         self._leading_since: int | None = None
 
     def update(self, probabilities: Probabilities, position: int, music: float = 1.0) -> Smoothed:
-        """Take in one prediction.
+        """Add one prediction.
 
         Parameters
         ----------
         probabilities : (n,) float64 summing to 1
         position : int
-            Its window's position, later than the last one's.
+            Position of the window, later than the previous one.
         music : float
             Probability that the window is music.
 
         Raises
         ------
         ValueError
-            A position that is not later.
+            If the position is not later.
         """
         if self._position is None:
             self._music = music
@@ -112,11 +122,11 @@ class Smoother:
         needed = above if self._is_music else above + MUSIC_RETURN_SHARE * (1 - above)
         self._is_music = self._music >= needed
         if music >= above:
-            self._take(probabilities, position)
+            self._update_average(probabilities, position)
         return self._smoothed(len(probabilities))
 
-    def _take(self, probabilities: Probabilities, position: int) -> None:
-        """Move the genres' average towards one window of music."""
+    def _update_average(self, probabilities: Probabilities, position: int) -> None:
+        """Move the average of the genres towards one window of music."""
         if self._average is None:
             average = probabilities.copy()
         else:
@@ -140,7 +150,7 @@ class Smoother:
         return 1.0 - 0.5 ** (samples / self.sample_rate / half_life) if half_life else 1.0
 
     def _follow(self, average: Probabilities, top: int, sure: bool) -> None:
-        """Let the stable label follow ``top`` once it has led for long enough."""
+        """Set the stable label to ``top`` once it has led for long enough."""
         if not sure or top == self._stable:
             self._leading_since = None
             return

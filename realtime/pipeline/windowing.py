@@ -1,4 +1,4 @@
-"""Sliding windows on the stream's column grid, with gaps marked."""
+"""Cut a stream into sliding windows on its column grid, and mark gaps."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from models.audio.samples import Samples
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioWindow, level_dbfs
 
-LONGEST_SPLICE_SECONDS = 1.0
-"""Gaps up to this long are spliced and marked; after a longer one a new window is filled."""
+MAX_SPLICE_SECONDS = 1.0
+"""Longest gap that is spliced and marked. After a longer gap a new window is filled."""
 
 
 class SlidingWindows:
-    """Cuts a stream at the model's rate into overlapping windows.
+    """Cutter of a stream at the model's rate into overlapping windows.
 
-    Windows start at multiples of the column step, counted from the stream's beginning, also after a
-    gap: the sound up to the next column is then dropped. A window that spans a splice has ``has_gap``
-    set, and its ``position`` is reckoned back from its last sample.
+    Windows start at multiples of the column step, counted from the beginning of the stream. After a gap the
+    samples up to the next column are dropped, so that this still holds. A window that spans a splice has
+    ``has_gap`` set, and its ``position`` is counted back from its last sample.
 
     Parameters
     ----------
     spec : AudioSpec
     hop_columns : int
-        How far the window moves on, in columns, at least 1.
+        Columns from one window to the next, at least 1.
 
     Raises
     ------
     ValueError
-        A hop below one column.
+        If the hop is below one column.
     """
 
     def __init__(self, spec: AudioSpec, hop_columns: int) -> None:
         if hop_columns < 1:
-            raise ValueError(f"hop is {hop_columns} columns; the finest is 1")
+            raise ValueError(f"the hop is {hop_columns} columns; it must be at least 1")
         self.spec = spec
         self.hop_samples = hop_columns * spec.column_step
-        self._end = 0  # stream position after the last sample taken in
+        self._end = 0  # stream position after the last sample added
         self._pending = 0  # samples missing or dropped since then
         self._lossy = False
         self._restart()
 
     def _restart(self) -> None:
-        """Begin a new window with the next sample; nothing before it is held any more."""
+        """Begin a new window with the next sample, and drop all samples before it."""
         self._parts: list[Samples] = []
         self._held = 0
         self._start = 0  # of the next window; set by the first samples held
         self._splices: list[int] = []  # positions before which sound is missing
-        self._fresh = self.spec.window_samples  # samples of the next window that none had before
+        self._fresh = self.spec.window_samples  # samples of the next window that no window had before
 
     def push(
         self, samples: Samples, position: int, captured_at: float, *, lossy: bool = False
     ) -> Iterator[AudioWindow]:
-        """Take the next samples in; yield each window that they complete.
+        """Add the next samples, and yield each window that they complete.
 
         Parameters
         ----------
         samples : (n,) float32 at ``spec.sample_rate``
         position : int
-            Stream position of ``samples[0]``; a jump is a gap.
+            Stream position of ``samples[0]``. A jump is a gap.
         captured_at : float
             Monotonic seconds of the last sample.
         lossy : bool
-            The device lost an unknown amount of sound just before these samples.
+            True if the device lost an unknown number of samples just before these.
 
         Raises
         ------
         ValueError
-            ``position`` lies before the end of what was pushed.
+            If ``position`` lies before the end of the earlier samples.
         """
         missing = position - self._end - self._pending
         if missing < 0:
@@ -78,7 +78,7 @@ class SlidingWindows:
             )
         self._pending += missing
         self._lossy |= lossy
-        if self._pending > LONGEST_SPLICE_SECONDS * self.spec.sample_rate:
+        if self._pending > MAX_SPLICE_SECONDS * self.spec.sample_rate:
             self._restart()
         samples = self._step_onto_grid(samples)
         if not len(samples):
@@ -94,7 +94,7 @@ class SlidingWindows:
         yield from self._full_windows(captured_at)
 
     def _step_onto_grid(self, samples: Samples) -> Samples:
-        """Drop sound up to the next column: in step with what is held, else with the stream's start."""
+        """Drop samples up to the next column of the held samples, or else of the stream."""
         if not self._pending:
             return samples
         beyond = self._pending if self._held else self._end + self._pending
@@ -103,7 +103,7 @@ class SlidingWindows:
         return samples[dropped:]
 
     def _splice(self) -> None:
-        """Note where sound is missing; positions are reckoned back from the end, so all move on."""
+        """Mark a gap. Positions are counted back from the end, so all of them move by its length."""
         gap = self._pending
         self._end += gap
         self._start += gap

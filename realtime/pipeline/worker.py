@@ -1,4 +1,4 @@
-"""The one worker thread: takes blocks, drives the analyzer, publishes builders."""
+"""Thread that reads a source's blocks, analyzes them and publishes messages."""
 
 from __future__ import annotations
 
@@ -27,31 +27,38 @@ from realtime.sources.watchdog import STALL_SECONDS
 
 logger = logging.getLogger(__name__)
 
-LATEST_SECONDS = 2.0
-"""A window older than this is skipped and counted, so that a slow machine stays live."""
+MAX_AGE_SECONDS = 2.0
+"""Older windows are skipped and counted, so that a slow machine stays live."""
 
-HEALTH_SECONDS = 2.0
-LOSS_LOG_SECONDS = 5.0
+HEALTH_INTERVAL_SECONDS = 2.0
+"""Shortest time between two health messages."""
+LOSS_LOG_INTERVAL_SECONDS = 5.0
+"""Shortest time between two log lines about losses."""
 
 
 class AnalysisWorker(threading.Thread):
-    """Analyses one source until it ends.
+    """Thread that analyzes one source until the source ends.
 
     Parameters
     ----------
     source : AudioSource
     classifier : GenreClassifier
-        Used on this thread from the start on; one that others use too must take them one at a time.
+        Used on this thread. A classifier that other threads use too must be locked.
     settings : Settings
     clock : Clock
     publish : callable
-        Takes each message, numbered, on this thread; must not block.
+        Takes each numbered message on this thread. It must not block.
     clients : callable
-        How many clients the server has, for the health message.
+        Returns the number of clients for health messages.
     keep : callable, optional
-        Takes all samples at the model's rate, (n,) float32, and the stream position of the first one.
+        Receives all samples at the model's rate, (n,) float32, and the stream position of the first one.
     stall_seconds : float
-        Time without sound after which the state becomes STALLED.
+        Time without audio after which the state becomes STALLED.
+
+    Attributes
+    ----------
+    error : Exception or None
+        Error that ended the analysis.
     """
 
     def __init__(
@@ -61,24 +68,24 @@ class AnalysisWorker(threading.Thread):
         settings: Settings,
         clock: Clock,
         publish: Callable[[Message], None],
+        *,
         clients: Callable[[], int] = lambda: 0,
         keep: Callable[[Samples, int], None] | None = None,
-        *,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
         super().__init__(name="analysis", daemon=True)
         self.error: Exception | None = None
         self._source = source
         self._manifest = classifier.manifest
-        latest = LATEST_SECONDS if source.is_live else math.inf
-        self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock, latest, keep)
+        max_age = MAX_AGE_SECONDS if source.is_live else math.inf
+        self._analyzer = Analyzer(classifier, settings, source.sample_rate, clock, max_age, keep)
         self._clock = clock
         self._publish_numbered = publish
         self._clients = clients
         self._stall_seconds = stall_seconds
         self._stopped = False
         self._state, self._detail = StreamState.CONNECTING, ""
-        self._last_sound = clock.monotonic()
+        self._last_audio = clock.monotonic()
         self._last_health = self._last_loss_log = float("-inf")
         self._logged_losses = ""
         self._sequence = 0
@@ -86,9 +93,9 @@ class AnalysisWorker(threading.Thread):
         self._device = source.status().device
 
     def run(self) -> None:
-        """Thread body; a fault is published as FAILED and kept in ``error``."""
+        """Analyze the source. An error is published as FAILED and stored in ``error``."""
         try:
-            self._listen()
+            self._analyze()
         except Exception as error:
             self.error = error
             detail = str(error) if isinstance(error, OverheardError) else f"internal error: {error!r}"
@@ -98,31 +105,31 @@ class AnalysisWorker(threading.Thread):
             self._source.close()
 
     def stop(self) -> None:
-        """End the analysis before the source does; called on another thread."""
+        """End the analysis before the source ends. Called on another thread."""
         self._stopped = True
         self._source.close()
 
-    def _listen(self) -> None:
-        self._last_sound = self._clock.monotonic()
+    def _analyze(self) -> None:
+        self._last_audio = self._clock.monotonic()
         for block in self._source.blocks():
             now = self._clock.monotonic()
             if len(block.samples):
-                self._last_sound = now
+                self._last_audio = now
                 if self._state.is_silent_source:
                     self._change_state(StreamState.WARMING_UP)
             elif fault := self._source.status().error:
                 self._change_state(StreamState.RECOVERING, fault, StateCode.SOURCE_ERROR)
-            elif now - self._last_sound > self._stall_seconds:
+            elif now - self._last_audio > self._stall_seconds:
                 self._change_state(StreamState.STALLED)
-            self._tell_status()
+            self._publish_status()
             for analysis in self._analyzer.process(block):
-                self._tell(analysis)
-            self._tell_health(now)
+                self._publish_analysis(analysis)
+            self._publish_health(now)
         if self._stopped:
             return
-        for analysis in self._analyzer.finish():
-            self._tell(analysis)
-        self._tell_health(float("inf"))
+        for analysis in self._analyzer.flush():
+            self._publish_analysis(analysis)
+        self._publish_health(float("inf"))
         check_length(self._source, self._analyzer, self._manifest.audio.window_seconds)
         self._change_state(StreamState.ENDED)
 
@@ -130,7 +137,7 @@ class AnalysisWorker(threading.Thread):
         self._sequence += 1
         self._publish_numbered(replace(message, seq=self._sequence))
 
-    def _tell(self, analysis: Analysis) -> None:
+    def _publish_analysis(self, analysis: Analysis) -> None:
         estimate, name, now = analysis.estimate, self._source.name, self._clock.monotonic()
         captured_at = self._clock.unix(estimate.captured_at)
         self._publish(
@@ -143,8 +150,8 @@ class AnalysisWorker(threading.Thread):
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
         self._publish(builders.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
 
-    def _tell_status(self) -> None:
-        """Publish another title, log another device."""
+    def _publish_status(self) -> None:
+        """Publish a new title, and log a new device."""
         status = self._source.status()
         if status.title != self._title:
             self._title = status.title
@@ -154,13 +161,13 @@ class AnalysisWorker(threading.Thread):
             logger.info("%s: listening to %s instead of %s", self._source.name, status.device, self._device)
             self._device = status.device
 
-    def _tell_health(self, now: float) -> None:
-        if now - self._last_health < HEALTH_SECONDS:
+    def _publish_health(self, now: float) -> None:
+        if now - self._last_health < HEALTH_INTERVAL_SECONDS:
             return
         self._last_health = now
         health = self._analyzer.health()
-        losses = losses_text(health, self._source.status(), self._source.sample_rate)
-        if losses != self._logged_losses and now - self._last_loss_log >= LOSS_LOG_SECONDS:
+        losses = format_losses(health, self._source.status(), self._source.sample_rate)
+        if losses != self._logged_losses and now - self._last_loss_log >= LOSS_LOG_INTERVAL_SECONDS:
             logger.warning("%s: so far %s", self._source.name, losses)
             self._logged_losses, self._last_loss_log = losses, now
         self._publish(
@@ -185,33 +192,33 @@ class AnalysisWorker(threading.Thread):
 
 
 def failure_code(error: Exception) -> StateCode:
-    """Return the code of the error that ended an analysis."""
+    """Return the state code of an error that ended an analysis."""
     if isinstance(error, AudioTooShortError):
         return StateCode.AUDIO_TOO_SHORT
     return StateCode.SOURCE_ERROR if isinstance(error, SourceError) else StateCode.ANALYZER_ERROR
 
 
-def losses_text(health: PipelineHealth, status: SourceStatus, sample_rate: int) -> str:
-    """All that was lost, in words; empty when nothing was."""
+def format_losses(health: PipelineHealth, status: SourceStatus, sample_rate: int) -> str:
+    """Describe all losses in one line. The result is empty if there are none."""
     counts = {
         "gaps": health.gaps,
         "windows skipped": health.windows_skipped,
         "overflows of the device": status.overflows,
         "blocks dropped": status.dropped_blocks,
     }
-    told = [f"{count:,} {name}" for name, count in counts.items() if count]
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
     if health.gaps:
-        told.append(f"at least {health.samples_lost / sample_rate:.2f} s of sound lost")
-    return ", ".join(told)
+        parts.append(f"at least {health.samples_lost / sample_rate:.2f} s of sound lost")
+    return ", ".join(parts)
 
 
 def check_length(source: AudioSource, analyzer: Analyzer, window_seconds: float) -> None:
-    """Refuse a stream that ended before one window was full.
+    """Raise an error if a stream ended before one window was full.
 
     Raises
     ------
     AudioTooShortError
-        Names both lengths.
+        If the stream is too short. The message has both lengths.
     """
     if analyzer.seconds < window_seconds:
         raise AudioTooShortError(

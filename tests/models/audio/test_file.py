@@ -34,7 +34,7 @@ def live(path: Path) -> Samples:
     )
     for block in source.blocks():
         list(analyzer.process(block))
-    list(analyzer.finish())
+    list(analyzer.flush())
     return np.concatenate(parts)
 
 

@@ -77,7 +77,7 @@ def test_a_replay_is_what_the_analyzer_would_have_said() -> None:
         block = samples[start : start + 1_024]
         clock.now = (start + len(block)) / RATE
         live += list(analyzer.process(AudioBlock(block, start, RATE, clock.now)))
-    live += list(analyzer.finish())
+    live += list(analyzer.flush())
     replayed = list(replay(listen(samples, RATE, (), classifier, chosen), chosen))
     assert [each.estimate for each in replayed] == [each.estimate for each in live]
     assert {each.estimate.state for each in live} >= {LISTENING, SILENT}

@@ -11,7 +11,7 @@ from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
 from realtime.config import ModelSettings, Settings, SilenceSettings, SmoothingSettings
 from realtime.errors import SourceError
-from realtime.pipeline.analyzer import Analysis, Analyzer, column_levels_dbfs, hop_columns
+from realtime.pipeline.analyzer import Analysis, Analyzer, column_levels_dbfs, round_hop
 from realtime.protocol.estimate import StreamState
 from tests.support.audio import programme, tone
 from tests.support.classifier import LoudestRowClassifier
@@ -21,7 +21,7 @@ AUDIO = AudioSpec()
 QUICK = Settings(smoothing=SmoothingSettings(half_life_seconds=0.5, hold_seconds=0.5))
 
 
-def analyse(
+def analyze(
     samples: Samples,
     rate: int = 22_050,
     settings: Settings = QUICK,
@@ -29,7 +29,7 @@ def analyse(
     skip: range = range(0),
     talk: str | None = None,
 ) -> tuple[Analyzer, list[Analysis]]:
-    """Run samples through in blocks, leaving out the blocks numbered in ``skip``."""
+    """Analyze samples in blocks, without the blocks numbered in ``skip``."""
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(talk=talk), settings, rate, clock)
     found = []
@@ -39,11 +39,11 @@ def analyse(
         part = sanitize_samples(samples[start : start + block])
         clock.now = 100 + (start + len(part)) / rate
         found += list(analyzer.process(AudioBlock(part, start, rate, clock.now)))
-    return analyzer, [*found, *analyzer.finish()]
+    return analyzer, [*found, *analyzer.flush()]
 
 
 def labels(analyses: list[Analysis]) -> list[str | None]:
-    """Stable labels, each once for every stretch."""
+    """Return the stable labels without repetitions."""
     found: list[str | None] = []
     for analysis in analyses:
         label = analysis.estimate.stable_label
@@ -54,7 +54,7 @@ def labels(analyses: list[Analysis]) -> list[str | None]:
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 def test_the_genre_follows_the_sound(rate: int) -> None:
-    _, found = analyse(programme(rate), rate)
+    _, found = analyze(programme(rate), rate)
     assert labels(found) == ["blues", "jazz", "rock"]
     assert len(found) == 60
     positions = [analysis.estimate.position for analysis in found]
@@ -62,15 +62,15 @@ def test_the_genre_follows_the_sound(rate: int) -> None:
 
 
 def test_block_size_and_time_do_not_change_the_estimates() -> None:
-    _, coarse = analyse(programme(44_100), 44_100, block=10_000)
-    _, fine = analyse(programme(44_100), 44_100, block=333)
+    _, coarse = analyze(programme(44_100), 44_100, block=10_000)
+    _, fine = analyze(programme(44_100), 44_100, block=333)
     strip = [replace(a.estimate, captured_at=0.0) for a in coarse]
     assert strip == [replace(a.estimate, captured_at=0.0) for a in fine]
 
 
 def test_silence_is_a_state_and_the_label_stays() -> None:
     sound = np.concatenate([tone(300, 8), np.zeros(8 * 22_050, np.float32), tone(9_500, 8)])
-    _, found = analyse(sound)
+    _, found = analyze(sound)
     states = [analysis.estimate.state for analysis in found]
     silent = [a for a in found if a.estimate.state is StreamState.SILENT]
     assert {a.estimate.label for a in silent} == {"blues"}
@@ -84,10 +84,10 @@ def test_silence_is_a_state_and_the_label_stays() -> None:
     assert found[-1].estimate.state is StreamState.LISTENING
 
 
-def test_the_last_piece_is_not_what_begins_after_silence() -> None:
-    """While the new sound filled less than half of the window, the piece before it was shown as unsure."""
+def test_after_silence_the_previous_genre_is_not_shown() -> None:
+    """While the new sound filled less than half of the window, the last piece was once shown as unsure."""
     sound = np.concatenate([tone(300, 8), np.zeros(6 * 22_050, np.float32), tone(9_500, 8)])
-    _, found = analyse(sound)
+    _, found = analyze(sound)
     begins = 14 * 22_050
     begun = [a.estimate for a in found if a.estimate.position + AUDIO.window_samples > begins]
     assert begun[1].level_dbfs > -30, "the new sound must be in the window"
@@ -97,13 +97,13 @@ def test_the_last_piece_is_not_what_begins_after_silence() -> None:
 
 def test_a_pause_too_short_for_silence_leaves_the_state_unsure() -> None:
     sparse = np.concatenate([tone(300, 6), *[np.zeros(22_050 * 3 // 2, np.float32), tone(300, 0.5)] * 3])
-    _, found = analyse(sparse)
+    _, found = analyze(sparse)
     assert found[-1].prediction is None, "the pauses must be long enough for this test"
     assert found[-1].estimate.state is StreamState.UNSURE
 
 
-def test_nothing_heard_has_no_label() -> None:
-    _, found = analyse(np.zeros(10 * 22_050, np.float32))
+def test_silence_alone_has_no_label() -> None:
+    _, found = analyze(np.zeros(10 * 22_050, np.float32))
     assert {(a.estimate.label, a.estimate.confidence, a.estimate.state) for a in found} == {
         (None, 0.0, StreamState.SILENT)
     }
@@ -111,7 +111,7 @@ def test_nothing_heard_has_no_label() -> None:
 
 def test_silence_settings_count() -> None:
     loud = Settings(silence=SilenceSettings(silence_dbfs=-3.0))
-    assert {a.estimate.state for a in analyse(tone(300, 8), settings=loud)[1]} == {StreamState.SILENT}
+    assert {a.estimate.state for a in analyze(tone(300, 8), settings=loud)[1]} == {StreamState.SILENT}
 
 
 def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
@@ -124,8 +124,8 @@ def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
     assert first.estimate.stable_label is None
 
 
-def test_what_is_no_music_is_a_state_and_the_label_stays() -> None:
-    _, found = analyse(programme(), talk="jazz")
+def test_not_music_is_a_state_and_the_label_stays() -> None:
+    _, found = analyze(programme(), talk="jazz")
     assert labels(found) == ["blues", "rock"]
     states = [analysis.estimate.state for analysis in found]
     first = states.index(StreamState.NOT_MUSIC)
@@ -143,31 +143,31 @@ def test_what_is_no_music_is_a_state_and_the_label_stays() -> None:
 
 
 def test_talk_with_pauses_stays_talk() -> None:
-    """A window that is mostly a pause is not classified; it must not bring a guessed genre back."""
+    """A window that is mostly a pause is not classified, and must not show a guessed genre again."""
     pause = np.zeros(22_050 * 3 // 2, np.float32)
     talk = np.concatenate([tone(5_500, 8), *[pause, tone(5_500, 0.8)] * 4])
-    _, found = analyse(np.concatenate([tone(300, 8), talk]), talk="jazz")
+    _, found = analyze(np.concatenate([tone(300, 8), talk]), talk="jazz")
     states = [analysis.estimate.state for analysis in found]
     assert any(a.prediction is None for a in found[-10:]), "the pauses must be long enough for this test"
     assert set(states[states.index(StreamState.NOT_MUSIC) :]) == {StreamState.NOT_MUSIC}
 
 
 def test_talk_only_has_no_label() -> None:
-    _, found = analyse(tone(5_500, 8), talk="jazz")
+    _, found = analyze(tone(5_500, 8), talk="jazz")
     assert {(a.estimate.label, a.estimate.stable_label, a.estimate.confidence) for a in found} == {
         (None, None, 0.0)
     }
     assert {a.estimate.state for a in found} == {StreamState.NOT_MUSIC}
 
 
-def test_a_model_that_does_not_say_leaves_music_open() -> None:
-    _, found = analyse(programme())
+def test_without_music_detection_music_is_none() -> None:
+    _, found = analyze(programme())
     assert {a.estimate.music for a in found} == {None}
     assert StreamState.NOT_MUSIC not in {a.estimate.state for a in found}
 
 
 def test_columns_far_apart_go_through_the_whole_pipeline() -> None:
-    """A step longer than ``n_fft`` ended in a traceback: the last step of a window is not all there."""
+    """A step longer than ``n_fft`` makes the last step of a window incomplete, which once raised an error."""
     sparse = AudioSpec(n_fft=256, column_step=1334, columns=83, window="tukey", row_break_hz=700)
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(sparse), QUICK, 22_050, clock)
@@ -179,7 +179,7 @@ def test_columns_far_apart_go_through_the_whole_pipeline() -> None:
 
 
 def test_lost_blocks_are_counted_and_mark_the_windows() -> None:
-    analyzer, found = analyse(tone(300, 20), block=2_048, skip=range(100, 104))
+    analyzer, found = analyze(tone(300, 20), block=2_048, skip=range(100, 104))
     health = analyzer.health()
     assert (health.samples_lost, health.gaps) == (4 * 2_048, 1)
     marked = [a.estimate.position for a in found if a.estimate.has_gap]
@@ -190,7 +190,7 @@ def test_lost_blocks_are_counted_and_mark_the_windows() -> None:
 
 
 def test_columns_after_a_gap_are_those_of_the_window() -> None:
-    """The incremental columns must not survive a splice that moved what lies under them."""
+    """Incremental columns must not survive a splice that moved the samples below them."""
     clock = VirtualClock()
     seen: list[bool] = []
 
@@ -218,7 +218,7 @@ def test_columns_after_a_gap_are_those_of_the_window() -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
 def test_gaps_of_any_size_after_blocks_of_any_length(rate: int) -> None:
-    """What the filter held is rounded at each gap, and may end beyond where the next sound begins."""
+    """The number of flushed samples is rounded, and may end after the next samples begin."""
     clock = VirtualClock()
     analyzer = Analyzer(LoudestRowClassifier(), QUICK, rate, clock)
     random = np.random.default_rng(rate)
@@ -253,7 +253,7 @@ def test_a_device_overflow_marks_without_a_count() -> None:
 
 def test_late_windows_are_skipped_and_counted() -> None:
     clock = VirtualClock()
-    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 22_050, clock, latest_seconds=2.0)
+    analyzer = Analyzer(LoudestRowClassifier(), QUICK, 22_050, clock, max_age_seconds=2.0)
     block = AudioBlock(sanitize_samples(tone(300, 20)), 0, 22_050, clock.now)
     found = list(analyzer.process(block))
     health = analyzer.health()
@@ -262,8 +262,8 @@ def test_late_windows_are_skipped_and_counted() -> None:
     assert health.windows == len(found)
 
 
-def test_every_column_is_handed_out_once() -> None:
-    _, found = analyse(tone(300, 12))
+def test_every_column_is_returned_once() -> None:
+    _, found = analyze(tone(300, 12))
     assert [len(a.columns) for a in found] == [57] + [6] * (len(found) - 1)
 
 
@@ -275,9 +275,9 @@ def test_a_changing_rate_is_refused() -> None:
 
 @pytest.mark.parametrize(("seconds", "columns"), [(0.0, 6), (0.01, 1), (0.087, 1), (0.5, 6), (1.0, 11)])
 def test_hops_are_whole_columns(seconds: float, columns: int) -> None:
-    assert hop_columns(seconds, AUDIO) == columns
+    assert round_hop(seconds, AUDIO) == columns
     assert (
-        analyse(tone(300, 5), settings=Settings(model=ModelSettings(hop_seconds=seconds)))[0].hop_columns
+        analyze(tone(300, 5), settings=Settings(model=ModelSettings(hop_seconds=seconds)))[0].hop_columns
         == columns
     )
 
@@ -289,7 +289,7 @@ def test_column_levels() -> None:
     assert levels.tolist() == [-120.0, 0.0] + [-120.0] * 55
 
 
-def test_the_last_column_level_is_of_what_there_is() -> None:
+def test_the_last_column_level_is_that_of_the_existing_samples() -> None:
     sparse = AudioSpec(n_fft=4, column_step=10, columns=3)
     samples = np.zeros(sparse.window_samples, np.float32)  # 24: steps of 10, 10 and 4
     samples[10:15] = 1.0

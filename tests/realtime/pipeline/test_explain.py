@@ -1,4 +1,4 @@
-"""What the model saw, what of it mattered, and the tempo."""
+"""Image of the surest window, importance of its parts, and tempo."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from training.data.windows import SAMPLE_RATE
 RATE = 22_050
 
 
-def test_the_map_shows_where_the_evidence_lies() -> None:
-    """A stand-in whose whole evidence is one bright square; the real network is asked below."""
+def test_the_map_shows_the_important_part() -> None:
+    """The probability of this stand-in depends on one bright square only."""
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[96:128, 160:192] = 255
-    falls = occlusion(lambda p: float(p[96:128, 160:192].mean() / 255), picture, patch=32, step=16)
-    assert falls.shape == (15, 15)
-    assert divmod(int(falls.argmax()), 15) == (6, 10)
-    assert falls.max() == pytest.approx(1 - 32 / 256, abs=0.01), "the row's mean stays"
-    assert not falls[:4].any()
+    importance = occlusion(lambda p: float(p[96:128, 160:192].mean() / 255), picture, patch=32, step=16)
+    assert importance.shape == (15, 15)
+    assert divmod(int(importance.argmax()), 15) == (6, 10)
+    assert importance.max() == pytest.approx(1 - 32 / 256, abs=0.01), "the row's mean stays"
+    assert not importance[:4].any()
 
 
-def test_the_shipped_network_loses_something_with_a_part_of_the_picture() -> None:
+def test_parts_of_the_image_matter_to_the_shipped_network() -> None:
     manifest = ModelManifest.load()
     classifier = TFLiteClassifier(manifest)
     start = 60 * SAMPLE_RATE
@@ -45,19 +45,19 @@ def test_the_shipped_network_loses_something_with_a_part_of_the_picture() -> Non
         manifest.audio,
     )
     top = int(classifier.predict(picture).probabilities.argmax())
-    falls = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
-    assert falls.shape == (13, 13)
-    assert np.abs(falls).max() > 0.01
+    importance = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
+    assert importance.shape == (13, 13)
+    assert np.abs(importance).max() > 0.01
 
 
 @pytest.mark.parametrize("tempo", [90, 120])
 def test_clicks_have_their_tempo(tempo: int) -> None:
-    assert told(clicks(tempo, 40)) == pytest.approx(tempo, rel=0.04)
+    assert estimate_tempo(clicks(tempo, 40)) == pytest.approx(tempo, rel=0.04)
 
 
 def test_little_sound_and_steady_sound_have_no_tempo() -> None:
-    assert told(clicks(120, 5)) is None
-    assert told(np.zeros(RATE * 20, np.float32)) is None
+    assert estimate_tempo(clicks(120, 5)) is None
+    assert estimate_tempo(np.zeros(RATE * 20, np.float32)) is None
 
 
 def test_analyze_explains_a_file(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_explaining_is_for_json(tmp_path: Path) -> None:
 
 
 def clicks(tempo: int, seconds: float) -> Samples:
-    """(n,) float32: a decaying noise burst on every beat."""
+    """Generate a decaying noise burst on every beat, (n,) float32."""
     samples = np.zeros(int(seconds * RATE), np.float32)
     burst = np.random.default_rng(0).normal(0, 0.3, RATE // 20) * np.exp(-np.linspace(0, 8, RATE // 20))
     for start in range(0, len(samples) - len(burst), round(RATE * 60 / tempo)):
@@ -90,7 +90,7 @@ def clicks(tempo: int, seconds: float) -> Samples:
     return samples
 
 
-def told(samples: Samples) -> float | None:
+def estimate_tempo(samples: Samples) -> float | None:
     meter = TempoEstimator(len(samples) / RATE)
     for start in range(0, len(samples), 4096):
         meter.add(AudioBlock(samples[start : start + 4096], start, RATE, start / RATE))

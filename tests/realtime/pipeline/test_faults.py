@@ -1,7 +1,7 @@
-"""Faults injected on purpose into the pipeline, on virtual time: none silent, none fatal that need not be.
+"""Faults injected into the pipeline on virtual time: each is visible, and fatal only if it has to be.
 
-``pytest -s tests/realtime/pipeline/test_faults.py`` prints the table: what was seen, how much sound was
-lost, what counted it.
+``pytest -s tests/realtime/pipeline/test_faults.py`` prints a table of the states, of the lost
+audio and of the counters that show it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Step = Callable[["Device"], Iterator[AudioBlock]]
 
 @cache
 def sound() -> Samples:
-    """Made when it is played, not in every process that only collects tests."""
+    """Generate the sound at its first use, not in every process that collects tests."""
     return tone(300, 240)
 
 
@@ -48,7 +48,7 @@ Change = Callable[[npt.NDArray[np.float64]], object]
 
 
 class Device:
-    """A capture of ours that follows a script of steps; time is the clock's alone."""
+    """Source that follows a script of steps on a virtual clock."""
 
     is_live = True
 
@@ -80,7 +80,7 @@ class Device:
 def play(
     seconds: float, *, size: int = BLOCK, change: Change | None = None, overflowed: bool = False
 ) -> Step:
-    """Sound at its own pace."""
+    """Deliver audio in real time."""
 
     def step(device: Device) -> Iterator[AudioBlock]:
         left = round(seconds * device.sample_rate)
@@ -98,7 +98,7 @@ def play(
 
 
 def nothing(seconds: float) -> Step:
-    """No callbacks at all; the queue says so twice a second."""
+    """Deliver no audio, which the queue reports twice a second."""
 
     def step(device: Device) -> Iterator[AudioBlock]:
         for _ in range(round(2 * seconds)):
@@ -109,7 +109,7 @@ def nothing(seconds: float) -> Step:
 
 
 def skip(seconds: float) -> Step:
-    """The device itself leaves sound out; its positions know."""
+    """Leave audio out, as a device does that counts positions correctly."""
 
     def step(device: Device) -> Iterator[AudioBlock]:
         device.clock.now += seconds
@@ -137,7 +137,7 @@ def wall_clock(seconds: float) -> Step:
 
 
 class JumpingClock(VirtualClock):
-    """Its wall clock may be set."""
+    """Clock whose wall time can be changed."""
 
     offset = 0.0
 
@@ -156,7 +156,7 @@ def loud(samples: npt.NDArray[np.float64]) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """``openings`` are scripts, rates or errors one after the other; the rest is what must be seen."""
+    """Script of a fault, and its expected effects. ``openings`` are scripts, rates or errors in order."""
 
     name: str
     openings: Sequence[Sequence[Step] | SourceError | tuple[int, Sequence[Step]]]
@@ -166,8 +166,8 @@ class Fault:
     classifier: type[LoudestRowClassifier] = LoudestRowClassifier
 
 
-class Slow(LoudestRowClassifier):
-    """Takes three seconds for every window after the fifth, as a machine that swaps."""
+class SlowClassifier(LoudestRowClassifier):
+    """Classifier that takes three seconds for every window after the fifth, as on a machine that swaps."""
 
     clock: VirtualClock
 
@@ -176,8 +176,8 @@ class Slow(LoudestRowClassifier):
         return super().predict(picture)
 
 
-class Confused(LoudestRowClassifier):
-    """Puts out no numbers for a while."""
+class NanClassifier(LoudestRowClassifier):
+    """Classifier that outputs NaN for a while."""
 
     def predict(self, picture: npt.NDArray[np.uint8]) -> Prediction:
         prediction = super().predict(picture)
@@ -225,12 +225,12 @@ FAULTS = (
     Fault("the wall clock is set on a year", [[play(8), wall_clock(3e7), play(8)]], 0,
           lambda health: health["gaps"] == 0 and health["windows_skipped"] == 0),
     Fault("the machine swaps: windows take 3 s", [[play(30)]], 0,
-          lambda health: health["overruns"] >= 5, classifier=Slow),
+          lambda health: health["overruns"] >= 5, classifier=SlowClassifier),
 )  # fmt: skip
 
 
-class Shelf:
-    """What comes at each opening."""
+class Openings:
+    """Sources that are opened one after the other."""
 
     def __init__(self, clock: VirtualClock, openings: Sequence[object]) -> None:
         self.clock, self.openings = clock, list(openings)
@@ -245,7 +245,7 @@ class Shelf:
 
 
 def run(each: Fault) -> tuple[AnalysisWorker, list[Json]]:
-    """The whole pipeline over one fault; every message must obey the schema."""
+    """Run the whole pipeline with one fault. Every message must follow the schema."""
     clock = JumpingClock()
 
     def wait(seconds: float) -> None:
@@ -254,10 +254,10 @@ def run(each: Fault) -> tuple[AnalysisWorker, list[Json]]:
     def patient(*arguments: object, **options: object) -> AudioSource:
         return shelf()
 
-    shelf = Shelf(clock, each.openings)
+    shelf = Openings(clock, each.openings)
     source = ReconnectingSource(patient, clock, policy=POLICY, jitter=lambda: 1.0, wait=wait)
     classifier = each.classifier()
-    if isinstance(classifier, Slow):
+    if isinstance(classifier, SlowClassifier):
         classifier.clock = clock
     published: list[Json] = []
     worker = AnalysisWorker(source, classifier, Settings(), clock, lambda m: published.append(as_json(m)))
@@ -265,7 +265,7 @@ def run(each: Fault) -> tuple[AnalysisWorker, list[Json]]:
     return worker, published
 
 
-def told(published: Sequence[Json]) -> list[str]:
+def state_names(published: Sequence[Json]) -> list[str]:
     return [message["state"] for message in published if message["type"] == "state"]
 
 
@@ -273,7 +273,7 @@ def told(published: Sequence[Json]) -> list[str]:
 def test_no_fault_is_silent_and_none_is_fatal(each: Fault) -> None:
     worker, published = run(each)
     assert worker.error is None, worker.error
-    states = told(published)
+    states = state_names(published)
     assert states[-2:] == ["LISTENING", "ENDED"], states
     for state in each.states:
         assert state in states, states
@@ -291,7 +291,7 @@ def test_no_fault_is_silent_and_none_is_fatal(each: Fault) -> None:
 
 
 def test_no_window_mixes_both_sides_of_a_gap_unmarked() -> None:
-    """Every window that holds the place where sound is missing says so, and no other."""
+    """Exactly the windows that span the gap are marked."""
     _, published = run(Fault("unplugged", [[play(8), GONE], [play(14)]], 0, lost))
     resumed = 8 + POLICY.first_wait_seconds
     estimates = [message for message in published if message["type"] == "estimate"]
@@ -305,14 +305,14 @@ def test_no_window_mixes_both_sides_of_a_gap_unmarked() -> None:
 def test_a_device_that_never_comes_back_fails_visibly() -> None:
     worker, published = run(Fault("gone", [[play(8), GONE], *[SourceError("no such device")] * 99], 0, lost))
     assert isinstance(worker.error, SourceError)
-    assert told(published)[-1] == "FAILED"
+    assert state_names(published)[-1] == "FAILED"
     assert published[-1]["detail"] == "device did not come back: no such device"
 
 
-def test_a_model_that_puts_out_no_numbers_fails_visibly() -> None:
-    worker, published = run(Fault("confused", [[play(20)]], 0, lost, classifier=Confused))
+def test_a_model_that_outputs_nan_fails_visibly() -> None:
+    worker, published = run(Fault("confused", [[play(20)]], 0, lost, classifier=NanClassifier))
     assert isinstance(worker.error, ModelError)
-    assert told(published)[-1] == "FAILED"
+    assert state_names(published)[-1] == "FAILED"
 
 
 def test_an_analysis_that_is_too_slow_drops_the_oldest_and_counts_it() -> None:
@@ -325,7 +325,7 @@ def test_an_analysis_that_is_too_slow_drops_the_oldest_and_counts_it() -> None:
 
 
 def test_drift_of_a_devices_clock_is_measured() -> None:
-    """A device that is 120 ppm fast, its blocks up to 30 ms late by chance."""
+    """The device is 120 ppm fast, and its blocks are randomly up to 30 ms late."""
     clock = VirtualClock()
     source = LiveSource("quartz", RATE, lambda source: lambda: None, clock)
     random, began = np.random.default_rng(0), clock.now

@@ -1,4 +1,4 @@
-"""One file, three ways in, the same estimates out: analyse, listen, and a callback as PortAudio calls it."""
+"""Equal estimates of one file from `analyze`, from `listen` and from a callback like that of PortAudio."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ SECONDS = 27
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half a minute in stereo at 44.1 kHz that changes character, with a silence inside."""
+    """Make half a minute of changing sound in stereo at 44.1 kHz, with silence inside."""
     stereo = changing()
     return write(tmp_path_factory.mktemp("music") / "music.wav", stereo, RATE)
 
 
 def changing() -> npt.NDArray[np.float64]:
-    """(n, 2) samples."""
+    """Generate (n, 2) samples."""
     n = 8 * RATE
     beat = noise(n) * (np.arange(n) % (RATE // 2) < 3_000) * 0.5
     chords = sum(tone(hz, 8, RATE, 0.1) for hz in (262, 330, 392, 523))
@@ -53,13 +53,13 @@ def from_command(*words: str) -> list[dict[str, Any]]:
 
 
 def comparable(message: dict[str, Any]) -> dict[str, Any]:
-    """What is said of the sound, without when it was said and how long it took."""
+    """Return the fields of a message that do not depend on the time of the analysis."""
     kept = ("start_seconds", "end_seconds", "level_dbfs", "has_gap", "estimate")
     return {key: message[key] for key in kept} | {"classified": message["inference_ms"] > 0}
 
 
 def from_callback(music: Path) -> Iterator[dict[str, Any]]:
-    """Blocks of uneven sizes on another thread's terms: delivered as a callback would, then analysed."""
+    """Deliver blocks of uneven sizes as a callback does, and analyze them."""
     clock = SystemClock()
     classifier = load_classifier()
     whole = np.concatenate([block.samples for block in FileSource(str(music), clock).blocks()])
@@ -78,7 +78,7 @@ def from_callback(music: Path) -> Iterator[dict[str, Any]]:
         analyses += list(analyzer.process(next(blocks)))
         position += size
     source.close()
-    analyses += list(analyzer.finish())
+    analyses += list(analyzer.flush())
     audio = classifier.manifest.audio
     for analysis in analyses:
         estimate = analysis.estimate
@@ -105,7 +105,7 @@ def test_three_ways_give_equal_estimates(music: Path) -> None:
 
 
 def test_a_finer_hop_passes_through_the_same_windows(tmp_path: Path) -> None:
-    """At one column some of the windows are those of the default hop, to the last bit."""
+    """With a hop of one column some windows equal those of the default hop to the last bit."""
     music = write(tmp_path / "end.wav", changing()[-12 * RATE :], RATE)
     coarse = from_command("analyze", "--json", "--half-life-seconds", "0", str(music))
     fine = from_command("analyze", "--json", "--half-life-seconds", "0", "--hop-seconds", "0.06", str(music))

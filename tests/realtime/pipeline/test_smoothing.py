@@ -44,20 +44,20 @@ def test_the_stable_label_waits_for_margin_and_hold() -> None:
     assert [row.stable for row in found] == [0, 0, 0, 0, 0, 0, 0, 1, 1]
 
 
-def test_a_lead_that_breaks_off_starts_anew() -> None:
+def test_an_interrupted_lead_starts_anew() -> None:
     target = smoother(half_life=0.0, hold=1.0)
     rows = [[0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]]
     assert [row.stable for row in feed(target, rows)] == [0, 0, 0, 0, 0]
 
 
-def test_a_label_that_is_probable_no_more_is_not_sure_while_another_takes_its_place() -> None:
+def test_a_label_that_became_improbable_is_not_sure_until_another_replaces_it() -> None:
     found = feed(smoother(half_life=0.0, hold=1.0), [[0.9, 0.1]] + [[0.03, 0.97]] * 4)
     assert [(row.stable, row.sure) for row in found] == [
         (0, True), (0, False), (0, False), (1, True), (1, True)
     ]  # fmt: skip
 
 
-def test_a_label_that_is_probable_no_more_leaves_without_the_margin() -> None:
+def test_a_label_that_became_improbable_is_replaced_without_the_margin() -> None:
     rows = [[0.9, 0.1, 0.0]] + [[0.39, 0.41, 0.2]] * 4  # the margin is 0.1, unsure is below 0.4
     assert [row.stable for row in feed(smoother(half_life=0.0, hold=1.0), rows)] == [0, 0, 0, 1, 1]
 
@@ -82,14 +82,14 @@ def test_probabilities_are_read_only_and_the_callers_stay_theirs() -> None:
     assert mine.flags.writeable
 
 
-def test_time_never_stands_still() -> None:
+def test_positions_must_rise() -> None:
     target = smoother()
     feed(target, [[1.0, 0.0]])
     with pytest.raises(ValueError, match="position 0 is not later than 0"):
         target.update(np.array([1.0, 0.0]), 0)
 
 
-def test_a_model_that_does_not_say_hears_music_only() -> None:
+def test_without_music_detection_everything_is_music() -> None:
     found = feed(smoother(), [[0.6, 0.4], [0.5, 0.5]])
     assert [(row.music, row.is_music) for row in found] == [(1.0, True)] * 2
 
@@ -103,7 +103,7 @@ def test_music_counts_half_after_half_of_the_half_life() -> None:
 
 
 def test_music_returns_only_well_above_where_it_went() -> None:
-    """An average that wavers about the threshold must not make the page flicker."""
+    """An average near the threshold must not make the page flicker."""
     target = smoother(half_life=0.0, music_above=0.5)
     row = np.array([0.6, 0.4])
     given = [0.5, 0.49, 0.52, 0.54, 0.56, 0.52, 0.49]
@@ -111,7 +111,7 @@ def test_music_returns_only_well_above_where_it_went() -> None:
     assert found == [True, False, False, False, True, True, False]
 
 
-def test_what_is_no_music_moves_no_genre() -> None:
+def test_windows_without_music_change_no_genre() -> None:
     target = smoother(half_life=2.0, hold=0.0, music_above=0.5)
     before = target.update(np.array([0.8, 0.2]), 0, music=0.9)
     for position in range(5, 100, 5):
@@ -130,7 +130,7 @@ def test_music_after_talk_counts_by_the_time_since_the_last_music() -> None:
 
 
 def test_the_stable_label_stands_still_until_music_has_returned() -> None:
-    """The lead has to be held anew: seconds of talk are no lead."""
+    """Seconds of talk do not count for the lead, which starts anew."""
     target = smoother(half_life=8.0, margin=0.0, hold=1.0, music_above=0.5)
     target.update(np.array([0.6, 0.4]), 0, music=0.95)
     target.update(np.array([0.0, 1.0]), 20, music=0.95)

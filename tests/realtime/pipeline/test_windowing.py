@@ -1,4 +1,4 @@
-"""At 10 Hz with columns of 2 samples a window is ten numbers, and every test can be read."""
+"""Sliding windows of ten samples at 10 Hz with columns of two samples, so that results are readable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = tuple[int, list[int], bool]
 
 
 def windows(*blocks: tuple[range, int], hop: int = 1, lossy_at: int = -1) -> list[Row]:
-    """Windows of blocks given as (values, position)."""
+    """Return the windows of blocks given as (values, position)."""
     cutter = SlidingWindows(SPEC, hop)
     found = []
     for values, position in blocks:
@@ -51,7 +51,7 @@ def test_a_hop_longer_than_a_window_leaves_sound_out() -> None:
 
 
 def test_a_short_gap_is_spliced_and_marked_until_it_has_left_the_window() -> None:
-    """Samples 13 to 17 are lost; 18 too is dropped, so that windows stay on the grid."""
+    """Samples 13 to 17 are lost. 18 is dropped too, so that windows stay on the grid."""
     found = windows((range(13), 0), (range(18, 40), 18), hop=2)
     assert found[:3] == [
         (0, list(range(0, 10)), False),
@@ -96,7 +96,7 @@ def test_level_is_of_the_new_samples_only() -> None:
     assert [w.level_dbfs for w in cutter.push(samples, 0, 0.0)] == [-120.0, 0.0]
 
 
-def test_time_never_goes_back() -> None:
+def test_positions_must_not_fall() -> None:
     cutter = SlidingWindows(SPEC, 1)
     list(cutter.push(np.zeros(5, np.float32), 0, 0.0))
     with pytest.raises(ValueError, match="position 3 lies before the end of the stream, 5"):
@@ -104,5 +104,5 @@ def test_time_never_goes_back() -> None:
 
 
 def test_a_hop_below_one_column_is_refused() -> None:
-    with pytest.raises(ValueError, match="the finest is 1"):
+    with pytest.raises(ValueError, match="it must be at least 1"):
         SlidingWindows(SPEC, 0)

@@ -11,7 +11,7 @@ from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.config import Settings
 from realtime.errors import AudioTooShortError, SourceError
-from realtime.pipeline.worker import AnalysisWorker, losses_text
+from realtime.pipeline.worker import AnalysisWorker, format_losses
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.sources.file import ArraySource
 from tests.support.audio import programme, tone
@@ -21,7 +21,7 @@ from tests.support.protocol import Json, as_json
 
 
 class ScriptedSource:
-    """Delivers what it is given, at the virtual times it is given; an exception is raised."""
+    """Source that delivers audio at given virtual times, and raises given exceptions."""
 
     name = "scripted"
     sample_rate = 22_050
@@ -31,7 +31,7 @@ class ScriptedSource:
         self._clock = clock
         self._script = script
         self.closed = False
-        self.told = SourceStatus("scripted")
+        self.current = SourceStatus("scripted")
 
     def blocks(self) -> Iterator[AudioBlock]:
         position = 0
@@ -45,7 +45,7 @@ class ScriptedSource:
             position += len(samples)
 
     def status(self) -> SourceStatus:
-        return self.told
+        return self.current
 
     def close(self) -> None:
         self.closed = True
@@ -54,11 +54,11 @@ class ScriptedSource:
 def run(
     source: AudioSource, clock: VirtualClock, classifier: LoudestRowClassifier | None = None
 ) -> tuple[AnalysisWorker, list[Json]]:
-    """Run the thread's body here; every message must obey the schema."""
+    """Run the worker on this thread, and return its messages, which must follow the schema."""
     published: list[Json] = []
     classifier = classifier or LoudestRowClassifier()
     worker = AnalysisWorker(
-        source, classifier, Settings(), clock, lambda m: published.append(as_json(m)), lambda: 7
+        source, classifier, Settings(), clock, lambda m: published.append(as_json(m)), clients=lambda: 7
     )
     worker.run()
     assert [message["seq"] for message in published] == list(range(1, len(published) + 1))
@@ -69,7 +69,7 @@ def states(published: list[Json]) -> list[str]:
     return [message["state"] for message in published if message["type"] == "state"]
 
 
-def test_a_programme_from_start_to_end() -> None:
+def test_messages_of_a_source_from_start_to_end() -> None:
     clock = VirtualClock()
     worker, published = run(ArraySource(programme(), 22_050, clock, "three tones"), clock)
     assert worker.error is None
@@ -88,7 +88,7 @@ def test_a_programme_from_start_to_end() -> None:
 
 @pytest.mark.parametrize(("live", "skipped"), [(True, True), (False, False)])
 def test_only_a_live_source_is_ever_late(live: bool, skipped: bool) -> None:
-    """A file that is read as fast as possible waits for the analysis, so no window of it is skipped."""
+    """A file is read as fast as it is analyzed, so no window of it is skipped."""
     clock = VirtualClock()
     source = ScriptedSource(clock, (100.0, 20.0))
     source.is_live = live
@@ -99,7 +99,7 @@ def test_only_a_live_source_is_ever_late(live: bool, skipped: bool) -> None:
 
 
 def test_columns_with_sound_between_them_follow_each_other() -> None:
-    """The page numbers columns by where they end; with a step above n_fft none is missing or double."""
+    """The page numbers columns by their ends. With a step above n_fft none is missing or repeated."""
     clock = VirtualClock()
     spec = AudioSpec(
         n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey", row_break_hz=1_000
@@ -124,31 +124,35 @@ def test_a_source_that_stalls_and_comes_back() -> None:
     assert states(published) == ["WARMING_UP", "LISTENING", "STALLED", "WARMING_UP", "LISTENING", "ENDED"]
 
 
-class Telling(ScriptedSource):
-    """Says something of itself after each step."""
+class ReportingSource(ScriptedSource):
+    """Source whose status changes after each step."""
 
-    def __init__(self, clock: VirtualClock, *told: SourceStatus) -> None:
-        super().__init__(clock, *[(100.0 + i, 0.0 if status.error else 1.0) for i, status in enumerate(told)])
-        self._to_tell = told
+    def __init__(self, clock: VirtualClock, *statuses: SourceStatus) -> None:
+        super().__init__(
+            clock, *[(100.0 + i, 0.0 if status.error else 1.0) for i, status in enumerate(statuses)]
+        )
+        self._statuses = statuses
 
     def blocks(self) -> Iterator[AudioBlock]:
-        for status, block in zip(self._to_tell, super().blocks(), strict=True):
-            self.told = status
+        for status, block in zip(self._statuses, super().blocks(), strict=True):
+            self.current = status
             yield block
 
 
-def test_a_source_that_is_opened_again_says_why_and_where_it_listens_now(
+def test_a_reconnected_source_reports_its_error_and_its_new_device(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = VirtualClock()
     well, other = SourceStatus("usb"), SourceStatus("headset", reconnects=1, overflows=3)
     gone, missing = SourceStatus("usb", error="it is gone"), SourceStatus("usb", error="no such device")
     with caplog.at_level("INFO"):
-        _, published = run(Telling(clock, *[well] * 6, gone, gone, missing, *[other] * 7), clock)
-    told = [(message["state"], message["detail"]) for message in published if message["type"] == "state"]
+        _, published = run(ReportingSource(clock, *[well] * 6, gone, gone, missing, *[other] * 7), clock)
+    published_states = [
+        (message["state"], message["detail"]) for message in published if message["type"] == "state"
+    ]
     codes = {message["code"] for message in published if message["type"] == "state" and message["detail"]}
     assert codes == {"source_error"}
-    assert told == [
+    assert published_states == [
         ("WARMING_UP", ""), ("LISTENING", ""), ("RECOVERING", "it is gone"), ("RECOVERING", "no such device"),
         ("WARMING_UP", ""), ("LISTENING", ""), ("ENDED", ""),
     ]  # fmt: skip
@@ -159,8 +163,8 @@ def test_a_source_that_is_opened_again_says_why_and_where_it_listens_now(
 
 def test_titles_of_a_station_are_published_when_they_change() -> None:
     clock = VirtualClock()
-    told = [SourceStatus(title=title) for title in ("", "Take Five", "Take Five", "So What", "", "", "")]
-    _, published = run(Telling(clock, *told), clock)
+    statuses = [SourceStatus(title=title) for title in ("", "Take Five", "Take Five", "So What", "", "", "")]
+    _, published = run(ReportingSource(clock, *statuses), clock)
     assert [message["title"] for message in published if message["type"] == "title"] == [
         "Take Five", "So What", "",
     ]  # fmt: skip
@@ -195,14 +199,14 @@ def test_a_crash_is_not_silent() -> None:
     assert published[-1]["code"] == "analyzer_error"
 
 
-def test_all_kinds_of_losses_are_put_into_words() -> None:
+def test_all_kinds_of_losses_are_listed() -> None:
     health = PipelineHealth(10, 11_025, 2, 5, 1_234, 0, 80.0, Percentiles(6.0, 7.0, 8.0))
-    assert losses_text(health, SourceStatus(overflows=3, dropped_blocks=4), 22_050) == (
+    assert format_losses(health, SourceStatus(overflows=3, dropped_blocks=4), 22_050) == (
         "2 gaps, 1,234 windows skipped, 3 overflows of the device, 4 blocks dropped, "
         "at least 0.50 s of sound lost"
     )
     well = replace(health, samples_lost=0, gaps=0, windows_skipped=0)
-    assert losses_text(well, SourceStatus(), 22_050) == ""
+    assert format_losses(well, SourceStatus(), 22_050) == ""
 
 
 def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureFixture) -> None:
