@@ -163,7 +163,7 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
 
 
 @pytest.mark.training
-def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> None:
+def test_folds_as_ray_tasks_equal_sequential_folds(cluster: Any) -> None:
     from tests.support.study import DATA, SMALL, in_folds
 
     plan, seeds = replace(SMALL, epochs=2), [0, 1]
@@ -174,12 +174,12 @@ def test_folds_as_ray_tasks_give_what_folds_one_by_one_give(cluster: Any) -> Non
         assert np.array_equal(one.test, other.test)
 
 
-def test_what_a_run_says_comes_back_from_the_cluster(cluster: Any, tmp_path: Path) -> None:
+def test_results_and_errors_come_back_from_the_cluster(cluster: Any, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a", "b")]
     for path in paths:
         path.write_text(path.name)
     runs = RayExecutor(require_ray())
     calls = [(path,) for path in paths]
     assert runs(weights_sha256, calls) == sequential(weights_sha256, calls)
-    with pytest.raises(OverheardError, match=r"cannot read the taught weights /none\.npz"):
+    with pytest.raises(OverheardError, match=r"cannot read the distilled weights /none\.npz"):
         runs(weights_sha256, [(Path("/none.npz"),)])
