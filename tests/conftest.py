@@ -1,4 +1,4 @@
-"""What all tests share: where the optional recordings are, and what may be skipped."""
+"""Markers, process groups and fixtures of all tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network must compute, how fast one core computes it at best, and where the time goes."""
+"""Computations of the network, the limit of one core, and the time of each stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programmes of real music whose changes of genre are known, and what the live path says of them."""
+"""Programmes of real music with known changes of genre, and the estimates of the live path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measurement says, and how it is shown."""
+"""Results of measurements, and their table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``make bench-check`` refuses, and what the benchmarks reckon with."""
+"""Regressions that ``make bench-check`` rejects, and the figures that the benchmarks assume."""
 
 from __future__ import annotations
 

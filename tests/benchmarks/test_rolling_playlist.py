@@ -1,3 +1,5 @@
+"""Figures of the benchmark of the rolling playlist, on scripted estimates."""
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What a reader of the page has of their own, and what they find there already."""
+"""State of one page: what it shares with others, and what it finds on opening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a manifest says of calibration, and of music at all."""
+"""Calibration and music threshold of a manifest."""
 
 from __future__ import annotations
 

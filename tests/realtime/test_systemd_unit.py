@@ -1,4 +1,4 @@
-"""The user unit: systemd understands every line of it, and it shuts out what listening does not need."""
+"""User unit of systemd: valid, and without access that listening does not need."""
 
 from __future__ import annotations
 

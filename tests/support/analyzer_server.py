@@ -1,4 +1,4 @@
-"""An analyzer without sound: a real websocket server that says exactly what a test tells it to."""
+"""Scripted analyzer: a real websocket server that sends what a test tells it to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sounds made for tests: deterministic on every machine, no recordings needed."""
+"""Audio made for tests, the same on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of ``AudioSource``: one set of checks that every implementation has to pass."""
+"""Contract of ``AudioSource``: checks that every implementation has to pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The browser's options, and steps that several pages' tests take."""
+"""Browser options, tabs, and steps that the tests of several pages share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A classifier that answers by the colour of the picture, so that tests know what to expect."""
+"""Classifier that answers by the brightness of the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored spectrograms, a model for them, and scorecards of ``overheard evaluate``."""
+"""Scorecards of ``overheard evaluate``, models for them, and a tiny library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A library of tracks, its table, and an engine that hears nothing."""
+"""Library of tracks, its table, and an executor that analyzes nothing."""
 
 from __future__ import annotations
 

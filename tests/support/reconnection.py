@@ -1,4 +1,4 @@
-"""A reconnect policy for tests."""
+"""Reconnect policy for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of ``SongProvider``: one set of checks that every song service has to pass."""
+"""Contract of ``SongProvider``: checks that every provider has to pass."""
 
 from __future__ import annotations
 

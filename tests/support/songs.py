@@ -1,4 +1,4 @@
-"""Made-up songs and playlists."""
+"""Invented songs and playlists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real sound servers without sound hardware: PulseAudio and PipeWire, each in a folder of its own."""
+"""Real sound servers without hardware: PulseAudio and PipeWire, each in a folder of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Radio stations of one web server, heard by a monitor."""
+"""Radio stations of one web server, and a monitor of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of network streams share: what is heard of one, and how it breaks off or is refused."""
+"""Helpers for network streams: received audio, failures and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small study on made-up tracks."""
+"""Small study on invented tracks."""
 
 from functools import cache
 

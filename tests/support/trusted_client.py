@@ -1,4 +1,4 @@
-"""A server with privileged clients: what its switches and pages were asked."""
+"""Server with privileged clients, and a record of what was asked of its controller and history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real server on a free port, messages for it, and raw and library clients."""
+"""Real server on a free port, its messages, and raw and library clients."""
 
 from __future__ import annotations
 

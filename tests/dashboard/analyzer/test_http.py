@@ -1,4 +1,4 @@
-"""What is asked of the analyzer over HTTP and by controls, against servers that do and that misbehave."""
+"""HTTP requests and controls, against servers that behave and servers that misbehave."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""``overheard dashboard``: options, addresses and Streamlit's settings."""
+
 from __future__ import annotations
 
 import socket

@@ -1,4 +1,4 @@
-"""``overheard recommend`` and all providers together, over real HTTP to servers that answer as real ones."""
+"""``overheard recommend`` with all providers over real HTTP, against strict fakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every text of the page: in all five languages, with the same names to fill in, and used somewhere."""
+"""Catalogs: every text in all languages, with the same names to fill in, and used somewhere."""
 
 from __future__ import annotations
 

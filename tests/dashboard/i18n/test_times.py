@@ -1,4 +1,4 @@
-"""Times of day as Chromium writes them, whose words these are."""
+"""Times of day as Chromium formats them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One reader's list over real HTTP: what is asked when, for whom, and what is forgotten."""
+"""Song list of one page over real HTTP: searches, their order, and what is cached."""
 
 from __future__ import annotations
 

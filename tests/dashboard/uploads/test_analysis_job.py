@@ -1,4 +1,4 @@
-"""A reader's file through the real command, within bounds, and gone afterwards."""
+"""Analysis of an uploaded file by the real command: limits, cancelling and cleanup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page says of the analyzer's health, and what a bug report holds."""
+"""Health figures on the page and in a bug report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session as the page shows and exports it."""
+"""Sessions as the page shows and exports them."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Data of the Live page."""
+
 from __future__ import annotations
 
 import json

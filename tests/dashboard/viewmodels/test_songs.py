@@ -1,4 +1,4 @@
-"""What the songs' page is told to lay out: values in, words of five languages out."""
+"""Data of the recommendations page in five languages."""
 
 from __future__ import annotations
 

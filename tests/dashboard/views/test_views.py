@@ -1,4 +1,4 @@
-"""What the pages do with what a reader did elsewhere, and with an analyzer that answers oddly."""
+"""Pages after changes on another page, and with an analyzer that sends odd responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: one browser with its tabs, one dashboard, one analyzer port a module."""
+"""Fixtures of the browser tests: one browser, one dashboard and one analyzer port per module."""
 
 from __future__ import annotations
 

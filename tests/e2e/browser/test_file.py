@@ -1,4 +1,4 @@
-"""A reader brings files: the page as a browser shows it, the analysis as the command makes it."""
+"""File page in a browser, with the real analysis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model and health: readings of the analyzer, its log, and the card."""
+"""Health page in a browser: figures, log and model card."""
 
 from __future__ import annotations
 

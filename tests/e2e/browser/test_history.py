@@ -1,4 +1,4 @@
-"""The page of what was heard, before a history on strings and before the real analyzer."""
+"""History page in a browser, with a scripted and with the real analyzer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Live page in a real browser: Streamlit as the command starts it, and an analyzer on strings."""
+"""Live page in a browser, with a scripted analyzer."""
 
 from __future__ import annotations
 

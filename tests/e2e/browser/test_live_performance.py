@@ -1,4 +1,4 @@
-"""How fast, how light and how accessible the Live page is; ``pytest -s`` prints the figures."""
+"""Speed, size and accessibility of the Live page. ``pytest -s`` prints the figures."""
 
 from __future__ import annotations
 

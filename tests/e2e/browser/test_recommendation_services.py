@@ -1,4 +1,4 @@
-"""The songs' page with Spotify and YouTube answering, odd, silent and refusing: servers on the loopback."""
+"""Recommendations page in a browser, with fake Spotify and YouTube that respond, misbehave or hang."""
 
 from __future__ import annotations
 

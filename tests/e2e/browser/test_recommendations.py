@@ -1,4 +1,4 @@
-"""The songs in a real browser, with an analyzer on strings and no provider but the bundled list."""
+"""Recommendations page in a browser, with a scripted analyzer and the bundled catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An analyzer on another host: its address, its certificate and its token, and a page that has them all."""
+"""Analyzer on another host: address, certificate and token."""
 
 from __future__ import annotations
 

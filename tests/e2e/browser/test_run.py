@@ -1,4 +1,4 @@
-"""The main job as a person starts it: ``overheard run``, a browser, and the demonstration playing."""
+"""``overheard run`` with a browser and the demonstration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of sources on the Live page: offered, measured, changed, paused, refused."""
+"""Source list of the Live page: offered, measured, changed, paused and rejected sources."""
 
 from __future__ import annotations
 

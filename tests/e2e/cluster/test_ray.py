@@ -1,4 +1,4 @@
-"""Real Ray on a real cluster of two nodes, one of which is killed in the middle."""
+"""Real Ray cluster of two nodes, one of which is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes between real devices: a PulseAudio server, its recordings counted while sources come and go."""
+"""Switching between real devices of a PulseAudio server, whose recordings are counted."""
 
 from __future__ import annotations
 

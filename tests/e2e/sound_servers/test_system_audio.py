@@ -1,4 +1,4 @@
-"""System audio for real: a PulseAudio server, music played into its output, estimates on a websocket."""
+"""System audio from a real PulseAudio server to estimates on the websocket."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Spectrogram image: scaling, color map, golden image and geometry."""
+
 from __future__ import annotations
 
 from dataclasses import replace

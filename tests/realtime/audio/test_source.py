@@ -1,3 +1,5 @@
+"""Level of audio blocks."""
+
 from __future__ import annotations
 
 import numpy as np

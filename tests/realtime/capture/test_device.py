@@ -1,4 +1,4 @@
-"""The choice of a device by its name."""
+"""Choice of a device by its name."""
 
 from __future__ import annotations
 

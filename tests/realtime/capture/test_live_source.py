@@ -1,4 +1,4 @@
-"""The queue of a live source and its capture process."""
+"""Queue of a live source, and its capture process."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Hints for platforms without system audio."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,4 @@
-"""Lists of PortAudio on macOS and Windows."""
+"""Device lists of PortAudio on macOS and Windows."""
 
 from __future__ import annotations
 

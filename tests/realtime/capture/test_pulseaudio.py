@@ -1,4 +1,4 @@
-"""Lists of ``pactl`` from PulseAudio and PipeWire."""
+"""Device and application lists of PulseAudio and PipeWire."""
 
 from __future__ import annotations
 

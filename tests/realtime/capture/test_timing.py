@@ -1,4 +1,4 @@
-"""Sound that is late or missing, told from the times at which blocks arrive."""
+"""Late and missing audio, detected by the arrival times of blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files through ``analyze``, ``evaluate folder`` and ``model``, where a model says what is no music."""
+"""``overheard analyze``, ``evaluate folder`` and ``model`` with a model that detects music."""
 
 from __future__ import annotations
 

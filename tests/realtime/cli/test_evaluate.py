@@ -1,4 +1,4 @@
-"""``overheard evaluate`` on a tiny library, and what the command refuses."""
+"""``overheard evaluate`` on a tiny library, and its error messages."""
 
 from __future__ import annotations
 

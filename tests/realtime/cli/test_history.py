@@ -1,4 +1,4 @@
-"""``overheard history``: sessions of a real file, listed and shown, and what is wrong in one sentence."""
+"""``overheard history`` on real files, and its error messages."""
 
 from __future__ import annotations
 

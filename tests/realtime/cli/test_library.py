@@ -1,4 +1,4 @@
-"""The ``overheard library`` command: what it refuses, and in which words."""
+"""Error messages of ``overheard library``."""
 
 from __future__ import annotations
 

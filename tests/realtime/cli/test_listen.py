@@ -1,4 +1,4 @@
-"""``overheard listen`` as a whole: several sources, the history, metrics, secrets."""
+"""``overheard listen``: several sources, history, metrics and secrets."""
 
 from __future__ import annotations
 

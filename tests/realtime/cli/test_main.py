@@ -1,4 +1,4 @@
-"""The command as a person meets it: sentences, exit codes, never a traceback."""
+"""Commands and their error messages: one sentence, an exit code, never a traceback."""
 
 from __future__ import annotations
 

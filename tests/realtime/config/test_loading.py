@@ -1,3 +1,5 @@
+"""Settings from files, environment and options."""
+
 from __future__ import annotations
 
 import argparse

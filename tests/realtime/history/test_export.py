@@ -1,4 +1,4 @@
-"""Corrections as a training set, through the real ``overheard train prepare``, and segments as a table."""
+"""Corrections exported as a training set that ``overheard train prepare`` reads, and segments as a table."""
 
 from __future__ import annotations
 

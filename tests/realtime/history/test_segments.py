@@ -1,4 +1,4 @@
-"""Messages folded into the history's rows, on values."""
+"""Messages grouped into segments, events and heartbeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The child process that hears tracks: a file that kills or hangs it costs one row."""
+"""Child process that analyzes tracks: a file that kills or hangs it costs one row."""
 
 from __future__ import annotations
 

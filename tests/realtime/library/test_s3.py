@@ -1,4 +1,4 @@
-"""A library in a bucket, at a server that speaks S3."""
+"""Library in a bucket of a real S3 server."""
 
 from __future__ import annotations
 

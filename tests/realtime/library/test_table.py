@@ -1,4 +1,4 @@
-"""A library as a table: what was heard stays heard, bad files are rows, nothing counts twice."""
+"""Table of a library: interrupted runs, changed tracks, bad files and duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A group that hangs, says nonsense or cannot begin is lost, and says why."""
+"""Groups that hang, send garbage or fail to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many stations at one websocket: numbered without a break, whoever hears them."""
+"""Many stations at one websocket: sequence numbers, lost groups and restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HLS over real sockets: FFmpeg writes the segments, a web server here serves them."""
+"""HLS over real sockets: FFmpeg writes the segments, a web server of the test serves them."""
 
 from __future__ import annotations
 

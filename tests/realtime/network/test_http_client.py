@@ -1,4 +1,4 @@
-"""Files, redirects, playlists and faults over HTTP, and TLS."""
+"""Files, redirects, playlists and faults over HTTP and TLS."""
 
 from __future__ import annotations
 

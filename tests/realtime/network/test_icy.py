@@ -1,3 +1,5 @@
+"""ICY metadata in streams."""
+
 from __future__ import annotations
 
 from itertools import pairwise

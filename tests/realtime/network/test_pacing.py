@@ -1,4 +1,4 @@
-"""Streams that send faster than real time are paced."""
+"""Pacing of streams that send faster than real time."""
 
 from __future__ import annotations
 

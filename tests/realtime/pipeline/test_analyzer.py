@@ -1,3 +1,5 @@
+"""Analyzer: windows, estimates, gaps and silence."""
+
 from __future__ import annotations
 
 from dataclasses import replace

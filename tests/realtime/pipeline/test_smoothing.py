@@ -1,3 +1,5 @@
+"""Smoothing of estimates, and the stable label."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Analysis worker on virtual time: states, stalls and health."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

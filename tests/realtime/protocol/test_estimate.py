@@ -1,4 +1,4 @@
-"""The stream states: each one's properties, written out."""
+"""Properties of each stream state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Percentiles of the pipeline's health."""
+"""Percentiles of latencies."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Messages of the protocol, and the display spectrum."""
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,4 @@
-"""Tokens, limits, pages and TLS of a real server."""
+"""Tokens, limits, endpoints and TLS of a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every audio source keeps the contract; a new implementation is one more case here."""
+"""Contract of ``AudioSource``, checked for every implementation. A new one is one more case."""
 
 from __future__ import annotations
 

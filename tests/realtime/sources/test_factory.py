@@ -1,4 +1,4 @@
-"""Sources by their description, and the names under which they are available."""
+"""Sources opened by their description, and the names of available sources."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""File source: formats, pace, damaged files and network addresses."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,4 @@
-"""The reconnecting source on virtual time."""
+"""Reconnecting source on virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watchdog on values and virtual time."""
+"""Watchdog on virtual time."""
 
 from __future__ import annotations
 

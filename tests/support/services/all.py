@@ -1,4 +1,4 @@
-"""All song services on the loopback together, the environment that names them, and a reader who listens."""
+"""All song services on the loopback, their environment variables, and estimates to follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real HTTP server of JSON answers that can be told to misbehave, and a clock that can be moved."""
+"""Real HTTP server of JSON that can be told to misbehave, and a movable clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An iTunes search of invented songs on the loopback; each store has its own language."""
+"""Fake iTunes search of invented songs on the loopback."""
 
 from __future__ import annotations
 

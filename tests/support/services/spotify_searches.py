@@ -1,4 +1,4 @@
-"""Searches through the Spotify provider, held against its contract whatever comes back."""
+"""Searches through the Spotify provider, each checked for deadline, secrets and wording."""
 
 from __future__ import annotations
 

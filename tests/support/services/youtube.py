@@ -1,4 +1,4 @@
-"""A YouTube Data API of invented songs on the loopback, as strict as the real one is written down to be."""
+"""Fake YouTube Data API of invented songs on the loopback, as strict as its documentation."""
 
 from __future__ import annotations
 

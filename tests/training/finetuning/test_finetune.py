@@ -1,4 +1,4 @@
-"""The fine-tuning loop, on a network so small that it is quick."""
+"""Fine-tuning loop on a small network."""
 
 from __future__ import annotations
 

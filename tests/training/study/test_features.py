@@ -1,4 +1,4 @@
-"""The key of cached features."""
+"""Key of cached features."""
 
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Feedback store: its file, its limits and damaged files."""
+
 from __future__ import annotations
 
 import json

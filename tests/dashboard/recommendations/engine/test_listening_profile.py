@@ -1,3 +1,5 @@
+"""Listening profile: mix, leading genre and changes."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""Ranking: identity, age, score and diversity of songs."""
+
 from __future__ import annotations
 
 from dataclasses import replace

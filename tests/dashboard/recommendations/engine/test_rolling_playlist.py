@@ -1,3 +1,5 @@
+"""Rolling playlist: slots, refills, filters, feedback and reasons."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""What a session offers on a simulated evening, as a whole."""
+"""Songs offered during a simulated evening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers that hang, raise and fail, guarded."""
+"""Circuit breaker around providers that hang, raise and fail."""
 
 from __future__ import annotations
 

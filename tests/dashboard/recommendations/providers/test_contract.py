@@ -1,4 +1,4 @@
-"""Every song provider keeps the contract; a new one is one more case here."""
+"""Contract of ``SongProvider``, checked for every provider. A new one is one more case."""
 
 from __future__ import annotations
 

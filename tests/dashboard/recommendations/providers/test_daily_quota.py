@@ -1,4 +1,4 @@
-"""The day's searches: counted in a file, by several processes, until midnight in Los Angeles."""
+"""Daily quota in a file, shared by several processes, until midnight in Los Angeles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Titles and names that a provider may send: from its answer over HTTP to what the browser gets."""
+"""Untrusted titles and names, from the HTTP response to the browser."""
 
 from __future__ import annotations
 

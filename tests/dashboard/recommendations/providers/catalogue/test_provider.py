@@ -1,3 +1,5 @@
+"""Bundled catalogue as a provider."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""Songs of the bundled catalogue."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Whatever goes wrong at Spotify: a status, an answer in time, and no secret anywhere."""
+"""Faults of Spotify: waits, expired tokens, slow responses and credentials."""
 
 from __future__ import annotations
 

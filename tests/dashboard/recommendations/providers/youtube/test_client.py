@@ -1,4 +1,4 @@
-"""YouTube over real HTTP: what is asked, what is kept of the answers, and every way in which it fails."""
+"""YouTube over real HTTP: requests, cached results, quota and keys."""
 
 from __future__ import annotations
 
