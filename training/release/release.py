@@ -57,7 +57,7 @@ CALIBRATION_CANDIDATES: Final = 240
 
 @dataclass(frozen=True, slots=True)
 class ReleasePaths:
-    """Where a release is written.
+    """Folders and files that a release writes.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ def score_fine_tuned(
     return [
         ProtocolScore(
             protocol,
-            f"{FINE_TUNED_NAME}, {geometry} picture",
+            f"{FINE_TUNED_NAME}, {geometry} geometry",
             tuple(result["test"][geometry][0] for result in of_protocol),
         )
         for geometry in GEOMETRIES
