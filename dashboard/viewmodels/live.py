@@ -17,13 +17,9 @@ SURENESS = ((0.9, "very"), (0.7, "fairly"), (0.6, "rather"), (GUESS_BELOW, "lean
 """From which confidence on which words hold while a genre is heard, highest first."""
 
 PAST_SECONDS = 300.0
-"""What a page that was just opened is told of the time before it."""
-BRIDGED_SECONDS = 3.0
-"""Estimates further apart than this leave a hole in the timeline."""
-FINEST_SECONDS = 1.5
-"""Shorter steps of the same genre become one."""
-FIRST_STEP_SECONDS = 0.5
-"""How far back the first estimate after a hole reaches."""
+"""Length of the live timeline; a page that is opened receives the estimates of that time."""
+MIN_SAMPLE_SECONDS = 1.5
+"""Estimates of the same genre are sent no closer than this, which bounds the data of a page."""
 
 
 def live_data(
@@ -49,7 +45,6 @@ def live_data(
         "token": token,
         "language": words.language,
         "words": words.part("live."),
-        "states": [state.value for state in StreamState],
         "sureness": [list(step) for step in SURENESS],
         "guess_below": GUESS_BELOW,
         "genres": [
@@ -57,36 +52,36 @@ def live_data(
             for genre, colour in GENRE_COLORS.items()
         ],
         "other_color": OTHER_COLOR,
-        "past": past_steps(past, now),
+        "past": past_samples(past, now),
     }
 
 
-def past_steps(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]]:
-    """Steps of the timeline: from and to in seconds ago, label (None: no genre), confidence, whether sure.
+def past_samples(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]]:
+    """Thin out past estimates: seconds ago, label (None: no genre), confidence, and whether it is certain.
+
+    Each sample replaces those of the same genre in the ``MIN_SAMPLE_SECONDS`` after the sample before it.
 
     Parameters
     ----------
-    past : sequence of Heard
+    past : sequence of ReceivedEstimate
         Oldest first.
     now : float
         Seconds, by the same clock.
     """
-    steps: list[list[Any]] = []
-    for heard in past:
-        ago = round(now - heard.arrived, 1)
+    samples: list[list[Any]] = []
+    for received in past:
+        ago = round(now - received.arrived, 1)
         if ago > PAST_SECONDS:
             continue
-        label, sure = _shown(heard.estimate)
-        share = heard.estimate.probabilities.get(label, 0.0) if label else 0.0
-        begin = ago + FIRST_STEP_SECONDS
-        if steps and steps[-1][1] - ago < BRIDGED_SECONDS:
-            previous = steps[-1]
-            if [previous[2], previous[4]] == [label, sure] and previous[0] - ago < FINEST_SECONDS:
-                previous[1] = ago
+        label, sure = _shown(received.estimate)
+        share = received.estimate.probabilities.get(label, 0.0) if label else 0.0
+        sample = [ago, label, round(share, 2), sure]
+        if len(samples) > 1 and [samples[-1][1], samples[-1][3]] == [label, sure]:
+            if samples[-2][0] - ago < MIN_SAMPLE_SECONDS:
+                samples[-1] = sample
                 continue
-            begin = previous[1]
-        steps.append([begin, ago, label, round(share, 2), sure])
-    return steps
+        samples.append(sample)
+    return samples
 
 
 def _shown(estimate: EstimatePayload) -> tuple[str | None, bool]:

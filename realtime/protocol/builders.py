@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.manifest import ModelManifest
+from models.spectrogram.image import colormap
 from models.spectrogram.spec import AudioSpec
 from realtime.protocol.codes import ResponseCode, StateCode
 from realtime.protocol.estimate import GenreEstimate, StreamState
@@ -93,6 +94,7 @@ def hello_message(
             top_hz=audio.sample_rate / 2,
             floor_dbfs=FLOOR_DBFS,
             ceiling_dbfs=CEILING_DBFS,
+            colormap=base64.b64encode(colormap().tobytes()).decode("ascii"),
         ),
         settings=dict(settings),
         states=state_properties(),

@@ -124,6 +124,13 @@ class SpectrumFormat(Struct, frozen=True, kw_only=True):
     top_hz: Annotated[float, Meta(description="Upper edge of the highest band.")]
     floor_dbfs: Annotated[float, Meta(description="Level of byte 0.")]
     ceiling_dbfs: Annotated[float, Meta(description="Level of byte 255.")]
+    colormap: Annotated[
+        str,
+        Meta(
+            description="Colors of the bytes 0 to 255 in the model's input, three bytes RGB each.",
+            extra_json_schema={"contentEncoding": "base64"},
+        ),
+    ]
 
 
 class StateProperties(Struct, frozen=True, kw_only=True):

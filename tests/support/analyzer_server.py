@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from models.spectrogram.image import colormap
 from realtime.protocol.builders import state_properties
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.messages import VERSION
@@ -22,6 +23,7 @@ from tests.support.protocol import VALIDATOR, Json
 
 ROWS = 128
 COLUMN_SECONDS = 1920 / 22_050
+COLORMAP = base64.b64encode(colormap().tobytes()).decode("ascii")
 DEFAULTS: dict[str, Json] = {"state": {"code": None}, "spectrum": {"row_edges_hz": None}}
 """Fields that few tests are about, by the type of the message."""
 
@@ -175,7 +177,7 @@ class FakeAnalyzer:
         spectrum = {"rows": ROWS, "column_seconds": COLUMN_SECONDS, "top_hz": 11_025}
         return self._envelope("hello") | {
             "model": model | {"window_seconds": 4.969},
-            "spectrum": spectrum | {"floor_dbfs": -110.0, "ceiling_dbfs": -10.0},
+            "spectrum": spectrum | {"floor_dbfs": -110.0, "ceiling_dbfs": -10.0, "colormap": COLORMAP},
             "settings": {},
             "states": {name: msgspec.to_builtins(each) for name, each in state_properties().items()},
             "state": self._state,

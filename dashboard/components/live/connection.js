@@ -1,13 +1,13 @@
 // The page's own websocket to the analyzer.
 
-import { parseMessage, textOr } from "./messages.js";
+import { PROTOCOL_VERSION, parseMessage, textOr } from "./messages.js";
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 3000;
 const OPEN_TIMEOUT_MS = 5000; // then the attempt is abandoned and repeated
 const SILENCE_TIMEOUT_MS = 15_000; // then the connection is replaced: a suspended computer does not hang up
 
-const PROTOCOL = "overheard.2";
+const PROTOCOL = `overheard.${PROTOCOL_VERSION}`;
 const SERVER_MESSAGES = new Set(["sources", "response"]); // these belong to the server, not to one source
 
 /**
@@ -65,7 +65,7 @@ export class AnalyzerConnection {
       }
       // Another protocol version may name its sources elsewhere, and the page has to report that version.
       const wanted =
-        message.version !== 2 ||
+        message.version !== PROTOCOL_VERSION ||
         SERVER_MESSAGES.has(message.type) ||
         (followed !== null && message.source === followed);
       if (wanted) this.handlers.onMessage(message);

@@ -4,7 +4,14 @@ import { formatMessage } from "../i18n.js";
 import { numberOr } from "./messages.js";
 
 const SOURCE_ALIASES = { demonstration: "demo" }; // the demo has another name while it plays
-const LOSS_COUNTERS = ["gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reconnects"];
+const LOSS_COUNTERS = [
+  "gaps",
+  "samples_lost",
+  "windows_skipped",
+  "overflows",
+  "dropped_blocks",
+  "reconnects",
+];
 
 export class Translator {
   /** @param {{language: string, words: Object<string, string>}} data templates by key */

@@ -7,7 +7,7 @@ import { AnalyzerConnection } from "./connection.js";
 import { GenreCard } from "./genre_card.js";
 import { describeLosses, Translator } from "./i18n.js";
 import { levelShare } from "./level.js";
-import { numberOr, risingNumbersOr, textOr } from "./messages.js";
+import { numberOr, PROTOCOL_VERSION, risingNumbersOr, textOr } from "./messages.js";
 import { RecentTimeline, TIMELINE_PARTS, TIMELINE_SECONDS } from "./recent_timeline.js";
 import { SourcePicker } from "./sources.js";
 import { SPECTROGRAM_SECONDS, Spectrogram } from "./spectrogram.js";
@@ -28,7 +28,7 @@ class LivePage {
     this.root = root.querySelector(".live");
     this.reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
     this.translator = new Translator(data);
-    this.status = new StreamStatus(data.states, data.guess_below);
+    this.status = new StreamStatus(data.guess_below);
     this.genreOf = (label) => this.genres.get(label) ?? { label, name: label, color: this.data.other_color };
     this.card = new GenreCard(this.root, this.reducedMotion);
     this.picker = new SourcePicker(
@@ -37,7 +37,7 @@ class LivePage {
       (message) => this.connection.send(message),
     );
     this.timeline = new RecentTimeline(this.part("timeline"), this.genreOf);
-    this.timeline.steps.load(data.past, performance.now());
+    this.timeline.steps.addPast(data.past, performance.now());
     this.spectrogram = new Spectrogram(this.part("spectrogram"));
     this.bars = new GenreBars(this.part("bars"));
     this.handlers = new Map([
@@ -105,7 +105,7 @@ class LivePage {
   // ---- messages -----------------------------------------------------------------------------------
 
   receive(message) {
-    if (message.version !== 2) {
+    if (message.version !== PROTOCOL_VERSION) {
       if (this.status.isUnsupported) return;
       Object.assign(this.status, { isConnected: true, isUnsupported: true });
       this.show();

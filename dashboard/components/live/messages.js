@@ -1,5 +1,7 @@
 // Checks of what arrives over the websocket. Messages are not trusted: a number is finite, a text is short.
 
+export const PROTOCOL_VERSION = 2; // messages of other versions are only reported
+
 /** Parse a JSON object. Returns null for anything else. */
 export function parseMessage(text) {
   try {

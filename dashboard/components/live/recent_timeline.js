@@ -17,15 +17,10 @@ export class TimelineSteps {
     this.steps = [];
   }
 
-  /** Load the server's memory: [from, to (seconds ago), label, confidence, sure], oldest first. */
-  load(past, nowMs) {
-    this.steps = past.map(([from, to, label, confidence, sure]) => ({
-      from: nowMs - from * 1000,
-      to: nowMs - to * 1000,
-      label,
-      confidence,
-      sure,
-    }));
+  /** Add the estimates of the time before the page: [seconds ago, label, confidence, sure], oldest first. */
+  addPast(past, nowMs) {
+    for (const [ago, label, confidence, sure] of past)
+      this.add({ label, confidence, sure }, nowMs - ago * 1000);
   }
 
   /** Add an estimate that has just arrived. */

@@ -8,17 +8,16 @@ import { numberOr } from "./messages.js";
 export const SPECTROGRAM_SECONDS = 20;
 const MAX_BATCH_MS = 1500; // longest expected time between spectrum messages; after it, the image stands still
 const MAX_PACE = 8; // audio seconds per second that still scroll; above it, the image jumps
-const BACKGROUND = "#000004"; // the colormap's lowest color
 
 export class Spectrogram {
   constructor(canvas) {
     this.canvas = canvas;
-    this.pixels = colormapPixels();
     this.configure({});
   }
 
-  /** Apply the `spectrum` of a hello message: rows and column_seconds. */
+  /** Apply the `spectrum` of a hello message. */
   configure(spectrum) {
+    this.pixels = colormapPixels(spectrum.colormap);
     this.rows = Math.min(Math.max(Math.round(numberOr(spectrum.rows, 128)), 1), 1024);
     this.columnSeconds = Math.min(Math.max(numberOr(spectrum.column_seconds, 0.087), 0.005), 1);
     this.visibleColumns = Math.ceil(SPECTROGRAM_SECONDS / this.columnSeconds);
@@ -89,8 +88,7 @@ export class Spectrogram {
     if (image === this.drawn) return; // nothing arrives while the source is silent, paused or unreachable
     this.drawn = image;
     const context = this.canvas.getContext("2d");
-    context.fillStyle = BACKGROUND;
-    context.fillRect(0, 0, width, height);
+    context.clearRect(0, 0, width, height); // the style sheet's background is the color of silence
     if (this.newest === null) return;
     const columnWidth = width / this.visibleColumns;
     const right = width + ((end - this.headSeconds) / this.columnSeconds) * columnWidth; // of the newest column

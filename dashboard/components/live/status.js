@@ -5,14 +5,10 @@ import { numberOr, textOr } from "./messages.js";
 const MAX_LABEL_LENGTH = 40;
 
 export class StreamStatus {
-  /**
-   * @param {string[]} states names of all states; others are ignored
-   * @param {number} guessBelow a genre with a lower probability is a guess
-   */
-  constructor(states, guessBelow) {
-    this.states = states;
+  /** @param {number} guessBelow a genre with a lower probability is a guess */
+  constructor(guessBelow) {
     this.guessBelow = guessBelow;
-    this.properties = {}; // of each state, as the hello tells them
+    this.properties = {}; // of each state, from the hello; other states are ignored
     this.isConnected = true; // assumed until the first attempt fails
     this.isUnsupported = false; // the analyzer speaks another protocol version
     this.reset();
@@ -100,7 +96,7 @@ export class StreamStatus {
   /** Each type of message has its own queue at the server, so an older state may arrive after a newer one. */
   #setState(message, state, detail) {
     const sequence = numberOr(message.seq, 0);
-    if (sequence < this.sequence || !this.states.includes(state)) return;
+    if (sequence < this.sequence || !Object.hasOwn(this.properties, state)) return;
     this.sequence = sequence;
     this.code = textOr(message.code, null);
     this.detail = state === this.state && !detail ? this.detail : detail;

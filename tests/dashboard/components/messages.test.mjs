@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readableTextColor, relativeLuminance } from "../../../dashboard/components/colors.js";
+import { colormapPixels } from "../../../dashboard/components/live/colormap.js";
 import { isLoopback } from "../../../dashboard/components/live/connection.js";
 import {
   numberOr,
@@ -45,4 +46,14 @@ test("text on a color is black or white, whichever has the higher contrast", () 
   assert.ok(Math.abs(relativeLuminance("#808080") - 0.2159) < 1e-4);
   assert.equal(readableTextColor("#1e4dff"), "#ffffff");
   assert.equal(readableTextColor("#b6cba3"), "#101114");
+});
+
+test("the colormap becomes opaque pixels, and a damaged one shades of gray", () => {
+  const table = Uint8Array.from({ length: 768 }, (_, index) => (index < 3 ? [1, 2, 3][index] : 255));
+  const bytes = (base64) => [...new Uint8Array(colormapPixels(base64).buffer)];
+  const encoded = Buffer.from(table).toString("base64");
+  assert.deepEqual(bytes(encoded).slice(0, 8), [1, 2, 3, 255, 255, 255, 255, 255]);
+  for (const broken of [undefined, null, 5, "", "AAAA", "???"]) {
+    assert.deepEqual(bytes(broken).slice(400, 404), [100, 100, 100, 255]);
+  }
 });

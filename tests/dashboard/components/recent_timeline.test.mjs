@@ -72,18 +72,33 @@ test("the step at a position is found, and none in a hole", () => {
   assert.equal(steps.at(0.5, NOW), undefined);
 });
 
-test("what the server remembers is placed relative to now", () => {
+test("past estimates become the steps that the page itself would have drawn", () => {
   const steps = new TimelineSteps();
-  steps.load([[12, 10, "jazz", 0.9, true]], NOW);
-  assert.deepEqual(spans(steps), [["jazz", true, -12_000, -10_000]]);
+  steps.addPast(
+    [
+      [10, "jazz", 0.9, true],
+      [8.6, "jazz", 0.8, true],
+      [3, null, 0, false],
+    ],
+    NOW,
+  );
+  assert.deepEqual(spans(steps), [
+    ["jazz", true, -10_500, -10_000],
+    ["jazz", true, -10_000, -8600],
+    [null, false, -3500, -3000],
+  ]);
 });
 
 test("neighboring steps of one genre share a name, unless two seconds lie between them", () => {
   const steps = new TimelineSteps();
-  const step = (from, to, label = "jazz") => [-from, -to, label, 0.9, true];
-  steps.load([step(0, 5), step(6, 9), step(12, 15), step(15, 16, "rock")], NOW);
+  steps.steps = [
+    [0, 5, "jazz"],
+    [6, 9, "jazz"],
+    [12, 15, "jazz"],
+    [15, 16, "rock"],
+  ].map(([from, to, label]) => ({ from: from * 1000, to: to * 1000, label, confidence: 0.9, sure: true }));
   assert.deepEqual(
-    steps.runs().map(({ label, from, to }) => [label, (from - NOW) / 1000, (to - NOW) / 1000]),
+    steps.runs().map(({ label, from, to }) => [label, from / 1000, to / 1000]),
     [
       ["jazz", 0, 9],
       ["jazz", 12, 15],

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StreamStatus } from "../../../dashboard/components/live/status.js";
 
-const STATES = ["CONNECTING", "WARMING_UP", "LISTENING", "UNSURE", "NOT_MUSIC", "SILENT", "PAUSED", "ENDED"];
-// As a hello tells them; the other states of STATES have no property here.
+// Some of the states that a hello describes.
 const PROPERTIES = {
+  CONNECTING: {},
+  WARMING_UP: {},
   LISTENING: { has_genre: true, has_estimate: true },
   UNSURE: { has_genre: true, has_estimate: true },
   SILENT: { has_estimate: true },
@@ -26,7 +27,7 @@ function estimate(label, probability, fields = {}) {
 }
 
 function listening(...messages) {
-  const status = new StreamStatus(STATES, 0.5);
+  const status = new StreamStatus(0.5);
   status.applyHello({ seq: 0, state: "CONNECTING", states: PROPERTIES });
   for (const message of messages) status.applyEstimate(message);
   return status;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from dashboard.analyzer.snapshot import ReceivedEstimate
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.providers.catalogue import songs as catalogue
-from dashboard.viewmodels.live import live_data, past_steps
+from dashboard.viewmodels.live import MIN_SAMPLE_SECONDS, live_data, past_samples
 from dashboard.viewmodels.theme import GENRE_COLORS
 from realtime.protocol.estimate import StreamState
 from tests.support.protocol import estimate_message
@@ -24,12 +24,11 @@ GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_has_words_of_its_own(language: str) -> None:
     said = live_data("ws://127.0.0.1:8765", "", Translator(language))
-    assert set(said["states"]) == set(StreamState)
     titles = [
-        said["words"][f"state.{state}.title"] for state in (*said["states"], "AWAY", "MISMATCH", "CHANGING")
+        said["words"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
     ]
     assert len(set(titles)) == len(titles)
-    advised = {state for state in said["states"] if f"state.{state}.advice" in said["words"]}
+    advised = {state for state in StreamState if f"state.{state}.advice" in said["words"]}
     assert advised == set(StreamState) - {StreamState.LISTENING}, "it must say what to do next"
 
 
@@ -59,28 +58,35 @@ def estimated(arrived: float, label: str, state: str = "LISTENING", share: float
     return ReceivedEstimate(1, arrived, body, arrived)
 
 
-def test_the_past_is_told_in_steps_as_the_page_would_have_drawn_them() -> None:
+def test_the_past_is_sent_as_samples() -> None:
     past = [
         estimated(0.0, "jazz"),  # too long ago
         estimated(1_000.0, "pop"),
-        estimated(1_000.5, "pop"),  # within a second: the same step
-        estimated(1_001.5, "pop"),
+        estimated(1_000.5, "pop"),
+        estimated(1_001.4, "pop"),  # replaces the one before it
         estimated(1_002.0, "blues", "UNSURE", 0.3),
-        estimated(1_010.0, "blues", "SILENT"),  # after a hole
+        estimated(1_010.0, "blues", "SILENT"),
     ]
-    assert past_steps(past, 1_100.0) == [
-        [100.5, 99.5, "rock", 0.8, True],
-        [99.5, 98.5, "rock", 0.8, True],
-        [98.5, 98.0, "blues", 0.3, False],
-        [90.5, 90.0, None, 0.0, False],
+    assert past_samples(past, 1_100.0) == [
+        [100.0, "rock", 0.8, True],
+        [98.6, "rock", 0.8, True],
+        [98.0, "blues", 0.3, False],
+        [90.0, None, 0.0, False],
     ]
-    assert past_steps([], 5.0) == []
+    assert past_samples([], 5.0) == []
+
+
+def test_samples_are_few_and_leave_no_hole_that_was_none() -> None:
+    past = [estimated(1_000 + number / 12, "pop") for number in range(12 * 300)]
+    times = [sample[0] for sample in past_samples(past, 1_300.0)]
+    assert len(times) < 300 / MIN_SAMPLE_SECONDS * 1.2
+    assert max(before - after for before, after in pairwise(times)) <= MIN_SAMPLE_SECONDS
 
 
 def test_the_past_names_no_genre_as_heard_that_has_become_improbable() -> None:
     """At a turn the analyzer still held metal, at 3 %, and the timeline had a step of it."""
     body = estimate_message("jazz", stable="metal", probabilities={"jazz": 0.9, "metal": 0.03}).estimate
-    assert past_steps([ReceivedEstimate(1, 10.0, body, 10.0)], 11.0) == [[1.5, 1.0, "jazz", 0.9, False]]
+    assert past_samples([ReceivedEstimate(1, 10.0, body, 10.0)], 11.0) == [[1.0, "jazz", 0.9, False]]
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.
