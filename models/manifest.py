@@ -1,7 +1,7 @@
-"""What a model says of itself: labels, input geometry, quantization, calibration, provenance.
+"""Manifest of a model: labels, input geometry, quantization, calibration and provenance.
 
 One JSON file beside each ``.tflite``. Labels and audio parameters are defined here and nowhere
-else; the classifier holds the model file against it when it loads.
+else. The classifier compares the model file with the manifest when it loads the model.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TensorQuantization:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How the model's ends are stored; the classifier does the conversion."""
+    """Quantization of the model's input and output, which the classifier converts."""
 
     scheme: str
     input: TensorQuantization
@@ -42,14 +42,21 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From logits to honest probabilities: softmax(logits / temperature).
+    """Calibration of logits to probabilities, softmax(logits / temperature), and decision thresholds.
 
-    ``unsure_below`` is the confidence under which the smoothed estimate abstains.
+    If ``music_above`` is a number, the model's output is (1, n_labels + 1): the logits of the genres and the
+    logit of music, whose probability is its sigmoid. The temperature was fitted on genres and does not apply
+    to it.
 
-    ``music_above`` is the probability of music under which a sound is called no music; None: the
-    model does not say. Where it is a number, the model's output is (1, n_labels + 1): the genres'
-    logits, then that of music, whose probability is its sigmoid. The temperature was fitted on
-    genres and does not divide it.
+    Attributes
+    ----------
+    temperature : float
+    unsure_below : float
+        Confidence below which the smoothed estimate is unsure.
+    fitted_on : str
+        Data of the calibration.
+    music_above : float or None
+        Probability of music below which the state is not music. None if the model does not detect music.
     """
 
     temperature: float
@@ -58,12 +65,12 @@ class Calibration:
     music_above: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers outside their range.
+        """Check the numbers.
 
         Raises
         ------
         ValueError
-            A temperature that is not positive, or a threshold outside 0..1.
+            If the temperature is not positive, or if a threshold lies outside 0..1.
         """
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"temperature is {self.temperature}; it must be above 0")
@@ -75,10 +82,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """A model's description; ``model_path`` is where its file lies.
+    """Description of a model. Its file is ``model_path``.
 
-    ``audio`` is the geometry of the live path; ``also_reads`` are further ones that the same network was
-    trained on, whose pictures are as large.
+    ``audio`` is the geometry of the live path. ``also_reads`` are further geometries that the same network
+    was trained on, with images of the same size.
     """
 
     name: str
@@ -96,7 +103,7 @@ class ModelManifest:
     also_reads: tuple[AudioSpec, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse labels and geometries that one network cannot have.
+        """Check labels and geometries.
 
         Raises
         ------
@@ -108,18 +115,18 @@ class ModelManifest:
         for spec in self.also_reads:
             if spec.image_size != self.audio.image_size:
                 raise ValueError(
-                    f"also_reads has pictures of {spec.image_size} pixels, audio of "
+                    f"also_reads has images of {spec.image_size} pixels, audio of "
                     f"{self.audio.image_size}; one network takes one size"
                 )
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read a manifest; without a path, the shipped model's.
+        """Read a manifest, by default that of the shipped model.
 
         Raises
         ------
         ModelError
-            The file is missing, is no JSON, or lacks, misspells or mistypes a field.
+            If the file is missing or is not JSON, or if a field is missing, unknown or has the wrong type.
         """
         path = path or Path(str(files("models") / "artifacts" / SHIPPED))
         try:
@@ -146,7 +153,7 @@ class ModelManifest:
         path.write_text(self.to_json(), encoding="utf-8")
 
     def read_model(self) -> bytes:
-        """Read the model file and hold it against its hash.
+        """Read the model file and check its hash.
 
         Returns
         -------
@@ -156,7 +163,7 @@ class ModelManifest:
         Raises
         ------
         ModelError
-            The file is missing or its SHA-256 is not the manifest's.
+            If the file is missing, or if its SHA-256 differs from that of the manifest.
         """
         try:
             content = self.model_path.read_bytes()

@@ -1,1 +1,1 @@
-"""Many radio stations at one websocket, on processes or a Ray cluster."""
+"""Analysis of many radio stations at one websocket, on processes or a Ray cluster."""

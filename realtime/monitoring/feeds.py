@@ -1,7 +1,7 @@
-"""Where a group of stations is heard: in a child process of this machine, or in an actor of a Ray cluster.
+"""Clients of station groups, which run in a child process of this machine or in an actor of a Ray cluster.
 
-Each feed begins its group when it is first asked, and again when it was lost; what a lost one still hears is
-never asked for, so that nothing is told twice.
+Each client starts its group at the first request, and again after the group was lost. Messages of a lost
+group are never requested, so no message is published twice.
 """
 
 from __future__ import annotations
@@ -17,34 +17,35 @@ from models.common.text import first_line
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings
 from realtime.errors import SettingsError
-from realtime.monitoring.group import BEAT_SECONDS, StationGroup, child_argv, child_stdin
+from realtime.monitoring.group import HEARTBEAT_SECONDS, StationGroup, child_argv, child_stdin
 from realtime.monitoring.stations import Group
 from realtime.protocol.messages import Message, decode
 
 POLL_SECONDS = 1.0
-"""How long a group waits for something to say."""
-ANSWER_SECONDS = 10.0
-"""Without an answer for so long its stations are told to be lost; it is waited for nevertheless."""
-CORES_A_STATION = 0.05
-"""What an actor asks the cluster for: measured 0.032 at the model's hop, and some to spare."""
+"""Longest wait of a group for a message."""
+RESPONSE_TIMEOUT_SECONDS = 10.0
+"""Time without a response after which the stations of a group are reported as lost. The request continues."""
+CORES_PER_STATION = 0.05
+"""Cores that an actor requests for each station: 0.032 was measured at the model's hop, plus a reserve."""
 MAX_LINE_BYTES = 1 << 20
+"""Longest line of a child. A child that writes a longer one is lost."""
 SILENCE_TIMEOUT_SECONDS = 30.0
-"""A child that has said nothing for so long, not even that it lives, hangs and is killed."""
+"""Time without a line after which a child is killed, since it writes an empty line each second."""
 START_TIMEOUT_SECONDS = 600.0
-"""The same before its first word: hundreds may begin at once, on few cores."""
-FILES_A_PROCESS, FILES_BESIDES = 3, 100
-"""Open files that a child takes here (input, output, itself), and all that are neither its nor a client's."""
+"""The same timeout before the first line, because hundreds of children may start at once on few cores."""
+FILES_PER_PROCESS, OTHER_FILES = 3, 100
+"""Open files for each child (input, output, process), and all others except those of clients."""
 
 
 class GroupLostError(OverheardError):
-    """A group does not answer; ask again, it comes back by itself.
+    """Group that does not respond. The next request restarts it.
 
     Parameters
     ----------
     reason : str
-        One sentence, for clients too.
+        One sentence, which is also sent to clients.
     late : bool
-        It may still be heard as before, and what it says is only late; else it begins anew.
+        True if the group may still run, so that its messages are only late. Otherwise it starts anew.
     """
 
     def __init__(self, reason: str, *, late: bool = False) -> None:
@@ -53,30 +54,30 @@ class GroupLostError(OverheardError):
 
 
 class GroupClient(Protocol):
-    """One group, wherever it is heard."""
+    """Client of one group."""
 
     async def take(self) -> list[Message]:
-        """What was said since; perhaps nothing.
+        """Return the messages since the last call, possibly none.
 
         Raises
         ------
         GroupLostError
-            It does not answer; one sentence why.
+            If the group does not respond.
         """
         ...
 
     async def close(self) -> None:
-        """End it."""
+        """End the group."""
         ...
 
 
 class ProcessGroupClient:
-    """A child process.
+    """Client of a group in a child process.
 
     Parameters
     ----------
     group : Group
-    hearing : AnalysisSettings
+    settings : AnalysisSettings
     silence_timeout_seconds : float
         A child that is silent for longer hangs and is killed.
     """
@@ -84,33 +85,33 @@ class ProcessGroupClient:
     def __init__(
         self,
         group: Group,
-        hearing: AnalysisSettings,
+        settings: AnalysisSettings,
         *,
         silence_timeout_seconds: float = SILENCE_TIMEOUT_SECONDS,
     ) -> None:
-        self._group, self._hearing = group, hearing
+        self._group, self._settings = group, settings
         self._silence_timeout_seconds = silence_timeout_seconds
         self.process: asyncio.subprocess.Process | None = None
-        self._patience = START_TIMEOUT_SECONDS
+        self._timeout_seconds = START_TIMEOUT_SECONDS
 
     async def take(self) -> list[Message]:
-        """The next message, or none for a sign of life."""
-        process = self.process or await self._begin()
+        """Return the next message, or an empty list if the child is alive and has none."""
+        process = self.process or await self._start()
         try:
             line = await self._line(process)
             if line.endswith(b"\n"):
-                self._patience = self._silence_timeout_seconds
+                self._timeout_seconds = self._silence_timeout_seconds
                 return [decode(line)] if line.strip() else []
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout_seconds):
                 code = await process.wait()
             reason = f"has ended ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
         except TimeoutError:
-            reason = f"has said nothing for {self._patience:g} s"
+            reason = f"has sent nothing for {self._timeout_seconds:g} s"
         except ValueError:  # too long, or no message
-            reason = "has said what is no message"
+            reason = "has sent an invalid message"
         await self.close()
         self.process = None
-        raise GroupLostError(f"the process that heard it {reason}; another one begins")
+        raise GroupLostError(f"its process {reason}; another one starts")
 
     async def close(self) -> None:
         """End the child."""
@@ -119,55 +120,60 @@ class ProcessGroupClient:
                 self.process.kill()
             await self.process.wait()
 
-    async def _begin(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> asyncio.subprocess.Process:
         try:
             process = await asyncio.create_subprocess_exec(
-                *child_argv(self._group, self._hearing),
+                *child_argv(self._settings),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=MAX_LINE_BYTES,
             )
         except OSError as error:
             raise GroupLostError(
-                f"the process that hears it cannot begin ({error.strerror}); it is tried again"
+                f"its process cannot start ({error.strerror}); the analyzer tries again"
             ) from error
         if process.stdin is not None:
             process.stdin.write(child_stdin(self._group))
-        self.process, self._patience = process, START_TIMEOUT_SECONDS
+        self.process, self._timeout_seconds = process, START_TIMEOUT_SECONDS
         return process
 
     async def _line(self, process: asyncio.subprocess.Process) -> bytes:
-        """What it says next; a TimeoutError when it says nothing.
+        """Read the next line.
 
-        Counted in seconds that we were awake for: after Ctrl-Z and fg nobody is found to hang.
+        The timeout counts only seconds in which this process runs, so that Ctrl-Z and fg end no child.
+
+        Raises
+        ------
+        TimeoutError
+            If there is no line in time.
         """
-        for _ in range(round(self._patience / BEAT_SECONDS)):
+        for _ in range(round(self._timeout_seconds / HEARTBEAT_SECONDS)):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
                     return await process.stdout.readline() if process.stdout else b""
         raise TimeoutError
 
 
 def allow_files(groups: int, clients: int) -> None:
-    """Let this process open the files that so many child processes and clients take.
+    """Allow this process to open enough files for its child processes and clients.
 
     Raises
     ------
     SettingsError
-        The system does not allow them; names the numbers and the remedy.
+        If the system allows fewer files.
     """
     try:
         import resource
     except ModuleNotFoundError:  # Windows has no such limit
         return
-    needed = FILES_A_PROCESS * groups + clients + FILES_BESIDES
+    needed = FILES_PER_PROCESS * groups + clients + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
-    most = needed if hard == resource.RLIM_INFINITY else hard
-    with contextlib.suppress(ValueError, OSError):  # macOS has a second limit, which it does not tell
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        soft = most
+    limit = needed if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(ValueError, OSError):  # macOS has a second limit, which is not shown
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
     if soft < needed:
         raise SettingsError(
             f"{groups} groups of stations and {clients} clients need {needed} open files, and this system "
@@ -176,72 +182,72 @@ def allow_files(groups: int, clients: int) -> None:
 
 
 class GroupActor:
-    """A group in a Ray actor; when its node is lost Ray begins it on another.
+    """Group in a Ray actor. If its node is lost, Ray restarts the actor on another one.
 
-    It is heard from the first question on: a fault of an answer reaches whoever asks as it is, one of an
-    actor's beginning does not.
+    The group starts at the first request, because Ray passes errors of a method to the caller, but not errors
+    of an actor's constructor.
     """
 
-    def __init__(self, group: Group, hearing: AnalysisSettings) -> None:
-        self._begin = functools.partial(StationGroup, group, hearing)
+    def __init__(self, group: Group, settings: AnalysisSettings) -> None:
+        self._start = functools.partial(StationGroup, group, settings)
         self._group: StationGroup | None = None
 
     def take(self) -> list[Message]:
-        """What was said since."""
+        """Return the messages since the last call."""
         if self._group is None:
-            self._group = self._begin()
+            self._group = self._start()
         return self._group.take(POLL_SECONDS)
 
 
 class RayGroupClient:
-    """An actor that is restarted for good; it asks for ``CORES_A_STATION`` a station."""
+    """Client of a group in an actor, which is restarted without limit and requests cores for each station."""
 
-    def __init__(self, ray: Any, group: Group, hearing: AnalysisSettings) -> None:
-        self._ray, self._group, self._hearing = ray, group, hearing
+    def __init__(self, ray: Any, group: Group, settings: AnalysisSettings) -> None:
+        self._ray, self._group, self._settings = ray, group, settings
         self._actor: Any = None
-        self._answer: asyncio.Future[list[Message]] | None = None
+        self._response: asyncio.Future[list[Message]] | None = None
 
     async def take(self) -> list[Message]:
-        """What the actor has heard since."""
-        if self._answer is None:
-            self._answer = asyncio.wrap_future(self._ask())
-        done, _ = await asyncio.wait({self._answer}, timeout=ANSWER_SECONDS)
+        """Return the messages of the actor since the last call."""
+        if self._response is None:
+            self._response = asyncio.wrap_future(self._request())
+        done, _ = await asyncio.wait({self._response}, timeout=RESPONSE_TIMEOUT_SECONDS)
         if not done:
             raise GroupLostError(
-                f"its group waits for {CORES_A_STATION * len(self._group):g} free cores in the cluster, "
-                "or for the computer that hears it",
+                f"its group waits for {CORES_PER_STATION * len(self._group):g} free cores in the cluster, "
+                "or for the computer that runs it",
                 late=True,
             )
-        answer, self._answer = self._answer, None
+        response, self._response = self._response, None
         try:
-            return answer.result()
+            return response.result()
         except self._ray.exceptions.RayTaskError as error:
             raise GroupLostError(f"its group failed: {first_line(error.cause)}") from error
         except self._ray.exceptions.ActorUnavailableError as error:
-            raise GroupLostError("the computer that heard it is gone; another one takes over") from error
+            raise GroupLostError("the computer that ran it is gone; another one takes over") from error
         except self._ray.exceptions.RayError as error:
             self._actor = None
-            if getattr(error, "actor_init_failed", False):  # a package is missing there, the last line says
-                raise GroupLostError(f"its group cannot begin: {str(error).splitlines()[-1]}") from error
-            raise GroupLostError("the computer that heard it is gone; another one takes over") from error
+            if getattr(error, "actor_init_failed", False):  # the last line names a package that is missing
+                raise GroupLostError(f"its group cannot start: {str(error).splitlines()[-1]}") from error
+            raise GroupLostError("the computer that ran it is gone; another one takes over") from error
 
-    def _ask(self) -> concurrent.futures.Future[list[Message]]:
+    def _request(self) -> concurrent.futures.Future[list[Message]]:
         try:
             if self._actor is None:
-                cores = CORES_A_STATION * len(self._group)
+                cores = CORES_PER_STATION * len(self._group)
                 options = {"num_cpus": cores, "max_restarts": -1, "scheduling_strategy": "SPREAD"}
                 actor = self._ray.remote(GroupActor).options(**options)
-                self._actor = actor.remote(self._group, self._hearing)
-            asked: concurrent.futures.Future[list[Message]] = self._actor.take.remote().future()
+                self._actor = actor.remote(self._group, self._settings)
+            request: concurrent.futures.Future[list[Message]] = self._actor.take.remote().future()
         except Exception:
-            self._actor = None  # the next question goes to a new one
+            self._actor = None  # the next request starts a new actor
             raise
-        return asked
+        return request
 
     async def close(self) -> None:
-        """End the actor; one that is lost has ended."""
-        if self._answer is not None:
-            self._answer.cancel()
+        """End the actor, unless it is lost."""
+        if self._response is not None:
+            self._response.cancel()
         if self._actor is not None:
             with contextlib.suppress(self._ray.exceptions.RayError, RuntimeError, OSError):
                 self._ray.kill(self._actor, no_restart=True)

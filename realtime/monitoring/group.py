@@ -1,8 +1,8 @@
-"""Hears a group of stations in one process, with one model; whoever asks gets what was heard since.
+"""Analyze a group of stations in one process with one model, and collect their messages.
 
-Here (``python -m realtime.monitoring.group``) it is a child of ``overheard monitor`` that writes a message a
-line, and an empty one each second without any; on a cluster it is in an actor. A station that cannot be
-opened, ends or fails is opened again for good.
+``python -m realtime.monitoring.group`` is the child process of ``overheard monitor``. The child writes one
+message a line, and an empty line after each second without messages. On a cluster the group runs in an actor.
+A station that cannot be opened, ends or fails is reopened without limit.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from realtime.sources.factory import open_source
 
 logger = logging.getLogger(__name__)
 
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
-"""Before a station that could not be opened, or has ended, is opened again; each wait twice the last."""
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
+"""Pause before a station is reopened. Each pause is twice the last one."""
 STEADY_SECONDS = 60.0
-"""A station that was heard for so long is opened again as soon as at first."""
+"""Time of analysis after which the next pause of a station is the first one again."""
 MAX_WAITING_MESSAGES = 64
-"""Messages a station that wait to be taken; the oldest go first. At the model's hop half a minute's."""
-BEAT_SECONDS = 1.0
-"""The child says at least an empty line so often: one that says nothing hangs."""
+"""Messages of each station that may wait, half a minute at the model's hop. The oldest are dropped."""
+HEARTBEAT_SECONDS = 1.0
+"""Interval at which the child writes at least an empty line. A child without lines hangs."""
 INTERNAL_ERROR = "internal error"
-"""What clients are told of a fault that nobody foresaw; its own words may hold anything and go to the log."""
+"""Text for clients of an unexpected error. Its own message may hold secrets and goes to the log."""
 
 
 class NamedSource:
-    """Another source under a name of its own."""
+    """Source with the name of its station."""
 
     def __init__(self, source: AudioSource, name: str) -> None:
         self.name = name
@@ -58,48 +58,49 @@ class NamedSource:
         self._source = source
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Its blocks."""
+        """Yield the blocks of the source."""
         return self._source.blocks()
 
     def status(self) -> SourceStatus:
-        """Its status."""
+        """Return the status of the source."""
         return self._source.status()
 
     def close(self) -> None:
-        """End it."""
+        """Close the source."""
         self._source.close()
 
 
 class StationGroup:
-    """Hears stations, each on threads of its own, until ``stop``.
+    """Analysis of stations until ``stop``, each on threads of its own.
 
-    Messages are those of ``listen`` without spectrum. Whoever gathers them numbers them again, so that the
-    numbers go on when a group begins anew elsewhere.
+    Messages are those of ``listen`` without spectrum. Their receiver numbers them again, so that the numbers
+    continue if a group starts anew elsewhere.
 
     Parameters
     ----------
     stations : Group
-    hearing : AnalysisSettings
+    settings : AnalysisSettings
         Model and settings.
+    clock : Clock, optional
 
     Attributes
     ----------
     dropped : int
-        Messages that nobody took in time.
+        Messages that were not taken in time.
 
     Raises
     ------
     ModelError
-        The model cannot be loaded.
+        If the model cannot be loaded.
     RuntimeError
-        There are no more threads to be had.
+        If the system starts no more threads.
     """
 
-    def __init__(self, stations: Group, hearing: AnalysisSettings, clock: Clock | None = None) -> None:
+    def __init__(self, stations: Group, settings: AnalysisSettings, clock: Clock | None = None) -> None:
         self.dropped = 0
-        self._chosen = hearing.settings
+        self._settings = settings.settings
         self._clock = clock or SystemClock()
-        self._classifier = LockedClassifier(load_classifier(hearing.model.manifest, hearing.model.runtime))
+        self._classifier = LockedClassifier(load_classifier(settings.model.manifest, settings.model.runtime))
         self._waiting: deque[Message] = deque(maxlen=MAX_WAITING_MESSAGES * len(stations))
         self._changed = threading.Condition()
         self._stopped = threading.Event()
@@ -107,13 +108,13 @@ class StationGroup:
         try:
             for station in stations:
                 name = f"station {station.name}"
-                threading.Thread(target=self._hear, args=(station,), name=name, daemon=True).start()
+                threading.Thread(target=self._run_station, args=(station,), name=name, daemon=True).start()
         except RuntimeError:
-            self.stop()  # nobody would take what the first ones hear
+            self.stop()  # otherwise the first stations would run without a receiver
             raise
 
     def take(self, wait_seconds: float) -> list[Message]:
-        """What was said since the last time; waits for something at most so long. Called on any thread."""
+        """Return the messages since the last call, after a wait for the first one. Called on any thread."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopped.is_set(), wait_seconds)
             taken = list(self._waiting)
@@ -121,36 +122,36 @@ class StationGroup:
         return taken
 
     def stop(self) -> None:
-        """End all stations; their threads end soon."""
+        """Stop all stations. Their threads end soon after."""
         self._stopped.set()
         with self._changed:
             self._changed.notify_all()
         for worker in list(self._workers.values()):
             worker.stop()
 
-    def _hear(self, station: Station) -> None:
-        """Runs on the station's thread."""
+    def _run_station(self, station: Station) -> None:
+        """Analyze a station, and reopen it after each end. Called on the station's thread."""
         failures = 0
         while not self._stopped.is_set():
             began = self._clock.monotonic()
-            reason, code = self._hear_once(station)
+            reason, code = self._analyze_once(station)
             if self._clock.monotonic() - began > STEADY_SECONDS:
                 failures = 0
             failures += 1
             now = self._clock.unix(self._clock.monotonic())
             self._put(state_message(station.name, now, StreamState.RECOVERING, reason, code))
             self._stopped.wait(
-                backoff_seconds(failures, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, random.random())
+                backoff_seconds(failures, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, random.random())
             )
 
-    def _hear_once(self, station: Station) -> tuple[str, StateCode]:
-        """Analyze the station until its end. Returns why it ended, in words that any client may read."""
+    def _analyze_once(self, station: Station) -> tuple[str, StateCode]:
+        """Analyze a station until its end. Return the reason, which any client may read, and its code."""
         fault: Exception | None
         try:
             with contextlib.closing(
                 NamedSource(open_source(station.url, 1.0, self._clock), station.name)
             ) as source:
-                worker = AnalysisWorker(source, self._classifier, self._chosen, self._clock, self._put)
+                worker = AnalysisWorker(source, self._classifier, self._settings, self._clock, self._put)
                 self._workers[station.name] = worker
                 if self._stopped.is_set():
                     return "", StateCode.STREAM_ENDED
@@ -177,36 +178,36 @@ class StationGroup:
             self._changed.notify_all()
 
 
-def child_argv(stations: Group, hearing: AnalysisSettings) -> list[str]:
-    """The command of the child that hears a group; the group itself, which may hold passwords, it reads."""
-    return [sys.executable, "-m", "realtime.monitoring.group", json.dumps(asdict(hearing))]
+def child_argv(settings: AnalysisSettings) -> list[str]:
+    """Return the command line of a child. It has no stations, because their addresses may hold passwords."""
+    return [sys.executable, "-m", "realtime.monitoring.group", json.dumps(asdict(settings))]
 
 
 def child_stdin(stations: Group) -> bytes:
-    """What it reads first."""
+    """Return the first line of the child's standard input: its stations."""
     return (json.dumps([asdict(station) for station in stations]) + "\n").encode()
 
 
-def _child(words: Sequence[str]) -> None:
-    """What the child does, until its input ends."""
-    told, hearing = bootstrap_child(words[0])
+def _run_child(argv: Sequence[str]) -> None:
+    """Analyze a group and write its messages until the standard input ends."""
+    output, settings = bootstrap_child(argv[0])
     stations = tuple(Station(**each) for each in json.loads(sys.stdin.readline()))
-    group = StationGroup(stations, hearing)
-    over = threading.Event()
+    group = StationGroup(stations, settings)
+    ended = threading.Event()
 
-    def until_the_end() -> None:
+    def wait_for_end() -> None:
         sys.stdin.read()
-        over.set()
+        ended.set()
         group.stop()
 
-    threading.Thread(target=until_the_end, daemon=True).start()
+    threading.Thread(target=wait_for_end, daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
-        while not over.is_set():
-            lines = [encode(message) for message in group.take(BEAT_SECONDS)]
-            told.write("\n".join(lines) + "\n")
-            told.flush()
-    os._exit(0)  # captures may take seconds to end, and nobody waits for them
+        while not ended.is_set():
+            lines = [encode(message) for message in group.take(HEARTBEAT_SECONDS)]
+            output.write("\n".join(lines) + "\n")
+            output.flush()
+    os._exit(0)  # do not wait for captures, which may take seconds to end
 
 
 if __name__ == "__main__":
-    _child(sys.argv[1:])
+    _run_child(sys.argv[1:])

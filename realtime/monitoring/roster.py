@@ -1,4 +1,4 @@
-"""``overheard monitor``: many stations, heard in groups here or on a cluster, told at one websocket."""
+"""Publish many stations, which run in groups here or on a cluster, at one websocket."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from realtime.server.websocket import EstimateServer
 logger = logging.getLogger(__name__)
 
 RESTART_PAUSE_SECONDS = 1.0
-"""Between two questions to a group that is lost."""
+"""Pause before a lost group is asked again."""
 
 
-class _Shown(NamedTuple):
-    """State of a station, as clients or its group have it."""
+class _StationState(NamedTuple):
+    """State of a station with its detail and code."""
 
     state: StreamState
     detail: str = ""
@@ -42,86 +42,88 @@ class _Shown(NamedTuple):
 
 
 class StationRoster:
-    """All stations as the clients see them; runs on the server's event loop.
+    """State of all stations, as published to clients. It runs on the server's event loop.
 
     Parameters
     ----------
     broadcaster : Broadcaster
     watch : callable
-        Gets every message too; must not block.
+        Receives every message too. It must not block.
+    clock : Clock
     """
 
     def __init__(self, broadcaster: Broadcaster, watch: Callable[[Message], None], clock: Clock) -> None:
         self._broadcaster, self._watch, self._clock = broadcaster, watch, clock
-        self._lines: dict[str, MessageSequencer] = {}
-        # By station: as clients were told last, and as its group said last.
-        self._told: dict[str, _Shown] = {}
-        self._heard: dict[str, _Shown] = {}
+        self._sequencers: dict[str, MessageSequencer] = {}
+        # Last state by station: the published one, and the one of its group.
+        self._published: dict[str, _StationState] = {}
+        self._reported: dict[str, _StationState] = {}
 
     def add(self, name: str, hello: HelloMessage) -> None:
-        """One more station."""
-        self._lines[name] = MessageSequencer(name, self._tell)
-        self._told[name] = self._heard[name] = _Shown(hello.state, hello.detail, hello.code)
+        """Add a station."""
+        self._sequencers[name] = MessageSequencer(name, self._send)
+        self._published[name] = self._reported[name] = _StationState(hello.state, hello.detail, hello.code)
         self._broadcaster.add(hello)
 
-    def say(self, message: Message) -> None:
-        """Number a group's message and hand it on; ``seq`` of a station only rises, whoever hears it.
+    def publish(self, message: Message) -> None:
+        """Number a message of a group and publish it. ``seq`` of a station only rises, also in another group.
 
-        Before a message of a station that clients hold for lost, or without sound although it is heard, its
-        state is said again.
+        If the published state of the station is outdated, its state is published first. Examples are a
+        station that was reported as lost, and one that was reported without audio although it has estimates.
         """
         name = message.source
         if isinstance(message, StateMessage):
-            self._heard[name] = _Shown(message.state, message.detail, message.code)
-        elif isinstance(message, EstimateMessage) and self._told[name].state.is_silent_source:
-            self._heard[name] = _Shown(message.estimate.state)  # its own state came late or was dropped
+            self._reported[name] = _StationState(message.state, message.detail, message.code)
+        elif isinstance(message, EstimateMessage) and self._published[name].state.is_silent_source:
+            # The state message of the station is late or was dropped.
+            self._reported[name] = _StationState(message.estimate.state)
         elif isinstance(message, HealthMessage):
             message = replace(message, clients=self._broadcaster.clients)
         if not isinstance(message, StateMessage):
-            self._say_state(name, self._heard[name])
-        self._told[name] = self._heard[name]
-        self._lines[name].publish(message)
+            self._publish_state(name, self._reported[name])
+        self._published[name] = self._reported[name]
+        self._sequencers[name].publish(message)
 
-    def lost(self, group: Group, reason: str, *, late: bool = False) -> None:
-        """Nobody hears these stations, or nobody knows while their group is late; said once."""
+    def report_lost(self, group: Group, reason: str, *, late: bool = False) -> None:
+        """Publish once that stations are not analyzed, or that their group is late."""
         for station in group:
-            lost = _Shown(StreamState.RECOVERING, reason, StateCode.GROUP_UNREACHABLE)
-            self._say_state(station.name, lost)
+            lost = _StationState(StreamState.RECOVERING, reason, StateCode.GROUP_UNREACHABLE)
+            self._publish_state(station.name, lost)
             if not late:
-                self._heard[station.name] = _Shown(StreamState.CONNECTING)
+                self._reported[station.name] = _StationState(StreamState.CONNECTING)
 
-    def _say_state(self, name: str, shown: _Shown) -> None:
-        if self._told[name] != shown:
-            self._told[name] = shown
+    def _publish_state(self, name: str, state: _StationState) -> None:
+        if self._published[name] != state:
+            self._published[name] = state
             now = self._clock.unix(self._clock.monotonic())
-            self._lines[name].publish(state_message(name, now, *shown))
+            self._sequencers[name].publish(state_message(name, now, *state))
 
-    def _tell(self, line: MessageSequencer, message: Message) -> None:
+    def _send(self, _sequencer: MessageSequencer, message: Message) -> None:
         self._watch(message)
         self._broadcaster.publish(message)
 
 
 async def serve_stations(
-    chosen: Settings,
+    settings: Settings,
     groups: Sequence[Group],
-    feeds: Sequence[GroupClient],
+    clients: Sequence[GroupClient],
     *,
     ready: Callable[[int, str], Awaitable[None] | None],
     watch: Callable[[Message], None] | None = None,
     restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
 ) -> int:
-    """Gather what all groups hear until a signal comes.
+    """Publish the messages of all groups until a signal comes.
 
     Parameters
     ----------
-    chosen : Settings
-    groups, feeds : sequences
-        Each group and where it is heard.
+    settings : Settings
+    groups, clients : sequences
+        Each group and its client.
     ready : callable
-        Told how many stations there are and the websocket's address. It may return something to wait for,
-        whose end is the end of all.
-    watch : callable
-        Gets every message too.
+        Called with the number of stations and the websocket's address. If it returns an awaitable, the server
+        also stops once that awaitable is done.
+    watch : callable, optional
+        Receives every message too.
     restart_pause_seconds : float
         Pause before a lost group is asked again.
 
@@ -133,64 +135,68 @@ async def serve_stations(
     Raises
     ------
     OverheardError
-        The model cannot be loaded, or the port cannot be had.
+        If the model cannot be loaded, or if the port is unavailable.
     """
     stopping = catch_stop_signals()
     clock = SystemClock()
-    classifier = load_classifier(chosen.model.manifest, chosen.model.runtime)
-    told = asdict(chosen.smoothing) | asdict(chosen.silence)
-    with contextlib.ExitStack() as open_ones:
-        watchers = open_consumers(chosen, clock, classifier.manifest, RecentAudioBuffer(0, clock))
-        for watcher in watchers:
-            open_ones.callback(watcher.close)
+    classifier = load_classifier(settings.model.manifest, settings.model.runtime)
+    shown_settings = asdict(settings.smoothing) | asdict(settings.silence)
+    with contextlib.ExitStack() as cleanup:
+        consumers = open_consumers(settings, clock, classifier.manifest, RecentAudioBuffer(0, clock))
+        for consumer in consumers:
+            cleanup.callback(consumer.close)
 
-        def tell(message: Message) -> None:
-            for watcher in watchers:
-                watcher.consume(message)
+        def forward(message: Message) -> None:
+            for consumer in consumers:
+                consumer.consume(message)
             if watch is not None:
                 watch(message)
 
         broadcaster = Broadcaster()
-        server = EstimateServer(broadcaster, chosen.server)
-        roll = StationRoster(broadcaster, tell, clock)
+        server = EstimateServer(broadcaster, settings.server)
+        roster = StationRoster(broadcaster, forward, clock)
         for station in (station for group in groups for station in group):
             now = clock.unix(clock.monotonic())
-            hello = hello_message(station.name, now, classifier.manifest, classifier.runtime, told)
-            roll.add(station.name, hello)
-        port = await server.start(chosen.server.host, chosen.server.port)
-        following = [
-            asyncio.create_task(relay(feed, group, roll, restart_pause_seconds))
-            for feed, group in zip(feeds, groups, strict=True)
+            hello = hello_message(station.name, now, classifier.manifest, classifier.runtime, shown_settings)
+            roster.add(station.name, hello)
+        port = await server.start(settings.server.host, settings.server.port)
+        relays = [
+            asyncio.create_task(relay(client, group, roster, restart_pause_seconds))
+            for client, group in zip(clients, groups, strict=True)
         ]
         try:
-            companion = ready(sum(map(len, groups)), websocket_address(chosen.server, port))
-            await first_completed(stopping.wait(), *following, *([companion] if companion else []))
+            companion = ready(sum(map(len, groups)), websocket_address(settings.server, port))
+            await first_completed(stopping.wait(), *relays, *([companion] if companion else []))
         finally:
-            for task in following:
+            for task in relays:
                 task.cancel()
-            await asyncio.gather(*following, return_exceptions=True)
-            await asyncio.gather(*(feed.close() for feed in feeds), server.stop())
+            await asyncio.gather(*relays, return_exceptions=True)
+            await asyncio.gather(*(client.close() for client in clients), server.stop())
     return 0
 
 
-async def relay(feed: GroupClient, group: Group, roll: StationRoster, restart_pause_seconds: float) -> None:
-    """Hand on what one group hears, for as long as it is not cancelled."""
+async def relay(
+    client: GroupClient, group: Group, roster: StationRoster, restart_pause_seconds: float
+) -> None:
+    """Publish the messages of one group until the task is canceled."""
     logged = ""
     while True:
-        fault: Exception | None = None
+        error: Exception | None = None
         try:
-            taken = await feed.take()
-        except GroupLostError as error:
-            lost = error
-        except Exception as error:  # one group's fault is not the end of the others
-            lost, fault = GroupLostError(f"{INTERNAL_ERROR}; it is tried again"), error
+            taken = await client.take()
+        except GroupLostError as lost_error:
+            lost = lost_error
+        except Exception as unexpected:  # an error of one group must not end the others
+            lost, error = GroupLostError(f"{INTERNAL_ERROR}; the analyzer tries again"), unexpected
         else:
             for message in taken:
-                roll.say(message)
+                roster.publish(message)
                 logged = ""
             continue
         if str(lost) != logged:
             logged = str(lost)
-            logger.warning("%d stations from %s on: %s", len(group), group[0].name, lost, exc_info=fault)
-        roll.lost(group, str(lost), late=lost.late)
+            logger.warning(
+                "%d stations, the first is %s: %s", len(group), group[0].name, lost, exc_info=error
+            )
+        roster.report_lost(group, str(lost), late=lost.late)
         await asyncio.sleep(restart_pause_seconds)

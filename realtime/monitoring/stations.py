@@ -1,4 +1,4 @@
-"""The stations that are monitored, as a file names them, and the groups they are heard in."""
+"""Read the file of monitored stations, and divide them into groups."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from models.common.urls import is_url
 from realtime.errors import SettingsError
 
 GROUP_SIZE = 8
-"""Stations that one process hears, of which a core of 2020 hears a dozen."""
+"""Stations of one process by default. A core of 2020 can analyze twelve."""
 
 MAX_STATIONS = 10_000
+"""Largest number of stations in a file."""
 MAX_STATION_NAME_CHARACTERS = 120
-"""Longest name of a station in the list of stations."""
+"""Longest name of a station."""
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """What is heard: ``name`` for everybody, ``url`` for whoever opens it; it may hold a password."""
+    """Station with its public name and its address, which may hold a password."""
 
     name: str
     url: str
@@ -32,15 +33,15 @@ Group: TypeAlias = tuple[Station, ...]
 
 
 def read_stations(path: Path) -> list[Group]:
-    """Read a file of stations; cut into groups of ``group_size`` in order.
+    """Read a file of stations, and divide them into groups of ``group_size``.
 
-    The file is TOML: ``group_size`` if it is not ``GROUP_SIZE``, then ``[[station]]`` with ``name`` and
-    ``url`` for each.
+    The file is TOML: optionally ``group_size``, then ``[[station]]`` with ``name`` and ``url`` for each
+    station.
 
     Raises
     ------
     SettingsError
-        It cannot be read, has unknown keys, no station, two of one name, or an address that is none.
+        If the file cannot be read, or has unknown keys, no station, a repeated name or an invalid address.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -58,13 +59,13 @@ def read_stations(path: Path) -> list[Group]:
         raise SettingsError(f"{path} must have 1 to {MAX_STATIONS} sections [[station]] with name and url")
     stations = [_station(path, number, fields) for number, fields in enumerate(listed, 1)]
     names = [station.name for station in stations]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise SettingsError(f"{path}: two stations are called {twice[0]}; each needs a name of its own")
-    return groups_of(stations, size)
+    if duplicates := [name for name, count in Counter(names).items() if count > 1]:
+        raise SettingsError(f"{path}: two stations are called {duplicates[0]}; each needs a name of its own")
+    return make_groups(stations, size)
 
 
-def groups_of(stations: Sequence[Station], size: int) -> list[Group]:
-    """Groups of at most ``size``, as even as can be."""
+def make_groups(stations: Sequence[Station], size: int) -> list[Group]:
+    """Divide stations into groups of at most ``size``, as evenly as possible."""
     count = -(-len(stations) // size)
     return [tuple(stations[number::count]) for number in range(count)]
 

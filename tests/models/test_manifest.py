@@ -15,7 +15,7 @@ from models.manifest import FORMAT, SHIPPED, Calibration, ModelManifest
 
 
 def write(path: Path, **calibration: Any) -> Path:
-    """The shipped manifest with these calibration fields, as a file."""
+    """Write the shipped manifest with these calibration fields."""
     fields = json.loads((files("models") / "artifacts" / SHIPPED).read_text(encoding="utf-8"))
     plain = {name: fields["calibration"][name] for name in ("temperature", "unsure_below", "fitted_on")}
     fields["calibration"] = plain | calibration

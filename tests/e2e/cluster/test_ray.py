@@ -158,7 +158,7 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
     ]
     assert recovering, "no group was on the node that was killed"
     for message in recovering:
-        assert message["detail"] == "the computer that heard it is gone; another one takes over"
+        assert message["detail"] == "the computer that ran it is gone; another one takes over"
     assert len({message["source"] for message in recovering}) == len(recovering) == 1
 
 

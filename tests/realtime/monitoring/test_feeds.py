@@ -30,7 +30,7 @@ from tests.support.stream_servers import Answer, web
 
 
 async def until_lost(feed: GroupClient) -> str:
-    """Why it is lost in the end."""
+    """Take messages until the group is lost, and return the reason."""
     try:
         while True:
             await feed.take()
@@ -43,25 +43,25 @@ async def until_lost(feed: GroupClient) -> str:
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        ("print('x' * 3_000_000, flush=True); input()", "has said what is no message"),
-        ("print('{', flush=True); input()", "has said what is no message"),
+        ("print('x' * 3_000_000, flush=True); input()", "has sent an invalid message"),
+        ("print('{', flush=True); input()", "has sent an invalid message"),
         ("import sys; print(); sys.exit(3)", "has ended (exit code 3)"),
-        ("import time; print(flush=True); time.sleep(99)", "has said nothing for 2 s"),
-        ("import os, time; print(flush=True); os.close(1); time.sleep(99)", "has said nothing for 2 s"),
+        ("import time; print(flush=True); time.sleep(99)", "has sent nothing for 2 s"),
+        ("import os, time; print(flush=True); os.close(1); time.sleep(99)", "has sent nothing for 2 s"),
     ],
 )
-def test_a_child_that_cannot_be_understood_or_hangs_is_lost(
+def test_a_child_that_sends_invalid_messages_or_hangs_is_lost(
     program: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeds, "child_argv", lambda *_: [sys.executable, "-c", program])
     feed = ProcessGroupClient(ALONE, HEARING, silence_timeout_seconds=2.0)
-    assert asyncio.run(until_lost(feed)) == f"the process that heard it {reason}; another one begins"
+    assert asyncio.run(until_lost(feed)) == f"its process {reason}; another one starts"
     assert feed.process is None, "the next question begins another"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
-def test_a_child_that_hears_nothing_lives_until_it_hangs() -> None:
-    """A hung child was waited for for ever."""
+def test_a_child_without_messages_is_kept_until_it_hangs() -> None:
+    """The monitor once waited forever for a child that hung."""
     with web({"music": Answer(hang=True)}) as server:
         feed = ProcessGroupClient(
             (Station("One", server.url("music")),), HEARING, silence_timeout_seconds=3.0
@@ -74,12 +74,12 @@ def test_a_child_that_hears_nothing_lives_until_it_hangs() -> None:
             os.kill(feed.process.pid, signal.SIGSTOP)
             return await until_lost(feed)
 
-        assert "has said nothing for 3 s" in asyncio.run(hang())
+        assert "has sent nothing for 3 s" in asyncio.run(hang())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
-def test_a_process_that_cannot_begin_is_a_lost_group() -> None:
-    """With more groups than files may be open the whole monitor ended."""
+def test_a_process_that_cannot_start_is_a_lost_group() -> None:
+    """With more groups than open files allowed, the whole monitor once ended."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -93,7 +93,7 @@ def test_a_process_that_cannot_begin_is_a_lost_group() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         return str(lost.value)
 
-    sentence = "the process that hears it cannot begin (Too many open files); it is tried again"
+    sentence = "its process cannot start (Too many open files); the analyzer tries again"
     assert asyncio.run(taken()) == sentence
 
 
@@ -139,10 +139,10 @@ class GroupActor:
 
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_group_that_cannot_begin_on_a_computer_says_why(
+def test_a_group_that_cannot_start_on_a_computer_names_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was said that the computer is gone, every second for ever."""
+    """The monitor once reported every second that the computer is gone."""
     hearing = replace(HEARING, model=ModelSettings(manifest="/nowhere/manifest.json"))
     (tmp_path / "only_here.py").write_text(UNKNOWN)
     monkeypatch.syspath_prepend(tmp_path)
@@ -157,6 +157,6 @@ def test_a_group_that_cannot_begin_on_a_computer_says_why(
         assert model == f"its group failed: cannot read the model manifest {missing}"
         monkeypatch.setattr(feeds, "GroupActor", only_here.GroupActor)
         package = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
-        assert package == "its group cannot begin: ModuleNotFoundError: No module named 'only_here'"
+        assert package == "its group cannot start: ModuleNotFoundError: No module named 'only_here'"
     finally:
         ray.shutdown()

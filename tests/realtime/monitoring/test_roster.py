@@ -22,7 +22,7 @@ from realtime.monitoring import group as group_module
 from realtime.monitoring.feeds import GroupLostError, ProcessGroupClient
 from realtime.monitoring.group import StationGroup
 from realtime.monitoring.roster import StationRoster, serve_stations
-from realtime.monitoring.stations import Station, groups_of, read_stations
+from realtime.monitoring.stations import Station, make_groups, read_stations
 from realtime.protocol import builders
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.messages import Message
@@ -47,7 +47,7 @@ from tests.support.stream_servers import WebServer
 __all__ = ["radio"]  # fixtures
 
 
-def test_the_stations_of_a_process_that_ends_are_heard_again(radio: WebServer) -> None:
+def test_the_stations_of_a_process_that_ends_are_analyzed_again(radio: WebServer) -> None:
     groups = [stations_of(radio, "One", "Zwei"), stations_of(radio, "Три")]
     feeds = [ProcessGroupClient(group, HEARING) for group in groups]
 
@@ -56,33 +56,33 @@ def test_the_stations_of_a_process_that_ends_are_heard_again(radio: WebServer) -
         feeds[0].process.kill()
 
     event = Event(("One", "Zwei", "Три"), ("One", "Zwei", "Три"), kill)
-    heard = monitored(groups, feeds, event)
+    received = monitored(groups, feeds, event)
     assert event.at is not None
-    check_numbers(heard, ("One", "Zwei", "Три"))
-    assert [message["source"] for message in heard[:3]] == ["One", "Zwei", "Три"]
-    (lost,) = [m for m in of(heard[event.at :], "One", "state") if m["state"] == "RECOVERING"]
-    assert lost["detail"] == "the process that heard it has ended (SIGKILL); another one begins"
-    assert not [m for m in of(heard, "Три", "state") if m["state"] == "RECOVERING"]
-    assert of(heard, "One")[-1]["estimate"]["label"] is not None
-    assert "secret" not in json.dumps(heard)
+    check_numbers(received, ("One", "Zwei", "Три"))
+    assert [message["source"] for message in received[:3]] == ["One", "Zwei", "Три"]
+    (lost,) = [m for m in of(received[event.at :], "One", "state") if m["state"] == "RECOVERING"]
+    assert lost["detail"] == "its process has ended (SIGKILL); another one starts"
+    assert not [m for m in of(received, "Три", "state") if m["state"] == "RECOVERING"]
+    assert of(received, "One")[-1]["estimate"]["label"] is not None
+    assert "secret" not in json.dumps(received)
     assert all(feed.process is not None and feed.process.returncode is not None for feed in feeds)
 
 
-def test_a_station_that_is_away_says_so_and_the_others_go_on(radio: WebServer) -> None:
+def test_an_unreachable_station_is_reported_and_the_others_continue(radio: WebServer) -> None:
     groups = [(Station("Away", radio.url("nothing")), *stations_of(radio, "Here"))]
-    heard = monitored(
+    received = monitored(
         groups,
         [ProcessGroupClient(groups[0], HEARING)],
-        lambda told: len(of(told, "Away", "state")) >= 2 and bool(of(told, "Here")),
+        lambda published: len(of(published, "Away", "state")) >= 2 and bool(of(published, "Here")),
     )
-    check_numbers(heard, ("Away", "Here"))
-    assert {message["state"] for message in of(heard, "Away", "state")} == {"RECOVERING"}
-    assert "404" in of(heard, "Away", "state")[0]["detail"]
+    check_numbers(received, ("Away", "Here"))
+    assert {message["state"] for message in of(received, "Away", "state")} == {"RECOVERING"}
+    assert "404" in of(received, "Away", "state")[0]["detail"]
 
 
 def test_groups_are_even_and_hold_every_station_once() -> None:
     stations = [Station(str(number), "http://radio.example") for number in range(17)]
-    groups = groups_of(stations, 8)
+    groups = make_groups(stations, 8)
     assert [len(group) for group in groups] == [6, 6, 5]
     assert sorted(station.name for group in groups for station in group) == sorted(s.name for s in stations)
 
@@ -113,8 +113,8 @@ def test_a_file_of_stations_is_read(tmp_path: Path) -> None:
 MANIFEST = ModelManifest.load()
 
 
-def said(kind: str, at: float, state: StreamState = StreamState.LISTENING, detail: str = "") -> Message:
-    """What a group says of station One ``at`` so many Unix seconds."""
+def message(kind: str, at: float, state: StreamState = StreamState.LISTENING, detail: str = "") -> Message:
+    """Build a message of station One at a time in Unix seconds."""
     if kind == "state":
         return builders.state_message("One", at, state, detail)
     if kind == "title":
@@ -126,7 +126,7 @@ def said(kind: str, at: float, state: StreamState = StreamState.LISTENING, detai
 
 
 class Scripted:
-    """A group that says one thing after the other, or fails, and then nothing more."""
+    """Client of a group that returns given messages or errors in order, and then nothing."""
 
     def __init__(self, *turns: list[Message] | Exception) -> None:
         self._turns = list(turns)
@@ -143,77 +143,85 @@ class Scripted:
         pass
 
 
-def test_what_is_told_twice_is_found() -> None:
-    told = [as_json(said("estimate", 1.0)) | {"seq": 1}, as_json(said("estimate", 2.0)) | {"seq": 2}]
-    check_numbers(told, ("One",))
+def test_repeated_messages_are_found() -> None:
+    published = [
+        as_json(message("estimate", 1.0)) | {"seq": 1},
+        as_json(message("estimate", 2.0)) | {"seq": 2},
+    ]
+    check_numbers(published, ("One",))
     with pytest.raises(AssertionError):
-        check_numbers([*told, as_json(said("estimate", 2.0)) | {"seq": 3}], ("One",))
+        check_numbers([*published, as_json(message("estimate", 2.0)) | {"seq": 3}], ("One",))
 
 
-def test_faults_of_a_group_are_not_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    """One that nobody had foreseen ended the monitor, and with it all other groups."""
+def test_errors_of_a_group_do_not_end_the_monitor(caplog: pytest.LogCaptureFixture) -> None:
+    """An unexpected error of one group once ended the monitor and all other groups."""
     faults = [OSError(errno.EMFILE, "secret"), ValueError("secret"), IndexError("secret"), RuntimeError()]
-    feed = Scripted(*faults, [said("state", 1.0)])
-    heard = monitored([ALONE], [feed], lambda told: told[-1].get("state") == "LISTENING", 0.01)
-    details = {message["detail"] for message in of(heard, "One", "state")} - {""}
-    assert details <= {"internal error; it is tried again"}
+    feed = Scripted(*faults, [message("state", 1.0)])
+    received = monitored([ALONE], [feed], lambda published: published[-1].get("state") == "LISTENING", 0.01)
+    details = {message["detail"] for message in of(received, "One", "state")} - {""}
+    assert details <= {"internal error; the analyzer tries again"}
     traces = [record for record in caplog.records if record.exc_info]
     assert len(traces) == 1, "the traceback is in the log, once"
 
 
-def test_the_end_leaves_nothing_behind_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Each Ctrl-C ended in "_GatheringFuture exception was never retrieved" and a traceback."""
-    monitored([ALONE], [Scripted()], lambda told: True)
+def test_the_end_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Each Ctrl-C once logged "_GatheringFuture exception was never retrieved" and a traceback."""
+    monitored([ALONE], [Scripted()], lambda published: True)
     gc.collect()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 class Watched:
-    """A roll with station One, and what it says to clients and to those that come now."""
+    """Roster with station One, its published messages, and the hello for new clients."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.published: list[tuple[str, str]] = []
         self.broadcaster = Broadcaster()
-        self.roll = StationRoster(self.broadcaster, self._note, SystemClock())
-        self.roll.add("One", builders.hello_message("One", 0.0, MANIFEST, "none", {}))
+        self.roster = StationRoster(self.broadcaster, self._note, SystemClock())
+        self.roster.add("One", builders.hello_message("One", 0.0, MANIFEST, "none", {}))
 
     def _note(self, message: Message) -> None:
-        self.told.append((message.kind, as_json(message).get("state", "")))
+        self.published.append((message.kind, as_json(message).get("state", "")))
 
 
-def test_a_group_that_was_only_late_is_not_held_for_lost() -> None:
-    """Its stations stayed RECOVERING while their estimates came."""
+def test_a_late_group_is_not_lost() -> None:
+    """Its stations once stayed RECOVERING although their estimates arrived."""
     watched = Watched()
-    watched.roll.say(said("state", 1.0, StreamState.STALLED, "quiet"))
-    watched.roll.lost(ALONE, "its group waits", late=True)
-    watched.roll.say(said("title", 2.0))
-    watched.roll.say(said("title", 3.0))
+    watched.roster.publish(message("state", 1.0, StreamState.STALLED, "quiet"))
+    watched.roster.report_lost(ALONE, "its group waits", late=True)
+    watched.roster.publish(message("title", 2.0))
+    watched.roster.publish(message("title", 3.0))
     states = [("state", "STALLED"), ("state", "RECOVERING"), ("state", "STALLED")]
-    assert watched.told == [*states, ("title", ""), ("title", "")]
+    assert watched.published == [*states, ("title", ""), ("title", "")]
 
 
-def test_a_group_that_begins_anew_is_not_what_it_was() -> None:
+def test_the_stations_of_a_restarted_group_start_anew() -> None:
     watched = Watched()
-    watched.roll.say(said("state", 1.0))
-    watched.roll.lost(ALONE, "its process has ended")
-    watched.roll.lost(ALONE, "its process has ended")
-    watched.roll.say(said("title", 2.0))
-    watched.roll.say(said("state", 3.0, StreamState.WARMING_UP))
-    states = [state for _, state in watched.told if state]
+    watched.roster.publish(message("state", 1.0))
+    watched.roster.report_lost(ALONE, "its process has ended")
+    watched.roster.report_lost(ALONE, "its process has ended")
+    watched.roster.publish(message("title", 2.0))
+    watched.roster.publish(message("state", 3.0, StreamState.WARMING_UP))
+    states = [state for _, state in watched.published if state]
     assert states == ["LISTENING", "RECOVERING", "CONNECTING", "WARMING_UP"]
 
 
-def test_a_station_whose_state_was_dropped_is_heard_nevertheless() -> None:
+def test_a_station_whose_state_was_dropped_is_not_silent() -> None:
     watched = Watched()
-    watched.roll.say(said("state", 1.0, StreamState.RECOVERING, "404"))
-    watched.roll.say(said("estimate", 2.0, StreamState.UNSURE))
-    watched.roll.say(said("estimate", 3.0, StreamState.UNSURE))
-    assert watched.told == [("state", "RECOVERING"), ("state", "UNSURE"), ("estimate", ""), ("estimate", "")]
+    watched.roster.publish(message("state", 1.0, StreamState.RECOVERING, "404"))
+    watched.roster.publish(message("estimate", 2.0, StreamState.UNSURE))
+    watched.roster.publish(message("estimate", 3.0, StreamState.UNSURE))
+    assert watched.published == [
+        ("state", "RECOVERING"),
+        ("state", "UNSURE"),
+        ("estimate", ""),
+        ("estimate", ""),
+    ]
 
 
-def test_who_comes_later_is_told_that_a_late_group_is_heard() -> None:
+def test_a_later_client_gets_the_state_of_a_late_group() -> None:
     late = GroupLostError("its group waits", late=True)
-    feed = Scripted([said("state", 1.0)], late, [said("estimate", 2.0)])
+    feed = Scripted([message("state", 1.0)], late, [message("estimate", 2.0)])
     hellos: list[Json] = []
 
     async def listen(address: str) -> None:
@@ -231,10 +239,10 @@ def test_who_comes_later_is_told_that_a_late_group_is_heard() -> None:
     assert hellos[-1]["state"] == "LISTENING"
 
 
-def test_a_station_goes_on_after_a_fault_that_nobody_foresaw(
+def test_a_station_continues_after_an_unexpected_error(
     radio: WebServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its thread ended, and nobody ever heard it again; clients are not told what may hold a password."""
+    """Its thread once ended, and the station stayed silent. Clients must not see passwords."""
     asked = []
 
     def fails_once(url: str, *more: Any) -> AudioSource:
@@ -245,14 +253,14 @@ def test_a_station_goes_on_after_a_fault_that_nobody_foresaw(
 
     monkeypatch.setattr(group_module, "open_source", fails_once)
     group = StationGroup(stations_of(radio, "One"), HEARING)
-    heard: list[Json] = []
+    received: list[Json] = []
     try:
         for _ in range(MOST_SECONDS):
-            heard += map(as_json, group.take(1.0))
-            if of(heard, "One"):
+            received += map(as_json, group.take(1.0))
+            if of(received, "One"):
                 break
     finally:
         group.stop()
-    assert of(heard, "One")
-    assert [m["detail"] for m in of(heard, "One", "state") if m["detail"]] == ["internal error"]
+    assert of(received, "One")
+    assert [m["detail"] for m in of(received, "One", "state") if m["detail"]] == ["internal error"]
     assert "can't start new thread" in caplog.text
