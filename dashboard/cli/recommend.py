@@ -75,7 +75,7 @@ def command(arguments: Sequence[str]) -> int:
     genre = options.genre or genre_of(options.file)
     clock = WallClock()
     query = TrackQuery(genre, options.language, ReleaseRange(options.range), limit=options.count)
-    answer = build_providers(clock).search_widening(query, for_person=True)
+    answer = build_providers(clock).search_relaxed(query, for_person=True)
     tracks = answer.tracks[: options.count]
     if options.json:
         for track in tracks:
@@ -85,7 +85,7 @@ def command(arguments: Sequence[str]) -> int:
         print(f"{options.file.name} sounds like {genre}.\n")
     for track in tracks:
         print(line(track))
-    for sentence in answer.sentences:
+    for sentence in answer.messages:
         print(f"  ({sentence})")
     return 0
 

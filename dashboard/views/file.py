@@ -177,4 +177,4 @@ def songs(analysis: AnalysisJob, words: Translator) -> None:
 @st.cache_data(ttl=600, show_spinner=False)
 def songs_of(genre: str) -> list[Track]:
     """For a few minutes: the terms of the services allow no more, and a reader who looks again no less."""
-    return list(providers().search_widening(TrackQuery(genre)).tracks[:SONGS])
+    return list(providers().search_relaxed(TrackQuery(genre)).tracks[:SONGS])

@@ -1,4 +1,4 @@
-"""Run a provider's searches on threads of their own, and leave behind those that outlive their deadline."""
+"""Provider searches on background threads that are abandoned at their deadline."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dashboard.recommendations.providers.base import Clock, Interim, ProviderRes
 from models.common.concurrency import start_daemon_thread
 
 MARGIN_SECONDS: Final = 0.03
-"""Time before the deadline at which a search is given up, so that its result still is in time."""
+"""Seconds before the deadline at which a search is abandoned, so that its result still arrives in time."""
 
 MAX_ABANDONED: Final = 4
-"""Searches of one provider that may run after their deadlines; while there are so many, none is begun."""
+"""Searches of one provider that may still run after their deadline. While this many run, no search starts."""
 
 LATE: Final = ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
 HANGING: Final = ProviderResult(status=Status.TIMEOUT, detail="still hangs in earlier searches")
@@ -31,17 +31,18 @@ log = logging.getLogger(__name__)
 
 
 class Pending(Generic[T]):
-    """A value that other threads work at, and that is there at a deadline at the latest.
+    """A value that other threads compute and that is available at a deadline at the latest.
 
     Parameters
     ----------
     work : collection of Future
-        What the value is made of.
+        Computations that the value depends on.
     deadline : float
         Seconds of the clock.
     clock : Clock
     finish : callable
-        Makes the value of what is done by then; called once, on the thread that wants the value.
+        Builds the value from the computations that are done by the deadline. It is called once, on the
+        thread that asks for the value.
     """
 
     def __init__(
@@ -54,9 +55,9 @@ class Pending(Generic[T]):
         self._value: list[T] = []
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the value, at most so long; tell whether it is there."""
-        left = min(seconds, self._deadline - self._clock.monotonic())
-        unfinished = futures.wait(self.work, max(0.0, left)).not_done
+        """Wait for the value for at most ``seconds`` and return True if it is available."""
+        remaining = min(seconds, self._deadline - self._clock.monotonic())
+        unfinished = futures.wait(self.work, max(0.0, remaining)).not_done
         return not unfinished or self._clock.monotonic() >= self._deadline
 
     def result(self) -> T:
@@ -72,20 +73,20 @@ class Pending(Generic[T]):
 
 
 def ready(value: T, clock: Clock) -> Pending[T]:
-    """Return a value that is there already as a pending one."""
+    """Return a value that is already available as a pending value."""
     return Pending((), -math.inf, clock, lambda: value)
 
 
 class Search(Protocol):
-    """A provider's search, as ``RemoteProvider.search``."""
+    """Signature of a provider's search, like ``RemoteProvider.search``."""
 
     def __call__(self, query: TrackQuery, deadline: float, interim: Interim, /) -> ProviderResult:
-        """Answer."""
+        """Search for songs."""
         ...
 
 
 class BackgroundProvider:
-    """A provider whose searches never raise and never outlive their deadline. Any thread may call.
+    """A provider whose searches never raise and never outlive their deadline. Thread-safe.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ class BackgroundProvider:
         self._running: list[tuple[Future[ProviderResult], float]] = []  # with the ends of their deadlines
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """Answer before the deadline, with what was found until then if the provider is late."""
+        """Return the result before the deadline. A late provider's result holds what it found so far."""
         return self.start(query, deadline).result()
 
     def start(
@@ -115,28 +116,30 @@ class BackgroundProvider:
         deadline : float
             Seconds of the clock.
         search : callable, optional
-            Another search of the provider.
+            A search of the provider to run instead of its ``search``.
         """
         end = deadline - MARGIN_SECONDS
         if end <= self._clock.monotonic():
             return ready(ProviderResult(status=Status.TIMEOUT, detail="had no time to answer"), self._clock)
-        if self._abandoned() >= MAX_ABANDONED:
+        if self._count_abandoned() >= MAX_ABANDONED:
             return ready(HANGING, self._clock)
-        so_far = [LATE]
+        interim_results = [LATE]
 
         def work() -> ProviderResult:
             try:
-                return (search or self._provider.search)(query, deadline, so_far.append)
+                return (search or self._provider.search)(query, deadline, interim_results.append)
             except Exception as error:
                 log_failure(self.name, error)
-                return ProviderResult(status=Status.BAD_ANSWER, detail="failed in a way that nobody foresaw")
+                return ProviderResult(status=Status.BAD_ANSWER, detail="failed unexpectedly")
 
-        future = start_daemon_thread(work, f"songs of {self.name}")
+        future = start_daemon_thread(work, f"song-search-{self.name}")
         with self._lock:
             self._running.append((future, end))
-        return Pending((future,), end, self._clock, lambda: future.result() if future.done() else so_far[-1])
+        return Pending(
+            (future,), end, self._clock, lambda: future.result() if future.done() else interim_results[-1]
+        )
 
-    def _abandoned(self) -> int:
+    def _count_abandoned(self) -> int:
         """Count the searches that still run after their deadline."""
         now = self._clock.monotonic()
         with self._lock:
@@ -145,7 +148,7 @@ class BackgroundProvider:
 
 
 def log_failure(name: str, error: Exception) -> None:
-    """Log type and place of an error; its message may hold a request with a key."""
+    """Log type and location of an error, but not its message, which may hold a request with a key."""
     places = traceback.extract_tb(error.__traceback__)
     place = f"{places[-1].filename}:{places[-1].lineno}" if places else "an unknown place"
     log.warning("%s failed: %s at %s", name, type(error).__name__, place)

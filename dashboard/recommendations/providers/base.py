@@ -1,4 +1,4 @@
-"""The interface of song services, and their results."""
+"""Interface of song providers and of their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 
 
 class Status(StrEnum):
-    """How a request ended."""
+    """Outcome of a request to a song provider."""
 
     OK = "ok"
     EMPTY = "empty"
@@ -30,9 +30,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderResult:
-    """An answer: ``tracks`` may be there whatever the status; ``retry_at`` (aware, UTC) is when it makes
-    sense to ask again; ``relaxed`` names filters that were widened; ``detail`` is one plain sentence for
-    the page, without secrets.
+    """Songs and outcome of one search.
+
+    Attributes
+    ----------
+    tracks : tuple of Track
+        May hold songs with any status.
+    status : Status
+    retry_at : datetime or None
+        Aware, UTC. Earliest time at which another request makes sense.
+    relaxed : frozenset of Relaxed
+        Filters that the provider relaxed.
+    from_cache : bool
+        True if no request was sent.
+    detail : str
+        One plain sentence for the page, without secrets.
     """
 
     tracks: tuple[Track, ...] = ()
@@ -42,54 +54,54 @@ class ProviderResult:
     from_cache: bool = False
     detail: str = ""
     calls: int = 0
-    """Requests that were sent for it."""
+    """Number of requests that were sent."""
 
 
 class SongProvider(Protocol):
-    """Knows songs."""
+    """A source of songs."""
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name of the provider as the page shows it."""
         ...
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """Answer before ``deadline``, in seconds of the clock that the provider was given."""
+        """Return songs before ``deadline``, in seconds of the provider's clock."""
         ...
 
 
 Interim: TypeAlias = Callable[[ProviderResult], object]
-"""Takes the result that a search has if it is given up from now on; called before each request."""
+"""Receives the result of a search that is abandoned from now on. Providers call it before each request."""
 
 
 def ignore(_result: ProviderResult) -> None:
-    """Take no notice of interim results."""
+    """Discard an interim result."""
 
 
 class RemoteProvider(Protocol):
-    """Knows songs from a service on the network.
+    """A source of songs on the network.
 
-    The deadline bounds each of its requests. A service that sends a byte now and then may hold it longer:
-    ``BackgroundProvider`` ends the search in time.
+    The deadline bounds each of its requests. A service that sends a byte now and then may exceed the
+    deadline. ``BackgroundProvider`` ends the search in time.
     """
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name of the provider as the page shows it."""
         ...
 
     def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore, /) -> ProviderResult:
-        """Answer, if possible before ``deadline``, in seconds of the clock that the provider was given."""
+        """Return songs, if possible before ``deadline``, in seconds of the clock of the provider."""
         ...
 
 
 class Clock(Protocol):
-    """Time from outside."""
+    """A monotonic clock and a wall clock, injected for tests."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
+        """Return the seconds since an arbitrary fixed moment."""
         ...
 
     def now(self) -> datetime:
-        """The wall clock, aware, UTC."""
+        """Return the current time, aware, in UTC."""
         ...

@@ -1,4 +1,4 @@
-"""A provider that may hang, raise or fail, made one that answers in time and is left alone while it fails."""
+"""Circuit breaker for song providers: answers in time and pauses requests while a provider fails."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from dashboard.recommendations.providers.base import (
     Status,
     ignore,
 )
-from dashboard.recommendations.providers.http_json import in_words
+from dashboard.recommendations.providers.http_json import format_duration
 from models.common.concurrency import backoff_seconds
 
 FIRST_BACKOFF_SECONDS: Final = 30.0
 MAX_BACKOFF_SECONDS: Final = 600.0
-SPREAD: Final = 0.25
-"""How much longer a pause may be by chance, so that many do not come back together."""
+MAX_JITTER_SHARE: Final = 0.25
+"""Largest random extension of a pause as a share of it, so that clients do not retry at the same moment."""
 
 LIMITED: Final = frozenset({Status.RATE_LIMITED, Status.QUOTA})
 REFUSED: Final = frozenset({Status.AUTH, Status.FORBIDDEN, Status.PREMIUM})
@@ -39,40 +39,40 @@ HEALTHY: Final = frozenset({Status.OK, Status.EMPTY, Status.OFF})
 
 @runtime_checkable
 class QuotaGuard(RemoteProvider, Protocol):
-    """A provider whose searches are few: it remembers, and keeps some back for a person's own clicks."""
+    """A provider with a small quota: it caches results and reserves searches for a person's clicks."""
 
     def search_for_person(
         self, query: TrackQuery, deadline: float, interim: Interim = ignore, /
     ) -> ProviderResult:
-        """As ``search``, with what is kept back."""
+        """Search like ``search``, and use the reserved part of the quota too."""
         ...
 
-    def remembered(self, query: TrackQuery) -> ProviderResult | None:
-        """What can be answered without asking anybody; at once."""
+    def cached_result(self, query: TrackQuery) -> ProviderResult | None:
+        """Return a cached result at once without sending a request, or None."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
-    """Why and until when a provider is not asked; None stands for until the program is started again."""
+class _OpenState:
+    """Reason and end of a pause. Without ``until`` the pause lasts until the program restarts."""
 
     status: Status
     detail: str
     retry_at: datetime | None
     until: float | None
-    own_saving: bool
-    """The provider held back without asking anybody: a person's click may pass."""
+    self_imposed: bool
+    """True if the provider spares its quota without having sent a request. A person's click still passes."""
 
 
 class CircuitBreaker:
-    """A provider that is not asked while it fails, and never outlives a deadline. Any thread may call.
+    """A provider that receives no requests while it fails and never outlives a deadline. Thread-safe.
 
     Parameters
     ----------
     provider : RemoteProvider
     clock : Clock
     jitter : callable
-        A number in 0..1 by chance.
+        Returns a random number in 0..1.
     """
 
     def __init__(self, provider: RemoteProvider, clock: Clock, jitter: Callable[[], float]) -> None:
@@ -82,68 +82,71 @@ class CircuitBreaker:
         self._jitter = jitter
         self._lock = threading.Lock()
         self._background = BackgroundProvider(provider, clock)
-        self._open: _Open | None = None
+        self._open: _OpenState | None = None
         self._failures = 0
 
     @property
     def name(self) -> str:
-        """The provider's."""
+        """Name of the wrapped provider."""
         return self._name
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """Ask the provider, or say why it is not asked."""
+        """Search with the provider, or return the reason why no request is sent."""
         return self.start(query, deadline).result()
 
     def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """As ``search``, for a person who clicked: what a provider keeps back for that may be used."""
+        """Search like ``search`` for a person's click, with the reserved part of the quota."""
         return self.start(query, deadline, for_person=True).result()
 
     def start(
         self, query: TrackQuery, deadline: float, *, for_person: bool = False
     ) -> Pending[ProviderResult]:
-        """Begin a search; whoever takes its result tells the breaker of it."""
+        """Start a search. Taking its result updates the breaker."""
         with self._lock:
-            held, failures = self._open, self._failures
-        if held is not None and self._holds(held) and not (for_person and held.own_saving):
-            return ready(self._remembered(query) or self._closed(held), self._clock)
-        if deadline - MARGIN_SECONDS <= self._clock.monotonic():  # no fault of the provider
+            state, failures = self._open, self._failures
+        if state is not None and self._is_open(state) and not (for_person and state.self_imposed):
+            return ready(self._cached_result(query) or self._rejection(state), self._clock)
+        if deadline - MARGIN_SECONDS <= self._clock.monotonic():  # not the provider's fault
             return ready(ProviderResult(status=Status.TIMEOUT, detail="had no time to answer"), self._clock)
 
-        def learn(result: ProviderResult) -> ProviderResult:
+        def record(result: ProviderResult) -> ProviderResult:
             with self._lock:
-                self._learn(result, failures)
+                self._record(result, failures)
             return result
 
         provider = self._provider
         search = provider.search_for_person if for_person and isinstance(provider, QuotaGuard) else None
-        return self._background.start(query, deadline, search).then(learn)
+        return self._background.start(query, deadline, search).then(record)
 
-    def _holds(self, held: _Open) -> bool:
-        """Whether it still is too early; either clock may end it, for one stands while a laptop sleeps."""
-        if held.until is None:
+    def _is_open(self, state: _OpenState) -> bool:
+        """Return True if the pause has not ended.
+
+        Either clock may end it, since the monotonic clock stands still while a laptop sleeps.
+        """
+        if state.until is None:
             return True
-        late = held.retry_at is not None and self._clock.now() >= held.retry_at
-        return not late and self._clock.monotonic() < held.until
+        late = state.retry_at is not None and self._clock.now() >= state.retry_at
+        return not late and self._clock.monotonic() < state.until
 
-    def _closed(self, held: _Open) -> ProviderResult:
-        if held.until is None:
-            when = "it is not asked again before a restart"
+    def _rejection(self, state: _OpenState) -> ProviderResult:
+        if state.until is None:
+            retry_text = "it is not asked again before a restart"
         else:
-            when = f"it is asked again in {in_words(held.until - self._clock.monotonic())}"
-        reason = held.detail.split(";")[0].rstrip(".")
-        return ProviderResult(status=held.status, retry_at=held.retry_at, detail=f"{reason}; {when}")
+            retry_text = f"it is asked again in {format_duration(state.until - self._clock.monotonic())}"
+        reason = state.detail.split(";")[0].rstrip(".")
+        return ProviderResult(status=state.status, retry_at=state.retry_at, detail=f"{reason}; {retry_text}")
 
-    def _remembered(self, query: TrackQuery) -> ProviderResult | None:
+    def _cached_result(self, query: TrackQuery) -> ProviderResult | None:
         if not isinstance(self._provider, QuotaGuard):
             return None
         try:
-            return self._provider.remembered(query)
+            return self._provider.cached_result(query)
         except Exception as error:
             log_failure(self._name, error)
             return None
 
-    def _learn(self, result: ProviderResult, failures: int) -> None:
-        """Open or close; ``failures`` were known when the search began."""
+    def _record(self, result: ProviderResult, failures: int) -> None:
+        """Open or close the breaker. ``failures`` is the failure count when the search started."""
         if result.status in HEALTHY:
             if not result.from_cache:
                 self._open, self._failures = None, 0
@@ -154,12 +157,12 @@ class CircuitBreaker:
         elif result.status in LIMITED and retry_at is not None:
             pause = (retry_at - now).total_seconds()
         else:
-            if failures == self._failures:  # else a search beside this one has counted it
+            if failures == self._failures:  # else a concurrent search has already counted it
                 self._failures += 1
             pause = backoff_seconds(self._failures, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)
-            pause *= 1 + SPREAD * self._jitter()
+            pause *= 1 + MAX_JITTER_SHARE * self._jitter()
             retry_at = now + timedelta(seconds=pause)
         until = None if pause is None else self._clock.monotonic() + pause
-        thrifty = isinstance(self._provider, QuotaGuard)
-        saving = thrifty and result.status is Status.QUOTA and result.calls == 0
-        self._open = _Open(result.status, result.detail or "failed", retry_at, until, saving)
+        guarded = isinstance(self._provider, QuotaGuard)
+        self_imposed = guarded and result.status is Status.QUOTA and result.calls == 0
+        self._open = _OpenState(result.status, result.detail or "failed", retry_at, until, self_imposed)

@@ -1,4 +1,4 @@
-"""GET requests for JSON objects, and what their faults are called."""
+"""HTTP GET requests for JSON objects, and results for their errors."""
 
 from __future__ import annotations
 
@@ -18,19 +18,28 @@ if TYPE_CHECKING:
 MAX_RESPONSE_BYTES: Final = 4 << 20
 CHUNK_BYTES: Final = 1 << 16
 MARGIN_SECONDS: Final = 0.1
-"""How long before a deadline a request is given up, so that its result still is in time."""
+"""Seconds before a deadline at which a request is abandoned, so that its result still arrives in time."""
 
 PAUSE_SECONDS: Final = 60
-"""Before asking again where a limit does not say when it ends."""
+"""Seconds before the next request if a rate limit names no time."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResult:
-    """What came back.
+    """Outcome of one request.
 
-    ``fault`` is None when there was an HTTP answer that can be used: with 200 and a JSON object in
-    ``body``, or with another ``code``, where ``body`` may be empty. ``sent`` is False when the request
-    surely did not reach the server.
+    Attributes
+    ----------
+    code : int
+        HTTP status, 0 if there was no response.
+    body : mapping
+        The JSON object. It may be empty if ``code`` is not 200.
+    fault : Status or None
+        None if the response can be used.
+    sent : bool
+        False if the request certainly did not reach the server.
+    retry_after_seconds : float or None
+        The server's ``Retry-After``, if there was one.
     """
 
     code: int = 0
@@ -41,17 +50,17 @@ class HttpResult:
 
 
 class JsonHttpClient:
-    """Sends GET requests whose timeouts end before a deadline.
+    """Client whose GET requests time out before a deadline.
 
-    A server that sends a byte now and then keeps a request beyond it: ``BackgroundProvider`` leaves its
-    thread behind.
+    A server that sends a byte now and then exceeds the deadline. ``BackgroundProvider`` abandons its
+    thread.
 
     Parameters
     ----------
     clock : Clock
-        Deadlines are in its seconds.
+        Clock of the deadlines.
     session : requests.Session, optional
-        Used for every request; without it each one has its own.
+        Session of every request. By default each request has a session of its own.
     """
 
     def __init__(self, clock: Clock, session: requests.Session | None = None) -> None:
@@ -61,13 +70,13 @@ class JsonHttpClient:
     def get(
         self, address: str, params: Mapping[str, str], headers: Mapping[str, str], deadline: float
     ) -> HttpResult:
-        """Ask once; redirects are not followed, for they would carry the headers elsewhere."""
+        """Send one request. Redirects are not followed, since they would carry the headers elsewhere."""
         if deadline - MARGIN_SECONDS <= self._clock.monotonic():
             return HttpResult(fault=Status.TIMEOUT, sent=False)
-        return _get(self._session, address, params, headers, deadline - MARGIN_SECONDS, self._clock)
+        return _send(self._session, address, params, headers, deadline - MARGIN_SECONDS, self._clock)
 
 
-def _get(
+def _send(
     session: requests.Session | None,
     address: str,
     params: Mapping[str, str],
@@ -91,15 +100,15 @@ def _get(
                     return HttpResult(fault=Status.TIMEOUT)
                 if len(content) > MAX_RESPONSE_BYTES:
                     return HttpResult(response.status_code, fault=Status.BAD_ANSWER)
-            wait = parse_retry_after(response.headers.get("Retry-After"), clock.now().timestamp())
-            return _read(response.status_code, bytes(content), wait)
+            retry_after = parse_retry_after(response.headers.get("Retry-After"), clock.now().timestamp())
+            return _read(response.status_code, bytes(content), retry_after)
     except requests.Timeout as error:
         return HttpResult(fault=Status.TIMEOUT, sent=_was_sent(error))
     except requests.ConnectionError as error:
         return HttpResult(fault=Status.UNREACHABLE, sent=_was_sent(error))
     except requests.exceptions.ChunkedEncodingError:
         return HttpResult(fault=Status.UNREACHABLE)
-    except ValueError:  # an address that is none
+    except ValueError:  # the address is invalid
         return HttpResult(fault=Status.BAD_ANSWER, sent=False)
     except (requests.RequestException, HTTPError, OSError):
         return HttpResult(fault=Status.BAD_ANSWER)
@@ -109,27 +118,27 @@ def _get(
 
 
 def _was_sent(error: requests.RequestException) -> bool:
-    """Whether the server may have had the request: not when there was no connection to it."""
+    """Return False if the request cannot have reached the server because there was no connection."""
     import requests
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError, SSLError
 
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    never = (ConnectTimeoutError, NewConnectionError, ProxyError, SSLError)
-    return not isinstance(error, requests.ConnectTimeout) and not isinstance(reason, never)
+    unsent_reasons = (ConnectTimeoutError, NewConnectionError, ProxyError, SSLError)
+    return not isinstance(error, requests.ConnectTimeout) and not isinstance(reason, unsent_reasons)
 
 
-def _read(code: int, content: bytes, wait: float | None) -> HttpResult:
+def _read(code: int, content: bytes, retry_after: float | None) -> HttpResult:
     try:
         body = json.loads(content)
-    except (ValueError, RecursionError):  # the latter: nested a hundred thousand deep
+    except (ValueError, RecursionError):  # RecursionError: nested a hundred thousand deep
         body = None
     if isinstance(body, dict):
-        return HttpResult(code, body, retry_after_seconds=wait)
-    return HttpResult(code, fault=Status.BAD_ANSWER if code == 200 else None, retry_after_seconds=wait)
+        return HttpResult(code, body, retry_after_seconds=retry_after)
+    return HttpResult(code, fault=Status.BAD_ANSWER if code == 200 else None, retry_after_seconds=retry_after)
 
 
-def failed(answer: HttpResult, clock: Clock, calls: int) -> ProviderResult:
-    """What the page is told of a fault that means the same at every service; 200 is none."""
+def error_result(answer: HttpResult, clock: Clock, calls: int) -> ProviderResult:
+    """Return the result for an error that means the same at every service. HTTP 200 is not an error."""
     if answer.fault is not None:
         sentence = {
             Status.TIMEOUT: "did not answer in time",
@@ -141,7 +150,7 @@ def failed(answer: HttpResult, clock: Clock, calls: int) -> ProviderResult:
         return ProviderResult(
             status=Status.RATE_LIMITED,
             retry_at=clock.now() + timedelta(seconds=seconds),
-            detail=f"was asked too often; it is asked again in {in_words(seconds)}",
+            detail=f"was asked too often; it is asked again in {format_duration(seconds)}",
             calls=calls,
         )
     status, sentence = _BY_CODE.get(answer.code, (Status.BAD_ANSWER, "answered in an unknown way"))
@@ -158,13 +167,17 @@ _BY_CODE: Final = {
 }
 
 
-def in_words(seconds: float) -> str:
-    """A time span for people, rounded up: ``25 seconds``, ``4 minutes``, ``7 hours``."""
+def format_duration(seconds: float) -> str:
+    """Format a time span for people, rounded up: ``25 seconds``, ``4 minutes``, ``7 hours``."""
     if seconds <= 90:
-        return _counted(math.ceil(max(seconds, 1)), "second")
+        return _format_count(math.ceil(max(seconds, 1)), "second")
     minutes = math.ceil(seconds / 60)
-    return _counted(minutes, "minute") if minutes <= 90 else _counted(math.ceil(seconds / 3600), "hour")
+    return (
+        _format_count(minutes, "minute")
+        if minutes <= 90
+        else _format_count(math.ceil(seconds / 3600), "hour")
+    )
 
 
-def _counted(number: int, unit: str) -> str:
+def _format_count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

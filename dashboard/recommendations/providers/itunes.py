@@ -1,4 +1,4 @@
-"""Songs from the search of Apple's iTunes store, which needs no key; off unless it is switched on."""
+"""Songs from the search of Apple's iTunes store. It needs no key and is off by default."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dashboard.recommendations.providers.http_json import (
     PAUSE_SECONDS,
     HttpResult,
     JsonHttpClient,
-    failed,
-    in_words,
+    error_result,
+    format_duration,
 )
 from dashboard.recommendations.providers.search_terms import LANGUAGE_TERMS, terms_for, words_for
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     import requests
 
 MAX_RESULTS: Final = 200
-"""The service's limit."""
+"""Rows of one response, the service's limit."""
 
-LONGEST_MILLISECONDS: Final = 86_400_000
+MAX_MILLISECONDS: Final = 86_400_000
 
 
 class ITunesProvider:
-    """Searches the store. Any thread may call.
+    """Search of the iTunes store. Thread-safe.
 
     Parameters
     ----------
@@ -51,60 +51,60 @@ class ITunesProvider:
     ) -> None:
         self._clock = clock
         self._address = base_url.rstrip("/") + "/search"
-        self._asker = JsonHttpClient(clock, session)
-        self._pools: ResultCache[tuple[Track, ...]] = ResultCache(clock)
+        self._http = JsonHttpClient(clock, session)
+        self._cache: ResultCache[tuple[Track, ...]] = ResultCache(clock)
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name of the provider as the page shows it."""
         return "iTunes"
 
     def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
-        """Songs, from memory where possible."""
-        if known := self.remembered(query):
+        """Return songs, from the cache if possible."""
+        if known := self.cached_result(query):
             return known
-        with self._pools.alone(query, deadline) as mine:
-            if not mine:
+        with self._cache.single_flight(query, deadline) as acquired:
+            if not acquired:
                 return LATE
-            if known := self.remembered(query):  # asked meanwhile on another thread
+            if known := self.cached_result(query):  # another thread has fetched it meanwhile
                 return known
             interim(replace(LATE, calls=1))
-            answer = self._asker.get(self._address, parameters(query), {}, deadline)
+            answer = self._http.get(self._address, search_parameters(query), {}, deadline)
             calls = int(answer.sent)
-            if (fault := self._fault(answer, calls)) is not None:
+            if (fault := self._error_result(answer, calls)) is not None:
                 return fault
-            songs = tracks(answer.body, query, self._clock.now().date())
-            self._pools.put(query, songs)
+            songs = parse_tracks(answer.body, query, self._clock.now().date())
+            self._cache.put(query, songs)
             return slice_for(songs, query, calls)
 
     def search_for_person(
         self, query: TrackQuery, deadline: float, interim: Interim = ignore
     ) -> ProviderResult:
-        """As ``search``: nothing is kept back here."""
+        """Search like ``search``: there is no quota, so nothing is reserved."""
         return self.search(query, deadline, interim)
 
-    def remembered(self, query: TrackQuery) -> ProviderResult | None:
-        """What was found before; None if nothing was or it is too old."""
-        found = self._pools.get(query)
+    def cached_result(self, query: TrackQuery) -> ProviderResult | None:
+        """Return the cached result, or None if there is none or it has expired."""
+        found = self._cache.get(query)
         return None if found is None else slice_for(found, query)
 
-    def _fault(self, answer: HttpResult, calls: int) -> ProviderResult | None:
+    def _error_result(self, answer: HttpResult, calls: int) -> ProviderResult | None:
         if answer.fault is None and answer.code == 200:
             if isinstance(answer.body.get("results"), list):
                 return None
-            return failed(replace(answer, fault=Status.BAD_ANSWER), self._clock, calls)
-        if answer.code in (403, 429):  # both are how it says that there were over 20 a minute
+            return error_result(replace(answer, fault=Status.BAD_ANSWER), self._clock, calls)
+        if answer.code in (403, 429):  # both mean more than 20 requests a minute
             return ProviderResult(
                 status=Status.RATE_LIMITED,
                 retry_at=self._clock.now() + timedelta(seconds=PAUSE_SECONDS),
-                detail=f"was asked too often; it is asked again in {in_words(PAUSE_SECONDS)}",
+                detail=f"was asked too often; it is asked again in {format_duration(PAUSE_SECONDS)}",
                 calls=calls,
             )
-        return failed(answer, self._clock, calls)
+        return error_result(answer, self._clock, calls)
 
 
-def parameters(query: TrackQuery) -> dict[str, str]:
-    """Of the search; its ``lang`` chooses the language of names of genres, not of songs."""
+def search_parameters(query: TrackQuery) -> dict[str, str]:
+    """Return the parameters of the search. ``lang`` sets the language of genre names, not of songs."""
     return {
         "term": words_for(query.genre, query.language),
         "country": LANGUAGE_TERMS[query.language or "en"].itunes_store,
@@ -115,8 +115,11 @@ def parameters(query: TrackQuery) -> dict[str, str]:
     }
 
 
-def tracks(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[Track, ...]:
-    """The rows that are songs of the wanted genre, language and age; what is only announced is none."""
+def parse_tracks(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[Track, ...]:
+    """Parse the rows that are songs of the requested genre, language and age.
+
+    Songs that are only announced are left out.
+    """
     found: dict[str, Track] = {}
     since = query.range.since(today)
     for rank, row in enumerate(parse_rows(body["results"])[:MAX_RESULTS]):
@@ -133,12 +136,12 @@ def _track(row: Mapping[str, Any], query: TrackQuery, rank: int) -> Track | None
     title, artist = parse_name(row.get("trackName")), parse_name(row.get("artistName"))
     url = parse_link(row.get("trackViewUrl"), "apple.com")
     genre = parse_text(row.get("primaryGenreName"))
-    of_genre = re.search(rf"(?<!\w)(?:{terms_for(query.genre).itunes})(?!\w)", genre, re.IGNORECASE)
-    if row.get("kind") != "song" or not title or not artist or not url or not of_genre:
+    matches_genre = re.search(rf"(?<!\w)(?:{terms_for(query.genre).itunes})(?!\w)", genre, re.IGNORECASE)
+    if row.get("kind") != "song" or not title or not artist or not url or not matches_genre:
         return None
-    if (judged := classify_language(query.language, title, (artist,))) is None:
+    if (classified := classify_language(query.language, title, (artist,))) is None:
         return None
-    published = _day(row.get("releaseDate"))
+    published = _parse_date(row.get("releaseDate"))
     number = row.get("trackId")
     return Track(
         provider="iTunes",
@@ -146,26 +149,26 @@ def _track(row: Mapping[str, Any], query: TrackQuery, rank: int) -> Track | None
         artists=(artist,),
         url=url,
         genre=query.genre,
-        language=judged[0],
-        language_source=judged[1],
+        language=classified[0],
+        language_source=classified[1],
         published=published,
         precision="none" if published is None else "day",
         album=parse_name(row.get("collectionName")),
-        duration_seconds=_seconds(row.get("trackTimeMillis")),
+        duration_seconds=_parse_seconds(row.get("trackTimeMillis")),
         artwork_url=parse_link(row.get("artworkUrl100"), "mzstatic.com"),
         provider_id=str(number) if type(number) is int else "",
         rank=rank,
     )
 
 
-def _day(value: object) -> date | None:
+def _parse_date(value: object) -> date | None:
     try:
         return date.fromisoformat(parse_text(value)[:10])
     except ValueError:
         return None
 
 
-def _seconds(milliseconds: object) -> float | None:
+def _parse_seconds(milliseconds: object) -> float | None:
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
         return None
-    return milliseconds / 1000 if 0 < milliseconds < LONGEST_MILLISECONDS else None
+    return milliseconds / 1000 if 0 < milliseconds < MAX_MILLISECONDS else None

@@ -1,4 +1,4 @@
-"""Which providers there are, by the keys in the environment, and asking all of them at once."""
+"""Provider group: the song providers whose keys are set, searched concurrently."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ DEADLINE_SECONDS: Final = 4.0
 SPOTIFY_KEYS: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 YOUTUBE_KEY: Final = "YOUTUBE_API_KEY"
 ITUNES: Final = "ITUNES_SEARCH"
-"""Set to 1 to ask iTunes' search too, which needs no key."""
+"""Variable that is 1 to search iTunes too, which needs no key."""
 
 
 class WallClock:
-    """The machine's clocks."""
+    """Clocks of this machine."""
 
     def monotonic(self) -> float:
-        """Seconds of ``time.monotonic``."""
+        """Return the seconds of ``time.monotonic``."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """Now, in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What all providers said: songs, those of live providers first, and each one's result by its name."""
+    """Songs of all providers, those of remote providers first, and the result of each provider by name."""
 
     tracks: tuple[Track, ...]
     results: Mapping[str, ProviderResult]
@@ -56,24 +56,26 @@ class Answer:
 
     @property
     def calls(self) -> int:
-        """Requests that were sent."""
+        """Number of requests that were sent."""
         return sum(result.calls for result in self.results.values())
 
     @property
-    def sentences(self) -> tuple[str, ...]:
-        """What the page says of each provider that has something to say."""
-        told = {name: result.detail for name, result in self.results.items() if result.detail}
-        return tuple(said if said.startswith(name) else f"{name}: {said}" for name, said in told.items())
+    def messages(self) -> tuple[str, ...]:
+        """Sentences for the page, one of each provider whose result has a detail."""
+        details = {name: result.detail for name, result in self.results.items() if result.detail}
+        return tuple(
+            detail if detail.startswith(name) else f"{name}: {detail}" for name, detail in details.items()
+        )
 
 
 class ProviderGroup:
-    """All providers as one; the bundled list fills what the others do not have.
+    """Several providers that act like one. The bundled catalogue fills the places that others leave empty.
 
     Parameters
     ----------
-    live : sequence of Guarded
-        Asked at the same time.
-    bundled : Provider
+    live : sequence of CircuitBreaker
+        Remote providers, searched concurrently.
+    bundled : SongProvider
     clock : Clock
     """
 
@@ -84,61 +86,61 @@ class ProviderGroup:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all of them, the bundled list last."""
+        """Names of all providers, the bundled catalogue last."""
         return tuple(provider.name for provider in (*self._live, self._bundled))
 
     def search(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
     ) -> Answer:
-        """Ask all at once; a provider that has not answered in time is reported as late.
+        """Search all providers concurrently. A provider that misses the deadline has the status TIMEOUT.
 
         Parameters
         ----------
         query : TrackQuery
         seconds : float
-            How long it may take.
+            Longest duration of the search.
         for_person : bool
-            A person clicked or typed: what providers keep back for that may be used.
+            True if a person clicked or typed. The search may then use the reserved part of a quota.
         """
         return self.start(query, seconds, for_person=for_person).result()
 
     def start(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
     ) -> Pending[Answer]:
-        """Begin to ask all at once, as ``search``; each live provider has a thread of its own."""
+        """Start ``search`` in the background. Each remote provider has a thread of its own."""
         deadline = self._clock.monotonic() + seconds
         searches = {each.name: each.start(query, deadline, for_person=for_person) for each in self._live}
         work = [future for search in searches.values() for future in search.work]
 
         def join() -> Answer:
             answers = {name: search.result() for name, search in searches.items()}
-            return self._joined(query, deadline, answers)
+            return self._merge(query, deadline, answers)
 
         return Pending(work, deadline, self._clock, join)
 
-    def _joined(self, query: TrackQuery, deadline: float, answers: dict[str, ProviderResult]) -> Answer:
-        """Put the songs of live providers in turns, then those of the bundled list."""
+    def _merge(self, query: TrackQuery, deadline: float, answers: dict[str, ProviderResult]) -> Answer:
+        """Interleave the songs of the remote providers, and append those of the bundled catalogue."""
         bundled = self._bundled.search(query, deadline)
         turns = zip_longest(*(result.tracks for result in answers.values()))
         found = tuple(track for turn in turns for track in turn if track is not None)
-        if len(found) >= query.limit:  # the bundled list is not needed, and has nothing to say
+        if len(found) >= query.limit:  # the bundled catalogue is not needed, nor its message
             bundled = ProviderResult()
         tracks = (*found, *bundled.tracks)
         relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
         return Answer(tracks, answers | {self._bundled.name: bundled}, relaxed)
 
-    def search_widening(
+    def search_relaxed(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
     ) -> Answer:
-        """As ``search``, with filters widened one after the other until there are songs."""
+        """Search like ``search``, and relax one filter after the other until there are songs."""
         deadline = self._clock.monotonic() + seconds
-        answer, widened = self.search(query, seconds, for_person=for_person), frozenset[Relaxed]()
+        answer, relaxed = self.search(query, seconds, for_person=for_person), frozenset[Relaxed]()
         while not answer.tracks and (step := relax(query)):
-            query, what = step
-            widened |= {what}
+            query, step_relaxed = step
+            relaxed |= {step_relaxed}
             left = max(0.0, deadline - self._clock.monotonic())
             answer = self.search(query, left, for_person=for_person)
-        return replace(answer, relaxed=answer.relaxed | widened)
+        return replace(answer, relaxed=answer.relaxed | relaxed)
 
 
 def build_providers(
@@ -149,27 +151,26 @@ def build_providers(
     seed: int | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> ProviderGroup:
-    """Those whose keys are set, each guarded; the bundled list always.
+    """Build the remote providers whose keys are set, each with a circuit breaker, and the bundled catalogue.
 
-    ``SPOTIFY_URL``, ``YOUTUBE_URL`` and ``ITUNES_URL`` stand for other
-    servers that answer as those services do.
+    ``SPOTIFY_URL``, ``YOUTUBE_URL`` and ``ITUNES_URL`` name servers that replace those services.
     """
     live: list[CircuitBreaker] = []
-    identity, secret = (environment.get(name, "") for name in SPOTIFY_KEYS)
-    if identity and secret:
+    client_id, secret = (environment.get(name, "") for name in SPOTIFY_KEYS)
+    if client_id and secret:
         api = environment.get("SPOTIFY_URL", "https://api.spotify.com")
         accounts = environment.get("SPOTIFY_URL", "https://accounts.spotify.com")
-        spotify = SpotifyProvider(identity, secret, clock, base_url=api, token_url=f"{accounts}/api/token")
+        spotify = SpotifyProvider(client_id, secret, clock, base_url=api, token_url=f"{accounts}/api/token")
         live.append(CircuitBreaker(spotify, clock, jitter))
     if key := environment.get(YOUTUBE_KEY, ""):
         base = environment.get("YOUTUBE_URL", "https://www.googleapis.com")
         budget = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
         try:
             live.append(CircuitBreaker(YouTubeProvider(key, clock, budget, base_url=base), clock, jitter))
-        except ValueError as error:  # it says what is wrong with the key, and not which it is
-            logger.warning("YouTube is left out: %s", error)
+        except ValueError as error:  # its message describes the key without holding it
+            logger.warning("YouTube is disabled: %s", error)
     if environment.get(ITUNES) == "1":
         base = environment.get("ITUNES_URL", "https://itunes.apple.com")
         live.append(CircuitBreaker(ITunesProvider(clock, base_url=base), clock, jitter))
-    shuffled = random.randrange(1 << 30) if seed is None else seed
-    return ProviderGroup(live, CatalogueProvider(clock, seed=shuffled), clock)
+    catalogue_seed = random.randrange(1 << 30) if seed is None else seed
+    return ProviderGroup(live, CatalogueProvider(clock, seed=catalogue_seed), clock)

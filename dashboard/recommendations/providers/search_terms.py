@@ -1,4 +1,4 @@
-"""Terms of genres and languages at the song services, and words that songs are searched for with."""
+"""Terms of genres and languages at the song services, and search words for songs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MUSIC_TOPIC: Final = "/m/04rlf"
 
 @dataclass(frozen=True, slots=True)
 class LanguageTerms:
-    """Terms of one language: its word for song, and which catalog each service is asked for.
+    """Terms of one language: its word for song, and the catalog to search at each service.
 
-    Empty where a service has no catalog of the language's country.
+    A field is empty if a service has no catalog of the language's country.
     """
 
     song: str
@@ -31,7 +31,7 @@ LANGUAGE_TERMS: Final[Mapping[str, LanguageTerms]] = {
     "ja": LanguageTerms("曲", "JP", "japanese", "JP", "ja", "JP"),
     "ko": LanguageTerms("노래", "KR", "korean", "KR", "ko", "KR"),
     "zh": LanguageTerms("歌曲", "TW", "chinese", "TW", "zh-Hant", "TW"),
-    # Spotify has no Russian market any more. Kazakhstan's iTunes store sells the songs that Russia's did.
+    # Spotify left the Russian market. Kazakhstan's iTunes store sells the songs that Russia's sold.
     "ru": LanguageTerms("песня", "", "russian", "KZ", "ru", "RU"),
 }
 
@@ -48,13 +48,13 @@ class GenreTerms:
         Regular expression for words of ``primaryGenreName``. Stores name genres in English, the Japanese
         store in Japanese.
     youtube_topic : str
-        All of music where YouTube has no topic of the genre: the words in the search must tell then.
+        All music if YouTube has no topic of the genre. The search words alone then select the genre.
     spotify : str
         The genre in Spotify's English.
     spotify_genres : mapping
-        Spotify's own genres by language; elsewhere the language's adjective precedes the English name.
+        Spotify's own genres by language. In other languages the adjective precedes the English name.
     spotify_words : mapping
-        Words by language where Spotify's search finds more by others than ``words``.
+        Words by language for which Spotify's search finds more than for ``words``.
     """
 
     words: Mapping[str, str]
@@ -102,7 +102,7 @@ GENRE_TERMS: Final[Mapping[str, GenreTerms]] = {
     "metal": GenreTerms(
         {"en": "metal", "ja": "メタル", "ko": "메탈", "zh": "金屬", "ru": "метал"},
         itunes=r"metal|メタル",
-        youtube_topic="/m/06by7",  # rock's: metal has none of its own
+        youtube_topic="/m/06by7",  # the topic of rock: metal has no topic
     ),
     "pop": GenreTerms(
         {"en": "pop", "ja": "J-POP", "ko": "K-POP 가요", "zh": "華語流行", "ru": "русский поп"},
@@ -125,21 +125,21 @@ GENRE_TERMS: Final[Mapping[str, GenreTerms]] = {
         spotify_words={"ja": "ロック", "ko": "록", "ru": "рок"},
     ),
 }  # fmt: skip
-"""By label of the model. A genre that another model names is searched for by its label."""
+"""Terms by label of the model. The label itself is the search term of a genre that is missing here."""
 
 
 def terms_for(genre: str) -> GenreTerms:
-    """Return the terms of a genre; those of an unknown one consist of its label."""
+    """Return the terms of a genre. The terms of an unknown genre consist of its label."""
     return GENRE_TERMS.get(genre, GenreTerms({}, itunes=re.escape(genre)))
 
 
 def words_for(genre: str, language: str | None) -> str:
-    """Return the genre as people of a language write it, in English if any language will do."""
+    """Return the genre as people of a language write it, in English if ``language`` is None."""
     return terms_for(genre).words.get(language or "en", genre)
 
 
 def song_words(genre: str, language: str | None) -> str:
-    """Return the genre with the word for song, for searches that find other things, too."""
+    """Return the genre followed by the word for song, for searches that also find other things."""
     return f"{words_for(genre, language)} {LANGUAGE_TERMS[language or 'en'].song}"
 
 
@@ -152,7 +152,7 @@ def spotify_genre(genre: str, language: str | None) -> str:
 
 
 def spotify_words(genre: str, language: str | None) -> str:
-    """Return the words that Spotify is asked for where its filter finds no artist."""
+    """Return the words to search on Spotify if its genre filter finds no artist."""
     terms = terms_for(genre)
     if language in (None, "en"):
         return _spotify_name(genre)
@@ -160,10 +160,10 @@ def spotify_words(genre: str, language: str | None) -> str:
 
 
 def spotify_market(language: str | None) -> str | None:
-    """Return the country whose catalog Spotify is asked for; None if it has none or any language will do."""
+    """Return the country of the Spotify catalog to search; None if there is none or ``language`` is None."""
     return LANGUAGE_TERMS[language].spotify_market or None if language else None
 
 
 def _spotify_name(genre: str) -> str:
-    """Return the English name without the signs that mean something in Spotify's searches."""
+    """Return the English name without the characters that have a meaning in Spotify's searches."""
     return re.sub(r'[":*]', " ", terms_for(genre).spotify or genre)

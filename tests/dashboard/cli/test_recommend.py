@@ -35,7 +35,7 @@ def test_with_both_services_down_the_bundled_list_is_there_in_time(services: Ser
     assert time.monotonic() - began < 2.0
     assert {track.provider for track in answer.tracks} == {"Overheard's own list"}
     assert answer.results["YouTube"].status is Status.TIMEOUT
-    assert len(answer.sentences) == 2
+    assert len(answer.messages) == 2
 
 
 def test_who_types_the_command_may_use_the_last_searches(services: Services) -> None:

@@ -1,1 +1,1 @@
-"""The bundled song catalogue as a song provider."""
+"""Song provider for the bundled catalogue."""

@@ -1,7 +1,7 @@
-"""The bundled songs as a provider: what is offered without network, account or waiting.
+"""The bundled catalogue as a provider: songs without network, account or waiting.
 
-A list that came with the program knows years and nothing nearer, and it does not grow. Asked for songs
-of the last week or month it therefore gives songs of any age and says so.
+The catalogue knows release years and nothing more precise, and it does not grow. A query for songs of the
+last week or month therefore returns songs of any age, with a message.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ NAME: Final = "Overheard's own list"
 
 
 class CatalogueProvider:
-    """Songs of the bundled list that pass the filters, in an order that differs between seeds.
+    """Songs of the bundled catalogue that pass the filters, in an order that depends on the seed.
 
     Parameters
     ----------
     clock : Clock
-        Says which years are this one and the last.
+        Determines this year and the last.
     songs : tuple of Song, optional
-        What to choose from; the bundled catalogue if not given.
+        Songs to select from; the bundled catalogue by default.
     seed : int
-        Fixes the order. The same seed deals the same songs in the same order, so that offsets go on
-        where the last answer ended; another session takes another one.
+        Determines the order. The same seed returns the same songs in the same order, so that an offset
+        continues the last result. Each session has a seed of its own.
 
     Raises
     ------
     CatalogueError
-        The bundled catalogue is damaged. ``search`` raises nothing.
+        If the bundled catalogue is damaged. ``search`` does not raise.
     """
 
     def __init__(self, clock: Clock, songs: tuple[Song, ...] | None = None, seed: int = 0) -> None:
@@ -45,25 +45,27 @@ class CatalogueProvider:
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name of the provider as the page shows it."""
         return NAME
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """Answer at once, whatever the ``deadline``; nothing is sent for it.
+        """Return songs at once, for any ``deadline``, without a request.
 
         Parameters
         ----------
         query : TrackQuery
-            A language also leaves out songs in which nothing is sung. ``Range.YEAR`` means published this
+            A language also excludes instrumental songs. ``ReleaseRange.YEAR`` means released in this
             calendar year or the last one.
         deadline : float
-            Not needed here.
+            Unused.
 
         Returns
         -------
         ProviderResult
-            ``relaxed`` holds ``Relaxed.RANGE`` where the songs are of any age although newer ones were
-            asked for; ``detail`` says why. EMPTY where nothing is known, or nothing beyond ``offset``.
+            ``relaxed`` holds ``Relaxed.RANGE`` if the songs are of any age although newer songs were
+            requested. ``detail`` then says why. The status is EMPTY if no song matches, or none
+            beyond
+            ``offset``.
         """
         known = [
             song
@@ -71,18 +73,18 @@ class CatalogueProvider:
             if song.genre == query.genre and query.language in (None, song.language)
         ]
         if not known:
-            return ProviderResult(status=Status.EMPTY, detail=f"{NAME} has no {_wanted(query)}.")
-        found, reason = self._of_age(known, query)
+            return ProviderResult(status=Status.EMPTY, detail=f"{NAME} has no {_describe(query)}.")
+        found, reason = self._filter_by_age(known, query)
         page = found[query.offset : query.offset + query.limit]
         return ProviderResult(
             tracks=tuple(_track(song, rank) for rank, song in enumerate(page, start=query.offset)),
             status=Status.OK if page else Status.EMPTY,
             relaxed=frozenset({Relaxed.RANGE}) if reason else frozenset(),
-            detail=reason if page else f"{NAME} has no further {_wanted(query)}.",
+            detail=reason if page else f"{NAME} has no further {_describe(query)}.",
         )
 
-    def _of_age(self, known: list[Song], query: TrackQuery) -> tuple[list[Song], str]:
-        """Those that are new enough, or all of them and a sentence why."""
+    def _filter_by_age(self, known: list[Song], query: TrackQuery) -> tuple[list[Song], str]:
+        """Return the songs that are new enough and an empty text, or all songs and the reason."""
         if query.range is ReleaseRange.ANY:
             return known, ""
         if query.range is not ReleaseRange.YEAR:
@@ -91,11 +93,11 @@ class CatalogueProvider:
         recent = [song for song in known if year - 1 <= song.year <= year]
         if recent:
             return recent, ""
-        return known, f"{NAME} has no {_wanted(query)} of {year - 1} or {year}; these are of any age."
+        return known, f"{NAME} has no {_describe(query)} of {year - 1} or {year}; these are of any age."
 
 
-def _wanted(query: TrackQuery) -> str:
-    """In words: 'jazz songs in Korean'."""
+def _describe(query: TrackQuery) -> str:
+    """Describe the requested songs in words, like 'jazz songs in Korean'."""
     songs = f"{query.genre} songs"
     return songs if query.language is None else f"{songs} in {LANGUAGES[query.language].name}"
 

@@ -1,12 +1,12 @@
-"""The bundled songs: ``catalogue.jsonl``, one song a line, in the order in which they are dealt.
+"""The bundled songs: ``catalogue.jsonl``, one song a line, in the order in which they are selected.
 
-The file holds facts compiled by hand, and no identifiers: links are searches built from artist and title,
-so there is nothing in it that could vanish.
+The file holds facts compiled by hand and no identifiers. Links are searches built from artist and title, so
+that no link can break.
 
-Names stand as their own country writes them. Where that is not in Latin letters, ``artist_romanised``
-and ``title_romanised`` say them so: as the artist or the record does where that is known, else by
-Hepburn without long marks (Japanese), Revised Romanisation (Korean), Pinyin without tones (Mandarin),
-and plain transliteration (Russian). Composers known everywhere by a Latin name keep it.
+Names are written as in their own country. If a name is not in Latin letters, ``artist_romanised`` or
+``title_romanised`` holds its romanization: the artist's or the record's own if it is known, else Hepburn
+without long marks (Japanese), Revised Romanization (Korean), Pinyin without tones (Mandarin), or plain
+transliteration (Russian). Composers known everywhere by a Latin name keep it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,16 @@ EARLIEST_YEAR = 1600
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """One song; ``year`` is that of its release (older works: first performance or completion).
+    """A song of the catalogue.
 
-    ``language`` is that of its lyrics (ISO 639-1), empty where nothing is sung. ``artist_romanised`` and
-    ``title_romanised`` are empty where the name itself is in Latin letters.
+    Attributes
+    ----------
+    year : int
+        Year of release. Older works have the year of their first performance or completion.
+    language : str
+        Language of the lyrics (ISO 639-1), empty for an instrumental song.
+    artist_romanised, title_romanised : str
+        Empty if the name itself is in Latin letters.
     """
 
     artist: str
@@ -43,31 +49,31 @@ class Song:
 
     @property
     def romanised(self) -> str:
-        """Title and artist in Latin letters; empty where both are written so."""
+        """Title and artist in Latin letters, empty if both are written so."""
         if not (self.artist_romanised or self.title_romanised):
             return ""
         return f"{self.title_romanised or self.title} - {self.artist_romanised or self.artist}"
 
     @property
     def spotify_url(self) -> str:
-        """A search on Spotify."""
+        """Address of a search on Spotify."""
         return f"https://open.spotify.com/search/{quote(f'{self.artist} {self.title}', safe='')}"
 
     @property
     def youtube_url(self) -> str:
-        """A search on YouTube."""
+        """Address of a search on YouTube."""
         query = urlencode({"search_query": f"{self.artist} {self.title}"})
         return f"https://www.youtube.com/results?{query}"
 
 
 @lru_cache(maxsize=1)
 def load() -> tuple[Song, ...]:
-    """All bundled songs.
+    """Load all bundled songs.
 
     Raises
     ------
     CatalogueError
-        A line of the file is not one song.
+        If a line of the file is not a song.
     """
     folder = files("dashboard.recommendations.providers.catalogue")
     text = (folder / "catalogue.jsonl").read_text(encoding="utf-8")
@@ -75,12 +81,12 @@ def load() -> tuple[Song, ...]:
 
 
 def parse_catalogue(text: str) -> tuple[Song, ...]:
-    """Songs from JSON lines; empty lines between them are allowed.
+    """Parse songs from JSON lines. Empty lines between them are allowed.
 
     Raises
     ------
     CatalogueError
-        With the number of the line and what is wrong with it.
+        If a line is not a song. The message names the line and the problem.
     """
     songs: list[Song] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -94,7 +100,7 @@ def parse_catalogue(text: str) -> tuple[Song, ...]:
 
 
 def _song(entry: object) -> Song:
-    """Check one entry; a song of another shape would surface as an odd line on the page."""
+    """Check and build one song. A song of another shape would appear as an odd line on the page."""
     known = {field.name for field in fields(Song)}
     needed = {field.name for field in fields(Song) if field.default is MISSING}
     if not isinstance(entry, dict) or not needed <= set(entry) <= known:
@@ -116,7 +122,7 @@ def _song(entry: object) -> Song:
 
 
 def _check_romanised(name: str, native: str, romanised: object) -> None:
-    """A name in Latin letters is there exactly where the name itself is written otherwise."""
+    """Check that a name has a romanization exactly if it is not written in Latin letters."""
     if not isinstance(romanised, str) or not is_latin(romanised):
         raise ValueError(f"{name}_romanised {romanised!r} must be a text in Latin letters")
     if is_latin(native) == bool(romanised.strip()):
@@ -125,30 +131,30 @@ def _check_romanised(name: str, native: str, romanised: object) -> None:
 
 
 def is_latin(text: str) -> bool:
-    """Whether all its letters are Latin ones, whatever their accents; digits and signs do not count."""
+    """Return True if all letters are Latin, with any accents. Digits and punctuation do not count."""
     return all(unicodedata.name(sign, "").startswith("LATIN") for sign in text if sign.isalpha())
 
 
 def songs_for(
     genre: str, count: int, rotation: int = 0, songs: tuple[Song, ...] | None = None
 ) -> tuple[Song, ...]:
-    """Some songs of a genre, always the same for the same arguments.
+    """Return some songs of a genre, always the same for the same arguments.
 
     Parameters
     ----------
     genre : str
         A label of the model.
     count : int
-        How many at most.
+        Largest number of songs.
     rotation : int
-        Raised by one, the next songs of the genre follow; at the end it begins anew.
+        The next higher number returns the next songs of the genre. After the last song it starts again.
     songs : tuple of Song, optional
-        What to choose from; the bundled catalogue if not given.
+        Songs to select from; the bundled catalogue by default.
 
     Returns
     -------
     tuple of Song
-        Empty for a genre that has no songs.
+        Empty if the genre has no songs.
     """
     known = [song for song in (load() if songs is None else songs) if song.genre == genre]
     if not known:

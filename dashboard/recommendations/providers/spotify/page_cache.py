@@ -1,7 +1,8 @@
-"""Pages of Spotify's search for an hour, and where to go on, which is numbers and may be kept for longer.
+"""Cache of Spotify's result pages for an hour, and of the positions at which searches continue.
 
-The terms allow a short memory of songs. A list that asks for its next songs after that hour must still
-go on where it stood: paging from the start would cost ten requests, and not get there.
+The terms allow a short-lived cache of songs. A position consists of numbers only and may be kept for longer.
+A list that asks for its next songs after an hour must continue at its position: paging from the start would
+cost ten requests, and not get there.
 """
 
 from __future__ import annotations
@@ -15,95 +16,100 @@ from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQu
 from dashboard.recommendations.providers.base import Clock
 
 PAGE: Final = 10
-"""Rows a page; Spotify refuses more since February 2026."""
+"""Rows of a page. Spotify refuses more since February 2026."""
 
-LAST_OFFSET: Final = 1000 - PAGE
-PAGES_EACH: Final = 5
-"""Pages without a fitting song after which the genre filter, then the keywords, are given up."""
+MAX_OFFSET: Final = 1000 - PAGE
+MAX_EMPTY_PAGES: Final = 5
+"""Pages without a matching song after which first the genre filter, then the keywords are dropped."""
 
 CACHE_SECONDS: Final = 3600.0
-PAGES_KEPT: Final = 640
-PLACES_KEPT: Final = 4096
+MAX_CACHED_PAGES: Final = 640
+MAX_CACHED_POSITIONS: Final = 4096
 
 Pool = tuple[str, str | None, ReleaseRange]
 
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """Where a search goes on: the page at ``offset``, behind ``told`` songs, ``skip`` of them on it."""
+    """Position at which a search continues.
+
+    The page begins at ``offset``. ``returned`` songs precede the position, ``skip`` of them on this page.
+    """
 
     offset: int = 0
     skip: int = 0
-    told: int = 0
+    returned: int = 0
     keywords: bool = False
-    """The genre filter found nothing; keywords are searched for."""
+    """True if the genre filter found nothing and the search uses keywords."""
     ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """What was on one page: the songs that fit, and whether there is no further one."""
+    """Matching songs of one page. ``last`` is True if no page follows."""
 
-    made: datetime
+    fetched_at: datetime
     tracks: tuple[Track, ...]
     last: bool
 
 
-def pool_of(query: TrackQuery) -> Pool:
-    """What the queries of one list have in common."""
+def pool_key(query: TrackQuery) -> Pool:
+    """Return the part of a query that all queries of one list share."""
     return (query.genre, query.language, query.range)
 
 
-def after(place: PageKey, page: ResultPage, taken: int) -> PageKey:
-    """The place behind that many more songs of a page."""
-    told = place.told + taken
-    if place.skip + taken < len(page.tracks):
-        return replace(place, skip=place.skip + taken, told=told)
-    offset = place.offset + PAGE
-    fruitless = not told and offset >= PAGES_EACH * PAGE
-    if not page.last and offset <= LAST_OFFSET and not fruitless:
-        return PageKey(offset, 0, told, place.keywords)
-    if told or place.keywords:
-        return PageKey(offset, 0, told, place.keywords, ended=True)
+def next_position(position: PageKey, page: ResultPage, taken: int) -> PageKey:
+    """Return the position after ``taken`` more songs of a page."""
+    returned = position.returned + taken
+    if position.skip + taken < len(page.tracks):
+        return replace(position, skip=position.skip + taken, returned=returned)
+    offset = position.offset + PAGE
+    fruitless = not returned and offset >= MAX_EMPTY_PAGES * PAGE
+    if not page.last and offset <= MAX_OFFSET and not fruitless:
+        return PageKey(offset, 0, returned, position.keywords)
+    if returned or position.keywords:
+        return PageKey(offset, 0, returned, position.keywords, ended=True)
     return PageKey(keywords=True)
 
 
 class PageCache:
-    """What is remembered; one caller at a time."""
+    """Pages and positions of all lists. Not thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pages: dict[Hashable, ResultPage] = {}
-        self._places: dict[tuple[Pool, int], PageKey] = {}
+        self._positions: dict[tuple[Pool, int], PageKey] = {}
 
-    def forget_old(self) -> None:
-        """Forget pages that are older than an hour, asked for or not; places stay."""
+    def evict_expired(self) -> None:
+        """Remove the pages that are older than an hour. Positions stay."""
         now = self._clock.now()
         for key, page in list(self._pages.items()):
-            if not 0 <= (now - page.made).total_seconds() < CACHE_SECONDS:
+            if not 0 <= (now - page.fetched_at).total_seconds() < CACHE_SECONDS:
                 del self._pages[key]
 
-    def page(self, query: TrackQuery, place: PageKey) -> ResultPage | None:
-        """The page at a place, if it is known."""
-        return self._pages.get((pool_of(query), place.keywords, place.offset))
+    def get(self, query: TrackQuery, position: PageKey) -> ResultPage | None:
+        """Return the page at a position, or None if it is not cached."""
+        return self._pages.get((pool_key(query), position.keywords, position.offset))
 
-    def keep(self, query: TrackQuery, place: PageKey, tracks: tuple[Track, ...], last: bool) -> ResultPage:
-        """Remember the page at a place."""
+    def put(self, query: TrackQuery, position: PageKey, tracks: tuple[Track, ...], last: bool) -> ResultPage:
+        """Store and return the page at a position."""
         page = ResultPage(self._clock.now(), tracks, last)
-        self._pages[pool_of(query), place.keywords, place.offset] = page
-        while len(self._pages) > PAGES_KEPT:
+        self._pages[pool_key(query), position.keywords, position.offset] = page
+        while len(self._pages) > MAX_CACHED_PAGES:
             del self._pages[next(iter(self._pages))]
         return page
 
-    def begin(self, query: TrackQuery) -> tuple[PageKey, int]:
-        """Where to begin for the query's ``offset``, and how many songs to pass over from there."""
-        pool = pool_of(query)
-        known = [offset for of, offset in self._places if of == pool and offset <= query.offset]
+    def find_start(self, query: TrackQuery) -> tuple[PageKey, int]:
+        """Return the cached position nearest to the query's ``offset``, and the number of songs to skip."""
+        pool = pool_key(query)
+        known = [
+            offset for known_pool, offset in self._positions if known_pool == pool and offset <= query.offset
+        ]
         nearest = max(known, default=0)
-        return self._places.get((pool, nearest), PageKey()), query.offset - nearest
+        return self._positions.get((pool, nearest), PageKey()), query.offset - nearest
 
-    def stand(self, query: TrackQuery, place: PageKey) -> None:
-        """Whoever has the songs of this query goes on at that place."""
-        self._places[pool_of(query), query.offset + query.limit] = place
-        while len(self._places) > PLACES_KEPT:
-            del self._places[next(iter(self._places))]
+    def save_position(self, query: TrackQuery, position: PageKey) -> None:
+        """Store the position at which the query that follows this query continues."""
+        self._positions[pool_key(query), query.offset + query.limit] = position
+        while len(self._positions) > MAX_CACHED_POSITIONS:
+            del self._positions[next(iter(self._positions))]

@@ -1,4 +1,7 @@
-"""Songs from YouTube's Data API: one search and one look at what it found, then a pool for many refreshes."""
+"""Songs from YouTube's Data API.
+
+One search and one request for the details of its videos fill a cache that serves many refreshes.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,29 @@ from dashboard.recommendations.providers.background import LATE
 from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, Status, ignore
 from dashboard.recommendations.providers.cache import ResultCache, slice_for
 from dashboard.recommendations.providers.daily_quota import DailyQuota
-from dashboard.recommendations.providers.http_json import HttpResult, JsonHttpClient, failed, in_words
+from dashboard.recommendations.providers.http_json import (
+    HttpResult,
+    JsonHttpClient,
+    error_result,
+    format_duration,
+)
 from dashboard.recommendations.providers.youtube.parsing import (
     VideoItem,
-    rows,
+    parse_tracks,
+    parse_videos,
     search_parameters,
-    tracks,
     video_parameters,
 )
 
 if TYPE_CHECKING:
     import requests
 
-KEPT_FOR_PERSONS: Final = 10
+RESERVED_SEARCHES: Final = 10
 """Searches a day that only a person's own click may use."""
 
 _KEY: Final = re.compile(r"[!-~]+")
 
-_REFUSALS: Final = {
+_STATUS_BY_REASON: Final = {
     "keyInvalid": Status.AUTH,
     "API_KEY_INVALID": Status.AUTH,
     "API_KEY_EXPIRED": Status.AUTH,
@@ -41,26 +49,26 @@ _REFUSALS: Final = {
     "accessNotConfigured": Status.FORBIDDEN,
     "SERVICE_DISABLED": Status.FORBIDDEN,
 }
-"""Reasons in Google's error envelope, whatever HTTP status they come with."""
+"""Status by reason in Google's error envelope, for any HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What a search found; ``tracks`` is None until the second request was answered too."""
+class _CachedSearch:
+    """Videos of a search. ``tracks`` is None until the second request was answered too."""
 
     rows: tuple[VideoItem, ...]
     tracks: tuple[Track, ...] | None = None
 
 
 class YouTubeProvider:
-    """Searches YouTube. Any thread may call.
+    """Client of YouTube's search. Thread-safe.
 
     Parameters
     ----------
     key : str
-        Of the Data API; sent in a header, so that no log of addresses shows it.
+        Key of the Data API. It is sent in a header, so that no log of addresses shows it.
     clock : Clock
-    budget : DayBudget
+    budget : DailyQuota
         Searches that are left today.
     base_url : str, optional
     session : requests.Session, optional
@@ -68,7 +76,7 @@ class YouTubeProvider:
     Raises
     ------
     ValueError
-        The key holds something that no key does.
+        If the key is empty or holds a character that no key has.
     """
 
     def __init__(
@@ -87,92 +95,92 @@ class YouTubeProvider:
         self._clock = clock
         self._budget = budget
         self._base_url = base_url.rstrip("/") + "/youtube/v3"
-        self._asker = JsonHttpClient(clock, session)
-        self._pools: ResultCache[_Found] = ResultCache(clock)
+        self._http = JsonHttpClient(clock, session)
+        self._cache: ResultCache[_CachedSearch] = ResultCache(clock)
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name of the provider as the page shows it."""
         return "YouTube"
 
     def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
-        """Songs, from memory where possible; the day's last searches are left to persons."""
-        return self._search(query, deadline, interim, KEPT_FOR_PERSONS)
+        """Return songs, from the cache if possible. The day's last searches are reserved for persons."""
+        return self._search(query, deadline, interim, RESERVED_SEARCHES)
 
     def search_for_person(
         self, query: TrackQuery, deadline: float, interim: Interim = ignore
     ) -> ProviderResult:
-        """As ``search``, with the day's last searches, for a person who clicked."""
+        """Search like ``search`` for a person's click, with the reserved searches too."""
         return self._search(query, deadline, interim, 0)
 
-    def remembered(self, query: TrackQuery) -> ProviderResult | None:
-        """What was found before; None if nothing was or it is too old."""
-        found = self._pools.get(query)
+    def cached_result(self, query: TrackQuery) -> ProviderResult | None:
+        """Return the cached result, or None if there is none or it has expired."""
+        found = self._cache.get(query)
         return None if found is None or found.tracks is None else slice_for(found.tracks, query)
 
     def _search(self, query: TrackQuery, deadline: float, interim: Interim, keep: int) -> ProviderResult:
-        if known := self.remembered(query):
+        if known := self.cached_result(query):
             return known
-        with self._pools.alone(query, deadline) as mine:
-            if not mine:
+        with self._cache.single_flight(query, deadline) as acquired:
+            if not acquired:
                 return LATE
-            if known := self.remembered(query):  # asked meanwhile on another thread
+            if known := self.cached_result(query):  # another thread has fetched it meanwhile
                 return known
             calls = 0
-            if (found := self._pools.get(query)) is None:
-                answer = self._find(query, deadline, interim, keep)
+            if (found := self._cache.get(query)) is None:
+                answer = self._fetch_videos(query, deadline, interim, keep)
                 if isinstance(answer, ProviderResult):
                     return answer
                 found, calls = answer, 1
-                self._pools.put(query, found)
-            return self._look(found, query, deadline, interim, calls)
+                self._cache.put(query, found)
+            return self._fetch_details(found, query, deadline, interim, calls)
 
-    def _find(
+    def _fetch_videos(
         self, query: TrackQuery, deadline: float, interim: Interim, keep: int
-    ) -> _Found | ProviderResult:
-        """The first request, the one of which there are few."""
+    ) -> _CachedSearch | ProviderResult:
+        """Send the first request, which the daily quota limits."""
         if not self._budget.take(keep):
-            return self._spent(0, keep)
+            return self._quota_result(0, keep)
         today = self._clock.now().date()
         interim(replace(LATE, calls=1))
-        answer = self._asker.get(
+        answer = self._http.get(
             f"{self._base_url}/search", search_parameters(query, today), self._headers(), deadline
         )
         if not answer.sent:
             self._budget.give_back()
-        if (fault := self._fault(answer, int(answer.sent))) is not None:
+        if (fault := self._error_result(answer, int(answer.sent))) is not None:
             if fault.status is Status.QUOTA:
                 self._budget.exhaust()
             return fault
-        return _Found(rows(answer.body, query, today))
+        return _CachedSearch(parse_videos(answer.body, query, today))
 
-    def _look(
-        self, found: _Found, query: TrackQuery, deadline: float, interim: Interim, calls: int
+    def _fetch_details(
+        self, found: _CachedSearch, query: TrackQuery, deadline: float, interim: Interim, calls: int
     ) -> ProviderResult:
-        """The second request: without it Shorts, mixes and other languages cannot be told from songs."""
+        """Send the second request, whose details separate songs from Shorts, mixes and other languages."""
         details: Mapping[str, Any] = {"items": []}
         if found.rows:
             interim(replace(LATE, calls=calls + 1))
-            answer = self._asker.get(
+            answer = self._http.get(
                 f"{self._base_url}/videos", video_parameters(found.rows), self._headers(), deadline
             )
             calls += answer.sent
-            if (fault := self._fault(answer, calls)) is not None:
+            if (fault := self._error_result(answer, calls)) is not None:
                 return fault
             details = answer.body
-        songs = tracks(found.rows, details, query)
-        self._pools.put(query, replace(found, tracks=songs))
+        songs = parse_tracks(found.rows, details, query)
+        self._cache.put(query, replace(found, tracks=songs))
         return slice_for(songs, query, calls)
 
-    def _fault(self, answer: HttpResult, calls: int) -> ProviderResult | None:
-        """What is wrong with an answer; None if nothing is."""
+    def _error_result(self, answer: HttpResult, calls: int) -> ProviderResult | None:
+        """Return the result for an error response, or None if the response can be used."""
         if answer.fault is None and answer.code == 200:
             if isinstance(answer.body.get("items"), list):
                 return None
-            return failed(replace(answer, fault=Status.BAD_ANSWER), self._clock, calls)
-        status = _refusal(answer)
+            return error_result(replace(answer, fault=Status.BAD_ANSWER), self._clock, calls)
+        status = _error_status(answer)
         if status is Status.QUOTA:
-            return self._spent(calls, 0)
+            return self._quota_result(calls, 0)
         if status is Status.AUTH:
             return ProviderResult(status=status, detail="does not accept the key", calls=calls)
         if status is Status.FORBIDDEN:
@@ -181,14 +189,14 @@ class YouTubeProvider:
             )
             return ProviderResult(status=status, detail=detail, calls=calls)
         code = 429 if status is Status.RATE_LIMITED else answer.code
-        return failed(replace(answer, code=code), self._clock, calls)
+        return error_result(replace(answer, code=code), self._clock, calls)
 
     def _headers(self) -> dict[str, str]:
         return {"X-Goog-Api-Key": self._key(), "Accept": "application/json"}
 
-    def _spent(self, calls: int, keep: int) -> ProviderResult:
+    def _quota_result(self, calls: int, keep: int) -> ProviderResult:
         resets_at = self._budget.resets_at()
-        again = in_words((resets_at - self._clock.now()).total_seconds())
+        again = format_duration((resets_at - self._clock.now()).total_seconds())
         kept = f"; the last {keep} are kept for your own clicks" if keep and self._budget.left else ""
         return ProviderResult(
             status=Status.QUOTA,
@@ -198,14 +206,14 @@ class YouTubeProvider:
         )
 
 
-def _refusal(answer: HttpResult) -> Status | None:
-    """What Google's error envelope says; None if it is none, or says nothing in particular."""
+def _error_status(answer: HttpResult) -> Status | None:
+    """Return the status that Google's error envelope names, or None if it names no known reason."""
     error = parse_mapping(answer.body.get("error"))
     message = parse_text(error.get("message"))
     if answer.code == 429:
         return Status.QUOTA if "per day" in message.lower() else Status.RATE_LIMITED
     for row in (*parse_rows(error.get("details")), *parse_rows(error.get("errors"))):
-        if status := _REFUSALS.get(parse_text(row.get("reason"))):
+        if status := _STATUS_BY_REASON.get(parse_text(row.get("reason"))):
             return status
     if answer.code == 400 and "api key" in message.lower():
         return Status.AUTH

@@ -1,4 +1,4 @@
-"""YouTube's questions and answers as values: parameters of a query, songs of the rows that came back."""
+"""Request parameters for YouTube, and songs from its responses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQu
 from dashboard.recommendations.providers.search_terms import LANGUAGE_TERMS, song_words, terms_for
 
 MAX_RESULTS: Final = 50
-"""YouTube's limit for a page of either request."""
+"""Rows of a page, YouTube's limit for either request."""
 
-SHORTEST_SECONDS: Final = 60.0
-"""Below are Shorts."""
+MIN_SECONDS: Final = 60.0
+"""Shortest song in seconds. Shorter videos are Shorts."""
 
-LONGEST_SECONDS: Final = 900.0
-"""Above are mixes and concerts."""
+MAX_SECONDS: Final = 900.0
+"""Longest song in seconds. Longer videos are mixes and concerts."""
 
 MUSIC_CATEGORY: Final = "10"
 _UNKNOWN_LANGUAGES: Final = frozenset({"", "und", "mul", "mis"})
@@ -49,7 +49,7 @@ _CHANNEL: Final = re.compile(r"(?:\s+-\s+Topic|\s*VEVO)$")
 
 @dataclass(frozen=True, slots=True)
 class VideoItem:
-    """A video of the first answer that may be a song."""
+    """A video of the search response that may be a song."""
 
     video_id: str
     title: str
@@ -60,7 +60,7 @@ class VideoItem:
 
 
 def search_parameters(query: TrackQuery, today: date) -> dict[str, str]:
-    """Of ``search.list``."""
+    """Return the parameters of ``search.list``."""
     parameters = {
         "part": "snippet",
         "type": "video",
@@ -79,7 +79,7 @@ def search_parameters(query: TrackQuery, today: date) -> dict[str, str]:
 
 
 def video_parameters(rows: Sequence[VideoItem]) -> dict[str, str]:
-    """Of ``videos.list``."""
+    """Return the parameters of ``videos.list``."""
     return {
         "part": "snippet,contentDetails,topicDetails",
         "id": ",".join(row.video_id for row in rows),
@@ -87,49 +87,51 @@ def video_parameters(rows: Sequence[VideoItem]) -> dict[str, str]:
     }
 
 
-def rows(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[VideoItem, ...]:
-    """The videos of an answer of ``search.list``, without live ones and those that are too old."""
+def parse_videos(body: Mapping[str, Any], query: TrackQuery, today: date) -> tuple[VideoItem, ...]:
+    """Parse the videos of a ``search.list`` response, without live videos and those that are too old."""
     found: dict[str, VideoItem] = {}
     since = query.range.since(today)
     for rank, item in enumerate(parse_rows(body["items"])[:MAX_RESULTS]):
         snippet = parse_mapping(item.get("snippet"))
         video_id = parse_text(parse_mapping(item.get("id")).get("videoId"))
         title = parse_name(html.unescape(parse_text(snippet.get("title"))))
-        published = _day(snippet.get("publishedAt"))
+        published = _parse_date(snippet.get("publishedAt"))
         if not _VIDEO_ID.fullmatch(video_id) or not title or _is_live(snippet):
             continue
         if since is not None and (published is None or published < since):
             continue
         channel = parse_name(html.unescape(parse_text(snippet.get("channelTitle"))))
-        row = VideoItem(video_id, title, channel, published, _artwork(snippet.get("thumbnails")), rank)
+        row = VideoItem(video_id, title, channel, published, _artwork_url(snippet.get("thumbnails")), rank)
         found.setdefault(video_id, row)
     return tuple(found.values())
 
 
-def tracks(found: Sequence[VideoItem], body: Mapping[str, Any], query: TrackQuery) -> tuple[Track, ...]:
-    """The rows that are songs of the wanted language by what ``videos.list`` says of them."""
+def parse_tracks(found: Sequence[VideoItem], body: Mapping[str, Any], query: TrackQuery) -> tuple[Track, ...]:
+    """Return the videos that are songs of the requested language according to ``videos.list``."""
     details = {parse_text(item.get("id")): item for item in parse_rows(body["items"])}
-    every = (_track(row, details[row.video_id], query) for row in found if row.video_id in details)
-    return tuple(track for track in every if track is not None)
+    candidates = (_track(row, details[row.video_id], query) for row in found if row.video_id in details)
+    return tuple(track for track in candidates if track is not None)
 
 
 def _track(row: VideoItem, details: Mapping[str, Any], query: TrackQuery) -> Track | None:
     snippet = parse_mapping(details.get("snippet"))
-    seconds = duration_seconds(parse_mapping(details.get("contentDetails")).get("duration"))
-    if seconds is None or not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS or _is_live(snippet):
+    seconds = parse_duration(parse_mapping(details.get("contentDetails")).get("duration"))
+    if seconds is None or not MIN_SECONDS <= seconds <= MAX_SECONDS or _is_live(snippet):
         return None
-    title, artists = names(row.title, row.channel)
+    title, artists = split_title(row.title, row.channel)
     language: str | None
-    spoken = parse_text(snippet.get("defaultAudioLanguage")).lower().replace("_", "-").partition("-")[0]
-    if spoken not in _UNKNOWN_LANGUAGES:
-        spoken = "zh" if spoken in _CHINESE else spoken
-        if query.language not in (None, spoken):
+    audio_language = (
+        parse_text(snippet.get("defaultAudioLanguage")).lower().replace("_", "-").partition("-")[0]
+    )
+    if audio_language not in _UNKNOWN_LANGUAGES:
+        audio_language = "zh" if audio_language in _CHINESE else audio_language
+        if query.language not in (None, audio_language):
             return None
-        language, source = spoken if spoken in LANGUAGES else None, "provider"
-    elif (judged := classify_language(query.language, title, artists)) is None:
+        language, source = audio_language if audio_language in LANGUAGES else None, "provider"
+    elif (classified := classify_language(query.language, title, artists)) is None:
         return None
     else:
-        language, source = judged
+        language, source = classified
     return Track(
         provider="YouTube",
         title=title,
@@ -147,18 +149,21 @@ def _track(row: VideoItem, details: Mapping[str, Any], query: TrackQuery) -> Tra
     )
 
 
-def names(title: str, channel: str) -> tuple[str, tuple[str, ...]]:
-    """Title and artists; ``Artist - Title`` is taken apart where there is one dash, else the channel sang."""
-    shown = _CHANNEL.sub("", channel)
-    plain = _NOISE.sub("", title).strip() or title
-    parts = [part.strip() for part in _DASH.split(plain)]
+def split_title(title: str, channel: str) -> tuple[str, tuple[str, ...]]:
+    """Split a video's title into song title and artists.
+
+    ``Artist - Title`` is split if the title has exactly one dash. Otherwise the channel is the artist.
+    """
+    channel_artist = _CHANNEL.sub("", channel)
+    cleaned = _NOISE.sub("", title).strip() or title
+    parts = [part.strip() for part in _DASH.split(cleaned)]
     if channel.endswith(" - Topic") or len(parts) != 2 or not all(parts):
-        return plain, (shown,) if shown else ()
+        return cleaned, (channel_artist,) if channel_artist else ()
     return parts[1], tuple(artist for artist in _FEATURED.split(parts[0]) if artist)
 
 
-def duration_seconds(value: object) -> float | None:
-    """An ISO 8601 duration like ``PT3M33S``; None if it is none."""
+def parse_duration(value: object) -> float | None:
+    """Parse an ISO 8601 duration like ``PT3M33S`` into seconds; None if the value is not a duration."""
     match = _DURATION.fullmatch(parse_text(value))
     if match is None or not any(match.groups()):
         return None
@@ -166,7 +171,7 @@ def duration_seconds(value: object) -> float | None:
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-def _day(value: object) -> date | None:
+def _parse_date(value: object) -> date | None:
     try:
         return date.fromisoformat(parse_text(value)[:10])
     except ValueError:
@@ -177,7 +182,7 @@ def _is_live(snippet: Mapping[str, Any]) -> bool:
     return snippet.get("liveBroadcastContent") in ("live", "upcoming")
 
 
-def _artwork(thumbnails: object) -> str:
+def _artwork_url(thumbnails: object) -> str:
     sizes = parse_mapping(thumbnails)
     links = (
         parse_link(parse_mapping(sizes.get(size)).get("url"), "ytimg.com")

@@ -8,9 +8,9 @@ import pytest
 
 from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
 from dashboard.recommendations.providers.cache import (
-    LIFE_SECONDS,
     MAX_RESULTS,
-    WEEK_LIFE_SECONDS,
+    TTL_SECONDS,
+    WEEK_TTL_SECONDS,
     ResultCache,
 )
 from tests.support.services.faulty_http import MovableClock
@@ -19,7 +19,7 @@ QUERY = TrackQuery("jazz")
 
 
 @pytest.mark.parametrize(
-    ("span", "seconds"), [(ReleaseRange.WEEK, WEEK_LIFE_SECONDS), (ReleaseRange.ANY, LIFE_SECONDS)]
+    ("span", "seconds"), [(ReleaseRange.WEEK, WEEK_TTL_SECONDS), (ReleaseRange.ANY, TTL_SECONDS)]
 )
 def test_a_result_has_its_life_since_it_came_and_not_since_it_was_asked_for(
     span: ReleaseRange, seconds: float

@@ -47,7 +47,7 @@ class Saving(Scripted):
         self.asked += 1
         return OK
 
-    def remembered(self, query: TrackQuery) -> ProviderResult | None:
+    def cached_result(self, query: TrackQuery) -> ProviderResult | None:
         return self.memory
 
 
@@ -214,7 +214,7 @@ def test_what_is_remembered_is_given_while_closed(clock: MovableClock) -> None:
 
 def test_a_memory_that_fails_is_none(clock: MovableClock) -> None:
     class Forgetful(Saving):
-        def remembered(self, query: TrackQuery) -> ProviderResult | None:
+        def cached_result(self, query: TrackQuery) -> ProviderResult | None:
             return broken()
 
     guard = guarded(Forgetful(fault(Status.AUTH)), clock)

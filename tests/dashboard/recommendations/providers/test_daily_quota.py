@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.recommendations.providers.daily_quota import DailyQuota, pacific_date
+from dashboard.recommendations.providers.daily_quota import DailyQuota, pacific_zone
 from tests.support.services.faulty_http import MovableClock
 
 HOUR = 3600
@@ -38,7 +38,7 @@ def test_searches_are_counted_and_end(path: Path) -> None:
 
 def test_some_are_kept_back_for_a_persons_clicks(path: Path) -> None:
     budget = DailyQuota(path, MovableClock(), searches=12)
-    assert [budget.take(keep=10) for _ in range(3)] == [True, True, False]
+    assert [budget.take(reserved=10) for _ in range(3)] == [True, True, False]
     assert [budget.take() for _ in range(11)] == [True] * 10 + [False]
 
 
@@ -173,7 +173,7 @@ def test_threads_and_processes_share_the_searches(path: Path) -> None:
 
 
 def test_a_system_without_time_zones_says_so(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    zone = pacific_date("Nowhere/At_All")
+    zone = pacific_zone("Nowhere/At_All")
     assert "pip install tzdata" in caplog.text
     summer = DailyQuota(path, at(2026, 7, 1, 12), zone=zone)
     assert summer.resets_at() == datetime(2026, 7, 2, 8, tzinfo=UTC), "an hour late, never early"

@@ -258,7 +258,7 @@ def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str,
         assert (held.status, held.calls) == (case.status, 0), "it is left alone for a while"
         assert re.search("not asked again before a restart|asked again in [0-9]+ [a-z]+$", held.detail)
     for each in (result, held):
-        sentence = " ".join(Answer((), {guard.name: each}, frozenset()).sentences)
+        sentence = " ".join(Answer((), {guard.name: each}, frozenset()).messages)
         assert bool(sentence) == (each.status is not Status.OK)
         told = {guard.name: ProviderReport(each, len(each.tracks))}
         rows = page(Playlist(), told, services.clock)["providers"]

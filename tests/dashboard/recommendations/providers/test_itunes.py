@@ -58,7 +58,7 @@ def test_a_pool_feeds_many_refreshes_for_a_day(itunes: Setup) -> None:
     first, second = (itunes.ask(TrackQuery("rock", "ru", limit=2, offset=offset)) for offset in (0, 2))
     assert not {track.url for track in first.tracks} & {track.url for track in second.tracks}
     assert (second.from_cache, second.calls) == (True, 0)
-    assert itunes.provider.remembered(TrackQuery("rock", "ru")) is not None
+    assert itunes.provider.cached_result(TrackQuery("rock", "ru")) is not None
     itunes.clock.move(86_401)
     assert not itunes.provider.search_for_person(TrackQuery("rock", "ru"), itunes.clock.deadline()).from_cache
 

@@ -15,7 +15,7 @@ from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem
 from dashboard.recommendations.providers.registry import Answer
-from dashboard.recommendations.providers.spotify.parsing import ARTISTS_MAX
+from dashboard.recommendations.providers.spotify.parsing import MAX_ARTISTS
 from tests.support.services.all import Services, page, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.itunes import row
@@ -62,7 +62,7 @@ def answer_with(services: Services, name: str) -> Answer:
     now = services.clock.now()
     of_spotify = song(1, "jazz", "en", name, now.date(), title="x")
     of_spotify["name"] = of_spotify["album"]["name"] = name
-    of_spotify["artists"] *= ARTISTS_MAX + 5
+    of_spotify["artists"] *= MAX_ARTISTS + 5
     del of_spotify["_genres"]
     services.spotify.rows = [of_spotify]
     services.youtube.videos = [Video("abcdefghijk", name, name, "jazz", "en", now - timedelta(days=1))]
@@ -83,10 +83,10 @@ def test_a_name_reaches_the_page_as_harmless_text(services: Services, kind: str)
     sent, expected = NAMES[kind]
     answer = answer_with(services, sent)
     live = [track for track in answer.tracks if track.provider in ("Spotify", "YouTube", "iTunes")]
-    assert sorted(track.provider for track in live) == ["Spotify", "YouTube", "iTunes"], answer.sentences
+    assert sorted(track.provider for track in live) == ["Spotify", "YouTube", "iTunes"], answer.messages
     assert {track.title for track in live} == {expected}
     assert {name for track in live for name in track.artists} == {expected}
-    assert all(len(track.artists) <= ARTISTS_MAX for track in live)
+    assert all(len(track.artists) <= MAX_ARTISTS for track in live)
     assert {track.album for track in live} == {"", expected}
     rows = tuple(PlaylistItem(track, "jazz", ()) for track in live)
     data = page(Playlist(rows=rows, number=1, mix={"jazz": 1.0}), {}, services.clock)
@@ -96,7 +96,7 @@ def test_a_name_reaches_the_page_as_harmless_text(services: Services, kind: str)
         check(shown["title"])
         check(shown["artist"])
         assert len(shown["title"]) <= MAX_NAME_CHARACTERS
-        assert len(shown["artist"]) <= ARTISTS_MAX * (MAX_NAME_CHARACTERS + 2)
+        assert len(shown["artist"]) <= MAX_ARTISTS * (MAX_NAME_CHARACTERS + 2)
         for address in (link["address"] for link in shown["links"]):
             assert address.startswith("https://")
             assert address.isascii()

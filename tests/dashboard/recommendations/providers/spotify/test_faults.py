@@ -103,7 +103,7 @@ def test_threads_left_behind_are_few(server: SpotifyServer, provider: Background
     results = [search(provider, TrackQuery("rock", "ja"), 0.6) for _ in range(MAX_ABANDONED + 3)]
     assert {result.status for result in results} == {Status.TIMEOUT}
     assert [result.calls for result in results] == [1] * MAX_ABANDONED + [0] * 3
-    assert sum(thread.name == "songs of Spotify" for thread in threading.enumerate()) <= MAX_ABANDONED + 2
+    assert sum(thread.name == "song-search-Spotify" for thread in threading.enumerate()) <= MAX_ABANDONED + 2
 
 
 def test_a_netrc_does_not_replace_the_token(

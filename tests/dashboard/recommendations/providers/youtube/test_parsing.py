@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.recommendations.providers.youtube.parsing import duration_seconds, names
+from dashboard.recommendations.providers.youtube.parsing import parse_duration, split_title
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from dashboard.recommendations.providers.youtube.parsing import duration_seconds
     ],
 )  # fmt: skip
 def test_title_and_artist(title: str, channel: str, expected: tuple[str, tuple[str, ...]]) -> None:
-    assert names(title, channel) == expected
+    assert split_title(title, channel) == expected
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_title_and_artist(title: str, channel: str, expected: tuple[str, tuple[s
      ("3:33", None), (213, None), ("PT٣M", None)],
 )  # fmt: skip
 def test_durations(text: object, seconds: float | None) -> None:
-    assert duration_seconds(text) == seconds
+    assert parse_duration(text) == seconds
