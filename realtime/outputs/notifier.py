@@ -39,9 +39,9 @@ WARNING_SECONDS = 300.0
 class GenreChange(Struct, frozen=True, kw_only=True):
     """Change that is sent to the broker and the webhook.
 
-    ``type`` is ``genre`` for another stable genre, else ``state``; ``genre`` is the genre that plays and
-    ``confidence`` its probability, both None unless the state is LISTENING; ``previous`` is the genre before,
-    also across silence and pauses; ``at`` is in Unix seconds.
+    ``type`` is ``genre`` if the stable genre changed, and ``state`` otherwise. ``genre`` is the genre that
+    plays, and ``confidence`` is its probability. Both are None unless the state is LISTENING. ``previous`` is
+    the last genre before, also across silence and pauses. ``at`` is in Unix seconds.
     """
 
     type: Literal["genre", "state"]
@@ -77,7 +77,7 @@ class ChangeDetector:
                 if state is StreamState.LISTENING:
                     genre, confidence = next(iter(estimate.genre_weights().items()), (None, None))
             case StateMessage(state=state):
-                if state.has_estimate:  # the estimate before it has brought the change, with the genre
+                if state.has_estimate:  # the estimate before this message has brought the change
                     return None
             case _:
                 return None
