@@ -85,7 +85,8 @@ def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Itera
     """Write a new file beside ``path`` and rename it at the end of the block.
 
     Readers see the old content or the new one, never a part. If the block raises, the old file stays. A
-    process that is killed leaves ``.NAME.*.part`` behind.
+    process that is killed leaves ``.NAME.*.part`` behind. A symbolic link stays, and its target is replaced.
+    A device or pipe, such as ``/dev/null``, is written directly.
 
     Parameters
     ----------
@@ -96,6 +97,11 @@ def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Itera
     mode : int
         Permissions of the new file, less the umask. With 0o600 only this user can read the file.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)

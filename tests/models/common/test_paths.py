@@ -49,6 +49,27 @@ def test_a_target_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path: Pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs Linux")
+def test_a_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
+    """A file renamed over ``/dev/null`` took the device away from the whole computer."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reading = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reading.start()
+    with atomic_write(pipe) as file:
+        file.write(b"content")
+    reading.join()
+    assert read == [b"content"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    (tmp_path / "target").write_bytes(b"old")
+    link.symlink_to("target")
+    with atomic_write(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs Linux")
 def test_permissions_are_those_that_were_asked_for(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
