@@ -26,7 +26,7 @@ def convert(document: object, kind: type[T], *, allow_unknown: bool = False) -> 
     document : object
     kind : type
     allow_unknown : bool
-        Ignore fields that the type does not have; otherwise they are errors.
+        Ignore fields that the type does not have. Otherwise they are errors.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def _describe(message: str, document: object) -> str:
         return f"{subject}; it must be of type {wanted['wanted']}{wanted['limit'] or ''}"
     if what.startswith("Invalid"):
         return f"{subject}; {what[0].lower()}{what[1:]}"
-    return f"{path}: {what}" if path else what  # the type's own check has said it all
+    return f"{path}: {what}" if path else what  # the type's own check has a complete message
 
 
 def _value_at(path: str, document: object) -> object:

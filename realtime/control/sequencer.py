@@ -45,7 +45,7 @@ class MessageSequencer:
         self._lock = threading.Lock()
 
     def publish(self, message: Message) -> None:
-        """Number a message and send it, unless the sequencer is closed."""
+        """Send a message with the next number, unless the sequencer is closed."""
         with self._lock:
             if not self._closed:
                 self._number(message)

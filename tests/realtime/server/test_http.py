@@ -1,4 +1,4 @@
-"""Pages of history and log: access, and a history that is slow."""
+"""RecordingHistory of history and log: access, and a history that is slow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from websockets.asyncio.client import connect
 from realtime.server.log_buffer import MAX_LINES, LogBuffer
 from realtime.server.requests import UNPRIVILEGED
 from realtime.server.websocket import EstimateServer
-from tests.support.trusted_client import BEARER, CONTROL_TOKEN, TOKEN, Pages, serve
+from tests.support.privileged_client import BEARER, CONTROL_TOKEN, TOKEN, RecordingHistory, serve
 from tests.support.websocket_client import check_log, estimate, get, raw, receive, rest
 
 
 def test_history_and_log_require_the_token() -> None:
-    pages, log = Pages(), LogBuffer([CONTROL_TOKEN])
+    pages, log = RecordingHistory(), LogBuffer([CONTROL_TOKEN])
     log.handle(logging.makeLogRecord({"msg": "here we go", "levelname": "INFO", "levelno": 20}))
 
     async def scenario(server: EstimateServer, url: str) -> None:
@@ -64,7 +64,7 @@ def test_without_a_history_its_page_is_empty() -> None:
 
 
 def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
-    pages = Pages()
+    pages = RecordingHistory()
     pages.may_answer.clear()
 
     async def scenario(server: EstimateServer, url: str) -> None:

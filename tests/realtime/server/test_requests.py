@@ -24,8 +24,16 @@ from realtime.protocol.schema import schema
 from realtime.server.access import AccessPolicy, HandshakeRequest, is_privileged, reject_client, reject_page
 from realtime.server.requests import UNPRIVILEGED
 from realtime.server.websocket import EstimateServer
+from tests.support.privileged_client import (
+    BEARER,
+    CONTROL_TOKEN,
+    SOURCES,
+    TOKEN,
+    RecordingController,
+    RecordingHistory,
+    serve,
+)
 from tests.support.protocol import VALIDATOR
-from tests.support.trusted_client import BEARER, CONTROL_TOKEN, SOURCES, TOKEN, Pages, Switches, serve
 from tests.support.websocket_client import check_log, connected, estimate, get, hello, receive, state
 
 
@@ -151,7 +159,7 @@ def test_every_action_is_a_control() -> None:
      '{"type": "control"}', '{"type":"control","id":' + "[" * 900],
 )  # fmt: skip
 def test_an_invalid_control_ends_the_connection(request_text: str, caplog: pytest.LogCaptureFixture) -> None:
-    switches = Switches()
+    controller = RecordingController()
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
@@ -164,8 +172,8 @@ def test_an_invalid_control_ends_the_connection(request_text: str, caplog: pytes
                 await receive(client)
         await connected(server, 0)
 
-    serve(scenario, switches)
-    assert not switches.asked
+    serve(scenario, controller)
+    assert not controller.asked
     check_log(caplog)
 
 
@@ -174,7 +182,7 @@ def test_an_invalid_control_ends_the_connection(request_text: str, caplog: pytes
 def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
     caplog: pytest.LogCaptureFixture, sent: list[str]
 ) -> None:
-    switches = Switches()
+    controller = RecordingController()
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client, connect(url) as other:
@@ -187,9 +195,9 @@ def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
             server.broadcaster.publish(estimate("jazz"))
             assert (await receive(other))["type"] == "estimate"
 
-    serve(scenario, switches)
+    serve(scenario, controller)
     valid = [request for text in sent if isinstance(request := decode_request(text), Control)]
-    assert [asked.id for asked in switches.asked] == [each.id for each in valid][: len(switches.asked)]
+    assert [asked.id for asked in controller.asked] == [each.id for each in valid][: len(controller.asked)]
     check_log(caplog)
 
 
@@ -201,7 +209,7 @@ def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
 def test_without_the_token_nothing_is_done_and_the_remedy_is_named(
     headers: dict[str, str], control_token: str
 ) -> None:
-    switches = Switches()
+    controller = RecordingController()
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=headers) as client:
@@ -211,16 +219,16 @@ def test_without_the_token_nothing_is_done_and_the_remedy_is_named(
                 assert answer["detail"] == UNPRIVILEGED
             server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate", "the connection lives on"
-            server.broadcaster.publish_sources(switches.sources_message())
+            server.broadcaster.publish_sources(controller.sources_message())
             server.broadcaster.publish(estimate("jazz", 2))
             assert (await receive(client))["type"] == "estimate", "what may be listened to is not for them"
 
-    serve(scenario, switches, Pages(), control_token=control_token)
-    assert not switches.asked
+    serve(scenario, controller, RecordingHistory(), control_token=control_token)
+    assert not controller.asked
 
 
 def test_the_response_goes_to_one_client_and_the_sources_to_all_privileged_ones() -> None:
-    switches = Switches()
+    controller = RecordingController()
 
     async def scenario(server: EstimateServer, url: str) -> None:
         names = [Subprotocol("overheard.2"), Subprotocol(f"overheard.token.{CONTROL_TOKEN}")]
@@ -238,15 +246,15 @@ def test_the_response_goes_to_one_client_and_the_sources_to_all_privileged_ones(
             refused = await ask(asking, control("resume", "other id"))
             assert (refused["ok"], refused["detail"]) == (False, "nothing is paused")
             assert refused["code"] == "nothing_to_resume"
-            server.broadcaster.publish_sources(switches.sources_message())
+            server.broadcaster.publish_sources(controller.sources_message())
             assert (await receive(other))["type"] == "sources", "and no response before it"
 
-    serve(scenario, switches)
-    assert [type(asked).__name__ for asked in switches.asked] == ["Pause", "Resume"]
+    serve(scenario, controller)
+    assert [type(asked).__name__ for asked in controller.asked] == ["Pause", "Resume"]
 
 
 def test_corrections_go_to_the_history_and_nowhere_else() -> None:
-    switches = Switches()
+    controller = RecordingController()
 
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
@@ -258,8 +266,8 @@ def test_corrections_go_to_the_history_and_nowhere_else() -> None:
                 response = await ask(client, text)
                 assert (response["ok"], response["code"], response["detail"]) == expected
 
-    serve(scenario, switches, Pages())
-    assert not switches.asked
+    serve(scenario, controller, RecordingHistory())
+    assert not controller.asked
 
 
 def test_without_a_history_a_correction_says_how_to_have_one() -> None:
@@ -284,7 +292,7 @@ def test_too_many_controls_end_the_connection_as_other_messages_do() -> None:
             with pytest.raises(ConnectionClosedError, match="more than 2 messages a second"):
                 await ask(client, control("pause", "11"))
 
-    serve(scenario, Switches())
+    serve(scenario, RecordingController())
 
 
 # ---- one source in the place of another ---------------------------------------------------------------

@@ -31,8 +31,8 @@ CONTROL_TOKEN = "an-ephemeral-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
 
 
-class Switches:
-    """Remembers what reached it; the real ones are in test_switchboard."""
+class RecordingController:
+    """Controller that records its controls. Tests of the source manager use the real one."""
 
     def __init__(self) -> None:
         self.asked: list[SourceControl] = []
@@ -47,8 +47,8 @@ class Switches:
         return builders.sources_message([AvailableSource(**each) for each in SOURCES], False, 1.0)
 
 
-class Pages:
-    """A history that answers when it is told to."""
+class RecordingHistory:
+    """History that records its requests, and responds once ``may_answer`` is set."""
 
     def __init__(self) -> None:
         self.may_answer = threading.Event()
@@ -71,8 +71,8 @@ class Pages:
 
 def serve(
     scenario: Scenario,
-    switches: Switches | None = None,
-    pages: Pages | None = None,
+    controller: RecordingController | None = None,
+    pages: RecordingHistory | None = None,
     log: LogBuffer | None = None,
     control_token: str = CONTROL_TOKEN,
     **settings: Any,
@@ -82,7 +82,7 @@ def serve(
             Broadcaster([hello()]),
             ServerSettings(**settings),
             control_token=control_token,
-            controller=switches,
+            controller=controller,
             history=pages,
             log=log,
         )
