@@ -66,7 +66,7 @@ class StationRoster:
         self._broadcaster.add(hello)
 
     def publish(self, message: Message) -> None:
-        """Publish a message of a group with a new number. ``seq`` of a station only rises, also in another group.
+        """Publish a message of a group with a new number, which continues after a restart of the group.
 
         If the published state of the station is outdated, its state is published first. Examples are a
         station that was reported as lost, and one that was reported without audio although it has estimates.
