@@ -1,4 +1,4 @@
-WORKERS = -n 4 --dist loadgroup --no-loadscope-reorder
+WORKERS = -n 4 --dist loadfile --no-loadscope-reorder
 PURE = $(addprefix dashboard/, analyzer i18n recommendations uploads viewmodels) \
        $(addprefix models/, audio spectrogram) \
        $(addprefix realtime/, audio config history network outputs pipeline protocol server sources)

@@ -1,4 +1,4 @@
-"""Markers, process groups and fixtures of all tests."""
+"""Markers, order and fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,6 @@ SLOWEST_FIRST = ("cluster", "sound_servers", "training", "e2e", "benchmark", "in
 """Order in which the processes take their files: a slow one begun last would leave the others idle."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(TESTS)
@@ -64,8 +63,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("recordings")
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(path)))  # a file's fixtures are made in one process
     items.sort(key=_rank)  # stable within a file
 
 

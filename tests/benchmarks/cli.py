@@ -91,7 +91,7 @@ print(time.perf_counter() - started)
 
 
 def starts() -> list[Result]:
-    """What comes before the first estimate: the best of some, for other work only slows them."""
+    """Time before the first estimate: the best of several runs, since other work only slows them."""
     words = [sys.executable, "-c", IMPORT]
     imports = [float(subprocess.run(words, capture_output=True, check=True).stdout) for _ in range(5)]
     firsts = []

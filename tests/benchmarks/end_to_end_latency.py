@@ -133,7 +133,7 @@ def click(server: SoundServer, hop: float) -> tuple[list[float], list[float]]:
 
 
 def is_quiet(message: dict[str, float]) -> bool:
-    """Whether it is an estimate with no click in what is new to it."""
+    """Check if the message is an estimate without a click in its new audio."""
     return str(message["type"]) == "estimate" and message["level_dbfs"] < HEARD_DBFS
 
 

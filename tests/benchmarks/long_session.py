@@ -29,7 +29,7 @@ SAMPLE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen at one moment; megabytes."""
+    """Observations at one moment, in megabytes."""
 
     minutes: float
     server_mb: float
@@ -110,7 +110,7 @@ def watch(server: int, page: Page, minutes: float) -> list[Sample]:
 
 
 def sample(server: int, script: CDPSession, minutes: float) -> Sample:
-    """What the server and the page's script hold now."""
+    """Memory of the server and of the page's script."""
     process = Path(f"/proc/{server}")
     pages = int((process / "statm").read_text().split()[1])
     script.send("HeapProfiler.collectGarbage")

@@ -35,7 +35,7 @@ Work = Callable[[], object]
 
 
 def a_picture() -> npt.NDArray[np.uint8]:
-    """What the model sees of the demonstration, (256, 256, 3) uint8."""
+    """Spectrogram image of the demonstration, (256, 256, 3) uint8."""
     from models.manifest import ModelManifest
     from models.spectrogram.image import spectrogram_image
     from tests.benchmarks.window import sound

@@ -56,7 +56,7 @@ class Refresh:
 
 @dataclass(slots=True)
 class Rolled:
-    """What a session offered."""
+    """Songs that a session offered."""
 
     refreshes: list[Refresh] = field(default_factory=list)
     shown: int = 0
@@ -154,7 +154,7 @@ def follow(
 
 
 def figures(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None = None) -> dict[str, Any]:
-    """What a session does with a programme, under the names that are printed."""
+    """Figures of a session with a programme, by the names that are printed."""
     rolled = roll(heard, labels, settings)
     followed = follow(rolled.refreshes, heard.blocks, heard.interruptions, labels)
     hours = heard.blocks[-1].end / 3600

@@ -36,7 +36,7 @@ LARGEST_SLOPE_KB_PER_MINUTE = 200.0
 
 @dataclass
 class Samples:
-    """What was seen of the analyzer, sample by sample."""
+    """Observations of the analyzer, sample by sample."""
 
     minutes: list[float] = field(default_factory=list)
     resident_kb: list[int] = field(default_factory=list)
@@ -124,7 +124,7 @@ def watched(
     environment: Mapping[str, str],
     disturb: Callable[[int], None] | None,
 ) -> Samples:
-    """What is seen of an analyzer while it runs."""
+    """Observe an analyzer while it runs."""
     process = subprocess.Popen(command, env=dict(environment), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     found = re.search(r"ws://\S+", process.stderr.readline())

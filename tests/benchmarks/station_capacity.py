@@ -40,7 +40,7 @@ LATE_SHARE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What so many stations took, ``cores`` of the machine and ``memory_mb``; and what came."""
+    """Cost of so many stations in ``cores`` and ``memory_mb``, and the estimates that came."""
 
     stations: int
     cores: float

@@ -26,7 +26,7 @@ def tracks(each: int = 6) -> list[LabeledTrack]:
 
 
 def heard(blocks: tuple[TrueSegment, ...] = BLOCKS, interruptions: tuple[TrueSegment, ...] = ()) -> Heard:
-    """What a model that is always right says, twice a second."""
+    """Estimates of a model that is always right, twice a second."""
     estimates = []
     for half in range(1, round(blocks[-1].end * 2)):
         now = half / 2

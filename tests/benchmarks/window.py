@@ -40,7 +40,7 @@ def sound(audio: AudioSpec) -> Samples:
 
 
 def hops(classifier: GenreClassifier | None = None) -> Callable[[], list[str]]:
-    """What is called for each hop: picture, inference, smoothing and the message, encoded."""
+    """Work of each hop: image, inference, smoothing and the encoded message."""
     clock = SystemClock()
     classifier = classifier or load_classifier()
     manifest = classifier.manifest
@@ -106,7 +106,7 @@ def updates(window: Samples, audio: AudioSpec, columns: int) -> Callable[[], obj
 
 
 def left_behind(classifier: GenreClassifier) -> list[Result]:
-    """What a hop allocates at most, and how much more is there after many."""
+    """Largest allocation of a hop, and the growth after many."""
     hop_on = hops(classifier)
     for _ in range(50):
         hop_on()

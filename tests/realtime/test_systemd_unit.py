@@ -16,7 +16,7 @@ UNIT = files("realtime") / "overheard.service"
 
 
 def analyzed(tmp_path: Path, unit: str, *words: str) -> str:
-    """What systemd-analyze says of a unit; a user manager wants a folder of its own, which it gets."""
+    """Output of systemd-analyze for a unit. A user manager needs a folder of its own."""
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("needs Linux with systemd-analyze; on Debian: apt install systemd")

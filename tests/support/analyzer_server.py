@@ -99,7 +99,7 @@ class FakeAnalyzer:
         self.send_raw(json.dumps(message))
 
     def send_raw(self, text: str) -> None:
-        """Whatever a test wants to throw at the page."""
+        """Send any message to the page."""
         with self._changed:
             connections = list(self._connections)
         for connection in connections:
@@ -115,7 +115,7 @@ class FakeAnalyzer:
         self.send_raw(json.dumps(hello))
 
     def sources(self) -> None:
-        """What is offered by then, to everybody."""
+        """Send the list of sources to all clients."""
         self.send_raw(json.dumps(self._sources()))
 
     def respond(self, control: Json, ok: bool = True, detail: str = "", code: str = "") -> None:

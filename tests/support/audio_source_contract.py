@@ -139,7 +139,7 @@ def check_stall(source: AudioSource) -> None:
 
 
 def check_failure(case: SourceCase, source: AudioSource) -> None:
-    """What was received comes first, then one sentence that says why."""
+    """Received audio comes first, then one sentence with the reason."""
     received: list[int] = []
     with closing(source), pytest.raises(SourceError, match=case.failure) as caught:
         received.extend(len(block.samples) for block in source.blocks())

@@ -53,7 +53,7 @@ CHROMIUM_OPTIONS = [
 
 LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-"""What was pressed or resized is drawn after them."""
+"""After two frames, the effect of a click or a resize is drawn."""
 
 WIDE: ViewportSize = {"width": 1280, "height": 1000}
 

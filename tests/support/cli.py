@@ -34,7 +34,7 @@ def overheard(*words: str, environment: dict[str, str] | None = None) -> subproc
 
 
 def refused(*words: str, environment: dict[str, str] | None = None) -> str:
-    """What the command says when it exits with 2: one line."""
+    """Error message of the command, which exits with 2 and prints one line."""
     return said_of_a_fault(overheard(*words, environment=environment))
 
 

@@ -61,7 +61,7 @@ def library(rng: random.Random, songs_each: int = 400, artists_each: int = 150) 
 
 @dataclass(slots=True)
 class Report:
-    """What happened."""
+    """Events of the evening."""
 
     hours: float
     accuracy: float

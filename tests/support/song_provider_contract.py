@@ -18,7 +18,7 @@ HANG_SECONDS = 0.4
 WAITING_SECONDS = 10.0
 """Deadline of the others: a busy machine must not make a fault of them."""
 MARGIN_SECONDS = 1.5
-"""What a busy machine may take beyond a deadline."""
+"""Tolerance of deadlines on a busy machine."""
 
 SECRET = re.compile(r"test-client|test-access|AIza|hush")
 
@@ -109,7 +109,7 @@ def check_past_deadline(case: ProviderCase, provider: SongProvider, services: Se
 
 
 def check_memory(case: ProviderCase, provider: SongProvider, services: Services, query: TrackQuery) -> None:
-    """What was found is remembered: the second search sends nothing."""
+    """Results are cached: the second search sends nothing."""
     first = ask(provider, services, query)
     assert (first.from_cache, bool(first.calls)) == (False, case.is_remote)
     assert first.calls == case.requests(services)

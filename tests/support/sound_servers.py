@@ -72,7 +72,7 @@ class SoundServer:
         self._processes = []
 
     def run(self, *words: str) -> str:
-        """What a client program prints."""
+        """Output of a client program."""
         done = subprocess.run(
             words, env=self.environment, capture_output=True, text=True, timeout=30, check=True
         )
@@ -92,7 +92,7 @@ class SoundServer:
         wait_for(lambda: self._asked("pactl", "info"))
 
     def _asked(self, *words: str) -> bool:
-        """Whether a client program could do what it was asked to."""
+        """Check if a client program succeeds."""
         return subprocess.run(words, env=self.environment, capture_output=True, timeout=30).returncode == 0
 
 

@@ -42,7 +42,7 @@ def monitored(
     enough: Callable[[list[Json]], bool],
     restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
 ) -> list[Json]:
-    """What a client is told until it has heard enough, which it is asked after every message."""
+    """Messages to a client until ``enough`` returns True. It is called after every message."""
     heard: list[Json] = []
     told: list[Json] = []
 
@@ -91,7 +91,7 @@ def check_once(told: list[Json]) -> None:
 
 
 def goes_on_after(heard: list[Json], event: int, names: Sequence[str]) -> bool:
-    """Whether all of these were heard again after a moment."""
+    """Check if all of these stations sent estimates again after a moment."""
     return all(len(of(heard[event:], name)) >= 2 for name in names)
 
 

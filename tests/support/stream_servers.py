@@ -221,15 +221,15 @@ def certificate(folder: Path) -> Path:
 
 @dataclass
 class Answer:
-    """What a web server answers at one path."""
+    """Response of a web server at one path."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     length: bool = True
-    """Whether the length is told; a station does not know it."""
+    """Send the length. A station does not know it."""
     hang: bool = False
-    """Whether the connection stays open, and silent, after the body."""
+    """Keep the connection open and silent after the body."""
     drip_seconds: float = 0.0
     """With a byte each so many seconds, after the body, until the listener goes."""
 

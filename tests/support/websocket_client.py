@@ -102,7 +102,7 @@ Scenario = Callable[[EstimateServer, str], Awaitable[None]]
 
 
 def check_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a client does is nothing that the server's log explains with a traceback."""
+    """Assert that the server's log has no error and no traceback, whatever a client did."""
     ours = [
         record
         for record in caplog.records

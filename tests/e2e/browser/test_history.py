@@ -32,7 +32,7 @@ SPEED = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def token() -> Iterator[None]:
-    """What ``overheard run`` gives the dashboard; before it starts."""
+    """Environment that ``overheard run`` gives the dashboard, set before it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OVERHEARD_TOKEN", TOKEN)
         yield

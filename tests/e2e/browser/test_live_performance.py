@@ -99,7 +99,7 @@ def test_an_open_page_costs_its_server_little(
 
 
 def cpu_seconds(process: str) -> float:
-    """What a process has used so far."""
+    """Processor seconds of a process so far."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -159,7 +159,7 @@ def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, s
 
 
 def serious(page: Page, rules: list[str]) -> list[Any]:
-    """What axe-core finds, by some rules or by all, that keeps people from using the page: rule, places."""
+    """Serious violations that axe-core finds, by some rules or by all: rule and places."""
     options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found: list[dict[str, Any]] = page.evaluate(
         "(options) => axe.run(options).then((result) => result.violations)", options

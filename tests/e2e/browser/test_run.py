@@ -201,7 +201,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens there."""
+    """Check if nobody listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 

@@ -134,7 +134,7 @@ def test_who_waits_for_a_core_is_told(cluster: Any, caplog: pytest.LogCaptureFix
     with caplog.at_level("WARNING", "realtime.library.executors"):
         while not caplog.messages:
             assert next(heard) == []
-    assert caplog.messages == ["no core of the cluster has been free for 1 s; the tracks wait for one"]
+    assert caplog.messages == ["no core of the cluster has been free for 1 s; the tracks are waiting for one"]
     ray.kill(busy)
     assert [rows[0]["retry"] for rows in heard if rows] == [True]
 

@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_and_started_again_is_back_within_ten_seconds(
         assert estimate["end_seconds"] > 5
         assert health["samples_lost"] > 0
         assert health["gaps"] >= 1
-        assert health["trouble"] == ""
+        assert health["error"] == ""
 
 
 def test_an_output_that_is_unplugged_is_waited_for_and_no_other_is_heard(

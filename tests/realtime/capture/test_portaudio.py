@@ -9,7 +9,7 @@ from realtime.capture.portaudio import find_loopback, parse_devices
 
 
 def listed(*rows: tuple[str, int, float, int]) -> list[dict[str, Any]]:
-    """What ``sounddevice.query_devices()`` gives: names, input channels, rates, host APIs."""
+    """Result of ``sounddevice.query_devices()``: names, input channels, rates and host APIs."""
     keys = ("name", "max_input_channels", "default_samplerate", "hostapi")
     return [dict(zip(keys, row, strict=True)) | {"index": number} for number, row in enumerate(rows)]
 

@@ -48,7 +48,7 @@ def stored(tracks: int, rows: int, columns: int) -> Stored:
 
 
 def answers_to(pictures: Stored, spec: AudioSpec, starts: list[int]) -> npt.NDArray[np.float64]:
-    """What the shipped model says of windows that begin at these columns, averaged."""
+    """Probabilities of the shipped model for windows that begin at these columns, averaged."""
     classifier = TFLiteClassifier(ModelManifest.load())
     windows = [
         [image_from_columns(to_bands(db.T[start : start + spec.columns], spec), spec) for start in starts]
@@ -67,7 +67,7 @@ def save(path: Path, truth: list[int], pictures: Stored) -> str:
 
 @pytest.fixture
 def told_in_here(capsys: pytest.CaptureFixture[str]) -> Refused:
-    """What the command says when it exits with 2, as ``refused``, without a process for each question."""
+    """Error message of the command, as ``refused``, without a process for each case."""
 
     def told(*words: str) -> str:
         assert main(words) == EXIT_ERROR

@@ -32,7 +32,7 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 def is_open(path: Path, process: int) -> bool:
-    """Whether a process has a file open."""
+    """Check if a process has a file open."""
     with contextlib.suppress(OSError):
         return any(os.path.samefile(found, path) for found in Path(f"/proc/{process}/fd").iterdir())
     return False

@@ -108,7 +108,7 @@ def page(
     clock: Clock,
     choices: Sequence[ArtistFeedback] = (),
 ) -> dict[str, Any]:
-    """What the browser gets to lay out."""
+    """Data of the page for the browser."""
     snapshot = Snapshot(connected=True, state=StreamState.LISTENING, estimate=None)
     return song_data(
         playlist, Situation(snapshot, ListeningProfile(), told, clock.now()), choices, Translator("en")

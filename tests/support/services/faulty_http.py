@@ -65,7 +65,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back."""
+    """Response of the server."""
 
     code: int
     body: Mapping[str, Any]

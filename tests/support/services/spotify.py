@@ -133,7 +133,7 @@ def song(
 
 @dataclass
 class Request:
-    """What was asked."""
+    """Request as it arrived."""
 
     path: str
     values: dict[str, str] = field(default_factory=dict)
@@ -271,7 +271,7 @@ def _sent(row: Any) -> Any:
 
 
 def _matches(row: Any, text: str) -> bool:
-    """Whether a row is found; rows that are no songs are found by everything."""
+    """Check if a search finds a row. Every search finds the rows that are no songs."""
     if not isinstance(row, dict) or "_genres" not in row:
         return True
     genre = re.search(r'genre:"([^"]*)"', text)

@@ -33,7 +33,7 @@ LABELS = {
     "reggae": ("reggae", "レゲエ", "레게", "雷鬼", "регги"),
     "rock": ("rock", "ロック", "록", "搖滾", "рок"),
 }
-"""What a video of a genre is labelled with; one of them must be among the words that are searched for."""
+"""Labels of a video of a genre. The search text must contain one of them."""
 
 NAMES = {
     "en": ("Marlow & the Quiet Ferns", "Don't Lean on the Lantern"),
@@ -104,7 +104,7 @@ ODD: dict[str, dict[str, Any]] = {
     "german": {"spoken": "de", "title": "Halbmond Kapelle - Laternenlied"},
     "ukrainian": {"title": "Їжакова Ґава - Ліхтарик"},
 }
-"""What no list may show when a language was asked for."""
+"""Rows that no list may contain when a language was asked for."""
 
 
 class YouTubeServer(FaultyServer):
@@ -197,7 +197,7 @@ def wrong_parameter(params: Mapping[str, str]) -> str:
 
 
 def matches(video: Video, params: Mapping[str, str]) -> bool:
-    """Whether a search finds it; rows of another language are found despite the hint for one."""
+    """Check if a search finds the video. Rows of another language are found despite the hint for one."""
     if video.genre not in TOPICS[params.get("topicId", "/m/04rlf")]:
         return False
     if video.published.strftime("%Y-%m-%dT%H:%M:%SZ") < params.get("publishedAfter", ""):

@@ -17,8 +17,6 @@ from training.data.partitions import Partition, artist_folds, fault_filtered, ou
 from training.distillation.distill import distillation_entries, is_allowed_for_distillation
 from training.errors import DataError
 
-pytestmark = pytest.mark.xdist_group("tensorflow-study")
-
 ARTISTS = [f"{word} {n}" for word in ("Doors", "Blue Band", "Miles") for n in range(12)]
 PARTS = ("train", "valid", "test")
 

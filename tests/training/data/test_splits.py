@@ -10,8 +10,6 @@ from training.data.gtzan import LABELS, TABLE_FILE, GtzanTrack
 from training.data.splits import Split, artist_folds, artist_key, artist_leakage, fault_filtered, random_folds
 from training.errors import DataError
 
-pytestmark = pytest.mark.xdist_group("tensorflow-study")
-
 
 def made_up_tracks(artists: int = 12, each: int = 3) -> list[GtzanTrack]:
     """Make tracks with own artists in every genre, some without an artist, and one duplicate."""

@@ -19,7 +19,6 @@ from training.evaluation.report import (
 __all__ = ["report"]  # fixture
 
 pytestmark = [
-    pytest.mark.xdist_group("tensorflow-release"),
     pytest.mark.filterwarnings("ignore"),
 ]  # matplotlib's own deprecations
 

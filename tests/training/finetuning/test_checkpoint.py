@@ -19,7 +19,7 @@ from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 
 __all__ = ["corpus"]  # fixtures
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_checkpoint_names_change_with_everything_that_determines_a_training(

@@ -25,7 +25,7 @@ from training.finetuning.finetune import FineTuner
 from training.finetuning.labels import balanced_weights, mix_batch
 from training.finetuning.recipe import FineTuningRecipe
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 LABELS = ("blues", "rock")
 RECIPE = FineTuningRecipe(steps=6, head_rate=1e-2, backbone_rate=1e-2, validate_every=2)

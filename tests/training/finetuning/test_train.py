@@ -18,7 +18,7 @@ from training.finetuning.train import train
 
 __all__ = ["corpus", "quick"]  # fixtures
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.usefixtures("quick")

@@ -27,7 +27,7 @@ from training.networks.genre import (
 )
 from training.networks.study import normalize
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 CHANNELS = 16 + 24 + 32 + 64 + 96 + 160 + 320

@@ -17,7 +17,7 @@ from training.networks.study import (
 from training.study.standardization import Standardization
 from training.study.train_head import HeadRecipe, class_weights, head_logits, train_head
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def order_of_steps(n: int, seed: int) -> tuple[Any, Any]:

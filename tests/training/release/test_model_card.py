@@ -16,7 +16,6 @@ from training.release.model_card import render_model_card
 __all__ = ["report"]  # fixture
 
 pytestmark = [
-    pytest.mark.xdist_group("tensorflow-release"),
     pytest.mark.filterwarnings("ignore"),
 ]  # matplotlib's own deprecations
 

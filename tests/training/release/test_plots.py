@@ -16,7 +16,6 @@ from training.release.plots import draw_plots
 __all__ = ["report"]  # fixture
 
 pytestmark = [
-    pytest.mark.xdist_group("tensorflow-release"),
     pytest.mark.filterwarnings("ignore"),
 ]  # matplotlib's own deprecations
 

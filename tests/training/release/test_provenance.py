@@ -9,7 +9,7 @@ import pytest
 
 from training.release.provenance import current_commit
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_the_commit_is_that_of_the_packages_own_checkout(tmp_path: Path) -> None:

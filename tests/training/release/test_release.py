@@ -35,7 +35,7 @@ from training.study.protocols import read_protocol_records
 
 __all__ = ["corpus"]  # fixtures
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 Stored = npt.NDArray[np.uint8]
 

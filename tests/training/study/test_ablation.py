@@ -14,7 +14,7 @@ from training.study.ablation import ROWS, format_ablation_table, run_ablation
 
 __all__ = ["corpus", "quick"]  # fixtures
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-release"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.usefixtures("quick")

@@ -22,7 +22,7 @@ from training.study.fold_training import FoldResult, StudyPlan, train_carried, t
 from training.study.report import format_study_table, format_verdict, rank_procedures
 from training.study.study import StudyResults, run_study
 
-pytestmark = [pytest.mark.xdist_group("tensorflow-study"), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def accuracies(runs: list[FoldResult]) -> list[float]:

@@ -85,7 +85,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
 
 
 def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None:
-    """What was widened is named: a fixed list knows no song of the last week."""
+    """Widened filters are named: a fixed list knows no song of the last week."""
     clock = MovableClock()
     today = clock.now().date()
     providers: ProviderGroup = build_providers(clock, {}, folder=tmp_path, seed=1)

@@ -37,7 +37,7 @@ SECRETS = (CLIENT_ID, CLIENT_SECRET, BASIC, "test-access-token", GOOD_KEY)
 """The fake hands out tokens that begin so."""
 
 ECHO = f"{CLIENT_SECRET} test-access-token-0 {GOOD_KEY} {BASIC}"
-"""What a server might write into its errors."""
+"""Secrets that a server might write into its errors."""
 
 SPOTIFY_FAULTS = (
     None, error(400, ECHO), error(401, ECHO), error(403, ECHO), error(429, ECHO, Retry_After="5"),
@@ -63,7 +63,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 
 
 class Searched:
-    """What was looked through, by kind, and what was found there."""
+    """Texts that were searched, by kind, and the secrets found in them."""
 
     def __init__(self) -> None:
         self.count: dict[str, int] = {}

@@ -40,7 +40,7 @@ NAMES = {
     ),
     "100000 letters": ("y" * 100_000, "y" * (MAX_NAME_CHARACTERS - 1) + "\N{HORIZONTAL ELLIPSIS}"),
 }
-"""What is sent, and what becomes of it."""
+"""Texts that are sent, and their cleaned form."""
 
 EMPTY = ("", "   ", "\x00\x1b", "\u202e", "\u200b\ufeff", "\t\n")
 """Such a song is none."""

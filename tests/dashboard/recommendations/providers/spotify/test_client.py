@@ -149,7 +149,7 @@ def test_broken_rows_are_skipped(server: SpotifyServer, provider: BackgroundProv
 
 
 def test_the_fake_is_as_strict_as_spotify(server: SpotifyServer) -> None:
-    """What the other tests rest upon."""
+    """The other tests depend on it."""
     import requests
 
     with requests.Session() as session:
