@@ -1,6 +1,7 @@
-"""The Streamlit script: ``streamlit run app.py -- --analyzer ws://...``; ``command.py`` calls it.
+"""The dashboard's Streamlit script, which ``overheard dashboard`` runs.
 
-It runs once per reader and again on every click; what lasts longer is in ``dashboard.session``.
+Call: ``streamlit run app.py -- --analyzer ws://...``. The script runs once for each user and again on every
+click. ``dashboard.session`` holds the state that lasts longer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dashboard.views import file, health, history, live, recommendations
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-# Drawn here: Streamlit would fetch an emoji from elsewhere.
+# An SVG, since Streamlit would fetch an emoji from another server.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" '
     'fill="#101114"/><g fill="#ffa200"><rect x="6" y="13" width="4" height="6" rx="2"/><rect x="12" y="7" '
@@ -32,45 +33,46 @@ ICON = (
 )
 
 VIEWS = {"live": live, "for_you": recommendations, "session": history, "file": file, "model": health}
-"""By the last part of their addresses; the first is the page at the root."""
+"""Pages by the last part of their address. The first is the page at the root."""
 
-WITHOUT_SONGS = ("session", "file", "model")
-"""On the others the songs themselves keep up."""
+VIEWS_WITHOUT_SONGS = ("session", "file", "model")
+"""Pages that refresh the recommendations in the background. The others refresh them themselves."""
 
 STYLESHEET = Path(__file__).parent / "static" / "page.css"
 
 
 def main() -> None:
-    """The page that was asked for, in its frame."""
+    """Show the requested page in its frame."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--analyzer", default=ANALYZER_URL)
     st.set_page_config(page_title="Overheard", page_icon=ICON, layout="wide")
     st.html(STYLESHEET)
     page = open_page(parser.parse_args().analyzer)
     pages = [
-        st.Page(partial(view.show, page), title=page.words(f"common.page.{name}"), url_path=name)
+        st.Page(partial(view.show, page), title=page.translator(f"common.page.{name}"), url_path=name)
         for name, view in VIEWS.items()
     ]
-    chosen = st.navigation(pages, position="hidden")
-    head(page, pages)
-    chosen.run()
-    if chosen.url_path in WITHOUT_SONGS:
-        keep_up(page)
+    selected = st.navigation(pages, position="hidden")
+    show_header(page, pages)
+    selected.run()
+    if selected.url_path in VIEWS_WITHOUT_SONGS:
+        refresh_in_background(page)
     with st.container(key="background"):
-        set_document_language(page.words.language)
-        show_offline_banner(page.words)
+        set_document_language(page.translator.language)
+        show_offline_banner(page.translator)
 
 
-def head(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
-    """The program's name, all pages by their names on a phone, too, and the language."""
+def show_header(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
+    """Show the program's name, links to all pages, and the language."""
     with st.container(horizontal=True, vertical_alignment="center", key="frame"):
         st.html('<p class="name">Overheard</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="pages"):
             for each in pages:
                 st.page_link(each, width="content")
-        st.session_state["language"] = page.words.language  # or it would go with the widget's page
+        # Streamlit forgets a widget's value with its page.
+        st.session_state["language"] = page.translator.language
         st.selectbox(
-            page.words("common.language"),
+            page.translator("common.language"),
             list(LANGUAGES),
             format_func=lambda code: LANGUAGES[code].own_name,
             key="language",
@@ -80,8 +82,8 @@ def head(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
 
 
 @st.fragment(run_every=20.0)
-def keep_up(page: PageContext) -> None:
-    """Let the songs follow what is heard while the reader is elsewhere."""
+def refresh_in_background(page: PageContext) -> None:
+    """Update the recommendations while the user is on another page."""
     refresh_all(page.feed)
 
 

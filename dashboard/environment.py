@@ -1,7 +1,7 @@
-"""Environment variables of the dashboard, and the address that it connects to by default."""
+"""Environment variables of the dashboard, and its default analyzer address."""
 
 ANALYZER_URL = "ws://127.0.0.1:8765"
-"""Websocket of an analyzer that ``overheard listen`` started with its defaults."""
+"""Websocket address of ``overheard listen`` with its default settings."""
 
 TOKEN_VARIABLE = "OVERHEARD_TOKEN"
-"""Variable that holds the analyzer's token, because other users can read options and addresses."""
+"""Variable with the analyzer's token. Other users of the machine can read options and addresses."""

@@ -1,4 +1,4 @@
-"""Errors of the dashboard; each message carries the numbers and the remedy."""
+"""Errors of the dashboard. Each message names the problem, its numbers and the remedy."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from models.errors import OverheardError
 
 
 class DashboardError(OverheardError):
-    """The dashboard cannot start with what it was given."""
+    """The dashboard cannot start with its arguments or environment."""
 
 
 class CatalogueError(OverheardError):
-    """The bundled songs are damaged."""
+    """The bundled song catalogue is damaged."""

@@ -1,7 +1,7 @@
-"""What one reader of the page has: a language, songs that follow what is heard, and what they switched off.
+"""State of one browser tab: language, recommendations and mute switch.
 
-The feed and the providers are the server's, shared by all readers; what is in ``st.session_state`` is
-this reader's own and goes with the browser's tab.
+All users share the server's feed and providers. ``st.session_state`` belongs to one browser tab and ends with
+the tab.
 """
 
 from __future__ import annotations
@@ -22,78 +22,82 @@ from dashboard.recommendations.providers.registry import ProviderGroup, WallCloc
 from dashboard.recommendations.service import RecommendationService
 from realtime.protocol.estimate import StreamState
 
-HELD_SECONDS = 40
+ASSUMED_SECONDS = 40
+"""Seconds for which the last estimate of an ended file counts as evidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """What every page is given: the analyzer's websocket, its token (often none), and the texts."""
+    """Context of every page: the analyzer's websocket, its token (often empty), and the translator."""
 
     analyzer: str
     token: str
-    words: Translator
+    translator: Translator
 
     @property
     def feed(self) -> AnalyzerFeed:
-        """The one feed of this server."""
+        """The server's feed of the analyzer."""
         return analyzer_feed(self.analyzer)
 
 
 def open_page(analyzer: str) -> PageContext:
-    """For this run of the script, in the reader's language."""
+    """Build the context for this run of the script, in the user's language."""
     language = st.session_state.setdefault("language", match_language(st.context.locale))
     return PageContext(analyzer, os.environ.get(TOKEN_VARIABLE, ""), Translator(language))
 
 
 @st.cache_resource(show_spinner=False)
 def analyzer_feed(analyzer: str) -> AnalyzerFeed:
-    """The one feed of this server."""
+    """Return the server's feed of an analyzer."""
     return AnalyzerFeed(analyzer, os.environ.get(TOKEN_VARIABLE, ""))
 
 
 @st.cache_resource(show_spinner=False)
 def providers() -> ProviderGroup:
-    """Those of this server, with the keys of its environment; budgets and breakers are shared."""
+    """Return the server's providers. All users share their quotas and circuit breakers."""
     return build_providers(WallClock())
 
 
 def recommendation_service() -> RecommendationService:
-    """This reader's songs."""
-    if "follower" not in st.session_state:
-        session = RollingPlaylist(choices=FeedbackStore(default_path()))
-        st.session_state["follower"] = RecommendationService(providers(), session, WallClock())
-        st.session_state["heard"] = 0
-    kept: RecommendationService = st.session_state["follower"]
-    return kept
+    """Return the recommendations of this browser tab."""
+    if "recommendation_service" not in st.session_state:
+        playlist = RollingPlaylist(choices=FeedbackStore(default_path()))
+        st.session_state["recommendation_service"] = RecommendationService(providers(), playlist, WallClock())
+        st.session_state["last_estimate"] = 0
+    service: RecommendationService = st.session_state["recommendation_service"]
+    return service
 
 
 def is_muted() -> bool:
-    """Whether the reader wants the songs left alone: nothing heard counts, and no provider is asked."""
+    """Return True if the user muted recommendations: no estimate counts, and no provider is searched."""
     return bool(st.session_state.get("muted", False))
 
 
-def mute(on: bool) -> None:
-    """Take the reader's word; a plain value of the session, so that it outlives the page of its switch."""
+def set_muted(on: bool) -> None:
+    """Store the mute switch as a plain value of the session, so that it outlives the page of the switch."""
     st.session_state["muted"] = on
 
 
 def refresh_all(feed: AnalyzerFeed) -> Playlist:
-    """Let the songs follow what was heard since the last look, on whatever page the reader is."""
-    reader = recommendation_service()
-    heard = feed.estimates_after(st.session_state["heard"])
-    if heard:
-        st.session_state["heard"] = heard[-1].number
-    elif not st.session_state["heard"] and not is_muted():
-        heard = estimates_so_far(feed.snapshot)
-        st.session_state["heard"] = -len(heard)
+    """Update the recommendations with the estimates since the last call, on any page."""
+    service = recommendation_service()
+    estimates = feed.estimates_after(st.session_state["last_estimate"])
+    if estimates:
+        st.session_state["last_estimate"] = estimates[-1].number
+    elif not st.session_state["last_estimate"] and not is_muted():
+        estimates = estimates_so_far(feed.snapshot)
+        st.session_state["last_estimate"] = -len(estimates)
     filters: Filters = st.session_state.get("filters", Filters())
     if is_muted():
-        return reader.look([], filters, ask=False)
-    return reader.look(heard, filters)
+        return service.look([], filters, ask=False)
+    return service.look(estimates, filters)
 
 
 def estimates_so_far(snapshot: Snapshot) -> list[ReceivedEstimate]:
-    """For whoever opens the page after a file's end: its last estimate, as if it had held for a while."""
+    """Return estimates for a page that opens after a file's end.
+
+    The file's last estimate counts as if it had lasted for ``ASSUMED_SECONDS``.
+    """
     if snapshot.state is not StreamState.ENDED or snapshot.estimate is None:
         return []
-    return [ReceivedEstimate(0, float(second), snapshot.estimate) for second in range(-HELD_SECONDS, 0)]
+    return [ReceivedEstimate(0, float(second), snapshot.estimate) for second in range(-ASSUMED_SECONDS, 0)]

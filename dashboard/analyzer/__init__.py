@@ -1,1 +1,1 @@
-"""Client of the analyzer: websocket feed, HTTP requests, the newest state."""
+"""Client of the analyzer: websocket feed, HTTP requests, newest state."""

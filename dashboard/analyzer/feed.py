@@ -1,8 +1,7 @@
-"""The dashboard server's own ear to the analyzer: one thread, and the last thing it heard.
+"""Websocket client that keeps the analyzer's latest state, on a background thread.
 
-The thread knows nothing of Streamlit. Pages ask for ``snapshot`` whenever they like; the reference
-is replaced as a whole, so no lock is needed. Losing the analyzer is normal: the thread tries again
-until it is closed.
+The thread is independent of Streamlit. Pages read ``snapshot`` at any time. The reference is replaced as a
+whole, so that no lock is needed. Losing the analyzer is normal: the thread reconnects until it is closed.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF_SECONDS = 0.25
 MAX_BACKOFF_SECONDS = 3.0
 POLL_SECONDS = 0.5
-"""How long the thread may take to notice that it is to end."""
+"""Seconds until the thread notices that it must end."""
 PROTOCOL = Subprotocol(f"overheard.{VERSION}")
-"""What the analyzer is asked to speak; one of another version refuses."""
+"""Websocket subprotocol of this version. An analyzer of another version rejects it."""
 MAX_MESSAGE_BYTES = 1 << 20
-"""Bytes; estimates are under 1 KB, so whatever is larger is not from an analyzer."""
+"""Bytes of a message. Estimates have under 1 KB, so that a larger message is not from an analyzer."""
 
 
 def parse(text: str | bytes) -> ServerMessage | None:
-    """Parse one message of a server; None if it is no message of this version."""
+    """Parse one message of a server. Returns None if the message does not belong to this version."""
     try:
         return decode(text)
     except ValueError as error:
@@ -53,91 +52,90 @@ def parse(text: str | bytes) -> ServerMessage | None:
 
 
 class AnalyzerFeed:
-    """Follows one analyzer from its own daemon thread until ``close``.
+    """Client that follows one analyzer on a daemon thread until ``close``.
 
     Parameters
     ----------
     url : str
         The analyzer's websocket.
     token : str, optional
-        What the analyzer wants to see; sent as a header, shown nowhere.
+        The analyzer's token, sent as a header and never shown.
     jitter : callable, optional
-        Returns a number in 0..1; injected by tests.
+        Returns a number in 0..1. Tests inject it.
     """
 
     def __init__(self, url: str, token: str = "", jitter: Callable[[], float] = random.random) -> None:
         self.url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._refused = False
+        self._rejected = False
         self._jitter = jitter
         self._snapshot = Snapshot()
         self._numbers = itertools.count(1)
-        self._began_at = self._heard_to = self._last_end = 0.0  # seconds of sound
-        self._estimates: deque[ReceivedEstimate] = deque(
-            maxlen=MAX_ESTIMATES
-        )  # appended whole, read as a copy
+        self._restart_offset = self._received_until = self._last_end = 0.0  # seconds of audio
+        # The thread appends, and readers copy.
+        self._estimates: deque[ReceivedEstimate] = deque(maxlen=MAX_ESTIMATES)
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="analyzer-feed", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="analyzer-feed", daemon=True)
         self._thread.start()
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known now; never blocks."""
+        """The newest state. Never blocks."""
         return self._snapshot
 
-    def wait_for(self, wanted: Callable[[Snapshot], bool], timeout_seconds: float) -> Snapshot:
-        """Block until a snapshot is as wanted.
+    def wait_for(self, condition: Callable[[Snapshot], bool], timeout_seconds: float) -> Snapshot:
+        """Block until a snapshot meets the condition, and return it.
 
         Raises
         ------
         TimeoutError
-            It did not come in time; the message holds the snapshot that there is.
+            If no snapshot meets the condition in time. The message holds the current snapshot.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: wanted(self._snapshot), timeout_seconds):
+            if not self._changed.wait_for(lambda: condition(self._snapshot), timeout_seconds):
                 raise TimeoutError(f"after {timeout_seconds} s there is only {self._snapshot}")
             return self._snapshot
 
     def estimates_after(self, number: int) -> list[ReceivedEstimate]:
-        """Estimates that came after one, oldest first; the last ``KEPT_ESTIMATES`` at most."""
-        return [heard for heard in list(self._estimates) if heard.number > number]
+        """Return the estimates after the one with a number, oldest first, at most ``MAX_ESTIMATES``."""
+        return [received for received in list(self._estimates) if received.number > number]
 
     def close(self) -> None:
         """End the thread and wait for it."""
         self._closing.set()
         self._thread.join()
 
-    def _put(self, snapshot: Snapshot) -> None:
+    def _publish(self, snapshot: Snapshot) -> None:
         with self._changed:
             self._snapshot = snapshot
             self._changed.notify_all()
 
-    def _follow(self) -> None:
+    def _run(self) -> None:
         failures = 0
         while not self._closing.is_set():
             try:
-                self._converse()
+                self._run_connection()
             except InvalidStatus as error:
-                self._tell_refusal(error)
+                self._log_rejection(error)
             except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
                 log.debug("no analyzer at %s: %s", self.url, error)
-            except Exception:  # the songs must not freeze on a fault that nobody sees
-                log.exception("the feed from %s broke and starts again", self.url)
+            except Exception:  # without a retry the songs would freeze unnoticed
+                log.exception("the feed from %s failed and reconnects", self.url)
             if self._snapshot.connected:
-                log.info("the analyzer at %s went away", self.url)
+                log.info("lost the connection to the analyzer at %s", self.url)
                 failures = 0
             failures += 1
-            self._put(replace(self._snapshot, connected=False, sources=None))
+            self._publish(replace(self._snapshot, connected=False, sources=None))
             self._closing.wait(
                 backoff_seconds(failures, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, self._jitter())
             )
 
-    def _converse(self) -> None:
-        """One connection from its beginning to its end."""
+    def _run_connection(self) -> None:
+        """Open one connection and handle its messages until it ends."""
         followed: str | None = None
-        wire = logging.getLogger(f"{__name__}.wire")
-        wire.setLevel(logging.WARNING)  # at DEBUG the library would write the token to the log
+        wire_log = logging.getLogger(f"{__name__}.wire")
+        wire_log.setLevel(logging.WARNING)  # at DEBUG the library would write the token to the log
         with connect(
             self.url,
             additional_headers=self._headers,
@@ -145,9 +143,9 @@ class AnalyzerFeed:
             open_timeout=5,
             max_size=MAX_MESSAGE_BYTES,
             proxy=None,
-            logger=wire,
+            logger=wire_log,
         ) as socket:
-            self._refused = False
+            self._rejected = False
             while not self._closing.is_set():
                 try:
                     text = socket.recv(timeout=POLL_SECONDS)
@@ -158,27 +156,41 @@ class AnalyzerFeed:
                     continue
                 if isinstance(message, HelloMessage) and followed in (None, message.replaces_source):
                     followed = message.source
-                # The page shows one source: the first that is named, or what took its place.
+                # The page shows one source: the first one, or the source that replaced it.
                 if message.source == followed or isinstance(message, SourcesMessage):
-                    self._keep(message)
-                    self._put(apply_message(self._snapshot, message))
+                    self._append_estimate(message)
+                    self._publish(apply_message(self._snapshot, message))
 
-    def _keep(self, message: ServerMessage) -> None:
-        """Keep an estimate with its place in the sound; after a restart of the analyzer that goes on."""
+    def _append_estimate(self, message: ServerMessage) -> None:
+        """Append an estimate with its position in the audio.
+
+        The position continues to rise if the analyzer restarts.
+        """
         if isinstance(message, EstimateMessage):
             end = message.end_seconds
             if end < self._last_end:
-                self._began_at = self._heard_to
+                self._restart_offset = self._received_until
             self._last_end = end
-            self._heard_to = max(self._heard_to, self._began_at + end)
-            heard = ReceivedEstimate(next(self._numbers), self._heard_to, message.estimate, time.monotonic())
-            self._estimates.append(heard)
+            self._received_until = max(self._received_until, self._restart_offset + end)
+            received = ReceivedEstimate(
+                next(self._numbers), self._received_until, message.estimate, time.monotonic()
+            )
+            self._estimates.append(received)
 
-    def _tell_refusal(self, error: InvalidStatus) -> None:
-        """Once, for it is tried again until somebody mends it; the body is the server's one sentence."""
-        said = bytes(error.response.body or b"").decode(errors="replace").strip()[:300]
-        level = logging.DEBUG if self._refused else logging.WARNING
-        log.log(level, "the analyzer at %s refuses: %d %s", self.url, error.response.status_code, said)
+    def _log_rejection(self, error: InvalidStatus) -> None:
+        """Log a rejected handshake once as a warning.
+
+        The thread retries until someone fixes the cause. The body is the server's one sentence.
+        """
+        body = bytes(error.response.body or b"").decode(errors="replace").strip()[:300]
+        level = logging.DEBUG if self._rejected else logging.WARNING
+        log.log(
+            level,
+            "the analyzer at %s rejects the connection: %d %s",
+            self.url,
+            error.response.status_code,
+            body,
+        )
         if error.response.status_code == 401:
-            log.log(level, "set OVERHEARD_TOKEN to the analyzer's token before the dashboard starts")
-        self._refused = True
+            log.log(level, "set OVERHEARD_TOKEN to the analyzer's token and restart the dashboard")
+        self._rejected = True

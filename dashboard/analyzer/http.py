@@ -1,7 +1,7 @@
-"""What a page asks of the analyzer beside its feed: JSON over HTTP, and one control with its answer.
+"""Requests of a page to the analyzer: JSON over HTTP, and one control with its response.
 
-Both end in time whatever the other side does, check certificates (``SSL_CERT_FILE`` names one's own),
-go through no proxy, and say what went wrong as a ``Fault`` that the page puts into words.
+Every request ends in time, checks certificates (``SSL_CERT_FILE`` names a certificate of one's own) and uses
+no proxy. Errors are reported as a ``Fault``, which the page translates.
 """
 
 from __future__ import annotations
@@ -32,52 +32,52 @@ from realtime.protocol.requests import AnyControl, Outcome
 
 DEADLINE_SECONDS: Final = 5.0
 MAX_RESPONSE_BYTES: Final = 16 << 20
-"""Bytes. A session of twelve hours has under one million."""
+"""Bytes of a response. A session of twelve hours has under one million."""
 MAX_DETAIL_CHARACTERS: Final = 300
 PORTS: Final = {"ws": 80, "wss": 443}
 
 
 class Fault(StrEnum):
-    """What can go wrong, each with another remedy."""
+    """Kinds of errors, each with a remedy of its own. The values are keys of the page's catalogs."""
 
     NO_TOKEN = "no_token"
-    """The page has no token, and the analyzer wants one."""
+    """The analyzer requires a token, and the page has none."""
     REFUSED = "refused"
-    """The analyzer does not let this page in; ``said`` is its sentence."""
-    OLD = "old"
-    """It does not know what it was asked for."""
-    AWAY = "away"
-    """Nobody answers there."""
-    LATE = "late"
-    """It did not answer in time."""
+    """The analyzer rejects this page. ``detail`` is its message."""
+    UNSUPPORTED = "old"
+    """The analyzer does not know the request."""
+    UNREACHABLE = "away"
+    """No server answers at the address."""
+    TIMEOUT = "late"
+    """The analyzer did not respond in time."""
     CERTIFICATE = "certificate"
-    """Its certificate is none that this machine trusts."""
+    """This machine does not trust the analyzer's certificate."""
     BROKEN = "broken"
-    """It answers with something that cannot be used; ``said`` tells what."""
+    """The response cannot be used. ``detail`` names the problem."""
     GONE = "gone"
-    """It does not have what was asked for; ``said`` is its sentence."""
+    """The analyzer does not have the requested object. ``detail`` is its message."""
     TROUBLE = "trouble"
-    """It has a fault of its own; ``said`` is its sentence."""
+    """The analyzer has an internal error. ``detail`` is its message."""
     DENIED = "denied"
-    """It understood the control and does not do it; ``said`` tells why."""
+    """The analyzer rejects the control. ``detail`` names the reason."""
 
 
 class AnalyzerError(OverheardError):
-    """The analyzer did not do what it was asked.
+    """A request to the analyzer failed.
 
     Attributes
     ----------
     fault : Fault
-    said : str
-        The analyzer's own sentence, or what was wrong with its answer; often empty. Untrusted text.
+    detail : str
+        The analyzer's message, or the problem with its response. Often empty. Untrusted text.
     status : int
-        Of HTTP; 0 where there was none.
+        HTTP status, 0 if there was no response.
     """
 
-    def __init__(self, fault: Fault, said: str = "", status: int = 0) -> None:
-        super().__init__(f"the analyzer: {fault}{f', {said}' if said else ''}")
+    def __init__(self, fault: Fault, detail: str = "", status: int = 0) -> None:
+        super().__init__(f"the analyzer: {fault}{f', {detail}' if detail else ''}")
         self.fault = fault
-        self.said = said
+        self.detail = detail
         self.status = status
 
 
@@ -88,49 +88,50 @@ def get(
     deadline_seconds: float = DEADLINE_SECONDS,
     max_bytes: int = MAX_RESPONSE_BYTES,
 ) -> dict[str, Any]:
-    """GET a JSON object.
+    """Send a GET request and return the JSON object of the response.
 
     Parameters
     ----------
     analyzer : str
-        Its websocket; HTTP is at the same host, port and folder.
+        The analyzer's websocket. HTTP has the same host, port and folder.
     token : str
-        Sent as a header; empty for none.
+        Sent as a header, unless it is empty.
     path : str
-        From ``/`` on.
+        Path with its leading ``/``.
     deadline_seconds : float
-        For all of it, from the connection to the last byte; looking up a name is the system's affair.
+        Seconds from connecting to the last byte. They do not bound the name lookup by the system.
     max_bytes : int
-        Length of the response.
+        Largest length of the response.
 
     Raises
     ------
     AnalyzerError
+        If the request fails or the response is not a JSON object.
     """
     parts = urlsplit(analyzer)
     ends_at = time.monotonic() + deadline_seconds
     try:
-        with _opened(parts, deadline_seconds, ends_at) as sock:
+        with _connect(parts, deadline_seconds, ends_at) as sock:
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port or PORTS[parts.scheme])
             connection.sock = sock
             connection.request("GET", parts.path.rstrip("/") + path, headers=_headers(token))
-            with connection.getresponse() as answer:
-                content = answer.read(max_bytes + 1)
-                status = answer.status
+            with connection.getresponse() as response:
+                content = response.read(max_bytes + 1)
+                status = response.status
                 if len(content) > max_bytes:
                     raise AnalyzerError(Fault.BROKEN, f"more than {max_bytes} bytes", status)
-                if answer.length:  # the other side, or the deadline, broke it off
-                    raise http.client.IncompleteRead(content, answer.length)
+                if response.length:  # the server or the deadline cut the response
+                    raise http.client.IncompleteRead(content, response.length)
     except ssl.SSLCertVerificationError as error:
         raise AnalyzerError(Fault.CERTIFICATE, error.verify_message) from error
     except (OSError, UnicodeError, http.client.HTTPException) as error:
-        late = isinstance(error, TimeoutError) or time.monotonic() >= ends_at
-        raise AnalyzerError(Fault.LATE if late else Fault.AWAY) from error
-    return _understood(status, content, token)
+        timed_out = isinstance(error, TimeoutError) or time.monotonic() >= ends_at
+        raise AnalyzerError(Fault.TIMEOUT if timed_out else Fault.UNREACHABLE) from error
+    return _parse_body(status, content, token)
 
 
 def new_control_id() -> str:
-    """Return an id for a control; no other control has it."""
+    """Return an id that no other control has."""
     return uuid.uuid4().hex
 
 
@@ -147,11 +148,11 @@ def send_control(
     Raises
     ------
     AnalyzerError
-        Also if the analyzer responds that it does not do it.
+        If the request fails, or if the analyzer rejects the control.
     """
     ends_at = time.monotonic() + deadline_seconds
-    wire = logging.getLogger(f"{__name__}.wire")
-    wire.setLevel(logging.WARNING)  # at DEBUG the library would write the token to the log
+    wire_log = logging.getLogger(f"{__name__}.wire")
+    wire_log.setLevel(logging.WARNING)  # at DEBUG the library would write the token to the log
     try:
         with connect(
             analyzer,
@@ -161,30 +162,30 @@ def send_control(
             close_timeout=1,
             max_size=MAX_MESSAGE_BYTES,
             proxy=None,
-            logger=wire,
-        ) as peer:
-            peer.send(encode(control))
-            response = _response(peer, control.id, ends_at)
+            logger=wire_log,
+        ) as websocket:
+            websocket.send(encode(control))
+            response = _wait_for_response(websocket, control.id, ends_at)
     except InvalidStatus as error:
         body = bytes(error.response.body or b"")
-        raise _refusal(error.response.status_code, body, token) from error
+        raise _status_error(error.response.status_code, body, token) from error
     except TimeoutError as error:
-        raise AnalyzerError(Fault.LATE) from error
+        raise AnalyzerError(Fault.TIMEOUT) from error
     except ssl.SSLCertVerificationError as error:
         raise AnalyzerError(Fault.CERTIFICATE, error.verify_message) from error
     except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
-        raise AnalyzerError(Fault.AWAY) from error
-    said = _sentence(response.detail)
+        raise AnalyzerError(Fault.UNREACHABLE) from error
+    detail = _clean_detail(response.detail)
     if not response.ok:
-        raise AnalyzerError(Fault.DENIED, said)
-    return Outcome(response.code, said)
+        raise AnalyzerError(Fault.DENIED, detail)
+    return Outcome(response.code, detail)
 
 
-def _response(peer: ClientConnection, control_id: str, ends_at: float) -> ResponseMessage:
-    """Wait for the response to a control; a TimeoutError once ``ends_at`` has passed."""
+def _wait_for_response(websocket: ClientConnection, control_id: str, ends_at: float) -> ResponseMessage:
+    """Wait for the response to a control. Raises TimeoutError at ``ends_at``."""
     while True:
         try:
-            message = decode(peer.recv(timeout=max(0.0, ends_at - time.monotonic())))
+            message = decode(websocket.recv(timeout=max(0.0, ends_at - time.monotonic())))
         except ValueError:  # not of this protocol
             continue
         if isinstance(message, ResponseMessage) and message.id == control_id:
@@ -196,13 +197,16 @@ def _headers(token: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _opened(parts: SplitResult, seconds: float, ends_at: float) -> Iterator[socket.socket]:
-    """A connection that is cut at the deadline: one byte now and then would outlast every timeout."""
+def _connect(parts: SplitResult, seconds: float, ends_at: float) -> Iterator[socket.socket]:
+    """Open a connection that is cut at the deadline.
+
+    A socket timeout does not suffice: a server that sends a byte now and then would outlast it.
+    """
     host = parts.hostname or ""
     raw = socket.create_connection((host, parts.port or PORTS[parts.scheme]), timeout=seconds)
     if parts.scheme == "wss":
         context = ssl.create_default_context()
-        with raw:  # the wrapped one takes it over
+        with raw:  # the TLS socket takes it over
             sock: socket.socket = context.wrap_socket(
                 raw, server_hostname=host, do_handshake_on_connect=False
             )
@@ -221,51 +225,57 @@ def _opened(parts: SplitResult, seconds: float, ends_at: float) -> Iterator[sock
 
 
 def _cut(sock: socket.socket) -> None:
-    """Called on the timer's thread; not SSLSocket's own, which takes TLS away under the reader."""
+    """Shut a socket down, on the timer's thread.
+
+    ``SSLSocket.shutdown`` is not called, since it removes TLS while another thread reads.
+    """
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def _understood(status: int, content: bytes, token: str) -> dict[str, Any]:
+def _parse_body(status: int, content: bytes, token: str) -> dict[str, Any]:
     if status != 200:
-        raise _refusal(status, content, token)
-    found = _parsed(content)
-    if not found:
+        raise _status_error(status, content, token)
+    document = _parse_object(content)
+    if not document:
         raise AnalyzerError(Fault.BROKEN, "no JSON object", status)
-    return found
+    return document
 
 
-def _refusal(status: int, content: bytes, token: str) -> AnalyzerError:
-    """What an HTTP status other than 200 means; its body is a sentence, or JSON with one as ``error``."""
-    error = _parsed(content).get("error")
-    said = _sentence(error if isinstance(error, str) else content.decode("utf-8", "replace"))
+def _status_error(status: int, content: bytes, token: str) -> AnalyzerError:
+    """Return the error for an HTTP status other than 200.
+
+    The body is a sentence, or a JSON object with the sentence as ``error``.
+    """
+    error = _parse_object(content).get("error")
+    detail = _clean_detail(error if isinstance(error, str) else content.decode("utf-8", "replace"))
     if status in (401, 403):
-        return AnalyzerError(Fault.REFUSED if token else Fault.NO_TOKEN, said, status)
+        return AnalyzerError(Fault.REFUSED if token else Fault.NO_TOKEN, detail, status)
     if status == 404 and error is not None:
-        return AnalyzerError(Fault.GONE, said, status)
-    if status in (404, 426):  # an analyzer that does not know the page takes the request for a websocket's
-        return AnalyzerError(Fault.OLD, said, status)
-    return AnalyzerError(Fault.TROUBLE, f"{said} (HTTP {status})".strip(), status)
+        return AnalyzerError(Fault.GONE, detail, status)
+    if status in (404, 426):  # an old analyzer takes the request for a websocket handshake
+        return AnalyzerError(Fault.UNSUPPORTED, detail, status)
+    return AnalyzerError(Fault.TROUBLE, f"{detail} (HTTP {status})".strip(), status)
 
 
-def _parsed(text: str | bytes) -> dict[str, Any]:
-    """A JSON object of finite numbers; empty for anything else."""
+def _parse_object(text: str | bytes) -> dict[str, Any]:
+    """Parse a JSON object of finite numbers. Returns an empty mapping for other content."""
     try:
-        found = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        document = json.loads(text, parse_constant=_reject_constant, parse_float=_parse_float)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+def _reject_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
 
 
-def _finite(digits: str) -> float:
+def _parse_float(digits: str) -> float:
     value = float(digits)
-    return value if math.isfinite(value) else _no_number(digits)
+    return value if math.isfinite(value) else _reject_constant(digits)
 
 
-def _sentence(text: str) -> str:
-    """One line, cut."""
+def _clean_detail(text: str) -> str:
+    """Return the text as one line of at most ``MAX_DETAIL_CHARACTERS`` characters."""
     return clean_text(text[: 4 * MAX_DETAIL_CHARACTERS])[:MAX_DETAIL_CHARACTERS]

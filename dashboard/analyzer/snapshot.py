@@ -1,4 +1,4 @@
-"""The newest state of the analyzer, folded from its messages."""
+"""Newest state of the analyzer, reduced from its messages."""
 
 from __future__ import annotations
 
@@ -17,18 +17,26 @@ from realtime.protocol.messages import (
 )
 
 MAX_ESTIMATES = 600
-"""Five minutes: whoever reads them less often has closed the page."""
+"""Estimates that are kept, five minutes. A page that reads less often has been closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The last of each message; ``state`` is that of the newest message which carries one.
+    """The last message of each kind.
 
-    ``source`` is the one that is followed, ``title`` what it says that it plays, often nothing; ``sources``
-    what may be listened to, known only while connected with the analyzer's token.
-
-    ``state_seq`` is the ``seq`` that ``state`` came with: each kind of message has its own mailbox
-    at the server, so an estimate may arrive after the state that followed it.
+    Attributes
+    ----------
+    state : StreamState
+        State in the newest message that carries one.
+    state_seq : int
+        ``seq`` of the message with ``state``. Each kind of message has its own mailbox at the server, so
+        that an estimate may arrive after the state that followed it.
+    source : str
+        The source that is followed.
+    title : str
+        Title that the source reports, often empty.
+    sources : SourcesMessage or None
+        The sources that can be selected. Known only while connected with the analyzer's token.
     """
 
     connected: bool = False
@@ -43,15 +51,23 @@ class Snapshot:
 
     @property
     def stable_label(self) -> str | None:
-        """The genre that has held its place, if any was heard."""
+        """The genre that has held its place, or None."""
         return None if self.estimate is None else self.estimate.stable_label
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEstimate:
-    """One estimate: its number, rising for as long as the feed lives, seconds of sound, and the payload.
+    """An estimate as the feed received it.
 
-    ``arrived`` is the moment of ``time.monotonic()`` at which it came.
+    Attributes
+    ----------
+    number : int
+        Rises for as long as the feed lives.
+    at : float
+        Position in the audio in seconds.
+    estimate : EstimatePayload
+    arrived : float
+        Time of arrival by ``time.monotonic()``.
     """
 
     number: int
@@ -61,23 +77,23 @@ class ReceivedEstimate:
 
 
 def apply_message(snapshot: Snapshot, message: ServerMessage) -> Snapshot:
-    """The snapshot after one valid message.
+    """Return the snapshot after one valid message.
 
     Parameters
     ----------
     snapshot : Snapshot
-        What was known.
+        State before the message.
     message : ServerMessage
         One message of the server.
     """
     if isinstance(message, SourcesMessage):
         return replace(snapshot, sources=message)
-    heard = replace(snapshot, connected=True, source=message.source)
+    updated = replace(snapshot, connected=True, source=message.source)
     match message:
         case HelloMessage():
-            # A new conversation: the server may have been restarted, and then seq begins anew.
+            # A new connection: seq starts again if the server was restarted.
             return replace(
-                heard,
+                updated,
                 hello=message,
                 estimate=message.estimate,
                 title=message.title,
@@ -86,14 +102,14 @@ def apply_message(snapshot: Snapshot, message: ServerMessage) -> Snapshot:
                 state_seq=message.seq,
             )
         case TitleMessage():
-            return replace(heard, title=message.title)
+            return replace(updated, title=message.title)
         case HealthMessage():
-            return replace(heard, health=message)
+            return replace(updated, health=message)
         case EstimateMessage():
-            heard, state = replace(heard, estimate=message.estimate), message.estimate.state
+            updated, state = replace(updated, estimate=message.estimate), message.estimate.state
         case StateMessage():
             state = message.state
         case _:
-            return heard
+            return updated
     newer = message.seq > snapshot.state_seq
-    return replace(heard, state=state, state_seq=message.seq) if newer else heard
+    return replace(updated, state=state, state_seq=message.seq) if newer else updated

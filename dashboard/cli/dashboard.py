@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dashboard.environment import ANALYZER_URL, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
-from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES
+from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
 
@@ -30,7 +30,7 @@ STREAMLIT_OPTIONS = {
     "server.fileWatcherType": "none",  # the page is installed, not edited while it runs
     "runner.magicEnabled": "false",  # a text standing alone in a script is not for the page
     "browser.gatherUsageStats": "false",
-    "server.maxUploadSize": str(MOST_FILE_BYTES // MEBIBYTE),  # else larger files are refused unread
+    "server.maxUploadSize": str(MAX_FILE_BYTES // MEBIBYTE),  # else larger files are refused unread
     "logger.level": "warning",  # the command says where the page is
     "client.toolbarMode": "viewer",  # the menu in which a reader takes the light or the dark theme
     "client.showErrorDetails": "none",

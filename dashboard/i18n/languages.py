@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """Names of a language: in English, and its own."""
+    """Names of a language, in English and in the language itself."""
 
     name: str
     own_name: str
@@ -22,4 +22,4 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "zh": Language("Chinese", "中文"),
     "ru": Language("Russian", "Русский"),
 }
-"""By ISO 639-1 code, in the order in which the page offers them."""
+"""Languages by ISO 639-1 code, in the order of the page's menu."""

@@ -1,7 +1,7 @@
-"""Every text of the page, in five languages, in the files beside this one.
+"""Texts of the page in five languages, from the JSON files in this folder.
 
-Each file is an object of keys, and each key an object with the text in every language. A text may hold
-names in braces, which are filled in as it is said.
+Each file is an object of keys, and each key an object with the text in every language. A text may hold names
+in braces, which are replaced by values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILES: Final = ("common", "live", "recommendations", "history", "file", "health"
 
 
 class Translator:
-    """The texts in one language.
+    """Texts in one language.
 
     Parameters
     ----------
@@ -30,18 +30,18 @@ class Translator:
         self.language = language
 
     def __call__(self, key: str, **values: object) -> str:
-        """One text; ``key`` begins with the file's name.
+        """Return the text of a key, which begins with the file's name.
 
         Raises
         ------
         KeyError
-            There is no such text.
+            If there is no such text.
         """
         text = table()[key][self.language]
         return text.format(**values) if values else text
 
     def part(self, prefix: str) -> dict[str, str]:
-        """All texts whose keys begin so, by the rest of the key; for scripts, which get them as data."""
+        """Return all texts whose keys begin with a prefix, by the rest of the key, as data for scripts."""
         return {
             key.removeprefix(prefix): texts[self.language]
             for key, texts in table().items()
@@ -49,13 +49,13 @@ class Translator:
         }
 
     def genre(self, label: str) -> str:
-        """A genre as people write it; one that is unknown as it is."""
+        """Return the name of a genre, or the label itself if the genre is unknown."""
         return self(f"common.genre.{label}") if f"common.genre.{label}" in table() else label
 
 
 @lru_cache(maxsize=1)
 def table() -> Mapping[str, Mapping[str, str]]:
-    """All texts by key and language."""
+    """Return all texts by key and language."""
     folder = files("dashboard.i18n")
     return {
         f"{name}.{key}": texts
@@ -65,6 +65,6 @@ def table() -> Mapping[str, Mapping[str, str]]:
 
 
 def match_language(locale: str | None) -> str:
-    """The language of ours for a browser's, such as ``pt-BR``; English where there is none."""
+    """Return the page's language for a browser's locale such as ``pt-BR``, English by default."""
     code = (locale or "").replace("_", "-").partition("-")[0].lower()
     return code if code in LANGUAGES else "en"

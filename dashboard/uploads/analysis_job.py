@@ -1,7 +1,7 @@
-"""A reader's file through ``overheard analyze``, as a child process with bounded time, memory and sound.
+"""Analysis of an uploaded file with ``overheard analyze``, in a child process with limits.
 
-Where it can, the file lies on the disk without a name, so that it is gone with the process, however that
-ends. One file at a time is analysed on a server; others wait.
+Limits bound time, memory and audio length. On Linux the file has no name on the disk, so that it vanishes
+with the process however that ends. A server analyzes one file at a time. Others wait.
 """
 
 from __future__ import annotations
@@ -22,79 +22,81 @@ from typing import IO, Any, Final
 logger = logging.getLogger(__name__)
 
 MEBIBYTE: Final = 1 << 20
-MOST_FILE_BYTES: Final = 400 * MEBIBYTE
-"""An hour of CD sound as FLAC fits; as WAV it does not."""
-MOST_RUN_SECONDS: Final = 900.0
-MOST_MEMORY_BYTES: Final = 1536 * MEBIBYTE
-MOST_SOUND_SECONDS: Final = 3 * 3600.0
-"""A small file may hold days of silence."""
-MOST_UNSEEN_SECONDS: Final = 300.0
-"""Nobody looked for so long: the page was closed. A tab in the background looks once a minute."""
+MAX_FILE_BYTES: Final = 400 * MEBIBYTE
+"""Bytes of a file. An hour of CD audio fits as FLAC, but not as WAV."""
+MAX_RUN_SECONDS: Final = 900.0
+"""Seconds that an analysis may take."""
+MAX_MEMORY_BYTES: Final = 1536 * MEBIBYTE
+"""Resident memory of the child in bytes."""
+MAX_AUDIO_SECONDS: Final = 3 * 3600.0
+"""Seconds of audio. A small file may hold days of silence."""
+MAX_UNSEEN_SECONDS: Final = 300.0
+"""Seconds without a refresh by the page after which a job ends. A background tab refreshes once a minute."""
 QUIET_SECONDS: Final = 2.0
-"""Estimates come several a second; for so long without one, the child is at what comes after them."""
-MOST_SAID: Final = 4000
-"""Letters of what the child says of faults that are kept, the last ones."""
+"""Seconds without an estimate after which the child is explaining. Several estimates come a second."""
+MAX_STDERR_CHARACTERS: Final = 4000
+"""Characters of the child's error output that are kept, the last ones."""
 
 FORMATS: Final = "mp3,wav,w64,flac,ogg,mov,aac,aiff,au,matroska"
-"""FFmpeg's names of containers that hold sound, and none that point to other files."""
+"""FFmpeg's names of audio containers. None of them refers to other files."""
 SUFFIXES: Final = ("mp3", "wav", "flac", "ogg", "m4a", "opus", "aac", "aiff", "au")
 
-NAMELESS: Final = sys.platform == "linux"
-"""Elsewhere ``/dev/fd/N`` opened twice is one place in the file, and the analysis opens it twice."""
+UNNAMED_FILES: Final = sys.platform == "linux"
+"""False if opening ``/dev/fd/N`` twice shares one file position, since the analysis opens the file twice."""
 
 WATCH_SECONDS: Final = 0.5
 
-_turn = threading.BoundedSemaphore(1)
+_slot = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one analysis may cost."""
+    """Resource limits of one analysis."""
 
-    file_bytes: int = MOST_FILE_BYTES
-    run_seconds: float = MOST_RUN_SECONDS
-    memory_bytes: int = MOST_MEMORY_BYTES
-    sound_seconds: float = MOST_SOUND_SECONDS
-    unseen_seconds: float = MOST_UNSEEN_SECONDS
+    file_bytes: int = MAX_FILE_BYTES
+    run_seconds: float = MAX_RUN_SECONDS
+    memory_bytes: int = MAX_MEMORY_BYTES
+    audio_seconds: float = MAX_AUDIO_SECONDS
+    unseen_seconds: float = MAX_UNSEEN_SECONDS
 
 
 class AnalysisJob:
-    """One file on its way; ``start`` returns at once, the rest is read whenever the page is laid out.
+    """Analysis of one file. ``start`` returns at once, and the page reads the progress when it is drawn.
 
     Parameters
     ----------
     name : str
-        As the reader calls the file; shown, never opened.
+        The user's name for the file. It is shown, never opened.
     limits : Limits
     """
 
     def __init__(self, name: str, limits: Limits | None = None) -> None:
         self.name = name
         self.fault = ""
-        """Why there is no result: a key of the page's texts, or empty."""
+        """Reason why there is no result, as a key of the page's texts. Empty if there is none."""
         self.detail = ""
-        """What the child said of the fault, in English."""
+        """The child's error message, in English."""
         self.running = False
         self.done = False
-        self.heard_seconds = 0.0
+        self.analyzed_seconds = 0.0
         self.estimates: list[Mapping[str, Any]] = []
-        """Of their messages what ``file_view.bands`` reads: three hours have twenty thousand."""
-        self.picture: Mapping[str, Any] | None = None
+        """Fields of the messages that ``viewmodels.file.bands`` reads. Three hours have 20,000 messages."""
+        self.explanation: Mapping[str, Any] | None = None
         self.summary: Mapping[str, Any] | None = None
         self._limits = limits or Limits()
         self._cancelled = threading.Event()
-        self._seen_at = self._heard_at = time.monotonic()
+        self._seen_at = self._last_estimate_at = time.monotonic()
 
     @property
     def explaining(self) -> bool:
-        """Whether all was heard, and what is looked for now is what mattered."""
-        quiet = time.monotonic() - self._heard_at > QUIET_SECONDS
-        return self.running and bool(self.estimates) and self.picture is None and quiet
+        """True if all audio was analyzed and the child now computes the explanation."""
+        quiet = time.monotonic() - self._last_estimate_at > QUIET_SECONDS
+        return self.running and bool(self.estimates) and self.explanation is None and quiet
 
     def start(self, content: IO[bytes]) -> None:
-        """Copy the content to where the child finds it, and analyse it when its turn comes."""
+        """Copy the content to a file for the child, and analyze it when its turn comes."""
         try:
-            file = copied(content, self._limits.file_bytes)
+            file = copy_to_temporary_file(content, self._limits.file_bytes)
         except OSError as error:  # the disk is full
             logger.warning("a file could not be copied: %s", error)
             self._end("broken", str(error))
@@ -102,14 +104,14 @@ class AnalysisJob:
         if file is None:
             self._end("too_large")
             return
-        threading.Thread(target=self._run, args=(file,), name="file", daemon=True).start()
+        threading.Thread(target=self._run, args=(file,), name="file-analysis", daemon=True).start()
 
-    def look(self) -> None:
-        """Somebody still wants it; without that it is ended after ``Limits.unseen_seconds``."""
+    def mark_seen(self) -> None:
+        """Note that the page still shows the file. Unseen jobs end after ``Limits.unseen_seconds``."""
         self._seen_at = time.monotonic()
 
     def cancel(self) -> None:
-        """End it; the page does not want it any more."""
+        """End the job because the page does not need it any longer."""
         self._cancelled.set()
 
     def _end(self, fault: str, detail: str = "") -> None:
@@ -117,41 +119,41 @@ class AnalysisJob:
 
     def _run(self, file: IO[bytes]) -> None:
         with file:
-            while not _turn.acquire(timeout=WATCH_SECONDS):
-                if unwanted := self._unwanted():
-                    self._end(unwanted)
+            while not _slot.acquire(timeout=WATCH_SECONDS):
+                if reason := self._stop_reason():
+                    self._end(reason)
                     return
             try:
                 self.running = True
-                self._analyse(file)
-            except Exception as error:  # nobody else would hear of it
-                logger.exception("the analysis of a file broke")
+                self._analyze(file)
+            except Exception as error:  # a thread's exception reaches nobody
+                logger.exception("the analysis of a file failed")
                 self._end("broken", repr(error))
             finally:
-                _turn.release()
+                _slot.release()
 
-    def _analyse(self, file: IO[bytes]) -> None:
-        address = f"/dev/fd/{file.fileno()}" if NAMELESS else file.name
-        # nice: what is live goes first. -P: Python must not look for our packages in the present folder.
+    def _analyze(self, file: IO[bytes]) -> None:
+        address = f"/dev/fd/{file.fileno()}" if UNNAMED_FILES else file.name
+        # nice: live analysis has priority. -P: Python must not import packages from the current folder.
         child = subprocess.Popen(
             ["nice", "-n", "5", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
              "--formats", FORMATS, address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", pass_fds=(file.fileno(),),
         )  # fmt: skip
-        atexit.register(child.kill)  # the server's end is the child's
-        said: deque[str] = deque(maxlen=MOST_SAID)
+        atexit.register(child.kill)  # the child ends with the server
+        stderr_tail: deque[str] = deque(maxlen=MAX_STDERR_CHARACTERS)
         threads = [
-            threading.Thread(target=_listen, args=(child, said), daemon=True),
+            threading.Thread(target=_collect_stderr, args=(child, stderr_tail), daemon=True),
             threading.Thread(target=self._watch, args=(child,), daemon=True),
         ]
         with child:
             for thread in threads:
                 thread.start()
             try:
-                self._follow(child)
+                self._read_messages(child)
             except BaseException:
-                child.kill()  # or it would go on beside the next one
+                child.kill()  # or it would run beside the next child
                 raise
             finally:
                 for thread in threads:
@@ -159,41 +161,40 @@ class AnalysisJob:
                 atexit.unregister(child.kill)
         if self.summary is None and not self.fault:
             self.fault = "unreadable" if child.returncode == 2 else "broken"
-            told = "".join(said).strip()
-            self.detail = told.replace(address, "the file")[-300:]
+            stderr_text = "".join(stderr_tail).strip()
+            self.detail = stderr_text.replace(address, "the file")[-300:]
             self.detail = self.detail.removeprefix("overheard analyze: ")
             if child.returncode != 2:
-                logger.warning("the analysis of a file ended with code %d: %s", child.returncode, told)
+                logger.warning("the analysis of a file ended with code %d: %s", child.returncode, stderr_text)
         self._end("" if self.summary is not None else self.fault, self.detail)
 
-    def _follow(self, child: subprocess.Popen[str]) -> None:
-        """Take what the child finds, until it ends."""
-        assert child.stdout is not None
-        for line in child.stdout:
-            self._take(json.loads(line))
-            if self.heard_seconds > self._limits.sound_seconds:
+    def _read_messages(self, child: subprocess.Popen[str]) -> None:
+        """Handle the child's messages until the child ends."""
+        for line in child.stdout or ():
+            self._handle_message(json.loads(line))
+            if self.analyzed_seconds > self._limits.audio_seconds:
                 self.fault = self.fault or "too_long"
                 child.kill()
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         if message["type"] == "picture":
-            self.picture = message
+            self.explanation = message
         elif message["type"] == "summary":
             self.summary = message
         else:
-            kept = {name: message["estimate"][name] for name in ("state", "label", "stable_label")}
+            estimate = {name: message["estimate"][name] for name in ("state", "label", "stable_label")}
             times = {name: message[name] for name in ("start_seconds", "end_seconds")}
-            self.estimates.append(times | {"estimate": kept})
-            self.heard_seconds = message["end_seconds"]
-            self._heard_at = time.monotonic()
+            self.estimates.append(times | {"estimate": estimate})
+            self.analyzed_seconds = message["end_seconds"]
+            self._last_estimate_at = time.monotonic()
 
     def _watch(self, child: subprocess.Popen[str]) -> None:
-        """End the child when it costs too much, or nobody wants it."""
+        """End the child when it exceeds a limit or is no longer needed."""
         ends_at = time.monotonic() + self._limits.run_seconds
         while child.poll() is None:
             self._cancelled.wait(WATCH_SECONDS)
-            if unwanted := self._unwanted():
-                self.fault = unwanted
+            if reason := self._stop_reason():
+                self.fault = reason
             elif time.monotonic() > ends_at:
                 self.fault = "too_slow"
             elif resident_bytes(child.pid) > self._limits.memory_bytes:
@@ -202,17 +203,23 @@ class AnalysisJob:
                 child.kill()
                 return
 
-    def _unwanted(self) -> str:
-        """Why nobody waits for it any more, as a fault; empty while somebody does."""
+    def _stop_reason(self) -> str:
+        """Return the fault if the job is no longer needed, else an empty text."""
         if self._cancelled.is_set():
             return "cancelled"
         unseen = time.monotonic() - self._seen_at > self._limits.unseen_seconds
         return "abandoned" if unseen else ""
 
 
-def copied(content: IO[bytes], max_bytes: int) -> IO[bytes] | None:
-    """The same bytes in a file that is gone when the caller closes it; None if they are too many."""
-    file = tempfile.TemporaryFile() if NAMELESS else tempfile.NamedTemporaryFile()
+def copy_to_temporary_file(content: IO[bytes], max_bytes: int) -> IO[bytes] | None:
+    """Copy the bytes to a file that is deleted when the caller closes it.
+
+    Returns
+    -------
+    file or None
+        None if there are more than ``max_bytes``.
+    """
+    file = tempfile.TemporaryFile() if UNNAMED_FILES else tempfile.NamedTemporaryFile()
     try:
         content.seek(0)
         size = 0
@@ -229,15 +236,14 @@ def copied(content: IO[bytes], max_bytes: int) -> IO[bytes] | None:
     return file
 
 
-def _listen(child: subprocess.Popen[str], said: deque[str]) -> None:
-    """Keep the end of what the child says of faults; unless all is read, one that says much would wait."""
-    assert child.stderr is not None
-    while piece := child.stderr.read(MOST_SAID):
-        said.extend(piece)
+def _collect_stderr(child: subprocess.Popen[str], stderr_tail: deque[str]) -> None:
+    """Keep the end of the child's error output. The rest is read too, since a full pipe blocks the child."""
+    while child.stderr is not None and (piece := child.stderr.read(MAX_STDERR_CHARACTERS)):
+        stderr_tail.extend(piece)
 
 
 def resident_bytes(process: int) -> int:
-    """Return how much memory a process holds; 0 if it has ended."""
+    """Return the memory of a process in bytes, 0 if it has ended."""
     import psutil
 
     try:

@@ -1,4 +1,4 @@
-"""A session of the history as the page shows and exports it. Values in, values out."""
+"""Data of the history page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from realtime.protocol.estimate import StreamState
 from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySession, HistorySummary
 
 STATES: Final = tuple(state.value for state in StreamState if state.has_estimate)
-"""Of segments; the timeline names them by their places here."""
+"""States of segments. The timeline refers to a state by its index here."""
 
 
 def parse_overview(document: Mapping[str, Any]) -> HistoryOverview:
@@ -27,18 +27,18 @@ def parse_overview(document: Mapping[str, Any]) -> HistoryOverview:
     Raises
     ------
     ValueError
-        If it is no such document; says what is wrong and where.
+        If the document is malformed. The message names the problem and its place.
     """
     return convert(_storable(document), HistoryOverview, allow_unknown=True)
 
 
 def parse_session(document: Mapping[str, Any]) -> HistorySession:
-    """Parse the document of ``GET /history/N``, and bring segments and events into the order of time.
+    """Parse the document of ``GET /history/N``, and sort segments and events by time.
 
     Raises
     ------
     ValueError
-        If it is no such document; says what is wrong and where.
+        If the document is malformed. The message names the problem and its place.
     """
     session = convert(_storable(document), HistorySession, allow_unknown=True)
     return replace(
@@ -49,7 +49,7 @@ def parse_session(document: Mapping[str, Any]) -> HistorySession:
 
 
 def _storable(value: object) -> object:
-    """Replace lone surrogates in a JSON value: half of a pair cannot be sent on to the browser."""
+    """Replace lone surrogates in a JSON value, since they cannot be sent to the browser."""
     if isinstance(value, str):
         return storable(value, "replace")
     if isinstance(value, list):
@@ -59,30 +59,30 @@ def _storable(value: object) -> object:
     return value
 
 
-def timeline_data(session: HistorySession, chosen: int | None, words: Translator) -> dict[str, Any]:
-    """What the timeline draws, as JSON; short, for it is sent again while the session runs.
+def timeline_data(session: HistorySession, selected: int | None, translator: Translator) -> dict[str, Any]:
+    """Return the data of the timeline as JSON. It is short, since it is sent again while the session runs.
 
     Parameters
     ----------
     session : HistorySession
-    chosen : int or None
-        Number of the segment that is looked at.
-    words : Words
+    selected : int or None
+        Number of the selected segment.
+    translator : Translator
     """
     zero = session.started
     labels = list(GENRE_COLORS)
     labels += sorted(
         {label for each in session.segments for label in (each.genre, each.correction) if label} - {*labels}
     )
-    place = {label: number for number, label in enumerate(labels)} | {None: -1}
+    index = {label: number for number, label in enumerate(labels)} | {None: -1}
     return {
         "session": session.id,
-        "language": words.language,
-        "words": words.part("history.timeline."),
-        "states": [words(f"history.state.{state.lower()}") for state in STATES],
-        "kinds": words.part("history.event."),
+        "language": translator.language,
+        "words": translator.part("history.timeline."),
+        "states": [translator(f"history.state.{state.lower()}") for state in STATES],
+        "kinds": translator.part("history.event."),
         "genres": [
-            {"label": label, "name": words.genre(label), "color": genre_color(label)} for label in labels
+            {"label": label, "name": translator.genre(label), "color": genre_color(label)} for label in labels
         ],
         "started": zero,
         "seconds": round(max(0.0, session.until - zero), 1),
@@ -91,27 +91,27 @@ def timeline_data(session: HistorySession, chosen: int | None, words: Translator
             [
                 each.number,
                 STATES.index(each.state),
-                place[each.genre],
+                index[each.genre],
                 round(each.started - zero, 1),
                 round(each.ended - zero, 1),
                 None if each.confidence is None else round(each.confidence, 2),
-                place[each.correction],
+                index[each.correction],
             ]
             for each in session.segments
         ],
         "events": [[round(each.occurred_at - zero, 1), each.kind, each.detail] for each in session.events],
-        "chosen": chosen,
+        "chosen": selected,
     }
 
 
-def share_rows(segments: Sequence[HistorySegment], words: Translator) -> list[dict[str, Any]]:
-    """Bars: genres by their share of the whole time, then what was no music or not known.
+def share_rows(segments: Sequence[HistorySegment], translator: Translator) -> list[dict[str, Any]]:
+    """Return bars of the genres by their share of the whole time, then of the states without a genre.
 
     Returns
     -------
     list of dict
-        ``name``, ``colour`` (empty for what is no genre), ``share`` (0..1) and ``said``, the text beside it,
-        whose percentages add up to 100.
+        ``name``, ``color`` (empty without a genre), ``share`` (0..1) and ``text``, the text beside the
+        bar. The percentages in the texts add up to 100.
     """
     genres: dict[str, float] = {}
     others: dict[str, float] = {}
@@ -121,76 +121,83 @@ def share_rows(segments: Sequence[HistorySegment], words: Translator) -> list[di
         else:
             others[each.state] = others.get(each.state, 0.0) + each.seconds
     lines = [
-        (words.genre(genre), genre_color(genre), seconds)
+        (translator.genre(genre), genre_color(genre), seconds)
         for genre, seconds in sorted(genres.items(), key=lambda pair: -pair[1])
     ]
     lines += [
-        (words(f"history.state.{state.lower()}"), "", others[state]) for state in STATES if state in others
+        (translator(f"history.state.{state.lower()}"), "", others[state])
+        for state in STATES
+        if state in others
     ]
-    whole = sum(seconds for *_, seconds in lines) or 1.0
-    shares = [seconds / whole for *_, seconds in lines]
+    total = sum(seconds for *_, seconds in lines) or 1.0
+    shares = [seconds / total for *_, seconds in lines]
     return [
         {
             "name": name,
-            "color": colour,
+            "color": color,
             "share": share,
-            "text": f"{format_span(seconds, words)} \N{MIDDLE DOT} {percent}%",
+            "text": f"{format_span(seconds, translator)} \N{MIDDLE DOT} {percent}%",
         }
-        for (name, colour, seconds), share, percent in zip(lines, shares, percentages(shares), strict=True)
+        for (name, color, seconds), share, percent in zip(lines, shares, percentages(shares), strict=True)
     ]
 
 
 def percentages(shares: Sequence[float]) -> list[int]:
-    """Whole percentages that add up as the shares do: the largest remainders are rounded up."""
-    found = [int(100 * share) for share in shares]
-    missing = round(100 * sum(shares)) - sum(found)
-    for place in sorted(range(len(shares)), key=lambda each: found[each] - 100 * shares[each])[:missing]:
-        found[place] += 1
-    return found
+    """Round shares to whole percentages with the same sum. The largest remainders are rounded up."""
+    percents = [int(100 * share) for share in shares]
+    missing = round(100 * sum(shares)) - sum(percents)
+    for index in sorted(range(len(shares)), key=lambda each: percents[each] - 100 * shares[each])[:missing]:
+        percents[index] += 1
+    return percents
 
 
 def outcome_key(code: ResponseCode) -> str:
-    """Return the key of the sentence for a control of this page that was done."""
+    """Return the catalog key of the message for a completed control."""
     return f"history.outcome.{code}"
 
 
-def format_span(seconds: float, words: Translator) -> str:
-    """How long, for people: seconds below a minute, minutes below an hour."""
+def format_span(seconds: float, translator: Translator) -> str:
+    """Format a duration in seconds below a minute, in minutes below an hour, else in hours and minutes."""
     if seconds < 59.5:
-        return words("history.span.seconds", seconds=round(seconds))
+        return translator("history.span.seconds", seconds=round(seconds))
     minutes = round(seconds / 60)
     if minutes < 60:
-        return words("history.span.minutes", minutes=minutes)
-    return words("history.span.hours", hours=minutes // 60, minutes=minutes % 60)
+        return translator("history.span.minutes", minutes=minutes)
+    return translator("history.span.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
-def session_line(summary: HistorySummary, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
-    """One session in the list: unlike any other's, and the same for as long as it runs.
+def session_line(
+    summary: HistorySummary, zone: tzinfo | None, translator: Translator, locale: str = ""
+) -> str:
+    """Format one session for the list.
 
-    A source's name is untrusted text; ``locale`` is the browser's.
+    The line is unique, and stays the same for as long as the session runs. The source's name is untrusted
+    text. ``locale`` is the browser's.
     """
     started = datetime.fromtimestamp(summary.started, zone)
-    parts = [f"{started:%Y-%m-%d} {format_time(started, words.language, locale)}"]
+    parts = [f"{started:%Y-%m-%d} {format_time(started, translator.language, locale)}"]
     if summary.running:
-        parts += [words("history.running"), clean_text(summary.source)]
+        parts += [translator("history.running"), clean_text(summary.source)]
     else:
         genres = [(name, seconds) for name, seconds in summary.seconds.items() if not name.isupper()]
         genres.sort(key=lambda pair: -pair[1])
-        lasted = format_span(max(0.0, summary.until - summary.started), words)
-        heard = ", ".join(words.genre(name) for name, _ in genres[:3])
-        parts += [lasted, clean_text(summary.source), *([heard] if heard else [])]
+        length = format_span(max(0.0, summary.until - summary.started), translator)
+        genre_names = ", ".join(translator.genre(name) for name, _ in genres[:3])
+        parts += [length, clean_text(summary.source), *([genre_names] if genre_names else [])]
     return " \N{MIDDLE DOT} ".join([*parts, f"#{summary.id}"])
 
 
-def segment_line(segment: HistorySegment, zone: tzinfo | None, words: Translator, locale: str = "") -> str:
-    """One segment in words: when, as what it was heard, how sure; ``locale`` is the browser's."""
+def segment_line(
+    segment: HistorySegment, zone: tzinfo | None, translator: Translator, locale: str = ""
+) -> str:
+    """Format one segment: time, genre or state, and confidence. ``locale`` is the browser's."""
     first, last = (
-        format_time(datetime.fromtimestamp(at, zone), words.language, locale, seconds=True)
+        format_time(datetime.fromtimestamp(at, zone), translator.language, locale, seconds=True)
         for at in (segment.started, segment.ended)
     )
-    heard = words(f"history.state.{segment.state.lower()}")
+    label = translator(f"history.state.{segment.state.lower()}")
     if segment.genre is not None:
-        name = words.genre(segment.genre)
-        heard = name if segment.state == "LISTENING" else f"{heard} ({name})"
+        name = translator.genre(segment.genre)
+        label = name if segment.state == "LISTENING" else f"{label} ({name})"
     sure = "" if segment.confidence is None else f", {segment.confidence:.0%}"
-    return f"{first} \N{EN DASH} {last}: {heard}{sure}"
+    return f"{first} \N{EN DASH} {last}: {label}{sure}"

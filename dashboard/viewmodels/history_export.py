@@ -1,4 +1,4 @@
-"""A recorded session as CSV and JSON."""
+"""Export of a recorded session as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from realtime.protocol.history_csv import format_csv
 
 
 def file_name(session: HistorySession, zone: tzinfo | None, ending: str) -> str:
-    """A name for the exported file, without anything that came from outside."""
+    """Return a name for the exported file that holds no untrusted text."""
     when = datetime.fromtimestamp(session.started, zone)
     return f"overheard-{when:%Y-%m-%d-%H%M}-session-{session.id}.{ending}"
 
@@ -30,5 +30,5 @@ def as_csv(session: HistorySession, zone: tzinfo | None) -> bytes:
 
 
 def as_json(record: Mapping[str, Any]) -> bytes:
-    """The session as the analyzer gave it."""
+    """Format the session's document as the analyzer sent it."""
     return json.dumps(record, ensure_ascii=False, indent=1).encode("utf-8", "replace")

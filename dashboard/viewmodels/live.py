@@ -1,4 +1,4 @@
-"""What the live part of the page is told: states, genres and their colours. Values in, values out."""
+"""Data of the live page: genres, colors and past estimates."""
 
 from __future__ import annotations
 
@@ -12,44 +12,43 @@ from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimatePayload
 
 GUESS_BELOW = 0.5
-"""A genre with less is never said to be heard, whatever the analyzer still holds: it is a guess."""
+"""Probability below which a genre is shown as a guess, even if the analyzer still holds it."""
 SURENESS = ((0.9, "very"), (0.7, "fairly"), (0.6, "rather"), (GUESS_BELOW, "leaning"))
-"""From which confidence on which words hold while a genre is heard, highest first."""
+"""Lowest confidence of each wording for a recognized genre, highest first."""
 
 PAST_SECONDS = 300.0
-"""Length of the live timeline; a page that is opened receives the estimates of that time."""
+"""Seconds of the live timeline. A page that opens receives the estimates of that time."""
 MIN_SAMPLE_SECONDS = 1.5
-"""Estimates of the same genre are sent no closer than this, which bounds the data of a page."""
+"""Least seconds between sent estimates of the same genre, which bounds the data of a page."""
 
 
 def live_data(
-    analyzer: str, token: str, words: Translator, past: Sequence[ReceivedEstimate] = (), now: float = 0.0
+    analyzer: str, token: str, translator: Translator, past: Sequence[ReceivedEstimate] = (), now: float = 0.0
 ) -> dict[str, Any]:
-    """What the live part needs to know, as JSON.
+    """Return the data of the live component as JSON.
 
     Parameters
     ----------
     analyzer : str
-        The websocket that the browser connects to.
+        Websocket that the browser connects to.
     token : str
-        What it has to show there; empty when none is needed.
-    words : Words
-        The reader's language.
-    past : sequence of Heard, optional
-        What this server heard before, oldest first.
+        Token for the analyzer, empty if it needs none.
+    translator : Translator
+    past : sequence of ReceivedEstimate, optional
+        Estimates that this server received before, oldest first.
     now : float, optional
-        This moment, by the clock that ``past`` was noted with.
+        Current time of the clock that stamped ``past``.
     """
     return {
         "analyzer": analyzer,
         "token": token,
-        "language": words.language,
-        "words": words.part("live."),
+        "language": translator.language,
+        "words": translator.part("live."),
         "sureness": [list(step) for step in SURENESS],
         "guess_below": GUESS_BELOW,
         "genres": [
-            {"label": genre, "name": words.genre(genre), "color": colour}
-            for genre, colour in GENRE_COLORS.items()
+            {"label": genre, "name": translator.genre(genre), "color": color}
+            for genre, color in GENRE_COLORS.items()
         ],
         "other_color": OTHER_COLOR,
         "past": past_samples(past, now),
@@ -85,10 +84,10 @@ def past_samples(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]
 
 
 def _shown(estimate: EstimatePayload) -> tuple[str | None, bool]:
-    """The genre that an estimate put on the page, and whether as heard or as a guess."""
+    """Return the genre that the page shows for an estimate, and whether it counts as recognized."""
     state, label = estimate.state, estimate.label
     if state == StreamState.LISTENING:
-        heard = estimate.stable_label or label
-        sure = heard is not None and estimate.probabilities.get(heard, 0.0) >= GUESS_BELOW
-        return (heard if sure else label), sure
+        held_label = estimate.stable_label or label
+        sure = held_label is not None and estimate.probabilities.get(held_label, 0.0) >= GUESS_BELOW
+        return (held_label if sure else label), sure
     return (label if state == StreamState.UNSURE else None), False

@@ -1,4 +1,4 @@
-"""The songs as the page lays them out, in the reader's words. Values in, JSON out."""
+"""Data of the recommendations page as JSON, in the user's language."""
 
 from __future__ import annotations
 
@@ -24,195 +24,211 @@ from realtime.protocol.estimate import StreamState
 PAGE_DOMAINS: Final[Mapping[str, str]] = {
     "Spotify": "open.spotify.com", "YouTube": "youtube.com", "iTunes": "apple.com",
 }  # fmt: skip
-"""Where a provider's songs have a page of their own."""
+"""Domain of the song pages of each provider."""
 
 ARTWORK_DOMAINS: Final[Mapping[str, tuple[str, ...]]] = {
     "Spotify": ("scdn.co", "spotifycdn.com"), "YouTube": ("ytimg.com",), "iTunes": ("mzstatic.com",),
 }  # fmt: skip
-"""Where a provider keeps its pictures; others are not loaded."""
+"""Domains of each provider's artwork. Images from other domains are not loaded."""
 
-MOSTLY: Final = 0.5
-"""From which share on a genre is most of a mix."""
+MAJORITY_SHARE: Final = 0.5
+"""Share from which on a genre is the majority of a mix."""
 
-MOST_CHOICES: Final = 30
-"""Of a reader's own that are listed; all of them count."""
+MAX_LISTED_CHOICES: Final = 30
+"""Choices of the user that are listed. All of them count."""
 
 PRECISION: Final[Mapping[str, int]] = {"year": 4, "month": 7, "day": 10}
-"""How much of an ISO date is known."""
+"""Length of the known part of an ISO date."""
 
 NEED_KEYS: Final = ("Spotify", "YouTube")
-OFF: Final = ProviderReport(ProviderResult(status=Status.OFF), 0)
-FINE: Final = frozenset({Status.OK, Status.EMPTY})
+NOT_CONFIGURED: Final = ProviderReport(ProviderResult(status=Status.OFF), 0)
+HEALTHY_STATUSES: Final = frozenset({Status.OK, Status.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the page knows beside the list.
+    """State of the page beside the list.
 
-    ``told`` holds what every provider said last, None while it has not said anything; ``now`` is aware.
+    Attributes
+    ----------
+    reports : mapping
+        Last report of every provider, None before the first one.
+    now : datetime
+        Aware.
     """
 
     snapshot: Snapshot
     evidence: ListeningProfile
-    told: Mapping[str, ProviderReport | None]
+    reports: Mapping[str, ProviderReport | None]
     now: datetime
     muted: bool = False
 
 
 def song_data(
-    playlist: Playlist, situation: Situation, choices: Sequence[ArtistFeedback], words: Translator
+    playlist: Playlist, situation: Situation, choices: Sequence[ArtistFeedback], translator: Translator
 ) -> dict[str, Any]:
-    """What the songs' part of the page lays out, as JSON.
+    """Return the data of the song list as JSON.
 
     Parameters
     ----------
     playlist : Playlist
     situation : Situation
-    choices : sequence of ArtistChoice
-        The reader's own, the latest first.
-    words : Words
-        Their language.
+    choices : sequence of ArtistFeedback
+        The user's choices, the latest first.
+    translator : Translator
     """
     return {
-        "language": words.language,
-        "muted": words("recommendations.muted") if situation.muted else "",
+        "language": translator.language,
+        "muted": translator("recommendations.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
-        "cause": _cause(playlist, situation, words),
-        "instead": instead_of_songs(playlist, situation.evidence, words),
+        "cause": _cause_text(playlist, situation, translator),
+        "instead": instead_of_songs(playlist, situation.evidence, translator),
         "mix": [
-            _coloured(genre, words) | {"share": playlist.mix[genre], "percent": f"{playlist.mix[genre]:.0%}"}
+            _genre_data(genre, translator)
+            | {"share": playlist.mix[genre], "percent": f"{playlist.mix[genre]:.0%}"}
             for genre in heaviest_first(playlist.mix)
         ],
-        "now": (now_text(situation.snapshot, words) or _turning(playlist, situation.evidence, words))
+        "now": (
+            now_text(situation.snapshot, translator)
+            or _next_genre_text(playlist, situation.evidence, translator)
+        )
         if playlist.rows
         else "",
-        "notes": _notes(playlist, words),
+        "notes": _note_texts(playlist, translator),
         "providers": [
-            _provider(name, told, situation.now, words) for name, told in _asked(situation.told).items()
+            _provider_data(name, report, situation.now, translator)
+            for name, report in _all_reports(situation.reports).items()
         ],
-        "songs": [_song(row, situation.muted, words) for row in playlist.rows],
-        "choices": choices_data(choices, words),
-        "words": words.part("recommendations.part."),
+        "songs": [_song_data(row, situation.muted, translator) for row in playlist.rows],
+        "choices": choices_data(choices, translator),
+        "words": translator.part("recommendations.part."),
     }
 
 
-def _coloured(genre: str, words: Translator) -> dict[str, str]:
-    return {"genre": genre, "name": words.genre(genre), "color": genre_color(genre)}
+def _genre_data(genre: str, translator: Translator) -> dict[str, str]:
+    return {"genre": genre, "name": translator.genre(genre), "color": genre_color(genre)}
 
 
-def _cause(playlist: Playlist, situation: Situation, words: Translator) -> str:
-    """What was heard that these songs follow, and since when."""
+def _cause_text(playlist: Playlist, situation: Situation, translator: Translator) -> str:
+    """Name the genre that these songs follow, and since when."""
     lead = situation.evidence.lead
     if lead is None or not playlist.mix:
         return ""
     if _has_turned(playlist, lead):
-        return words("recommendations.cause.before", genre=words.genre(heaviest_first(playlist.mix)[0]))
-    said = {"genre": words.genre(lead.genre), "time": time_text(lead.seconds, words)}
+        return translator(
+            "recommendations.cause.before", genre=translator.genre(heaviest_first(playlist.mix)[0])
+        )
+    values = {"genre": translator.genre(lead.genre), "time": time_text(lead.seconds, translator)}
     if len(playlist.mix) == 1:
-        return words("recommendations.cause.only", **said)
-    kind = "mostly" if playlist.mix[lead.genre] >= MOSTLY else "leading"
-    return words(f"recommendations.cause.{kind}", **said)
+        return translator("recommendations.cause.only", **values)
+    kind = "mostly" if playlist.mix[lead.genre] >= MAJORITY_SHARE else "leading"
+    return translator(f"recommendations.cause.{kind}", **values)
 
 
 def _has_turned(playlist: Playlist, lead: LeadingGenre) -> bool:
-    """Whether more is heard of another genre than of the one that the songs follow."""
+    """Return True if another genre leads over the one that the songs follow."""
     return max(playlist.mix.values()) > playlist.mix.get(lead.genre, 0.0) + LEAD_MARGIN
 
 
-def _turning(playlist: Playlist, evidence: ListeningProfile, words: Translator) -> str:
-    """What is heard now that the songs do not follow yet; else empty."""
+def _next_genre_text(playlist: Playlist, evidence: ListeningProfile, translator: Translator) -> str:
+    """Name the current genre if the songs do not follow it yet, else return an empty text."""
     lead = evidence.lead
     if lead is None or not playlist.mix or not _has_turned(playlist, lead):
         return ""
-    said = {"genre": words.genre(lead.genre), "time": time_text(lead.seconds, words)}
-    return words("recommendations.cause.turning", **said)
+    values = {"genre": translator.genre(lead.genre), "time": time_text(lead.seconds, translator)}
+    return translator("recommendations.cause.turning", **values)
 
 
-def instead_of_songs(playlist: Playlist, evidence: ListeningProfile, words: Translator) -> str:
-    """The sentence in the place of a list that has no song; else empty."""
+def instead_of_songs(playlist: Playlist, evidence: ListeningProfile, translator: Translator) -> str:
+    """Return the message in place of an empty list, else an empty text."""
     if playlist.rows:
         return ""
     if not playlist.mix:
         wanted = evidence.settings.first_music_seconds
-        return words(
+        return translator(
             "recommendations.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}"
         )
     looking = any(note.key == f"note.{SearchOutcome.LOOKING}" for note in playlist.notes)
-    return words(f"recommendations.instead.{'looking' if looking else 'none'}")
+    return translator(f"recommendations.instead.{'looking' if looking else 'none'}")
 
 
-def now_text(snapshot: Snapshot, words: Translator) -> str:
-    """A sentence where nothing is heard that the songs could follow; else empty."""
+def now_text(snapshot: Snapshot, translator: Translator) -> str:
+    """Return a message if nothing plays that the songs could follow, else an empty text."""
     if not snapshot.connected:
-        return words("recommendations.now.away")
+        return translator("recommendations.now.away")
     if snapshot.state in (StreamState.LISTENING, StreamState.UNSURE):
         return ""
     own = {StreamState.SILENT: "silent", StreamState.NOT_MUSIC: "not_music"}
-    return words(f"recommendations.now.{own.get(snapshot.state, 'other')}")
+    return translator(f"recommendations.now.{own.get(snapshot.state, 'other')}")
 
 
-def time_text(seconds: float, words: Translator) -> str:
-    """A time span in whole minutes, rounded down."""
+def time_text(seconds: float, translator: Translator) -> str:
+    """Format a duration in whole minutes, rounded down."""
     hours, minutes = divmod(int(seconds // 60), 60)
     if hours:
-        return words("recommendations.time.hours", hours=hours, minutes=minutes)
+        return translator("recommendations.time.hours", hours=hours, minutes=minutes)
     if minutes > 1:
-        return words("recommendations.time.minutes", minutes=minutes)
-    return words("recommendations.time.minute" if minutes else "recommendations.time.moment")
+        return translator("recommendations.time.minutes", minutes=minutes)
+    return translator("recommendations.time.minute" if minutes else "recommendations.time.moment")
 
 
-def _notes(playlist: Playlist, words: Translator) -> list[str]:
-    """What the list says of itself, and which filters some of its songs do not pass."""
+def _note_texts(playlist: Playlist, translator: Translator) -> list[str]:
+    """Return the playlist's notes, and the filters that some of its songs do not pass."""
     relaxed = frozenset[Relaxed]().union(*(row.relaxed for row in playlist.rows))
-    instead = (
-        () if playlist.rows else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
-    )  # said in the list's place
-    notes = [note.in_words(words) for note in playlist.notes if note.key not in instead]
+    # Shown in place of an empty list.
+    instead = () if playlist.rows else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
+    notes = [note.in_words(translator) for note in playlist.notes if note.key not in instead]
     return (
-        [*notes, words("recommendations.relaxed.list", filters=_filters(relaxed, words))]
+        [*notes, translator("recommendations.relaxed.list", filters=_filter_names(relaxed, translator))]
         if relaxed
         else notes
     )
 
 
-def _filters(relaxed: frozenset[Relaxed], words: Translator) -> str:
-    return words("recommendations.comma").join(
-        words(f"recommendations.relaxed.{each}") for each in Relaxed if each in relaxed
+def _filter_names(relaxed: frozenset[Relaxed], translator: Translator) -> str:
+    return translator("recommendations.comma").join(
+        translator(f"recommendations.relaxed.{each}") for each in Relaxed if each in relaxed
     )
 
 
-def _asked(told: Mapping[str, ProviderReport | None]) -> dict[str, ProviderReport | None]:
-    """All that could be asked, those without a key too."""
-    return {name: OFF for name in NEED_KEYS if name not in told} | dict(told)
+def _all_reports(reports: Mapping[str, ProviderReport | None]) -> dict[str, ProviderReport | None]:
+    """Return the reports of all providers, including those without a key."""
+    return {name: NOT_CONFIGURED for name in NEED_KEYS if name not in reports} | dict(reports)
 
 
-def _provider(name: str, told: ProviderReport | None, now: datetime, words: Translator) -> dict[str, str]:
-    """One provider, what it said last, and how well that is: ``fine``, ``fault`` or ``quiet``."""
-    shown = words("recommendations.provider.own") if name == OWN_LIST else name
-    if told is None:
-        return {"name": shown, "status": words("recommendations.status.waiting"), "tone": "quiet"}
-    result = told.result
-    unneeded = result.status is Status.OK and not told.songs
+def _provider_data(
+    name: str, report: ProviderReport | None, now: datetime, translator: Translator
+) -> dict[str, str]:
+    """Return a provider's name, its last status, and the tone: ``fine``, ``fault`` or ``quiet``."""
+    shown = translator("recommendations.provider.own") if name == OWN_LIST else name
+    if report is None:
+        return {"name": shown, "status": translator("recommendations.status.waiting"), "tone": "quiet"}
+    result = report.result
+    unneeded = result.status is Status.OK and not report.songs
     status = "unneeded" if unneeded else result.status.value
-    parts = [words(f"recommendations.status.{status}", count=told.songs)]
+    parts = [translator(f"recommendations.status.{status}", count=report.songs)]
     if Relaxed.GENRE in result.relaxed:
-        parts.append(words("recommendations.status.keywords"))
+        parts.append(translator("recommendations.status.keywords"))
     if Relaxed.RANGE in result.relaxed:
-        parts.append(words("recommendations.status.any_age"))
+        parts.append(translator("recommendations.status.any_age"))
     if result.retry_at is not None and result.retry_at > now:
         seconds = (result.retry_at - now).total_seconds()
-        parts.append(words("recommendations.status.again", time=time_text(seconds, words)))
+        parts.append(translator("recommendations.status.again", time=time_text(seconds, translator)))
     tone = (
-        "quiet" if unneeded or result.status is Status.OFF else "fine" if result.status in FINE else "fault"
+        "quiet"
+        if unneeded or result.status is Status.OFF
+        else "fine"
+        if result.status in HEALTHY_STATUSES
+        else "fault"
     )
     return {"name": shown, "status": " ".join(parts), "tone": tone}
 
 
-def _song(row: PlaylistItem, muted: bool, words: Translator) -> dict[str, Any]:
+def _song_data(row: PlaylistItem, muted: bool, translator: Translator) -> dict[str, Any]:
     track = row.track
     marks = {"like": row.liked, "pin": row.pinned, "open": row.opened}
     origin = "recommendations.song.from.itunes" if track.provider == "iTunes" else "recommendations.song.from"
-    return _coloured(row.genre, words) | {
+    return _genre_data(row.genre, translator) | {
         "key": row.key,
         "title": track.title,
         "romanized": track.romanised,
@@ -220,72 +236,73 @@ def _song(row: PlaylistItem, muted: bool, words: Translator) -> dict[str, Any]:
         "first_artist": next(iter(track.artists), ""),
         "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
         "language": track.language or "",
-        "reason": reason_text(row, words),
-        "relaxed": words("recommendations.relaxed.row", filters=_filters(row.relaxed, words))
+        "reason": reason_text(row, translator),
+        "relaxed": translator("recommendations.relaxed.row", filters=_filter_names(row.relaxed, translator))
         if row.relaxed
         else "",
-        "artwork": "" if muted else artwork_of(track),
-        "from": "" if track.provider == OWN_LIST else words(origin, provider=track.provider),
-        "links": links_data(track, words),
+        "artwork": "" if muted else artwork_url(track),
+        "from": "" if track.provider == OWN_LIST else translator(origin, provider=track.provider),
+        "links": links_data(track, translator),
         "marks": [name for name, on in marks.items() if on],
     }
 
 
-def reason_text(row: PlaylistItem, words: Translator) -> str:
-    """Why this song is here, as a sentence without its stop."""
-    said = words("recommendations.comma").join(part.in_words(words) for part in row.why)
-    return said[:1].upper() + said[1:]
+def reason_text(row: PlaylistItem, translator: Translator) -> str:
+    """Return the reason for a song as a sentence without its full stop."""
+    text = translator("recommendations.comma").join(part.in_words(translator) for part in row.why)
+    return text[:1].upper() + text[1:]
 
 
-def artwork_of(track: Track) -> str:
-    """Its picture's address, if that is one of its own provider's; else empty."""
+def artwork_url(track: Track) -> str:
+    """Return the artwork's address if it is on the provider's own domain, else an empty text."""
     return parse_link(track.artwork_url, *ARTWORK_DOMAINS.get(track.provider, ()))
 
 
-def links_of(track: Track) -> dict[str, str]:
-    """Where the song can be opened, by the place's name: its own page first, then searches."""
+def song_links(track: Track) -> dict[str, str]:
+    """Return the links to a song by service: its own page first, then searches."""
     domain = PAGE_DOMAINS.get(track.provider)
     own = parse_link(track.url, domain) if domain else ""
     searches = {"Spotify": track.spotify_search, "YouTube": track.youtube_search}
     return ({track.provider: own} if own else {}) | {
-        place: address for place, address in searches.items() if not (own and place == track.provider)
+        service: address for service, address in searches.items() if not (own and service == track.provider)
     }
 
 
-def links_data(track: Track, words: Translator) -> list[dict[str, str]]:
-    """The links as they are laid out; a search says that it is one, for its place may not have the song."""
+def links_data(track: Track, translator: Translator) -> list[dict[str, str]]:
+    """Return the links as data. A search is labeled as one, since the service may not have the song."""
     searches = (track.spotify_search, track.youtube_search)
-    laid_out = []
-    for place, address in links_of(track).items():
+    links = []
+    for service, address in song_links(track).items():
         kind, tip = ("search", "recommendations.link.tip") if address in searches else ("open", "")
-        said = words(f"recommendations.link.{kind}", title=track.title, place=place)
-        laid_out.append(
+        label = translator(f"recommendations.link.{kind}", title=track.title, place=service)
+        links.append(
             {
-                "service": place,
+                "service": service,
                 "address": address,
-                "label": said,
-                "tooltip": words(tip, place=place) if tip else "",
+                "label": label,
+                "tooltip": translator(tip, place=service) if tip else "",
             }
         )
-    return laid_out
+    return links
 
 
-def choices_data(choices: Sequence[ArtistFeedback], words: Translator) -> dict[str, Any]:
-    """The box of a reader's own choices: bans first, for those hide songs."""
+def choices_data(choices: Sequence[ArtistFeedback], translator: Translator) -> dict[str, Any]:
+    """Return the box of the user's choices. Bans come first, since they hide songs."""
     ordered = sorted(choices, key=lambda each: not each.banned)
-    hidden = len(ordered) - MOST_CHOICES
+    hidden = len(ordered) - MAX_LISTED_CHOICES
     return {
         "count": len(ordered),
-        "title": words("recommendations.choices.title", count=len(ordered)),
-        "more": words("recommendations.choices.more", count=hidden) if hidden > 0 else "",
+        "title": translator("recommendations.choices.title", count=len(ordered)),
+        "more": translator("recommendations.choices.more", count=hidden) if hidden > 0 else "",
         "listed": [
-            {"artist": each.artist, "summary": _chosen(each, words)} for each in ordered[:MOST_CHOICES]
+            {"artist": each.artist, "summary": _choice_text(each, translator)}
+            for each in ordered[:MAX_LISTED_CHOICES]
         ],
     }
 
 
-def _chosen(choice: ArtistFeedback, words: Translator) -> str:
-    said = [words("recommendations.choices.banned")] if choice.banned else []
+def _choice_text(choice: ArtistFeedback, translator: Translator) -> str:
+    parts = [translator("recommendations.choices.banned")] if choice.banned else []
     for kind, count in (("liked", choice.likes), ("skipped", choice.skips)):
-        said += [words(f"recommendations.choices.{kind}", count=count)] if count else []
-    return words("recommendations.comma").join(said)
+        parts += [translator(f"recommendations.choices.{kind}", count=count)] if count else []
+    return translator("recommendations.comma").join(parts)

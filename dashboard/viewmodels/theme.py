@@ -20,7 +20,7 @@ GENRE_COLORS: Mapping[str, str] = {
 
 Found by a random search for the largest smallest distance (OKLab, at least 0.11) between any two as
 normal, red-blind, green-blind and blue-blind eyes see them, with contrast to both themes' backgrounds.
-A test repeats the measurement, so a colour can be changed without an expert.
+A test repeats the measurement, so that a color can be changed without an expert.
 """
 
 OTHER_COLOR = "#8a8d94"
@@ -33,6 +33,6 @@ def genre_color(genre: str) -> str:
 
 
 def in_page_order(genres: Iterable[str]) -> list[str]:
-    """Sort genres as the page lists them; unknown ones come last."""
+    """Sort genres as the page lists them. Unknown genres come last."""
     order = list(GENRE_COLORS)
     return sorted(genres, key=lambda genre: (order.index(genre) if genre in order else len(order), genre))

@@ -1,1 +1,4 @@
-"""The pages. Streamlit would serve a folder called ``pages`` beside its script as pages of its own."""
+"""The pages of the dashboard.
+
+The folder is not called ``pages``, since Streamlit would serve that name as pages of its own.
+"""

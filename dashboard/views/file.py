@@ -1,4 +1,4 @@
-"""Files that a reader brings: what they are, why the model thinks so, and songs like them."""
+"""File page: analysis of uploaded files, its explanation, and similar songs."""
 
 from __future__ import annotations
 
@@ -10,171 +10,174 @@ from dashboard.components.genre_bands import show_genre_bands, show_probabilitie
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.tracks import Track, TrackQuery
 from dashboard.session import PageContext, is_muted, providers
-from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES, SUFFIXES, AnalysisJob
-from dashboard.viewmodels.file import bands, bands_data, clock_time, pictures, probability_rows
-from dashboard.viewmodels.songs import links_of
+from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE, SUFFIXES, AnalysisJob
+from dashboard.viewmodels.file import bands, bands_data, clock_time, explanation_images, probability_rows
+from dashboard.viewmodels.songs import song_links
 
-MOST_FILES = 10
+MAX_FILES = 10
 SONGS = 5
-LEAST_FALL = 0.01
-"""Below it no single part of a picture can be said to matter."""
+MIN_PROBABILITY_DROP = 0.01
+"""Fall of the probability below which no single part of a spectrogram is shown as important."""
 
 UPLOADS = "uploads"
 Analyses = dict[str, AnalysisJob]
 
 
 def show(page: PageContext) -> None:
-    """Lay the page out."""
-    words = page.words
-    st.subheader(words("common.page.file"), anchor=False)
-    most = MOST_FILE_BYTES // MEBIBYTE
-    st.caption(words("file.what", files=MOST_FILES))
+    """Show the page."""
+    translator = page.translator
+    st.subheader(translator("common.page.file"), anchor=False)
+    max_mebibytes = MAX_FILE_BYTES // MEBIBYTE
+    st.caption(translator("file.what", files=MAX_FILES))
     uploads = st.file_uploader(
-        words("file.choose"), type=list(SUFFIXES), accept_multiple_files=True, max_upload_size=most,
-        key=UPLOADS, on_change=follow_uploads,
+        translator("file.choose"), type=list(SUFFIXES), accept_multiple_files=True,
+        max_upload_size=max_mebibytes, key=UPLOADS, on_change=update_analyses,
     )  # fmt: skip
     st.session_state["listed"] = {upload.file_id for upload in uploads}
-    if len(uploads) > MOST_FILES:
-        st.warning(words("file.too_many", files=MOST_FILES))
-    results(page)
+    if len(uploads) > MAX_FILES:
+        st.warning(translator("file.too_many", files=MAX_FILES))
+    show_results(page)
 
 
-def follow_uploads() -> None:
-    """Begin with what the reader has added and end what was taken away.
+def update_analyses() -> None:
+    """Start the analysis of added files and cancel that of removed files.
 
-    Called at a change only: a visit elsewhere empties Streamlit's list of uploads, and what was found in
-    them stays on the page.
+    It is called at changes only. Visiting another page empties Streamlit's list of uploads, but the results
+    stay on the page.
     """
-    analyses = analyses_of_reader()
-    uploads = st.session_state[UPLOADS][:MOST_FILES]
-    for gone in st.session_state["listed"] - {upload.file_id for upload in uploads}:
-        if gone in analyses:
-            analyses.pop(gone).cancel()
+    analyses = session_analyses()
+    uploads = st.session_state[UPLOADS][:MAX_FILES]
+    for removed in st.session_state["listed"] - {upload.file_id for upload in uploads}:
+        if removed in analyses:
+            analyses.pop(removed).cancel()
     for upload in uploads:
         if upload.file_id not in analyses:
             analyses[upload.file_id] = AnalysisJob(upload.name)
             analyses[upload.file_id].start(upload)
-    while len(analyses) > MOST_FILES:
+    while len(analyses) > MAX_FILES:
         analyses.pop(next(iter(analyses))).cancel()
 
 
-def analyses_of_reader() -> Analyses:
-    """Files of this reader by Streamlit's name for each, in the order they came in."""
+def session_analyses() -> Analyses:
+    """Return this user's analyses by Streamlit's upload id, in the order of arrival."""
     analyses: Analyses = st.session_state.setdefault("analyses", {})
     return analyses
 
 
-def results(page: PageContext) -> None:
-    """One box a file, the latest first.
+def show_results(page: PageContext) -> None:
+    """Show one box for each file, the latest first.
 
-    Those that are done stand still: their pictures cost more than waiting for others.
+    Finished boxes are not redrawn: their images cost more than waiting for others.
     """
-    analyses = analyses_of_reader()
-    for identity, analysis in reversed(list(analyses.items())):
-        with st.container(border=True, key=f"file-{identity}"):
+    analyses = session_analyses()
+    for upload_id, analysis in reversed(list(analyses.items())):
+        with st.container(border=True, key=f"file-{upload_id}"):
             if analysis.done:
-                box(page, identity, analysis)
+                show_file(page, upload_id, analysis)
             else:
-                awaited(page, identity, analysis)
-            if identity not in st.session_state["listed"]:  # there the list of uploads has a button for it
+                show_running(page, upload_id, analysis)
+            if upload_id not in st.session_state["listed"]:  # otherwise the list of uploads has a button
                 st.button(
-                    page.words("file.remove"), key=f"remove-{identity}", on_click=remove, args=(identity,)
+                    page.translator("file.remove"),
+                    key=f"remove-{upload_id}",
+                    on_click=remove,
+                    args=(upload_id,),
                 )
 
 
-def remove(identity: str) -> None:
-    """The reader wants one of them no more."""
-    analyses_of_reader().pop(identity).cancel()
+def remove(upload_id: str) -> None:
+    """Remove one file."""
+    session_analyses().pop(upload_id).cancel()
 
 
 @st.fragment(run_every=1.0)
-def awaited(page: PageContext, identity: str, analysis: AnalysisJob) -> None:
-    """One on its way."""
+def show_running(page: PageContext, upload_id: str, analysis: AnalysisJob) -> None:
+    """Show a file under analysis."""
     if analysis.done:
-        st.rerun()  # ends the looking
-    analysis.look()
-    box(page, identity, analysis)
+        st.rerun()  # ends the refreshing
+    analysis.mark_seen()
+    show_file(page, upload_id, analysis)
 
 
-def box(page: PageContext, identity: str, analysis: AnalysisJob) -> None:
-    """What is known of one file."""
-    words = page.words
+def show_file(page: PageContext, upload_id: str, analysis: AnalysisJob) -> None:
+    """Show the current results of one file."""
+    translator = page.translator
     st.text(analysis.name)
     if analysis.fault:
-        st.error(words(f"file.fault.{analysis.fault}", most=MOST_FILE_BYTES // MEBIBYTE))
+        st.error(translator(f"file.fault.{analysis.fault}", most=MAX_FILE_BYTES // MEBIBYTE))
         if analysis.detail:
             st.text(analysis.detail)
     elif analysis.summary is None:
-        heard = clock_time(analysis.heard_seconds)
-        doing = "explaining" if analysis.explaining else "heard" if analysis.running else "waiting"
-        st.text(words(f"file.{doing}", time=heard))
+        analyzed = clock_time(analysis.analyzed_seconds)
+        activity = "explaining" if analysis.explaining else "heard" if analysis.running else "waiting"
+        st.text(translator(f"file.{activity}", time=analyzed))
         if analysis.estimates:
-            timeline(identity, analysis, words)
+            show_timeline(upload_id, analysis, translator)
         else:
             st.progress(0)
     else:
-        verdict(identity, analysis.summary, words)
-        timeline(identity, analysis, words)
-        evidence(analysis, words)
-        songs(analysis, words)
+        show_prediction(upload_id, analysis.summary, translator)
+        show_timeline(upload_id, analysis, translator)
+        show_explanation(analysis, translator)
+        show_songs(analysis, translator)
 
 
-def verdict(identity: str, summary: Any, words: Translator) -> None:
-    """The genre of the whole file, its tempo, and the runners-up."""
+def show_prediction(upload_id: str, summary: Any, translator: Translator) -> None:
+    """Show the genre of the whole file, its length, tempo, and the other probable genres."""
     label = summary["label"]
     if label is None:
-        st.subheader(words("file.no_music"), anchor=False)
+        st.subheader(translator("file.no_music"), anchor=False)
         return
-    genre = words.genre(label)
-    said = words("file.guess", genre=genre) if summary["unsure"] else genre
-    st.subheader(f"{said}, {summary['confidence']:.0%}", anchor=False)
+    genre = translator.genre(label)
+    headline = translator("file.guess", genre=genre) if summary["unsure"] else genre
+    st.subheader(f"{headline}, {summary['confidence']:.0%}", anchor=False)
     tempo = summary.get("beats_per_minute")
-    facts = [words("file.length", time=clock_time(summary["seconds"]))]
-    facts += [words("file.tempo", tempo=round(tempo))] if tempo else []
+    facts = [translator("file.length", time=clock_time(summary["seconds"]))]
+    facts += [translator("file.tempo", tempo=round(tempo))] if tempo else []
     st.caption(". ".join(facts))
-    show_probabilities(probability_rows(summary["probabilities"], words), identity)
+    show_probabilities(probability_rows(summary["probabilities"], translator), upload_id)
 
 
-def timeline(identity: str, analysis: AnalysisJob, words: Translator) -> None:
-    """Genre over time."""
-    st.caption(words("file.timeline"))
-    show_genre_bands(bands_data(bands(analysis.estimates), analysis.heard_seconds, words), identity)
+def show_timeline(upload_id: str, analysis: AnalysisJob, translator: Translator) -> None:
+    """Show the genre over time."""
+    st.caption(translator("file.timeline"))
+    show_genre_bands(bands_data(bands(analysis.estimates), analysis.analyzed_seconds, translator), upload_id)
 
 
-def evidence(analysis: AnalysisJob, words: Translator) -> None:
-    """The picture that the model saw, and what of it mattered."""
-    if analysis.picture is None:
+def show_explanation(analysis: AnalysisJob, translator: Translator) -> None:
+    """Show the spectrogram that the model analyzed, and its important parts."""
+    if analysis.explanation is None:
         return
-    message = analysis.picture
-    seen, mattered, fall = pictures(message)
-    with st.expander(words("file.evidence")):
+    message = analysis.explanation
+    spectrogram, important, fall = explanation_images(message)
+    with st.expander(translator("file.evidence")):
         left, right = st.columns(2)
-        left.image(seen, width="stretch")
+        left.image(spectrogram, width="stretch")
         times = {"start": clock_time(message["start_seconds"]), "end": clock_time(message["end_seconds"])}
-        left.caption(words("file.seen", **times))
-        if fall < LEAST_FALL:
-            right.text(words("file.nothing_mattered"))
+        left.caption(translator("file.seen", **times))
+        if fall < MIN_PROBABILITY_DROP:
+            right.text(translator("file.nothing_mattered"))
             return
-        right.image(mattered, width="stretch")
+        right.image(important, width="stretch")
         cost = {"fall": f"{fall * 100:.0f}", "probability": f"{message['probability']:.0%}"}
-        right.caption(words("file.mattered", genre=words.genre(message["label"]), **cost))
+        right.caption(translator("file.mattered", genre=translator.genre(message["label"]), **cost))
 
 
-def songs(analysis: AnalysisJob, words: Translator) -> None:
-    """Songs of the same genre; none are asked for while recommendations are muted."""
+def show_songs(analysis: AnalysisJob, translator: Translator) -> None:
+    """Show songs of the same genre, except while recommendations are muted."""
     label = (analysis.summary or {}).get("label")
     if label is None or is_muted():
         return
-    with st.expander(words("file.songs")):
-        for track in songs_of(label):
+    with st.expander(translator("file.songs")):
+        for track in find_songs(label):
             with st.container(horizontal=True, horizontal_alignment="distribute"):
                 st.text(f"{', '.join(track.artists)}: {track.title}")
                 with st.container(horizontal=True, width="content"):
-                    for name, address in links_of(track).items():
+                    for name, address in song_links(track).items():
                         st.link_button(name, address)
 
 
 @st.cache_data(ttl=600, show_spinner=False)
-def songs_of(genre: str) -> list[Track]:
-    """For a few minutes: the terms of the services allow no more, and a reader who looks again no less."""
+def find_songs(genre: str) -> list[Track]:
+    """Search songs of a genre. Results live ten minutes, within the terms of the services."""
     return list(providers().search_relaxed(TrackQuery(genre)).tracks[:SONGS])

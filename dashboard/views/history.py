@@ -1,4 +1,4 @@
-"""What was heard, this evening and before: from the analyzer's history, which also takes corrections."""
+"""History page: recorded sessions of the analyzer, with corrections, export and deletion."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySe
 from realtime.protocol.requests import CorrectLabel, DeleteHistory, HistoryControl
 
 REFRESH_SECONDS = 5.0
-"""As often as the analyzer writes its history down."""
-FORGETTING_SECONDS = 20.0
+"""Seconds between refreshes. The analyzer writes its history as often."""
+DELETE_TIMEOUT_SECONDS = 20.0
+"""Seconds that deleting the history may take."""
 EXPORT = "overheard history --export-corrections FOLDER"
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the page saw last of the history; files are made of it at the moment when a reader asks."""
+class LoadedHistory:
+    """The history that the page loaded last. Exports are made from it when the user requests them."""
 
     overview: HistoryOverview
     record: dict[str, Any]
@@ -50,81 +51,83 @@ class Seen:
 
 
 def show(page: PageContext) -> None:
-    """Lay the page out."""
+    """Show the page."""
     state = st.session_state
-    st.subheader(page.words("common.page.session"), anchor=False)
+    st.subheader(page.translator("common.page.session"), anchor=False)
     state.pop("session_laid_out", None)
-    history(page)
-    seen: Seen | None = state.get("session_seen")
-    state["session_laid_out"] = layout(seen)
-    if seen is not None:
+    show_history(page)
+    loaded: LoadedHistory | None = state.get("session_seen")
+    state["session_laid_out"] = layout_state(loaded)
+    if loaded is not None:
         st.divider()
-        take_along(page, seen)
-        delete(page, seen.overview)
+        show_exports(page, loaded)
+        show_deletion(page, loaded.overview)
 
 
-def layout(seen: Seen | None) -> object:
-    """What the parts of the page that look at nothing by themselves are made of."""
-    if seen is None:
+def layout_state(loaded: LoadedHistory | None) -> object:
+    """Return the values on which the parts outside of the fragment depend."""
+    if loaded is None:
         return None
-    overview = seen.overview
-    return seen.session.id, overview.corrections, overview.sounds
+    overview = loaded.overview
+    return loaded.session.id, overview.corrections, overview.sounds
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def history(page: PageContext) -> None:
-    """What was heard; looked at again while the page is open."""
+def show_history(page: PageContext) -> None:
+    """Show the session and refresh it while the page is open."""
     refresh(page)
-    now = layout(st.session_state.get("session_seen"))
+    now = layout_state(st.session_state.get("session_seen"))
     if st.session_state.get("session_laid_out", now) != now:
         st.rerun()
 
 
 def refresh(page: PageContext) -> None:
-    """Read the history and show it, or say why not."""
-    words, zone, state = page.words, reader_zone(), st.session_state
-    outcome("forget", words)
+    """Load the history and show it, or show why it cannot be loaded."""
+    translator, zone, state = page.translator, browser_zone(), st.session_state
+    show_outcome("forget", translator)
     try:
         overview = parse_overview(get(page.analyzer, page.token, "/history"))
         if overview.path is None or not overview.sessions:
-            st.info(words("history.fault.off" if overview.path is None else "history.none"))
+            st.info(translator("history.fault.off" if overview.path is None else "history.none"))
             state.pop("session_seen", None)
             return
-        number = choose(overview, zone, words)
+        number = select_session(overview, zone, translator)
         record, session = load(page, overview, number)
-        remember(overview, record, session)
+        store_loaded(overview, record, session)
     except AnalyzerError as error:
-        notify(error, words)
+        notify(error, translator)
         return
     except ValueError as error:
-        notify(AnalyzerError(Fault.BROKEN, str(error)), words)
+        notify(AnalyzerError(Fault.BROKEN, str(error)), translator)
         return
-    at = st.session_state.get("session_segment")
-    chosen = at[1] if at is not None and at[0] == number else None
-    show_timeline(timeline_data(session, chosen, words), choose_segment)
+    selection = st.session_state.get("session_segment")
+    selected = selection[1] if selection is not None and selection[0] == number else None
+    show_timeline(timeline_data(session, selected, translator), choose_segment)
     correction, shares = st.columns([2, 3], gap="large")
     with correction, st.container(border=True):
-        submit_correction(page, session, chosen, zone)
+        show_correction(page, session, selected, zone)
     with shares:
-        show_shares(share_rows(session.segments, words), words("history.shares"))
+        show_shares(share_rows(session.segments, translator), translator("history.shares"))
 
 
-def remember(overview: HistoryOverview, record: dict[str, Any], session: HistorySession) -> None:
-    """For the rest of the page, whose buttons hold the one value that is changed here."""
-    seen: Seen = st.session_state.setdefault("session_seen", Seen(overview, record, session))
-    seen.overview, seen.record, seen.session = overview, record, session
+def store_loaded(overview: HistoryOverview, record: dict[str, Any], session: HistorySession) -> None:
+    """Store the loaded history for the rest of the page. Its buttons hold this one object."""
+    loaded: LoadedHistory = st.session_state.setdefault(
+        "session_seen", LoadedHistory(overview, record, session)
+    )
+    loaded.overview, loaded.record, loaded.session = overview, record, session
 
 
-def reader_zone() -> tzinfo | None:
-    """The time zone of the reader's browser; None, this machine's, where it is unknown."""
+def browser_zone() -> tzinfo | None:
+    """Return the time zone of the browser, or None for the server's if it is unknown."""
     try:
         return ZoneInfo(st.context.timezone or "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 
 
-def choose(overview: HistoryOverview, zone: tzinfo | None, words: Translator) -> int:
-    """The session to show: the newest, until the reader chooses another one or is at correcting."""
+def select_session(overview: HistoryOverview, zone: tzinfo | None, translator: Translator) -> int:
+    """Return the session to show: the newest, unless the user selected another or corrects a segment."""
     state = st.session_state
     known = {each.id: each for each in overview.sessions}
     state["session_newest"] = newest = overview.sessions[0].id
@@ -133,9 +136,9 @@ def choose(overview: HistoryOverview, zone: tzinfo | None, words: Translator) ->
         state["session_number"] = newest
     state["session_shown"] = state["session_number"]
     st.selectbox(
-        words("history.choose"),
+        translator("history.choose"),
         list(known),
-        format_func=lambda each: session_line(known[each], zone, words, st.context.locale or ""),
+        format_func=lambda each: session_line(known[each], zone, translator, st.context.locale or ""),
         key="session_shown",
         on_change=choose_session,
     )
@@ -143,10 +146,10 @@ def choose(overview: HistoryOverview, zone: tzinfo | None, words: Translator) ->
 
 
 def choose_session() -> None:
-    """The reader chose a session: another than the newest stays.
+    """Store the session that the user selected. Any but the newest stays selected.
 
-    Streamlit knows options by their texts. When one changes, as a session's does with its end or with
-    the language, this is called with the old text, and nobody has chosen anything.
+    Streamlit identifies options by their texts. When a text changes, as at a session's end or with the
+    language, Streamlit calls this with the old text although the user selected nothing.
     """
     state = st.session_state
     shown = state["session_shown"]
@@ -157,167 +160,172 @@ def choose_session() -> None:
 
 
 def choose_segment() -> None:
-    """The reader chose a segment on the timeline or in its list."""
-    if (chosen := selected_segment()) is not None:
-        st.session_state["session_segment"] = chosen
-        st.session_state.pop("session_said", None)
+    """Store the segment that the user selected on the timeline or in its list."""
+    if (selected := selected_segment()) is not None:
+        st.session_state["session_segment"] = selected
+        st.session_state.pop("session_outcome", None)
 
 
 def close_segment() -> None:
-    """The reader is done with a segment."""
+    """Close the selected segment."""
     st.session_state.pop("session_segment", None)
-    st.session_state.pop("session_said", None)
+    st.session_state.pop("session_outcome", None)
 
 
 def load(page: PageContext, overview: HistoryOverview, number: int) -> tuple[dict[str, Any], HistorySession]:
-    """One session, as it came and as values; one that is over and was read before is not read again."""
+    """Return one session's document and its parsed form. A session that has ended is not loaded again."""
     summary = next(each for each in overview.sessions if each.id == number)
     stamp = (number, summary.started, summary.until, overview.corrections)
-    kept = st.session_state.get("session_record")
-    if kept is not None and kept[0] == stamp and not summary.running:
-        return kept[1], kept[2]
+    cached = st.session_state.get("session_record")
+    if cached is not None and cached[0] == stamp and not summary.running:
+        return cached[1], cached[2]
     record = get(page.analyzer, page.token, f"/history/{number}")
     session = parse_session(record)
     st.session_state["session_record"] = (stamp, record, session)
     return record, session
 
 
-def notify(error: AnalyzerError, words: Translator) -> None:
-    """What went wrong and what to do, with the analyzer's own sentence where it has one."""
-    st.warning(words(f"history.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
-    if error.said:
-        st.text(f"{words('history.said')} {error.said}")
+def notify(error: AnalyzerError, translator: Translator) -> None:
+    """Show the error and its remedy, with the analyzer's message if there is one."""
+    st.warning(translator(f"history.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
+    if error.detail:
+        st.text(f"{translator('history.said')} {error.detail}")
 
 
-def act(page: PageContext, place: str, control: HistoryControl) -> None:
-    """Send a control and note its outcome, for ``outcome`` to tell at ``place``."""
+def apply_control(page: PageContext, place: str, control: HistoryControl) -> None:
+    """Send a control and store its outcome, which ``show_outcome`` shows at ``place``."""
     deleting = isinstance(control, DeleteHistory)
-    seconds = FORGETTING_SECONDS if deleting else DEADLINE_SECONDS
+    seconds = DELETE_TIMEOUT_SECONDS if deleting else DEADLINE_SECONDS
     try:
         code, _ = send_control(page.analyzer, page.token, control, deadline_seconds=seconds)
-        st.session_state["session_said"] = (place, outcome_key(code))
+        st.session_state["session_outcome"] = (place, outcome_key(code))
         if deleting:
-            st.session_state.pop("session_segment", None)  # it would keep the page from following
+            # A selected segment would keep the page from showing the next session.
+            st.session_state.pop("session_segment", None)
     except AnalyzerError as error:
-        st.session_state["session_said"] = (place, error)
+        st.session_state["session_outcome"] = (place, error)
     st.session_state.pop("session_record", None)
     st.session_state["session_deleting"] = False
 
 
-def outcome(place: str, words: Translator) -> None:
-    """Tell how the last control fared, where it belongs."""
-    where, what = st.session_state.get("session_said", ("", ""))
-    if where != place:
+def show_outcome(place: str, translator: Translator) -> None:
+    """Show the outcome of the last control at its place."""
+    shown_at, result = st.session_state.get("session_outcome", ("", ""))
+    if shown_at != place:
         return
-    if isinstance(what, AnalyzerError):
-        notify(what, words)
+    if isinstance(result, AnalyzerError):
+        notify(result, translator)
         return
-    st.success(words(what))
+    st.success(translator(result))
 
 
-def submit_correction(
-    page: PageContext, session: HistorySession, chosen: int | None, zone: tzinfo | None
+def show_correction(
+    page: PageContext, session: HistorySession, selected: int | None, zone: tzinfo | None
 ) -> None:
-    """The chosen segment, and what it really was."""
-    words = page.words
-    st.markdown(f"##### {words('history.correct.heading')}")
-    segment = next((each for each in session.segments if each.number == chosen), None)
+    """Show the selected segment with its correction."""
+    translator = page.translator
+    st.markdown(f"##### {translator('history.correct.heading')}")
+    segment = next((each for each in session.segments if each.number == selected), None)
     if segment is None:
-        st.caption(words("history.correct.advice"))
+        st.caption(translator("history.correct.advice"))
         return
-    st.text(segment_line(segment, zone, words, st.context.locale or ""))
+    st.text(segment_line(segment, zone, translator, st.context.locale or ""))
     if segment.correction is not None:
-        genre = words.genre(segment.correction)
-        st.text(words("history.correct.now", genre=genre))
+        genre = translator.genre(segment.correction)
+        st.text(translator("history.correct.now", genre=genre))
     if segment.state == "SILENT":
-        st.caption(words("history.correct.silent"))
-        st.button(words("history.correct.close"), on_click=close_segment)
+        st.caption(translator("history.correct.silent"))
+        st.button(translator("history.correct.close"), on_click=close_segment)
     else:
-        say_genre(page, session.id, segment)
-    outcome("correct", words)
+        show_genre_form(page, session.id, segment)
+    show_outcome("correct", translator)
 
 
-def say_genre(page: PageContext, session: int, segment: HistorySegment) -> None:
-    """Choose the right genre and send it, or take it back."""
-    words, genres = page.words, labels(page)
+def show_genre_form(page: PageContext, session: int, segment: HistorySegment) -> None:
+    """Show the form that corrects a segment's genre or removes the correction."""
+    translator, genres = page.translator, model_labels(page)
 
     def correction(genre: str | None) -> CorrectLabel:
         return CorrectLabel(id=new_control_id(), session=session, segment=segment.number, genre=genre)
 
     genre = st.selectbox(
-        words("history.correct.genre"),
+        translator("history.correct.genre"),
         genres,
         index=genres.index(segment.correction) if segment.correction in genres else None,
-        format_func=words.genre,
-        placeholder=words("history.correct.pick"),
+        format_func=translator.genre,
+        placeholder=translator("history.correct.pick"),
         key=f"genre {session} {segment.number}",
     )
     with st.container(horizontal=True):
         st.button(
-            words("history.correct.save"),
+            translator("history.correct.save"),
             type="primary",
             disabled=genre is None or genre == segment.correction,
-            on_click=act,
+            on_click=apply_control,
             args=(page, "correct", correction(genre)),
         )
         if segment.correction is not None:
             st.button(
-                words("history.correct.back"),
-                on_click=act,
+                translator("history.correct.back"),
+                on_click=apply_control,
                 args=(page, "correct", correction(None)),
             )
-        st.button(words("history.correct.close"), on_click=close_segment)
+        st.button(translator("history.correct.close"), on_click=close_segment)
 
 
-def labels(page: PageContext) -> list[str]:
-    """The genres that the analyzer's model knows."""
+def model_labels(page: PageContext) -> list[str]:
+    """Return the genres of the analyzer's model."""
     hello = page.feed.snapshot.hello
     return list(GENRE_COLORS) if hello is None else hello.model.labels
 
 
-def take_along(page: PageContext, seen: Seen) -> None:
-    """The session as files, and how to get at the corrections.
+def show_exports(page: PageContext, loaded: LoadedHistory) -> None:
+    """Show downloads of the session and the command that exports corrections.
 
-    Every run that lays a button out anew makes it forget what is being downloaded; hence no fragment.
+    It is not a fragment: redrawing a button cancels its download.
     """
-    words, zone = page.words, reader_zone()
-    st.markdown(f"##### {words('history.export.heading')}")
+    translator, zone = page.translator, browser_zone()
+    st.markdown(f"##### {translator('history.export.heading')}")
     with st.container(horizontal=True):
         st.download_button(
-            words("history.export.csv"),
-            lambda: as_csv(seen.session, zone),
-            file_name(seen.session, zone, "csv"),
+            translator("history.export.csv"),
+            lambda: as_csv(loaded.session, zone),
+            file_name(loaded.session, zone, "csv"),
             "text/csv",
             on_click="ignore",
         )
         st.download_button(
-            words("history.export.json"),
-            lambda: as_json(seen.record),
-            file_name(seen.session, zone, "json"),
+            translator("history.export.json"),
+            lambda: as_json(loaded.record),
+            file_name(loaded.session, zone, "json"),
             "application/json",
             on_click="ignore",
         )
-    counts = {"corrections": seen.overview.corrections, "sounds": seen.overview.sounds}
-    st.text(words("history.correct.count", **counts))
-    if seen.overview.corrections:
-        st.caption(words("history.correct.teach"))
+    counts = {"corrections": loaded.overview.corrections, "sounds": loaded.overview.sounds}
+    st.text(translator("history.correct.count", **counts))
+    if loaded.overview.corrections:
+        st.caption(translator("history.correct.teach"))
         st.code(EXPORT, language=None)
 
 
-def delete(page: PageContext, overview: HistoryOverview) -> None:
-    """Everything, in two steps."""
-    words, state = page.words, st.session_state
-    st.text(f"{words('history.kept')} {overview.path}")
+def show_deletion(page: PageContext, overview: HistoryOverview) -> None:
+    """Show the deletion of the whole history, which takes two steps."""
+    translator, state = page.translator, st.session_state
+    st.text(f"{translator('history.kept')} {overview.path}")
     if not state.get("session_deleting"):
-        st.button(words("history.delete.start"), on_click=state.__setitem__, args=("session_deleting", True))
+        st.button(
+            translator("history.delete.start"), on_click=state.__setitem__, args=("session_deleting", True)
+        )
         return
     counts = {"corrections": overview.corrections, "sounds": overview.sounds}
-    st.warning(words("history.delete.ask", sessions=len(overview.sessions), **counts))
+    st.warning(translator("history.delete.ask", sessions=len(overview.sessions), **counts))
     with st.container(horizontal=True):
         st.button(
-            words("history.delete.yes"),
+            translator("history.delete.yes"),
             type="primary",
-            on_click=act,
+            on_click=apply_control,
             args=(page, "forget", DeleteHistory(id=new_control_id())),
         )
-        st.button(words("history.delete.no"), on_click=state.__setitem__, args=("session_deleting", False))
+        st.button(
+            translator("history.delete.no"), on_click=state.__setitem__, args=("session_deleting", False)
+        )

@@ -1,4 +1,4 @@
-"""What is heard now, and a few songs that would go well after it."""
+"""Live page: the current genre, and a few songs that match it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import streamlit as st
 
 from dashboard.components.live import show_live
 from dashboard.components.next_songs import show_next_songs
-from dashboard.session import PageContext, is_muted, mute, recommendation_service, refresh_all
+from dashboard.session import PageContext, is_muted, recommendation_service, refresh_all, set_muted
 
 SWITCH = "mute_live"
 
 
 def show(page: PageContext) -> None:
-    """Lay the page out."""
+    """Show the page."""
     with st.container(key="live_page"):
         live, songs = st.columns([4, 1], gap="medium")
         with live:
-            show_live(page.analyzer, page.token, page.words, page.feed.estimates_after(0))
+            show_live(page.analyzer, page.token, page.translator, page.feed.estimates_after(0))
         with songs:
-            play_next(page)
+            show_songs(page)
 
 
 @st.fragment(run_every=5.0)
-def play_next(page: PageContext) -> None:
-    """A few songs; they follow what is heard while the reader is on this page, too."""
-    words = page.words
+def show_songs(page: PageContext) -> None:
+    """Show a few songs and refresh them while this page is open."""
+    translator = page.translator
     playlist = refresh_all(page.feed)
-    show_next_songs(playlist, recommendation_service().session.evidence, is_muted(), words)
+    show_next_songs(playlist, recommendation_service().session.evidence, is_muted(), translator)
     if not is_muted():
-        label = words("common.page.for_you")
+        label = translator("common.page.for_you")
         st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)
-    st.toggle(words("live.mute"), value=is_muted(), key=SWITCH, on_change=take_mute)
+    st.toggle(translator("live.mute"), value=is_muted(), key=SWITCH, on_change=apply_mute)
 
 
-def take_mute() -> None:
-    """The switch is this page's; what it says is every page's."""
-    mute(st.session_state[SWITCH])
+def apply_mute() -> None:
+    """Copy this page's switch to the state of all pages."""
+    set_muted(st.session_state[SWITCH])

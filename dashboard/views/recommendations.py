@@ -1,4 +1,4 @@
-"""Songs worth playing next, what caused them, and what the reader chose."""
+"""Recommendations page: songs to play next, the reasons for them, and the user's choices."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.tracks import ReleaseRange
 from dashboard.recommendations.engine.playlist import Filters
-from dashboard.session import PageContext, is_muted, mute, recommendation_service, refresh_all
+from dashboard.session import PageContext, is_muted, recommendation_service, refresh_all, set_muted
 from dashboard.viewmodels.songs import Situation, song_data
 
 
-def act() -> None:
-    """Do what was chosen before the list can move under it."""
-    if (chosen := selected_action()) is None:
+def apply_action() -> None:
+    """Apply the user's action before the list can move under it."""
+    if (selected := selected_action()) is None:
         return
-    kind, name = chosen
+    kind, name = selected
     choices = recommendation_service().session.choices
     if kind == "forget":
         choices.forget_all()
@@ -30,50 +30,54 @@ def act() -> None:
 
 
 def show(page: PageContext) -> None:
-    """Lay the page out."""
-    songs(page)
+    """Show the page."""
+    show_playlist(page)
 
 
 @st.fragment(run_every=2.0)
-def songs(page: PageContext) -> None:
-    """The songs; looks at the feed every two seconds and moves only for a reason."""
-    words, reader = page.words, recommendation_service()
-    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+def show_playlist(page: PageContext) -> None:
+    """Show the songs and refresh them every two seconds. The list changes only for a reason."""
+    translator, service = page.translator, recommendation_service()
+    header = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state["filters"] = chosen_filters(words)
-        st.toggle(words("live.mute"), value=is_muted(), key="mute_here", on_change=take_mute)
+        st.session_state["filters"] = select_filters(translator)
+        st.toggle(translator("live.mute"), value=is_muted(), key="mute_here", on_change=apply_mute)
     playlist = refresh_all(page.feed)
-    with head:  # after the look: where there are songs, there may be others
-        st.subheader(words("recommendations.heading"), anchor=False, width="content")
-        st.button(words("recommendations.other"), disabled=not playlist.rows, on_click=reader.session.refresh)
+    with header:  # after the refresh, which decides whether there are songs
+        st.subheader(translator("recommendations.heading"), anchor=False, width="content")
+        st.button(
+            translator("recommendations.other"), disabled=not playlist.rows, on_click=service.session.refresh
+        )
     situation = Situation(
-        page.feed.snapshot, reader.session.evidence, reader.told, datetime.now(UTC), is_muted()
+        page.feed.snapshot, service.session.evidence, service.told, datetime.now(UTC), is_muted()
     )
-    show_songs(song_data(playlist, situation, reader.session.choices.listing(), words), act)
+    show_songs(song_data(playlist, situation, service.session.choices.listing(), translator), apply_action)
 
 
-def take_mute() -> None:
-    """The switch is this page's; what it says is every page's."""
-    mute(st.session_state["mute_here"])
+def apply_mute() -> None:
+    """Copy this page's switch to the state of all pages."""
+    set_muted(st.session_state["mute_here"])
 
 
-def chosen_filters(words: Translator) -> Filters:
-    """The two boxes; on a return to the page they stand as they were left."""
-    kept: Filters = st.session_state.get("filters", Filters())
+def select_filters(translator: Translator) -> Filters:
+    """Show the two filters and return them. They keep their values when the user returns to the page."""
+    current: Filters = st.session_state.get("filters", Filters())
     languages, ranges = ["", *LANGUAGES], list(ReleaseRange)[::-1]
     language = st.selectbox(
-        words("recommendations.filter.language"),
+        translator("recommendations.filter.language"),
         languages,
-        index=languages.index(kept.language or ""),
-        format_func=lambda code: LANGUAGES[code].own_name if code else words("recommendations.language.any"),
+        index=languages.index(current.language or ""),
+        format_func=lambda code: (
+            LANGUAGES[code].own_name if code else translator("recommendations.language.any")
+        ),
         key="song_language",
         width=165,
     )
     age = st.selectbox(
-        words("recommendations.filter.range"),
+        translator("recommendations.filter.range"),
         ranges,
-        index=ranges.index(kept.range),
-        format_func=lambda each: words(f"recommendations.range.{each}"),
+        index=ranges.index(current.range),
+        format_func=lambda each: translator(f"recommendations.range.{each}"),
         key="song_range",
         width=165,
     )

@@ -279,7 +279,7 @@ def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixtu
     told = [record for record in caplog.records if record.name == "dashboard.analyzer.feed"]
     warnings = [record.getMessage() for record in told if record.levelno >= logging.WARNING]
     assert len(warnings) == 2
-    assert "refuses: 401 this analyzer requires its token" in warnings[0]
+    assert "rejects the connection: 401 this analyzer requires its token" in warnings[0]
     assert "set OVERHEARD_TOKEN" in warnings[1]
     assert token not in caplog.text
 

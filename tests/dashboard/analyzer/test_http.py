@@ -30,7 +30,7 @@ def analyzer() -> Iterator[HistoryServer]:
         yield server
 
 
-def fault_of(ask: Callable[[], object]) -> AnalyzerError:
+def raised_error(ask: Callable[[], object]) -> AnalyzerError:
     with pytest.raises(AnalyzerError) as caught:
         ask()
     return caught.value
@@ -81,31 +81,31 @@ def test_a_folder_before_the_websocket_is_kept() -> None:
 
 
 def test_without_a_token_and_with_a_wrong_one_different_things_are_said(analyzer: HistoryServer) -> None:
-    missing = fault_of(lambda: get(analyzer.url, "", "/history"))
-    wrong = fault_of(lambda: get(analyzer.url, "another-token-than-that", "/history"))
+    missing = raised_error(lambda: get(analyzer.url, "", "/history"))
+    wrong = raised_error(lambda: get(analyzer.url, "another-token-than-that", "/history"))
     assert (missing.fault, wrong.fault) == (Fault.NO_TOKEN, Fault.REFUSED)
-    assert missing.said == "this page requires the token; send the header"
-    assert fault_of(lambda: send_control(analyzer.url, "", DELETE)).fault is Fault.NO_TOKEN
-    assert fault_of(lambda: send_control(analyzer.url, "wrong", DELETE)).fault is Fault.REFUSED
+    assert missing.detail == "this page requires the token; send the header"
+    assert raised_error(lambda: send_control(analyzer.url, "", DELETE)).fault is Fault.NO_TOKEN
+    assert raised_error(lambda: send_control(analyzer.url, "wrong", DELETE)).fault is Fault.REFUSED
     assert analyzer.controls == []
 
 
 def test_a_session_that_was_forgotten_is_gone(analyzer: HistoryServer) -> None:
-    error = fault_of(lambda: get(analyzer.url, TOKEN, "/history/8"))
+    error = raised_error(lambda: get(analyzer.url, TOKEN, "/history/8"))
     assert (error.fault, error.status) == (Fault.GONE, 404)
-    assert error.said == "no session 8; it may have been forgotten"
+    assert error.detail == "no session 8; it may have been forgotten"
 
 
 def test_an_analyzer_that_does_not_know_the_page_is_old() -> None:
     with FakeAnalyzer() as old:  # takes the request for a websocket's, as the analyzer did
-        assert fault_of(lambda: get(old.url, TOKEN, "/history")).fault is Fault.OLD
+        assert raised_error(lambda: get(old.url, TOKEN, "/history")).fault is Fault.UNSUPPORTED
 
 
 def test_an_analyzer_that_is_away_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"ws://127.0.0.1:{probe.getsockname()[1]}"
-    assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.AWAY
-    assert fault_of(lambda: send_control(url, TOKEN, DELETE)).fault is Fault.AWAY
+    assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
+    assert raised_error(lambda: send_control(url, TOKEN, DELETE)).fault is Fault.UNREACHABLE
 
 
 def test_the_deadline_holds_against_single_bytes() -> None:
@@ -119,13 +119,13 @@ def test_the_deadline_holds_against_single_bytes() -> None:
 
     begun = time.monotonic()
     with saying(trickle) as url:
-        assert fault_of(lambda: get(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.LATE
+        assert raised_error(lambda: get(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.TIMEOUT
     assert time.monotonic() - begun < 4 * SHORT_SECONDS
 
 
 def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
     with saying(lambda peer: peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a": 1}')) as url:
-        assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.AWAY
+        assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with saying(whole(body)) as url:
-        assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.BROKEN
+        assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.BROKEN
 
 
 def test_an_answer_has_a_largest_size() -> None:
@@ -143,23 +143,23 @@ def test_an_answer_has_a_largest_size() -> None:
             if wanted is None:
                 assert len(get(url, TOKEN, "/history", max_bytes=100)["a"]) == size - 9
             else:
-                fault = fault_of(lambda url=url: get(url, TOKEN, "/history", max_bytes=100))  # type: ignore[misc]
+                fault = raised_error(lambda url=url: get(url, TOKEN, "/history", max_bytes=100))  # type: ignore[misc]
                 assert fault.fault is wanted
 
 
 def test_a_redirect_is_not_followed_with_the_token(analyzer: HistoryServer) -> None:
     place = f"Location: http://127.0.0.1:{analyzer.port}/history\r\n".encode()
     with saying(whole(b"", "302 Found", place)) as url:
-        assert fault_of(lambda: get(url, TOKEN, "/history")).fault is Fault.TROUBLE
+        assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.TROUBLE
     assert analyzer.authorizations == []
 
 
 def test_a_fault_of_the_analyzer_s_own_is_told_in_its_words_and_in_one_line() -> None:
     body = b'{"error": "the history cannot be read:\\n\\u202edisk full"}'
     with saying(whole(body, "503 Service Unavailable")) as url:
-        error = fault_of(lambda: get(url, TOKEN, "/history"))
+        error = raised_error(lambda: get(url, TOKEN, "/history"))
     assert (error.fault, error.status) == (Fault.TROUBLE, 503)
-    assert error.said == "the history cannot be read: disk full (HTTP 503)"
+    assert error.detail == "the history cannot be read: disk full (HTTP 503)"
 
 
 def test_a_certificate_is_checked_and_one_s_own_can_be_named(
@@ -170,8 +170,8 @@ def test_a_certificate_is_checked_and_one_s_own_can_be_named(
     context.load_cert_chain(own)
     with HistoryServer([evening(7, 0.1, 12)], tls=context) as server:
         assert server.url.startswith("wss:")
-        assert fault_of(lambda: get(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
-        assert fault_of(lambda: send_control(server.url, TOKEN, DELETE)).fault is Fault.CERTIFICATE
+        assert raised_error(lambda: get(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
+        assert raised_error(lambda: send_control(server.url, TOKEN, DELETE)).fault is Fault.CERTIFICATE
         assert server.authorizations == [], "the token must not be shown to a stranger"
         monkeypatch.setenv("SSL_CERT_FILE", str(own))
         assert get(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
@@ -190,17 +190,17 @@ def test_a_correction_gets_its_own_answer(analyzer: HistoryServer) -> None:
     (sent,) = analyzer.controls
     assert set(sent) == {"type", "id", "action", "session", "segment", "genre"}
     assert 1 <= len(sent["id"]) <= 40
-    error = fault_of(lambda: send_control(analyzer.url, TOKEN, correction(99)))
-    assert (error.fault, error.said) == (Fault.DENIED, "session 7 has no segment 99")
+    error = raised_error(lambda: send_control(analyzer.url, TOKEN, correction(99)))
+    assert (error.fault, error.detail) == (Fault.DENIED, "session 7 has no segment 99")
 
 
 def test_a_control_that_is_not_answered_ends_in_time() -> None:
     begun = time.monotonic()
     with FakeAnalyzer() as silent:
-        fault = fault_of(
+        fault = raised_error(
             lambda: send_control(silent.url, TOKEN, DELETE, deadline_seconds=SHORT_SECONDS)
         ).fault
-        assert fault is Fault.LATE
+        assert fault is Fault.TIMEOUT
     assert time.monotonic() - begun < SHORT_SECONDS + 3
 
 

@@ -17,7 +17,7 @@ from dashboard.cli.dashboard import (
     streamlit_arguments,
 )
 from dashboard.errors import DashboardError
-from dashboard.uploads.analysis_job import MEBIBYTE, MOST_FILE_BYTES
+from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
 from models.errors import OverheardError
 
 
@@ -115,7 +115,7 @@ def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
 def test_a_file_of_the_size_that_the_page_promises_is_taken() -> None:
     """Streamlit's server has a limit of its own, 200 MB, which no widget raises."""
     arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
-    assert f"--server.maxUploadSize={MOST_FILE_BYTES // MEBIBYTE}" in arguments
+    assert f"--server.maxUploadSize={MAX_FILE_BYTES // MEBIBYTE}" in arguments
 
 
 def test_no_module_here_hides_one_that_is_imported_by_name() -> None:

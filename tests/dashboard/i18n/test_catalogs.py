@@ -23,8 +23,8 @@ SOURCES = [
 ]
 
 QUOTED = re.compile(r'"([^"\n]*)"|\'([^\'\n]*)\'|`([^`\n]*)`')
-IN_BRACES = re.compile(r"words\('([\w.]+)'|words\.(\w+)")
-"""A key quoted within a quoted text, and a property of a script's words."""
+IN_BRACES = re.compile(r"translator\('([\w.]+)'|words\.(\w+)")
+"""A key quoted within an f-string, and a property of a script's ``words``."""
 LOOKED_UP = ("history.event.",)
 """The rest of these is the history's kind of event."""
 FILLED_IN = re.compile(r"\$?\{[^{}]*\}")
@@ -32,7 +32,7 @@ FILLED_IN = re.compile(r"\$?\{[^{}]*\}")
 
 @cache
 def used_keys() -> re.Pattern[str]:
-    """Every quoted text of the dashboard's own code that could be a key; what is filled in may vary."""
+    """Match every quoted text of the dashboard's code that could be a key, with any replacement fields."""
     found = set()
     for path in SOURCES:
         code = path.read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_no_key_is_repeated_in_a_file(name: str) -> None:
 
 
 def keys_of(name: str) -> list[str]:
-    """Keys of one file; never none, so that no check passes for want of texts."""
+    """Return the keys of one file. There must be some, so that no check passes for lack of texts."""
     keys = [key for key in table() if key.startswith(f"{name}.")]
     assert keys
     return keys

@@ -8,12 +8,12 @@ from dashboard.i18n.translator import Translator, match_language
 
 
 def test_words_fill_in_names_and_genres() -> None:
-    words = Translator("ru")
-    assert words("live.announcement", genre=words.genre("jazz")) == "Сейчас играет: джаз"
-    assert words.genre("unheard of") == "unheard of"
-    assert words.part("live.state.SILENT.")["headline"] == "тишина"
+    translator = Translator("ru")
+    assert translator("live.announcement", genre=translator.genre("jazz")) == "Сейчас играет: джаз"
+    assert translator.genre("unheard of") == "unheard of"
+    assert translator.part("live.state.SILENT.")["headline"] == "тишина"
     with pytest.raises(KeyError):
-        words("live.no-such-text")
+        translator("live.no-such-text")
 
 
 @pytest.mark.parametrize(

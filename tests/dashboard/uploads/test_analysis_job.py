@@ -20,7 +20,7 @@ import pytest
 from dashboard.i18n.translator import Translator
 from dashboard.uploads import analysis_job
 from dashboard.uploads.analysis_job import AnalysisJob, Limits, resident_bytes
-from dashboard.viewmodels.file import bands, pictures
+from dashboard.viewmodels.file import bands, explanation_images
 from models.audio.file import decode_file
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
@@ -30,16 +30,16 @@ PATIENCE_SECONDS = 90.0
 
 
 def finished(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> AnalysisJob:
-    analysis = AnalysisJob(name, limits)
-    analysis.start(io.BytesIO(content))
-    wait(analysis)
-    return analysis
+    job = AnalysisJob(name, limits)
+    job.start(io.BytesIO(content))
+    wait(job)
+    return job
 
 
-def wait(analysis: AnalysisJob) -> None:
+def wait(job: AnalysisJob) -> None:
     ends_at = time.monotonic() + PATIENCE_SECONDS
     pause = threading.Event()
-    while not analysis.done:
+    while not job.done:
         assert time.monotonic() < ends_at, "the analysis does not end"
         pause.wait(0.01)  # to ask without a pause would take a core from what is waited for
 
@@ -62,11 +62,11 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     assert len({band.genre for band in folded}) > 2, "it is made of several genres"
     assert folded[0].start == 0
     assert all(one.end == two.start for one, two in pairwise(folded))
-    assert demonstration.picture is not None
-    seen, mattered, fall = pictures(demonstration.picture)
+    assert demonstration.explanation is not None
+    seen, mattered, fall = explanation_images(demonstration.explanation)
     assert seen.shape == mattered.shape == (512, 512, 3)
     assert (mattered <= seen).all()
-    assert 0 < fall <= demonstration.picture["probability"]
+    assert 0 < fall <= demonstration.explanation["probability"]
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     ids=["empty", "text", "playlist", "noise"],
 )
 def test_what_is_no_sound_is_refused_in_a_sentence(content: bytes) -> None:
-    analysis = finished(content, "song.mp3")
-    assert analysis.fault == "unreadable"
-    assert analysis.detail
-    assert "/dev/fd" not in analysis.detail
+    job = finished(content, "song.mp3")
+    assert job.fault == "unreadable"
+    assert job.detail
+    assert "/dev/fd" not in job.detail
 
 
 def test_a_fault_names_one_of_the_pages_texts() -> None:
-    words = Translator("en")
+    translator = Translator("en")
     for fault in (
         "too_large",
         "too_long",
@@ -93,18 +93,18 @@ def test_a_fault_names_one_of_the_pages_texts() -> None:
         "cancelled",
         "abandoned",
     ):
-        assert words(f"file.fault.{fault}", most=1)
+        assert translator(f"file.fault.{fault}", most=1)
 
 
 def test_too_many_bytes_are_refused_before_anything_is_decoded() -> None:
-    analysis = AnalysisJob("big.wav", Limits(file_bytes=1000))
-    analysis.start(io.BytesIO(bytes(2_000)))
-    assert (analysis.done, analysis.fault) == (True, "too_large")
+    job = AnalysisJob("big.wav", Limits(file_bytes=1000))
+    job.start(io.BytesIO(bytes(2_000)))
+    assert (job.done, job.fault) == (True, "too_large")
 
 
 def test_sound_time_and_memory_are_bounded() -> None:
     content = DEMONSTRATION.read_bytes()
-    assert finished(content, limits=Limits(sound_seconds=10)).fault == "too_long"
+    assert finished(content, limits=Limits(audio_seconds=10)).fault == "too_long"
     assert finished(content, limits=Limits(run_seconds=0.1)).fault == "too_slow"
     assert finished(content, limits=Limits(memory_bytes=1 << 20)).fault == "too_much_memory"
 
@@ -161,9 +161,9 @@ def test_a_child_that_says_much_ends_all_the_same(
 ) -> None:
     """Only the beginning was read: with the pipe full the child waited until its time was over."""
     child("import sys\nfor i in range(20_000): print('fault', i, file=sys.stderr)\nsys.exit(2)")
-    analysis = finished(b"content", limits=Limits(run_seconds=30))
-    assert analysis.fault == "unreadable"
-    assert analysis.detail.endswith("fault 19999")
+    job = finished(b"content", limits=Limits(run_seconds=30))
+    assert job.fault == "unreadable"
+    assert job.detail.endswith("fault 19999")
 
 
 def test_a_child_that_is_not_understood_is_ended(
@@ -213,36 +213,36 @@ def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPat
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.TemporaryFile", Full)
-    analysis = finished(b"content")
-    assert analysis.fault == "broken"
-    assert "No space left" in analysis.detail
+    job = finished(b"content")
+    assert job.fault == "broken"
+    assert "No space left" in job.detail
 
 
 def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    analysis = AnalysisJob("song.opus")
-    analysis.start(io.BytesIO(DEMONSTRATION.read_bytes()))
+    job = AnalysisJob("song.opus")
+    job.start(io.BytesIO(DEMONSTRATION.read_bytes()))
     assert list(tmp_path.iterdir()) == [], "it has no name even while it is analysed"
-    analysis.cancel()
-    wait(analysis)
+    job.cancel()
+    wait(job)
 
 
 def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """For half a minute after the last estimate the page stood at "Analyzed so far: 2:00", as if it hung."""
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    analysis = AnalysisJob("song.mp3")
-    analysis.running = True
+    job = AnalysisJob("song.mp3")
+    job.running = True
     now += 60.0
-    assert not analysis.explaining, "it has not begun to hear"
-    heard = {"state": "LISTENING", "label": "jazz", "stable_label": "jazz"}
-    analysis._take({"type": "estimate", "estimate": heard, "start_seconds": 0.0, "end_seconds": 5.0})
-    assert not analysis.explaining
+    assert not job.explaining, "it has not begun to analyze"
+    estimate = {"state": "LISTENING", "label": "jazz", "stable_label": "jazz"}
+    job._handle_message({"type": "estimate", "estimate": estimate, "start_seconds": 0.0, "end_seconds": 5.0})
+    assert not job.explaining
     now += analysis_job.QUIET_SECONDS + 0.1
-    assert analysis.explaining
-    analysis._take({"type": "picture"})
-    assert not analysis.explaining
+    assert job.explaining
+    job._handle_message({"type": "picture"})
+    assert not job.explaining
 
 
 def test_memory_is_that_of_the_process_and_none_when_it_has_ended() -> None:

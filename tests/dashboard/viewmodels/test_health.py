@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.health import bug_report, card_parts, health_rows, limits, losses, versions
+from dashboard.viewmodels.health import (
+    bug_report,
+    health_rows,
+    limits_text,
+    load_model_card,
+    loss_counts,
+    versions,
+)
 from models.manifest import ModelManifest
 from realtime.protocol.builders import health_message, hello_message
 from realtime.protocol.estimate import StreamState
@@ -27,15 +34,15 @@ SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song"
 
 def test_figures_in_every_language() -> None:
     for language in LANGUAGES:
-        words = Translator(language)
-        assert list(health_rows(HEALTH, words).values()) == [
-            "17 ms", "30 ms", "61 ms", words("health.times", factor=42), "1,234", "2", "-12 ppm",
+        translator = Translator(language)
+        assert list(health_rows(HEALTH, translator).values()) == [
+            "17 ms", "30 ms", "61 ms", translator("health.times", factor=42), "1,234", "2", "-12 ppm",
         ]  # fmt: skip
 
 
 def test_only_what_was_lost_is_told() -> None:
-    assert losses(HEALTH, Translator("en")) == {}
-    assert losses(replace(HEALTH, gaps=2, samples_lost=500), Translator("en")) == {
+    assert loss_counts(HEALTH, Translator("en")) == {}
+    assert loss_counts(replace(HEALTH, gaps=2, samples_lost=500), Translator("en")) == {
         "Gaps": 2,
         "Samples lost": 500,
     }
@@ -60,11 +67,11 @@ def test_without_an_analyzer_there_still_is_a_report() -> None:
 def test_the_limits_are_the_shipped_models() -> None:
     test = ModelManifest.load().metrics["fault_filtered_test"]["fine"]
     for language in LANGUAGES:
-        assert f"{100 * test['accuracy_int8']:.0f}" in limits(Translator(language))
+        assert f"{100 * test['accuracy_int8']:.0f}" in limits_text(Translator(language))
 
 
 def test_the_card_is_that_of_the_shipped_model() -> None:
-    text, plot = card_parts()
+    text, plot = load_model_card()
     manifest = ModelManifest.load()
     assert f"{manifest.name} {manifest.version}" in text
     assert "MODEL_CARD.png" not in text

@@ -33,8 +33,8 @@ def test_every_state_has_words_of_its_own(language: str) -> None:
 
 
 def test_a_genre_stands_in_the_headline_only_where_one_is_heard() -> None:
-    words = Translator("en").part("live.state.")
-    with_genre = {state for state in StreamState if f"{state}.headline" not in words}
+    texts = Translator("en").part("live.state.")
+    with_genre = {state for state in StreamState if f"{state}.headline" not in texts}
     assert with_genre == {StreamState.LISTENING, StreamState.UNSURE}
 
 

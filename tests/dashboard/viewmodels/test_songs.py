@@ -31,13 +31,13 @@ from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.provider import NAME as OWN_LIST
 from dashboard.recommendations.service import ProviderReport
 from dashboard.viewmodels.songs import (
-    MOST_CHOICES,
+    MAX_LISTED_CHOICES,
     Situation,
-    artwork_of,
+    artwork_url,
     choices_data,
-    links_of,
     now_text,
     song_data,
+    song_links,
     time_text,
 )
 from realtime.protocol.estimate import StreamState
@@ -72,8 +72,8 @@ def playlist(*rows: PlaylistItem, notes: tuple[Any, ...] = (), **mix: float) -> 
     return Playlist(rows=rows, number=1, notes=notes, mix=mix)
 
 
-def data_of(shown: Playlist, now: Situation, words: Translator = EN) -> dict[str, Any]:
-    data = song_data(shown, now, (), words)
+def data_of(shown: Playlist, now: Situation, translator: Translator = EN) -> dict[str, Any]:
+    data = song_data(shown, now, (), translator)
     assert json.loads(json.dumps(data)) == data
     return data
 
@@ -221,7 +221,7 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
 )
 def test_only_a_providers_own_pictures_are_shown(provider: str, address: str, shown: bool) -> None:
     track = replace(TRACK, provider=provider, artwork_url=address)
-    assert artwork_of(track) == (address if shown else "")
+    assert artwork_url(track) == (address if shown else "")
 
 
 def test_a_link_that_is_not_the_providers_becomes_a_search() -> None:
@@ -230,7 +230,7 @@ def test_a_link_that_is_not_the_providers_becomes_a_search() -> None:
         "https://youtube.com.evil.example/watch",
         "http://www.youtube.com/watch",
     ):
-        links = links_of(replace(TRACK, url=address))
+        links = song_links(replace(TRACK, url=address))
         assert links == {"Spotify": TRACK.spotify_search, "YouTube": TRACK.youtube_search}
 
 
@@ -254,22 +254,22 @@ def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
-    words = Translator(language)
-    told = {status.value: ProviderReport(ProviderResult(status=status), 1) for status in Status}
-    everyone = {**told, "nobody yet": None, "not needed": ProviderReport(ProviderResult(), 0)}
-    data = data_of(playlist(), situation(told=everyone), words)
+    translator = Translator(language)
+    reports = {status.value: ProviderReport(ProviderResult(status=status), 1) for status in Status}
+    everyone = {**reports, "nobody yet": None, "not needed": ProviderReport(ProviderResult(), 0)}
+    data = data_of(playlist(), situation(reports=everyone), translator)
     sentences = [provider["status"] for provider in data["providers"] if provider["name"] in everyone]
     assert len(set(sentences)) == len(Status) + 2
     if language != "en":
-        english = data_of(playlist(), situation(told=everyone))["providers"]
+        english = data_of(playlist(), situation(reports=everyone))["providers"]
         assert not set(sentences) & {provider["status"] for provider in english}
 
 
 def test_providers_without_a_key_and_waits_are_told() -> None:
     limited = ProviderResult(status=Status.RATE_LIMITED, retry_at=NOW + timedelta(minutes=4, seconds=5))
     relaxed = ProviderResult(relaxed=frozenset({Relaxed.RANGE}))
-    told = {"YouTube": ProviderReport(limited, 0), OWN_LIST: ProviderReport(relaxed, 12)}
-    shown = data_of(playlist(), situation(told=told))["providers"]
+    reports = {"YouTube": ProviderReport(limited, 0), OWN_LIST: ProviderReport(relaxed, 12)}
+    shown = data_of(playlist(), situation(reports=reports))["providers"]
     assert [(each["name"], each["tone"], each["status"]) for each in shown] == [
         ("Spotify", "quiet", "Not set up: there is no key."),
         ("YouTube", "fault", "Too many requests. Next request in 4 minutes."),
@@ -288,13 +288,13 @@ def test_time_is_said_in_whole_minutes() -> None:
 
 
 def test_choices_list_bans_first_and_count_the_rest() -> None:
-    many = [ArtistFeedback(f"artist {number}", likes=1) for number in range(MOST_CHOICES + 3)]
+    many = [ArtistFeedback(f"artist {number}", likes=1) for number in range(MAX_LISTED_CHOICES + 3)]
     banned = ArtistFeedback("<b>loud</b>", likes=1, skips=2, banned=True)
     box = choices_data([*many, banned], EN)
     assert box["listed"][0] == {"artist": "<b>loud</b>", "summary": "never again, liked: 1, skipped: 2"}
     assert (len(box["listed"]), box["title"], box["more"]) == (
-        MOST_CHOICES,
-        f"Your choices: {MOST_CHOICES + 4}",
+        MAX_LISTED_CHOICES,
+        f"Your choices: {MAX_LISTED_CHOICES + 4}",
         "4 more",
     )
 

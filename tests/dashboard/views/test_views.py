@@ -27,7 +27,7 @@ def songs_like_a_file() -> None:
 
     analysis = AnalysisJob("song.mp3")
     analysis.summary = {"label": "jazz"}
-    file.songs(analysis, Translator("en"))
+    file.show_songs(analysis, Translator("en"))
 
 
 def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
@@ -36,7 +36,7 @@ def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
     """The switch promises that no songs are looked up."""
     clock = WallClock()
     monkeypatch.setattr(file, "providers", lambda: ProviderGroup((), CatalogueProvider(clock, seed=1), clock))
-    file.songs_of.clear()
+    file.find_songs.clear()
     page = AppTest.from_function(songs_like_a_file)
     page.session_state["muted"] = True
     assert len(page.run().expander) == 0
@@ -50,7 +50,7 @@ def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
 ) -> None:
     """Another program at its place broke the whole page."""
     monkeypatch.setattr(health, "get", lambda *_: answer)
-    assert health.log_of(PAGE) == []
+    assert health.read_log(PAGE) == []
 
 
 def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,9 +58,9 @@ def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.
     state: dict[str, Any] = {"session_segment": (3, 1), "session_deleting": True}
     monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(history, "send_control", lambda *_, **__: Outcome(ResponseCode.LABEL_REMOVED, ""))
-    history.act(PAGE, "correct", CorrectLabel(id="1", session=3, segment=1, genre=None))
+    history.apply_control(PAGE, "correct", CorrectLabel(id="1", session=3, segment=1, genre=None))
     assert state["session_segment"] == (3, 1)
-    history.act(PAGE, "forget", DeleteHistory(id="2"))
+    history.apply_control(PAGE, "forget", DeleteHistory(id="2"))
     assert "session_segment" not in state
     assert state["session_deleting"] is False
 
