@@ -211,19 +211,19 @@ class LabelCorrections:
             deleted all the same.
         """
         path = self._store.path
+        file_remains = False
         try:
             try:
                 file_remains = self._delete_rows(unix)
                 clips = self._delete_files()
-            except (
-                sqlite3.Error,
-                OSError,
-            ):  # on a full disk, deleted files make room
+            except (sqlite3.Error, OSError):  # on a full disk, deleted files make room
                 clips = self._delete_files()
                 file_remains = self._delete_rows(unix)
                 self._delete_files()
-            # After the files are deleted, since a full disk has no room to shrink the database.
-            released = self._store.compact() if file_remains else True
+            finally:
+                # After the files are deleted, since a full disk has no room to shrink the database. Also if a
+                # file cannot be deleted, since the log still has the rows.
+                released = self._store.compact() if file_remains else True
         except (sqlite3.Error, OSError) as error:
             raise HistoryError(
                 f"not all of the history {path} could be deleted: {describe_error(error)}; "

@@ -207,6 +207,23 @@ def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program
     assert on_disk(running.path.parent, secret.encode()) == []
 
 
+def test_a_clip_that_cannot_be_deleted_is_reported_and_the_rows_leave_the_disk(
+    running: RunningHistory,
+) -> None:
+    secret = "A title that must go"
+    running.writer.consume(estimate(5))
+    running.writer.consume(state(6, "RECOVERING", secret))
+    running.document()
+    assert on_disk(running.path.parent, secret.encode()) != []
+    obstacle = running.path.parent / "corrections" / "jazz" / "1-1.wav"
+    obstacle.mkdir(parents=True)  # a folder where a file should be
+    with pytest.raises(HistoryError, match=r"not all of the history .* could be deleted: "):
+        running.delete_all()
+    assert on_disk(running.path.parent, secret.encode()) == []
+    obstacle.rmdir()
+    assert running.delete_all() == "the history is deleted (saved clips: 0)"
+
+
 FULL_DISK = """
 import resource
 from tests.support.histories import RunningHistory
