@@ -33,7 +33,9 @@ from realtime.protocol.messages import (
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.25
+"""Seconds before the first reconnection."""
 MAX_BACKOFF_SECONDS = 3.0
+"""Longest pause in seconds between reconnections."""
 POLL_SECONDS = 0.5
 """Seconds until the thread notices that it must end."""
 PROTOCOL = Subprotocol(f"overheard.{VERSION}")

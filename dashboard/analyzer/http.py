@@ -31,6 +31,7 @@ from realtime.protocol.messages import ResponseMessage, decode, encode
 from realtime.protocol.requests import AnyControl, Outcome
 
 DEADLINE_SECONDS: Final = 5.0
+"""Seconds that a request may take by default."""
 MAX_RESPONSE_BYTES: Final = 16 << 20
 """Bytes of a response. A session of twelve hours has under one million."""
 MAX_DETAIL_CHARACTERS: Final = 300

@@ -45,6 +45,7 @@ UNNAMED_FILES: Final = sys.platform == "linux"
 """False if opening ``/dev/fd/N`` twice shares one file position, since the analysis opens the file twice."""
 
 WATCH_SECONDS: Final = 0.5
+"""Seconds between checks of the limits."""
 
 _slot = threading.BoundedSemaphore(1)
 

@@ -14,6 +14,7 @@ from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.theme import genre_color, in_page_order
 
 SCALE = 2
+"""Side of the square, in pixels, that each pixel of the spectrogram becomes."""
 MIN_BRIGHTNESS = 0.15
 """Brightness of the least important part of the spectrogram, 0 to 1."""
 

@@ -15,7 +15,9 @@ from dashboard.viewmodels.file import bands, bands_data, clock_time, explanation
 from dashboard.viewmodels.songs import song_links
 
 MAX_FILES = 10
+"""Files that one user may analyze at a time."""
 SONGS = 5
+"""Similar songs that are shown for a file."""
 MIN_PROBABILITY_DROP = 0.01
 """Fall of the probability below which no single part of a spectrogram is shown as important."""
 

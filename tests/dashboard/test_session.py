@@ -16,28 +16,28 @@ from realtime.protocol.estimate import StreamState
 from tests.support.services.all import minute_of
 
 
-class Kept:
-    """A feed that has heard a minute."""
+class FeedWithEstimates:
+    """A feed that has received a minute of estimates."""
 
     def __init__(self, state: StreamState = StreamState.LISTENING) -> None:
         self.snapshot = Snapshot(connected=True, state=state)
-        self._heard = [
+        self._estimates = [
             ReceivedEstimate(number, each.at, each.estimate)
             for number, each in enumerate(minute_of("jazz"), 1)
         ]
 
     def estimates_after(self, number: int) -> list[ReceivedEstimate]:
-        return [each for each in self._heard if each.number > number]
+        return [each for each in self._estimates if each.number > number]
 
 
 def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A new tab said that songs come after half a minute of music, of which minutes had played."""
+    """Regression: a new tab asked for half a minute of music although minutes had played."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     shared = build_providers(WallClock(), {}, seed=1)
     monkeypatch.setattr(session, "providers", lambda: shared)
-    feed: Any = Kept()
+    feed: Any = FeedWithEstimates()
     lists = []
     for filters in (Filters(), Filters("ja")):
         state: dict[str, Any] = {"filters": filters}

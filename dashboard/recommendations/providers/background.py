@@ -22,7 +22,9 @@ MAX_ABANDONED: Final = 4
 """Searches of one provider that may still run after their deadline. While this many run, no search starts."""
 
 LATE: Final = ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
+"""Result of a search that found nothing before its deadline."""
 HANGING: Final = ProviderResult(status=Status.TIMEOUT, detail="still hangs in earlier searches")
+"""Result while ``MAX_ABANDONED`` searches still run."""
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -14,6 +14,7 @@ from dashboard.recommendations.providers.base import Clock, ProviderResult, Stat
 
 HOUR_SECONDS: Final = 3600.0
 TTL_SECONDS: Final = 24 * HOUR_SECONDS
+"""Lifetime in seconds of a cached result."""
 WEEK_TTL_SECONDS: Final = 6 * HOUR_SECONDS
 """Lifetime in seconds of results for the last week, which change sooner."""
 MAX_RESULTS: Final = 256

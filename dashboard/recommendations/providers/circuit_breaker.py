@@ -28,13 +28,18 @@ from dashboard.recommendations.providers.http_json import format_duration
 from models.common.concurrency import backoff_seconds
 
 FIRST_BACKOFF_SECONDS: Final = 30.0
+"""Seconds of the pause after the first failure. Each further failure doubles the pause."""
 MAX_BACKOFF_SECONDS: Final = 600.0
+"""Longest pause in seconds after failures."""
 MAX_JITTER_SHARE: Final = 0.25
 """Largest random extension of a pause as a share of it, so that clients do not retry at the same moment."""
 
 LIMITED: Final = frozenset({Status.RATE_LIMITED, Status.QUOTA})
+"""Outcomes after which the pause lasts until ``retry_at``."""
 REFUSED: Final = frozenset({Status.AUTH, Status.FORBIDDEN, Status.PREMIUM})
+"""Outcomes after which the pause lasts until the program restarts."""
 HEALTHY: Final = frozenset({Status.OK, Status.EMPTY, Status.OFF})
+"""Outcomes that end a pause."""
 
 
 @runtime_checkable

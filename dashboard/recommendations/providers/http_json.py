@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import requests
 
 MAX_RESPONSE_BYTES: Final = 4 << 20
+"""Bytes of a response. A longer response is an invalid one."""
 CHUNK_BYTES: Final = 1 << 16
 MARGIN_SECONDS: Final = 0.1
 """Seconds before a deadline at which a request is abandoned, so that its result still arrives in time."""

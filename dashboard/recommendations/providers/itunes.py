@@ -30,6 +30,7 @@ MAX_RESULTS: Final = 200
 """Rows of one response, the service's limit."""
 
 MAX_MILLISECONDS: Final = 86_400_000
+"""Longest credible duration of a song, a day."""
 
 
 class ITunesProvider:

@@ -27,6 +27,7 @@ from models.common.paths import data_folder
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS: Final = 4.0
+"""Seconds that a search of all providers may take by default."""
 
 SPOTIFY_KEYS: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 YOUTUBE_KEY: Final = "YOUTUBE_API_KEY"
@@ -164,9 +165,9 @@ def build_providers(
         live.append(CircuitBreaker(spotify, clock, jitter))
     if key := environment.get(YOUTUBE_KEY, ""):
         base = environment.get("YOUTUBE_URL", "https://www.googleapis.com")
-        budget = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
+        quota = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
         try:
-            live.append(CircuitBreaker(YouTubeProvider(key, clock, budget, base_url=base), clock, jitter))
+            live.append(CircuitBreaker(YouTubeProvider(key, clock, quota, base_url=base), clock, jitter))
         except ValueError as error:  # its message describes the key without holding it
             logger.warning("YouTube is disabled: %s", error)
     if environment.get(ITUNES) == "1":

@@ -63,7 +63,7 @@ def health(gaps: int = 0) -> HealthMessage:
 
 
 def changed(message: StateMessage, **fields: Any) -> str:
-    """The JSON of a message with other fields than it may have."""
+    """Return the JSON of a message with changed fields, which may be invalid."""
     return json.dumps(json.loads(encode(message)) | fields)
 
 
@@ -71,8 +71,8 @@ def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> Non
     hello = feed.wait_for(lambda snapshot: snapshot.hello is not None, PATIENCE_SECONDS)
     assert (hello.connected, hello.state, hello.stable_label) == (True, StreamState.WARMING_UP, None)
     analyzer.estimate("jazz", 0.8, stable_label="rock")
-    heard = feed.wait_for(lambda snapshot: snapshot.estimate is not None, PATIENCE_SECONDS)
-    assert (heard.state, heard.stable_label, heard.source) == (
+    received = feed.wait_for(lambda snapshot: snapshot.estimate is not None, PATIENCE_SECONDS)
+    assert (received.state, received.stable_label, received.source) == (
         StreamState.LISTENING,
         "rock",
         "Test microphone",
@@ -80,7 +80,7 @@ def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> Non
 
 
 def test_a_program_sends_no_origin(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
-    """The analyzer refuses origins that it does not know; a page of any site could send one."""
+    """The analyzer rejects unknown origins, since a page of any site could send a request."""
     assert feed.url == analyzer.url
     assert analyzer.origins == [None]
 
@@ -89,9 +89,9 @@ def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, f
     for genre in ("jazz", "pop", "rock"):
         analyzer.estimate(genre)
         feed.wait_for(lambda snapshot, genre=genre: snapshot.stable_label == genre, PATIENCE_SECONDS)  # type: ignore[misc]
-    heard = feed.estimates_after(0)
-    assert [each.estimate.label for each in heard] == ["jazz", "pop", "rock"]
-    assert feed.estimates_after(heard[1].number) == heard[2:]
+    received = feed.estimates_after(0)
+    assert [each.estimate.label for each in received] == ["jazz", "pop", "rock"]
+    assert feed.estimates_after(received[1].number) == received[2:]
 
 
 def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
@@ -99,7 +99,7 @@ def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, fe
     feed.wait_for(lambda snapshot: snapshot.stable_label == "jazz", PATIENCE_SECONDS)
     analyzer.stop()
     away = feed.wait_for(lambda snapshot: not snapshot.connected, PATIENCE_SECONDS)
-    assert away.stable_label == "jazz", "what was heard last is still worth showing"
+    assert away.stable_label == "jazz", "the last genre is still worth showing"
     with FakeAnalyzer(analyzer.port, source="the second") as second:
         second.wait_for_clients(1)
         feed.wait_for(lambda snapshot: snapshot.source == "the second", PATIENCE_SECONDS)
@@ -136,7 +136,7 @@ def test_malformed_messages_are_ignored(analyzer: FakeAnalyzer, feed: AnalyzerFe
 
 
 def test_newest_state_wins_whatever_arrives_last() -> None:
-    """Each kind of message waits in its own mailbox at the server, so kinds may overtake each other."""
+    """Each kind of message has its own mailbox at the server, so kinds may overtake each other."""
     ended = apply_message(Snapshot(), state("ENDED", 10))
     late = apply_message(ended, estimate("rock", 9, "test"))
     assert (late.state, late.stable_label) == (StreamState.ENDED, "rock")
@@ -178,8 +178,8 @@ def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: 
     analyzer.send("state", state="FAILED", detail="not ours")
     analyzer.source = first
     analyzer.send("title", title="So What")
-    heard = feed.wait_for(lambda snapshot: snapshot.title == "So What", PATIENCE_SECONDS)
-    assert (heard.source, heard.stable_label, heard.state) == (first, "jazz", StreamState.LISTENING)
+    received = feed.wait_for(lambda snapshot: snapshot.title == "So What", PATIENCE_SECONDS)
+    assert (received.source, received.stable_label, received.state) == (first, "jazz", StreamState.LISTENING)
     analyzer.send("title", title="")
     feed.wait_for(lambda snapshot: not snapshot.title, PATIENCE_SECONDS)
 
@@ -200,15 +200,15 @@ def test_whatever_takes_the_place_of_the_source_is_followed(
     analyzer.hello(replaces_source=first)
     analyzer.estimate("pop")
     analyzer.source = first
-    analyzer.send("state", state="FAILED", detail="what is over is not heard")
+    analyzer.send("state", state="FAILED", detail="the ended source is ignored")
     analyzer.source = "microphone"
     analyzer.send("title", title="the last word")
     now = feed.wait_for(lambda snapshot: snapshot.title == "the last word", PATIENCE_SECONDS)
     assert (now.source, now.stable_label, now.state) == ("microphone", "pop", StreamState.LISTENING)
-    assert [heard.estimate.label for heard in feed.estimates_after(0)] == ["jazz", "pop"]
+    assert [received.estimate.label for received in feed.estimates_after(0)] == ["jazz", "pop"]
 
 
-def test_of_a_new_source_nothing_of_the_old_is_said() -> None:
+def test_a_new_source_shows_nothing_of_the_old_one() -> None:
     old = Snapshot(source="radio", title="So What", health=health())
     hello = greeting("CONNECTING", replaces_source="radio")
     new = apply_message(old, hello)
@@ -220,11 +220,11 @@ def test_of_a_new_source_nothing_of_the_old_is_said() -> None:
 def test_what_may_be_listened_to_is_kept_while_it_is_known(
     analyzer: FakeAnalyzer, feed: AnalyzerFeed
 ) -> None:
-    told = builders.sources_message([MIC], False, 0.0)
-    analyzer.send_raw(encode(told))
+    sources = builders.sources_message([MIC], False, 0.0)
+    analyzer.send_raw(encode(sources))
     analyzer.respond({"id": "1"}, detail="not ours")
     known = feed.wait_for(lambda snapshot: snapshot.sources is not None, PATIENCE_SECONDS)
-    assert (known.sources, known.source) == (told, analyzer.source)
+    assert (known.sources, known.source) == (sources, analyzer.source)
     analyzer.stop()
     feed.wait_for(lambda snapshot: not snapshot.connected and snapshot.sources is None, PATIENCE_SECONDS)
 
@@ -257,8 +257,8 @@ def test_a_hello_brings_the_title_along() -> None:
     assert apply_message(before, greeting(seq=3)).title == "", "one that says nothing of titles has none"
 
 
-def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
-    """The real server, whose token another is; the feed tries again and again all the while."""
+def test_a_rejection_is_logged_once_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    """The real server has another token, and the feed keeps retrying."""
     caplog.set_level(logging.DEBUG)
     for name in ("asyncio", "concurrent"):
         caplog.set_level(logging.WARNING, logger=name)
@@ -276,8 +276,8 @@ def test_a_refusal_is_told_once_without_the_token(caplog: pytest.LogCaptureFixtu
         assert not feed.snapshot.connected
 
     serve(scenario, token=token)
-    told = [record for record in caplog.records if record.name == "dashboard.analyzer.feed"]
-    warnings = [record.getMessage() for record in told if record.levelno >= logging.WARNING]
+    records = [record for record in caplog.records if record.name == "dashboard.analyzer.feed"]
+    warnings = [record.getMessage() for record in records if record.levelno >= logging.WARNING]
     assert len(warnings) == 2
     assert "rejects the connection: 401 this analyzer requires its token" in warnings[0]
     assert "set OVERHEARD_TOKEN" in warnings[1]

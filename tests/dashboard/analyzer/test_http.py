@@ -37,8 +37,8 @@ def raised_error(ask: Callable[[], object]) -> AnalyzerError:
 
 
 @contextmanager
-def saying(answer: Callable[[socket.socket], None], asked: list[bytes] | None = None) -> Iterator[str]:
-    """The address of a server that reads one request, into ``asked``, and then does as it is told."""
+def serve_once(answer: Callable[[socket.socket], None], asked: list[bytes] | None = None) -> Iterator[str]:
+    """Yield the address of a server that reads one request into ``asked`` and then calls ``answer``."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def work() -> None:
@@ -50,7 +50,7 @@ def saying(answer: Callable[[socket.socket], None], asked: list[bytes] | None = 
             try:
                 answer(peer)
             except OSError:
-                pass  # the other side had enough
+                pass  # the client closed the connection
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -72,15 +72,15 @@ def test_sessions_and_one_session_are_read_with_the_token_as_a_header(analyzer: 
 
 
 def test_a_folder_before_the_websocket_is_kept() -> None:
-    """A reverse proxy may serve the analyzer below a folder; the pages are there, too."""
+    """A reverse proxy may serve the analyzer and its pages below a folder."""
     asked: list[bytes] = []
-    with saying(whole(b'{"a": 1}'), asked) as url:
+    with serve_once(whole(b'{"a": 1}'), asked) as url:
         assert get(f"{url}/ears/", "", "/history") == {"a": 1}
     assert asked[0].startswith(b"GET /ears/history HTTP/1.1\r\n")
     assert b"Authorization" not in asked[0]
 
 
-def test_without_a_token_and_with_a_wrong_one_different_things_are_said(analyzer: HistoryServer) -> None:
+def test_a_missing_and_a_wrong_token_are_different_faults(analyzer: HistoryServer) -> None:
     missing = raised_error(lambda: get(analyzer.url, "", "/history"))
     wrong = raised_error(lambda: get(analyzer.url, "another-token-than-that", "/history"))
     assert (missing.fault, wrong.fault) == (Fault.NO_TOKEN, Fault.REFUSED)
@@ -109,7 +109,7 @@ def test_an_analyzer_that_is_away_is_away() -> None:
 
 
 def test_the_deadline_holds_against_single_bytes() -> None:
-    """A server that sends a byte now and then never lets a socket's own timeout run out."""
+    """A server that sends a byte now and then never triggers a socket's own timeout."""
 
     def trickle(peer: socket.socket) -> None:
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -118,13 +118,15 @@ def test_the_deadline_holds_against_single_bytes() -> None:
             time.sleep(0.05)
 
     begun = time.monotonic()
-    with saying(trickle) as url:
+    with serve_once(trickle) as url:
         assert raised_error(lambda: get(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.TIMEOUT
     assert time.monotonic() - begun < 4 * SHORT_SECONDS
 
 
 def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
-    with saying(lambda peer: peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a": 1}')) as url:
+    with serve_once(
+        lambda peer: peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a": 1}')
+    ) as url:
         assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
 
 
@@ -132,14 +134,14 @@ def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
     "body", [b"", b"[1]", b"{}", b'{"a": NaN}', b'{"a": 1e999}', b'{"a":' + b"[" * 100_000, b"\xff"]
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
-    with saying(whole(body)) as url:
+    with serve_once(whole(body)) as url:
         assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.BROKEN
 
 
-def test_an_answer_has_a_largest_size() -> None:
+def test_a_response_has_a_maximum_size() -> None:
     for size, wanted in ((100, None), (101, Fault.BROKEN)):
         body = b'{"a": "' + b"x" * (size - 9) + b'"}'
-        with saying(whole(body)) as url:
+        with serve_once(whole(body)) as url:
             if wanted is None:
                 assert len(get(url, TOKEN, "/history", max_bytes=100)["a"]) == size - 9
             else:
@@ -149,14 +151,14 @@ def test_an_answer_has_a_largest_size() -> None:
 
 def test_a_redirect_is_not_followed_with_the_token(analyzer: HistoryServer) -> None:
     place = f"Location: http://127.0.0.1:{analyzer.port}/history\r\n".encode()
-    with saying(whole(b"", "302 Found", place)) as url:
+    with serve_once(whole(b"", "302 Found", place)) as url:
         assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.TROUBLE
     assert analyzer.authorizations == []
 
 
-def test_a_fault_of_the_analyzer_s_own_is_told_in_its_words_and_in_one_line() -> None:
+def test_an_internal_error_of_the_analyzer_is_reported_in_its_words_and_in_one_line() -> None:
     body = b'{"error": "the history cannot be read:\\n\\u202edisk full"}'
-    with saying(whole(body, "503 Service Unavailable")) as url:
+    with serve_once(whole(body, "503 Service Unavailable")) as url:
         error = raised_error(lambda: get(url, TOKEN, "/history"))
     assert (error.fault, error.status) == (Fault.TROUBLE, 503)
     assert error.detail == "the history cannot be read: disk full (HTTP 503)"
@@ -183,8 +185,8 @@ def correction(segment: int) -> CorrectLabel:
 
 
 def test_a_correction_gets_its_own_answer(analyzer: HistoryServer) -> None:
-    code, said = send_control(analyzer.url, TOKEN, correction(2))
-    assert said == "session 7, segment 2 is jazz now; its audio is saved"
+    code, detail = send_control(analyzer.url, TOKEN, correction(2))
+    assert detail == "session 7, segment 2 is jazz now; its audio is saved"
     assert code is ResponseCode.LABEL_SAVED_WITH_AUDIO
     assert analyzer.sessions[0]["segments"][1]["correction"] == "jazz"
     (sent,) = analyzer.controls

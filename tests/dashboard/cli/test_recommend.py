@@ -39,12 +39,12 @@ def test_with_both_services_down_the_bundled_list_is_there_in_time(services: Ser
 
 
 def test_who_types_the_command_may_use_the_last_searches(services: Services) -> None:
-    budget = DailyQuota(services.data_folder / "youtube-budget.sqlite", WallClock())
-    while budget.left > 1:
-        budget.take()
+    quota = DailyQuota(services.data_folder / "youtube-budget.sqlite", WallClock())
+    while quota.left > 1:
+        quota.take()
     done = recommend("--genre", "jazz", "--json", environment=services.environment)
     assert "YouTube" in {json.loads(line)["provider"] for line in done.stdout.splitlines()}
-    assert budget.left == 0
+    assert quota.left == 0
 
 
 def test_the_command_prints_a_line_of_json_for_each_song(services: Services) -> None:

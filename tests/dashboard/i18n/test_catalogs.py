@@ -26,7 +26,7 @@ QUOTED = re.compile(r'"([^"\n]*)"|\'([^\'\n]*)\'|`([^`\n]*)`')
 IN_BRACES = re.compile(r"translator\('([\w.]+)'|words\.(\w+)")
 """A key quoted within an f-string, and a property of a script's ``words``."""
 LOOKED_UP = ("history.event.",)
-"""The rest of these is the history's kind of event."""
+"""Prefixes of keys whose rest is a kind of history event."""
 FILLED_IN = re.compile(r"\$?\{[^{}]*\}")
 
 
@@ -46,7 +46,7 @@ def used_keys() -> re.Pattern[str]:
 
 @cache
 def given_to_scripts() -> frozenset[str]:
-    """Beginnings of keys that are left out where the rest goes to a script."""
+    """Return the prefixes that are removed from keys before a script receives them."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     return frozenset(re.findall(r'\.part\("([\w.]+)"\)', code))
 
@@ -57,7 +57,7 @@ def test_the_folder_holds_exactly_the_files_that_are_read() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_no_key_is_repeated_in_a_file(name: str) -> None:
-    """JSON would keep the last one silently."""
+    """The JSON parser would silently keep the last one."""
     pairs: list[str] = []
 
     def keep(found: list[tuple[str, object]]) -> dict[str, object]:
@@ -76,7 +76,7 @@ def keys_of(name: str) -> list[str]:
 
 
 def names_in(text: str) -> list[str]:
-    """Names to fill in, in alphabetical order."""
+    """Return the names of replacement fields in alphabetical order."""
     return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
 
 

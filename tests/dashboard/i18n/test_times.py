@@ -26,7 +26,7 @@ NIGHT = datetime(2026, 11, 23, 0, 5, 7)
     ],
 )
 def test_one_page_has_one_form_of_times(language: str, locale: str, afternoon: str, night: str) -> None:
-    """The list of sessions said 15:05 above a timeline that said 3:05 PM."""
+    """Regression: the list of sessions showed 15:05 above a timeline with 3:05 PM."""
     assert format_time(AFTERNOON, language, locale) == afternoon
     assert format_time(NIGHT, language, locale) == night
 

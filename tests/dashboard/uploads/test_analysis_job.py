@@ -111,7 +111,7 @@ def test_sound_time_and_memory_are_bounded() -> None:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two minutes: far from analysed when it is ended."""
+    """Two minutes of audio, whose analysis is ended long before it is done."""
     return write(tmp_path_factory.mktemp("long") / "long.wav", tone(440, 120), 22_050)
 
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: P
 
 
 def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(long: Path) -> None:
-    """A reader closed the tab; the others waited up to a quarter of an hour for each of their files."""
+    """Regression: after a user closed the tab, others waited up to a quarter of an hour for each file."""
     first = AnalysisJob("long.wav", Limits(unseen_seconds=0.1))
     with long.open("rb") as content:
         first.start(content)
@@ -140,7 +140,7 @@ def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(long: Path) -
 
 @pytest.fixture
 def child(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Popen[str]]]:
-    """``child(code)`` puts a Python script in the analysis' place; the list has those that were started."""
+    """``child(code)`` replaces the analysis by a Python script, and returns the list of started processes."""
     real = subprocess.Popen
 
     def replace(code: str) -> list[subprocess.Popen[str]]:
@@ -156,10 +156,10 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Po
     return replace
 
 
-def test_a_child_that_says_much_ends_all_the_same(
+def test_a_child_with_much_error_output_ends(
     child: Callable[[str], list[subprocess.Popen[str]]],
 ) -> None:
-    """Only the beginning was read: with the pipe full the child waited until its time was over."""
+    """Regression: only the beginning was read, so that a full pipe blocked the child until its time limit."""
     child("import sys\nfor i in range(20_000): print('fault', i, file=sys.stderr)\nsys.exit(2)")
     job = finished(b"content", limits=Limits(run_seconds=30))
     assert job.fault == "unreadable"
@@ -169,14 +169,14 @@ def test_a_child_that_says_much_ends_all_the_same(
 def test_a_child_that_is_not_understood_is_ended(
     child: Callable[[str], list[subprocess.Popen[str]]],
 ) -> None:
-    """It went on beside the next one, for up to a quarter of an hour."""
+    """Regression: the child kept running beside the next one, for up to a quarter of an hour."""
     started = child("import time\nprint('{not JSON', flush=True)\ntime.sleep(60)")
     assert finished(b"content").fault == "broken"
     assert started[0].poll() is not None
 
 
 def test_a_child_ends_with_the_server(tmp_path: Path) -> None:
-    """It lived on without anybody to bound it. As long as it lives, it holds a lock."""
+    """Regression: the child outlived the server without limits. It holds a lock for as long as it lives."""
     lock = tmp_path / "lock"
     child = f"import fcntl, time; file = open({str(lock)!r}, 'w'); fcntl.flock(file, 2); time.sleep(600)"
     server = f"""
@@ -206,7 +206,7 @@ while True:
 
 
 def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page broke, and the file waited for its turn ever after."""
+    """Regression: the page failed, and the file waited for its turn forever."""
 
     class Full(io.BytesIO):
         def write(self, piece: object) -> int:
@@ -228,8 +228,8 @@ def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.Mo
     wait(job)
 
 
-def test_what_comes_after_hearing_is_told_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For half a minute after the last estimate the page stood at "Analyzed so far: 2:00", as if it hung."""
+def test_explaining_is_distinguished_from_analyzing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: for half a minute the page showed "Analyzed so far: 2:00", as if it hung."""
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     job = AnalysisJob("song.mp3")

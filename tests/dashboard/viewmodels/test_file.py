@@ -18,7 +18,7 @@ FOLDED = [
 
 
 def test_the_bands_have_a_legend_and_times() -> None:
-    """Colors alone, from an unknown start to an unknown end, say nothing to a newcomer."""
+    """Colors without times and names explain nothing to a new user."""
     data = bands_data(FOLDED, 120, EN)
     assert [entry["name"] for entry in data["legend"]] == ["hip hop", "jazz", "<b>x</b>"], "the page's order"
     assert data["legend"][2]["color"] == OTHER_COLOR

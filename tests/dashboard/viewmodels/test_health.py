@@ -40,7 +40,7 @@ def test_figures_in_every_language() -> None:
         ]  # fmt: skip
 
 
-def test_only_what_was_lost_is_told() -> None:
+def test_only_losses_are_reported() -> None:
     assert loss_counts(HEALTH, Translator("en")) == {}
     assert loss_counts(replace(HEALTH, gaps=2, samples_lost=500), Translator("en")) == {
         "Gaps": 2,
@@ -48,7 +48,7 @@ def test_only_what_was_lost_is_told() -> None:
     }
 
 
-def test_a_report_names_versions_readings_and_the_log_but_nothing_that_was_heard() -> None:
+def test_a_report_names_versions_readings_and_the_log_but_no_music() -> None:
     report = bug_report(SNAPSHOT, ["12:00:00 WARNING a line"])
     assert "model: a 7" in report
     assert "hold_seconds: 1.5" in report

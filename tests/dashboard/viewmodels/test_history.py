@@ -39,7 +39,7 @@ EN = Translator("en")
 
 
 def segment(number: int, first: float, last: float, **fields: Any) -> dict[str, Any]:
-    """A segment from ``first`` to ``last`` seconds of the session."""
+    """Return a segment from ``first`` to ``last`` seconds of the session."""
     return {
         "number": number,
         "genre": "jazz",
@@ -138,16 +138,16 @@ def test_shares_are_of_the_whole_time_and_count_corrections() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("shares", "expected"),
     [([1 / 3] * 3, [34, 33, 33]), ([0.005, 0.995], [1, 99]), ([1.0], [100]), ([0.0, 0.0], [0, 0]), ([], [])],
 )
-def test_percentages_add_up(shares: list[float], said: list[int]) -> None:
-    """Three thirds made 99 %, and with the unsure beside them 110 %."""
-    assert percentages(shares) == said
+def test_percentages_add_up(shares: list[float], expected: list[int]) -> None:
+    """Regression: three thirds made 99 %, and with an unsure share 110 %."""
+    assert percentages(shares) == expected
 
 
 def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
-    """The analyzer's line of English stood on the page as it was."""
+    """Regression: the page showed the analyzer's English sentence untranslated."""
     outcomes = [code for code in ResponseCode if code.startswith(("label_", "history_deleted"))]
     assert len(outcomes) == 6
     for code in outcomes:
@@ -155,7 +155,7 @@ def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0, "0 s"),
         (59.4, "59 s"),
@@ -165,8 +165,8 @@ def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
         (8_000, "2 h 13 min"),
     ],
 )
-def test_spans_are_rounded_without_sixty_of_anything(seconds: float, said: str) -> None:
-    assert format_span(seconds, EN) == said
+def test_spans_are_rounded_without_sixty_of_anything(seconds: float, expected: str) -> None:
+    assert format_span(seconds, EN) == expected
 
 
 def test_lines_are_in_the_reader_s_time_and_language() -> None:
@@ -184,7 +184,7 @@ def test_lines_are_in_the_reader_s_time_and_language() -> None:
 
 
 def test_a_running_session_keeps_its_line() -> None:
-    """Streamlit knows an option by its text: one that changed every five seconds was chosen anew."""
+    """Streamlit identifies an option by its text. Regression: a changed text selected the option again."""
     first, later = (
         parse_session(record(last_seen_at=STARTED + at, seconds={"pop": at})) for at in (5.0, 99.0)
     )
@@ -246,7 +246,7 @@ def test_the_object_is_as_the_analyzer_gave_it() -> None:
 
 
 def test_half_a_letter_does_not_end_the_page() -> None:
-    """JSON may hold one half of a surrogate pair, which nothing can be sent on with."""
+    """JSON may hold one half of a surrogate pair, which cannot be encoded."""
     session = parse_session(record(events=(title(0, "a\ud800"),), source="\udfff"))
     assert session.events[0].detail == "a?"
     session_line(session, None, EN).encode("utf-8")
@@ -270,7 +270,7 @@ def test_half_a_letter_does_not_end_the_page() -> None:
         (record(source=None), "source is None"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_said(broken: dict[str, Any], where: str) -> None:
+def test_a_malformed_document_is_described(broken: dict[str, Any], where: str) -> None:
     with pytest.raises(ValueError, match=where):
         parse_session(broken)
 

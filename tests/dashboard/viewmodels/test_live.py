@@ -23,16 +23,16 @@ GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_state_has_words_of_its_own(language: str) -> None:
-    said = live_data("ws://127.0.0.1:8765", "", Translator(language))
+    data = live_data("ws://127.0.0.1:8765", "", Translator(language))
     titles = [
-        said["words"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
+        data["words"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
     ]
     assert len(set(titles)) == len(titles)
-    advised = {state for state in StreamState if f"state.{state}.advice" in said["words"]}
+    advised = {state for state in StreamState if f"state.{state}.advice" in data["words"]}
     assert advised == set(StreamState) - {StreamState.LISTENING}, "it must say what to do next"
 
 
-def test_a_genre_stands_in_the_headline_only_where_one_is_heard() -> None:
+def test_the_headline_names_a_genre_only_if_one_is_recognized() -> None:
     texts = Translator("en").part("live.state.")
     with_genre = {state for state in StreamState if f"{state}.headline" not in texts}
     assert with_genre == {StreamState.LISTENING, StreamState.UNSURE}
@@ -84,7 +84,7 @@ def test_samples_are_few_and_leave_no_hole_that_was_none() -> None:
 
 
 def test_the_past_names_no_genre_as_heard_that_has_become_improbable() -> None:
-    """At a turn the analyzer still held metal, at 3 %, and the timeline had a step of it."""
+    """Regression: after a change the analyzer still held metal at 3 %, and the timeline showed it."""
     body = estimate_message("jazz", stable="metal", probabilities={"jazz": 0.9, "metal": 0.03}).estimate
     assert past_samples([ReceivedEstimate(1, 10.0, body, 10.0)], 11.0) == [[1.0, "jazz", 0.9, False]]
 
@@ -116,7 +116,7 @@ def linear(colour: str) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def oklab(rgb: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Linear RGB to OKLab (Ottosson 2020): distances in it are about as large as they look."""
+    """Convert linear RGB to OKLab (Ottosson 2020), in which distances match their appearance."""
     cones = np.array([[0.41222147, 0.53633254, 0.05144599], [0.2119035, 0.6806995, 0.10739696],
                       [0.08830246, 0.28171884, 0.6299787]])  # fmt: skip
     axes = np.array([[0.21045426, 0.79361779, -0.00407205], [1.9779985, -2.42859221, 0.45059371],
@@ -144,7 +144,7 @@ def test_genre_colours_stand_out_on_both_themes(genre: str) -> None:
 @pytest.mark.parametrize("genre", GTZAN)
 @pytest.mark.parametrize(("text", "panel"), [("#1b1d22", "#ffffff"), ("#eceae4", "#191b20")])
 def test_words_stay_readable_over_the_colour_of_a_genre(genre: str, text: str, panel: str) -> None:
-    """The card is tinted by a fifth at most, and its faintest words are four fifths of the text's colour."""
+    """The card has a tint of at most a fifth, and its faintest words have four fifths of the text's color."""
     tinted = mixed(GENRE_COLORS[genre], panel, 0.2)
     brightness = sorted(
         float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (mixed(text, panel, 0.8), tinted)
@@ -153,7 +153,7 @@ def test_words_stay_readable_over_the_colour_of_a_genre(genre: str, text: str, p
 
 
 def mixed(over: str, under: str, share: float) -> str:
-    """Two colours as the browser mixes them, in sRGB."""
+    """Mix two colors in sRGB like the browser."""
     parts = [
         round(share * int(over[at : at + 2], 16) + (1 - share) * int(under[at : at + 2], 16))
         for at in (1, 3, 5)

@@ -43,7 +43,7 @@ from dashboard.viewmodels.songs import (
 from realtime.protocol.estimate import StreamState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HEARD = Snapshot(connected=True, state=StreamState.LISTENING)
+PLAYING = Snapshot(connected=True, state=StreamState.LISTENING)
 EN = Translator("en")
 
 TRACK = Track(
@@ -54,18 +54,18 @@ TRACK = Track(
 )  # fmt: skip
 
 
-def evidence(*heard: tuple[str, int]) -> ListeningProfile:
-    """After so many seconds of each genre, one after the other, as sure as can be."""
+def evidence(*genre_seconds: tuple[str, int]) -> ListeningProfile:
+    """Return the profile after the given seconds of each genre in turn, with probability 1."""
     made, at = ListeningProfile(), 0
-    for genre, seconds in heard:
+    for genre, seconds in genre_seconds:
         for _ in range(seconds):
             at += 1
             made.hear(float(at), {genre: 1.0}, "LISTENING")
     return made
 
 
-def situation(heard: ListeningProfile | None = None, **changes: Any) -> Situation:
-    return replace(Situation(HEARD, heard or evidence(("metal", 60)), {}, NOW), **changes)
+def situation(profile: ListeningProfile | None = None, **changes: Any) -> Situation:
+    return replace(Situation(PLAYING, profile or evidence(("metal", 60)), {}, NOW), **changes)
 
 
 def playlist(*rows: PlaylistItem, notes: tuple[Any, ...] = (), **mix: float) -> Playlist:
@@ -79,7 +79,7 @@ def data_of(shown: Playlist, now: Situation, translator: Translator = EN) -> dic
 
 
 @pytest.mark.parametrize(
-    ("heard", "mix", "sentence"),
+    ("genre_seconds", "mix", "sentence"),
     [
         ([("jazz", 400)], {"jazz": 1.0}, "jazz for 6 minutes"),
         ([("hiphop", 70)], {"hiphop": 0.7, "jazz": 0.3}, "Mostly hip hop for one minute"),
@@ -90,22 +90,22 @@ def data_of(shown: Playlist, now: Situation, translator: Translator = EN) -> dic
     ],
 )  # fmt: skip
 def test_the_cause_is_the_genre_that_leads_and_since_when(
-    heard: list[tuple[str, int]], mix: Mapping[str, float], sentence: str
+    genre_seconds: list[tuple[str, int]], mix: Mapping[str, float], sentence: str
 ) -> None:
-    assert data_of(Playlist(mix=mix), situation(evidence(*heard)))["cause"] == sentence
+    assert data_of(Playlist(mix=mix), situation(evidence(*genre_seconds)))["cause"] == sentence
 
 
-def test_a_headline_names_a_genre_of_its_mix_and_what_turns_is_told_beside() -> None:
-    """It said "Now hip hop" over a bar without hip hop."""
-    heard = situation(evidence(("jazz", 400), ("rock", 60)))
-    data = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), heard)
+def test_a_headline_names_a_genre_of_its_mix_and_a_change_is_shown_beside() -> None:
+    """Regression: the page showed "Now hip hop" over a bar without hip hop."""
+    now = situation(evidence(("jazz", 400), ("rock", 60)))
+    data = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), now)
     assert data["cause"] == "Chosen for jazz"
     assert data["now"] == "Now rock for less than a minute. The songs will follow if it continues."
-    silent = replace(heard, snapshot=replace(HEARD, state=StreamState.SILENT))
+    silent = replace(now, snapshot=replace(PLAYING, state=StreamState.SILENT))
     assert data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), silent)["now"].startswith(
         "Nothing is playing"
     )
-    alike = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), rock=0.49, jazz=0.51), heard)
+    alike = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), rock=0.49, jazz=0.51), now)
     assert (alike["cause"], alike["now"]) == ("More rock than anything else for less than a minute", "")
 
 
@@ -128,7 +128,7 @@ def test_before_there_are_songs_the_page_counts_the_music() -> None:
 
 
 def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
-    """It was blank for as long as songs were looked for."""
+    """Regression: the list was blank during a search."""
     looking = tuple(notices({SearchOutcome.LOOKING: ["metal"]}, Filters()))
     data = data_of(playlist(notes=looking, metal=1.0), situation())
     assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
@@ -138,7 +138,7 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
     assert beside["message"] == "Looking for songs."
 
 
-def test_a_sentence_about_several_genres_is_said_once() -> None:
+def test_a_sentence_about_several_genres_appears_once() -> None:
     found = {SearchOutcome.NONE: ["hiphop", "metal"], SearchOutcome.LOOKING: ["pop"]}
     assert [str(note) for note in notices(found, Filters("ja", ReleaseRange.MONTH))] == [
         "hip hop, metal: no songs of this language and age (Japanese, Last month) are known.",
@@ -155,13 +155,13 @@ def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
     assert len({part["color"] for part in data["mix"]}) == 2
 
 
-def test_what_is_not_heard_is_said() -> None:
-    assert now_text(HEARD, EN) == ""
-    said_of = {
-        now_text(replace(HEARD, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
+def test_a_state_without_music_has_a_message() -> None:
+    assert now_text(PLAYING, EN) == ""
+    messages = {
+        now_text(replace(PLAYING, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
     }
-    assert len(said_of) == 4, "nothing while unsure; silence, talk, and the rest"
-    assert now_text(replace(HEARD, connected=False), EN).startswith("The analyzer is not reachable")
+    assert len(messages) == 4, "nothing while unsure; silence, talk, and the rest"
+    assert now_text(replace(PLAYING, connected=False), EN).startswith("The analyzer is not reachable")
 
 
 def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
@@ -234,14 +234,14 @@ def test_a_link_that_is_not_the_providers_becomes_a_search() -> None:
         assert links == {"Spotify": TRACK.spotify_search, "YouTube": TRACK.youtube_search}
 
 
-def test_a_song_beside_what_is_heard_has_the_links_of_its_card() -> None:
-    """It looked like a button and led to one place at most."""
+def test_a_song_on_the_live_page_has_the_links_of_its_card() -> None:
+    """Regression: the song looked like a button and had one link at most."""
     shown = playlist(PlaylistItem(replace(TRACK, url="https://evil.example/"), "metal", ()), metal=1.0)
-    heard = situation()
-    (song,) = next_songs_data(shown, heard.evidence, False, EN)["songs"]
-    assert song["links"] == data_of(shown, heard)["songs"][0]["links"]
+    now = situation()
+    (song,) = next_songs_data(shown, now.evidence, False, EN)["songs"]
+    assert song["links"] == data_of(shown, now)["songs"][0]["links"]
     assert [link["address"] for link in song["links"]] == [TRACK.spotify_search, TRACK.youtube_search]
-    assert next_songs_data(shown, heard.evidence, True, EN)["songs"] == []
+    assert next_songs_data(shown, now.evidence, True, EN)["songs"] == []
 
 
 def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
@@ -265,7 +265,7 @@ def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
         assert not set(sentences) & {provider["status"] for provider in english}
 
 
-def test_providers_without_a_key_and_waits_are_told() -> None:
+def test_providers_without_a_key_and_waits_are_shown() -> None:
     limited = ProviderResult(status=Status.RATE_LIMITED, retry_at=NOW + timedelta(minutes=4, seconds=5))
     relaxed = ProviderResult(relaxed=frozenset({Relaxed.RANGE}))
     reports = {"YouTube": ProviderReport(limited, 0), OWN_LIST: ProviderReport(relaxed, 12)}
@@ -281,7 +281,7 @@ def test_providers_without_a_key_and_waits_are_told() -> None:
     ]
 
 
-def test_time_is_said_in_whole_minutes() -> None:
+def test_time_is_given_in_whole_minutes() -> None:
     spoken = [time_text(seconds, EN) for seconds in (0, 59.9, 60, 120, 3599, 3600, 7980)]
     assert spoken[:3] == ["less than a minute", "less than a minute", "one minute"]
     assert spoken[3:] == ["2 minutes", "59 minutes", "1 h 0 min", "2 h 13 min"]
@@ -307,8 +307,8 @@ def test_what_was_chosen_about_an_artist_is_taken_back() -> None:
     assert [each.artist for each in choices.listing()] == ["Tallow Finch"]
 
 
-def test_every_sentence_of_engine_and_choices_can_be_said_in_every_language() -> None:
-    """One that was forgotten would end the page for whoever reads that language."""
+def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None:
+    """A missing text would break the page for users of that language."""
     today, old = NOW.date(), replace(TRACK, published=date(1970, 1, 1))
     tracks = [old, replace(old, language=None), replace(old, language="de"), replace(old, published=None)]
     tracks.append(replace(old, language="ko", language_source="script"))

@@ -33,7 +33,7 @@ def songs_like_a_file() -> None:
 def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The switch promises that no songs are looked up."""
+    """The switch promises that no songs are searched."""
     clock = WallClock()
     monkeypatch.setattr(file, "providers", lambda: ProviderGroup((), CatalogueProvider(clock, seed=1), clock))
     file.find_songs.clear()
@@ -48,13 +48,13 @@ def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
 def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
-    """Another program at its place broke the whole page."""
+    """Regression: another program at the analyzer's address broke the whole page."""
     monkeypatch.setattr(health, "get", lambda *_: answer)
     assert health.read_log(PAGE) == []
 
 
 def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The segment that had been chosen went, but kept the page from taking up the next session."""
+    """Regression: the deleted segment stayed selected and kept the page from showing the next session."""
     state: dict[str, Any] = {"session_segment": (3, 1), "session_deleting": True}
     monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(history, "send_control", lambda *_, **__: Outcome(ResponseCode.LABEL_REMOVED, ""))
@@ -66,5 +66,5 @@ def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.
 
 
 def test_no_folder_called_pages_lies_beside_the_script() -> None:
-    """Streamlit would serve it as pages of its own, even if only old bytecode is left in it."""
+    """Streamlit would serve the folder as pages of its own, even if it holds only old bytecode."""
     assert not (ROOT / "dashboard" / "pages").exists(), "remove the folder dashboard/pages"

@@ -38,11 +38,14 @@ if TYPE_CHECKING:
     import requests
 
 MAX_PAGES_PER_SEARCH: Final = 2 * MAX_EMPTY_PAGES
+"""Pages that one search fetches at most."""
 MARGIN_SECONDS: Final = 0.08
 """Seconds before the deadline at which a search ends, so that its songs still arrive in time."""
 
 MAX_RESPONSE_BYTES: Final = 4_000_000
+"""Bytes of a response, after which the request fails."""
 MAX_RETRY_AFTER_SECONDS: Final = 7 * 86_400
+"""Longest wait in seconds that Retry-After can impose, a week."""
 
 _LOG = logging.getLogger(__name__)
 

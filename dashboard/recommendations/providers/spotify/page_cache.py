@@ -19,12 +19,16 @@ PAGE: Final = 10
 """Rows of a page. Spotify refuses more since February 2026."""
 
 MAX_OFFSET: Final = 1000 - PAGE
+"""Last row at which a page may begin. Spotify returns 1000 rows at most."""
 MAX_EMPTY_PAGES: Final = 5
 """Pages without a matching song after which first the genre filter, then the keywords are dropped."""
 
 CACHE_SECONDS: Final = 3600.0
+"""Seconds that a page is kept, since the terms allow a short-lived cache only."""
 MAX_CACHED_PAGES: Final = 640
+"""Cached pages, after which the oldest is removed."""
 MAX_CACHED_POSITIONS: Final = 4096
+"""Cached positions, after which the oldest is removed."""
 
 Pool = tuple[str, str | None, ReleaseRange]
 

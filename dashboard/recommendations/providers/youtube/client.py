@@ -68,7 +68,7 @@ class YouTubeProvider:
     key : str
         Key of the Data API. It is sent in a header, so that no log of addresses shows it.
     clock : Clock
-    budget : DailyQuota
+    quota : DailyQuota
         Searches that are left today.
     base_url : str, optional
     session : requests.Session, optional
@@ -83,7 +83,7 @@ class YouTubeProvider:
         self,
         key: str,
         clock: Clock,
-        budget: DailyQuota,
+        quota: DailyQuota,
         *,
         base_url: str = "https://www.googleapis.com",
         session: requests.Session | None = None,
@@ -93,7 +93,7 @@ class YouTubeProvider:
         # Behind a function, so that no representation of this object shows the key.
         self._key: Callable[[], str] = lambda: key.strip()
         self._clock = clock
-        self._budget = budget
+        self._quota = quota
         self._base_url = base_url.rstrip("/") + "/youtube/v3"
         self._http = JsonHttpClient(clock, session)
         self._cache: ResultCache[_CachedSearch] = ResultCache(clock)
@@ -104,7 +104,7 @@ class YouTubeProvider:
         return "YouTube"
 
     def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
-        """Return songs, from the cache if possible. The day's last searches are reserved for persons."""
+        """Return songs, from the cache if possible. The day's last searches are reserved for clicks."""
         return self._search(query, deadline, interim, RESERVED_SEARCHES)
 
     def search_for_person(
@@ -139,7 +139,7 @@ class YouTubeProvider:
         self, query: TrackQuery, deadline: float, interim: Interim, keep: int
     ) -> _CachedSearch | ProviderResult:
         """Send the first request, which the daily quota limits."""
-        if not self._budget.take(keep):
+        if not self._quota.take(keep):
             return self._quota_result(0, keep)
         today = self._clock.now().date()
         interim(replace(LATE, calls=1))
@@ -147,10 +147,10 @@ class YouTubeProvider:
             f"{self._base_url}/search", search_parameters(query, today), self._headers(), deadline
         )
         if not answer.sent:
-            self._budget.give_back()
+            self._quota.give_back()
         if (fault := self._error_result(answer, int(answer.sent))) is not None:
             if fault.status is Status.QUOTA:
-                self._budget.exhaust()
+                self._quota.exhaust()
             return fault
         return _CachedSearch(parse_videos(answer.body, query, today))
 
@@ -195,9 +195,9 @@ class YouTubeProvider:
         return {"X-Goog-Api-Key": self._key(), "Accept": "application/json"}
 
     def _quota_result(self, calls: int, keep: int) -> ProviderResult:
-        resets_at = self._budget.resets_at()
+        resets_at = self._quota.resets_at()
         again = format_duration((resets_at - self._clock.now()).total_seconds())
-        kept = f"; the last {keep} are kept for your own clicks" if keep and self._budget.left else ""
+        kept = f"; the last {keep} are kept for your own clicks" if keep and self._quota.left else ""
         return ProviderResult(
             status=Status.QUOTA,
             retry_at=resets_at,

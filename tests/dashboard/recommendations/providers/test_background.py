@@ -1,4 +1,4 @@
-"""Searches on threads of their own: in time whatever the provider does, and one thread each."""
+"""Background searches: results in time for any provider, with one thread each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 20.0
 
 
 class Slow:
-    """A provider that waits for a sign after it has found a song."""
+    """A provider that waits for an event after it has found a song."""
 
     name = "Slow"
 
@@ -73,7 +73,7 @@ def test_a_search_in_time_has_all(slow: Slow, clock: MovableClock) -> None:
 
 
 def test_only_abandoned_searches_count(slow: Slow, clock: MovableClock) -> None:
-    """Searches of many readers at once are no reason to refuse one; those that hang for good are."""
+    """Concurrent searches of many users do not block a search. Searches that hang do."""
     provider = BackgroundProvider(slow, clock)
     pending = [provider.start(QUERY, clock.deadline(60)) for _ in range(MAX_ABANDONED + 2)]
     assert slow.asked == MAX_ABANDONED + 2
@@ -141,7 +141,7 @@ def test_who_waits_goes_on_when_the_holder_is_done_or_late(clock: MovableClock) 
 
 
 def test_a_search_has_one_thread_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There were four, one inside the other."""
+    """Regression: one search used four nested threads."""
     monkeypatch.setenv("no_proxy", "*")
     with running(tmp_path) as services:
         services.environment["ITUNES_SEARCH"] = "1"
@@ -152,7 +152,7 @@ def test_a_search_has_one_thread_a_provider(tmp_path: Path, monkeypatch: pytest.
         pending.wait(0.5)
         ours = [thread.name for thread in set(threading.enumerate()) - before]
         assert sorted(name for name in ours if not name.startswith("Thread-")) == [
-            "songs of Spotify", "songs of YouTube", "songs of iTunes",
+            "song-search-Spotify", "song-search-YouTube", "song-search-iTunes",
         ]  # fmt: skip
         results = pending.result().results
         assert {results[name].status for name in ("Spotify", "YouTube", "iTunes")} == {Status.TIMEOUT}

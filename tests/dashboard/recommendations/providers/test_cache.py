@@ -1,4 +1,4 @@
-"""Results of searches are kept for hours, and not too many of them."""
+"""Lifetime and size of the result cache."""
 
 from __future__ import annotations
 

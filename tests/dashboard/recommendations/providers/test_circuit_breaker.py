@@ -22,7 +22,7 @@ OK = ProviderResult((TRACK,), calls=1)
 
 
 class Scripted:
-    """Answers by what it is given, the last thing again and again; what can be called is called."""
+    """A provider that returns the given results in turn, or calls them, and repeats the last."""
 
     name = "Fake"
 
@@ -37,7 +37,7 @@ class Scripted:
 
 
 class Saving(Scripted):
-    """One that remembers, and has more for a person."""
+    """A provider with a cache, and with reserved searches for a person."""
 
     memory: ProviderResult | None = None
 

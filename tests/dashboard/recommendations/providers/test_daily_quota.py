@@ -29,17 +29,17 @@ def at(*parts: int) -> MovableClock:
 
 
 def test_searches_are_counted_and_end(path: Path) -> None:
-    budget = DailyQuota(path, MovableClock(), searches=3)
-    assert [budget.take() for _ in range(5)] == [True, True, True, False, False]
-    assert budget.left == 0
-    budget.give_back()
-    assert budget.left == 1
+    quota = DailyQuota(path, MovableClock(), searches=3)
+    assert [quota.take() for _ in range(5)] == [True, True, True, False, False]
+    assert quota.left == 0
+    quota.give_back()
+    assert quota.left == 1
 
 
 def test_some_are_kept_back_for_a_persons_clicks(path: Path) -> None:
-    budget = DailyQuota(path, MovableClock(), searches=12)
-    assert [budget.take(reserved=10) for _ in range(3)] == [True, True, False]
-    assert [budget.take() for _ in range(11)] == [True] * 10 + [False]
+    quota = DailyQuota(path, MovableClock(), searches=12)
+    assert [quota.take(reserved=10) for _ in range(3)] == [True, True, False]
+    assert [quota.take() for _ in range(11)] == [True] * 10 + [False]
 
 
 def test_the_count_survives_a_restart_and_only_the_owner_may_read_it(path: Path) -> None:
@@ -69,17 +69,17 @@ def test_a_file_that_others_may_read_is_closed_to_them(path: Path) -> None:
 )
 def test_it_is_midnight_in_los_angeles(path: Path, now: tuple[int, ...], midnight: tuple[int, ...]) -> None:
     clock = at(*now)
-    budget = DailyQuota(path, clock, searches=1)
-    resets_at = budget.resets_at()
+    quota = DailyQuota(path, clock, searches=1)
+    resets_at = quota.resets_at()
     assert resets_at == at(*midnight).now().replace(microsecond=0)
     assert resets_at.utcoffset() is not None
-    assert budget.take()
-    assert not budget.take()
+    assert quota.take()
+    assert not quota.take()
     clock.move((resets_at - clock.now()).total_seconds() - 30)
-    assert not budget.take(), "the day is not over"
+    assert not quota.take(), "the day is not over"
     clock.move(31)
-    assert budget.take()
-    assert budget.resets_at() > resets_at
+    assert quota.take()
+    assert quota.resets_at() > resets_at
 
 
 @pytest.mark.parametrize(
@@ -87,16 +87,16 @@ def test_it_is_midnight_in_los_angeles(path: Path, now: tuple[int, ...], midnigh
     [b"not a database, but long enough to be one" * 50, b"{}", b"\0" * 4096],
     ids=["text", "json", "zeros"],
 )
-def test_a_broken_file_is_begun_anew_and_told_of(
+def test_a_damaged_file_is_replaced_and_logged(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    budget = DailyQuota(path, MovableClock(), searches=2)
-    assert budget.left == 2
-    assert [budget.take() for _ in range(3)] == [True, True, False]
+    quota = DailyQuota(path, MovableClock(), searches=2)
+    assert quota.left == 2
+    assert [quota.take() for _ in range(3)] == [True, True, False]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "broken" in caplog.text
+    assert "damaged" in caplog.text
     assert DailyQuota(path, MovableClock(), searches=2).left == 0, "from now on it is counted"
 
 
@@ -122,19 +122,19 @@ def test_a_place_that_cannot_be_written_counts_in_memory(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    budget = DailyQuota(tmp_path / "file" / "budget", MovableClock(), searches=2)
-    assert [budget.take() for _ in range(3)] == [True, True, False]
+    quota = DailyQuota(tmp_path / "file" / "budget", MovableClock(), searches=2)
+    assert [quota.take() for _ in range(3)] == [True, True, False]
     assert len(caplog.records) == 1, "it is told of once"
 
 
 def test_a_file_that_another_process_holds_does_not_hang(path: Path) -> None:
     clock = MovableClock()
-    budget = DailyQuota(path, clock, searches=2)
-    assert budget.take()
+    quota = DailyQuota(path, clock, searches=2)
+    assert quota.take()
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     began = clock.monotonic()
-    assert [budget.take() for _ in range(2)] == [True, False], "it goes on from what it last read"
+    assert [quota.take() for _ in range(2)] == [True, False], "it goes on from what it last read"
     assert clock.monotonic() - began < 3.5
     holder.close()
 
@@ -146,23 +146,23 @@ def test_what_the_service_says_counts(path: Path) -> None:
 
 
 def test_threads_and_processes_share_the_searches(path: Path) -> None:
-    """Two processes and four threads of this one ask 40 times each; 60 may."""
+    """Two processes and four threads of this process try 40 times each. 60 tries succeed."""
     code = (
         "import sys; from pathlib import Path\n"
         "from dashboard.recommendations.providers.daily_quota import DailyQuota\n"
         "from tests.support.services.faulty_http import MovableClock\n"
-        "budget = DailyQuota(Path(sys.argv[1]), MovableClock(), searches=60)\n"
-        "print(sum(budget.take() for _ in range(40)))"
+        "quota = DailyQuota(Path(sys.argv[1]), MovableClock(), searches=60)\n"
+        "print(sum(quota.take() for _ in range(40)))"
     )
     others = [
         subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    budget = DailyQuota(path, MovableClock(), searches=60)
+    quota = DailyQuota(path, MovableClock(), searches=60)
     taken: list[bool] = []
 
     def work() -> None:
-        taken.extend(budget.take() for _ in range(10))
+        taken.extend(quota.take() for _ in range(10))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

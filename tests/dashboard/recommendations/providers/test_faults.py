@@ -1,6 +1,7 @@
-"""Every fault of every provider over real HTTP, guarded as on the page; ``pytest -s`` prints the table.
+"""Every fault of every provider over real HTTP, behind its circuit breaker. ``pytest -s`` prints the table.
 
-Each fault has its status, ends before the deadline, and is told in one sentence; afterwards songs come again.
+Each fault has its status, ends before the deadline, and is reported in one sentence. Afterwards songs
+come again.
 """
 
 from __future__ import annotations
@@ -33,41 +34,43 @@ from tests.support.services.youtube import GOOD_KEY
 QUERY = TrackQuery("jazz", "ja")
 DEADLINE_SECONDS = 0.6
 WAITING_SECONDS = 2.0
-"""The deadline where the fault is no slowness: a busy machine must not make one of it."""
+"""Deadline in seconds if the fault is not slowness. A busy machine must not turn it into slowness."""
 MARGIN_SECONDS = 0.05
 ATTEMPTS = 2
-"""A machine that is busy with other things may be late once."""
+"""Retries of a case, since a busy machine may be late once."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault: how it is made, the status it has, and how many requests are sent for it."""
+    """A fault: its trigger, its status, and the number of requests."""
 
     provider: str
-    words: str
+    description: str
     make: Callable[[Services], object]
     status: Status
     calls: int
     wait_seconds: float | None = None
-    """Until ``retry_at``, where the service or the provider names a time."""
+    """Seconds until ``retry_at``, if the service or the provider names a time."""
 
 
-def searching(words: str, fault: Fault, status: Status, calls: int = 2, wait: float | None = None) -> Case:
+def searching(
+    description: str, fault: Fault, status: Status, calls: int = 2, wait: float | None = None
+) -> Case:
     return Case(
-        "Spotify", words, lambda all_: all_.spotify.faults.update({SEARCH: fault}), status, calls, wait
+        "Spotify", description, lambda all_: all_.spotify.faults.update({SEARCH: fault}), status, calls, wait
     )
 
 
-def once(words: str, fault: Fault, calls: int) -> Case:
+def once(description: str, fault: Fault, calls: int) -> Case:
     return Case(
-        "Spotify", words, lambda all_: all_.spotify.script.update({SEARCH: [fault]}), Status.OK, calls
+        "Spotify", description, lambda all_: all_.spotify.script.update({SEARCH: [fault]}), Status.OK, calls
     )
 
 
-def token(words: str, fault: Fault, status: Status, calls: int = 1, wait: float | None = None) -> Case:
-    words = f"token: {words}"
+def token(description: str, fault: Fault, status: Status, calls: int = 1, wait: float | None = None) -> Case:
+    description = f"token: {description}"
     return Case(
-        "Spotify", words, lambda all_: all_.spotify.faults.update({TOKEN: fault}), status, calls, wait
+        "Spotify", description, lambda all_: all_.spotify.faults.update({TOKEN: fault}), status, calls, wait
     )
 
 
@@ -101,7 +104,7 @@ SPOTIFY = (
         2,
         3600,
     ),
-    searching("429, no wait said", error(429, "Slow"), Status.RATE_LIMITED, 2, 45),
+    searching("429, no wait named", error(429, "Slow"), Status.RATE_LIMITED, 2, 45),
     searching("429, error is a string", Fault(429, b'{"error":"x"}'), Status.RATE_LIMITED, 2, 45),
     searching("429 quota", error(429, "Too many", "QUOTA_EXCEEDED"), Status.QUOTA, 2, 5400),
     searching(
@@ -136,8 +139,8 @@ SPOTIFY = (
 )
 
 
-def mode(words: str, name: str, status: Status, wait: float | None = None) -> Case:
-    return Case("YouTube", words, lambda all_: setattr(all_.youtube, "mode", name), status, 1, wait)
+def mode(description: str, name: str, status: Status, wait: float | None = None) -> Case:
+    return Case("YouTube", description, lambda all_: setattr(all_.youtube, "mode", name), status, 1, wait)
 
 
 def used_up(name: str) -> Callable[[Services], None]:
@@ -148,13 +151,19 @@ def used_up(name: str) -> Callable[[Services], None]:
 
 
 def faulty(
-    provider: str, words: str, fault: str, status: Status, wait: float | None = None, *, at: str = EVERYWHERE
+    provider: str,
+    description: str,
+    fault: str,
+    status: Status,
+    wait: float | None = None,
+    *,
+    at: str = EVERYWHERE,
 ) -> Case:
     def make(all_: Services) -> None:
         server = all_.youtube if provider == "YouTube" else all_.itunes
         server.faults[at] = fault
 
-    return Case(provider, words, make, status, 2 if at == "videos" else 1, wait)
+    return Case(provider, description, make, status, 2 if at == "videos" else 1, wait)
 
 
 HOURS_TO_MIDNIGHT = 20 * 3600.0
@@ -216,7 +225,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 
 
 def sent(case: Case, services: Services) -> int:
-    """Requests that have arrived at the service of a case."""
+    """Return the number of requests that the service of a case received."""
     if case.provider == "Spotify":
         return len(services.spotify.requests)
     return len((services.youtube if case.provider == "YouTube" else services.itunes).asked)
@@ -235,7 +244,7 @@ def provider_of(case: Case, quota: DailyQuota, services: Services) -> RemoteProv
 
 
 def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str, str, float]:
-    """One search under the fault; what page and command say of it, and the seconds that it took."""
+    """Search under the fault. Returns the result, the sentence on the page, and the seconds."""
     guard = CircuitBreaker(provider, services.clock, lambda: 0.0)
     seconds = DEADLINE_SECONDS if case.status is Status.TIMEOUT else WAITING_SECONDS
     began, now, before = time.monotonic(), services.clock.now(), sent(case, services)
@@ -252,7 +261,7 @@ def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str,
         assert abs(off) < timedelta(seconds=30), "the clocks of the test go on"
     else:
         assert result.retry_at is None
-    assert ("Premium" in result.detail) == ("Premium" in case.words)
+    assert ("Premium" in result.detail) == ("Premium" in case.description)
     held = guard.search(TrackQuery("pop"), services.clock.deadline(seconds))
     if case.status not in (Status.OK, Status.EMPTY):
         assert (held.status, held.calls) == (case.status, 0), "it is left alone for a while"
@@ -260,20 +269,20 @@ def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str,
     for each in (result, held):
         sentence = " ".join(Answer((), {guard.name: each}, frozenset()).messages)
         assert bool(sentence) == (each.status is not Status.OK)
-        told = {guard.name: ProviderReport(each, len(each.tracks))}
-        rows = page(Playlist(), told, services.clock)["providers"]
+        reports = {guard.name: ProviderReport(each, len(each.tracks))}
+        rows = page(Playlist(), reports, services.clock)["providers"]
         (shown,) = [row for row in rows if row["name"] == guard.name]
         assert (shown["tone"] == "fault") == (each.status not in (Status.OK, Status.EMPTY))
-        for words in (sentence, shown["status"]):
-            assert len(words) < 150
-            assert not re.search(r"[{}<>\n]|Error|Exception|test-|AIza|\.[;.]", words)
+        for text in (sentence, shown["status"]):
+            assert len(text) < 150
+            assert not re.search(r"[{}<>\n]|Error|Exception|test-|AIza|\.[;.]", text)
         if each is result:
-            said = (shown["status"], sentence)
-    return *said, spent
+            texts = (shown["status"], sentence)
+    return *texts, spent
 
 
 @pytest.mark.parametrize("cases", [SPOTIFY, YOUTUBE, ITUNES], ids=["Spotify", "YouTube", "iTunes"])
-def test_every_fault_is_told_in_time(cases: tuple[Case, ...], services: Services, tmp_path: Path) -> None:
+def test_every_fault_is_reported_in_time(cases: tuple[Case, ...], services: Services, tmp_path: Path) -> None:
     lines = [
         "| provider | fault | status | the page says | `overheard recommend` says | seconds |",
         "|---|---|---|---|---|---|",
@@ -283,29 +292,29 @@ def test_every_fault_is_told_in_time(cases: tuple[Case, ...], services: Services
     for number, case in enumerate(cases):
         shown, sentence, spent = "?", "?", 0.0
         for attempt in range(ATTEMPTS):
-            searches = 10 if case.words == "own budget gone" else 100
+            searches = 10 if case.description == "own budget gone" else 100
             quota = DailyQuota(tmp_path / f"{number}-{attempt}.sqlite", services.clock, searches)
             provider = provider_of(case, quota, services)
             case.make(services)
             try:
                 shown, sentence, spent = walk(case, provider, services)
                 if case.provider == "YouTube" and case.status is not Status.QUOTA:
-                    asked = 2 if case.status is Status.EMPTY else 1  # ``walk`` asks twice, if it is let
+                    asked = 2 if case.status is Status.EMPTY else 1  # ``walk`` searches twice if time allows
                     assert quota.left == searches - asked, "a search is counted once, whatever came back"
                 break
             except AssertionError as failure:
                 if attempt == ATTEMPTS - 1:
-                    wrong.append(f"{case.provider}, {case.words}: {failure}")
+                    wrong.append(f"{case.provider}, {case.description}: {failure}")
             finally:
                 services.mend()
                 services.spotify.rows = rows
         lines.append(
-            f"| {case.provider} | {case.words} | {case.status} | {shown} | {sentence} | {spent:.2f} |"
+            f"| {case.provider} | {case.description} | {case.status} | {shown} | {sentence} | {spent:.2f} |"
         )
         again = provider.search(TrackQuery("rock", "ja"), services.clock.deadline())
         budget_gone = case.status is Status.QUOTA and case.provider == "YouTube"
         if again.status is not Status.OK and not budget_gone:
-            wrong.append(f"{case.provider}, {case.words}: it lasts, {again.status}")
+            wrong.append(f"{case.provider}, {case.description}: it lasts, {again.status}")
     print("\n" + "\n".join(lines))
     assert not wrong, "\n".join(wrong)
     assert len(cases) >= 20

@@ -25,7 +25,7 @@ from tests.support.services.spotify_searches import SEARCH
 
 ALL = list(product(ModelManifest.load().labels, LANGUAGES, ReleaseRange))
 SPOTIFY_AGES = {ReleaseRange.WEEK: 2, ReleaseRange.MONTH: 4, ReleaseRange.YEAR: 7, ReleaseRange.ANY: 8}
-"""Songs of the fake of each range; the eighth is known by its year alone."""
+"""Songs of the fake service of each range. The eighth has a year only."""
 
 Lists = dict[tuple[str, str, ReleaseRange], tuple[str, ...]]
 

@@ -1,4 +1,4 @@
-"""iTunes' search over real HTTP."""
+"""The iTunes provider over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Client id, client secret, access tokens and the key: nowhere but in the requests they belong to.
+"""Client id, client secret, access tokens and the key appear only in the requests that need them.
 
 ``pytest -s`` prints how much was searched.
 """
@@ -34,7 +34,7 @@ from tests.support.services.youtube import GOOD_KEY
 
 BASIC = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
 SECRETS = (CLIENT_ID, CLIENT_SECRET, BASIC, "test-access-token", GOOD_KEY)
-"""The fake hands out tokens that begin so."""
+"""Prefix of the fake service's tokens."""
 
 ECHO = f"{CLIENT_SECRET} test-access-token-0 {GOOD_KEY} {BASIC}"
 """Secrets that a server might write into its errors."""
@@ -77,9 +77,9 @@ class Searched:
             self.found += [f"{kind}: {secret}" for secret in SECRETS if secret in text]
 
 
-def representations(of: object) -> list[str]:
-    """``repr`` and the attributes of an object of ours, and of those that it holds."""
-    pending, seen, texts = [of], set[int](), []
+def representations(root: object) -> list[str]:
+    """Return ``repr`` and attributes of a dashboard object and of all objects that it holds."""
+    pending, seen, texts = [root], set[int](), []
     while pending:
         one = pending.pop()
         if id(one) in seen or isinstance(one, type):
@@ -93,7 +93,7 @@ def representations(of: object) -> list[str]:
 
 
 def follow(services: Services, choices: FeedbackStore, searched: Searched) -> None:
-    """A reader through every fault: the page's data, the objects behind it, and what went over the wire."""
+    """Search page data, objects and responses for secrets under every fault."""
     faults = [(spotify, "") for spotify in SPOTIFY_FAULTS] + [(None, fault) for fault in YOUTUBE_FAULTS]
     for number, (of_spotify, of_youtube) in enumerate(faults):
         services.mend()
@@ -116,7 +116,7 @@ def follow(services: Services, choices: FeedbackStore, searched: Searched) -> No
 
 
 def raised(providers: ProviderGroup) -> list[str]:
-    """Tracebacks, as a page or a terminal would show them, of what can be made to raise."""
+    """Return tracebacks, as a page or a terminal would show them, of calls that raise."""
     texts = []
     key_with_a_gap = GOOD_KEY + " x"
     for call in (
@@ -132,14 +132,17 @@ def raised(providers: ProviderGroup) -> list[str]:
     return texts
 
 
-def test_no_secret_is_told_anywhere(
+def test_no_secret_appears_anywhere(
     services: Services,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """spotipy's debug records hold the credentials, its error records what the server wrote, and its usual
-    cache is a file in the current folder."""
+    """No log record, page, command output or file holds a secret.
+
+    spotipy's debug records hold the credentials, and its error records hold the server's text. Its default
+    cache is a file in the current folder.
+    """
     for name in (None, *LOGGERS):
         caplog.set_level(logging.DEBUG, name)
     searched = Searched()
@@ -148,11 +151,11 @@ def test_no_secret_is_told_anywhere(
     providers = services.providers()
     searched.look("reprs", *representations(providers), repr(providers.search(TrackQuery("rock"))))
     searched.look("tracebacks", *raised(providers))
-    for number, words in enumerate((("--json",), (), ())):
+    for number, argv in enumerate((("--json",), (), ())):
         if number == 2:
             services.spotify.faults[TOKEN] = error(400, ECHO)
             services.youtube.faults[EVERYWHERE] = "401"
-        done = recommend("--genre", "jazz", *words, environment=services.environment)
+        done = recommend("--genre", "jazz", *argv, environment=services.environment)
         assert done.returncode == 0
         searched.look("command", done.stdout, done.stderr)
     for record in caplog.records:

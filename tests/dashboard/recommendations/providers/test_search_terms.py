@@ -1,4 +1,4 @@
-"""One table of search terms: complete for every genre and language, and harmless for unknown labels."""
+"""Table of search terms: complete for every genre and language, and harmless for unknown labels."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ NAMES = {
 """Texts that are sent, and their cleaned form."""
 
 EMPTY = ("", "   ", "\x00\x1b", "\u202e", "\u200b\ufeff", "\t\n")
-"""Such a song is none."""
+"""Texts without which a row is not a song."""
 
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -58,7 +58,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def answer_with(services: Services, name: str) -> Answer:
-    """Each provider knows one song, and this is its title, its artist and its album."""
+    """Let each provider return one song with this text as title, artist and album."""
     now = services.clock.now()
     of_spotify = song(1, "jazz", "en", name, now.date(), title="x")
     of_spotify["name"] = of_spotify["album"]["name"] = name

@@ -98,7 +98,7 @@ def test_some_songs_are_recent_enough_for_a_year() -> None:
     ],
 )
 def test_a_year_is_this_calendar_year_or_the_last(year: int, titles: set[str], relaxed: bool) -> None:
-    """A clock that is wrong must not make all songs recent."""
+    """A wrong clock must not make all songs recent."""
     songs = tuple(Song("a", str(n), n, "rock", "en") for n in (1999, 2000, 2010))
     result = ask(TrackQuery("rock", "en", ReleaseRange.YEAR), year, songs)
     assert {track.title for track in result.tracks} == titles

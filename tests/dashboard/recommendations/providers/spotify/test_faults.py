@@ -90,7 +90,7 @@ def test_one_fault_in_passing_is_not_seen(server: SpotifyServer, provider: Backg
     assert search(provider).status is Status.OK
 
 
-def test_what_was_found_before_a_fault_is_told(server: SpotifyServer, provider: BackgroundProvider) -> None:
+def test_songs_found_before_a_fault_are_returned(server: SpotifyServer, provider: BackgroundProvider) -> None:
     server.rows = [song(n, "jazz", "ja", "ゆらぎ灯", TODAY) for n in range(30)]
     server.script[SEARCH] = [None, Fault(manner="silent")]
     result = search(provider, seconds=1.0)

@@ -28,18 +28,18 @@ HOUR = 3600
 
 
 class Setup:
-    """A provider, its server, its budget and its clock."""
+    """A provider, its server, its quota and its clock."""
 
     def __init__(self, folder: Path, searches: int = 100) -> None:
         self.server = YouTubeServer()
         self.clock = MovableClock()
         self.path = folder / "budget.sqlite"
-        self.budget = DailyQuota(self.path, self.clock, searches)
+        self.quota = DailyQuota(self.path, self.clock, searches)
         self.provider = self.with_key(GOOD_KEY)
         self.background = BackgroundProvider(self.provider, self.clock)
 
     def with_key(self, key: str, session: requests.Session | None = None) -> YouTubeProvider:
-        return YouTubeProvider(key, self.clock, self.budget, base_url=self.server.url, session=session)
+        return YouTubeProvider(key, self.clock, self.quota, base_url=self.server.url, session=session)
 
     def ask(self, query: TrackQuery = QUERY, seconds: float = 4.0) -> ProviderResult:
         return self.background.search(query, self.clock.deadline(seconds))
@@ -94,7 +94,7 @@ def test_a_pool_feeds_many_refreshes(youtube: Setup) -> None:
     beyond = youtube.ask(TrackQuery("pop", "ko", offset=500))
     assert (beyond.status, beyond.tracks) == (Status.EMPTY, ())
     assert youtube.server.paths() == ["search", "videos"]
-    assert youtube.budget.left == 99
+    assert youtube.quota.left == 99
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_second_look_that_fails_is_had_again_without_a_search(youtube: Setup) 
 
 @pytest.mark.parametrize("mode", ["", "old quota"])
 def test_the_days_last_search(youtube: Setup, mode: str) -> None:
-    """The service counts what other programs with the same key used."""
+    """The service also counts the searches of other programs with the same key."""
     youtube.server.used, youtube.server.mode = 100, mode
     result = youtube.ask()
     assert (result.status, result.calls) == (Status.QUOTA, 1)
@@ -150,7 +150,7 @@ def test_the_days_last_search(youtube: Setup, mode: str) -> None:
 
 
 def test_the_last_ten_are_for_a_person(youtube: Setup) -> None:
-    youtube.budget = DailyQuota(youtube.path, youtube.clock, searches=11)
+    youtube.quota = DailyQuota(youtube.path, youtube.clock, searches=11)
     youtube.provider = youtube.with_key(GOOD_KEY)
     guard = CircuitBreaker(youtube.provider, youtube.clock, lambda: 0.0)
     assert guard.search(QUERY, youtube.clock.deadline()).status is Status.OK
@@ -173,7 +173,7 @@ def test_a_wish_to_wait_is_kept_in_mind_and_not_slept(youtube: Setup, header: st
 
 
 def test_a_wish_to_wait_may_be_a_date(youtube: Setup) -> None:
-    """Only seconds were read, and a date asked again after a minute."""
+    """Regression: only seconds were parsed, so that a date led to another request after a minute."""
     until = youtube.clock.now() + timedelta(hours=2)
     youtube.server.faults["search"], youtube.server.retry_after = "429", format_datetime(until, usegmt=True)
     result = youtube.ask()
@@ -186,24 +186,24 @@ def test_requests_that_hang_are_few(youtube: Setup) -> None:
     for genre in list(LABELS)[:6]:
         assert youtube.ask(TrackQuery(genre), seconds=0.6).status is Status.TIMEOUT
     assert len(youtube.server.asked) == 4
-    assert youtube.budget.left == 96, "what was not sent is not counted"
+    assert youtube.quota.left == 96, "what was not sent is not counted"
 
 
 def test_a_refused_connection_spends_no_search(youtube: Setup) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        provider = YouTubeProvider(GOOD_KEY, youtube.clock, youtube.budget, base_url=nobody)
+        provider = YouTubeProvider(GOOD_KEY, youtube.clock, youtube.quota, base_url=nobody)
         result = provider.search(QUERY, youtube.clock.deadline())
-    assert (result.status, result.calls, youtube.budget.left) == (Status.UNREACHABLE, 0, 100)
+    assert (result.status, result.calls, youtube.quota.left) == (Status.UNREACHABLE, 0, 100)
     late = youtube.provider.search(QUERY, youtube.clock.deadline(0))
-    assert (late.status, late.calls, youtube.budget.left) == (Status.TIMEOUT, 0, 100)
+    assert (late.status, late.calls, youtube.quota.left) == (Status.TIMEOUT, 0, 100)
 
 
 def test_an_address_that_is_none(youtube: Setup) -> None:
-    provider = YouTubeProvider(GOOD_KEY, youtube.clock, youtube.budget, base_url="nowhere at all")
+    provider = YouTubeProvider(GOOD_KEY, youtube.clock, youtube.quota, base_url="nowhere at all")
     result = provider.search(QUERY, youtube.clock.deadline())
-    assert (result.status, result.calls, youtube.budget.left) == (Status.BAD_ANSWER, 0, 100)
+    assert (result.status, result.calls, youtube.quota.left) == (Status.BAD_ANSWER, 0, 100)
 
 
 @pytest.mark.parametrize("mode", ["", "no details"])
