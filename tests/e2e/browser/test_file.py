@@ -45,11 +45,11 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
     upload(page, hostile, still_at, song_at)
     boxes = page.locator("[class*=st-key-file-]")
     song, broken, still = (boxes.filter(has_text=name) for name in (song_at.name, "**loud**", still_at.name))
-    expect(broken).to_contain_text("This is no sound that can be read", timeout=PATIENCE_MS)
+    expect(broken).to_contain_text(Translator("en")("file.fault.unreadable"), timeout=PATIENCE_MS)
     expect(broken).to_contain_text("<img src=x onerror=alert(1)> **loud**")
     expect(still).to_contain_text("No music", timeout=PATIENCE_MS)
     expect(song).to_contain_text("Length 0:16", timeout=PATIENCE_MS)
-    expect(song).to_contain_text("beats a minute")
+    expect(song).to_contain_text("beats per minute")
     assert song.locator("[role=img] span").count() >= 3, "a genre, doubt, another genre"
     song.get_by_text("What the model saw").click()
     expect(song).to_contain_text("Bright areas mattered for")

@@ -15,17 +15,17 @@ ENGLISH = Translator("en")
 
 def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     page = open_tab("model")
-    expect(page.get_by_text("The first readings come within seconds")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(ENGLISH("health.no_health"))).to_be_visible(timeout=PATIENCE_MS)
     analyzer.send("health", **health(samples_lost=1_200, gaps=3))
     expect(page.get_by_text("Gaps: 3, Samples lost: 1,200")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("stMetric")).not_to_have_count(0)
     page.get_by_text("Last log lines of the analyzer").click()
-    expect(page.get_by_text("The analyzer's log cannot be had")).to_be_visible()
+    expect(page.get_by_text(ENGLISH("health.log_fault.other"))).to_be_visible()
     page.get_by_text("Report a bug").click()
     report = page.get_by_test_id("stCode").filter(has_text="streamlit: ")
     expect(report).to_contain_text("connected: True")
     expect(report.get_by_role("button")).to_be_visible()  # it was so under a pointer only
-    expect(page.get_by_text("It knows ten genres")).to_be_visible()
+    expect(page.get_by_text("The model knows ten genres")).to_be_visible()
     expect(page.get_by_text("Accuracy under three protocols")).to_be_visible()
 
 

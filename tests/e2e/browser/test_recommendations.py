@@ -45,7 +45,7 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
     cards = cards_of(page, analyzer, "rock")
     songs, box = page.get_by_test_id("songs"), page.get_by_test_id("choices")
     before = titles_of(cards)
-    never = cards.nth(0).get_by_role("button", name="Never this artist")
+    never = cards.nth(0).get_by_role("button", name="Never show this artist")
     said = never.get_attribute("title")
     never.click()
     offer = cards.nth(0).locator(".offer")
@@ -59,7 +59,7 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
     expect(box.locator("summary")).to_have_text("Your choices: 0", timeout=PATIENCE_MS)
     expect(songs.locator(".offer")).to_have_count(0)
     before[0] = titles_of(cards)[0]
-    cards.nth(0).get_by_role("button", name="Never this artist").click()
+    cards.nth(0).get_by_role("button", name="Never show this artist").click()
     expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)
     cards.nth(1).get_by_role("button", name="Show another song").click()
     expect(songs).not_to_contain_text(before[1], timeout=PATIENCE_MS)
