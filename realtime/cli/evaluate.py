@@ -20,8 +20,8 @@ from realtime.evaluation.audio_folder import score_folder
 from realtime.evaluation.live import UNMODIFIED, LiveEvaluationConfig, evaluate_live
 from realtime.evaluation.playback import CONDITIONS
 from realtime.evaluation.programmes import ProgrammeConfig
-from realtime.evaluation.scorecard import scorecard, tables
-from realtime.evaluation.spectrograms import geometry_for, load_split, score_spectrograms
+from realtime.evaluation.scorecard import build_scorecard, render_scorecard
+from realtime.evaluation.spectrograms import find_spec, load_split, score_spectrograms
 from realtime.pipeline.offline import MAX_CLASSIFIERS
 from realtime.protocol.messages import encode
 
@@ -105,7 +105,7 @@ def _add_split_options(parser: ArgumentParser, help_text: str) -> None:
 
 
 def _add_live_options(live: ArgumentParser) -> None:
-    shape = ProgrammeConfig()
+    defaults = ProgrammeConfig()
     material = live.add_argument_group("material")
     for name, metavar, text in (
         ("audio", "FOLDER", "audio files, in a folder for each genre"),
@@ -122,14 +122,14 @@ def _add_live_options(live: ArgumentParser) -> None:
     _add_split_options(live, "of --spectrograms, only these tracks, such as test")
     programmes = live.add_argument_group("programmes")
     for name, default, text in (
-        ("programmes", shape.programmes, "number of programmes"),
-        ("excerpts", shape.excerpts, "excerpts in each programme"),
+        ("programmes", defaults.programmes, "number of programmes"),
+        ("excerpts", defaults.excerpts, "excerpts in each programme"),
         ("seed", 0, "seed of all random choices"),
     ):
         programmes.add_argument(
             f"--{name}", type=int, metavar="N", default=default, help=f"{text} (default: {default})"
         )
-    span = (shape.shortest, shape.longest)
+    span = (defaults.min_seconds, defaults.max_seconds)
     programmes.add_argument(
         "--seconds",
         type=float,
@@ -155,10 +155,10 @@ def _spectrograms(options: argparse.Namespace) -> int:
     settings = config.load(options)
     classifier = load_classifier(settings.model.manifest, settings.model.runtime)
     tracks = load_split(options.file, classifier.manifest.labels, options.split, options.split_table)
-    geometry_for(tracks.form, classifier.manifest)
+    find_spec(tracks.geometry, classifier.manifest)
     with show_progress(options.file.name, wanted=not options.json) as advance:
-        answers = score_spectrograms(tracks, classifier, advance)
-    card = scorecard(answers, classifier.manifest) | {"split": options.split}
+        predictions = score_spectrograms(tracks, classifier, advance)
+    card = build_scorecard(predictions, classifier.manifest) | {"split": options.split}
     return _print(card, classifier.manifest, as_json=options.json)
 
 
@@ -169,34 +169,34 @@ def _folder(options: argparse.Namespace) -> int:
         for _ in range(min(MAX_CLASSIFIERS, os.cpu_count() or 1))
     ]
     with show_progress(options.folder.name, wanted=not options.json) as advance:
-        answers = score_folder(options.folder, classifiers, settings, SystemClock(), advance)
+        predictions = score_folder(options.folder, classifiers, settings, SystemClock(), advance)
     manifest = classifiers[0].manifest
-    return _print(scorecard(answers, manifest), manifest, as_json=options.json)
+    return _print(build_scorecard(predictions, manifest), manifest, as_json=options.json)
 
 
 def _live(options: argparse.Namespace) -> int:
-    asked = CONDITIONS if options.conditions == "all" else options.conditions.split(",")
-    plan = LiveEvaluationConfig(
+    conditions = CONDITIONS if options.conditions == "all" else options.conditions.split(",")
+    evaluation = LiveEvaluationConfig(
         audio=options.audio,
         table=options.table,
-        check_artists=options.held_out_artists,
-        pictures=options.spectrograms,
-        part=options.split,
-        tracks=options.split_table,
-        not_music=options.not_music,
-        conditions=tuple(dict.fromkeys(asked)),
-        shape=ProgrammeConfig(options.programmes, options.excerpts, *options.seconds),
+        held_out_artists=options.held_out_artists,
+        spectrograms=options.spectrograms,
+        split=options.split,
+        split_table=options.split_table,
+        non_music=options.not_music,
+        conditions=tuple(dict.fromkeys(conditions)),
+        programme=ProgrammeConfig(options.programmes, options.excerpts, *options.seconds),
         seed=options.seed,
         tune=options.tune,
     )
     settings = config.load(options)
     classifier = load_classifier(settings.model.manifest, settings.model.runtime)
     with show_progress("programmes and clips", wanted=not options.json) as advance:
-        card = evaluate_live(plan, classifier, settings, SystemClock(), advance)
+        card = evaluate_live(evaluation, classifier, settings, SystemClock(), advance)
     if options.json:
         print(encode(card))
     else:
-        _print_tables(live_report.tables(card))
+        _print_tables(live_report.render_report(card))
     return 0
 
 
@@ -205,7 +205,7 @@ def _print(card: dict[str, Any], manifest: ModelManifest, *, as_json: bool) -> i
     if as_json:
         print(encode(card))
         return 0
-    _print_tables(tables(card, manifest.calibration.unsure_below))
+    _print_tables(render_scorecard(card, manifest.calibration.unsure_below))
     return 0
 
 

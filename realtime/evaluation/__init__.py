@@ -1,1 +1,1 @@
-"""Accuracy of the shipped model and of the live path on labeled audio."""
+"""Accuracy of a model and of the live path on labeled audio."""

@@ -1,4 +1,4 @@
-"""``overheard evaluate folder``: score a model on sound files, heard as ``analyze`` hears them."""
+"""Score a model on audio files, analyzed as ``overheard analyze`` does (``overheard evaluate folder``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.clock import Clock
 from realtime.config import Settings
-from realtime.evaluation.scorecard import Advance, Predictions, genre_number
+from realtime.evaluation.scorecard import Advance, Predictions, genre_index
 from realtime.evaluation.tables import EvaluationError, SkippedFile
 from realtime.pipeline.analyzer import Analysis
 from realtime.pipeline.offline import GenreAverage, Record, analyze_file
@@ -22,10 +22,11 @@ from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
 
-class _Mean:
-    """A report for ``analyse_file``: averages the windows that are music, or all if none is.
+class _MusicMean:
+    """Report for ``analyze_file`` that averages the music windows of a file, or all windows if none is music.
 
-    A file without an answer would leave the score, so that a model could better it by hearing no music.
+    A file without a prediction would drop out of the score. A model could then raise its score by
+    classifying files as non-music.
     """
 
     def __init__(self, manifest: ModelManifest) -> None:
@@ -33,16 +34,16 @@ class _Mean:
         self._all = GenreAverage(manifest, music_above=0.0)
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
-        """Take a window in."""
+        """Add the prediction of one window."""
         self._music.add(analysis.prediction)
         self._all.add(analysis.prediction)
 
     def summary(self, summary: Record) -> None:
-        """Nothing: its figures are rounded."""
+        """Ignore the summary, because its figures are rounded."""
 
     @property
     def probabilities(self) -> npt.NDArray[np.float64] | None:
-        """Mean, (genres,) float64; None if no window was classified."""
+        """Mean probabilities, (genres,) float64, or None if no window was classified."""
         mean = self._music if self._music.windows else self._all
         return mean.probabilities if mean.windows else None
 
@@ -50,83 +51,100 @@ class _Mean:
 def score_folder(
     folder: Path,
     classifiers: Sequence[GenreClassifier],
-    chosen: Settings,
+    settings: Settings,
     clock: Clock,
     advance: Advance = lambda done, total: None,
 ) -> Predictions:
-    """Ask the model about every file: the mean over its windows that are music, unsmoothed.
+    """Predict the genre of every file: the unsmoothed mean over its music windows.
 
-    Of a file in which it hears no music, all windows count.
+    All windows count if the model finds no music in a file.
 
     Parameters
     ----------
     classifiers : sequence of GenreClassifier
-        Equal ones; each is used by one thread at a time.
+        Equal classifiers. Each is used by one thread at a time.
+    advance : callable
+        Called after each file with the number of files done and the number of all files.
+
+    Returns
+    -------
+    Predictions
+        One row a file. Files without a prediction are in ``skipped``.
 
     Raises
     ------
     EvaluationError
-        No such folder, a folder in it that is no genre, or no file that has an answer.
+        If ``folder`` cannot be read, if a folder in it is not named after a genre of the model, or if no
+        file has a prediction.
     """
     manifest = classifiers[0].manifest
     files, skipped = find_files(folder, manifest.labels)
-    answers, truth = [], []
+    predictions, truth = [], []
     for done, (path, genre) in enumerate(files, start=1):
-        mean = _Mean(manifest)
+        mean = _MusicMean(manifest)
         try:
-            analyze_file(FileSource(str(path), clock), classifiers, chosen, clock, mean)
+            analyze_file(FileSource(str(path), clock), classifiers, settings, clock, mean)
         except OverheardError as error:
             skipped.append(SkippedFile(str(path.relative_to(folder)), str(error)))
         else:
             if mean.probabilities is None:
-                reason = f"no window is audible: all are below {chosen.silence.silence_dbfs:g} dBFS"
+                reason = f"no window is audible: all are below {settings.silence.silence_dbfs:g} dBFS"
                 skipped.append(SkippedFile(str(path.relative_to(folder)), reason))
             else:
-                answers.append(mean.probabilities)
+                predictions.append(mean.probabilities)
                 truth.append(genre)
         advance(done, len(files))
-    if not answers:
+    if not predictions:
         first = f"; the first, {skipped[0].file}: {skipped[0].reason}" if skipped else ""
-        raise EvaluationError(f"{folder} holds no sound to judge by; {len(skipped)} files skipped{first}")
-    return Predictions(np.stack(answers), np.array(truth, dtype=np.int64), tuple(skipped))
+        raise EvaluationError(
+            f"{folder} has no audio that can be scored; {len(skipped)} files skipped{first}"
+        )
+    return Predictions(np.stack(predictions), np.array(truth, dtype=np.int64), tuple(skipped))
 
 
 def find_files(folder: Path, labels: Sequence[str]) -> tuple[list[tuple[Path, int]], list[SkippedFile]]:
-    """List the files below each genre's folder with the genre's number, in order of name.
+    """List the files below each genre's folder with the index of the genre, sorted by name.
 
-    Hidden files and folders, such as those that file managers leave, are passed over. Files beside the
-    genres' folders are skipped.
+    Hidden files and folders, such as those that file managers create, are ignored. Files beside the
+    genre folders are skipped.
+
+    Returns
+    -------
+    files : list of (Path, int)
+        Path and genre index of each file.
+    skipped : list of SkippedFile
+        Files beside the genre folders.
 
     Raises
     ------
     EvaluationError
-        No such folder, or a folder in it that is no genre.
+        If ``folder`` cannot be read, or if a folder in it is not named after one of the labels.
     """
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise EvaluationError(f"cannot read the folder {folder}: {error.strerror}") from error
     genres = [entry for entry in entries if entry.is_dir()]
-    numbers = {entry: genre_number(labels, entry.name) for entry in genres}
-    unknown = [repr(entry.name) for entry in genres if numbers[entry] is None]
+    indices = {entry: genre_index(labels, entry.name) for entry in genres}
+    unknown = [repr(entry.name) for entry in genres if indices[entry] is None]
     if unknown:
         raise EvaluationError(
-            f"{folder} has folders that are no genre of this model: {', '.join(unknown)}; "
-            f"there are {', '.join(labels)}"
+            f"{folder} has folders that are not named after a genre of this model: {', '.join(unknown)}; "
+            f"the genres are {', '.join(labels)}"
         )
     files = [
-        (path, number) for entry, number in numbers.items() if number is not None for path in _below(entry)
+        (path, index) for entry, index in indices.items() if index is not None for path in _walk_files(entry)
     ]
-    beside = [
-        SkippedFile(entry.name, "lies in no genre's folder, so that its genre is not known")
+    skipped = [
+        SkippedFile(entry.name, "is not in a genre folder, so its genre is unknown")
         for entry in entries
-        if entry not in numbers
+        if entry not in indices
     ]
-    return files, beside
+    return files, skipped
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Files in a folder and in those below it, hidden ones left out."""
-    for place, folders, names in os.walk(folder):
+def _walk_files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and its subfolders, sorted by name, without hidden ones."""
+    for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

@@ -1,4 +1,4 @@
-"""``overheard evaluate live``: how well the whole pipeline follows programmes whose changes are known."""
+"""Measure how well the pipeline follows programmes with known genre changes (``overheard evaluate live``)."""
 
 from __future__ import annotations
 
@@ -17,240 +17,292 @@ from realtime.config import Settings, SmoothingSettings
 from realtime.evaluation.non_music import score_non_music
 from realtime.evaluation.playback import (
     CONDITIONS,
-    AudioRecorder,
+    AudioPlayer,
     PlaybackResult,
-    SpectrogramRecorder,
+    SpectrogramPlayer,
     analyze_playback,
 )
 from realtime.evaluation.programmes import (
     LabeledTrack,
     Programme,
     ProgrammeConfig,
-    build,
-    folder_tracks,
-    halves,
+    build_programmes,
+    find_folder_tracks,
     is_long_enough,
-    table_tracks,
+    read_table_tracks,
+    split_by_artist,
 )
 from realtime.evaluation.scorecard import DIGITS, Advance
-from realtime.evaluation.spectrograms import StoredTracks, find_table, geometry_for, read_split
+from realtime.evaluation.spectrograms import StoredTracks, default_split_table, find_spec, read_split
 from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
 from realtime.evaluation.tracking_metrics import LiveScores, measure
 
 UNMODIFIED = "as-is"
+"""Condition that leaves the audio unchanged."""
 
-HALF_LIVES = (1.0, 2.0, 3.0, 5.0)
+HALF_LIVES_SECONDS = (1.0, 2.0, 3.0, 5.0)
+"""Half-lives of the smoothing that ``--tune`` tries, in seconds."""
+
 SWITCH_MARGINS = (0.0, 0.05, 0.15)
-HOLDS = (0.5, 1.5, 3.0)
-"""Seconds, probabilities and seconds that ``--tune`` tries, each with each."""
+"""Switch margins that ``--tune`` tries, as probabilities."""
+
+HOLDS_SECONDS = (0.5, 1.5, 3.0)
+"""Hold times that ``--tune`` tries, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveEvaluationConfig:
-    """What to listen to, and in which conditions.
+    """Material, conditions and programmes of one evaluation.
+
+    Attributes
+    ----------
+    audio : Path or None
+        Folder of audio files, with a subfolder for each genre.
+    table : Path or None
+        CSV of audio files with the columns ``file``, ``genre`` and ``artist``.
+    held_out_artists : bool
+        True to use only the artists of ``table`` that training never uses.
+    spectrograms : Path or None
+        ``.npz`` of stored spectrograms of 30 s.
+    split : str or None
+        Split of ``spectrograms`` to use, or None for all tracks.
+    split_table : Path or None
+        CSV that assigns the tracks to splits, or None for the one beside ``spectrograms``.
+    non_music : Path or None
+        CSV of clips without music with the columns ``file``, ``kind`` and ``origin``.
+    conditions : tuple of str
+        Keys of ``CONDITIONS``. Stored spectrograms are always unmodified.
+    programme : ProgrammeConfig
+        Number and length of the programmes.
+    seed : int
+        Seed of all random choices.
+    tune : bool
+        True to choose the smoothing settings instead of scoring the present ones.
 
     Raises
     ------
     EvaluationError
-        Nothing to listen to, or options that do not go together.
+        If no material is given, or if options contradict each other.
     """
 
     audio: Path | None = None
     table: Path | None = None
-    check_artists: bool = False
-    pictures: Path | None = None
-    part: str | None = None
-    tracks: Path | None = None
-    not_music: Path | None = None
+    held_out_artists: bool = False
+    spectrograms: Path | None = None
+    split: str | None = None
+    split_table: Path | None = None
+    non_music: Path | None = None
     conditions: tuple[str, ...] = (UNMODIFIED,)
-    shape: ProgrammeConfig = field(default_factory=ProgrammeConfig)
+    programme: ProgrammeConfig = field(default_factory=ProgrammeConfig)
     seed: int = 0
     tune: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done."""
-        sounds, pictures = self.audio or self.table, self.pictures
-        if not (sounds or pictures or self.not_music):
+        """Check that the options fit together."""
+        audio, spectrograms = self.audio or self.table, self.spectrograms
+        if not (audio or spectrograms or self.non_music):
             raise EvaluationError(
-                "nothing to listen to; give --audio, --table, --spectrograms or --not-music"
+                "there is nothing to evaluate; give --audio, --table, --spectrograms or --not-music"
             )
-        if self.tune and not (sounds or pictures):
+        if self.tune and not (audio or spectrograms):
             raise EvaluationError("--tune needs programmes; give --audio, --table or --spectrograms")
-        if self.check_artists and not self.table:
-            raise EvaluationError("--held-out-artists needs --table, whose column says who the artists are")
-        if (self.part or self.tracks) and not pictures:
-            raise EvaluationError("--split and --split-table choose among --spectrograms, which are missing")
+        if self.held_out_artists and not self.table:
+            raise EvaluationError("--held-out-artists needs --table, which has a column with the artists")
+        if (self.split or self.split_table) and not spectrograms:
+            raise EvaluationError("--split and --split-table need --spectrograms")
         unknown = [repr(name) for name in self.conditions if name not in CONDITIONS]
         if unknown:
             raise EvaluationError(
-                f"unknown conditions {', '.join(unknown)}; there are all, {', '.join(CONDITIONS)}"
+                f"unknown conditions {', '.join(unknown)}; the conditions are all, {', '.join(CONDITIONS)}"
             )
-        if self.conditions != (UNMODIFIED,) and (self.tune or not sounds):
-            reason = "--tune hears programmes as they are" if self.tune else "they need --audio or --table"
-            raise EvaluationError(f"no conditions can be set here: {reason}; leave out --conditions")
+        if self.conditions != (UNMODIFIED,) and (self.tune or not audio):
+            reason = "--tune uses unmodified audio" if self.tune else "they need --audio or --table"
+            raise EvaluationError(f"conditions cannot be set here: {reason}; leave out --conditions")
         if self.seed < 0:
             raise EvaluationError(f"the seed is {self.seed}; it must be 0 or more")
 
 
-class Recorder(Protocol):
-    """Turns a programme into classified windows."""
+class ProgrammePlayer(Protocol):
+    """Player that turns a programme into classified windows."""
 
-    def record(self, programme: Programme, condition: str, seed: Sequence[int]) -> PlaybackResult:
-        """Play one programme in one condition."""
+    def play(self, programme: Programme, condition: str, seed: Sequence[int]) -> PlaybackResult:
+        """Play one programme in one condition and classify its windows."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationMaterial:
-    """Tracks of one form, and what plays them; ``pauses`` and other conditions only where they are sound."""
+    """Tracks of one kind and the player for them.
+
+    ``is_audio`` is False for stored spectrograms, which have no pauses and only the unmodified condition.
+    """
 
     name: str
     tracks: tuple[LabeledTrack, ...]
-    recorder: Recorder
-    sound: bool
+    player: ProgrammePlayer
+    is_audio: bool
 
-    def long_enough(self, shape: ProgrammeConfig) -> list[LabeledTrack]:
-        """Tracks that programmes of this shape may hold."""
-        return [track for track in self.tracks if is_long_enough(track, shape)]
+    def eligible_tracks(self, programme: ProgrammeConfig) -> list[LabeledTrack]:
+        """Return the tracks that are long enough for such programmes."""
+        return [track for track in self.tracks if is_long_enough(track, programme)]
 
-    def programmes(self, tracks: Sequence[LabeledTrack], plan: LiveEvaluationConfig) -> list[Programme]:
-        """Draw programmes from some of the tracks; the same for the same plan."""
+    def build_programmes(
+        self, tracks: Sequence[LabeledTrack], config: LiveEvaluationConfig
+    ) -> list[Programme]:
+        """Draw programmes from some of the tracks. Equal configurations draw equal programmes.
+
+        Raises
+        ------
+        EvaluationError
+            If fewer than two genres have tracks that are long enough.
+        """
+        generator = np.random.default_rng(config.seed)
         try:
-            return build(tracks, plan.shape, np.random.default_rng(plan.seed), pauses=self.sound)
+            return build_programmes(tracks, config.programme, generator, pauses=self.is_audio)
         except EvaluationError as error:
             raise EvaluationError(f"{self.name}: {error}") from error
 
 
 def evaluate_live(
-    plan: LiveEvaluationConfig,
+    config: LiveEvaluationConfig,
     classifier: GenreClassifier,
-    chosen: Settings,
+    settings: Settings,
     clock: Clock,
     advance: Advance = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Do what the plan says.
+    """Run the evaluation that the configuration describes.
+
+    Parameters
+    ----------
+    advance : callable
+        Called with the number of programmes or clips done and the number of all of them.
 
     Returns
     -------
     dict
-        Ready for JSON. ``sets`` holds the figures of ``LiveScores`` for each material and condition, or
-        ``tuning`` for each material those of two settings; ``not_music`` those of each kind and origin.
-        ``seconds_a_minute`` is what one minute of programme cost here.
+        Scorecard that can be encoded as JSON. ``sets`` holds the figures of ``LiveScores`` for each
+        material and condition. With ``tune``, ``tuning`` takes its place and holds, for each material,
+        the figures of the present and of the chosen settings. ``not_music`` holds the figures of each
+        kind and origin of clips. ``seconds_a_minute`` is the computing time for one minute of programme.
 
     Raises
     ------
-    OverheardError
-        As the plan's parts.
+    EvaluationError
+        If a folder, a table or a file of spectrograms cannot be used, or if there are too few tracks.
     """
     manifest = classifier.manifest
-    materials, skipped = _materials(plan, classifier, chosen)
+    materials, skipped = _load_materials(config, classifier, settings)
     card: dict[str, Any] = {
         "model": f"{manifest.name} {manifest.version}",
         "says_music": manifest.calibration.music_above is not None,
-        "seed": plan.seed,
-        "smoothing": asdict(chosen.smoothing),
+        "seed": config.seed,
+        "smoothing": asdict(settings.smoothing),
         "without_tracks": {
             material.name: [label for number, label in enumerate(manifest.labels) if number not in played]
             for material in materials
-            for played in [{track.genre for track in material.long_enough(plan.shape)}]
+            for played in [{track.genre for track in material.eligible_tracks(config.programme)}]
         },
     }
-    if plan.tune:
-        card["tuning"] = [_tuning(material, plan, manifest.labels, chosen, advance) for material in materials]
+    if config.tune:
+        card["tuning"] = [
+            _tune(material, config, manifest.labels, settings, advance) for material in materials
+        ]
     else:
-        card["sets"] = list(_sets(materials, plan, manifest.labels, chosen, clock, advance))
-    if plan.not_music:
-        music = [track for material in materials if material.sound for track in material.tracks]
-        card["not_music"], missed = score_non_music(plan.not_music, music, classifier, chosen, advance)
+        card["sets"] = list(_score_conditions(materials, config, manifest.labels, settings, clock, advance))
+    if config.non_music:
+        music = [track for material in materials if material.is_audio for track in material.tracks]
+        card["not_music"], missed = score_non_music(config.non_music, music, classifier, settings, advance)
         skipped += missed
     card["skipped"] = [asdict(each) for each in skipped]
     return card
 
 
-def _materials(
-    plan: LiveEvaluationConfig, classifier: GenreClassifier, chosen: Settings
+def _load_materials(
+    config: LiveEvaluationConfig, classifier: GenreClassifier, settings: Settings
 ) -> tuple[list[EvaluationMaterial], list[SkippedFile]]:
     labels = classifier.manifest.labels
     found: list[LabeledTrack] = []
     skipped: list[SkippedFile] = []
-    if plan.audio:
-        tracks, missed = folder_tracks(plan.audio, labels)
+    if config.audio:
+        tracks, missed = find_folder_tracks(config.audio, labels)
         found, skipped = found + tracks, skipped + missed
-    if plan.table:
-        tracks, missed = table_tracks(plan.table, labels, check_artists=plan.check_artists)
+    if config.table:
+        tracks, missed = read_table_tracks(config.table, labels, held_out_artists=config.held_out_artists)
         found, skipped = found + tracks, skipped + missed
     materials = []
-    if plan.audio or plan.table:
+    if config.audio or config.table:
         materials.append(
-            EvaluationMaterial("audio", tuple(found), AudioRecorder(classifier, chosen), sound=True)
+            EvaluationMaterial("audio", tuple(found), AudioPlayer(classifier, settings), is_audio=True)
         )
-    if plan.pictures:
-        materials.append(_picture_material(plan, plan.pictures, classifier))
+    if config.spectrograms:
+        materials.append(_load_spectrograms(config, config.spectrograms, classifier))
     return materials, skipped
 
 
-def _picture_material(
-    plan: LiveEvaluationConfig, path: Path, classifier: GenreClassifier
+def _load_spectrograms(
+    config: LiveEvaluationConfig, path: Path, classifier: GenreClassifier
 ) -> EvaluationMaterial:
     labels = classifier.manifest.labels
     stored = StoredTracks.load(path, labels)
-    if stored.form.whole:
+    if stored.geometry.whole:
         raise EvaluationError(
-            f"{path} holds one window a track, {stored.form.columns} columns; programmes are joined from "
-            "pictures of (n, 129, 496)"
+            f"{path} holds one window of {stored.geometry.columns} columns for each track; programmes need "
+            "spectrograms of shape (n, 129, 496)"
         )
-    spec = geometry_for(stored.form, classifier.manifest)
-    seconds = stored.form.columns * spec.column_step / spec.sample_rate
-    listed = plan.tracks or find_table(path)
-    facts: dict[str, dict[str, str]] = {}
-    if plan.part:
-        facts = read_split(listed, plan.part, ("artist",))
-        stored = stored.only(facts)
-    elif plan.tracks or listed.exists():
-        facts = {row["track_id"]: row for row in read_table(listed, ("track_id", "artist"))}
+    spec = find_spec(stored.geometry, classifier.manifest)
+    seconds = stored.geometry.columns * spec.column_step / spec.sample_rate
+    table = config.split_table or default_split_table(path)
+    metadata: dict[str, dict[str, str]] = {}
+    if config.split:
+        metadata = read_split(table, config.split, ("artist",))
+        stored = stored.select(metadata)
+    elif config.split_table or table.exists():
+        metadata = {row["track_id"]: row for row in read_table(table, ("track_id", "artist"))}
     tracks = [
-        LabeledTrack(name, genre, facts.get(name, {}).get("artist", ""), seconds)
+        LabeledTrack(name, genre, metadata.get(name, {}).get("artist", ""), seconds)
         for name, genre in zip(stored.names, stored.labels.tolist(), strict=True)
     ]
     rows = {name: row for row, name in enumerate(stored.names)}
     return EvaluationMaterial(
-        "pictures", tuple(tracks), SpectrogramRecorder(stored, rows, classifier, spec), sound=False
+        "pictures", tuple(tracks), SpectrogramPlayer(stored, rows, classifier, spec), is_audio=False
     )
 
 
-def _sets(
+def _score_conditions(
     materials: Sequence[EvaluationMaterial],
-    plan: LiveEvaluationConfig,
+    config: LiveEvaluationConfig,
     labels: Sequence[str],
-    chosen: Settings,
+    settings: Settings,
     clock: Clock,
     advance: Advance,
 ) -> Iterator[dict[str, Any]]:
     jobs = [
         (material, condition)
         for material in materials
-        for condition in (plan.conditions if material.sound else (UNMODIFIED,))
+        for condition in (config.conditions if material.is_audio else (UNMODIFIED,))
     ]
-    done, total = 0, len(jobs) * plan.shape.programmes
+    done, total = 0, len(jobs) * config.programme.programmes
     for material, condition in jobs:
         started = clock.monotonic()
-        recordings = []
-        for number, programme in enumerate(material.programmes(material.tracks, plan)):
-            recordings.append(material.recorder.record(programme, condition, (plan.seed, number)))
+        playbacks = []
+        for number, programme in enumerate(material.build_programmes(material.tracks, config)):
+            playbacks.append(material.player.play(programme, condition, (config.seed, number)))
             done += 1
             advance(done, total)
-        scores = measure([analyze_playback(recording, chosen) for recording in recordings], len(labels))
-        played = math.fsum(recording.stretches[-1].end for recording in recordings) / 60
-        cost = (clock.monotonic() - started) / played
+        scores = measure([analyze_playback(playback, settings) for playback in playbacks], len(labels))
+        minutes = math.fsum(playback.segments[-1].end for playback in playbacks) / 60
         yield {
             "material": material.name,
             "condition": condition,
-            "seconds_a_minute": round(cost, 2),
-        } | score_table(scores, labels)
+            "seconds_a_minute": round((clock.monotonic() - started) / minutes, 2),
+        } | scores_to_json(scores, labels)
 
 
-def score_table(scores: LiveScores, labels: Sequence[str]) -> dict[str, Any]:
-    """The measures under the names that ``--json`` prints, rounded; two of them by genre."""
+def scores_to_json(scores: LiveScores, labels: Sequence[str]) -> dict[str, Any]:
+    """Convert scores to a dictionary under the names that ``--json`` prints, rounded.
+
+    The values of ``recall`` and ``shown`` are dictionaries by genre.
+    """
     fields = asdict(scores)
     shares = {name: fields.pop(name) for name in ("recall", "shown")}
     rounded = {
@@ -266,58 +318,64 @@ def score_table(scores: LiveScores, labels: Sequence[str]) -> dict[str, Any]:
     return rounded | by_genre
 
 
-def grid(present: SmoothingSettings) -> list[SmoothingSettings]:
-    """The settings to try, the present ones first."""
-    tried = [
+def smoothing_grid(present: SmoothingSettings) -> list[SmoothingSettings]:
+    """Return the smoothing settings to try, the present ones first."""
+    candidates = [
         SmoothingSettings(half_life, margin, hold)
-        for half_life, margin, hold in product(HALF_LIVES, SWITCH_MARGINS, HOLDS)
+        for half_life, margin, hold in product(HALF_LIVES_SECONDS, SWITCH_MARGINS, HOLDS_SECONDS)
     ]
-    return [present, *(each for each in tried if each != present)]
+    return [present, *(each for each in candidates if each != present)]
 
 
-def best(tried: Sequence[tuple[SmoothingSettings, LiveScores]]) -> SmoothingSettings:
-    """Of the settings whose label flips no more often than with the first, those that are right longest."""
-    calm = tried[0][1].flips_per_minute or 0.0
-    allowed = [each for each in tried if (each[1].flips_per_minute or 0.0) <= calm]
+def select_best(tried: Sequence[tuple[SmoothingSettings, LiveScores]]) -> SmoothingSettings:
+    """Return the settings with the highest accuracy whose label flips at most as often as with the first.
+
+    Parameters
+    ----------
+    tried : sequence of (SmoothingSettings, LiveScores)
+        At least one pair. The first pair holds the present settings.
+    """
+    max_flips = tried[0][1].flips_per_minute or 0.0
+    allowed = [each for each in tried if (each[1].flips_per_minute or 0.0) <= max_flips]
     return max(allowed, key=lambda each: each[1].accuracy or 0.0)[0]
 
 
-def _tuning(
+def _tune(
     material: EvaluationMaterial,
-    plan: LiveEvaluationConfig,
+    config: LiveEvaluationConfig,
     labels: Sequence[str],
-    chosen: Settings,
+    settings: Settings,
     advance: Advance,
 ) -> dict[str, Any]:
-    """Choose on one half of the tracks, judge on the other."""
-    sides = halves(material.tracks, np.random.default_rng(plan.seed))
-    recordings: list[list[PlaybackResult]] = []
-    done, total = 0, 2 * plan.shape.programmes
+    """Choose the smoothing settings on one half of the tracks and score them on the other half."""
+    sides = split_by_artist(material.tracks, np.random.default_rng(config.seed))
+    playbacks: list[list[PlaybackResult]] = []
+    done, total = 0, 2 * config.programme.programmes
     for half in sides:
-        recordings.append([])
-        for number, programme in enumerate(material.programmes(half, plan)):
-            recordings[-1].append(material.recorder.record(programme, UNMODIFIED, (plan.seed, number)))
+        playbacks.append([])
+        for number, programme in enumerate(material.build_programmes(half, config)):
+            playbacks[-1].append(material.player.play(programme, UNMODIFIED, (config.seed, number)))
             done += 1
             advance(done, total)
 
-    def scores(smoothing: SmoothingSettings, half: Iterable[PlaybackResult]) -> LiveScores:
-        settings = replace(chosen, smoothing=smoothing)
-        return measure([analyze_playback(recording, settings) for recording in half], len(labels))
+    def score(smoothing: SmoothingSettings, half: Iterable[PlaybackResult]) -> LiveScores:
+        candidate = replace(settings, smoothing=smoothing)
+        return measure([analyze_playback(playback, candidate) for playback in half], len(labels))
 
-    tried = [(smoothing, scores(smoothing, recordings[0])) for smoothing in grid(chosen.smoothing)]
-    winner = best(tried)
+    tried = [(smoothing, score(smoothing, playbacks[0])) for smoothing in smoothing_grid(settings.smoothing)]
+    winner = select_best(tried)
     return {
         "material": material.name,
         "tracks": [len(half) for half in sides],
         "tried": [
             asdict(smoothing)
             | {
-                name: score_table(each, labels)[name]
+                name: scores_to_json(each, labels)[name]
                 for name in ("accuracy", "flips_per_minute", "switch_median")
             }
             for smoothing, each in tried
         ],
         "settings": asdict(winner),
-        "present": score_table(scores(chosen.smoothing, recordings[1]), labels),
-        "chosen": score_table(scores(winner, recordings[1]), labels),
+        "present": scores_to_json(score(settings.smoothing, playbacks[1]), labels),
+        "chosen": scores_to_json(score(winner, playbacks[1]), labels),
     }

@@ -1,4 +1,4 @@
-"""How often sound that is no music gets a genre, and how often music is taken for none."""
+"""Error rates of the music detector: non-music that gets a genre, and music that is rejected."""
 
 from __future__ import annotations
 
@@ -14,24 +14,39 @@ from models.classifier import GenreClassifier
 from models.common.paths import resolve_beside
 from models.errors import OverheardError
 from realtime.config import Settings
-from realtime.evaluation.playback import excerpt_samples, listen, read_samples, replay
+from realtime.evaluation.playback import load_excerpt, play_samples, read_samples, replay
 from realtime.evaluation.programmes import Excerpt, LabeledTrack
 from realtime.evaluation.scorecard import DIGITS, Advance
 from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
 from realtime.protocol.estimate import StreamState
 
 COMMON_RATE = 8_000
-"""Hz to which everything is brought first: else the bandwidth of a set would tell what it is."""
+"""Hz to which all audio is resampled first. Otherwise the bandwidth of a data set would reveal its kind."""
 
 CLIP_SECONDS = 10.0
+"""Seconds of audio in each clip that is classified."""
 
-OWN_MUSIC = ("music", "the tracks of the programmes")
-"""Kind and origin of what is judged beside the table."""
+PROGRAMME_MUSIC = ("music", "the tracks of the programmes")
+"""Kind and origin of the music that is classified in addition to the clips of the table."""
 
 
 @dataclass(slots=True)
 class ConfusionCount:
-    """What was said of the 10 s clips of one kind and origin."""
+    """Counts of the estimates for the 10 s clips of one kind and origin.
+
+    Attributes
+    ----------
+    clips : int
+        Number of clips.
+    named : int
+        Clips with at least one LISTENING estimate, which is a confident genre.
+    kept : int
+        Clips of which at most half the estimates are NOT_MUSIC.
+    estimates : int
+        Number of estimates.
+    states : dict of StreamState to int
+        Number of estimates in each state.
+    """
 
     clips: int = 0
     named: int = 0
@@ -40,7 +55,7 @@ class ConfusionCount:
     states: dict[StreamState, int] = field(default_factory=dict)
 
     def add(self, states: Sequence[StreamState]) -> None:
-        """Count one clip by the states of its estimates, at least one."""
+        """Count one clip by the states of its estimates, of which there is at least one."""
         counts = {state: states.count(state) for state in states}
         self.clips += 1
         self.named += StreamState.LISTENING in counts
@@ -49,12 +64,11 @@ class ConfusionCount:
         for state, count in counts.items():
             self.states[state] = self.states.get(state, 0) + count
 
-    def figures(self) -> dict[str, Any]:
-        """Shares under the names that ``--json`` prints.
+    def rates(self) -> dict[str, Any]:
+        """Return the number of clips and the rates under the names that ``--json`` prints.
 
-        ``named``: clips with any estimate LISTENING, a genre said with confidence. ``kept``: clips of
-        whose estimates no more than half are NOT_MUSIC. The others are shares of the estimates, and so
-        of the time.
+        ``named`` and ``kept`` are shares of the clips. The other rates are shares of the estimates, and
+        so of the time.
         """
         shares = {
             name: self.states.get(state, 0) / self.estimates
@@ -73,85 +87,90 @@ def score_non_music(
     table: Path,
     music: Sequence[LabeledTrack],
     classifier: GenreClassifier,
-    chosen: Settings,
+    settings: Settings,
     advance: Advance = lambda done, total: None,
 ) -> tuple[list[dict[str, Any]], list[SkippedFile]]:
-    """Listen to clips of 10 s, each by itself: first the table's, then the tracks of music.
+    """Classify clips of 10 s, each by itself: first the clips of the table, then the tracks of music.
 
     Parameters
     ----------
     table : Path
-        CSV with the columns ``file``, ``kind`` and ``origin``; clips of one kind and origin are joined
-        until they fill 10 s, and what is left over is not used.
-    music : sequence of Track
-        Tracks whose first 10 s are judged beside them.
+        CSV with the columns ``file``, ``kind`` and ``origin``. Clips of one kind and origin are joined
+        until they fill 10 s. The rest is not used.
+    music : sequence of LabeledTrack
+        Tracks whose first 10 s are classified as well.
+    advance : callable
+        Called with the number of clips and tracks done and the number of all of them.
 
     Returns
     -------
-    list of dict
-        For each kind and origin their names and ``Tally.figures``.
-    list of Skipped
+    rows : list of dict
+        Kind, origin and ``ConfusionCount.rates`` of each group of clips.
+    skipped : list of SkippedFile
+        Files that cannot be decoded or that are too short.
 
     Raises
     ------
     EvaluationError
-        A table that cannot be read, nothing in it that fills 10 s, or a model with longer windows.
+        If the table cannot be read, if no kind and origin in it fills 10 s, or if the windows of the
+        model are longer than 10 s.
     """
     window_seconds = classifier.manifest.audio.window_seconds
     if window_seconds > CLIP_SECONDS:
         raise EvaluationError(
-            f"clips of {CLIP_SECONDS:g} s hold no window of this model, which is {window_seconds:.2f} s "
-            "long; leave out --not-music"
+            f"a window of this model takes {window_seconds:.2f} s, and the clips of --not-music have only "
+            f"{CLIP_SECONDS:g} s; leave out --not-music"
         )
     skipped: list[SkippedFile] = []
-    tallies: dict[tuple[str, str], ConfusionCount] = {}
+    counts: dict[tuple[str, str], ConfusionCount] = {}
     rows = read_table(table, ("file", "kind", "origin"))
     sources: dict[tuple[str, str], list[Path]] = {}
     for row in rows:
         sources.setdefault((row["kind"], row["origin"]), []).append(resolve_beside(table, row["file"]))
     done, total = 0, len(rows) + len(music)
     for key, paths in sources.items():
-        for clip in _clips(paths, skipped):
-            tallies.setdefault(key, ConfusionCount()).add(_states(clip, classifier, chosen))
+        for clip in _join_clips(paths, skipped):
+            counts.setdefault(key, ConfusionCount()).add(_estimate_states(clip, classifier, settings))
         done += len(paths)
         advance(done, total)
-    if not tallies:
+    if not counts:
         first = f"; the first, {skipped[0].file}: {skipped[0].reason}" if skipped else ""
         raise EvaluationError(
-            f"nothing in {table} fills {CLIP_SECONDS:g} s: {len(rows)} clips, {len(skipped)} skipped{first}"
+            f"no kind and origin in {table} fills {CLIP_SECONDS:g} s: {len(rows)} clips, "
+            f"{len(skipped)} skipped{first}"
         )
     for track in music:
         try:
-            whole = excerpt_samples(Excerpt(track, 0.0, min(track.seconds, CLIP_SECONDS)), COMMON_RATE)
+            clip = load_excerpt(Excerpt(track, 0.0, min(track.seconds, CLIP_SECONDS)), COMMON_RATE)
         except OverheardError as error:
             skipped.append(SkippedFile(Path(track.name).name, str(error)))
         else:
-            states = _states(whole, classifier, chosen)
+            states = _estimate_states(clip, classifier, settings)
             if states:
-                tallies.setdefault(OWN_MUSIC, ConfusionCount()).add(states)
+                counts.setdefault(PROGRAMME_MUSIC, ConfusionCount()).add(states)
             else:
-                reason = f"{track.seconds:.2f} s of sound; one window needs {window_seconds:.2f} s"
+                reason = f"{track.seconds:.2f} s of audio; one window needs {window_seconds:.2f} s"
                 skipped.append(SkippedFile(Path(track.name).name, reason))
         done += 1
         advance(done, total)
-    found = [{"kind": kind, "origin": origin} | tally.figures() for (kind, origin), tally in tallies.items()]
-    return found, skipped
+    results = [{"kind": kind, "origin": origin} | count.rates() for (kind, origin), count in counts.items()]
+    return results, skipped
 
 
-def _clips(paths: Sequence[Path], skipped: list[SkippedFile]) -> Iterator[Samples]:
-    """Clips of 10 s out of files joined in order."""
-    wanted = round(CLIP_SECONDS * COMMON_RATE)
-    held = np.empty(0, dtype=np.float32)
+def _join_clips(paths: Sequence[Path], skipped: list[SkippedFile]) -> Iterator[Samples]:
+    """Join the files in order and yield clips of 10 s. Append files that cannot be decoded to ``skipped``."""
+    clip_samples = round(CLIP_SECONDS * COMMON_RATE)
+    pending = np.empty(0, dtype=np.float32)
     for path in paths:
         try:
-            held = np.concatenate([held, read_samples(path, COMMON_RATE)])
+            pending = np.concatenate([pending, read_samples(path, COMMON_RATE)])
         except OverheardError as error:
             skipped.append(SkippedFile(path.name, str(error)))
-        while len(held) >= wanted:
-            yield held[:wanted]
-            held = held[wanted:]
+        while len(pending) >= clip_samples:
+            yield pending[:clip_samples]
+            pending = pending[clip_samples:]
 
 
-def _states(samples: Samples, classifier: GenreClassifier, chosen: Settings) -> list[StreamState]:
-    recording = listen(samples, COMMON_RATE, (), classifier, chosen)
-    return [analysis.estimate.state for analysis in replay(recording, chosen)]
+def _estimate_states(samples: Samples, classifier: GenreClassifier, settings: Settings) -> list[StreamState]:
+    playback = play_samples(samples, COMMON_RATE, (), classifier, settings)
+    return [analysis.estimate.state for analysis in replay(playback, settings)]

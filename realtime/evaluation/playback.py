@@ -1,4 +1,4 @@
-"""Programmes through the real pipeline: windows are classified once, smoothing is replayed at will."""
+"""Playback of programmes through the real pipeline. Windows are classified once and smoothed many times."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ from realtime.evaluation.tracking_metrics import LabelAt, Run, TrueSegment
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
 from realtime.sources.file import FileSource
 
-CARD_RATE = 44_100
-"""Hz at which programmes are played, as sound cards deliver them: the pipeline resamples."""
+PLAYBACK_RATE = 44_100
+"""Hz at which programmes are played, as sound cards deliver audio. The pipeline resamples it."""
 
 BLOCK_SAMPLES = 1_024
+"""Samples in each block of audio that the pipeline receives."""
 
 Condition = Callable[[Samples, int, np.random.Generator], Samples]
+"""Function of the samples, their rate in Hz and a random generator that returns degraded samples."""
 
 CONDITIONS: dict[str, Condition] = {
     "as-is": lambda samples, rate, generator: samples,
@@ -45,33 +47,33 @@ CONDITIONS: dict[str, Condition] = {
     "noise-20": lambda samples, rate, generator: degradation.add_noise(samples, generator, ratio_db=20),
     "low-4000": lambda samples, rate, generator: degradation.limit_bandwidth(samples, rate, 4_000),
 }
-"""What may happen to a programme on its way, by name; gains are in dB."""
+"""Degradations of a programme by name. Gains and the signal-to-noise ratio are in dB."""
 
 _NO_SAMPLES = sanitize_samples(np.empty(0, dtype=np.float32))
 _NO_COLUMNS = np.empty((0, 0), dtype=np.float32)
 
 
 class StreamClock:
-    """Time as it was when a sample was captured, in seconds since the stream opened."""
+    """Clock that shows the capture time of the latest sample, in seconds since the stream opened."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def monotonic(self) -> float:
-        """Seconds of the stream that have come in."""
+        """Return the seconds of the stream that have been received."""
         return self.now
 
     def unix(self, monotonic: float) -> float:
-        """Return the same: no one reads it."""
+        """Return the argument, since the evaluation shows no wall time."""
         return monotonic
 
     def sleep_until(self, monotonic: float) -> None:
-        """Go to that moment at once."""
+        """Advance to this time without waiting."""
         self.now = max(self.now, monotonic)
 
 
-class BlockReader:
-    """A classifier for pictures in another of the geometries that its model reads."""
+class AlternateGeometryClassifier:
+    """Classifier for images in one of the other geometries that its model reads."""
 
     def __init__(self, classifier: GenreClassifier, spec: AudioSpec) -> None:
         self._classifier = classifier
@@ -79,41 +81,50 @@ class BlockReader:
 
     @property
     def runtime(self) -> str:
-        """Name and version of what runs the model."""
+        """Name and version of the runtime that executes the model."""
         return self._classifier.runtime
 
-    def predict(self, picture: npt.NDArray[np.uint8]) -> Prediction:
-        """Classify one picture."""
-        return self._classifier.predict(picture)
+    def predict(self, image: npt.NDArray[np.uint8]) -> Prediction:
+        """Classify one spectrogram image."""
+        return self._classifier.predict(image)
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackResult:
-    """A programme's windows, classified but not smoothed; ``reader`` is what classified them.
+    """Windows of a programme, classified but not smoothed.
 
-    ``windows`` hold no sound and no picture any more: smoothing asks for neither.
+    Attributes
+    ----------
+    segments : tuple of TrueSegment
+        True genres of the programme, without gaps.
+    windows : tuple of (PreparedWindow, Prediction or None)
+        Windows with their predictions, which are None for silent windows. Samples and images are
+        dropped, since smoothing does not need them.
+    classifier : GenreClassifier
+        Classifier that made the predictions.
     """
 
-    stretches: tuple[TrueSegment, ...]
+    segments: tuple[TrueSegment, ...]
     windows: tuple[tuple[PreparedWindow, Prediction | None], ...]
-    reader: GenreClassifier
+    classifier: GenreClassifier
 
 
-def replay(recording: PlaybackResult, chosen: Settings) -> Iterator[Analysis]:
-    """Smooth a recording with these settings, as the live path does."""
-    analyzer = Analyzer(recording.reader, chosen, recording.reader.manifest.audio.sample_rate, StreamClock())
-    for prepared, prediction in recording.windows:
+def replay(playback: PlaybackResult, settings: Settings) -> Iterator[Analysis]:
+    """Smooth the predictions of a playback with these settings, as the live path does."""
+    classifier = playback.classifier
+    analyzer = Analyzer(classifier, settings, classifier.manifest.audio.sample_rate, StreamClock())
+    for prepared, prediction in playback.windows:
         yield analyzer.finish(prepared, prediction)
 
 
-def analyze_playback(recording: PlaybackResult, chosen: Settings) -> Run:
-    """What a recording says with these settings, for the measures."""
-    manifest = recording.reader.manifest
-    moments = []
-    for analysis in replay(recording, chosen):
+def analyze_playback(playback: PlaybackResult, settings: Settings) -> Run:
+    """Smooth a playback with these settings and return its labels over time, for the metrics."""
+    manifest = playback.classifier.manifest
+    timeline = []
+    for analysis in replay(playback, settings):
         estimate, prediction = analysis.estimate, analysis.prediction
         label = estimate.stable_label
-        moments.append(
+        timeline.append(
             LabelAt(
                 seconds=estimate.captured_at,
                 window_start=estimate.position / manifest.audio.sample_rate,
@@ -122,19 +133,27 @@ def analyze_playback(recording: PlaybackResult, chosen: Settings) -> Run:
                 raw=None if prediction is None else int(prediction.probabilities.argmax()),
             )
         )
-    return Run(recording.stretches, tuple(moments))
+    return Run(playback.segments, tuple(timeline))
 
 
-def listen(
+def play_samples(
     samples: Samples,
     sample_rate: int,
-    stretches: Sequence[TrueSegment],
+    segments: Sequence[TrueSegment],
     classifier: GenreClassifier,
-    chosen: Settings,
+    settings: Settings,
 ) -> PlaybackResult:
-    """Play samples (n,) float32 through an ``Analyzer`` in blocks of 1,024, at full speed."""
+    """Play samples through an ``Analyzer`` in blocks of ``BLOCK_SAMPLES``, faster than real time.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n,), float32
+        Mono samples.
+    segments : sequence of TrueSegment
+        True genres, which the result carries.
+    """
     clock = StreamClock()
-    analyzer = Analyzer(classifier, chosen, sample_rate, clock)
+    analyzer = Analyzer(classifier, settings, sample_rate, clock)
     clean = sanitize_samples(samples)
 
     def windows() -> Iterator[AudioWindow]:
@@ -144,61 +163,62 @@ def listen(
             yield from analyzer.windows(AudioBlock(block, start, sample_rate, clock.now))
         yield from analyzer.last_windows()
 
-    heard = []
+    classified = []
     for window in windows():
         prepared = analyzer.prepare(window)
         prediction = None if prepared.image is None else classifier.predict(prepared.image)
-        heard.append((_emptied(prepared), prediction))
-    return PlaybackResult(tuple(stretches), tuple(heard), classifier)
+        classified.append((_without_audio(prepared), prediction))
+    return PlaybackResult(tuple(segments), tuple(classified), classifier)
 
 
-def _emptied(prepared: PreparedWindow) -> PreparedWindow:
+def _without_audio(prepared: PreparedWindow) -> PreparedWindow:
     return PreparedWindow(replace(prepared.window, samples=_NO_SAMPLES), None, prepared.silent, _NO_COLUMNS)
 
 
-class AudioRecorder:
-    """Records programmes of sound files."""
+class AudioPlayer:
+    """Player of programmes that consist of audio files."""
 
-    def __init__(self, classifier: GenreClassifier, chosen: Settings) -> None:
+    def __init__(self, classifier: GenreClassifier, settings: Settings) -> None:
         self._classifier = classifier
-        self._chosen = chosen
+        self._settings = settings
 
-    def record(self, programme: Programme, condition: str, seed: Sequence[int]) -> PlaybackResult:
-        """Join a programme's excerpts, degrade the whole and listen to it.
+    def play(self, programme: Programme, condition: str, seed: Sequence[int]) -> PlaybackResult:
+        """Join the excerpts of a programme, degrade the result and classify its windows.
 
         Parameters
         ----------
         condition : str
-            A key of ``CONDITIONS``.
+            Key of ``CONDITIONS``.
         seed : sequence of int
-            Of the noise and the room.
+            Seed of the noise and of the room's impulse response.
 
         Raises
         ------
         SourceError
-            A file that cannot be decoded.
+            If a file cannot be decoded, or if it ends before its excerpt begins.
         """
-        pause = np.zeros(round(programme.pause_seconds * CARD_RATE), dtype=np.float32)
+        pause = np.zeros(round(programme.pause_seconds * PLAYBACK_RATE), dtype=np.float32)
         parts: list[Samples] = []
         genres: list[int | None] = []
         for excerpt in programme.excerpts:
             if parts and len(pause):
                 parts.append(pause)
                 genres.append(None)
-            parts.append(excerpt_samples(excerpt, CARD_RATE))
+            parts.append(load_excerpt(excerpt, PLAYBACK_RATE))
             genres.append(excerpt.track.genre)
-        samples = CONDITIONS[condition](np.concatenate(parts), CARD_RATE, np.random.default_rng(seed))
-        lengths = [len(part) / CARD_RATE for part in parts]
-        return listen(samples, CARD_RATE, true_segments(genres, lengths), self._classifier, self._chosen)
+        samples = CONDITIONS[condition](np.concatenate(parts), PLAYBACK_RATE, np.random.default_rng(seed))
+        lengths = [len(part) / PLAYBACK_RATE for part in parts]
+        segments = true_segments(genres, lengths)
+        return play_samples(samples, PLAYBACK_RATE, segments, self._classifier, self._settings)
 
 
-def excerpt_samples(excerpt: Excerpt, sample_rate: int) -> Samples:
-    """Mono samples of an excerpt, (n,) float32 at this rate.
+def load_excerpt(excerpt: Excerpt, sample_rate: int) -> Samples:
+    """Decode an excerpt to mono samples, (n,) float32, at ``sample_rate`` Hz.
 
     Raises
     ------
     SourceError
-        Nothing that FFmpeg can decode, or less than the file promised.
+        If FFmpeg cannot decode the file, or if the file ends before the excerpt begins.
     """
     source = FileSource(excerpt.track.name, StreamClock())
     first = round(excerpt.start * source.sample_rate)
@@ -211,29 +231,30 @@ def excerpt_samples(excerpt: Excerpt, sample_rate: int) -> Samples:
     samples = np.concatenate(parts)[first:last]
     if not len(samples):
         raise SourceError(
-            f"{excerpt.track.name} promises {excerpt.track.seconds:.2f} s of sound and ends before "
-            f"{excerpt.start:.2f} s; mend it or leave it out"
+            f"{excerpt.track.name} declares {excerpt.track.seconds:.2f} s of audio but ends before "
+            f"{excerpt.start:.2f} s; repair the file or leave it out"
         )
     return np.asarray(soxr.resample(samples, source.sample_rate, sample_rate), dtype=np.float32)
 
 
 def true_segments(genres: Sequence[int | None], lengths: Sequence[float]) -> tuple[TrueSegment, ...]:
-    """Stretches of these lengths in seconds, one after the other."""
+    """Return adjacent segments with these genres and these lengths in seconds."""
     ends = np.cumsum(lengths).tolist()
     return tuple(map(TrueSegment, genres, [0.0, *ends[:-1]], ends))
 
 
-class SpectrogramRecorder:
-    """Records programmes of stored spectrograms, joined column by column.
+class SpectrogramPlayer:
+    """Player of programmes that consist of stored spectrograms, joined column by column.
 
     Parameters
     ----------
     stored : StoredTracks
-        Of a form with columns one after the other; each was scaled by itself, so that levels may jump.
+        Spectrograms whose geometry has more columns than one window. Each one was scaled by itself, so
+        levels may jump at the joins.
     rows : mapping of str to int
-        Place of each track in ``stored`` by its name.
+        Row of each track in ``stored``, by the name of the track.
     spec : AudioSpec
-        Geometry that is cut from it.
+        Geometry of the windows that are cut from the spectrograms.
     """
 
     def __init__(
@@ -241,16 +262,16 @@ class SpectrogramRecorder:
     ) -> None:
         self._stored = stored
         self._rows = rows
-        self._reader = BlockReader(classifier, spec)
+        self._classifier = AlternateGeometryClassifier(classifier, spec)
         self._spec = spec
 
-    def record(self, programme: Programme, condition: str, seed: Sequence[int]) -> PlaybackResult:
-        """Join a programme's columns and classify the windows along them.
+    def play(self, programme: Programme, condition: str, seed: Sequence[int]) -> PlaybackResult:
+        """Join the columns of a programme and classify the windows along them.
 
         Parameters
         ----------
         condition, seed
-            Not used: what happens to sound cannot be done to its picture.
+            Not used, because audio degradations cannot be applied to a spectrogram.
         """
         spec, step_seconds = self._spec, self._spec.column_step / SAMPLE_RATE
         parts = []
@@ -260,25 +281,26 @@ class SpectrogramRecorder:
             parts.append(stored[:, first : first + count].T)
         columns = to_bands(np.concatenate(parts), spec)  # (columns, image_size)
         lengths = [len(part) * step_seconds for part in parts]
-        stretches = true_segments([excerpt.track.genre for excerpt in programme.excerpts], lengths)
-        heard = []
+        segments = true_segments([excerpt.track.genre for excerpt in programme.excerpts], lengths)
+        classified = []
         for start in range(0, len(columns) - spec.columns + 1, spec.hop_columns):
-            picture = image_from_columns(columns[start : start + spec.columns], spec)
+            image = image_from_columns(columns[start : start + spec.columns], spec)
             position = start * spec.column_step
-            # A column stands for the whole step that it was picked from.
+            # A column represents the whole step that it was picked from.
             captured_at = (start + spec.columns) * step_seconds
             window = AudioWindow(_NO_SAMPLES, position, captured_at, SILENCE_FLOOR_DBFS)
-            heard.append((PreparedWindow(window, None, False, _NO_COLUMNS), self._reader.predict(picture)))
-        return PlaybackResult(stretches, tuple(heard), self._reader)
+            prepared = PreparedWindow(window, None, False, _NO_COLUMNS)
+            classified.append((prepared, self._classifier.predict(image)))
+        return PlaybackResult(segments, tuple(classified), self._classifier)
 
 
 def read_samples(path: Path, sample_rate: int) -> Samples:
-    """All of a file as mono samples, (n,) float32 at this rate.
+    """Decode a file to mono samples, (n,) float32, at ``sample_rate`` Hz.
 
     Raises
     ------
     SourceError
-        Nothing that FFmpeg can decode.
+        If FFmpeg cannot decode the file.
     """
     source = FileSource(str(path), StreamClock())
     samples = np.concatenate([block.samples for block in source.blocks()])

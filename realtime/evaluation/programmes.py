@@ -1,4 +1,4 @@
-"""Programmes whose changes of genre are known: which excerpt of which track plays when."""
+"""Random programmes of excerpts of labeled tracks, whose genre changes are known."""
 
 from __future__ import annotations
 
@@ -14,21 +14,35 @@ from models.errors import OverheardError
 from models.holdout import is_held_out_artist, normalize_artist
 from realtime.clock import SystemClock
 from realtime.evaluation.audio_folder import find_files
-from realtime.evaluation.scorecard import genre_number
+from realtime.evaluation.scorecard import genre_index
 from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
 from realtime.sources.file import FileSource
 
-SLACK_SECONDS = 0.75
-"""How far a track may miss the lengths asked for and still be played whole."""
+LENGTH_TOLERANCE_SECONDS = 0.75
+"""Seconds that a track may be too short or too long and still be played whole."""
 
 PAUSE_SECONDS = 2.0
+"""Seconds of silence between the excerpts of a programme with pauses."""
+
 PAUSE_EVERY_NTH = 3
-"""Every so manieth programme has pauses between its excerpts, as an album has."""
+"""Every third programme has pauses between its excerpts, like an album."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledTrack:
-    """Something of one genre: ``name`` is its path or identifier, ``artist`` empty where not known."""
+    """Track with a known genre.
+
+    Attributes
+    ----------
+    name : str
+        Path of the audio file, or identifier of the stored spectrogram.
+    genre : int
+        Index of the genre among the labels of the model.
+    artist : str
+        Name of the artist, or an empty string if the artist is unknown.
+    seconds : float
+        Length of the track.
+    """
 
     name: str
     genre: int
@@ -37,13 +51,13 @@ class LabeledTrack:
 
     @property
     def group(self) -> str:
-        """What must not stand on both sides of a split."""
+        """Artist, or the track itself if the artist is unknown. No group is on both sides of a split."""
         return normalize_artist(self.artist) or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """``seconds`` of a track from ``start`` seconds on."""
+    """Part of a track that begins at ``start`` and lasts ``seconds``, both in seconds."""
 
     track: LabeledTrack
     start: float
@@ -52,7 +66,10 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Excerpts in a row, no two neighbours of one genre, with ``pause_seconds`` of nothing between."""
+    """Sequence of excerpts with ``pause_seconds`` of silence between them.
+
+    The genre changes from each excerpt to the next.
+    """
 
     excerpts: tuple[Excerpt, ...]
     pause_seconds: float = 0.0
@@ -60,182 +77,200 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeConfig:
-    """What programmes look like: how many, of how many excerpts, each of which length in seconds.
+    """Number of programmes, number of excerpts in each, and range of the excerpts' length in seconds.
 
     Raises
     ------
     EvaluationError
-        A number out of range.
+        If a number is out of range.
     """
 
     programmes: int = 6
     excerpts: int = 10
-    shortest: float = 10.0
-    longest: float = 18.0
+    min_seconds: float = 10.0
+    max_seconds: float = 18.0
 
     def __post_init__(self) -> None:
-        """Refuse what makes no programme."""
+        """Check the ranges."""
         if not (1 <= self.programmes <= 1000 and 2 <= self.excerpts <= 1000):
             raise EvaluationError(
-                f"{self.programmes} programmes of {self.excerpts} excerpts; there must be 1 to 1000 "
-                "of 2 to 1000"
+                f"{self.programmes} programmes of {self.excerpts} excerpts are not possible; give 1 to 1000 "
+                "programmes of 2 to 1000 excerpts"
             )
-        if not 1 <= self.shortest <= self.longest <= 3600:
+        if not 1 <= self.min_seconds <= self.max_seconds <= 3600:
             raise EvaluationError(
-                f"excerpts of {self.shortest:g} to {self.longest:g} s; "
-                "the lengths must ascend within 1 to 3600"
+                f"excerpts of {self.min_seconds:g} to {self.max_seconds:g} s are not possible; "
+                "both lengths must be from 1 to 3600 s, the shorter one first"
             )
 
 
-def is_long_enough(track: LabeledTrack, shape: ProgrammeConfig) -> bool:
-    """Whether a track may be part of a programme."""
-    return track.seconds >= shape.shortest - SLACK_SECONDS
+def is_long_enough(track: LabeledTrack, config: ProgrammeConfig) -> bool:
+    """Return whether a track is long enough to be part of a programme."""
+    return track.seconds >= config.min_seconds - LENGTH_TOLERANCE_SECONDS
 
 
-def build(
+def build_programmes(
     tracks: Sequence[LabeledTrack],
-    shape: ProgrammeConfig,
+    config: ProgrammeConfig,
     generator: np.random.Generator,
     *,
     pauses: bool = True,
 ) -> list[Programme]:
-    """Draw programmes; equal generators draw equal ones.
+    """Draw programmes at random. Equal generators draw equal programmes.
 
-    Genres come equally often, whatever their numbers of tracks; within one the artists take turns, and
-    no track comes twice before all have come. A longer track than asked for is cut at a random place.
+    All genres are drawn equally often, regardless of their numbers of tracks. Within a genre, the artists
+    take turns, and every track is played once before any is repeated. From a track that is longer than
+    the maximum, an excerpt is cut at a random position.
 
     Parameters
     ----------
     pauses : bool
-        Whether every third programme has pauses of 2 s between its excerpts.
+        True if every third programme has pauses of 2 s between its excerpts.
 
     Raises
     ------
     EvaluationError
-        Tracks of fewer than two genres that are long enough.
+        If fewer than two genres have tracks that are long enough.
     """
     by_genre: dict[int, list[LabeledTrack]] = {}
     for track in tracks:
-        if is_long_enough(track, shape):
+        if is_long_enough(track, config):
             by_genre.setdefault(track.genre, []).append(track)
     if len(by_genre) < 2:
         raise EvaluationError(
-            f"a programme changes between genres and there are {len(by_genre)} with tracks of "
-            f"{shape.shortest:g} s or more, among {len(tracks)} tracks; at least 2 are needed"
+            f"programmes need tracks of at least 2 genres; of {len(tracks)} tracks, those of "
+            f"{config.min_seconds:g} s or more have {len(by_genre)} genres"
         )
-    turns = {genre: _turns(by_genre[genre], generator) for genre in sorted(by_genre)}
+    turns = {genre: _cycle_tracks(by_genre[genre], generator) for genre in sorted(by_genre)}
     played = dict.fromkeys(turns, 0)
     programmes = []
-    for number in range(shape.programmes):
+    for number in range(config.programmes):
         excerpts: list[Excerpt] = []
-        for _ in range(shape.excerpts):
+        for _ in range(config.excerpts):
             others = [genre for genre in turns if not excerpts or genre != excerpts[-1].track.genre]
             fewest = min(played[genre] for genre in others)
             genre = int(generator.choice([genre for genre in others if played[genre] == fewest]))
             played[genre] += 1
             track = next(turns[genre])
-            excerpts.append(_cut(track, shape, generator))
+            excerpts.append(_draw_excerpt(track, config, generator))
         paused = pauses and number % PAUSE_EVERY_NTH == PAUSE_EVERY_NTH - 1
         programmes.append(Programme(tuple(excerpts), PAUSE_SECONDS if paused else 0.0))
     return programmes
 
 
-def _turns(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
-    """Tracks without end, every one once a round; the artists take turns."""
+def _cycle_tracks(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
+    """Yield tracks endlessly, each once a round. The artists take turns."""
     by_artist: dict[str, list[LabeledTrack]] = {}
     for track in tracks:
         by_artist.setdefault(track.group, []).append(track)
     while True:
         waiting = deque(
-            deque(each[place] for place in generator.permutation(len(each)))
-            for each in (by_artist[list(by_artist)[place]] for place in generator.permutation(len(by_artist)))
+            deque(each[index] for index in generator.permutation(len(each)))
+            for each in (by_artist[list(by_artist)[index]] for index in generator.permutation(len(by_artist)))
         )
         while waiting:
-            own = waiting.popleft()
-            yield own.popleft()
-            if own:
-                waiting.append(own)
+            artist_tracks = waiting.popleft()
+            yield artist_tracks.popleft()
+            if artist_tracks:
+                waiting.append(artist_tracks)
 
 
-def _cut(track: LabeledTrack, shape: ProgrammeConfig, generator: np.random.Generator) -> Excerpt:
-    if track.seconds <= shape.longest + SLACK_SECONDS:
+def _draw_excerpt(track: LabeledTrack, config: ProgrammeConfig, generator: np.random.Generator) -> Excerpt:
+    if track.seconds <= config.max_seconds + LENGTH_TOLERANCE_SECONDS:
         return Excerpt(track, 0.0, track.seconds)
-    seconds = float(generator.uniform(shape.shortest, shape.longest))
+    seconds = float(generator.uniform(config.min_seconds, config.max_seconds))
     return Excerpt(track, float(generator.uniform(0, track.seconds - seconds)), seconds)
 
 
-def halves(
+def split_by_artist(
     tracks: Sequence[LabeledTrack], generator: np.random.Generator
 ) -> tuple[list[LabeledTrack], list[LabeledTrack]]:
-    """Split by artist, so that each half has about half the artists of each genre."""
+    """Split tracks by artist, so that each half has about half of the artists of each genre."""
     artists: dict[int, dict[str, None]] = {}
     for track in tracks:
         artists.setdefault(track.genre, {}).setdefault(track.group)
     side: dict[str, int] = {}
     for genre in sorted(artists):
-        names = [list(artists[genre])[place] for place in generator.permutation(len(artists[genre]))]
-        begun = sum(1 if side[name] else -1 for name in names if name in side)  # artists of several genres
+        names = [list(artists[genre])[index] for index in generator.permutation(len(artists[genre]))]
+        # Artists of several genres may have a side already.
+        balance = sum(1 if side[name] else -1 for name in names if name in side)
         for name in names:
             if name not in side:
-                side[name] = int(begun < 0)
-                begun += 1 if side[name] else -1
+                side[name] = int(balance < 0)
+                balance += 1 if side[name] else -1
     first, second = ([t for t in tracks if side[t.group] == which] for which in (0, 1))
     return first, second
 
 
-def folder_tracks(folder: Path, labels: Sequence[str]) -> tuple[list[LabeledTrack], list[SkippedFile]]:
-    """Sound files in folders that are named after genres; whose they are is not known.
+def find_folder_tracks(folder: Path, labels: Sequence[str]) -> tuple[list[LabeledTrack], list[SkippedFile]]:
+    """Find the audio files in folders that are named after genres. Their artists are unknown.
+
+    Returns
+    -------
+    tracks : list of LabeledTrack
+        Files with a known length.
+    skipped : list of SkippedFile
+        Files beside the genre folders, and files that cannot be decoded.
 
     Raises
     ------
     EvaluationError
-        As ``find_files``.
+        If ``folder`` cannot be read, or if a folder in it is not named after one of the labels.
     """
     files, skipped = find_files(folder, labels)
-    tracks = _probed([(path, genre, "") for path, genre in files], skipped)
+    tracks = _probe_tracks([(path, genre, "") for path, genre in files], skipped)
     return tracks, skipped
 
 
-def table_tracks(
-    path: Path, labels: Sequence[str], *, check_artists: bool
+def read_table_tracks(
+    path: Path, labels: Sequence[str], *, held_out_artists: bool
 ) -> tuple[list[LabeledTrack], list[SkippedFile]]:
-    """Sound files that a table names, with columns ``file``, ``genre`` and ``artist``.
+    """Read the audio files that a table lists in the columns ``file``, ``genre`` and ``artist``.
 
-    Files lie in the folder beside the table that has its name, or else beside the table itself.
+    A file is looked up in the folder beside the table that has the name of the table, then beside the
+    table itself.
 
     Parameters
     ----------
-    check_artists : bool
-        Only the third of the artists that is kept back for checks, without those who stand in GTZAN
-        too, which trained the model: where the table has a column ``artist_also_in_gtzan``, it is empty.
+    held_out_artists : bool
+        True to return only the third of the artists that is held out from training. Artists with an entry
+        in the column ``artist_also_in_gtzan``, if the table has this column, are left out as well,
+        because the model was trained on GTZAN.
+
+    Returns
+    -------
+    tracks : list of LabeledTrack
+        Files with a known length.
+    skipped : list of SkippedFile
+        Files that cannot be decoded.
 
     Raises
     ------
     EvaluationError
-        A table that cannot be read, lacks a column or names a genre that this model does not know.
+        If the table cannot be read, lacks a column, or names a genre that the model does not know.
     """
-    rows = read_table(path, ("file", "genre", "artist") if check_artists else ("file", "genre"))
-    unknown = sorted({row["genre"] for row in rows if genre_number(labels, row["genre"]) is None})
+    rows = read_table(path, ("file", "genre", "artist") if held_out_artists else ("file", "genre"))
+    unknown = sorted({row["genre"] for row in rows if genre_index(labels, row["genre"]) is None})
     if unknown:
         raise EvaluationError(
             f"{path} names genres that this model does not know: {', '.join(map(repr, unknown))}; "
-            f"there are {', '.join(labels)}"
+            f"the genres are {', '.join(labels)}"
         )
     found = []
     for row in rows:
-        genre, artist = genre_number(labels, row["genre"]), row.get("artist") or ""
+        genre, artist = genre_index(labels, row["genre"]), row.get("artist") or ""
         trained_on = bool((row.get("artist_also_in_gtzan") or "").strip())
-        if genre is not None and (not check_artists or (is_held_out_artist(artist) and not trained_on)):
+        if genre is not None and (not held_out_artists or (is_held_out_artist(artist) and not trained_on)):
             found.append((resolve_beside(path, row["file"]), genre, artist))
     skipped: list[SkippedFile] = []
-    return _probed(found, skipped), skipped
+    return _probe_tracks(found, skipped), skipped
 
 
-def _probed(found: Sequence[tuple[Path, int, str]], skipped: list[SkippedFile]) -> list[LabeledTrack]:
+def _probe_tracks(found: Sequence[tuple[Path, int, str]], skipped: list[SkippedFile]) -> list[LabeledTrack]:
     tracks = []
     for path, genre, artist in found:
         try:
-            seconds = _seconds(path)
+            seconds = _probe_duration(path)
         except OverheardError as error:
             skipped.append(SkippedFile(path.name, str(error)))
         else:
@@ -243,8 +278,8 @@ def _probed(found: Sequence[tuple[Path, int, str]], skipped: list[SkippedFile]) 
     return tracks
 
 
-def _seconds(path: Path) -> float:
-    """Length as the file says; where it does not, all of it is decoded."""
+def _probe_duration(path: Path) -> float:
+    """Return the length that the file declares, in seconds. Without one, decode the whole file."""
     source = FileSource(str(path), SystemClock())
     if source.duration_seconds is not None:
         return source.duration_seconds

@@ -1,4 +1,4 @@
-"""What an evaluation found, for machines and for people."""
+"""Scorecard of an evaluation, as JSON and as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -17,18 +17,26 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 DIGITS = 4
+"""Decimal places of the figures in a scorecard."""
 
 Advance = Callable[[int, int], None]
-"""Told how many tracks are done, and how many there are."""
+"""Function called with the number of items done and the number of all items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """A model's answers, one a track.
+    """Predictions of a model, one for each track.
 
-    ``probabilities`` (n, genres) float64 are calibrated, each row the mean of a track's windows;
-    ``labels`` (n,) int64 are the true genres. ``skipped`` is None where files cannot be;
-    ``first_windows``, like ``probabilities`` but of each track's first window alone, where not known.
+    Attributes
+    ----------
+    probabilities : ndarray, shape (n, genres), float64
+        Calibrated probabilities. Each row is the mean over the windows of a track.
+    labels : ndarray, shape (n,), int64
+        True genres.
+    skipped : tuple of SkippedFile or None
+        Files without a prediction, or None if the material is not a folder of files.
+    first_windows : ndarray, shape (n, genres), float64, or None
+        Probabilities of the first window of each track, or None if they are unknown.
     """
 
     probabilities: Floats
@@ -37,27 +45,28 @@ class Predictions:
     first_windows: Floats | None = None
 
 
-def genre_number(labels: Sequence[str], name: str) -> int | None:
-    """Position of a genre among the labels, whatever its capitals; None if it is not among them."""
+def genre_index(labels: Sequence[str], name: str) -> int | None:
+    """Return the index of a genre among the labels, ignoring case, or None if the genre is not a label."""
     folded = [label.casefold() for label in labels]
     return folded.index(name.casefold()) if name.casefold() in folded else None
 
 
-def scorecard(answers: Predictions, manifest: ModelManifest) -> dict[str, Any]:
-    """Every measure under the name that ``--json`` prints.
+def build_scorecard(predictions: Predictions, manifest: ModelManifest) -> dict[str, Any]:
+    """Compute all metrics under the names that ``--json`` prints.
 
-    ``accuracy_interval`` is the 95 % bootstrap interval by track; ``unsure`` the share of tracks below
-    the manifest's ``unsure_below`` and ``answered_accuracy`` the accuracy of the others. What cannot be
-    known, such as the recall of a genre without tracks, is None.
+    ``accuracy_interval`` is the 95 % bootstrap interval over tracks. ``unsure`` is the share of tracks
+    whose confidence is below ``unsure_below`` of the manifest, and ``answered_accuracy`` is the accuracy
+    of the other tracks. A figure that is undefined, such as the recall of a genre without tracks, is
+    None.
 
     Raises
     ------
     ValueError
-        No answers.
+        If there are no predictions.
     """
-    scores = compute_scores(answers.probabilities, answers.labels)
-    right = answers.probabilities.argmax(axis=1) == answers.labels
-    answered = answers.probabilities.max(axis=1) >= manifest.calibration.unsure_below
+    scores = compute_scores(predictions.probabilities, predictions.labels)
+    correct = predictions.probabilities.argmax(axis=1) == predictions.labels
+    answered = predictions.probabilities.max(axis=1) >= manifest.calibration.unsure_below
 
     def by_genre(values: Sequence[float]) -> dict[str, float | None]:
         return {
@@ -69,24 +78,24 @@ def scorecard(answers: Predictions, manifest: ModelManifest) -> dict[str, Any]:
         "model": f"{manifest.name} {manifest.version}",
         "tracks": scores.tracks,
         "accuracy": round(scores.accuracy, DIGITS),
-        "accuracy_interval": [round(end, DIGITS) for end in bootstrap_interval(right)],
+        "accuracy_interval": [round(end, DIGITS) for end in bootstrap_interval(correct)],
         "ece": round(scores.ece, DIGITS),
         "unsure": round(float(np.mean(~answered)), DIGITS),
-        "answered_accuracy": round(float(right[answered].mean()), DIGITS) if answered.any() else None,
+        "answered_accuracy": round(float(correct[answered].mean()), DIGITS) if answered.any() else None,
         "recall": by_genre(scores.recall),
         "f1": by_genre(scores.f1),
         "confusion": {"labels": list(manifest.labels), "rows": [list(row) for row in scores.confusion]},
     }
-    if answers.first_windows is not None:
-        first = answers.first_windows.argmax(axis=1) == answers.labels
+    if predictions.first_windows is not None:
+        first = predictions.first_windows.argmax(axis=1) == predictions.labels
         card["accuracy_first_window"] = round(float(first.mean()), DIGITS)
-    if answers.skipped is not None:
-        card["skipped"] = [{"file": each.file, "reason": each.reason} for each in answers.skipped]
+    if predictions.skipped is not None:
+        card["skipped"] = [{"file": each.file, "reason": each.reason} for each in predictions.skipped]
     return card
 
 
-def tables(card: dict[str, Any], unsure_below: float) -> list[RenderableType]:
-    """Lay a scorecard out for a terminal: the figures, the genres with their confusion, the skipped."""
+def render_scorecard(card: dict[str, Any], unsure_below: float) -> list[RenderableType]:
+    """Render a scorecard for a terminal: summary, genres with their confusion matrix, skipped files."""
     from rich.table import Table
     from rich.text import Text
 
@@ -94,28 +103,28 @@ def tables(card: dict[str, Any], unsure_below: float) -> list[RenderableType]:
     figures = {
         "model": card["model"],
         "tracks": str(card["tracks"]),
-        "accuracy": f"{card['accuracy']:.3f} (95 % of resamplings by track: {low:.3f} to {high:.3f})",
-        "ece": f"{card['ece']:.3f} (confidence against accuracy, 10 bins of equal mass)",
-        "unsure": f"{card['unsure']:.3f} of the tracks, below a confidence of {unsure_below:.2f}",
-        "answered": f"{_figure(card['answered_accuracy'], 3)} accuracy of the others",
+        "accuracy": f"{card['accuracy']:.3f} (95 % bootstrap interval over tracks: {low:.3f} to {high:.3f})",
+        "ece": f"{card['ece']:.3f} (expected calibration error, 10 bins of equal mass)",
+        "unsure": f"{card['unsure']:.3f} of the tracks have a confidence below {unsure_below:.2f}",
+        "answered": f"{_format_figure(card['answered_accuracy'], 3)} accuracy on the other tracks",
     }
     summary = Table.grid(padding=(0, 2))
     if "accuracy_first_window" in card:
-        figures["first window"] = f"{card['accuracy_first_window']:.3f} accuracy of each track's first alone"
+        figures["first window"] = f"{card['accuracy_first_window']:.3f} accuracy on the first windows alone"
     if card.get("split"):
         figures["split"] = card["split"]
     for name, value in figures.items():
         summary.add_row(name, Text(value))
 
-    genres = Table(box=None, padding=(0, 1), title="rows are the truth, numbered columns the answer")
+    genres = Table(box=None, padding=(0, 1), title="rows: true genre, numbered columns: predicted genre")
     for heading in ("", "genre", "tracks", "recall", "F1"):
         genres.add_column(heading, justify="left" if heading == "genre" else "right", no_wrap=True)
     labels, rows = card["confusion"]["labels"], card["confusion"]["rows"]
     for number in range(1, len(labels) + 1):
         genres.add_column(str(number), justify="right", no_wrap=True)
     for number, (label, row) in enumerate(zip(labels, rows, strict=True), start=1):
-        measures = (_figure(card[name][label], 2) for name in ("recall", "f1"))
-        genres.add_row(str(number), Text(label), str(sum(row)), *measures, *map(str, row))
+        metrics = (_format_figure(card[name][label], 2) for name in ("recall", "f1"))
+        genres.add_row(str(number), Text(label), str(sum(row)), *metrics, *map(str, row))
 
     parts: list[RenderableType] = [summary, Text(), genres]
     if "skipped" in card:
@@ -124,5 +133,5 @@ def tables(card: dict[str, Any], unsure_below: float) -> list[RenderableType]:
     return parts
 
 
-def _figure(value: float | None, digits: int) -> str:
+def _format_figure(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"

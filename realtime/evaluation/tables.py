@@ -1,4 +1,4 @@
-"""Reading of tables of labelled audio, and the errors of an evaluation."""
+"""Tables of labeled audio, and the errors of an evaluation."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models.errors import OverheardError
 
-if TYPE_CHECKING:
-    pass
-
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV file that has at least these columns.
+    """Read the rows of a CSV file that has at least these columns.
 
     Raises
     ------
     EvaluationError
-        It cannot be read, or a column is missing.
+        If the file cannot be read, or if a column is missing.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -29,22 +25,22 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             if missing:
                 raise EvaluationError(
                     f"{path} lacks the column{'s' * (len(missing) > 1)} {' and '.join(missing)}; "
-                    f"its first line names {', '.join(reader.fieldnames or ()) or 'none'}"
+                    f"its first line names {', '.join(reader.fieldnames or ()) or 'no columns'}"
                 )
             return list(reader)
     except OSError as error:
         raise EvaluationError(f"cannot read the table {path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise EvaluationError(f"{path} is no table of text in UTF-8: {error}") from error
+        raise EvaluationError(f"{path} is not a CSV file in UTF-8: {error}") from error
 
 
 class EvaluationError(OverheardError):
-    """What a model is to be judged on is missing, damaged, or nothing for this model."""
+    """Error in the material or the options of an evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file without an answer, and why."""
+    """File without a prediction, and the reason."""
 
     file: str
     reason: str

@@ -1,4 +1,4 @@
-"""How well a label follows a programme whose changes are known: values in, figures out."""
+"""Metrics of how well the displayed label follows a programme with known genre changes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import numpy as np
 from realtime.protocol.estimate import StreamState
 
 SETTLE_SECONDS = 5.0
-"""How long after a change a label may still be of what was before: about one window."""
+"""Seconds after a change in which the label may still show the genre before it: about one window."""
 
 ROUNDING_SECONDS = 1e-6
-
-"""States in which the stable label speaks of what is playing; in all others it is that of the last music."""
+"""Seconds by which a window may cross the ends of its segment, because of rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrueSegment:
-    """A part of a programme, in seconds since its start; ``genre`` is None where nothing plays."""
+    """Part of a programme, in seconds since its start. ``genre`` is None for a pause."""
 
     genre: int | None
     start: float
@@ -29,10 +28,20 @@ class TrueSegment:
 
 @dataclass(frozen=True, slots=True)
 class LabelAt:
-    """What was said from ``seconds`` on, until the next moment.
+    """Labels of one estimate, which are valid until the next estimate.
 
-    ``stable`` is the label that does not flicker and ``raw`` the most probable genre of the newest
-    window alone, which began at ``window_start`` and ended by ``seconds``; None where there is none.
+    Attributes
+    ----------
+    seconds : float
+        Time of the estimate in seconds since the start of the programme.
+    window_start : float
+        Time at which the newest window began. The window ends no later than ``seconds``.
+    stable : int or None
+        Smoothed label, or None before the first label.
+    state : StreamState
+        State of the stream.
+    raw : int or None
+        Most probable genre of the newest window alone, or None if the window was not classified.
     """
 
     seconds: float
@@ -43,50 +52,53 @@ class LabelAt:
 
     @property
     def shown(self) -> int | None:
-        """The stable label where it speaks of what is playing."""
+        """Stable label, or None in a state in which the label belongs to earlier music."""
         return self.stable if self.state.has_genre else None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One programme, first to last: what played, without holes, and what was said of it."""
+    """True genres of one programme, without gaps, and the labels of its estimates in order of time."""
 
-    stretches: tuple[TrueSegment, ...]
-    moments: tuple[LabelAt, ...]
+    segments: tuple[TrueSegment, ...]
+    timeline: tuple[LabelAt, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveScores:
-    """Figures over several programmes; None where there was nothing to take them of.
+    """Metrics over several programmes. A metric is None if there is nothing to compute it from.
 
     Attributes
     ----------
     programmes, changes, windows : int
-        How many there were; windows only those that lie within one genre.
+        Numbers of programmes, of genre changes and of classified windows that lie within one genre.
     minutes : float
-        Music on which estimates stood: none stands before the first window is full.
+        Minutes of music that estimates cover. There is no estimate before the first window is full.
     first_label_seconds : float
-        From the start to the first right label, median of the programmes that came to one.
+        Median of the seconds from the start to the first right label, over the programmes with such a
+        label.
     never_started : float
-        Share of programmes whose first genre was never shown while it played.
+        Share of programmes whose first genre is never shown while it plays.
     switch_median, switch_p90 : float
-        Seconds from a change to the right label, of the changes that were followed.
+        Median and 90th percentile of the seconds from a change to the right label, over the changes
+        that the label follows.
     already_right, never_followed : float
-        Shares of the changes: the label was the new genre before; it never became it in time.
+        Share of changes before which the label is the new genre already, and share of changes that
+        the label does not follow while the new genre plays.
     flips_per_minute : float
-        Changes of the stable label that no change of the programme asked for.
+        Changes of the stable label per minute that have no change of the programme as their cause.
     unsure, not_music : float
-        Shares of the time.
+        Shares of the time in these states.
     accuracy, settled_accuracy : float
-        Share of the time with the right label shown: from the changes on; without 5 s after each.
+        Share of the time with the right label, and the same without the first 5 s after each change.
     listening_accuracy : float
-        The same where the state is LISTENING: how far what is said with confidence can be trusted.
+        Share of the LISTENING time with the right label, which tells how reliable confident labels are.
     window_accuracy : float
-        Share of ``windows`` whose own answer, unsmoothed, is right.
+        Share of ``windows`` whose own unsmoothed prediction is right.
     recall : tuple of float
         ``settled_accuracy`` of each genre.
     shown : tuple of float
-        Share of the time that each genre is shown: one that is shown always is always right in time.
+        Share of the time that each genre is shown. A genre that is always shown has a recall of 1.
     """
 
     programmes: int
@@ -110,82 +122,94 @@ class LiveScores:
     shown: tuple[float | None, ...]
 
 
-def spans(run: Run) -> Iterator[tuple[int, float, LabelAt, float, float]]:
-    """Genre, start of its stretch, moment, start and end of each span of music in which none changes."""
-    ends = [moment.seconds for moment in run.moments[1:]] + [run.stretches[-1].end]
-    for moment, until in zip(run.moments, ends, strict=False):
-        for stretch in run.stretches:
-            start, end = max(moment.seconds, stretch.start), min(until, stretch.end)
-            if stretch.genre is not None and start < end:
-                yield stretch.genre, stretch.start, moment, start, end
+def music_spans(run: Run) -> Iterator[tuple[int, float, LabelAt, float, float]]:
+    """Yield the spans of music in which neither the genre nor the label changes.
+
+    Yields
+    ------
+    tuple
+        Genre, start of its segment, label entry, start and end of the span. All times are in seconds.
+    """
+    ends = [entry.seconds for entry in run.timeline[1:]] + [run.segments[-1].end]
+    for entry, until in zip(run.timeline, ends, strict=False):
+        for segment in run.segments:
+            start, end = max(entry.seconds, segment.start), min(until, segment.end)
+            if segment.genre is not None and start < end:
+                yield segment.genre, segment.start, entry, start, end
 
 
-def seconds_to_label(run: Run, stretch: TrueSegment) -> float | None:
-    """Seconds from a stretch's start until its genre is shown: 0 if it was already, None if it never is."""
-    before = [moment for moment in run.moments if moment.seconds <= stretch.start]
-    if before and before[-1].shown == stretch.genre:
+def seconds_to_label(run: Run, segment: TrueSegment) -> float | None:
+    """Return the seconds from the start of a segment until its genre is shown.
+
+    Returns
+    -------
+    float or None
+        0 if the genre is shown already, or None if it is never shown during the segment.
+    """
+    before = [entry for entry in run.timeline if entry.seconds <= segment.start]
+    if before and before[-1].shown == segment.genre:
         return 0.0
-    for moment in run.moments:
-        if stretch.start < moment.seconds < stretch.end and moment.shown == stretch.genre:
-            return moment.seconds - stretch.start
+    for entry in run.timeline:
+        if segment.start < entry.seconds < segment.end and entry.shown == segment.genre:
+            return entry.seconds - segment.start
     return None
 
 
-def label_changes(run: Run) -> int:
-    """Changes of the stable label that the programme did not ask for.
+def count_flips(run: Run) -> int:
+    """Count the changes of the stable label that have no change of the programme as their cause.
 
-    It asks for one a stretch, to the stretch's genre; none in the first, and none where the label was
-    that genre when the stretch began.
+    A segment is the cause of at most one change, to its own genre. The first segment is the cause of
+    none, and neither is a segment whose genre is the label when the segment begins.
     """
-    count, label, asked = 0, None, -1
-    open_to: int | None = None
-    for moment in run.moments:
-        now = max(0, sum(stretch.start < moment.seconds for stretch in run.stretches) - 1)
-        if now != asked:
-            genre = run.stretches[now].genre
-            asked, open_to = now, genre if now and genre != label else None
-        if moment.stable is None or moment.stable == label:
+    count, label, current = 0, None, -1
+    expected: int | None = None
+    for entry in run.timeline:
+        number = max(0, sum(segment.start < entry.seconds for segment in run.segments) - 1)
+        if number != current:
+            genre = run.segments[number].genre
+            current, expected = number, genre if number and genre != label else None
+        if entry.stable is None or entry.stable == label:
             continue
-        if label is not None and moment.stable != open_to:
+        if label is not None and entry.stable != expected:
             count += 1
         elif label is not None:
-            open_to = None
-        label = moment.stable
+            expected = None
+        label = entry.stable
     return count
 
 
 def measure(runs: Sequence[Run], genres: int) -> LiveScores:
-    """Take every figure over these programmes together.
+    """Compute all metrics over these programmes together.
 
     Parameters
     ----------
     genres : int
-        How many labels there are.
+        Number of labels of the model.
 
     Raises
     ------
     ValueError
-        No programmes.
+        If there are no programmes.
     """
     if not runs:
         raise ValueError("no programmes to measure")
-    time = _Time(genres)
+    time = _TimeSums(genres)
     firsts: list[float | None] = []
     switches: list[float | None] = []
-    flipped = windows = right_windows = 0
+    flips = windows = right_windows = 0
     for run in runs:
         time.add(run)
-        flipped += label_changes(run)
-        music = [stretch for stretch in run.stretches if stretch.genre is not None]
-        firsts += [seconds_to_label(run, stretch) for stretch in music[:1]]
-        switches += [seconds_to_label(run, stretch) for stretch in music[1:]]
-        for moment in run.moments:
-            for stretch in music:
-                early = moment.window_start < stretch.start - ROUNDING_SECONDS
-                late = moment.seconds > stretch.end + ROUNDING_SECONDS
-                if moment.raw is not None and not early and not late:
+        flips += count_flips(run)
+        music = [segment for segment in run.segments if segment.genre is not None]
+        firsts += [seconds_to_label(run, segment) for segment in music[:1]]
+        switches += [seconds_to_label(run, segment) for segment in music[1:]]
+        for entry in run.timeline:
+            for segment in music:
+                early = entry.window_start < segment.start - ROUNDING_SECONDS
+                late = entry.seconds > segment.end + ROUNDING_SECONDS
+                if entry.raw is not None and not early and not late:
                     windows += 1
-                    right_windows += moment.raw == stretch.genre
+                    right_windows += entry.raw == segment.genre
     started = [seconds for seconds in firsts if seconds is not None]
     followed = [seconds for seconds in switches if seconds]
     minutes = time.all / 60
@@ -199,7 +223,7 @@ def measure(runs: Sequence[Run], genres: int) -> LiveScores:
         switch_p90=_quantile(followed, 0.9),
         already_right=_share(switches.count(0.0), len(switches)),
         never_followed=_share(switches.count(None), len(switches)),
-        flips_per_minute=_share(flipped, minutes),
+        flips_per_minute=_share(flips, minutes),
         unsure=_share(time.unsure, time.all),
         not_music=_share(time.not_music, time.all),
         accuracy=_share(time.right, time.all),
@@ -212,8 +236,8 @@ def measure(runs: Sequence[Run], genres: int) -> LiveScores:
     )
 
 
-class _Time:
-    """Seconds of music by what was said of it."""
+class _TimeSums:
+    """Sums of the seconds of music by label and state."""
 
     def __init__(self, genres: int) -> None:
         self.all = self.right = self.unsure = self.not_music = self.listening = self.listening_right = 0.0
@@ -222,22 +246,22 @@ class _Time:
         self.shown = [0.0] * genres
 
     def add(self, run: Run) -> None:
-        """Count one programme."""
-        for genre, changed, moment, start, end in spans(run):
-            lasted = end - start
-            right = moment.shown == genre
-            self.all += lasted
-            self.right += lasted * right
-            if moment.shown is not None:
-                self.shown[moment.shown] += lasted
-            self.unsure += lasted * (moment.state is StreamState.UNSURE)
-            self.not_music += lasted * (moment.state is StreamState.NOT_MUSIC)
-            if moment.state is StreamState.LISTENING:
-                self.listening += lasted
-                self.listening_right += lasted * right
-            late = max(0.0, end - max(start, changed + SETTLE_SECONDS))
-            self.settled[genre] += late
-            self.settled_right[genre] += late * right
+        """Add one programme."""
+        for genre, changed, entry, start, end in music_spans(run):
+            seconds = end - start
+            right = entry.shown == genre
+            self.all += seconds
+            self.right += seconds * right
+            if entry.shown is not None:
+                self.shown[entry.shown] += seconds
+            self.unsure += seconds * (entry.state is StreamState.UNSURE)
+            self.not_music += seconds * (entry.state is StreamState.NOT_MUSIC)
+            if entry.state is StreamState.LISTENING:
+                self.listening += seconds
+                self.listening_right += seconds * right
+            settled = max(0.0, end - max(start, changed + SETTLE_SECONDS))
+            self.settled[genre] += settled
+            self.settled_right[genre] += settled * right
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -14,15 +14,15 @@ from realtime.audio.source import AudioBlock
 from realtime.config import Settings
 from realtime.evaluation.playback import (
     BLOCK_SAMPLES,
-    CARD_RATE,
-    SpectrogramRecorder,
+    PLAYBACK_RATE,
+    SpectrogramPlayer,
     StreamClock,
-    excerpt_samples,
+    load_excerpt,
     replay,
     true_segments,
 )
-from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, table_tracks
-from realtime.evaluation.spectrograms import StoredTracks, geometry_for, read_split
+from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, read_table_tracks
+from realtime.evaluation.spectrograms import StoredTracks, find_spec, read_split
 from realtime.evaluation.tables import read_table
 from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.pipeline.analyzer import Analyzer
@@ -70,7 +70,7 @@ def draw(
     for track in tracks:
         by_genre.setdefault(track.genre, []).append(track)
     by_genre = {genre: own for genre, own in sorted(by_genre.items()) if len(own) >= FEWEST_TRACKS}
-    turns = {genre: _turns(own, generator) for genre, own in by_genre.items()}
+    turns = {genre: _cycle_tracks(own, generator) for genre, own in by_genre.items()}
     played = dict.fromkeys(turns, 0.0)
     parts: list[Part] = []
     while sum(played.values()) < seconds:
@@ -95,50 +95,50 @@ def draw(
     return parts
 
 
-def _turns(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
+def _cycle_tracks(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
     """Tracks without end, every one once a round."""
     while True:
         yield from (tracks[place] for place in generator.permutation(len(tracks)))
 
 
 def outline(
-    parts: Sequence[Part], stretches: Sequence[TrueSegment]
+    parts: Sequence[Part], segments: Sequence[TrueSegment]
 ) -> tuple[list[TrueSegment], list[TrueSegment]]:
     """Blocks and interruptions, from where every excerpt lies."""
-    blocks, interruptions, rest = [], [], list(stretches)
+    blocks, interruptions, rest = [], [], list(segments)
     for part in parts:
         own, rest = rest[: len(part.excerpts)], rest[len(part.excerpts) :]
         blocks.append(TrueSegment(part.genre, own[0].start, own[-1].end))
-        interruptions += [stretch for stretch in own if stretch.genre != part.genre]
+        interruptions += [segment for segment in own if segment.genre != part.genre]
     return blocks, interruptions
 
 
 def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
     """Play sound files through an ``Analyzer`` with its default settings, at full speed."""
     clock, position = StreamClock(), 0
-    analyzer = Analyzer(classifier, Settings(), CARD_RATE, clock)
+    analyzer = Analyzer(classifier, Settings(), PLAYBACK_RATE, clock)
     excerpts = [excerpt for part in parts for excerpt in part.excerpts]
     estimates, lengths = [], []
     for excerpt in excerpts:
-        samples = sanitize_samples(excerpt_samples(excerpt, CARD_RATE))
+        samples = sanitize_samples(load_excerpt(excerpt, PLAYBACK_RATE))
         for start in range(0, len(samples), BLOCK_SAMPLES):
             block = samples[start : start + BLOCK_SAMPLES]
-            clock.sleep_until((position + len(block)) / CARD_RATE)
-            heard = analyzer.process(AudioBlock(block, position, CARD_RATE, clock.now))
+            clock.sleep_until((position + len(block)) / PLAYBACK_RATE)
+            heard = analyzer.process(AudioBlock(block, position, PLAYBACK_RATE, clock.now))
             estimates += [analysis.estimate for analysis in heard]
             position += len(block)
-        lengths.append(len(samples) / CARD_RATE)
-    stretches = true_segments([excerpt.track.genre for excerpt in excerpts], lengths)
-    blocks, interruptions = outline(parts, stretches)
+        lengths.append(len(samples) / PLAYBACK_RATE)
+    segments = true_segments([excerpt.track.genre for excerpt in excerpts], lengths)
+    blocks, interruptions = outline(parts, segments)
     return Heard(tuple(blocks), tuple(interruptions), tuple(estimates))
 
 
-def hear_pictures(parts: Sequence[Part], recorder: SpectrogramRecorder) -> Heard:
+def hear_pictures(parts: Sequence[Part], player: SpectrogramPlayer) -> Heard:
     """Join stored spectrograms and smooth what the model says of them as the live path does."""
     programme = Programme(tuple(excerpt for part in parts for excerpt in part.excerpts))
-    recording = recorder.record(programme, "as-is", (0,))
-    blocks, interruptions = outline(parts, recording.stretches)
-    estimates = tuple(analysis.estimate for analysis in replay(recording, Settings()))
+    playback = player.play(programme, "as-is", (0,))
+    blocks, interruptions = outline(parts, playback.segments)
+    estimates = tuple(analysis.estimate for analysis in replay(playback, Settings()))
     return Heard(tuple(blocks), tuple(interruptions), estimates)
 
 
@@ -146,9 +146,9 @@ def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[t
     """Hear everything there is of a part: spectrograms and, of the test part, sound."""
     facts = read_split(data / "gtzan" / "tracks.csv", part, ("duplicate_of",))
     facts = {name: row for name, row in facts.items() if not row["duplicate_of"]}
-    tracks, recorder = _pictures(data, facts, classifier)
+    tracks, player = _pictures(data, facts, classifier)
     materials: list[tuple[str, list[LabeledTrack], Callable[[Sequence[Part]], Heard]]] = [
-        ("spectrograms", tracks, lambda drawn: hear_pictures(drawn, recorder))
+        ("spectrograms", tracks, lambda drawn: hear_pictures(drawn, player))
     ]
     if part == "test":
         sounds = _sounds(data, facts, classifier.manifest.labels)
@@ -161,13 +161,13 @@ def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[t
 
 def _pictures(
     data: Path, known: Container[str], classifier: GenreClassifier
-) -> tuple[list[LabeledTrack], SpectrogramRecorder]:
-    stored = StoredTracks.load(data / "gtzan" / "stft_full30s.npz", classifier.manifest.labels).only(known)
-    spec = geometry_for(stored.form, classifier.manifest)
-    seconds = stored.form.columns * spec.column_step / spec.sample_rate
+) -> tuple[list[LabeledTrack], SpectrogramPlayer]:
+    stored = StoredTracks.load(data / "gtzan" / "stft_full30s.npz", classifier.manifest.labels).select(known)
+    spec = find_spec(stored.geometry, classifier.manifest)
+    seconds = stored.geometry.columns * spec.column_step / spec.sample_rate
     labelled = zip(stored.names, stored.labels.tolist(), strict=True)
     rows = {name: row for row, name in enumerate(stored.names)}
-    return [LabeledTrack(*each, "", seconds) for each in labelled], SpectrogramRecorder(
+    return [LabeledTrack(*each, "", seconds) for each in labelled], SpectrogramPlayer(
         stored, rows, classifier, spec
     )
 
@@ -180,5 +180,5 @@ def _sounds(data: Path, known: Container[str], labels: Sequence[str]) -> list[La
         for row in rows
         if row["track_id"] in known
     ]
-    others, _ = table_tracks(data / "more-music.csv", labels, check_artists=True)
+    others, _ = read_table_tracks(data / "more-music.csv", labels, held_out_artists=True)
     return [track for track in (*tracks, *others) if track.seconds >= SHORTEST_SECONDS]

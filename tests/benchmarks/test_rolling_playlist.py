@@ -100,8 +100,8 @@ def test_the_outline_tells_blocks_from_interruptions() -> None:
     parts = [Part(JAZZ, first.excerpts[:2]), Part(ROCK, second.excerpts[:3])]
     ends = [30.0, 60.0, 90.0, 120.0, 150.0]
     genres = [JAZZ, JAZZ, ROCK, JAZZ, ROCK]
-    stretches = [TrueSegment(genre, end - 30, end) for genre, end in zip(genres, ends, strict=True)]
-    assert outline(parts, stretches) == (
+    segments = [TrueSegment(genre, end - 30, end) for genre, end in zip(genres, ends, strict=True)]
+    assert outline(parts, segments) == (
         [TrueSegment(JAZZ, 0, 60), TrueSegment(ROCK, 60, 150)],
         [TrueSegment(JAZZ, 90, 120)],
     )

@@ -24,9 +24,9 @@ def test_a_group_without_a_command_says_what_there_is() -> None:
 
 
 def test_the_command_on_a_tiny_library(library: Path) -> None:
-    """The shipped model knows ten genres, of which seven have no tracks; its answers do not matter here."""
+    """Seven of the ten genres of the shipped model have no tracks. Its predictions do not matter here."""
     table = str(library / "table.csv")
-    words = (
+    arguments = (
         "evaluate",
         "live",
         "--table",
@@ -38,26 +38,26 @@ def test_the_command_on_a_tiny_library(library: Path) -> None:
         "--hold-seconds",
         "0",
     )
-    done = overheard(*words, "--json")
+    done = overheard(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
     assert card["smoothing"] == {"half_life_seconds": 3, "switch_margin": 0.05, "hold_seconds": 0}
-    (found,) = card["sets"]
-    assert (found["changes"], found["programmes"]) == (1, 1)
+    (scores,) = card["sets"]
+    assert (scores["changes"], scores["programmes"]) == (1, 1)
     assert len(card["without_tracks"]["audio"]) == 7
-    assert set(found["recall"]) == {*card["without_tracks"]["audio"], *HERTZ}
-    done = overheard_here(*words)
+    assert set(scores["recall"]) == {*card["without_tracks"]["audio"], *HERTZ}
+    done = overheard_here(*arguments)
     assert done.returncode == 0, done.stderr
-    assert "nothing is known of classical, country" in done.stdout
-    assert "this model does not say" in done.stdout or card["says_music"]
+    assert "no figures, for classical, country" in done.stdout
+    assert "not detected by this model" in done.stdout or card["says_music"]
     (line,) = (line for line in done.stdout.splitlines() if line.strip().startswith("audio as-is"))
-    assert line.split()[2:4] == [f"{found['minutes']:.1f}", "1"]
-    assert line.split()[-1] == f"{found['window_accuracy']:.3f}"
+    assert line.split()[2:4] == [f"{scores['minutes']:.1f}", "1"]
+    assert line.split()[-1] == f"{scores['window_accuracy']:.3f}"
 
 
-def told(*words: str) -> str:
+def error_of(*arguments: str) -> str:
     with pytest.raises(OverheardError) as caught:
-        evaluate.command(["live", *words])
+        evaluate.command(["live", *arguments])
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -65,31 +65,33 @@ def told(*words: str) -> str:
 def test_faults_are_one_sentence(library: Path, tmp_path: Path) -> None:
     table = str(library / "table.csv")
     assert refused_here("evaluate", "live").startswith(
-        "overheard evaluate: nothing to listen to; give --audio"
+        "overheard evaluate: there is nothing to evaluate; give --audio"
     )
-    assert "--tune needs programmes" in told("--tune", "--not-music", table)
-    assert "--held-out-artists needs --table" in told(
+    assert "--tune needs programmes" in error_of("--tune", "--not-music", table)
+    assert "--held-out-artists needs --table" in error_of(
         "--held-out-artists", "--audio", str(library / "sounds")
     )
-    assert "--split and --split-table" in told("--split", "test", "--audio", str(library / "sounds"))
-    assert "unknown conditions 'loud'; there are all, as-is" in told("--table", table, "--conditions", "loud")
-    assert "--tune hears programmes as they are" in told("--table", table, "--conditions", "all", "--tune")
-    assert "0 programmes of 10 excerpts" in told("--table", table, "--programmes", "0")
-    assert "excerpts of 12 to 11 s" in told("--table", table, "--seconds", "12", "11")
-    assert "the seed is -1" in told("--table", table, "--seed", "-1")
-    assert "lacks the columns kind and origin" in told("--not-music", table)
-    assert "audio: a programme changes between genres and there are 0" in told(
+    assert "--split and --split-table" in error_of("--split", "test", "--audio", str(library / "sounds"))
+    assert "unknown conditions 'loud'; the conditions are all, as-is" in error_of(
+        "--table", table, "--conditions", "loud"
+    )
+    assert "--tune uses unmodified audio" in error_of("--table", table, "--conditions", "all", "--tune")
+    assert "0 programmes of 10 excerpts" in error_of("--table", table, "--programmes", "0")
+    assert "excerpts of 12 to 11 s" in error_of("--table", table, "--seconds", "12", "11")
+    assert "the seed is -1" in error_of("--table", table, "--seed", "-1")
+    assert "lacks the columns kind and origin" in error_of("--not-music", table)
+    assert "audio: programmes need tracks of at least 2 genres" in error_of(
         "--table", table, "--seconds", "20", "30"
     )
     wrong, nowhere = tmp_path / "wrong.csv", str(tmp_path / "nowhere.csv")
-    assert "cannot read the table" in told("--table", nowhere)
+    assert "cannot read the table" in error_of("--table", nowhere)
     wrong.write_text("file,genre\na.wav,polka\n")
-    assert "names genres that this model does not know: 'polka'; there are blues" in told(
+    assert "names genres that this model does not know: 'polka'; the genres are blues" in error_of(
         "--table", str(wrong)
     )
-    assert "lacks the column artist" in told("--table", str(wrong), "--held-out-artists")
+    assert "lacks the column artist" in error_of("--table", str(wrong), "--held-out-artists")
     wrong.write_bytes(b"file,genre\n\xff,rock\n")
-    assert "is no table of text" in told("--table", str(wrong))
+    assert "is not a CSV file in UTF-8" in error_of("--table", str(wrong))
     fine = tmp_path / "fine.npz"
     np.savez(fine, track_id=np.array(["jazz.1"]), db_u8=np.zeros((1, 544, 57), np.uint8))
-    assert "holds one window a track, 57 columns" in told("--spectrograms", str(fine))
+    assert "holds one window of 57 columns for each track" in error_of("--spectrograms", str(fine))

@@ -1,4 +1,4 @@
-"""``overheard evaluate folder``: a library of audio, one folder a genre."""
+"""``overheard evaluate folder``: audio files with a folder for each genre."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RATE = 22_050
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five tracks in three genres, four files that hold no track, and what a file manager leaves."""
+    """Five tracks in three genres, four files without a track, and files that a file manager creates."""
     folder = tmp_path_factory.mktemp("library")
     for name in ("Jazz/album", "rock", "METAL", ".trash"):
         (folder / name).mkdir(parents=True)
@@ -38,8 +38,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) -> None:
-    """By a model to which everything is music, tones and noise too."""
+def test_a_folder_is_analyzed_as_by_the_analyze_command(library: Path, tmp_path: Path) -> None:
+    """The model takes everything for music, even tones and noise."""
     calibration = asdict(ModelManifest.load().calibration) | {"music_above": 0.0}
     model = model_with(tmp_path, calibration=calibration)
     tracks = {
@@ -60,7 +60,7 @@ def test_a_folder_is_heard_as_analyze_hears_it(library: Path, tmp_path: Path) ->
     assert "no window is audible" in reasons["METAL/silent.wav"]
     assert f"3.00 s of sound; one window needs {window_needed()} s" in reasons["rock/short.wav"]
     assert "FFmpeg" in reasons["rock/notes.txt"]
-    assert "in no genre's folder" in reasons["list.csv"]
+    assert "not in a genre folder" in reasons["list.csv"]
 
 
 def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
@@ -70,13 +70,17 @@ def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
     assert "  rock/short.wav: short.wav holds 3.00 s of sound" in done.stdout
 
 
-def test_folders_that_cannot_be_judged_by(tmp_path: Path) -> None:
+def test_folders_that_cannot_be_scored(tmp_path: Path) -> None:
     assert "cannot read the folder" in refused_here("evaluate", "folder", str(tmp_path / "nowhere"))
-    assert "holds no sound to judge by; 0 files skipped" in refused_here("evaluate", "folder", str(tmp_path))
+    assert "has no audio that can be scored; 0 files skipped" in refused_here(
+        "evaluate", "folder", str(tmp_path)
+    )
     (tmp_path / "Rock").mkdir()
     (tmp_path / "Rock" / "a.wav").write_text("no sound")
-    said = refused_here("evaluate", "folder", str(tmp_path))
-    assert "holds no sound to judge by; 1 files skipped; the first, Rock/a.wav: " in said
+    message = refused_here("evaluate", "folder", str(tmp_path))
+    assert "has no audio that can be scored; 1 files skipped; the first, Rock/a.wav: " in message
     (tmp_path / "polka").mkdir()
-    said = refused_here("evaluate", "folder", str(tmp_path))
-    assert said.endswith(f"folders that are no genre of this model: 'polka'; there are {', '.join(LABELS)}")
+    message = refused_here("evaluate", "folder", str(tmp_path))
+    assert message.endswith(
+        f"not named after a genre of this model: 'polka'; the genres are {', '.join(LABELS)}"
+    )

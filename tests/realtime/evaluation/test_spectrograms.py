@@ -1,4 +1,4 @@
-"""Scores on stored spectrograms: the shipped model on made-up ones, and what is refused."""
+"""Scores of the shipped model on synthetic stored spectrograms, and the rejection of unusable files."""
 
 from __future__ import annotations
 
@@ -31,80 +31,83 @@ FINE = AudioSpec(row_break_hz=1_000)
 
 Stored = npt.NDArray[np.uint8]
 
-
-Refused = Callable[..., str]
+Rejection = Callable[..., str]
 
 
 def stored(tracks: int, rows: int, columns: int) -> Stored:
-    """Pictures of ridges that wander differently in each track, over a falling spectrum and noise."""
+    """Return spectrograms of ridges that drift differently in each track, over a slope and noise."""
     row, column = np.arange(rows)[:, np.newaxis] / rows, np.arange(columns) / columns
-    grain = noise(tracks * rows * columns).reshape(tracks, rows, columns)
-    pictures = []
+    noise_grid = noise(tracks * rows * columns).reshape(tracks, rows, columns)
+    spectrograms = []
     for track in range(tracks):
         ridges = np.cos(2 * np.pi * (3 + 4 * track) * (row + 0.1 * np.sin(2 * np.pi * (1 + track) * column)))
-        pictures.append(130 - 110 * row + 45 * ridges + 15 * grain[track])
-    result: Stored = np.clip(np.stack(pictures), 0, 255).astype(np.uint8)
+        spectrograms.append(130 - 110 * row + 45 * ridges + 15 * noise_grid[track])
+    result: Stored = np.clip(np.stack(spectrograms), 0, 255).astype(np.uint8)
     return result
 
 
-def answers_to(pictures: Stored, spec: AudioSpec, starts: list[int]) -> npt.NDArray[np.float64]:
-    """Probabilities of the shipped model for windows that begin at these columns, averaged."""
+def expected_probabilities(
+    spectrograms: Stored, spec: AudioSpec, starts: list[int]
+) -> npt.NDArray[np.float64]:
+    """Return the mean prediction of the shipped model over the windows that begin at these columns."""
     classifier = TFLiteClassifier(ModelManifest.load())
     windows = [
         [image_from_columns(to_bands(db.T[start : start + spec.columns], spec), spec) for start in starts]
-        for db in pictures
+        for db in spectrograms
     ]
     return np.array(
         [np.mean([classifier.predict(p).probabilities for p in track], axis=0) for track in windows]
     )
 
 
-def save(path: Path, truth: list[int], pictures: Stored) -> str:
+def save(path: Path, truth: list[int], spectrograms: Stored) -> str:
     track_ids = [f"{LABELS[genre]}.{number:05d}" for number, genre in enumerate(truth)]
-    np.savez(path, track_id=np.array(track_ids), db_u8=pictures)
+    np.savez(path, track_id=np.array(track_ids), db_u8=spectrograms)
     return str(path)
 
 
 @pytest.fixture
-def told_in_here(capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Error message of the command, as ``refused``, without a process for each case."""
+def rejection(capsys: pytest.CaptureFixture[str]) -> Rejection:
+    """Run the command in this process, expect exit code 2 and return the error message."""
 
-    def told(*words: str) -> str:
-        assert main(words) == EXIT_ERROR
+    def run(*arguments: str) -> str:
+        assert main(arguments) == EXIT_ERROR
         printed = capsys.readouterr()
         assert printed.out == ""
         return printed.err.strip()
 
-    return told
+    return run
 
 
 def half_right(probabilities: npt.NDArray[np.float64]) -> list[int]:
-    """A truth by which every second answer is right, the others being of the genre after it."""
-    return [int(answer + row % 2) % len(LABELS) for row, answer in enumerate(probabilities.argmax(axis=1))]
+    """Return true genres by which every second prediction is right. The others are off by one genre."""
+    predicted = probabilities.argmax(axis=1)
+    return [int(genre + row % 2) % len(LABELS) for row, genre in enumerate(predicted)]
 
 
-def test_fine_pictures_are_one_window_a_track(tmp_path: Path) -> None:
-    pictures = stored(8, 544, 57)
-    probabilities = answers_to(pictures, FINE, [0])
+def test_fine_spectrograms_are_one_window_a_track(tmp_path: Path) -> None:
+    spectrograms = stored(8, 544, 57)
+    probabilities = expected_probabilities(spectrograms, FINE, [0])
     truth = half_right(probabilities)
-    card = card_of("spectrograms", save(tmp_path / "fine.npz", truth, pictures))
+    card = card_of("spectrograms", save(tmp_path / "fine.npz", truth, spectrograms))
     check(card, probabilities, truth)
     assert card["accuracy"] == 0.5
     assert card["model"] == f"overheard-genre {ModelManifest.load().version}"
     assert "skipped" not in card
 
 
-def test_coarse_pictures_are_averaged_over_windows_half_a_window_apart(tmp_path: Path) -> None:
-    pictures = stored(4, 129, 496)
-    grain = noise(4 * 129 * 413).reshape(4, 129, 413)
-    pictures[:, :, 83:] = np.clip(128 + 40 * grain, 0, 255)  # windows differ, or averaging would not show
+def test_coarse_spectrograms_are_averaged_over_windows_half_a_window_apart(tmp_path: Path) -> None:
+    spectrograms = stored(4, 129, 496)
+    noise_grid = noise(4 * 129 * 413).reshape(4, 129, 413)
+    # The windows differ, because otherwise the averaging would have no effect.
+    spectrograms[:, :, 83:] = np.clip(128 + 40 * noise_grid, 0, 255)
     starts = [0, 41, 82, 123, 164, 205, 246, 287, 328, 369, 410]
-    probabilities = answers_to(pictures, COARSE, starts)
-    first = answers_to(pictures, COARSE, starts[:1])
+    probabilities = expected_probabilities(spectrograms, COARSE, starts)
+    first = expected_probabilities(spectrograms, COARSE, starts[:1])
     assert np.abs(first - probabilities).max() > 0.1
     truth = half_right(probabilities)
     manifest = model_with(tmp_path, audio=asdict(COARSE))
-    card = card_of("spectrograms", save(tmp_path / "coarse.npz", truth, pictures), "--manifest", manifest)
+    card = card_of("spectrograms", save(tmp_path / "coarse.npz", truth, spectrograms), "--manifest", manifest)
     check(card, probabilities, truth)
     right = first.argmax(axis=1) == truth
     assert card["accuracy_first_window"] == right.mean()
@@ -116,16 +119,16 @@ def split(folder: Path, parts: dict[str, str], name: str = "tracks.csv") -> str:
     return str(folder / name)
 
 
-def test_a_part_of_the_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its tracks alone are scored, whatever their order in the table and what else it lists."""
-    pictures = stored(4, 544, 57)
-    probabilities = answers_to(pictures, ModelManifest.load().audio, [0])
+def test_only_the_tracks_of_a_split_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the tracks of the split are scored, in any order of the table, which may list other tracks."""
+    spectrograms = stored(4, 544, 57)
+    probabilities = expected_probabilities(spectrograms, ModelManifest.load().audio, [0])
     truth = half_right(probabilities)
-    file = save(tmp_path / "fine.npz", truth, pictures)
+    file = save(tmp_path / "fine.npz", truth, spectrograms)
     names = [f"{LABELS[genre]}.{number:05d}" for number, genre in enumerate(truth)]
 
-    def card(*words: str) -> dict[str, Any]:
-        assert evaluate.command(["spectrograms", file, "--json", *words]) == 0
+    def card(*arguments: str) -> dict[str, Any]:
+        assert evaluate.command(["spectrograms", file, "--json", *arguments]) == 0
         return dict(json.loads(capsys.readouterr().out))
 
     whole = card()
@@ -139,47 +142,47 @@ def test_a_part_of_the_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[st
     check(card("--split", "test", "--split-table", elsewhere), probabilities[[1]], [truth[1]])
 
 
-def test_parts_that_cannot_be_scored(tmp_path: Path) -> None:
+def test_splits_that_cannot_be_scored(tmp_path: Path) -> None:
     file = save(tmp_path / "fine.npz", [0], stored(1, 544, 57))
 
-    def told(*words: str) -> str:
+    def error_of(*arguments: str) -> str:
         with pytest.raises(EvaluationError) as caught:
-            evaluate.command(["spectrograms", file, *words])
+            evaluate.command(["spectrograms", file, *arguments])
         return str(caught.value)
 
-    assert f"cannot read the table {tmp_path / 'tracks.csv'}" in told("--split", "test")
+    assert f"cannot read the table {tmp_path / 'tracks.csv'}" in error_of("--split", "test")
     table = split(tmp_path, {"jazz.00001": "test", "jazz.00002": "train", f"{LABELS[0]}.00000": ""})
-    assert told("--split-table", table).endswith("assigns tracks to splits; give --split too")
-    assert told("--split", "dev") == f"{table} has no split 'dev'; there are test, train"
-    assert told("--split", "test").startswith(
-        f"none of the 1 tracks of split 'test' in {table} is among the 1 of {file}"
+    assert error_of("--split-table", table).endswith("assigns tracks to splits; give --split too")
+    assert error_of("--split", "dev") == f"{table} has no split 'dev'; its splits are test, train"
+    assert error_of("--split", "test").startswith(
+        f"none of the 1 tracks of split 'test' in {table} is among the 1 tracks in {file}"
     )
     (tmp_path / "tracks.csv").write_text("track_id,split\n")
-    assert "lacks the column fault_filtered_split" in told("--split", "test")
+    assert "lacks the column fault_filtered_split" in error_of("--split", "test")
 
 
-def test_a_window_as_long_as_the_pictures_is_one_window(tmp_path: Path) -> None:
+def test_a_window_as_long_as_the_spectrograms_is_one_window(tmp_path: Path) -> None:
     whole = replace(COARSE, columns=496)
-    pictures = stored(2, 129, 496)
-    probabilities = answers_to(pictures, whole, [0])
+    spectrograms = stored(2, 129, 496)
+    probabilities = expected_probabilities(spectrograms, whole, [0])
     truth = half_right(probabilities)
     manifest = model_with(tmp_path, audio=asdict(whole))
     check(
-        card_of("spectrograms", save(tmp_path / "c.npz", truth, pictures), "--manifest", manifest),
+        card_of("spectrograms", save(tmp_path / "c.npz", truth, spectrograms), "--manifest", manifest),
         probabilities,
         truth,
     )
 
 
-def test_a_model_that_also_reads_the_other_pictures(tmp_path: Path) -> None:
-    """Its own geometry takes one form, the further one the other."""
+def test_a_model_that_also_reads_the_other_spectrograms(tmp_path: Path) -> None:
+    """The main geometry of the model fits one kind of spectrograms, the additional geometry the other."""
     manifest = model_with(tmp_path, audio=asdict(FINE), also_reads=[asdict(COARSE)])
     assert ModelManifest.load(Path(manifest)).also_reads == (COARSE,)
     for form, spec, starts in (
         (stored(4, 544, 57), FINE, [0]),
         (stored(4, 129, 496), COARSE, list(range(0, 411, 41))),
     ):
-        probabilities = answers_to(form, spec, starts)
+        probabilities = expected_probabilities(form, spec, starts)
         truth = half_right(probabilities)
         card = card_of("spectrograms", save(tmp_path / "a.npz", truth, form), "--manifest", manifest)
         check(card, probabilities, truth)
@@ -194,8 +197,8 @@ def test_a_model_that_also_reads_the_other_pictures(tmp_path: Path) -> None:
         ([{"image_size": 128, "scaling": {}}], "also_reads has pictures of 128 pixels, audio of 256"),
     ],
 )
-def test_further_geometries_that_are_wrong(tmp_path: Path, also_reads: object, said: str) -> None:
-    assert said in refused_here("model", "--manifest", model_with(tmp_path, also_reads=also_reads))
+def test_further_geometries_that_are_wrong(tmp_path: Path, also_reads: object, message: str) -> None:
+    assert message in refused_here("model", "--manifest", model_with(tmp_path, also_reads=also_reads))
 
 
 def test_also_reads_survives_saving(tmp_path: Path) -> None:
@@ -204,21 +207,19 @@ def test_also_reads_survives_saving(tmp_path: Path) -> None:
     assert ModelManifest.load(tmp_path / "genre.json").also_reads == (COARSE,)
 
 
-def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path, told_in_here: Refused) -> None:
+def test_spectrograms_that_no_geometry_fits_name_both_shapes(tmp_path: Path, rejection: Rejection) -> None:
     only_fine = model_with(tmp_path, audio=asdict(FINE), also_reads=[])
     coarse = save(tmp_path / "coarse.npz", [0], stored(1, 129, 496))
-    said = told_in_here("evaluate", "spectrograms", coarse, "--manifest", only_fine)
-    assert "reads windows of 57 columns every 1920 samples" in said
-    assert "(n, 129, 496) hold columns every 1334 samples at 22050 Hz" in said
+    message = rejection("evaluate", "spectrograms", coarse, "--manifest", only_fine)
+    assert "reads windows of 57 columns every 1920 samples" in message
+    assert "(n, 129, 496) hold columns every 1334 samples at 22050 Hz" in message
     fine = save(tmp_path / "fine.npz", [0], stored(1, 544, 57))
     longer = model_with(tmp_path, audio=asdict(replace(COARSE, columns=497)), also_reads=[])
-    said = told_in_here("evaluate", "spectrograms", fine, "--manifest", longer)
-    assert "reads windows of 497 columns every 1334 samples" in said
-    assert "(n, 544, 57) hold columns every 1920 samples" in said
-    assert "\n" not in said
-    assert "reads at most 496 of them" in told_in_here(
-        "evaluate", "spectrograms", coarse, "--manifest", longer
-    )
+    message = rejection("evaluate", "spectrograms", fine, "--manifest", longer)
+    assert "reads windows of 497 columns every 1334 samples" in message
+    assert "(n, 544, 57) hold columns every 1920 samples" in message
+    assert "\n" not in message
+    assert "reads at most 496 of them" in rejection("evaluate", "spectrograms", coarse, "--manifest", longer)
 
 
 @pytest.mark.parametrize(
@@ -228,11 +229,11 @@ def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path, told_i
         ({}, "lacks track_id and db_u8; it holds nothing"),
         (
             {"track_id": np.array(["jazz.1"]), "db_u8": np.zeros((1, 544, 57), np.float32)},
-            "db_u8 in {path} is (1, 544, 57) float32; pictures are (n, 544, 57) or (n, 129, 496) uint8",
+            "db_u8 in {path} is (1, 544, 57) float32; spectrograms are (n, 544, 57) or (n, 129, 496) uint8",
         ),
         (
             {"track_id": np.array(["jazz.1"]), "db_u8": np.zeros((1, 57, 544), np.uint8)},
-            "db_u8 in {path} is (1, 57, 544) uint8; pictures are",
+            "db_u8 in {path} is (1, 57, 544) uint8; spectrograms are",
         ),
         (
             {"track_id": np.array([1]), "db_u8": stored(1, 544, 57)},
@@ -244,7 +245,7 @@ def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path, told_i
         ),
         (
             {"track_id": np.array(["jazz.1", "polka.7"]), "db_u8": stored(2, 544, 57)},
-            "1 of 2 tracks in {path} are of no genre of this model, first 'polka.7'; before the first dot",
+            "1 of 2 tracks in {path} have no genre of this model, the first is 'polka.7'; the text before",
         ),
         (
             {"track_id": np.zeros(0, "<U9"), "db_u8": np.zeros((0, 544, 57), np.uint8)},
@@ -252,52 +253,52 @@ def test_pictures_that_no_geometry_takes_name_both_shapes(tmp_path: Path, told_i
         ),
         (
             {"track_id": np.array(["jazz.1"], dtype=object), "db_u8": stored(1, 544, 57)},
-            "{path} is no .npz file of plain arrays",
+            "{path} is damaged or not an .npz file of plain arrays",
         ),
     ],
 )
 def test_arrays_that_are_not_as_expected(
-    tmp_path: Path, arrays: dict[str, Any], said: str, told_in_here: Refused
+    tmp_path: Path, arrays: dict[str, Any], message: str, rejection: Rejection
 ) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, **arrays)
-    told = told_in_here("evaluate", "spectrograms", str(path))
-    assert told.startswith("overheard evaluate: ")
-    assert said.replace("{path}", str(path)) in told
-    assert "\n" not in told
+    printed = rejection("evaluate", "spectrograms", str(path))
+    assert printed.startswith("overheard evaluate: ")
+    assert message.replace("{path}", str(path)) in printed
+    assert "\n" not in printed
 
 
-def test_files_that_are_no_arrays(tmp_path: Path, told_in_here: Refused) -> None:
-    def told(path: Path) -> str:
-        said = told_in_here("evaluate", "spectrograms", str(path))
-        assert "\n" not in said
-        return said
+def test_files_that_hold_no_arrays(tmp_path: Path, rejection: Rejection) -> None:
+    def error_of(path: Path) -> str:
+        message = rejection("evaluate", "spectrograms", str(path))
+        assert "\n" not in message
+        return message
 
-    nowhere = refused("evaluate", "spectrograms", str(tmp_path / "nowhere.npz"))  # as a process of its own
+    nowhere = refused("evaluate", "spectrograms", str(tmp_path / "nowhere.npz"))  # in its own process
     assert "nowhere.npz: No such file" in nowhere
     assert "\n" not in nowhere
-    assert "Is a directory" in told(tmp_path)
+    assert "Is a directory" in error_of(tmp_path)
     text, single, empty, damaged = (tmp_path / name for name in ("a.npz", "b.npz", "c.npz", "d.npz"))
     text.write_text("hello")
-    assert "a.npz is no .npz file of plain arrays, or is damaged" in told(text)
+    assert "a.npz is damaged or not an .npz file of plain arrays" in error_of(text)
     with single.open("wb") as file:
         np.save(file, stored(1, 544, 57))
-    assert "b.npz is no .npz but a single array" in told(single)
+    assert "b.npz is not an .npz file but a single array" in error_of(single)
     empty.touch()
-    assert "c.npz is no .npz file" in told(empty)
+    assert "c.npz is damaged or not an .npz file" in error_of(empty)
     np.savez_compressed(damaged, track_id=np.array(["jazz.1"]), db_u8=stored(1, 544, 57))
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 0xFF
     damaged.write_bytes(content)
-    assert "d.npz is no .npz file of plain arrays, or is damaged" in told(damaged)
+    assert "d.npz is damaged or not an .npz file of plain arrays" in error_of(damaged)
     damaged.write_bytes(content[: len(content) // 2])
-    assert "d.npz is no .npz file of plain arrays, or is damaged" in told(damaged)
+    assert "d.npz is damaged or not an .npz file of plain arrays" in error_of(damaged)
 
 
 def test_the_table_has_the_figures_too(tmp_path: Path) -> None:
-    pictures = stored(4, 544, 57)
-    truth = half_right(answers_to(pictures, ModelManifest.load().audio, [0]))
-    file = save(tmp_path / "fine.npz", truth, pictures)
+    spectrograms = stored(4, 544, 57)
+    truth = half_right(expected_probabilities(spectrograms, ModelManifest.load().audio, [0]))
+    file = save(tmp_path / "fine.npz", truth, spectrograms)
     card = card_of("spectrograms", file)
     done = overheard("evaluate", "spectrograms", file)
     assert done.returncode == 0
@@ -311,21 +312,21 @@ def test_the_table_has_the_figures_too(tmp_path: Path) -> None:
         assert lines[str(number)] == [str(number), label, str(sum(row)), *figures, *map(str, row)]
 
 
-def test_real_pictures_of_gtzan(shared: Path, tmp_path: Path) -> None:
-    """Its unseen test part, on both pictures, scored as the release scored it.
+def test_real_spectrograms_of_gtzan(shared: Path, tmp_path: Path) -> None:
+    """The unseen test split scores as in the release, on fine and on coarse spectrograms.
 
-    Of the coarse pictures, which are eleven windows each, every third is: by chance alone its accuracy is
-    within 0.04 of that of all, in two of three such samples.
+    Only every third coarse spectrogram is scored, since each one has eleven windows. By chance alone, the
+    accuracy of such a sample is within 0.04 of the accuracy of all in two of three samples.
     """
-    told = ModelManifest.load().metrics["fault_filtered_test"]
+    released = ModelManifest.load().metrics["fault_filtered_test"]
     with (shared / "gtzan" / "tracks.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["fault_filtered_split"] == "test"]
     third = split(tmp_path, {row["track_id"]: "test" for row in rows[::3]})
     fine, coarse = (
-        card_of("spectrograms", str(shared / "gtzan" / f"stft_{name}.npz"), "--split", "test", *words)
-        for name, words in (("first5s", ()), ("full30s", ("--split-table", third)))
+        card_of("spectrograms", str(shared / "gtzan" / f"stft_{name}.npz"), "--split", "test", *arguments)
+        for name, arguments in (("first5s", ()), ("full30s", ("--split-table", third)))
     )
     assert (fine["tracks"], coarse["tracks"]) == (len(rows), len(rows[::3]))
-    assert fine["accuracy"] == pytest.approx(told["fine"]["accuracy_int8"], abs=0.015)
-    assert coarse["accuracy"] == pytest.approx(told["coarse"]["accuracy_all_windows_int8"], abs=0.06)
+    assert fine["accuracy"] == pytest.approx(released["fine"]["accuracy_int8"], abs=0.015)
+    assert coarse["accuracy"] == pytest.approx(released["coarse"]["accuracy_all_windows_int8"], abs=0.06)
     assert fine["split"] == coarse["split"] == "test"
