@@ -189,12 +189,12 @@ def test_a_model_that_also_reads_the_other_spectrograms(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("also_reads", "said"),
+    ("also_reads", "message"),
     [
         (7, "also_reads is 7; it must be of type array"),
         ([7], "also_reads[0] is 7; it must be of type object"),
         ([{"columns": 0, "scaling": {}}], "columns is 0; it must be at least 1"),
-        ([{"image_size": 128, "scaling": {}}], "also_reads has pictures of 128 pixels, audio of 256"),
+        ([{"image_size": 128, "scaling": {}}], "also_reads has images of 128 pixels, audio of 256"),
     ],
 )
 def test_further_geometries_that_are_wrong(tmp_path: Path, also_reads: object, message: str) -> None:
@@ -223,7 +223,7 @@ def test_spectrograms_that_no_geometry_fits_name_both_shapes(tmp_path: Path, rej
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
         ({"db_u8": stored(1, 544, 57)}, "lacks track_id; it holds db_u8"),
         ({}, "lacks track_id and db_u8; it holds nothing"),
