@@ -1,4 +1,4 @@
-"""One reader's songs: estimates go in, a session decides, providers are asked in the background."""
+"""Recommendation service of one user: feeds estimates to the rolling playlist and searches the providers."""
 
 from __future__ import annotations
 
@@ -21,72 +21,75 @@ from realtime.protocol.messages import EstimatePayload
 logger = logging.getLogger(__name__)
 
 MAX_TRACKS = 2_000
-"""Songs of one genre that are kept: more than a day's session asks for."""
+"""Songs kept for each genre. A playlist that runs all day requests fewer."""
 
 LIFE_SECONDS: Final = {"Spotify": CACHE_SECONDS}
-"""By provider, for how long its terms allow songs to be kept; all the same length. What is in the list
-stays there until it leaves it."""
+"""Seconds for which the terms of a provider allow songs to be kept. All providers here have the same limit.
+A song in the playlist stays until it leaves the playlist."""
 
 BY_PERSON: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
-"""Why a list was made anew when a person asked for it; searches for such a list may use what providers
-keep back for a person."""
+"""Reasons for a refresh that come from the user. Searches for such a refresh may use the quota that
+providers reserve for users."""
 
 HOLD_SECONDS: Final = 0.8
-"""So long at most a look waits for answers while places are empty: what is at hand is there at once, and
-filters are widened in the same look as far as it takes."""
+"""Seconds that an update waits for search results while slots are empty. Results that are available at once
+appear at once, and the filters are relaxed within the same update as far as needed."""
 
 MAX_STEPS: Final = 40
-"""Of one look: three genres, each with four widths of filters and some pages."""
+"""Searches in one update: enough for three genres with four widths of the filters and some pages each."""
 
 FINAL = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
-"""After these a provider would say the same again; after others the question is worth repeating."""
+"""Statuses after which a provider would give the same result again. Other searches are repeated."""
 
 
 class Estimate(Protocol):
-    """What is needed of ``dashboard.analyzer.snapshot.ReceivedEstimate``."""
+    """Estimate with its time, such as ``dashboard.analyzer.snapshot.ReceivedEstimate``."""
 
     @property
     def at(self) -> float:
-        """Seconds of sound."""
+        """Position in the audio, in seconds."""
         ...
 
     @property
     def estimate(self) -> EstimatePayload:
-        """The payload of the message."""
+        """Payload of the estimate message."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderReport:
-    """What a provider said; its songs only as a number, for they may not be kept for long."""
+    """Result of a provider with the number of its songs. The songs themselves may not be kept for long."""
 
     result: ProviderResult
     songs: int
 
 
 class RecommendationService:
-    """A session and its supply of songs; one caller at a time, which waits ``HOLD_SECONDS`` at most.
+    """Rolling playlist with its searches, for one caller at a time. A call waits at most ``HOLD_SECONDS``.
 
-    Searches are sent one after the other, for together they would take each other's time.
+    Searches are sent one after the other, because concurrent searches would share the same deadline.
 
     Parameters
     ----------
-    providers : Providers
-    session : Session
+    providers : ProviderGroup
+        Providers that are searched.
+    rolling_playlist : RollingPlaylist
+        Playlist that receives the estimates and the songs.
     clock : Clock
+        Source of the time and of today's date.
     """
 
     def __init__(self, providers: ProviderGroup, session: RollingPlaylist, clock: Clock) -> None:
         self.session = session
         self.calls = 0
-        """Requests that were sent in this session."""
+        """Requests sent to providers so far."""
         self._providers = providers
         self._clock = clock
         self._pools: dict[str, list[Track]] = {}
         self._short_lived: deque[tuple[float, str, Track]] = deque()
-        """When it came, whose pool it is in, and the song; the oldest first."""
+        """Time of arrival, genre of the pool and song, the oldest first."""
         self._wanted: deque[tuple[TrackQuery, bool]] = deque()
-        """What is to be asked next, and whether for a person."""
+        """Queries to send next, each with True if the user requested it."""
         self._asking: tuple[TrackQuery, Pending[Answer]] | None = None
         self._known: dict[str, set[tuple[str, str]]] = {}
         self._told: dict[str, dict[str, ProviderReport]] = {}
@@ -94,9 +97,16 @@ class RecommendationService:
         self._began = clock.monotonic()
 
     def look(self, heard: Iterable[Estimate], filters: Filters, *, ask: bool = True) -> Playlist:
-        """Take in what came since the last look; return the list for now.
+        """Add the estimates since the last update and return the current playlist.
 
-        With ``ask`` false no provider is asked, whatever is needed.
+        Parameters
+        ----------
+        estimates : iterable of Estimate
+            Estimates received since the last update, in order.
+        filters : Filters
+            Filters of the user.
+        search : bool
+            False to search no provider, even if songs are missing.
         """
         for each in heard:
             self._sound_at = max(self._sound_at, each.at)
@@ -122,7 +132,7 @@ class RecommendationService:
         return self.session.playlist
 
     def _answered_by(self, moment: float) -> bool:
-        """Wait for the answer that is on its way, and take it; tell whether it came."""
+        """Wait for the running search and add its songs. Return False if there is none by the deadline."""
         if self._asking is None:
             return False
         query, pending = self._asking
@@ -133,14 +143,15 @@ class RecommendationService:
 
     @property
     def now(self) -> float:
-        """Seconds since the session began."""
+        """Seconds since the service was created."""
         return self._clock.monotonic() - self._began
 
     @property
     def told(self) -> dict[str, ProviderReport | None]:
-        """What each provider said last under these filters; None while it has said nothing.
+        """Latest report of each provider under these filters, or None before its first result.
 
-        Of what it said about several genres a fault comes first; songs are counted together.
+        A provider has a result for each genre. The report shows a fault before other results, and counts
+        the songs of all genres.
         """
         return {name: self._told_by(name) for name in self._providers.names}
 
@@ -152,12 +163,18 @@ class RecommendationService:
         return replace(worst, songs=sum(told.songs for told in everything))
 
     def act(self, kind: str, key: str) -> None:
-        """What the person chose: ``like``, ``pin``, ``skip``, ``ban``, ``open``; a pin or like said again is
-        taken back.
+        """Apply an action of the user to a song. A second ``like`` or ``pin`` undoes the first.
+
+        Parameters
+        ----------
+        kind : str
+            ``like``, ``pin``, ``skip``, ``ban`` or ``open``.
+        key : str
+            Key of the song. A key that is no longer in the playlist is ignored.
         """
         row = next((row for row in self.session.playlist.rows if row.key == key), None)
         if row is None:
-            return  # it has gone meanwhile
+            return  # the song has left the playlist since the page was drawn
         if kind == "like" and not row.liked:
             self.session.like(key)
         elif kind in ("like", "pin"):
@@ -175,13 +192,13 @@ class RecommendationService:
         query, for_person = self._wanted.popleft()
         try:
             pending = self._providers.start(query, for_person=for_person)
-        except Exception:  # the page goes on with the songs that it has
-            logger.exception("the search for songs broke")
+        except Exception:  # the page continues with the songs that it has
+            logger.exception("the search for songs failed")
             pending = ready(Answer((), {}, frozenset()), self._clock)
         self._asking = (query, pending)
 
     def _forget(self) -> None:
-        """Drop the songs whose time is over, and that they were there: they may come again."""
+        """Remove the songs that may not be kept any longer. A later search may find them again."""
         old: dict[str, list[Track]] = {}
         while self._short_lived and self._is_over(*self._short_lived[0]):
             _, genre, track = self._short_lived.popleft()
@@ -201,7 +218,7 @@ class RecommendationService:
         results = answer.results.values()
         told = self._told.setdefault(query.genre, {})
         for name, result in answer.results.items():
-            # Whoever gave songs does not know none because a further page of them was empty.
+            # An empty further page does not mean that the provider found no songs.
             if result.status is not Status.EMPTY or not (name in told and told[name].songs):
                 told[name] = ProviderReport(replace(result, tracks=()), len(result.tracks))
         pool, known = self._pools.setdefault(query.genre, []), self._known.setdefault(query.genre, set())
@@ -213,7 +230,7 @@ class RecommendationService:
                 if track.provider in LIFE_SECONDS:
                     self._short_lived.append((self.now, query.genre, track))
         if all(each.status in FINAL for each in results):
-            # Songs of any age, given for want of newer ones, are no reason to ask for a next page of them.
+            # Songs of any age, which replace missing newer ones, are no reason to request a further page.
             asked_for = [each for each in results if Relaxed.RANGE not in each.relaxed]
             self.session.answered(query, sum(len(each.tracks) for each in asked_for))
 

@@ -1,4 +1,4 @@
-"""Mixes of genres: shares that sum to 1, how far two are apart, and how one becomes places in a list."""
+"""Genre mixes: shares that sum to 1, the distance between two mixes, and the allocation of slots."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from math import floor
 
 GenreMix = Mapping[str, float]
-"""Shares by genre; they sum to 1, or there is none."""
+"""Shares by genre. They sum to 1, or the mapping is empty."""
 
 
 def normalize(weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights as shares of their sum; empty when there is nothing above zero."""
+    """Scale weights to shares of their sum. The result is empty if no weight is above zero."""
     total = sum(weight for weight in weights.values() if weight > 0)
     return {genre: weight / total for genre, weight in weights.items() if weight > 0} if total > 0 else {}
 
 
 def blended(first: GenreMix, second: GenreMix, first_share: float) -> dict[str, float]:
-    """``first_share`` of one mix and the rest of the other."""
+    """Return the weighted mean of two mixes, with the weight ``first_share`` for the first one."""
     genres = {**first, **second}
     second_share = 1 - first_share
     return {
@@ -25,7 +25,7 @@ def blended(first: GenreMix, second: GenreMix, first_share: float) -> dict[str, 
 
 
 def without_rare(mix: GenreMix, smallest: float) -> dict[str, float]:
-    """The mix without genres below ``smallest``, the rest scaled up; the strongest always stays."""
+    """Remove genres below ``min_share`` and normalize the rest. The strongest genre always stays."""
     if not mix:
         return {}
     kept = {genre: share for genre, share in mix.items() if share >= smallest}
@@ -34,32 +34,33 @@ def without_rare(mix: GenreMix, smallest: float) -> dict[str, float]:
 
 
 def total_variation(first: GenreMix, second: GenreMix) -> float:
-    """Half the summed difference, in 0..1: the share of one mix that must move to make the other.
+    """Return the total variation distance of two mixes, 0..1: half of the summed absolute differences.
 
-    Levin, Peres & Wilmer, Markov Chains and Mixing Times, proposition 4.2.
+    It is the share of one mix that must move to give the other (Levin, Peres & Wilmer, Markov Chains and
+    Mixing Times, proposition 4.2).
     """
     return sum(abs(first.get(genre, 0.0) - second.get(genre, 0.0)) for genre in {**first, **second}) / 2
 
 
 def heaviest_first(weights: Mapping[str, float]) -> list[str]:
-    """Genres by weight, then by name, so that ties have one order."""
+    """Sort genres by descending weight, and by name for equal weights."""
     return sorted(weights, key=lambda genre: (-weights[genre], genre))
 
 
 def largest_remainder(weights: Mapping[str, float], seats: int) -> dict[str, int]:
-    """Places by genre (Hamilton's method), at least one for each.
+    """Allocate slots by the largest remainder method (Hamilton's method), at least one for each genre.
 
     Parameters
     ----------
-    weights : Mapping
-        Of any sum; genres without weight get nothing.
+    weights : mapping of str to float
+        Weights with any sum. Genres without weight get no slot.
     seats : int
-        How many places there are. With fewer places than genres, the heaviest get one each.
+        Number of slots. If there are fewer slots than genres, the heaviest genres get one each.
 
     Returns
     -------
-    dict
-        Sums to ``seats`` unless ``weights`` are empty; no genre has 0.
+    dict of str to int
+        Slots by genre, which sum to ``seats`` unless ``weights`` is empty. No genre has 0 slots.
     """
     shares = normalize(weights)
     order = heaviest_first(shares)[: max(seats, 0)]
@@ -79,10 +80,11 @@ def largest_remainder(weights: Mapping[str, float], seats: int) -> dict[str, int
 
 
 def interleave(slots: Mapping[str, int]) -> tuple[str, ...]:
-    """The places in an order that spreads every genre evenly: smooth weighted round robin.
+    """Return the genres of the slots in an order that spreads each genre evenly.
 
-    As nginx deals requests (ngx_http_upstream_round_robin.c, 2012): all gain their weight, the
-    highest is served and pays the total.
+    The algorithm is the smooth weighted round robin of nginx (ngx_http_upstream_round_robin.c, 2012). In
+    each round all genres gain their weight, and the genre with the highest credit is chosen and pays the
+    total.
     """
     order = heaviest_first(slots)
     total = sum(slots.values())

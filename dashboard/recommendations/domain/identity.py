@@ -1,4 +1,4 @@
-"""When two names mean the same artist, or the same song: folded texts that can be compared."""
+"""Identity of artists and songs: normalized keys under which different spellings compare equal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from dashboard.recommendations.domain.tracks import Track
 
 REMEMBERED: Final = 16_384
-"""Names whose folded form is kept: more than a session's pools hold (10 genres of some hundred songs)."""
+"""Names whose key is cached: more than the pools of a session hold (10 genres of some hundred songs)."""
 
 _FEATURED: Final = re.compile(r"[\s(\[]+(?:feat|featuring|ft)\b\.?\s*", re.IGNORECASE)
 _NOTE: Final = re.compile(
@@ -18,17 +18,17 @@ _NOTE: Final = re.compile(
     r"|radio edit|single version|album version|original version|bonus track|explicit)\b|リマスター|ремастер",
     re.IGNORECASE,
 )
-"""What says something about a recording or a video and does not make it another song. Live recordings,
-remixes and acoustic versions stay songs of their own."""
+"""Remarks about a recording or a video that do not make it another song. Live recordings, remixes and
+acoustic versions are different songs."""
 _BRACKETS: Final = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]")  # noqa: RUF001 - as titles have them
 _DASH: Final = re.compile(r"\s[-–—]\s(?=[^-–—]*$)")  # noqa: RUF001 - dashes as titles have them
 
 
 def normalize_title(text: str) -> str:
-    """Letters and digits only, without case, width, or accents on Latin letters.
+    """Reduce a text to its letters and digits, without case, width, or accents on Latin letters.
 
-    Marks of other scripts stay: か and が are different letters. A text without letters and digits
-    is returned as it is, but for case and outer spaces.
+    Marks of other scripts stay, because か and が are different letters. A text without letters and digits
+    keeps all its characters. Only its case and its outer spaces are normalized.
     """
     kept: list[str] = []
     latin = False
@@ -46,21 +46,21 @@ def normalize_title(text: str) -> str:
 
 @lru_cache(maxsize=REMEMBERED)
 def artist_key(name: str) -> str:
-    """One artist's name, without a leading "The" and without guests."""
+    """Return the key of an artist's name, without a leading "The" and without guests."""
     main = re.sub(r"^the\s+(?=\S)", "", _FEATURED.split(name)[0].strip(), flags=re.IGNORECASE)
     return normalize_title(main)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def artist_keys(artists: tuple[str, ...]) -> frozenset[str]:
-    """Everyone credited, guests of "A feat. B" too; names that are empty do not count."""
+    """Return the keys of all credited artists, with the guests of "A feat. B" and without empty names."""
     names = [part.strip(" )]") for name in artists for part in _FEATURED.split(name)]
     return frozenset(artist_key(name) for name in names if name)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def title_key(title: str) -> str:
-    """A title without "(Remastered 2011)", "feat. B", "[Official Video]", " - Radio Edit", punctuation."""
+    """Return the key of a title, without "(Remastered 2011)", "feat. B", " - Radio Edit" and punctuation."""
     bare = _BRACKETS.sub(lambda found: "" if _NOTE.search(found[1]) else found[0], title)
     bare = _BRACKETS.sub(lambda found: "" if _FEATURED.match(found[0]) else found[0], bare)
     bare = _FEATURED.split(bare)[0] or bare
@@ -78,15 +78,15 @@ def _identity_keys(isrc: str, artists: tuple[str, ...], title: str) -> frozenset
 
 
 def identity_keys(track: Track) -> frozenset[str]:
-    """What a song is known by: two tracks that share one of these are one song.
+    """Return the identity keys of a song. Two tracks that share a key are the same song.
 
-    The ISRC if there is one, and every credited artist with the title: providers disagree on
-    the order of artists and on who is a guest.
+    The keys are the ISRC, if it is known, and each credited artist with the title, because providers
+    disagree on the order of the artists and on the guests.
     """
     return _identity_keys(track.isrc, track.artists, track.title)
 
 
 def identity_key(track: Track) -> str:
-    """One short name of the song, for a page to send back."""
+    """Return a single key of a song, which the page sends back with an action."""
     first = artist_key(track.artists[0]) if track.artists else ""
     return f"{first}|{title_key(track.title)}"

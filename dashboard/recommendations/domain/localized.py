@@ -1,4 +1,4 @@
-"""Sentences as values: which one, and what is filled in. Whoever shows them chooses the language."""
+"""Messages as a translation key and its parameters, translated where they are displayed."""
 
 from __future__ import annotations
 
@@ -9,43 +9,44 @@ from typing import Final
 from dashboard.i18n.translator import Translator
 
 
-def genres_text(words: Translator, codes: str) -> str:
-    """Several genres, one a line, as a list in one line."""
-    return words("recommendations.comma").join(words.genre(code) for code in codes.splitlines())
+def join_genres(translator: Translator, codes: str) -> str:
+    """Translate genres, one in each line of ``codes``, and join them in one line."""
+    return translator("recommendations.comma").join(translator.genre(code) for code in codes.splitlines())
 
 
-SPELLED: Final[Mapping[str, Callable[[Translator, str], str]]] = {
-    "genre": lambda words, code: words.genre(code),
-    "genres": genres_text,
-    "language": lambda words, code: words(f"recommendations.language.{code}"),
-    "range": lambda words, code: words(f"recommendations.range.{code}"),
+CODE_TRANSLATIONS: Final[Mapping[str, Callable[[Translator, str], str]]] = {
+    "genre": lambda translator, code: translator.genre(code),
+    "genres": join_genres,
+    "language": lambda translator, code: translator(f"recommendations.language.{code}"),
+    "range": lambda translator, code: translator(f"recommendations.range.{code}"),
 }
-"""Values that are codes, by their names; all others stand in the sentence as they are."""
+"""Translations of the parameters that are codes, by parameter name. All other parameters are shown as they
+are."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalizedMessage:
-    """One sentence: the rest of its key in ``dashboard/texts/songs.json``, and its values by name.
+    """Message with its key below ``recommendations.`` in the catalog, and its parameters by name.
 
-    ``str`` of it is the sentence in English, for logs and for people at a terminal.
+    ``str`` returns the English text, for logs and for the command line.
     """
 
     key: str
     values: tuple[tuple[str, str | int], ...] = ()
 
-    def in_words(self, words: Translator) -> str:
-        """The sentence in a language."""
-        filled = {
-            name: SPELLED[name](words, str(value)) if name in SPELLED else value
+    def translate(self, translator: Translator) -> str:
+        """Return the message in the language of the translator."""
+        parameters = {
+            name: CODE_TRANSLATIONS[name](translator, str(value)) if name in CODE_TRANSLATIONS else value
             for name, value in self.values
         }
-        return words(f"recommendations.{self.key}", **filled)
+        return translator(f"recommendations.{self.key}", **parameters)
 
     def __str__(self) -> str:
-        """In English."""
-        return self.in_words(Translator("en"))
+        """Return the message in English."""
+        return self.translate(Translator("en"))
 
 
 def localize(key: str, **values: str | int) -> LocalizedMessage:
-    """A sentence with its values, as one writes a call."""
+    """Build a message from its key and its parameters."""
     return LocalizedMessage(key, tuple(values.items()))

@@ -1,33 +1,29 @@
-"""Text, names and links from song services, cleaned."""
+"""Parsing of texts, names, links and JSON values from song services, which are not trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from models.common.text import clean_text, shorten
 
-if TYPE_CHECKING:
-    pass
-
-
 MAX_TEXT_CHARACTERS: Final = 1000
-"""Letters of a text or link that are looked at."""
-
+"""Characters of a text or link that are read. The rest is ignored."""
 
 MAX_NAME_CHARACTERS: Final = 200
-"""Letters of a title or a name that are shown."""
+"""Characters of a title or a name. A longer one is shortened."""
 
 
 def parse_text(value: object) -> str:
-    """A text from outside, in one line, fit for UTF-8 and terminals, cut; empty if it is none."""
+    """Clean an untrusted text for UTF-8 and terminals, in one line. Return "" if the value is not a text."""
     return clean_text(value[:MAX_TEXT_CHARACTERS]) if isinstance(value, str) else ""
 
 
 def parse_name(value: object) -> str:
-    """A title or a name from outside: as ``text_of``; what is too long ends in three dots, and what shows
-    nothing (signs of no width) is empty.
+    """Clean an untrusted title or name as ``parse_text`` does, and shorten it with three dots.
+
+    The result is empty if no character of the text is visible.
     """
     text = parse_text(value)
     if not any(sign.isprintable() for sign in text.replace(" ", "")):
@@ -36,7 +32,7 @@ def parse_name(value: object) -> str:
 
 
 def parse_link(value: object, *domains: str) -> str:
-    """A link from outside if it leads to one of the domains over https; else empty."""
+    """Return an untrusted link if it is an https link to one of the domains, else ""."""
     text = parse_text(value)
     try:
         parts = urlsplit(text)
@@ -48,10 +44,10 @@ def parse_link(value: object, *domains: str) -> str:
 
 
 def parse_mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object; empty if it is none."""
+    """Return a JSON object, or an empty mapping if the value is not an object."""
     return value if isinstance(value, dict) else {}
 
 
 def parse_rows(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a JSON array; what else is in it is left out."""
+    """Return the objects of a JSON array without its other elements, or [] if the value is not an array."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

@@ -1,8 +1,4 @@
-"""What is asked of whoever knows songs, and what they answer: values, and one small interface.
-
-A provider never raises for a remote fault and never outlives its deadline: whatever happened is in
-``ProviderResult.status`` and ``detail``, and no secret is.
-"""
+"""Queries for songs, and the songs that providers return."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from dashboard.i18n.languages import LANGUAGES
 
 
 class ReleaseRange(StrEnum):
-    """How long ago a song may have been published."""
+    """Maximum age of a song."""
 
     WEEK = "week"
     MONTH = "month"
@@ -24,23 +20,23 @@ class ReleaseRange(StrEnum):
 
     @property
     def days(self) -> int | None:
-        """Its length; None for any age."""
+        """Length in days, or None for any age."""
         return {ReleaseRange.WEEK: 7, ReleaseRange.MONTH: 30, ReleaseRange.YEAR: 365}.get(self)
 
     @property
     def wider(self) -> ReleaseRange | None:
-        """The next one; None when there is none."""
-        order = list(ReleaseRange)
-        place = order.index(self) + 1
-        return order[place] if place < len(order) else None
+        """Next longer range, or None after ``ANY``."""
+        ranges = list(ReleaseRange)
+        index = ranges.index(self) + 1
+        return ranges[index] if index < len(ranges) else None
 
     def since(self, today: date) -> date | None:
-        """The first day that counts; None for any age."""
+        """Return the first day of the range, or None for any age."""
         return None if self.days is None else today - timedelta(days=self.days)
 
 
 class Relaxed(StrEnum):
-    """A filter that was widened because too little passed it."""
+    """Filter that was relaxed because too few songs passed it."""
 
     RANGE = "range"
     LANGUAGE = "language"
@@ -49,9 +45,20 @@ class Relaxed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackQuery:
-    """Songs that are wanted: of one of the model's genres, in a language (None: any), not older than.
+    """Query for songs.
 
-    ``limit`` songs at most; ``offset`` of them were had before.
+    Attributes
+    ----------
+    genre : str
+        Genre of the model.
+    language : str or None
+        ISO 639-1 code, or None for any language.
+    range : ReleaseRange
+        Maximum age.
+    limit : int
+        Maximum number of songs.
+    offset : int
+        Number of songs to skip, because earlier pages had them.
     """
 
     genre: str
@@ -61,27 +68,36 @@ class TrackQuery:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a language that is none of ours, and numbers that mean nothing.
+        """Check the language and the numbers.
 
         Raises
         ------
         ValueError
-            As above.
+            If the language is unknown, ``limit`` is below 1 or ``offset`` is negative.
         """
         if self.language is not None and self.language not in LANGUAGES:
-            raise ValueError(f"language is {self.language!r}; there are {', '.join(LANGUAGES)}")
+            raise ValueError(f"language is {self.language!r}; it must be one of {', '.join(LANGUAGES)}")
         if self.limit < 1 or self.offset < 0:
-            raise ValueError(f"limit is {self.limit}, offset {self.offset}; at least 1 and 0 are needed")
+            raise ValueError(
+                f"limit is {self.limit} and offset is {self.offset}; they must be at least 1 and 0"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A song that may be offered.
+    """Song that a provider returned.
 
-    ``published`` is None where nothing is known; ``precision`` says what of it is: ``day``, ``month``,
-    ``year`` or ``none``. ``language_source`` is how the language is known: ``provider``, ``artist``,
-    ``script``, ``hint`` (it was only asked for) or ``none``. ``romanised`` is title and artist in Latin
-    letters where they are written otherwise.
+    Attributes
+    ----------
+    published : date or None
+        Date of publication, or None if it is unknown.
+    precision : str
+        Known part of the date: ``day``, ``month``, ``year`` or ``none``.
+    language_source : str
+        Source of the language: ``provider``, ``artist``, ``script``, ``hint`` (the language was only part
+        of the query) or ``none``.
+    romanised : str
+        Title and artist in Latin letters if they are written in another script, else empty.
     """
 
     provider: str
@@ -100,29 +116,35 @@ class Track:
     provider_id: str = ""
     romanised: str = ""
     rank: int = 0
-    """Place in the provider's own order, from 0."""
+    """Position in the order of the provider, from 0."""
 
     tempo_bpm: float | None = None
-    """A place for what later joins the ranking; no provider fills it yet."""
+    """Tempo in beats per minute. No provider reports it yet."""
 
     @property
     def spotify_search(self) -> str:
-        """A search on Spotify."""
-        return f"https://open.spotify.com/search/{quote(self._words, safe='')}"
+        """Address of a search for the song on Spotify."""
+        return f"https://open.spotify.com/search/{quote(self._search_text, safe='')}"
 
     @property
     def youtube_search(self) -> str:
-        """A search on YouTube."""
-        return "https://www.youtube.com/results?" + urlencode({"search_query": self._words})
+        """Address of a search for the song on YouTube."""
+        return "https://www.youtube.com/results?" + urlencode({"search_query": self._search_text})
 
     @property
-    def _words(self) -> str:
+    def _search_text(self) -> str:
         return " ".join((*self.artists[:1], self.title))
 
 
 def relax(query: TrackQuery) -> tuple[TrackQuery, Relaxed] | None:
-    """The query with one filter widened, language first, then age; None when there is nothing to widen."""
+    """Relax one filter of a query: the language first, then the age.
+
+    Returns
+    -------
+    tuple of (TrackQuery, Relaxed), or None
+        Relaxed query and the filter that was relaxed, or None if there is no filter to relax.
+    """
     if query.language is not None:
         return replace(query, language=None, offset=0), Relaxed.LANGUAGE
-    further = query.range.wider
-    return (replace(query, range=further, offset=0), Relaxed.RANGE) if further else None
+    wider = query.range.wider
+    return (replace(query, range=wider, offset=0), Relaxed.RANGE) if wider else None

@@ -1,7 +1,7 @@
-"""What a person liked, skipped and banned: theirs, in one file on their machine, deletable in one step.
+"""Store of the likes, skips and bans of the user, in one file on the user's machine.
 
-Names and counts only. Nothing else that a provider said is kept. The file is one for all readers of a
-server: the page is served on loopback, to one person, unless someone says otherwise, and then they share it.
+The file holds only names and counts, and no other data of a provider. One call deletes all of it. All
+users of a server share the file. By default the page is served on the loopback interface, to one person.
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ from models.common.validation import convert
 log = logging.getLogger(__name__)
 
 VERSION: Final = 1
+"""Version of the file format. A file of another version is set aside."""
 MAX_ARTISTS: Final = 2_000
+"""Artists in the file. The least recently changed artist is dropped first. Years of use stay far below this
+limit and the next three."""
 MAX_TITLES: Final = 20
+"""Liked titles kept for each artist."""
 MAX_COUNT: Final = 1_000
+"""Largest count of likes or skips."""
 MAX_FILE_BYTES: Final = 1 << 20
-"""Bytes. The bounds are a machine's, not a person's: years of clicking stay far below."""
+"""Bytes of the file. A larger file is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArtistFeedback:
-    """What was chosen about one artist; ``liked`` are titles, the newest last."""
+    """Likes, skips and ban of one artist. ``liked`` holds the titles, the newest last."""
 
     artist: str
     likes: int = 0
@@ -44,7 +49,7 @@ class ArtistFeedback:
 
 
 class _Entry(Struct, frozen=True, forbid_unknown_fields=True):
-    """Entry of the file: an ``ArtistFeedback`` in which no field is left out."""
+    """Entry of the file: an ``ArtistFeedback`` with all of its fields."""
 
     artist: str
     likes: Annotated[int, Meta(ge=0)]
@@ -61,17 +66,22 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def default_path() -> Path:
-    """Return the choices' file in the user's data folder."""
+    """Return the path of the feedback file in the user's data folder."""
     return data_folder() / "choices.json"
 
 
 def parse(text: str) -> dict[str, ArtistFeedback]:
-    """Parse the file's content by artist key, the longest unchanged first.
+    """Parse the content of a file.
+
+    Returns
+    -------
+    dict of str to ArtistFeedback
+        Feedback by artist key, the least recently changed first.
 
     Raises
     ------
     ValueError
-        If it is no such file; says what is wrong and where.
+        If the text is not a feedback file. The message names the fault and its place.
     """
     content = json.loads(text)
     if not isinstance(content, dict) or content.get("version") != VERSION:
@@ -81,10 +91,15 @@ def parse(text: str) -> dict[str, ArtistFeedback]:
 
 
 class FeedbackStore:
-    """The choices in memory and in their file; without a path only in memory.
+    """Feedback of the user in memory and, with a path, in a file.
 
-    The file is read again before every change, so that two pages do not undo each other. A fault of
-    the disk ends nothing: the choice counts in memory and ``trouble`` has a sentence about it.
+    The file is read again before every change, so that two pages do not undo each other's changes. After a
+    disk error, feedback is kept in memory and ``error`` holds a message.
+
+    Parameters
+    ----------
+    path : Path or None
+        File to read and write, or None to keep the feedback in memory only.
     """
 
     def __init__(
@@ -101,13 +116,13 @@ class FeedbackStore:
         self._artists: dict[str, ArtistFeedback] = {}
         self._stamp: tuple[int, int, int] | None = None
         self.revision = 0
-        """Rises whenever they change."""
+        """Number that grows with every change."""
         self.trouble: LocalizedMessage | None = None
-        """What went wrong with the file, for the page; None while all is well."""
+        """Message for the page about an error of the file, or None."""
         self.refresh()
 
     def like(self, artist: str, title: str) -> None:
-        """Count a liked song; once, however often it is said."""
+        """Count a liked song. A second like of the same song does not count."""
         now = self._get(artist)
         if title_key(_short(title)) in map(title_key, now.liked):
             return
@@ -120,15 +135,15 @@ class FeedbackStore:
         self._put(replace(now, skips=min(now.skips + 1, MAX_COUNT)))
 
     def ban(self, artist: str) -> None:
-        """Never offer this artist."""
+        """Ban an artist from all playlists."""
         self._put(replace(self._get(artist), banned=True))
 
     def forget(self, artist: str) -> None:
-        """Take back whatever was chosen about this artist."""
+        """Delete the feedback about one artist."""
         self._put(ArtistFeedback(_short(artist)))
 
     def forget_all(self) -> None:
-        """Delete everything: the file, and copies of it that were set aside."""
+        """Delete all feedback: the file, and the damaged copies that were set aside."""
         self._artists, self._stamp, self.trouble = {}, None, None
         self.revision += 1
         if self._path is None:
@@ -143,17 +158,18 @@ class FeedbackStore:
             self._fail(localize("choices.undeleted", error=str(error.strerror), path=str(self._path)))
 
     def listing(self) -> tuple[ArtistFeedback, ...]:
-        """Everything that is known, the latest change first."""
+        """Return the feedback about all artists, the latest change first."""
         return tuple(reversed(self._artists.values()))
 
     def is_banned(self, keys: Iterable[str]) -> bool:
-        """Whether one of these artist keys is banned."""
+        """Return whether one of these artist keys is banned."""
         return any(key in self._artists and self._artists[key].banned for key in keys)
 
     def belief(self, keys: Iterable[str]) -> float:
-        """How likely the person likes a song of these artists, in 0..1; 0.5 when nothing is known.
+        """Return the probability that the user likes a song of these artists, which is 0.5 without feedback.
 
-        The mean of Beta(1 + likes, 1 + skips): a uniform prior, Laplace's rule of succession.
+        The result is the mean of Beta(1 + likes, 1 + skips): Laplace's rule of succession, with a uniform
+        prior.
         """
         known = [self._artists[key] for key in keys if key in self._artists]
         likes, skips = sum(one.likes for one in known), sum(one.skips for one in known)
@@ -169,16 +185,16 @@ class FeedbackStore:
             if stamp == self._stamp:
                 return
             if state.st_size > self._max_file_bytes:
-                raise ValueError(f"it has {state.st_size} bytes, {self._max_file_bytes} are allowed")
+                raise ValueError(f"it has {state.st_size} bytes; at most {self._max_file_bytes} are allowed")
             self._artists = parse(self._path.read_text(encoding="utf-8"))
             self._stamp = stamp
             self.revision += 1
         except FileNotFoundError:
-            if self._stamp is not None:  # deleted elsewhere: what the person forgot stays forgotten
+            if self._stamp is not None:  # another page deleted the file, so the feedback is deleted here too
                 self._artists, self._stamp = {}, None
                 self.revision += 1
         except OSError as error:
-            self._may_write = False  # what cannot be read is not written over
+            self._may_write = False  # do not overwrite a file that cannot be read
             self._fail(localize("choices.unread", error=str(error.strerror), path=str(self._path)))
         except (ValueError, RecursionError) as error:
             self._set_aside(self._path, error)
@@ -199,7 +215,7 @@ class FeedbackStore:
             self._save(self._path)
 
     def _drop_oldest(self) -> None:
-        """What was not touched for longest; bans only when there is nothing else."""
+        """Drop the least recently changed artist, and a banned artist only if all artists are banned."""
         unbanned = (key for key, choice in self._artists.items() if not choice.banned)
         del self._artists[next(unbanned, next(iter(self._artists)))]
 
@@ -209,7 +225,7 @@ class FeedbackStore:
         return text.encode("utf-8", errors="replace")
 
     def _save(self, path: Path) -> None:
-        """Write the file for this user only, without the oldest artists if it would become too large."""
+        """Write the file with access for this user only. Drop the oldest artists if it would be too large."""
         while len(content := self._encoded()) > self._max_file_bytes:
             for _ in range(max(1, len(self._artists) // 10)):
                 self._drop_oldest()
@@ -223,7 +239,7 @@ class FeedbackStore:
             self._fail(localize("choices.unsaved", error=str(error.strerror)))
 
     def _set_aside(self, path: Path, error: Exception) -> None:
-        """A broken file keeps its content under another name; nothing is written over it."""
+        """Rename a damaged file, so that its content is not overwritten."""
         self._artists, self._stamp = {}, None
         self.revision += 1
         number = 1
@@ -235,7 +251,7 @@ class FeedbackStore:
         except OSError:
             self._fail(localize("choices.stuck", path=str(path)))
             self._may_write = False
-        log.warning("what was wrong with the choices: %s", error)
+        log.warning("the feedback file is damaged: %s", error)
 
     def _fail(self, trouble: LocalizedMessage) -> None:
         self.trouble = trouble

@@ -1,6 +1,6 @@
-"""What was heard, as a mix of genres: of the last seconds, of the session, and whether it changed.
+"""Listening profile: the genre mix of the last seconds and of the session, and the detection of changes.
 
-Time is that of the caller's clock; only music moves it on, so a pause ages nothing.
+Times are seconds of the caller's clock. Only music ages the mixes, so a pause changes nothing.
 """
 
 from __future__ import annotations
@@ -19,52 +19,56 @@ from dashboard.recommendations.domain.genre_mix import (
 from realtime.protocol.estimate import StreamState
 
 LEAD_MARGIN = 0.05
-"""By so much of the mix a genre must be ahead to take the lead, so that two alike do not take turns."""
+"""Share of the mix by which a genre must be ahead to take the lead. Two similar genres do not alternate."""
 
 FIRST_STEP_SECONDS = 0.5
-"""What an estimate counts that has none before it: the analyzer's own step between estimates."""
+"""Seconds that the first estimate counts: the step between two estimates of the analyzer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """How slowly the mix follows the music.
+    """Settings of the listening profile.
 
-    ``fast_share``, ``change_distance`` and ``change_hold_seconds`` were chosen on the shipped model's
-    estimates of five hours of joined GTZAN spectrograms, of the part that chooses
-    (``tests/benchmarks/rolling_playlist.py --tune``; 38 true changes); its test part judges them. Of
-    half-lives and pauses tried there none was clearly better than these; the rest are first choices.
+    ``fast_share``, ``change_distance`` and ``change_hold_seconds`` were tuned on the shipped model's
+    estimates of five hours of joined GTZAN spectrograms of the validation split
+    (``tests/benchmarks/rolling_playlist.py --tune``; 38 true changes). The test split evaluates them. No
+    other half-life or pause that was tried there was clearly better. The other defaults are first choices.
     """
 
     fast_half_life_seconds: float = 15.0
+    """Seconds of music after which the weight of an estimate in the fast mix is halved."""
     session_half_life_seconds: float = 600.0
+    """Seconds of music after which the weight of an estimate in the session mix is halved."""
     fast_share: float = 0.8
-    """Of the mix that is aimed at; the rest is the session's. With 0.6 a list has 6 points fewer songs of
-    the genre that plays; with 1 it would have 3 more and forget the session."""
+    """Share of the fast mix in the target mix. The rest is the session mix. With 0.6, a playlist has 6
+    percentage points fewer songs of the playing genre. With 1, it would have 3 points more and ignore the
+    session."""
     smallest_share: float = 0.15
-    """Genres below it get no songs. With 0.10 a doubt that no label ever showed brought songs of its own."""
+    """Share below which a genre gets no songs. With 0.10, genres that no label ever showed got songs."""
     first_music_seconds: float = 30.0
-    """Nothing is offered before as much music was heard."""
+    """Seconds of music before the first songs are offered."""
     least_confidence: float = 0.35
-    """Of the most probable genre, for an estimate to count that the analyzer is unsure of."""
+    """Probability of the most probable genre from which on an UNSURE estimate counts."""
     change_distance: float = 0.45
-    """Total variation between now and the last refresh."""
+    """Total variation distance between the fast mix and the mix at the last refresh that is a change."""
     change_hold_seconds: float = 30.0
-    """So much music in a row must be that far away: the length of a track in doubt, not of a window. With
-    0.35 for three estimates, which an estimate every 3 s had suggested and live come every half second,
-    the list was refreshed 12 times an hour without need; now once, and a true change is followed sooner,
-    for the mix has settled by then and needs no second refresh."""
+    """Seconds of music for which the distance must last. It is the length of an uncertain track, not of a
+    window. With a distance of 0.35 for three estimates, the playlist was refreshed 12 times an hour without
+    need: that value was tuned for an estimate every 3 s, and live estimates come every 0.5 s. With the
+    present values there is one such refresh an hour. A true change is followed sooner as well, because the
+    mix has settled by then and no second refresh is needed."""
     change_pause_seconds: float = 45.0
-    """No change is told sooner after a refresh."""
+    """Seconds after a refresh in which no change is reported."""
     longest_step_seconds: float = 5.0
-    """What one estimate counts at most; longer gaps were not heard."""
+    """Seconds that one estimate counts at most. A longer gap is not listening time."""
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing.
+        """Check the ranges.
 
         Raises
         ------
         ValueError
-            With the setting's name, its value and what is allowed.
+            If a value is out of range. The message names the setting, the value and the range.
         """
         for name in ("fast_half_life_seconds", "session_half_life_seconds", "longest_step_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
@@ -79,14 +83,14 @@ class ProfileSettings:
 
 @dataclass(frozen=True, slots=True)
 class LeadingGenre:
-    """The genre that most was heard of lately, and for how much music it has been that."""
+    """Genre with the largest share of the target mix, and the seconds of music for which it has led."""
 
     genre: str
     seconds: float
 
 
 class _Decaying:
-    """A mean of mixes in which older ones weigh less; unlike a plain EMA the first has no extra weight."""
+    """Exponentially decaying mean of mixes. Unlike in a plain EMA, the first mix has no extra weight."""
 
     def __init__(self, half_life_seconds: float) -> None:
         self._half_life_seconds = half_life_seconds
@@ -102,12 +106,12 @@ class _Decaying:
 
 
 class ListeningProfile:
-    """Collects estimates; knows the mix to aim at and whether the music has changed since a refresh."""
+    """Genre mixes of the estimates so far, with the target mix and the detection of changes."""
 
     def __init__(self, settings: ProfileSettings | None = None) -> None:
         self.settings = settings or ProfileSettings()
         self.music_seconds = 0.0
-        """Music heard so far."""
+        """Seconds of music so far."""
         self._fast = _Decaying(self.settings.fast_half_life_seconds)
         self._session = _Decaying(self.settings.session_half_life_seconds)
         self._heard_at: float | None = None
@@ -119,21 +123,21 @@ class ListeningProfile:
         self._first_at: dict[str, float] = {}
 
     def hear(self, at_seconds: float, probabilities: Mapping[str, float], state: str) -> bool:
-        """Take one estimate.
+        """Add one estimate.
 
         Parameters
         ----------
         at_seconds : float
-            When it was heard. A clock that went back counts as a first estimate.
-        probabilities : Mapping
-            By genre, 0..1.
+            Time of the estimate. If the clock has gone back, the estimate counts as the first one.
+        probabilities : mapping of str to float
+            Probabilities by genre, 0..1.
         state : str
-            Of the estimate. In NOT_MUSIC and SILENT the probabilities are those of earlier music.
+            State of the estimate. In NOT_MUSIC and SILENT, the probabilities belong to earlier music.
 
         Returns
         -------
         bool
-            Whether it counted as music.
+            True if the estimate counts as music.
         """
         before, self._heard_at = self._heard_at, at_seconds
         if not self._is_music(probabilities, state):
@@ -154,10 +158,10 @@ class ListeningProfile:
         return True
 
     def _follow_lead(self) -> None:
-        """Called before the step counts: a genre leads from where the sound of its estimate began."""
+        """Update the leading genre before the step is added. A genre leads from the start of its estimate."""
         target = self.target
         if not target:
-            return  # an estimate of no length
+            return  # the estimate has no duration
         first = heaviest_first(target)[0]
         if target[first] > target.get(self._leader, 0.0) + LEAD_MARGIN or not self._leader:
             self._leader, self._led_from = first, self.music_seconds
@@ -173,37 +177,37 @@ class ListeningProfile:
 
     @property
     def ready(self) -> bool:
-        """Whether enough music was heard to offer anything."""
+        """True if there was enough music to offer songs."""
         return self.music_seconds > 0 and self.music_seconds >= self.settings.first_music_seconds
 
     @property
     def fast(self) -> dict[str, float]:
-        """The mix of the last seconds."""
+        """Mix of the last seconds."""
         return self._fast.mix
 
     @property
     def session(self) -> dict[str, float]:
-        """The mix of the session, recent minutes weighing more."""
+        """Mix of the session, in which recent minutes have more weight."""
         return self._session.mix
 
     @property
     def target(self) -> dict[str, float]:
-        """The mix to offer songs in; empty when no music was heard."""
+        """Target mix of the playlist, which is empty before any music."""
         mix = blended(self.fast, self.session, self.settings.fast_share)
         return without_rare(mix, self.settings.smallest_share)
 
     @property
     def lead(self) -> LeadingGenre | None:
-        """The genre of most weight in ``target``, and for how much music it has led; None before any."""
+        """Genre that leads the target mix, or None before any music."""
         return LeadingGenre(self._leader, self.music_seconds - self._led_from) if self._leader else None
 
     def since_first(self, genre: str) -> float | None:
-        """Seconds of music since a genre was the most likely of the last ones; None where it never was."""
+        """Return the seconds of music since a genre last led the fast mix, or None if it never did."""
         at = self._first_at.get(genre)
         return None if at is None else self.music_seconds - at
 
     def changed(self, now: float) -> bool:
-        """Whether the music is another than at the last refresh, and has been for a while."""
+        """Return whether the music has differed from that at the last refresh for long enough."""
         if self._refreshed_at is None or not self._far_seconds:
             return False
         if self._far_seconds < self.settings.change_hold_seconds:
@@ -211,7 +215,7 @@ class ListeningProfile:
         return now - self._refreshed_at >= self.settings.change_pause_seconds
 
     def refreshed(self, now: float) -> None:
-        """Songs were chosen for the mix of this moment."""
+        """Record that the playlist was refreshed for the current mix."""
         self._refreshed_at = now
         self._mix_then = self.fast
         self._far_seconds = 0.0

@@ -1,4 +1,4 @@
-"""What is shown: songs with the reason for each, as values that become JSON."""
+"""Playlist values: songs with their reasons and filters, and their JSON form for the page."""
 
 from __future__ import annotations
 
@@ -15,93 +15,97 @@ from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
 from dashboard.recommendations.engine.ranking import misses, span
 
 RECENT_SECONDS: Final = 180.0
-"""For so much music a genre counts as heard just now."""
+"""Seconds of music for which a genre counts as playing now after it last led."""
 
 
 class Reason(StrEnum):
-    """Why the list is another than the one before."""
+    """Reason for a change of the playlist."""
 
     WAITING = "waiting"
-    """There is none yet."""
+    """There is no playlist yet."""
     FIRST = "first"
+    """The first playlist was made."""
     SHIFT = "shift"
     """The music changed."""
     FILTERS = "filters"
+    """The user changed the filters."""
     UNSEEN = "unseen"
-    """Most songs of the list were opened."""
+    """The user opened most songs of the playlist."""
     TIMER = "timer"
+    """The playlist was old enough to be refreshed."""
     MANUAL = "manual"
+    """The user asked for other songs."""
     ARRIVED = "arrived"
-    """Songs were found for places that were empty or held another genre."""
+    """Songs were found for slots that were empty or held another genre."""
     CHOICE = "choice"
-    """The person skipped, banned, liked or pinned."""
+    """The user skipped, banned, liked or pinned a song."""
 
 
 class SearchOutcome(StrEnum):
-    """What there is to say about the songs of a genre."""
+    """Outcome of the search for songs of a genre."""
 
     ENDED = "ended"
-    """Nothing is left, however wide the filters."""
+    """No song is left, even with relaxed filters."""
     NONE = "none"
-    """No song that is known passes the filters."""
+    """No known song passes the filters."""
     SHOWN = "shown"
-    """All that pass were shown, and wider ones are offered."""
+    """All songs that pass the filters were shown. Others are offered."""
     LOOKING = "looking"
-    """Songs are on their way."""
+    """A search is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the person wants: a language (None: any) and how old at most."""
+    """Filters of the user: a language, or None for any language, and the maximum age of the songs."""
 
     language: str | None = None
     range: ReleaseRange = ReleaseRange.ANY
 
     def __post_init__(self) -> None:
-        """Refuse what no query can ask.
+        """Check the language and the range.
 
         Raises
         ------
         ValueError
-            The language or the range is unknown.
+            If the language or the range is unknown.
         """
         object.__setattr__(self, "range", ReleaseRange(self.range))
         self.query("any")
 
     def query(self, genre: str, limit: int = 1) -> TrackQuery:
-        """The question for songs of a genre that pass."""
+        """Return the query for songs of a genre that pass the filters."""
         return TrackQuery(genre, self.language, self.range, limit)
 
 
 @dataclass(frozen=True, slots=True)
 class PlaylistItem:
-    """One song in its place."""
+    """Song in a slot of the playlist."""
 
     track: Track
     genre: str
-    """The genre of the place; the song was in that genre's pool."""
+    """Genre of the slot. The song comes from the pool of this genre."""
     why: tuple[LocalizedMessage, ...]
-    """Why it is here, the first reason first."""
+    """Reasons for the song, the most important first."""
     relaxed: frozenset[Relaxed] = frozenset()
-    """Filters that it does not pass, or is not known to pass."""
+    """Filters that the song does not pass, or is not known to pass."""
     pinned: bool = False
     liked: bool = False
     opened: bool = False
     since: int = 0
-    """Number of the list in which it came."""
+    """Number of the playlist in which the song was added."""
 
     @property
     def key(self) -> str:
-        """What a page sends back to speak of this song."""
+        """Identifier of the song that the page sends with an action."""
         return identity_key(self.track)
 
     @property
     def stays(self) -> bool:
-        """Whether no refresh takes it away."""
+        """True if no refresh removes the song."""
         return self.pinned or self.liked
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return values that can be encoded as JSON."""
         track = self.track
         return {
             "key": self.key,
@@ -130,17 +134,17 @@ class PlaylistItem:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """The songs to offer now; ``number`` rises with every change, ``notes`` are for the page."""
+    """Current playlist. ``number`` grows with every change, and ``notes`` are messages for the page."""
 
     rows: tuple[PlaylistItem, ...] = ()
     reason: Reason = Reason.WAITING
     number: int = 0
     notes: tuple[LocalizedMessage, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
-    """What the list aims at, as of its last refresh."""
+    """Target mix of the last refresh."""
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return values that can be encoded as JSON."""
         return {
             "number": self.number,
             "reason": self.reason.value,
@@ -153,10 +157,14 @@ class Playlist:
 def explain_item(
     track: Track, genre: str, filters: Filters, ago_seconds: float | None, belief: float, today: date
 ) -> tuple[LocalizedMessage, ...]:
-    """Why this song is offered, and what of the filters it does not pass.
+    """Return the reasons for a song, and the filters that it does not pass.
 
-    ``ago_seconds`` of music ago the genre was the most likely, None where it has only a share in the mix.
-    ``belief`` is that in the song's artists.
+    Parameters
+    ----------
+    ago_seconds : float or None
+        Seconds of music since the genre last led the mix, or None if it has only a share in the mix.
+    preference : float
+        Probability that the user likes the artists of the song.
     """
     recent = ago_seconds is not None and ago_seconds <= RECENT_SECONDS
     kind = "partly" if ago_seconds is None else "now" if recent else "earlier"
@@ -183,14 +191,14 @@ def _language(track: Track) -> LocalizedMessage:
 
 
 def notices(found: Mapping[SearchOutcome, Sequence[str]], filters: Filters) -> list[LocalizedMessage]:
-    """What is said about the songs of genres, each sentence once.
+    """Return one message for each outcome of the searches.
 
     Parameters
     ----------
-    found : Mapping
-        For what there is to say, the genres of which it is true.
+    found : mapping of SearchOutcome to sequence of str
+        Genres with each outcome.
     filters : Filters
-        What the person wants.
+        Filters of the user.
     """
     notes = []
     for kind in SearchOutcome:

@@ -1,4 +1,4 @@
-"""Which song of a pool comes next: how well it fits, and how much it differs from what is shown."""
+"""Ranking of songs: relevance to the query, and diversity by maximal marginal relevance (MMR)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from dashboard.recommendations.domain.identity import artist_keys, normalize_tit
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 
 LANGUAGE_TRUST: Final = {"provider": 1.0, "artist": 0.9, "script": 0.6, "hint": 0.4}
-"""By how a language is known. The order was tried on 40 known titles, with 33 right for
-the script alone; the rest are judgement."""
+"""Confidence in the language of a song by its source. The script alone is right for 33 of 40 known titles.
+The values of the other sources are estimates."""
 PRECISION_DAYS: Final = {"day": 1, "month": 31, "year": 366}
-"""How long the time is that a date of that precision leaves open."""
+"""Days that a date of each precision may cover."""
 OLD_DAYS: Final = 3650.0
-"""Half-life of freshness where any age is wanted: ten years, so that it hardly decides."""
+"""Half-life of the freshness in days if any age is allowed: ten years, so that age has little weight."""
 LAST_RANK: Final = 50
-"""Depth of a pool; ranks behind it count the same."""
+"""Provider rank from which on all ranks count the same: the depth of a pool."""
 NEUTRAL: Final = 0.5
+"""Score of a property that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankingSettings:
-    """Weights of what makes a song fit; a first choice, not measured."""
+    """Weights of the terms of the score. They are a first choice and not measured."""
 
     genre: float = 0.5
     language: float = 0.15
@@ -33,17 +34,17 @@ class RankingSettings:
     mood: float = 0.1
     rank: float = 0.1
     feedback: float = 0.4
-    """Of how far the belief in an artist is from 0.5; an artist liked twice gains 0.1."""
+    """Weight of the preference for an artist minus 0.5. An artist liked twice gains 0.1."""
     relevance: float = 0.7
-    """MMR's lambda: the rest is difference from the songs already there."""
+    """Lambda of MMR, the weight of the score. The rest is the weight of the difference from chosen songs."""
 
     def __post_init__(self) -> None:
-        """Refuse weights outside 0..1.
+        """Check that the weights lie in 0..1.
 
         Raises
         ------
         ValueError
-            With the name and the value.
+            If a weight is outside of 0..1. The message names the weight and its value.
         """
         for field in fields(self):
             if not 0 <= getattr(self, field.name) <= 1:
@@ -51,7 +52,7 @@ class RankingSettings:
 
 
 def span(track: Track) -> tuple[date, date] | None:
-    """The first and the last day that it may have been published; None when nothing is known."""
+    """Return the first and the last possible day of publication, or None if the date is unknown."""
     published, precision = track.published, track.precision
     if published is None or precision not in PRECISION_DAYS:
         return None
@@ -64,10 +65,10 @@ def span(track: Track) -> tuple[date, date] | None:
 
 
 def misses(track: Track, query: TrackQuery, today: date) -> frozenset[Relaxed]:
-    """The filters that a song does not pass, or is not known to pass.
+    """Return the filters that a song does not pass, or is not known to pass.
 
-    A date counts for a range that is no shorter than what it leaves open: a year of release answers
-    "the last year", if any day of it lies therein, but never "the last week".
+    A release date passes a range only if it is at least as precise as the range is long. A release year
+    can pass "the last year", if one of its days is in the range, but never "the last week".
     """
     missed = set()
     if query.language is not None and track.language != query.language:
@@ -75,14 +76,17 @@ def misses(track: Track, query: TrackQuery, today: date) -> frozenset[Relaxed]:
     since, days = query.range.since(today), query.range.days
     if since is not None and days is not None:
         possible = span(track)
-        # 366 days of a leap year are "a year" too.
+        # A leap year of 366 days counts as a year too.
         if possible is None or possible[1] < since or PRECISION_DAYS[track.precision] > days + 1:
             missed.add(Relaxed.RANGE)
     return frozenset(missed)
 
 
 def freshness(track: Track, wanted: ReleaseRange, today: date) -> float:
-    """1 for today, half of it after half the range (ten years for any age); 0.5 when nothing is known."""
+    """Return the freshness, 0..1: 1 for today, halved after half the range, and 0.5 for an unknown date.
+
+    If any age is allowed, the freshness is halved after ten years.
+    """
     possible = span(track)
     if possible is None:
         return NEUTRAL
@@ -92,14 +96,14 @@ def freshness(track: Track, wanted: ReleaseRange, today: date) -> float:
 
 
 def language_confidence(track: Track, language: str | None) -> float:
-    """How sure it is that the song is in the language; 1 where any will do."""
+    """Return the confidence, 0..1, that a song is in a language; 1 if any language is allowed."""
     if language is None:
         return 1.0
     return LANGUAGE_TRUST.get(track.language_source, 0.0) if track.language == language else 0.0
 
 
 def mood_fit(track: Track) -> float:
-    """The place for tempo and mood (``Track.tempo_bpm``): neutral until a provider tells them."""
+    """Return a neutral score, because no provider reports ``Track.tempo_bpm`` or a mood yet."""
     return NEUTRAL
 
 
@@ -111,22 +115,22 @@ def score(
     belief: float,
     settings: RankingSettings,
 ) -> float:
-    """How well a song fits, about 0..1.
+    """Return the relevance of a song, about 0..1.
 
     Parameters
     ----------
     track : Track
-        The song.
+        Song to score.
     query : TrackQuery
-        What is wanted: the genre of the place, the person's language and range.
-    target : Mix
-        The mix of genres that is aimed at: what a song of a genre other than wanted is worth.
+        Genre of the slot, and language and range of the user.
+    target : GenreMix
+        Target mix. A song of another genre than that of the query scores the share of its genre.
     today : date
-        For its age.
-    belief : float
-        How likely the person likes the artist, 0..1.
+        Day from which the age of the song is counted.
+    preference : float
+        Probability that the user likes the artist, 0..1.
     settings : RankingSettings
-        The weights.
+        Weights of the terms.
     """
     fits = 1.0 if track.genre == query.genre else target.get(track.genre, 0.0)
     return (
@@ -140,9 +144,9 @@ def score(
 
 
 def similarity(first: Track, second: Track) -> float:
-    """Of two songs: 1 by one artist, 0.8 on one album, 0.3 in one genre and language, else 0.
+    """Return the similarity of two songs for MMR (Carbonell & Goldstein, 1998).
 
-    After Carbonell and Goldstein (1998), maximal marginal relevance.
+    The similarity is 1 for songs of one artist, 0.8 for one album, 0.3 for one genre and language, else 0.
     """
     if artist_keys(first.artists) & artist_keys(second.artists):
         return 1.0
@@ -157,10 +161,11 @@ def best(
     blocked: Collection[str],
     relevance: float,
 ) -> Track | None:
-    """The next song by maximal marginal relevance; None when every artist is blocked.
+    """Return the next song by maximal marginal relevance, or None if every artist is blocked.
 
-    Carbonell & Goldstein, SIGIR 1998: ``relevance * score - (1 - relevance) * similarity`` to the most
-    similar of ``chosen``. Ties go to the earlier place at the provider, then to the title.
+    The criterion is ``relevance * score - (1 - relevance) * similarity`` to the most similar of the
+    selected songs (Carbonell & Goldstein, SIGIR 1998). Ties are resolved by the rank at the provider, then
+    by the title.
     """
     blocked = frozenset(blocked)
 

@@ -1,4 +1,4 @@
-"""Which pools were asked for, which are used up, and what to ask next. It counts; it fetches nothing."""
+"""Plan of the searches: which pools are exhausted, and which query comes next. It fetches nothing itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dashboard.recommendations.domain.tracks import TrackQuery, relax
 from models.common.concurrency import backoff_seconds
 
 MAX_BACKOFF_SECONDS = 600.0
+"""Seconds between two attempts at a query that gets no results."""
 
 
 def relaxation_chain(query: TrackQuery) -> tuple[TrackQuery, ...]:
-    """The query and everything it may be widened to: other languages, then older songs."""
+    """Return the query and its relaxations in order: any language first, then older songs."""
     queries = [query]
     while (further := relax(queries[-1])) is not None:
         queries.append(further[0])
@@ -20,24 +21,27 @@ def relaxation_chain(query: TrackQuery) -> tuple[TrackQuery, ...]:
 
 @dataclass(slots=True)
 class _Pool:
+    """State of the searches for one query."""
+
     offset: int = 0
     used_up: bool = False
     wanted_at: float | None = None
     asked_at: float | None = None
     attempts: int = 0
     again: bool = False
-    """It begins anew when it is used up: songs of it were forgotten."""
+    """True if the pool starts again when it is exhausted, because songs of it have expired."""
 
 
 class RefillPlanner:
-    """Books about pools, one for each genre, language and range.
+    """Planner of queries, with a pool for each genre, language and range.
 
     Parameters
     ----------
     retry_seconds : float
-        After it a query without an answer is asked again; twice as long every time, at most 600 s.
+        Seconds after which a query without results is repeated. They double with every attempt, up to
+        ``MAX_BACKOFF_SECONDS``.
     patience_seconds : float
-        How long places are kept free for the songs of a query.
+        Seconds for which slots are kept free for the songs of a query.
     """
 
     def __init__(self, retry_seconds: float, patience_seconds: float) -> None:
@@ -49,7 +53,7 @@ class RefillPlanner:
         return self._pools.setdefault(replace(query, offset=0), _Pool())
 
     def open_to(self, query: TrackQuery) -> tuple[TrackQuery, ...]:
-        """What songs may pass now: the query, and what it was widened to since pools were used up."""
+        """Return the query with its relaxations up to the first one whose pool is not exhausted."""
         queries = relaxation_chain(query)
         for number, one in enumerate(queries, start=1):
             if not self._pool(one).used_up:
@@ -57,11 +61,11 @@ class RefillPlanner:
         return queries
 
     def ended(self, query: TrackQuery) -> bool:
-        """Whether it and all that is wider is used up."""
+        """Return whether the query and all of its relaxations are exhausted."""
         return self._pool(self.open_to(query)[-1]).used_up
 
     def next(self, query: TrackQuery, now: float) -> TrackQuery | None:
-        """What to ask for; None when it is being asked or there is nothing left to ask."""
+        """Return the query to send, or None if it is running or everything is exhausted."""
         last = self.open_to(query)[-1]
         pool = self._pool(last)
         if pool.used_up:
@@ -75,7 +79,7 @@ class RefillPlanner:
         return replace(last, offset=pool.offset)
 
     def waiting(self, query: TrackQuery, now: float) -> bool:
-        """Whether songs may come soon: a query is, or is about to be, on its way."""
+        """Return whether songs may arrive soon, because a query is running or about to be sent."""
         pool = self._pool(self.open_to(query)[-1])
         if pool.used_up:
             return False
@@ -85,21 +89,21 @@ class RefillPlanner:
         return now - since < self._patience_seconds
 
     def overdue(self, query: TrackQuery, now: float) -> bool:
-        """Whether an answer does not come although it was asked for: whoever knows songs has a fault."""
+        """Return whether a query got no results in time, which means that the providers have a fault."""
         pool = self._pool(self.open_to(query)[-1])
         return pool.asked_at is not None and not self.waiting(query, now)
 
     def begin_again(self, genre: str) -> None:
-        """Songs of the genre were forgotten: what is used up, or will be, is asked for from its start."""
+        """Restart the pools of a genre when they are exhausted, because songs of the genre have expired."""
         for query, pool in self._pools.items():
             if query.genre == genre:
                 pool.again = True
                 self._end(query, pool)
 
     def answered(self, query: TrackQuery, found: int) -> None:
-        """An answer came: less than half of what was asked for means that there is no more.
+        """Record the number of songs found. Fewer than half of the limit mean that the pool is exhausted.
 
-        Not to be called when whoever knows songs failed and will be asked again soon.
+        The caller must not record a search that failed and will be repeated soon.
         """
         pool = self._pool(query)
         pool.offset = query.offset + query.limit

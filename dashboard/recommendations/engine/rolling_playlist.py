@@ -1,12 +1,12 @@
-"""The rolling list of songs of one session: what was heard goes in, what to offer next comes out.
+"""Rolling playlist of one session, which follows the estimates and the actions of the user.
 
-No thread, no clock, no network: the caller tells the time (seconds of one clock, and today's date) and
-brings the songs. One caller at a time. A page's loop is::
+The module has no thread, clock or network. The caller passes the time (seconds of one clock), today's date
+and the songs. There is one caller at a time. The loop of a page is::
 
-    session.hear(now, probabilities, state)
-    for query in session.needs(now):        # fetch in the background, add to pools[query.genre], then
-        session.answered(query, found)      # how many songs came
-    playlist = session.offer(pools, now, today)   # the same list until there is a reason for another
+    rolling.add_estimate(now, probabilities, state)
+    for query in rolling.next_queries(now):     # search in the background, fill pools[query.genre], then
+        rolling.record_results(query, found)    # with the number of songs found
+    playlist = rolling.update(pools, now, today)    # the same object until there is a reason for a change
 """
 
 from __future__ import annotations
@@ -38,7 +38,17 @@ from dashboard.recommendations.engine.slots import Candidate, SlotAllocator, fil
 
 
 class RollingPlaylist:
-    """A list that follows the music; see the module."""
+    """Playlist that follows the music, without repeating a song or an artist that was shown recently.
+
+    Parameters
+    ----------
+    settings : PlaylistSettings or None
+        Settings, or None for the defaults.
+    feedback : FeedbackStore or None
+        Feedback of the user, or None for a store in memory.
+    filters : Filters or None
+        Filters of the user, or None for no filters.
+    """
 
     def __init__(
         self,
@@ -51,7 +61,7 @@ class RollingPlaylist:
         self.filters = filters or Filters()
         self.evidence = ListeningProfile(self.settings.evidence)
         self.playlist = Playlist()
-        """The list as it is; ``offer`` brings it up to date."""
+        """Current playlist, as of the last ``update`` or action."""
         self._supply = RefillPlanner(self.settings.retry_seconds, self.settings.patience_seconds)
         self._pools: Mapping[str, Sequence[Track]] = {}
         self._stock: dict[str, list[Candidate]] = {}
@@ -64,29 +74,30 @@ class RollingPlaylist:
         self._wish: Reason | None = None
         self._settling = False
         self.refreshed_at: float | None = None
-        """When the places were dealt last."""
+        """Time of the last allocation of slots, or None before the first one."""
         self.refresh_reason = Reason.WAITING
-        """Why; the list itself may have changed since, or not at all."""
+        """Reason for the last allocation. The playlist may have changed since."""
         self._music_then = 0.0
         self._now, self._today = 0.0, date.min
 
     def hear(self, at_seconds: float, probabilities: Mapping[str, float], state: str) -> bool:
-        """Take one estimate; says whether it counted as music."""
+        """Add one estimate. Return True if it counts as music."""
         return self.evidence.hear(at_seconds, probabilities, state)
 
     def set_filters(self, filters: Filters) -> None:
-        """Other filters; the next ``offer`` follows them."""
+        """Set the filters for the next ``update``."""
         if filters != self.filters:
             self.filters, self._wish = filters, Reason.FILTERS
 
     def refresh(self) -> None:
-        """The button: other songs with the next ``offer``."""
+        """Replace the songs at the next ``update``, as the user requested."""
         self._wish = self._wish or Reason.MANUAL
 
     def needs(self, now: float) -> list[TrackQuery]:
-        """What to ask the providers now, the genre of most weight first, as of the last ``offer``.
+        """Return the queries to send now, as of the last ``update``, the genre with the most weight first.
 
-        Each query comes once; without ``answered`` it comes again, after 60 s and then ever later.
+        Each query is returned once. Without ``record_results`` it is returned again, after 60 s at first
+        and then after ever longer times.
         """
         if not self.evidence.ready:
             return []
@@ -102,36 +113,36 @@ class RollingPlaylist:
         return [query for query in queries if query is not None]
 
     def answered(self, query: TrackQuery, found: int) -> None:
-        """The songs for a query of ``needs`` have come: so many, which the next ``offer`` brings.
+        """Record the number of songs found for a query of ``next_queries``.
 
-        Less than half of what was asked for, and that pool is used up: the next query is wider. Say it
-        only when the providers did answer; when they failed, the query comes again by itself.
+        If fewer than half of the requested songs were found, the pool is exhausted and the next query is
+        relaxed. The caller must not record a failed search. Its query is returned again by itself.
         """
         self._supply.answered(query, found)
         self._stale.add(query.genre)
 
     def forgotten(self, genre: str, tracks: Iterable[Track]) -> None:
-        """These songs may not be kept any longer; where one was not shown yet, it may be found again."""
+        """Record that songs may not be kept any longer. Songs that were not shown yet may be found again."""
         if any(self._shown.isdisjoint(identity_keys(track)) for track in tracks):
             self._supply.begin_again(genre)
 
     def offer(self, pools: Mapping[str, Sequence[Track]], now: float, today: date) -> Playlist:
-        """The list for this moment.
+        """Update the playlist.
 
         Parameters
         ----------
-        pools : Mapping
-            All songs that were found so far, by the genre that was asked for; they may be of any
-            language and age. Kept until the next call, so that a skip can act at once.
+        pools : mapping of str to sequence of Track
+            All songs found so far, by the genre of the query. They may have any language and age. They are
+            kept until the next call, so that a skip takes effect at once.
         now : float
-            Seconds, of the clock that ``hear`` is told.
+            Time in seconds, of the same clock as in ``add_estimate``.
         today : date
-            For the age of songs.
+            Day from which the age of songs is counted.
 
         Returns
         -------
         Playlist
-            The same object as before when nothing changed.
+            The same object as before if nothing changed.
         """
         self._pools, self._now, self._today = pools, now, today
         self._stale.clear()
@@ -142,7 +153,7 @@ class RollingPlaylist:
         return self._settle(self._unbanned()) if reason is None else self._restart(reason)
 
     def like(self, key: str) -> Playlist:
-        """The song stays, and its artist is believed in."""
+        """Keep a song in the playlist and count a like for its first artist."""
         for row in self._find(key):
             if row.track.artists:
                 self.choices.like(row.track.artists[0], row.track.title)
@@ -150,19 +161,19 @@ class RollingPlaylist:
         return self.playlist
 
     def pin(self, key: str, on: bool = True) -> Playlist:
-        """The song stays, or (``on`` false) may go again, liked or not."""
+        """Pin a song. With ``on`` False, remove the pin and the like, so that it may be replaced."""
         for row in self._find(key):
             return self._change(key, replace(row, pinned=on, liked=row.liked and on))
         return self.playlist
 
     def opened(self, key: str) -> Playlist:
-        """The person listens to the song; once most are opened, others come."""
+        """Record that the user opened a song. Once most songs are opened, the playlist is refreshed."""
         for row in self._find(key):
             return self._change(key, replace(row, opened=True))
         return self.playlist
 
     def skip(self, key: str) -> Playlist:
-        """Another song in its place, at once."""
+        """Replace a song at once and count a skip for its first artist."""
         for row in self._find(key):
             if row.track.artists:
                 self.choices.skip(row.track.artists[0])
@@ -170,7 +181,7 @@ class RollingPlaylist:
         return self.playlist
 
     def ban(self, key: str) -> Playlist:
-        """None of this song's first artist any more, at once, pinned or not."""
+        """Ban the first artist of a song and remove the artist's songs at once, even pinned ones."""
         for row in self._find(key):
             if row.track.artists:
                 self.choices.ban(row.track.artists[0])
@@ -184,18 +195,18 @@ class RollingPlaylist:
         return self.filters.query(genre, self.settings.pool_depth)
 
     def _change(self, key: str, after: PlaylistItem | None) -> Playlist:
-        """One row is replaced by itself with a mark, or leaves."""
+        """Replace a song by its changed item, or remove it if ``after`` is None."""
         self._survey()
         rows = [after if row is not None and row.key == key else row for row in self._unbanned()]
         return self._settle(rows, Reason.CHOICE)
 
     def _unbanned(self) -> list[PlaylistItem | None]:
-        """The rows; None for one whose artist was banned since, here or on another page."""
+        """Return the items, with None for songs whose artist was banned since, here or on another page."""
         banned = self.choices.is_banned
         return [None if banned(artist_keys(row.track.artists)) else row for row in self.playlist.rows]
 
     def _due(self) -> Reason | None:
-        """Why the list must be made anew now."""
+        """Return the reason for a refresh, or None if none is due."""
         if not self.evidence.ready:
             return None
         if not self._slots:
@@ -214,7 +225,7 @@ class RollingPlaylist:
         return Reason.TIMER if waited >= self.settings.timer_seconds and heard >= enough else None
 
     def _restart(self, reason: Reason) -> Playlist:
-        """Deal the places anew, and change the rows as far as the reason allows."""
+        """Allocate the slots again, and replace songs as far as the reason allows."""
         self._wish, self.refreshed_at, self.refresh_reason = None, self._now, reason
         self._music_then = self.evidence.music_seconds
         self.evidence.refreshed(self._now)
@@ -222,7 +233,7 @@ class RollingPlaylist:
         rows = self._unbanned()
         outside = sum(row is not None and row.stays and row.genre not in self._mix for row in rows)
         self._slots = largest_remainder(self._mix, max(1, self.settings.rows - outside))
-        self._settling = reason is not Reason.TIMER  # a timer's limit holds until the next refresh
+        self._settling = reason is not Reason.TIMER  # a timer refresh limits swaps until the next refresh
         if reason is Reason.FILTERS:
             self._survey()
             rows = [
@@ -234,7 +245,7 @@ class RollingPlaylist:
         return self._fill(listing, soft, reason, lend=listing.size)
 
     def _settle(self, rows: Sequence[PlaylistItem | None], reason: Reason | None = None) -> Playlist:
-        """Fill places that are empty, and those lent to another genre until songs came."""
+        """Fill empty slots, and slots that were lent to another genre until songs of their genre arrive."""
         listing = SlotAllocator(self.settings.rows, self._slots, tuple(rows))
         soft = listing.surplus() if self._settling else []
         if reason is None and None in rows:
@@ -248,7 +259,7 @@ class RollingPlaylist:
     def _fill(
         self, listing: SlotAllocator, soft: Sequence[PlaylistItem], reason: Reason, lend: int
     ) -> Playlist:
-        """Put songs into the places that are free or soft, and make that the list."""
+        """Fill the free and replaceable slots with songs and publish the result."""
         shown_now = (artist_keys(row.track.artists) for row in self.playlist.rows)
         waiting = {genre for genre in self._slots if self._supply.waiting(self._query(genre), self._now)}
         relevance = self.settings.ranking.relevance
@@ -271,10 +282,10 @@ class RollingPlaylist:
         return PlaylistItem(track, genre, why, self._misses(track, genre), since=self.playlist.number + 1)
 
     def _surroundings(self) -> tuple[object, ...]:
-        """What the stock depends on, so that a page may ask for the list as often as it likes."""
+        """Return the inputs of the candidates, so that they are computed only after a change."""
         genres = {**self.evidence.target, **self._slots}
         known: list[object] = []
-        for genre in sorted(genres):  # a pool may lose its first songs while others come at its end
+        for genre in sorted(genres):  # a pool may lose its first songs while others are appended
             pool = self._pools.get(genre, ())
             query = self._query(genre)
             width, overdue = len(self._supply.open_to(query)), self._supply.overdue(query, self._now)
@@ -282,7 +293,7 @@ class RollingPlaylist:
         return (known, len(self._shown), self.filters, self._today, self.choices.revision)
 
     def _survey(self) -> None:
-        """Songs that may still be shown, by genre; wider ones for want of others if an answer is late."""
+        """Find the candidates of each genre. If a search is overdue, songs beyond the filters count too."""
         self._surveyed, self._stock = self._surroundings(), {}
         for genre in {**self.evidence.target, **self._slots}:
             query = self._query(genre)
@@ -292,7 +303,7 @@ class RollingPlaylist:
             self._stock[genre] = songs
 
     def _passing(self, genre: str, open_to: Sequence[TrackQuery]) -> list[Candidate]:
-        """Songs of a genre that may still be shown, each with how wide the filters are that it passes."""
+        """Return the songs of a genre that were not shown yet, each with the relaxation that it needs."""
         target, ranking, songs = self.evidence.target, self.settings.ranking, []
         for track in self._pools.get(genre, ()):
             artists = artist_keys(track.artists)
@@ -306,8 +317,8 @@ class RollingPlaylist:
         return songs
 
     def _publish(self, rows: tuple[PlaylistItem, ...], reason: Reason, waiting: Collection[str]) -> Playlist:
-        """The list with these rows; the one that there is when it says the same."""
-        # Rows that stay are held against filters that came after them.
+        """Return a playlist with these items, or the current one if it is equal."""
+        # Kept songs are compared with filters that the user set later.
         rows = tuple(replace(row, relaxed=self._misses(row.track, row.genre)) for row in rows)
         before, notes = self.playlist, self._notes(rows, waiting)
         if rows != before.rows or notes != before.notes or self._mix != before.mix:
@@ -316,7 +327,7 @@ class RollingPlaylist:
         return self.playlist
 
     def _notes(self, rows: Sequence[PlaylistItem], waiting: Collection[str]) -> tuple[LocalizedMessage, ...]:
-        """What the page says beside the list."""
+        """Return the messages that the page shows with the playlist."""
         notes = [self.choices.trouble] if self.choices.trouble else []
         if not self._slots:
             seconds = self.settings.evidence.first_music_seconds

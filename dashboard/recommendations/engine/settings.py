@@ -1,4 +1,4 @@
-"""The numbers by which a list of songs rolls."""
+"""Settings of the rolling playlist."""
 
 from __future__ import annotations
 
@@ -8,39 +8,43 @@ from dashboard.recommendations.engine.listening_profile import ProfileSettings
 from dashboard.recommendations.engine.ranking import RankingSettings
 
 MAX_ITEMS = 10
-"""So many songs have no artist twice."""
+"""Songs in a playlist. No artist is repeated within as many songs."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaylistSettings:
-    """How the list rolls.
+    """Settings of the rolling playlist.
 
-    ``timer_seconds`` was held against real music (``tests/benchmarks/rolling_playlist.py``): with 120 or
-    300 s lists fit what plays no better. The other defaults are first choices, held against a simulation.
+    ``timer_seconds`` was compared on real music (``tests/benchmarks/rolling_playlist.py``): with 120 or
+    300 s, playlists do not fit the music better. The other defaults are first choices that were checked in
+    a simulation.
     """
 
     rows: int = MAX_ITEMS
+    """Songs in the playlist."""
     timer_seconds: float = 180.0
+    """Seconds after which the timer refreshes the playlist."""
     swap_share: float = 0.6
-    """Of the rows, that a refresh by the timer takes away at most."""
+    """Largest share of the songs that a refresh by the timer replaces."""
     unseen_low: int = 5
-    """With fewer songs not opened, others come; with fewer left in a pool, more are asked for."""
+    """Songs. The playlist is refreshed if fewer songs are unopened, and a search starts if fewer are left in
+    a pool."""
     pool_depth: int = 50
-    """Songs to ask for at once: a page of YouTube, and one of its 100 searches a day."""
+    """Songs requested by one search: a page of YouTube, which costs one of its 100 searches a day."""
     retry_seconds: float = 60.0
-    """After it a query without an answer is asked again; after twice as long the next time."""
+    """Seconds after which a query without results is repeated. They double with every attempt."""
     patience_seconds: float = 10.0
-    """Places are kept as long for songs on their way; providers have a deadline of 4 s."""
+    """Seconds for which slots are kept free during a search. Providers have a deadline of 4 s."""
     evidence: ProfileSettings = field(default_factory=ProfileSettings)
     ranking: RankingSettings = field(default_factory=RankingSettings)
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing.
+        """Check the ranges.
 
         Raises
         ------
         ValueError
-            With the setting's name, its value and what is allowed.
+            If a value is out of range. The message names the setting, the value and the range.
         """
         if not 1 <= self.rows <= MAX_ITEMS:
             raise ValueError(f"rows is {self.rows}; it must lie in 1..{MAX_ITEMS}")

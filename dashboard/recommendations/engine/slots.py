@@ -1,4 +1,4 @@
-"""The places of a list: which rows may go, and which songs come into the places that are free."""
+"""Slots of a playlist: which songs may be replaced, and which songs fill the free slots."""
 
 from __future__ import annotations
 
@@ -15,15 +15,26 @@ from dashboard.recommendations.engine.playlist import PlaylistItem, Reason
 from dashboard.recommendations.engine.ranking import best
 
 Candidate = tuple[int, float, Track]
-"""How often filters were widened for it, its score, the song."""
+"""Number of relaxations of the filters that the song needs, its score, and the song."""
 Stock = Mapping[str, Sequence[Candidate]]
 """Songs that may still be shown, by genre."""
 ROUNDING: Final = 1e-9
+"""Tolerance of a product that is rounded down."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotAllocator:
-    """Rows in ``size`` places, of which each genre has ``slots``; None is a row that was taken away."""
+    """Allocation of the slots of a playlist.
+
+    Attributes
+    ----------
+    size : int
+        Number of slots.
+    slots : mapping of str to int
+        Number of slots of each genre.
+    items : tuple of (PlaylistItem or None)
+        Songs in the order of their slots. None marks a removed song.
+    """
 
     size: int
     slots: Mapping[str, int]
@@ -31,16 +42,16 @@ class SlotAllocator:
 
     @property
     def there(self) -> list[PlaylistItem]:
-        """The rows that are left."""
+        """Songs that are left."""
         return [row for row in self.rows if row is not None]
 
     @property
     def empty(self) -> int:
-        """Places without a song."""
+        """Number of slots without a song."""
         return max(0, self.size - len(self.there))
 
     def surplus(self) -> list[PlaylistItem]:
-        """Rows that may go because their genre has more than its places, the first to go first."""
+        """Return the replaceable songs of genres that exceed their slots, the first to replace first."""
         left = Counter(self.slots)
         over: list[PlaylistItem] = []
         for row in sorted(self.there, key=lambda row: not row.stays):
@@ -51,10 +62,11 @@ class SlotAllocator:
 
 
 def to_swap(listing: SlotAllocator, reason: Reason, swap_share: float) -> list[PlaylistItem]:
-    """The rows that a refresh may replace, the first to go first; never those that stay.
+    """Return the songs that a refresh may replace, the first to replace first, without pinned and liked ones.
 
-    A shift takes what the new mix has no place for; the button everything; the timer, and filters that
-    all rows pass, at most ``swap_share`` of the rows, the oldest first.
+    A change of the music replaces songs without a slot in the new mix. A manual refresh replaces all songs.
+    The timer, and filters that all songs pass, replace at most ``swap_share`` of the songs, the oldest
+    first.
     """
     loose = sorted((row for row in listing.there if not row.stays), key=lambda row: row.since)
     most = floor(swap_share * len(listing.there) + ROUNDING)
@@ -69,7 +81,7 @@ def to_swap(listing: SlotAllocator, reason: Reason, swap_share: float) -> list[P
 
 
 class _Picker:
-    """Takes songs from the stock, no artist twice."""
+    """Selection of songs from the candidates without repeating an artist."""
 
     def __init__(
         self, stock: Stock, kept: Sequence[PlaylistItem], blocked: Collection[str], relevance: float
@@ -82,7 +94,7 @@ class _Picker:
         self.picked: list[tuple[Track, str]] = []
 
     def take(self, genre: str) -> bool:
-        """The best song of a genre, of those that pass the narrowest filters; whether there is one."""
+        """Select the best song of a genre with the fewest relaxations. Return False if there is none."""
         free = [one for one in self._stock.get(genre, ()) if self._taken.isdisjoint(identity_keys(one[2]))]
         for tier in sorted({tier for tier, _, _ in free}):
             scored = [(points, track) for own, points, track in free if own == tier]
@@ -105,24 +117,29 @@ def fill_slots(
     relevance: float,
     lend: int,
 ) -> list[tuple[Track, str]]:
-    """Songs for the free places, in the order in which they are dealt, each with the genre of its place.
+    """Select songs for the free slots.
 
     Parameters
     ----------
-    listing : Listing
-        What is there.
-    soft : sequence of Row
-        Rows of it that may be replaced.
-    stock : Mapping
-        What there is to choose from.
+    allocator : SlotAllocator
+        Current songs and slots.
+    replaceable : sequence of PlaylistItem
+        Songs that may be replaced.
+    stock : mapping of str to sequence of Candidate
+        Candidates by genre.
     blocked : collection of str
-        Artists that must not come now; those of the rows that are kept are too.
+        Keys of artists that must not be selected, in addition to those of the songs that are kept.
     waiting : collection of str
-        Genres whose songs are on their way: their places stay free.
+        Genres with a running search, whose slots stay free.
     relevance : float
-        MMR's lambda.
+        Lambda of MMR.
     lend : int
-        How many places at most may go to another genre than they were meant for, one that has places too.
+        Largest number of slots that may go to another genre, which has slots too.
+
+    Returns
+    -------
+    list of (Track, str)
+        Songs with the genre of their slot, in the order of the slots.
     """
     kept = [row for row in listing.there if row not in soft]
     seats = listing.size - len(kept)
@@ -143,8 +160,10 @@ def fill_slots(
 def ordered(
     listing: SlotAllocator, soft: Sequence[PlaylistItem], fresh: Sequence[PlaylistItem]
 ) -> tuple[PlaylistItem, ...]:
-    """The rows with fresh ones in the free places: where one was taken away, behind the last, then
-    instead of soft ones. Everything else keeps its place.
+    """Return the songs with the new ones in the free slots. All other songs keep their slots.
+
+    New songs take the slots of removed songs first, then the slots behind the last song, then the slots of
+    replaceable songs.
     """
     rows = [*listing.rows, *[None] * (listing.size - len(listing.rows))]
     holes = [place for place, row in enumerate(rows) if row is None]
