@@ -61,7 +61,7 @@ def providers() -> ProviderGroup:
 def recommendation_service() -> RecommendationService:
     """Return the recommendations of this browser tab."""
     if "recommendation_service" not in st.session_state:
-        playlist = RollingPlaylist(choices=FeedbackStore(default_path()))
+        playlist = RollingPlaylist(feedback=FeedbackStore(default_path()))
         st.session_state["recommendation_service"] = RecommendationService(providers(), playlist, WallClock())
         st.session_state["last_estimate"] = 0
     service: RecommendationService = st.session_state["recommendation_service"]
@@ -89,8 +89,8 @@ def refresh_all(feed: AnalyzerFeed) -> Playlist:
         st.session_state["last_estimate"] = -len(estimates)
     filters: Filters = st.session_state.get("filters", Filters())
     if is_muted():
-        return service.look([], filters, ask=False)
-    return service.look(estimates, filters)
+        return service.update([], filters, search=False)
+    return service.update(estimates, filters)
 
 
 def estimates_so_far(snapshot: Snapshot) -> list[ReceivedEstimate]:

@@ -23,22 +23,22 @@ logger = logging.getLogger(__name__)
 MAX_TRACKS = 2_000
 """Songs kept for each genre. A playlist that runs all day requests fewer."""
 
-LIFE_SECONDS: Final = {"Spotify": CACHE_SECONDS}
+RETENTION_SECONDS: Final = {"Spotify": CACHE_SECONDS}
 """Seconds for which the terms of a provider allow songs to be kept. All providers here have the same limit.
 A song in the playlist stays until it leaves the playlist."""
 
-BY_PERSON: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
+USER_REASONS: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
 """Reasons for a refresh that come from the user. Searches for such a refresh may use the quota that
 providers reserve for users."""
 
-HOLD_SECONDS: Final = 0.8
+MAX_WAIT_SECONDS: Final = 0.8
 """Seconds that an update waits for search results while slots are empty. Results that are available at once
 appear at once, and the filters are relaxed within the same update as far as needed."""
 
-MAX_STEPS: Final = 40
+MAX_SEARCHES: Final = 40
 """Searches in one update: enough for three genres with four widths of the filters and some pages each."""
 
-FINAL = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
+FINAL_STATUSES = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
 """Statuses after which a provider would give the same result again. Other searches are repeated."""
 
 
@@ -65,8 +65,9 @@ class ProviderReport:
 
 
 class RecommendationService:
-    """Rolling playlist with its searches, for one caller at a time. A call waits at most ``HOLD_SECONDS``.
+    """Rolling playlist with its searches, for one caller at a time.
 
+    An update waits at most ``MAX_WAIT_SECONDS``.
     Searches are sent one after the other, because concurrent searches would share the same deadline.
 
     Parameters
@@ -79,24 +80,24 @@ class RecommendationService:
         Source of the time and of today's date.
     """
 
-    def __init__(self, providers: ProviderGroup, session: RollingPlaylist, clock: Clock) -> None:
-        self.session = session
+    def __init__(self, providers: ProviderGroup, rolling_playlist: RollingPlaylist, clock: Clock) -> None:
+        self.rolling_playlist = rolling_playlist
         self.calls = 0
         """Requests sent to providers so far."""
         self._providers = providers
         self._clock = clock
         self._pools: dict[str, list[Track]] = {}
-        self._short_lived: deque[tuple[float, str, Track]] = deque()
+        self._expiring: deque[tuple[float, str, Track]] = deque()
         """Time of arrival, genre of the pool and song, the oldest first."""
-        self._wanted: deque[tuple[TrackQuery, bool]] = deque()
+        self._queued: deque[tuple[TrackQuery, bool]] = deque()
         """Queries to send next, each with True if the user requested it."""
-        self._asking: tuple[TrackQuery, Pending[Answer]] | None = None
-        self._known: dict[str, set[tuple[str, str]]] = {}
-        self._told: dict[str, dict[str, ProviderReport]] = {}
-        self._sound_at = float("-inf")
-        self._began = clock.monotonic()
+        self._running: tuple[TrackQuery, Pending[Answer]] | None = None
+        self._known_tracks: dict[str, set[tuple[str, str]]] = {}
+        self._reports: dict[str, dict[str, ProviderReport]] = {}
+        self._audio_at = float("-inf")
+        self._started_at = clock.monotonic()
 
-    def look(self, heard: Iterable[Estimate], filters: Filters, *, ask: bool = True) -> Playlist:
+    def update(self, estimates: Iterable[Estimate], filters: Filters, *, search: bool = True) -> Playlist:
         """Add the estimates since the last update and return the current playlist.
 
         Parameters
@@ -108,61 +109,63 @@ class RecommendationService:
         search : bool
             False to search no provider, even if songs are missing.
         """
-        for each in heard:
-            self._sound_at = max(self._sound_at, each.at)
-            said = each.estimate
-            self.session.hear(self._sound_at, said.probabilities, said.state)
-        if filters != self.session.filters:
-            self._told.clear()
-            self._wanted.clear()
-        self.session.set_filters(filters)
-        self._forget()
-        self._answered_by(self._clock.monotonic())
-        until = self._clock.monotonic() + HOLD_SECONDS
-        for _ in range(MAX_STEPS):
-            playlist = self.session.offer(self._pools, self.now, self._clock.now().date())
-            if not ask:
-                self._wanted.clear()
+        for each in estimates:
+            self._audio_at = max(self._audio_at, each.at)
+            estimate = each.estimate
+            self.rolling_playlist.add_estimate(self._audio_at, estimate.probabilities, estimate.state)
+        if filters != self.rolling_playlist.filters:
+            self._reports.clear()
+            self._queued.clear()
+        self.rolling_playlist.set_filters(filters)
+        self._discard_expired()
+        self._wait_for_results(self._clock.monotonic())
+        until = self._clock.monotonic() + MAX_WAIT_SECONDS
+        for _ in range(MAX_SEARCHES):
+            playlist = self.rolling_playlist.update(self._pools, self.now, self._clock.now().date())
+            if not search:
+                self._queued.clear()
                 break
-            for_person = self.session.refresh_reason in BY_PERSON
-            self._wanted.extend((query, for_person) for query in self.session.needs(self.now))
-            self._ask()
-            if len(playlist.rows) >= self.session.settings.rows or not self._answered_by(until):
+            for_person = self.rolling_playlist.refresh_reason in USER_REASONS
+            self._queued.extend((query, for_person) for query in self.rolling_playlist.next_queries(self.now))
+            self._start_search()
+            if len(playlist.items) >= self.rolling_playlist.settings.size or not self._wait_for_results(
+                until
+            ):
                 break
-        return self.session.playlist
+        return self.rolling_playlist.current
 
-    def _answered_by(self, moment: float) -> bool:
+    def _wait_for_results(self, moment: float) -> bool:
         """Wait for the running search and add its songs. Return False if there is none by the deadline."""
-        if self._asking is None:
+        if self._running is None:
             return False
-        query, pending = self._asking
+        query, pending = self._running
         if not pending.wait(moment - self._clock.monotonic()):
             return False
-        self._take(query, pending.result())
+        self._add_results(query, pending.result())
         return True
 
     @property
     def now(self) -> float:
         """Seconds since the service was created."""
-        return self._clock.monotonic() - self._began
+        return self._clock.monotonic() - self._started_at
 
     @property
-    def told(self) -> dict[str, ProviderReport | None]:
+    def reports(self) -> dict[str, ProviderReport | None]:
         """Latest report of each provider under these filters, or None before its first result.
 
         A provider has a result for each genre. The report shows a fault before other results, and counts
         the songs of all genres.
         """
-        return {name: self._told_by(name) for name in self._providers.names}
+        return {name: self._combine_reports(name) for name in self._providers.names}
 
-    def _told_by(self, name: str) -> ProviderReport | None:
-        everything = [told[name] for told in self._told.values() if name in told]
-        if not everything:
+    def _combine_reports(self, name: str) -> ProviderReport | None:
+        reports = [by_provider[name] for by_provider in self._reports.values() if name in by_provider]
+        if not reports:
             return None
-        worst = max(everything, key=lambda told: (told.result.status not in HEALTHY, told.songs))
-        return replace(worst, songs=sum(told.songs for told in everything))
+        worst = max(reports, key=lambda report: (report.result.status not in HEALTHY, report.songs))
+        return replace(worst, songs=sum(report.songs for report in reports))
 
-    def act(self, kind: str, key: str) -> None:
+    def apply(self, kind: str, key: str) -> None:
         """Apply an action of the user to a song. A second ``like`` or ``pin`` undoes the first.
 
         Parameters
@@ -172,68 +175,71 @@ class RecommendationService:
         key : str
             Key of the song. A key that is no longer in the playlist is ignored.
         """
-        row = next((row for row in self.session.playlist.rows if row.key == key), None)
-        if row is None:
+        item = next((item for item in self.rolling_playlist.current.items if item.key == key), None)
+        if item is None:
             return  # the song has left the playlist since the page was drawn
-        if kind == "like" and not row.liked:
-            self.session.like(key)
+        if kind == "like" and not item.liked:
+            self.rolling_playlist.like(key)
         elif kind in ("like", "pin"):
-            self.session.pin(key, on=kind == "pin" and not row.pinned)
+            self.rolling_playlist.pin(key, on=kind == "pin" and not item.pinned)
         elif kind == "skip":
-            self.session.skip(key)
+            self.rolling_playlist.skip(key)
         elif kind == "ban":
-            self.session.ban(key)
+            self.rolling_playlist.ban(key)
         elif kind == "open":
-            self.session.opened(key)
+            self.rolling_playlist.mark_opened(key)
 
-    def _ask(self) -> None:
-        if self._asking is not None or not self._wanted:
+    def _start_search(self) -> None:
+        if self._running is not None or not self._queued:
             return
-        query, for_person = self._wanted.popleft()
+        query, for_person = self._queued.popleft()
         try:
             pending = self._providers.start(query, for_person=for_person)
         except Exception:  # the page continues with the songs that it has
             logger.exception("the search for songs failed")
             pending = ready(Answer((), {}, frozenset()), self._clock)
-        self._asking = (query, pending)
+        self._running = (query, pending)
 
-    def _forget(self) -> None:
+    def _discard_expired(self) -> None:
         """Remove the songs that may not be kept any longer. A later search may find them again."""
-        old: dict[str, list[Track]] = {}
-        while self._short_lived and self._is_over(*self._short_lived[0]):
-            _, genre, track = self._short_lived.popleft()
-            old.setdefault(genre, []).append(track)
-            self._known[genre].discard(_identity(track))
-        for genre, tracks in old.items():
+        expired: dict[str, list[Track]] = {}
+        while self._expiring and self._is_expired(*self._expiring[0]):
+            _, genre, track = self._expiring.popleft()
+            expired.setdefault(genre, []).append(track)
+            self._known_tracks[genre].discard(_track_key(track))
+        for genre, tracks in expired.items():
             gone = {id(track) for track in tracks}
             self._pools[genre] = [track for track in self._pools[genre] if id(track) not in gone]
-            self.session.forgotten(genre, tracks)
+            self.rolling_playlist.discard_expired(genre, tracks)
 
-    def _is_over(self, came: float, genre: str, track: Track) -> bool:
-        return self.now - came >= LIFE_SECONDS[track.provider]
+    def _is_expired(self, came: float, genre: str, track: Track) -> bool:
+        return self.now - came >= RETENTION_SECONDS[track.provider]
 
-    def _take(self, query: TrackQuery, answer: Answer) -> None:
-        self._asking = None
+    def _add_results(self, query: TrackQuery, answer: Answer) -> None:
+        self._running = None
         self.calls += answer.calls
         results = answer.results.values()
-        told = self._told.setdefault(query.genre, {})
+        reports = self._reports.setdefault(query.genre, {})
         for name, result in answer.results.items():
             # An empty further page does not mean that the provider found no songs.
-            if result.status is not Status.EMPTY or not (name in told and told[name].songs):
-                told[name] = ProviderReport(replace(result, tracks=()), len(result.tracks))
-        pool, known = self._pools.setdefault(query.genre, []), self._known.setdefault(query.genre, set())
+            if result.status is not Status.EMPTY or not (name in reports and reports[name].songs):
+                reports[name] = ProviderReport(replace(result, tracks=()), len(result.tracks))
+        pool, known = (
+            self._pools.setdefault(query.genre, []),
+            self._known_tracks.setdefault(query.genre, set()),
+        )
         for track in answer.tracks:
-            identity = _identity(track)
+            identity = _track_key(track)
             if identity not in known and len(pool) < MAX_TRACKS:
                 known.add(identity)
                 pool.append(track)
-                if track.provider in LIFE_SECONDS:
-                    self._short_lived.append((self.now, query.genre, track))
-        if all(each.status in FINAL for each in results):
+                if track.provider in RETENTION_SECONDS:
+                    self._expiring.append((self.now, query.genre, track))
+        if all(each.status in FINAL_STATUSES for each in results):
             # Songs of any age, which replace missing newer ones, are no reason to request a further page.
             asked_for = [each for each in results if Relaxed.RANGE not in each.relaxed]
-            self.session.answered(query, sum(len(each.tracks) for each in asked_for))
+            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in asked_for))
 
 
-def _identity(track: Track) -> tuple[str, str]:
+def _track_key(track: Track) -> tuple[str, str]:
     return (track.provider, track.provider_id or track.url)

@@ -58,7 +58,7 @@ class Situation:
     """
 
     snapshot: Snapshot
-    evidence: ListeningProfile
+    profile: ListeningProfile
     reports: Mapping[str, ProviderReport | None]
     now: datetime
     muted: bool = False
@@ -82,7 +82,7 @@ def song_data(
         "muted": translator("recommendations.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
         "cause": _cause_text(playlist, situation, translator),
-        "instead": instead_of_songs(playlist, situation.evidence, translator),
+        "instead": instead_of_songs(playlist, situation.profile, translator),
         "mix": [
             _genre_data(genre, translator)
             | {"share": playlist.mix[genre], "percent": f"{playlist.mix[genre]:.0%}"}
@@ -90,16 +90,16 @@ def song_data(
         ],
         "now": (
             now_text(situation.snapshot, translator)
-            or _next_genre_text(playlist, situation.evidence, translator)
+            or _next_genre_text(playlist, situation.profile, translator)
         )
-        if playlist.rows
+        if playlist.items
         else "",
         "notes": _note_texts(playlist, translator),
         "providers": [
             _provider_data(name, report, situation.now, translator)
             for name, report in _all_reports(situation.reports).items()
         ],
-        "songs": [_song_data(row, situation.muted, translator) for row in playlist.rows],
+        "songs": [_song_data(row, situation.muted, translator) for row in playlist.items],
         "choices": choices_data(choices, translator),
         "words": translator.part("recommendations.part."),
     }
@@ -111,7 +111,7 @@ def _genre_data(genre: str, translator: Translator) -> dict[str, str]:
 
 def _cause_text(playlist: Playlist, situation: Situation, translator: Translator) -> str:
     """Name the genre that these songs follow, and since when."""
-    lead = situation.evidence.lead
+    lead = situation.profile.leading_genre
     if lead is None or not playlist.mix:
         return ""
     if _has_turned(playlist, lead):
@@ -130,23 +130,23 @@ def _has_turned(playlist: Playlist, lead: LeadingGenre) -> bool:
     return max(playlist.mix.values()) > playlist.mix.get(lead.genre, 0.0) + LEAD_MARGIN
 
 
-def _next_genre_text(playlist: Playlist, evidence: ListeningProfile, translator: Translator) -> str:
+def _next_genre_text(playlist: Playlist, profile: ListeningProfile, translator: Translator) -> str:
     """Name the current genre if the songs do not follow it yet, else return an empty text."""
-    lead = evidence.lead
+    lead = profile.leading_genre
     if lead is None or not playlist.mix or not _has_turned(playlist, lead):
         return ""
     values = {"genre": translator.genre(lead.genre), "time": time_text(lead.seconds, translator)}
     return translator("recommendations.cause.turning", **values)
 
 
-def instead_of_songs(playlist: Playlist, evidence: ListeningProfile, translator: Translator) -> str:
+def instead_of_songs(playlist: Playlist, profile: ListeningProfile, translator: Translator) -> str:
     """Return the message in place of an empty list, else an empty text."""
-    if playlist.rows:
+    if playlist.items:
         return ""
     if not playlist.mix:
-        wanted = evidence.settings.first_music_seconds
+        wanted = profile.settings.first_music_seconds
         return translator(
-            "recommendations.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{evidence.music_seconds:.0f}"
+            "recommendations.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{profile.music_seconds:.0f}"
         )
     looking = any(note.key == f"note.{SearchOutcome.LOOKING}" for note in playlist.notes)
     return translator(f"recommendations.instead.{'looking' if looking else 'none'}")
@@ -174,10 +174,10 @@ def time_text(seconds: float, translator: Translator) -> str:
 
 def _note_texts(playlist: Playlist, translator: Translator) -> list[str]:
     """Return the playlist's notes, and the filters that some of its songs do not pass."""
-    relaxed = frozenset[Relaxed]().union(*(row.relaxed for row in playlist.rows))
+    relaxed = frozenset[Relaxed]().union(*(row.relaxed for row in playlist.items))
     # Shown in place of an empty list.
-    instead = () if playlist.rows else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
-    notes = [note.in_words(translator) for note in playlist.notes if note.key not in instead]
+    instead = () if playlist.items else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
+    notes = [note.translate(translator) for note in playlist.notes if note.key not in instead]
     return (
         [*notes, translator("recommendations.relaxed.list", filters=_filter_names(relaxed, translator))]
         if relaxed
@@ -249,7 +249,7 @@ def _song_data(row: PlaylistItem, muted: bool, translator: Translator) -> dict[s
 
 def reason_text(row: PlaylistItem, translator: Translator) -> str:
     """Return the reason for a song as a sentence without its full stop."""
-    text = translator("recommendations.comma").join(part.in_words(translator) for part in row.why)
+    text = translator("recommendations.comma").join(part.translate(translator) for part in row.reasons)
     return text[:1].upper() + text[1:]
 
 

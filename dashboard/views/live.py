@@ -26,7 +26,7 @@ def show_songs(page: PageContext) -> None:
     """Show a few songs and refresh them while this page is open."""
     translator = page.translator
     playlist = refresh_all(page.feed)
-    show_next_songs(playlist, recommendation_service().session.evidence, is_muted(), translator)
+    show_next_songs(playlist, recommendation_service().rolling_playlist.profile, is_muted(), translator)
     if not is_muted():
         label = translator("common.page.for_you")
         st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)

@@ -20,13 +20,13 @@ def apply_action() -> None:
     if (selected := selected_action()) is None:
         return
     kind, name = selected
-    choices = recommendation_service().session.choices
+    choices = recommendation_service().rolling_playlist.feedback
     if kind == "forget":
-        choices.forget_all()
+        choices.delete_all()
     elif kind == "take back":
-        choices.forget(name)
+        choices.delete(name)
     else:
-        recommendation_service().act(kind, name)
+        recommendation_service().apply(kind, name)
 
 
 def show(page: PageContext) -> None:
@@ -46,12 +46,17 @@ def show_playlist(page: PageContext) -> None:
     with header:  # after the refresh, which decides whether there are songs
         st.subheader(translator("recommendations.heading"), anchor=False, width="content")
         st.button(
-            translator("recommendations.other"), disabled=not playlist.rows, on_click=service.session.refresh
+            translator("recommendations.other"),
+            disabled=not playlist.items,
+            on_click=service.rolling_playlist.request_refresh,
         )
     situation = Situation(
-        page.feed.snapshot, service.session.evidence, service.told, datetime.now(UTC), is_muted()
+        page.feed.snapshot, service.rolling_playlist.profile, service.reports, datetime.now(UTC), is_muted()
     )
-    show_songs(song_data(playlist, situation, service.session.choices.listing(), translator), apply_action)
+    show_songs(
+        song_data(playlist, situation, service.rolling_playlist.feedback.list_artists(), translator),
+        apply_action,
+    )
 
 
 def apply_mute() -> None:

@@ -99,31 +99,31 @@ def roll(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None 
     block = next(blocks)
     for estimate in heard.estimates:
         now = estimate.captured_at
-        session.hear(now, estimate.probabilities, estimate.state)
+        session.add_estimate(now, estimate.probabilities, estimate.state)
         if now < look_at:
             continue
         look_at += LOOK_SECONDS
         while now >= block.end and (following := next(blocks, None)):
             block = following
-        for query in session.needs(now):
+        for query in session.next_queries(now):
             songs = provider.search(query, now).tracks
             pools.setdefault(query.genre, []).extend(songs)
-            session.answered(query, len(songs))
-        playlist = session.offer(pools, now, TODAY)
+            session.record_results(query, len(songs))
+        playlist = session.update(pools, now, TODAY)
         if session.refreshed_at == now:
             most = heaviest_first(playlist.mix)[0]
             rolled.refreshes.append(Refresh(now, session.refresh_reason, most))
-        for row in playlist.rows:
+        for row in playlist.items:
             if row.key not in known:
                 rolled.shown += 1
                 rolled.repeats += not seen.isdisjoint(identity_keys(row.track))
                 rolled.artists |= artist_keys(row.track.artists[:1])
                 seen |= identity_keys(row.track)
-        known = {row.key for row in playlist.rows}
-        if playlist.rows:
+        known = {row.key for row in playlist.items}
+        if playlist.items:
             true = labels[block.genre or 0]
             rolled.looks += 1
-            rolled.true_rows += sum(row.genre == true for row in playlist.rows) / len(playlist.rows)
+            rolled.true_rows += sum(row.genre == true for row in playlist.items) / len(playlist.items)
             rolled.true_mix += playlist.mix.get(true, 0.0)
     return rolled
 
@@ -199,10 +199,10 @@ def grid() -> Iterator[PlaylistSettings]:
     present = PlaylistSettings()
     yield present
     for distance, hold, share in product((0.35, 0.45, 0.55), (1.5, 15.0, 30.0), (0.6, 0.8)):
-        evidence = replace(
-            present.evidence, change_distance=distance, change_hold_seconds=hold, fast_share=share
+        profile = replace(
+            present.profile, change_distance=distance, change_hold_seconds=hold, fast_share=share
         )
-        yield replace(present, evidence=evidence)
+        yield replace(present, profile=profile)
 
 
 def tune(found: Sequence[Heard], labels: Sequence[str]) -> str:
@@ -215,7 +215,7 @@ def tune(found: Sequence[Heard], labels: Sequence[str]) -> str:
         hours = [one["hours"] for one in each]
         texts = [str(sum(one[name] for one in each)) for name in sums]
         texts += [f"{np.average([one[name] or 0 for one in each], weights=hours):.2f}" for name in means]
-        of = settings.evidence
+        of = settings.profile
         tried = f"{of.change_distance}, {of.change_hold_seconds}, {of.fast_share}"
         lines.append(f"{tried}: {', '.join(texts)}")
     return "\n".join(lines)

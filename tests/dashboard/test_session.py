@@ -43,7 +43,7 @@ def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
         state: dict[str, Any] = {"filters": filters}
         monkeypatch.setattr(st, "session_state", state)
         lists.append(session.refresh_all(feed))
-        assert len(lists[-1].rows) == 10
+        assert len(lists[-1].items) == 10
         assert session.refresh_all(feed) is lists[-1], "what was heard before counts once"
-    japanese = [sum(row.track.language == "ja" for row in each.rows) for each in lists]
+    japanese = [sum(row.track.language == "ja" for row in each.items) for each in lists]
     assert japanese[1] > japanese[0], "each reader has filters of their own"

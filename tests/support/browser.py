@@ -18,7 +18,7 @@ from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.paths import ROOT
 
 PATIENCE_MS = 30_000
-ROWS = PlaylistSettings().rows
+ROWS = PlaylistSettings().size
 
 
 def opened(page: Page, analyzer: FakeAnalyzer) -> Page:

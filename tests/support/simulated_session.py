@@ -17,7 +17,7 @@ from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.listening_profile import ProfileSettings
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
-from dashboard.recommendations.engine.ranking import misses
+from dashboard.recommendations.engine.ranking import unmet_filters
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.engine.settings import PlaylistSettings
 from tests.support.genres import GENRES
@@ -115,12 +115,12 @@ class _Evening:
             self.play(now)
             for query in on_their_way:
                 self.arrive(query)
-            on_their_way = self.session.needs(now)
+            on_their_way = self.session.next_queries(now)
             self.report.queries += on_their_way
             if now in FILTERS_AT:
                 self.session.set_filters(FILTERS_AT[now])
-            refreshed = self.session.evidence.fast
-            playlist = self.session.offer(self.pools, now, TODAY)
+            refreshed = self.session.profile.fast
+            playlist = self.session.update(self.pools, now, TODAY)
             self.look(playlist)
             self.time(playlist, refreshed, now)
             self.click(step)
@@ -138,30 +138,30 @@ class _Evening:
         confidence = self.rng.uniform(0.5, 0.95) if right else self.rng.uniform(0.25, 0.7)
         rest = (1 - confidence) / (len(GENRES) - 1)
         state = "NOT_MUSIC" if in_break else "LISTENING" if confidence > 0.4 else "UNSURE"
-        self.session.hear(now, dict.fromkeys(GENRES, rest) | {heard: confidence}, state)
+        self.session.add_estimate(now, dict.fromkeys(GENRES, rest) | {heard: confidence}, state)
 
     def arrive(self, query: TrackQuery) -> None:
         """The answer of a strict provider."""
-        fitting = [track for track in self.library[query.genre] if not misses(track, query, TODAY)]
+        fitting = [track for track in self.library[query.genre] if not unmet_filters(track, query, TODAY)]
         page = fitting[query.offset : query.offset + query.limit]
         self.pools[query.genre] += page
-        self.session.answered(query, len(page))
+        self.session.record_results(query, len(page))
 
     def look(self, playlist: Playlist) -> None:
         """Count what the person sees for the first time."""
-        old = {id(row.track) for row in self.before.rows}
-        if playlist.rows == self.before.rows:
+        old = {id(row.track) for row in self.before.items}
+        if playlist.items == self.before.items:
             return
         self.report.refreshes[playlist.reason.value] += 1
-        names = [name for row in playlist.rows for name in artist_keys(row.track.artists)]
+        names = [name for row in playlist.items for name in artist_keys(row.track.artists)]
         self.report.artists_twice += sum(count - 1 for count in Counter(names).values() if count > 1)
-        for row in playlist.rows:
+        for row in playlist.items:
             if id(row.track) in old:
                 continue
             self.report.shown += 1
             self.report.repeats += not self.seen.isdisjoint(identity_keys(row.track))
             self.report.relaxed += bool(row.relaxed)
-            self.report.banned_shown += self.session.choices.is_banned(artist_keys(row.track.artists))
+            self.report.banned_shown += self.session.feedback.is_banned(artist_keys(row.track.artists))
             self.seen |= identity_keys(row.track)
             self.report.artists |= artist_keys(row.track.artists[:1])
         self.before = playlist
@@ -179,7 +179,7 @@ class _Evening:
 
     def click(self, step: int) -> None:
         """The person skips every 4 minutes, likes every 20, unpins every 30, bans every 40."""
-        rows = self.session.playlist.rows
+        rows = self.session.current.items
         if not rows:
             return
         key = rows[step % len(rows)].key
@@ -187,7 +187,7 @@ class _Evening:
             if step % every == 0:
                 self.look(click(key))
         if step % 600 == 0:
-            for row in self.session.playlist.rows:
+            for row in self.session.current.items:
                 self.look(self.session.pin(row.key, on=False))
 
 
@@ -206,7 +206,7 @@ def sweep() -> str:
     """Delay and needless refreshes for other thresholds of change, three evenings each."""
     lines = ["distance  right  median delay  missed  needless/h"]
     for distance in (0.18, 0.25, 0.3, 0.35, 0.4, 0.5):
-        settings = PlaylistSettings(evidence=ProfileSettings(change_distance=distance))
+        settings = PlaylistSettings(profile=ProfileSettings(change_distance=distance))
         for accuracy in (0.6, 0.75, 0.9):
             runs = [simulate(seed, accuracy, 2.0, settings, songs_each=0) for seed in (1, 2, 3)]
             delay = median(delay for run in runs for delay in run.delays)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dashboard.recommendations.domain.tracks import TrackQuery
-from dashboard.recommendations.engine.ranking import misses
+from dashboard.recommendations.engine.ranking import unmet_filters
 from dashboard.recommendations.providers.base import ProviderResult, SongProvider, Status
 from tests.support.services.all import Services
 
@@ -60,7 +60,7 @@ def check_filters(provider: SongProvider, services: Services, query: TrackQuery)
     today = services.clock.now().date()
     for track in result.tracks:
         assert track.genre == query.genre
-        assert misses(track, query, today) <= result.relaxed
+        assert unmet_filters(track, query, today) <= result.relaxed
         assert track.provider == provider.name
         assert track.title
         assert track.url.startswith("https://")

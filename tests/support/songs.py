@@ -33,12 +33,12 @@ def songs(genre: str, count: int, artists: int = 1000, **fields: Any) -> list[Tr
 
 def heard(session: RollingPlaylist, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
     for number in range(round(seconds)):
-        session.hear(start + number + 1, mix, "LISTENING")
+        session.add_estimate(start + number + 1, mix, "LISTENING")
     return start + seconds
 
 
 def why(row: PlaylistItem) -> list[str]:
-    return [str(reason) for reason in row.why]
+    return [str(reason) for reason in row.reasons]
 
 
 def started(
@@ -46,5 +46,5 @@ def started(
 ) -> tuple[RollingPlaylist, float]:
     session = RollingPlaylist(**arguments)
     now = heard(session, mix)
-    session.offer(pools, now, TODAY)
+    session.update(pools, now, TODAY)
     return session, now

@@ -13,14 +13,14 @@ from dashboard.viewmodels.songs import instead_of_songs, links_data
 MAX_SONGS = 3
 
 
-def show_next_songs(playlist: Playlist, evidence: ListeningProfile, muted: bool, words: Translator) -> None:
+def show_next_songs(playlist: Playlist, profile: ListeningProfile, muted: bool, words: Translator) -> None:
     """Show the first songs of a list; none while recommendations are muted."""
     mount = register_component("next_songs")
-    mount(key="live_next", data=next_songs_data(playlist, evidence, muted, words))
+    mount(key="live_next", data=next_songs_data(playlist, profile, muted, words))
 
 
 def next_songs_data(
-    playlist: Playlist, evidence: ListeningProfile, muted: bool, words: Translator
+    playlist: Playlist, profile: ListeningProfile, muted: bool, words: Translator
 ) -> dict[str, Any]:
     """Return the component's data as JSON: the texts and links of each song, or a message instead."""
     songs = [
@@ -30,11 +30,11 @@ def next_songs_data(
             "language": row.track.language or "",
             "links": links_data(row.track, words),
         }
-        for row in (() if muted else playlist.rows[:MAX_SONGS])
+        for row in (() if muted else playlist.items[:MAX_SONGS])
     ]
     return {
         "language": words.language,
         "heading": words("live.next.title"),
-        "message": words("live.muted") if muted else instead_of_songs(playlist, evidence, words),
+        "message": words("live.muted") if muted else instead_of_songs(playlist, profile, words),
         "songs": songs,
     }

@@ -15,7 +15,7 @@ def normalize(weights: Mapping[str, float]) -> dict[str, float]:
     return {genre: weight / total for genre, weight in weights.items() if weight > 0} if total > 0 else {}
 
 
-def blended(first: GenreMix, second: GenreMix, first_share: float) -> dict[str, float]:
+def blend(first: GenreMix, second: GenreMix, first_share: float) -> dict[str, float]:
     """Return the weighted mean of two mixes, with the weight ``first_share`` for the first one."""
     genres = {**first, **second}
     second_share = 1 - first_share
@@ -24,13 +24,13 @@ def blended(first: GenreMix, second: GenreMix, first_share: float) -> dict[str, 
     }
 
 
-def without_rare(mix: GenreMix, smallest: float) -> dict[str, float]:
+def drop_rare(mix: GenreMix, min_share: float) -> dict[str, float]:
     """Remove genres below ``min_share`` and normalize the rest. The strongest genre always stays."""
     if not mix:
         return {}
-    kept = {genre: share for genre, share in mix.items() if share >= smallest}
+    remaining = {genre: share for genre, share in mix.items() if share >= min_share}
     strongest = max(sorted(mix), key=lambda genre: mix[genre])
-    return normalize(kept or {strongest: mix[strongest]})
+    return normalize(remaining or {strongest: mix[strongest]})
 
 
 def total_variation(first: GenreMix, second: GenreMix) -> float:
@@ -89,11 +89,11 @@ def interleave(slots: Mapping[str, int]) -> tuple[str, ...]:
     order = heaviest_first(slots)
     total = sum(slots.values())
     credit = dict.fromkeys(order, 0)
-    dealt: list[str] = []
+    order_of_slots: list[str] = []
     for _ in range(total):
         for genre in order:
             credit[genre] += slots[genre]
-        served = max(order, key=lambda genre: credit[genre])
-        credit[served] -= total
-        dealt.append(served)
-    return tuple(dealt)
+        chosen = max(order, key=lambda genre: credit[genre])
+        credit[chosen] -= total
+        order_of_slots.append(chosen)
+    return tuple(order_of_slots)

@@ -117,9 +117,9 @@ class FeedbackStore:
         self._stamp: tuple[int, int, int] | None = None
         self.revision = 0
         """Number that grows with every change."""
-        self.trouble: LocalizedMessage | None = None
+        self.error: LocalizedMessage | None = None
         """Message for the page about an error of the file, or None."""
-        self.refresh()
+        self.reload()
 
     def like(self, artist: str, title: str) -> None:
         """Count a liked song. A second like of the same song does not count."""
@@ -138,13 +138,13 @@ class FeedbackStore:
         """Ban an artist from all playlists."""
         self._put(replace(self._get(artist), banned=True))
 
-    def forget(self, artist: str) -> None:
+    def delete(self, artist: str) -> None:
         """Delete the feedback about one artist."""
         self._put(ArtistFeedback(_short(artist)))
 
-    def forget_all(self) -> None:
+    def delete_all(self) -> None:
         """Delete all feedback: the file, and the damaged copies that were set aside."""
-        self._artists, self._stamp, self.trouble = {}, None, None
+        self._artists, self._stamp, self.error = {}, None, None
         self.revision += 1
         if self._path is None:
             return
@@ -157,7 +157,7 @@ class FeedbackStore:
         except OSError as error:
             self._fail(localize("choices.undeleted", error=str(error.strerror), path=str(self._path)))
 
-    def listing(self) -> tuple[ArtistFeedback, ...]:
+    def list_artists(self) -> tuple[ArtistFeedback, ...]:
         """Return the feedback about all artists, the latest change first."""
         return tuple(reversed(self._artists.values()))
 
@@ -165,7 +165,7 @@ class FeedbackStore:
         """Return whether one of these artist keys is banned."""
         return any(key in self._artists and self._artists[key].banned for key in keys)
 
-    def belief(self, keys: Iterable[str]) -> float:
+    def preference(self, keys: Iterable[str]) -> float:
         """Return the probability that the user likes a song of these artists, which is 0.5 without feedback.
 
         The result is the mean of Beta(1 + likes, 1 + skips): Laplace's rule of succession, with a uniform
@@ -175,7 +175,7 @@ class FeedbackStore:
         likes, skips = sum(one.likes for one in known), sum(one.skips for one in known)
         return (1 + likes) / (2 + likes + skips)
 
-    def refresh(self) -> None:
+    def reload(self) -> None:
         """Read the file again if another page changed or deleted it."""
         if self._path is None or not self._may_write:
             return
@@ -200,7 +200,7 @@ class FeedbackStore:
             self._set_aside(self._path, error)
 
     def _get(self, artist: str) -> ArtistFeedback:
-        self.refresh()
+        self.reload()
         return self._artists.get(artist_key(_short(artist)), ArtistFeedback(_short(artist)))
 
     def _put(self, choice: ArtistFeedback) -> None:
@@ -234,7 +234,7 @@ class FeedbackStore:
             with atomic_write(path, fsync=True, mode=0o600) as file:
                 file.write(content)
             state = path.stat()
-            self._stamp, self.trouble = (state.st_mtime_ns, state.st_size, state.st_ino), None
+            self._stamp, self.error = (state.st_mtime_ns, state.st_size, state.st_ino), None
         except OSError as error:
             self._fail(localize("choices.unsaved", error=str(error.strerror)))
 
@@ -253,9 +253,9 @@ class FeedbackStore:
             self._may_write = False
         log.warning("the feedback file is damaged: %s", error)
 
-    def _fail(self, trouble: LocalizedMessage) -> None:
-        self.trouble = trouble
-        log.warning("%s", trouble)
+    def _fail(self, error: LocalizedMessage) -> None:
+        self.error = error
+        log.warning("%s", error)
 
 
 def _short(name: str) -> str:

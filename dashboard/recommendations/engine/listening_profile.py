@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from math import isfinite
 
 from dashboard.recommendations.domain.genre_mix import (
-    blended,
+    blend,
+    drop_rare,
     heaviest_first,
     normalize,
     total_variation,
-    without_rare,
 )
 from realtime.protocol.estimate import StreamState
 
@@ -43,11 +43,11 @@ class ProfileSettings:
     """Share of the fast mix in the target mix. The rest is the session mix. With 0.6, a playlist has 6
     percentage points fewer songs of the playing genre. With 1, it would have 3 points more and ignore the
     session."""
-    smallest_share: float = 0.15
+    min_share: float = 0.15
     """Share below which a genre gets no songs. With 0.10, genres that no label ever showed got songs."""
     first_music_seconds: float = 30.0
     """Seconds of music before the first songs are offered."""
-    least_confidence: float = 0.35
+    min_confidence: float = 0.35
     """Probability of the most probable genre from which on an UNSURE estimate counts."""
     change_distance: float = 0.45
     """Total variation distance between the fast mix and the mix at the last refresh that is a change."""
@@ -59,7 +59,7 @@ class ProfileSettings:
     mix has settled by then and no second refresh is needed."""
     change_pause_seconds: float = 45.0
     """Seconds after a refresh in which no change is reported."""
-    longest_step_seconds: float = 5.0
+    max_step_seconds: float = 5.0
     """Seconds that one estimate counts at most. A longer gap is not listening time."""
 
     def __post_init__(self) -> None:
@@ -70,13 +70,13 @@ class ProfileSettings:
         ValueError
             If a value is out of range. The message names the setting, the value and the range.
         """
-        for name in ("fast_half_life_seconds", "session_half_life_seconds", "longest_step_seconds"):
+        for name in ("fast_half_life_seconds", "session_half_life_seconds", "max_step_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
         for name in ("first_music_seconds", "change_hold_seconds", "change_pause_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
-        for name in ("fast_share", "smallest_share", "least_confidence", "change_distance"):
+        for name in ("fast_share", "min_share", "min_confidence", "change_distance"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0..1")
 
@@ -89,7 +89,7 @@ class LeadingGenre:
     seconds: float
 
 
-class _Decaying:
+class _DecayingMix:
     """Exponentially decaying mean of mixes. Unlike in a plain EMA, the first mix has no extra weight."""
 
     def __init__(self, half_life_seconds: float) -> None:
@@ -98,7 +98,7 @@ class _Decaying:
 
     def add(self, mix: Mapping[str, float], step_seconds: float) -> None:
         left = 0.5 ** (step_seconds / self._half_life_seconds)
-        self._sums = blended(self._sums, mix, left)
+        self._sums = blend(self._sums, mix, left)
 
     @property
     def mix(self) -> dict[str, float]:
@@ -112,17 +112,17 @@ class ListeningProfile:
         self.settings = settings or ProfileSettings()
         self.music_seconds = 0.0
         """Seconds of music so far."""
-        self._fast = _Decaying(self.settings.fast_half_life_seconds)
-        self._session = _Decaying(self.settings.session_half_life_seconds)
-        self._heard_at: float | None = None
+        self._fast = _DecayingMix(self.settings.fast_half_life_seconds)
+        self._session = _DecayingMix(self.settings.session_half_life_seconds)
+        self._estimate_at: float | None = None
         self._refreshed_at: float | None = None
-        self._mix_then: dict[str, float] = {}
+        self._mix_at_refresh: dict[str, float] = {}
         self._far_seconds = 0.0
         self._leader = ""
-        self._led_from = 0.0
-        self._first_at: dict[str, float] = {}
+        self._leads_since = 0.0
+        self._last_led_at: dict[str, float] = {}
 
-    def hear(self, at_seconds: float, probabilities: Mapping[str, float], state: str) -> bool:
+    def add_estimate(self, at_seconds: float, probabilities: Mapping[str, float], state: str) -> bool:
         """Add one estimate.
 
         Parameters
@@ -139,32 +139,32 @@ class ListeningProfile:
         bool
             True if the estimate counts as music.
         """
-        before, self._heard_at = self._heard_at, at_seconds
+        before, self._estimate_at = self._estimate_at, at_seconds
         if not self._is_music(probabilities, state):
             return False
         step = FIRST_STEP_SECONDS if before is None or at_seconds < before else at_seconds - before
-        step = min(step, self.settings.longest_step_seconds)
+        step = min(step, self.settings.max_step_seconds)
         mix = normalize(probabilities)
         self._fast.add(mix, step)
         self._session.add(mix, step)
-        self._follow_lead()
+        self._update_lead()
         self.music_seconds += step
         fast = self.fast
         for genre in heaviest_first(fast)[:1]:
-            self._first_at[genre] = self.music_seconds
+            self._last_led_at[genre] = self.music_seconds
         if self._refreshed_at is not None:
-            far = total_variation(fast, self._mix_then) > self.settings.change_distance
+            far = total_variation(fast, self._mix_at_refresh) > self.settings.change_distance
             self._far_seconds = self._far_seconds + step if far else 0.0
         return True
 
-    def _follow_lead(self) -> None:
+    def _update_lead(self) -> None:
         """Update the leading genre before the step is added. A genre leads from the start of its estimate."""
         target = self.target
         if not target:
             return  # the estimate has no duration
-        first = heaviest_first(target)[0]
-        if target[first] > target.get(self._leader, 0.0) + LEAD_MARGIN or not self._leader:
-            self._leader, self._led_from = first, self.music_seconds
+        strongest = heaviest_first(target)[0]
+        if target[strongest] > target.get(self._leader, 0.0) + LEAD_MARGIN or not self._leader:
+            self._leader, self._leads_since = strongest, self.music_seconds
 
     def _is_music(self, probabilities: Mapping[str, float], state: str) -> bool:
         values = probabilities.values()
@@ -172,7 +172,7 @@ class ListeningProfile:
             return False
         highest = max(values, default=0.0)
         if state == StreamState.UNSURE:
-            return highest >= max(self.settings.least_confidence, 1e-9)
+            return highest >= max(self.settings.min_confidence, 1e-9)
         return state == StreamState.LISTENING and highest > 0
 
     @property
@@ -193,20 +193,20 @@ class ListeningProfile:
     @property
     def target(self) -> dict[str, float]:
         """Target mix of the playlist, which is empty before any music."""
-        mix = blended(self.fast, self.session, self.settings.fast_share)
-        return without_rare(mix, self.settings.smallest_share)
+        mix = blend(self.fast, self.session, self.settings.fast_share)
+        return drop_rare(mix, self.settings.min_share)
 
     @property
-    def lead(self) -> LeadingGenre | None:
+    def leading_genre(self) -> LeadingGenre | None:
         """Genre that leads the target mix, or None before any music."""
-        return LeadingGenre(self._leader, self.music_seconds - self._led_from) if self._leader else None
+        return LeadingGenre(self._leader, self.music_seconds - self._leads_since) if self._leader else None
 
-    def since_first(self, genre: str) -> float | None:
+    def seconds_since_leading(self, genre: str) -> float | None:
         """Return the seconds of music since a genre last led the fast mix, or None if it never did."""
-        at = self._first_at.get(genre)
+        at = self._last_led_at.get(genre)
         return None if at is None else self.music_seconds - at
 
-    def changed(self, now: float) -> bool:
+    def has_changed(self, now: float) -> bool:
         """Return whether the music has differed from that at the last refresh for long enough."""
         if self._refreshed_at is None or not self._far_seconds:
             return False
@@ -214,8 +214,8 @@ class ListeningProfile:
             return False
         return now - self._refreshed_at >= self.settings.change_pause_seconds
 
-    def refreshed(self, now: float) -> None:
+    def mark_refreshed(self, now: float) -> None:
         """Record that the playlist was refreshed for the current mix."""
         self._refreshed_at = now
-        self._mix_then = self.fast
+        self._mix_at_refresh = self.fast
         self._far_seconds = 0.0

@@ -12,7 +12,7 @@ from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import identity_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
-from dashboard.recommendations.engine.ranking import misses, span
+from dashboard.recommendations.engine.ranking import release_span, unmet_filters
 
 RECENT_SECONDS: Final = 180.0
 """Seconds of music for which a genre counts as playing now after it last led."""
@@ -84,14 +84,14 @@ class PlaylistItem:
     track: Track
     genre: str
     """Genre of the slot. The song comes from the pool of this genre."""
-    why: tuple[LocalizedMessage, ...]
+    reasons: tuple[LocalizedMessage, ...]
     """Reasons for the song, the most important first."""
     relaxed: frozenset[Relaxed] = frozenset()
     """Filters that the song does not pass, or is not known to pass."""
     pinned: bool = False
     liked: bool = False
     opened: bool = False
-    since: int = 0
+    added_in: int = 0
     """Number of the playlist in which the song was added."""
 
     @property
@@ -100,7 +100,7 @@ class PlaylistItem:
         return identity_key(self.track)
 
     @property
-    def stays(self) -> bool:
+    def is_kept(self) -> bool:
         """True if no refresh removes the song."""
         return self.pinned or self.liked
 
@@ -124,7 +124,7 @@ class PlaylistItem:
             "language_source": track.language_source,
             "duration_seconds": track.duration_seconds,
             "genre": self.genre,
-            "why": [str(each) for each in self.why],
+            "why": [str(each) for each in self.reasons],
             "relaxed": sorted(self.relaxed),
             "pinned": self.pinned,
             "liked": self.liked,
@@ -136,7 +136,7 @@ class PlaylistItem:
 class Playlist:
     """Current playlist. ``number`` grows with every change, and ``notes`` are messages for the page."""
 
-    rows: tuple[PlaylistItem, ...] = ()
+    items: tuple[PlaylistItem, ...] = ()
     reason: Reason = Reason.WAITING
     number: int = 0
     notes: tuple[LocalizedMessage, ...] = ()
@@ -150,12 +150,12 @@ class Playlist:
             "reason": self.reason.value,
             "notes": [str(note) for note in self.notes],
             "mix": dict(self.mix),
-            "rows": [row.as_json() for row in self.rows],
+            "rows": [item.as_json() for item in self.items],
         }
 
 
 def explain_item(
-    track: Track, genre: str, filters: Filters, ago_seconds: float | None, belief: float, today: date
+    track: Track, genre: str, filters: Filters, ago_seconds: float | None, preference: float, today: date
 ) -> tuple[LocalizedMessage, ...]:
     """Return the reasons for a song, and the filters that it does not pass.
 
@@ -169,15 +169,15 @@ def explain_item(
     recent = ago_seconds is not None and ago_seconds <= RECENT_SECONDS
     kind = "partly" if ago_seconds is None else "now" if recent else "earlier"
     parts = [localize(f"why.{kind}", genre=genre)]
-    if belief > 0.5:
+    if preference > 0.5:
         parts.append(localize("why.liked"))
-    missed = misses(track, filters.query(genre), today)
+    missed = unmet_filters(track, filters.query(genre), today)
     if Relaxed.LANGUAGE in missed:
         parts.append(_language(track))
     elif filters.language and track.language_source in ("script", "hint"):
         parts.append(localize("why.language.guessed"))
     if Relaxed.RANGE in missed:
-        possible, since = span(track), filters.range.since(today)
+        possible, since = release_span(track), filters.range.since(today)
         older = possible is not None and since is not None and possible[1] < since
         parts.append(localize(f"why.range.{filters.range}" if older else "why.range.unknown"))
     return tuple(parts)

@@ -51,7 +51,7 @@ class RankingSettings:
                 raise ValueError(f"{field.name} is {getattr(self, field.name)}; it must lie in 0..1")
 
 
-def span(track: Track) -> tuple[date, date] | None:
+def release_span(track: Track) -> tuple[date, date] | None:
     """Return the first and the last possible day of publication, or None if the date is unknown."""
     published, precision = track.published, track.precision
     if published is None or precision not in PRECISION_DAYS:
@@ -64,7 +64,7 @@ def span(track: Track) -> tuple[date, date] | None:
     return published, published
 
 
-def misses(track: Track, query: TrackQuery, today: date) -> frozenset[Relaxed]:
+def unmet_filters(track: Track, query: TrackQuery, today: date) -> frozenset[Relaxed]:
     """Return the filters that a song does not pass, or is not known to pass.
 
     A release date passes a range only if it is at least as precise as the range is long. A release year
@@ -75,7 +75,7 @@ def misses(track: Track, query: TrackQuery, today: date) -> frozenset[Relaxed]:
         missed.add(Relaxed.LANGUAGE)
     since, days = query.range.since(today), query.range.days
     if since is not None and days is not None:
-        possible = span(track)
+        possible = release_span(track)
         # A leap year of 366 days counts as a year too.
         if possible is None or possible[1] < since or PRECISION_DAYS[track.precision] > days + 1:
             missed.add(Relaxed.RANGE)
@@ -87,7 +87,7 @@ def freshness(track: Track, wanted: ReleaseRange, today: date) -> float:
 
     If any age is allowed, the freshness is halved after ten years.
     """
-    possible = span(track)
+    possible = release_span(track)
     if possible is None:
         return NEUTRAL
     middle = possible[0] + (possible[1] - possible[0]) / 2

@@ -24,11 +24,11 @@ class _Pool:
     """State of the searches for one query."""
 
     offset: int = 0
-    used_up: bool = False
+    exhausted: bool = False
     wanted_at: float | None = None
     asked_at: float | None = None
     attempts: int = 0
-    again: bool = False
+    restarts: bool = False
     """True if the pool starts again when it is exhausted, because songs of it have expired."""
 
 
@@ -52,23 +52,23 @@ class RefillPlanner:
     def _pool(self, query: TrackQuery) -> _Pool:
         return self._pools.setdefault(replace(query, offset=0), _Pool())
 
-    def open_to(self, query: TrackQuery) -> tuple[TrackQuery, ...]:
+    def active_queries(self, query: TrackQuery) -> tuple[TrackQuery, ...]:
         """Return the query with its relaxations up to the first one whose pool is not exhausted."""
         queries = relaxation_chain(query)
         for number, one in enumerate(queries, start=1):
-            if not self._pool(one).used_up:
+            if not self._pool(one).exhausted:
                 return queries[:number]
         return queries
 
-    def ended(self, query: TrackQuery) -> bool:
+    def is_exhausted(self, query: TrackQuery) -> bool:
         """Return whether the query and all of its relaxations are exhausted."""
-        return self._pool(self.open_to(query)[-1]).used_up
+        return self._pool(self.active_queries(query)[-1]).exhausted
 
-    def next(self, query: TrackQuery, now: float) -> TrackQuery | None:
+    def next_query(self, query: TrackQuery, now: float) -> TrackQuery | None:
         """Return the query to send, or None if it is running or everything is exhausted."""
-        last = self.open_to(query)[-1]
+        last = self.active_queries(query)[-1]
         pool = self._pool(last)
-        if pool.used_up:
+        if pool.exhausted:
             return None
         if pool.asked_at is not None:
             wait = backoff_seconds(pool.attempts, self._retry_seconds, MAX_BACKOFF_SECONDS)
@@ -78,39 +78,39 @@ class RefillPlanner:
         pool.attempts = min(pool.attempts + 1, 10)
         return replace(last, offset=pool.offset)
 
-    def waiting(self, query: TrackQuery, now: float) -> bool:
+    def is_pending(self, query: TrackQuery, now: float) -> bool:
         """Return whether songs may arrive soon, because a query is running or about to be sent."""
-        pool = self._pool(self.open_to(query)[-1])
-        if pool.used_up:
+        pool = self._pool(self.active_queries(query)[-1])
+        if pool.exhausted:
             return False
         if pool.wanted_at is None:
             pool.wanted_at = now
         since = pool.wanted_at if pool.asked_at is None or pool.attempts > 1 else pool.asked_at
         return now - since < self._patience_seconds
 
-    def overdue(self, query: TrackQuery, now: float) -> bool:
+    def is_overdue(self, query: TrackQuery, now: float) -> bool:
         """Return whether a query got no results in time, which means that the providers have a fault."""
-        pool = self._pool(self.open_to(query)[-1])
-        return pool.asked_at is not None and not self.waiting(query, now)
+        pool = self._pool(self.active_queries(query)[-1])
+        return pool.asked_at is not None and not self.is_pending(query, now)
 
-    def begin_again(self, genre: str) -> None:
+    def restart(self, genre: str) -> None:
         """Restart the pools of a genre when they are exhausted, because songs of the genre have expired."""
         for query, pool in self._pools.items():
             if query.genre == genre:
-                pool.again = True
-                self._end(query, pool)
+                pool.restarts = True
+                self._restart_if_exhausted(query, pool)
 
-    def answered(self, query: TrackQuery, found: int) -> None:
+    def record_results(self, query: TrackQuery, found: int) -> None:
         """Record the number of songs found. Fewer than half of the limit mean that the pool is exhausted.
 
         The caller must not record a search that failed and will be repeated soon.
         """
         pool = self._pool(query)
         pool.offset = query.offset + query.limit
-        pool.used_up = found < max(1, query.limit // 2)
+        pool.exhausted = found < max(1, query.limit // 2)
         pool.asked_at, pool.wanted_at, pool.attempts = None, None, 0
-        self._end(query, pool)
+        self._restart_if_exhausted(query, pool)
 
-    def _end(self, query: TrackQuery, pool: _Pool) -> None:
-        if pool.used_up and pool.again:
+    def _restart_if_exhausted(self, query: TrackQuery, pool: _Pool) -> None:
+        if pool.exhausted and pool.restarts:
             self._pools[replace(query, offset=0)] = _Pool()

@@ -20,7 +20,7 @@ class PlaylistSettings:
     a simulation.
     """
 
-    rows: int = MAX_ITEMS
+    size: int = MAX_ITEMS
     """Songs in the playlist."""
     timer_seconds: float = 180.0
     """Seconds after which the timer refreshes the playlist."""
@@ -35,7 +35,7 @@ class PlaylistSettings:
     """Seconds after which a query without results is repeated. They double with every attempt."""
     patience_seconds: float = 10.0
     """Seconds for which slots are kept free during a search. Providers have a deadline of 4 s."""
-    evidence: ProfileSettings = field(default_factory=ProfileSettings)
+    profile: ProfileSettings = field(default_factory=ProfileSettings)
     ranking: RankingSettings = field(default_factory=RankingSettings)
 
     def __post_init__(self) -> None:
@@ -46,8 +46,8 @@ class PlaylistSettings:
         ValueError
             If a value is out of range. The message names the setting, the value and the range.
         """
-        if not 1 <= self.rows <= MAX_ITEMS:
-            raise ValueError(f"rows is {self.rows}; it must lie in 1..{MAX_ITEMS}")
+        if not 1 <= self.size <= MAX_ITEMS:
+            raise ValueError(f"size is {self.size}; it must lie in 1..{MAX_ITEMS}")
         if not 0 <= self.swap_share <= 1:
             raise ValueError(f"swap_share is {self.swap_share}; it must lie in 0..1")
         if self.pool_depth < 1:

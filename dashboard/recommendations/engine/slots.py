@@ -38,46 +38,46 @@ class SlotAllocator:
 
     size: int
     slots: Mapping[str, int]
-    rows: tuple[PlaylistItem | None, ...]
+    items: tuple[PlaylistItem | None, ...]
 
     @property
-    def there(self) -> list[PlaylistItem]:
+    def present(self) -> list[PlaylistItem]:
         """Songs that are left."""
-        return [row for row in self.rows if row is not None]
+        return [item for item in self.items if item is not None]
 
     @property
-    def empty(self) -> int:
+    def empty_slots(self) -> int:
         """Number of slots without a song."""
-        return max(0, self.size - len(self.there))
+        return max(0, self.size - len(self.present))
 
     def surplus(self) -> list[PlaylistItem]:
         """Return the replaceable songs of genres that exceed their slots, the first to replace first."""
         left = Counter(self.slots)
         over: list[PlaylistItem] = []
-        for row in sorted(self.there, key=lambda row: not row.stays):
-            left[row.genre] -= 1
-            if left[row.genre] < 0 and not row.stays:
-                over.append(row)
+        for item in sorted(self.present, key=lambda item: not item.is_kept):
+            left[item.genre] -= 1
+            if left[item.genre] < 0 and not item.is_kept:
+                over.append(item)
         return over[::-1]
 
 
-def to_swap(listing: SlotAllocator, reason: Reason, swap_share: float) -> list[PlaylistItem]:
+def find_replaceable(allocator: SlotAllocator, reason: Reason, swap_share: float) -> list[PlaylistItem]:
     """Return the songs that a refresh may replace, the first to replace first, without pinned and liked ones.
 
     A change of the music replaces songs without a slot in the new mix. A manual refresh replaces all songs.
     The timer, and filters that all songs pass, replace at most ``swap_share`` of the songs, the oldest
     first.
     """
-    loose = sorted((row for row in listing.there if not row.stays), key=lambda row: row.since)
-    most = floor(swap_share * len(listing.there) + ROUNDING)
+    loose = sorted((item for item in allocator.present if not item.is_kept), key=lambda item: item.added_in)
+    max_swaps = floor(swap_share * len(allocator.present) + ROUNDING)
     if reason is Reason.MANUAL:
         return loose
     if reason is Reason.UNSEEN:
-        return [row for row in loose if row.opened]
+        return [item for item in loose if item.opened]
     if reason is Reason.FILTERS:
-        return loose[:most] if None not in listing.rows else []
-    over = listing.surplus()
-    return sorted(loose, key=lambda row: row not in over)[:most] if reason is Reason.TIMER else over
+        return loose[:max_swaps] if None not in allocator.items else []
+    over = allocator.surplus()
+    return sorted(loose, key=lambda item: item not in over)[:max_swaps] if reason is Reason.TIMER else over
 
 
 class _Picker:
@@ -88,8 +88,8 @@ class _Picker:
     ) -> None:
         self._stock = stock
         self._relevance = relevance
-        self._near = [row.track for row in kept]
-        self._blocked = set(blocked).union(*(artist_keys(row.track.artists) for row in kept))
+        self._near = [item.track for item in kept]
+        self._blocked = set(blocked).union(*(artist_keys(item.track.artists) for item in kept))
         self._taken: set[str] = set()
         self.picked: list[tuple[Track, str]] = []
 
@@ -109,8 +109,8 @@ class _Picker:
 
 
 def fill_slots(
-    listing: SlotAllocator,
-    soft: Sequence[PlaylistItem],
+    allocator: SlotAllocator,
+    replaceable: Sequence[PlaylistItem],
     stock: Stock,
     blocked: Collection[str],
     waiting: Collection[str],
@@ -141,10 +141,10 @@ def fill_slots(
     list of (Track, str)
         Songs with the genre of their slot, in the order of the slots.
     """
-    kept = [row for row in listing.there if row not in soft]
-    seats = listing.size - len(kept)
-    have = Counter(row.genre for row in kept)
-    free = {genre: slots - have[genre] for genre, slots in listing.slots.items() if slots > have[genre]}
+    kept = [item for item in allocator.present if item not in replaceable]
+    seats = allocator.size - len(kept)
+    have = Counter(item.genre for item in kept)
+    free = {genre: slots - have[genre] for genre, slots in allocator.slots.items() if slots > have[genre]}
     order = interleave(free)[:seats]
     picker = _Picker(stock, kept, blocked, relevance)
     missing = seats - len(order)
@@ -152,22 +152,22 @@ def fill_slots(
         if not picker.take(genre) and genre not in waiting:
             missing += 1
     for _ in range(min(missing, lend)):
-        if not any(picker.take(genre) for genre in heaviest_first(listing.slots)):
+        if not any(picker.take(genre) for genre in heaviest_first(allocator.slots)):
             break
     return picker.picked
 
 
-def ordered(
-    listing: SlotAllocator, soft: Sequence[PlaylistItem], fresh: Sequence[PlaylistItem]
+def place_items(
+    allocator: SlotAllocator, replaceable: Sequence[PlaylistItem], new_items: Sequence[PlaylistItem]
 ) -> tuple[PlaylistItem, ...]:
     """Return the songs with the new ones in the free slots. All other songs keep their slots.
 
     New songs take the slots of removed songs first, then the slots behind the last song, then the slots of
     replaceable songs.
     """
-    rows = [*listing.rows, *[None] * (listing.size - len(listing.rows))]
-    holes = [place for place, row in enumerate(rows) if row is None]
-    places = sorted([*holes, *(rows.index(row) for row in soft)][: len(fresh)])
-    for place, row in zip(places, fresh, strict=True):
-        rows[place] = row
-    return tuple(row for row in rows if row is not None)
+    items = [*allocator.items, *[None] * (allocator.size - len(allocator.items))]
+    holes = [index for index, item in enumerate(items) if item is None]
+    indices = sorted([*holes, *(items.index(item) for item in replaceable)][: len(new_items)])
+    for index, item in zip(indices, new_items, strict=True):
+        items[index] = item
+    return tuple(item for item in items if item is not None)

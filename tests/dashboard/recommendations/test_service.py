@@ -24,7 +24,7 @@ from dashboard.recommendations.providers.registry import (
     build_providers,
 )
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
-from dashboard.recommendations.service import HOLD_SECONDS, RecommendationService
+from dashboard.recommendations.service import MAX_WAIT_SECONDS, RecommendationService
 from tests.support.services.all import Services, minute_of, running, settle
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify import song
@@ -41,33 +41,37 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 
 
 def test_a_reader_gets_songs_of_what_is_heard_and_none_before(services: Services) -> None:
-    follower = services.follower()
-    assert not follower.look(minute_of("jazz")[:20], Filters()).rows
-    follower.look(minute_of("jazz")[20:], Filters())
-    playlist = settle(follower)
-    assert {row.genre for row in playlist.rows} == {"jazz"}
-    assert len({row.key for row in playlist.rows}) == len(playlist.rows) == follower.session.settings.rows
-    assert follower.calls >= 3
-    first = playlist.rows[0]
-    follower.act("ban", first.key)
-    assert first.key not in {row.key for row in follower.session.playlist.rows}
-    liked = follower.session.playlist.rows[0].key
-    follower.act("like", liked)
-    follower.act("nothing of the kind", liked)
-    follower.act("skip", "a song that is not there")
-    assert follower.session.playlist.rows[0].liked
-    follower.act("like", liked)
-    assert not follower.session.playlist.rows[0].liked
+    service = services.follower()
+    assert not service.update(minute_of("jazz")[:20], Filters()).items
+    service.update(minute_of("jazz")[20:], Filters())
+    playlist = settle(service)
+    assert {row.genre for row in playlist.items} == {"jazz"}
+    assert (
+        len({row.key for row in playlist.items})
+        == len(playlist.items)
+        == service.rolling_playlist.settings.size
+    )
+    assert service.calls >= 3
+    first = playlist.items[0]
+    service.apply("ban", first.key)
+    assert first.key not in {row.key for row in service.rolling_playlist.current.items}
+    liked = service.rolling_playlist.current.items[0].key
+    service.apply("like", liked)
+    service.apply("nothing of the kind", liked)
+    service.apply("skip", "a song that is not there")
+    assert service.rolling_playlist.current.items[0].liked
+    service.apply("like", liked)
+    assert not service.rolling_playlist.current.items[0].liked
 
 
 def test_every_genre_of_a_mix_is_asked_for_at_once(services: Services) -> None:
     """Only one search runs at a time; those of the other genres were dropped, and came a minute later."""
-    follower = services.follower()
+    service = services.follower()
     began = services.clock.monotonic()
-    follower.look(minute_of("jazz", "rock", "blues"), Filters())
-    playlist = settle(follower)
+    service.update(minute_of("jazz", "rock", "blues"), Filters())
+    playlist = settle(service)
     assert services.clock.monotonic() - began < 20
-    assert {row.genre for row in playlist.rows} == {"jazz", "rock", "blues"}
+    assert {row.genre for row in playlist.items} == {"jazz", "rock", "blues"}
 
 
 def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None:
@@ -75,11 +79,11 @@ def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None
         def start(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Any:
             raise ZeroDivisionError("oops")
 
-    follower = RecommendationService(
+    service = RecommendationService(
         Broken([], services.providers()._bundled, services.clock), RollingPlaylist(), services.clock
     )
-    follower.look(minute_of("jazz"), Filters())
-    assert settle(follower).rows == ()
+    service.update(minute_of("jazz"), Filters())
+    assert settle(service).items == ()
 
 
 def bundled_only(folder: Path) -> RecommendationService:
@@ -100,23 +104,23 @@ def test_filters_that_no_bundled_song_passes_are_widened_in_one_look(
 ) -> None:
     """Each step took a look of its own: the page stayed blank for 13 s, and said of songs that never were
     that they had been shown."""
-    follower = bundled_only(tmp_path)
-    assert len(follower.look(minute_of("metal", "country", "pop"), Filters()).rows) == 10
-    playlist = follower.look([], filters)
-    assert len(playlist.rows) == 10
+    service = bundled_only(tmp_path)
+    assert len(service.update(minute_of("metal", "country", "pop"), Filters()).items) == 10
+    playlist = service.update([], filters)
+    assert len(playlist.items) == 10
     assert [str(note) for note in playlist.notes] == [f"country, metal, pop: no song {said} is known."]
-    assert all(Relaxed.RANGE in row.relaxed for row in playlist.rows if row.genre == "metal")
+    assert all(Relaxed.RANGE in row.relaxed for row in playlist.items if row.genre == "metal")
 
 
 def test_whoever_gave_the_songs_does_not_know_none(tmp_path: Path) -> None:
     """An empty further page made "knows no such songs" of the list that all songs came from."""
-    follower = bundled_only(tmp_path)
-    follower.look(minute_of("metal"), Filters())
+    service = bundled_only(tmp_path)
+    service.update(minute_of("metal"), Filters())
     for _ in range(4):
-        follower.session.refresh()
-        assert len(follower.look([], Filters()).rows) == 10
-        settle(follower)
-    (told,) = follower.told.values()
+        service.rolling_playlist.request_refresh()
+        assert len(service.update([], Filters()).items) == 10
+        settle(service)
+    (told,) = service.reports.values()
     assert told is not None
     assert (told.result.status, told.songs > 30) == (Status.OK, True)
 
@@ -132,13 +136,13 @@ def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> No
             deadline = clock.monotonic() + 20
             return Pending([silence], deadline, clock, lambda: Answer((), {}, frozenset()))
 
-    follower = RecommendationService(Silent([], CatalogueProvider(clock), clock), RollingPlaylist(), clock)
-    playlist = follower.look(minute_of("jazz"), Filters())
+    service = RecommendationService(Silent([], CatalogueProvider(clock), clock), RollingPlaylist(), clock)
+    playlist = service.update(minute_of("jazz"), Filters())
     assert not silence.done()
-    assert follower.now < HOLD_SECONDS + 3
+    assert service.now < MAX_WAIT_SECONDS + 3
     assert [str(note) for note in playlist.notes] == ["Looking for more songs: jazz."]
     silence.set_result(None)
-    settle(follower)
+    settle(service)
 
 
 def spent(services: Services, all_but: int) -> None:
@@ -148,48 +152,48 @@ def spent(services: Services, all_but: int) -> None:
         budget.take()
 
 
-def said_by_youtube(follower: RecommendationService) -> str:
-    told = follower.told["YouTube"]
+def said_by_youtube(service: RecommendationService) -> str:
+    told = service.reports["YouTube"]
     return "" if told is None else told.result.detail
 
 
 def test_the_last_searches_of_a_day_are_spent_by_clicks_alone(services: Services) -> None:
     spent(services, all_but=10)
-    follower = services.follower()
-    follower.look(minute_of("jazz"), Filters())
-    settle(follower)
+    service = services.follower()
+    service.update(minute_of("jazz"), Filters())
+    settle(service)
     assert services.youtube.paths() == [], "nobody clicked"
-    assert "are kept for your own clicks" in said_by_youtube(follower)
-    follower.look(minute_of("rock", start=60), Filters())
+    assert "are kept for your own clicks" in said_by_youtube(service)
+    service.update(minute_of("rock", start=60), Filters())
     services.clock.move(120)
-    follower.look(minute_of("rock", start=120), Filters())
-    settle(follower)
-    assert follower.session.refresh_reason is Reason.SHIFT
+    service.update(minute_of("rock", start=120), Filters())
+    settle(service)
+    assert service.rolling_playlist.refresh_reason is Reason.SHIFT
     assert services.youtube.paths() == [], "nor is a change of the music a click"
     filters = Filters("ja", ReleaseRange.YEAR)
-    follower.look([], filters)
-    playlist = settle(follower, filters)
+    service.update([], filters)
+    playlist = settle(service, filters)
     assert services.youtube.paths().count("search") in (1, 2), "one for each genre of the list"
-    assert "YouTube" in {row.track.provider for row in playlist.rows}
-    assert "kept for your own clicks" not in said_by_youtube(follower)
+    assert "YouTube" in {row.track.provider for row in playlist.items}
+    assert "kept for your own clicks" not in said_by_youtube(service)
 
 
 def test_the_button_asks_for_a_person_too(services: Services) -> None:
     """The songs that YouTube kept back at first come then, from their start."""
     spent(services, all_but=10)
-    follower = services.follower()
-    follower.look(minute_of("jazz"), Filters())
-    settle(follower)
+    service = services.follower()
+    service.update(minute_of("jazz"), Filters())
+    settle(service)
     for _ in range(12):
-        follower.session.refresh()
-        follower.look([], Filters())
-        playlist = settle(follower)
+        service.rolling_playlist.request_refresh()
+        service.update([], Filters())
+        playlist = settle(service)
         if services.youtube.asked:
             break
     assert services.youtube.paths() == ["search", "videos"]
-    follower.session.refresh()
-    follower.look([], Filters())
-    assert "YouTube" in {row.track.provider for row in (*playlist.rows, *settle(follower).rows)}
+    service.rolling_playlist.request_refresh()
+    service.update([], Filters())
+    assert "YouTube" in {row.track.provider for row in (*playlist.items, *settle(service).items)}
 
 
 def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Services) -> None:
@@ -203,23 +207,23 @@ def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Ser
     for row in services.spotify.rows:
         row["_genres"] = ["jazz"]
     del services.environment["YOUTUBE_API_KEY"]
-    follower = services.follower()
-    follower.look(minute_of("jazz"), Filters())
-    settle(follower)
-    kept = follower._pools["jazz"]
-    offered = {row.key for row in follower.session.playlist.rows}
+    service = services.follower()
+    service.update(minute_of("jazz"), Filters())
+    settle(service)
+    kept = service._pools["jazz"]
+    offered = {row.key for row in service.rolling_playlist.current.items}
     assert sum(track.provider == "Spotify" for track in kept) == 50
     services.clock.move(CACHE_SECONDS)
-    shown = settle(follower).rows
+    shown = settle(service).items
     assert {row.key for row in shown} <= offered, "what is listed stays"
     asked = [int(each.values["offset"]) for each in services.spotify.requests if each.path == SEARCH]
     assert asked == [*range(0, 50, 10), *range(50, 100, 10)], "no page twice"
-    kept = [track for track in follower._pools["jazz"] if track.provider == "Spotify"]
+    kept = [track for track in service._pools["jazz"] if track.provider == "Spotify"]
     assert [int(track.provider_id) for track in kept] == list(range(50, 100))
     seen: set[str] = set()
     for _ in range(20):
-        follower.session.refresh()
-        seen |= {row.track.provider_id for row in settle(follower).rows}
+        service.rolling_playlist.request_refresh()
+        seen |= {row.track.provider_id for row in settle(service).items}
     assert {str(number).zfill(22) for number in range(100, JAZZ_SONGS)} <= seen, "to the last song"
 
 
@@ -228,16 +232,16 @@ def test_what_was_used_up_and_forgotten_unseen_is_asked_for_again(services: Serv
     today = services.clock.now().date()
     services.spotify.rows = [song(n, "jazz", "ja", f"ゆらぎ灯 {n}", today) for n in range(20)]
     filters = Filters("ja", ReleaseRange.WEEK)
-    follower = services.follower()
-    follower.look(minute_of("jazz"), filters)
-    first = {row.key for row in settle(follower, filters).rows}
+    service = services.follower()
+    service.update(minute_of("jazz"), filters)
+    first = {row.key for row in settle(service, filters).items}
     services.clock.move(CACHE_SECONDS)
-    follower.session.refresh()
-    settle(follower, filters)
+    service.rolling_playlist.request_refresh()
+    settle(service, filters)
     services.clock.move(61)
-    settle(follower, filters)
-    follower.session.refresh()
-    second = {row.track.provider_id for row in settle(follower, filters).rows if row.key not in first}
+    settle(service, filters)
+    service.rolling_playlist.request_refresh()
+    second = {row.track.provider_id for row in settle(service, filters).items if row.key not in first}
     assert len(second) == 10
 
 
@@ -273,9 +277,9 @@ def test_songs_that_others_replaced_one_by_one_are_not_offered_any_more() -> Non
 
     session, pools, today = RollingPlaylist(), {"jazz": songs("old")}, date(2026, 3, 1)
     for each in minute_of("jazz"):
-        session.hear(each.at, each.estimate.probabilities, each.estimate.state)
-    session.offer(pools, 60.0, today)
+        session.add_estimate(each.at, each.estimate.probabilities, each.estimate.state)
+    session.update(pools, 60.0, today)
     pools["jazz"] = songs("new")
-    session.refresh()
-    titles = [row.track.title for row in session.offer(pools, 61.0, today).rows]
+    session.request_refresh()
+    titles = [row.track.title for row in session.update(pools, 61.0, today).items]
     assert [title for title in titles if title.startswith("old")] == []

@@ -54,22 +54,22 @@ TRACK = Track(
 )  # fmt: skip
 
 
-def evidence(*genre_seconds: tuple[str, int]) -> ListeningProfile:
+def profile_of(*genre_seconds: tuple[str, int]) -> ListeningProfile:
     """Return the profile after the given seconds of each genre in turn, with probability 1."""
     made, at = ListeningProfile(), 0
     for genre, seconds in genre_seconds:
         for _ in range(seconds):
             at += 1
-            made.hear(float(at), {genre: 1.0}, "LISTENING")
+            made.add_estimate(float(at), {genre: 1.0}, "LISTENING")
     return made
 
 
 def situation(profile: ListeningProfile | None = None, **changes: Any) -> Situation:
-    return replace(Situation(PLAYING, profile or evidence(("metal", 60)), {}, NOW), **changes)
+    return replace(Situation(PLAYING, profile or profile_of(("metal", 60)), {}, NOW), **changes)
 
 
 def playlist(*rows: PlaylistItem, notes: tuple[Any, ...] = (), **mix: float) -> Playlist:
-    return Playlist(rows=rows, number=1, notes=notes, mix=mix)
+    return Playlist(items=rows, number=1, notes=notes, mix=mix)
 
 
 def data_of(shown: Playlist, now: Situation, translator: Translator = EN) -> dict[str, Any]:
@@ -92,12 +92,12 @@ def data_of(shown: Playlist, now: Situation, translator: Translator = EN) -> dic
 def test_the_cause_is_the_genre_that_leads_and_since_when(
     genre_seconds: list[tuple[str, int]], mix: Mapping[str, float], sentence: str
 ) -> None:
-    assert data_of(Playlist(mix=mix), situation(evidence(*genre_seconds)))["cause"] == sentence
+    assert data_of(Playlist(mix=mix), situation(profile_of(*genre_seconds)))["cause"] == sentence
 
 
 def test_a_headline_names_a_genre_of_its_mix_and_a_change_is_shown_beside() -> None:
     """Regression: the page showed "Now hip hop" over a bar without hip hop."""
-    now = situation(evidence(("jazz", 400), ("rock", 60)))
+    now = situation(profile_of(("jazz", 400), ("rock", 60)))
     data = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), now)
     assert data["cause"] == "Chosen for jazz"
     assert data["now"] == "Now rock for less than a minute. The songs will follow if it continues."
@@ -112,16 +112,16 @@ def test_a_headline_names_a_genre_of_its_mix_and_a_change_is_shown_beside() -> N
 def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
     made = ListeningProfile()
     for second in range(200):
-        made.hear(
+        made.add_estimate(
             second, {"jazz": 0.5 + 0.02 * (-1) ** second, "blues": 0.5 - 0.02 * (-1) ** second}, "LISTENING"
         )
-    assert made.lead is not None
-    assert (made.lead.genre, made.lead.seconds) == ("jazz", made.music_seconds)
+    assert made.leading_genre is not None
+    assert (made.leading_genre.genre, made.leading_genre.seconds) == ("jazz", made.music_seconds)
 
 
 def test_before_there_are_songs_the_page_counts_the_music() -> None:
     data = data_of(
-        playlist(notes=(localize("note.waiting", seconds="30"),)), situation(evidence(("jazz", 12)))
+        playlist(notes=(localize("note.waiting", seconds="30"),)), situation(profile_of(("jazz", 12)))
     )
     assert data["instead"] == "Songs appear here after 30 seconds of music. So far: 12."
     assert (data["cause"], data["notes"], data["mix"], data["now"]) == ("", [], [], ""), "said once"
@@ -134,7 +134,7 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
     assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
     assert data_of(playlist(metal=1.0), situation())["instead"] == "No song passes your filters and choices."
     assert data_of(playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0), situation())["instead"] == ""
-    beside = next_songs_data(playlist(metal=1.0, notes=looking), evidence(("metal", 60)), False, EN)
+    beside = next_songs_data(playlist(metal=1.0, notes=looking), profile_of(("metal", 60)), False, EN)
     assert beside["message"] == "Looking for songs."
 
 
@@ -238,10 +238,10 @@ def test_a_song_on_the_live_page_has_the_links_of_its_card() -> None:
     """Regression: the song looked like a button and had one link at most."""
     shown = playlist(PlaylistItem(replace(TRACK, url="https://evil.example/"), "metal", ()), metal=1.0)
     now = situation()
-    (song,) = next_songs_data(shown, now.evidence, False, EN)["songs"]
+    (song,) = next_songs_data(shown, now.profile, False, EN)["songs"]
     assert song["links"] == data_of(shown, now)["songs"][0]["links"]
     assert [link["address"] for link in song["links"]] == [TRACK.spotify_search, TRACK.youtube_search]
-    assert next_songs_data(shown, now.evidence, True, EN)["songs"] == []
+    assert next_songs_data(shown, now.profile, True, EN)["songs"] == []
 
 
 def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
@@ -303,8 +303,8 @@ def test_what_was_chosen_about_an_artist_is_taken_back() -> None:
     choices = FeedbackStore()
     choices.ban("The Quarry Lamp")
     choices.skip("Tallow Finch")
-    choices.forget("Quarry Lamp")
-    assert [each.artist for each in choices.listing()] == ["Tallow Finch"]
+    choices.delete("Quarry Lamp")
+    assert [each.artist for each in choices.list_artists()] == ["Tallow Finch"]
 
 
 def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None:
@@ -332,7 +332,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
         or key in ("recommendations.choices.damaged", "recommendations.choices.stuck")
     }  # fmt: skip
     for part in sentences:
-        assert len({part.in_words(Translator(language)) for language in LANGUAGES}) == len(LANGUAGES)
+        assert len({part.translate(Translator(language)) for language in LANGUAGES}) == len(LANGUAGES)
 
 
 def test_texts_name_the_same_values_in_every_language() -> None:

@@ -48,7 +48,7 @@ class Services:
 
     def follower(self) -> RecommendationService:
         return RecommendationService(
-            self.providers(), RollingPlaylist(choices=FeedbackStore(None)), self.clock
+            self.providers(), RollingPlaylist(feedback=FeedbackStore(None)), self.clock
         )
 
     def mend(self) -> None:
@@ -95,10 +95,10 @@ def minute_of(*genres: str, start: int = 0) -> list[Heard]:
 def settle(follower: RecommendationService, filters: Filters | None = None) -> Playlist:
     """Look until no search is on its way or waits for its turn."""
     while True:
-        if follower._asking is not None:
-            follower._asking[1].wait(20)
-        playlist = follower.look([], filters or follower.session.filters)
-        if follower._asking is None:
+        if follower._running is not None:
+            follower._running[1].wait(20)
+        playlist = follower.update([], filters or follower.rolling_playlist.filters)
+        if follower._running is None:
             return playlist
 
 

@@ -24,27 +24,29 @@ def test_choices_come_back_in_another_session(path: Path) -> None:
     choices.skip("AC/DC")
     choices.ban("The <b>Band</b>")
     again = FeedbackStore(path)
-    assert again.listing() == (
+    assert again.list_artists() == (
         ArtistFeedback("The <b>Band</b>", banned=True),
         ArtistFeedback("AC/DC", skips=1),
         ArtistFeedback("宇多田ヒカル", likes=1, liked=("First Love",)),
     )
     assert again.is_banned({"bbandb"})
-    again.forget("the <b>band</b>")
+    again.delete("the <b>band</b>")
     assert not FeedbackStore(path).is_banned({"bbandb"})
-    assert len(FeedbackStore(path).listing()) == 2, "an artist about whom nothing is known leaves the file"
+    assert len(FeedbackStore(path).list_artists()) == 2, (
+        "an artist about whom nothing is known leaves the file"
+    )
 
 
 def test_belief_is_the_mean_of_a_beta_distribution() -> None:
     choices = FeedbackStore()
-    assert choices.belief({"acdc"}) == 0.5
+    assert choices.preference({"acdc"}) == 0.5
     choices.like("AC/DC", "Thunderstruck")
-    assert choices.belief({"acdc"}) == 2 / 3
+    assert choices.preference({"acdc"}) == 2 / 3
     choices.like("acdc", "THUNDERSTRUCK (Remastered 2011)")
-    assert choices.belief({"acdc"}) == 2 / 3, "the same song twice is one like"
+    assert choices.preference({"acdc"}) == 2 / 3, "the same song twice is one like"
     choices.skip("AC/DC")
     choices.skip("AC/DC")
-    assert choices.belief({"acdc", "nobody"}) == 2 / 5
+    assert choices.preference({"acdc", "nobody"}) == 2 / 5
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -68,15 +70,15 @@ def test_forgetting_deletes_everything_in_one_step_also_for_other_pages(path: Pa
     path.write_text("{")
     choices, other = FeedbackStore(path), FeedbackStore(path)
     choices.like("A", "B")
-    other.refresh()
-    assert other.listing() == choices.listing()
-    choices.forget_all()
+    other.reload()
+    assert other.list_artists() == choices.list_artists()
+    choices.delete_all()
     assert list(path.parent.iterdir()) == []
-    assert choices.listing() == ()
-    other.refresh()
-    assert other.listing() == ()
+    assert choices.list_artists() == ()
+    other.reload()
+    assert other.list_artists() == ()
     other.skip("C")
-    assert [choice.artist for choice in FeedbackStore(path).listing()] == ["C"]
+    assert [choice.artist for choice in FeedbackStore(path).list_artists()] == ["C"]
 
 
 def test_two_pages_do_not_undo_each_other(path: Path) -> None:
@@ -84,7 +86,7 @@ def test_two_pages_do_not_undo_each_other(path: Path) -> None:
     first.like("A", "x")
     second.like("B", "y")
     first.skip("A")
-    assert [choice.artist for choice in FeedbackStore(path).listing()] == ["A", "B"]
+    assert [choice.artist for choice in FeedbackStore(path).list_artists()] == ["A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -109,13 +111,13 @@ def test_a_broken_file_is_set_aside_and_not_lost(path: Path, content: bytes) -> 
     path.with_name("choices.json.broken-1").write_bytes(b"an earlier one")
     path.write_bytes(content)
     choices = FeedbackStore(path)
-    assert choices.listing() == ()
-    assert "damaged" in str(choices.trouble)
+    assert choices.list_artists() == ()
+    assert "damaged" in str(choices.error)
     assert path.with_name("choices.json.broken-1").read_bytes() == b"an earlier one"
     assert path.with_name("choices.json.broken-2").read_bytes() == content
     choices.like("A", "B")
-    assert choices.trouble is None
-    assert len(FeedbackStore(path).listing()) == 1
+    assert choices.error is None
+    assert len(FeedbackStore(path).list_artists()) == 1
 
 
 def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     choices = FeedbackStore(blocked / "choices.json")
     choices.ban("A")
     assert choices.is_banned({"a"})
-    assert choices.trouble is not None
+    assert choices.error is not None
 
 
 def test_what_cannot_be_read_is_not_written_over(path: Path) -> None:
@@ -132,9 +134,9 @@ def test_what_cannot_be_read_is_not_written_over(path: Path) -> None:
     choices = FeedbackStore(path)
     choices.ban("A")
     assert choices.is_banned({"a"})
-    assert "could not be read" in str(choices.trouble)
-    choices.forget_all()
-    assert "by hand" in str(choices.trouble)
+    assert "could not be read" in str(choices.error)
+    choices.delete_all()
+    assert "by hand" in str(choices.error)
     assert path.is_dir()
 
 
@@ -144,11 +146,11 @@ def test_a_broken_file_that_cannot_be_moved_is_left_as_it_is(tmp_path: Path) -> 
     path.write_text("{")
     choices = FeedbackStore(path)
     choices.ban("A")
-    assert "could not be moved" in str(choices.trouble)
+    assert "could not be moved" in str(choices.error)
     assert path.read_text() == "{"
-    choices.forget_all()
+    choices.delete_all()
     choices.ban("A")
-    assert "could not be saved" in str(choices.trouble), "nor is there room for a new file beside it"
+    assert "could not be saved" in str(choices.error), "nor is there room for a new file beside it"
     assert not path.exists()
 
 
@@ -157,7 +159,7 @@ def test_forgetting_leaves_what_the_person_put_beside_it(path: Path) -> None:
     choices.ban("A")
     mine = path.with_name("choices.json.backup")
     mine.write_text("mine")
-    choices.forget_all()
+    choices.delete_all()
     assert [child.name for child in path.parent.iterdir()] == [mine.name]
 
 
@@ -167,17 +169,17 @@ def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path) -> None:
     for name in "abcd":
         choices.skip(name)
     choices.skip("c")
-    assert [choice.artist for choice in choices.listing()] == ["c", "d", "banned"]
+    assert [choice.artist for choice in choices.list_artists()] == ["c", "d", "banned"]
     for number in range(30):
         choices.like("c", f"song {number}" + "x" * 500)
-    (liked,) = [choice.liked for choice in choices.listing() if choice.artist == "c"]
+    (liked,) = [choice.liked for choice in choices.list_artists() if choice.artist == "c"]
     assert [title.split("x")[0] for title in liked] == [f"song {number}" for number in range(10, 30)]
     assert {len(title) for title in liked} == {200}
     allowed = path.stat().st_size
     choices = FeedbackStore(path, max_file_bytes=allowed)
     choices.skip("e" * 200)
     assert path.stat().st_size <= allowed
-    assert [choice.artist[0] for choice in choices.listing()] == ["e", "b"]
+    assert [choice.artist[0] for choice in choices.list_artists()] == ["e", "b"]
     assert choices.is_banned({"banned"})
 
 
@@ -186,7 +188,7 @@ def test_strange_names_survive(path: Path) -> None:
     choices = FeedbackStore(path)
     for name in names:
         choices.skip(name)
-    assert len(FeedbackStore(path).listing()) == len(names)
+    assert len(FeedbackStore(path).list_artists()) == len(names)
 
 
 def test_the_default_place_is_the_data_folder(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.recommendations.domain.genre_mix import (
-    blended,
+    blend,
+    drop_rare,
     interleave,
     largest_remainder,
     normalize,
     total_variation,
-    without_rare,
 )
 from dashboard.recommendations.engine.listening_profile import ListeningProfile, ProfileSettings
 
@@ -25,23 +25,23 @@ WEIGHTS = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.01, 1), min
 
 
 def heard(
-    evidence: ListeningProfile, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
+    profile: ListeningProfile, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
 ) -> float:
     """Music from ``start`` on; returns its end."""
     for number in range(round(seconds / step)):
-        evidence.hear(start + (number + 1) * step, mix, "LISTENING")
+        profile.add_estimate(start + (number + 1) * step, mix, "LISTENING")
     return start + seconds
 
 
 def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
-    evidence = ListeningProfile()
-    assert not evidence.ready
-    heard(evidence, 0, 30, JAZZ)
-    assert evidence.music_seconds == 29.5, "the first estimate counts half a second"
-    assert not evidence.ready
-    evidence.hear(30.5, JAZZ, "LISTENING")
-    assert evidence.ready
-    assert evidence.target == JAZZ
+    profile = ListeningProfile()
+    assert not profile.ready
+    heard(profile, 0, 30, JAZZ)
+    assert profile.music_seconds == 29.5, "the first estimate counts half a second"
+    assert not profile.ready
+    profile.add_estimate(30.5, JAZZ, "LISTENING")
+    assert profile.ready
+    assert profile.target == JAZZ
 
 
 @pytest.mark.parametrize(
@@ -60,101 +60,101 @@ def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
     ],
 )
 def test_what_counts_as_music(state: str, probabilities: dict[str, float], counts: bool) -> None:
-    evidence = ListeningProfile()
-    assert evidence.hear(1.0, probabilities, state) is counts
-    assert bool(evidence.target) is counts
-    assert all(math.isfinite(share) for share in evidence.fast.values())
+    profile = ListeningProfile()
+    assert profile.add_estimate(1.0, probabilities, state) is counts
+    assert bool(profile.target) is counts
+    assert all(math.isfinite(share) for share in profile.fast.values())
 
 
 def test_the_fast_mix_halves_in_fifteen_seconds_and_the_session_in_ten_minutes() -> None:
-    evidence = ListeningProfile()
-    now = heard(evidence, 0, 6000, JAZZ)
-    now = heard(evidence, now, 15, ROCK)
-    assert evidence.fast["jazz"] == pytest.approx(0.5, abs=1e-6)
-    assert evidence.session["jazz"] == pytest.approx(0.5 ** (15 / 600), abs=1e-3)
-    mix = {"jazz": 0.8 * 0.5 + 0.2 * evidence.session["jazz"]}
-    assert evidence.target["jazz"] == pytest.approx(mix["jazz"], abs=1e-6)
+    profile = ListeningProfile()
+    now = heard(profile, 0, 6000, JAZZ)
+    now = heard(profile, now, 15, ROCK)
+    assert profile.fast["jazz"] == pytest.approx(0.5, abs=1e-6)
+    assert profile.session["jazz"] == pytest.approx(0.5 ** (15 / 600), abs=1e-3)
+    mix = {"jazz": 0.8 * 0.5 + 0.2 * profile.session["jazz"]}
+    assert profile.target["jazz"] == pytest.approx(mix["jazz"], abs=1e-6)
 
 
 def test_the_first_estimate_weighs_no_more_than_others() -> None:
     """A plain EMA that starts at its first value would keep 97 % of it in the session for 30 s."""
-    evidence = ListeningProfile()
-    evidence.hear(0, ROCK, "LISTENING")
-    heard(evidence, 0, 30, JAZZ)
-    assert evidence.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
+    profile = ListeningProfile()
+    profile.add_estimate(0, ROCK, "LISTENING")
+    heard(profile, 0, 30, JAZZ)
+    assert profile.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
 
 
 def test_only_a_genre_that_was_the_most_likely_for_a_while_was_heard() -> None:
-    evidence = ListeningProfile()
-    now = heard(evidence, 0, 60, {"jazz": 0.8, "blues": 0.2})
-    now = heard(evidence, now, 1, {"pop": 1.0})
-    now = heard(evidence, now, 120, ROCK)
-    assert [evidence.since_first(genre) for genre in ("rock", "blues", "pop")] == [0.0, None, None]
-    assert evidence.since_first("jazz") == pytest.approx(120 - 15, abs=5)
+    profile = ListeningProfile()
+    now = heard(profile, 0, 60, {"jazz": 0.8, "blues": 0.2})
+    now = heard(profile, now, 1, {"pop": 1.0})
+    now = heard(profile, now, 120, ROCK)
+    assert [profile.seconds_since_leading(genre) for genre in ("rock", "blues", "pop")] == [0.0, None, None]
+    assert profile.seconds_since_leading("jazz") == pytest.approx(120 - 15, abs=5)
 
 
 def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
-    evidence = ListeningProfile()
-    now = heard(evidence, 0, 60, JAZZ)
-    before = evidence.music_seconds
-    evidence.hear(now + 3600, ROCK, "LISTENING")
-    assert evidence.music_seconds == before + 5
-    assert evidence.fast["jazz"] > 0.75
+    profile = ListeningProfile()
+    now = heard(profile, 0, 60, JAZZ)
+    before = profile.music_seconds
+    profile.add_estimate(now + 3600, ROCK, "LISTENING")
+    assert profile.music_seconds == before + 5
+    assert profile.fast["jazz"] > 0.75
 
 
 def test_a_clock_that_went_back_is_a_new_beginning() -> None:
-    evidence = ListeningProfile()
-    evidence.hear(1000, JAZZ, "LISTENING")
-    evidence.hear(2, JAZZ, "LISTENING")
-    assert evidence.music_seconds == 1.0
+    profile = ListeningProfile()
+    profile.add_estimate(1000, JAZZ, "LISTENING")
+    profile.add_estimate(2, JAZZ, "LISTENING")
+    assert profile.music_seconds == 1.0
 
 
 def test_change_needs_distance_for_a_while_and_a_pause() -> None:
-    evidence = ListeningProfile(ProfileSettings(change_distance=0.18, change_hold_seconds=3.0))
-    now = heard(evidence, 0, 60, JAZZ)
-    assert not evidence.changed(now), "there was no refresh to change from"
-    evidence.refreshed(now)
-    now = heard(evidence, now, 5, ROCK)
-    assert total_variation(evidence.fast, JAZZ) == pytest.approx(1 - 0.5 ** (5 / 15), abs=0.03)
-    assert not evidence.changed(now + 45), "far enough for one or two seconds only"
-    now = heard(evidence, now, 2, ROCK)
-    assert not evidence.changed(now), "too soon after the refresh"
-    assert evidence.changed(now + 45)
-    evidence.refreshed(now)
-    assert not evidence.changed(now + 45)
+    profile = ListeningProfile(ProfileSettings(change_distance=0.18, change_hold_seconds=3.0))
+    now = heard(profile, 0, 60, JAZZ)
+    assert not profile.has_changed(now), "there was no refresh to change from"
+    profile.mark_refreshed(now)
+    now = heard(profile, now, 5, ROCK)
+    assert total_variation(profile.fast, JAZZ) == pytest.approx(1 - 0.5 ** (5 / 15), abs=0.03)
+    assert not profile.has_changed(now + 45), "far enough for one or two seconds only"
+    now = heard(profile, now, 2, ROCK)
+    assert not profile.has_changed(now), "too soon after the refresh"
+    assert profile.has_changed(now + 45)
+    profile.mark_refreshed(now)
+    assert not profile.has_changed(now + 45)
 
 
 @pytest.mark.parametrize("step", [0.5, 3.0])
 def test_how_long_a_change_must_last_does_not_depend_on_the_step(step: float) -> None:
     """It was counted in estimates, tried with one every 3 s; live they come six times as often."""
-    evidence = ListeningProfile()
-    now = heard(evidence, 0, 120, JAZZ, step)
-    evidence.refreshed(now)
+    profile = ListeningProfile()
+    now = heard(profile, 0, 120, JAZZ, step)
+    profile.mark_refreshed(now)
     changed_at = now
-    while not evidence.changed(now + 60):
-        now = heard(evidence, now, step, ROCK, step)
+    while not profile.has_changed(now + 60):
+        now = heard(profile, now, step, ROCK, step)
     assert now - changed_at == pytest.approx(15 * math.log2(1 / 0.55) + 30, abs=2 * step)
 
 
 def test_a_track_of_half_a_minute_changes_nothing() -> None:
-    evidence = ListeningProfile()
-    now = heard(evidence, 0, 120, JAZZ, 0.5)
-    evidence.refreshed(now)
-    now = heard(evidence, now, 30, ROCK, 0.5)
+    profile = ListeningProfile()
+    now = heard(profile, 0, 120, JAZZ, 0.5)
+    profile.mark_refreshed(now)
+    now = heard(profile, now, 30, ROCK, 0.5)
     for _ in range(30):
-        now = heard(evidence, now, 1, JAZZ, 0.5)
-        assert not evidence.changed(now + 60)
+        now = heard(profile, now, 1, JAZZ, 0.5)
+        assert not profile.has_changed(now + 60)
 
 
 def test_single_wrong_windows_change_nothing() -> None:
-    evidence = ListeningProfile()
-    now = heard(evidence, 0, 60, JAZZ)
-    evidence.refreshed(now)
+    profile = ListeningProfile()
+    now = heard(profile, 0, 60, JAZZ)
+    profile.mark_refreshed(now)
     for _ in range(20):
-        now = heard(evidence, now, 27, JAZZ, 3.0)
-        evidence.hear(now + 3, ROCK, "LISTENING")
+        now = heard(profile, now, 27, JAZZ, 3.0)
+        profile.add_estimate(now + 3, ROCK, "LISTENING")
         now += 3
-        assert not evidence.changed(now)
+        assert not profile.has_changed(now)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_single_wrong_windows_change_nothing() -> None:
         {"change_distance": -0.1},
         {"change_hold_seconds": -1.0},
         {"first_music_seconds": -1.0},
-        {"longest_step_seconds": math.nan},
+        {"max_step_seconds": math.nan},
     ],
 )
 def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
@@ -177,10 +177,10 @@ def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None
 def test_mixes() -> None:
     assert normalize({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
     assert normalize({}) == {}
-    assert blended({"a": 1}, {"b": 1}, 0.75) == {"a": 0.75, "b": 0.25}
-    assert without_rare({"a": 0.72, "b": 0.18, "c": 0.09, "d": 0.01}, 0.1) == {"a": 0.8, "b": 0.2}
-    assert without_rare({"b": 0.05, "a": 0.05}, 0.1) == {"a": 1.0}, "the strongest stays"
-    assert without_rare({}, 0.1) == {}
+    assert blend({"a": 1}, {"b": 1}, 0.75) == {"a": 0.75, "b": 0.25}
+    assert drop_rare({"a": 0.72, "b": 0.18, "c": 0.09, "d": 0.01}, 0.1) == {"a": 0.8, "b": 0.2}
+    assert drop_rare({"b": 0.05, "a": 0.05}, 0.1) == {"a": 1.0}, "the strongest stays"
+    assert drop_rare({}, 0.1) == {}
     assert total_variation({"a": 1}, {"b": 1}) == 1
     assert total_variation({"a": 0.5, "b": 0.5}, {"a": 0.75, "b": 0.25}) == 0.25
 
@@ -214,11 +214,11 @@ def test_places_sum_and_are_near_their_share(weights: dict[str, float], seats: i
 
 @given(st.lists(st.tuples(st.floats(0, 20), WEIGHTS, st.sampled_from(["LISTENING", "UNSURE", "SILENT"]))))
 def test_the_target_is_a_mix_whatever_is_heard(estimates: list[tuple[float, dict[str, float], str]]) -> None:
-    evidence, now = ListeningProfile(), 0.0
+    profile, now = ListeningProfile(), 0.0
     for gap, probabilities, state in estimates:
         now += gap
-        evidence.hear(now, probabilities, state)
-    target = evidence.target
+        profile.add_estimate(now, probabilities, state)
+    target = profile.target
     assert not target or sum(target.values()) == pytest.approx(1)
     assert len(target) <= 10
-    assert evidence.music_seconds <= now + 0.5
+    assert profile.music_seconds <= now + 0.5

@@ -23,10 +23,10 @@ from dashboard.recommendations.engine.ranking import (
     best,
     freshness,
     language_confidence,
-    misses,
     mood_fit,
     score,
     similarity,
+    unmet_filters,
 )
 
 TODAY = date(2026, 3, 1)
@@ -150,15 +150,17 @@ def test_a_range_wants_dates_that_are_known_well_enough(
 ) -> None:
     track = replace(SONG, published=published, precision=precision)
     ok = [
-        wanted.value for wanted in ReleaseRange if not misses(track, TrackQuery("jazz", "ja", wanted), TODAY)
+        wanted.value
+        for wanted in ReleaseRange
+        if not unmet_filters(track, TrackQuery("jazz", "ja", wanted), TODAY)
     ]
     assert ok == passed.split()
 
 
 def test_a_song_says_which_filters_it_misses() -> None:
     query = TrackQuery("jazz", "ko", ReleaseRange.WEEK)
-    assert misses(replace(SONG, published=None), query, TODAY) == {Relaxed.LANGUAGE, Relaxed.RANGE}
-    assert misses(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
+    assert unmet_filters(replace(SONG, published=None), query, TODAY) == {Relaxed.LANGUAGE, Relaxed.RANGE}
+    assert unmet_filters(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
 
 
 def test_similarity() -> None:

@@ -26,151 +26,151 @@ def said(playlist: Playlist) -> list[str]:
 
 
 def titles(playlist: Playlist) -> list[str]:
-    return [row.track.title for row in playlist.rows]
+    return [row.track.title for row in playlist.items]
 
 
 def test_nothing_before_music_was_heard() -> None:
     session = RollingPlaylist()
-    playlist = session.offer({"jazz": songs("jazz", 50)}, 0.0, TODAY)
-    assert (playlist.rows, playlist.reason) == ((), Reason.WAITING)
+    playlist = session.update({"jazz": songs("jazz", 50)}, 0.0, TODAY)
+    assert (playlist.items, playlist.reason) == ((), Reason.WAITING)
     assert said(playlist) == ["Songs appear after 30 seconds of music."]
-    assert session.needs(0.0) == []
+    assert session.next_queries(0.0) == []
 
 
 def test_the_first_list_has_places_by_weight_each_with_its_reason() -> None:
     pools = {genre: songs(genre, 50) for genre in ("jazz", "blues", "rock")}
     session, now = started({"jazz": 0.6, "blues": 0.23, "rock": 0.17}, pools)
-    playlist = session.playlist
+    playlist = session.current
     assert playlist.reason is Reason.FIRST
-    assert Counter(row.genre for row in playlist.rows) == {"jazz": 6, "blues": 2, "rock": 2}
-    assert [row.genre for row in playlist.rows[:3]] == ["jazz", "blues", "jazz"]
-    assert why(playlist.rows[0]) == ["because jazz played in the last minutes"]
-    assert session.offer(pools, now + 1, TODAY) is playlist, "the same until there is a reason"
+    assert Counter(row.genre for row in playlist.items) == {"jazz": 6, "blues": 2, "rock": 2}
+    assert [row.genre for row in playlist.items[:3]] == ["jazz", "blues", "jazz"]
+    assert why(playlist.items[0]) == ["because jazz played in the last minutes"]
+    assert session.update(pools, now + 1, TODAY) is playlist, "the same until there is a reason"
     assert json.loads(json.dumps(playlist.as_json()))["rows"][0]["title"] == "en song 0"
 
 
 def test_needs_asks_once_keeps_places_free_and_fills_them_when_songs_arrive() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
-    assert Counter(row.genre for row in session.playlist.rows) == {"jazz": 7}
-    assert said(session.playlist) == ["Looking for more songs: blues."]
-    assert session.needs(now) == [TrackQuery("blues")]
-    assert session.needs(now + 59) == []
-    assert session.needs(now + 60) == [TrackQuery("blues")], "no answer: again"
-    assert session.needs(now + 179) == []
-    assert session.needs(now + 180) == [TrackQuery("blues")], "and ever later"
-    session.answered(TrackQuery("blues"), 50)
-    playlist = session.offer(pools | {"blues": songs("blues", 50)}, now + 5, TODAY)
-    assert Counter(row.genre for row in playlist.rows) == {"jazz": 7, "blues": 3}
+    assert Counter(row.genre for row in session.current.items) == {"jazz": 7}
+    assert said(session.current) == ["Looking for more songs: blues."]
+    assert session.next_queries(now) == [TrackQuery("blues")]
+    assert session.next_queries(now + 59) == []
+    assert session.next_queries(now + 60) == [TrackQuery("blues")], "no answer: again"
+    assert session.next_queries(now + 179) == []
+    assert session.next_queries(now + 180) == [TrackQuery("blues")], "and ever later"
+    session.record_results(TrackQuery("blues"), 50)
+    playlist = session.update(pools | {"blues": songs("blues", 50)}, now + 5, TODAY)
+    assert Counter(row.genre for row in playlist.items) == {"jazz": 7, "blues": 3}
     assert (playlist.reason, playlist.notes) == (Reason.ARRIVED, ())
-    assert session.needs(now + 700) == []
+    assert session.next_queries(now + 700) == []
 
 
 def test_places_are_lent_when_nothing_comes_and_given_back_when_it_does() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
-    before = session.playlist.rows
-    playlist = session.offer(pools, now + 11, TODAY)
-    assert Counter(row.genre for row in playlist.rows) == {"jazz": 10}
-    assert playlist.rows[:7] == before
-    playlist = session.offer(pools | {"blues": songs("blues", 50)}, now + 20, TODAY)
-    assert Counter(row.genre for row in playlist.rows) == {"jazz": 7, "blues": 3}
-    assert playlist.rows[:7] == before
+    before = session.current.items
+    playlist = session.update(pools, now + 11, TODAY)
+    assert Counter(row.genre for row in playlist.items) == {"jazz": 10}
+    assert playlist.items[:7] == before
+    playlist = session.update(pools | {"blues": songs("blues", 50)}, now + 20, TODAY)
+    assert Counter(row.genre for row in playlist.items) == {"jazz": 7, "blues": 3}
+    assert playlist.items[:7] == before
 
 
 def test_a_shift_takes_only_what_has_no_place_any_more() -> None:
     pools = {genre: songs(genre, 50) for genre in ("jazz", "rock")}
     session, now = started({"jazz": 1.0}, pools)
-    first = session.playlist
+    first = session.current
     now = heard(session, {"rock": 1.0}, now, 46)
-    playlist = session.offer(pools, now, TODAY)
-    places = Counter(row.genre for row in playlist.rows)
+    playlist = session.update(pools, now, TODAY)
+    places = Counter(row.genre for row in playlist.items)
     assert playlist.reason is Reason.SHIFT
     assert places["rock"] == 8
-    assert [row for row in playlist.rows if row.genre == "jazz"] == list(first.rows[: places["jazz"]])
+    assert [row for row in playlist.items if row.genre == "jazz"] == list(first.items[: places["jazz"]])
     assert playlist.mix["rock"] == pytest.approx(0.8 * 0.88 + 0.2 * 46 / 106, abs=0.05)
 
 
 def test_the_timer_swaps_six_of_ten_and_only_while_music_is_heard() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 1.0}, pools)
-    first = session.playlist
-    assert session.offer(pools, now + 1000, TODAY) is first, "nothing was heard since"
+    first = session.current
+    assert session.update(pools, now + 1000, TODAY) is first, "nothing was heard since"
     now = heard(session, {"jazz": 1.0}, now, 179)
-    assert session.offer(pools, now, TODAY) is first
+    assert session.update(pools, now, TODAY) is first
     now = heard(session, {"jazz": 1.0}, now, 1)
-    second = session.offer(pools, now, TODAY)
+    second = session.update(pools, now, TODAY)
     assert second.reason is Reason.TIMER
-    assert len(set(first.rows) & set(second.rows)) == 4
+    assert len(set(first.items) & set(second.items)) == 4
     now = heard(session, {"jazz": 1.0}, now, 180)
-    third = session.offer(pools, now, TODAY)
-    assert not set(first.rows) & set(third.rows), "the oldest go first"
+    third = session.update(pools, now, TODAY)
+    assert not set(first.items) & set(third.items), "the oldest go first"
 
 
 def test_the_button_changes_everything_but_what_is_pinned_or_liked() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 1.0}, pools)
-    keys = [row.key for row in session.playlist.rows]
+    keys = [row.key for row in session.current.items]
     session.pin(keys[3])
     session.like(keys[5])
-    session.refresh()
-    playlist = session.offer(pools, now + 1, TODAY)
-    assert [place for place, row in enumerate(playlist.rows) if row.key in keys] == [3, 5]
-    assert (playlist.reason, playlist.rows[3].pinned, playlist.rows[5].liked) == (Reason.MANUAL, True, True)
+    session.request_refresh()
+    playlist = session.update(pools, now + 1, TODAY)
+    assert [place for place, row in enumerate(playlist.items) if row.key in keys] == [3, 5]
+    assert (playlist.reason, playlist.items[3].pinned, playlist.items[5].liked) == (Reason.MANUAL, True, True)
     session.pin(keys[5], on=False)
-    session.refresh()
-    assert keys[5] not in [row.key for row in session.offer(pools, now + 2, TODAY).rows]
+    session.request_refresh()
+    assert keys[5] not in [row.key for row in session.update(pools, now + 2, TODAY).items]
 
 
 def test_opened_songs_make_room_once_few_are_left() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 1.0}, pools)
-    keys = [row.key for row in session.playlist.rows]
+    keys = [row.key for row in session.current.items]
     for key in keys[:5]:
-        session.opened(key)
-    assert session.offer(pools, now + 1, TODAY).reason is Reason.CHOICE
-    session.opened(keys[5])
-    playlist = session.offer(pools, now + 2, TODAY)
+        session.mark_opened(key)
+    assert session.update(pools, now + 1, TODAY).reason is Reason.CHOICE
+    session.mark_opened(keys[5])
+    playlist = session.update(pools, now + 2, TODAY)
     assert playlist.reason is Reason.UNSEEN
-    assert [row.key for row in playlist.rows if row.key in keys] == keys[6:]
+    assert [row.key for row in playlist.items if row.key in keys] == keys[6:]
 
 
 def test_skip_and_ban_act_at_once_in_the_same_place() -> None:
     pools = {"jazz": songs("jazz", 60, artists=20)}
     session, now = started({"jazz": 1.0}, pools)
-    keys = [row.key for row in session.playlist.rows]
+    keys = [row.key for row in session.current.items]
     after = session.skip(keys[2])
-    assert [row.key for row in after.rows if row.key in keys] == [*keys[:2], *keys[3:]]
-    assert after.rows[2].key not in keys
+    assert [row.key for row in after.items if row.key in keys] == [*keys[:2], *keys[3:]]
+    assert after.items[2].key not in keys
     assert after.reason is Reason.CHOICE
     session.pin(keys[0])
-    artist = after.rows[0].track.artists
-    assert keys[0] not in [row.key for row in session.ban(keys[0]).rows], "pinned or not"
+    artist = after.items[0].track.artists
+    assert keys[0] not in [row.key for row in session.ban(keys[0]).items], "pinned or not"
     for step in range(20):
-        session.refresh()
-        playlist = session.offer(pools, now + step, TODAY)
-        assert artist not in [row.track.artists for row in playlist.rows]
-    before = session.playlist
+        session.request_refresh()
+        playlist = session.update(pools, now + step, TODAY)
+        assert artist not in [row.track.artists for row in playlist.items]
+    before = session.current
     assert session.skip("no such song") is before
-    assert [choice.banned for choice in session.choices.listing()] == [True, False]
+    assert [choice.banned for choice in session.feedback.list_artists()] == [True, False]
 
 
 def test_what_was_banned_on_another_page_goes_with_the_next_list() -> None:
     choices = FeedbackStore()
     pools = {"jazz": songs("jazz", 30)}
-    session, now = started({"jazz": 1.0}, pools, choices=choices)
-    name = session.playlist.rows[0].track.artists[0]
+    session, now = started({"jazz": 1.0}, pools, feedback=choices)
+    name = session.current.items[0].track.artists[0]
     choices.ban(name)
-    playlist = session.offer(pools, now + 1, TODAY)
-    assert name not in [row.track.artists[0] for row in playlist.rows]
-    assert (len(playlist.rows), playlist.reason) == (10, Reason.CHOICE)
+    playlist = session.update(pools, now + 1, TODAY)
+    assert name not in [row.track.artists[0] for row in playlist.items]
+    assert (len(playlist.items), playlist.reason) == (10, Reason.CHOICE)
 
 
 def test_artists_that_were_liked_come_first() -> None:
     choices = FeedbackStore()
     choices.like("jazz en artist 29", "another song")
-    session, _ = started({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, choices=choices)
-    row = session.playlist.rows[0]
+    session, _ = started({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, feedback=choices)
+    row = session.current.items[0]
     assert row.track.artists == ("jazz en artist 29",)
     assert why(row)[-1] == "because you liked songs by this artist"
 
@@ -179,19 +179,19 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     pools = {"jazz": [*songs("jazz", 25), *songs("jazz", 25, language="ja", language_source="script")]}
     session, now = started({"jazz": 1.0}, pools, settings=PlaylistSettings())
     session.set_filters(Filters("ja"))
-    kept = {row for row in session.playlist.rows if row.track.language == "ja"}
-    playlist = session.offer(pools, now + 1, TODAY)
+    kept = {row for row in session.current.items if row.track.language == "ja"}
+    playlist = session.update(pools, now + 1, TODAY)
     assert playlist.reason is Reason.FILTERS
-    assert {row.track.language for row in playlist.rows} == {"ja"}
-    assert kept <= set(playlist.rows)
-    assert {row.relaxed for row in playlist.rows} == {frozenset()}
-    assert why(playlist.rows[0]) == ["because jazz played in the last minutes", "language guessed"] or kept
+    assert {row.track.language for row in playlist.items} == {"ja"}
+    assert kept <= set(playlist.items)
+    assert {row.relaxed for row in playlist.items} == {frozenset()}
+    assert why(playlist.items[0]) == ["because jazz played in the last minutes", "language guessed"] or kept
     session.set_filters(Filters())
-    assert session.offer(pools, now + 2, TODAY).rows != playlist.rows, "all pass, and some change"
+    assert session.update(pools, now + 2, TODAY).items != playlist.items, "all pass, and some change"
     session.set_filters(Filters("ja"))
     session.set_filters(Filters("ko"))
-    assert session.offer(pools, now + 3, TODAY).rows == ()
-    assert session.needs(now + 3) == [TrackQuery("jazz", "ko")]
+    assert session.update(pools, now + 3, TODAY).items == ()
+    assert session.next_queries(now + 3) == [TrackQuery("jazz", "ko")]
 
 
 def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
@@ -202,19 +202,19 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
     pool = [*week, *other, *old, unknown]
     session = RollingPlaylist(filters=Filters("ja", ReleaseRange.WEEK))
     now = heard(session, {"jazz": 1.0})
-    assert titles(session.offer({"jazz": pool}, now, TODAY)) == [
+    assert titles(session.update({"jazz": pool}, now, TODAY)) == [
         "ja song 0",
         "ja song 1",
         "ja song 2",
         "ja song 3",
     ]
-    asked = session.needs(now)
+    asked = session.next_queries(now)
     assert asked == [TrackQuery("jazz", "ja", ReleaseRange.WEEK)]
-    session.answered(asked[0], 4)
-    playlist = session.offer({"jazz": pool}, now + 1, TODAY)
+    session.record_results(asked[0], 4)
+    playlist = session.update({"jazz": pool}, now + 1, TODAY)
     assert sorted(titles(playlist)[4:]) == ["en song 0", "en song 1", "en song 2", "en song 3", "xx song 0"]
-    assert {row.relaxed for row in playlist.rows[4:]} == {frozenset({Relaxed.LANGUAGE})}
-    reasons = {row.track.title: why(row)[-1] for row in playlist.rows}
+    assert {row.relaxed for row in playlist.items[4:]} == {frozenset({Relaxed.LANGUAGE})}
+    reasons = {row.track.title: why(row)[-1] for row in playlist.items}
     assert (reasons["en song 0"], reasons["xx song 0"]) == (
         "in another language: English",
         "language not known",
@@ -223,12 +223,12 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
         "jazz: all known songs that pass the filters have been shown.",
         "Looking for more songs: jazz.",
     ]
-    asked = session.needs(now + 1)
+    asked = session.next_queries(now + 1)
     assert asked == [TrackQuery("jazz", None, ReleaseRange.WEEK)]
-    session.answered(asked[0], 5)
-    playlist = session.offer({"jazz": pool}, now + 2, TODAY)
-    assert playlist.rows[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
-    assert why(playlist.rows[9])[1:] == ["in another language: Korean", "older than a week"]
+    session.record_results(asked[0], 5)
+    playlist = session.update({"jazz": pool}, now + 2, TODAY)
+    assert playlist.items[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
+    assert why(playlist.items[9])[1:] == ["in another language: Korean", "older than a week"]
     assert said(playlist)[:1] == ["jazz: all known songs that pass the filters have been shown."]
 
 
@@ -237,53 +237,53 @@ def test_while_an_answer_is_overdue_the_list_is_not_left_empty() -> None:
     pools = {"jazz": songs("jazz", 40, published=TODAY - timedelta(days=2000))}
     session, now = started({"jazz": 1.0}, pools)
     session.set_filters(Filters("en", ReleaseRange.WEEK))
-    assert session.offer(pools, now + 1, TODAY).rows == (), "first whoever has newer ones is asked"
-    asked = session.needs(now + 1)
-    assert session.offer(pools, now + 10, TODAY).rows == ()
-    playlist = session.offer(pools, now + 12, TODAY)
-    assert {row.relaxed for row in playlist.rows} == {frozenset({Relaxed.RANGE})}
-    assert len(playlist.rows) == 10
-    assert session.needs(now + 62) == asked, "and is asked again"
+    assert session.update(pools, now + 1, TODAY).items == (), "first whoever has newer ones is asked"
+    asked = session.next_queries(now + 1)
+    assert session.update(pools, now + 10, TODAY).items == ()
+    playlist = session.update(pools, now + 12, TODAY)
+    assert {row.relaxed for row in playlist.items} == {frozenset({Relaxed.RANGE})}
+    assert len(playlist.items) == 10
+    assert session.next_queries(now + 62) == asked, "and is asked again"
     pools["jazz"] += [
         replace(track, title=f"new {track.title}", artists=(f"new {track.artists[0]}",))
         for track in songs("jazz", 30)
     ]
-    session.answered(asked[0], 30)
-    session.refresh()
-    assert {row.relaxed for row in session.offer(pools, now + 63, TODAY).rows} == {frozenset()}
+    session.record_results(asked[0], 30)
+    session.request_refresh()
+    assert {row.relaxed for row in session.update(pools, now + 63, TODAY).items} == {frozenset()}
 
 
 def test_the_end_of_all_pools_is_told_and_nothing_is_repeated() -> None:
     pools = {"jazz": songs("jazz", 12)}
     session, now = started({"jazz": 1.0}, pools)
-    assert session.needs(now) == [TrackQuery("jazz")]
-    session.answered(TrackQuery("jazz"), 12)
-    session.refresh()
-    playlist = session.offer(pools, now + 1, TODAY)
+    assert session.next_queries(now) == [TrackQuery("jazz")]
+    session.record_results(TrackQuery("jazz"), 12)
+    session.request_refresh()
+    playlist = session.update(pools, now + 1, TODAY)
     assert said(playlist) == ["jazz: no more songs are known."]
-    assert len(playlist.rows) == 10
-    session.refresh()
-    assert session.offer(pools, now + 2, TODAY).rows == playlist.rows, "what is there stays"
-    assert session.needs(now + 1000) == []
+    assert len(playlist.items) == 10
+    session.request_refresh()
+    assert session.update(pools, now + 2, TODAY).items == playlist.items, "what is there stays"
+    assert session.next_queries(now + 1000) == []
 
 
 def test_a_full_answer_is_followed_by_its_next_page() -> None:
     session, now = started({"jazz": 1.0}, {"jazz": []})
-    (query,) = session.needs(now)
-    session.answered(query, 50)
-    assert session.needs(now + 1) == [], "first the songs must come"
-    session.offer({"jazz": songs("jazz", 12)}, now + 1, TODAY)
-    assert session.needs(now + 1) == [TrackQuery("jazz", offset=50)]
+    (query,) = session.next_queries(now)
+    session.record_results(query, 50)
+    assert session.next_queries(now + 1) == [], "first the songs must come"
+    session.update({"jazz": songs("jazz", 12)}, now + 1, TODAY)
+    assert session.next_queries(now + 1) == [TrackQuery("jazz", offset=50)]
 
 
 def test_when_all_is_pinned_the_page_says_why_nothing_changes() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 1.0}, pools)
-    for row in session.playlist.rows:
+    for row in session.current.items:
         session.pin(row.key)
-    session.refresh()
-    playlist = session.offer(pools, now + 1, TODAY)
-    assert all(row.pinned for row in playlist.rows)
+    session.request_refresh()
+    playlist = session.update(pools, now + 1, TODAY)
+    assert all(row.pinned for row in playlist.items)
     assert "pinned or liked" in said(playlist)[0]
 
 
@@ -312,41 +312,41 @@ def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
     before, shown = Playlist(), list[Track]()
     for action, place in [("any", 0), *actions]:
         now += 1
-        row = session.playlist.rows[place] if place < len(session.playlist.rows) else None
-        pinned = {row.key for row in session.playlist.rows if row.pinned}
+        row = session.current.items[place] if place < len(session.current.items) else None
+        pinned = {row.key for row in session.current.items if row.pinned}
         if action in mixes:
             now = heard(session, mixes[action], now, 70)
         elif action in wishes:
             session.set_filters(wishes[action])
         elif action == "button":
-            session.refresh()
+            session.request_refresh()
         elif row is not None and action != "silence":
             click = {"skip": session.skip, "like": session.like, "pin": session.pin, "ban": session.ban}
-            click.get(action, session.opened)(row.key)
+            click.get(action, session.mark_opened)(row.key)
             pinned -= {row.key}
         if action != "ban":
-            assert pinned <= {row.key for row in session.playlist.rows}
-        for playlist in (session.playlist, session.offer(pools, now, TODAY)):
+            assert pinned <= {row.key for row in session.current.items}
+        for playlist in (session.current, session.update(pools, now, TODAY)):
             fresh = [
-                row.track for row in playlist.rows if row.track not in [old.track for old in before.rows]
+                row.track for row in playlist.items if row.track not in [old.track for old in before.items]
             ]
             assert not {key for track in fresh for key in identity_keys(track)} & {
                 key for track in shown for key in identity_keys(track)
             }
-            old_artists = {key for old in before.rows for key in artist_keys(old.track.artists)}
+            old_artists = {key for old in before.items for key in artist_keys(old.track.artists)}
             assert not any(artist_keys(track.artists) & old_artists for track in fresh)
             shown += fresh
-            names = [key for row in playlist.rows for key in artist_keys(row.track.artists)]
+            names = [key for row in playlist.items for key in artist_keys(row.track.artists)]
             assert len(names) == len(set(names)) <= 10
-            assert not session.choices.is_banned(names)
+            assert not session.feedback.is_banned(names)
             if playlist.reason is Reason.TIMER and playlist is not before:
                 assert len(fresh) <= 6
             before = playlist
         if action != "ban":
-            assert pinned <= {row.key for row in before.rows}
+            assert pinned <= {row.key for row in before.items}
         json.dumps(before.as_json())
-        for query in session.needs(now):
-            session.answered(query, 0)
+        for query in session.next_queries(now):
+            session.record_results(query, 0)
 
 
 @pytest.mark.parametrize(
@@ -364,15 +364,15 @@ def test_a_doubt_brings_no_songs_and_a_share_is_not_called_heard() -> None:
     """Hip hop was suggested as "heard in the last minutes" though no label had ever shown it."""
     pools = {genre: songs(genre, 50) for genre in ("jazz", "hiphop", "rock")}
     session, now = started({"jazz": 0.66, "rock": 0.2, "hiphop": 0.14}, pools)
-    assert set(session.playlist.mix) == {row.genre for row in session.playlist.rows} == {"jazz", "rock"}
-    assert {row.genre: why(row) for row in session.playlist.rows} == {
+    assert set(session.current.mix) == {row.genre for row in session.current.items} == {"jazz", "rock"}
+    assert {row.genre: why(row) for row in session.current.items} == {
         "jazz": ["because jazz played in the last minutes"],
         "rock": ["because the music sounds partly like rock"],
     }
     now = heard(session, {"rock": 1.0}, now, 400)
     now = heard(session, {"jazz": 0.5, "rock": 0.5}, now, 20)
-    session.refresh()
-    reasons = {row.genre: why(row) for row in session.offer(pools, now, TODAY).rows}
+    session.request_refresh()
+    reasons = {row.genre: why(row) for row in session.update(pools, now, TODAY).items}
     assert reasons["rock"] == ["because rock played in the last minutes"]
     assert reasons["jazz"] == ["because jazz played earlier in this session"]
 
@@ -381,7 +381,7 @@ def test_no_place_is_lent_to_a_genre_that_the_songs_do_not_follow() -> None:
     """Songs of a genre came that the mix beside them did not name."""
     pools = {"jazz": songs("jazz", 4), "rock": songs("rock", 50)}
     session, now = started({"jazz": 1.0}, pools)
-    session.answered(TrackQuery("jazz"), 0)
+    session.record_results(TrackQuery("jazz"), 0)
     now = heard(session, {"rock": 1.0}, now, 20)
-    playlist = session.offer(pools, now, TODAY)
-    assert {row.genre for row in playlist.rows} == set(playlist.mix) == {"jazz"}
+    playlist = session.update(pools, now, TODAY)
+    assert {row.genre for row in playlist.items} == set(playlist.mix) == {"jazz"}

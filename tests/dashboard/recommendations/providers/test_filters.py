@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, TrackQuery
-from dashboard.recommendations.engine.ranking import misses
+from dashboard.recommendations.engine.ranking import unmet_filters
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.provider import NAME
 from dashboard.recommendations.providers.registry import ProviderGroup, build_providers
@@ -61,7 +61,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
             assert result.status is Status.OK, (name, query, result.detail)
             assert {track.genre for track in result.tracks} == {genre}
             songs += len(result.tracks)
-            beside += sum(bool(misses(track, query, today)) for track in result.tracks)
+            beside += sum(bool(unmet_filters(track, query, today)) for track in result.tracks)
             lists[name][genre, language, span] = links(result)
         videos = [services.youtube.of(track.provider_id) for track in answer.results["YouTube"].tracks]
         assert {video.genre for video in videos} == {genre}
@@ -96,7 +96,7 @@ def test_every_combination_has_songs_of_the_bundled_list(tmp_path: Path) -> None
         query = TrackQuery(genre, language, span, limit=100)
         answer = providers.search_relaxed(query)
         assert answer.tracks, query
-        missed = {kind for track in answer.tracks for kind in misses(track, query, today)}
+        missed = {kind for track in answer.tracks for kind in unmet_filters(track, query, today)}
         if span is not ReleaseRange.YEAR:  # there a song of a year alone may be too old
             assert missed == answer.relaxed, query
         assert {track.genre for track in answer.tracks} == {genre}

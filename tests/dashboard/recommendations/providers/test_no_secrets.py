@@ -102,16 +102,16 @@ def follow(services: Services, choices: FeedbackStore, searched: Searched) -> No
             services.spotify.valid.clear()
         if of_youtube:
             services.youtube.faults[EVERYWHERE] = of_youtube
-        fresh = RecommendationService(services.providers(), RollingPlaylist(choices=choices), services.clock)
+        fresh = RecommendationService(services.providers(), RollingPlaylist(feedback=choices), services.clock)
         filters = Filters(list(LANGUAGES)[number % 5])
-        fresh.look(minute_of("jazz"), filters)
+        fresh.update(minute_of("jazz"), filters)
         playlist = settle(fresh, filters)
-        data = page(playlist, fresh.told, services.clock, fresh.session.choices.listing())
+        data = page(playlist, fresh.reports, services.clock, fresh.rolling_playlist.feedback.list_artists())
         searched.look("page", json.dumps(data, ensure_ascii=False))
         searched.look("page", json.dumps(playlist.as_json(), ensure_ascii=False))
         searched.look("reprs", *representations(fresh))
-        for row in playlist.rows[:1]:
-            fresh.act("like", row.key)
+        for row in playlist.items[:1]:
+            fresh.apply("like", row.key)
         services.clock.move(90_000)  # YouTube's next day
 
 

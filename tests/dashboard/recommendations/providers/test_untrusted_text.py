@@ -89,7 +89,7 @@ def test_a_name_reaches_the_page_as_harmless_text(services: Services, kind: str)
     assert all(len(track.artists) <= MAX_ARTISTS for track in live)
     assert {track.album for track in live} == {"", expected}
     rows = tuple(PlaylistItem(track, "jazz", ()) for track in live)
-    data = page(Playlist(rows=rows, number=1, mix={"jazz": 1.0}), {}, services.clock)
+    data = page(Playlist(items=rows, number=1, mix={"jazz": 1.0}), {}, services.clock)
     assert json.loads(json.dumps(data)) == data
     json.dumps(data, ensure_ascii=False).encode()  # as the socket sends it; half a sign would raise
     for shown in data["songs"]:
