@@ -40,7 +40,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
         yield all_of_them
 
 
-def test_a_reader_gets_songs_of_what_is_heard_and_none_before(services: Services) -> None:
+def test_songs_match_the_music_and_come_only_after_it(services: Services) -> None:
     service = services.follower()
     assert not service.update(minute_of("jazz")[:20], Filters()).items
     service.update(minute_of("jazz")[20:], Filters())
@@ -64,8 +64,8 @@ def test_a_reader_gets_songs_of_what_is_heard_and_none_before(services: Services
     assert not service.rolling_playlist.current.items[0].liked
 
 
-def test_every_genre_of_a_mix_is_asked_for_at_once(services: Services) -> None:
-    """Only one search runs at a time; those of the other genres were dropped, and came a minute later."""
+def test_all_genres_of_a_mix_are_searched_in_a_row(services: Services) -> None:
+    """Regression: one search runs at a time, and those of the other genres came a minute later."""
     service = services.follower()
     began = services.clock.monotonic()
     service.update(minute_of("jazz", "rock", "blues"), Filters())
@@ -74,7 +74,7 @@ def test_every_genre_of_a_mix_is_asked_for_at_once(services: Services) -> None:
     assert {row.genre for row in playlist.items} == {"jazz", "rock", "blues"}
 
 
-def test_a_search_that_breaks_costs_the_list_nothing(services: Services) -> None:
+def test_a_search_that_fails_does_not_stop_the_service(services: Services) -> None:
     class Broken(ProviderGroup):
         def start(self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False) -> Any:
             raise ZeroDivisionError("oops")
@@ -93,39 +93,43 @@ def bundled_only(folder: Path) -> RecommendationService:
 
 
 @pytest.mark.parametrize(
-    ("filters", "said"),
+    ("filters", "description"),
     [
-        (Filters("ja", ReleaseRange.MONTH), "of the wanted language and age (Japanese, Last month)"),
-        (Filters(None, ReleaseRange.MONTH), "of the wanted age (Last month)"),
+        (Filters("ja", ReleaseRange.MONTH), "of this language and age (Japanese, Last month)"),
+        (Filters(None, ReleaseRange.MONTH), "of this age (Last month)"),
     ],
 )
-def test_filters_that_no_bundled_song_passes_are_widened_in_one_look(
-    tmp_path: Path, filters: Filters, said: str
+def test_filters_that_no_bundled_song_passes_are_relaxed_in_one_update(
+    tmp_path: Path, filters: Filters, description: str
 ) -> None:
-    """Each step took a look of its own: the page stayed blank for 13 s, and said of songs that never were
-    that they had been shown."""
+    """Regression: each relaxation took another update, and the page stayed blank for 13 s.
+
+    The page also claimed that songs had been shown that did not exist.
+    """
     service = bundled_only(tmp_path)
     assert len(service.update(minute_of("metal", "country", "pop"), Filters()).items) == 10
     playlist = service.update([], filters)
     assert len(playlist.items) == 10
-    assert [str(note) for note in playlist.notes] == [f"country, metal, pop: no song {said} is known."]
+    assert [str(note) for note in playlist.notes] == [
+        f"country, metal, pop: no songs {description} are known."
+    ]
     assert all(Relaxed.RANGE in row.relaxed for row in playlist.items if row.genre == "metal")
 
 
-def test_whoever_gave_the_songs_does_not_know_none(tmp_path: Path) -> None:
-    """An empty further page made "knows no such songs" of the list that all songs came from."""
+def test_a_provider_with_songs_is_not_reported_as_empty(tmp_path: Path) -> None:
+    """Regression: an empty further page turned the report into "knows no such songs"."""
     service = bundled_only(tmp_path)
     service.update(minute_of("metal"), Filters())
     for _ in range(4):
         service.rolling_playlist.request_refresh()
         assert len(service.update([], Filters()).items) == 10
         settle(service)
-    (told,) = service.reports.values()
-    assert told is not None
-    assert (told.result.status, told.songs > 30) == (Status.OK, True)
+    (report,) = service.reports.values()
+    assert report is not None
+    assert (report.result.status, report.songs > 30) == (Status.OK, True)
 
 
-def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> None:
+def test_an_update_does_not_wait_for_a_provider_that_does_not_respond(tmp_path: Path) -> None:
     clock = WallClock()
     silence: Future[None] = Future()
 
@@ -146,24 +150,24 @@ def test_a_look_waits_for_no_provider_that_does_not_answer(tmp_path: Path) -> No
 
 
 def spent(services: Services, all_but: int) -> None:
-    """Searches of YouTube's day that other readers used."""
+    """Use up the day's YouTube searches except for ``all_but``."""
     budget = DailyQuota(services.data_folder / "youtube-budget.sqlite", services.clock)
     while budget.left > all_but:
         budget.take()
 
 
-def said_by_youtube(service: RecommendationService) -> str:
-    told = service.reports["YouTube"]
-    return "" if told is None else told.result.detail
+def youtube_detail(service: RecommendationService) -> str:
+    report = service.reports["YouTube"]
+    return "" if report is None else report.result.detail
 
 
-def test_the_last_searches_of_a_day_are_spent_by_clicks_alone(services: Services) -> None:
+def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) -> None:
     spent(services, all_but=10)
     service = services.follower()
     service.update(minute_of("jazz"), Filters())
     settle(service)
     assert services.youtube.paths() == [], "nobody clicked"
-    assert "are kept for your own clicks" in said_by_youtube(service)
+    assert "are kept for your own clicks" in youtube_detail(service)
     service.update(minute_of("rock", start=60), Filters())
     services.clock.move(120)
     service.update(minute_of("rock", start=120), Filters())
@@ -175,11 +179,11 @@ def test_the_last_searches_of_a_day_are_spent_by_clicks_alone(services: Services
     playlist = settle(service, filters)
     assert services.youtube.paths().count("search") in (1, 2), "one for each genre of the list"
     assert "YouTube" in {row.track.provider for row in playlist.items}
-    assert "kept for your own clicks" not in said_by_youtube(service)
+    assert "kept for your own clicks" not in youtube_detail(service)
 
 
-def test_the_button_asks_for_a_person_too(services: Services) -> None:
-    """The songs that YouTube kept back at first come then, from their start."""
+def test_the_refresh_button_may_use_reserved_searches(services: Services) -> None:
+    """The songs that the quota guard refused at first come then, from the first page."""
     spent(services, all_but=10)
     service = services.follower()
     service.update(minute_of("jazz"), Filters())
@@ -197,8 +201,11 @@ def test_the_button_asks_for_a_person_too(services: Services) -> None:
 
 
 def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Services) -> None:
-    """Its terms allow no more. After the hour the list asked for page 0 up to its own place again, gave up
-    after ten pages, and took a pool that still had songs for used up."""
+    """The terms of Spotify allow one hour.
+
+    Regression: after the hour, the service requested all pages from the first one again, stopped after ten
+    pages, and took a pool that still had songs for exhausted.
+    """
     today = services.clock.now().date()
     services.spotify.rows = [
         song(number, "jazz", "en", f"Artist {number}", today - timedelta(number % 300))
@@ -227,7 +234,7 @@ def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Ser
     assert {str(number).zfill(22) for number in range(100, JAZZ_SONGS)} <= seen, "to the last song"
 
 
-def test_what_was_used_up_and_forgotten_unseen_is_asked_for_again(services: Services) -> None:
+def test_an_exhausted_pool_is_searched_again_if_unseen_songs_have_expired(services: Services) -> None:
     del services.environment["YOUTUBE_API_KEY"]
     today = services.clock.now().date()
     services.spotify.rows = [song(n, "jazz", "ja", f"ゆらぎ灯 {n}", today) for n in range(20)]
@@ -246,28 +253,28 @@ def test_what_was_used_up_and_forgotten_unseen_is_asked_for_again(services: Serv
 
 
 @pytest.mark.parametrize("gap", [0.0, CACHE_SECONDS])
-def test_a_place_at_spotify_outlives_its_songs(services: Services, gap: float) -> None:
-    """Portion after portion, at once or each an hour later: the same songs, no page from the start."""
+def test_a_page_position_at_spotify_outlives_the_songs(services: Services, gap: float) -> None:
+    """Slices requested at once or an hour apart give the same songs without starting from the first page."""
     today = services.clock.now().date()
     services.spotify.rows = [song(n, "jazz", "ja", "ゆらぎ灯", today) for n in range(230)]
     provider = services.providers()._live[0]
-    told: list[int] = []
+    identifiers: list[int] = []
     for offset in range(0, 250, 50):
         query = TrackQuery("jazz", "ja", limit=50, offset=offset)
         result = provider.search(query, services.clock.deadline())
         assert result.status is Status.OK
         assert result.calls <= 6
-        told += [int(track.provider_id) for track in result.tracks]
+        identifiers += [int(track.provider_id) for track in result.tracks]
         assert [track.rank for track in result.tracks][:1] == [offset]
         services.clock.move(gap)
-    assert told == list(range(230))
+    assert identifiers == list(range(230))
     assert provider.search(TrackQuery("jazz", "ja", offset=250), services.clock.deadline()).calls == 0
     newcomer = provider.search(TrackQuery("jazz", "ja", limit=50), services.clock.deadline())
     assert [int(track.provider_id) for track in newcomer.tracks] == list(range(50)), "another reader"
 
 
-def test_songs_that_others_replaced_one_by_one_are_not_offered_any_more() -> None:
-    """The stock was counted anew only when the number of songs was another."""
+def test_songs_that_were_replaced_one_by_one_are_not_offered() -> None:
+    """Regression: the candidates were found again only if the number of songs had changed."""
 
     def songs(kind: str) -> list[Track]:
         return [

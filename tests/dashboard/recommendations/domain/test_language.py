@@ -35,7 +35,7 @@ from dashboard.recommendations.domain.language import classify_language, guess_l
         ("", (), (None, "none")),
     ],
 )  # fmt: skip
-def test_letters_tell_the_language(
+def test_letters_identify_the_language(
     title: str, artists: tuple[str, ...], expected: tuple[str | None, str]
 ) -> None:
     assert guess_language(title, artists) == expected
@@ -65,14 +65,14 @@ def test_the_title_counts_before_the_artists() -> None:
         (None, "Нічна їзда", (None, "none")),
     ],
 )
-def test_what_contradicts_the_wish_is_turned_away(
+def test_songs_in_another_language_are_rejected(
     wanted: str | None, title: str, expected: tuple[str | None, str] | None
 ) -> None:
     assert classify_language(wanted, title, ()) == expected
 
 
 @given(st.text(max_size=40), st.lists(st.text(max_size=20), max_size=3))
-def test_any_text_has_an_answer(title: str, artists: list[str]) -> None:
+def test_any_text_has_a_guess(title: str, artists: list[str]) -> None:
     language, sure = guess_language(title, artists)
     assert language in (*LANGUAGES, None)
     assert sure in ("strong", "weak", "none")

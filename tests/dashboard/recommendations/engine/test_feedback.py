@@ -37,7 +37,7 @@ def test_choices_come_back_in_another_session(path: Path) -> None:
     )
 
 
-def test_belief_is_the_mean_of_a_beta_distribution() -> None:
+def test_preference_is_the_mean_of_a_beta_distribution() -> None:
     choices = FeedbackStore()
     assert choices.preference({"acdc"}) == 0.5
     choices.like("AC/DC", "Thunderstruck")
@@ -50,13 +50,13 @@ def test_belief_is_the_mean_of_a_beta_distribution() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_only_the_person_can_read_it_and_nothing_else_lies_around(path: Path) -> None:
+def test_only_the_user_can_read_the_file_and_no_other_file_is_left(path: Path) -> None:
     FeedbackStore(path).like("A", "B")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [child.name for child in path.parent.iterdir()] == ["choices.json"]
 
 
-def test_it_holds_names_and_counts_only(path: Path) -> None:
+def test_the_file_holds_names_and_counts_only(path: Path) -> None:
     FeedbackStore(path).like("A", "B")
     content = json.loads(path.read_text())
     assert content == {
@@ -65,7 +65,7 @@ def test_it_holds_names_and_counts_only(path: Path) -> None:
     }
 
 
-def test_forgetting_deletes_everything_in_one_step_also_for_other_pages(path: Path) -> None:
+def test_delete_all_deletes_everything_also_for_other_pages(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("{")
     choices, other = FeedbackStore(path), FeedbackStore(path)
@@ -106,7 +106,7 @@ def test_two_pages_do_not_undo_each_other(path: Path) -> None:
         b" " * (module.MAX_FILE_BYTES + 1),
     ],
 )
-def test_a_broken_file_is_set_aside_and_not_lost(path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_set_aside_and_not_lost(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.with_name("choices.json.broken-1").write_bytes(b"an earlier one")
     path.write_bytes(content)
@@ -120,7 +120,7 @@ def test_a_broken_file_is_set_aside_and_not_lost(path: Path, content: bytes) -> 
     assert len(FeedbackStore(path).list_artists()) == 1
 
 
-def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_leaves_feedback_in_memory(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     choices = FeedbackStore(blocked / "choices.json")
@@ -129,7 +129,7 @@ def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     assert choices.error is not None
 
 
-def test_what_cannot_be_read_is_not_written_over(path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_not_overwritten(path: Path) -> None:
     path.mkdir(parents=True)
     choices = FeedbackStore(path)
     choices.ban("A")
@@ -140,8 +140,8 @@ def test_what_cannot_be_read_is_not_written_over(path: Path) -> None:
     assert path.is_dir()
 
 
-def test_a_broken_file_that_cannot_be_moved_is_left_as_it_is(tmp_path: Path) -> None:
-    """Its name leaves no room for ".broken-1": file systems allow 255 bytes."""
+def test_a_damaged_file_that_cannot_be_renamed_is_left_unchanged(tmp_path: Path) -> None:
+    """The file name leaves no room for ".broken-1", because file systems allow 255 bytes."""
     path = tmp_path / ("c" * 250)
     path.write_text("{")
     choices = FeedbackStore(path)
@@ -154,7 +154,7 @@ def test_a_broken_file_that_cannot_be_moved_is_left_as_it_is(tmp_path: Path) -> 
     assert not path.exists()
 
 
-def test_forgetting_leaves_what_the_person_put_beside_it(path: Path) -> None:
+def test_delete_all_leaves_other_files_beside_the_file(path: Path) -> None:
     choices = FeedbackStore(path)
     choices.ban("A")
     mine = path.with_name("choices.json.backup")
@@ -191,7 +191,7 @@ def test_strange_names_survive(path: Path) -> None:
     assert len(FeedbackStore(path).list_artists()) == len(names)
 
 
-def test_the_default_place_is_the_data_folder(tmp_path: Path) -> None:
+def test_the_default_path_is_in_the_data_folder(tmp_path: Path) -> None:
     assert default_path() == tmp_path / "overheard" / "choices.json"
 
 

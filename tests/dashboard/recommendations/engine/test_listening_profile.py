@@ -27,7 +27,7 @@ WEIGHTS = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.01, 1), min
 def heard(
     profile: ListeningProfile, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
 ) -> float:
-    """Music from ``start`` on; returns its end."""
+    """Add music from ``start`` on and return its end."""
     for number in range(round(seconds / step)):
         profile.add_estimate(start + (number + 1) * step, mix, "LISTENING")
     return start + seconds
@@ -84,7 +84,7 @@ def test_the_first_estimate_weighs_no_more_than_others() -> None:
     assert profile.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
 
 
-def test_only_a_genre_that_was_the_most_likely_for_a_while_was_heard() -> None:
+def test_only_a_genre_that_led_for_a_while_counts_as_played() -> None:
     profile = ListeningProfile()
     now = heard(profile, 0, 60, {"jazz": 0.8, "blues": 0.2})
     now = heard(profile, now, 1, {"pop": 1.0})
@@ -102,7 +102,7 @@ def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
     assert profile.fast["jazz"] > 0.75
 
 
-def test_a_clock_that_went_back_is_a_new_beginning() -> None:
+def test_a_clock_that_goes_back_starts_anew() -> None:
     profile = ListeningProfile()
     profile.add_estimate(1000, JAZZ, "LISTENING")
     profile.add_estimate(2, JAZZ, "LISTENING")
@@ -126,7 +126,7 @@ def test_change_needs_distance_for_a_while_and_a_pause() -> None:
 
 @pytest.mark.parametrize("step", [0.5, 3.0])
 def test_how_long_a_change_must_last_does_not_depend_on_the_step(step: float) -> None:
-    """It was counted in estimates, tried with one every 3 s; live they come six times as often."""
+    """Regression: the time was a number of estimates, tuned at one every 3 s. Live ones come every 0.5 s."""
     profile = ListeningProfile()
     now = heard(profile, 0, 120, JAZZ, step)
     profile.mark_refreshed(now)
@@ -169,7 +169,7 @@ def test_single_wrong_windows_change_nothing() -> None:
         {"max_step_seconds": math.nan},
     ],
 )
-def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
+def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         replace(ProfileSettings(), **changes)
 
@@ -185,7 +185,7 @@ def test_mixes() -> None:
     assert total_variation({"a": 0.5, "b": 0.5}, {"a": 0.75, "b": 0.25}) == 0.25
 
 
-def test_places_by_largest_remainder_with_one_for_each() -> None:
+def test_slots_by_largest_remainder_with_one_for_each() -> None:
     assert largest_remainder({"jazz": 0.55, "blues": 0.3, "rock": 0.15}, 10) == {
         "jazz": 6,
         "blues": 3,
@@ -203,7 +203,7 @@ def test_genres_are_spread_evenly() -> None:
 
 
 @given(WEIGHTS, st.integers(1, 30))
-def test_places_sum_and_are_near_their_share(weights: dict[str, float], seats: int) -> None:
+def test_slots_sum_and_are_near_their_share(weights: dict[str, float], seats: int) -> None:
     slots = largest_remainder(weights, seats)
     assert sum(slots.values()) == seats
     assert min(slots.values()) >= 1
@@ -213,7 +213,9 @@ def test_places_sum_and_are_near_their_share(weights: dict[str, float], seats: i
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), WEIGHTS, st.sampled_from(["LISTENING", "UNSURE", "SILENT"]))))
-def test_the_target_is_a_mix_whatever_is_heard(estimates: list[tuple[float, dict[str, float], str]]) -> None:
+def test_the_target_is_a_mix_after_any_estimates(
+    estimates: list[tuple[float, dict[str, float], str]],
+) -> None:
     profile, now = ListeningProfile(), 0.0
     for gap, probabilities, state in estimates:
         now += gap

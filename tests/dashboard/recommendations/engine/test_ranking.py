@@ -68,7 +68,7 @@ def test_one_song_written_in_many_ways(title: str, artists: tuple[str, ...]) -> 
         ("Part 1 - Overture", "Part 1 - Finale"),
     ],
 )
-def test_other_songs_stay_others(first: str, second: str) -> None:
+def test_different_songs_have_different_keys(first: str, second: str) -> None:
     assert not same(replace(SONG, title=first), replace(SONG, title=second))
 
 
@@ -114,7 +114,7 @@ def test_scores_add_up() -> None:
 @pytest.mark.parametrize(
     ("source", "trust"), [("provider", 1), ("artist", 0.9), ("script", 0.6), ("hint", 0.4), ("none", 0)]
 )
-def test_languages_are_believed_by_their_source(source: str, trust: float) -> None:
+def test_the_confidence_in_a_language_depends_on_its_source(source: str, trust: float) -> None:
     track = replace(SONG, language_source=source)
     assert language_confidence(track, "ja") == trust
     assert language_confidence(track, "ko") == 0
@@ -145,7 +145,7 @@ def test_freshness_halves_after_half_the_range() -> None:
         (None, "none", "any"),
     ],
 )
-def test_a_range_wants_dates_that_are_known_well_enough(
+def test_a_range_needs_dates_that_are_precise_enough(
     published: date | None, precision: str, passed: str
 ) -> None:
     track = replace(SONG, published=published, precision=precision)
@@ -157,7 +157,7 @@ def test_a_range_wants_dates_that_are_known_well_enough(
     assert ok == passed.split()
 
 
-def test_a_song_says_which_filters_it_misses() -> None:
+def test_unmet_filters_of_a_song() -> None:
     query = TrackQuery("jazz", "ko", ReleaseRange.WEEK)
     assert unmet_filters(replace(SONG, published=None), query, TODAY) == {Relaxed.LANGUAGE, Relaxed.RANGE}
     assert unmet_filters(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
@@ -184,6 +184,6 @@ def test_mmr_prefers_what_differs() -> None:
     assert best([(0.5, late), (0.5, other)], [], (), 0.7) is other, "ties go by rank"
 
 
-def test_weights_outside_their_range_are_refused() -> None:
+def test_weights_out_of_range_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"relevance is 1\.5"):
         RankingSettings(relevance=1.5)

@@ -21,7 +21,7 @@ from dashboard.recommendations.engine.settings import PlaylistSettings
 from tests.support.songs import TODAY, heard, songs, started, why
 
 
-def said(playlist: Playlist) -> list[str]:
+def note_texts(playlist: Playlist) -> list[str]:
     return [str(note) for note in playlist.notes]
 
 
@@ -29,15 +29,15 @@ def titles(playlist: Playlist) -> list[str]:
     return [row.track.title for row in playlist.items]
 
 
-def test_nothing_before_music_was_heard() -> None:
+def test_no_songs_before_any_music() -> None:
     session = RollingPlaylist()
     playlist = session.update({"jazz": songs("jazz", 50)}, 0.0, TODAY)
     assert (playlist.items, playlist.reason) == ((), Reason.WAITING)
-    assert said(playlist) == ["Songs appear after 30 seconds of music."]
+    assert note_texts(playlist) == ["Songs appear after 30 seconds of music."]
     assert session.next_queries(0.0) == []
 
 
-def test_the_first_list_has_places_by_weight_each_with_its_reason() -> None:
+def test_the_first_playlist_has_slots_by_weight_with_reasons() -> None:
     pools = {genre: songs(genre, 50) for genre in ("jazz", "blues", "rock")}
     session, now = started({"jazz": 0.6, "blues": 0.23, "rock": 0.17}, pools)
     playlist = session.current
@@ -49,11 +49,11 @@ def test_the_first_list_has_places_by_weight_each_with_its_reason() -> None:
     assert json.loads(json.dumps(playlist.as_json()))["rows"][0]["title"] == "en song 0"
 
 
-def test_needs_asks_once_keeps_places_free_and_fills_them_when_songs_arrive() -> None:
+def test_a_query_is_returned_once_and_its_slots_stay_free_until_songs_arrive() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
     assert Counter(row.genre for row in session.current.items) == {"jazz": 7}
-    assert said(session.current) == ["Looking for more songs: blues."]
+    assert note_texts(session.current) == ["Looking for more songs: blues."]
     assert session.next_queries(now) == [TrackQuery("blues")]
     assert session.next_queries(now + 59) == []
     assert session.next_queries(now + 60) == [TrackQuery("blues")], "no answer: again"
@@ -66,7 +66,7 @@ def test_needs_asks_once_keeps_places_free_and_fills_them_when_songs_arrive() ->
     assert session.next_queries(now + 700) == []
 
 
-def test_places_are_lent_when_nothing_comes_and_given_back_when_it_does() -> None:
+def test_slots_are_lent_while_no_songs_arrive_and_reclaimed_when_they_do() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
     before = session.current.items
@@ -78,7 +78,7 @@ def test_places_are_lent_when_nothing_comes_and_given_back_when_it_does() -> Non
     assert playlist.items[:7] == before
 
 
-def test_a_shift_takes_only_what_has_no_place_any_more() -> None:
+def test_a_change_of_music_replaces_only_songs_without_a_slot() -> None:
     pools = {genre: songs(genre, 50) for genre in ("jazz", "rock")}
     session, now = started({"jazz": 1.0}, pools)
     first = session.current
@@ -91,7 +91,7 @@ def test_a_shift_takes_only_what_has_no_place_any_more() -> None:
     assert playlist.mix["rock"] == pytest.approx(0.8 * 0.88 + 0.2 * 46 / 106, abs=0.05)
 
 
-def test_the_timer_swaps_six_of_ten_and_only_while_music_is_heard() -> None:
+def test_the_timer_swaps_six_of_ten_and_only_while_music_plays() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 1.0}, pools)
     first = session.current
@@ -107,7 +107,7 @@ def test_the_timer_swaps_six_of_ten_and_only_while_music_is_heard() -> None:
     assert not set(first.items) & set(third.items), "the oldest go first"
 
 
-def test_the_button_changes_everything_but_what_is_pinned_or_liked() -> None:
+def test_a_manual_refresh_replaces_all_but_pinned_and_liked_songs() -> None:
     pools = {"jazz": songs("jazz", 50)}
     session, now = started({"jazz": 1.0}, pools)
     keys = [row.key for row in session.current.items]
@@ -155,7 +155,7 @@ def test_skip_and_ban_act_at_once_in_the_same_place() -> None:
     assert [choice.banned for choice in session.feedback.list_artists()] == [True, False]
 
 
-def test_what_was_banned_on_another_page_goes_with_the_next_list() -> None:
+def test_an_artist_banned_on_another_page_leaves_with_the_next_update() -> None:
     choices = FeedbackStore()
     pools = {"jazz": songs("jazz", 30)}
     session, now = started({"jazz": 1.0}, pools, feedback=choices)
@@ -194,7 +194,7 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     assert session.next_queries(now + 3) == [TrackQuery("jazz", "ko")]
 
 
-def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
+def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
     week = songs("jazz", 4, language="ja")
     other = songs("jazz", 4)
     old = songs("jazz", 40, language="ko", published=TODAY - timedelta(days=20))
@@ -219,7 +219,7 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
         "in another language: English",
         "language not known",
     )
-    assert said(playlist) == [
+    assert note_texts(playlist) == [
         "jazz: all known songs that pass the filters have been shown.",
         "Looking for more songs: jazz.",
     ]
@@ -229,11 +229,11 @@ def test_a_used_up_pool_says_so_and_widens_language_then_age() -> None:
     playlist = session.update({"jazz": pool}, now + 2, TODAY)
     assert playlist.items[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
     assert why(playlist.items[9])[1:] == ["in another language: Korean", "older than a week"]
-    assert said(playlist)[:1] == ["jazz: all known songs that pass the filters have been shown."]
+    assert note_texts(playlist)[:1] == ["jazz: all known songs that pass the filters have been shown."]
 
 
-def test_while_an_answer_is_overdue_the_list_is_not_left_empty() -> None:
-    """A service under a pause of minutes left the page blank after a filter was set, with songs at hand."""
+def test_while_a_search_is_overdue_the_playlist_is_not_left_empty() -> None:
+    """Regression: a provider in a pause of minutes left the page blank after a filter was set."""
     pools = {"jazz": songs("jazz", 40, published=TODAY - timedelta(days=2000))}
     session, now = started({"jazz": 1.0}, pools)
     session.set_filters(Filters("en", ReleaseRange.WEEK))
@@ -253,21 +253,21 @@ def test_while_an_answer_is_overdue_the_list_is_not_left_empty() -> None:
     assert {row.relaxed for row in session.update(pools, now + 63, TODAY).items} == {frozenset()}
 
 
-def test_the_end_of_all_pools_is_told_and_nothing_is_repeated() -> None:
+def test_the_end_of_all_pools_has_a_note_and_nothing_is_repeated() -> None:
     pools = {"jazz": songs("jazz", 12)}
     session, now = started({"jazz": 1.0}, pools)
     assert session.next_queries(now) == [TrackQuery("jazz")]
     session.record_results(TrackQuery("jazz"), 12)
     session.request_refresh()
     playlist = session.update(pools, now + 1, TODAY)
-    assert said(playlist) == ["jazz: no more songs are known."]
+    assert note_texts(playlist) == ["jazz: no more songs are known."]
     assert len(playlist.items) == 10
     session.request_refresh()
     assert session.update(pools, now + 2, TODAY).items == playlist.items, "what is there stays"
     assert session.next_queries(now + 1000) == []
 
 
-def test_a_full_answer_is_followed_by_its_next_page() -> None:
+def test_a_full_page_is_followed_by_the_next_page() -> None:
     session, now = started({"jazz": 1.0}, {"jazz": []})
     (query,) = session.next_queries(now)
     session.record_results(query, 50)
@@ -284,7 +284,7 @@ def test_when_all_is_pinned_the_page_says_why_nothing_changes() -> None:
     session.request_refresh()
     playlist = session.update(pools, now + 1, TODAY)
     assert all(row.pinned for row in playlist.items)
-    assert "pinned or liked" in said(playlist)[0]
+    assert "pinned or liked" in note_texts(playlist)[0]
 
 
 ACTIONS = st.sampled_from(
@@ -351,17 +351,17 @@ def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"rows": 11}, {"swap_share": 2.0}, {"timer_seconds": 0.0}, {"unseen_low": -1}, {"pool_depth": 0}],
+    [{"size": 11}, {"swap_share": 2.0}, {"timer_seconds": 0.0}, {"unseen_low": -1}, {"pool_depth": 0}],
 )
-def test_settings_that_mean_nothing_are_refused(changes: dict[str, Any]) -> None:
+def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         replace(PlaylistSettings(), **changes)
     with pytest.raises(ValueError, match="language is 'xx'"):
         Filters("xx")
 
 
-def test_a_doubt_brings_no_songs_and_a_share_is_not_called_heard() -> None:
-    """Hip hop was suggested as "heard in the last minutes" though no label had ever shown it."""
+def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> None:
+    """Regression: hip hop was suggested as "heard in the last minutes", though no label had ever shown it."""
     pools = {genre: songs(genre, 50) for genre in ("jazz", "hiphop", "rock")}
     session, now = started({"jazz": 0.66, "rock": 0.2, "hiphop": 0.14}, pools)
     assert set(session.current.mix) == {row.genre for row in session.current.items} == {"jazz", "rock"}
@@ -377,8 +377,8 @@ def test_a_doubt_brings_no_songs_and_a_share_is_not_called_heard() -> None:
     assert reasons["jazz"] == ["because jazz played earlier in this session"]
 
 
-def test_no_place_is_lent_to_a_genre_that_the_songs_do_not_follow() -> None:
-    """Songs of a genre came that the mix beside them did not name."""
+def test_no_slot_is_lent_to_a_genre_outside_the_target_mix() -> None:
+    """Regression: there were songs of a genre that was not in the displayed mix."""
     pools = {"jazz": songs("jazz", 4), "rock": songs("rock", 50)}
     session, now = started({"jazz": 1.0}, pools)
     session.record_results(TrackQuery("jazz"), 0)

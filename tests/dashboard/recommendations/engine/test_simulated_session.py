@@ -17,7 +17,7 @@ def test_two_hours_within_their_bounds() -> None:
     assert max(report.delays) <= 120
 
 
-def test_on_a_simulated_evening_no_refresh_is_needless() -> None:
+def test_a_simulated_evening_has_no_needless_refresh() -> None:
     report = simulate(songs_each=0)
     assert report.needless == 0
     assert len(report.delays) >= report.changes - 1, "one may come too late in the evening"
