@@ -18,7 +18,7 @@ from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import EVERYWHERE
-from tests.support.services.spotify import Fault
+from tests.support.services.spotify import HTML, Fault
 from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET, SEARCH, TOKEN
 from tests.support.services.youtube import GOOD_KEY
 from tests.support.song_provider_contract import (
@@ -31,6 +31,9 @@ from tests.support.song_provider_contract import (
     check_pages,
     check_past_deadline,
 )
+
+DRIP = Fault(200, HTML, manner="drip headers")
+"""A byte of the header now and then, which no timeout of a socket ends."""
 
 QUERIES = [
     TrackQuery("jazz", "ja"),
@@ -67,15 +70,15 @@ def catalogue(services: Services) -> SongProvider:
 
 CASES = [
     ProviderCase(
-        "Spotify", spotify, lambda services: services.spotify.faults.update({SEARCH: Fault(manner="silent")}),
+        "Spotify", spotify, lambda services: services.spotify.faults.update({SEARCH: DRIP}),
         lambda services: len(services.spotify.requests),
     ),
     ProviderCase(
-        "YouTube", youtube, lambda services: services.youtube.faults.update({EVERYWHERE: "hang"}),
+        "YouTube", youtube, lambda services: services.youtube.faults.update({EVERYWHERE: "header drip"}),
         lambda services: len(services.youtube.asked),
     ),
     ProviderCase(
-        "iTunes", itunes, lambda services: services.itunes.faults.update({EVERYWHERE: "hang"}),
+        "iTunes", itunes, lambda services: services.itunes.faults.update({EVERYWHERE: "header drip"}),
         lambda services: len(services.itunes.asked),
     ),
     ProviderCase(
