@@ -24,7 +24,12 @@ MAY_SKIP = (
     "needs Linux",
     "needs Python 3.11",
 )
-"""With TESTS_REQUIRE_ALL=1 a skip for any other reason is a failure."""
+"""With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
+
+for _name in ("REQUIRE_ALL", "SHARED"):
+    # No setting of the program: its commands, which the tests start, refuse unknown OVERHEARD_ variables.
+    if (_value := os.environ.pop(f"OVERHEARD_{_name}", None)) is not None:
+        os.environ[f"TESTS_{_name}"] = _value
 
 settings.register_profile("full", deadline=None)  # a busy machine must not make a fault of an example
 settings.register_profile("quick", deadline=None, max_examples=25)
@@ -116,7 +121,7 @@ def pytest_runtest_makereport(item, call):  # type: ignore[no-untyped-def]  # py
         reason = report.longrepr[2].removeprefix("Skipped: ")
         if not reason.startswith(MAY_SKIP):
             report.outcome = "failed"
-            report.longrepr = f"skipped although TESTS_REQUIRE_ALL is set: {reason}"
+            report.longrepr = f"skipped although OVERHEARD_REQUIRE_ALL is set: {reason}"
     return report
 
 
