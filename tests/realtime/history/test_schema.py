@@ -280,6 +280,20 @@ def test_a_program_of_version_2_that_has_the_file_open_fails_without_a_partial_w
     assert contents(previous, {}) == rows
 
 
+def test_a_reader_of_version_2_reads_on_after_another_program_has_migrated_the_file(previous: Path) -> None:
+    script = """
+from realtime.history.store import HistoryStore
+HistoryStore(Path(sys.argv[1]), busy_seconds=20).write([])
+"""
+    with closing(open_history(previous)) as connection:
+        before = read_session(connection, 1, 1_700_000_101)
+        assert child(script, str(previous)).communicate(timeout=60) == ("", "")
+        assert query(previous, "PRAGMA user_version") == [(VERSION,)]
+        assert read_session(connection, 1, 1_700_000_101) == before
+    with closing(open_history(previous)) as connection:
+        assert read_session(connection, 1, 1_700_000_101) == before
+
+
 def test_a_full_disk_leaves_the_old_file_which_is_migrated_later(old: Path) -> None:
     """SQLite's page limit stands in for a full disk. Real full disks are in test_writer."""
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:

@@ -231,3 +231,19 @@ def test_a_person_passes_where_the_provider_only_saves(clock: MovableClock) -> N
     guard = guarded(provider, clock)
     guard.search(QUERY, clock.deadline())
     assert guard.search_for_person(QUERY, clock.deadline()).status is Status.QUOTA
+
+
+def test_a_cached_result_does_not_show_that_the_provider_is_well(clock: MovableClock) -> None:
+    cached = ProviderResult((TRACK,), from_cache=True)
+    provider = Scripted(fault(Status.UNREACHABLE), cached, fault(Status.UNREACHABLE))
+    guard = guarded(provider, clock)
+    guard.search(QUERY, clock.deadline())
+    clock.move(30)
+    assert guard.search(QUERY, clock.deadline()) == cached
+    guard.search(QUERY, clock.deadline())
+    clock.move(59)
+    guard.search(QUERY, clock.deadline())
+    assert provider.asked == 3, "the pause is as long as after a second failure in a row"
+    clock.move(1)
+    guard.search(QUERY, clock.deadline())
+    assert provider.asked == 4
