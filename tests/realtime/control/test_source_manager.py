@@ -65,6 +65,7 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
         assert await client.ask("select_source", name="middle.wav") == (True, "listening to middle.wav")
         kinds = [(m["type"], m["source"], m.get("state"), m.get("detail")) for m in client.seen]
         ended = kinds.index(("state", "low.wav", "ENDED", "changed to middle.wav"))
+        assert client.seen[ended]["code"] == "source_changed", "the page shows a change, not an end"
         hello = next(m for m in client.seen if m["type"] == "hello" and m["source"] == "middle.wav")
         assert hello["replaces_source"] == "low.wav"
         assert client.seen.index(hello) > ended
