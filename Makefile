@@ -35,7 +35,7 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	node_modules/.bin/biome ci --error-on-warnings
+	.ci/node_modules/.bin/biome ci --error-on-warnings
 
 bench:
 	@.ci/setup test
