@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import threading
+import unicodedata
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -229,3 +230,10 @@ class MqttPublisher(threading.Thread):
         while not (status.is_published() and not self._unconfirmed):
             if client.loop(LOOP_SECONDS) != 0 or self._clock.monotonic() >= self._deadline:
                 return
+
+
+def topic_name(source: str) -> str:
+    """Convert the name of a source to one level of a topic: small letters, digits and hyphens."""
+    ascii_name = unicodedata.normalize("NFKD", source).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-") or "source"
+    return f"source-{name}" if name == STATUS_TOPIC else name

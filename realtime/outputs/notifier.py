@@ -7,11 +7,9 @@ slow receiver delays nothing else.
 from __future__ import annotations
 
 import logging
-import re
 import time
-import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -19,10 +17,12 @@ from models.common.text import storable
 from models.common.urls import redact_to_host
 from realtime.clock import Clock
 from realtime.config import OutputSettings
-from realtime.outputs.mqtt import STATUS_TOPIC, MqttAddress, MqttPublisher
-from realtime.outputs.webhook import WebhookSender
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, Message, StateMessage, encode
+
+if TYPE_CHECKING:
+    from realtime.outputs.mqtt import MqttPublisher
+    from realtime.outputs.webhook import WebhookSender
 
 logger = logging.getLogger(__name__)
 
@@ -155,11 +155,16 @@ class GenreNotifier:
         self._failed = False
         self._publisher: MqttPublisher | None = None
         self._webhook: WebhookSender | None = None
+        # Both are off by default, and their modules take 10 ms to import.
         if settings.mqtt:
+            from realtime.outputs.mqtt import MqttAddress, MqttPublisher
+
             address = MqttAddress.parse(settings.mqtt)
             outages = OutageLog(f"the MQTT broker {address.name}", clock)
             self._publisher = MqttPublisher(address, clock, outages.report, retry_seconds)
         if settings.webhook:
+            from realtime.outputs.webhook import WebhookSender
+
             outages = OutageLog(f"the webhook at {redact_to_host(settings.webhook)}", clock)
             self._webhook = WebhookSender(settings.webhook, clock, retry_seconds, outages.report)
         for output in (self._publisher, self._webhook):
@@ -184,6 +189,8 @@ class GenreNotifier:
                 return
             payload = storable(encode(change)).encode()
             if self._publisher is not None:
+                from realtime.outputs.mqtt import topic_name
+
                 self._publisher.put(topic_name(change.source), payload)
             if self._webhook is not None:
                 self._webhook.put(payload)
@@ -199,10 +206,3 @@ class GenreNotifier:
         deadline = time.monotonic() + CLOSE_SECONDS + SIGN_OFF_SECONDS
         for output in outputs:
             output.join(max(0.0, deadline - time.monotonic()))
-
-
-def topic_name(source: str) -> str:
-    """Convert the name of a source to one level of a topic: small letters, digits and hyphens."""
-    ascii_name = unicodedata.normalize("NFKD", source).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-") or "source"
-    return f"source-{name}" if name == STATUS_TOPIC else name

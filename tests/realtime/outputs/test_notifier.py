@@ -12,7 +12,8 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.config import OutputSettings
-from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog, topic_name
+from realtime.outputs.mqtt import topic_name
+from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog
 from realtime.protocol.messages import Message, encode
 from tests.support.clock import VirtualClock
 from tests.support.histories import estimate, health, state
