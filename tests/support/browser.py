@@ -55,6 +55,12 @@ LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 """After two frames, the effect of a click or a resize is drawn."""
 
+RED_NOW = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(canvas.width - 2, canvas.height - 8, 1, 1);
+  return data[0] > 150 && data[1] < 60 && data[3] === 255;
+}"""
+"""The red of rock at the right edge of the timeline, which is now."""
+
 WIDE: ViewportSize = {"width": 1280, "height": 1000}
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.i18n.translator import Translator
 from realtime.protocol.estimate import StreamState
 from tests.support.analyzer_server import COLUMN_SECONDS, ROWS, FakeAnalyzer, health
-from tests.support.browser import TWO_FRAMES, OpenTab, component_modules, open_live
+from tests.support.browser import RED_NOW, TWO_FRAMES, OpenTab, component_modules, open_live
 from tests.support.genres import GENRES
 
 PATIENCE_MS = 30_000
@@ -24,12 +24,6 @@ COUNT_FRAMES = """(canvas) => {
   window.frames_drawn = 0;
   context.drawImage = function (...rest) { window.frames_drawn += 1; return original.apply(this, rest); };
 }"""
-
-RED_NOW = """(canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(canvas.width - 2, canvas.height - 8, 1, 1);
-  return data[0] > 150 && data[1] < 60 && data[3] === 255;
-}"""
-"""The red of rock at the right edge of the timeline, which is now."""
 
 
 @pytest.fixture

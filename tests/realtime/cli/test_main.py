@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.audio.file import decode_file
 from models.manifest import ModelManifest
 from realtime.cli.main import COMMANDS
 from tests.support.audio import tone, write
@@ -30,16 +29,7 @@ from tests.support.cli import (
     window_needed,
     windows_in,
 )
-from tests.support.paths import DEMONSTRATION
 from tests.support.protocol import VALIDATOR
-from training.data.windows import SAMPLE_RATE
-
-
-@pytest.fixture(scope="module")
-def ten_seconds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Music: a tone alone would be called none."""
-    music = decode_file(str(DEMONSTRATION), SAMPLE_RATE)[: 10 * SAMPLE_RATE]
-    return write(tmp_path_factory.mktemp("sound") / "ten.wav", music, SAMPLE_RATE)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from websockets.asyncio.client import connect
 
 from realtime.errors import SourceError
 from tests.support.audio import tone, write
-from tests.support.source_switching import BEARER, SPEED, TOKEN, Client, Running, run
+from tests.support.source_switching import BEARER, SPEED, TOKEN, Client, Running, run, silent_host
 from tests.support.websocket_client import get
 
 RATE = 22_050
@@ -142,13 +140,6 @@ def test_only_available_names_can_be_selected(sounds: Path) -> None:
         assert await client.ask("select_source", name="low.wav") == (True, "low.wav is selected already")
 
     run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
-
-
-@contextmanager
-def silent_host() -> Iterator[str]:
-    """Yield an address that accepts connections and sends nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/never.mp3"
 
 
 def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
