@@ -1,4 +1,4 @@
-"""Run the analyzer: open the sources, analyze them, and serve the estimates until an end or a signal."""
+"""Run the analyzer: open the sources, analyze them, and serve the estimates until all sources end."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ async def serve_sources(
     selectable: Sequence[str] = (),
     control_token: str = "",
 ) -> int:
-    """Open the sources and serve their estimates until all sources have ended or a signal comes.
+    """Open the sources and serve their estimates until all sources have ended or a stop signal arrives.
 
     Parameters
     ----------
     settings : Settings
     ready : callable
-        Called with the sources' names and the websocket's address once all sources are open. If it returns
-        an awaitable, the server runs until that awaitable is done, not until the sources end.
+        Called with the sources' names and the websocket's address once all sources are open. If the call
+        returns an awaitable, the server runs until that awaitable is done, not until the sources end.
     watch : callable, optional
-        Receives every message too, on the threads of the workers.
+        Called with every message, on the threads of the workers.
     origins : iterable of str
         Web origins allowed besides those of the settings.
     selectable : sequence of str
@@ -104,9 +104,9 @@ async def serve_sources(
             if not opening.done():
                 return 0  # the opening of an address that does not answer continues on its own thread
             port = await server.start(settings.server.host, settings.server.port)
-            companion = ready(", ".join(manager.names), websocket_address(settings.server, port))
+            session_end = ready(", ".join(manager.names), format_websocket_url(settings.server, port))
             manager.start()
-            await first_completed(stopping.wait(), companion or manager.finished.wait())
+            await first_completed(stopping.wait(), session_end or manager.finished.wait())
         finally:
             # The end of a capture may take seconds. Signals and closing handshakes do not wait for it.
             await asyncio.gather(manager.stop(), server.stop())
@@ -128,7 +128,7 @@ def catch_stop_signals() -> asyncio.Event:
 def open_consumers(
     settings: Settings, clock: Clock, manifest: ModelManifest, audio_buffer: RecentAudioBuffer
 ) -> list[HistoryWriter | GenreNotifier]:
-    """Open the history and the outputs that the settings name. Each one takes every message.
+    """Open the history and the outputs that the settings name. Each consumer takes every message.
 
     Raises
     ------
@@ -151,12 +151,18 @@ def open_history_service(
     manifest: ModelManifest,
     audio_buffer: RecentAudioBuffer,
 ) -> HistoryService | None:
-    """Return the history as privileged clients read and correct it, or None if there is no history."""
+    """Create the service through which privileged clients read and correct the history.
+
+    Returns
+    -------
+    HistoryService or None
+        None if the history is off.
+    """
     path = resolve_path(settings.history.history)
-    history = next((each for each in consumers if isinstance(each, HistoryWriter)), None)
-    if path is None or history is None:
+    writer = next((each for each in consumers if isinstance(each, HistoryWriter)), None)
+    if path is None or writer is None:
         return None
-    return HistoryService(path, history, clock, manifest, audio_buffer)
+    return HistoryService(path, writer, clock, manifest, audio_buffer)
 
 
 async def first_completed(*awaitables: Awaitable[object]) -> None:
@@ -169,8 +175,8 @@ async def first_completed(*awaitables: Awaitable[object]) -> None:
         wait.result()
 
 
-def websocket_address(server: ServerSettings, port: int) -> str:
-    """Return the address under which a program on this machine reaches the server."""
+def format_websocket_url(server: ServerSettings, port: int) -> str:
+    """Format the URL at which a program on this machine reaches the server."""
     scheme = "wss" if server.tls_certificate else "ws"
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
     return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"

@@ -23,7 +23,10 @@ class Clock(Protocol):
 
 
 _BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-"""Clock of Linux or macOS that continues while the machine sleeps. On Windows ``time.monotonic`` does."""
+"""Clock of Linux or macOS that continues while the machine sleeps.
+
+None on Windows, where ``time.monotonic`` itself continues.
+"""
 
 
 class SystemClock:
@@ -40,3 +43,8 @@ class SystemClock:
     def sleep_until(self, monotonic: float) -> None:
         """Sleep until a moment, or return at once if it is past."""
         time.sleep(max(0.0, monotonic - self.monotonic()))
+
+
+def unix_now(clock: Clock) -> float:
+    """Return the present moment of a clock in Unix seconds."""
+    return clock.unix(clock.monotonic())

@@ -116,7 +116,7 @@ def share_rows(segments: Sequence[HistorySegment], translator: Translator) -> li
     genres: dict[str, float] = {}
     others: dict[str, float] = {}
     for each in segments:
-        if (genre := each.right_genre) is not None:
+        if (genre := each.effective_genre) is not None:
             genres[genre] = genres.get(genre, 0.0) + each.seconds
         else:
             others[each.state] = others.get(each.state, 0.0) + each.seconds

@@ -17,10 +17,10 @@ from models.audio.samples import Samples
 from realtime.protocol.health import SourceStatus
 
 SILENCE_FLOOR_DBFS = -120.0
-"""The lowest level that is reported; digital silence has this level."""
+"""Lowest level that is reported. Digital silence has this level."""
 
 EMPTY_BLOCK_SECONDS = 0.5
-"""A live source without audio yields an empty block after this time."""
+"""Seconds without audio after which a live source yields an empty block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class AudioBlock:
     Attributes
     ----------
     samples : (n,) float32 in [-1, 1], read-only
-        Mono; n is 0 in an empty block.
+        Mono. n is 0 in an empty block.
     position : int
         Number of the first sample at the source's rate, counted where the audio was captured. Lost audio
-        leaves a jump.
+        makes the position jump.
     sample_rate : int
         Hz.
     captured_at : float
@@ -78,8 +78,8 @@ class AudioSource(Protocol):
     """A stream of audio blocks.
 
     ``blocks`` yields blocks in order of position until the stream ends. A live source without audio yields an
-    empty block every ``EMPTY_BLOCK_SECONDS``, so that the consumer can tell a stall from the end. ``close``
-    may be called from another thread and makes ``blocks`` end soon.
+    empty block every ``EMPTY_BLOCK_SECONDS``, so that the consumer can distinguish a stall from the end.
+    ``close`` may be called from another thread and makes ``blocks`` end soon.
     """
 
     @property
@@ -94,19 +94,19 @@ class AudioSource(Protocol):
 
     @property
     def is_live(self) -> bool:
-        """True if the audio arrives at its own pace, so that a slow consumer has to skip some of it."""
+        """True if the audio arrives at its own pace, so that a slow consumer has to skip some audio."""
         ...
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Yield the audio; may be called once."""
+        """Yield the audio. The method may be called once."""
         ...
 
     def status(self) -> SourceStatus:
-        """Return the state of the source; may be called from any thread."""
+        """Return the state of the source. Any thread may call this method."""
         ...
 
     def close(self) -> None:
-        """Release all resources; may be called more than once."""
+        """Release all resources. The method may be called more than once."""
         ...
 
 

@@ -63,13 +63,13 @@ def command(arguments: Sequence[str]) -> int:
     children: list[subprocess.Popen[bytes]] = []
     if page_port == settings.server.port:
         raise ServerError(
-            f"page and websocket cannot share port {page_port}; --dashboard-port takes another one"
+            f"page and websocket cannot share port {page_port}; --dashboard-port selects another port"
         )
     try:
         try_port("127.0.0.1", page_port)
     except OSError as error:
         raise ServerError(
-            f"port {page_port} of the page is taken ({error.strerror}); --dashboard-port takes another one"
+            f"port {page_port} of the page is taken ({error.strerror}); --dashboard-port selects another port"
         ) from error
 
     opening = threading.Timer(OPENING_SECONDS, _print_opening, [settings.source.source])

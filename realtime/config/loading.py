@@ -1,7 +1,8 @@
-"""Read settings: file < environment < command line. Unknown keys are errors.
+"""Read settings from a TOML file, the environment and the command line. Unknown keys are errors.
 
-A key has the same name everywhere: ``half_life_seconds`` in the group ``[smoothing]`` of the TOML file,
-``OVERHEARD_HALF_LIFE_SECONDS`` in the environment, ``--half-life-seconds`` as an option.
+The environment overrides the file, and the command line overrides both. A key has the same name everywhere:
+``half_life_seconds`` in the group ``[smoothing]`` of the file, ``OVERHEARD_HALF_LIFE_SECONDS`` in the
+environment, ``--half-life-seconds`` as an option.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ RENAMED = {
     "give_up_seconds": "reconnect_timeout_seconds",
     "open_browser": "browser",
 }
-"""Keys of files that were written for older versions, for the error that names today's key."""
+"""Old names of settings, so that the error about an unknown key names the present one."""
 
 ADVANCED = "advanced"
+"""Heading of the options that few users need."""
 
 SECTIONS = {
     "source": "source",
@@ -46,7 +48,7 @@ SECTIONS = {
 }
 """Heading of each group's options in ``--help``, in the order of the headings."""
 
-MULTILINE = ("source", "allow_source")
+NEWLINE_SEPARATED = ("source", "allow_source")
 """Settings with line breaks between values in the environment, because device names contain commas."""
 
 
@@ -57,27 +59,27 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
     ----------
     parser : argparse.ArgumentParser
     *names : str
-        Groups, for all their settings, and single settings.
+        Names of single settings, and of groups for all their settings.
     """
-    chosen = [(group, each) for group, each in _all_settings() if group in names or each.name in names]
-    titles = {SECTIONS[group] for group, each in chosen if not each.metadata["advanced"]} | {ADVANCED}
+    selected = [(group, each) for group, each in _all_settings() if group in names or each.name in names]
+    titles = {SECTIONS[group] for group, each in selected if not each.metadata["advanced"]} | {ADVANCED}
     sections = {
         title: parser.add_argument_group(title)
         for title in dict.fromkeys(SECTIONS.values())
         if title in titles
     }
-    for group, setting in chosen:
+    for group, setting in selected:
         _add_option(sections[ADVANCED if setting.metadata["advanced"] else SECTIONS[group]], setting)
     sections[ADVANCED].add_argument("--config", metavar="FILE", help="settings file (TOML)")
 
 
 def load(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read settings from the file, the environment and the command line, each over the one before.
+    """Read settings from the file, the environment and the command line, in ascending priority.
 
     Parameters
     ----------
     options : argparse.Namespace
-        Of a parser that ``add_options`` prepared.
+        Options of a parser that ``add_options`` prepared.
     environment : mapping
         Usually ``os.environ``.
 
@@ -88,23 +90,8 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
     """
     groups: dict[str, dict[str, Any]] = {}
     _read_file(groups, getattr(options, "config", None), environment)
-    known = {setting.name: (group, setting) for group, setting in _all_settings()}
-    for name, text in environment.items():
-        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
-            continue
-        key = name.removeprefix(PREFIX).lower()
-        if key not in known:
-            variables = {each: PREFIX + each.upper() for each in known}
-            raise SettingsError(f"unknown setting {name} in the environment{_suggest(key, variables)}")
-        group, setting = known[key]
-        separator = "\n" if key in MULTILINE else ","
-        several = isinstance(setting.default, tuple)
-        value: Any = [part.strip() for part in text.split(separator)] if several else text
-        groups.setdefault(group, {})[key] = _parse(setting, value, name)
-    for key, (group, setting) in known.items():
-        given = getattr(options, key, None)
-        if given is not None:
-            groups.setdefault(group, {})[key] = _parse(setting, given, _flag(setting))
+    _read_environment(groups, environment)
+    _read_options(groups, options)
     settings = Settings()
     for group, values in groups.items():
         try:
@@ -114,8 +101,33 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
     return settings
 
 
+def _read_environment(groups: dict[str, dict[str, Any]], environment: Mapping[str, str]) -> None:
+    """Read all variables with the prefix ``PREFIX``, except the one that names the settings file."""
+    known = {setting.name: (group, setting) for group, setting in _all_settings()}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        if key not in known:
+            variables = {each: PREFIX + each.upper() for each in known}
+            raise SettingsError(f"unknown setting {name} in the environment{_suggest(key, variables)}")
+        group, setting = known[key]
+        value: Any = text
+        if isinstance(setting.default, tuple):
+            separator = "\n" if key in NEWLINE_SEPARATED else ","
+            value = [part.strip() for part in text.split(separator)]
+        groups.setdefault(group, {})[key] = _parse(setting, value, name)
+
+
+def _read_options(groups: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
+    for group, setting in _all_settings():
+        value = getattr(options, setting.name, None)
+        if value is not None:
+            groups.setdefault(group, {})[setting.name] = _parse(setting, value, _flag(setting))
+
+
 def _all_settings() -> Iterator[tuple[str, Field[Any]]]:
-    """Yield the name of its group and the field of every setting."""
+    """Yield every setting as the name of its group and its field."""
     defaults = Settings()
     for group in fields(defaults):
         for setting in fields(getattr(defaults, group.name)):
@@ -127,7 +139,7 @@ def _flag(setting: Field[Any]) -> str:
 
 
 def _add_option(section: argparse._ArgumentGroup, setting: Field[Any]) -> None:
-    help_text = f"{setting.metadata['help']}{_default_text(setting)}".replace("%", "%%")
+    help_text = f"{setting.metadata['help']}{_format_default(setting)}".replace("%", "%%")
     if isinstance(setting.default, bool):
         section.add_argument(
             _flag(setting), action=argparse.BooleanOptionalAction, default=None, help=help_text
@@ -141,8 +153,8 @@ def _add_option(section: argparse._ArgumentGroup, setting: Field[Any]) -> None:
     )
 
 
-def _default_text(setting: Field[Any]) -> str:
-    """Return the default in parentheses, or nothing if the default is empty and has no words of its own."""
+def _format_default(setting: Field[Any]) -> str:
+    """Format the default for ``--help``. The text is empty if the default is empty and not described."""
     default = setting.default
     if setting.metadata["default_text"]:
         text = setting.metadata["default_text"]
@@ -156,7 +168,7 @@ def _default_text(setting: Field[Any]) -> str:
 
 
 def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environment: Mapping[str, str]) -> None:
-    """Read the file named by option or environment, or the one in the usual place if it exists."""
+    """Read the file that an option or the environment names, or else the user's file if there is one."""
     named = option or environment.get(FILE_VARIABLE)
     path = Path(named) if named else config_folder() / "settings.toml"
     if not named and not os.path.exists(path):  # Path.exists may raise an error
@@ -179,25 +191,25 @@ def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environmen
 
 
 def _suggest(key: str, known: Mapping[str, str]) -> str:
-    """Return the rest of a sentence: the setting that was perhaps meant, or all settings."""
-    meant = RENAMED.get(key) or find_nearest(key, known, 0.7)
-    return f"; did you mean {known[meant]}?" if meant else f"; there are {', '.join(known.values())}"
+    """Return the end of an error message: the setting with the most similar name, or all settings."""
+    nearest = RENAMED.get(key) or find_nearest(key, known, 0.7)
+    return f"; did you mean {known[nearest]}?" if nearest else f"; there are {', '.join(known.values())}"
 
 
 def _parse(setting: Field[Any], value: Any, where: str) -> Any:
     """Convert a value to the type of the setting's default."""
-    wanted: type = type(setting.default)
+    target: type = type(setting.default)
     try:
-        if wanted is tuple:
+        if target is tuple:
             return tuple(str(item) for item in ([value] if isinstance(value, str) else value))
-        if wanted is bool:
+        if target is bool:
             return value if isinstance(value, bool) else BOOLEANS[str(value).lower()]
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise ValueError
-        if wanted is str and not isinstance(value, str):
+        if target is str and not isinstance(value, str):
             raise ValueError
-        if wanted is int and isinstance(value, float):
+        if target is int and isinstance(value, float):
             raise ValueError
-        return wanted(value)
+        return target(value)
     except (ValueError, TypeError, KeyError) as error:
-        raise SettingsError(f"{where} is {value!r}; it must be of type {wanted.__name__}") from error
+        raise SettingsError(f"{where} is {value!r}; it must be of type {target.__name__}") from error

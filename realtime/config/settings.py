@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from models.manifest import ModelManifest
 
 MAX_TRACK_SECONDS = 900.0
-"""Seconds after which the analysis of one track is given up. Three hours of audio take about 150 s."""
+"""Seconds after which the analysis of one track is aborted. Three hours of audio take about 150 s."""
 
 T = TypeVar("T")
 
@@ -21,30 +21,37 @@ T = TypeVar("T")
 def setting(
     default: T, help_text: str, *, metavar: str = "", default_text: str = "", advanced: bool = False
 ) -> T:
-    """Define a field with what ``--help`` says about it.
+    """Define a field of a group, with the text of ``--help`` in its metadata.
 
     Parameters
     ----------
     default : T
     help_text : str
-        What the setting does. The default is appended by ``realtime.config.loading``.
+        Description of the setting. ``realtime.config.loading`` appends the default.
     metavar : str
         Placeholder of the value, such as ``FILE``. If empty, the last word of the name is taken.
     default_text : str
-        Words for a default that does not speak for itself, such as an empty text.
+        Description of a default that is not self-explanatory, such as an empty text.
     advanced : bool
-        Whether ``--help`` lists the option under "advanced".
+        True if ``--help`` lists the option under "advanced".
     """
     metadata = {"help": help_text, "metavar": metavar, "default_text": default_text, "advanced": advanced}
     result: T = field(default=default, metadata=metadata)
     return result
 
 
+def _check_range(settings: object, name: str, low: float, high: float, note: str = "") -> None:
+    """Raise a ValueError if a field lies outside ``low`` to ``high``, both included."""
+    value = getattr(settings, name)
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; it must lie in {low}..{high}{note}")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
     """Audio sources, and how they are opened and reconnected.
 
-    Each ``source`` and ``allow_source`` is a description as ``open_source`` takes it.
+    The values of ``source`` and ``allow_source`` are arguments of ``realtime.sources.factory.open_source``.
     """
 
     source: tuple[str, ...] = setting(
@@ -77,17 +84,13 @@ class SourceSettings:
         allowed = self.allow_source
         if len(set(allowed)) != len(allowed) or not all(map(str.strip, allowed)):
             raise ValueError(f"allow_source is {', '.join(allowed)}; name each once, and none that is empty")
-        if not 0 <= self.reconnect_timeout_seconds <= 1e6:
-            raise ValueError(
-                f"reconnect_timeout_seconds is {self.reconnect_timeout_seconds}; it must lie in 0..1000000"
-            )
-        if not 0 <= self.speed <= 1000:
-            raise ValueError(f"speed is {self.speed}; it must lie in 0..1000, 0 meaning as fast as possible")
+        _check_range(self, "reconnect_timeout_seconds", 0, 1_000_000)
+        _check_range(self, "speed", 0, 1000, ", 0 meaning as fast as possible")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Model, the runtime that computes it, and the time between two updates."""
+    """Model, the runtime that executes the model, and the time between two updates."""
 
     manifest: str = setting(
         "", "manifest of another model", metavar="FILE", default_text="the shipped model", advanced=True
@@ -110,17 +113,16 @@ class ModelSettings:
         """
         if self.runtime not in ("auto", *RUNTIMES):
             raise ValueError(f"runtime is {self.runtime!r}; there are auto, {', '.join(RUNTIMES)}")
-        if not 0 <= self.hop_seconds <= 3600:
-            raise ValueError(f"hop_seconds is {self.hop_seconds}; it must lie in 0..3600")
+        _check_range(self, "hop_seconds", 0, 3600)
 
 
 @dataclass(frozen=True, slots=True)
 class SmoothingSettings:
     """Smoothing of the estimates.
 
-    The weight of a prediction halves every ``half_life_seconds``. The stable label switches after another
-    genre has led it by ``switch_margin`` (probability) for ``hold_seconds``, or has led it for that long
-    after the label fell below the confidence threshold.
+    The weight of a prediction halves every ``half_life_seconds``. The stable label switches to another genre
+    after that genre has led by ``switch_margin`` (probability) for ``hold_seconds``. Once the stable label is
+    below the confidence threshold, any lead for ``hold_seconds`` is enough.
     """
 
     half_life_seconds: float = setting(3.0, "seconds until an old prediction counts half")
@@ -135,12 +137,9 @@ class SmoothingSettings:
         ValueError
             If a value is out of range.
         """
-        if not 0 <= self.half_life_seconds <= 3600:
-            raise ValueError(f"half_life_seconds is {self.half_life_seconds}; it must lie in 0..3600")
-        if not 0 <= self.switch_margin <= 1:
-            raise ValueError(f"switch_margin is {self.switch_margin}; it must lie in 0..1")
-        if not 0 <= self.hold_seconds <= 3600:
-            raise ValueError(f"hold_seconds is {self.hold_seconds}; it must lie in 0..3600")
+        _check_range(self, "half_life_seconds", 0, 3600)
+        _check_range(self, "switch_margin", 0, 1)
+        _check_range(self, "hold_seconds", 0, 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +157,7 @@ class SilenceSettings:
         ValueError
             If level or duration is out of range.
         """
-        if not -119 <= self.silence_dbfs <= 0:
-            raise ValueError(f"silence_dbfs is {self.silence_dbfs}; it must lie in -119..0")
+        _check_range(self, "silence_dbfs", -119, 0)
         if not 0 < self.silence_seconds <= 4.5:
             raise ValueError(
                 f"silence_seconds is {self.silence_seconds}; it must lie above 0, up to 4.5, within a window"
@@ -170,8 +168,8 @@ class SilenceSettings:
 class ServerSettings:
     """Address, access control and TLS of the websocket server.
 
-    Web pages of an ``allow_origin`` may connect besides the program's own page. If ``token`` is set, clients
-    must send it. ``tls_certificate`` and ``tls_key`` are PEM files.
+    Web pages of an ``allow_origin`` may connect besides the program's own page. If there is a ``token``,
+    clients must send the token. ``tls_certificate`` and ``tls_key`` are PEM files.
     """
 
     host: str = setting("127.0.0.1", "address that the websocket listens on", metavar="ADDRESS")
@@ -196,14 +194,12 @@ class ServerSettings:
         Raises
         ------
         ValueError
-            If a value is invalid, or if a network address is to be served without a token.
+            If a value is invalid, or if the host is a network address and there is no token.
         """
         if not self.host.strip():
             raise ValueError("host is empty, which would mean every network; name 127.0.0.1 or 0.0.0.0")
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port is {self.port}; it must lie in 0..65535, 0 meaning any free one")
-        if not 1 <= self.max_clients <= 10_000:
-            raise ValueError(f"max_clients is {self.max_clients}; it must lie in 1..10000")
+        _check_range(self, "port", 0, 65535, ", 0 meaning any free one")
+        _check_range(self, "max_clients", 1, 10_000)
         if self.token and not re.fullmatch(r"[\w.~-]{16,256}", self.token, re.ASCII):
             raise ValueError(
                 f"the token has {len(self.token)} characters; it must have 16 to 256, "
@@ -226,7 +222,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class HistorySettings:
-    """File of the history, and the length of the audio buffer that corrections take their clips from."""
+    """File of the history, and length of the audio buffer from which corrections save clips."""
 
     history: str = setting(
         "auto", "SQLite file for the history of sessions, auto for the usual place, or off", metavar="FILE"
@@ -243,8 +239,7 @@ class HistorySettings:
         ValueError
             If the length is out of range.
         """
-        if not 0 <= self.audio_buffer_minutes <= 60:
-            raise ValueError(f"audio_buffer_minutes is {self.audio_buffer_minutes}; it must lie in 0..60")
+        _check_range(self, "audio_buffer_minutes", 0, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +267,7 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True)
 class DashboardSettings:
-    """Port of the page that ``overheard run`` serves, and whether a browser opens it."""
+    """Port of the page that ``overheard run`` serves, and a switch for opening the page in a browser."""
 
     dashboard_port: int = setting(8501, "port of the page")
     browser: bool = setting(True, "open the page in the browser", default_text="if there is a display")
@@ -285,13 +280,12 @@ class DashboardSettings:
         ValueError
             If the port is out of range.
         """
-        if not 1 <= self.dashboard_port <= 65535:
-            raise ValueError(f"dashboard_port is {self.dashboard_port}; it must lie in 1..65535")
+        _check_range(self, "dashboard_port", 1, 65535)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All groups. The name of a group is its section in the file."""
+    """Settings of the analyzer. The name of a group is its section in the file."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -305,7 +299,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisSettings:
-    """The settings that a track's result depends on, in a form that can be sent to other machines."""
+    """Settings that the result of a track depends on, in a form that can be sent to other machines."""
 
     model: ModelSettings
     smoothing: SmoothingSettings
@@ -314,12 +308,12 @@ class AnalysisSettings:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> AnalysisSettings:
-        """Take the part of all settings that matters here."""
+        """Select the groups that the result of a track depends on."""
         return cls(settings.model, settings.smoothing, settings.silence)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> AnalysisSettings:
-        """Read what ``dataclasses.asdict`` wrote."""
+        """Convert the output of ``dataclasses.asdict`` back to settings."""
         return cls(
             ModelSettings(**fields["model"]),
             SmoothingSettings(**fields["smoothing"]),
@@ -329,7 +323,7 @@ class AnalysisSettings:
 
     @property
     def settings(self) -> Settings:
-        """All settings, with defaults where this part says nothing."""
+        """Complete settings, with defaults for the other groups."""
         return Settings(model=self.model, smoothing=self.smoothing, silence=self.silence)
 
     def describe(self, manifest: ModelManifest) -> str:

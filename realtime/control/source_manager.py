@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from models.classifier import GenreClassifier
 from models.common.concurrency import run_in_daemon_thread
 from realtime.audio.source import AudioSource
-from realtime.clock import Clock
+from realtime.clock import Clock, unix_now
 from realtime.config import Settings
 from realtime.control.level_probe import LevelMeter
 from realtime.control.sequencer import MessageSequencer
@@ -217,7 +217,7 @@ class SourceManager:
                     error="" if selected else error or (slot.sequencer.failure if slot else ""),
                 )
             )
-        return builders.sources_message(available, self._is_paused, self._unix())
+        return builders.sources_message(available, self._is_paused, unix_now(self._clock))
 
     def _publish_sources(self) -> None:
         self._broadcaster.publish_sources(self.sources_message())
@@ -361,17 +361,16 @@ class SourceManager:
     def _state(
         self, sequencer: MessageSequencer, state: StreamState, detail: str = "", code: StateCode | None = None
     ) -> StateMessage:
-        return builders.state_message(sequencer.name, self._unix(), state, detail, code)
+        return builders.state_message(sequencer.name, unix_now(self._clock), state, detail, code)
 
     def _hello(self, name: str, seq: int) -> HelloMessage:
         """Build the hello of a source that was just opened."""
         classifier, settings = self._classifier, self._settings
         shown = asdict(settings.smoothing) | asdict(settings.silence)
-        hello = builders.hello_message(name, self._unix(), classifier.manifest, classifier.runtime, shown)
+        hello = builders.hello_message(
+            name, unix_now(self._clock), classifier.manifest, classifier.runtime, shown
+        )
         return replace(hello, seq=seq)
-
-    def _unix(self) -> float:
-        return self._clock.unix(self._clock.monotonic())
 
 
 def _close_all(opened: Sequence[tuple[SourceOption, AudioSource]]) -> None:

@@ -1,4 +1,4 @@
-"""Sessions, segments and label corrections in SQLite."""
+"""History of the analyzer: sessions, segments and label corrections in an SQLite file."""
 
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.errors import HistoryError

@@ -1,7 +1,7 @@
 """Ring buffer of the audio analyzed in the last minutes, from which corrections save clips.
 
-The analysis appends to the buffer, and the thread of the history cuts clips out of it. The buffer
-is in memory only.
+The analysis appends to the buffer, and the thread of the history copies clips from the buffer. The audio
+stays in memory.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from models.spectrogram import AudioSpec
 from realtime.clock import Clock
 
 MAX_CLIP_SECONDS = 30.0
-"""Length of a clip, of which the middle is taken. Tracks that the model is trained on are as long."""
+"""Maximum length of a clip, which is the length of the tracks that the model is trained on."""
 
 SESSION_START_TOLERANCE_SECONDS = 0.5
-"""A session may seem to start earlier than its audio by as much, since times in messages are rounded."""
+"""Seconds by which a session may seem to start before its audio, since times in messages are rounded."""
 
 FULL_SCALE = 32_767
-"""Largest sample of 16 bits."""
+"""Largest sample value of 16 bits."""
 
 Append: TypeAlias = Callable[[Samples, int], None]
-"""Takes the next samples, (n,) float32 at the model's rate, and the stream position of the first sample."""
+"""Function of the next samples, (n,) float32 at the model's rate, and the position of the first sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class RecentAudioBuffer:
     Parameters
     ----------
     minutes : float
-        Audio kept of each source. With 0 no audio is kept, and only the names of played files are known.
+        Length of the audio that is buffered of each source. 0 buffers only the paths of played files.
     clock : Clock
     """
 
@@ -88,7 +88,7 @@ class RecentAudioBuffer:
         audio : AudioSpec
             Format of the model's input.
         played_file : str
-            Absolute path of the file that the source plays once, or an empty text. Audio of a file is not
+            Absolute path of the file that the source plays, or an empty text. Audio of a file is not
             buffered, since corrections read the file itself.
 
         Returns
@@ -131,15 +131,24 @@ class RecentAudioBuffer:
             return buffer.played_file if buffer else ""
 
     def clip(self, source: str, started: float, from_seconds: float, to_seconds: float) -> AudioClip | None:
-        """Cut a clip of at most ``MAX_CLIP_SECONDS`` out of the stream of a session.
+        """Copy a clip of at most ``MAX_CLIP_SECONDS`` from the stream of a session.
 
-        The middle of the buffered audio is taken. Estimates follow the music with a delay, so the ends of a
-        segment may belong to the music before or after.
+        The clip is the middle of the buffered audio. Estimates follow the music with a delay, so the ends of
+        a segment may belong to the music before or after.
+
+        Parameters
+        ----------
+        source : str
+            Name of the source.
+        started : float
+            Start of the session in Unix seconds.
+        from_seconds, to_seconds : float
+            Position of the segment in the stream.
 
         Returns
         -------
         AudioClip or None
-            Longest piece without a gap, or None if that piece is shorter than one window.
+            Middle of the longest piece without a gap, or None if that piece is shorter than one window.
         """
         with self._lock:
             self._discard_old()
@@ -160,25 +169,26 @@ class RecentAudioBuffer:
         piece = np.concatenate(max(pieces, key=lambda each: sum(map(len, each))) or [np.zeros(0, np.int16)])
         if len(piece) < buffer.audio.window_samples:
             return None
-        return AudioClip(middle(piece, rate), rate)
+        return AudioClip(_take_middle(piece, rate), rate)
 
     def clear(self) -> None:
-        """Discard all audio. Audio appended later is buffered."""
+        """Discard all audio. Audio that is appended later is buffered again."""
         with self._lock:
             for buffer in self._buffers:
                 buffer.clear()
 
     def _find(self, source: str, started: float) -> _SourceBuffer | None:
-        """Return the last buffer of that source that started before the session."""
+        """Return the last buffer of a source that started before the session."""
         for buffer in reversed(self._buffers):
             if buffer.source == source and buffer.started <= started + SESSION_START_TOLERANCE_SECONDS:
                 return buffer
         return None
 
     def _discard_old(self) -> None:
-        """Discard the audio of sources that ended, once that audio is older than the buffer is long.
+        """Discard the audio of sources that ended, once the audio is older than the length of the buffer.
 
-        A source that starts or a clip that is cut discards the audio. Nothing else reads the audio before.
+        Only the start of a source and the copy of a clip call this method, because nothing else reads the
+        audio.
         """
         oldest = self._clock.monotonic() - self._seconds
         for buffer in self._buffers:
@@ -186,7 +196,7 @@ class RecentAudioBuffer:
                 buffer.clear()
 
 
-def middle(samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.int16]:
+def _take_middle(samples: npt.NDArray[np.int16], sample_rate: int) -> npt.NDArray[np.int16]:
     """Return the middle ``MAX_CLIP_SECONDS`` of (n,) samples, or all samples if there are fewer."""
     extra = max(0, len(samples) - round(MAX_CLIP_SECONDS * sample_rate))
     return samples[extra // 2 : len(samples) - (extra - extra // 2)]

@@ -1,7 +1,7 @@
 """Label corrections with the audio of the corrected segments, and deletion of the whole history.
 
 The audio of a correction is saved beside the history as ``corrections/GENRE/SESSION-SEGMENT.wav``, readable
-by its user only. Histories in the same folder share ``corrections``.
+by this user only. Histories in the same folder share the folder ``corrections``.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ logger = logging.getLogger(__name__)
 
 CLIPS_FOLDER = "corrections"
 CLIP_NAME = re.compile(r"\.?\d+-\d+\.wav(\.[0-9a-f]+\.part)?")
-"""Names of the files written below ``CLIPS_FOLDER``. Files with other names are never deleted."""
+"""Pattern of the files written below ``CLIPS_FOLDER``. Files with other names are never deleted."""
 
 TIME_ROUNDING_SECONDS = 1e-3
-"""Times in messages are rounded by as much, so a segment of one window may seem shorter."""
+"""Seconds by which a segment of one window may seem shorter, since times in messages are rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _StoredSegment:
-    """A segment in the file. ``genre`` and ``saved`` (the column ``sound``) are of its correction."""
+    """Segment in the file. ``genre`` and ``saved`` (the column ``sound``) belong to its correction."""
 
     source: str
     started: float
@@ -61,7 +61,7 @@ class _StoredSegment:
 
 
 class LabelCorrections:
-    """Changes that a person makes to one history, on the thread of its ``HistoryStore``.
+    """Editor for the corrections of one history, to be used on the thread of its ``HistoryStore``.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class LabelCorrections:
 
     def _correct(self, session: int, segment: int, genre: str | None, unix: float) -> Outcome:
         folder = self._store.path.parent
-        written: list[Path] = []  # before the transaction is committed
+        written: list[Path] = []  # clips to delete if the transaction fails
         outdated = ""
         outcome = Outcome(ResponseCode.LABEL_REMOVED, "")
 
@@ -208,7 +208,7 @@ class LabelCorrections:
         ------
         HistoryError
             If the file belongs to another program, or if something cannot be deleted. Everything else is
-            deleted all the same.
+            deleted nevertheless.
         """
         path = self._store.path
         file_remains = False
@@ -221,8 +221,8 @@ class LabelCorrections:
                 file_remains = self._delete_rows(unix)
                 self._delete_files()
             finally:
-                # After the files are deleted, since a full disk has no room to shrink the database. Also if a
-                # file cannot be deleted, since the log still has the rows.
+                # The files are deleted first, since a full disk has no room to shrink the database. The
+                # database is shrunk even if a file cannot be deleted, since its log still has the rows.
                 released = self._store.compact() if file_remains else True
         except (sqlite3.Error, OSError) as error:
             raise HistoryError(
@@ -235,7 +235,7 @@ class LabelCorrections:
         return Outcome(ResponseCode.HISTORY_DELETED, text)
 
     def _delete_rows(self, unix: float) -> bool:
-        """Delete all rows, or quarantine a damaged file. Returns False if the file was moved away."""
+        """Delete all rows, or quarantine a damaged file. Return False if the file was quarantined."""
         try:
             self._store.delete_rows()
         except sqlite3.DatabaseError as error:
@@ -247,7 +247,7 @@ class LabelCorrections:
         return True
 
     def _delete_files(self) -> int:
-        """Delete the audio in memory, the clips and the quarantined files. Returns the number of clips."""
+        """Delete the audio in memory, the clips and the quarantined files. Return the number of clips."""
         if self._audio is not None:
             self._audio.clear()
         path = self._store.path
@@ -255,18 +255,18 @@ class LabelCorrections:
         for each in [*clips, *quarantined_files(path)]:
             each.unlink(missing_ok=True)
         for folder in [*(path.parent / CLIPS_FOLDER).glob("*/"), path.parent / CLIPS_FOLDER]:
-            with contextlib.suppress(OSError):  # the folder holds files of somebody else, or does not exist
+            with contextlib.suppress(OSError):  # the folder holds other files, or does not exist
                 folder.rmdir()
         return sum(each.suffix == ".wav" for each in clips)
 
 
 def saved_clips(path: Path) -> list[Path]:
-    """List the clips saved beside the history at ``path``, unfinished files of a crash included."""
+    """List the clips saved beside the history at ``path``, including unfinished files after a crash."""
     return [each for each in (path.parent / CLIPS_FOLDER).glob("*/*") if CLIP_NAME.fullmatch(each.name)]
 
 
 def quarantined_files(path: Path) -> list[Path]:
-    """List the damaged files that were renamed to make room for the history at ``path``."""
+    """List the damaged files that were renamed and replaced by the history at ``path``."""
     return [each for each in path.parent.iterdir() if each.name.startswith(f"{path.name}.damaged-")]
 
 
@@ -276,7 +276,7 @@ def genre_folder_name(genre: str) -> str:
 
 
 def encode_wav(clip: AudioClip) -> bytes:
-    """Encode a clip as a WAV file of 16-bit mono."""
+    """Encode a clip as a mono WAV file with 16 bits per sample."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)
@@ -292,7 +292,7 @@ def _read_segment(connection: sqlite3.Connection, session: int, segment: int) ->
     Raises
     ------
     HistoryError
-        If there is no segment of these numbers.
+        If there is no segment with these numbers.
     """
     require_session(connection, session)
     row = (
@@ -318,15 +318,15 @@ def _read_segment(connection: sqlite3.Connection, session: int, segment: int) ->
 
 
 def _write_clip(path: Path, content: bytes) -> None:
-    """Write a file for this user only, whole or not at all."""
+    """Write a file atomically and readable by this user only."""
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
     try:
         with atomic_write(path, mode=0o600) as file:
             file.write(content)
     except BaseException:
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()  # the folder holds other clips
+        with contextlib.suppress(OSError):  # the folder holds other clips
+            path.parent.rmdir()
         raise
 
 

@@ -8,15 +8,15 @@ import sqlite3
 from models.errors import OverheardError
 
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""SQLite's codes of a damaged file. The recorder replaces such a file with a new one."""
+"""SQLite's error codes of a damaged file. The recorder replaces such a file with a new one."""
 
 REMEDIES = {
     sqlite3.SQLITE_FULL: "free some space",
     sqlite3.SQLITE_IOERR: "check whether its disk is full or broken",
-    sqlite3.SQLITE_BUSY: "end the program that keeps it locked",
-    sqlite3.SQLITE_LOCKED: "end the program that keeps it locked",
+    sqlite3.SQLITE_BUSY: "close the program that locks it",
+    sqlite3.SQLITE_LOCKED: "close the program that locks it",
 }
-DEFAULT_REMEDY = "make the file and its folder writable, or name another one with --history"
+DEFAULT_REMEDY = "make the file and its folder writable, or name another file with --history"
 
 
 class HistoryError(OverheardError):
@@ -40,5 +40,5 @@ def suggest_remedy(error: sqlite3.Error | OSError) -> str:
 
 
 def sqlite_error_code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary error code, ``SQLITE_ERROR`` for errors of Python's own layer."""
+    """Return SQLite's primary error code, or ``SQLITE_ERROR`` for errors that Python itself raises."""
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF

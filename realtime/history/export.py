@@ -27,11 +27,11 @@ COLUMNS = ("file", "genre", "provenance", "predicted")
 
 
 def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path) -> str:
-    """Write the corrected audio as a training set for ``overheard train prepare``, by table or by folder.
+    """Write the corrected audio as a training set for ``overheard train prepare``.
 
-    Each correction becomes a WAV file in the folder of its genre. A table names the files with the genre that
-    the model predicted. Names of files hold the time of the segment, so they stay unique after the
-    history was deleted.
+    Each correction becomes a WAV file in the folder of its genre. The table ``TABLE_NAME`` lists the files
+    with the genre that the model predicted. Names of files hold the time of the segment, so they stay unique
+    after the history was deleted.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path)
     Returns
     -------
     str
-        Numbers of corrections with audio and without, for people.
+        Number of corrections with audio and without, as a sentence for people.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Read-only queries of the history. Files of every version are read, also where nothing may be written."""
+"""Read-only queries of the history. Files of all versions can be read, even in a read-only folder."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from realtime.history.errors import HistoryError
-from realtime.history.schema import file_version, migrate, show_as_current
+from realtime.history.schema import add_compatibility_views, file_version, migrate
 from realtime.history.store import check_header, check_version
 
 Record: TypeAlias = dict[str, Any]
 
 RUNNING_SECONDS = 30.0
-"""A session without an end counts as running if it was last seen less than this long ago."""
+"""Age of the last message up to which a session without an end counts as running."""
 
 READ_TIMEOUT_SECONDS = 5.0
-"""Wait for a program that locks the file, after which reading fails."""
+"""Seconds to wait for a program that locks the file. After that, reading fails."""
 
 MAX_ROW_NUMBER = 2**63
 """Integers of SQLite are below this number."""
@@ -57,7 +57,7 @@ def open_history(path: Path) -> sqlite3.Connection:
         raise HistoryError(f"cannot read the history {path}: {error}") from error
 
 
-def open_empty() -> sqlite3.Connection:
+def open_empty_history() -> sqlite3.Connection:
     """Create a history without sessions in memory."""
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
@@ -66,12 +66,12 @@ def open_empty() -> sqlite3.Connection:
 
 
 def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Read once, since opening reads nothing, and give a file of an earlier version today's names."""
+    """Check that the file can be read, and add views to a file of an earlier version."""
     try:
         connection.row_factory = sqlite3.Row
-        connection.execute("SELECT count(*) FROM sessions").fetchone()
+        connection.execute("SELECT count(*) FROM sessions").fetchone()  # sqlite3.connect itself reads nothing
         check_version(path, file_version(connection))
-        show_as_current(connection)
+        add_compatibility_views(connection)
     except (sqlite3.Error, HistoryError):
         connection.close()
         raise
@@ -79,14 +79,15 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def read_sessions(connection: sqlite3.Connection, since: float, now: float) -> list[Record]:
-    """Read the sessions that lasted until ``since`` (Unix seconds) or later, the oldest first.
+    """Read the sessions that ended at ``since`` (Unix seconds) or later, or still run, the oldest first.
 
     Returns
     -------
     list of dict
-        The columns of ``sessions`` except ``key``, and three more. ``running`` is true for a session that was
-        last seen less than ``RUNNING_SECONDS`` ago, ``broken_off`` for one whose program ended unexpectedly.
-        ``seconds`` holds the audio by genre, and by state in capitals where no genre was recognized.
+        Columns of ``sessions`` except ``key``, and three more keys. ``running`` is true if a session has no
+        end and its last message is less than ``RUNNING_SECONDS`` old. ``broken_off`` is true if the message
+        is older, because the program ended unexpectedly. ``seconds`` maps genres to seconds of audio, and
+        states in capitals where no genre was recognized.
     """
     return _read_summaries(
         connection, "WHERE max(last_seen_at, coalesce(ended, last_seen_at)) >= ?", (since,), now

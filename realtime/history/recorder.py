@@ -6,7 +6,7 @@ import logging
 import sqlite3
 from collections import deque
 
-from realtime.clock import Clock
+from realtime.clock import Clock, unix_now
 from realtime.history.errors import (
     DAMAGE_CODES,
     HistoryDeletedError,
@@ -22,19 +22,25 @@ from realtime.protocol.messages import Message
 logger = logging.getLogger(__name__)
 
 WARNING_SECONDS = 60.0
-"""Shortest time between two warnings."""
+"""Minimum seconds between two warnings."""
 
 MAX_WAITING_ROWS = 5_000
-"""Rows held in memory while the file cannot be written. Beyond that the oldest row is lost and counted."""
+"""Rows held in memory while the file cannot be written. If there are more, the oldest are lost."""
 
 
 class HistoryRecorder:
-    """Recorder of the messages of all sources, for one thread.
+    """Recorder of the messages of all sources, to be used on one thread.
 
     Parameters
     ----------
     store : HistoryStore
     clock : Clock
+
+    Attributes
+    ----------
+    lost : int
+        Rows that could not be written.
+    store : HistoryStore
     """
 
     def __init__(self, store: HistoryStore, clock: Clock) -> None:
@@ -49,7 +55,7 @@ class HistoryRecorder:
         self._reported_drops = 0
 
     def add(self, message: Message) -> None:
-        """Convert a message to rows, which wait for the next ``flush``."""
+        """Convert a message to rows, which the next ``flush`` writes."""
         self._waiting.extend(self._builder.add(message))
         while len(self._waiting) > MAX_WAITING_ROWS:
             self._waiting.popleft()
@@ -70,14 +76,14 @@ class HistoryRecorder:
             self.lost += len(self._waiting)
             self._waiting.clear()
             return
-        rows = [*self._waiting, *self._builder.open_rows(self._unix())]
+        rows = [*self._waiting, *self._builder.open_rows(unix_now(self._clock))]
         if not rows:
             return
         try:
             self._write(rows)
         except HistoryError as error:
             self._refused = True
-            logger.warning("%s; nothing is recorded", error)
+            logger.warning("%s; the history is not recorded", error)
         except (sqlite3.Error, OSError) as error:
             self._failing = True
             self._warn(
@@ -88,7 +94,7 @@ class HistoryRecorder:
         else:
             self._waiting.clear()
             if self._failing:
-                logger.info("the history %s is written again; lost rows: %d", self.store.path, self.lost)
+                logger.info("the history %s can be written again; lost rows: %d", self.store.path, self.lost)
             self._failing = False
             if dropped > self._reported_drops:
                 self._reported_drops = dropped
@@ -104,9 +110,9 @@ class HistoryRecorder:
         self.store.close()
 
     def restart(self) -> None:
-        """Start new sessions after the file was emptied, and discard everything older."""
+        """Start new sessions after the file was emptied, and discard the waiting rows."""
         self._waiting.clear()
-        self._builder.restart(self._unix())
+        self._builder.restart(unix_now(self._clock))
 
     def _write(self, rows: list[Row]) -> None:
         try:
@@ -117,10 +123,10 @@ class HistoryRecorder:
         except sqlite3.DatabaseError as error:
             if sqlite_error_code(error) not in DAMAGE_CODES:
                 raise
-            quarantined = self.store.quarantine(self._unix())
+            quarantined = self.store.quarantine(unix_now(self._clock))
             if quarantined is not None:
                 logger.warning(
-                    "the history %s is damaged (%s); it was renamed to %s, and a new file is started",
+                    "the history %s is damaged (%s); it was renamed to %s, and a new history was created",
                     self.store.path, error, quarantined.name,
                 )  # fmt: skip
             self.store.write(rows)
@@ -130,6 +136,3 @@ class HistoryRecorder:
         if now - self._warned_at >= WARNING_SECONDS:
             self._warned_at = now
             logger.warning("%s", text)
-
-    def _unix(self) -> float:
-        return self._clock.unix(self._clock.monotonic())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 VERSION = 3
-"""``PRAGMA user_version`` of the files written here. Rises when older programs cannot use the files."""
+"""``PRAGMA user_version`` of new files. The version rises when older programs cannot use the files."""
 
 APPLICATION_ID = 0x4F766872
-"""``PRAGMA application_id``, "Ovhr": distinguishes a history from the database of another program."""
+"""``PRAGMA application_id`` ("Ovhr"), which distinguishes a history from databases of other programs."""
 
 SCHEMA = (
     """CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,
@@ -23,7 +23,7 @@ SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     "PRAGMA user_version = 1",
 )
-"""Version 1. Every new file starts with version 1 and is migrated, so that each migration runs daily."""
+"""Statements of version 1. Every new file starts with version 1, so that the migrations are always in use."""
 
 MIGRATIONS = {
     1: (
@@ -50,7 +50,7 @@ MIGRATIONS = {
 """Statements of each migration, by the version that the migration starts from."""
 
 TABLES = ("corrections", "segment_audio", "events", "segments", "sessions")
-"""All tables. A table comes before the tables that its rows refer to."""
+"""Names of all tables. A table comes before the tables that its rows refer to."""
 
 _SESSIONS_VIEW = """CREATE TEMP VIEW sessions AS SELECT id, key, source, model, model_version, started,
     seen AS last_seen_at, ended FROM main.sessions"""
@@ -74,11 +74,11 @@ VIEWS = {
         "CREATE TEMP VIEW segment_audio AS SELECT * FROM main.stretches",
     ),
 }
-"""Views that present a file of an earlier version, by that version, with today's tables and columns."""
+"""Views with the present tables and columns for the files of each earlier version."""
 
 
 def file_version(connection: sqlite3.Connection) -> int:
-    """Return ``PRAGMA user_version`` of the file, 0 for a file without tables.
+    """Return ``PRAGMA user_version`` of the file, which is 0 for a file without tables.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def file_version(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file, or an empty database, to ``VERSION`` within the transaction of the caller.
+    """Migrate a file or an empty database to ``VERSION``, within the transaction of the caller.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         version += 1
 
 
-def show_as_current(connection: sqlite3.Connection) -> None:
-    """Add temporary views, so that a file of an earlier version is read with today's names.
+def add_compatibility_views(connection: sqlite3.Connection) -> None:
+    """Add temporary views, so that a file of an earlier version can be read by the present names.
 
     The file is not changed. A read transaction stays open, since another program may migrate the file
     between two statements.
@@ -124,5 +124,6 @@ def show_as_current(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("BEGIN")
+    # Another program may have migrated the file before the transaction began.
     for statement in VIEWS.get(file_version(connection), ()):
         connection.execute(statement)

@@ -1,6 +1,6 @@
 """Group messages into the rows of the history: sessions, segments of one genre, and events.
 
-The module works on values only. It has no file, no clock and no thread.
+The module works on values only, without files, clocks and threads.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from realtime.protocol.messages import EstimateMessage, HealthMessage, Message, 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One source from its opening to its end or pause.
+    """Session: a source from its opening to its end or pause.
 
-    ``key`` is unique among all files, since the number of a session is known only to its file. ``started`` is
-    in Unix seconds.
+    ``key`` identifies the session in all files. The number of a session differs from file to file.
+    ``started`` is in Unix seconds.
     """
 
     key: str
@@ -53,7 +53,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened at one moment: ``kind`` is gap, device, title, or a state in small letters."""
+    """Event in a session. ``kind`` is gap, device, title, or a state in lower case."""
 
     session: Session
     number: int
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Proof that a session was running at ``at`` (Unix seconds), or has ended at that moment."""
+    """Sign that a session was running, or has ended, at ``at`` (Unix seconds)."""
 
     session: Session
     at: float
@@ -97,7 +97,7 @@ class SegmentBuilder:
     Parameters
     ----------
     new_key : callable
-        Returns a key for a session, unique among all files.
+        Returns a unique key for a session.
     """
 
     def __init__(self, new_key: Callable[[], str] = lambda: uuid.uuid4().hex) -> None:
@@ -155,9 +155,10 @@ class SegmentBuilder:
 
 
 def _add_estimate(stream: _Stream, message: EstimateMessage) -> list[Row]:
-    """Extend the segment, or start a new one. An estimate covers the time since the estimate before it.
+    """Add an estimate to the segment, or start a new segment.
 
-    The time is at most the window of the estimate, since audio that was lost was not analyzed.
+    An estimate covers the time since the previous estimate, but at most its window, since audio that was lost
+    was not analyzed.
     """
     at, until = message.captured_at, message.end_seconds
     window = until - message.start_seconds

@@ -1,4 +1,4 @@
-"""Requests of clients to the history: documents to read, label corrections and the deletion of everything."""
+"""Carry out the clients' requests to the history: read documents, correct labels, delete everything."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import closing
 from pathlib import Path
 
 from models.manifest import ModelManifest
-from realtime.clock import Clock
+from realtime.clock import Clock, unix_now
 from realtime.history.audio_buffer import RecentAudioBuffer
 from realtime.history.corrections import LabelCorrections
 from realtime.history.errors import HistoryError, describe_error
 from realtime.history.queries import (
     Record,
     UnknownSessionError,
-    open_empty,
+    open_empty_history,
     open_history,
     read_corrections,
     read_session,
@@ -28,20 +28,21 @@ from realtime.history.writer import HistoryWriter
 from realtime.protocol.requests import DeleteHistory, HistoryControl, Outcome
 
 MAX_ECHOED_LETTERS = 40
-"""Letters of an invalid request that the answer repeats."""
+"""Letters of an invalid request that the response repeats."""
 
 
 class HistoryService:
     """Interface of the server to the history.
 
-    Any thread may call the methods. The work is done on the thread of the history, and the caller waits.
+    Any thread may call the methods. The work is done on the thread of the history, while the caller
+    waits.
 
     Parameters
     ----------
     path : Path
         File of the history.
     writer : HistoryWriter
-        Owner of the file.
+        Thread that owns the file.
     clock : Clock
     manifest : ModelManifest
         Manifest of the model, whose labels a correction may name.
@@ -63,12 +64,12 @@ class HistoryService:
         self._manifest = manifest
         self._audio = audio
 
-    def read_document(self, rest: str) -> tuple[int, str]:
+    def read_document(self, session: str) -> tuple[int, str]:
         """Return a document of the history. The call may take seconds.
 
         Parameters
         ----------
-        rest : str
+        session : str
             Number of a session, or an empty text for the list of all sessions, the newest first.
 
         Returns
@@ -76,17 +77,22 @@ class HistoryService:
         tuple of int and str
             HTTP status, and JSON with the document or with an ``error`` for people.
         """
-        if rest and not re.fullmatch(r"\d{1,18}", rest, re.ASCII):
-            shown = rest[:MAX_ECHOED_LETTERS]
-            return _answer(404, {"error": f"there is no session {shown!r}; use the number of a session"})
+        if session and not re.fullmatch(r"\d{1,18}", session, re.ASCII):
+            shown = session[:MAX_ECHOED_LETTERS]
+            return _response(404, {"error": f"there is no session {shown!r}; use the number of a session"})
         try:
-            if rest:
-                return _answer(200, self._read(lambda connection: self._session(connection, int(rest))))
-            return _answer(200, {"path": str(self._path)} | self._read(self._sessions))
+            if session:
+                number = int(session)
+                document = self._read(
+                    lambda connection: read_session(connection, number, unix_now(self._clock))
+                )
+            else:
+                document = {"path": str(self._path)} | self._read(self._list_sessions)
+            return _response(200, document)
         except UnknownSessionError as error:
-            return _answer(404, {"error": str(error)})
+            return _response(404, {"error": str(error)})
         except HistoryError as error:
-            return _answer(503, {"error": str(error)})
+            return _response(503, {"error": str(error)})
 
     def handle_control(self, control: HistoryControl) -> Outcome:
         """Correct a segment or delete everything. The call may take seconds.
@@ -101,13 +107,13 @@ class HistoryService:
 
         def correct(recorder: HistoryRecorder) -> Outcome:
             correction = control.session, control.segment, control.genre
-            return self._corrections(recorder).correct(*correction, self._unix())
+            return self._corrections(recorder).correct(*correction, unix_now(self._clock))
 
         return self._writer.execute(correct)
 
     def _delete_all(self, recorder: HistoryRecorder) -> Outcome:
         try:
-            return self._corrections(recorder).delete_all(self._unix())
+            return self._corrections(recorder).delete_all(unix_now(self._clock))
         finally:  # the rows are deleted even if a clip could not be
             recorder.restart()
 
@@ -115,14 +121,14 @@ class HistoryService:
         return LabelCorrections(recorder.store, self._manifest, self._audio)
 
     def _read(self, work: Callable[[sqlite3.Connection], Record]) -> Record:
-        """Read on the thread of the history, through the connection of the store if it is open."""
+        """Read on the thread of the history, through the connection of the store if there is one."""
 
         def read(recorder: HistoryRecorder) -> Record:
             try:
                 if recorder.store.connection is not None:
                     return work(recorder.store.connection)
                 if not self._path.exists() or not self._path.stat().st_size:
-                    with closing(open_empty()) as connection:
+                    with closing(open_empty_history()) as connection:
                         return work(connection)
                 with closing(open_history(self._path)) as connection:
                     return work(connection)
@@ -133,8 +139,8 @@ class HistoryService:
 
         return self._writer.execute(read)
 
-    def _sessions(self, connection: sqlite3.Connection) -> Record:
-        sessions = read_sessions(connection, float("-inf"), self._unix())
+    def _list_sessions(self, connection: sqlite3.Connection) -> Record:
+        sessions = read_sessions(connection, float("-inf"), unix_now(self._clock))
         corrections = read_corrections(connection)
         return {
             "sessions": sessions[::-1],
@@ -142,12 +148,6 @@ class HistoryService:
             "sounds": sum(bool(each["sound"]) for each in corrections),
         }
 
-    def _session(self, connection: sqlite3.Connection, number: int) -> Record:
-        return read_session(connection, number, self._unix())
 
-    def _unix(self) -> float:
-        return self._clock.unix(self._clock.monotonic())
-
-
-def _answer(status: int, content: Record) -> tuple[int, str]:
+def _response(status: int, content: Record) -> tuple[int, str]:
     return status, json.dumps(content)  # ASCII, since a path may hold bytes that are not valid UTF-8

@@ -1,6 +1,6 @@
-"""SQLite file of the history: rows are written in transactions, a damaged file is quarantined.
+"""Write the SQLite file of the history in transactions, and quarantine a damaged file.
 
-Several programs may write one file at once. One program must open the file only once, since the locks of
+Several programs may write one file at once. A program must open the file only once, since the locks of
 SQLite belong to the process. This module starts no threads.
 """
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS = 2.0
-"""Wait for the write of another program, after which a write of this one fails."""
+"""Seconds to wait while another program writes. After that, a write of this program fails."""
 
 HEADER_BYTES = 100
 """Length of the header of a database, https://www.sqlite.org/fileformat2.html#the_database_header."""
@@ -38,7 +38,7 @@ def check_header(path: Path, *, to_write: bool = False) -> None:
     ----------
     path : Path
     to_write : bool
-        Require that the file is writable. SQLite would open a read-only file all the same, and create -wal
+        Require that the file is writable. SQLite would open a read-only file nevertheless, and create -wal
         and -shm files that stay read-only after the file itself has become writable.
 
     Raises
@@ -65,7 +65,7 @@ def check_header(path: Path, *, to_write: bool = False) -> None:
 
 
 def check_version(path: Path, version: int) -> None:
-    """Refuse a file that a newer version of this program created or migrated.
+    """Reject a file that a newer version of this program created or migrated.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def check_version(path: Path, version: int) -> None:
 
 
 class HistoryStore:
-    """Writer of one history file, for one thread.
+    """Writer of one history file, to be used on one thread.
 
     The file is opened at the first write, and again after a fault.
 
@@ -90,10 +90,10 @@ class HistoryStore:
     model, model_version : str
         Recorded with every session.
     busy_seconds : float
-        Wait for the write of another program.
+        Seconds to wait while another program writes.
     played_file : callable
-        Takes the name of a source and the start of a session (Unix seconds). Returns the absolute path of the
-        file that the source plays, or an empty text.
+        Function of the name of a source and the start of a session (Unix seconds). It returns the absolute
+        path of the file that the source plays, or an empty text.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class HistoryStore:
         return self._connection if self._identity == self._current_identity() else None
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Write all rows or none. A row that was written before is updated.
+        """Write all rows or none. Rows that were written before are updated.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class HistoryStore:
     def delete_rows(self) -> None:
         """Delete all rows and overwrite them with zeros. ``compact`` then removes them from the log.
 
-        The file itself stays, since another program may have it open and would go on writing to a deleted
+        The file itself stays, since another program may have it open and would continue to write to a deleted
         file. Session numbers are not reused.
 
         Raises
@@ -173,7 +173,7 @@ class HistoryStore:
         HistoryError
             If the file belongs to another program or a newer version.
         sqlite3.Error, OSError
-            If the file cannot be written. No row is deleted then.
+            If the file cannot be written. In this case no row is deleted.
         """
 
         def delete(connection: sqlite3.Connection) -> None:
@@ -185,7 +185,7 @@ class HistoryStore:
         self._written.clear()
 
     def compact(self) -> bool:
-        """Shrink the file after ``delete_rows``, empty its write-ahead log, and close it.
+        """Shrink the file after ``delete_rows``, empty its write-ahead log, and close the file.
 
         On a disk without room to shrink the file, the file keeps its size and holds zeros.
 
@@ -207,7 +207,7 @@ class HistoryStore:
             try:
                 connection.execute("VACUUM")
             except sqlite3.Error as error:
-                logger.warning("the history %s keeps its size: %s", self.path, error)
+                logger.warning("the history %s could not be shrunk: %s", self.path, error)
             (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             self.close()
@@ -247,15 +247,17 @@ class HistoryStore:
         return self.path.rename(target)
 
     def _open(self) -> sqlite3.Connection:
-        """Return the connection, a new one if another file has taken the path of the open file."""
+        """Return the connection. Open a new connection if the file was moved, deleted or replaced."""
         if self._connection is not None:
             if self._identity == self._current_identity():
                 return self._connection
-            logger.warning("the history %s was moved or deleted; a new file is started", self.path)
+            logger.warning("the history %s was moved or deleted; a new history is created", self.path)
             self.close()
             self._written.clear()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):  # private from the start; -wal and -shm get its mode
+        with contextlib.suppress(
+            FileExistsError
+        ):  # private from the start, since -wal and -shm get this mode
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             self._written.clear()
         previous, self._identity = self._identity, self._current_identity()
@@ -275,14 +277,14 @@ class HistoryStore:
         return connection
 
     def _current_identity(self) -> tuple[int, int]:
-        """Return device and inode of the file at the path, zeros if there is no file."""
+        """Return device and inode of the file at the path, or zeros if there is no file."""
         with contextlib.suppress(OSError):
             status = self.path.stat()
             return status.st_dev, status.st_ino
         return (0, 0)
 
     def _write_row(self, connection: sqlite3.Connection, row: Row) -> None:
-        """Write a row by the key of its session, whose number differs in a file that was started again."""
+        """Write a row. Sessions are looked up by key, since their numbers change when a file is recreated."""
         session = row.session
         inserted = connection.execute(  # ON CONFLICT would use up a number each time
             "INSERT INTO sessions (key, source, model, model_version, started, last_seen_at) "

@@ -1,4 +1,4 @@
-"""Thread that records messages in the history, behind a bounded queue."""
+"""Record messages in the history on a separate thread, behind a bounded queue."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FLUSH_SECONDS = 5.0
-"""Interval of writes to the file. A crash of the program loses at most as much."""
+"""Interval of writes to the file. A crash of the program loses at most the rows of this time."""
 
 CLOSE_TIMEOUT_SECONDS = 5.0
-"""Wait for the last write at the end of the program. Rows not written by then are lost."""
+"""Seconds to wait for the last write at the end of the program. Rows not written by then are lost."""
 
 MAX_QUEUED_MESSAGES = 2_000
-"""Messages between the analysis and the thread. A full queue drops and counts new messages."""
+"""Messages that wait for the thread. If the queue is full, new messages are dropped and counted."""
 
 EXECUTE_TIMEOUT_SECONDS = 15.0
-"""Wait for work on the thread. After that the caller gets an error."""
+"""Seconds to wait for work on the thread. After that, the caller gets an error."""
 
 
 def default_path() -> Path:
@@ -57,7 +57,7 @@ Job: TypeAlias = Callable[[], None]
 
 
 class HistoryWriter:
-    """Message consumer that records sessions in the history, on a thread of its own.
+    """Message consumer that records sessions in the history, on a separate thread.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ class HistoryWriter:
     flush_seconds : float
         Interval of writes.
     busy_seconds : float
-        Wait for the write of another program.
+        Seconds to wait while another program writes.
     played_file : callable
-        As ``HistoryStore`` takes it.
+        See ``HistoryStore``.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class HistoryWriter:
 
     @property
     def dropped(self) -> int:
-        """Messages dropped because the queue was full."""
+        """Number of messages dropped because the queue was full."""
         return self._dropped
 
     @property
     def lost(self) -> int:
-        """Rows that could not be written in time."""
+        """Number of rows that could not be written."""
         return self._recorder.lost
 
     def consume(self, message: Message) -> None:
@@ -148,7 +148,7 @@ class HistoryWriter:
             self._queue.put(job, timeout=EXECUTE_TIMEOUT_SECONDS)
             return result.result(EXECUTE_TIMEOUT_SECONDS)
         except CancelledError as error:
-            raise HistoryError("the history is closed, since the analyzer stops") from error
+            raise HistoryError("the history is closed because the analyzer is stopping") from error
         except (queue.Full, TimeoutError) as error:
             if not result.cancel() and result.done():
                 raise
@@ -166,21 +166,21 @@ class HistoryWriter:
             self._queue.put_nowait(None)
         self._thread.join(CLOSE_TIMEOUT_SECONDS)
         if self._thread.is_alive():
-            logger.warning("the history is still being written; rows that are not written yet are lost")
+            logger.warning("the last write of the history takes too long; rows not written yet are lost")
 
     def _run(self) -> None:
-        """Thread body. An internal error ends the recording, is logged, and does not stop the analysis."""
+        """Run the thread. An internal error is logged and ends the recording, but not the analysis."""
         try:
             self._record()
         except Exception:
             self._closing.set()
-            logger.exception("internal error; the history ends here")
+            logger.exception("internal error; the history is no longer recorded")
         finally:
             for result in list(self._pending):
                 result.cancel()
 
     def _record(self) -> None:
-        """Record messages as they come, and write the file every ``flush_seconds``."""
+        """Record messages as they arrive, and write the file every ``flush_seconds``."""
         due = self._clock.monotonic()
         while not (self._closing.is_set() and self._queue.empty()):
             with contextlib.suppress(queue.Empty):

@@ -22,7 +22,7 @@ from models.classifier import LockedClassifier, load_classifier
 from models.common.concurrency import backoff_seconds
 from models.errors import OverheardError
 from realtime.audio.source import AudioBlock, AudioSource
-from realtime.clock import Clock, SystemClock
+from realtime.clock import Clock, SystemClock, unix_now
 from realtime.config import AnalysisSettings
 from realtime.monitoring.stations import Group, Station
 from realtime.pipeline.child import bootstrap_child
@@ -138,7 +138,7 @@ class StationGroup:
             if self._clock.monotonic() - began > STEADY_SECONDS:
                 failures = 0
             failures += 1
-            now = self._clock.unix(self._clock.monotonic())
+            now = unix_now(self._clock)
             self._put(state_message(station.name, now, StreamState.RECOVERING, reason, code))
             self._stopped.wait(
                 backoff_seconds(failures, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, random.random())

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from models.classifier import load_classifier
-from realtime.app import catch_stop_signals, first_completed, open_consumers, websocket_address
-from realtime.clock import Clock, SystemClock
+from realtime.app import catch_stop_signals, first_completed, format_websocket_url, open_consumers
+from realtime.clock import Clock, SystemClock, unix_now
 from realtime.config import Settings
 from realtime.control.sequencer import MessageSequencer
 from realtime.history import RecentAudioBuffer
@@ -95,7 +95,7 @@ class StationRoster:
     def _publish_state(self, name: str, state: _StationState) -> None:
         if self._published[name] != state:
             self._published[name] = state
-            now = self._clock.unix(self._clock.monotonic())
+            now = unix_now(self._clock)
             self._sequencers[name].publish(state_message(name, now, *state))
 
     def _send(self, _sequencer: MessageSequencer, message: Message) -> None:
@@ -156,7 +156,7 @@ async def serve_stations(
         server = EstimateServer(broadcaster, settings.server)
         roster = StationRoster(broadcaster, forward, clock)
         for station in (station for group in groups for station in group):
-            now = clock.unix(clock.monotonic())
+            now = unix_now(clock)
             hello = hello_message(station.name, now, classifier.manifest, classifier.runtime, shown_settings)
             roster.add(station.name, hello)
         port = await server.start(settings.server.host, settings.server.port)
@@ -165,7 +165,7 @@ async def serve_stations(
             for client, group in zip(clients, groups, strict=True)
         ]
         try:
-            companion = ready(sum(map(len, groups)), websocket_address(settings.server, port))
+            companion = ready(sum(map(len, groups)), format_websocket_url(settings.server, port))
             await first_completed(stopping.wait(), *relays, *([companion] if companion else []))
         finally:
             for task in relays:

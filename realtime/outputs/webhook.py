@@ -15,7 +15,7 @@ from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from models.common.concurrency import backoff_seconds, parse_retry_after
-from realtime.clock import Clock
+from realtime.clock import Clock, unix_now
 
 MAX_QUEUED_MESSAGES = 100
 """Messages that wait. With more messages the oldest one is dropped and counted."""
@@ -177,7 +177,7 @@ class WebhookSender(threading.Thread):
                 return response.status, "", None
         except urllib.error.HTTPError as error:
             with error:
-                now = self._clock.unix(self._clock.monotonic())
+                now = unix_now(self._clock)
                 pause = requested_pause(error.code, error.headers.get("Retry-After"), now)
                 temporary = classify_status(error.code) is DeliveryResult.RETRY
                 advice = "retrying" if temporary else "check the address"

@@ -14,7 +14,7 @@ from models.classifier import GenreClassifier
 from models.common.text import format_seconds
 from models.errors import OverheardError
 from realtime.audio.source import AudioSource
-from realtime.clock import Clock
+from realtime.clock import Clock, unix_now
 from realtime.config import Settings
 from realtime.errors import AudioTooShortError, SourceError
 from realtime.pipeline.analyzer import Analysis, Analyzer
@@ -155,7 +155,7 @@ class AnalysisWorker(threading.Thread):
         status = self._source.status()
         if status.title != self._title:
             self._title = status.title
-            now = self._clock.unix(self._clock.monotonic())
+            now = unix_now(self._clock)
             self._publish(builders.title_message(self._source.name, now, status.title))
         if status.device != self._device:
             logger.info("%s: listening to %s instead of %s", self._source.name, status.device, self._device)
@@ -173,7 +173,7 @@ class AnalysisWorker(threading.Thread):
         self._publish(
             builders.health_message(
                 self._source.name,
-                self._clock.unix(self._clock.monotonic()),
+                unix_now(self._clock),
                 health,
                 self._source.status(),
                 self._clients(),
@@ -184,11 +184,7 @@ class AnalysisWorker(threading.Thread):
         if (state, detail) == (self._state, self._detail):
             return
         self._state, self._detail = state, detail
-        self._publish(
-            builders.state_message(
-                self._source.name, self._clock.unix(self._clock.monotonic()), state, detail, code
-            )
-        )
+        self._publish(builders.state_message(self._source.name, unix_now(self._clock), state, detail, code))
 
 
 def failure_code(error: Exception) -> StateCode:

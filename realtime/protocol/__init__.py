@@ -1,7 +1,7 @@
 """Websocket protocol: messages, requests, stream states, and the JSON Schema generated from them.
 
-The modules ``builders``, ``spectrum``, ``schema`` and ``history`` are not needed by every client, so their
-names are imported from them.
+The names of ``builders``, ``spectrum``, ``schema`` and ``history`` are imported from these modules, because
+not every client needs them.
 """
 
 from realtime.protocol.codes import ResponseCode, StateCode

@@ -1,4 +1,4 @@
-"""``python -m realtime.protocol``: write the JSON Schema beside the structs it is generated from."""
+"""``python -m realtime.protocol``: write the JSON Schema beside the structs that define the messages."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """Build the server's messages from the values of the pipeline, rounded for the wire.
 
-Messages of a source are built with ``seq`` 0; whoever publishes them sets it.
+Messages of a source are built with ``seq`` 0. ``realtime.control.sequencer`` or ``realtime.monitoring``
+sets the number when a message is published.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,19 @@ from realtime.protocol.spectrum import (
 )
 
 
+class _Header(TypedDict):
+    """Fields that every message of a source has."""
+
+    version: Literal[2]
+    seq: int
+    source: str
+    captured_at: float
+
+
+def _header(source: str, captured_at: float) -> _Header:
+    return {"version": VERSION, "seq": 0, "source": source, "captured_at": round(captured_at, 3)}
+
+
 def state_properties() -> dict[str, StateProperties]:
     """Map each stream state to its properties."""
     return {
@@ -71,16 +85,13 @@ def hello_message(
         Unix seconds.
     manifest : ModelManifest
     runtime : str
-        Of the classifier.
+        Runtime of the classifier.
     settings : mapping
         Settings that a client may show.
     """
     audio = manifest.audio
     return HelloMessage(
-        version=VERSION,
-        seq=0,
-        source=source,
-        captured_at=round(captured_at, 3),
+        **_header(source, captured_at),
         model=ModelInfo(
             name=manifest.name,
             version=manifest.version,
@@ -126,13 +137,10 @@ def estimate_message(
     captured_at: float,
     latency_ms: float,
 ) -> EstimateMessage:
-    """Build the message of one estimate; ``captured_at`` is in Unix seconds."""
+    """Build the message of one estimate. ``captured_at`` is in Unix seconds."""
     audio = manifest.audio
     return EstimateMessage(
-        version=VERSION,
-        seq=0,
-        source=source,
-        captured_at=round(captured_at, 3),
+        **_header(source, captured_at),
         start_seconds=round(estimate.position / audio.sample_rate, 3),
         end_seconds=round((estimate.position + audio.window_samples) / audio.sample_rate, 3),
         level_dbfs=round(estimate.level_dbfs, 1),
@@ -160,20 +168,17 @@ def spectrum_message(
     end_seconds : float
         End of the last column in the stream.
     decibel_columns : (columns, rows) float32
-        As ``models.spectrogram.stft.band_columns`` gives them, lowest frequency first.
+        Output of ``models.spectrogram.stft.band_columns``, lowest frequency first.
     audio : AudioSpec
-        The columns' geometry.
+        Geometry of the columns.
     """
-    stored = spectrum_bytes(decibel_columns, audio)
+    levels = spectrum_bytes(decibel_columns, audio)
     return SpectrumMessage(
-        version=VERSION,
-        seq=0,
-        source=source,
-        captured_at=round(captured_at, 3),
+        **_header(source, captured_at),
         end_seconds=round(end_seconds, 3),
-        columns=len(stored),
+        columns=len(levels),
         rows=SPECTRUM_ROWS,
-        data=base64.b64encode(stored.tobytes()).decode("ascii"),
+        data=base64.b64encode(levels.tobytes()).decode("ascii"),
         row_edges_hz=list(spectrum_edges_hz(audio)) if audio.row_break_hz else None,
     )
 
@@ -181,21 +186,13 @@ def spectrum_message(
 def state_message(
     source: str, captured_at: float, state: StreamState, detail: str = "", code: StateCode | None = None
 ) -> StateMessage:
-    """Build the message of a changed state; ``detail`` is one sentence for people."""
-    return StateMessage(
-        version=VERSION,
-        seq=0,
-        source=source,
-        captured_at=round(captured_at, 3),
-        state=state,
-        code=code,
-        detail=detail,
-    )
+    """Build the message of a changed state. ``detail`` is one sentence for people."""
+    return StateMessage(**_header(source, captured_at), state=state, code=code, detail=detail)
 
 
 def title_message(source: str, captured_at: float, title: str) -> TitleMessage:
-    """Build the message of a station's title; empty if the station sends none any more."""
-    return TitleMessage(version=VERSION, seq=0, source=source, captured_at=round(captured_at, 3), title=title)
+    """Build the message of a station's title. The title is empty if the station no longer sends one."""
+    return TitleMessage(**_header(source, captured_at), title=title)
 
 
 def health_message(
@@ -204,10 +201,7 @@ def health_message(
     """Build the message of the pipeline's counters and latencies, and of its source."""
     latency = health.latency_ms
     return HealthMessage(
-        version=VERSION,
-        seq=0,
-        source=source,
-        captured_at=round(captured_at, 3),
+        **_header(source, captured_at),
         blocks_received=health.blocks_received,
         samples_lost=health.samples_lost,
         gaps=health.gaps,
@@ -227,7 +221,7 @@ def health_message(
 
 
 def sources_message(available: Sequence[AvailableSource], paused: bool, now: float) -> SourcesMessage:
-    """Build the message of the sources that may be selected; ``now`` is in Unix seconds."""
+    """Build the message of the sources that a client may select. ``now`` is in Unix seconds."""
     return SourcesMessage(
         version=VERSION,
         seq=0,
@@ -241,7 +235,7 @@ def sources_message(available: Sequence[AvailableSource], paused: bool, now: flo
 def response_message(
     control_id: str, ok: bool, code: ResponseCode, detail: str, now: float
 ) -> ResponseMessage:
-    """Build the response to the control of that ``id``; ``now`` is in Unix seconds."""
+    """Build the response to the control with the given ``id``. ``now`` is in Unix seconds."""
     return ResponseMessage(
         version=VERSION,
         seq=0,

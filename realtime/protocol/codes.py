@@ -1,4 +1,4 @@
-"""Codes of states and responses, so that a client translates a message without reading its sentence."""
+"""Codes of states and responses, so that a client can translate a message without parsing its sentence."""
 
 from __future__ import annotations
 

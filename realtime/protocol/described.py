@@ -1,4 +1,4 @@
-"""Enums whose members carry the sentence that documents them, for the JSON Schema and for readers."""
+"""Base of enums whose members have a description, for the JSON Schema and for readers of the code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class DescribedEnum(StrEnum):
-    """An enum of strings; each member is written as its value and its description.
+    """Enum of strings. Each member is defined by its value and its description.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ class StreamState(DescribedEnum):
 
     @property
     def has_estimate(self) -> bool:
-        """True in the states that estimates carry. The other states come in state messages alone."""
+        """True for the states that estimates carry. State messages alone carry the other states."""
         return self.has_genre or self in (StreamState.NOT_MUSIC, StreamState.SILENT)
 
     @property
@@ -43,7 +43,7 @@ class StreamState(DescribedEnum):
 
     @property
     def is_closed(self) -> bool:
-        """True if the source is closed on purpose or for good, which ends a session of the history."""
+        """True if the source is closed on purpose or permanently, which ends a session of the history."""
         return self.is_final or self is StreamState.PAUSED
 
     @property
@@ -53,29 +53,28 @@ class StreamState(DescribedEnum):
 
     @property
     def is_silent_source(self) -> bool:
-        """True if no audio arrives although the source is wanted; the next audio ends these states."""
+        """True if the source should deliver audio but delivers none. The next audio ends these states."""
         return self in (StreamState.CONNECTING, StreamState.STALLED, StreamState.RECOVERING)
 
 
 @dataclass(frozen=True, slots=True)
 class GenreEstimate:
-    """The smoothed result of one window.
+    """Smoothed result of one window.
 
-    In NOT_MUSIC and SILENT labels and probabilities are those of the last music and say nothing about
-    the present.
+    In NOT_MUSIC and SILENT, labels and probabilities are those of the last music.
 
     Attributes
     ----------
     label : str or None
-        The most probable genre; None before any music was recognized.
+        Most probable genre. None before any music was recognized.
     stable_label : str or None
-        Follows ``label`` once the switch margin was held; for headlines and recommendations.
+        Genre for headlines and recommendations. It follows ``label`` after another genre has kept its lead.
     confidence : float
         Probability of ``label``.
     probabilities : mapping of str to float
         Probability of each genre. They sum to 1, or all are 0 before any music was recognized.
     state : StreamState
-        One that has an estimate.
+        State with ``has_estimate``.
     position : int
         First sample of the window in the stream, at the model's rate.
     captured_at : float
@@ -84,8 +83,9 @@ class GenreEstimate:
     has_gap : bool
         Audio was lost within the window.
     inference_ms : float
+        Time that the model took.
     music : float or None
-        Probability of music; None if the model does not estimate it.
+        Probability of music. None if the model does not detect music.
     """
 
     label: str | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Percentiles of recent latencies in milliseconds; all are 0 before the first latency."""
+    """Percentiles of recent latencies in milliseconds. All are 0 before the first latency."""
 
     p50: float
     p95: float
@@ -22,9 +22,9 @@ class PipelineHealth:
     ----------
     blocks_received : int
     samples_lost : int
-        Missing samples at the source's rate, seen as jumps of position.
+        Missing samples at the source's rate, computed from jumps of the position.
     gaps : int
-        Number of those jumps.
+        Number of these jumps.
     windows : int
         Windows analyzed.
     windows_skipped : int
@@ -49,7 +49,7 @@ class PipelineHealth:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """State of a source beside its audio, since it was opened.
+    """Names, faults and counters of a source since the source was opened.
 
     Attributes
     ----------
@@ -58,15 +58,16 @@ class SourceStatus:
     title : str
         The station's current title.
     error : str
-        Why no audio arrives while the source is being opened again; empty otherwise.
+        Reason why no audio arrives while the source is being reopened. Empty otherwise.
     reconnects : int
-        How often the source was opened again.
+        Number of times that the source was reopened.
     overflows : int
         Losses that the device reported.
     dropped_blocks : int
-        Blocks that the analysis was too slow for.
+        Blocks dropped because the analysis was too slow.
     drift_ppm : float or None
-        How much faster the device's clock runs than the machine's; None before it is known.
+        Difference between the device's clock and the machine's, in parts per million. Positive if the device
+        runs faster. None until it is measured.
     """
 
     device: str = ""

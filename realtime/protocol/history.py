@@ -7,13 +7,14 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import STATES_OF_ESTIMATES, Probability
+from realtime.protocol.messages import ESTIMATE_STATES, Probability
 from realtime.protocol.requests import RowNumber
 
 UnixSeconds: TypeAlias = Annotated[float, Meta(ge=0, lt=1e11)]
 """Python's calendar ends before 1e11 seconds, in the year 5138."""
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, lt=1e11)]
 Total: TypeAlias = Annotated[int, Meta(ge=0, lt=10**11)]
+"""Count over the whole history."""
 
 
 class HistorySummary(Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class HistorySegment(Struct, frozen=True, kw_only=True):
     """Consecutive estimates of one state, and in LISTENING of one genre."""
 
     number: RowNumber
-    state: Annotated[StreamState, Meta(extra_json_schema={"enum": STATES_OF_ESTIMATES})]
+    state: Annotated[StreamState, Meta(extra_json_schema={"enum": ESTIMATE_STATES})]
     genre: Annotated[str | None, Meta(description="The most probable genre; null in NOT_MUSIC and SILENT.")]
     started: Annotated[UnixSeconds, Meta(description="Unix seconds.")]
     ended: Annotated[UnixSeconds, Meta(description="Unix seconds.")]
@@ -49,12 +50,12 @@ class HistorySegment(Struct, frozen=True, kw_only=True):
     correction: Annotated[str | None, Meta(description="The genre that a person gave the segment.")]
 
     @property
-    def right_genre(self) -> str | None:
-        """The genre that the segment counts as: the correction, or a genre recognized with confidence."""
+    def effective_genre(self) -> str | None:
+        """The correction if there is one, else the predicted genre in LISTENING. None in other states."""
         return self.correction or (self.genre if self.state is StreamState.LISTENING else None)
 
     def __post_init__(self) -> None:
-        """Refuse a state that segments do not have.
+        """Reject a state that segments do not have.
 
         Raises
         ------
@@ -62,9 +63,7 @@ class HistorySegment(Struct, frozen=True, kw_only=True):
             If ``state.has_estimate`` is false.
         """
         if not self.state.has_estimate:
-            raise ValueError(
-                f"no segment has state {self.state}; it is one of {', '.join(STATES_OF_ESTIMATES)}"
-            )
+            raise ValueError(f"no segment has state {self.state}; it is one of {', '.join(ESTIMATE_STATES)}")
 
 
 class HistoryEvent(Struct, frozen=True, kw_only=True):

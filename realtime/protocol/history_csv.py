@@ -15,19 +15,19 @@ COLUMNS: Final = (
     "session", "source", "kind", "number", "started", "ended", "seconds", "state", "genre", "confidence",
     "correction", "detail",
 )  # fmt: skip
-"""Columns of the table. ``kind`` is segment, or the kind of an event, which has only a start and a detail."""
+"""Columns of the table. ``kind`` is segment, or the kind of an event. Events have only start and detail."""
 
 
 def format_csv(sessions: Iterable[HistorySession], zone: tzinfo | None = None) -> str:
     """Format segments and events of sessions as CSV, in the order of their times within each session.
 
-    A spreadsheet cannot take a text from outside, such as the title of a station, for a formula.
+    Texts from outside, such as the title of a station, are escaped so that no spreadsheet runs formulas.
 
     Parameters
     ----------
     sessions : iterable of HistorySession
     zone : tzinfo, optional
-        Time zone of the times, which are ISO 8601; local time if None.
+        Time zone of the times in the table, which are in ISO 8601. None for local time.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")

@@ -1,7 +1,7 @@
 """Messages that the server sends over the websocket, as typed structs.
 
 ``messages.schema.json`` beside this file is generated from these structs. ``VERSION`` rises if a client
-has to change; fields may be added without.
+has to change. New fields do not change the version.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ControlId: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=40, description="Chosen by the client and returned in the response.")
 ]
 
-STATES_OF_ESTIMATES = [state.value for state in StreamState if state.has_estimate]
+ESTIMATE_STATES = [state.value for state in StreamState if state.has_estimate]
 
 
 class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -48,7 +48,7 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
 
     @property
     def kind(self) -> str:
-        """The ``type`` of the message in JSON."""
+        """Value of ``type`` in the message's JSON."""
         return str(self.__struct_config__.tag)
 
 
@@ -76,14 +76,14 @@ class EstimatePayload(Struct, frozen=True, kw_only=True):
     probabilities: Annotated[
         dict[str, Probability], Meta(description="Probability of each genre; all are 0 before any music.")
     ]
-    state: Annotated[StreamState, Meta(extra_json_schema={"enum": STATES_OF_ESTIMATES})]
+    state: Annotated[StreamState, Meta(extra_json_schema={"enum": ESTIMATE_STATES})]
     music: Annotated[
         Probability | None,
         Meta(description="Smoothed probability of music; null if the model does not estimate it."),
     ]
 
     def __post_init__(self) -> None:
-        """Refuse a state that estimates do not have.
+        """Reject a state that estimates do not have.
 
         Raises
         ------
@@ -92,14 +92,14 @@ class EstimatePayload(Struct, frozen=True, kw_only=True):
         """
         if not self.state.has_estimate:
             raise ValueError(
-                f"no estimate has state {self.state}; the states are {', '.join(STATES_OF_ESTIMATES)}"
+                f"no estimate has state {self.state}; the states are {', '.join(ESTIMATE_STATES)}"
             )
 
     def genre_weights(self) -> Mapping[str, float]:
-        """Map the genres that the estimate stands for to their probabilities; empty if no music plays.
+        """Map the genres that the estimate counts for to their probabilities.
 
-        In LISTENING it stands for its stable label alone, even if another label leads already. In UNSURE it
-        stands for all genres.
+        In LISTENING, the estimate counts for its stable label alone, even if another label leads already. In
+        UNSURE, the estimate counts for all genres. The mapping is empty if no music plays.
         """
         if self.state is StreamState.LISTENING and self.stable_label is not None:
             return {self.stable_label: self.probabilities.get(self.stable_label, self.confidence)}
@@ -292,7 +292,7 @@ ServerMessage: TypeAlias = (
 
 
 def encode(message: Struct | Mapping[str, Any]) -> str:
-    """Encode one message as one line of JSON; text that is no Unicode stays as it is.
+    """Encode one message as one line of JSON. Lone surrogates in texts stay as they are.
 
     Raises
     ------
@@ -316,9 +316,9 @@ def decode(text: str | bytes) -> ServerMessage:
     Raises
     ------
     ValueError
-        If it is no message of this version; says what is wrong and where.
+        If the text is not a message of this version. The error names the wrong field.
     """
     try:
         return _decoder().decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise ValueError(f"no message of protocol version {VERSION}: {error}") from error
+        raise ValueError(f"not a message of protocol version {VERSION}: {error}") from error

@@ -70,20 +70,20 @@ ClientMessage: TypeAlias = Subscribe | AnyControl
 
 
 class Outcome(NamedTuple):
-    """Result of a control that was done: its code, and one sentence for people."""
+    """Code and sentence for people about a control that was carried out."""
 
     code: ResponseCode
     detail: str
 
 
 class RequestError(OverheardError):
-    """A control that cannot be done; nothing has changed.
+    """Control that cannot be carried out and has changed nothing.
 
     Parameters
     ----------
     code : ResponseCode
     detail : str
-        Why not and what helps, in one sentence.
+        Reason and remedy, in one sentence.
     """
 
     def __init__(self, code: ResponseCode, detail: str) -> None:
@@ -92,24 +92,30 @@ class RequestError(OverheardError):
 
 
 def decode_request(text: str | bytes) -> ClientMessage | None:
-    """Decode one message of a client; None if the schema does not know it."""
+    """Decode one message of a client.
+
+    Returns
+    -------
+    ClientMessage or None
+        None if the message does not match the schema.
+    """
     if isinstance(text, bytes):
         return None
     try:
-        # The schema's integers may be written as 3.0.
-        found: Any = json.loads(text, parse_float=_number)
-        if not isinstance(found, dict):
+        # JSON Schema allows clients to write an integer as 3.0.
+        document: Any = json.loads(text, parse_float=_parse_number)
+        if not isinstance(document, dict):
             return None
-        if found.get("type") == "subscribe":
-            return msgspec.convert(found, Subscribe)
-        if "type" in found:
-            control: AnyControl = msgspec.convert(found, AnyControl)
+        if document.get("type") == "subscribe":
+            return msgspec.convert(document, Subscribe)
+        if "type" in document:
+            control: AnyControl = msgspec.convert(document, AnyControl)
             return control
     except (ValueError, RecursionError, msgspec.ValidationError):
         pass
     return None
 
 
-def _number(digits: str) -> int | float:
+def _parse_number(digits: str) -> int | float:
     value = float(digits)
     return int(value) if value.is_integer() else value

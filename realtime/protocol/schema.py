@@ -1,6 +1,6 @@
-"""The JSON Schema of the protocol, for clients in other languages.
+"""JSON Schema of the protocol, for clients in other languages.
 
-The structs are its only source: ``python -m realtime.protocol`` writes ``messages.schema.json`` from them.
+``python -m realtime.protocol`` generates ``messages.schema.json`` from the structs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENUMS: tuple[type[DescribedEnum], ...] = (StreamState, StateCode, ResponseCode)
 
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
-    """Read the published schema that every message obeys, in both directions."""
+    """Read the published schema, which describes the messages in both directions."""
     text = (files("realtime.protocol") / FILE_NAME).read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -42,15 +42,15 @@ def generate_schema() -> dict[str, Any]:
         ref_template="#/$defs/{name}",
     )
     names = {name: _snake_case(name.removesuffix("Message") or name) for name in components}
-    definitions = {names[name]: _cleaned(components[name], names) for name in components}
+    definitions = {names[name]: _clean(components[name], names) for name in components}
     for enum in ENUMS:
         definitions[names[enum.__name__]] = {
             "description": (enum.__doc__ or "").strip(),
             "oneOf": [{"const": member.value, "description": member.description} for member in enum],
         }
     for name in ("message", "not_stream_bound"):
-        definitions[name]["properties"]["type"] = {"type": "string"}  # each message has its own
-    for each in (*sent, HistorySession, NotStreamBound):  # a base after those that derive from it
+        definitions[name]["properties"]["type"] = {"type": "string"}  # each message type defines the value
+    for each in (*sent, HistorySession, NotStreamBound):  # a base after the types that derive from it
         base = names[each.__base__.__name__]
         _refer_to_base(definitions[names[each.__name__]], definitions[base], base)
     definitions["control"] = {
@@ -73,13 +73,13 @@ def schema_text() -> str:
     return json.dumps(generate_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _cleaned(node: Any, names: dict[str, str]) -> Any:
+def _clean(node: Any, names: dict[str, str]) -> Any:
     """Rename references, write one-valued enums as const, and require every property.
 
-    Every field is written, also one that has a default in Python.
+    Fields that have a default in Python are required too, because the server always sends them.
     """
     if isinstance(node, list):
-        return [_cleaned(each, names) for each in node]
+        return [_clean(each, names) for each in node]
     if not isinstance(node, dict):
         return node
     cleaned: dict[str, Any] = {}
@@ -89,21 +89,25 @@ def _cleaned(node: Any, names: dict[str, str]) -> Any:
         elif key == "enum" and len(value) == 1:
             cleaned["const"] = value[0]
         elif key == "properties":
-            cleaned[key] = {name: _cleaned(each, names) for name, each in value.items()}
+            cleaned[key] = {name: _clean(each, names) for name, each in value.items()}
         elif key not in ("title", "default"):
-            cleaned[key] = _cleaned(value, names)
+            cleaned[key] = _clean(value, names)
     if "properties" in cleaned:
         cleaned["required"] = list(cleaned["properties"])
     return cleaned
 
 
 def _refer_to_base(definition: dict[str, Any], base: dict[str, Any], name: str) -> None:
-    """Leave out what the base defines, and refer to the base instead."""
+    """Replace the properties that the base defines by a reference to the base."""
     inherited = base.get("properties", {})
     own = {key: value for key, value in definition["properties"].items() if inherited.get(key) != value}
-    rest = {key: definition[key] for key in ("description",) if key in definition}
+    description = {"description": definition["description"]} if "description" in definition else {}
     definition.clear()
-    definition |= rest | {"allOf": [{"$ref": f"#/$defs/{name}"}], "properties": own, "required": list(own)}
+    definition |= description | {
+        "allOf": [{"$ref": f"#/$defs/{name}"}],
+        "properties": own,
+        "required": list(own),
+    }
 
 
 def _snake_case(name: str) -> str:

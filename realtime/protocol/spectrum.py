@@ -1,4 +1,4 @@
-"""Bands of the spectrum that clients draw: their levels as bytes and their edges in Hz."""
+"""Levels (bytes) and edges (Hz) of the spectrum bands that clients draw."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def spectrum_bytes(decibel_columns: npt.NDArray[np.float32], audio: AudioSpec) -
     Parameters
     ----------
     decibel_columns : (columns, rows) float32
-        As ``models.spectrogram.stft.band_columns`` gives them, lowest frequency first.
+        Output of ``models.spectrogram.stft.band_columns``, lowest frequency first.
     audio : AudioSpec
-        The columns' geometry: its window tells their level in dB of a full-scale sine.
+        Geometry of the columns. Its window determines the decibels of a full-scale sine.
 
     Returns
     -------
     (columns, SPECTRUM_ROWS) uint8
-        Oldest column first, highest frequency first in each.
+        Oldest column first. The highest frequency comes first in each column.
     """
     full_scale = full_scale_decibels(audio.window, audio.n_fft)
     averaged = average_bands(decibel_columns, np.linspace(0, 1, SPECTRUM_ROWS + 1))
-    share = (averaged - full_scale - FLOOR_DBFS) / (CEILING_DBFS - FLOOR_DBFS)
-    stored: npt.NDArray[np.uint8] = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)[:, ::-1]
-    return stored
+    scaled = (averaged - full_scale - FLOOR_DBFS) / (CEILING_DBFS - FLOOR_DBFS)
+    levels: npt.NDArray[np.uint8] = np.clip(np.round(scaled * 255), 0, 255).astype(np.uint8)[:, ::-1]
+    return levels
 
 
 @lru_cache(maxsize=8)
 def full_scale_decibels(window: str, n_fft: int) -> float:
-    """Compute the decibels of the bin that a sine of amplitude 1 falls on: half of the window's sum."""
+    """Compute the decibels of a sine of amplitude 1 in its bin, which has half of the window's sum."""
     return float(20 * np.log10(WINDOWS[window](n_fft).sum(dtype=np.float64) / 2))
 
 
 @lru_cache(maxsize=8)
 def spectrum_edges_hz(audio: AudioSpec) -> tuple[float, ...]:
     """Compute the edges of the display bands: SPECTRUM_ROWS + 1 frequencies, lowest first."""
-    place = np.linspace(0, audio.image_size, SPECTRUM_ROWS + 1)
-    edges = np.interp(place, np.arange(audio.image_size + 1), band_edges(audio))
+    rows = np.linspace(0, audio.image_size, SPECTRUM_ROWS + 1)
+    edges = np.interp(rows, np.arange(audio.image_size + 1), band_edges(audio))
     return tuple((edges * audio.sample_rate / 2).round(2).tolist())

@@ -1,1 +1,1 @@
-"""Websocket server with access control, HTTP endpoints and metrics."""
+"""Websocket server of the estimates, with access control, HTTP endpoints and metrics."""

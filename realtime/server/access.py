@@ -18,7 +18,7 @@ from realtime.server.requests import UNPRIVILEGED
 PROTOCOL = f"overheard.{VERSION}"
 """Websocket subprotocol of this server."""
 TOKEN_PREFIX = "overheard.token."
-"""Prefix of the token in a subprotocol. A browser cannot set headers and sends its token as a second one."""
+"""Prefix of a subprotocol that holds the token. Browsers use it, because they cannot set headers."""
 
 TOKEN_USAGE = (
     "the token does not belong in the address, where logs keep it; send it as the header "
@@ -44,10 +44,10 @@ class HandshakeRequest:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Clients that may connect, and clients that are privileged.
+    """Rules for the clients that may connect and for those that are privileged.
 
-    Privileged clients may select sources and read the history. If ``token`` is set, it makes a client
-    privileged, otherwise ``control_token`` does. If both are empty, no client is privileged.
+    Privileged clients may select sources and read the history. Their token is ``token``, or ``control_token``
+    if ``token`` is empty. If both are empty, no client is privileged.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class AccessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Reason for which a request is rejected.
+    """Rejection of a request, with its reason.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def reject_page(
     """Check if a client may read an HTTP page of this server.
 
     Without a token the server is for this machine alone. A foreign host name then means DNS rebinding: a web
-    page lets its own name point to this machine, to read what the browser would not show it.
+    site points its own host name at this machine to bypass the same-origin policy of browsers.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def parse_subprotocols(headers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _reject_origin(request: HandshakeRequest, policy: AccessPolicy) -> Rejection | None:
-    """Reject foreign web pages, which browsers let open a websocket here. Programs send no Origin."""
+    """Reject web pages of other origins, which browsers allow to connect. Programs send no Origin header."""
     if not request.origins or (len(request.origins) == 1 and request.origins[0] in policy.origins):
         return None
     return Rejection(
@@ -189,16 +189,16 @@ def _reject_secret_in_target(request: HandshakeRequest) -> Rejection | None:
 
 def has_valid_token(request: HandshakeRequest, policy: AccessPolicy) -> bool:
     """Return True if the request has the token, or if the policy requires no token."""
-    return not policy.token or _presents_secret(request, policy.token)
+    return not policy.token or _has_secret(request, policy.token)
 
 
 def is_privileged(request: HandshakeRequest, policy: AccessPolicy) -> bool:
     """Return True if the request has the token of privileged clients, and the policy has such a token."""
     secret = policy.token or policy.control_token
-    return bool(secret) and _presents_secret(request, secret)
+    return bool(secret) and _has_secret(request, secret)
 
 
-def _presents_secret(request: HandshakeRequest, secret: str) -> bool:
+def _has_secret(request: HandshakeRequest, secret: str) -> bool:
     tokens = [
         name.removeprefix(TOKEN_PREFIX) for name in request.subprotocols if name.startswith(TOKEN_PREFIX)
     ]

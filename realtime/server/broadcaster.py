@@ -22,9 +22,9 @@ from realtime.server.outbox import ClientOutbox
 
 
 class Broadcaster:
-    """Newest hello of each source, and the outboxes of all clients.
+    """Distributor of messages to the outboxes of all clients. It keeps the newest hello of each source.
 
-    Everything here runs on one event loop.
+    All methods must be called on one event loop.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Broadcaster:
 
     @property
     def clients(self) -> int:
-        """Number of connected clients. It may be read on any thread."""
+        """Number of connected clients. Any thread may read it."""
         return len(self._outboxes)
 
     @property
@@ -75,11 +75,11 @@ class Broadcaster:
         Raises
         ------
         ValueError
-            If there is a source of that name already.
+            If there is a source with the same name already.
         """
         source = hello.source
         if source in self._hellos:
-            raise ValueError(f"source {source!r} is served already; each needs a name of its own")
+            raise ValueError(f"source {source!r} is served already; each source needs a unique name")
         self._hellos[source] = hello
         self.metrics.update(hello)
         self._put(hello, iter(self._outboxes))
@@ -90,7 +90,7 @@ class Broadcaster:
         Raises
         ------
         ValueError
-            If there is no source ``name``, or if a third source has the name of the new one.
+            If there is no source ``name``, or if another source has the name of the new one.
         """
         source = hello.source
         if name not in self._hellos or (source != name and source in self._hellos):
@@ -100,9 +100,9 @@ class Broadcaster:
             (source if key == name else key): (hello if key == name else value)
             for key, value in self._hellos.items()
         }
-        self.metrics.forget(name)
+        self.metrics.remove(name)
         self.metrics.update(hello)
-        # The stored hello replaces nothing: a client that connects later has not followed the old source.
+        # The stored hello replaces nothing, because later clients have not followed the old source.
         announced = hello if source == name else replace(hello, replaces_source=name)
         self._put(announced, iter(self._outboxes))
 
@@ -112,15 +112,15 @@ class Broadcaster:
         Raises
         ------
         ValueError
-            If its source was never added.
+            If the source of the message was not added.
         """
         hello = self._hellos.get(message.source)
         if hello is None:
             raise ValueError(f"source {message.source!r} is unknown; add(hello) makes it known")
-        self._hellos[message.source] = _updated(hello, message)
+        self._hellos[message.source] = _update_hello(hello, message)
         self.metrics.update(message)
-        every = not isinstance(message, SpectrumMessage)
-        self._put(message, (box for box in self._outboxes if every or box.wants_spectrum))
+        is_spectrum = isinstance(message, SpectrumMessage)
+        self._put(message, (box for box in self._outboxes if box.wants_spectrum or not is_spectrum))
 
     def publish_sources(self, message: SourcesMessage) -> None:
         """Send the list of available sources to all privileged clients."""
@@ -138,7 +138,7 @@ def encode_text(message: Message) -> str:
     return storable(encode(message), "replace")
 
 
-def _updated(hello: HelloMessage, message: Message) -> HelloMessage:
+def _update_hello(hello: HelloMessage, message: Message) -> HelloMessage:
     """Return the hello for clients that connect after a message."""
     match message:
         case EstimateMessage(estimate=estimate, captured_at=captured_at):

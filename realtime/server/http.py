@@ -1,7 +1,7 @@
 """Serve HTTP pages on the websocket port, and accept or reject websocket handshakes.
 
-``realtime.server.access`` holds the rules. This module applies them to the requests of the websockets
-library. Everything runs on the server's event loop.
+``realtime.server.access`` decides on requests. This module connects it with the websockets library.
+Everything runs on the server's event loop.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ logger = logging.getLogger(__name__)
 BYTE_RATE = (16_384, 128.0)
 """Bytes that a client may send at once, and each second after that. Pings and fragments of messages count."""
 PAGES = ("/healthz", "/metrics", "/history", "/log")
-JSON = "application/json"
-SESSION = re.compile(r"/history/([0-9]{1,15})", re.ASCII)
+"""Paths of the pages, besides ``SESSION_PATH``."""
+SESSION_PATH = re.compile(r"/history/([0-9]{1,15})", re.ASCII)
+JSON_TYPE = "application/json"
 
 EMPTY_HISTORY = json.dumps({"path": None, "sessions": [], "corrections": 0, "sounds": 0})
 NO_SESSION = json.dumps({"error": "there is no such session: the history is off"})
 
 
 class HandshakeHandler:
-    """All open connections of the server, and those that were admitted as websocket clients.
+    """Handler of requests and handshakes, which keeps track of all open connections.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class HandshakeHandler:
             self.drop(oldest, "handshakes")
 
     def remove(self, client: ClientConnection) -> None:
-        """Forget a TCP connection that has ended."""
+        """Remove a TCP connection that has ended."""
         self._handshakes.pop(client, None)
         self._admitted.discard(client)
 
@@ -96,14 +97,14 @@ class HandshakeHandler:
         connection.transport.abort()
 
     def close(self) -> None:
-        """End connections that are not admitted yet, and log the remaining rejections."""
+        """Abort connections that are not admitted yet, and log the remaining rejections."""
         for client in list(self._handshakes):
             client.transport.abort()
         if line := self._rejections.flush(self._now()):
             logger.warning("%s", line)
 
     def drop_all(self) -> None:
-        """End all connections without a closing handshake, because some clients do not read it."""
+        """Abort all connections without a closing handshake, which some clients never read."""
         for client in [*self._handshakes, *self._admitted]:
             client.transport.abort()
 
@@ -118,9 +119,8 @@ class HandshakeHandler:
     ) -> Response | Awaitable[Response] | None:
         """Answer an HTTP request, or return None to let the library open the websocket."""
         if not isinstance(connection, ClientConnection) or connection not in self._handshakes:
-            return connection.respond(
-                http.HTTPStatus.SERVICE_UNAVAILABLE, ""
-            )  # the client left and reads nothing
+            # The connection was lost or dropped, so the client does not read the response.
+            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")
         headers = request.headers
         handshake = HandshakeRequest(
             request.path,
@@ -130,8 +130,8 @@ class HandshakeHandler:
             tuple(headers.get_all("Host")),
         )
         method = getattr(request, "method", "GET")  # websockets 15 accepts GET only and has no such attribute
-        if (handshake.path in PAGES or SESSION.fullmatch(handshake.path)) and method in ("GET", "HEAD"):
-            return self._page(connection, handshake, method)
+        if (handshake.path in PAGES or SESSION_PATH.fullmatch(handshake.path)) and method in ("GET", "HEAD"):
+            return self._serve_page(connection, handshake, method)
         if rejection := access.reject_client(handshake, self._policy, len(self._admitted)):
             return self._reject(connection, rejection)
         connection.is_privileged = access.is_privileged(handshake, self._policy)
@@ -139,11 +139,13 @@ class HandshakeHandler:
         self._admitted.add(connection)  # counted from here on, although the handshake is not complete
         return None
 
-    async def _page(self, connection: ServerConnection, handshake: HandshakeRequest, method: str) -> Response:
+    async def _serve_page(
+        self, connection: ServerConnection, handshake: HandshakeRequest, method: str
+    ) -> Response:
         page = handshake.path
-        private = page not in ("/healthz", "/metrics")
+        needs_privilege = page not in ("/healthz", "/metrics")
         if rejection := access.reject_page(
-            handshake, self._policy, needs_token=page != "/healthz", needs_privilege=private
+            handshake, self._policy, needs_token=page != "/healthz", needs_privilege=needs_privilege
         ):
             return self._reject(connection, rejection)
         status, text = 200, ""
@@ -154,19 +156,19 @@ class HandshakeHandler:
             full = access.has_valid_token(handshake, self._policy)
             status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
         elif page == "/log":
-            text = self._log.page() if self._log is not None else json.dumps({"lines": []})
+            text = self._log.to_json() if self._log is not None else json.dumps({"lines": []})
         else:
-            status, text = await self._history_page(page.removeprefix("/history").removeprefix("/"))
-        response = _respond(connection, status, text, CONTENT_TYPE if page == "/metrics" else JSON)
+            status, text = await self._read_history(page.removeprefix("/history").removeprefix("/"))
+        response = _respond(connection, status, text, CONTENT_TYPE if page == "/metrics" else JSON_TYPE)
         if method == "HEAD":
             response.body = b""
         return response
 
-    async def _history_page(self, rest: str) -> tuple[int, str]:
+    async def _read_history(self, session: str) -> tuple[int, str]:
         history = self._history
         if history is None:
-            return (404, NO_SESSION) if rest else (200, EMPTY_HISTORY)
-        return await run_in_daemon_thread(lambda: history.read_document(rest))
+            return (404, NO_SESSION) if session else (200, EMPTY_HISTORY)
+        return await run_in_daemon_thread(lambda: history.read_document(session))
 
     def _reject(self, connection: ServerConnection, rejection: Rejection) -> Response:
         self.count(rejection.reason, rejection.sentence)
@@ -180,7 +182,7 @@ class HandshakeHandler:
 
 
 class ClientConnection(ServerConnection):
-    """Connection that reports its beginning and its end, and whose incoming bytes are limited.
+    """Connection that registers with a ``HandshakeHandler`` and limits the rate of incoming bytes.
 
     Parameters
     ----------
@@ -206,24 +208,24 @@ class ClientConnection(ServerConnection):
         self._handshakes.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Unregister the connection."""
         super().connection_lost(exc)
         self._handshakes.remove(self)
 
     def data_received(self, data: bytes) -> None:
         """Drop a client that sends too many bytes.
 
-        The library itself answers pings and collects fragments without a limit. It is called first, so that
-        it can report errors in a message.
+        The library answers pings and collects fragments without a limit. The library is called first, so that
+        it can report errors of the protocol.
         """
         super().data_received(data)
         if self.state is State.OPEN and not self._bucket.take(self.loop.time(), len(data)):
             self._handshakes.drop(self, "bytes")
 
 
-def _respond(connection: ServerConnection, status: int, text: str, kind: str) -> Response:
+def _respond(connection: ServerConnection, status: int, text: str, content_type: str) -> Response:
     response = connection.respond(http.HTTPStatus(status), text)
     del response.headers["Content-Type"]
-    response.headers["Content-Type"] = kind
+    response.headers["Content-Type"] = content_type
     response.headers["Cache-Control"] = "no-store"
     return response

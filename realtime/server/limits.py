@@ -10,11 +10,11 @@ class ServerLimits:
     """Sizes, rates and timeouts of the websocket server."""
 
     handshakes: int = 512
-    """Open connections that have not sent a request yet. The oldest makes room for one more."""
+    """Open connections that have not sent a request yet. If there are more, the oldest is dropped."""
     open_seconds: float = 5.0
-    """Timeout of a handshake. A longer one comes from a broken or hostile client."""
+    """Timeout of a handshake. Only broken or hostile clients take longer."""
     request_bytes: int = 1024
-    """Length of a client's message. The longest control takes some 300 bytes and a name."""
+    """Length of a client's message. The longest control takes about 300 bytes and a name."""
     request_burst: int = 10
     """Messages that a client may send at once."""
     requests_per_second: float = 2.0

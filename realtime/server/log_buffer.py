@@ -1,4 +1,4 @@
-"""Last lines of the log in memory, for the page that shows them."""
+"""Buffer of the last log lines in memory, for the page ``/log``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Collection
 from models.common.text import clean_text
 
 MAX_LINES = 200
-"""Older lines are dropped."""
+"""Lines in the buffer. Older lines are dropped."""
 MAX_LINE_CHARACTERS = 600
-"""Longer lines are cut. Names of stations and devices may have any length."""
+"""Characters of a line after which the line is cut. Names of stations and devices may have any length."""
 
 
 class LogBuffer(logging.Handler):
@@ -45,6 +45,6 @@ class LogBuffer(logging.Handler):
         logged_at = time.strftime("%H:%M:%S", time.localtime(record.created))
         self._lines.append(f"{logged_at} {record.levelname} {plain}")
 
-    def page(self) -> str:
-        """Return the lines as JSON, oldest first."""
+    def to_json(self) -> str:
+        """Encode the lines as JSON, oldest first."""
         return json.dumps({"lines": list(self._lines)})  # ASCII, because lines may hold any characters

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus and the answer to health checks, collected from the published messages."""
+"""Metrics for Prometheus and the report of ``/healthz``, collected from the published messages."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' exposition format, which every version of Prometheus reads."""
 
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds. A fast machine needs about 40 ms. Past a hop (0.5 s) estimates come late."""
+"""Upper bounds of the latency histogram in seconds. A fast machine needs about 40 ms. A hop takes 0.5 s."""
 INFERENCE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""Seconds. The shipped model needs 7 ms on a slow core."""
+"""Upper bounds of the inference histogram in seconds. The shipped model needs 7 ms on a slow core."""
 
 COUNTERS: Mapping[str, tuple[str, str]] = {
     "blocks_received": ("overheard_blocks", "Blocks of audio that the source delivered."),
@@ -40,11 +40,11 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
     "dropped_blocks": ("overheard_dropped_blocks", "Blocks that the analysis was too slow for."),
     "reconnects": ("overheard_reopened", "How often the source was opened again."),
 }
-"""Counters of health messages, each with its metric's name without the suffix ``_total``, and its help."""
+"""Name (without the suffix ``_total``) and help text of the metric for each counter of health messages."""
 
 
 class Metrics:
-    """A few metrics of each source. A source that is removed leaves none.
+    """Metrics of each source, of clients and of rejected connections.
 
     Parameters
     ----------
@@ -84,10 +84,10 @@ class Metrics:
             self._latency.setdefault(source, _Histogram(LATENCY_BOUNDS)).add(message.latency_ms / 1000)
             self._inference.setdefault(source, _Histogram(INFERENCE_BOUNDS)).add(message.inference_ms / 1000)
 
-    def forget(self, source: str) -> None:
+    def remove(self, source: str) -> None:
         """Remove the metrics of a source."""
-        for kept in (self._states, self._health, self._estimates, self._latency, self._inference):
-            kept.pop(source, None)
+        for by_source in (self._states, self._health, self._estimates, self._latency, self._inference):
+            by_source.pop(source, None)
 
     def count_rejection(self, reason: str) -> None:
         """Count a connection that was rejected or ended. ``reason`` is one of a few fixed names."""
@@ -110,7 +110,7 @@ class Metrics:
         return generate_latest(registry).decode()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics. ``prometheus_client`` calls this method of a collector."""
+        """Yield all metrics. ``prometheus_client`` calls this method."""
         from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
         yield GaugeMetricFamily("overheard_clients", "Websocket clients connected.", value=self._clients)
@@ -150,11 +150,21 @@ class Metrics:
 def health_report(
     states: Mapping[str, StreamState], clients: int, uptime_seconds: float, *, full: bool = True
 ) -> tuple[int, str]:
-    """Return the HTTP status and the body of a health check. A full one has names and numbers.
+    """Return the HTTP status and the body of a health check.
+
+    Parameters
+    ----------
+    states : mapping of str to StreamState
+        State of each source.
+    clients : int
+        Number of connected clients.
+    uptime_seconds : float
+    full : bool
+        Include names and numbers, not only the status.
 
     Returns
     -------
-    int, str
+    tuple of int and str
         200, or 503 if a source is in a faulty state. The body is JSON.
     """
     degraded = any(state.is_fault for state in states.values())
@@ -166,13 +176,12 @@ def health_report(
     }
     if not full:
         report = {"status": report["status"]}
-    return (503 if degraded else 200), json.dumps(
-        report
-    ) + "\n"  # ASCII, because names may hold any characters
+    body = json.dumps(report) + "\n"  # ASCII, because names may hold any characters
+    return (503 if degraded else 200), body
 
 
 class _Histogram:
-    """Counts of the values up to each bound, in seconds and ascending."""
+    """Histogram of values in seconds. The bounds are ascending."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds

@@ -6,10 +6,10 @@ import asyncio
 
 
 class ClientOutbox:
-    """Messages that wait for one client: the newest one of each source and type.
+    """Queue of messages for one client, with only the newest message of each source and type.
 
-    A slow client therefore costs a few messages and the responses to its requests, and never delays other
-    clients.
+    A slow client therefore never delays other clients, and costs the memory of a few messages and of the
+    responses to its requests.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class ClientOutbox:
         return len(self._waiting)
 
     def put(self, source: str, kind: str, text: str) -> None:
-        """Add a message, which replaces a waiting one of the same source and type."""
+        """Add a message, which replaces a waiting message of the same source and type."""
         self._waiting.pop((source, kind), None)  # the new message goes to the end, so that seq only rises
         self._waiting[source, kind] = text
         self._filled.set()
 
     async def take(self) -> str:
-        """Wait for a message and remove the oldest one."""
+        """Wait until there is a message, and remove the oldest message."""
         while not self._waiting:
             self._filled.clear()
             await self._filled.wait()

@@ -36,12 +36,14 @@ class TokenBucket:
 
 
 class RejectionLog:
-    """Summary of rejected connections in few log lines: the first at once, later ones with counts.
+    """Summary of rejected connections in few log lines.
+
+    The first rejection is reported at once. Later rejections are counted and reported together.
 
     Parameters
     ----------
     interval_seconds : float
-        Shortest time between two lines.
+        Minimum time between two lines.
     """
 
     def __init__(self, interval_seconds: float = 5.0) -> None:
@@ -55,7 +57,7 @@ class RejectionLog:
         Returns
         -------
         str or None
-            Line to log. None if the last line is too recent.
+            Line to log. None if less than ``interval_seconds`` have passed since the last line.
         """
         self._unreported[reason] += 1
         return self.flush(now) if now - self._reported_at >= self._interval_seconds else None
@@ -65,7 +67,7 @@ class RejectionLog:
         if not self._unreported:
             return None
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(self._unreported.items()))
-        line = f"connections refused or ended since the last such line: {self._unreported.total()} ({counts})"
+        line = f"connections rejected or closed since the last report: {self._unreported.total()} ({counts})"
         self._unreported.clear()
         self._reported_at = now
         return line

@@ -8,10 +8,12 @@ from realtime.protocol.messages import SourcesMessage
 from realtime.protocol.requests import HistoryControl, Outcome, SourceControl
 
 UNPRIVILEGED = (
-    "only clients with the control token may do this; set OVERHEARD_TOKEN to the same secret for the "
+    "this requires the control token; set OVERHEARD_TOKEN to the same secret for the "
     "analyzer and the dashboard, or start both with `overheard run`"
 )
-NO_HISTORY = "the history is off; --history auto on the analyzer's side keeps one"
+"""Error for clients that sent no token or a wrong token."""
+NO_HISTORY = "the history is off; start the analyzer with --history auto to record one"
+"""Error for controls of the history if nothing is recorded."""
 
 
 class SourceController(Protocol):
@@ -23,7 +25,7 @@ class SourceController(Protocol):
         Raises
         ------
         OverheardError
-            If it cannot be done. A ``RequestError`` also has the code.
+            If the control cannot be carried out. A ``RequestError`` also has the code.
         """
         ...
 
@@ -33,10 +35,10 @@ class SourceController(Protocol):
 
 
 class HistoryEndpoint(Protocol):
-    """Access of clients to the history. Both methods block and are called on threads of their own."""
+    """Access of clients to the history. Both methods block, so the server calls them on separate threads."""
 
-    def read_document(self, rest: str) -> tuple[int, str]:
-        """Return HTTP status and JSON of ``/history`` (empty ``rest``) or of the session of that number."""
+    def read_document(self, session: str) -> tuple[int, str]:
+        """Return HTTP status and JSON of a session. An empty text means the list of all sessions."""
         ...
 
     def handle_control(self, control: HistoryControl) -> Outcome:
@@ -45,6 +47,6 @@ class HistoryEndpoint(Protocol):
         Raises
         ------
         OverheardError
-            If it cannot be done. A ``RequestError`` also has the code.
+            If the control cannot be carried out. A ``RequestError`` also has the code.
         """
         ...

@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 
 
 class EstimateServer:
-    """Server of the messages of one or more sources for any number of clients.
+    """Websocket server for the messages of one or more sources and any number of clients.
 
-    Everything here runs on one event loop.
+    All methods must be called on one event loop.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class EstimateServer:
         self._server: Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Start to listen.
+        """Start to listen for connections.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class EstimateServer:
         ServerError
             If the address is in use or not one of this machine, or if the certificate cannot be used.
         """
-        tls = _tls_context(self._settings)
+        tls = _load_tls_context(self._settings)
         policy = AccessPolicy(
             self._origins, self._settings.token, self._settings.max_clients, self._control_token
         )
@@ -142,7 +142,7 @@ class EstimateServer:
         except (OSError, UnicodeError) as error:
             raise ServerError(
                 f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}; "
-                "is the analyzer running already? --port takes another one"
+                "is the analyzer running already? --port selects another port"
             ) from error
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
@@ -157,7 +157,7 @@ class EstimateServer:
         try:
             async with asyncio.timeout(2 * self._limits.close_seconds):
                 await self._server.wait_closed()
-        except TimeoutError:  # a client does not read the messages before the closing handshake
+        except TimeoutError:  # a client does not read, so the closing handshake cannot complete
             self._handshakes.drop_all()
             await self._server.wait_closed()
 
@@ -198,7 +198,7 @@ class EstimateServer:
             logger.debug("a client left; there are %d", self.broadcaster.clients)
 
     def _start_control(self, outbox: ClientOutbox, control: AnyControl) -> None:
-        """Carry out a control on a task. It may take seconds, and continues if the client leaves."""
+        """Carry out a control in a task, which may take seconds and continues if the client leaves."""
         task = asyncio.create_task(self._respond(outbox, control))
         self._controls.add(task)
         task.add_done_callback(self._controls.discard)
@@ -209,7 +209,7 @@ class EstimateServer:
         except OverheardError as error:
             ok, code, detail = False, _error_code(error, control), str(error)
         except Exception:
-            logger.exception("internal error; %s was not done", type(control).__name__)
+            logger.exception("internal error; the control %s was not carried out", type(control).__name__)
             ok, code = False, ResponseCode.INTERNAL_ERROR
             detail = "internal error; see the analyzer's log for details"
         response = response_message(control.id, ok, code, detail, time.time())
@@ -240,7 +240,7 @@ class EstimateServer:
         except TimeoutError:
             self._handshakes.drop(connection, "slow")
         except ConnectionClosed:
-            pass  # the task that reads ends the same way
+            pass  # the task that reads from the client ends, too
 
     async def _close(self, connection: ServerConnection, reason: str, sentence: str) -> None:
         self._handshakes.count(reason, sentence)
@@ -260,12 +260,15 @@ def _error_code(error: OverheardError, control: AnyControl) -> ResponseCode:
 
 
 def _select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Select the subprotocol of this server if the client offers any. Other clients were rejected before."""
+    """Select the subprotocol of this server if the client offers any.
+
+    Clients that offer only other subprotocols were rejected before.
+    """
     return Subprotocol(access.PROTOCOL) if offered else None
 
 
-def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    """Load the certificate.
+def _load_tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    """Load the certificate and its key.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from models.spectrogram.incremental import IncrementalSpectrogram
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_columns
 from realtime.audio.source import AudioBlock
-from realtime.clock import SystemClock
+from realtime.clock import SystemClock, unix_now
 from realtime.config import Settings
 from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.builders import estimate_message
@@ -59,7 +59,7 @@ def hops(classifier: GenreClassifier | None = None) -> Callable[[], list[str]]:
     stream = blocks()
 
     def hop_on() -> list[str]:
-        now = clock.unix(clock.monotonic())
+        now = unix_now(clock)
         return [
             encode(estimate_message(analysis.estimate, "benchmark", manifest, now, 0.0))
             for analysis in analyzer.process(next(stream))

@@ -251,7 +251,7 @@ def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:
         port = str(taken.getsockname()[1])
         said = refused("listen", "--source", str(ten_seconds), "--port", port)
         assert f"cannot listen on 127.0.0.1:{port}" in said
-        assert "--port takes another one" in said
+        assert "--port selects another port" in said
         said = refused("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
         assert f"port {port} of the page is taken" in said
 

@@ -203,7 +203,7 @@ def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program
     assert on_disk(running.path.parent, secret.encode()) != []
     answer = running.delete_all()
     assert answer == "the history is deleted (saved clips: 0)"
-    assert f"the history {running.path} keeps its size: database or disk is full" in caplog.messages
+    assert f"the history {running.path} could not be shrunk: database or disk is full" in caplog.messages
     assert on_disk(running.path.parent, secret.encode()) == []
 
 

@@ -258,7 +258,7 @@ def test_a_program_whose_open_file_is_migrated_by_a_newer_one_logs_it_once_and_d
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning == (
         f"the history {old} has version {VERSION + 1}, and this program supports versions up to {VERSION}; "
-        "update Overheard or name another file; nothing is recorded"
+        "update Overheard or name another file; the history is not recorded"
     )
     assert query(old, "SELECT * FROM segments") == before
     assert query(old, "PRAGMA integrity_check") == [("ok",)]

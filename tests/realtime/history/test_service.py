@@ -212,7 +212,7 @@ def test_a_locked_file_is_reported_and_keeps_its_content(tmp_path: Path, ask: st
     }
     with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(HistoryError, match="database is locked; end the program that keeps it locked"):
+        with pytest.raises(HistoryError, match="database is locked; close the program that locks it"):
             doing[ask]()
         other.execute("ROLLBACK")
     assert {"correct": "is now rock", "forget": "is deleted"}[ask] in doing[ask]()
@@ -280,7 +280,7 @@ def test_an_old_history_is_corrected_after_its_migration(tmp_path: Path) -> None
 def test_a_closed_history_refuses_requests_at_once(running: RunningHistory) -> None:
     running.writer.close()
     began = time.monotonic()
-    with pytest.raises(HistoryError, match="the history is closed, since the analyzer stops"):
+    with pytest.raises(HistoryError, match="the history is closed because the analyzer is stopping"):
         running.correct(1, "rock")
     assert "closed" in running.document(status=503)["error"]
     assert time.monotonic() - began < 5

@@ -162,7 +162,7 @@ def test_a_deleted_folder_is_created_again_with_the_session(
     shutil.rmtree(path.parent)
     recorder.add(estimate(5.5))
     recorder.flush()
-    assert caplog.messages == [f"the history {path} was moved or deleted; a new file is started"]
+    assert caplog.messages == [f"the history {path} was moved or deleted; a new history is created"]
     assert query(path, "SELECT source, ended FROM sessions") == [("radio", None)]
     assert query(path, "SELECT estimates FROM segments") == [(2,)]
 
@@ -189,7 +189,7 @@ def test_a_file_of_another_program_or_a_newer_version_is_refused_and_not_changed
         clock_of(recorder).now += 100
         recorder.add(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
         recorder.flush()
-    assert caplog.messages == [sentence.format(path) + "; nothing is recorded"]
+    assert caplog.messages == [sentence.format(path) + "; the history is not recorded"]
     assert recorder.lost == 2
     with pytest.raises(HistoryError) as refusal:
         open_history(path)

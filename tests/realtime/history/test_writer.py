@@ -159,12 +159,12 @@ def test_a_locked_file_is_reported_once_a_minute_and_written_once_it_is_free(
             recorder.flush(dropped=3)
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
         assert caplog.messages[-1] == (
-            f"the history {path} cannot be written: database is locked; end the program that keeps it locked "
+            f"the history {path} cannot be written: database is locked; close the program that locks it "
             "(retrying; waiting rows: 24, lost rows: 0, dropped messages: 3)"
         )
         other.execute("ROLLBACK")
     recorder.flush(dropped=3)
-    assert caplog.messages[3:] == [f"the history {path} is written again; lost rows: 0"]
+    assert caplog.messages[3:] == [f"the history {path} can be written again; lost rows: 0"]
     assert query(path, "SELECT sum(estimates) FROM segments") == [(26,)]
 
 
@@ -255,7 +255,7 @@ def test_a_read_only_file_is_reported_with_the_remedy_and_written_once_it_is_wri
         target.chmod(0o700)
         told, complaint = process.communicate("\n", timeout=30)
         assert told.startswith("the history")
-        assert told.endswith("is written again; lost rows: 0\n"), complaint
+        assert told.endswith("can be written again; lost rows: 0\n"), complaint
         expected = [(2,)] if what == "folder" else [(3,)]
         assert query(folder / "history.sqlite", "SELECT sum(estimates) FROM segments") == expected
     finally:

@@ -94,7 +94,7 @@ def test_what_is_of_no_stream_obeys_the_schema_too(level: float | None) -> None:
 def refused(message: Json) -> None:
     """By the schema, and by the decoder."""
     assert not VALIDATOR.is_valid(message)
-    with pytest.raises(ValueError, match="no message of protocol version 2: "):
+    with pytest.raises(ValueError, match="not a message of protocol version 2: "):
         messages.decode(json.dumps(message))
 
 
@@ -139,7 +139,7 @@ def test_a_message_that_lacks_a_field_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '"x"', "[" * 100_000, '{"type": []}', b"\xff"])
 def test_what_is_no_message_is_refused_in_one_sentence(text: str | bytes) -> None:
-    with pytest.raises(ValueError, match="no message of protocol version 2: "):
+    with pytest.raises(ValueError, match="not a message of protocol version 2: "):
         messages.decode(text)
 
 

@@ -106,9 +106,9 @@ def test_the_log_keeps_its_last_lines_and_no_secret() -> None:
             logger.exception("broken: %s", "x" * 10_000)
     finally:
         logger.removeHandler(tail)
-    lines = json.loads(tail.page())["lines"]
+    lines = json.loads(tail.to_json())["lines"]
     assert len(lines) == MAX_LINES
     assert lines[0].endswith(" INFO line 52")
     assert lines[-2].endswith(" WARNING the token is (secret) and ?[31m more")
     assert len(lines[-1]) < 700
-    assert "a reason" not in tail.page(), "no traceback"
+    assert "a reason" not in tail.to_json(), "no traceback"

@@ -190,7 +190,7 @@ def test_a_source_that_was_removed_is_in_no_metric() -> None:
     for name in ("mic", "radio"):
         metrics.update(estimate("jazz", source=name))
         metrics.update(health(name))
-    metrics.forget("radio")
+    metrics.remove("radio")
     text = metrics.render(0)
     assert "mic" in text
     assert "radio" not in text

@@ -16,7 +16,7 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
 
 def test_rejections_are_reported_at_once_then_counted() -> None:
     log = RejectionLog(interval_seconds=5.0)
-    assert log.add("token", 0.0) == "connections refused or ended since the last such line: 1 (token 1)"
+    assert log.add("token", 0.0) == "connections rejected or closed since the last report: 1 (token 1)"
     assert [log.add(reason, 4.9) for reason in ("token", "origin", "token")] == [None] * 3
     assert str(log.add("full", 5.0)).endswith("4 (full 1, origin 1, token 2)")
     assert log.flush(5.0) is None

@@ -277,7 +277,7 @@ def test_without_a_history_a_correction_says_how_to_have_one() -> None:
             assert (answer["ok"], answer["code"], answer["detail"]) == (
                 False,
                 "history_off",
-                "the history is off; --history auto on the analyzer's side keeps one",
+                "the history is off; start the analyzer with --history auto to record one",
             )
 
     serve(scenario)

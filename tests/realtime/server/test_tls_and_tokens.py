@@ -196,7 +196,7 @@ def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
     serve(scenario, token=TOKEN)
     assert "a client connected; there are 1" in caplog.text
-    assert "connections refused or ended" in caplog.text
+    assert "connections rejected or closed" in caplog.text
     assert TOKEN not in caplog.text
 
 

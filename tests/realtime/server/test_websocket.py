@@ -230,7 +230,7 @@ def test_a_long_reason_is_cut_to_what_fits() -> None:
 def test_a_busy_port_is_explained() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         port = int(url.rpartition(":")[2])
-        with pytest.raises(ServerError, match=rf"cannot listen on 127.0.0.1:{port}: .*--port takes another"):
+        with pytest.raises(ServerError, match=rf"cannot listen on 127.0.0.1:{port}: .*--port selects"):
             await EstimateServer(Broadcaster([hello()]), ServerSettings()).start("127.0.0.1", port)
 
     serve(scenario)
