@@ -17,7 +17,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests.benchmarks.results import Result
 from tests.support.audio import noise
-from tests.support.sound_servers import SoundServer, listening, sound_server
+from tests.support.sound_servers import SoundServer, run_listen, sound_server
 
 CLICKS = 60
 RATE = 48_000
@@ -116,7 +116,7 @@ def percentile(values: list[float], share: float) -> float:
 def click(server: SoundServer, hop: float) -> tuple[list[float], list[float]]:
     """Seconds from each click to its estimate, and milliseconds that the estimate says it took."""
     options = ["--hop-seconds", str(hop)] if hop else []
-    with listening(server.environment, "--source", "system", *options) as overheard:
+    with run_listen(server.environment, "--source", "system", *options) as overheard:
         player = Player(server)
         player.start()
         overheard.until(lambda message: message["type"] == "estimate")

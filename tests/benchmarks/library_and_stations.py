@@ -19,7 +19,7 @@ from realtime.library.discovery import find_tracks
 from realtime.monitoring.feeds import ProcessGroupClient
 from realtime.monitoring.stations import Station
 from tests.support.paths import DEMONSTRATION
-from tests.support.stream_servers import Answer, web
+from tests.support.stream_servers import Answer, web_server
 
 HOPS = (0.0, 2.6, 5.2)
 STATIONS = (1, 8)
@@ -46,7 +46,7 @@ def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
 async def station_cost(count: int) -> tuple[float, float]:
     """Share of a core and MB of a process that hears so many stations."""
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
-    with web({"music.opus": music}) as server:
+    with web_server({"music.opus": music}) as server:
         group = tuple(Station(str(number), server.url("music.opus")) for number in range(count))
         feed = ProcessGroupClient(group, AnalysisSettings.from_settings(Settings()))
         heard: set[str] = set()

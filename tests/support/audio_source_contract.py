@@ -51,11 +51,11 @@ class SourceCase:
     losing: Opener | None = None
 
 
-def idle(source: LiveSource) -> Stop:
+def start_idle(source: LiveSource) -> Stop:
     return lambda: None
 
 
-def take(source: AudioSource, samples: int) -> list[AudioBlock]:
+def take_blocks(source: AudioSource, samples: int) -> list[AudioBlock]:
     """Blocks up to so many samples; each is checked by itself and against those before it."""
     blocks: list[AudioBlock] = []
     copies = []
@@ -87,7 +87,7 @@ def check_sound(case: SourceCase, source: AudioSource) -> None:
         assert source.name
         assert source.status().device
         assert (source.sample_rate, source.is_live) == (RATE, case.is_live)
-        blocks = take(source, len(SOUND) + 1 if case.ends else len(SOUND))
+        blocks = take_blocks(source, len(SOUND) + 1 if case.ends else len(SOUND))
     received = np.concatenate([block.samples for block in blocks])
     assert np.abs(received - SOUND).max() < 1e-4
     assert blocks[-1].position + len(blocks[-1].samples) == len(SOUND)
@@ -150,7 +150,7 @@ def check_failure(case: SourceCase, source: AudioSource) -> None:
 def check_loss(source: AudioSource) -> None:
     """Lost samples are a jump of the position, as long as what was lost."""
     with closing(source):
-        blocks = [block for block in take(source, len(SOUND)) if len(block.samples)]
+        blocks = [block for block in take_blocks(source, len(SOUND)) if len(block.samples)]
     (jump,) = (
         (later.position, later.position - one.position - len(one.samples))
         for one, later in itertools.pairwise(blocks)

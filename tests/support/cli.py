@@ -20,7 +20,7 @@ from realtime.cli.main import main
 RATE = 22_050
 
 
-def overheard(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_command(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "realtime.cli", *words],
         capture_output=True,
@@ -33,14 +33,12 @@ def overheard(*words: str, environment: dict[str, str] | None = None) -> subproc
     return done
 
 
-def refused(*words: str, environment: dict[str, str] | None = None) -> str:
+def command_error(*words: str, environment: dict[str, str] | None = None) -> str:
     """Error message of the command, which exits with 2 and prints one line."""
-    return said_of_a_fault(overheard(*words, environment=environment))
+    return error_message(run_command(*words, environment=environment))
 
 
-def overheard_here(
-    *words: str, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def run_main(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The same command in the test's own process: a new one takes longer to begin than most take to end."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -54,25 +52,25 @@ def overheard_here(
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
-def refused_here(*words: str, environment: dict[str, str] | None = None) -> str:
+def main_error(*words: str, environment: dict[str, str] | None = None) -> str:
     """As ``refused``, in the test's own process."""
-    return said_of_a_fault(overheard_here(*words, environment=environment))
+    return error_message(run_main(*words, environment=environment))
 
 
-def said_of_a_fault(done: subprocess.CompletedProcess[str]) -> str:
+def error_message(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 2, done
     assert done.stdout == ""
     return done.stderr.strip()
 
 
-def windows_in(seconds: int) -> int:
+def count_windows(seconds: int) -> int:
     """Windows of the shipped model that fit."""
     audio = ModelManifest.load().audio
     room = seconds * audio.sample_rate - audio.window_samples
     return 1 + room // (audio.hop_columns * audio.column_step)
 
 
-def window_needed() -> str:
+def format_window_seconds() -> str:
     """Seconds of the shipped model's window, rounded up, as sentences give them."""
     return f"{np.ceil(100 * ModelManifest.load().audio.window_seconds) / 100:.2f}"
 

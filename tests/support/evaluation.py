@@ -15,16 +15,16 @@ from models.manifest import ModelManifest
 from models.metrics import expected_calibration_error
 from realtime.config import Settings, SmoothingSettings
 from tests.support.audio import tone, write
-from tests.support.cli import copy_model, overheard_here
+from tests.support.cli import copy_model, run_main
 
 LABELS = ModelManifest.load().labels
 RATE = 22_050
-HERTZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}
-AT_ONCE = replace(Settings(), smoothing=SmoothingSettings(0, 0, 0))
+TONE_HZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}
+UNSMOOTHED = replace(Settings(), smoothing=SmoothingSettings(0, 0, 0))
 
 
-def card_of(*words: str) -> dict[str, Any]:
-    done = overheard_here("evaluate", *words, "--json")
+def run_evaluate(*words: str) -> dict[str, Any]:
+    done = run_main("evaluate", *words, "--json")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
@@ -32,14 +32,14 @@ def card_of(*words: str) -> dict[str, Any]:
     return card
 
 
-def model_with(folder: Path, **changes: object) -> str:
+def write_model(folder: Path, **changes: object) -> str:
     """The shipped model's bytes under a manifest with other fields."""
     path, fields = copy_model(folder)
     path.write_text(json.dumps(fields | changes))
     return str(path)
 
 
-def check(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: list[int]) -> None:
+def check_scorecard(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: list[int]) -> None:
     """Hold a scorecard against probabilities and truth, counted here track by track."""
     answers, confidence = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1)
     rows = [[0] * len(LABELS) for _ in LABELS]
@@ -65,12 +65,12 @@ def check(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: l
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tone_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tones of 10.5 s a genre, as folders and as a table with artists, and one that is too short."""
     folder = tmp_path_factory.mktemp("library")
     lines = ["file,genre,artist"]
     (folder / "table").mkdir()
-    for genre, hertz in HERTZ.items():
+    for genre, hertz in TONE_HZ.items():
         (folder / "sounds" / genre).mkdir(parents=True)
         for number in range(2):
             path = write(folder / "sounds" / genre / f"{number}.wav", tone(hertz + 50 * number, 10.5), RATE)

@@ -1,4 +1,4 @@
-"""Messages as the analysis sends them, and history files with them."""
+"""Messages as the analyzer sends them, and history files that contain them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,48 +76,26 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until a condition holds, which another thread or process brings about."""
-    pause, end = threading.Event(), time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not hold in time"
-        pause.wait(0.02)
-
-
-@contextmanager
-def recording(path: Path) -> Iterator[HistoryRecorder]:
-    """Yield the recorder without its thread, in virtual time."""
-    found = HistoryRecorder(HistoryStore(path, "net", "1.2", busy_seconds=0.05), VirtualClock())
-    yield found
-    found.close()
-
-
-def clock_of(recorder: HistoryRecorder) -> VirtualClock:
+def get_clock(recorder: HistoryRecorder) -> VirtualClock:
+    """Return the clock of a recorder that was made with a virtual one."""
     assert isinstance(recorder._clock, VirtualClock)
     return recorder._clock
 
 
-def may_mount() -> bool:
-    """Return whether this process has CAP_SYS_ADMIN, which mounting needs."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return False
-    return any(line.startswith("CapEff:") and int(line.split()[1], 16) >> 21 & 1 for line in lines)
-
-
-CHILD = """
+CHILD_IMPORTS = """
 import json, os, sys, threading
 from pathlib import Path
 from realtime.clock import SystemClock
 from realtime.history.writer import HistoryWriter
-from tests.support.histories import estimate, state, until
+from tests.support.histories import estimate, state
+from tests.support.waiting import wait_until
 """
 
 
-def child(script: str, *words: str) -> subprocess.Popen[str]:
+def start_child(script: str, *arguments: str) -> subprocess.Popen[str]:
+    """Run a script in a process of its own, after the imports of ``CHILD_IMPORTS``."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD + script, *words],
+        [sys.executable, "-c", CHILD_IMPORTS + script, *arguments],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -129,11 +104,11 @@ def child(script: str, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def damage_the_header(path: Path) -> None:
+def damage_header(path: Path) -> None:
     path.write_bytes(b"this is no database" * 1_000)
 
 
-def damage_the_middle(path: Path) -> None:
+def damage_middle(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4_096:] = b"\xa5" * (len(content) - 4_096)
     path.write_bytes(content)
@@ -157,10 +132,10 @@ INSERT INTO segments VALUES (1, 1, 'jazz', 'LISTENING', 1000, 1010, 10, 0.8, 11)
 INSERT INTO segments VALUES (1, 2, 'rock', 'LISTENING', 1010, 1020, 10, 0.7, 20);
 INSERT INTO events VALUES (1, 1, 1000, 'warming_up', '');
 """
-"""SQL of a file that the first version wrote. Keep the text as it is, since such files exist."""
+"""SQL of a file of version 1. Do not change the text, because users have such files."""
 
 
-def version_1(path: Path) -> Path:
+def write_version_1(path: Path) -> Path:
     """Write a history of version 1 with one session of two segments."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
@@ -168,7 +143,7 @@ def version_1(path: Path) -> Path:
     return path
 
 
-def version_2(path: Path) -> Path:
+def write_version_2(path: Path) -> Path:
     """Write a history of version 2 with three sessions and two corrections."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
@@ -176,17 +151,17 @@ def version_2(path: Path) -> Path:
     return path
 
 
-def recorded(path: Path, *given: Message) -> Path:
-    """Write a history of these messages, whose sessions have ended."""
+def write_history(path: Path, *messages: Message) -> Path:
+    """Write a history of these messages. Its sessions have ended."""
     recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), VirtualClock())
-    for message in given:
+    for message in messages:
         recorder.add(message)
     recorder.close()
     return path
 
 
 class RunningHistory:
-    """History that is being written, with its service and the buffered audio."""
+    """History with its writing thread, its service and the buffered audio."""
 
     def __init__(
         self,
@@ -206,13 +181,13 @@ class RunningHistory:
     def play(self, source: ArraySource | FileSource) -> None:
         """Analyze a source to its end, as the program does."""
         classifier = LoudestRowClassifier()
-        keep = self.audio.start(source.name, classifier.manifest.audio, played_file(source))
-        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.writer.consume, keep=keep)
+        append = self.audio.start(source.name, classifier.manifest.audio, played_file(source))
+        worker = AnalysisWorker(source, classifier, Settings(), self.clock, self.writer.consume, keep=append)
         worker.run()
         assert worker.error is None
 
     def play_programme(self) -> None:
-        """Twelve seconds each of blues, jazz and rock."""
+        """Analyze twelve seconds each of blues, jazz and rock."""
         self.play(ArraySource(programme(), RATE, self.clock, "three tones"))
 
     def correct(self, segment: int, genre: str | None, session: int = 1) -> str:
@@ -224,6 +199,7 @@ class RunningHistory:
         return self.service.handle_control(DeleteHistory(id="1")).detail
 
     def document(self, rest: str = "", status: int = 200) -> Any:
+        """Return the document at ``/history/rest``, which must have this status and match the schema."""
         found, text = self.service.read_document(rest)
         assert found == status, text
         document = json.loads(text)
@@ -238,5 +214,6 @@ class RunningHistory:
         return found
 
     def clips(self) -> list[str]:
+        """Return the saved clips, relative to the folder of corrections."""
         folder = self.path.parent / "corrections"
         return sorted(str(each.relative_to(folder)) for each in folder.glob("*/*"))

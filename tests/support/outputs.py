@@ -11,11 +11,11 @@ from realtime.config import OutputSettings
 from realtime.outputs.notifier import GenreNotifier
 
 SECRET = "geheim-p@ss/word"
-QUOTED = "geheim-p%40ss%2Fword"
+QUOTED_SECRET = "geheim-p%40ss%2Fword"
 
 
 @contextmanager
-def starting() -> Iterator[Callable[..., GenreNotifier]]:
+def notifier_factory() -> Iterator[Callable[..., GenreNotifier]]:
     """Yield a factory of notifiers with short pauses, each of which must close within two seconds."""
     started: list[GenreNotifier] = []
 

@@ -31,20 +31,22 @@ def songs(genre: str, count: int, artists: int = 1000, **fields: Any) -> list[Tr
     ]
 
 
-def heard(session: RollingPlaylist, mix: Mapping[str, float], start: float = 0, seconds: float = 60) -> float:
+def add_estimates(
+    session: RollingPlaylist, mix: Mapping[str, float], start: float = 0, seconds: float = 60
+) -> float:
     for number in range(round(seconds)):
         session.add_estimate(start + number + 1, mix, "LISTENING")
     return start + seconds
 
 
-def why(row: PlaylistItem) -> list[str]:
+def read_reasons(row: PlaylistItem) -> list[str]:
     return [str(reason) for reason in row.reasons]
 
 
-def started(
+def start_playlist(
     mix: Mapping[str, float], pools: Mapping[str, Sequence[Track]], **arguments: Any
 ) -> tuple[RollingPlaylist, float]:
     session = RollingPlaylist(**arguments)
-    now = heard(session, mix)
+    now = add_estimates(session, mix)
     session.update(pools, now, TODAY)
     return session, now

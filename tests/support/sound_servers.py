@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.waiting import wait_until
+
 PULSE = """\
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1
 load-module module-rescue-streams
@@ -60,8 +62,8 @@ class SoundServer:
             self._spawn(program)
         self._until_it_answers()
         self.run("pactl", "load-module", "module-null-sink", "sink_name=speakers", "rate=48000")
-        wait_for(lambda: self._asked("pactl", "set-default-sink", "speakers"))  # wireplumber takes a moment
-        wait_for(lambda: "Default Sink: speakers" in self.run("pactl", "info"))
+        wait_until(lambda: self._asked("pactl", "set-default-sink", "speakers"))  # wireplumber takes a moment
+        wait_until(lambda: "Default Sink: speakers" in self.run("pactl", "info"))
 
     def kill(self) -> None:
         """End it as a crash does, and whoever plays."""
@@ -89,7 +91,7 @@ class SoundServer:
         self._processes.append(subprocess.Popen(words, env=self.environment, stdout=quiet, stderr=quiet))
 
     def _until_it_answers(self) -> None:
-        wait_for(lambda: self._asked("pactl", "info"))
+        wait_until(lambda: self._asked("pactl", "info"))
 
     def _asked(self, *words: str) -> bool:
         """Check if a client program succeeds."""
@@ -116,7 +118,7 @@ def sound_server(folder: Path, kind: str) -> Iterator[SoundServer]:
         server.kill()
 
 
-class Listening:
+class ListenProcess:
     """``overheard listen`` as a child, and a client of its websocket."""
 
     def __init__(self, process: subprocess.Popen[str], client: ClientConnection, address: str) -> None:
@@ -130,7 +132,8 @@ class Listening:
         deadline = time.monotonic() + seconds
         while True:
             left = deadline - time.monotonic()
-            assert left > 0, f"not within {seconds} s; last: {[brief(message) for message in self.seen[-8:]]}"
+            last = [summarize(message) for message in self.seen[-8:]]
+            assert left > 0, f"the message did not come within {seconds} s; the last ones: {last}"
             with suppress(TimeoutError):
                 message: dict[str, Any] = json.loads(self.client.recv(timeout=left))
                 self.seen.append(message)
@@ -139,22 +142,22 @@ class Listening:
 
     def state(self, *names: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Read up to the first message that tells one of these states."""
-        return self.until(lambda message: told_state(message) in names, seconds)
+        return self.until(lambda message: get_state(message) in names, seconds)
 
 
-def told_state(message: dict[str, Any]) -> str | None:
+def get_state(message: dict[str, Any]) -> str | None:
     """The state that a message carries."""
     state: str | None = message.get("state") or (message.get("estimate") or {}).get("state")
     return state
 
 
-def brief(message: dict[str, Any]) -> str:
+def summarize(message: dict[str, Any]) -> str:
     """A message in a word or two."""
-    return f"{message['type']} {told_state(message) or ''} {message.get('detail', '')}".strip()
+    return f"{message['type']} {get_state(message) or ''} {message.get('detail', '')}".strip()
 
 
 @contextmanager
-def listening(environment: dict[str, str], *words: str, token: str = "") -> Iterator[Listening]:
+def run_listen(environment: dict[str, str], *words: str, token: str = "") -> Iterator[ListenProcess]:
     """``overheard listen`` with a client that has read the hello."""
     command = [sys.executable, "-m", "realtime.cli", "listen", "--port", "0", *words]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -167,7 +170,7 @@ def listening(environment: dict[str, str], *words: str, token: str = "") -> Iter
         address = "ws://" + said.split("ws://")[1].strip()
         shown = {"Authorization": f"Bearer {token}"} if token else {}
         with connect(address, open_timeout=10, additional_headers=shown) as client:
-            started = Listening(process, client, address)
+            started = ListenProcess(process, client, address)
             started.until(lambda message: message["type"] == "hello")
             yield started
     finally:
@@ -176,10 +179,3 @@ def listening(environment: dict[str, str], *words: str, token: str = "") -> Iter
         _, rest = process.communicate(timeout=15)
         print(rest)  # the log tells the story; shown when a test fails
         assert "Traceback" not in rest
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Return once it holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline

@@ -77,15 +77,15 @@ class Client:
 
 
 @dataclass
-class Running:
+class RunningManager:
     manager: SourceManager
     server: EstimateServer
     url: str
     published: list[Json]
 
 
-def run(
-    scenario: Callable[[Client, Running], Awaitable[None]],
+def run_manager(
+    scenario: Callable[[Client, RunningManager], Awaitable[None]],
     source: Sequence[Path | str],
     selectable: Sequence[Path | str] = (),
     speed: float = SPEED,
@@ -118,7 +118,7 @@ def run(
             url = f"ws://127.0.0.1:{await server.start('127.0.0.1', 0)}"
             manager.start()
             async with connect(url, additional_headers=BEARER) as connection:
-                await scenario(Client(connection), Running(manager, server, url, published))
+                await scenario(Client(connection), RunningManager(manager, server, url, published))
         finally:
             began = time.monotonic()
             await asyncio.gather(manager.stop(), server.stop())

@@ -17,7 +17,7 @@ from realtime.monitoring.stations import Group, Station
 from realtime.protocol.messages import Message
 from tests.support.paths import DEMONSTRATION
 from tests.support.protocol import VALIDATOR, Json, as_json
-from tests.support.stream_servers import Answer, WebServer, web
+from tests.support.stream_servers import Answer, WebServer, web_server
 
 CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
 HEARING = AnalysisSettings.from_settings(CHOSEN)
@@ -28,7 +28,7 @@ MOST_SECONDS = 60
 def radio() -> Iterator[WebServer]:
     """A station that plays two minutes of music at everybody's own pace, and never ends."""
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
-    with web({"music.opus": music}) as server:
+    with web_server({"music.opus": music}) as server:
         yield server
 
 

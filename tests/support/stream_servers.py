@@ -1,7 +1,6 @@
-"""Real servers for tests of network streams: Icecast, GStreamer's RTSP, and web servers.
+"""Real servers for tests of network streams: Icecast, GStreamer's RTSP server, and web servers.
 
-Each is a context manager that ends what it started. Ports are the system's choice, but for
-Icecast, which has to be told one.
+Each server is a context manager that ends the processes and threads it started.
 """
 
 from __future__ import annotations
@@ -9,14 +8,12 @@ from __future__ import annotations
 import base64
 import http.client
 import os
-import random
 import signal
 import socket
 import ssl
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +22,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.support.network import Certificate, free_port
 from tests.support.programs import need
+from tests.support.waiting import wait_until
 
 ICECAST = """\
 <icecast>
@@ -42,7 +41,7 @@ ICECAST = """\
 </icecast>
 """
 
-# Icecast refuses to run as root unless it is told whom to become.
+# Icecast refuses to run as root unless its configuration names another user.
 OWNER = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
 
 RTSP_SERVER = """\
@@ -82,24 +81,8 @@ GLib.MainLoop().run()
 """
 
 
-def free_port() -> int:
-    """A port below those that the system gives away, so that nobody is given it in between."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-
-
-def wait_until(ready: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Ask again and again; fails when the time is up."""
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, f"not ready within {seconds} s"
-        threading.Event().wait(0.02)
-
-
-def status_of(port: int, path: str, credentials: str = "") -> int:
-    """The status of an HTTP answer, its body left alone; 0 when nobody listens."""
+def get_status(port: int, path: str, credentials: str = "") -> int:
+    """Return the status of an HTTP response without reading its body, or 0 if no server listens."""
     headers = (
         {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()} if credentials else {}
     )
@@ -113,15 +96,15 @@ def status_of(port: int, path: str, credentials: str = "") -> int:
         connection.close()
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    """Kill, also when stopped."""
+def kill_process(process: subprocess.Popen[str]) -> None:
+    """Kill a process, even one that SIGSTOP has stopped."""
     process.kill()
     process.communicate(timeout=10)
 
 
 @dataclass
 class Icecast:
-    """A running Icecast."""
+    """Running Icecast server."""
 
     port: int
     process: subprocess.Popen[str]
@@ -132,10 +115,11 @@ class Icecast:
 
     def set_title(self, mount: str, title: str) -> None:
         path = f"/admin/metadata?mount=/{mount}&mode=updinfo&charset=UTF-8&song={quote(title)}"
-        assert status_of(self.port, path, "admin:rule") == 200
+        assert get_status(self.port, path, "admin:rule") == 200, "Icecast refused the title"
 
     @contextmanager
     def paused(self) -> Iterator[None]:
+        """Stop the server's process until the end of the block. Its connections stay open."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -144,7 +128,7 @@ class Icecast:
 
     @contextmanager
     def fed(self, mount: str, *encoder: str, hz: int = 440) -> Iterator[subprocess.Popen[str]]:
-        """A programme of one tone, in real time."""
+        """Feed a tone to a mount in real time, and yield the feeding process."""
         tone = f"sine=frequency={hz}:sample_rate=48000"
         address = f"icecast://source:feed@127.0.0.1:{self.port}/{mount}"
         command = [
@@ -153,11 +137,11 @@ class Icecast:
         ]  # fmt: skip
         feeder = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            wait_until(lambda: feeder.poll() is not None or status_of(self.port, f"/{mount}") == 200)
+            wait_until(lambda: feeder.poll() is not None or get_status(self.port, f"/{mount}") == 200)
             assert feeder.poll() is None, (feeder.communicate(timeout=5), self.log.read_text()[-2000:])
             yield feeder
         finally:
-            end(feeder)
+            kill_process(feeder)
 
 
 MP3 = ("-c:a", "libmp3lame", "-b:a", "128k", "-content_type", "audio/mpeg", "-f", "mp3")
@@ -166,8 +150,8 @@ AAC = ("-c:a", "aac", "-b:a", "96k", "-content_type", "audio/aac", "-f", "adts")
 
 
 @contextmanager
-def icecast(folder: Path, port: int = 0) -> Iterator[Icecast]:
-    """An Icecast of our own."""
+def icecast_server(folder: Path, port: int = 0) -> Iterator[Icecast]:
+    """Run an Icecast server."""
     need("icecast2 ffmpeg", "icecast2", "ffmpeg")
     port = port or free_port()
     owner = OWNER if os.geteuid() == 0 else ""
@@ -176,47 +160,33 @@ def icecast(folder: Path, port: int = 0) -> Iterator[Icecast]:
     with (folder / "icecast.log").open("a") as log:
         process = subprocess.Popen(["icecast2", "-c", str(config)], stdout=log, stderr=log, text=True)
     try:
-        wait_until(lambda: process.poll() is not None or status_of(port, "/status-json.xsl") > 0)
+        wait_until(lambda: process.poll() is not None or get_status(port, "/status-json.xsl") > 0)
         assert process.poll() is None, (folder / "icecast.log").read_text()
         yield Icecast(port, process, folder / "icecast.log")
     finally:
-        end(process)
+        kill_process(process)
 
 
 @contextmanager
-def rtsp(certificate: Path | None = None) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """GStreamer's RTSP server with ``/opus`` and ``/l16``; gives its port and its process."""
+def rtsp_server(certificate: Certificate | None = None) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Run GStreamer's RTSP server with ``/opus`` and ``/l16``, and yield its port and its process."""
     packages = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
-    # The system's Python: the bindings are Debian's, and no wheels.
+    # The system's Python, because the bindings come with Debian and not as wheels.
     need(packages, "/usr/bin/python3")
-    words = ["/usr/bin/python3", "-c", RTSP_SERVER, *([str(certificate)] if certificate else [])]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = ["/usr/bin/python3", "-c", RTSP_SERVER, *([str(certificate.combined)] if certificate else [])]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
     assert server.stderr is not None
     try:
         port = server.stdout.readline().strip()
         if not port.isdecimal():
-            said = server.stderr.read().strip()[-99:]
+            error = server.stderr.read().strip()[-99:]
             pytest.skip(
-                f"GStreamer's RTSP server is not installed ({said}); on Debian: apt install {packages}"
+                f"GStreamer's RTSP server is not installed ({error}); on Debian: apt install {packages}"
             )
         yield int(port), server
     finally:
-        end(server)
-
-
-def certificate(folder: Path) -> Path:
-    """A key and a certificate for 127.0.0.1, which nobody but its owner trusts, in one file."""
-    need("openssl", "openssl")
-    path = folder / "own.pem"
-    command = [
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-        "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    path.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return path
+        kill_process(server)
 
 
 @dataclass
@@ -227,38 +197,38 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     length: bool = True
-    """Send the length. A station does not know it."""
+    """Send ``Content-Length``. A radio station does not send one."""
     hang: bool = False
     """Keep the connection open and silent after the body."""
     drip_seconds: float = 0.0
-    """With a byte each so many seconds, after the body, until the listener goes."""
+    """Seconds between single bytes that follow the body until the client leaves; 0 sends none."""
 
 
 @dataclass
 class WebServer:
-    """A web server that answers as it is told, or with the files of a folder."""
+    """Web server that sends given responses or the files of a folder."""
 
     port: int
     answers: dict[str, Answer]
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    """Path and headers (lower case) of what was asked for."""
-    over: threading.Event = field(default_factory=threading.Event)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Path and headers (names in lower case) of each request."""
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str, user: str = "", scheme: str = "http") -> str:
         return f"{scheme}://{user + '@' if user else ''}127.0.0.1:{self.port}/{path}"
 
 
 @contextmanager
-def web(
-    answers: dict[str, Answer] | None = None, folder: Path | None = None, tls: Path | None = None
+def web_server(
+    answers: dict[str, Answer] | None = None, folder: Path | None = None, tls: Certificate | None = None
 ) -> Iterator[WebServer]:
-    """A web server on a port of its own; ``tls`` is a file with key and certificate."""
+    """Run a web server on a free port, over TLS if it is given a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.lstrip("/")
-            told.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-            answer = told.answers.get(path)
+            server.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            answer = server.answers.get(path)
             if answer is None and folder is not None and (folder / path).is_file():
                 answer = Answer((folder / path).read_bytes())
             answer = answer or Answer(status=404)
@@ -275,34 +245,37 @@ def web(
             with suppress(OSError):
                 self.wfile.write(body)
                 if answer.hang:
-                    told.over.wait(30)
-                while answer.drip_seconds and not told.over.wait(answer.drip_seconds):
+                    server.stopping.wait(30)
+                while answer.drip_seconds and not server.stopping.wait(answer.drip_seconds):
                     self.wfile.write(b"\0")
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
     with _threaded(Handler, tls) as port:
-        told = WebServer(port, answers or {})
+        server = WebServer(port, answers or {})
         try:
-            yield told
+            yield server
         finally:
-            told.over.set()
+            server.stopping.set()
 
 
 class _QuietServer(ThreadingHTTPServer):
+    """Server that logs no errors: clients that hang up or reject the certificate are part of the tests."""
+
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A listener that hangs up, or refuses the certificate, is part of the tests."""
+        pass
 
 
 @contextmanager
-def _threaded(handler: type[BaseHTTPRequestHandler], tls: Path | None) -> Iterator[int]:
+def _threaded(handler: type[BaseHTTPRequestHandler], tls: Certificate | None) -> Iterator[int]:
+    """Serve requests on a thread, and yield the port."""
     with _QuietServer(("127.0.0.1", 0), handler) as server:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls)
+            context.load_cert_chain(tls.path, tls.key)
             server.socket = context.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -316,8 +289,8 @@ def _threaded(handler: type[BaseHTTPRequestHandler], tls: Path | None) -> Iterat
 
 
 @contextmanager
-def says(text: bytes) -> Iterator[int]:
-    """A server that reads a request and says these bytes, HTTP or not; gives its port."""
+def raw_server(text: bytes) -> Iterator[int]:
+    """Run a server that reads a request and sends these bytes, HTTP or not, and yield its port."""
 
     def serve() -> None:
         with suppress(OSError):

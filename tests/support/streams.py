@@ -21,7 +21,7 @@ from tests.support.clock import VirtualClock
 RATE = 44_100
 
 
-def taken(blocks: Iterator[AudioBlock], seconds: float) -> list[AudioBlock]:
+def take_blocks(blocks: Iterator[AudioBlock], seconds: float) -> list[AudioBlock]:
     """Blocks until there are so many seconds of sound, at most ten times as long in real time."""
     got: list[AudioBlock] = []
     end = time.monotonic() + 10 * seconds + 5
@@ -33,16 +33,16 @@ def taken(blocks: Iterator[AudioBlock], seconds: float) -> list[AudioBlock]:
     return got
 
 
-def joined(blocks: list[AudioBlock]) -> Samples:
+def join_samples(blocks: list[AudioBlock]) -> Samples:
     return np.concatenate([block.samples for block in blocks])
 
 
-def pitch(samples: Samples, rate: int) -> float:
+def measure_pitch(samples: Samples, rate: int) -> float:
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()])
 
 
-def failure(blocks: Iterator[AudioBlock], within_seconds: float) -> str:
+def read_until_failure(blocks: Iterator[AudioBlock], within_seconds: float) -> str:
     """The sentence with which a stream breaks off, which has to come within this time."""
     end = time.monotonic() + within_seconds
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, blocks)
@@ -51,7 +51,7 @@ def failure(blocks: Iterator[AudioBlock], within_seconds: float) -> str:
     return str(caught.value)
 
 
-def refusal(url: str, **seconds: float) -> str:
+def opening_error(url: str, **seconds: float) -> str:
     """The sentence with which opening fails; no secret may be in it."""
     with pytest.raises(SourceError) as caught:
         StreamSource(url, VirtualClock(), **seconds)
@@ -61,7 +61,7 @@ def refusal(url: str, **seconds: float) -> str:
 
 
 @contextmanager
-def ends_within_a_second(source: StreamSource) -> Iterator[None]:
+def closes_within_a_second(source: StreamSource) -> Iterator[None]:
     """Begins to read on another thread; what reads there ends soon after the source is closed."""
     reader = threading.Thread(target=lambda: list(source.blocks()), daemon=True)
     reader.start()

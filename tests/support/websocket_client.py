@@ -67,7 +67,7 @@ def serve(
     asyncio.run(main())
 
 
-async def connected(server: EstimateServer, number: int) -> None:
+async def wait_for_clients(server: EstimateServer, number: int) -> None:
     """Wait until so many clients are known; bounded by the test's own timeouts."""
     async with asyncio.timeout(5):
         while server.broadcaster.clients != number:
@@ -78,7 +78,7 @@ TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-def get(
+def http_get(
     url: str, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None, method: str = "GET"
 ) -> tuple[int, str, str]:
     """Status, content type and body of a page; blocks, so it runs on a thread of its own."""
@@ -92,7 +92,7 @@ def get(
             return error.code, error.headers["Content-Type"], error.read().decode()
 
 
-SHAKE = (
+HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
@@ -111,17 +111,17 @@ def check_log(caplog: pytest.LogCaptureFixture) -> None:
     assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
 
 
-def port_of(url: str) -> int:
+def get_port(url: str) -> int:
     return int(url.rpartition(":")[2])
 
 
-async def raw(url: str, first: bytes = SHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+async def open_raw(url: str, first: bytes = HANDSHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", get_port(url))
     writer.write(first)
     return reader, writer
 
 
-async def rest(reader: asyncio.StreamReader) -> bytes:
+async def read_rest(reader: asyncio.StreamReader) -> bytes:
     """Everything until the server hangs up; it must."""
     try:
         return await asyncio.wait_for(reader.read(), 10)
@@ -129,7 +129,7 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-async def still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
+async def check_still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
     estimates.broadcaster.publish(estimate("jazz", number))
     assert (await receive(client))["seq"] == number
 

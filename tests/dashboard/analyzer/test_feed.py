@@ -29,7 +29,7 @@ from realtime.protocol.requests import Outcome, SourceControl
 from realtime.server.websocket import EstimateServer
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.protocol import spectrum_message
-from tests.support.websocket_client import connected, estimate, get, hello, serve
+from tests.support.websocket_client import estimate, hello, http_get, serve, wait_for_clients
 
 PATIENCE_SECONDS = 20.0
 TOKEN = "a-token-of-the-tests"
@@ -270,7 +270,7 @@ def test_a_rejection_is_logged_once_without_the_token(caplog: pytest.LogCaptureF
         async with asyncio.timeout(20):
             while 'reason="token"} 2' not in text:
                 _, _, text = await asyncio.to_thread(
-                    get, url + "/metrics", {"Authorization": f"Bearer {token}"}
+                    http_get, url + "/metrics", {"Authorization": f"Bearer {token}"}
                 )
         await asyncio.to_thread(feed.close)
         assert not feed.snapshot.connected
@@ -289,7 +289,7 @@ def test_the_real_server_lets_the_feed_in() -> None:
 
     async def scenario(server: EstimateServer, url: str) -> None:
         feed = AnalyzerFeed(url, token=token)
-        await connected(server, 1)
+        await wait_for_clients(server, 1)
         server.broadcaster.publish(estimate("rock", 1, "system"))
         server.broadcaster.publish(estimate("jazz", 1, "mic"))
         known = await asyncio.to_thread(feed.wait_for, lambda s: s.estimate is not None, PATIENCE_SECONDS)

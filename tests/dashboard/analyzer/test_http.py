@@ -18,7 +18,7 @@ from realtime.protocol.codes import ResponseCode
 from realtime.protocol.requests import CorrectLabel, DeleteHistory
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.history_server import TOKEN, HistoryServer, evening
-from tests.support.stream_servers import certificate
+from tests.support.network import make_certificate
 
 SHORT_SECONDS = 0.5
 DELETE = DeleteHistory(id="1")
@@ -167,15 +167,15 @@ def test_an_internal_error_of_the_analyzer_is_reported_in_its_words_and_in_one_l
 def test_a_certificate_is_checked_and_one_s_own_can_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = certificate(tmp_path)
+    certificate = make_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(own)
+    context.load_cert_chain(certificate.path, certificate.key)
     with HistoryServer([evening(7, 0.1, 12)], tls=context) as server:
         assert server.url.startswith("wss:")
         assert raised_error(lambda: get(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
         assert raised_error(lambda: send_control(server.url, TOKEN, DELETE)).fault is Fault.CERTIFICATE
         assert server.authorizations == [], "the token must not be shown to a stranger"
-        monkeypatch.setenv("SSL_CERT_FILE", str(own))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
         assert get(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
         assert send_control(server.url, TOKEN, DELETE).detail == "the whole history is deleted"
 

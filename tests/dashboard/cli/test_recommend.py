@@ -14,7 +14,7 @@ from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.registry import WallClock
 from tests.support.audio import write
-from tests.support.cli import recommend, refused_here
+from tests.support.cli import main_error, recommend
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.spotify import Fault
@@ -74,5 +74,5 @@ def test_songs_like_a_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("music.wav sounds like ")
     assert done.stdout.count("https://open.spotify.com/search/") == 3
-    assert "does not exist" in refused_here("recommend", "--file", str(tmp_path / "missing.wav"))
-    assert "--count is 0" in refused_here("recommend", "--genre", "jazz", "--count", "0")
+    assert "does not exist" in main_error("recommend", "--file", str(tmp_path / "missing.wav"))
+    assert "--count is 0" in main_error("recommend", "--genre", "jazz", "--count", "0")

@@ -14,15 +14,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
-from tests.support.browser import free_port
-from tests.support.programs import need
+from tests.support.network import Certificate, free_port, make_certificate
 
 TOKEN = "a-token-of-this-test-only"
 PATIENCE_MS = 60_000
 
 
-def own_address() -> str:
-    """Where other hosts reach this one; the loopback's address where there is no network."""
+def outer_address() -> str:
+    """Return the address at which other hosts reach this one, or the loopback address without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect(("192.0.2.1", 9))  # nothing is sent
         return str(probe.getsockname()[0])
@@ -30,22 +29,13 @@ def own_address() -> str:
 
 
 @pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for this host that nobody knows, and its key."""
-    need("openssl", "openssl")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = [
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-        "-days", "2", "-subj", "/CN=overheard test", "-addext", f"subjectAltName=IP:{own_address()}",
-        "-keyout", str(key), "-out", str(certificate),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return certificate, key
+def certificate(tmp_path: Path) -> Certificate:
+    return make_certificate(tmp_path, address=outer_address())
 
 
 @contextlib.contextmanager
-def program(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One of the commands, until the block is left."""
+def run_program(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of the program until the end of the block."""
     process = subprocess.Popen([sys.executable, "-m", "realtime.cli", *words], env=os.environ | environment)
     try:
         yield process
@@ -55,20 +45,20 @@ def program(*words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]
 
 
 @pytest.fixture
-def address(certificate: tuple[Path, Path], tmp_path: Path) -> Iterator[str]:
-    """The dashboard's, which follows the demonstration of an analyzer at this host's outer address."""
+def address(certificate: Certificate, tmp_path: Path) -> Iterator[str]:
+    """Yield the address of a dashboard whose analyzer listens at the outer address of this host."""
     analyzer, page = free_port(), free_port()
     listen = (
         "listen", "--source", "demo", "--speed", "4", "--host", "0.0.0.0", "--port", str(analyzer),
-        "--tls-certificate", str(certificate[0]), "--tls-key", str(certificate[1]),
+        "--tls-certificate", str(certificate.path), "--tls-key", str(certificate.key),
         "--allow-origin", f"http://127.0.0.1:{page}",
     )  # fmt: skip
     show = (
-        "dashboard", "--analyzer", f"wss://{own_address()}:{analyzer}", "--port", str(page),
+        "dashboard", "--analyzer", f"wss://{outer_address()}:{analyzer}", "--port", str(page),
     )  # fmt: skip
     given = {"OVERHEARD_TOKEN": TOKEN, "XDG_DATA_HOME": str(tmp_path)}
-    trusted = given | {"SSL_CERT_FILE": str(certificate[0])}
-    with program(*listen, **given), program(*show, **trusted):
+    trusted = given | {"SSL_CERT_FILE": str(certificate.path)}
+    with run_program(*listen, **given), run_program(*show, **trusted):
         yield f"http://127.0.0.1:{page}"
 
 
@@ -90,7 +80,9 @@ def visit(page: Page, address: str) -> None:
     raise TimeoutError(address)
 
 
-def test_the_page_follows_steers_and_reads_it(page: Page, address: str) -> None:
+def test_the_page_follows_and_controls_a_remote_analyzer_and_reads_its_history_and_log(
+    page: Page, address: str
+) -> None:
     visit(page, address)
     genre = page.get_by_test_id("genre")
     expect(genre).to_have_attribute("data-label", re.compile("[a-z]+"), timeout=PATIENCE_MS)

@@ -17,7 +17,7 @@ from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.sources.reconnecting import ReconnectingSource
 from tests.support.audio import noise, tone, write
-from tests.support.sound_servers import SoundServer, listening, sound_server
+from tests.support.sound_servers import SoundServer, run_listen, sound_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -49,7 +49,7 @@ def test_a_server_that_is_killed_and_started_again_is_back_within_ten_seconds(
     server: SoundServer, music: Path
 ) -> None:
     server.play(music)
-    with listening(server.environment, "--source", "system") as overheard:
+    with run_listen(server.environment, "--source", "system") as overheard:
         overheard.state(*SOUNDING)
         server.kill()
         lost = overheard.state("RECOVERING")
@@ -79,7 +79,7 @@ def test_an_output_that_is_unplugged_is_waited_for_and_no_other_is_heard(
     server.run("pactl", "load-module", "module-null-sink", "sink_name=other", "rate=44100")
     usb = server.run("pactl", "load-module", "module-null-sink", "sink_name=usb", "rate=44100").strip()
     server.play(music, "--device=other")
-    with listening(server.environment, "--source", "system:usb") as overheard:
+    with run_listen(server.environment, "--source", "system:usb") as overheard:
         overheard.until(lambda message: message["type"] == "estimate")
         server.run("pactl", "unload-module", usb)
         lost = overheard.state("RECOVERING")
@@ -99,7 +99,7 @@ def test_following_moves_with_the_default_output(pulseaudio: SoundServer, music:
     pulseaudio.run("pactl", "load-module", "module-null-sink", "sink_name=phones", "rate=44100")
     pulseaudio.run("pactl", "set-default-sink", "speakers")
     pulseaudio.play(music, "--device=phones")
-    with listening(pulseaudio.environment, "--source", "system", "--follow-default") as overheard:
+    with run_listen(pulseaudio.environment, "--source", "system", "--follow-default") as overheard:
         assert overheard.seen[0]["source"] == "system audio"
         overheard.state("SILENT")
         pulseaudio.run("pactl", "set-default-sink", "phones")
@@ -115,10 +115,10 @@ def test_one_application_is_heard_and_no_other(server: SoundServer, music: Path)
     server.play(quiet, "--client-name=Still Player")
     devices = server.run(sys.executable, "-m", "realtime.cli", "devices")
     assert "application Loud Player" in devices
-    with listening(server.environment, "--source", "system:still player") as overheard:
+    with run_listen(server.environment, "--source", "system:still player") as overheard:
         first = overheard.until(lambda message: message["type"] == "estimate")
         assert first["estimate"]["state"] == "SILENT"
-    with listening(server.environment, "--source", "system:loud") as overheard:
+    with run_listen(server.environment, "--source", "system:loud") as overheard:
         overheard.state(*SOUNDING)
         loud.kill()
         lost = overheard.state("RECOVERING", seconds=15)
@@ -134,7 +134,7 @@ def test_a_microphone_is_the_sound_servers(pulseaudio: SoundServer, music: Path)
         "pactl", "load-module", "module-remap-source", "master=speakers.monitor", "source_name=desk_mic"
     )
     pulseaudio.play(music)
-    with listening(pulseaudio.environment, "--source", "mic:desk") as overheard:
+    with run_listen(pulseaudio.environment, "--source", "mic:desk") as overheard:
         assert overheard.seen[0]["source"] == "desk_mic"
         overheard.state(*SOUNDING)
 

@@ -13,7 +13,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.audio import tone, write
-from tests.support.sound_servers import SoundServer, listening, sound_server, wait_for
+from tests.support.sound_servers import SoundServer, run_listen, sound_server
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -76,7 +77,7 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
         "mic:nothing of that name",
     ]
     with (
-        listening(pulse.environment, *words, token=TOKEN) as overheard,
+        run_listen(pulse.environment, *words, token=TOKEN) as overheard,
         connect(overheard.address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as connection,
     ):
         client = Client(connection)
@@ -87,7 +88,7 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
         assert -20 < levels["mic"]["level_dbfs"] < -5
         assert levels["mic:nothing of that name"]["level_dbfs"] is None
         assert "usb_mic" in levels["mic:nothing of that name"]["error"], "what there is instead"
-        wait_for(lambda: recordings(pulse) == resting)
+        wait_until(lambda: recordings(pulse) == resting)
 
         began = time.monotonic()
         assert client.ask("select_source", name="system") == "listening to system audio (speakers.monitor)"
@@ -103,7 +104,7 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
         began = time.monotonic()
         assert client.ask("pause") == "paused; the source is closed"
         print(f"paused after {time.monotonic() - began:.2f} s")
-        wait_for(lambda: recordings(pulse) == resting, seconds=2)
+        wait_until(lambda: recordings(pulse) == resting, seconds=2)
         assert client.ask("resume") == "listening to system audio (speakers.monitor)"
         client.estimate("system audio (speakers.monitor)")
 
@@ -111,7 +112,7 @@ def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path:
         heard = client.estimate("usb_mic")
         assert -20 < heard["level_dbfs"] < -5
         assert recordings(pulse) == resting + 1
-    wait_for(lambda: recordings(pulse) == resting)
+    wait_until(lambda: recordings(pulse) == resting)
 
 
 def levels_of(client: Client) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from realtime.clock import SystemClock
 from realtime.sources.file import demo_source
 from tests.support.audio import write
-from tests.support.sound_servers import SoundServer, listening, sound_server
+from tests.support.sound_servers import SoundServer, run_listen, sound_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -39,7 +39,7 @@ def test_estimates_of_what_the_computer_plays(pulse: SoundServer, tmp_path: Path
         capture_output=True, text=True, timeout=60, check=True,
     ).stdout  # fmt: skip
     expected = json.loads(offline.splitlines()[-1])
-    with listening(pulse.environment, "--source", "system") as overheard:
+    with run_listen(pulse.environment, "--source", "system") as overheard:
         (hello,) = overheard.seen
         assert hello["source"] == "system audio (speakers.monitor)"
         assert hello["model"]["runtime"].startswith("litert")
@@ -62,7 +62,7 @@ def test_estimates_of_what_the_computer_plays(pulse: SoundServer, tmp_path: Path
 
 
 def test_auto_takes_system_audio_and_devices_says_so(pulse: SoundServer) -> None:
-    with listening(pulse.environment, "--source", "auto") as overheard:
+    with run_listen(pulse.environment, "--source", "auto") as overheard:
         assert overheard.seen[0]["source"] == "system audio (speakers.monitor)"
     listed = pulse.run(sys.executable, "-m", "realtime.cli", "devices")
     assert "* speakers.monitor  (48000 Hz, 2 channels)" in listed
@@ -70,7 +70,7 @@ def test_auto_takes_system_audio_and_devices_says_so(pulse: SoundServer) -> None
 
 
 def test_silence_is_silence_and_not_a_genre(pulse: SoundServer) -> None:
-    with listening(pulse.environment, "--source", "system") as overheard:
+    with run_listen(pulse.environment, "--source", "system") as overheard:
         message = overheard.until(lambda message: message["type"] == "estimate")
         assert {each["type"] for each in overheard.seen[:-1]} <= {"hello", "state", "health"}
         assert message["estimate"]["state"] == "SILENT"

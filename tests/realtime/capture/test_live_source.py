@@ -14,12 +14,12 @@ from realtime.capture import LiveSource
 from realtime.capture.live_source import MAX_QUEUED_BLOCKS, Stop
 from realtime.capture.subprocess_reader import start_capture_process
 from realtime.errors import SourceError
-from tests.support.audio_source_contract import RATE, idle
+from tests.support.audio_source_contract import RATE, start_idle
 from tests.support.clock import VirtualClock
 
 
 def test_a_full_queue_drops_the_oldest_and_leaves_a_jump() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source = LiveSource("fake", RATE, start_idle, VirtualClock())
     for _ in range(MAX_QUEUED_BLOCKS + 10):
         source.deliver(np.zeros(512, np.float32))
     first = next(iter(source.blocks()))
@@ -51,14 +51,14 @@ def test_received_and_missed_samples_add_up_under_stress() -> None:
 
 
 def test_an_overflow_flag_travels_with_the_block() -> None:
-    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source = LiveSource("fake", RATE, start_idle, VirtualClock())
     source.deliver(np.zeros((4, 2), np.float32), overflowed=True)
     assert next(iter(source.blocks())).overflowed
 
 
 def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
     """A block that came while the queue was being emptied was dropped when the end came with it."""
-    source = LiveSource("fake", RATE, idle, VirtualClock())
+    source = LiveSource("fake", RATE, start_idle, VirtualClock())
     source.deliver(np.zeros(1, np.float32))
     blocks = source.blocks()
     next(blocks)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import overheard_here
+from tests.support.cli import run_main
 
 ASK_BASH = """
 source "$1"
@@ -21,7 +21,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    done = overheard_here("completion", "bash")
+    done = run_main("completion", "bash")
     assert done.returncode == 0
     path = tmp_path_factory.mktemp("completion") / "overheard"
     path.write_text(done.stdout)
@@ -64,7 +64,7 @@ def test_bash_completes_files_and_folders(script: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_script_names_every_command(shell: str, tmp_path: Path) -> None:
-    done = overheard_here("completion", shell)
+    done = run_main("completion", shell)
     for name in ("run", "listen", "analyze", "recommend", "train", "distill", "--audio-buffer-minutes"):
         assert name.removeprefix("--") in done.stdout
     if shutil.which(shell):

@@ -10,22 +10,22 @@ import pytest
 
 from models.errors import OverheardError
 from realtime.cli import evaluate
-from tests.support.cli import overheard, overheard_here, refused_here
-from tests.support.evaluation import HERTZ, library
+from tests.support.cli import main_error, run_command, run_main
+from tests.support.evaluation import TONE_HZ, tone_library
 
-__all__ = ["library"]  # fixtures
+__all__ = ["tone_library"]  # fixtures
 
 
 def test_a_group_without_a_command_says_what_there_is() -> None:
-    done = overheard_here("evaluate")
+    done = run_main("evaluate")
     assert done.returncode == 2
     assert done.stderr.startswith("overheard evaluate: the following arguments are required: ")
-    assert "spectrograms" in overheard_here("evaluate", "--help").stdout
+    assert "spectrograms" in run_main("evaluate", "--help").stdout
 
 
-def test_the_command_on_a_tiny_library(library: Path) -> None:
+def test_the_command_on_a_tiny_library(tone_library: Path) -> None:
     """Seven of the ten genres of the shipped model have no tracks. Its predictions do not matter here."""
-    table = str(library / "table.csv")
+    table = str(tone_library / "table.csv")
     arguments = (
         "evaluate",
         "live",
@@ -38,15 +38,15 @@ def test_the_command_on_a_tiny_library(library: Path) -> None:
         "--hold-seconds",
         "0",
     )
-    done = overheard(*arguments, "--json")
+    done = run_command(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
     assert card["smoothing"] == {"half_life_seconds": 3, "switch_margin": 0.05, "hold_seconds": 0}
     (scores,) = card["sets"]
     assert (scores["changes"], scores["programmes"]) == (1, 1)
     assert len(card["without_tracks"]["audio"]) == 7
-    assert set(scores["recall"]) == {*card["without_tracks"]["audio"], *HERTZ}
-    done = overheard_here(*arguments)
+    assert set(scores["recall"]) == {*card["without_tracks"]["audio"], *TONE_HZ}
+    done = run_main(*arguments)
     assert done.returncode == 0, done.stderr
     assert "no figures, for classical, country" in done.stdout
     assert "not detected by this model" in done.stdout or card["says_music"]
@@ -62,16 +62,16 @@ def error_of(*arguments: str) -> str:
     return str(caught.value)
 
 
-def test_faults_are_one_sentence(library: Path, tmp_path: Path) -> None:
-    table = str(library / "table.csv")
-    assert refused_here("evaluate", "live").startswith(
+def test_faults_are_one_sentence(tone_library: Path, tmp_path: Path) -> None:
+    table = str(tone_library / "table.csv")
+    assert main_error("evaluate", "live").startswith(
         "overheard evaluate: there is nothing to evaluate; give --audio"
     )
     assert "--tune needs programmes" in error_of("--tune", "--not-music", table)
     assert "--held-out-artists needs --table" in error_of(
-        "--held-out-artists", "--audio", str(library / "sounds")
+        "--held-out-artists", "--audio", str(tone_library / "sounds")
     )
-    assert "--split and --split-table" in error_of("--split", "test", "--audio", str(library / "sounds"))
+    assert "--split and --split-table" in error_of("--split", "test", "--audio", str(tone_library / "sounds"))
     assert "unknown conditions 'loud'; the conditions are all, as-is" in error_of(
         "--table", table, "--conditions", "loud"
     )

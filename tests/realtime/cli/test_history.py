@@ -22,10 +22,9 @@ from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
 from realtime.protocol.builders import title_message
 from realtime.protocol.messages import Message
-from tests.support.cli import overheard as as_a_process
-from tests.support.cli import overheard_here
+from tests.support.cli import run_command, run_main
 from tests.support.clock import UNIX_OFFSET, VirtualClock
-from tests.support.histories import damage_the_header, damage_the_middle, estimate, state
+from tests.support.histories import damage_header, damage_middle, estimate, state
 from tests.support.paths import ROOT
 
 
@@ -36,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recorded(path: Path) -> Path:
-    """Three sessions: one that ended, one that was broken off, one that runs."""
+    """Write a history of three sessions: one that ended, one that was cut off, and one that runs."""
     clock = VirtualClock()
     for offset, source, over in ((0, "radio", True), (90_000, "mic\x1b[2J", False)):
         recorder = HistoryRecorder(HistoryStore(path, "net", "1.2"), clock)
@@ -58,7 +57,7 @@ def recorded(path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The day that a person means is that of the clock on the wall."""
+    """Set the time zone to UTC, because the command reads and prints local times."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
@@ -66,26 +65,26 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def overheard(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in the test's own process, and what it says of a fault."""
-    done = overheard_here("history", *words, environment=environment)
+def run_history(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``overheard history`` in this process, and remove the command's name from its error message."""
+    done = run_main("history", *arguments, environment=environment)
     done.stderr = done.stderr.removeprefix("overheard history: ")
     return done
 
 
 def test_the_command_lists_sessions(recorded: Path) -> None:
-    done = as_a_process("history", "--file", str(recorded))
+    done = run_command("history", "--file", str(recorded))
     assert (done.returncode, done.stderr) == (0, "")
-    assert overheard("--file", str(recorded)).stdout == done.stdout
+    assert run_history("--file", str(recorded)).stdout == done.stdout
     lines = done.stdout.splitlines()
-    heard = "jazz 0:00:14, rock 0:00:01, not music 0:00:00"
-    assert lines[0] == f"    1  2023-11-14 22:13:20    0:00:16  radio  {heard}"
+    totals = "jazz 0:00:14, rock 0:00:01, not music 0:00:00"
+    assert lines[0] == f"    1  2023-11-14 22:13:20    0:00:16  radio  {totals}"
     assert lines[1].startswith("    2  2023-11-15 23:13:20    0:01:40 (broken off)  mic?[2J  jazz 0:00:14")
     assert "(running)" in lines[2]
 
 
-def test_the_command_speaks_json_one_object_a_line(recorded: Path) -> None:
-    done = overheard("--json", OVERHEARD_HISTORY=str(recorded))
+def test_the_command_prints_json_one_object_a_line(recorded: Path) -> None:
+    done = run_history("--json", OVERHEARD_HISTORY=str(recorded))
     sessions = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(each["id"], each["running"], each["broken_off"]) for each in sessions] == [
         (1, False, False),
@@ -97,7 +96,7 @@ def test_the_command_speaks_json_one_object_a_line(recorded: Path) -> None:
 
 
 def test_the_command_shows_one_session_with_times_and_totals(recorded: Path) -> None:
-    done = overheard("--file", str(recorded), "--session", "1")
+    done = run_history("--file", str(recorded), "--session", "1")
     assert done.stdout.splitlines() == [
         "session 1: radio",
         "2023-11-14 22:13:20 to 2023-11-14 22:13:35",
@@ -114,49 +113,53 @@ def test_the_command_shows_one_session_with_times_and_totals(recorded: Path) -> 
         "  0:00:01    6%  rock",
         "  0:00:00    3%  not music",
     ]
-    done = overheard("--file", str(recorded), "--session", "1", "--json")
+    done = run_history("--file", str(recorded), "--session", "1", "--json")
     session = json.loads(done.stdout)
     assert [segment["genre"] for segment in session["segments"]] == ["jazz", "rock", None]
     assert [event["kind"] for event in session["events"]] == ["warming_up", "title"]
 
 
-def test_the_command_keeps_to_a_date(recorded: Path) -> None:
+def test_the_command_lists_sessions_since_a_date(recorded: Path) -> None:
     def since(date: str) -> list[int]:
-        done = overheard("--file", str(recorded), "--json", "--since", date)
+        done = run_history("--file", str(recorded), "--json", "--since", date)
         return [json.loads(line)["id"] for line in done.stdout.splitlines()]
 
     assert since("2023-11-14") == [1, 2, 3]
     assert since("2023-11-15") == since("2023-11-15T23:14:00") == [2, 3]
     assert since("2023-11-15T23:16:00+00:00") == [3]
-    assert overheard("--file", str(recorded), "--since", "2999-01-01").stdout.startswith("no such session")
+    assert run_history("--file", str(recorded), "--since", "2999-01-01").stdout.startswith("no such session")
 
 
 def test_the_command_explains_what_is_wrong_in_one_sentence(recorded: Path, tmp_path: Path) -> None:
-    def refused(*words: str) -> str:
-        done = overheard(*words)
+    def error_of(*arguments: str) -> str:
+        done = run_history(*arguments)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
         return done.stderr.strip()
 
     missing = tmp_path / "none.sqlite"
-    assert refused("--file", str(missing)).startswith(f"there is no history at {missing}; `overheard listen`")
+    assert error_of("--file", str(missing)).startswith(
+        f"there is no history at {missing}; `overheard listen`"
+    )
     assert not missing.exists()
-    missing.touch()  # one that is just being made
-    assert refused("--file", str(missing)).startswith(f"there is no history at {missing}; `overheard listen`")
+    missing.touch()  # a file that a program is just creating
+    assert error_of("--file", str(missing)).startswith(
+        f"there is no history at {missing}; `overheard listen`"
+    )
     at = ("--file", str(recorded))
-    assert refused(*at, "--session", "9") == "there is no session 9; the last session is 3"
-    assert refused(*at, "--since", "soon").startswith("--since is 'soon'; it must be a date such as")
-    damage_the_header(missing)
-    assert refused("--file", str(missing)) == f"cannot read the history {missing}: file is not a database"
-    damage_the_middle(recorded)
+    assert error_of(*at, "--session", "9") == "there is no session 9; the last session is 3"
+    assert error_of(*at, "--since", "soon").startswith("--since is 'soon'; it must be a date such as")
+    damage_header(missing)
+    assert error_of("--file", str(missing)) == f"cannot read the history {missing}: file is not a database"
+    damage_middle(recorded)
     assert (
-        refused(*at, "--session", "1")
+        error_of(*at, "--session", "1")
         == f"cannot read the history {recorded}: database disk image is malformed"
     )
-    assert refused("--file", str(tmp_path)) == f"cannot read the history {tmp_path}: Is a directory"
+    assert error_of("--file", str(tmp_path)) == f"cannot read the history {tmp_path}: Is a directory"
 
 
 def test_the_command_prints_sessions_as_a_table(recorded: Path) -> None:
-    lines = overheard("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
+    lines = run_history("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
     assert lines[0] == (
         "session,source,kind,number,started,ended,seconds,state,genre,confidence,correction,detail"
     )
@@ -164,30 +167,32 @@ def test_the_command_prints_sessions_as_a_table(recorded: Path) -> None:
         "2,mic [2J,segment,1,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
     )
     assert {line.split(",")[0] for line in lines[1:]} == {"2", "3"}
-    one = overheard("--file", str(recorded), "--csv", "--session", "1").stdout.splitlines()
+    one = run_history("--file", str(recorded), "--csv", "--session", "1").stdout.splitlines()
     numbers = [line.split(",")[3] for line in one[1:] if line.split(",")[2] == "segment"]
     assert numbers == ["1", "2", "3"]
-    done = overheard("--file", str(recorded), "--csv", "--json")
+    done = run_history("--file", str(recorded), "--csv", "--json")
     assert (done.returncode, "not allowed with" in done.stderr) == (2, True)
 
 
-def test_the_command_corrects_and_takes_back(recorded: Path) -> None:
+def test_the_command_corrects_a_label_and_removes_the_correction(recorded: Path) -> None:
     at = ("--file", str(recorded))
-    done = overheard(*at, "--correct", "1/2=blues")
+    done = run_history(*at, "--correct", "1/2=blues")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("session 1, segment 2 is now blues; its audio is ")
-    assert "rock  80%  (corrected: blues)" in overheard(*at, "--session", "1").stdout
-    session = json.loads(overheard(*at, "--session", "1", "--json").stdout)
+    assert "rock  80%  (corrected: blues)" in run_history(*at, "--session", "1").stdout
+    session = json.loads(run_history(*at, "--session", "1", "--json").stdout)
     assert [(each["number"], each["correction"]) for each in session["segments"]] == [
         (1, None),
         (2, "blues"),
         (3, None),
     ]
-    assert overheard(*at, "--correct", "1/3=metal").returncode == 0  # music that was taken for none
-    assert "corrections with audio: 0; without: 2" in overheard(
+    assert (
+        run_history(*at, "--correct", "1/3=metal").returncode == 0
+    )  # music that was classified as not music
+    assert "corrections with audio: 0; without: 2" in run_history(
         *at, "--export-corrections", str(recorded.parent / "set")
     ).stdout  # fmt: skip
-    assert "is removed" in overheard(*at, "--correct", "1/2=").stdout
+    assert "is removed" in run_history(*at, "--correct", "1/2=").stdout
     for words, sentence in (
         ("1/2=", "session 1, segment 2 has no correction to remove"),
         ("1/9=jazz", "session 1 has no segment 9; its segments are 1 to 3"),
@@ -198,56 +203,58 @@ def test_the_command_corrects_and_takes_back(recorded: Path) -> None:
         ),
         ("1=jazz", "--correct is '1=jazz'; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz"),
     ):
-        done = overheard(*at, "--correct", words)
+        done = run_history(*at, "--correct", words)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert done.stderr.startswith(sentence)
     missing = recorded.with_name("none.sqlite")
-    assert overheard("--file", str(missing), "--correct", "1/1=jazz").stderr.startswith("there is no history")
+    assert run_history("--file", str(missing), "--correct", "1/1=jazz").stderr.startswith(
+        "there is no history"
+    )
     assert not missing.exists()
 
 
-def test_the_command_forgets_only_when_it_is_sure(recorded: Path) -> None:
+def test_the_command_deletes_the_history_only_after_a_confirmation(recorded: Path) -> None:
     at = ("--file", str(recorded))
-    overheard(*at, "--correct", "1/2=blues")
+    run_history(*at, "--correct", "1/2=blues")
     sound = recorded.parent / "corrections" / "blues" / "1-2.wav"
     sound.parent.mkdir(parents=True)
     sound.touch()
     content = recorded.read_bytes()
-    done = overheard(*at, "--delete-all")
+    done = run_history(*at, "--delete-all")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"--delete-all deletes {recorded} for good (sessions: 3, corrections: 1, clips: 1); "
         "confirm it with --delete-all --yes\n"
     )
-    assert overheard(*at, "--yes").stderr == "--yes confirms --delete-all, which is missing\n"
+    assert run_history(*at, "--yes").stderr == "--yes confirms --delete-all, which is missing\n"
     assert recorded.read_bytes() == content
-    done = overheard(*at, "--delete-all", "--yes")
+    done = run_history(*at, "--delete-all", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "the history is deleted (saved clips: 1)\n"
     assert [each.name for each in recorded.parent.iterdir()] == [recorded.name]
     assert b"radio" not in recorded.read_bytes()
-    assert overheard(*at).stdout == f"no such session in {recorded}\n"
-    assert overheard("--file", str(recorded.with_name("none")), "--delete-all", "--yes").stderr.startswith(
+    assert run_history(*at).stdout == f"no such session in {recorded}\n"
+    assert run_history("--file", str(recorded.with_name("none")), "--delete-all", "--yes").stderr.startswith(
         "there is no history at"
     )
 
 
-def test_the_command_forgets_no_file_that_may_be_something_else(recorded: Path, tmp_path: Path) -> None:
-    """A slip in a file's name must not cost that file."""
+def test_the_command_deletes_no_file_that_may_be_something_else(recorded: Path, tmp_path: Path) -> None:
+    """A mistyped file name must not delete another file."""
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear all, " * 100)
-    done = overheard("--file", str(letter), "--delete-all", "--yes")
+    done = run_history("--file", str(letter), "--delete-all", "--yes")
     assert done.stderr == (
         f"{letter} is not a history (file is not a database); if it is a damaged one, delete it by hand\n"
     )
     assert letter.read_text() == "Dear all, " * 100
     with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
         connection.execute("CREATE TABLE theirs (x)")
-    done = overheard("--file", str(tmp_path / "theirs.db"), "--delete-all", "--yes")
+    done = run_history("--file", str(tmp_path / "theirs.db"), "--delete-all", "--yes")
     assert (done.returncode, "is a database of another program" in done.stderr) == (2, True)
     assert (tmp_path / "theirs.db").exists()
-    damage_the_middle(recorded)
-    assert overheard("--file", str(recorded), "--delete-all", "--yes").returncode == 0
+    damage_middle(recorded)
+    assert run_history("--file", str(recorded), "--delete-all", "--yes").returncode == 0
     assert list(recorded.parent.iterdir()) == []
 
 

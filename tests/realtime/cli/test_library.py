@@ -10,16 +10,16 @@ import pytest
 
 from realtime.library.table import TableError, TrackTable
 from realtime.library.track import LibraryTrack
-from tests.support.cli import refused, refused_here
+from tests.support.cli import command_error, main_error
 from tests.support.libraries import made_up, table_at
 
 
 def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
     out = str(tmp_path / "t")
-    assert "does not exist; name a folder" in refused("library", "/nowhere", "--out", out)
+    assert "does not exist; name a folder" in command_error("library", "/nowhere", "--out", out)
     (tmp_path / "empty").mkdir()
-    assert "has no audio files" in refused("library", str(tmp_path / "empty"), "--out", out)
-    assert "--workers is -1" in refused("library", str(tmp_path), "--out", out, "--workers", "-1")
+    assert "has no audio files" in command_error("library", str(tmp_path / "empty"), "--out", out)
+    assert "--workers is -1" in command_error("library", str(tmp_path), "--out", out, "--workers", "-1")
     (tmp_path / "file").write_text("")
     with pytest.raises(TableError, match="is a file; name a folder"):
         table_at(tmp_path / "file")
@@ -51,11 +51,11 @@ def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
 def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
     """Ray asks for minutes; whoever mistyped an address wants to know at once."""
     words = ["library", str(tmp_path), "--out", str(tmp_path / "t"), "--engine", "ray"]
-    said = refused(*words, environment={"RAY_ADDRESS": "127.0.0.1:9"})
+    said = command_error(*words, environment={"RAY_ADDRESS": "127.0.0.1:9"})
     assert "the Ray cluster 127.0.0.1:9 does not answer (Connection refused); start it with ray start" in said
 
 
 def test_what_is_no_list_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
-    said = refused_here("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
+    said = main_error("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
     assert said.endswith("cover.jpg is not a list of tracks: it is not UTF-8 text")

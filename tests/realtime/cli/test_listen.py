@@ -17,9 +17,9 @@ from websockets.sync.client import connect
 from realtime.history.writer import default_path
 from realtime.server.requests import UNPRIVILEGED
 from tests.support.audio import noise, tone, write
-from tests.support.cli import refused
-from tests.support.sound_servers import listening
-from tests.support.websocket_client import get
+from tests.support.cli import command_error
+from tests.support.sound_servers import run_listen
+from tests.support.websocket_client import http_get
 
 RATE = 22_050
 TOKEN = "a-token-of-these-tests"
@@ -33,7 +33,7 @@ def two_files(folder: Path) -> tuple[str, str]:
 
 def test_several_sources_have_states_and_estimates_of_their_own(tmp_path: Path) -> None:
     quiet, loud = two_files(tmp_path)
-    with listening(dict(os.environ), "--source", quiet, "--source", loud, "--speed", "4") as overheard:
+    with run_listen(dict(os.environ), "--source", quiet, "--source", loud, "--speed", "4") as overheard:
         overheard.until(lambda message: message["type"] == "hello")  # the second one
         assert {message["source"] for message in overheard.seen} == {"quiet.wav", "loud.wav"}
         for name in ("quiet.wav", "loud.wav"):
@@ -68,7 +68,7 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     one = write(tmp_path / "tone.wav", tone(440, 6), RATE)
     other = write(tmp_path / "a" / "tone.wav", tone(440, 6), RATE)
-    said = refused("listen", "--source", str(one), "--source", str(other), "--port", "0")
+    said = command_error("listen", "--source", str(one), "--source", str(other), "--port", "0")
     assert "two sources are called tone.wav" in said
 
 
@@ -109,7 +109,7 @@ def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
 
 def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) -> None:
     quiet, _ = two_files(tmp_path)
-    with listening(dict(os.environ), "--source", quiet, "--allow-source", "demo") as overheard:
+    with run_listen(dict(os.environ), "--source", quiet, "--allow-source", "demo") as overheard:
         for control in (
             {"action": "pause"},
             {"action": "select_source", "name": "demo"},
@@ -119,7 +119,7 @@ def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) 
             answer = overheard.until(lambda message: message["type"] == "response")
             assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
         for page in ("/history", "/log"):
-            assert get(overheard.address + page)[0] == 401
+            assert http_get(overheard.address + page)[0] == 401
         assert {message["source"] for message in overheard.seen} == {"quiet.wav", ""}
         assert "sources" not in {message["type"] for message in overheard.seen}
 
@@ -129,15 +129,15 @@ def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path
     quiet, _ = two_files(tmp_path)
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
-    with listening(environment, "--source", quiet, "--speed", "4", token=TOKEN) as overheard:
+    with run_listen(environment, "--source", quiet, "--speed", "4", token=TOKEN) as overheard:
         told = overheard.until(lambda message: message["type"] == "sources")
         assert [each["name"] for each in told["available"]] == ["quiet.wav"]
         overheard.client.send(json.dumps({"type": "control", "id": "1", "action": "pause"}))
         overheard.state("PAUSED")
         assert overheard.until(lambda message: message["type"] == "response")["ok"]
-        status, _, body = get(overheard.address + "/log", bearer)
+        status, _, body = http_get(overheard.address + "/log", bearer)
         assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: all sources are closed")
-        history = json.loads(get(overheard.address + "/history", bearer)[2])
+        history = json.loads(http_get(overheard.address + "/history", bearer)[2])
         assert history["path"] == str(default_path())
         assert [session["source"] for session in history["sessions"]] == ["quiet.wav"]
 

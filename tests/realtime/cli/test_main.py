@@ -21,13 +21,13 @@ from realtime.cli.main import COMMANDS
 from tests.support.audio import tone, write
 from tests.support.cli import (
     RATE,
+    command_error,
     copy_model,
-    overheard,
-    overheard_here,
-    refused,
-    refused_here,
-    window_needed,
-    windows_in,
+    count_windows,
+    format_window_seconds,
+    main_error,
+    run_command,
+    run_main,
 )
 from tests.support.protocol import VALIDATOR
 
@@ -55,11 +55,11 @@ from tests.support.protocol import VALIDATOR
 def test_a_wrong_word_is_one_sentence_with_the_word_that_was_meant(
     words: tuple[str, ...], error: str
 ) -> None:
-    assert refused_here(*words) == error
+    assert main_error(*words) == error
 
 
 def test_help_groups_the_commands_and_says_what_they_do() -> None:
-    done = overheard("--help")
+    done = run_command("--help")
     assert done.returncode == 0
     for line in ("listen and watch:", "files:", "music library:", "model:", "  run         Analyze what"):
         assert f"\n{line}" in done.stdout
@@ -123,15 +123,15 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_no_command_and_an_unknown_one() -> None:
-    assert overheard_here().returncode == 2
-    assert refused_here("sing").startswith(
+    assert run_main().returncode == 2
+    assert main_error("sing").startswith(
         "overheard: no command 'sing'; there are analyze, completion, dashboard, devices"
     )
 
 
 def test_version() -> None:
-    assert overheard_here("--version").stdout.startswith("overheard ")
-    assert overheard_here("-V").stdout == overheard_here("--version").stdout
+    assert run_main("--version").stdout.startswith("overheard ")
+    assert run_main("-V").stdout == run_main("--version").stdout
 
 
 def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> None:
@@ -158,13 +158,13 @@ def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> Non
 
 
 def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
-    done = overheard("analyze", "--json", str(ten_seconds), str(ten_seconds))
+    done = run_command("analyze", "--json", str(ten_seconds), str(ten_seconds))
     assert done.returncode == 0
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     per_file = len(lines) // 2
     for file_lines in (lines[:per_file], lines[per_file:]):
         *estimates, summary = file_lines
-        assert len(estimates) == windows_in(10)
+        assert len(estimates) == count_windows(10)
         for estimate in estimates:
             VALIDATOR.validate(estimate)
         assert summary["type"] == "summary"
@@ -177,14 +177,14 @@ def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:
 
 def test_analyze_prints_a_timeline(tmp_path: Path) -> None:
     sound = np.concatenate([tone(440, 8), np.zeros(8 * RATE)])
-    done = overheard_here("analyze", str(write(tmp_path / "two.wav", sound, RATE)))
+    done = run_main("analyze", str(write(tmp_path / "two.wav", sound, RATE)))
     assert done.returncode == 0
     assert "(silence)" in done.stdout
     assert "16.00 s of sound" in done.stdout
 
 
 def test_silence_has_no_genre(tmp_path: Path) -> None:
-    done = overheard_here("analyze", "--json", str(write(tmp_path / "s.wav", np.zeros(8 * RATE), RATE)))
+    done = run_main("analyze", "--json", str(write(tmp_path / "s.wav", np.zeros(8 * RATE), RATE)))
     *estimates, summary = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 0
     assert {(row["estimate"]["label"], row["estimate"]["state"]) for row in estimates} == {(None, "SILENT")}
@@ -192,7 +192,7 @@ def test_silence_has_no_genre(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Path, ten_seconds: Path) -> None:
-    done = overheard_here("analyze", "--json", str(tmp_path / "no.wav"), str(ten_seconds))
+    done = run_main("analyze", "--json", str(tmp_path / "no.wav"), str(ten_seconds))
     assert done.returncode == 2
     assert "no.wav does not exist" in done.stderr
     assert "1 of 2 files could not be analyzed" in done.stderr
@@ -200,16 +200,16 @@ def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Pat
 
 
 def test_short_sound_is_refused_with_both_lengths(tmp_path: Path) -> None:
-    said = refused_here("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
+    said = main_error("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
     assert said == (
-        f"overheard analyze: short.wav holds 3.20 s of sound; one window needs {window_needed()} s, "
+        f"overheard analyze: short.wav holds 3.20 s of sound; one window needs {format_window_seconds()} s, "
         "and nothing is padded"
     )
 
 
 def test_exactly_one_window_is_enough(tmp_path: Path) -> None:
     samples = tone(440, 6)[: ModelManifest.load().audio.window_samples]
-    done = overheard_here("analyze", "--json", str(write(tmp_path / "exact.wav", samples, RATE)))
+    done = run_main("analyze", "--json", str(write(tmp_path / "exact.wav", samples, RATE)))
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 2
 
@@ -218,7 +218,7 @@ def test_exactly_one_window_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 8])
 def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
     samples = np.repeat(tone(440, 6, rate)[:, np.newaxis], channels, axis=1)
-    done = overheard_here("analyze", "--json", str(write(tmp_path / "a.wav", samples, rate)))
+    done = run_main("analyze", "--json", str(write(tmp_path / "a.wav", samples, rate)))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["seconds"] == pytest.approx(6, abs=0.01)
 
@@ -227,19 +227,19 @@ def test_nan_and_clipped_samples_are_handled(tmp_path: Path) -> None:
     samples = tone(440, 6, amplitude=50.0)
     samples[1_000:2_000] = np.nan
     samples[3_000] = np.inf
-    done = overheard_here("analyze", "--json", str(write(tmp_path / "a.wav", samples, RATE, "pcm_f32le")))
+    done = run_main("analyze", "--json", str(write(tmp_path / "a.wav", samples, RATE, "pcm_f32le")))
     assert done.returncode == 0, done.stderr
     json.loads(done.stdout.splitlines()[-1], parse_constant=lambda name: pytest.fail(name))
 
 
 @pytest.mark.parametrize("hop", ["-1", "nan", "inf"])
 def test_a_hop_that_is_none(ten_seconds: Path, hop: str) -> None:
-    error = refused_here("analyze", "--hop-seconds", hop, str(ten_seconds))
+    error = main_error("analyze", "--hop-seconds", hop, str(ten_seconds))
     assert f"hop_seconds is {float(hop)}; it must lie in 0..3600" in error
 
 
 def test_an_unknown_device_lists_those_there_are() -> None:
-    said = refused("listen", "--source", "mic:no such microphone", "--port", "0")
+    said = command_error("listen", "--source", "mic:no such microphone", "--port", "0")
     assert "microphone" in said
     assert "there " in said or "PortAudio" in said
 
@@ -249,10 +249,10 @@ def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = refused("listen", "--source", str(ten_seconds), "--port", port)
+        said = command_error("listen", "--source", str(ten_seconds), "--port", port)
         assert f"cannot listen on 127.0.0.1:{port}" in said
         assert "--port selects another port" in said
-        said = refused("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
+        said = command_error("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
         assert f"port {port} of the page is taken" in said
 
 
@@ -260,11 +260,11 @@ def test_a_damaged_model_file(tmp_path: Path, ten_seconds: Path) -> None:
     manifest, fields = copy_model(tmp_path)
     file = tmp_path / str(fields["file"])
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    assert "the file is damaged or was replaced" in refused_here(
+    assert "the file is damaged or was replaced" in main_error(
         "analyze", "--manifest", str(manifest), str(ten_seconds)
     )
     file.unlink()
-    assert "cannot read the model file" in refused_here("model", "--manifest", str(manifest))
+    assert "cannot read the model file" in main_error("model", "--manifest", str(manifest))
 
 
 def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
     labels = fields["labels"]
     assert isinstance(labels, list)
     manifest.write_text(json.dumps(fields | {"labels": labels[:-1]}))
-    assert "they do not belong together" in refused_here("model", "--manifest", str(manifest))
+    assert "they do not belong together" in main_error("model", "--manifest", str(manifest))
 
 
 @pytest.mark.parametrize(
@@ -298,15 +298,15 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
 def test_a_wrong_manifest_is_explained(tmp_path: Path, change: dict[str, object], said: str) -> None:
     manifest, fields = copy_model(tmp_path)
     manifest.write_text(json.dumps(fields | change))
-    assert said in refused_here("model", "--manifest", str(manifest))
+    assert said in main_error("model", "--manifest", str(manifest))
 
 
 def test_manifests_that_are_none(tmp_path: Path) -> None:
-    assert "cannot read the model manifest" in refused_here("model", "--manifest", str(tmp_path / "no.json"))
+    assert "cannot read the model manifest" in main_error("model", "--manifest", str(tmp_path / "no.json"))
     (tmp_path / "text.json").write_text("hello")
-    assert "is not valid JSON" in refused_here("model", "--manifest", str(tmp_path / "text.json"))
+    assert "is not valid JSON" in main_error("model", "--manifest", str(tmp_path / "text.json"))
     (tmp_path / "list.json").write_text("[]")
-    assert "is not a model manifest" in refused_here("model", "--manifest", str(tmp_path / "list.json"))
+    assert "is not a model manifest" in main_error("model", "--manifest", str(tmp_path / "list.json"))
 
 
 def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
@@ -316,42 +316,42 @@ def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / str(fields["file"])).write_bytes(b"no flatbuffer at all" * 10)
     digest = hashlib.sha256(b"no flatbuffer at all" * 10).hexdigest()
     manifest.write_text(json.dumps(fields | {"sha256": digest}))
-    assert "cannot load" in refused_here("model", "--manifest", str(manifest))
+    assert "cannot load" in main_error("model", "--manifest", str(manifest))
 
 
 def test_model_tells_what_runs() -> None:
-    done = overheard("model")
+    done = run_command("model")
     assert "runtime       litert " in done.stdout
     assert "SHA-256 verified" in done.stdout
-    fields = json.loads(overheard_here("model", "--json").stdout)
+    fields = json.loads(run_main("model", "--json").stdout)
     assert fields["labels"] == [
         "blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock",
     ]  # fmt: skip
 
 
 def test_a_runtime_that_is_not_installed() -> None:
-    assert "install the package tflite-runtime" in refused_here("model", "--runtime", "tflite-runtime")
+    assert "install the package tflite-runtime" in main_error("model", "--runtime", "tflite-runtime")
 
 
 def test_unknown_settings_are_errors(ten_seconds: Path) -> None:
-    said = refused("analyze", str(ten_seconds), environment={"OVERHEARD_HALF_LIVE": "3"})
+    said = command_error("analyze", str(ten_seconds), environment={"OVERHEARD_HALF_LIVE": "3"})
     assert "unknown setting OVERHEARD_HALF_LIVE" in said
 
 
 def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> None:
-    done = overheard("listen", "--json", "--source", str(ten_seconds), "--speed", "0", "--port", "0")
+    done = run_command("listen", "--json", "--source", str(ten_seconds), "--speed", "0", "--port", "0")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(lines) == windows_in(10)
+    assert len(lines) == count_windows(10)
     for line in lines:
         VALIDATOR.validate(line)
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
-    assert "File name too long" in refused_here("analyze", str(tmp_path / ("x" * 300)))
+    assert "File name too long" in main_error("analyze", str(tmp_path / ("x" * 300)))
 
 
 def test_page_and_websocket_need_two_ports(ten_seconds: Path) -> None:
-    said = refused("run", "--source", str(ten_seconds), "--port", "18501", "--dashboard-port", "18501")
+    said = command_error("run", "--source", str(ten_seconds), "--port", "18501", "--dashboard-port", "18501")
     assert "cannot share port 18501" in said
 
 

@@ -20,8 +20,16 @@ from websockets.asyncio.client import connect
 
 from realtime.errors import SourceError
 from tests.support.audio import tone, write
-from tests.support.source_switching import BEARER, SPEED, TOKEN, Client, Running, run, silent_host
-from tests.support.websocket_client import get
+from tests.support.source_switching import (
+    BEARER,
+    SPEED,
+    TOKEN,
+    Client,
+    RunningManager,
+    run_manager,
+    silent_host,
+)
+from tests.support.websocket_client import http_get
 
 RATE = 22_050
 
@@ -57,7 +65,7 @@ def captures() -> set[threading.Thread]:
 def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds: Path) -> None:
     before = captures()
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         began = time.monotonic()
         assert await client.ask("select_source", name="middle.wav") == (True, "listening to middle.wav")
@@ -81,12 +89,12 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
                 dict(each, level_dbfs=now["level_dbfs"])
                 for each, now in zip(client.last_sources()["available"], published["available"], strict=True)
             ]
-        _, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
+        _, _, body = await asyncio.to_thread(http_get, running.url + "/healthz", BEARER)
         assert set(json.loads(body)["sources"]) == {"middle.wav"}
         assert await client.ask("select_source", name="low.wav") == (True, "listening to low.wav")
         await client.genre("blues", "low.wav")
 
-    published = run(scenario, [sounds / "low.wav"], [sounds / "middle.wav"])
+    published = run_manager(scenario, [sounds / "low.wav"], [sounds / "middle.wav"])
     for name in ("low.wav", "middle.wav"):
         numbers = [m["seq"] for m in published if m["source"] == name]
         restart = numbers.index(1, 1) if 1 in numbers[1:] else len(numbers)
@@ -100,7 +108,7 @@ def test_a_change_reaches_clients_within_seconds_and_ends_the_old_source(sounds:
 def test_a_source_that_cannot_be_opened_leaves_the_old_one_running(
     sounds: Path, name: str, reason: str
 ) -> None:
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         ok, detail = await client.ask("select_source", name=name)
         assert not ok
@@ -115,13 +123,13 @@ def test_a_source_that_cannot_be_opened_leaves_the_old_one_running(
         assert client.available(name)["error"] == ""
         await client.genre("rock", name)
 
-    run(scenario, [sounds / "low.wav"], [sounds / name])
+    run_manager(scenario, [sounds / "low.wav"], [sounds / name])
 
 
 def test_only_available_names_can_be_selected(sounds: Path) -> None:
     """Paths, addresses and similar names get an error, open nothing and change nothing."""
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         opened: list[Any] = []
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
@@ -139,13 +147,13 @@ def test_only_available_names_can_be_selected(sounds: Path) -> None:
         assert {m["source"] for m in running.published} == {"low.wav"}
         assert await client.ask("select_source", name="low.wav") == (True, "low.wav is selected already")
 
-    run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
+    run_manager(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
 
 
 def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
     with silent_host() as address:
 
-        async def scenario(client: Client, running: Running) -> None:
+        async def scenario(client: Client, running: RunningManager) -> None:
             await client.genre("blues", "low.wav")
             await client.connection.send(client.text("select_source", name=address))
             answer = await client.ask("select_source", name="middle.wav")
@@ -155,11 +163,11 @@ def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
                 "blues", "low.wav"
             )  # what plays goes on meanwhile; then `run` measures the end
 
-        run(scenario, [sounds / "low.wav"], [address, sounds / "middle.wav"])
+        run_manager(scenario, [sounds / "low.wav"], [address, sounds / "middle.wav"])
 
 
 def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         assert (await client.ask("select_source", name="high.wav"))[0]
         await client.genre("rock", "high.wav")
@@ -174,13 +182,13 @@ def test_of_several_sources_the_first_is_changed(sounds: Path) -> None:
             "middle.wav is selected already",
         )
 
-    run(scenario, [sounds / "low.wav", sounds / "middle.wav"], [sounds / "high.wav"])
+    run_manager(scenario, [sounds / "low.wav", sounds / "middle.wav"], [sounds / "high.wav"])
 
 
 def test_a_second_source_is_selected_in_its_own_slot(sounds: Path) -> None:
     """Such a selection once failed for a paused source and for one that had ended."""
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.state("ENDED")
         assert await client.ask("select_source", name="short.wav") == (True, "listening to short.wav")
         assert running.manager.names == ["low.wav", "short.wav"]
@@ -192,22 +200,22 @@ def test_a_second_source_is_selected_in_its_own_slot(sounds: Path) -> None:
         await client.genre("blues", "low.wav")
         await client.genre("blues", "short.wav")
 
-    run(scenario, [sounds / "low.wav", sounds / "short.wav"])
+    run_manager(scenario, [sounds / "low.wav", sounds / "short.wav"])
 
 
 def test_auto_keeps_the_name_of_its_option(sounds: Path) -> None:
     """The source was once open, but the page showed no source as selected."""
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         assert (await client.ask("select_source", name="auto"))[0]
         assert client.available("auto")["selected"]
         assert await client.ask("select_source", name="auto") == (True, "auto is selected already")
 
-    run(scenario, [sounds / "low.wav"], ["auto"])
+    run_manager(scenario, [sounds / "low.wav"], ["auto"])
 
 
 def test_a_file_that_has_ended_can_be_restarted(sounds: Path) -> None:
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         ended = await client.state("ENDED")
         await asyncio.wait_for(running.manager.finished.wait(), 5)
         published = await client.sources()
@@ -220,15 +228,15 @@ def test_a_file_that_has_ended_can_be_restarted(sounds: Path) -> None:
         assert (hello["source"], hello["seq"], hello["replaces_source"]) == ("short.wav", ended["seq"], None)
         await client.genre("blues", "short.wav")
 
-    run(scenario, [sounds / "short.wav"])
+    run_manager(scenario, [sounds / "short.wav"])
 
 
 def test_sources_of_one_name_are_refused_before_anything_is_left_open(sounds: Path) -> None:
-    async def never(client: Client, running: Running) -> None:
+    async def never(client: Client, running: RunningManager) -> None:
         raise AssertionError("it must not come so far")
 
     with pytest.raises(SourceError, match=r"two sources are called low\.wav; name each once"):
-        run(never, [sounds / "low.wav"], [sounds / "other" / "low.wav"])
+        run_manager(never, [sounds / "low.wav"], [sounds / "other" / "low.wav"])
 
 
 # ---- pause and resume ---------------------------------------------------------------------------------
@@ -237,7 +245,7 @@ def test_sources_of_one_name_are_refused_before_anything_is_left_open(sounds: Pa
 def test_a_pause_closes_the_source_and_a_resume_opens_it_again(sounds: Path) -> None:
     before = captures()
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         assert await client.ask("resume") == (False, "nothing is paused")
         assert await client.ask("pause") == (True, "paused; the source is closed")
@@ -251,7 +259,7 @@ def test_a_pause_closes_the_source_and_a_resume_opens_it_again(sounds: Path) -> 
         )  # fmt: skip
         after = client.seen[client.seen.index(paused) + 1 :]
         assert {m["type"] for m in after} <= {"sources", "response"}, "no estimate"
-        status, _, body = await asyncio.to_thread(get, running.url + "/healthz", BEARER)
+        status, _, body = await asyncio.to_thread(http_get, running.url + "/healthz", BEARER)
         assert (status, json.loads(body)["sources"]) == (200, {"low.wav": "PAUSED"})
         async with connect(running.url, additional_headers=BEARER) as connection:
             hello = await Client(connection).until(lambda m: m["type"] == "hello")
@@ -263,14 +271,14 @@ def test_a_pause_closes_the_source_and_a_resume_opens_it_again(sounds: Path) -> 
         assert (await client.genre("blues", "low.wav"))["seq"] > paused["seq"]
         assert client.last_sources()["paused"] is False
 
-    published = run(scenario, [sounds / "low.wav"])
+    published = run_manager(scenario, [sounds / "low.wav"])
     assert [m["seq"] for m in published] == list(range(1, len(published) + 1)), (
         "one numbering through the pause"
     )
 
 
 def test_selecting_a_source_ends_a_pause(sounds: Path) -> None:
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         await client.ask("pause")
         assert not (await client.ask("select_source", name="text.wav"))[0]
@@ -282,7 +290,9 @@ def test_selecting_a_source_ends_a_pause(sounds: Path) -> None:
         await client.genre("jazz", "middle.wav")
         await client.genre("rock", "high.wav")
 
-    run(scenario, [sounds / "low.wav", sounds / "high.wav"], [sounds / "middle.wav", sounds / "text.wav"])
+    run_manager(
+        scenario, [sounds / "low.wav", sounds / "high.wav"], [sounds / "middle.wav", sounds / "text.wav"]
+    )
 
 
 # ---- levels -------------------------------------------------------------------------------------------
@@ -293,7 +303,7 @@ def test_levels_of_inactive_sources(sounds: Path) -> None:
     sine = 0.5 * np.sin(2 * np.pi * 1_000 * np.arange(20 * RATE) / RATE)
     write(sounds / "sine.wav", sine.astype(np.float32), RATE)
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         assert {each["level_dbfs"] for each in client.last_sources()["available"][1:]} == {None}
         assert await client.ask("measure_levels") == (True, "levels measured: 3")
@@ -308,13 +318,15 @@ def test_levels_of_inactive_sources(sounds: Path) -> None:
         assert detail.endswith("the shortest interval is 5 s")
         assert {m["source"] for m in running.published} == {"low.wav"}, "measuring publishes no messages"
 
-    run(scenario, [sounds / "low.wav"], [sounds / name for name in ("sine.wav", "quiet.wav", "gone.wav")])
+    run_manager(
+        scenario, [sounds / "low.wav"], [sounds / name for name in ("sine.wav", "quiet.wav", "gone.wav")]
+    )
 
 
 def test_a_change_cancels_a_measurement(sounds: Path) -> None:
     """In real time, where the second takes a second."""
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.sources()
         levels, change = client.text("measure_levels"), client.text("select_source", name="middle.wav")
         await client.connection.send(levels)
@@ -327,7 +339,7 @@ def test_a_change_cancels_a_measurement(sounds: Path) -> None:
         )
         assert published[json.loads(change)["id"]] == (True, "listening to middle.wav")
 
-    run(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], speed=1)
+    run_manager(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], speed=1)
 
 
 # ---- the history of a change --------------------------------------------------------------------------
@@ -336,7 +348,7 @@ def test_a_change_cancels_a_measurement(sounds: Path) -> None:
 def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path) -> None:
     path = tmp_path / "kept" / "history.sqlite"
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         assert (await client.ask("select_source", name="middle.wav"))[0]
         await client.genre("jazz", "middle.wav")
@@ -345,7 +357,7 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
         await client.genre("rock", "high.wav")
         async with asyncio.timeout(10):
             while True:
-                _, _, body = await asyncio.to_thread(get, running.url + "/history", BEARER)
+                _, _, body = await asyncio.to_thread(http_get, running.url + "/history", BEARER)
                 page = json.loads(body)
                 if [session["source"] for session in page["sessions"]] == [
                     "high.wav",
@@ -357,7 +369,7 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
         assert (page["path"], page["corrections"]) == (str(path), 0)
         assert [session["running"] for session in page["sessions"]] == [True, False, False]
         number = page["sessions"][2]["id"]
-        _, _, body = await asyncio.to_thread(get, f"{running.url}/history/{number}", BEARER)
+        _, _, body = await asyncio.to_thread(http_get, f"{running.url}/history/{number}", BEARER)
         session = json.loads(body)
         assert session["events"][-1]["detail"] == "changed to middle.wav"
         assert {part["genre"] for part in session["segments"]} == {"blues"}
@@ -366,10 +378,10 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
         ok, detail = await client.ask("correct_label", genre="polka", **asked)
         assert not ok
         assert "blues, jazz, rock" in detail
-        _, _, body = await asyncio.to_thread(get, f"{running.url}/history/{number}", BEARER)
+        _, _, body = await asyncio.to_thread(http_get, f"{running.url}/history/{number}", BEARER)
         assert json.loads(body)["segments"][0]["correction"] == "rock"
 
-    run(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], history=path)
+    run_manager(scenario, [sounds / "low.wav"], [sounds / "middle.wav", sounds / "high.wav"], history=path)
     with sqlite3.connect(path) as history:
         rows = history.execute("SELECT source, ended IS NOT NULL FROM sessions ORDER BY id").fetchall()
     assert rows == [("low.wav", 1), ("middle.wav", 1), ("high.wav", 1)]
@@ -378,12 +390,12 @@ def test_a_change_ends_a_session_and_begins_another(sounds: Path, tmp_path: Path
 def test_the_log_names_each_change(sounds: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="realtime")
 
-    async def scenario(client: Client, running: Running) -> None:
+    async def scenario(client: Client, running: RunningManager) -> None:
         await client.genre("blues", "low.wav")
         for action, fields in (("select_source", {"name": "high.wav"}), ("pause", {}), ("resume", {})):
             assert (await client.ask(action, **fields))[0]
 
-    run(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
+    run_manager(scenario, [sounds / "low.wav"], [sounds / "high.wav"])
     reason = [
         record.getMessage() for record in caplog.records if record.name == "realtime.control.source_manager"
     ]

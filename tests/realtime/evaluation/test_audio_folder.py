@@ -11,8 +11,13 @@ import pytest
 
 from models.manifest import ModelManifest
 from tests.support.audio import noise, tone, write
-from tests.support.cli import overheard, overheard_here, refused_here, window_needed
-from tests.support.evaluation import LABELS, card_of, check, model_with
+from tests.support.cli import (
+    format_window_seconds,
+    main_error,
+    run_command,
+    run_main,
+)
+from tests.support.evaluation import LABELS, check_scorecard, run_evaluate, write_model
 
 RATE = 22_050
 
@@ -41,7 +46,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_is_analyzed_as_by_the_analyze_command(library: Path, tmp_path: Path) -> None:
     """The model takes everything for music, even tones and noise."""
     calibration = asdict(ModelManifest.load().calibration) | {"music_above": 0.0}
-    model = model_with(tmp_path, calibration=calibration)
+    model = write_model(tmp_path, calibration=calibration)
     tracks = {
         "Jazz/low.wav": "jazz",
         "Jazz/album/sweep.flac": "jazz",
@@ -50,37 +55,37 @@ def test_a_folder_is_analyzed_as_by_the_analyze_command(library: Path, tmp_path:
         "METAL/high.opus": "metal",
     }
     files = (str(library / name) for name in tracks)
-    done = overheard_here("analyze", "--json", "--manifest", model, *files)
+    done = run_main("analyze", "--json", "--manifest", model, *files)
     summaries = [json.loads(line) for line in done.stdout.splitlines() if '"type":"summary"' in line]
     probabilities = np.array([[each["probabilities"][label] for label in LABELS] for each in summaries])
-    card = card_of("folder", str(library), "--manifest", model)
-    check(card, probabilities, [LABELS.index(genre) for genre in tracks.values()])
+    card = run_evaluate("folder", str(library), "--manifest", model)
+    check_scorecard(card, probabilities, [LABELS.index(genre) for genre in tracks.values()])
     reasons = {each["file"]: each["reason"] for each in card["skipped"]}
     assert set(reasons) == {"list.csv", "METAL/silent.wav", "rock/notes.txt", "rock/short.wav"}
     assert "no window is audible" in reasons["METAL/silent.wav"]
-    assert f"3.00 s of sound; one window needs {window_needed()} s" in reasons["rock/short.wav"]
+    assert f"3.00 s of sound; one window needs {format_window_seconds()} s" in reasons["rock/short.wav"]
     assert "FFmpeg" in reasons["rock/notes.txt"]
     assert "not in a genre folder" in reasons["list.csv"]
 
 
 def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
-    done = overheard("evaluate", "folder", str(library))
+    done = run_command("evaluate", "folder", str(library))
     assert done.returncode == 0
     assert "skipped 4" in done.stdout
     assert "  rock/short.wav: short.wav holds 3.00 s of sound" in done.stdout
 
 
 def test_folders_that_cannot_be_scored(tmp_path: Path) -> None:
-    assert "cannot read the folder" in refused_here("evaluate", "folder", str(tmp_path / "nowhere"))
-    assert "has no audio that can be scored; 0 files skipped" in refused_here(
+    assert "cannot read the folder" in main_error("evaluate", "folder", str(tmp_path / "nowhere"))
+    assert "has no audio that can be scored; 0 files skipped" in main_error(
         "evaluate", "folder", str(tmp_path)
     )
     (tmp_path / "Rock").mkdir()
     (tmp_path / "Rock" / "a.wav").write_text("no sound")
-    message = refused_here("evaluate", "folder", str(tmp_path))
+    message = main_error("evaluate", "folder", str(tmp_path))
     assert "has no audio that can be scored; 1 files skipped; the first, Rock/a.wav: " in message
     (tmp_path / "polka").mkdir()
-    message = refused_here("evaluate", "folder", str(tmp_path))
+    message = main_error("evaluate", "folder", str(tmp_path))
     assert message.endswith(
         f"not named after a genre of this model: 'polka'; the genres are {', '.join(LABELS)}"
     )

@@ -29,9 +29,9 @@ from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.estimate import StreamState
 from tests.support.audio import programme, tone, write
 from tests.support.classifier import LoudestRowClassifier
-from tests.support.evaluation import AT_ONCE, HERTZ, RATE, library
+from tests.support.evaluation import RATE, TONE_HZ, UNSMOOTHED, tone_library
 
-__all__ = ["library"]  # fixtures
+__all__ = ["tone_library"]  # fixtures
 
 LISTENING, SILENT = StreamState.LISTENING, StreamState.SILENT
 
@@ -40,8 +40,8 @@ def test_scores_describe_the_estimates_of_the_analyzer() -> None:
     """Without smoothing, the label changes when the new tone fills half of the window."""
     samples, spec = programme(), AudioSpec()
     segments = true_segments([0, 1, 2], [12, 12, 12])
-    playback = play_samples(samples, RATE, segments, LoudestRowClassifier(), AT_ONCE)
-    scores = measure([analyze_playback(playback, AT_ONCE)], 3)
+    playback = play_samples(samples, RATE, segments, LoudestRowClassifier(), UNSMOOTHED)
+    scores = measure([analyze_playback(playback, UNSMOOTHED)], 3)
     hop = spec.hop_columns * spec.column_step / spec.sample_rate
     assert scores.first_label_seconds == pytest.approx(spec.window_seconds, abs=0.05)
     assert scores.switch_median == pytest.approx(spec.window_seconds / 2, abs=hop)
@@ -56,9 +56,9 @@ def test_smoothing_takes_as_long_as_its_settings_say() -> None:
     Its probability then reaches 0.5, on the way from 0.1 to 0.8.
     """
     playback = play_samples(
-        programme(), RATE, true_segments([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), AT_ONCE
+        programme(), RATE, true_segments([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), UNSMOOTHED
     )
-    at_once = measure([analyze_playback(playback, AT_ONCE)], 3).switch_median
+    at_once = measure([analyze_playback(playback, UNSMOOTHED)], 3).switch_median
     smoothed = replace(Settings(), smoothing=SmoothingSettings(3, 0, 0))
     held = replace(Settings(), smoothing=SmoothingSettings(3, 0, 1.5))
     unsure = measure([analyze_playback(playback, smoothed)], 3)
@@ -87,14 +87,14 @@ def test_a_replay_equals_the_estimates_of_the_analyzer() -> None:
 
 
 def card_of(
-    config: LiveEvaluationConfig, classifier: GenreClassifier, settings: Settings = AT_ONCE
+    config: LiveEvaluationConfig, classifier: GenreClassifier, settings: Settings = UNSMOOTHED
 ) -> dict[str, Any]:
     return evaluate_live(config, classifier, settings, SystemClock())
 
 
-def test_a_library_through_the_real_pipeline(library: Path) -> None:
+def test_a_library_through_the_real_pipeline(tone_library: Path) -> None:
     config = LiveEvaluationConfig(
-        audio=library / "sounds", conditions=("as-is", "gain-20"), programme=ProgrammeConfig(1, 3)
+        audio=tone_library / "sounds", conditions=("as-is", "gain-20"), programme=ProgrammeConfig(1, 3)
     )
     card = card_of(config, LoudestRowClassifier())
     assert [(each["material"], each["condition"]) for each in card["sets"]] == [
@@ -110,21 +110,24 @@ def test_a_library_through_the_real_pipeline(library: Path) -> None:
     assert card["skipped"] == []
 
 
-def test_pauses_make_the_pipeline_silent_and_it_finds_back(library: Path) -> None:
+def test_pauses_make_the_pipeline_silent_and_it_finds_back(tone_library: Path) -> None:
     tracks = [
-        LabeledTrack(str(library / "table" / f"{genre}-0.wav"), n, "", 10.5) for n, genre in enumerate(HERTZ)
+        LabeledTrack(str(tone_library / "table" / f"{genre}-0.wav"), n, "", 10.5)
+        for n, genre in enumerate(TONE_HZ)
     ]
-    player = AudioPlayer(LoudestRowClassifier(), AT_ONCE)
+    player = AudioPlayer(LoudestRowClassifier(), UNSMOOTHED)
     excerpts = tuple(Excerpt(track, 0.0, 10.5) for track in tracks)
-    run = analyze_playback(player.play(Programme(excerpts, pause_seconds=3.0), "as-is", (0, 0)), AT_ONCE)
+    run = analyze_playback(player.play(Programme(excerpts, pause_seconds=3.0), "as-is", (0, 0)), UNSMOOTHED)
     assert [segment.genre for segment in run.segments] == [0, None, 1, None, 2]
     assert run.segments[-1].end == pytest.approx(3 * 10.5 + 6)
     assert SILENT in {entry.state for entry in run.timeline}
     assert all(seconds_to_label(run, segment) for segment in run.segments if segment.genre is not None)
 
 
-def test_tuning_chooses_on_one_half_and_scores_the_other(library: Path) -> None:
-    config = LiveEvaluationConfig(table=library / "table.csv", programme=ProgrammeConfig(1, 3), tune=True)
+def test_tuning_chooses_on_one_half_and_scores_the_other(tone_library: Path) -> None:
+    config = LiveEvaluationConfig(
+        table=tone_library / "table.csv", programme=ProgrammeConfig(1, 3), tune=True
+    )
     (found,) = card_of(config, LoudestRowClassifier(), Settings())["tuning"]
     assert found["tracks"] == [3, 3]
     assert len(found["tried"]) == len(smoothing_grid(SmoothingSettings())) == 36
@@ -133,7 +136,7 @@ def test_tuning_chooses_on_one_half_and_scores_the_other(library: Path) -> None:
     assert found["chosen"]["flips_per_minute"] == found["present"]["flips_per_minute"] == 0
 
 
-def test_audio_that_is_not_music(library: Path, tmp_path: Path) -> None:
+def test_audio_that_is_not_music(tone_library: Path, tmp_path: Path) -> None:
     """Three clips of 4 s make one of 10 s. The rest and the single clip of another origin make none."""
     (tmp_path / "clips").mkdir()
     for number in range(3):
@@ -143,7 +146,7 @@ def test_audio_that_is_not_music(library: Path, tmp_path: Path) -> None:
     rows += ["talk-0.wav,speech,there", "gone.wav,speech,there"]
     (tmp_path / "clips.csv").write_text("\n".join(["file,kind,origin", *rows, ""]))
     config = LiveEvaluationConfig(
-        table=library / "table.csv",
+        table=tone_library / "table.csv",
         non_music=tmp_path / "clips.csv",
         programme=ProgrammeConfig(1, 2),
         held_out_artists=False,

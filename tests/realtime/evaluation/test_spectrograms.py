@@ -22,8 +22,8 @@ from realtime.cli import evaluate
 from realtime.cli.main import EXIT_ERROR, main
 from realtime.evaluation.tables import EvaluationError
 from tests.support.audio import noise
-from tests.support.cli import overheard, refused, refused_here
-from tests.support.evaluation import LABELS, card_of, check, model_with
+from tests.support.cli import command_error, main_error, run_command
+from tests.support.evaluation import LABELS, check_scorecard, run_evaluate, write_model
 
 COARSE = AudioSpec(n_fft=256, column_step=1_334, columns=83, hop_columns=8, window="tukey")
 FINE = AudioSpec(row_break_hz=1_000)
@@ -89,8 +89,8 @@ def test_fine_spectrograms_are_one_window_a_track(tmp_path: Path) -> None:
     spectrograms = stored(8, 544, 57)
     probabilities = expected_probabilities(spectrograms, FINE, [0])
     truth = half_right(probabilities)
-    card = card_of("spectrograms", save(tmp_path / "fine.npz", truth, spectrograms))
-    check(card, probabilities, truth)
+    card = run_evaluate("spectrograms", save(tmp_path / "fine.npz", truth, spectrograms))
+    check_scorecard(card, probabilities, truth)
     assert card["accuracy"] == 0.5
     assert card["model"] == f"overheard-genre {ModelManifest.load().version}"
     assert "skipped" not in card
@@ -106,9 +106,11 @@ def test_coarse_spectrograms_are_averaged_over_windows_half_a_window_apart(tmp_p
     first = expected_probabilities(spectrograms, COARSE, starts[:1])
     assert np.abs(first - probabilities).max() > 0.1
     truth = half_right(probabilities)
-    manifest = model_with(tmp_path, audio=asdict(COARSE))
-    card = card_of("spectrograms", save(tmp_path / "coarse.npz", truth, spectrograms), "--manifest", manifest)
-    check(card, probabilities, truth)
+    manifest = write_model(tmp_path, audio=asdict(COARSE))
+    card = run_evaluate(
+        "spectrograms", save(tmp_path / "coarse.npz", truth, spectrograms), "--manifest", manifest
+    )
+    check_scorecard(card, probabilities, truth)
     right = first.argmax(axis=1) == truth
     assert card["accuracy_first_window"] == right.mean()
 
@@ -136,10 +138,10 @@ def test_only_the_tracks_of_a_split_are_scored(tmp_path: Path, capsys: pytest.Ca
     assert "accuracy_first_window" not in whole
     split(tmp_path, {names[3]: "test", "jazz.00099": "test", names[2]: "valid", names[0]: "test"})
     found = card("--split", "test")
-    check(found, probabilities[[0, 3]], [truth[0], truth[3]])
+    check_scorecard(found, probabilities[[0, 3]], [truth[0], truth[3]])
     assert found["split"] == "test"
     elsewhere = split(tmp_path, {names[1]: "test", names[0]: ""}, "other.csv")
-    check(card("--split", "test", "--split-table", elsewhere), probabilities[[1]], [truth[1]])
+    check_scorecard(card("--split", "test", "--split-table", elsewhere), probabilities[[1]], [truth[1]])
 
 
 def test_splits_that_cannot_be_scored(tmp_path: Path) -> None:
@@ -166,9 +168,9 @@ def test_a_window_as_long_as_the_spectrograms_is_one_window(tmp_path: Path) -> N
     spectrograms = stored(2, 129, 496)
     probabilities = expected_probabilities(spectrograms, whole, [0])
     truth = half_right(probabilities)
-    manifest = model_with(tmp_path, audio=asdict(whole))
-    check(
-        card_of("spectrograms", save(tmp_path / "c.npz", truth, spectrograms), "--manifest", manifest),
+    manifest = write_model(tmp_path, audio=asdict(whole))
+    check_scorecard(
+        run_evaluate("spectrograms", save(tmp_path / "c.npz", truth, spectrograms), "--manifest", manifest),
         probabilities,
         truth,
     )
@@ -176,7 +178,7 @@ def test_a_window_as_long_as_the_spectrograms_is_one_window(tmp_path: Path) -> N
 
 def test_a_model_that_also_reads_the_other_spectrograms(tmp_path: Path) -> None:
     """The main geometry of the model fits one kind of spectrograms, the additional geometry the other."""
-    manifest = model_with(tmp_path, audio=asdict(FINE), also_reads=[asdict(COARSE)])
+    manifest = write_model(tmp_path, audio=asdict(FINE), also_reads=[asdict(COARSE)])
     assert ModelManifest.load(Path(manifest)).also_reads == (COARSE,)
     for form, spec, starts in (
         (stored(4, 544, 57), FINE, [0]),
@@ -184,8 +186,8 @@ def test_a_model_that_also_reads_the_other_spectrograms(tmp_path: Path) -> None:
     ):
         probabilities = expected_probabilities(form, spec, starts)
         truth = half_right(probabilities)
-        card = card_of("spectrograms", save(tmp_path / "a.npz", truth, form), "--manifest", manifest)
-        check(card, probabilities, truth)
+        card = run_evaluate("spectrograms", save(tmp_path / "a.npz", truth, form), "--manifest", manifest)
+        check_scorecard(card, probabilities, truth)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_a_model_that_also_reads_the_other_spectrograms(tmp_path: Path) -> None:
     ],
 )
 def test_further_geometries_that_are_wrong(tmp_path: Path, also_reads: object, message: str) -> None:
-    assert message in refused_here("model", "--manifest", model_with(tmp_path, also_reads=also_reads))
+    assert message in main_error("model", "--manifest", write_model(tmp_path, also_reads=also_reads))
 
 
 def test_also_reads_survives_saving(tmp_path: Path) -> None:
@@ -208,13 +210,13 @@ def test_also_reads_survives_saving(tmp_path: Path) -> None:
 
 
 def test_spectrograms_that_no_geometry_fits_name_both_shapes(tmp_path: Path, rejection: Rejection) -> None:
-    only_fine = model_with(tmp_path, audio=asdict(FINE), also_reads=[])
+    only_fine = write_model(tmp_path, audio=asdict(FINE), also_reads=[])
     coarse = save(tmp_path / "coarse.npz", [0], stored(1, 129, 496))
     message = rejection("evaluate", "spectrograms", coarse, "--manifest", only_fine)
     assert "reads windows of 57 columns every 1920 samples" in message
     assert "(n, 129, 496) hold columns every 1334 samples at 22050 Hz" in message
     fine = save(tmp_path / "fine.npz", [0], stored(1, 544, 57))
-    longer = model_with(tmp_path, audio=asdict(replace(COARSE, columns=497)), also_reads=[])
+    longer = write_model(tmp_path, audio=asdict(replace(COARSE, columns=497)), also_reads=[])
     message = rejection("evaluate", "spectrograms", fine, "--manifest", longer)
     assert "reads windows of 497 columns every 1334 samples" in message
     assert "(n, 544, 57) hold columns every 1920 samples" in message
@@ -274,7 +276,7 @@ def test_files_that_hold_no_arrays(tmp_path: Path, rejection: Rejection) -> None
         assert "\n" not in message
         return message
 
-    nowhere = refused("evaluate", "spectrograms", str(tmp_path / "nowhere.npz"))  # in its own process
+    nowhere = command_error("evaluate", "spectrograms", str(tmp_path / "nowhere.npz"))  # in its own process
     assert "nowhere.npz: No such file" in nowhere
     assert "\n" not in nowhere
     assert "Is a directory" in error_of(tmp_path)
@@ -299,8 +301,8 @@ def test_the_table_has_the_figures_too(tmp_path: Path) -> None:
     spectrograms = stored(4, 544, 57)
     truth = half_right(expected_probabilities(spectrograms, ModelManifest.load().audio, [0]))
     file = save(tmp_path / "fine.npz", truth, spectrograms)
-    card = card_of("spectrograms", file)
-    done = overheard("evaluate", "spectrograms", file)
+    card = run_evaluate("spectrograms", file)
+    done = run_command("evaluate", "spectrograms", file)
     assert done.returncode == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
     assert lines["accuracy"][1] == "0.500"
@@ -323,7 +325,9 @@ def test_real_spectrograms_of_gtzan(shared: Path, tmp_path: Path) -> None:
         rows = [row for row in csv.DictReader(file) if row["fault_filtered_split"] == "test"]
     third = split(tmp_path, {row["track_id"]: "test" for row in rows[::3]})
     fine, coarse = (
-        card_of("spectrograms", str(shared / "gtzan" / f"stft_{name}.npz"), "--split", "test", *arguments)
+        run_evaluate(
+            "spectrograms", str(shared / "gtzan" / f"stft_{name}.npz"), "--split", "test", *arguments
+        )
         for name, arguments in (("first5s", ()), ("full30s", ("--split-table", third)))
     )
     assert (fine["tracks"], coarse["tracks"]) == (len(rows), len(rows[::3]))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,23 @@ from msgspec.structs import replace
 from models.common.paths import atomic_write
 from realtime.history.errors import HistoryError
 from realtime.history.store import HistoryStore
+from tests.support.full_disk import can_mount, small_disk
 from tests.support.histories import (
     RunningHistory,
-    child,
-    damage_the_middle,
+    damage_middle,
     estimate,
-    may_mount,
     query,
-    recorded,
+    start_child,
     state,
-    until,
-    version_1,
+    write_history,
+    write_version_1,
 )
+from tests.support.waiting import wait_until
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[RunningHistory]:
-    found = RunningHistory(tmp_path / "data" / "history.sqlite")
-    yield found
-    found.writer.close()
-
-
-def on_disk(folder: Path, words: bytes) -> list[str]:
+def files_with(folder: Path, content: bytes) -> list[str]:
     """Return the names of the files that contain these bytes."""
-    return [each.name for each in folder.rglob("*") if each.is_file() and words in each.read_bytes()]
+    return [each.name for each in folder.rglob("*") if each.is_file() and content in each.read_bytes()]
 
 
 def test_deletion_leaves_nothing_and_starts_a_new_session(running: RunningHistory, tmp_path: Path) -> None:
@@ -58,12 +50,12 @@ def test_deletion_leaves_nothing_and_starts_a_new_session(running: RunningHistor
         running.writer.consume(estimate(5 + n, ("jazz", "rock")[n % 2]))
         running.writer.consume(state(5 + n, "RECOVERING", secret))
     running.document()
-    assert len(on_disk(running.path.parent, secret.encode())) >= 3
+    assert len(files_with(running.path.parent, secret.encode())) >= 3
     large = running.path.stat().st_size + Path(f"{running.path}-wal").stat().st_size
     answer = running.delete_all()
     assert answer == "the history is deleted (saved clips: 1)"
-    assert on_disk(running.path.parent, secret.encode()) == []
-    assert on_disk(running.path.parent, b"three tones") == []
+    assert files_with(running.path.parent, secret.encode()) == []
+    assert files_with(running.path.parent, b"three tones") == []
     assert running.path.stat().st_size < min(100_000, large)
     assert running.clips() == []
     assert theirs.read_text() == "not ours"
@@ -94,7 +86,7 @@ def test_an_unfinished_clip_of_a_killed_process_is_deleted(running: RunningHisto
         (beside,) = path.parent.glob(f".{path.name}.*")
     beside.write_bytes(b"half a sound")
     running.delete_all()
-    assert on_disk(running.path.parent, b"half a sound") == []
+    assert files_with(running.path.parent, b"half a sound") == []
 
 
 def test_deleting_twice_or_an_empty_history_is_no_error(running: RunningHistory) -> None:
@@ -106,7 +98,7 @@ def test_deleting_twice_or_an_empty_history_is_no_error(running: RunningHistory)
 def test_a_session_that_another_program_deleted_is_started_again(
     running: RunningHistory, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Deleted rows came back with the next write of the open segment."""
+    """Deleted rows once came back with the next write of the open segment."""
     caplog.set_level(logging.INFO)
     running.writer.consume(estimate(5))
     running.writer.consume(estimate(6, "rock"))
@@ -114,7 +106,7 @@ def test_a_session_that_another_program_deleted_is_started_again(
     other = HistoryStore(running.path)
     other.delete_rows()
     other.close()
-    until(lambda: any("another program emptied" in each for each in caplog.messages))
+    wait_until(lambda: any("another program emptied" in each for each in caplog.messages))
     running.writer.consume(replace(estimate(6.5, "rock"), captured_at=time.time()))
     (session,) = running.document()["sessions"]
     assert session["started"] > 1_000_000
@@ -131,14 +123,16 @@ def test_deletion_reports_a_program_that_still_reads(running: RunningHistory) ->
         other.execute("SELECT * FROM sessions").fetchall()
         assert "another program still reads it" in running.delete_all()
         assert running.document("2")["segments"] == []
-        assert on_disk(running.path.parent, b"jazzLISTENING") != []
+        assert files_with(running.path.parent, b"jazzLISTENING") != []
     running.delete_all()
-    assert on_disk(running.path.parent, b"jazzLISTENING") == []
+    assert files_with(running.path.parent, b"jazzLISTENING") == []
 
 
 def test_a_damaged_file_is_deleted_too(tmp_path: Path) -> None:
-    path = recorded(tmp_path / "h.sqlite", *(estimate(5 + n, ("jazz", "rock")[n % 2]) for n in range(200)))
-    damage_the_middle(path)
+    path = write_history(
+        tmp_path / "h.sqlite", *(estimate(5 + n, ("jazz", "rock")[n % 2]) for n in range(200))
+    )
+    damage_middle(path)
     running = RunningHistory(path)
     running.delete_all()
     assert [each.name for each in tmp_path.iterdir() if "damaged" in each.name] == []
@@ -154,13 +148,10 @@ def test_the_database_of_another_program_is_neither_corrected_nor_deleted(tmp_pa
         connection.execute("CREATE TABLE theirs (x)")
     content = path.read_bytes()
     running = RunningHistory(path)
-    asks: list[Callable[[], str]] = [
-        lambda: running.correct(1, "rock"),
-        lambda: running.delete_all(),
-    ]
-    for ask in asks:
+    requests: list[Callable[[], str]] = [lambda: running.correct(1, "rock"), running.delete_all]
+    for request in requests:
         with pytest.raises(HistoryError, match="is a database of another program; name another file"):
-            ask()
+            request()
     assert "another program" in running.document(status=503)["error"]
     assert path.read_bytes() == content
     running.writer.close()
@@ -168,7 +159,7 @@ def test_the_database_of_another_program_is_neither_corrected_nor_deleted(tmp_pa
 
 def test_an_old_file_that_was_locked_is_deleted_at_the_next_attempt(tmp_path: Path) -> None:
     """The connection stayed open without the migration, and the next attempt found no table."""
-    path = version_1(tmp_path / "h.sqlite")
+    path = write_version_1(tmp_path / "h.sqlite")
     with closing(HistoryStore(path, busy_seconds=0.05)) as store:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -196,15 +187,17 @@ def test_a_disk_without_room_to_shrink_the_file_is_not_blamed_on_another_program
 
     secret = "A title that must go"
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *words, **more: connect(*words, factory=FullDisk, **more))
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *arguments, **options: connect(*arguments, factory=FullDisk, **options)
+    )
     running.writer.consume(estimate(5))
     running.writer.consume(state(6, "RECOVERING", secret))
     running.document()
-    assert on_disk(running.path.parent, secret.encode()) != []
+    assert files_with(running.path.parent, secret.encode()) != []
     answer = running.delete_all()
     assert answer == "the history is deleted (saved clips: 0)"
     assert f"the history {running.path} could not be shrunk: database or disk is full" in caplog.messages
-    assert on_disk(running.path.parent, secret.encode()) == []
+    assert files_with(running.path.parent, secret.encode()) == []
 
 
 def test_a_clip_that_cannot_be_deleted_is_reported_and_the_rows_leave_the_disk(
@@ -214,52 +207,37 @@ def test_a_clip_that_cannot_be_deleted_is_reported_and_the_rows_leave_the_disk(
     running.writer.consume(estimate(5))
     running.writer.consume(state(6, "RECOVERING", secret))
     running.document()
-    assert on_disk(running.path.parent, secret.encode()) != []
+    assert files_with(running.path.parent, secret.encode()) != []
     obstacle = running.path.parent / "corrections" / "jazz" / "1-1.wav"
     obstacle.mkdir(parents=True)  # a folder where a file should be
     with pytest.raises(HistoryError, match=r"not all of the history .* could be deleted: "):
         running.delete_all()
-    assert on_disk(running.path.parent, secret.encode()) == []
+    assert files_with(running.path.parent, secret.encode()) == []
     obstacle.rmdir()
     assert running.delete_all() == "the history is deleted (saved clips: 0)"
 
 
 FULL_DISK = """
-import resource
+from tests.support.full_disk import DiskFiller
 from tests.support.histories import RunningHistory
 path, how = Path(sys.argv[1]), sys.argv[2]
-ballast = path.parent.parent / "ballast"
-def no_room():
-    if how == "limit":
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
-    else:
-        try:
-            with ballast.open("wb", buffering=0) as file:
-                while file.write(bytes(512)):
-                    pass
-        except OSError:
-            pass
-def room():
-    if how == "limit":
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    else:
-        ballast.unlink()
+disk = DiskFiller(how, path.parent.parent, 300_000)
 running = RunningHistory(path, flush_seconds=float(sys.argv[3]))
 running.play_programme()
 number = running.longest("jazz")["number"]
 answers = [running.correct(number, "rock")]
-def ask(work):
+def call(function):
     try:
-        answers.append(work())
+        answers.append(function())
     except Exception as error:
         answers.append(f"{type(error).__name__}: {error}")
-no_room()
-ask(lambda: running.correct(1, "rock"))
+disk.fill()
+call(lambda: running.correct(1, "rock"))
 left = running.clips()
-ask(lambda: running.delete_all())
-room()
+call(lambda: running.delete_all())
+disk.empty()
 after = running.clips()
-ask(lambda: running.delete_all())
+call(lambda: running.delete_all())
 running.writer.consume(estimate(5))
 sessions = running.document()["sessions"]
 running.writer.close()
@@ -269,7 +247,7 @@ print(json.dumps([number, answers, left, after, [each["source"] for each in sess
 
 @pytest.mark.parametrize(
     ("how", "flush_seconds"),
-    [("limit", 5.0), *([("tmpfs", 0.05), ("tmpfs", 5.0)] if may_mount() else [])],
+    [("limit", 5.0), *([("tmpfs", 0.05), ("tmpfs", 5.0)] if can_mount() else [])],
 )
 def test_a_full_disk_is_reported_and_does_not_stop_the_deletion(
     tmp_path: Path, how: str, flush_seconds: float
@@ -280,25 +258,19 @@ def test_a_full_disk_is_reported_and_does_not_stop_the_deletion(
     file could then not be shrunk before the clips were deleted, and another program was blamed. A log of many
     writes is larger than the limit, and may grow to 4 MB.
     """
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if how == "tmpfs":
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", how, "8m") as disk:
         path = disk / "overheard" / "history.sqlite"
-        told, complaint = child(FULL_DISK, str(path), how, str(flush_seconds)).communicate(timeout=120)
-        assert told, complaint
-        number, (kept, full, forgotten, again), left, after, sources = json.loads(told)
-        assert kept == f"session 1, segment {number} is now rock; its audio is saved"
+        child = start_child(FULL_DISK, str(path), how, str(flush_seconds))
+        output, error = child.communicate(timeout=120)
+        assert output, error
+        number, (saved, full, deleted, again), left, after, sources = json.loads(output)
+        assert saved == f"session 1, segment {number} is now rock; its audio is saved"
         if how == "limit":
             assert full == "session 1, segment 1 is now rock; its audio could not be saved: File too large"
         else:
             assert "No space left on device" in full or "database or disk is full; free some space" in full
         assert left == [f"rock/1-{number}.wav"]  # no unfinished clip
-        assert forgotten == "the history is deleted (saved clips: 1)"
+        assert deleted == "the history is deleted (saved clips: 1)"
         assert after == []
         assert again == "the history is deleted (saved clips: 0)"
         assert sources == ["radio"]
-    finally:
-        if how == "tmpfs":
-            subprocess.run(["umount", str(disk)], check=True)

@@ -20,7 +20,7 @@ from realtime.history.recorder import HistoryRecorder
 from realtime.history.store import HistoryStore
 from tests.support.audio import tone, write
 from tests.support.clock import UNIX_OFFSET, VirtualClock
-from tests.support.histories import estimate, recorded
+from tests.support.histories import estimate, write_history
 from training.cli import command as train
 from training.data.corpus import Corpus
 from training.data.windows import WINDOW_SAMPLES
@@ -30,18 +30,13 @@ RATE = MODEL.audio.sample_rate
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "history.sqlite"
-
-
-@pytest.fixture
 def corrected(path: Path, tmp_path: Path) -> Path:
     """Write a history with four corrections: with a clip, of a file, of a missing file, and without audio."""
     clock = VirtualClock()
-    kept = RecentAudioBuffer(3, clock)
-    keep = kept.start("radio", MODEL.audio)
-    assert keep is not None
-    keep(np.concatenate([tone(300, 20), tone(3_000, 20)]), 0)
+    audio = RecentAudioBuffer(3, clock)
+    append = audio.start("radio", MODEL.audio)
+    assert append is not None
+    append(np.concatenate([tone(300, 20), tone(3_000, 20)]), 0)
     songs = {name: str(write(tmp_path / name, tone(1_000, 60), RATE)) for name in ("a.wav", "b.wav")}
     store = HistoryStore(path, played_file=lambda source, _: songs.get(source, ""))
     recorder = HistoryRecorder(store, clock)
@@ -51,7 +46,7 @@ def corrected(path: Path, tmp_path: Path) -> Path:
             message = estimate(at, "jazz" if at <= 20 else "rock", source=source)
             recorder.add(replace(message, captured_at=UNIX_OFFSET + 100 + at))
     recorder.flush()
-    corrections = LabelCorrections(store, MODEL, kept)
+    corrections = LabelCorrections(store, MODEL, audio)
     assert corrections.correct(1, 2, "blues", 5.0).detail.endswith("its audio is saved")
     assert corrections.correct(2, 1, "metal", 6.0).detail.endswith("its audio is in the file that was played")
     assert corrections.correct(3, 1, "metal", 7.0).detail.endswith("its audio is in the file that was played")
@@ -61,7 +56,7 @@ def corrected(path: Path, tmp_path: Path) -> Path:
     return path
 
 
-def exported(path: Path, folder: Path) -> str:
+def export(path: Path, folder: Path) -> str:
     with closing(open_history(path)) as connection:
         return export_corrections(connection, path, folder)
 
@@ -70,8 +65,8 @@ def test_corrections_are_exported_in_the_format_of_prepare(
     corrected: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "set"
-    told = exported(corrected, folder)
-    assert told == (
+    report = export(corrected, folder)
+    assert report == (
         "corrections with audio: 2 (blues 1, metal 1); without: 2 "
         "(files that cannot be read: 1)\n"
         f"read them with: overheard train prepare --table {folder / 'corrections.csv'}"
@@ -113,17 +108,15 @@ def test_an_export_overwrites_nothing_and_reports_what_is_missing(corrected: Pat
     folder.mkdir()
     (folder / "mine.wav").write_text("mine")
     with pytest.raises(HistoryError, match="set is not empty; name a new folder"):
-        exported(corrected, folder)
+        export(corrected, folder)
     assert [each.name for each in folder.iterdir()] == ["mine.wav"]
     with pytest.raises(HistoryError, match=r"cannot write the corrections to .*mine.wav"):
-        exported(corrected, folder / "mine.wav")
-    empty = recorded(tmp_path / "empty.sqlite", estimate(5))
+        export(corrected, folder / "mine.wav")
+    empty = write_history(tmp_path / "empty.sqlite", estimate(5))
     with pytest.raises(HistoryError, match="has no corrections; make them on the page or with --correct"):
-        exported(empty, tmp_path / "none")
+        export(empty, tmp_path / "none")
     LabelCorrections(HistoryStore(empty), MODEL).correct(1, 1, "pop", 1.0)
-    assert exported(empty, tmp_path / "none") == (
-        "corrections with audio: 0; without: 1; nothing was written"
-    )
+    assert export(empty, tmp_path / "none") == ("corrections with audio: 0; without: 1; nothing was written")
     assert not (tmp_path / "none").exists()
 
 

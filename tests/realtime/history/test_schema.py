@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -22,18 +20,24 @@ from realtime.history.recorder import HistoryRecorder
 from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, migrate
 from realtime.history.store import HistoryStore
 from tests.support.clock import VirtualClock
-from tests.support.histories import CHILD, child, estimate, query, recorded, version_1, version_2
-from tests.support.paths import ROOT
+from tests.support.histories import (
+    estimate,
+    query,
+    start_child,
+    write_history,
+    write_version_1,
+    write_version_2,
+)
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    return version_1(tmp_path / "history.sqlite")
+    return write_version_1(tmp_path / "history.sqlite")
 
 
 @pytest.fixture
 def previous(tmp_path: Path) -> Path:
-    return version_2(tmp_path / "history.sqlite")
+    return write_version_2(tmp_path / "history.sqlite")
 
 
 def tables(path: Path) -> list[tuple[object, ...]]:
@@ -43,13 +47,13 @@ def tables(path: Path) -> list[tuple[object, ...]]:
 def test_an_old_file_is_brought_up_to_date_with_everything_in_it(old: Path, tmp_path: Path) -> None:
     segments = query(old, "SELECT * FROM segments")
     assert (len(segments), query(old, "PRAGMA user_version")) == (2, [(1,)])
-    recorded(old, estimate(5))
+    write_history(old, estimate(5))
     assert query(old, "SELECT * FROM segments WHERE session = 1") == segments
     assert query(old, "SELECT kind FROM events") == [("warming_up",)]
     assert query(old, "SELECT session, number, from_seconds, to_seconds FROM segment_audio") == [(2, 1, 0, 5)]
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
     assert query(old, "PRAGMA integrity_check") == [("ok",)]
-    new = recorded(tmp_path / "new.sqlite", estimate(5))
+    new = write_history(tmp_path / "new.sqlite", estimate(5))
     assert query(old, "PRAGMA application_id") == query(new, "PRAGMA application_id") == [(APPLICATION_ID,)]
     # A migrated file and a new one have the same schema, apart from white space.
     assert [(name, str(sql).split()) for name, sql in tables(old)] == [
@@ -83,11 +87,11 @@ def test_a_file_of_version_2_keeps_every_value_under_the_new_names(previous: Pat
     assert columns(previous, "sessions")[5:] == ["started", "last_seen_at", "ended"]
     assert columns(previous, "events")[2] == "occurred_at"
     assert columns(previous, "corrections")[3] == "corrected_at"
-    new = recorded(tmp_path / "new.sqlite", estimate(5))
+    new = write_history(tmp_path / "new.sqlite", estimate(5))
     assert [(name, str(sql).split()) for name, sql in tables(previous)] == [
         (name, str(sql).split()) for name, sql in tables(new)
     ]
-    recorded(previous, estimate(5))
+    write_history(previous, estimate(5))
     assert query(previous, "SELECT max(id) FROM sessions") == [(4,)]  # session numbers continue
 
 
@@ -118,8 +122,8 @@ def test_corrections_of_a_file_of_version_2_are_exported_without_changing_it(
     clip.parent.mkdir(parents=True)
     clip.write_bytes(b"RIFF")  # the song of the other correction is missing
     with closing(open_history(previous)) as connection:
-        told = export_corrections(connection, previous, tmp_path / "set")
-    assert told.startswith("corrections with audio: 1 (jazz 1); without: 1 (files that cannot be read: 1)")
+        report = export_corrections(connection, previous, tmp_path / "set")
+    assert report.startswith("corrections with audio: 1 (jazz 1); without: 1 (files that cannot be read: 1)")
     (exported,) = (tmp_path / "set").glob("*/*.wav")
     assert exported.read_bytes() == b"RIFF"
     assert previous.read_bytes() == content
@@ -152,9 +156,9 @@ def test_an_old_file_is_read_where_nothing_may_be_written(old: Path) -> None:
         shutil.copyfile(old, copy)
         copy.chmod(0o444)
         folder.chmod(0o555)
-        told, complaint = child(READ, str(copy)).communicate(timeout=60)
-        assert "session 1: radio" in told, complaint
-        assert "jazz  80%" in told
+        output, error = start_child(READ, str(copy)).communicate(timeout=60)
+        assert "session 1: radio" in output, error
+        assert "jazz  80%" in output
     finally:
         folder.chmod(0o700)
         shutil.rmtree(folder)
@@ -164,12 +168,12 @@ KILLED = """
 import signal, sqlite3
 from realtime.history.store import HistoryStore
 from realtime.history.segments import SegmentBuilder
-opened, at = sqlite3.connect, sys.argv[2]
+original, at = sqlite3.connect, sys.argv[2]
 def die(statement):
     if statement.startswith(at):
         os.kill(os.getpid(), signal.SIGKILL)
-def connect(*words, **more):
-    connection = opened(*words, **more)
+def connect(*arguments, **options):
+    connection = original(*arguments, **options)
     connection.set_trace_callback(die)
     return connection
 sqlite3.connect = connect
@@ -180,12 +184,12 @@ HistoryStore(Path(sys.argv[1])).write(SegmentBuilder().add(estimate(5)) or Segme
 @pytest.mark.parametrize(
     ("make", "version", "statement"),
     [
-        (version_1, 1, "CREATE TABLE stretches"),
-        (version_1, 1, "PRAGMA user_version = 2"),
-        (version_1, 1, "COMMIT"),
-        (version_2, 2, "ALTER TABLE sessions"),
-        (version_2, 2, "PRAGMA user_version = 3"),
-        (version_2, 2, "COMMIT"),
+        (write_version_1, 1, "CREATE TABLE stretches"),
+        (write_version_1, 1, "PRAGMA user_version = 2"),
+        (write_version_1, 1, "COMMIT"),
+        (write_version_2, 2, "ALTER TABLE sessions"),
+        (write_version_2, 2, "PRAGMA user_version = 3"),
+        (write_version_2, 2, "COMMIT"),
     ],
 )
 def test_a_crash_during_a_migration_leaves_the_old_file_usable(
@@ -195,7 +199,7 @@ def test_a_crash_during_a_migration_leaves_the_old_file_usable(
     old = make(tmp_path / "history.sqlite")
     before = tables(old)
     (segments,) = query(old, "SELECT count(*) FROM segments")[0]
-    process = child(KILLED, str(old), statement)
+    process = start_child(KILLED, str(old), statement)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert query(old, "PRAGMA user_version") == [(version,)]
@@ -204,7 +208,7 @@ def test_a_crash_during_a_migration_leaves_the_old_file_usable(
     with closing(sqlite3.connect(old)) as connection, connection:  # with the statements of that version
         connection.execute("UPDATE sessions SET seen = seen + 1 WHERE id = 1")
         connection.execute("INSERT INTO events VALUES (1, 99, 1018, 'title', 'Blue in Green')")
-    recorded(old, estimate(5))
+    write_history(old, estimate(5))
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
     assert query(old, "SELECT count(*) FROM segments") == [(int(str(segments)) + 1,)]
     assert query(old, "SELECT last_seen_at FROM sessions WHERE id = 1") == [(1_021,)]
@@ -216,18 +220,12 @@ def test_two_programs_that_migrate_at_once_migrate_once(old: Path) -> None:
 from realtime.history.store import HistoryStore
 from realtime.history.segments import SegmentBuilder
 sys.stdin.readline()
-fold = SegmentBuilder()
+builder = SegmentBuilder()
 store = HistoryStore(Path(sys.argv[1]), busy_seconds=20)
-store.write([*fold.add(estimate(5)), *fold.finish()])
+store.write([*builder.add(estimate(5)), *builder.finish()])
 store.close()
 """
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD + script, str(old)], cwd=ROOT, text=True,
-            stdin=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for _ in range(3)
-    ]  # fmt: skip
+    processes = [start_child(script, str(old)) for _ in range(3)]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -270,7 +268,7 @@ def test_a_program_of_version_2_that_has_the_file_open_fails_without_a_partial_w
     """The transaction of version 2, statement by statement, after this program has migrated the file."""
     with closing(sqlite3.connect(previous, isolation_level=None)) as before:
         before.execute("SELECT * FROM sessions").fetchall()
-        recorded(previous, estimate(5))
+        write_history(previous, estimate(5))
         rows = contents(previous, {})
         before.execute("BEGIN IMMEDIATE")
         before.execute("INSERT INTO events SELECT id, 99, 1, 'gap', '' FROM sessions WHERE key = 'key-1'")
@@ -287,14 +285,14 @@ HistoryStore(Path(sys.argv[1]), busy_seconds=20).write([])
 """
     with closing(open_history(previous)) as connection:
         before = read_session(connection, 1, 1_700_000_101)
-        assert child(script, str(previous)).communicate(timeout=60) == ("", "")
+        assert start_child(script, str(previous)).communicate(timeout=60) == ("", "")
         assert query(previous, "PRAGMA user_version") == [(VERSION,)]
         assert read_session(connection, 1, 1_700_000_101) == before
     with closing(open_history(previous)) as connection:
         assert read_session(connection, 1, 1_700_000_101) == before
 
 
-def test_a_full_disk_leaves_the_old_file_which_is_migrated_later(old: Path) -> None:
+def test_a_full_disk_leaves_the_old_file_and_the_next_start_migrates_it(old: Path) -> None:
     """SQLite's page limit stands in for a full disk. Real full disks are in test_writer."""
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row

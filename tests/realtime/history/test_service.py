@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,8 @@ from realtime.history.writer import HistoryWriter
 from realtime.protocol.requests import CorrectLabel
 from realtime.sources import FileSource
 from tests.support.audio import programme, write
-from tests.support.histories import (
-    MODEL,
-    RATE,
-    RunningHistory,
-    estimate,
-    query,
-    state,
-    until,
-    version_1,
-)
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[RunningHistory]:
-    found = RunningHistory(tmp_path / "data" / "history.sqlite")
-    yield found
-    found.writer.close()
+from tests.support.histories import MODEL, RATE, RunningHistory, estimate, query, state, write_version_1
+from tests.support.waiting import wait_until
 
 
 def test_the_history_is_empty_before_the_first_message(running: RunningHistory) -> None:
@@ -180,7 +165,9 @@ def test_corrections_on_many_threads_while_the_history_is_written(running: Runni
 
     publisher = threading.Thread(target=publish)
     publisher.start()
-    until(lambda: len(running.document()["sessions"]) == 1 and len(running.document("1")["segments"]) > 20)
+    wait_until(
+        lambda: len(running.document()["sessions"]) == 1 and len(running.document("1")["segments"]) > 20
+    )
     answers: list[str] = []
     threads = [
         threading.Thread(target=lambda number=number: answers.append(running.correct(number, "blues")))
@@ -269,7 +256,7 @@ def test_a_correction_that_cannot_be_written_leaves_no_clip(running: RunningHist
 
 
 def test_an_old_history_is_corrected_after_its_migration(tmp_path: Path) -> None:
-    running = RunningHistory(version_1(tmp_path / "h.sqlite"))
+    running = RunningHistory(write_version_1(tmp_path / "h.sqlite"))
     assert [each["correction"] for each in running.document("1")["segments"]] == [None, None]
     assert query(running.path, "PRAGMA user_version") == [(1,)]  # reading does not change the file
     assert running.correct(2, "blues").endswith("its audio is no longer in memory")

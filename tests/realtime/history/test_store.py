@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -22,26 +22,14 @@ from realtime.history.schema import APPLICATION_ID, VERSION
 from realtime.history.store import HistoryStore
 from tests.support.clock import VirtualClock
 from tests.support.histories import (
-    child,
-    clock_of,
-    damage_the_header,
-    damage_the_middle,
+    damage_header,
+    damage_middle,
     estimate,
+    get_clock,
     query,
-    recording,
-    until,
+    start_child,
 )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "overheard" / "history.sqlite"
-
-
-@pytest.fixture
-def recorder(path: Path) -> Iterator[HistoryRecorder]:
-    with recording(path) as found:
-        yield found
+from tests.support.waiting import wait_until
 
 
 def written(path: Path) -> int:
@@ -74,7 +62,7 @@ def test_a_source_whose_name_is_not_valid_utf_8_is_recorded(path: Path, recorder
 
 
 def test_sigkill_loses_only_rows_that_were_not_flushed(path: Path) -> None:
-    process = child(
+    process = start_child(
         """
 history = HistoryWriter(Path(sys.argv[1]), SystemClock(), flush_seconds=0.05)
 for n in range(10):
@@ -87,7 +75,7 @@ sys.stdin.read()
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "published\n"
-        until(lambda: written(path) == 10)
+        wait_until(lambda: written(path) == 10)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     with closing(open_history(path)) as connection:
@@ -110,7 +98,7 @@ for n in range(200):
 history.close()
 print(json.dumps([history.dropped, history.lost]))
 """
-    processes = [child(script, str(path)) for _ in range(2)]
+    processes = [start_child(script, str(path)) for _ in range(2)]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -129,7 +117,7 @@ def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
-@pytest.mark.parametrize("damage", [damage_the_header, damage_the_middle, cut_off])
+@pytest.mark.parametrize("damage", [damage_header, damage_middle, cut_off])
 def test_a_damaged_file_is_renamed_and_a_new_one_started(
     path: Path, recorder: HistoryRecorder, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,7 +174,7 @@ def test_a_file_of_another_program_or_a_newer_version_is_refused_and_not_changed
         connection.executescript(f"PRAGMA journal_mode = WAL; {pragmas}; CREATE TABLE theirs (x)")
     content, changed = path.read_bytes(), path.stat().st_mtime_ns
     for n in range(3):
-        clock_of(recorder).now += 100
+        get_clock(recorder).now += 100
         recorder.add(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
         recorder.flush()
     assert caplog.messages == [sentence.format(path) + "; the history is not recorded"]

@@ -7,11 +7,9 @@ import logging
 import os
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -23,29 +21,17 @@ from realtime.history.schema import VERSION
 from realtime.history.store import HistoryStore
 from realtime.history.writer import MAX_QUEUED_MESSAGES, HistoryWriter, default_path, resolve_path
 from tests.support.clock import VirtualClock
+from tests.support.full_disk import can_mount, small_disk
 from tests.support.histories import (
-    child,
-    clock_of,
     estimate,
+    get_clock,
     health,
-    may_mount,
     query,
-    recording,
+    start_child,
     state,
-    until,
 )
 from tests.support.protocol import spectrum_message
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "overheard" / "history.sqlite"
-
-
-@pytest.fixture
-def recorder(path: Path) -> Iterator[HistoryRecorder]:
-    with recording(path) as found:
-        yield found
+from tests.support.waiting import wait_until
 
 
 def test_a_session_is_written_and_read(path: Path) -> None:
@@ -76,24 +62,9 @@ def test_a_session_is_written_and_read(path: Path) -> None:
 
 
 FULL_DISK = """
-import resource
+from tests.support.full_disk import DiskFiller
 path, how = Path(sys.argv[1]), sys.argv[2]
-ballast = path.parent.parent / "ballast"
-def no_room():
-    if how == "limit":
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
-    else:
-        try:
-            with ballast.open("wb", buffering=0) as file:
-                while file.write(bytes(512)):
-                    pass
-        except OSError:
-            pass
-def room():
-    if how == "limit":
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    else:
-        ballast.unlink()
+disk = DiskFiller(how, path.parent.parent, 40_000)
 import logging
 lines = []
 class Keep(logging.Handler):
@@ -103,46 +74,39 @@ logging.getLogger().addHandler(Keep())
 logging.getLogger().setLevel(logging.INFO)
 history = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
 history.consume(estimate(5))
-until(path.exists)
-no_room()
+wait_until(path.exists)
+disk.fill()
 n = 0
 def publish():
     global n
     n += 1
     history.consume(estimate(5 + n / 2, ("jazz", "rock")[n % 2]))
     return any("cannot be written" in line for line in lines)
-until(publish)
+wait_until(publish)
 for _ in range(50):
     publish()
 alive = history._thread.is_alive()
-room()
-until(lambda: any("written again" in line for line in lines))
+disk.empty()
+wait_until(lambda: any("written again" in line for line in lines))
 history.close()
 print(json.dumps([n + 1, alive, history.dropped, history.lost, lines]))
 """
 
 
-@pytest.mark.parametrize("how", ["limit", *(["tmpfs"] if may_mount() else [])])
+@pytest.mark.parametrize("how", ["limit", *(["tmpfs"] if can_mount() else [])])
 def test_a_full_disk_loses_nothing_once_it_has_room_again(tmp_path: Path, how: str) -> None:
     """Any user can limit the size of files, which SQLite sees as a disk error. Root can mount a disk."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if how == "tmpfs":
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", how, "192k") as disk:
         path = disk / "overheard" / "history.sqlite"
-        told, complaint = child(FULL_DISK, str(path), how).communicate(timeout=120)
-        assert told, complaint
-        count, alive, dropped, lost, lines = json.loads(told)
+        output, error = start_child(FULL_DISK, str(path), how).communicate(timeout=120)
+        assert output, error
+        count, alive, dropped, lost, lines = json.loads(output)
         assert (alive, dropped, lost) == (True, 0, 0)
         assert sum("cannot be written" in line for line in lines) == 1  # although many writes failed
         remedy = "check whether its disk is full" if how == "limit" else "free some space"
         assert remedy in next(line for line in lines if "cannot be written" in line)
         assert query(path, "SELECT sum(estimates) FROM segments") == [(count,)]
         assert query(path, "PRAGMA integrity_check") == [("ok",)]
-    finally:
-        if how == "tmpfs":
-            subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_locked_file_is_reported_once_a_minute_and_written_once_it_is_free(
@@ -154,7 +118,7 @@ def test_a_locked_file_is_reported_once_a_minute_and_written_once_it_is_free(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for second in range(0, 121, 5):
-            clock_of(recorder).now = 200.0 + second
+            get_clock(recorder).now = 200.0 + second
             recorder.add(estimate(6 + second, ("jazz", "rock")[second % 2]))
             recorder.flush(dropped=3)
         assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
@@ -192,7 +156,7 @@ def test_consuming_never_blocks_and_dropped_messages_are_counted(path: Path) -> 
         other.execute("BEGIN IMMEDIATE")
         history = HistoryWriter(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
         history.consume(estimate(5))
-        until(lambda: history._queue.empty())  # the thread now waits for the lock
+        wait_until(lambda: history._queue.empty())  # the thread now waits for the lock
         threading.Event().wait(0.1)
         began = time.monotonic()
         for n in range(MAX_QUEUED_MESSAGES + 500):
@@ -247,15 +211,15 @@ def test_a_read_only_file_is_reported_with_the_remedy_and_written_once_it_is_wri
                 os.chown(each, 65_534, 65_534)
         folder.chmod(0o700)
         target.chmod(0o500)
-        process = child(READ_ONLY, str(folder))
+        process = start_child(READ_ONLY, str(folder))
         assert process.stdout is not None
         line = process.stdout.readline()
         assert "cannot be written" in line, process.communicate()
         assert "make the file and its folder writable" in line
         target.chmod(0o700)
-        told, complaint = process.communicate("\n", timeout=30)
-        assert told.startswith("the history")
-        assert told.endswith("can be written again; lost rows: 0\n"), complaint
+        output, error = process.communicate("\n", timeout=30)
+        assert output.startswith("the history")
+        assert output.endswith("can be written again; lost rows: 0\n"), error
         expected = [(2,)] if what == "folder" else [(3,)]
         assert query(folder / "history.sqlite", "SELECT sum(estimates) FROM segments") == expected
     finally:

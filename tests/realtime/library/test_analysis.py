@@ -21,9 +21,9 @@ from realtime.library.discovery import find_tracks
 from realtime.library.executors import ProcessTrackExecutor
 from realtime.library.track import LibraryTrack
 from tests.support.audio import tone, write
-from tests.support.cli import overheard
-from tests.support.histories import until
+from tests.support.cli import run_command
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of
+from tests.support.waiting import wait_until
 from training.data.windows import SAMPLE_RATE
 
 __all__ = ["endless"]  # fixtures
@@ -50,7 +50,7 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
 
     def kill() -> None:
         for _ in range(2):  # it is tried twice
-            until(lambda: analyzer._child is not None and is_open(endless, analyzer._child.pid))
+            wait_until(lambda: analyzer._child is not None and is_open(endless, analyzer._child.pid))
             assert analyzer._child is not None
             child = analyzer._child
             child.send_signal(number)
@@ -106,7 +106,7 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
         process = os.pidfd_open(child)
         try:
             ending.register(process, select.POLLIN)
-            until(lambda: is_open(endless, child))
+            wait_until(lambda: is_open(endless, child))
             parent.kill()
             assert ending.poll(10_000)
         finally:
@@ -159,7 +159,7 @@ def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
     sound = tone(440, 1.0)
     short = write(tmp_path / "short.wav", sound, SAMPLE_RATE)
     os.rename(short, os.fsencode(tmp_path) + b"/\xff\x1b[2J.wav")
-    done = overheard("library", str(tmp_path), "--out", str(tmp_path / "t"))
+    done = run_command("library", str(tmp_path), "--out", str(tmp_path / "t"))
     (row,) = rows_of(tmp_path / "t")
     assert row["uri"] == f"{tmp_path}/\\udcff\x1b[2J.wav"
     assert row["fault"].startswith(f"{row['uri']} holds 1.00 s of sound; one window needs")

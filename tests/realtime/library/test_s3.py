@@ -17,7 +17,7 @@ from realtime.library.scan import scan_library
 from realtime.library.storage import FetchedFile
 from realtime.library.track import LibraryTrack
 from tests.support.audio import tone, write
-from tests.support.cli import refused_here
+from tests.support.cli import main_error
 from tests.support.libraries import HEARING, MANIFEST, music, rows_of, run, table_at
 from training.data.windows import SAMPLE_RATE
 
@@ -25,7 +25,7 @@ from training.data.windows import SAMPLE_RATE
 @pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://", "http://[::1"])
 def test_an_endpoint_that_is_no_address_is_one_sentence(endpoint: str, tmp_path: Path) -> None:
     environment = {"AWS_ENDPOINT_URL": endpoint}
-    said = refused_here("library", "s3://library", "--out", str(tmp_path), environment=environment)
+    said = main_error("library", "s3://library", "--out", str(tmp_path), environment=environment)
     assert f"AWS_ENDPOINT_URL is {endpoint}; it must be an address such as https://" in said
 
 

@@ -18,7 +18,7 @@ from realtime.library.executors import Block, split_blocks
 from realtime.library.scan import PART_SECONDS, scan_library
 from realtime.library.table import _Index
 from realtime.library.track import LibraryTrack
-from tests.support.cli import overheard, refused
+from tests.support.cli import command_error, run_command
 from tests.support.libraries import MANIFEST, Counted, made_up, music, names_in, rows_of, run, table_at
 
 
@@ -37,7 +37,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
     (tmp_path / "music" / "empty.flac").touch()
     (tmp_path / "music" / "cover.jpg").write_bytes(b"no sound")
     out = tmp_path / "tracks.parquet"
-    done = overheard("library", str(tmp_path / "music"), "--out", str(out), "--workers", "1")
+    done = run_command("library", str(tmp_path / "music"), "--out", str(out), "--workers", "1")
     assert done.returncode == 0, done
     assert done.stdout == ""
     for bad in ("bad.mp3 is not audio that FFmpeg can decode", "empty.flac is empty (0 bytes)"):
@@ -45,7 +45,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
     assert "4 tracks found, 4 analyzed now" in done.stderr
     rows = {Path(row["uri"]).name: row for row in rows_of(out)}
     assert sorted(rows) == ["00.wav", "01.wav", "bad.mp3", "empty.flac"]
-    told = overheard("analyze", "--json", str(first), str(second)).stdout.splitlines()
+    told = run_command("analyze", "--json", str(first), str(second)).stdout.splitlines()
     summaries = [line for line in map(json.loads, told) if line["type"] == "summary"]
     for summary, row in zip(summaries, (rows["00.wav"], rows["01.wav"]), strict=True):
         assert (row["label"], row["confidence"], row["unsure"]) == (
@@ -55,9 +55,9 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
         assert (row["duration_seconds"], row["music_share"]) == (6.0, 1.0)
         assert row["size"] == os.stat(row["uri"]).st_size
     assert rows["bad.mp3"]["label"] is None
-    again = overheard("library", str(tmp_path / "music"), "--out", str(out))
+    again = run_command("library", str(tmp_path / "music"), "--out", str(out))
     assert "4 tracks found, 0 analyzed now; 2 cannot be analyzed" in again.stderr
-    bad_only = overheard("library", str(tmp_path / "music" / "bad.mp3"), "--out", str(tmp_path / "bad"))
+    bad_only = run_command("library", str(tmp_path / "music" / "bad.mp3"), "--out", str(tmp_path / "bad"))
     assert bad_only.returncode == 1
 
 
@@ -153,7 +153,7 @@ def test_a_table_has_one_writer(tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     (tmp_path / "a.mp3").touch()
     with table_at(out):
-        said = refused("library", str(tmp_path / "a.mp3"), "--out", str(out))
+        said = command_error("library", str(tmp_path / "a.mp3"), "--out", str(out))
         assert said.startswith(f"overheard library: another run writes the table {out}; wait until it ends")
     table_at(out).close()
 

@@ -24,9 +24,9 @@ from realtime.monitoring.feeds import (
     allow_files,
 )
 from realtime.monitoring.stations import Station
-from tests.support.cli import said_of_a_fault
+from tests.support.cli import error_message
 from tests.support.stations import ALONE, HEARING
-from tests.support.stream_servers import Answer, web
+from tests.support.stream_servers import Answer, web_server
 
 
 async def until_lost(feed: GroupClient) -> str:
@@ -62,7 +62,7 @@ def test_a_child_that_sends_invalid_messages_or_hangs_is_lost(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_a_child_without_messages_is_kept_until_it_hangs() -> None:
     """The monitor once waited forever for a child that hung."""
-    with web({"music": Answer(hang=True)}) as server:
+    with web_server({"music": Answer(hang=True)}) as server:
         feed = ProcessGroupClient(
             (Station("One", server.url("music")),), HEARING, silence_timeout_seconds=3.0
         )
@@ -117,7 +117,7 @@ def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_pat
     done = subprocess.run(
         [*command, "monitor", str(path)], capture_output=True, text=True, timeout=60, check=False
     )
-    assert said_of_a_fault(done) == (
+    assert error_message(done) == (
         "overheard monitor: 20 groups of stations and 64 clients need 224 open files, and this system allows "
         "150; allow more with ulimit -n, or make group_size larger"
     )

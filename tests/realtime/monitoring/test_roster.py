@@ -28,7 +28,7 @@ from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import open_source
-from tests.support.cli import refused
+from tests.support.cli import command_error
 from tests.support.protocol import Json, as_json
 from tests.support.stations import (
     ALONE,
@@ -107,7 +107,7 @@ def test_a_file_of_stations_is_read(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(SettingsError, match=sentence.replace("[", r"\[")):
             read_stations(path)
-    assert "cannot read the stations" in refused("monitor", str(tmp_path / "none.toml"))
+    assert "cannot read the stations" in command_error("monitor", str(tmp_path / "none.toml"))
 
 
 MANIFEST = ModelManifest.load()

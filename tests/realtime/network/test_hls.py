@@ -16,8 +16,15 @@ from realtime.clock import SystemClock
 from realtime.network.source import LEAD_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
-from tests.support.stream_servers import Answer, web
-from tests.support.streams import RATE, failure, joined, pitch, refusal, taken
+from tests.support.stream_servers import Answer, web_server
+from tests.support.streams import (
+    RATE,
+    join_samples,
+    measure_pitch,
+    opening_error,
+    read_until_failure,
+    take_blocks,
+)
 
 
 def pieces(folder: Path, *more: str, seconds: int = 3) -> list[str]:
@@ -36,20 +43,20 @@ def test_pieces_of_a_recording(tmp_path: Path) -> None:
     command = pieces(tmp_path)
     subprocess.run([*command, "-hls_playlist_type", "vod", str(tmp_path / "a.m3u8")], check=True, timeout=30)
     (tmp_path / "master.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=90000\na.m3u8\n")
-    with web(folder=tmp_path) as server:
+    with web_server(folder=tmp_path) as server:
         clock = VirtualClock()
         source = StreamSource(server.url("master.m3u8", "me:secret"), clock)
-        received = joined(list(source.blocks()))
-        assert {headers.get("authorization") for _, headers in server.asked} == {"Basic bWU6c2VjcmV0"}
+        received = join_samples(list(source.blocks()))
+        assert {headers.get("authorization") for _, headers in server.requests} == {"Basic bWU6c2VjcmV0"}
     assert len(received) / 48_000 == pytest.approx(3, abs=0.2)
-    assert pitch(received[24_000:-24_000], 48_000) == pytest.approx(440, abs=2)
+    assert measure_pitch(received[24_000:-24_000], 48_000) == pytest.approx(440, abs=2)
     assert clock.now == pytest.approx(100 + 3 - LEAD_SECONDS, abs=0.3)
 
 
 def test_a_live_stream_in_pieces_until_it_stalls(tmp_path: Path) -> None:
     maker = subprocess.Popen([*pieces(tmp_path, "-re", seconds=99), str(tmp_path / "a.m3u8")])
     try:
-        with web(folder=tmp_path) as server:
+        with web_server(folder=tmp_path) as server:
             ready = time.monotonic() + 10
             while not (tmp_path / "1.ts").exists():
                 assert time.monotonic() < ready
@@ -58,10 +65,10 @@ def test_a_live_stream_in_pieces_until_it_stalls(tmp_path: Path) -> None:
                 StreamSource(server.url("a.m3u8"), SystemClock(), silence_timeout_seconds=2)
             ) as source:
                 blocks = source.blocks()
-                heard = taken(blocks, 2)
-                assert pitch(joined(heard), 48_000) == pytest.approx(440, abs=2)
+                heard = take_blocks(blocks, 2)
+                assert measure_pitch(join_samples(heard), 48_000) == pytest.approx(440, abs=2)
                 maker.send_signal(signal.SIGSTOP)
-                said = failure(blocks, 9)
+                said = read_until_failure(blocks, 9)
                 assert "stopped sending" in said or "has sent no audio for 2 s" in said
     finally:
         maker.kill()
@@ -73,14 +80,14 @@ def test_a_piece_that_is_missing_breaks_the_stream(tmp_path: Path) -> None:
         [*pieces(tmp_path), "-hls_playlist_type", "vod", str(tmp_path / "a.m3u8")], check=True, timeout=30
     )
     (tmp_path / "1.ts").unlink()
-    with web(folder=tmp_path) as server:
+    with web_server(folder=tmp_path) as server:
         source = StreamSource(server.url("a.m3u8"), VirtualClock())
-        assert failure(source.blocks(), 5) == f"{server.url('1.ts')} does not exist (404)"
+        assert read_until_failure(source.blocks(), 5) == f"{server.url('1.ts')} does not exist (404)"
 
 
 def test_pieces_may_come_from_the_web_only(tmp_path: Path) -> None:
     """A playlist from anywhere must not make us read files of this machine."""
     sound = write(tmp_path / "private.wav", tone(440, 1, RATE), RATE)
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{sound}\n#EXT-X-ENDLIST\n"
-    with web({"a.m3u8": Answer(playlist.encode())}) as server:
-        assert server.url("a.m3u8") in refusal(server.url("a.m3u8"))
+    with web_server({"a.m3u8": Answer(playlist.encode())}) as server:
+        assert server.url("a.m3u8") in opening_error(server.url("a.m3u8"))

@@ -19,35 +19,43 @@ from realtime.network.http_client import HttpClient
 from realtime.network.source import LEAD_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
-from tests.support.stream_servers import Answer, certificate, says, web
-from tests.support.streams import RATE, ends_within_a_second, failure, joined, pitch, refusal
+from tests.support.network import make_certificate
+from tests.support.stream_servers import Answer, raw_server, web_server
+from tests.support.streams import (
+    RATE,
+    closes_within_a_second,
+    join_samples,
+    measure_pitch,
+    opening_error,
+    read_until_failure,
+)
 
 
 def test_a_file_is_played_to_its_end_and_ends(tmp_path: Path) -> None:
     sound = tone(440, 3, RATE)
     write(tmp_path / "t.wav", sound, RATE)
     clock = VirtualClock()
-    with web(folder=tmp_path) as server:
+    with web_server(folder=tmp_path) as server:
         source = StreamSource(server.url("t.wav?key=secret", "me:secret"), clock)
         assert source.name == source.status().device == server.url("t.wav")
         blocks = list(source.blocks())
-    received = joined(blocks)
+    received = join_samples(blocks)
     assert np.abs(received - sound).max() < 1e-4
     assert clock.now == pytest.approx(100 + 3 - LEAD_SECONDS, abs=0.2)
 
 
-def test_a_film_whose_index_is_at_its_end(tmp_path: Path) -> None:
-    """MP4 as encoders write it has to be sought in, which the server allows by parts."""
+def test_an_mp4_file_whose_index_is_at_its_end(tmp_path: Path) -> None:
+    """Encoders write the index of an MP4 file last, so reading the file needs range requests."""
     content = write(tmp_path / "t.m4a", tone(440, 3, RATE), RATE, "aac").read_bytes()
     assert content.index(b"moov") > content.index(b"mdat")
-    with web({"t.m4a": Answer(content, headers={"Accept-Ranges": "bytes"})}) as server:
+    with web_server({"t.m4a": Answer(content, headers={"Accept-Ranges": "bytes"})}) as server:
         source = StreamSource(server.url("t.m4a"), VirtualClock())
-        assert len(joined(list(source.blocks()))) / RATE == pytest.approx(3, abs=0.1)
-        assert any("range" in headers for _, headers in server.asked)
+        assert len(join_samples(list(source.blocks()))) / RATE == pytest.approx(3, abs=0.1)
+        assert any("range" in headers for _, headers in server.requests)
 
 
 class Breaking(io.BytesIO):
-    """A file that can be read up to a place, and then no more."""
+    """File that can be read up to a position and raises an error after it."""
 
     def __init__(self, content: bytes, good: int) -> None:
         super().__init__(content)
@@ -68,7 +76,7 @@ def test_all_that_was_decoded_comes_before_a_stream_breaks_off(tmp_path: Path) -
     decoded: list[int] = []
     with pytest.raises(OSError, match="broken"):
         decoded.extend(frame.samples for frame in opened().decode(audio=0))
-    assert sum(decoded) % (RATE // 10), "some of it fills no block"
+    assert sum(decoded) % (RATE // 10), "the file must end within a block, or the test shows nothing"
     sound = StreamDecoder(opened(), "the stream", HttpClient("http://127.0.0.1/", 1.0), None)
     received: list[int] = []
     with pytest.raises(SourceError, match="the stream cannot be played"):
@@ -83,48 +91,50 @@ def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
         write(tmp_path / "stereo.mp3", stereo, 22_050, "libmp3lame"),
     ]
     (tmp_path / "both.mp3").write_bytes(b"".join(part.read_bytes() for part in parts))
-    with web(folder=tmp_path) as server:
+    with web_server(folder=tmp_path) as server:
         source = StreamSource(server.url("both.mp3"), VirtualClock())
-        received = joined(list(source.blocks()))
+        received = join_samples(list(source.blocks()))
     assert len(received) / RATE == pytest.approx(4, abs=0.2)
-    assert pitch(received[:RATE], RATE) == pytest.approx(440, abs=2)
-    assert pitch(received[3 * RATE :], RATE) == pytest.approx(880, abs=2)
+    assert measure_pitch(received[:RATE], RATE) == pytest.approx(440, abs=2)
+    assert measure_pitch(received[3 * RATE :], RATE) == pytest.approx(880, abs=2)
 
 
 def test_a_file_that_is_cut_off_has_broken_off(tmp_path: Path) -> None:
     content = write(tmp_path / "t.wav", tone(440, 2, RATE), RATE).read_bytes()
     answer = Answer(content[:90_000], headers={"Content-Length": str(len(content))}, length=False)
-    with web({"t.wav": answer}) as server:
+    with web_server({"t.wav": answer}) as server:
         source = StreamSource(server.url("t.wav"), VirtualClock())
-        assert re.search(r"t\.wav ended \d+ bytes too early", failure(source.blocks(), 5))
+        assert re.search(r"t\.wav ended \d+ bytes too early", read_until_failure(source.blocks(), 5))
 
 
 def test_redirects_are_followed_and_keep_the_password_to_themselves(tmp_path: Path) -> None:
     content = write(tmp_path / "t.wav", tone(440, 1, RATE), RATE).read_bytes()
-    with web({"t.wav": Answer(content)}) as other:
+    with web_server({"t.wav": Answer(content)}) as other:
         answers = {
             "a": Answer(status=302, headers={"Location": "/b"}),
             "b": Answer(status=301, headers={"Location": other.url("t.wav")}),
         }
-        with web(answers) as server:
+        with web_server(answers) as server:
             source = StreamSource(server.url("a", "me:secret"), VirtualClock())
             assert source.name == server.url("a")
-            assert len(joined(list(source.blocks()))) == RATE
-            assert [headers.get("authorization") for _, headers in server.asked] == ["Basic bWU6c2VjcmV0"] * 2
-        assert [headers.get("authorization") for _, headers in other.asked] == [None]
-        assert other.asked[0][1]["user-agent"] == "overheard"
-        assert other.asked[0][1]["icy-metadata"] == "1"
+            assert len(join_samples(list(source.blocks()))) == RATE
+            assert [headers.get("authorization") for _, headers in server.requests] == [
+                "Basic bWU6c2VjcmV0"
+            ] * 2
+        assert [headers.get("authorization") for _, headers in other.requests] == [None]
+        assert other.requests[0][1]["user-agent"] == "overheard"
+        assert other.requests[0][1]["icy-metadata"] == "1"
 
 
-def test_redirects_come_to_an_end() -> None:
+def test_the_number_and_schemes_of_redirects_are_limited() -> None:
     answers = {
         "loop": Answer(status=302, headers={"Location": "/loop"}),
         "away": Answer(status=302, headers={"Location": "file:///etc/passwd"}),
     }
-    with web(answers) as server:
-        assert refusal(server.url("loop")) == f"{server.url('loop')} redirects more than 5 times"
-        assert len(server.asked) == 6
-        assert refusal(server.url("away")).endswith(
+    with web_server(answers) as server:
+        assert opening_error(server.url("loop")) == f"{server.url('loop')} redirects more than 5 times"
+        assert len(server.requests) == 6
+        assert opening_error(server.url("away")).endswith(
             "redirects to file:///etc/passwd, which is not an http or https address"
         )
 
@@ -134,19 +144,19 @@ def test_a_playlist_is_followed_by_one_step(tmp_path: Path) -> None:
     (tmp_path / "a.m3u").write_text("#EXTM3U\n#EXTINF:-1,Radio\nt.wav\n")
     (tmp_path / "twice.m3u").write_text("a.m3u\n")
     (tmp_path / "empty.m3u").write_text("#EXTM3U\n")
-    with web(folder=tmp_path) as server:
+    with web_server(folder=tmp_path) as server:
         (tmp_path / "a.pls").write_text(f"[playlist]\nNumberOfEntries=1\nFile1={server.url('t.wav')}\n")
         for name in ("a.m3u", "a.pls"):
             source = StreamSource(server.url(name), VirtualClock())
-            assert len(joined(list(source.blocks()))) == RATE
-        assert refusal(server.url("twice.m3u")) == (
+            assert len(join_samples(list(source.blocks()))) == RATE
+        assert opening_error(server.url("twice.m3u")) == (
             f"{server.url('a.m3u')} is a playlist in a playlist; name the address in it instead"
         )
-        assert refusal(server.url("empty.m3u")).endswith("is a playlist without an address")
+        assert opening_error(server.url("empty.m3u")).endswith("is a playlist without an address")
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected"),
     [
         (Answer(status=401), "needs a valid user and password"),
         (Answer(status=403), r"denies access \(403\)"),
@@ -157,18 +167,18 @@ def test_a_playlist_is_followed_by_one_step(tmp_path: Path) -> None:
         (Answer(drip_seconds=0.1, length=False), "sent no audio within 1.5 s"),
     ],
 )
-def test_answers_that_are_no_sound(answer: Answer, said: str) -> None:
-    """Also of servers that never come to the point: nothing hangs."""
-    with web({"x": answer}) as server:
-        sentence = refusal(
+def test_responses_that_are_not_audio_are_explained(answer: Answer, expected: str) -> None:
+    """Servers that never send audio are included. Opening them must not hang."""
+    with web_server({"x": answer}) as server:
+        message = opening_error(
             server.url("x?key=secret", "me:secret"), open_timeout_seconds=1.5, silence_timeout_seconds=0.5
         )
-    assert re.search(said, sentence), sentence
-    assert server.url("x") in sentence
+    assert re.search(expected, message), message
+    assert server.url("x") in message
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "expected"),
     [
         ("http://127.0.0.1:bad/?secret", "not valid"),
         ("http://[half/?secret", "not valid"),
@@ -177,41 +187,46 @@ def test_answers_that_are_no_sound(answer: Answer, said: str) -> None:
         ("rtsp://127.0.0.1:1/x?secret", "rtsp://127.0.0.1:1/x refuses the connection"),
     ],
 )
-def test_addresses_that_lead_nowhere(url: str, said: str) -> None:
-    sentence = refusal(url)
-    assert re.search(said, sentence), sentence
+def test_addresses_without_a_server_are_explained(url: str, expected: str) -> None:
+    message = opening_error(url)
+    assert re.search(expected, message), message
 
 
 def test_a_server_that_hangs_up() -> None:
-    with says(b"") as port:
+    with raw_server(b"") as port:
         url = f"http://127.0.0.1:{port}/"
-        assert refusal(url) == f"{url} closed the connection without a response"
+        assert opening_error(url) == f"{url} closed the connection without a response"
 
 
 def test_a_server_that_speaks_something_else() -> None:
-    with says(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
-        assert "does not answer like a web server: BadStatusLine" in refusal(f"http://127.0.0.1:{port}/")
+    with raw_server(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        assert "does not answer like a web server: BadStatusLine" in opening_error(
+            f"http://127.0.0.1:{port}/"
+        )
 
 
-def test_a_certificate_that_nobody_vouches_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_self_signed_certificate_is_rejected_unless_it_is_trusted_explicitly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "t.wav", tone(440, 1, RATE), RATE)
-    with web(folder=tmp_path, tls=certificate(tmp_path)) as server:
+    certificate = make_certificate(tmp_path)
+    with web_server(folder=tmp_path, tls=certificate) as server:
         url = server.url("t.wav", scheme="https")
-        assert refusal(url) == (
+        assert opening_error(url) == (
             f"the certificate of {url} is not trusted: self-signed certificate; "
             "set SSL_CERT_FILE to its authority's certificate if it is your own"
         )
-        assert server.asked == [], "nothing was asked over such a connection"
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        assert server.requests == [], "a request was sent over a connection that is not trusted"
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
         source = StreamSource(url, VirtualClock())
-        assert len(joined(list(source.blocks()))) == RATE
+        assert len(join_samples(list(source.blocks()))) == RATE
 
 
 def test_closing_ends_a_read_over_tls_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = write(tmp_path / "t.mp3", tone(440, 2, RATE), RATE, "libmp3lame").read_bytes()
-    pem = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-    with web({"live": Answer(sound, length=False, hang=True)}, tls=pem) as server:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    with web_server({"live": Answer(sound, length=False, hang=True)}, tls=certificate) as server:
         source = StreamSource(server.url("live", scheme="https"), SystemClock())
-        with ends_within_a_second(source):
+        with closes_within_a_second(source):
             threading.Event().wait(0.2)

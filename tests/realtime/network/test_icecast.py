@@ -17,13 +17,30 @@ from realtime.errors import SourceError
 from realtime.network.source import LEAD_SECONDS, OPEN_TIMEOUT_SECONDS, SILENCE_TIMEOUT_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
-from tests.support.stream_servers import AAC, MP3, OPUS, Answer, Icecast, free_port, icecast, says, web
-from tests.support.streams import RATE, failure, joined, pitch, refusal, taken
+from tests.support.network import free_port
+from tests.support.stream_servers import (
+    AAC,
+    MP3,
+    OPUS,
+    Answer,
+    Icecast,
+    icecast_server,
+    raw_server,
+    web_server,
+)
+from tests.support.streams import (
+    RATE,
+    join_samples,
+    measure_pitch,
+    opening_error,
+    read_until_failure,
+    take_blocks,
+)
 
 
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Icecast]:
-    with icecast(tmp_path_factory.mktemp("icecast")) as server:
+    with icecast_server(tmp_path_factory.mktemp("icecast")) as server:
         yield server
 
 
@@ -44,11 +61,11 @@ def test_a_station_is_heard_at_its_own_pace_with_its_titles(station: Icecast, mp
         assert source.sample_rate == 48_000
         blocks = source.blocks()
         began = clock.monotonic()
-        heard = taken(blocks, 2.5)
+        heard = take_blocks(blocks, 2.5)
         assert clock.monotonic() - began > 2.5 - LEAD_SECONDS - 0.2
         assert source.status().title == "Bänd - Don't Stop"
         assert source.status().device == "Tone Rädio"
-        assert pitch(joined(heard), 48_000) == pytest.approx(440, abs=2)
+        assert measure_pitch(join_samples(heard), 48_000) == pytest.approx(440, abs=2)
         station.set_title("live.mp3", "Next")
         for block in itertools.islice(blocks, 500):
             heard.append(block)
@@ -69,7 +86,9 @@ def test_stations_in_other_forms(station: Icecast, mount: str, form: tuple[str, 
         station.fed(mount, *form, hz=660),
         closing(StreamSource(station.url(mount), SystemClock())) as source,
     ):
-        assert pitch(joined(taken(source.blocks(), 1)), source.sample_rate) == pytest.approx(660, abs=3)
+        assert measure_pitch(
+            join_samples(take_blocks(source.blocks(), 1)), source.sample_rate
+        ) == pytest.approx(660, abs=3)
 
 
 def test_a_station_whose_programme_ends_has_broken_off(station: Icecast) -> None:
@@ -77,17 +96,17 @@ def test_a_station_whose_programme_ends_has_broken_off(station: Icecast) -> None
     with station.fed("ends.mp3", *MP3) as feeder:
         with closing(StreamSource(station.url("ends.mp3"), SystemClock())) as source:
             blocks = source.blocks()
-            taken(blocks, 0.5)
+            take_blocks(blocks, 0.5)
             feeder.kill()
-            assert failure(blocks, 8) == f"{source.name} closed the connection"
+            assert read_until_failure(blocks, 8) == f"{source.name} closed the connection"
 
 
 def test_a_station_that_falls_silent_is_noticed(station: Icecast, mp3_station: str) -> None:
     with closing(StreamSource(mp3_station, SystemClock(), silence_timeout_seconds=1.5)) as source:
         blocks = source.blocks()
-        taken(blocks, 0.5)
+        take_blocks(blocks, 0.5)
         with station.paused():
-            said = failure(blocks, 9)
+            said = read_until_failure(blocks, 9)
         assert "sent nothing" in said or "has sent no audio for 1.5 s" in said
 
 
@@ -98,27 +117,27 @@ def test_silence_is_noticed_in_time_by_default() -> None:
 
 def test_a_station_that_is_gone_and_comes_back(tmp_path: Path) -> None:
     port = free_port()
-    with icecast(tmp_path, port) as server, server.fed("a.mp3", *MP3):
+    with icecast_server(tmp_path, port) as server, server.fed("a.mp3", *MP3):
         url = server.url("a.mp3")
         source = StreamSource(url, SystemClock())
         blocks = source.blocks()
-        taken(blocks, 0.2)
+        take_blocks(blocks, 0.2)
         server.process.send_signal(signal.SIGKILL)
-        assert url in failure(blocks, 8)
+        assert url in read_until_failure(blocks, 8)
         source.close()
-        assert refusal(url) == f"{url} refuses the connection; is the server running?"
-    with icecast(tmp_path, port) as server, server.fed("a.mp3", *MP3):
+        assert opening_error(url) == f"{url} refuses the connection; is the server running?"
+    with icecast_server(tmp_path, port) as server, server.fed("a.mp3", *MP3):
         with closing(StreamSource(url, SystemClock())) as source:
-            assert taken(source.blocks(), 0.2)
+            assert take_blocks(source.blocks(), 0.2)
 
 
 def test_what_a_station_refuses_is_said_in_a_sentence(station: Icecast) -> None:
     url = station.url("none.mp3")
-    assert refusal(url.replace("//", "//me:secret@") + "?key=secret") == f"{url} does not exist (404)"
+    assert opening_error(url.replace("//", "//me:secret@") + "?key=secret") == f"{url} does not exist (404)"
     stats = station.url("admin/stats")
-    assert refusal(stats).startswith(f"{stats} needs a valid user and password")
+    assert opening_error(stats).startswith(f"{stats} needs a valid user and password")
     allowed = stats.replace("//", "//admin:rule@")
-    assert refusal(allowed) == f"{stats} is not audio that FFmpeg can decode", "the password was let in"
+    assert opening_error(allowed) == f"{stats} is not audio that FFmpeg can decode", "the password was let in"
 
 
 def test_a_shoutcast_server_that_speaks_no_http(tmp_path: Path) -> None:
@@ -128,10 +147,10 @@ def test_a_shoutcast_server_that_speaks_no_http(tmp_path: Path) -> None:
     body = sound[:4000] + b"\x02" + title + b"".join(
         sound[at : at + 4000] + b"\0" for at in range(4000, len(sound) - 4000, 4000)
     )  # fmt: skip
-    with says(b"ICY 200 OK\r\nicy-name:Old one\r\nicy-metaint:4000\r\n\r\n" + body) as port:
+    with raw_server(b"ICY 200 OK\r\nicy-name:Old one\r\nicy-metaint:4000\r\n\r\n" + body) as port:
         source = StreamSource(f"http://127.0.0.1:{port}/", VirtualClock())
-        heard = taken(source.blocks(), 1)
-        assert pitch(joined(heard), RATE) == pytest.approx(440, abs=2)
+        heard = take_blocks(source.blocks(), 1)
+        assert measure_pitch(join_samples(heard), RATE) == pytest.approx(440, abs=2)
         assert source.status().device == "Old one"
         assert source.status().title == "It's on"
         source.close()
@@ -147,7 +166,7 @@ def test_a_chained_ogg_stream_changes_its_title(tmp_path: Path) -> None:
         command = ["ffmpeg", "-v", "error", "-i", str(sound), "-c:a", "libopus", *tags, str(song)]
         subprocess.run(command, check=True, timeout=30)
         parts.append(song.read_bytes())
-    with web(
+    with web_server(
         {"live": Answer(b"".join(parts), headers={"Content-Type": "audio/ogg"}, length=False)}
     ) as server:
         source = StreamSource(server.url("live"), VirtualClock())
@@ -156,9 +175,9 @@ def test_a_chained_ogg_stream_changes_its_title(tmp_path: Path) -> None:
             for block in source.blocks():
                 heard[source.status().title].append(block)
     for blocks, hz in zip(heard.values(), (440, 880), strict=True):
-        sound_heard = joined(blocks)
+        sound_heard = join_samples(blocks)
         assert len(sound_heard) / 48_000 == pytest.approx(2, abs=0.1)
-        assert pitch(sound_heard, 48_000) == pytest.approx(hz, abs=3)
+        assert measure_pitch(sound_heard, 48_000) == pytest.approx(hz, abs=3)
 
 
 # Pace

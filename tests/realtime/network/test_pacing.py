@@ -9,8 +9,8 @@ from pathlib import Path
 from realtime.clock import SystemClock
 from realtime.network.source import LEAD_SECONDS, Pacer, StreamSource
 from tests.support.audio import tone, write
-from tests.support.stream_servers import Answer, web
-from tests.support.streams import RATE, taken
+from tests.support.stream_servers import Answer, web_server
+from tests.support.streams import RATE, take_blocks
 
 
 def test_a_burst_is_played_in_real_time_but_for_a_lead() -> None:
@@ -45,10 +45,12 @@ def test_sound_that_comes_in_time_is_passed_on_at_once() -> None:
 
 def test_a_station_that_sends_everything_at_once_is_paced(tmp_path: Path) -> None:
     sound = write(tmp_path / "t.mp3", tone(440, 20, RATE), RATE, "libmp3lame").read_bytes()
-    with web({"live": Answer(sound, headers={"icy-name": "Burst"}, length=False, hang=True)}) as server:
+    with web_server(
+        {"live": Answer(sound, headers={"icy-name": "Burst"}, length=False, hang=True)}
+    ) as server:
         clock = SystemClock()
         with closing(StreamSource(server.url("live"), clock)) as source:
             began = clock.monotonic()
-            for block in taken(source.blocks(), 1.8):
+            for block in take_blocks(source.blocks(), 1.8):
                 ahead = (block.position + len(block.samples)) / RATE - (block.captured_at - began)
                 assert ahead < LEAD_SECONDS + 2 * len(block.samples) / RATE + 0.01

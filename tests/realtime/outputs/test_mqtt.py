@@ -24,13 +24,15 @@ from realtime.errors import SettingsError
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.notifier import GenreNotifier
 from realtime.outputs.webhook import MAX_QUEUED_MESSAGES
-from tests.support.histories import estimate, state, until
-from tests.support.outputs import QUOTED, SECRET, starting
+from tests.support.histories import estimate, state
+from tests.support.network import free_port, make_certificate
+from tests.support.outputs import QUOTED_SECRET, SECRET, notifier_factory
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 
 def test_addresses_are_parsed_and_do_not_show_the_password() -> None:
-    address = MqttAddress.parse(f"mqtts://me:{QUOTED}@[::1]/home/music/")
+    address = MqttAddress.parse(f"mqtts://me:{QUOTED_SECRET}@[::1]/home/music/")
     assert address == MqttAddress("::1", 8883, "home/music", "me", SECRET, tls=True)
     assert MqttAddress.parse("mqtt://b.example/x") == MqttAddress("b.example", 1883, "x")
     assert SECRET not in repr(address)
@@ -39,7 +41,7 @@ def test_addresses_are_parsed_and_do_not_show_the_password() -> None:
 @pytest.mark.parametrize("tail", ["b:99999/x", "b:port/x", "b/", "b/a+", "b/a/%23", "b/a?b", "b/a#b", "/x"])
 def test_an_invalid_address_is_refused_without_repeating_it(tail: str) -> None:
     with pytest.raises(SettingsError) as refusal:
-        MqttAddress.parse(f"mqtt://me:{QUOTED}@{tail}")
+        MqttAddress.parse(f"mqtt://me:{QUOTED_SECRET}@{tail}")
     assert "geheim" not in str(refusal.value)
 
 
@@ -50,9 +52,7 @@ class Mosquitto:
         program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
         if program is None:
             pytest.skip("mosquitto is not installed; on Debian: apt install mosquitto")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         config = folder / "mosquitto.conf"
         # Without this line a broker started by root runs as a user who cannot read the folder.
         user = ["user root"] if os.geteuid() == 0 else []
@@ -63,7 +63,7 @@ class Mosquitto:
 
     def start(self) -> None:
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(self._listens)
+        wait_until(self._listens)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -120,7 +120,7 @@ class Subscriber:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., GenreNotifier]]:
-    with starting() as begin:
+    with notifier_factory() as begin:
         yield begin
 
 
@@ -131,13 +131,13 @@ def test_the_broker_gets_every_change_and_retains_the_last(
     with Subscriber(broker.port) as live:
         outputs.consume(estimate(5, source="Kitchen Radio"))
         outputs.consume(estimate(6, "rock", source="Kitchen Radio"))
-        until(lambda: len(live.genres()) == 2)
+        wait_until(lambda: len(live.genres()) == 2)
     outputs.consume(state(7, "ENDED", source="Kitchen Radio"))
     outputs.close()
     assert outputs.dropped == 0
     assert live.genres() == ["jazz", "rock"]
     with Subscriber(broker.port) as late:
-        until(lambda: len(late.received) == 2)
+        wait_until(lambda: len(late.received) == 2)
     kept = {topic: (text, qos, retained) for topic, text, qos, retained in late.received}
     assert kept["home/music/status"] == ("offline", 1, True)
     text, qos, retained = kept["home/music/kitchen-radio"]
@@ -155,9 +155,9 @@ def test_the_broker_declares_a_killed_analyzer_offline(broker: Mosquitto) -> Non
         address = f"mqtt://127.0.0.1:{broker.port}/music"
         process = subprocess.Popen([sys.executable, "-c", script, address], cwd=ROOT, stdin=subprocess.PIPE)
         with process:
-            until(lambda: [each[1] for each in live.received] == ["online"])
+            wait_until(lambda: [each[1] for each in live.received] == ["online"])
             process.send_signal(signal.SIGKILL)
-        until(lambda: [each[1] for each in live.received] == ["online", "offline"])
+        wait_until(lambda: [each[1] for each in live.received] == ["online", "offline"])
     assert {each[0] for each in live.received} == {"music/status"}
 
 
@@ -168,16 +168,16 @@ def test_a_restarted_broker_gets_the_messages_that_it_missed(
     outputs = start(mqtt=f"mqtt://127.0.0.1:{broker.port}/music", retry_seconds=1.0)
     outputs.consume(estimate(5))
     with Subscriber(broker.port) as live:
-        until(lambda: live.genres() == ["jazz"])
+        wait_until(lambda: live.genres() == ["jazz"])
     broker.kill()
-    until(lambda: "gets no genre changes" in caplog.text)
+    wait_until(lambda: "gets no genre changes" in caplog.text)
     outputs.consume(estimate(6, "rock"))
     outputs.consume(estimate(7, "blues"))
     broker.start()
     with Subscriber(broker.port) as live:  # connected before the publisher, which pauses for a second
-        until(lambda: len(live.genres()) >= 2)
+        wait_until(lambda: len(live.genres()) >= 2)
     assert live.genres() == ["rock", "blues"]
-    until(lambda: len(caplog.messages) == 2)
+    wait_until(lambda: len(caplog.messages) == 2)
     assert caplog.messages[1].endswith("gets genre changes again; dropped messages: 0")
     assert outputs.dropped == 0
 
@@ -213,11 +213,11 @@ def test_a_wrong_password_is_reported_without_repeating_it(
     try:
         wrong = start(mqtt=f"mqtt://me:geheim-wrong@127.0.0.1:{broker.port}/wrong")
         wrong.consume(estimate(5))
-        until(lambda: "Not authorized" in caplog.text)
+        wait_until(lambda: "Not authorized" in caplog.text)
         with Subscriber(broker.port, "me", SECRET) as live:
-            right = start(mqtt=f"mqtt://me:{QUOTED}@127.0.0.1:{broker.port}/right")
+            right = start(mqtt=f"mqtt://me:{QUOTED_SECRET}@127.0.0.1:{broker.port}/right")
             right.consume(estimate(5))
-            until(lambda: live.genres() == ["jazz"])
+            wait_until(lambda: live.genres() == ["jazz"])
             right.close()
         wrong.close()
         assert wrong.dropped == 1
@@ -238,23 +238,15 @@ def test_tls_accepts_only_a_trusted_certificate(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=localhost",
-            "-addext", "subjectAltName=IP:127.0.0.1",
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    broker = Mosquitto(tmp_path, "allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
+    certificate = make_certificate(tmp_path)
+    files = (f"certfile {certificate.path}", f"keyfile {certificate.key}")
+    broker = Mosquitto(tmp_path, "allow_anonymous true", *files)
     try:
         outputs = start(mqtt=f"mqtts://127.0.0.1:{broker.port}/music", retry_seconds=0.2)
         outputs.consume(estimate(5))
-        until(lambda: "certificate verify failed" in caplog.text)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        until(lambda: not outputs._publisher._waiting)  # type: ignore[union-attr]  # there is one
+        wait_until(lambda: "certificate verify failed" in caplog.text)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+        wait_until(lambda: not outputs._publisher._waiting)  # type: ignore[union-attr]  # there is one
         outputs.close()
         assert outputs.dropped == 0
     finally:

@@ -23,9 +23,10 @@ from realtime.outputs.webhook import (
     classify_status,
     requested_pause,
 )
-from tests.support.histories import estimate, state, until
-from tests.support.outputs import QUOTED, starting
+from tests.support.histories import estimate, state
+from tests.support.outputs import QUOTED_SECRET, notifier_factory
 from tests.support.protocol import Json
+from tests.support.waiting import wait_until
 
 
 class Answers(ThreadingHTTPServer):
@@ -87,7 +88,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answers]]:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., GenreNotifier]]:
-    with starting() as begin:
+    with notifier_factory() as begin:
         yield begin
 
 
@@ -96,7 +97,7 @@ def test_a_change_is_posted(serve: Callable[..., Answers], start: Callable[..., 
     outputs = start(webhook=server.address)
     outputs.consume(estimate(5, source="caf\udce9"))
     outputs.consume(estimate(5.5, source="caf\udce9"))
-    until(lambda: len(server.got) == 1)
+    wait_until(lambda: len(server.got) == 1)
     assert server.got[0][1] == {
         "type": "genre", "source": "caf\udce9", "genre": "jazz", "previous": None, "confidence": 0.8,
         "state": "LISTENING", "at": 1_005.0,
@@ -116,12 +117,12 @@ def test_server_errors_are_retried_and_the_order_is_kept(
     outputs = start(webhook=server.address, retry_seconds=0.2)
     outputs.consume(estimate(5))
     outputs.consume(state(6, "STALLED"))
-    until(lambda: len(server.got) == 4)
+    wait_until(lambda: len(server.got) == 4)
     assert server.states() == ["LISTENING"] * 3 + ["STALLED"]
     first, second, third, _ = [at for at, _ in server.got]
     assert second - first >= 0.1  # at least half of 0.2
     assert third - second >= 0.2  # at least half of 0.4
-    until(lambda: len(caplog.messages) == 2)
+    wait_until(lambda: len(caplog.messages) == 2)
     host = f"the webhook at {server.address.split('/')[2]}"
     assert caplog.messages == [
         f"{host} gets no genre changes: the server responded 500; retrying",
@@ -136,7 +137,7 @@ def test_retry_after_is_honored(
 ) -> None:
     server = serve((status, {"Retry-After": "1"}))
     start(webhook=server.address).consume(estimate(5))
-    until(lambda: len(server.got) == 2)
+    wait_until(lambda: len(server.got) == 2)
     assert server.got[1][0] - server.got[0][0] >= 1.0
 
 
@@ -151,7 +152,7 @@ def test_a_rejection_is_not_repeated_and_a_redirect_not_followed(
     outputs = start(webhook=server.address)
     outputs.consume(estimate(5))
     outputs.consume(estimate(6, "rock"))
-    until(lambda: len(server.got) == 2)
+    wait_until(lambda: len(server.got) == 2)
     assert [message["genre"] for _, message in server.got] == ["jazz", "rock"]
     assert outputs.dropped == 1
     assert f"the server responded {status}; check the address" in caplog.text
@@ -165,7 +166,7 @@ def test_a_message_is_dropped_after_too_many_server_errors(
     outputs = start(webhook=server.address, retry_seconds=0.001)
     outputs.consume(estimate(5))
     outputs.consume(estimate(6, "rock"))
-    until(lambda: len(server.got) == MAX_REJECTIONS + 1)
+    wait_until(lambda: len(server.got) == MAX_REJECTIONS + 1)
     assert server.got[-1][1]["genre"] == "rock"
     assert outputs.dropped == 1
 
@@ -176,7 +177,7 @@ def test_a_server_that_never_responds_delays_nothing(
     server = serve(None)
     outputs = start(webhook=server.address)
     outputs.consume(estimate(5))
-    until(lambda: len(server.got) == 1)
+    wait_until(lambda: len(server.got) == 1)
     began = time.monotonic()
     for n in range(300):
         outputs.consume(estimate(6 + n / 2, ("jazz", "rock")[n % 2]))
@@ -202,7 +203,7 @@ def test_the_newest_messages_are_kept_while_the_server_is_unreachable(serve: Cal
             webhook.put(json.dumps({"state": n}).encode())
         assert failed.wait(10)
     server = serve(port=port)
-    until(lambda: 149 in server.states())
+    wait_until(lambda: 149 in server.states())
     webhook.stop(1)
     webhook.join(2)
     assert server.states() == list(range(50, 150))
@@ -213,8 +214,8 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
     serve: Callable[..., Answers], start: Callable[..., GenreNotifier], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve((403, {}))
-    start(webhook=server.address.replace("//", f"//me:{QUOTED}@")).consume(estimate(5))
-    until(lambda: "responded 403" in caplog.text)
+    start(webhook=server.address.replace("//", f"//me:{QUOTED_SECRET}@")).consume(estimate(5))
+    wait_until(lambda: "responded 403" in caplog.text)
     assert server.headers[0]["Authorization"] == "Basic bWU6Z2VoZWltLXBAc3Mvd29yZA=="
     assert "geheim" not in caplog.text
 

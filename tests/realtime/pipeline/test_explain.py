@@ -18,7 +18,7 @@ from models.spectrogram.image import spectrogram_image
 from realtime.audio.source import AudioBlock
 from realtime.pipeline.explain import TempoEstimator
 from tests.support.audio import write
-from tests.support.cli import overheard_here
+from tests.support.cli import run_main
 from tests.support.paths import DEMONSTRATION
 from training.data.windows import SAMPLE_RATE
 
@@ -63,7 +63,7 @@ def test_little_sound_and_steady_sound_have_no_tempo() -> None:
 def test_analyze_explains_a_file(tmp_path: Path) -> None:
     part = decode_file(str(DEMONSTRATION), SAMPLE_RATE)[60 * SAMPLE_RATE : 80 * SAMPLE_RATE]
     song = write(tmp_path / "song.flac", part, SAMPLE_RATE, "flac")
-    done = overheard_here("analyze", "--json", "--explain", str(song))
+    done = run_main("analyze", "--json", "--explain", str(song))
     assert done.returncode == 0, done.stderr
     *_, seen, summary = (json.loads(line) for line in done.stdout.splitlines())
     assert summary["type"] == "summary"
@@ -76,7 +76,7 @@ def test_analyze_explains_a_file(tmp_path: Path) -> None:
 
 
 def test_explaining_is_for_json(tmp_path: Path) -> None:
-    done = overheard_here("analyze", "--explain", str(tmp_path / "a.wav"))
+    done = run_main("analyze", "--explain", str(tmp_path / "a.wav"))
     assert done.returncode == 2
     assert "--json" in done.stderr
 

@@ -22,7 +22,7 @@ from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.builders import estimate_payload
 from realtime.sources import FileSource
 from tests.support.audio import noise, tone, write
-from tests.support.cli import overheard, overheard_here
+from tests.support.cli import run_command, run_main
 
 RATE = 44_100
 SECONDS = 27
@@ -45,7 +45,7 @@ def changing() -> npt.NDArray[np.float64]:
 
 
 def from_command(*words: str) -> list[dict[str, Any]]:
-    run = overheard if words[0] == "listen" else overheard_here  # signals belong to a program's own process
+    run = run_command if words[0] == "listen" else run_main  # signals belong to a program's own process
     done = run(*words)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]

@@ -10,11 +10,11 @@ from models.common.validation import convert
 from realtime.history.queries import open_history, read_session
 from realtime.protocol.history import HistorySession
 from realtime.protocol.history_csv import format_csv
-from tests.support.histories import estimate, recorded, state
+from tests.support.histories import estimate, state, write_history
 
 
 def test_sessions_of_a_file_become_a_table_without_formulas(tmp_path: Path) -> None:
-    path = recorded(
+    path = write_history(
         tmp_path / "history.sqlite",
         estimate(5, source="=cmd|' /C calc'!A0\n"),
         state(5, "RECOVERING", "=1+1", source="=cmd|' /C calc'!A0\n"),

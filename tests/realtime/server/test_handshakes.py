@@ -14,14 +14,14 @@ from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
     check_log,
-    connected,
+    check_still_serves,
     estimate,
-    get,
-    raw,
+    http_get,
+    open_raw,
+    read_rest,
     receive,
-    rest,
     serve,
-    still_serves,
+    wait_for_clients,
 )
 
 
@@ -36,12 +36,12 @@ from tests.support.websocket_client import (
 )  # fmt: skip
 def test_an_incomplete_handshake_ends(first: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
-        reader, writer = await raw(url, first)
-        await rest(reader)
+        reader, writer = await open_raw(url, first)
+        await read_rest(reader)
         writer.close()
         async with connect(url) as other:
             await receive(other)
-            await still_serves(estimates, other)
+            await check_still_serves(estimates, other)
 
     serve(scenario, limits=ServerLimits(open_seconds=0.3))
     check_log(caplog)
@@ -49,8 +49,8 @@ def test_an_incomplete_handshake_ends(first: bytes, caplog: pytest.LogCaptureFix
 
 def test_a_handshake_byte_by_byte_has_no_more_time_than_another(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
-        reader, writer = await raw(url, b"GET / HTTP/1.1\r\nHost: ")
-        ended = asyncio.ensure_future(rest(reader))
+        reader, writer = await open_raw(url, b"GET / HTTP/1.1\r\nHost: ")
+        ended = asyncio.ensure_future(read_rest(reader))
         async with asyncio.timeout(10):
             while not ended.done():
                 writer.write(b"x")
@@ -58,7 +58,7 @@ def test_a_handshake_byte_by_byte_has_no_more_time_than_another(caplog: pytest.L
         writer.close()
         async with connect(url) as other:
             await receive(other)
-            await still_serves(estimates, other)
+            await check_still_serves(estimates, other)
 
     serve(scenario, limits=ServerLimits(open_seconds=0.3))
     check_log(caplog)
@@ -66,13 +66,13 @@ def test_a_handshake_byte_by_byte_has_no_more_time_than_another(caplog: pytest.L
 
 def test_silent_connections_make_room_for_others(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(estimates: EstimateServer, url: str) -> None:
-        silent = [await raw(url, b"GET") for _ in range(50)]
+        silent = [await open_raw(url, b"GET") for _ in range(50)]
         async with connect(url) as other:
             await receive(other)
             for reader, _ in silent[:29]:
-                assert await rest(reader) == b"", "the oldest went first"
-            await still_serves(estimates, other)
-            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+                assert await read_rest(reader) == b"", "the oldest went first"
+            await check_still_serves(estimates, other)
+            text = (await asyncio.to_thread(http_get, url + "/metrics"))[2]
             assert 'overheard_connections_refused_total{reason="handshakes"} 31' in text
         for _, writer in silent:
             writer.close()
@@ -104,10 +104,10 @@ def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
         for client in clients:
             assert [(await receive(client))["type"] for _ in range(2)] == ["hello", "estimate"]
         await asyncio.gather(*(client.close() for client in clients))
-        await connected(estimates, 0)
+        await wait_for_clients(estimates, 0)
         async with connect(url) as late:
             await receive(late)
-            await still_serves(estimates, late, 2)
+            await check_still_serves(estimates, late, 2)
         async with asyncio.timeout(5):
             while descriptors() > before:
                 await asyncio.sleep(0)
@@ -136,10 +136,10 @@ def test_a_flood_of_wrong_tokens_and_origins_is_counted(caplog: pytest.LogCaptur
             wrong = [open_client(url, None, f"Bearer {token[:number]}") for number in range(1, 20)]
             foreign = [open_client(url, "http://evil.example", f"Bearer {token}") for _ in range(20)]
             assert Counter(await asyncio.gather(*wrong, *foreign)) == {401: 19, 403: 20}
-            text = (await asyncio.to_thread(get, url + "/metrics", headers))[2]
+            text = (await asyncio.to_thread(http_get, url + "/metrics", headers))[2]
             assert 'refused_total{reason="token"} 19' in text
             assert 'refused_total{reason="origin"} 20' in text
-            await still_serves(estimates, other)
+            await check_still_serves(estimates, other)
 
     serve(scenario, token=token)
     check_log(caplog)

@@ -18,18 +18,18 @@ from websockets.frames import CloseCode
 from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
-    SHAKE,
+    HANDSHAKE,
     check_log,
-    connected,
+    check_still_serves,
     estimate,
-    get,
-    port_of,
-    raw,
+    get_port,
+    http_get,
+    open_raw,
+    read_rest,
     receive,
-    rest,
     serve,
     state,
-    still_serves,
+    wait_for_clients,
 )
 
 TEXT, BINARY, CONTINUATION, PING, FINAL = 1, 2, 0, 9, 0x80
@@ -47,7 +47,7 @@ def frame(opcode: int, payload: bytes = b"", length: int | None = None) -> bytes
 
 async def open_websocket(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a websocket without a library."""
-    reader, writer = await raw(url)
+    reader, writer = await open_raw(url)
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
     assert head.startswith(b"HTTP/1.1 101 ")
     return reader, writer
@@ -59,8 +59,8 @@ async def silent_client(url: str) -> socket.socket:
     never = socket.socket()
     never.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     never.setblocking(False)
-    await loop.sock_connect(never, ("127.0.0.1", port_of(url)))
-    await loop.sock_sendall(never, SHAKE)
+    await loop.sock_connect(never, ("127.0.0.1", get_port(url)))
+    await loop.sock_sendall(never, HANDSHAKE)
     return never
 
 
@@ -69,7 +69,7 @@ def test_a_client_that_never_reads_costs_a_handful_of_messages(caplog: pytest.Lo
         async with connect(url) as reader:
             await receive(reader)
             never = await silent_client(url)
-            await connected(estimates, 2)
+            await wait_for_clients(estimates, 2)
             max_size = 0
             for number in range(1, 3_001):
                 kind = (
@@ -100,7 +100,7 @@ def test_a_client_that_sends_requests_without_reading_is_dropped(
         async with connect(url) as reader:
             await receive(reader)
             never = await silent_client(url)
-            await connected(estimates, 2)
+            await wait_for_clients(estimates, 2)
             number = max_size = 0
             while estimates.broadcaster.clients == 2 and number < 200:
                 number += 1
@@ -114,9 +114,9 @@ def test_a_client_that_sends_requests_without_reading_is_dropped(
                 max_size = max(max_size, *(len(outbox) for outbox in estimates.broadcaster._outboxes), 0)
             never.close()
             assert 20 < max_size < 30
-            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            text = (await asyncio.to_thread(http_get, url + "/metrics"))[2]
             assert 'overheard_connections_refused_total{reason="slow"} 1' in text
-            await still_serves(estimates, reader, number + 1)
+            await check_still_serves(estimates, reader, number + 1)
 
     serve(scenario, limits=ServerLimits(waiting_messages=20, request_burst=10_000, requests_per_second=1))
     check_log(caplog)
@@ -128,7 +128,7 @@ def test_a_client_that_does_not_read_is_dropped_after_the_timeout(caplog: pytest
         async with connect(url) as reader:
             await receive(reader)
             never = await silent_client(url)
-            await connected(estimates, 2)
+            await wait_for_clients(estimates, 2)
             number = 0
             async with asyncio.timeout(20):
                 while estimates.broadcaster.clients == 2:
@@ -136,9 +136,9 @@ def test_a_client_that_does_not_read_is_dropped_after_the_timeout(caplog: pytest
                     estimates.broadcaster.publish(state("LISTENING", number, detail="x" * 60_000))
                     await receive(reader)
             never.close()
-            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            text = (await asyncio.to_thread(http_get, url + "/metrics"))[2]
             assert 'overheard_connections_refused_total{reason="slow"} 1' in text
-            await still_serves(estimates, reader, number + 1)
+            await check_still_serves(estimates, reader, number + 1)
 
     serve(scenario, limits=ServerLimits(send_seconds=0.2))
     check_log(caplog)
@@ -149,10 +149,10 @@ def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCapt
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
         never = await silent_client(url)
-        half_open = (await raw(url, b""))[1]
+        half_open = (await open_raw(url, b""))[1]
         async with connect(url) as reader:
             await receive(reader)
-            await connected(estimates, 2)
+            await wait_for_clients(estimates, 2)
             for number in range(1, 300):
                 estimates.broadcaster.publish(state("LISTENING", number, detail="x" * 60_000))
                 await receive(reader)
@@ -179,7 +179,7 @@ def test_stopping_does_not_wait_for_those_who_do_not_read(caplog: pytest.LogCapt
         (frame(0x70 | FINAL | TEXT, b"x"), CloseCode.PROTOCOL_ERROR),
         (frame(FINAL | 0xF, b"x"), CloseCode.PROTOCOL_ERROR),
         (b"\x81\x05hello", CloseCode.PROTOCOL_ERROR),
-        (SHAKE, CloseCode.PROTOCOL_ERROR),
+        (HANDSHAKE, CloseCode.PROTOCOL_ERROR),
     ],
     ids=["terabyte", "1025 bytes", "two halves", "no UTF-8", "surrogate", "binary", "brackets",
          "continuation of nothing", "reserved bits", "unknown opcode", "no mask", "HTTP again"],
@@ -193,10 +193,10 @@ def test_invalid_bytes_end_their_own_connection_only(
             reader, writer = await open_websocket(url)
             writer.write(sent)
             writer.write_eof()
-            assert struct.pack(">H", code) in await rest(reader)
+            assert struct.pack(">H", code) in await read_rest(reader)
             writer.close()
-            await connected(estimates, 1)
-            await still_serves(estimates, other)
+            await wait_for_clients(estimates, 1)
+            await check_still_serves(estimates, other)
 
     serve(scenario)
     check_log(caplog)
@@ -214,17 +214,17 @@ def test_the_bytes_of_pings_and_fragments_are_limited(piece: bytes, caplog: pyte
         async with connect(url) as other:
             await receive(other)
             _, writer = await open_websocket(url)
-            await connected(estimates, 2)
+            await wait_for_clients(estimates, 2)
             with contextlib.suppress(ConnectionError):
                 writer.write(frame(TEXT))
                 for _ in range(1_000):
                     writer.write(piece * 20)
                     await writer.drain()
-            await connected(estimates, 1)
+            await wait_for_clients(estimates, 1)
             writer.close()
-            text = (await asyncio.to_thread(get, url + "/metrics"))[2]
+            text = (await asyncio.to_thread(http_get, url + "/metrics"))[2]
             assert 'overheard_connections_refused_total{reason="bytes"} 1' in text
-            await still_serves(estimates, other)
+            await check_still_serves(estimates, other)
 
     serve(scenario)
     check_log(caplog)
@@ -242,7 +242,7 @@ def test_fuzzed_messages(caplog: pytest.LogCaptureFixture, sent: list[str | byte
                     await client.send(message)
             with pytest.raises(ConnectionClosedError, match="expected a subscribe message"):
                 await receive(client)
-            await still_serves(estimates, other)
+            await check_still_serves(estimates, other)
 
     serve(scenario)
     check_log(caplog)
@@ -254,15 +254,15 @@ def test_fuzzed_bytes(caplog: pytest.LogCaptureFixture, sent: bytes, opened: boo
     """Any bytes, before and after the handshake."""
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
-        reader, writer = await (open_websocket(url) if opened else raw(url, b""))
+        reader, writer = await (open_websocket(url) if opened else open_raw(url, b""))
         writer.write(sent)
         writer.write_eof()
-        await rest(reader)
+        await read_rest(reader)
         writer.close()
         async with connect(url) as other:
             await receive(other)
-            await still_serves(estimates, other)
-        await connected(estimates, 0)
+            await check_still_serves(estimates, other)
+        await wait_for_clients(estimates, 0)
 
     serve(scenario)
     check_log(caplog)

@@ -13,7 +13,7 @@ from realtime.server.log_buffer import MAX_LINES, LogBuffer
 from realtime.server.requests import UNPRIVILEGED
 from realtime.server.websocket import EstimateServer
 from tests.support.privileged_client import BEARER, CONTROL_TOKEN, TOKEN, RecordingHistory, serve
-from tests.support.websocket_client import check_log, estimate, get, raw, receive, rest
+from tests.support.websocket_client import check_log, estimate, http_get, open_raw, read_rest, receive
 
 
 def test_history_and_log_require_the_token() -> None:
@@ -27,24 +27,24 @@ def test_history_and_log_require_the_token() -> None:
                 {"Authorization": "Bearer wrong"},
                 {"Authorization": f"Basic {CONTROL_TOKEN}"},
             ):
-                status, kind, body = await asyncio.to_thread(get, url + path, headers)
+                status, kind, body = await asyncio.to_thread(http_get, url + path, headers)
                 assert (status, kind) == (401, "text/plain; charset=utf-8")
                 assert UNPRIVILEGED in body
             for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
-                assert (await asyncio.to_thread(get, url + path, BEARER | headers))[0] == 403
-            assert (await asyncio.to_thread(get, f"{url}{path}?token={CONTROL_TOKEN}", BEARER))[0] == 400
-            assert (await asyncio.to_thread(get, url + path, BEARER, None, "HEAD"))[::2] == (200, "")
-            status, kind, _ = await asyncio.to_thread(get, url + path, BEARER)
+                assert (await asyncio.to_thread(http_get, url + path, BEARER | headers))[0] == 403
+            assert (await asyncio.to_thread(http_get, f"{url}{path}?token={CONTROL_TOKEN}", BEARER))[0] == 400
+            assert (await asyncio.to_thread(http_get, url + path, BEARER, None, "HEAD"))[::2] == (200, "")
+            status, kind, _ = await asyncio.to_thread(http_get, url + path, BEARER)
             assert (status, kind) == (200, "application/json")
-        assert json.loads((await asyncio.to_thread(get, url + "/history/3", BEARER))[2]) == {"rest": "3"}
-        assert (await asyncio.to_thread(get, url + "/history/9", BEARER))[::2] == (
+        assert json.loads((await asyncio.to_thread(http_get, url + "/history/3", BEARER))[2]) == {"rest": "3"}
+        assert (await asyncio.to_thread(http_get, url + "/history/9", BEARER))[::2] == (
             404,
             '{"error": "no session 9"}',
         )
-        (line,) = json.loads((await asyncio.to_thread(get, url + "/log", BEARER))[2])["lines"]
+        (line,) = json.loads((await asyncio.to_thread(http_get, url + "/log", BEARER))[2])["lines"]
         assert line.endswith(" INFO here we go")
         for path in ("/history/", "/history/../log", "/history/x", "/history/1/2", "/history/" + "1" * 16):
-            assert (await asyncio.to_thread(get, url + path, BEARER))[0] == 426, "no page of ours"
+            assert (await asyncio.to_thread(http_get, url + path, BEARER))[0] == 426, "no page of ours"
 
     serve(scenario, None, pages, log)
     assert set(pages.asked) == {"", "3", "9"}
@@ -52,13 +52,13 @@ def test_history_and_log_require_the_token() -> None:
 
 def test_without_a_history_its_page_is_empty() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        status, _, body = await asyncio.to_thread(get, url + "/history", BEARER)
+        status, _, body = await asyncio.to_thread(http_get, url + "/history", BEARER)
         assert (status, json.loads(body)) == (
             200,
             {"path": None, "sessions": [], "corrections": 0, "sounds": 0},
         )
-        assert (await asyncio.to_thread(get, url + "/history/1", BEARER))[0] == 404
-        assert json.loads((await asyncio.to_thread(get, url + "/log", BEARER))[2]) == {"lines": []}
+        assert (await asyncio.to_thread(http_get, url + "/history/1", BEARER))[0] == 404
+        assert json.loads((await asyncio.to_thread(http_get, url + "/log", BEARER))[2]) == {"lines": []}
 
     serve(scenario)
 
@@ -71,7 +71,10 @@ def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> Non
         request = (
             f"GET /history HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
         )
-        (_, leaving), (reader, writer) = await raw(url, request.encode()), await raw(url, request.encode())
+        (_, leaving), (reader, writer) = (
+            await open_raw(url, request.encode()),
+            await open_raw(url, request.encode()),
+        )
         async with connect(url) as client:
             await receive(client)
             while len(pages.asked) < 2:
@@ -80,7 +83,7 @@ def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> Non
             assert (await receive(client))["type"] == "estimate"
             leaving.transport.abort()
             pages.may_answer.set()
-            assert (await rest(reader)).endswith(b'{"rest": ""}')
+            assert (await read_rest(reader)).endswith(b'{"rest": ""}')
             writer.close()
             server.broadcaster.publish(estimate("jazz", 2))
             assert (await receive(client))["seq"] == 2

@@ -34,7 +34,15 @@ from tests.support.privileged_client import (
     serve,
 )
 from tests.support.protocol import VALIDATOR
-from tests.support.websocket_client import check_log, connected, estimate, get, hello, receive, state
+from tests.support.websocket_client import (
+    check_log,
+    estimate,
+    hello,
+    http_get,
+    receive,
+    state,
+    wait_for_clients,
+)
 
 
 def control(action: str = "pause", number: str = "1", **fields: Any) -> str:
@@ -170,7 +178,7 @@ def test_an_invalid_control_ends_the_connection(request_text: str, caplog: pytes
                 ConnectionClosedError, match=r"expected a subscribe message or|message too big"
             ):
                 await receive(client)
-        await connected(server, 0)
+        await wait_for_clients(server, 0)
 
     serve(scenario, controller)
     assert not controller.asked
@@ -328,7 +336,7 @@ def test_a_source_takes_the_place_of_another() -> None:
             first, other = await receive(late), await receive(late)
             assert (first["source"], first["seq"], other["source"]) == ("radio", 1, "second")
             assert first["replaces_source"] is None, "who comes later has followed nothing before"
-        _, _, text = await asyncio.to_thread(get, url + "/metrics")
+        _, _, text = await asyncio.to_thread(http_get, url + "/metrics")
         assert 'source="radio"' in text
         assert 'source="fake"' not in text
 

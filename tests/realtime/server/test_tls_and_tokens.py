@@ -18,17 +18,18 @@ from realtime.config import ServerSettings
 from realtime.errors import ServerError
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
+from tests.support.network import Certificate, make_certificate
 from tests.support.websocket_client import (
     BEARER,
     SUBSCRIBE,
     TOKEN,
-    connected,
     estimate,
-    get,
     hello,
+    http_get,
     receive,
     serve,
     state,
+    wait_for_clients,
 )
 
 
@@ -56,7 +57,9 @@ def test_the_token_is_accepted_as_header_and_as_subprotocol() -> None:
             assert (await receive(client))["type"] == "hello"
         offered = protocols("overheard.2", f"overheard.token.{TOKEN}")
         async with connect(url, subprotocols=offered, origin=Origin("http://page.example")) as client:
-            assert client.subprotocol == "overheard.2", "and not the token"
+            assert client.subprotocol == "overheard.2", (
+                "the server must not select the subprotocol with the token"
+            )
             assert (await receive(client))["type"] == "hello"
 
     serve(scenario, token=TOKEN, allow_origin=("http://page.example",))
@@ -102,8 +105,10 @@ def test_one_client_too_many_is_refused_until_another_leaves() -> None:
                 await connect(url)
             assert rejection.value.response.status_code == 503
             assert b"--max-clients" in bytes(rejection.value.response.body or b"")
-            assert (await asyncio.to_thread(get, url + "/healthz"))[0] == 200, "who watches is not a client"
-        await connected(server, 0)
+            assert (await asyncio.to_thread(http_get, url + "/healthz"))[0] == 200, (
+                "a request for /healthz must not count as a client"
+            )
+        await wait_for_clients(server, 0)
         async with connect(url) as client:
             assert (await receive(client))["type"] == "hello"
 
@@ -124,7 +129,7 @@ def test_a_client_that_sends_too_many_messages_is_closed() -> None:
             for _ in range(10):
                 await other.send(SUBSCRIBE)
             server.broadcaster.publish(estimate("jazz"))
-            assert (await receive(other))["type"] == "estimate", "ten at once are fine"
+            assert (await receive(other))["type"] == "estimate", "ten messages at once are allowed"
 
     serve(scenario)
 
@@ -135,16 +140,18 @@ def test_health_needs_no_token_and_metrics_do() -> None:
             await receive(client)
             server.broadcaster.publish(estimate("jazz", 1, "mic"))
             server.broadcaster.publish(state("LISTENING", 2, "mic"))
-            status, kind, body = await asyncio.to_thread(get, url + "/healthz")
-            assert (status, json.loads(body)) == (200, {"status": "ok"}), "no names for whoever asks"
-            status, kind, body = await asyncio.to_thread(get, url + "/healthz", BEARER)
+            status, kind, body = await asyncio.to_thread(http_get, url + "/healthz")
+            assert (status, json.loads(body)) == (200, {"status": "ok"}), (
+                "a client without the token must not learn the names of sources"
+            )
+            status, kind, body = await asyncio.to_thread(http_get, url + "/healthz", BEARER)
             report = json.loads(body)
             assert (status, kind, report["status"], report["clients"]) == (200, "application/json", "ok", 1)
             assert report["sources"] == {"mic": "LISTENING", "system": "CONNECTING"}
             assert 0 <= report["uptime_seconds"] < 60
-            assert (await asyncio.to_thread(get, url + "/metrics"))[0] == 401
-            assert (await asyncio.to_thread(get, f"{url}/metrics?token={TOKEN}", BEARER))[0] == 400
-            status, kind, body = await asyncio.to_thread(get, url + "/metrics", BEARER)
+            assert (await asyncio.to_thread(http_get, url + "/metrics"))[0] == 401
+            assert (await asyncio.to_thread(http_get, f"{url}/metrics?token={TOKEN}", BEARER))[0] == 400
+            status, kind, body = await asyncio.to_thread(http_get, url + "/metrics", BEARER)
             assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
             assert 'overheard_latency_seconds_count{source="mic"} 1' in body
             assert 'overheard_connections_refused_total{reason="token"} 1' in body
@@ -158,22 +165,24 @@ def test_one_source_in_trouble_is_enough_to_be_degraded(trouble: str) -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(state("LISTENING", 1, "system"))
         server.broadcaster.publish(state(trouble, 1, "mic"))
-        status, _, body = await asyncio.to_thread(get, url + "/healthz")
+        status, _, body = await asyncio.to_thread(http_get, url + "/healthz")
         assert (status, json.loads(body)["status"]) == (503, "degraded")
         server.broadcaster.publish(state("SILENT", 2, "mic"))
-        assert (await asyncio.to_thread(get, url + "/healthz"))[0] == 200
+        assert (await asyncio.to_thread(http_get, url + "/healthz"))[0] == 200
 
     serve(scenario, sources=("mic", "system"))
 
 
 def test_pages_keep_foreign_pages_out_and_leave_the_rest_to_the_library() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        assert (await asyncio.to_thread(get, url + "/metrics"))[0] == 200
-        assert (await asyncio.to_thread(get, url + "/metrics", None, None, "HEAD"))[::2] == (200, "")
-        assert (await asyncio.to_thread(get, url + "/metrics", {"Origin": "http://evil.example"}))[0] == 403
-        assert (await asyncio.to_thread(get, url + "/healthz", {"Host": "evil.example"}))[0] == 403
-        assert (await asyncio.to_thread(get, url + "/healthz", None, None, "DELETE"))[0] == 405
-        assert (await asyncio.to_thread(get, url + "/elsewhere"))[0] == 426
+        assert (await asyncio.to_thread(http_get, url + "/metrics"))[0] == 200
+        assert (await asyncio.to_thread(http_get, url + "/metrics", None, None, "HEAD"))[::2] == (200, "")
+        assert (await asyncio.to_thread(http_get, url + "/metrics", {"Origin": "http://evil.example"}))[
+            0
+        ] == 403
+        assert (await asyncio.to_thread(http_get, url + "/healthz", {"Host": "evil.example"}))[0] == 403
+        assert (await asyncio.to_thread(http_get, url + "/healthz", None, None, "DELETE"))[0] == 405
+        assert (await asyncio.to_thread(http_get, url + "/elsewhere"))[0] == 426
 
     serve(scenario)
 
@@ -181,7 +190,7 @@ def test_pages_keep_foreign_pages_out_and_leave_the_rest_to_the_library() -> Non
 def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """The library logs the headers of every request at level DEBUG."""
     caplog.set_level(logging.DEBUG)
-    for name in ("quiet", "asyncio"):  # the client's own log, which is not the server's to keep clean
+    for name in ("quiet", "asyncio"):  # the log of the client, which the server does not control
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
     async def scenario(server: EstimateServer, url: str) -> None:
@@ -192,7 +201,7 @@ def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
         for target, names in ((f"{url}/?token={TOKEN}", None), (url, offered)):
             with pytest.raises(InvalidStatus):
                 await connect(target, subprotocols=names, logger=quiet)
-        await connected(server, 0)
+        await wait_for_clients(server, 0)
 
     serve(scenario, token=TOKEN)
     assert "a client connected; there are 1" in caplog.text
@@ -201,60 +210,50 @@ def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Make a certificate for 127.0.0.1 and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    make_certificate(folder, "server")
-    return str(folder / "server.pem"), str(folder / "server.key")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
-def make_certificate(folder: Path, name: str) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-days", "2", "-subj", "/CN=overheard test", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-
-
-def test_websocket_and_pages_over_tls(certificate: tuple[str, str]) -> None:
+def test_websocket_and_pages_over_tls(certificate: Certificate) -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        trusted = ssl.create_default_context(cafile=certificate[0])
+        trusted = ssl.create_default_context(cafile=certificate.path)
         secure = url.replace("ws://", "wss://")
         async with connect(secure, ssl=trusted, additional_headers=BEARER) as client:
             assert (await receive(client))["type"] == "hello"
-        assert (await asyncio.to_thread(get, secure + "/healthz", None, trusted))[0] == 200
+        assert (await asyncio.to_thread(http_get, secure + "/healthz", None, trusted))[0] == 200
         with pytest.raises(ssl.SSLCertVerificationError):
             await connect(secure, ssl=ssl.create_default_context())
         async with connect(secure, ssl=trusted, additional_headers=BEARER) as client:
             assert (await receive(client))["type"] == "hello"
 
-    serve(scenario, token=TOKEN, tls_certificate=certificate[0], tls_key=certificate[1])
+    serve(scenario, token=TOKEN, tls_certificate=str(certificate.path), tls_key=str(certificate.key))
 
 
-def test_files_that_cannot_be_used_are_named(certificate: tuple[str, str], tmp_path: Path) -> None:
-    make_certificate(tmp_path, "other")
+def test_unusable_certificate_and_key_files_are_named_in_the_error(
+    certificate: Certificate, tmp_path: Path
+) -> None:
+    own, key = str(certificate.path), str(certificate.key)
+    other = make_certificate(tmp_path, "other")
     locked = tmp_path / "locked.key"
     subprocess.run(
-        ["openssl", "ec", "-aes128", "-passout", "pass:word", "-in", certificate[1], "-out", locked],
+        ["openssl", "ec", "-aes128", "-passout", "pass:word", "-in", key, "-out", locked],
         check=True,
         capture_output=True,
     )
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
     for pair in (
-        (str(tmp_path / "none.pem"), certificate[1]),
-        (certificate[0], str(tmp_path / "none.key")),
-        (certificate[0], str(tmp_path / "other.key")),
-        (certificate[0], str(locked)),
-        (str(text), certificate[1]),
+        (str(tmp_path / "none.pem"), key),
+        (own, str(tmp_path / "none.key")),
+        (own, str(other.key)),
+        (own, str(locked)),
+        (str(text), key),
     ):
         files = ServerSettings(tls_certificate=pair[0], tls_key=pair[1])
         server = EstimateServer(Broadcaster([hello()]), files)
         with pytest.raises(ServerError) as rejection:
             asyncio.run(server.start("127.0.0.1", 0))
-        sentence = str(rejection.value)
-        assert all(name in sentence for name in pair)
-        assert "name a certificate in PEM and the key that belongs to it" in sentence
-        assert "\n" not in sentence
+        message = str(rejection.value)
+        assert all(name in message for name in pair)
+        assert "name a certificate in PEM and the key that belongs to it" in message
+        assert "\n" not in message

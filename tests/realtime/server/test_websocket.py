@@ -18,7 +18,7 @@ from realtime.server.broadcaster import Broadcaster
 from realtime.server.outbox import ClientOutbox
 from realtime.server.websocket import EstimateServer
 from tests.support.protocol import VALIDATOR, spectrum_message
-from tests.support.websocket_client import connected, estimate, hello, receive, serve, state
+from tests.support.websocket_client import estimate, hello, receive, serve, state, wait_for_clients
 
 
 def test_hello_comes_first_and_numbers_rise() -> None:
@@ -170,7 +170,7 @@ def test_anything_else_from_a_client_ends_its_connection(
                 await receive(client)
             assert end.value.rcvd is not None
             assert end.value.rcvd.code == CloseCode.POLICY_VIOLATION
-        await connected(server, 0)
+        await wait_for_clients(server, 0)
 
     serve(scenario)
     assert not [record for record in caplog.records if record.exc_info]

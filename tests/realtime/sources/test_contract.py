@@ -30,11 +30,11 @@ from tests.support.audio_source_contract import (
     check_loss,
     check_sound,
     check_stall,
-    idle,
+    start_idle,
 )
 from tests.support.clock import VirtualClock
 from tests.support.reconnection import POLICY
-from tests.support.stream_servers import Answer, web
+from tests.support.stream_servers import Answer, web_server
 
 
 def delivering(*, lost: int = 0, failure: str = "") -> Start:
@@ -85,7 +85,7 @@ def stream(codec: str = "", *, times: int = 1, part: float = 1.0, hang: bool = F
         name = "tone.mp3" if codec else "tone.wav"
         content = write(folder / name, np.tile(SOUND, times), RATE, *filter(None, [codec])).read_bytes()
         answer = Answer(content[: round(part * len(content))], length=part == 1 and not hang, hang=hang)
-        server = stack.enter_context(web({name: answer}))
+        server = stack.enter_context(web_server({name: answer}))
         return StreamSource(server.url(name), VirtualClock())
 
     return opened
@@ -122,7 +122,7 @@ CASES = [
         "played file", is_live=True, ends=True, whole=file(speed=1), endless=file(speed=1, repeat=True),
     ),
     SourceCase(
-        "live", is_live=True, ends=False, whole=live(delivering()), endless=live(idle),
+        "live", is_live=True, ends=False, whole=live(delivering()), endless=live(start_idle),
         failing=live(delivering(failure="the device is gone")), failure="the device is gone",
         losing=live(delivering(lost=LOST)),
     ),
@@ -136,7 +136,7 @@ CASES = [
     ),
     SourceCase(
         "reconnecting", is_live=True, ends=False, whole=reconnecting(live(delivering())),
-        endless=reconnecting(live(idle)), failing=reconnecting(live(delivering(failure="unplugged"))),
+        endless=reconnecting(live(start_idle)), failing=reconnecting(live(delivering(failure="unplugged"))),
         failure="fake did not come back: no such device", losing=reconnecting(live(delivering(lost=LOST))),
     ),
     SourceCase(
@@ -144,7 +144,7 @@ CASES = [
         endless=reconnecting(file(repeat=True)),
     ),
     SourceCase(
-        "named", is_live=True, ends=False, whole=named(live(delivering())), endless=named(live(idle)),
+        "named", is_live=True, ends=False, whole=named(live(delivering())), endless=named(live(start_idle)),
         failing=named(live(delivering(failure="unplugged"))), failure="unplugged",
         losing=named(live(delivering(lost=LOST))),
     ),

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +18,8 @@ from realtime.sources.file import ArraySource, demo_source, played_file
 from tests.support.audio import tone, write
 from tests.support.audio_source_contract import RATE, SOUND
 from tests.support.clock import VirtualClock
+from tests.support.stream_servers import web_server
+from tests.support.streams import measure_pitch
 
 
 def test_a_file_that_is_played_in_real_time_is_live(tmp_path: Path) -> None:
@@ -48,8 +46,7 @@ def test_files_of_all_kinds(tmp_path: Path, suffix: str, codec: str, rate: int, 
     assert source.sample_rate == rate
     received = np.concatenate([block.samples for block in source.blocks()])
     assert len(received) / rate == pytest.approx(2, abs=0.1)
-    spectrum = np.abs(np.fft.rfft(received))
-    assert np.fft.rfftfreq(len(received), 1 / rate)[spectrum.argmax()] == pytest.approx(440, abs=2)
+    assert measure_pitch(received, rate) == pytest.approx(440, abs=2)
 
 
 def test_a_file_plays_in_real_time_without_drift(tmp_path: Path) -> None:
@@ -88,7 +85,7 @@ def test_damaged_packets_are_left_out_and_reported(tmp_path: Path, caplog: pytes
 
 
 def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
-    """Joined MP3 files go from mono to stereo and to another rate; the source keeps its own."""
+    """Joined MP3 files change from mono to stereo and to another rate. The source keeps its first rate."""
     stereo = np.repeat(tone(440, 2, 22_050)[:, np.newaxis], 2, axis=1)
     parts = [
         write(tmp_path / "mono.mp3", tone(440, 2, RATE), RATE, "libmp3lame"),
@@ -98,12 +95,10 @@ def test_a_stream_that_changes_its_form_midway(tmp_path: Path) -> None:
     source = FileSource(str(tmp_path / "both.mp3"), VirtualClock())
     received = np.concatenate([block.samples for block in source.blocks()])
     assert len(received) / RATE == pytest.approx(4, abs=0.2)
-    second_half = received[3 * RATE :]
-    spectrum = np.abs(np.fft.rfft(second_half))
-    assert np.fft.rfftfreq(len(second_half), 1 / RATE)[spectrum.argmax()] == pytest.approx(440, abs=2)
+    assert measure_pitch(received[3 * RATE :], RATE) == pytest.approx(440, abs=2)
 
 
-def test_blocks_are_of_one_length_however_long_the_frames_are(tmp_path: Path) -> None:
+def test_all_blocks_have_one_length_whatever_the_length_of_frames(tmp_path: Path) -> None:
     source = FileSource(str(write(tmp_path / "t.flac", SOUND, RATE, "flac")), VirtualClock())
     *whole, last = [len(block.samples) for block in source.blocks()]
     assert set(whole) == {round(BLOCK_SECONDS * RATE)}
@@ -112,39 +107,29 @@ def test_blocks_are_of_one_length_however_long_the_frames_are(tmp_path: Path) ->
 
 def test_sound_without_a_decoder_is_explained(tmp_path: Path) -> None:
     content = bytearray(write(tmp_path / "t.wav", SOUND, RATE).read_bytes())
-    content[20:22] = b"\x99\x09"  # a format tag that nobody uses
+    content[20:22] = b"\x99\x09"  # a format tag that no codec uses
     (tmp_path / "odd.wav").write_bytes(content)
     with pytest.raises(SourceError, match="has an audio format that FFmpeg cannot decode"):
         FileSource(str(tmp_path / "odd.wav"), VirtualClock())
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
-    """A web server over a folder; gives its address."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_file_on_a_web_server_plays_at_its_pace_and_ends(tmp_path: Path, web: str) -> None:
+def test_a_file_on_a_web_server_plays_at_its_pace_and_ends(tmp_path: Path) -> None:
     write(tmp_path / "tone.wav", SOUND, RATE)
-    source = open_source(f"http://someone:secret@{web}/tone.wav?key=1", 1.0, SystemClock())
-    assert source.name == f"http://{web}/tone.wav", "no password and no query in what everybody sees"
-    received = np.concatenate([block.samples for block in source.blocks()])
+    with web_server(folder=tmp_path) as server:
+        source = open_source(server.url("tone.wav?key=1", "someone:secret"), 1.0, SystemClock())
+        assert source.name == server.url("tone.wav"), "the name must show neither the password nor the query"
+        received = np.concatenate([block.samples for block in source.blocks()])
     assert np.abs(received - SOUND).max() < 1e-4
 
 
-def test_a_network_address_that_is_not_there(web: str) -> None:
-    with pytest.raises(SourceError, match=rf"http://{web}/no.wav is not audio .*404"):
-        open_source(f"http://someone:secret@{web}/no.wav", 0.0, VirtualClock())
+def test_a_network_address_that_is_not_there(tmp_path: Path) -> None:
+    with web_server(folder=tmp_path) as server:
+        with pytest.raises(SourceError, match=rf"{server.url('no.wav')} is not audio .*404"):
+            open_source(server.url("no.wav", "someone:secret"), 0.0, VirtualClock())
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("missing.wav", None, "does not exist"),
         ("empty.wav", b"", r"is empty \(0 bytes\)"),
@@ -152,11 +137,11 @@ def test_a_network_address_that_is_not_there(web: str) -> None:
         ("header.wav", b"RIFF\x24\x00\x00\x00WAVE", "FFmpeg can decode"),
     ],
 )
-def test_bad_files_are_explained(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+def test_bad_files_are_explained(tmp_path: Path, name: str, content: bytes | None, expected: str) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=expected):
         list(FileSource(str(path), VirtualClock()).blocks())
 
 
@@ -186,12 +171,13 @@ def test_the_demonstration_is_small_and_repeats() -> None:
     assert demo_source(1.0, VirtualClock()).name == "demonstration"
 
 
-def test_a_speed_of_none_reads_a_network_address_without_running_ahead(tmp_path: Path, web: str) -> None:
-    """A thread of its own would fill the queue and drop what the analysis had no time for."""
+def test_at_speed_0_a_network_address_is_read_as_fast_as_it_is_analyzed(tmp_path: Path) -> None:
+    """A reading thread would fill the queue, which would drop the audio that is not yet analyzed."""
     write(tmp_path / "tone.wav", SOUND, RATE)
-    source = open_source(f"http://{web}/tone.wav", 0.0, VirtualClock())
-    assert isinstance(source, FileSource)
-    assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
+    with web_server(folder=tmp_path) as server:
+        source = open_source(server.url("tone.wav"), 0.0, VirtualClock())
+        assert isinstance(source, FileSource)
+        assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
 
 
 def test_seconds_are_rounded_down() -> None:

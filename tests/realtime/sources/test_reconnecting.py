@@ -18,8 +18,8 @@ from realtime.protocol.health import SourceStatus
 from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy
 from tests.support.clock import VirtualClock
-from tests.support.histories import until
 from tests.support.reconnection import POLICY
+from tests.support.waiting import wait_until
 
 RATE = 10
 
@@ -206,7 +206,7 @@ def test_a_source_that_opens_after_close_is_closed() -> None:
         assert number < 7
     assert late.closed == 0
     may_open.set()
-    until(lambda: late.closed == 1)
+    wait_until(lambda: late.closed == 1)
 
 
 @settings(deadline=None)  # threads start at the machine's pace

@@ -15,7 +15,7 @@ from models.degradation import transcode
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
 from tests.support.audio import tone, write
-from tests.support.cli import refused
+from tests.support.cli import command_error
 from training.cli import command
 from training.data import ingest
 from training.data.corpus import Corpus, Entry, normalize_genre
@@ -197,7 +197,7 @@ def test_bad_arguments_raise_one_sentence(tmp_path: Path) -> None:
             command(["prepare", "--cache", str(tmp_path / "c"), *map(str, words)])
         assert "\n" not in str(error.value)
         assert not (tmp_path / "c").exists()
-    assert "nothing to prepare" in refused("train", "prepare", "--cache", str(tmp_path / "c"))
+    assert "nothing to prepare" in command_error("train", "prepare", "--cache", str(tmp_path / "c"))
 
 
 def test_damaged_arrays_raise_one_sentence(tmp_path: Path) -> None:

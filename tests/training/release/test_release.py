@@ -15,7 +15,7 @@ from models.classifier import TFLiteClassifier
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
-from tests.support.cli import overheard_here
+from tests.support.cli import run_main
 from tests.support.corpora import columns, corpus
 from tests.support.networks import shorten, untraced
 from training.cli import command
@@ -151,7 +151,7 @@ def test_evaluate_agrees_with_the_manifest_on_both_geometries(
     """The figures agree except for the rounding of the cache to bytes."""
     manifest = released.model_path.with_name("genre.json")
     arrays = corpus.folder.parent / f"{name}.npz"
-    done = overheard_here("evaluate", "spectrograms", str(arrays), "--manifest", str(manifest), "--json")
+    done = run_main("evaluate", "spectrograms", str(arrays), "--manifest", str(manifest), "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout)
     assert card["tracks"] == 10

@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import OverheardError
 from models.spectrogram.spec import AudioSpec
-from tests.support.cli import refused_here
+from tests.support.cli import main_error
 from tests.support.study import DATA, SMALL, in_folds
 from training.cli import command
 from training.data.gtzan import FINE_ARRAYS_FILE, LABELS, TABLE_FILE, Gtzan
@@ -154,7 +154,7 @@ def test_the_command(
 
 
 def test_a_missing_folder_prints_one_sentence() -> None:
-    message = refused_here("train", "study", "--gtzan", "/nowhere")
+    message = main_error("train", "study", "--gtzan", "/nowhere")
     assert "/nowhere does not exist" in message
     assert len(message.splitlines()) == 1
 

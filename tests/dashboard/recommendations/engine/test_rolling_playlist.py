@@ -18,7 +18,7 @@ from dashboard.recommendations.engine.feedback import FeedbackStore
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.engine.settings import PlaylistSettings
-from tests.support.songs import TODAY, heard, songs, started, why
+from tests.support.songs import TODAY, add_estimates, read_reasons, songs, start_playlist
 
 
 def note_texts(playlist: Playlist) -> list[str]:
@@ -39,19 +39,19 @@ def test_no_songs_before_any_music() -> None:
 
 def test_the_first_playlist_has_slots_by_weight_with_reasons() -> None:
     pools = {genre: songs(genre, 50) for genre in ("jazz", "blues", "rock")}
-    session, now = started({"jazz": 0.6, "blues": 0.23, "rock": 0.17}, pools)
+    session, now = start_playlist({"jazz": 0.6, "blues": 0.23, "rock": 0.17}, pools)
     playlist = session.current
     assert playlist.reason is Reason.FIRST
     assert Counter(row.genre for row in playlist.items) == {"jazz": 6, "blues": 2, "rock": 2}
     assert [row.genre for row in playlist.items[:3]] == ["jazz", "blues", "jazz"]
-    assert why(playlist.items[0]) == ["because jazz played in the last minutes"]
+    assert read_reasons(playlist.items[0]) == ["because jazz played in the last minutes"]
     assert session.update(pools, now + 1, TODAY) is playlist, "the same until there is a reason"
     assert json.loads(json.dumps(playlist.as_json()))["rows"][0]["title"] == "en song 0"
 
 
 def test_a_query_is_returned_once_and_its_slots_stay_free_until_songs_arrive() -> None:
     pools = {"jazz": songs("jazz", 50)}
-    session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
+    session, now = start_playlist({"jazz": 0.7, "blues": 0.3}, pools)
     assert Counter(row.genre for row in session.current.items) == {"jazz": 7}
     assert note_texts(session.current) == ["Looking for more songs: blues."]
     assert session.next_queries(now) == [TrackQuery("blues")]
@@ -68,7 +68,7 @@ def test_a_query_is_returned_once_and_its_slots_stay_free_until_songs_arrive() -
 
 def test_slots_are_lent_while_no_songs_arrive_and_reclaimed_when_they_do() -> None:
     pools = {"jazz": songs("jazz", 50)}
-    session, now = started({"jazz": 0.7, "blues": 0.3}, pools)
+    session, now = start_playlist({"jazz": 0.7, "blues": 0.3}, pools)
     before = session.current.items
     playlist = session.update(pools, now + 11, TODAY)
     assert Counter(row.genre for row in playlist.items) == {"jazz": 10}
@@ -80,9 +80,9 @@ def test_slots_are_lent_while_no_songs_arrive_and_reclaimed_when_they_do() -> No
 
 def test_a_change_of_music_replaces_only_songs_without_a_slot() -> None:
     pools = {genre: songs(genre, 50) for genre in ("jazz", "rock")}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     first = session.current
-    now = heard(session, {"rock": 1.0}, now, 46)
+    now = add_estimates(session, {"rock": 1.0}, now, 46)
     playlist = session.update(pools, now, TODAY)
     places = Counter(row.genre for row in playlist.items)
     assert playlist.reason is Reason.SHIFT
@@ -93,23 +93,23 @@ def test_a_change_of_music_replaces_only_songs_without_a_slot() -> None:
 
 def test_the_timer_swaps_six_of_ten_and_only_while_music_plays() -> None:
     pools = {"jazz": songs("jazz", 50)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     first = session.current
     assert session.update(pools, now + 1000, TODAY) is first, "nothing was heard since"
-    now = heard(session, {"jazz": 1.0}, now, 179)
+    now = add_estimates(session, {"jazz": 1.0}, now, 179)
     assert session.update(pools, now, TODAY) is first
-    now = heard(session, {"jazz": 1.0}, now, 1)
+    now = add_estimates(session, {"jazz": 1.0}, now, 1)
     second = session.update(pools, now, TODAY)
     assert second.reason is Reason.TIMER
     assert len(set(first.items) & set(second.items)) == 4
-    now = heard(session, {"jazz": 1.0}, now, 180)
+    now = add_estimates(session, {"jazz": 1.0}, now, 180)
     third = session.update(pools, now, TODAY)
     assert not set(first.items) & set(third.items), "the oldest go first"
 
 
 def test_a_manual_refresh_replaces_all_but_pinned_and_liked_songs() -> None:
     pools = {"jazz": songs("jazz", 50)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     keys = [row.key for row in session.current.items]
     session.pin(keys[3])
     session.like(keys[5])
@@ -124,7 +124,7 @@ def test_a_manual_refresh_replaces_all_but_pinned_and_liked_songs() -> None:
 
 def test_opened_songs_make_room_once_few_are_left() -> None:
     pools = {"jazz": songs("jazz", 50)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     keys = [row.key for row in session.current.items]
     for key in keys[:5]:
         session.mark_opened(key)
@@ -137,7 +137,7 @@ def test_opened_songs_make_room_once_few_are_left() -> None:
 
 def test_skip_and_ban_act_at_once_in_the_same_place() -> None:
     pools = {"jazz": songs("jazz", 60, artists=20)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     keys = [row.key for row in session.current.items]
     after = session.skip(keys[2])
     assert [row.key for row in after.items if row.key in keys] == [*keys[:2], *keys[3:]]
@@ -158,7 +158,7 @@ def test_skip_and_ban_act_at_once_in_the_same_place() -> None:
 def test_an_artist_banned_on_another_page_leaves_with_the_next_update() -> None:
     choices = FeedbackStore()
     pools = {"jazz": songs("jazz", 30)}
-    session, now = started({"jazz": 1.0}, pools, feedback=choices)
+    session, now = start_playlist({"jazz": 1.0}, pools, feedback=choices)
     name = session.current.items[0].track.artists[0]
     choices.ban(name)
     playlist = session.update(pools, now + 1, TODAY)
@@ -169,15 +169,15 @@ def test_an_artist_banned_on_another_page_leaves_with_the_next_update() -> None:
 def test_artists_that_were_liked_come_first() -> None:
     choices = FeedbackStore()
     choices.like("jazz en artist 29", "another song")
-    session, _ = started({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, feedback=choices)
+    session, _ = start_playlist({"jazz": 1.0}, {"jazz": songs("jazz", 30)}, feedback=choices)
     row = session.current.items[0]
     assert row.track.artists == ("jazz en artist 29",)
-    assert why(row)[-1] == "because you liked songs by this artist"
+    assert read_reasons(row)[-1] == "because you liked songs by this artist"
 
 
 def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     pools = {"jazz": [*songs("jazz", 25), *songs("jazz", 25, language="ja", language_source="script")]}
-    session, now = started({"jazz": 1.0}, pools, settings=PlaylistSettings())
+    session, now = start_playlist({"jazz": 1.0}, pools, settings=PlaylistSettings())
     session.set_filters(Filters("ja"))
     kept = {row for row in session.current.items if row.track.language == "ja"}
     playlist = session.update(pools, now + 1, TODAY)
@@ -185,7 +185,10 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     assert {row.track.language for row in playlist.items} == {"ja"}
     assert kept <= set(playlist.items)
     assert {row.relaxed for row in playlist.items} == {frozenset()}
-    assert why(playlist.items[0]) == ["because jazz played in the last minutes", "language guessed"] or kept
+    assert (
+        read_reasons(playlist.items[0]) == ["because jazz played in the last minutes", "language guessed"]
+        or kept
+    )
     session.set_filters(Filters())
     assert session.update(pools, now + 2, TODAY).items != playlist.items, "all pass, and some change"
     session.set_filters(Filters("ja"))
@@ -201,7 +204,7 @@ def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
     unknown = replace(songs("jazz", 1, language="xx")[0], language=None)
     pool = [*week, *other, *old, unknown]
     session = RollingPlaylist(filters=Filters("ja", ReleaseRange.WEEK))
-    now = heard(session, {"jazz": 1.0})
+    now = add_estimates(session, {"jazz": 1.0})
     assert titles(session.update({"jazz": pool}, now, TODAY)) == [
         "ja song 0",
         "ja song 1",
@@ -214,7 +217,7 @@ def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
     playlist = session.update({"jazz": pool}, now + 1, TODAY)
     assert sorted(titles(playlist)[4:]) == ["en song 0", "en song 1", "en song 2", "en song 3", "xx song 0"]
     assert {row.relaxed for row in playlist.items[4:]} == {frozenset({Relaxed.LANGUAGE})}
-    reasons = {row.track.title: why(row)[-1] for row in playlist.items}
+    reasons = {row.track.title: read_reasons(row)[-1] for row in playlist.items}
     assert (reasons["en song 0"], reasons["xx song 0"]) == (
         "in another language: English",
         "language not known",
@@ -228,14 +231,14 @@ def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
     session.record_results(asked[0], 5)
     playlist = session.update({"jazz": pool}, now + 2, TODAY)
     assert playlist.items[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
-    assert why(playlist.items[9])[1:] == ["in another language: Korean", "older than a week"]
+    assert read_reasons(playlist.items[9])[1:] == ["in another language: Korean", "older than a week"]
     assert note_texts(playlist)[:1] == ["jazz: all known songs that pass the filters have been shown."]
 
 
 def test_while_a_search_is_overdue_the_playlist_is_not_left_empty() -> None:
     """Regression: a provider in a pause of minutes left the page blank after a filter was set."""
     pools = {"jazz": songs("jazz", 40, published=TODAY - timedelta(days=2000))}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     session.set_filters(Filters("en", ReleaseRange.WEEK))
     assert session.update(pools, now + 1, TODAY).items == (), "first whoever has newer ones is asked"
     asked = session.next_queries(now + 1)
@@ -255,7 +258,7 @@ def test_while_a_search_is_overdue_the_playlist_is_not_left_empty() -> None:
 
 def test_the_end_of_all_pools_has_a_note_and_nothing_is_repeated() -> None:
     pools = {"jazz": songs("jazz", 12)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     assert session.next_queries(now) == [TrackQuery("jazz")]
     session.record_results(TrackQuery("jazz"), 12)
     session.request_refresh()
@@ -268,7 +271,7 @@ def test_the_end_of_all_pools_has_a_note_and_nothing_is_repeated() -> None:
 
 
 def test_a_full_page_is_followed_by_the_next_page() -> None:
-    session, now = started({"jazz": 1.0}, {"jazz": []})
+    session, now = start_playlist({"jazz": 1.0}, {"jazz": []})
     (query,) = session.next_queries(now)
     session.record_results(query, 50)
     assert session.next_queries(now + 1) == [], "first the songs must come"
@@ -278,7 +281,7 @@ def test_a_full_page_is_followed_by_the_next_page() -> None:
 
 def test_when_all_is_pinned_the_page_says_why_nothing_changes() -> None:
     pools = {"jazz": songs("jazz", 50)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     for row in session.current.items:
         session.pin(row.key)
     session.request_refresh()
@@ -308,14 +311,14 @@ def test_whatever_happens_nothing_repeats_and_what_is_promised_holds(
     }
     for pool in pools.values():  # every song once more, as another provider writes it
         pool += [replace(track, title=f"{track.title.upper()} (Remastered 2011)") for track in pool[::3]]
-    session, now = started(mixes["jazz"], pools)
+    session, now = start_playlist(mixes["jazz"], pools)
     before, shown = Playlist(), list[Track]()
     for action, place in [("any", 0), *actions]:
         now += 1
         row = session.current.items[place] if place < len(session.current.items) else None
         pinned = {row.key for row in session.current.items if row.pinned}
         if action in mixes:
-            now = heard(session, mixes[action], now, 70)
+            now = add_estimates(session, mixes[action], now, 70)
         elif action in wishes:
             session.set_filters(wishes[action])
         elif action == "button":
@@ -363,16 +366,16 @@ def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
 def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> None:
     """Regression: hip hop was suggested as "heard in the last minutes", though no label had ever shown it."""
     pools = {genre: songs(genre, 50) for genre in ("jazz", "hiphop", "rock")}
-    session, now = started({"jazz": 0.66, "rock": 0.2, "hiphop": 0.14}, pools)
+    session, now = start_playlist({"jazz": 0.66, "rock": 0.2, "hiphop": 0.14}, pools)
     assert set(session.current.mix) == {row.genre for row in session.current.items} == {"jazz", "rock"}
-    assert {row.genre: why(row) for row in session.current.items} == {
+    assert {row.genre: read_reasons(row) for row in session.current.items} == {
         "jazz": ["because jazz played in the last minutes"],
         "rock": ["because the music sounds partly like rock"],
     }
-    now = heard(session, {"rock": 1.0}, now, 400)
-    now = heard(session, {"jazz": 0.5, "rock": 0.5}, now, 20)
+    now = add_estimates(session, {"rock": 1.0}, now, 400)
+    now = add_estimates(session, {"jazz": 0.5, "rock": 0.5}, now, 20)
     session.request_refresh()
-    reasons = {row.genre: why(row) for row in session.update(pools, now, TODAY).items}
+    reasons = {row.genre: read_reasons(row) for row in session.update(pools, now, TODAY).items}
     assert reasons["rock"] == ["because rock played in the last minutes"]
     assert reasons["jazz"] == ["because jazz played earlier in this session"]
 
@@ -380,8 +383,8 @@ def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> Non
 def test_no_slot_is_lent_to_a_genre_outside_the_target_mix() -> None:
     """Regression: there were songs of a genre that was not in the displayed mix."""
     pools = {"jazz": songs("jazz", 4), "rock": songs("rock", 50)}
-    session, now = started({"jazz": 1.0}, pools)
+    session, now = start_playlist({"jazz": 1.0}, pools)
     session.record_results(TrackQuery("jazz"), 0)
-    now = heard(session, {"rock": 1.0}, now, 20)
+    now = add_estimates(session, {"rock": 1.0}, now, 20)
     playlist = session.update(pools, now, TODAY)
     assert {row.genre for row in playlist.items} == set(playlist.mix) == {"jazz"}

@@ -1,0 +1,51 @@
+"""Free ports and self-signed certificates of this machine."""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.programs import need
+
+
+def free_port() -> int:
+    """Return a port below the range from which the system assigns ports.
+
+    No other process is assigned the port before the test binds it.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files of a self-signed certificate in PEM."""
+
+    path: Path
+    key: Path
+    combined: Path
+    """Key and certificate in one file, for servers that take a single file."""
+
+
+def make_certificate(folder: Path, name: str = "server", address: str = "127.0.0.1") -> Certificate:
+    """Create a self-signed certificate for an IP address. Only a client that is given the file trusts it."""
+    need("openssl", "openssl")
+    made = Certificate(*(folder / f"{name}.{suffix}" for suffix in ("pem", "key", "combined.pem")))
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", "/CN=overheard test", "-addext", f"subjectAltName=IP:{address}",
+            "-keyout", str(made.key), "-out", str(made.path),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )  # fmt: skip
+    made.combined.write_text(made.key.read_text() + made.path.read_text())
+    return made
