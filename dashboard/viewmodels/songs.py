@@ -146,7 +146,7 @@ def instead_of_songs(playlist: Playlist, profile: ListeningProfile, translator: 
     if not playlist.mix:
         wanted = profile.settings.first_music_seconds
         return translator(
-            "recommendations.cause.waiting", wanted=f"{wanted:.0f}", heard=f"{profile.music_seconds:.0f}"
+            "recommendations.cause.waiting", wanted=f"{wanted:.0f}", received=f"{profile.music_seconds:.0f}"
         )
     looking = any(note.key == f"note.{SearchOutcome.LOOKING}" for note in playlist.notes)
     return translator(f"recommendations.instead.{'looking' if looking else 'none'}")

@@ -106,12 +106,12 @@ def show_file(page: PageContext, upload_id: str, analysis: AnalysisJob) -> None:
     translator = page.translator
     st.text(analysis.name)
     if analysis.fault:
-        st.error(translator(f"file.fault.{analysis.fault}", most=MAX_FILE_BYTES // MEBIBYTE))
+        st.error(translator(f"file.fault.{analysis.fault}", limit=MAX_FILE_BYTES // MEBIBYTE))
         if analysis.detail:
             st.text(analysis.detail)
     elif analysis.summary is None:
         analyzed = clock_time(analysis.analyzed_seconds)
-        activity = "explaining" if analysis.explaining else "heard" if analysis.running else "waiting"
+        activity = "explaining" if analysis.explaining else "analyzed" if analysis.running else "waiting"
         st.text(translator(f"file.{activity}", time=analyzed))
         if analysis.estimates:
             show_timeline(upload_id, analysis, translator)

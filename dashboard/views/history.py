@@ -189,7 +189,7 @@ def notify(error: AnalyzerError, translator: Translator) -> None:
     """Show the error and its remedy, with the analyzer's message if there is one."""
     st.warning(translator(f"history.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
     if error.detail:
-        st.text(f"{translator('history.said')} {error.detail}")
+        st.text(f"{translator('history.analyzer_message')} {error.detail}")
 
 
 def apply_control(page: PageContext, place: str, control: HistoryControl) -> None:

@@ -10,14 +10,14 @@ const MAX_ROWS = 200;
 export function describeSegment(segment, data, clock) {
   const genre = data.genres[segment.genre]?.name ?? "";
   const state = data.states[segment.state];
-  const heard = segment.state === LISTENING ? genre : genre ? `${state} (${genre})` : state;
+  const recognized = segment.state === LISTENING ? genre : genre ? `${state} (${genre})` : state;
   const isCorrected = segment.correction >= 0;
   return {
-    what: isCorrected ? data.genres[segment.correction].name : heard,
+    what: isCorrected ? data.genres[segment.correction].name : recognized,
     time: `${clock.time(segment.from)} – ${clock.time(segment.to)}`,
     length: formatDuration(segment.to - segment.from),
     confidence: segment.confidence === null ? "" : clock.percentFormat.format(segment.confidence),
-    note: isCorrected ? formatMessage(data.words.corrected, { heard }) : "",
+    note: isCorrected ? formatMessage(data.words.corrected, { recognized }) : "",
   };
 }
 

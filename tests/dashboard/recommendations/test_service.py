@@ -111,7 +111,7 @@ def test_filters_that_no_bundled_song_passes_are_relaxed_in_one_update(
     playlist = service.update([], filters)
     assert len(playlist.items) == 10
     assert [str(note) for note in playlist.notes] == [
-        f"country, metal, pop: no songs {description} are known."
+        f"country, metal, pop: no songs {description} were found."
     ]
     assert all(Relaxed.RANGE in row.relaxed for row in playlist.items if row.genre == "metal")
 

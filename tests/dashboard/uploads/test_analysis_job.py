@@ -93,7 +93,7 @@ def test_a_fault_names_one_of_the_pages_texts() -> None:
         "cancelled",
         "abandoned",
     ):
-        assert translator(f"file.fault.{fault}", most=1)
+        assert translator(f"file.fault.{fault}", limit=1)
 
 
 def test_too_many_bytes_are_refused_before_anything_is_decoded() -> None:

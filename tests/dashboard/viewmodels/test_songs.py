@@ -100,7 +100,7 @@ def test_a_headline_names_a_genre_of_its_mix_and_a_change_is_shown_beside() -> N
     now = situation(profile_of(("jazz", 400), ("rock", 60)))
     data = data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), now)
     assert data["cause"] == "Chosen for jazz"
-    assert data["now"] == "Now rock for less than a minute. The songs will follow if it continues."
+    assert data["now"] == "Now rock for less than a minute. The songs follow if this continues."
     silent = replace(now, snapshot=replace(PLAYING, state=StreamState.SILENT))
     assert data_of(playlist(PlaylistItem(TRACK, "jazz", ()), jazz=1.0), silent)["now"].startswith(
         "Nothing is playing"
@@ -141,11 +141,11 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
 def test_a_sentence_about_several_genres_appears_once() -> None:
     found = {SearchOutcome.NONE: ["hiphop", "metal"], SearchOutcome.LOOKING: ["pop"]}
     assert [str(note) for note in notices(found, Filters("ja", ReleaseRange.MONTH))] == [
-        "hip hop, metal: no songs of this language and age (Japanese, Last month) are known.",
+        "hip hop, metal: no songs of this language and age (Japanese, Last month) were found.",
         "Looking for more songs: pop.",
     ]
     of_age = next(str(note) for note in notices(found, Filters(None, ReleaseRange.MONTH)))
-    assert of_age == "hip hop, metal: no songs of this age (Last month) are known."
+    assert of_age == "hip hop, metal: no songs of this age (Last month) were found."
 
 
 def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
@@ -180,7 +180,7 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
     ]
     assert song["published"] == "2019-05-22"
     assert song["reason"] == (
-        "Because metal played in the last minutes, because you liked songs by this artist, "
+        "Because metal played in the last few minutes, because you liked songs by this artist, "
         "in another language: Japanese, older than a week"
     )
     assert song["relaxed"] == "Widened: age, language"
@@ -248,7 +248,7 @@ def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
     shown = playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0)
     assert data_of(shown, situation())["songs"][0]["artwork"] == TRACK.artwork_url
     data = data_of(shown, situation(muted=True))
-    assert "no service is asked" in data["muted"]
+    assert "no service is searched" in data["muted"]
     assert data["songs"][0]["artwork"] == ""
 
 
@@ -276,7 +276,7 @@ def test_providers_without_a_key_and_waits_are_shown() -> None:
         (
             "Overheard's own list",
             "fine",
-            "12 songs. No songs are new enough.",
+            "Songs: 12. No songs are new enough.",
         ),
     ]
 

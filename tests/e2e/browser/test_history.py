@@ -116,7 +116,7 @@ def test_the_times_are_the_reader_s(open_tab: OpenTab, history: HistoryServer) -
     expect(timeline(japanese).locator(".axis text").first).to_have_text(
         re.compile(r"^3:2\d:\d\d$"), timeout=60_000
     )
-    expect(timeline(japanese).locator("h2")).to_have_text("聴こえたもの")
+    expect(timeline(japanese).locator("h2")).to_have_text("タイムライン")
 
 
 def test_a_label_is_corrected_and_the_correction_taken_back(page: Page, history: HistoryServer) -> None:
@@ -211,8 +211,8 @@ def test_everything_is_deleted_in_two_steps(page: Page, history: HistoryServer) 
     assert len(history.sessions) == 2
     page.get_by_role("button", name="Delete the whole history").click()
     page.get_by_role("button", name="Delete everything").click()
-    expect(page.get_by_text("The whole history is deleted.")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("Nothing is recorded yet.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("The whole history has been deleted.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible(timeout=PATIENCE_MS)
     assert history.sessions == []
 
 
@@ -225,7 +225,7 @@ def test_what_is_wrong_is_said_and_mends_itself(open_tab: OpenTab, analyzer_port
             page.get_by_text("Message from the analyzer: this page requires the token; send the header")
         ).to_be_visible()
     with HistoryServer([], analyzer_port) as history:
-        expect(page.get_by_text("Nothing is recorded yet.")).to_be_visible(timeout=REFRESH_MS)
+        expect(page.get_by_text("Nothing has been recorded yet.")).to_be_visible(timeout=REFRESH_MS)
         history.path = None
         expect(page.get_by_text("The analyzer records no history.")).to_be_visible(timeout=REFRESH_MS)
         history.path = "/h"

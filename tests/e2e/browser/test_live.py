@@ -67,7 +67,7 @@ def test_a_guess_names_the_most_probable_genre(page: Page, analyzer: FakeAnalyze
 
 
 def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: FakeAnalyzer) -> None:
-    """At a turn the headline was the old genre, in bold, with "3%, leaning towards it"."""
+    """At a turn the headline was the old genre, in bold, with "3%, barely sure"."""
     analyzer.estimate("jazz", 0.95, stable_label="metal")
     expect(page.get_by_test_id("genre")).to_have_text("jazz?", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("confidence")).to_have_text("95%, only a guess")
@@ -76,7 +76,7 @@ def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: Fak
     expect(page.get_by_test_id("confidence")).to_have_text("49%, only a guess")
     analyzer.estimate("metal", 0.51)
     expect(page.get_by_test_id("genre")).to_have_text("metal")
-    expect(page.get_by_test_id("confidence")).to_have_text("51%, leaning towards it")
+    expect(page.get_by_test_id("confidence")).to_have_text("51%, barely sure")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -137,7 +137,7 @@ def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAn
     analyzer.stop()
     expect(page.get_by_test_id("state")).to_have_text(title_of("AWAY"))
     expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "")
-    expect(page.get_by_test_id("advice")).to_contain_text("Start it again with “overheard run”")
+    expect(page.get_by_test_id("advice")).to_contain_text("Restart it with “overheard run”")
     expect(page.get_by_test_id("detail")).to_contain_text(
         f"--allow-origin {page.evaluate('location.origin')}"
     )
@@ -313,7 +313,7 @@ def test_another_language_says_everything_anew_and_keeps_the_pictures(
     page.get_by_role("option", name="Русский").click()
     expect(page.get_by_test_id("genre")).to_have_text("рок", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("state")).to_have_text(title_of("LISTENING", russian))
-    expect(page.get_by_test_id("confidence")).to_have_text("92\N{NO-BREAK SPACE}%, очень уверенно")
+    expect(page.get_by_test_id("confidence")).to_have_text("92\N{NO-BREAK SPACE}%, очень высокая уверенность")
     expect(page.get_by_test_id("bars").locator("li").last).to_have_text(
         russian.genre("rock") + "92\N{NO-BREAK SPACE}%"
     )

@@ -113,7 +113,7 @@ def test_a_muted_page_asks_nobody_on_whichever_page_it_is(
     cards = cards_of(page, analyzer, "reggae")
     switch = page.get_by_role("switch", name="Mute recommendations")
     page.get_by_test_id("stCheckbox").locator("label").click()
-    expect(page.get_by_test_id("song-muted")).to_contain_text("no service is asked", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("song-muted")).to_contain_text("no service is searched", timeout=PATIENCE_MS)
     expect(cards.locator(".artwork img")).to_have_count(0)
     genre = page.get_by_test_id("songs").get_attribute("data-genre")
     titles, asked = titles_of(cards), (len(services.spotify.requests), len(services.youtube.asked))
@@ -166,7 +166,7 @@ def test_hostile_titles_stay_texts(page: Page, analyzer: FakeAnalyzer, services:
         (
             "ru-RU",
             "rock",
-            ["Опрашивался слишком часто. Следующий запрос через:", "Не принимает ключ; проверьте"],  # noqa: RUF001
+            ["Слишком много запросов. Следующий запрос через:", "Ключ отклонён. Проверьте"],
         ),
     ],
 )

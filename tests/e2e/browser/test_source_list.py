@@ -70,7 +70,7 @@ def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting
     page.get_by_role("button", name="Microphone").click()
     control = trusting.wait_for_control("select_source")
     assert control["name"] == "mic"
-    expect(page.get_by_test_id("answer")).to_have_text("Changing to Microphone.")
+    expect(page.get_by_test_id("answer")).to_have_text("Switching to Microphone.")
     trusting.respond(control)
     trusting.send("state", state="ENDED", code="source_changed", detail="")
     expect(page.get_by_test_id("state")).to_have_text(WORDS["en"]("live.state.CHANGING.title"))

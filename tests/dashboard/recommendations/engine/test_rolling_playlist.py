@@ -44,7 +44,7 @@ def test_the_first_playlist_has_slots_by_weight_with_reasons() -> None:
     assert playlist.reason is Reason.FIRST
     assert Counter(row.genre for row in playlist.items) == {"jazz": 6, "blues": 2, "rock": 2}
     assert [row.genre for row in playlist.items[:3]] == ["jazz", "blues", "jazz"]
-    assert read_reasons(playlist.items[0]) == ["because jazz played in the last minutes"]
+    assert read_reasons(playlist.items[0]) == ["because jazz played in the last few minutes"]
     assert session.update(pools, now + 1, TODAY) is playlist, "the same until there is a reason"
     assert json.loads(json.dumps(playlist.as_json()))["rows"][0]["title"] == "en song 0"
 
@@ -186,7 +186,7 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     assert kept <= set(playlist.items)
     assert {row.relaxed for row in playlist.items} == {frozenset()}
     assert (
-        read_reasons(playlist.items[0]) == ["because jazz played in the last minutes", "language guessed"]
+        read_reasons(playlist.items[0]) == ["because jazz played in the last few minutes", "language guessed"]
         or kept
     )
     session.set_filters(Filters())
@@ -223,7 +223,7 @@ def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
         "language not known",
     )
     assert note_texts(playlist) == [
-        "jazz: all known songs that pass the filters have been shown.",
+        "jazz: all songs found that pass the filters have been shown.",
         "Looking for more songs: jazz.",
     ]
     asked = session.next_queries(now + 1)
@@ -232,7 +232,7 @@ def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
     playlist = session.update({"jazz": pool}, now + 2, TODAY)
     assert playlist.items[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
     assert read_reasons(playlist.items[9])[1:] == ["in another language: Korean", "older than a week"]
-    assert note_texts(playlist)[:1] == ["jazz: all known songs that pass the filters have been shown."]
+    assert note_texts(playlist)[:1] == ["jazz: all songs found that pass the filters have been shown."]
 
 
 def test_while_a_search_is_overdue_the_playlist_is_not_left_empty() -> None:
@@ -263,7 +263,7 @@ def test_the_end_of_all_pools_has_a_note_and_nothing_is_repeated() -> None:
     session.record_results(TrackQuery("jazz"), 12)
     session.request_refresh()
     playlist = session.update(pools, now + 1, TODAY)
-    assert note_texts(playlist) == ["jazz: no more songs are known."]
+    assert note_texts(playlist) == ["jazz: no more songs were found."]
     assert len(playlist.items) == 10
     session.request_refresh()
     assert session.update(pools, now + 2, TODAY).items == playlist.items, "what is there stays"
@@ -287,7 +287,7 @@ def test_when_all_is_pinned_the_page_says_why_nothing_changes() -> None:
     session.request_refresh()
     playlist = session.update(pools, now + 1, TODAY)
     assert all(row.pinned for row in playlist.items)
-    assert "pinned or liked" in note_texts(playlist)[0]
+    assert "kept or liked every song" in note_texts(playlist)[0]
 
 
 ACTIONS = st.sampled_from(
@@ -369,14 +369,14 @@ def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> Non
     session, now = start_playlist({"jazz": 0.66, "rock": 0.2, "hiphop": 0.14}, pools)
     assert set(session.current.mix) == {row.genre for row in session.current.items} == {"jazz", "rock"}
     assert {row.genre: read_reasons(row) for row in session.current.items} == {
-        "jazz": ["because jazz played in the last minutes"],
+        "jazz": ["because jazz played in the last few minutes"],
         "rock": ["because the music sounds partly like rock"],
     }
     now = add_estimates(session, {"rock": 1.0}, now, 400)
     now = add_estimates(session, {"jazz": 0.5, "rock": 0.5}, now, 20)
     session.request_refresh()
     reasons = {row.genre: read_reasons(row) for row in session.update(pools, now, TODAY).items}
-    assert reasons["rock"] == ["because rock played in the last minutes"]
+    assert reasons["rock"] == ["because rock played in the last few minutes"]
     assert reasons["jazz"] == ["because jazz played earlier in this session"]
 
 
