@@ -95,7 +95,7 @@ def test_songs_come_with_their_pictures_and_lead_back(page: Page, analyzer: Fake
         "(arts) => arts.map((art) => [art.offsetWidth, art.offsetHeight])"
     )
     assert boxes == [[88, 88]] * len(boxes), "whatever a picture's own size is"
-    expect(page.get_by_test_id("song-providers")).to_contain_text(re.compile(r"\d+ songs\."))
+    expect(page.get_by_test_id("song-providers")).to_contain_text(re.compile(r"Songs: \d+\."))
 
 
 def test_a_picture_that_does_not_come_leaves_its_room_to_the_song(
