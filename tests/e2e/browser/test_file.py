@@ -72,7 +72,7 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
 
 def test_a_reader_reads_it_in_russian(open_tab: OpenTab) -> None:
     page = open_tab("file", locale="ru-RU")
-    expect(page.get_by_text("никуда не уходят")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("никуда не отправляются")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_it_fits_a_phone(open_tab: OpenTab) -> None:
