@@ -7,18 +7,41 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from models.classifier import LockedClassifier, load_classifier
 from models.manifest import ModelManifest
 from realtime.clock import Clock, SystemClock
 from realtime.config import ServerSettings, Settings
 from realtime.control.source_manager import SourceManager
-from realtime.history import HistoryService, HistoryWriter, RecentAudioBuffer, resolve_path
-from realtime.outputs import GenreNotifier
+from realtime.history.location import resolve_path
 from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.log_buffer import LogBuffer
 from realtime.server.websocket import EstimateServer
+
+if TYPE_CHECKING:
+    from realtime.history.audio_buffer import RecentAudioBuffer
+    from realtime.history.service import HistoryService
+
+
+class MessageConsumer(Protocol):
+    """Receiver of every message, such as the history. Any thread may call ``consume``."""
+
+    def consume(self, message: Message) -> None:
+        """Take one message without blocking."""
+        ...
+
+    def close(self) -> None:
+        """Finish the work on the messages taken."""
+        ...
+
+
+class RecordedHistory(NamedTuple):
+    """A history that is being recorded: its service for clients, and the audio that corrections use."""
+
+    service: HistoryService
+    audio_buffer: RecentAudioBuffer
 
 
 async def serve_sources(
@@ -62,12 +85,10 @@ async def serve_sources(
     log = LogBuffer((settings.server.token, control_token))
     classifier = LockedClassifier(load_classifier(settings.model.manifest, settings.model.runtime))
     manifest = classifier.manifest
-    recorded = resolve_path(settings.history.history) is not None  # only recorded segments can be corrected
-    audio_buffer = RecentAudioBuffer(settings.history.audio_buffer_minutes if recorded else 0, clock)
     with contextlib.ExitStack() as cleanup:
         logging.getLogger().addHandler(log)
         cleanup.callback(logging.getLogger().removeHandler, log)
-        consumers = open_consumers(settings, clock, manifest, audio_buffer)
+        consumers, history = open_consumers(settings, clock, manifest)
         for consumer in consumers:
             cleanup.callback(consumer.close)
 
@@ -77,7 +98,6 @@ async def serve_sources(
             if watch is not None:
                 watch(message)
 
-        service = open_history_service(settings, consumers, clock, manifest, audio_buffer)
         selectable = settings.source.allow_source or selectable
         broadcaster = Broadcaster()
         manager = SourceManager(
@@ -87,7 +107,7 @@ async def serve_sources(
             clock,
             broadcaster=broadcaster,
             watch=publish,
-            audio_buffer=audio_buffer,
+            audio_buffer=history.audio_buffer if history else None,
         )
         server = EstimateServer(
             broadcaster,
@@ -95,7 +115,7 @@ async def serve_sources(
             origins,
             control_token=control_token,
             controller=manager,
-            history=service,
+            history=history.service if history else None,
             log=log,
         )
         opening = asyncio.ensure_future(manager.open())
@@ -126,43 +146,39 @@ def catch_stop_signals() -> asyncio.Event:
 
 
 def open_consumers(
-    settings: Settings, clock: Clock, manifest: ModelManifest, audio_buffer: RecentAudioBuffer
-) -> list[HistoryWriter | GenreNotifier]:
-    """Open the history and the outputs that the settings name. Each consumer takes every message.
+    settings: Settings, clock: Clock, manifest: ModelManifest
+) -> tuple[list[MessageConsumer], RecordedHistory | None]:
+    """Open the outputs and the history that the settings name.
+
+    Returns
+    -------
+    list of MessageConsumer
+        Each consumer takes every message.
+    RecordedHistory or None
+        None if the settings turn the history off.
 
     Raises
     ------
     SettingsError
         If an address is invalid.
     """
-    consumers: list[HistoryWriter | GenreNotifier] = [GenreNotifier(settings.outputs, clock)]
+    # The imports are here, because a start without outputs and history is 30 ms faster.
+    consumers: list[MessageConsumer] = []
+    if settings.outputs.mqtt or settings.outputs.webhook:
+        from realtime.outputs import GenreNotifier
+
+        consumers.append(GenreNotifier(settings.outputs, clock))
     path = resolve_path(settings.history.history)
-    if path is not None:
-        consumers.append(
-            HistoryWriter(path, clock, manifest.name, manifest.version, played_file=audio_buffer.played_file)
-        )
-    return consumers
+    if path is None:
+        return consumers, None
+    from realtime.history.audio_buffer import RecentAudioBuffer
+    from realtime.history.service import HistoryService
+    from realtime.history.writer import HistoryWriter
 
-
-def open_history_service(
-    settings: Settings,
-    consumers: Iterable[object],
-    clock: Clock,
-    manifest: ModelManifest,
-    audio_buffer: RecentAudioBuffer,
-) -> HistoryService | None:
-    """Create the service through which privileged clients read and correct the history.
-
-    Returns
-    -------
-    HistoryService or None
-        None if the history is off.
-    """
-    path = resolve_path(settings.history.history)
-    writer = next((each for each in consumers if isinstance(each, HistoryWriter)), None)
-    if path is None or writer is None:
-        return None
-    return HistoryService(path, writer, clock, manifest, audio_buffer)
+    audio_buffer = RecentAudioBuffer(settings.history.audio_buffer_minutes, clock)
+    writer = HistoryWriter(path, clock, manifest.name, manifest.version, played_file=audio_buffer.played_file)
+    service = HistoryService(path, writer, clock, manifest, audio_buffer)
+    return [*consumers, writer], RecordedHistory(service, audio_buffer)
 
 
 async def first_completed(*awaitables: Awaitable[object]) -> None:

@@ -12,10 +12,11 @@ T = TypeVar("T")
 MAX_VALUE_LETTERS = 60
 """Letters of a wrong value that an error shows."""
 
-_PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
-_TYPE = re.compile(r"Expected `(?P<wanted>[^`]*)`(?:, got `[^`]*`|(?P<limit>.*))", re.DOTALL)
-_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>[^`]*)`")
-_STEP = re.compile(r"\[(\d+|\.\.\.)\]|([^.\[]+)")
+# Patterns, which ``re`` compiles and keeps at the first error.
+_PLACE = r"(?s)(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?"
+_TYPE = r"(?s)Expected `(?P<wanted>[^`]*)`(?:, got `[^`]*`|(?P<limit>.*))"
+_FIELD = r"Object (?P<how>missing required|contains unknown) field `(?P<name>[^`]*)`"
+_STEP = r"\[(\d+|\.\.\.)\]|([^.\[]+)"
 
 
 def convert(document: object, kind: type[T], *, allow_unknown: bool = False) -> T:
@@ -45,13 +46,13 @@ def convert(document: object, kind: type[T], *, allow_unknown: bool = False) -> 
 
 
 def _describe(message: str, document: object) -> str:
-    place = _PLACE.fullmatch(message)
+    place = re.fullmatch(_PLACE, message)
     what, path = (place["what"], place["path"] or "") if place else (message, "")
-    if field := _FIELD.fullmatch(what):
+    if field := re.fullmatch(_FIELD, what):
         name = f"{path}.{field['name']}" if path else field["name"]
         return f"{name} is {'missing' if field['how'].startswith('missing') else 'not a known field'}"
     subject = f"{path or 'the document'} is {_shorten(_value_at(path, document))}"
-    if wanted := _TYPE.fullmatch(what):
+    if wanted := re.fullmatch(_TYPE, what):
         return f"{subject}; it must be of type {wanted['wanted']}{wanted['limit'] or ''}"
     if what.startswith("Invalid"):
         return f"{subject}; {what[0].lower()}{what[1:]}"
@@ -60,7 +61,7 @@ def _describe(message: str, document: object) -> str:
 
 def _value_at(path: str, document: object) -> object:
     value: Any = document
-    for index, name in _STEP.findall(path):
+    for index, name in re.findall(_STEP, path):
         try:
             value = value[int(index)] if index else value[name]
         except (KeyError, IndexError, TypeError, ValueError):

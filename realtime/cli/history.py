@@ -21,9 +21,9 @@ from realtime.config import Settings
 from realtime.history.corrections import LabelCorrections, quarantined_files, saved_clips
 from realtime.history.errors import HistoryError
 from realtime.history.export import export_corrections
+from realtime.history.location import default_path, resolve_path
 from realtime.history.queries import Record, open_history, read_corrections, read_session, read_sessions
 from realtime.history.store import HistoryStore, check_header
-from realtime.history.writer import default_path, resolve_path
 from realtime.protocol.history import HistorySession
 from realtime.protocol.history_csv import format_csv
 

@@ -22,7 +22,7 @@ from realtime import config
 from realtime.app import serve_sources
 from realtime.cli.output import LIVE_GROUPS
 from realtime.errors import ServerError
-from realtime.history import resolve_path
+from realtime.history.location import resolve_path
 
 SELECTABLE_SOURCES = ("system", "mic", "demo")
 """Sources that the page may select if the settings name none."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields, replace
 from pathlib import Path
@@ -173,6 +172,8 @@ def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environmen
     path = Path(named) if named else config_folder() / "settings.toml"
     if not named and not os.path.exists(path):  # Path.exists may raise an error
         return
+    import tomllib  # most users have no settings file
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,7 +23,6 @@ from realtime.config import Settings
 from realtime.control.level_probe import LevelMeter
 from realtime.control.sequencer import MessageSequencer
 from realtime.errors import SourceError
-from realtime.history import RecentAudioBuffer
 from realtime.pipeline.worker import AnalysisWorker
 from realtime.protocol import builders
 from realtime.protocol.codes import ResponseCode, StateCode
@@ -39,6 +39,9 @@ from realtime.protocol.requests import (
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import SourceOption, available_sources, open_option
 from realtime.sources.file import played_file
+
+if TYPE_CHECKING:
+    from realtime.history.audio_buffer import RecentAudioBuffer
 
 logger = logging.getLogger(__name__)
 

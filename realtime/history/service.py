@@ -8,11 +8,11 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.manifest import ModelManifest
 from realtime.clock import Clock, unix_now
 from realtime.history.audio_buffer import RecentAudioBuffer
-from realtime.history.corrections import LabelCorrections
 from realtime.history.errors import HistoryError, describe_error
 from realtime.history.queries import (
     Record,
@@ -26,6 +26,9 @@ from realtime.history.queries import (
 from realtime.history.recorder import HistoryRecorder
 from realtime.history.writer import HistoryWriter
 from realtime.protocol.requests import DeleteHistory, HistoryControl, Outcome
+
+if TYPE_CHECKING:
+    from realtime.history.corrections import LabelCorrections
 
 MAX_ECHOED_LETTERS = 40
 """Letters of an invalid request that the response repeats."""
@@ -118,6 +121,8 @@ class HistoryService:
             recorder.restart()
 
     def _corrections(self, recorder: HistoryRecorder) -> LabelCorrections:
+        from realtime.history.corrections import LabelCorrections  # most runs correct nothing
+
         return LabelCorrections(recorder.store, self._manifest, self._audio)
 
     def _read(self, work: Callable[[sqlite3.Connection], Record]) -> Record:

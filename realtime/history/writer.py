@@ -11,7 +11,6 @@ from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from models.common.paths import data_folder
 from realtime.clock import Clock
 from realtime.history.errors import HistoryError
 from realtime.history.recorder import HistoryRecorder
@@ -33,25 +32,6 @@ MAX_QUEUED_MESSAGES = 2_000
 
 EXECUTE_TIMEOUT_SECONDS = 15.0
 """Seconds to wait for work on the thread. After that, the caller gets an error."""
-
-
-def default_path() -> Path:
-    """Return the path of the history for the setting ``auto``."""
-    return data_folder() / "history.sqlite"
-
-
-def resolve_path(setting: str) -> Path | None:
-    """Return the path that the setting ``history`` names, or None if the setting is ``off``.
-
-    Parameters
-    ----------
-    setting : str
-        A path, ``off``, or ``auto`` or an empty text for ``default_path``.
-    """
-    if setting in ("", "auto"):
-        return default_path()
-    return None if setting == "off" else Path(setting).expanduser()
-
 
 Job: TypeAlias = Callable[[], None]
 

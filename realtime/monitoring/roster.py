@@ -16,7 +16,6 @@ from realtime.app import catch_stop_signals, first_completed, format_websocket_u
 from realtime.clock import Clock, SystemClock, unix_now
 from realtime.config import Settings
 from realtime.control.sequencer import MessageSequencer
-from realtime.history import RecentAudioBuffer
 from realtime.monitoring.feeds import GroupClient, GroupLostError
 from realtime.monitoring.group import INTERNAL_ERROR
 from realtime.monitoring.stations import Group
@@ -142,7 +141,7 @@ async def serve_stations(
     classifier = load_classifier(settings.model.manifest, settings.model.runtime)
     shown_settings = asdict(settings.smoothing) | asdict(settings.silence)
     with contextlib.ExitStack() as cleanup:
-        consumers = open_consumers(settings, clock, classifier.manifest, RecentAudioBuffer(0, clock))
+        consumers, _ = open_consumers(settings, clock, classifier.manifest)
         for consumer in consumers:
             cleanup.callback(consumer.close)
 

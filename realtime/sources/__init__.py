@@ -1,7 +1,6 @@
-"""Every kind of audio source, and reconnection."""
+"""Every kind of audio source, and reconnection, which is imported from ``reconnecting`` if it is needed."""
 
 from realtime.sources.factory import available_sources, open_source
 from realtime.sources.file import ArraySource, FileSource
-from realtime.sources.reconnecting import ReconnectingSource
 
-__all__ = ["ArraySource", "FileSource", "ReconnectingSource", "available_sources", "open_source"]
+__all__ = ["ArraySource", "FileSource", "available_sources", "open_source"]

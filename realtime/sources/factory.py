@@ -11,17 +11,19 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.common.text import shorten, storable
 from models.common.urls import is_url, redact_url
 from realtime.audio.source import AudioSource
-from realtime.capture import LiveSource, platform
 from realtime.clock import Clock
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
 from realtime.sources.file import FileSource, demo_source
-from realtime.sources.reconnecting import ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy
+
+if TYPE_CHECKING:
+    from realtime.capture import LiveSource
 
 logger = logging.getLogger(__name__)
 
@@ -160,6 +162,10 @@ def _open_device(
     kind: str, wanted: str, clock: Clock, policy: ReconnectPolicy, *, auto: bool = False, follow: bool
 ) -> AudioSource:
     """Open a device. Without ``follow`` it stays the same device, whatever the default becomes."""
+    # Here, because a start with a file or the demo needs neither devices nor reconnection.
+    from realtime.capture import platform
+    from realtime.sources.reconnecting import ReconnectingSource
+
     follow = follow and not wanted
     device_name = wanted
     server = platform.has_sound_server()
@@ -179,6 +185,7 @@ def _open_device(
 
 def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy) -> AudioSource:
     from realtime.network import StreamSource
+    from realtime.sources.reconnecting import ReconnectingSource
 
     policy = replace(policy, reopen_seconds=STREAM_REOPEN_SECONDS)
     return ReconnectingSource(lambda: StreamSource(url, clock), clock, policy=policy)

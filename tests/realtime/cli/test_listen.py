@@ -14,7 +14,7 @@ from pathlib import Path
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from realtime.history.writer import default_path
+from realtime.history.location import default_path
 from realtime.server.requests import UNPRIVILEGED
 from tests.support.audio import noise, tone, write
 from tests.support.cli import command_error

@@ -110,18 +110,6 @@ def modules() -> dict[str, str]:
     return {command.name: command.module for group in COMMANDS.values() for command in group}
 
 
-def test_help_imports_nothing_heavy() -> None:
-    program = (
-        "import sys; from realtime.cli.main import main; main(['--help']); "
-        "print(sorted(sys.modules), file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
-    for name in ("numpy", "argparse", "asyncio", "websockets", "importlib.metadata", "training", "dashboard"):
-        assert f"'{name}'" not in done.stderr
-
-
 def test_no_command_and_an_unknown_one() -> None:
     assert run_main().returncode == 2
     assert main_error("sing").startswith(
@@ -132,29 +120,6 @@ def test_no_command_and_an_unknown_one() -> None:
 def test_version() -> None:
     assert run_main("--version").stdout.startswith("overheard ")
     assert run_main("-V").stdout == run_main("--version").stdout
-
-
-def test_listening_never_imports_what_it_does_not_need(ten_seconds: Path) -> None:
-    program = (
-        "import sys; from realtime.cli.main import main; "
-        f"main(['listen', '--source', {str(ten_seconds)!r}, '--speed', '0', '--port', '0']); "
-        "print(sorted({name.partition('.')[0] for name in sys.modules}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
-    imported = done.stdout
-    for name in (
-        "training",
-        "dashboard",
-        "tensorflow",
-        "librosa",
-        "streamlit",
-        "scipy",
-        "sounddevice",
-        "rich",
-    ):
-        assert f"'{name}'" not in imported
 
 
 def test_analyze_json_ends_with_a_summary(ten_seconds: Path) -> None:

@@ -19,7 +19,7 @@ from realtime.clock import SystemClock
 from realtime.history.recorder import MAX_WAITING_ROWS, HistoryRecorder
 from realtime.history.schema import VERSION
 from realtime.history.store import HistoryStore
-from realtime.history.writer import MAX_QUEUED_MESSAGES, HistoryWriter, default_path, resolve_path
+from realtime.history.writer import MAX_QUEUED_MESSAGES, HistoryWriter
 from tests.support.clock import VirtualClock
 from tests.support.full_disk import can_mount, small_disk
 from tests.support.histories import (
@@ -224,10 +224,3 @@ def test_a_read_only_file_is_reported_with_the_remedy_and_written_once_it_is_wri
         assert query(folder / "history.sqlite", "SELECT sum(estimates) FROM segments") == expected
     finally:
         shutil.rmtree(folder)
-
-
-def test_the_setting_is_resolved_to_a_path(tmp_path: Path) -> None:
-    assert default_path() == tmp_path / "overheard" / "history.sqlite"
-    assert resolve_path("auto") == resolve_path("") == default_path()
-    assert resolve_path("off") is None
-    assert resolve_path("~/h.sqlite") == Path.home() / "h.sqlite"
