@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from models.audio.samples import Samples
+from models.audio.samples import Samples, sanitize_samples
 from realtime.protocol.health import SourceStatus
 
 SILENCE_FLOOR_DBFS = -120.0
@@ -47,6 +47,11 @@ class AudioBlock:
     sample_rate: int
     captured_at: float
     overflowed: bool = False
+
+    @classmethod
+    def empty(cls, position: int, sample_rate: int, captured_at: float) -> AudioBlock:
+        """Create a block without samples."""
+        return cls(sanitize_samples(np.empty(0, np.float32)), position, sample_rate, captured_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from realtime.errors import SourceError
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device, or an application, whose sound can be captured.
+    """Device or application whose audio can be captured.
 
-    ``index`` is the number that the sound system gives it at this moment. Another device may have that number
-    later.
+    ``index`` is the number that the sound system uses at present. Another device may have this number later.
     """
 
     name: str
@@ -23,16 +22,16 @@ class Device:
     index: int = -1
 
 
-def find_device(devices: Sequence[Device], wanted: str, what: str) -> Device:
+def find_device(devices: Sequence[Device], wanted: str, kind: str) -> Device:
     """Find a device by its name or by a part of its name.
 
     Parameters
     ----------
     devices : sequence of Device
     wanted : str
-        An exact name is preferred, and case is ignored in a part of a name. Empty for the default device, or
-        for the only device if there is no default.
-    what : str
+        Exact name, or a part of a name regardless of case. An exact match is preferred. An empty text selects
+        the default device, or the only device if there is no default.
+    kind : str
         Kind of device, for messages.
 
     Raises
@@ -41,17 +40,17 @@ def find_device(devices: Sequence[Device], wanted: str, what: str) -> Device:
         If no device matches, or more than one. The message lists the candidates.
     """
     if not devices:
-        raise SourceError(f"there is no {what} here; `overheard devices` lists what there is")
+        raise SourceError(f"this machine has no {kind}; `overheard devices` lists its devices")
     if not wanted:
         default = [device for device in devices if device.is_default] or devices
         if len(default) == 1:
             return default[0]
         names = ", ".join(repr(device.name) for device in devices)
-        raise SourceError(f"no {what} is the default; name one of {names}")
+        raise SourceError(f"there is no default {kind}; name one of {names}")
     exact = [device for device in devices if device.name == wanted]
-    found = exact or [device for device in devices if wanted.casefold() in device.name.casefold()]
-    if len(found) != 1:
-        number = "no" if not found else "more than one"
-        names = ", ".join(repr(device.name) for device in found or devices)
-        raise SourceError(f"{number} {what} matches {wanted!r}; there are {names}")
-    return found[0]
+    matches = exact or [device for device in devices if wanted.casefold() in device.name.casefold()]
+    if len(matches) != 1:
+        number = "no" if not matches else "more than one"
+        names = ", ".join(repr(device.name) for device in matches or devices)
+        raise SourceError(f"{number} {kind} matches {wanted!r}; there are {names}")
+    return matches[0]

@@ -1,7 +1,7 @@
-"""Captured audio: a bounded queue between the capture thread and the analysis.
+"""Source for captured audio: a bounded queue between the capture thread and the analysis.
 
-The capture thread, or a callback of PortAudio, copies the samples, counts them and returns. A full queue
-drops its oldest block, whose positions are then missing for the consumer.
+The capture thread copies the samples, counts them and returns. A full queue drops its oldest block, so that
+the position of the next block jumps for the consumer.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
 
 MAX_QUEUED_BLOCKS = 1024
-"""Blocks that may wait: 1.4 s of the shortest that devices deliver (64 samples at 48 kHz)."""
+"""Blocks that may wait, which are 1.4 s of the shortest blocks of devices (64 samples at 48 kHz)."""
 
 Stop = Callable[[], None]
 Start = Callable[["LiveSource"], Stop]
 
 
 class LiveSource:
-    """A captured stream.
+    """Source that captures audio from a device or an application.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ class LiveSource:
     sample_rate : int
         Hz.
     start : callable
-        Starts the capture, which calls ``deliver`` on its own thread, and returns a function that stops it.
-        The constructor calls it, so that a device that does not open raises at once.
+        Starts the capture, which calls ``deliver`` on its own thread, and returns a function that stops the
+        capture. The constructor calls ``start``, so that a device that does not open raises at once.
     clock : Clock
     device : str
-        Name of the captured device; empty if it is ``name``.
+        Name of the captured device. If empty, ``name`` is the name of the device.
 
     Raises
     ------
@@ -56,7 +56,8 @@ class LiveSource:
         self.sample_rate = sample_rate
         self.is_live = True
         self._clock = clock
-        self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=MAX_QUEUED_BLOCKS)  # its append is atomic
+        # With the number of each block. The append and popleft of a deque are atomic.
+        self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=MAX_QUEUED_BLOCKS)
         self._arrived = threading.Event()
         self._position = self._delivered = 0
         self._failure = ""
@@ -66,18 +67,17 @@ class LiveSource:
     def deliver(
         self, samples: npt.NDArray[np.floating], *, overflowed: bool = False, missed: int = 0
     ) -> None:
-        """Add captured samples to the queue; called on the capture's thread.
+        """Add a copy of captured samples to the queue. This method is called on the capture thread.
 
         Late audio is not lost. Audio that is still missing after the backlog has arrived was lost.
 
         Parameters
         ----------
         samples : (n,) or (n, channels) floating, full scale 1
-            Copied.
         overflowed : bool
-            True if the device lost an unknown amount of audio just before these samples.
+            True if the device lost an unknown amount of audio just before ``samples``.
         missed : int
-            Number of samples that are known to be lost before these.
+            Number of samples that are known to be lost before ``samples``.
         """
         now = self._clock.monotonic()
         mono = sanitize_samples(samples)
@@ -96,7 +96,7 @@ class LiveSource:
         self._arrived.set()
 
     def fail(self, reason: str) -> None:
-        """End the stream with an error; called on the capture's thread."""
+        """End the stream with an error. This method is called on the capture thread."""
         self._failure = reason
         self._arrived.set()
 
@@ -111,7 +111,7 @@ class LiveSource:
         taken = 0
         while not self._closed:
             self._arrived.clear()
-            failure = self._failure  # read before the queue: the last block is queued before it is set
+            failure = self._failure  # read before the queue, because it is set after the last block is queued
             while self._queue and not self._closed:
                 number, block = self._queue.popleft()
                 self._dropped_blocks += number - taken - 1
@@ -120,11 +120,10 @@ class LiveSource:
             if failure and not self._closed:
                 raise SourceError(failure)
             if not self._closed and not self._arrived.wait(EMPTY_BLOCK_SECONDS):
-                nothing = sanitize_samples(np.empty(0, dtype=np.float32))
-                yield AudioBlock(nothing, self._position, self.sample_rate, self._clock.monotonic())
+                yield AudioBlock.empty(self._position, self.sample_rate, self._clock.monotonic())
 
     def status(self) -> SourceStatus:
-        """Return the device with its losses and its drift up to now."""
+        """Return the name, the losses and the clock drift of the device."""
         return SourceStatus(
             self._device,
             overflows=self._overflows,

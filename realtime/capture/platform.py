@@ -1,4 +1,4 @@
-"""Microphones and system audio through the API that the operating system has."""
+"""Open and list microphones and system audio through the API of the operating system."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from realtime.errors import SourceError
 
 
 def has_sound_server() -> bool:
-    """Return whether a PulseAudio or PipeWire server answers."""
+    """Return True if a PulseAudio or PipeWire server answers."""
     try:
         return sys.platform == "linux" and bool(pulseaudio.pactl("info"))
     except SourceError:
         return False
 
 
-def open_microphone(wanted: str, clock: Clock, *, server: bool, follow: bool = False) -> LiveSource:
+def open_microphone(wanted: str, clock: Clock, *, use_server: bool, follow: bool = False) -> LiveSource:
     """Open a microphone.
 
     Parameters
     ----------
     wanted : str
-        Name of the microphone or a part of the name; empty for the default one.
+        Name of the microphone or a part of the name. An empty text selects the default microphone.
     clock : Clock
-    server : bool
-        Use the sound server. Its names stay the same when a device is plugged in again, and it reports
-        changes. Without it PortAudio is used, which beside a running server may get any device under a name
-        of its own.
+    use_server : bool
+        Use the sound server, which reports changes and whose names stay the same when a device is plugged in
+        again. Otherwise PortAudio is used. While a server runs, PortAudio may open any device, under a
+        different name.
     follow : bool
-        End when another microphone becomes the default, so that the caller can open that one.
+        End when another microphone becomes the default, so that the caller can open the new default.
 
     Raises
     ------
     SourceError
         If no microphone matches, if more than one does, or if the microphone does not open.
     """
-    if server:
+    if use_server:
         return pulseaudio.open_input(wanted, clock, follow=follow)
-    _require_fixed(follow)
+    _reject_follow(follow)
     return portaudio.open_portaudio(wanted, clock)
 
 
@@ -51,21 +51,23 @@ def open_system(wanted: str, clock: Clock, *, auto: bool = False, follow: bool =
     Parameters
     ----------
     wanted : str
-        Name of an output or of a playing application, or a part of the name; empty for the default output.
+        Name of an output or of a playing application, or a part of the name. An empty text selects the
+        default output.
     clock : Clock
     auto : bool
-        Reject the dummy output that a sound server has without a sound card.
+        Reject the dummy output of a machine without a sound card.
     follow : bool
-        End when another output becomes the default, so that the caller can open that one.
+        End when another output becomes the default, so that the caller can open the new default.
 
     Raises
     ------
     SourceError
-        If this system cannot capture its audio, with the remedy, or if no single output matches.
+        If this system cannot capture its audio, or if not exactly one output matches. The message has the
+        remedy.
     """
     if sys.platform == "linux":
         return pulseaudio.open_monitor(wanted, clock, auto=auto, follow=follow)
-    _require_fixed(follow)
+    _reject_follow(follow)
     if wanted and sys.platform == "darwin":
         raise SourceError(f"macOS has no output {wanted!r} to listen to; use mic:NAME with a loopback driver")
     if sys.platform == "darwin":
@@ -75,7 +77,7 @@ def open_system(wanted: str, clock: Clock, *, auto: bool = False, follow: bool =
     return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock, device.name)
 
 
-def _require_fixed(follow: bool) -> None:
+def _reject_follow(follow: bool) -> None:
     if follow:
         raise SourceError("--follow-default needs a PulseAudio or PipeWire server; name the device instead")
 
@@ -86,7 +88,7 @@ def list_microphones() -> list[Device]:
     Raises
     ------
     SourceError
-        If the sound system cannot list them.
+        If the sound system cannot list the microphones.
     """
     return pulseaudio.list_inputs() if has_sound_server() else portaudio.list_microphones()
 
@@ -97,7 +99,7 @@ def list_outputs() -> list[Device]:
     Raises
     ------
     SourceError
-        If the sound system cannot list them.
+        If the sound system cannot list the outputs.
     """
     if sys.platform == "linux":
         return [*pulseaudio.list_monitors(), *pulseaudio.list_applications()]
@@ -107,12 +109,12 @@ def list_outputs() -> list[Device]:
 
 
 def find_system_device() -> Device:
-    """Return the output that the source ``auto`` takes.
+    """Find the output that the source ``auto`` opens.
 
     Raises
     ------
     SourceError
-        If there is none.
+        If there is no output that ``auto`` can open.
     """
     if sys.platform == "linux":
         return pulseaudio.find_output("", auto=True)

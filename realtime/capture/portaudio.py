@@ -1,9 +1,9 @@
 """Capture through PortAudio: microphones without a sound server, and the loopback drivers of macOS.
 
-PortAudio lists the devices only once, when it starts, so a device that is plugged in later does not exist for
-it. A driver that hangs or crashes takes its process along. Each capture is therefore a child process
-(``realtime.capture.portaudio_child``), and a device that was lost gets a new one. The child writes one line
-of JSON about the device, then blocks of samples, each after a ``HEADER``.
+PortAudio lists the devices only once, when it starts, so it does not see a device that is plugged in later. A
+driver that hangs or crashes also stops its process. Each capture therefore runs in a new child process
+(``realtime.capture.portaudio_child``). The child writes one line of JSON about the device, then blocks of
+samples, each after a ``HEADER``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,20 +21,21 @@ from models.common.cli import silence_stderr
 from models.common.concurrency import start_daemon_thread
 from realtime.capture.device import Device
 from realtime.capture.live_source import LiveSource, Stop
-from realtime.capture.subprocess_reader import stop_capture_process
+from realtime.capture.subprocess_reader import read_on_thread
 from realtime.clock import Clock
 from realtime.errors import SourceError
 
 HEADER: Final = struct.Struct("<III")
-"""Frames in the block, frames lost in the child before them, and 1 if the device itself lost some."""
+"""Frames in the block, frames that the child lost before it, and 1 if the device itself lost frames."""
 
 OPEN_TIMEOUT_SECONDS = 10.0
-"""A child that has not described its device after this time is killed."""
+"""Seconds after which a child that has not described its device is killed."""
 
 LOOPBACK = "--loopback"
-"""Selects a loopback driver in place of a device's name."""
+"""Value in place of a device's name that selects a loopback driver."""
 
 MAC_LOOPBACKS = ("blackhole", "loopback audio", "soundflower", "vb-cable")
+"""Parts of the names of loopback drivers, in lower case."""
 
 
 def list_microphones() -> list[Device]:
@@ -64,13 +64,13 @@ def list_microphones() -> list[Device]:
 def parse_devices(found: Sequence[Mapping[str, Any]], default: int) -> list[Device]:
     """Select the inputs from PortAudio's devices.
 
-    Windows lists a device once for each of four interfaces under one name. Only the interface of the default
-    device counts, because otherwise each name would match four devices.
+    Windows lists each device under the same name for each of its four audio interfaces. Only the interface of
+    the default device is used, because otherwise each name would match four devices.
 
     Parameters
     ----------
     found : sequence of mapping
-        As ``sounddevice.query_devices`` returns them.
+        Result of ``sounddevice.query_devices``.
     default : int
         Number of the default input.
     """
@@ -97,14 +97,14 @@ def find_loopback(inputs: Sequence[Device]) -> Device:
     Raises
     ------
     SourceError
-        If no known driver is installed. The message says which one to install.
+        If no known driver is installed. The message names a driver to install.
     """
     for device in inputs:
         if any(name in device.name.casefold() for name in MAC_LOOPBACKS):
             return device
     raise SourceError(
-        "macOS gives no program what others play; install the loopback driver BlackHole "
-        "(brew install blackhole-2ch), choose it in a multi-output device, and try again"
+        "macOS does not let programs capture system audio; install the loopback driver BlackHole "
+        "(brew install blackhole-2ch), add it to a multi-output device, and try again"
     )
 
 
@@ -116,7 +116,7 @@ def open_portaudio(
     Parameters
     ----------
     wanted : str
-        Name of the device or a part of the name; ``LOOPBACK`` for a loopback driver.
+        Name of the device or a part of the name, or ``LOOPBACK`` for a loopback driver.
     clock : Clock
     open_timeout_seconds : float
 
@@ -134,20 +134,13 @@ def open_portaudio(
     name, sample_rate = _read_description(process, open_timeout_seconds)
 
     def start(source: LiveSource) -> Stop:
-        thread = threading.Thread(target=_read, args=(process, source), name="capture", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            stop_capture_process(process)
-            thread.join()
-
-        return stop
+        return read_on_thread(process, lambda: _read(process, source))
 
     return LiveSource(name, sample_rate, start, clock, name)
 
 
 def _read_description(process: subprocess.Popen[bytes], timeout_seconds: float) -> tuple[str, int]:
-    """Read the child's first line, the name and the sample rate of its device, or kill the child."""
+    """Read name and sample rate of the device from the child's first line, or kill the child."""
     pipe = process.stdout
     if pipe is None:
         raise ValueError("the child process needs pipes")
@@ -167,11 +160,11 @@ def _read_description(process: subprocess.Popen[bytes], timeout_seconds: float) 
     if not in_time:
         raise SourceError(f"the sound system did not answer within {timeout_seconds:.0f} s")
     last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-    raise SourceError(f"the capture process ended before it named its device: {last or 'no reason'}")
+    raise SourceError(f"the capture process ended before it opened the device: {last or 'no reason given'}")
 
 
 def _read(process: subprocess.Popen[bytes], source: LiveSource) -> None:
-    """Deliver the blocks of the child; runs on the capture thread until the child ends."""
+    """Deliver the blocks of the child on the capture thread until the child ends."""
     pipe, errors = process.stdout, process.stderr
     if pipe is None or errors is None:
         raise ValueError("the child process needs pipes")
@@ -182,4 +175,4 @@ def _read(process: subprocess.Popen[bytes], source: LiveSource) -> None:
             if len(content) < 4 * frames:
                 break
             source.deliver(np.frombuffer(content, "<f4"), overflowed=bool(overflowed), missed=missed)
-    source.fail("the device stopped delivering; was it unplugged?")
+    source.fail("the device stopped delivering audio; was it unplugged?")

@@ -20,7 +20,7 @@ from realtime.capture.portaudio import HEADER, LOOPBACK, find_loopback, list_mic
 from realtime.errors import SourceError
 
 MAX_QUEUED_BLOCKS: Final = 256
-"""Blocks between callback and pipe: the analyzer may pause for a second before one is lost."""
+"""Blocks between callback and pipe. The analyzer may pause for about a second before a block is lost."""
 
 
 def capture(device: Device, write: Callable[[bytes], object]) -> None:
@@ -30,7 +30,7 @@ def capture(device: Device, write: Callable[[bytes], object]) -> None:
     ----------
     device : Device
     write : callable
-        Takes the description of the device first, then each block after its header.
+        Called with the description of the device first, then with each block after its header.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def capture(device: Device, write: Callable[[bytes], object]) -> None:
 
 
 def main(wanted: str) -> int:
-    """Capture from a device; the parent describes the protocol.
+    """Capture from a device and write to the standard output, as ``realtime.capture.portaudio`` describes.
 
     Parameters
     ----------
     wanted : str
-        Name of the device or a part of the name; ``LOOPBACK`` for a loopback driver.
+        Name of the device or a part of the name, or ``LOOPBACK`` for a loopback driver.
 
     Returns
     -------

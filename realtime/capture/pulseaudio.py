@@ -1,7 +1,7 @@
 """Capture from PulseAudio and PipeWire through their programs pactl and parec.
 
 A recording is a child process, which needs no ALSA plug-in and ends with this program. If the recorded device
-disappears, a sound server moves the recording to another device without telling the client. A second child
+disappears, a sound server moves the recording to another device without notifying the client. A second child
 process therefore reports every change of the server, and a recording that was moved is ended.
 """
 
@@ -23,25 +23,25 @@ from realtime.clock import Clock
 from realtime.errors import SourceError
 
 PAREC_LATENCY_MS = 30
-"""Latency that parec asks the server for; the estimates come that much later."""
+"""Latency that parec requests from the server. It delays the estimates."""
 
 PACTL_TIMEOUT_SECONDS = 5.0
-"""A server that has not answered after this time counts as missing."""
+"""Seconds after which a server that has not answered counts as missing."""
 
 DUMMY_SINK = "auto_null"
-"""Output that PulseAudio and PipeWire create without a sound card. Nobody can hear it."""
+"""Silent output that PulseAudio and PipeWire create on a machine without a sound card."""
 
 RECORDING_PROPERTY = "overheard.recording"
 """Property that identifies a recording of this program among all recordings of the server."""
 
 APPLICATION_PREFIX = "application "
-"""Distinguishes the names of applications from those of outputs."""
+"""Prefix that distinguishes the names of applications from those of outputs."""
 
 _RELEVANT_EVENT = re.compile(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #")
 
 
 def list_monitors() -> list[Device]:
-    """List the monitors of the outputs; the default output's monitor is the default device.
+    """List the monitors of the outputs. The monitor of the default output is the default device.
 
     Raises
     ------
@@ -119,21 +119,21 @@ def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool 
     Parameters
     ----------
     wanted : str
-        Name of an output or application, or a part of the name; empty for the default output.
+        Name of an output or application, or a part of the name. An empty text selects the default output.
     clock : Clock
     auto : bool
         Reject the dummy output of a machine without a sound card.
     follow : bool
-        End when another output becomes the default, so that the caller can open that one.
+        End when another output becomes the default, so that the caller can open the new default.
 
     Raises
     ------
     SourceError
-        If no single output or application matches, or if no sound server answers.
+        If not exactly one output or application matches, or if no sound server answers.
     """
     device = find_output(wanted, auto=auto)
     if device.name.startswith(APPLICATION_PREFIX):
-        command = [*_parec(device), f"--monitor-stream={device.index}"]
+        command = [*_parec_command(device), f"--monitor-stream={device.index}"]
         start = _watch_server(
             start_capture_process(command, device.channels), lambda: find_ended_stream(device)
         )
@@ -143,18 +143,18 @@ def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool 
 
 
 def find_output(wanted: str, *, auto: bool = False) -> Device:
-    """Find the output or application that ``open_monitor`` captures; the parameters are the same.
+    """Find the output or application that ``open_monitor`` captures. The parameters are the same.
 
     Raises
     ------
     SourceError
-        If no single output or application matches, or if no sound server answers.
+        If not exactly one output or application matches, or if no sound server answers.
     """
     outputs = list_monitors()
     if not wanted:
         device = find_device(outputs, "", "monitor of an output")
         if auto and device.name == f"{DUMMY_SINK}.monitor":
-            raise SourceError("the only output is the sound server's dummy output for a missing sound card")
+            raise SourceError("the only output is the sound server's dummy output, as there is no sound card")
         return device
     # One entry for each application: its newest stream.
     playing = list({device.name: device for device in list_applications()}.values())
@@ -162,18 +162,18 @@ def find_output(wanted: str, *, auto: bool = False) -> Device:
 
 
 def open_input(wanted: str, clock: Clock, *, follow: bool = False) -> LiveSource:
-    """Capture a microphone; the default one for an empty name.
+    """Capture a microphone. An empty name selects the default microphone.
 
     Raises
     ------
     SourceError
-        If no single microphone matches, or if no sound server answers.
+        If not exactly one microphone matches, or if no sound server answers.
     """
     device = find_device(list_inputs(), wanted, "microphone")
     return _record(device, device.name, list_inputs if follow else None, clock)
 
 
-def _parec(device: Device) -> list[str]:
+def _parec_command(device: Device) -> list[str]:
     return [
         "parec",
         "--format=float32le",
@@ -190,8 +190,10 @@ def _record(
 ) -> LiveSource:
     recording_id = os.urandom(16).hex()
     command = [
-        *_parec(device), f"--device={device.name}", f"--property={RECORDING_PROPERTY}={recording_id}",
-    ]  # fmt: skip
+        *_parec_command(device),
+        f"--device={device.name}",
+        f"--property={RECORDING_PROPERTY}={recording_id}",
+    ]
     start = _watch_server(
         start_capture_process(command, device.channels),
         lambda: describe_change(device, recording_id, candidates),
@@ -200,14 +202,14 @@ def _record(
 
 
 def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
-    """End a recording as soon as a change of the sound server gives a reason for it.
+    """Extend the start of a recording, so that a change of the sound server can end the recording.
 
     Parameters
     ----------
     start : callable
         Starts the recording.
     find_reason : callable
-        Called after each change; returns the reason to end the recording, or an empty text.
+        Called after each change. It returns the reason to end the recording, or an empty text.
     """
 
     def start_both(source: LiveSource) -> Stop:
@@ -242,27 +244,27 @@ def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
 def _follow_events(
     watcher: subprocess.Popen[bytes], source: LiveSource, find_reason: Callable[[], str]
 ) -> None:
-    """Read the events of ``pactl subscribe`` until the process ends; runs on a thread of its own.
+    """Read the events of ``pactl subscribe`` on a separate thread until the process or the recording ends.
 
-    If the process ends first, the recording is ended too, because nobody watches it any longer.
+    If the process ends first, the recording is ended too, because it is no longer watched.
     """
     reason = ""
     try:
         with watcher, watcher.stdout or contextlib.nullcontext(()) as events:
-            # Changes before the subscription are found at its first event, which the recording itself causes.
+            # The recording itself causes a first event, which reveals changes before the subscription.
             for event in events:
                 if _RELEVANT_EVENT.search(event):
                     reason = find_reason()
                 if reason:
                     break
             watcher.terminate()
-    except Exception as error:  # the consumer would otherwise wait for ever
+    except Exception as error:  # the consumer would otherwise wait forever
         reason = str(error)
     source.fail(reason or "the sound server stopped reporting its changes")
 
 
 def find_ended_stream(device: Device) -> str:
-    """Return the reason why the recording of an application is over, or an empty text.
+    """Return the reason to end the recording of an application, or an empty text.
 
     Raises
     ------
@@ -274,7 +276,7 @@ def find_ended_stream(device: Device) -> str:
 
 
 def describe_change(device: Device, recording_id: str, candidates: Callable[[], list[Device]] | None) -> str:
-    """Return the reason why the recording of a device is over, or an empty text.
+    """Return the reason to end the recording of a device, or an empty text.
 
     Parameters
     ----------
@@ -283,7 +285,7 @@ def describe_change(device: Device, recording_id: str, candidates: Callable[[], 
     recording_id : str
         Value of the recording's ``RECORDING_PROPERTY``.
     candidates : callable or None
-        Lists the devices, of which the default one has to be recorded; None if the device never changes.
+        Lists the devices if the recording has to follow the default device. None if the device stays fixed.
 
     Raises
     ------
@@ -303,7 +305,7 @@ def describe_change(device: Device, recording_id: str, candidates: Callable[[], 
 
 
 def _find_recorded_source(recording_id: str) -> int:
-    """Return the number of the source that a recording is connected to, or -1 if pactl does not tell."""
+    """Return the number of the source that a recording is connected to, or -1 if it is unknown."""
     try:
         outputs: Any = json.loads(pactl("--format=json", "list", "source-outputs"))
     except (SourceError, ValueError):  # before version 15 pactl prints no JSON
@@ -319,7 +321,7 @@ def _find_recorded_source(recording_id: str) -> int:
 
 
 def pactl(*arguments: str) -> str:
-    """Run pactl and return what it prints.
+    """Run pactl and return its output.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,10 +12,10 @@ from realtime.capture.live_source import LiveSource, Start, Stop
 from realtime.errors import SourceError
 
 READ_BYTES = 16_384
-"""A pipe is read in parts of at most this size: 43 ms of stereo at 48 kHz."""
+"""Maximum size of one read from a pipe, which is 43 ms of stereo at 48 kHz."""
 
 STOP_TIMEOUT_SECONDS = 2.0
-"""A child process that has not ended after this time is killed."""
+"""Seconds after which a terminated child process that has not ended is killed."""
 
 
 def start_capture_process(command: list[str], channels: int) -> Start:
@@ -28,7 +29,7 @@ def start_capture_process(command: list[str], channels: int) -> Start:
     Returns
     -------
     callable
-        Starts the capture, for ``LiveSource``.
+        Function that starts the capture, for ``LiveSource``.
     """
 
     def start(source: LiveSource) -> Stop:
@@ -38,18 +39,33 @@ def start_capture_process(command: list[str], channels: int) -> Start:
             raise SourceError(
                 f"cannot start {command[0]}: {error.strerror}; install pulseaudio-utils"
             ) from error
-        thread = threading.Thread(
-            target=_read_interleaved, args=(process, source, channels), name="capture", daemon=True
-        )
-        thread.start()
-
-        def stop() -> None:
-            stop_capture_process(process)
-            thread.join()
-
-        return stop
+        return read_on_thread(process, lambda: _read_interleaved(process, source, channels))
 
     return start
+
+
+def read_on_thread(process: subprocess.Popen[bytes], read: Callable[[], None]) -> Stop:
+    """Read from a child process on the capture thread.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+    read : callable
+        Reads until the process ends.
+
+    Returns
+    -------
+    callable
+        Function that ends the process and the thread.
+    """
+    thread = threading.Thread(target=read, name="capture", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stop_capture_process(process)
+        thread.join()
+
+    return stop
 
 
 def stop_capture_process(process: subprocess.Popen[bytes]) -> None:
@@ -63,7 +79,7 @@ def stop_capture_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def _read_interleaved(process: subprocess.Popen[bytes], source: LiveSource, channels: int) -> None:
-    """Deliver what the child process prints; runs on the capture thread until the process ends."""
+    """Deliver the samples that the child process prints, on the capture thread until the process ends."""
     pipe, errors = process.stdout, process.stderr
     if pipe is None or errors is None:
         raise ValueError("the child process needs pipes")

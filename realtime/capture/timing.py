@@ -1,4 +1,4 @@
-"""Detection of dropouts and of clock drift from the times at which captured audio arrives."""
+"""Detect dropouts and clock drift from the times at which captured audio arrives."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections import deque
 from typing import Final
 
 INTERVAL_SECONDS: Final = 1.0
-"""Only the smallest delay of each interval counts."""
+"""Length of an interval for dropouts. Only the smallest delay of each interval is used."""
 
 BASELINE_INTERVALS: Final = 10
-"""Their smallest delay is the normal one. The baseline is short, so that it follows a slow drift."""
+"""Intervals whose smallest delay counts as normal. Few intervals let the baseline follow a slow drift."""
 
 CONFIRMING_INTERVALS: Final = 3
-"""For so long audio must be late before it counts as lost. Audio that is only late arrives in a burst."""
+"""Intervals for which audio must be late before it counts as lost. Delayed audio arrives by then."""
 
 MIN_DROPOUT_SECONDS: Final = 0.25
-"""A shorter dropout cannot be told from the jitter of the delivery. Devices flag such losses themselves."""
+"""Shortest dropout that differs from the jitter of the delivery. Devices report shorter losses themselves."""
 
 MAX_BACKLOG_SECONDS: Final = 15.0
-"""No sound server buffers more than this for a suspended reader, so a longer pause is lost at once."""
+"""Longest audio that a sound server buffers for a suspended reader. After a longer pause, audio is lost."""
 
 DRIFT_INTERVAL_SECONDS: Final = 10.0
-"""Length of an interval for the clock drift. Only its smallest delay counts."""
+"""Length of an interval for the clock drift. Only the smallest delay of each interval is used."""
 
 MIN_DRIFT_SECONDS: Final = 60.0
-"""Time between the first and the last interval before there is an estimate of the drift."""
+"""Minimum time between the first and the last interval for an estimate of the drift."""
 
 
 class DropoutDetector:
-    """Detects audio that a device dropped without a report.
+    """Detector of audio that a device dropped without reporting the loss.
 
     A block may arrive late by chance but never early, so the smallest delay of an interval shows the true
     position of the stream. Audio is missing if that delay stays ``MIN_DROPOUT_SECONDS`` above the baseline
@@ -83,7 +83,7 @@ class DropoutDetector:
         return round(missing_seconds * self._rate)
 
     def is_late(self, now: float, length: int) -> bool:
-        """Return whether a block that arrives now is so late that audio may be missing before it."""
+        """Return True if a block that arrives now is so late that audio may be missing before it."""
         last = self._last_arrival
         return last is not None and now - last - length / self._rate > MIN_DROPOUT_SECONDS
 
@@ -93,9 +93,10 @@ class DropoutDetector:
 
 
 class ClockDriftEstimator:
-    """Estimates the drift of a device's clock against the system clock.
+    """Estimator of the drift of a device's clock against the system clock.
 
-    The drift is the slope from the smallest delay of the first interval to that of the last complete one.
+    The drift is the slope from the smallest delay of the first interval to the smallest delay of the last
+    complete interval.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ class ClockDriftEstimator:
             self._smallest = delay, now
 
     def ppm(self) -> float | None:
-        """Return the drift in parts per million, positive for a fast device.
+        """Return the drift in parts per million. It is positive for a fast device.
 
         Returns
         -------

@@ -1,1 +1,1 @@
-"""Start, switch, pause and measure sources while the server runs."""
+"""Control of the sources while the server runs: open, switch, pause, resume and measure their levels."""

@@ -1,4 +1,4 @@
-"""Measure the levels of inactive sources. Each source is opened for about a second, one after the other."""
+"""Measure the levels of inactive sources, which are opened for about a second, one after another."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from realtime.protocol.requests import Outcome, RequestError
 from realtime.sources.factory import SourceOption
 
 MEASURED_SECONDS = 1.0
-"""Length of the audio that one measurement uses."""
+"""Length of the audio whose level is measured."""
 AUDIO_TIMEOUT_SECONDS = 2.0
-"""Time in which that audio must arrive. After it, the level of the audio so far is taken."""
+"""Time in which this audio must arrive. After that, the level of the received audio is computed."""
 PROBE_TIMEOUT_SECONDS = 15.0
 """Time in which one source must be opened and measured."""
 MIN_INTERVAL_SECONDS = 5.0
-"""Shortest time between the beginnings of two measurements. An earlier one is refused."""
+"""Minimum time between the beginnings of two measurements. An earlier request is rejected."""
 
 
 class LevelMeter:
-    """Measurement of the levels of sources, and its last results. It belongs to one event loop.
+    """Meter for the levels of sources, with the last results. It must be used on one event loop.
 
     Parameters
     ----------
     open_source : callable
-        Opens a source, on a thread.
+        Opens a source. Called on another thread.
     clock : Clock
 
     Attributes
     ----------
     levels_dbfs : dict of str to float
-        Last levels by the names of the options.
+        Last level of each source, by the name of its option.
     errors : dict of str to str
-        Reasons for which a source could not be opened or measured the last time, by the names of the options.
+        Reason why a source could not be opened or measured the last time, by the name of its option.
     """
 
     def __init__(self, open_source: Callable[[SourceOption], AudioSource], clock: Clock) -> None:
@@ -67,7 +67,7 @@ class LevelMeter:
         Raises
         ------
         RequestError
-            If the last measurement is too recent, or if this one is canceled.
+            If the last measurement is too recent, or if ``cancel`` is called meanwhile.
         """
         since = self._clock.monotonic() - self._began_at
         if not self._idle.is_set() or since < MIN_INTERVAL_SECONDS:
@@ -93,10 +93,10 @@ class LevelMeter:
         return Outcome(ResponseCode.LEVELS_MEASURED, f"levels measured: {len(options)}")
 
     async def cancel(self, timeout_seconds: float) -> None:
-        """Cancel a running measurement, and wait until its source is closed or the time is over."""
+        """Cancel a running measurement. Wait until its source is closed, but at most ``timeout_seconds``."""
         probe, self._probe = self._probe, None
         if probe is not None:
-            # Wait for both, because a measurement does not wait for a source that is closing already.
+            # ``probe.close`` is awaited, too, because a measurement may end before its source is closed.
             ended = asyncio.gather(
                 run_in_daemon_thread(probe.close), self._idle.wait(), return_exceptions=True
             )
@@ -121,7 +121,7 @@ class LevelMeter:
 
 
 class LevelProbe:
-    """One measurement of one source, on the calling thread.
+    """Probe that measures one source once, on the calling thread.
 
     Parameters
     ----------
@@ -150,11 +150,11 @@ class LevelProbe:
         finally:
             source.close()
         if not samples:
-            raise SourceError(f"{source.name} delivers no sound, not even silence")
+            raise SourceError(f"{source.name} delivers no audio, not even silence")
         return level_dbfs(np.concatenate(samples))
 
     def close(self) -> None:
-        """End the measurement soon. Called on any thread. Blocks until the source is closed."""
+        """Cancel the measurement, and wait until the source is closed. Any thread may call this method."""
         self._closed.set()
         if self._source is not None:
             self._source.close()
@@ -166,7 +166,7 @@ class LevelProbe:
             if len(block.samples):
                 parts.append(block.samples)
                 seconds += len(block.samples) / block.sample_rate
-            late = self._clock.monotonic() - began >= AUDIO_TIMEOUT_SECONDS
-            if seconds >= MEASURED_SECONDS or late or self._closed.is_set():
+            timed_out = self._clock.monotonic() - began >= AUDIO_TIMEOUT_SECONDS
+            if seconds >= MEASURED_SECONDS or timed_out or self._closed.is_set():
                 break
         return parts

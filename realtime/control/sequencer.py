@@ -12,28 +12,31 @@ from realtime.protocol.messages import EstimateMessage, Message, StateMessage
 
 
 class MessageSequencer:
-    """Sequence of the messages of one source, until it is closed. It may be used on any thread.
+    """Sequencer that numbers and sends the messages of one source. Any thread may use it.
 
-    A worker may still produce messages after its source was replaced. They are discarded once the sequencer
-    is closed.
+    A worker may still produce messages after its source was replaced. A closed sequencer discards these
+    messages.
 
     Parameters
     ----------
     name : str
         Name of the source.
     send : callable
-        Takes the sequencer and each numbered message. It must not block.
+        Called with the sequencer and each numbered message. It must not block.
     seq : int
-        Number of the last message of the same source, if it was analyzed before.
+        Number of the last message of the same source, if the source was analyzed before.
 
     Attributes
     ----------
+    name : str
+    seq : int
+        Number of the last message.
     ended : bool
         True if the source has ended or failed.
     failure : str
         Reason of a failure. Empty if the source has not failed.
     level_dbfs : float or None
-        Level of the last estimate. None before the first one.
+        Level of the last estimate. None before the first estimate.
     """
 
     def __init__(self, name: str, send: Callable[[MessageSequencer, Message], None], seq: int = 0) -> None:
@@ -48,16 +51,16 @@ class MessageSequencer:
         """Send a message with the next number, unless the sequencer is closed."""
         with self._lock:
             if not self._closed:
-                self._number(message)
+                self._send_numbered(message)
 
     def close(self, last: Message) -> None:
-        """Send a last message, unless the source has ended before, and discard all later messages."""
+        """Send a last message unless the source has ended already, and discard all later messages."""
         with self._lock:
             self._closed = True
             if not self.ended:
-                self._number(last)
+                self._send_numbered(last)
 
-    def _number(self, message: Message) -> None:
+    def _send_numbered(self, message: Message) -> None:
         self.seq += 1
         if isinstance(message, EstimateMessage):
             self.level_dbfs = message.level_dbfs

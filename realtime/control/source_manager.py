@@ -1,8 +1,8 @@
 """Open, replace, pause and resume the analyzed sources while the server runs.
 
-A new source is opened first, on a thread, and replaces the old one only if that has worked. After a failure
-the old source continues. Only one change runs at a time. Everything here runs on the server's event loop
-unless stated otherwise.
+A new source is opened first, on another thread, and replaces the old source only if this succeeds. Otherwise
+the old source continues. Only one change runs at a time. Everything in this module runs on the server's event
+loop unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SWITCH_TIMEOUT_SECONDS = 25.0
-"""Time in which a new source must open. Every kind of source gives up sooner, with a reason."""
+"""Time in which a new source must open. Every kind of source has a shorter timeout with a better message."""
 STOP_SECONDS = 2.0
-"""Longest wait for the end of a capture, which otherwise continues to end on its own thread."""
+"""Maximum wait for the end of a capture. After that, the capture ends in the background."""
 
 
 @dataclass(slots=True, eq=False)
 class SourceSlot:
-    """One of the sources that are analyzed at the same time.
+    """Slot for one of the sources that are analyzed at the same time.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class SourceSlot:
 
 
 class SourceManager:
-    """The analyzed sources, and the sources that privileged clients may select.
+    """Manager of the analyzed sources and of the sources that privileged clients may select.
 
     Parameters
     ----------
@@ -90,14 +90,14 @@ class SourceManager:
     selectable : sequence of str
         Descriptions of sources that may be selected besides those of the settings.
     classifier : GenreClassifier
-        Used by several threads at once, also by those of sources that were just replaced.
+        Used by several threads at once, including those of sources that were just replaced.
     clock : Clock
     broadcaster : Broadcaster
         Sends the messages to the clients.
     watch : callable
-        Receives every message too, on any thread. It must not block.
+        Called with every message, on any thread. It must not block.
     audio_buffer : RecentAudioBuffer, optional
-        Keeps the last minutes of audio.
+        Buffer for the last minutes of audio.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class SourceManager:
 
     @property
     def names(self) -> list[str]:
-        """Names of the analyzed sources."""
+        """Names of the analyzed sources, one for each slot."""
         return [slot.sequencer.name for slot in self._slots]
 
     @property
@@ -147,11 +147,11 @@ class SourceManager:
         Raises
         ------
         SourceError
-            If a source cannot be opened, or if two have the same name, which clients identify them by. None
-            stays open.
+            If a source cannot be opened, or if two sources have the same name, by which clients identify
+            them. All sources are closed in this case.
         """
-        wanted = available_sources(self._settings.source.source)
-        opened = await run_in_daemon_thread(lambda: self._open_all(wanted), _close_all)
+        options = available_sources(self._settings.source.source)
+        opened = await run_in_daemon_thread(lambda: self._open_all(options), _close_all)
         try:
             self._options = available_sources(
                 [*(option.description for option, _ in opened), *self._selectable]
@@ -160,20 +160,20 @@ class SourceManager:
             _close_all(opened)
             raise
         for option, source in opened:
-            self._broadcaster.add(self._hello(source.name, 0))
+            self._broadcaster.add(self._hello_message(source.name, 0))
             self._slots.append(SourceSlot(option, MessageSequencer(source.name, self._send), source))
 
     def start(self) -> None:
-        """Start the analysis."""
+        """Start the analysis of all open sources."""
         for slot in self._slots:
             self._start(slot)
 
     async def stop(self) -> None:
-        """Close all sources. Wait for at most ``STOP_SECONDS``."""
+        """Close all sources, and wait at most ``STOP_SECONDS`` until they are closed."""
         self._stopped = True
         _close_all([(slot.option, slot.source) for slot in self._slots if slot.source and not slot.worker])
         await asyncio.gather(
-            _stop([slot.worker for slot in self._slots if slot.worker is not None]),
+            _stop_workers([slot.worker for slot in self._slots if slot.worker is not None]),
             self._levels.cancel(STOP_SECONDS),
         )
 
@@ -185,10 +185,10 @@ class SourceManager:
         RequestError
             If the control does not apply to the current state.
         SourceError
-            If a source cannot be opened. The old one continues.
+            If a source cannot be opened. The old source continues.
         """
         if self._changing:
-            raise RequestError(ResponseCode.BUSY, "another change is under way; try again in a moment")
+            raise RequestError(ResponseCode.BUSY, "another change is in progress; try again in a moment")
         if isinstance(control, MeasureLevels):
             return await self._measure_levels()
         self._changing = True
@@ -201,7 +201,7 @@ class SourceManager:
             self._changing = False
             self._loop.call_soon(self._publish_sources)  # after the hello of the new source
             self._check_finished()
-            await asyncio.sleep(0)  # and both before the response
+            await asyncio.sleep(0)  # so that both are published before the response
 
     def sources_message(self) -> SourcesMessage:
         """Build the message of the available and the selected sources."""
@@ -226,12 +226,13 @@ class SourceManager:
         self._broadcaster.publish_sources(self.sources_message())
 
     async def _select(self, name: str) -> Outcome:
-        """Analyze an available source in its earlier slot, or in the first one if it has none."""
+        """Analyze an available source in the slot that it had before, or else in the first slot."""
         option = next((each for each in self._options if each.name == name), None)
         if option is None:
             names = ", ".join(each.name for each in self._options)
             raise RequestError(
-                ResponseCode.UNKNOWN_SOURCE, f"there is no source of that name; available are {names}"
+                ResponseCode.UNKNOWN_SOURCE,
+                f"there is no source with this name; the available sources are {names}",
             )
         if any(slot.option.name == name and slot.is_active for slot in self._slots):
             return Outcome(ResponseCode.SOURCE_ALREADY_SELECTED, f"{name} is selected already")
@@ -249,9 +250,9 @@ class SourceManager:
             raise RequestError(ResponseCode.NOTHING_TO_PAUSE, sentence)
         workers = [slot.worker for slot in active if slot.worker is not None]
         for slot in active:
-            slot.sequencer.close(self._state(slot.sequencer, StreamState.PAUSED))
+            slot.sequencer.close(self._state_message(slot.sequencer, StreamState.PAUSED))
             slot.worker = slot.source = None
-        await _stop(workers)
+        await _stop_workers(workers)
         logger.info("paused: all sources are closed")
         return Outcome(ResponseCode.PAUSED, "paused; the source is closed")
 
@@ -270,16 +271,17 @@ class SourceManager:
         idle = [option for option in self._options if option.name not in busy]
         return await self._levels.measure(idle, self._publish_sources)
 
-    async def _open_slots(self, wanted: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
-        """Open sources, and put them into their slots once all are open."""
-        opening = run_in_daemon_thread(lambda: self._open_all([option for _, option in wanted]), _close_all)
+    async def _open_slots(self, assignments: Sequence[tuple[SourceSlot, SourceOption]]) -> None:
+        """Open the sources of options, and put them into their slots once all sources are open."""
+        options = [option for _, option in assignments]
+        opening = run_in_daemon_thread(lambda: self._open_all(options), _close_all)
         try:
             opened = await asyncio.wait_for(opening, SWITCH_TIMEOUT_SECONDS)
         except TimeoutError:
             reason = f"it did not open within {SWITCH_TIMEOUT_SECONDS:.0f} s"
-            self._levels.errors[wanted[0][1].name] = reason
+            self._levels.errors[options[0].name] = reason
             raise SourceError(reason) from None
-        replaced = [slot for slot, _ in wanted]
+        replaced = [slot for slot, _ in assignments]
         others = {slot.sequencer.name for slot in self._slots if slot not in replaced}
         problem = "the analyzer is stopping" if self._stopped else ""
         if duplicates := others & {source.name for _, source in opened}:
@@ -288,23 +290,23 @@ class SourceManager:
             await run_in_daemon_thread(lambda: _close_all(opened))
             raise SourceError(problem)
         workers = [slot.worker for slot in replaced if slot.worker is not None]
-        # Slots keep the selected option: `auto` stays `auto`, whichever source it has opened.
-        for (slot, option), (_, source) in zip(wanted, opened, strict=True):
+        # A slot keeps the selected option: `auto` stays `auto`, no matter which source it has opened.
+        for (slot, option), (_, source) in zip(assignments, opened, strict=True):
             self._replace(slot, option, source)
-        await _stop(workers)
+        await _stop_workers(workers)
 
     def _replace(self, slot: SourceSlot, option: SourceOption, source: AudioSource) -> None:
         before, name = slot.sequencer, source.name
         if before.level_dbfs is not None:
             self._levels.levels_dbfs[slot.option.name] = before.level_dbfs
-        last = self._state(before, StreamState.ENDED, f"changed to {name}", StateCode.SOURCE_CHANGED)
+        last = self._state_message(before, StreamState.ENDED, f"changed to {name}", StateCode.SOURCE_CHANGED)
         if not slot.is_paused:
             before.close(last)
-        elif name != before.name:  # for clients only, because a pause has ended the session of the history
+        elif name != before.name:  # for clients only, because the pause has ended the session of the history
             self._loop.call_soon(self._broadcaster.publish, replace(last, seq=before.seq + 1))
         logger.info("listening to %s%s", name, "" if name == before.name else f" instead of {before.name}")
         seq = before.seq if name == before.name else 0
-        self._loop.call_soon(self._broadcaster.replace, before.name, self._hello(name, seq))
+        self._loop.call_soon(self._broadcaster.replace, before.name, self._hello_message(name, seq))
         slot.option, slot.sequencer, slot.source = option, MessageSequencer(name, self._send, seq), source
         self._start(slot)
 
@@ -323,15 +325,15 @@ class SourceManager:
         )
         slot.worker.start()
 
-    def _open_all(self, wanted: Sequence[SourceOption]) -> list[tuple[SourceOption, AudioSource]]:
-        """Open all sources or none. Called on a thread of its own."""
+    def _open_all(self, options: Sequence[SourceOption]) -> list[tuple[SourceOption, AudioSource]]:
+        """Open all sources or none. This method is called on a separate thread."""
         opened: list[tuple[SourceOption, AudioSource]] = []
-        for option in wanted:
+        for option in options:
             try:
                 opened.append(open_option(option, self._settings.source, self._clock))
                 name = opened[-1][1].name
                 if name in [source.name for _, source in opened[:-1]]:
-                    raise SourceError(f"two sources are called {name}; name each once")
+                    raise SourceError(f"two sources are called {name}; name each source once")
                 self._levels.errors.pop(option.name, None)
             except Exception as error:
                 self._levels.errors[option.name] = str(error)
@@ -340,14 +342,14 @@ class SourceManager:
         return opened
 
     def _send(self, sequencer: MessageSequencer, message: Message) -> None:
-        """Send a numbered message. Called on any thread."""
+        """Send a numbered message. Any thread may call this method."""
         self._watch(message)
         try:
             self._loop.call_soon_threadsafe(self._broadcaster.publish, message)
             if sequencer.ended:
                 self._loop.call_soon_threadsafe(self._handle_end)
         except RuntimeError:  # the loop is closed
-            logger.debug("a message of %s is dropped: the server has stopped", sequencer.name)
+            logger.debug("a message of %s was dropped because the server has stopped", sequencer.name)
 
     def _handle_end(self) -> None:
         self._publish_sources()
@@ -361,12 +363,12 @@ class SourceManager:
     def _is_paused(self) -> bool:
         return any(slot.is_paused for slot in self._slots)
 
-    def _state(
+    def _state_message(
         self, sequencer: MessageSequencer, state: StreamState, detail: str = "", code: StateCode | None = None
     ) -> StateMessage:
         return builders.state_message(sequencer.name, unix_now(self._clock), state, detail, code)
 
-    def _hello(self, name: str, seq: int) -> HelloMessage:
+    def _hello_message(self, name: str, seq: int) -> HelloMessage:
         """Build the hello of a source that was just opened."""
         classifier, settings = self._classifier, self._settings
         shown = asdict(settings.smoothing) | asdict(settings.silence)
@@ -381,13 +383,13 @@ def _close_all(opened: Sequence[tuple[SourceOption, AudioSource]]) -> None:
         source.close()
 
 
-async def _stop(workers: Sequence[AnalysisWorker]) -> None:
-    """Stop workers on threads of their own, because a capture may take seconds to end."""
+async def _stop_workers(workers: Sequence[AnalysisWorker]) -> None:
+    """Stop each worker on a separate thread, because a capture may take seconds to end."""
 
-    def end(worker: AnalysisWorker) -> None:
+    def stop(worker: AnalysisWorker) -> None:
         worker.stop()
         worker.join(STOP_SECONDS)
 
     if workers:
-        ends = [run_in_daemon_thread(lambda worker=worker: end(worker)) for worker in workers]  # type: ignore[misc]
-        await asyncio.wait(ends, timeout=STOP_SECONDS)
+        stopped = [run_in_daemon_thread(lambda worker=worker: stop(worker)) for worker in workers]  # type: ignore[misc]
+        await asyncio.wait(stopped, timeout=STOP_SECONDS)

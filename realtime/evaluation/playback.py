@@ -160,8 +160,8 @@ def play_samples(
         for start in range(0, len(clean), BLOCK_SAMPLES):
             block = clean[start : start + BLOCK_SAMPLES]
             clock.sleep_until((start + len(block)) / sample_rate)
-            yield from analyzer.windows(AudioBlock(block, start, sample_rate, clock.now))
-        yield from analyzer.last_windows()
+            yield from analyzer.cut_windows(AudioBlock(block, start, sample_rate, clock.now))
+        yield from analyzer.cut_last_windows()
 
     classified = []
     for window in windows():

@@ -1,6 +1,6 @@
-"""Decoding of an open stream: its audio with the titles that belong to it, and the reason of its end.
+"""Decode an open stream into audio with titles, and describe why the stream ended.
 
-Everything here runs on the one thread that reads a stream. ``realtime.network.source`` owns that thread.
+Everything in this module runs on the thread of ``realtime.network.source`` that reads the stream.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class StreamDecoder:
     shown_url : str
         Address for messages, without secrets.
     client : HttpClient
-        Its ``failure`` explains an early end.
+        Client whose ``failure`` explains an early end.
     body : HttpBody or None
-        The one body that the container reads; None for HLS and RTSP.
+        Body that the container reads. None for HLS and RTSP.
 
     Attributes
     ----------
     sample_rate : int
         Hz.
     station : str
-        Name of the station; empty if the server does not send one.
+        Name of the station. Empty if the server does not send a name.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class StreamDecoder:
                 packet = next(packets, None)
                 frames = packet.decode() if packet is not None else []
             except av.error.InvalidDataError:
-                continue  # skips a damaged packet; a damaged container has no more packets
+                continue  # only the packet is damaged, because a damaged container yields no packets
             except (av.error.FFmpegError, OSError) as error:
                 failure = self._client.failure or describe_ffmpeg_error(self._shown_url, error)
                 break
@@ -111,8 +111,8 @@ class StreamDecoder:
         if failure := failure or self._client.failure:
             raise SourceError(failure)
         if self._endless:
-            how = "closed the connection" if self._body else "stopped sending"
-            raise SourceError(f"{self._shown_url} {how}")
+            event = "closed the connection" if self._body else "stopped sending"
+            raise SourceError(f"{self._shown_url} {event}")
 
     def close(self) -> None:
         """Close the container and its connection."""
@@ -122,7 +122,7 @@ class StreamDecoder:
 
 
 def describe_ffmpeg_error(shown_url: str, error: Exception) -> str:
-    """Describe FFmpeg's error on a connection or on its content in one sentence."""
+    """Describe an error of FFmpeg about a connection or its content in one sentence."""
     import av.error
 
     known: dict[type[Exception], str] = {

@@ -1,7 +1,7 @@
-"""HTTP client for audio: redirects, credentials, ICY titles, and reads that another thread can end.
+"""HTTP client for audio with redirects, credentials, ICY titles, and reads that another thread can interrupt.
 
-FFmpeg's own HTTP client does not show titles and cannot be interrupted, and its TLS verifies no certificates
-by default. FFmpeg therefore reads everything over HTTP, segments of HLS included, through this client.
+FFmpeg's own HTTP client does not report titles, cannot be interrupted, and by default does not verify
+certificates. FFmpeg therefore reads everything over HTTP, including segments of HLS, through this client.
 """
 
 from __future__ import annotations
@@ -26,27 +26,29 @@ from realtime.network.http_connection import (
 from realtime.network.icy import IcyParser
 
 MAX_READ_BYTES = 16_384
-"""Bytes of one read from a connection, and of one read by FFmpeg that names no size."""
+"""Maximum bytes of one read from a connection, and of one read by FFmpeg without a size."""
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class HttpClient:
-    """The HTTP connections of one stream.
+    """Client for the HTTP connections of one stream.
 
     Parameters
     ----------
     url : str
-        Its user and password are sent to the origin of this URL only.
+        URL of the stream. Its user and password are sent only to the origin of this URL.
     read_timeout_seconds : float
         Time that a response, or its next byte, may take.
 
     Attributes
     ----------
     failure : str
-        Why a body ended early; empty if none did. The first reason stays. Bodies end instead of raising,
+        Reason of the first body that ended early. Empty if no body did. Bodies end instead of raising errors,
         because FFmpeg would print the traceback of an exception.
+    closed : bool
+        True after ``close``.
     """
 
     def __init__(self, url: str, read_timeout_seconds: float) -> None:
@@ -69,7 +71,7 @@ class HttpClient:
         ----------
         url : str
         first, end : int
-            Range of the wanted bytes, without ``end``.
+            Range of the requested bytes. ``end`` is exclusive.
 
         Raises
         ------
@@ -81,7 +83,7 @@ class HttpClient:
     def request(
         self, url: str, first: int, end: int | None
     ) -> tuple[str, http.client.HTTPResponse, socket.socket]:
-        """Request a URL and follow its redirects; the parameters are those of ``open``.
+        """Request a URL and follow its redirects. The parameters are those of ``open``.
 
         Returns
         -------
@@ -147,7 +149,7 @@ class HttpClient:
             raise SourceError(describe_error(shown_url, error, timeout_seconds)) from None
 
     def release(self, response: http.client.HTTPResponse, sock: socket.socket) -> None:
-        """Close a response and its socket; called on the thread that reads the response."""
+        """Close a response and its socket. This method is called on the thread that reads the response."""
         with self._lock:
             self._sockets.discard(sock)
         with contextlib.suppress(OSError):
@@ -156,30 +158,30 @@ class HttpClient:
             sock.close()
 
     def close(self) -> None:
-        """End all present and future reads; called on another thread."""
+        """End all present and future reads. This method is called on another thread."""
         self.closed = True
         with self._lock:
             for sock in self._sockets:
                 with contextlib.suppress(OSError):
-                    # SSLSocket.shutdown would remove the TLS layer under the thread that reads.
+                    # SSLSocket.shutdown would remove the TLS layer while the other thread reads.
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class HttpBody:
-    """The body of a response as a file for PyAV, without the ICY metadata; used on one thread.
+    """Body of a response as a file for PyAV, without the ICY metadata. It must be used on one thread.
 
     Attributes
     ----------
     url : str
-        The URL after all redirects.
+        URL after all redirects.
     content_type : str
-        Lower case, without parameters.
+        Content type in lower case, without parameters.
     station : str
-        Name of the station; empty if the server does not send one.
+        Name of the station. Empty if the server does not send a name.
     endless : bool
-        True for a station, whose end is a failure: the response has ``icy-`` headers, or no length.
+        True for a station, whose end is a failure. A station's response has ``icy-`` headers or no length.
     title : str
-        The latest title between the bytes read so far.
+        Last title that was read.
     """
 
     def __init__(self, client: HttpClient, url: str, first: int, end: int | None) -> None:
@@ -202,7 +204,7 @@ class HttpBody:
         self._position = self._target = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most ``size`` bytes as soon as there are any; empty at the end and after a failure."""
+        """Read at most ``size`` bytes as soon as there are any. Empty bytes mean the end or a failure."""
         size = MAX_READ_BYTES if size < 0 else size
         try:
             if self._target != self._position:
@@ -243,7 +245,7 @@ class HttpBody:
         self._position = self._target
 
     def seekable(self) -> bool:
-        """Return whether the server sends parts of the file."""
+        """Return True if the server can send parts of the file."""
         return self._is_seekable
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -252,7 +254,7 @@ class HttpBody:
         return self._target
 
     def tell(self) -> int:
-        """Return the number of bytes from the start."""
+        """Return the position of the next read in bytes."""
         return self._target
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""HTTP connections with TLS and with SHOUTcast's status line, and descriptions of their errors."""
+"""Create HTTP connections with TLS and support for SHOUTcast's status line, and describe their errors."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from urllib.parse import SplitResult
 from models.common.text import clean_text, shorten
 
 CONNECT_TIMEOUT_SECONDS = 4.0
-"""Timeout for each address of a host. Two addresses can be tried before opening a stream times out."""
+"""Timeout for each address of a host. Two addresses can be tried before the opening of a stream times out."""
 
 MAX_REASON_LETTERS = 60
-"""Longer reason phrases of a server are cut in messages."""
+"""Letters of a server's reason phrase in messages. Longer phrases are cut."""
 
 
 class _Response(http.client.HTTPResponse):
-    """A response whose status line may be SHOUTcast's ``ICY 200 OK``, which is not HTTP."""
+    """Response whose status line may be SHOUTcast's ``ICY 200 OK``, which is not valid HTTP."""
 
     def begin(self) -> None:
         if self.headers is not None or not self.fp.peek(1).startswith(b"I"):
             super().begin()
             return
-        words = self.fp.readline(1024).decode("latin-1").split(None, 2)
+        fields = self.fp.readline(1024).decode("latin-1").split(None, 2)  # ICY, status and reason
         self.headers = self.msg = http.client.parse_headers(self.fp)
-        self.version, self.reason = 10, "".join(words[2:]).strip()
-        self.status = self.code = int(words[1]) if len(words) > 1 and words[1].isdecimal() else 500
+        self.version, self.reason = 10, "".join(fields[2:]).strip()
+        self.status = self.code = int(fields[1]) if len(fields) > 1 and fields[1].isdecimal() else 500
         self.chunked, self.length, self.will_close = False, None, True
 
 
 def make_connection(parts: SplitResult) -> http.client.HTTPConnection:
-    """Return an unconnected connection to the host of a URL, which verifies certificates."""
+    """Create an unconnected connection to the host of a URL. With https it verifies certificates."""
     host = parts.hostname or ""
     connection: http.client.HTTPConnection
     if parts.scheme.lower() == "https":
-        context = ssl.create_default_context()  # the authorities of the system, or of SSL_CERT_FILE
+        context = ssl.create_default_context()  # with the authorities of the system or of SSL_CERT_FILE
         connection = http.client.HTTPSConnection(
             host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS, context=context
         )
@@ -46,13 +46,13 @@ def make_connection(parts: SplitResult) -> http.client.HTTPConnection:
 
 
 def get_origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    """Return scheme, host and port of a URL; credentials are sent to one origin only."""
+    """Return scheme, host and port of a URL."""
     scheme = parts.scheme.lower()
     return scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(scheme)
 
 
 def describe_status(response: http.client.HTTPResponse) -> str:
-    """Describe an error status as a predicate whose subject is the address."""
+    """Describe an error status as the predicate of a sentence about the address."""
     known = {
         200: "cannot send a part of a file (200)",
         401: "needs a valid user and password (401); write them as scheme://USER:PASSWORD@host",
@@ -60,7 +60,7 @@ def describe_status(response: http.client.HTTPResponse) -> str:
         404: "does not exist (404)",
         503: "is unavailable at the moment (503)",
     }
-    other = f"answers {response.status} {shorten(clean_text(response.reason), MAX_REASON_LETTERS)}"
+    other = f"responded {response.status} {shorten(clean_text(response.reason), MAX_REASON_LETTERS)}"
     return known.get(response.status, other.rstrip())
 
 
@@ -78,7 +78,7 @@ def describe_error(shown_url: str, error: Exception, timeout_seconds: float) -> 
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"the certificate of {shown_url} is not trusted: {error.verify_message}; "
-            "set SSL_CERT_FILE to its authority's certificate if it is your own"
+            "if it is your own, set SSL_CERT_FILE to the certificate of its authority"
         )
     if isinstance(error, ConnectionRefusedError):
         return f"{shown_url} refuses the connection; is the server running?"
@@ -91,5 +91,5 @@ def describe_error(shown_url: str, error: Exception, timeout_seconds: float) -> 
     if isinstance(error, OSError):
         return f"the connection to {shown_url} failed: {error.strerror or type(error).__name__}"
     if isinstance(error, http.client.HTTPException):
-        return f"{shown_url} does not answer like a web server: {type(error).__name__}"
+        return f"{shown_url} did not send a valid HTTP response: {type(error).__name__}"
     return f"{shown_url} is not a valid address"

@@ -1,6 +1,6 @@
-"""Parsers for the metadata of internet radio: ICY titles between the audio bytes, tags and playlists.
+"""Parse the metadata of internet radio: ICY titles between the audio bytes, tags and playlists.
 
-These functions are pure. ``realtime.network.http_client`` reads the bytes.
+The module has no side effects. ``realtime.network.http_client`` reads the bytes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from collections.abc import Iterator, Mapping
 from models.common.text import clean_text, decode_text
 
 _LENGTH_UNIT_BYTES = 16
-"""Unit of the byte that holds the length of a metadata block (SHOUTcast's protocol)."""
+"""Unit of a metadata block's length in SHOUTcast's protocol."""
 
 _STREAM_TITLE = re.compile(r"StreamTitle='(.*?)(?:';\s*(?=\w+='|$)|'?;?\s*$)", re.IGNORECASE | re.DOTALL)
-"""The title ends at ``';`` before the next field or at the end, because quotes in it are not escaped."""
+"""Pattern of a title. Quotes are not escaped, so a title ends at ``';`` before a field or the end."""
 
 _PLAYLIST_ENTRY = re.compile(r"File\d+\s*=\s*(\S.*)", re.IGNORECASE)
 _PLAYLIST_FIELD = re.compile(r"\w+\s*=")
 
 
 class IcyParser:
-    """Separates audio and metadata of a response with the header ``icy-metaint``.
+    """Parser that separates audio and metadata of a response with the header ``icy-metaint``.
 
-    After every ``interval`` bytes of audio follows one byte, the length of a metadata block in units of 16
-    bytes, and then the block. The length is mostly 0.
+    Every ``interval`` bytes of audio are followed by one byte and a metadata block. The byte is the length of
+    the block in units of 16 bytes, which is mostly 0.
 
     Parameters
     ----------
     interval : int
-        Bytes of audio between two length bytes, the value of ``icy-metaint``; at least 1.
+        Value of ``icy-metaint``, at least 1.
 
     Raises
     ------
@@ -39,7 +39,7 @@ class IcyParser:
 
     def __init__(self, interval: int) -> None:
         if interval < 1:
-            raise ValueError(f"icy-metaint is {interval}; it has to be at least 1")
+            raise ValueError(f"icy-metaint is {interval}; it must be at least 1")
         self._interval = interval
         self._audio_left = interval
         self._block_left = 0
@@ -53,8 +53,8 @@ class IcyParser:
         bytes
             Audio, never empty.
         str
-            A title at its place between the audio; empty if the station clears it. A block without a title
-            yields nothing.
+            Title at its position in the audio. It is empty if the station clears the title. A block without
+            a title yields nothing.
         """
         at = 0
         while at < len(data):
@@ -85,35 +85,35 @@ def parse_stream_title(block: bytes) -> str | None:
     Returns
     -------
     str or None
-        None if the block has no title field. A truncated field gives the part that is there.
+        None if the block has no title field. If the field is truncated, the part that exists.
     """
-    found = _STREAM_TITLE.search(decode_text(block.rstrip(b"\0")))
-    return clean_text(found[1]) if found else None
+    match = _STREAM_TITLE.search(decode_text(block.rstrip(b"\0")))
+    return clean_text(match[1]) if match else None
 
 
 def format_tag_title(tags: Mapping[str, str]) -> str:
-    """Format the title in tags as ``artist - title``; empty if the tags have neither."""
+    """Format the title in tags as ``artist - title``. The result is empty if the tags have neither."""
     lower = {name.lower(): clean_text(value) for name, value in tags.items()}
     return " - ".join(lower[name] for name in ("artist", "title") if lower.get(name))
 
 
 def parse_packed_tags(data: bytes) -> dict[str, str]:
     r"""Parse the tags that FFmpeg packs beside a packet: ``name\0value\0name\0value\0``."""
-    words = [decode_text(word) for word in data.split(b"\0")]
-    return dict(zip(words[0::2], words[1::2], strict=False))
+    texts = [decode_text(text) for text in data.split(b"\0")]
+    return dict(zip(texts[0::2], texts[1::2], strict=False))
 
 
 def is_hls(text: str) -> bool:
-    """Tell a playlist of HTTP live streaming, which lists segments, from a list of addresses."""
+    """Return True for an HLS playlist, which lists segments. Other playlists list addresses."""
     return "#EXT-X-" in text
 
 
 def parse_playlist(text: str) -> str:
-    """Return the first address in an ``.m3u`` or ``.pls`` playlist; empty if there is none."""
+    """Return the first address in an ``.m3u`` or ``.pls`` playlist, or an empty text."""
     for line in text.lstrip("\ufeff").splitlines():
-        word = line.strip()
-        if entry := _PLAYLIST_ENTRY.fullmatch(word):
+        stripped = line.strip()
+        if entry := _PLAYLIST_ENTRY.fullmatch(stripped):
             return entry[1]
-        if word and not word.startswith(("#", "[")) and not _PLAYLIST_FIELD.match(word):
-            return word
+        if stripped and not stripped.startswith(("#", "[")) and not _PLAYLIST_FIELD.match(stripped):
+            return stripped
     return ""

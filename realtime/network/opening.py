@@ -1,6 +1,6 @@
 """Open network addresses with FFmpeg: stations, files, playlists, HLS and RTSP.
 
-Everything here runs on the one thread that reads a stream. ``realtime.network.source`` owns that thread.
+Everything in this module runs on the thread of ``realtime.network.source`` that reads the stream.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ OPEN_STAGE_TIMEOUT_SECONDS = 5.0
 """Timeout of each of FFmpeg's two stages of opening: connecting, and probing the content."""
 
 READ_BUFFER_BYTES = 4096
-"""FFmpeg reads ahead so much: a quarter of a second at 128 kbit/s, by which a title may come too early."""
+"""Bytes that FFmpeg reads ahead. At 128 kbit/s, a title may appear a quarter of a second early."""
 
 SEGMENT_SECONDS = 8.0
-"""FFmpeg may wait so much longer with HLS, whose next segment may not exist yet. The consumer of the stream
-notices a stall earlier."""
+"""Additional time that FFmpeg may wait with HLS, whose next segment may not exist yet.
+
+The consumer of the stream detects a stall earlier.
+"""
 
 MAX_PLAYLIST_BYTES = 65_536
-"""A longer playlist is cut."""
+"""Length after which a playlist is cut."""
 
 _PLAYLIST_TYPES = (
     "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl",
@@ -45,9 +47,9 @@ _PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".pls")
 _STATION_OPTIONS = {"formatprobesize": "16384"}
 
 _HLS_OPTIONS = {
-    "http_persistent": "0",  # FFmpeg would take a Python file for a connection of its own
+    "http_persistent": "0",  # FFmpeg would use a Python file as one of its own connections
     "http_multiple": "0",
-    # ``open_segment`` below decides which addresses are opened: http and https only.
+    # FFmpeg need not restrict addresses, because ``open_segment`` below opens only http and https.
     "allowed_extensions": "ALL",
     "allowed_segment_extensions": "ALL",
     "extension_picky": "0",
@@ -62,7 +64,7 @@ def open_stream(url: str, client: HttpClient, read_timeout_seconds: float) -> St
     url : str
         http, https, rtsp or rtsps.
     client : HttpClient
-        Reads everything over HTTP.
+        Client for everything that is read over HTTP.
     read_timeout_seconds : float
         Time that FFmpeg may wait for the next packet.
 
@@ -97,8 +99,8 @@ def open_stream(url: str, client: HttpClient, read_timeout_seconds: float) -> St
 def _is_playlist(body: HttpBody) -> bool:
     if body.content_type in _PLAYLIST_TYPES:
         return True
-    suffixed = urlsplit(body.url).path.lower().endswith(_PLAYLIST_SUFFIXES)
-    return suffixed and not body.content_type.startswith("audio/")
+    has_suffix = urlsplit(body.url).path.lower().endswith(_PLAYLIST_SUFFIXES)
+    return has_suffix and not body.content_type.startswith("audio/")
 
 
 def _read_text(body: HttpBody) -> str:
@@ -126,7 +128,7 @@ def _open_hls(url: str, client: HttpClient, read_timeout_seconds: float) -> Stre
     shown_url = redact_url(url)
 
     def open_segment(segment: str, flags: int, options: dict[str, str]) -> HttpBody | EmptySegment:
-        """Open a segment for FFmpeg, which would print an exception; ``client.failure`` keeps the reason."""
+        """Open a segment for FFmpeg, which would print exceptions. Errors go to ``client.failure``."""
         try:
             if not segment.lower().startswith(("http://", "https://")):
                 raise SourceError(f"{shown_url} lists segments that are encrypted or not on the web")
@@ -169,7 +171,7 @@ def _open_container(
     import av
     import av.error
 
-    av.logging.set_level(None)  # FFmpeg would print its own lines among those of this program
+    av.logging.set_level(None)  # FFmpeg would print to the terminal of this program
     timeout = (OPEN_STAGE_TIMEOUT_SECONDS, read_timeout_seconds)
     try:
         container: av.container.InputContainer
@@ -181,16 +183,22 @@ def _open_container(
 
 
 def _find_authorities() -> str:
-    """Return the file of certificate authorities that Python trusts, for FFmpeg."""
+    """Find the file of certificate authorities that Python trusts, for FFmpeg.
+
+    Raises
+    ------
+    SourceError
+        If no file is found.
+    """
     paths = ssl.get_default_verify_paths()
     for path in (paths.cafile, "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"):
         if path and Path(path).is_file():
             return path
-    raise SourceError("no file of certificate authorities was found for rtsps; name one in SSL_CERT_FILE")
+    raise SourceError("rtsps needs a file of certificate authorities, and none was found; set SSL_CERT_FILE")
 
 
 class EmptySegment:
-    """An empty file that FFmpeg reads in place of a segment that could not be opened."""
+    """Empty file that FFmpeg reads in place of a segment that could not be opened."""
 
     def read(self, size: int) -> bytes:
         """Return the end of the file."""

@@ -1,8 +1,8 @@
 """Radio stations and other network streams as audio sources.
 
-A thread of its own opens, reads and decodes the stream. The consumer of ``blocks`` receives the audio that is
-due. The thread waits while ``MAX_RESERVE_SECONDS`` are decoded, because the server can hold the rest for
-a while. No audio is dropped.
+A separate thread opens, reads and decodes the stream. The consumer of ``blocks`` receives the audio that is
+due. The thread pauses while ``MAX_RESERVE_SECONDS`` of decoded audio wait, and the server buffers the rest.
+No audio is dropped.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-import numpy as np
-
-from models.audio.samples import Samples, sanitize_samples
+from models.audio.samples import Samples
 from models.common.urls import redact_url
 from realtime.audio.source import EMPTY_BLOCK_SECONDS, AudioBlock
 from realtime.clock import Clock
@@ -25,27 +23,27 @@ from realtime.network.opening import open_stream
 from realtime.protocol.health import SourceStatus
 
 OPEN_TIMEOUT_SECONDS = 10.0
-"""Time to open a stream, the lookup of its host name included."""
+"""Time in which a stream must open, including the lookup of its host name."""
 
 SILENCE_TIMEOUT_SECONDS = 8.0
-"""A stream that has delivered no audio, or no byte, for so long has failed."""
+"""Time without audio, or without any byte, after which a stream has failed."""
 
 LEAD_SECONDS = 1.0
-"""Audio may run so far ahead of real time."""
+"""Time by which audio may run ahead of real time."""
 
 MAX_RESERVE_SECONDS = 8.0
-"""Decoded audio that may wait until it is due: twice the burst that Icecast sends at 128 kbit/s."""
+"""Decoded audio that may wait until it is due, twice the burst that Icecast sends at 128 kbit/s."""
 
 
 class Pacer:
     """Schedule of the blocks of a stream.
 
     Stations send several seconds at once when a listener connects, HLS sends whole segments, and file servers
-    send everything. If all of it were analyzed at once, the results would rush by, and the next pause of the
-    network would stall the analysis. If all but the newest were dropped, HLS would consist of gaps. The audio
-    is therefore played as a radio plays it: ``lead_seconds`` at once, which fill a window early, and the
-    rest in real time. The rest of a burst is a reserve. After a pause at most ``lead_seconds`` are
-    caught up again.
+    send everything. If all audio were analyzed at once, the results would rush by, and the next pause of the
+    network would stall the analysis. If all but the newest audio were dropped, HLS would consist of gaps. The
+    audio is therefore released as a radio plays it: ``lead_seconds`` at once, to fill the first window early,
+    and the rest in real time. The rest of a burst is a reserve. After a pause, at most ``lead_seconds`` are
+    released at once again.
 
     Parameters
     ----------
@@ -58,41 +56,41 @@ class Pacer:
     def __init__(self, sample_rate: int, lead_seconds: float = LEAD_SECONDS) -> None:
         self._rate = sample_rate
         self._lead_seconds = lead_seconds
-        self._since = -math.inf  # start of playing the samples that are counted below
+        self._since = -math.inf  # time at which the playback of ``_samples`` began
         self._samples = 0
 
     def due(self) -> float:
-        """Return the monotonic seconds at which the next block is due; minus infinity for the first one."""
+        """Return the monotonic seconds at which the next block is due, -infinity for the first block."""
         return self._since + self._samples / self._rate - self._lead_seconds
 
-    def released(self, samples: int, now: float) -> None:
-        """Count a block of so many samples that was yielded at ``now`` (monotonic seconds)."""
+    def add(self, samples: int, now: float) -> None:
+        """Count a block of ``samples`` samples that was released at ``now`` (monotonic seconds)."""
         if self._since + self._samples / self._rate < now:  # all earlier samples have been played
             self._since, self._samples = now, 0
         self._samples += samples
 
 
 class StreamSource:
-    """A network stream (http, https, rtsp, rtsps) at its own pace.
+    """Source that plays a network stream (http, https, rtsp, rtsps) in real time.
 
-    Positions count the received samples, so a stream continues where it stopped. ``captured_at`` is the time
-    at which a block was due, see ``Pacer``.
+    Positions count the received samples, so a pause of the network does not make the position jump.
+    ``captured_at`` is the time at which a block was due, see ``Pacer``.
 
     Parameters
     ----------
     url : str
-        May hold a user and a password. No message, name or status shows them.
+        Address, which may contain a user and a password. No message, name or status shows them.
     clock : Clock
     open_timeout_seconds, silence_timeout_seconds : float
-        See ``OPEN_TIMEOUT_SECONDS`` and ``SILENCE_TIMEOUT_SECONDS``. Both are real time, whatever the clock
-        says.
+        See ``OPEN_TIMEOUT_SECONDS`` and ``SILENCE_TIMEOUT_SECONDS``. Both are in real time and do not depend
+        on the clock.
 
     Attributes
     ----------
     name : str
         Address without user, password and query.
     sample_rate : int
-        Rate at which the stream was opened in Hz. A later change of the stream is resampled.
+        Rate in Hz at which the stream was opened. Audio with another rate is resampled later.
 
     Raises
     ------
@@ -126,15 +124,15 @@ class StreamSource:
         self._closed = False
         self._station = self._title = ""
         # The thread also opens the stream, because the lookup of a host name has no timeout. The thread is a
-        # daemon, because only its own timeout ends a read inside FFmpeg (RTSP, HLS between two segments).
-        # ``close`` ends everything over HTTP at once.
+        # daemon, because a read inside FFmpeg (RTSP, HLS between two segments) ends only by its timeout.
+        # ``close`` ends all reads over HTTP at once.
         threading.Thread(target=self._read, name="stream", daemon=True).start()
         with self._changed:
             opened = self._changed.wait_for(lambda: self.sample_rate or self._ended, open_timeout_seconds)
         if not self.sample_rate:
             self.close()
-            slow = f"{self.name} sent no audio within {open_timeout_seconds:g} s"
-            raise SourceError(self._failure if opened and self._failure else slow)
+            timeout = f"{self.name} sent no audio within {open_timeout_seconds:g} s"
+            raise SourceError(self._failure if opened and self._failure else timeout)
 
     def blocks(self) -> Iterator[AudioBlock]:
         """Yield each block when it is due.
@@ -158,27 +156,27 @@ class StreamSource:
                 idle_seconds += EMPTY_BLOCK_SECONDS
                 if self._client.failure or idle_seconds >= self._silence_timeout_seconds:
                     self.close()
-                    silent = f"{self.name} has sent no audio for {idle_seconds:g} s"
-                    raise SourceError(self._client.failure or silent)
-                samples = sanitize_samples(np.empty(0, np.float32))
-            else:
-                idle_seconds = 0.0
-                samples, title = taken
-                self._clock.sleep_until(pacer.due())
-                if self._closed:
-                    return
-                self._title = title
+                    timeout = f"{self.name} has sent no audio for {idle_seconds:g} s"
+                    raise SourceError(self._client.failure or timeout)
+                yield AudioBlock.empty(position, self.sample_rate, self._clock.monotonic())
+                continue
+            idle_seconds = 0.0
+            samples, title = taken
+            self._clock.sleep_until(pacer.due())
+            if self._closed:
+                return
+            self._title = title
             now = self._clock.monotonic()
-            pacer.released(len(samples), now)
+            pacer.add(len(samples), now)
+            yield AudioBlock(samples, position, self.sample_rate, now)
             position += len(samples)
-            yield AudioBlock(samples, position - len(samples), self.sample_rate, now)
 
     def status(self) -> SourceStatus:
-        """Return the name of the station, or else the address, and the title of the last block."""
+        """Return the station's name, or else the address, and the title of the last block."""
         return SourceStatus(device=self._station or self.name, title=self._title)
 
     def close(self) -> None:
-        """Close the connection, and end ``blocks`` within a second; may be called from another thread."""
+        """Close the connection, and end ``blocks`` within a second. Any thread may call this method."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -190,7 +188,7 @@ class StreamSource:
         Returns
         -------
         tuple or None
-            Samples and title; None if the queue stayed empty.
+            Samples and title, or None if the queue stayed empty.
         bool
             True if the queue is empty and the stream has ended.
         """
@@ -204,7 +202,7 @@ class StreamSource:
             return (samples, title), False
 
     def _read(self) -> None:
-        """Open and decode the stream until it ends or is closed; runs on the stream's thread."""
+        """Open and decode the stream on the stream's thread until it ends or is closed."""
         failure = ""
         try:
             decoder = open_stream(self._url, self._client, self._silence_timeout_seconds)
@@ -214,7 +212,7 @@ class StreamSource:
                 decoder.close()
         except SourceError as error:
             failure = str(error)
-        except Exception as error:  # the consumer would otherwise wait for ever
+        except Exception as error:  # the consumer would otherwise wait forever
             failure = f"{self.name} failed: {type(error).__name__}"
         with self._changed:
             self._failure, self._ended = failure, True

@@ -1,4 +1,4 @@
-"""Genre changes published over MQTT and webhooks."""
+"""Notifications of genre changes over MQTT and webhooks."""
 
 from realtime.outputs.notifier import GenreNotifier
 

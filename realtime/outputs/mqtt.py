@@ -1,4 +1,4 @@
-"""MQTT publisher on a thread of its own, which reconnects when the connection is lost."""
+"""Publish messages over MQTT on a separate thread, which reconnects when the connection is lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from models.common.concurrency import backoff_seconds
 from realtime.clock import Clock
 from realtime.errors import SettingsError
-from realtime.outputs.webhook import MAX_BACKOFF_SECONDS, MAX_QUEUED_MESSAGES
+from realtime.outputs.limits import MAX_BACKOFF_SECONDS, MAX_QUEUED_MESSAGES
 
 if TYPE_CHECKING:  # paho-mqtt is imported only if a broker is set
     from paho.mqtt.client import Client, ConnectFlags
@@ -23,16 +23,16 @@ if TYPE_CHECKING:  # paho-mqtt is imported only if a broker is set
     from paho.mqtt.reasoncodes import ReasonCode
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-"""Wait for the connection to the broker, after which the attempt fails."""
+"""Seconds to wait for the connection to the broker. After that, the attempt fails."""
 
 KEEPALIVE_SECONDS = 20
 """Interval of pings. The broker declares the client offline after one and a half intervals of silence."""
 
 STATUS_TOPIC = "status"
-"""Level below the prefix that says whether the analyzer is online."""
+"""Last level of the topic with the analyzer's status, ``online`` or ``offline``."""
 
 LOOP_SECONDS = 0.2
-"""Wait for packets of the broker. A queued message is sent with at most this delay."""
+"""Maximum wait for packets from the broker, which is also the maximum delay of a queued message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +78,25 @@ class MqttAddress:
 
 
 class MqttPublisher(threading.Thread):
-    """Thread that publishes messages in order, each at least once, as retained messages.
+    """Thread that publishes retained messages in order, each at least once.
 
-    Each connection has a new client. A client that paho reconnects sends unconfirmed messages after newer
-    ones, so that the broker would retain an old message.
+    Each connection uses a new client. If paho reconnected a client, it would send unconfirmed messages after
+    newer messages, so that the broker would retain an old message.
 
     Parameters
     ----------
     address : MqttAddress
     clock : Clock
     report : callable
-        Takes the result of each connection: the reason of a failure, or an empty text after success, and the
-        number of messages dropped so far. Called on this thread.
+        Called on this thread with the result of each connection: the reason of a failure, or an empty text
+        after success, and the number of messages dropped so far.
     retry_seconds : float
-        Pause before the first repetition.
+        Pause before the first retry.
+
+    Attributes
+    ----------
+    dropped : int
+        Number of messages that were not delivered.
     """
 
     def __init__(
@@ -112,13 +117,13 @@ class MqttPublisher(threading.Thread):
         self._lock = threading.Lock()  # of _waiting and dropped
         self._stopping = threading.Event()
         self._deadline = float("inf")
-        # Of the present connection, on this thread only:
+        # The state of the present connection is used on this thread only.
         self._unconfirmed: dict[int, tuple[str, bytes]] = {}
         self._connected = False
         self._rejection = ""
 
     def put(self, name: str, payload: bytes) -> None:
-        """Queue a message for TOPIC/name. Any thread may call this method."""
+        """Queue a message for the topic ``TOPIC/name``. Any thread may call this method."""
         with self._lock:
             self._waiting.append((f"{self._address.topic}/{name}", payload))
             if len(self._waiting) > MAX_QUEUED_MESSAGES:
@@ -126,12 +131,12 @@ class MqttPublisher(threading.Thread):
                 self.dropped += 1
 
     def stop(self, seconds: float) -> None:
-        """Make the thread send the queue if it is connected, and end within ``seconds``."""
+        """Make the thread send the queue if there is a connection, and end within ``seconds``."""
         self._deadline = self._clock.monotonic() + seconds
         self._stopping.set()
 
     def run(self) -> None:
-        """Thread body: one connection after another."""
+        """Run the thread: connect and publish, and reconnect after each failure."""
         failures = 0
         while not self._stopping.is_set():
             reason = self._serve()
@@ -147,7 +152,7 @@ class MqttPublisher(threading.Thread):
             self.dropped += len(self._waiting)
 
     def _serve(self) -> str:
-        """Connect and publish until the connection ends. Returns the reason of the end."""
+        """Connect and publish until the connection ends. Return the reason of the end."""
         self._connected, self._rejection = False, ""
         client = self._create_client()
         try:
@@ -202,7 +207,7 @@ class MqttPublisher(threading.Thread):
         self._unconfirmed.pop(number, None)
 
     def _send(self, client: Client) -> None:
-        """Hand the queue to the client. A message is delivered once the broker confirms the message."""
+        """Pass the queued messages to the client. A message is delivered once the broker confirms it."""
         while True:
             with self._lock:
                 if not self._waiting or len(self._unconfirmed) >= MAX_QUEUED_MESSAGES:
@@ -212,7 +217,7 @@ class MqttPublisher(threading.Thread):
             self._unconfirmed[sent.mid] = (topic, payload)
 
     def _requeue_unconfirmed(self) -> None:
-        """Put unconfirmed messages back at the head of the queue, as far as there is room."""
+        """Put unconfirmed messages back at the head of the queue, and drop messages that do not fit."""
         with self._lock:
             for message in reversed(self._unconfirmed.values()):
                 if len(self._waiting) < MAX_QUEUED_MESSAGES:
@@ -222,7 +227,7 @@ class MqttPublisher(threading.Thread):
         self._unconfirmed.clear()
 
     def _sign_off(self, client: Client) -> None:
-        """Send the queue and the status "offline", which the broker sends by itself only after a failure."""
+        """Send the queue and the status ``offline``, which the broker itself sends only after a failure."""
         if not self._connected:
             return
         self._send(client)
@@ -232,8 +237,8 @@ class MqttPublisher(threading.Thread):
                 return
 
 
-def topic_name(source: str) -> str:
-    """Convert the name of a source to one level of a topic: small letters, digits and hyphens."""
+def format_topic_level(source: str) -> str:
+    """Convert the name of a source to one level of a topic: lower-case letters, digits and hyphens."""
     ascii_name = unicodedata.normalize("NFKD", source).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-") or "source"
     return f"source-{name}" if name == STATUS_TOPIC else name

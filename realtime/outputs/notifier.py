@@ -1,7 +1,7 @@
 """Detect genre changes in the messages of all sources, and send them over MQTT and to a webhook.
 
-``ChangeDetector`` finds the changes. ``mqtt`` and ``webhook`` deliver them, each on its own thread, so that a
-slow receiver delays nothing else.
+``ChangeDetector`` finds the changes. ``mqtt`` and ``webhook`` deliver the changes, each on a separate thread,
+so that a slow receiver does not delay the analysis or the other receiver.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ CLOSE_SECONDS = 1.5
 """Time for the last messages at the end of the program. Messages not delivered by then are dropped."""
 
 SIGN_OFF_SECONDS = 0.2
-"""Further time for the threads to close their connections."""
+"""Additional time for the threads to close their connections."""
 
 WARNING_SECONDS = 300.0
-"""Shortest time between two warnings about one receiver."""
+"""Minimum time between two warnings about one receiver."""
 
 
 class GenreChange(Struct, frozen=True, kw_only=True):
-    """Change that is sent to the broker and the webhook.
+    """Change of genre or state, as the JSON that is sent to the broker and the webhook.
 
     ``type`` is ``genre`` if the stable genre changed, and ``state`` otherwise. ``genre`` is the genre that
     plays, and ``confidence`` is its probability. Both are None unless the state is LISTENING. ``previous`` is
-    the last genre before, also across silence and pauses. ``at`` is in Unix seconds.
+    the last genre before this change, even if silence or a pause lies between. ``at`` is in Unix seconds.
     """
 
     type: Literal["genre", "state"]
@@ -54,21 +54,21 @@ class GenreChange(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(slots=True)
-class _Source:
-    """Last change of a source."""
+class _LastChange:
+    """State and genre of a source after its last change."""
 
     state: StreamState | None = None
     genre: str | None = None
 
 
 class ChangeDetector:
-    """Finds changes of the genre and of the state in the messages of all sources."""
+    """Detector of changes of the genre and of the state in the messages of all sources."""
 
     def __init__(self) -> None:
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[str, _LastChange] = {}
 
     def detect(self, message: Message) -> GenreChange | None:
-        """Return the change that a message brings, or None if nothing changed."""
+        """Return the change that a message contains, or None if nothing changed."""
         genre: str | None = None
         confidence: float | None = None
         match message:
@@ -77,17 +77,17 @@ class ChangeDetector:
                 if state is StreamState.LISTENING:
                     genre, confidence = next(iter(estimate.genre_weights().items()), (None, None))
             case StateMessage(state=state):
-                if state.has_estimate:  # the estimate before this message has brought the change
+                if state.has_estimate:  # the estimate before this message contained the change
                     return None
             case _:
                 return None
-        known = self._sources.setdefault(message.source, _Source())
-        previous, another = known.genre, genre is not None and genre != known.genre
-        if state == known.state and not another:
+        last = self._sources.setdefault(message.source, _LastChange())
+        previous, genre_changed = last.genre, genre is not None and genre != last.genre
+        if state == last.state and not genre_changed:
             return None
-        known.state, known.genre = state, genre or known.genre
+        last.state, last.genre = state, genre or last.genre
         return GenreChange(
-            type="genre" if another else "state",
+            type="genre" if genre_changed else "state",
             source=message.source,
             genre=genre,
             previous=previous,
@@ -98,23 +98,23 @@ class ChangeDetector:
 
 
 class OutageLog:
-    """Log of the outages of one receiver: each outage and its end, at most every ``WARNING_SECONDS``.
+    """Log of the outages of one receiver. At most one warning is logged every ``WARNING_SECONDS``.
 
     Parameters
     ----------
     name : str
-        Receiver, without secrets.
+        Name of the receiver, without secrets.
     clock : Clock
     """
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
-        self._reason = ""  # of the outage that was logged
+        self._reason = ""  # reason of the outage that was logged
         self._logged_at = float("-inf")
 
     def report(self, reason: str, dropped: int) -> None:
-        """Report the result of an attempt.
+        """Log the result of an attempt to deliver a message.
 
         Parameters
         ----------
@@ -126,23 +126,23 @@ class OutageLog:
         now = self._clock.monotonic()
         if reason and reason != self._reason and now - self._logged_at >= WARNING_SECONDS:
             self._reason, self._logged_at = reason, now
-            logger.warning("%s gets no genre changes: %s", self._name, reason)
+            logger.warning("cannot send genre changes to %s: %s", self._name, reason)
         elif not reason and self._reason:
             self._reason = ""
-            logger.info("%s gets genre changes again; dropped messages: %d", self._name, dropped)
+            logger.info("genre changes reach %s again; dropped messages: %d", self._name, dropped)
 
 
 class GenreNotifier:
     """Message consumer that sends genre changes to an MQTT broker and a webhook.
 
-    Each receiver has a thread of its own. If the settings name no receiver, no thread is started.
+    Each receiver has a separate thread. If the settings name no receiver, no thread is started.
 
     Parameters
     ----------
     settings : OutputSettings
     clock : Clock
     retry_seconds : float
-        Pause before the first repetition. Later pauses grow.
+        Pause before the first retry. Later pauses grow.
 
     Raises
     ------
@@ -173,11 +173,11 @@ class GenreNotifier:
 
     @property
     def dropped(self) -> int:
-        """Messages that were never delivered."""
+        """Number of messages that were not delivered."""
         return sum(output.dropped for output in (self._publisher, self._webhook) if output is not None)
 
     def consume(self, message: Message) -> None:
-        """Queue the change that a message brings. Any thread may call this method.
+        """Queue the genre change that a message contains, if any. Any thread may call this method.
 
         The method neither blocks nor raises. An internal error ends the notifications.
         """
@@ -189,14 +189,14 @@ class GenreNotifier:
                 return
             payload = storable(encode(change)).encode()
             if self._publisher is not None:
-                from realtime.outputs.mqtt import topic_name
+                from realtime.outputs.mqtt import format_topic_level
 
-                self._publisher.put(topic_name(change.source), payload)
+                self._publisher.put(format_topic_level(change.source), payload)
             if self._webhook is not None:
                 self._webhook.put(payload)
         except Exception:
             self._failed = True
-            logger.exception("internal error; no more genre changes are sent")
+            logger.exception("internal error; genre changes are no longer sent")
 
     def close(self) -> None:
         """Send the queued messages to receivers that are reachable, and end the threads."""

@@ -1,4 +1,4 @@
-"""Webhook sender on a thread of its own, which repeats a request until the server accepts the message."""
+"""Send messages to a webhook on a separate thread, which retries until the server accepts a message."""
 
 from __future__ import annotations
 
@@ -16,21 +16,16 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from models.common.concurrency import backoff_seconds, parse_retry_after
 from realtime.clock import Clock, unix_now
-
-MAX_QUEUED_MESSAGES = 100
-"""Messages that wait. With more messages the oldest one is dropped and counted."""
+from realtime.outputs.limits import MAX_BACKOFF_SECONDS, MAX_QUEUED_MESSAGES
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
-"""Wait for the response of the server, after which the attempt fails."""
-
-MAX_BACKOFF_SECONDS = 60.0
-"""Longest pause between two attempts if the server does not ask for another pause."""
+"""Seconds to wait for the response of the server. After that, the attempt fails."""
 
 MAX_RETRY_AFTER_SECONDS = 3_600.0
-"""Longest pause that a server may ask for."""
+"""Longest pause that a server may request."""
 
 RETRY_AFTER_STATUSES = (429, 503)
-"""HTTP statuses whose header Retry-After counts."""
+"""HTTP statuses whose header ``Retry-After`` is respected."""
 
 MAX_REJECTIONS = 8
 """Error responses after which a message is dropped. Attempts without a response do not count."""
@@ -45,20 +40,35 @@ class DeliveryResult(Enum):
 
 
 def classify_status(status: int) -> DeliveryResult:
-    """Classify an HTTP status. Temporary errors are worth another attempt."""
+    """Classify an HTTP status. Temporary errors are retried."""
     if 200 <= status < 300:
         return DeliveryResult.DELIVERED
     return DeliveryResult.RETRY if status in (408, 429) or status >= 500 else DeliveryResult.REJECTED
 
 
-def requested_pause(status: int, retry_after: str | None, unix_now: float) -> float | None:
-    """Return the seconds that a server asks to wait, at most ``MAX_RETRY_AFTER_SECONDS``; None if none."""
-    seconds = parse_retry_after(retry_after, unix_now) if status in RETRY_AFTER_STATUSES else None
+def parse_pause(status: int, retry_after: str | None, now: float) -> float | None:
+    """Parse the pause that a server requests.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    retry_after : str or None
+        Header ``Retry-After``.
+    now : float
+        Unix seconds.
+
+    Returns
+    -------
+    float or None
+        Seconds, at most ``MAX_RETRY_AFTER_SECONDS``. None if the server requests no pause.
+    """
+    seconds = parse_retry_after(retry_after, now) if status in RETRY_AFTER_STATUSES else None
     return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Handler that refuses redirects, which urllib would follow with a GET without content."""
+    """Handler that rejects redirects, which urllib would follow with a GET request without content."""
 
     def redirect_request(
         self, req: object, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
@@ -75,10 +85,15 @@ class WebhookSender(threading.Thread):
         http or https URL. A user and a password in the URL are sent as basic authentication.
     clock : Clock
     retry_seconds : float
-        Pause before the first repetition.
+        Pause before the first retry.
     report : callable
-        Takes the result of each attempt: the reason of a failure, or an empty text after success, and the
-        number of messages dropped so far. Called on this thread.
+        Called on this thread with the result of each attempt: the reason of a failure, or an empty text after
+        success, and the number of messages dropped so far.
+
+    Attributes
+    ----------
+    dropped : int
+        Number of messages that were not delivered.
     """
 
     def __init__(
@@ -120,7 +135,7 @@ class WebhookSender(threading.Thread):
             self._changed.notify()
 
     def run(self) -> None:
-        """Thread body: one attempt after another."""
+        """Run the thread: post the messages one after another."""
         opener = urllib.request.build_opener(_NoRedirect())
         failures = 0
         while True:
@@ -149,7 +164,7 @@ class WebhookSender(threading.Thread):
                     self._changed.wait_for(lambda: self._deadline is not None, pause)
 
     def _requeue(self, payload: bytes, rejections: int) -> bool:
-        """Put a message back at the head of the queue. Returns False if the message has to be dropped."""
+        """Put a message back at the head of the queue. Return False if the message has to be dropped."""
         full = len(self._waiting) >= MAX_QUEUED_MESSAGES
         if full or rejections >= MAX_REJECTIONS or self._deadline is not None:
             return False
@@ -168,7 +183,7 @@ class WebhookSender(threading.Thread):
         -------
         tuple of int, str and (float or None)
             Status of the response (0 without a response), reason of a failure, and the pause in seconds that
-            the server asks for.
+            the server requests.
         """
         request = urllib.request.Request(self._address, payload, self._headers, method="POST")
         timeout = max(0.1, min(RESPONSE_TIMEOUT_SECONDS, self._remaining_seconds()))
@@ -178,13 +193,13 @@ class WebhookSender(threading.Thread):
         except urllib.error.HTTPError as error:
             with error:
                 now = unix_now(self._clock)
-                pause = requested_pause(error.code, error.headers.get("Retry-After"), now)
+                pause = parse_pause(error.code, error.headers.get("Retry-After"), now)
                 temporary = classify_status(error.code) is DeliveryResult.RETRY
                 advice = "retrying" if temporary else "check the address"
                 return error.code, f"the server responded {error.code}; {advice}", pause
         except urllib.error.URLError as error:
             cause = error.reason
             return 0, f"{getattr(cause, 'strerror', None) or cause}; retrying", None
-        # The text of these errors may hold the address, which is a secret.
+        # The text of these errors may contain the address, which is a secret.
         except (OSError, http.client.HTTPException, ValueError) as error:
             return 0, f"{type(error).__name__}; retrying", None

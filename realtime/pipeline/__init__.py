@@ -1,1 +1,1 @@
-"""Analysis of audio blocks into smoothed genre estimates."""
+"""From audio blocks to smoothed genre estimates, live on a thread or offline for whole files."""

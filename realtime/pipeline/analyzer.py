@@ -1,6 +1,6 @@
-"""Analyze the blocks of one stream into genre estimates, without threads or sockets and with a given clock.
+"""Compute genre estimates from the audio blocks of one stream, without threads or sockets.
 
-The live path, files, tests and benchmarks all use this one class.
+The live path, the analysis of files, tests and benchmarks all use the class ``Analyzer``.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ import numpy.typing as npt
 from models.audio.decoding import StreamResampler
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier, Prediction
+from models.common.text import format_seconds
 from models.errors import ModelError
+from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.incremental import IncrementalSpectrogram
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import SILENCE_FLOOR_DBFS, AudioBlock, AudioWindow
 from realtime.clock import Clock
 from realtime.config import Settings
-from realtime.errors import SourceError
-from realtime.pipeline.smoothing import Smoothed, Smoother
+from realtime.errors import AudioTooShortError, SourceError
+from realtime.pipeline.smoothing import SmoothedPrediction, Smoother
 from realtime.pipeline.windowing import SlidingWindows
+from realtime.protocol.builders import estimate_message
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth
+from realtime.protocol.messages import EstimateMessage
 
 LATENCY_WINDOWS = 240
 """Windows that the latency percentiles cover: about two minutes at the default hop."""
@@ -43,11 +47,11 @@ class LatencyMeter:
         self._values: deque[float] = deque(maxlen=LATENCY_WINDOWS)
 
     def add(self, milliseconds: float) -> None:
-        """Add one latency, and drop the oldest one if there are too many."""
+        """Add one latency. Beyond ``LATENCY_WINDOWS`` the oldest latency is dropped."""
         self._values.append(milliseconds)
 
     def percentiles(self) -> Percentiles:
-        """Compute the percentiles in milliseconds, 0 before the first latency."""
+        """Compute the percentiles in milliseconds. All are 0 before the first latency."""
         ordered = sorted(self._values)
         if not ordered:
             return Percentiles(0.0, 0.0, 0.0)
@@ -106,9 +110,16 @@ class Analyzer:
         Hz of the blocks.
     clock : Clock
     max_age_seconds : float
-        Windows that were captured longer ago are skipped. Offline there is no such limit.
+        Windows that were captured longer ago are skipped. By default no window is skipped.
     keep : callable, optional
-        Receives all samples, (n,) float32 at the model's rate, and their position in the stream.
+        Called with all samples, (n,) float32 at the model's rate, and their position in the stream.
+
+    Attributes
+    ----------
+    audio : AudioSpec
+        Geometry of the model's input.
+    hop_columns : int
+        Distance between two windows in spectrogram columns.
     """
 
     def __init__(
@@ -138,18 +149,18 @@ class Analyzer:
             manifest.calibration.unsure_below,
             manifest.calibration.music_above,
         )
-        self._smoothed: Smoothed | None = None
+        self._smoothed: SmoothedPrediction | None = None
         self._state = StreamState.SILENT
         self._expected = 0  # position of the next block, at the source's rate
         self._resampled_to = 0  # stream position after the last resampled sample
-        self._sent_columns_to = 0  # number of columns of the stream that were returned
+        self._returned_columns = 0  # columns of the stream that analyses have returned
         self._blocks = self._lost = self._gaps = self._count = self._skipped = self._overruns = 0
         self._busy_seconds = 0.0
         self._latency = LatencyMeter()
 
     @property
     def hop_seconds(self) -> float:
-        """Update interval in effect."""
+        """Seconds between two windows, rounded to whole columns."""
         return self.hop_columns * self.audio.column_step / self.audio.sample_rate
 
     @property
@@ -165,11 +176,30 @@ class Analyzer:
         SourceError
             If the block has another sample rate than the stream.
         """
-        yield from self._analyze(self.windows(block))
+        yield from self._analyze(self.cut_windows(block))
 
     def flush(self) -> Iterator[Analysis]:
         """Analyze the samples that the resampler holds at the end of the stream."""
-        yield from self._analyze(self.last_windows())
+        yield from self._analyze(self.cut_last_windows())
+
+    def check_length(self, name: str) -> None:
+        """Require that the stream was at least one window long.
+
+        Parameters
+        ----------
+        name : str
+            Name of the source, for the message.
+
+        Raises
+        ------
+        AudioTooShortError
+            If the stream is shorter than one window. The message has both lengths.
+        """
+        if self.seconds < self.audio.window_seconds:
+            raise AudioTooShortError(
+                f"{name} contains {format_seconds(self.seconds)} of audio, but one window needs "
+                f"{math.ceil(self.audio.window_seconds * 100) / 100:.2f} s"
+            )
 
     def _analyze(self, windows: Iterator[AudioWindow]) -> Iterator[Analysis]:
         for window in windows:
@@ -188,9 +218,9 @@ class Analyzer:
             yield analysis
 
     # The next methods are the steps of ``process``, for callers that classify several windows at a time.
-    # Each step takes its windows in order. Only the classification may work ahead.
+    # Each step needs the windows in order. Only the classification may work ahead.
 
-    def windows(self, block: AudioBlock) -> Iterator[AudioWindow]:
+    def cut_windows(self, block: AudioBlock) -> Iterator[AudioWindow]:
         """Add a block, and yield the windows that it completes.
 
         Raises
@@ -209,19 +239,18 @@ class Analyzer:
         if start > self._expected or block.overflowed:
             self._gaps += 1
             self._lost += start - self._expected
-            yield from self._resampled(self._resampler.flush(), block.captured_at, lossy=False)
-            # The number of flushed samples is rounded, and may end one sample after the next ones begin.
+            yield from self._push(self._resampler.flush(), block.captured_at, lossy=False)
+            # The number of flushed samples is rounded, so they may overlap the next samples by one.
             self._resampled_to = max(self._resampled_to, self._resampler.target_position(start))
         self._expected = start + len(block.samples)
-        yield from self._resampled(
-            self._resampler.push(block.samples), block.captured_at, lossy=block.overflowed
-        )
+        yield from self._push(self._resampler.push(block.samples), block.captured_at, lossy=block.overflowed)
 
-    def last_windows(self) -> Iterator[AudioWindow]:
+    def cut_last_windows(self) -> Iterator[AudioWindow]:
         """Yield the windows that the resampler's remaining samples complete at the end of the stream."""
-        yield from self._resampled(self._resampler.flush(), self._clock.monotonic(), lossy=False)
+        yield from self._push(self._resampler.flush(), self._clock.monotonic(), lossy=False)
 
-    def _resampled(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[AudioWindow]:
+    def _push(self, samples: Samples, captured_at: float, *, lossy: bool) -> Iterator[AudioWindow]:
+        """Add resampled samples, and yield the windows that they complete."""
         position = self._resampled_to
         self._resampled_to += len(samples)
         if self._keep is not None and len(samples):
@@ -229,7 +258,7 @@ class Analyzer:
         yield from self._windows.push(samples, position, captured_at, lossy=lossy)
 
     def prepare(self, window: AudioWindow) -> PreparedWindow:
-        """Compute a window's columns, and draw its image if enough of it is audible."""
+        """Compute the columns of a window, and its image if enough of the window is audible."""
         columns = self._columns.update(window.samples, window.position, continuous=not window.has_gap)
         audible = column_levels_dbfs(window.samples, self.audio) >= self._silence.silence_dbfs
         quiet_columns = round(self._silence.silence_seconds * self.audio.sample_rate / self.audio.column_step)
@@ -256,13 +285,13 @@ class Analyzer:
         if prediction is not None and not np.isfinite(prediction.probabilities).all():
             name = self._classifier.manifest.name
             raise ModelError(
-                f"the model {name} outputs {prediction.probabilities}; it is broken: use another model"
+                f"the model {name} outputs {prediction.probabilities}; it is broken, use another model"
             )
         if prepared.silent:
             self._state = StreamState.SILENT
             self._smoother.reset()
         elif prediction is None:
-            # Neither a pause in talk nor the first sound after silence may show the last genre again.
+            # During a pause in talk, or at the first sound after silence, the last genre must not reappear.
             if self._state not in (StreamState.NOT_MUSIC, StreamState.SILENT):
                 self._state = StreamState.UNSURE
         else:
@@ -296,12 +325,12 @@ class Analyzer:
 
     def _new_columns(self, window: AudioWindow, columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         end = window.position // self.audio.column_step + self.audio.columns
-        fresh = min(end - self._sent_columns_to, self.audio.columns)
-        self._sent_columns_to = end
-        return columns[len(columns) - fresh :]
+        new = min(end - self._returned_columns, self.audio.columns)
+        self._returned_columns = end
+        return columns[len(columns) - new :]
 
     def health(self) -> PipelineHealth:
-        """Return the counters and latencies so far."""
+        """Return the counters and latencies since the start."""
         analyzed_seconds = self._count * self.hop_seconds
         return PipelineHealth(
             blocks_received=self._blocks,
@@ -315,8 +344,16 @@ class Analyzer:
         )
 
 
+def build_estimate_message(
+    estimate: GenreEstimate, source: str, manifest: ModelManifest, clock: Clock
+) -> EstimateMessage:
+    """Build the message of an estimate that was just computed, with the time since its audio was captured."""
+    latency_ms = (clock.monotonic() - estimate.captured_at) * 1e3
+    return estimate_message(estimate, source, manifest, clock.unix(estimate.captured_at), latency_ms)
+
+
 def round_hop(hop_seconds: float, audio: AudioSpec) -> int:
-    """Round a hop to whole columns, at least one. 0 seconds select the hop of the manifest."""
+    """Convert a hop to whole columns, at least one. 0 seconds select the hop of the manifest."""
     if not hop_seconds:
         return audio.hop_columns
     return max(1, round(hop_seconds * audio.sample_rate / audio.column_step))
@@ -325,8 +362,8 @@ def round_hop(hop_seconds: float, audio: AudioSpec) -> int:
 def column_levels_dbfs(samples: Samples, audio: AudioSpec) -> npt.NDArray[np.float64]:
     """Compute the level of each column step of a window, (columns,) dBFS, oldest first.
 
-    If the step is longer than ``n_fft``, the window ends before its last step. The last level is then that of
-    the existing samples.
+    If the step is longer than ``n_fft``, the last step extends past the end of the window. Its level is then
+    computed from the samples within the window.
     """
     squares = np.square(samples[: audio.columns * audio.column_step])
     starts = np.arange(audio.columns) * audio.column_step

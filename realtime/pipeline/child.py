@@ -1,4 +1,4 @@
-"""Start of child processes that analyze audio for a parent."""
+"""Set up child processes that analyze audio for a parent process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.config import AnalysisSettings
 
 
 def bootstrap_child(settings_json: str) -> tuple[TextIO, AnalysisSettings]:
-    """Prepare the process as a child whose parent reads its standard output.
+    """Prepare this process to write results to its parent through the standard output.
 
     Everything that other code prints goes to standard error.
 
@@ -24,7 +24,7 @@ def bootstrap_child(settings_json: str) -> tuple[TextIO, AnalysisSettings]:
     Returns
     -------
     output : TextIO
-        Writes to the original standard output.
+        File of the original standard output.
     settings : AnalysisSettings
     """
     # Ctrl-C reaches all processes of the terminal. The parent ends the child.

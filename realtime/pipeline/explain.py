@@ -1,4 +1,4 @@
-"""Explain an analysis: the image of the surest window, its most important parts, and the tempo."""
+"""Explain the analysis of a file: its most probable window, the important parts of the image, the tempo."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from realtime.audio.source import AudioBlock
 from realtime.pipeline.analyzer import PreparedWindow
 
 TEMPO_SECONDS = 90.0
-"""Length of the middle of a file that gives the tempo. Beginnings and ends often have another or none."""
+"""Length of the middle of a file that gives the tempo. Beginnings and ends often differ or have no tempo."""
 
 MIN_TEMPO_SECONDS = 10.0
 """Shortest audio that gives a tempo."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Best:
+class _BestWindow:
     probability: float
     seconds: float
     image: npt.NDArray[np.uint8]
@@ -34,12 +34,12 @@ class ExplainedWindows:
     Parameters
     ----------
     classifier : GenreClassifier
-        Used again to compute the map of importance. No other thread may use it at that time.
+        Computes the map of importance. No other thread may use the classifier at the same time.
     """
 
     def __init__(self, classifier: GenreClassifier) -> None:
         self._classifier = classifier
-        self._best: dict[int, _Best] = {}
+        self._best: dict[int, _BestWindow] = {}
 
     def add(self, prepared: PreparedWindow, prediction: Prediction | None) -> None:
         """Add one window."""
@@ -49,10 +49,17 @@ class ExplainedWindows:
         probability = float(prediction.probabilities[top])
         if top not in self._best or probability > self._best[top].probability:
             seconds = prepared.window.position / self._classifier.manifest.audio.sample_rate
-            self._best[top] = _Best(probability, seconds, prepared.image)
+            self._best[top] = _BestWindow(probability, seconds, prepared.image)
 
-    def message(self, file: str, label: str | None) -> dict[str, Any] | None:
+    def explain(self, file: str, label: str | None) -> dict[str, Any] | None:
         """Describe the best window of one genre and the importance of its parts.
+
+        Parameters
+        ----------
+        file : str
+            Name of the file, for the description.
+        label : str or None
+            Genre.
 
         Returns
         -------

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,22 +17,16 @@ from models.manifest import ModelManifest
 from realtime.audio.source import AudioWindow
 from realtime.clock import Clock
 from realtime.config import Settings
-from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
+from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow, build_estimate_message
 from realtime.pipeline.explain import ExplainedWindows, TempoEstimator
-from realtime.pipeline.worker import check_length
-from realtime.protocol.builders import estimate_message
 from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
-if TYPE_CHECKING:
-    from realtime.protocol.estimate import GenreEstimate
-
 MAX_CLASSIFIERS = 4
-"""Largest useful number of classifiers: decoding and drawing of images cannot keep more of them busy."""
-
+"""Largest useful number of classifiers. Decoding and drawing of images cannot keep more classifiers busy."""
 
 Record: TypeAlias = dict[str, Any]
-"""JSON object that is printed and is not a message of the websocket."""
+"""JSON object that the commands print. It is not a message of the websocket."""
 
 
 class GenreAverage:
@@ -42,13 +36,13 @@ class GenreAverage:
     ----------
     manifest : ModelManifest
     music_above : float, optional
-        Smallest probability of music of a window that counts. With 0 all windows count. By default the
-        threshold of the manifest applies.
+        Smallest probability of music at which a window counts as music. With 0 all windows count. By default
+        the threshold of the manifest applies.
 
     Attributes
     ----------
     windows : int
-        Number of windows that count.
+        Number of windows that count as music.
     """
 
     def __init__(self, manifest: ModelManifest, music_above: float | None = None) -> None:
@@ -57,19 +51,19 @@ class GenreAverage:
         self.windows = 0
 
     def add(self, prediction: Prediction | None) -> None:
-        """Add one window, which is None if it was not classified."""
+        """Add the prediction of one window. None, for a window that was not classified, is ignored."""
         if prediction is not None and prediction.music >= self._music_above:
             self._sum += prediction.probabilities
             self.windows += 1
 
     @property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """Mean probabilities, (genres,) float64. They sum to 1, or are all 0 while ``windows`` is 0."""
+        """Mean probabilities, (genres,) float64. The sum is 1, or 0 while ``windows`` is 0."""
         return self._sum / max(1, self.windows)
 
 
 class Report(Protocol):
-    """Receiver of a file's results."""
+    """Receiver of the results of a file."""
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Report the result of one window."""
@@ -100,10 +94,10 @@ def analyze_file(
     clock : Clock
     report : Report
     advance : callable
-        Called with the analyzed seconds, and with the duration or None if it is unknown.
+        Called with the analyzed seconds, and with the duration or None if the duration is unknown.
     explain : callable, optional
-        Called before the summary with the explanation of ``realtime.pipeline.explain``. The summary then has
-        a tempo.
+        Called before the summary with the explanation of ``realtime.pipeline.explain``. If ``explain`` is
+        given, the summary has a tempo.
 
     Raises
     ------
@@ -116,15 +110,15 @@ def analyze_file(
     genres = GenreAverage(manifest)
     explained = ExplainedWindows(classifiers[0]) if explain else None
     tempo = TempoEstimator(source.duration_seconds) if explain else None
-    analyses = _analyses(source, analyzer, classifiers, advance, explained, tempo)
+    analyses = _analyze_windows(source, analyzer, classifiers, advance, explained, tempo)
     for number, analysis in enumerate(analyses, start=1):
         genres.add(analysis.prediction)
-        message = _message(analysis.estimate, source.name, manifest, clock)
+        message = build_estimate_message(analysis.estimate, source.name, manifest, clock)
         report.estimate(analysis, replace(message, seq=number))
-    check_length(source, analyzer, manifest.audio.window_seconds)
+    analyzer.check_length(source.name)
     mean = genres.probabilities
     label = manifest.labels[int(mean.argmax())] if genres.windows else None
-    if explain and explained and (explanation := explained.message(source.location, label)) is not None:
+    if explain and explained and (explanation := explained.explain(source.location, label)) is not None:
         explain(explanation)
     report.summary(
         {
@@ -144,7 +138,7 @@ def analyze_file(
     )
 
 
-def _analyses(
+def _analyze_windows(
     source: FileSource,
     analyzer: Analyzer,
     classifiers: Sequence[GenreClassifier],
@@ -152,9 +146,9 @@ def _analyses(
     explained: ExplainedWindows | None,
     tempo: TempoEstimator | None,
 ) -> Iterator[Analysis]:
-    """Yield analyses in order. As many windows are classified at a time as there are classifiers.
+    """Yield the analyses in order. Each classifier classifies one window at a time, on a separate thread.
 
-    The runtime releases Python's lock while it computes, so decoding and drawing continue at the same time.
+    The runtime releases Python's global lock while it computes, so decoding and drawing continue in parallel.
     """
     idle: SimpleQueue[GenreClassifier] = SimpleQueue()
     for classifier in classifiers:
@@ -171,9 +165,9 @@ def _analyses(
         for block in source.blocks():
             if tempo is not None:
                 tempo.add(block)
-            yield from analyzer.windows(block)
+            yield from analyzer.cut_windows(block)
             advance(analyzer.seconds, source.duration_seconds)
-        yield from analyzer.last_windows()
+        yield from analyzer.cut_last_windows()
 
     waiting: deque[tuple[PreparedWindow, Future[Prediction] | None]] = deque()
 
@@ -193,9 +187,3 @@ def _analyses(
                 yield finish_oldest()
         while waiting:
             yield finish_oldest()
-
-
-def _message(estimate: GenreEstimate, name: str, manifest: ModelManifest, clock: Clock) -> EstimateMessage:
-    now = clock.monotonic()
-    latency_ms = (now - estimate.captured_at) * 1e3
-    return estimate_message(estimate, name, manifest, clock.unix(estimate.captured_at), latency_ms)

@@ -1,4 +1,4 @@
-"""Smooth predictions over time. Half-life and hold are seconds and do not depend on the hop."""
+"""Smooth predictions over time. Half-life and hold are in seconds, so that they do not depend on the hop."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Probabilities = npt.NDArray[np.float64]
 MUSIC_HALF_LIFE_SHARE = 0.5
 """Half-life of the probability of music, as a share of the half-life of the genres.
 
-A choice between two classes needs less averaging than one between ten. Talk with the name of a genre is the
-worse mistake, so talk is noticed sooner than a change of genre.
+A choice between two classes needs less averaging than a choice between ten. Talk that is labeled with a genre
+is the worse mistake, so talk is detected sooner than a change of genre.
 """
 
 MUSIC_RETURN_SHARE = 0.1
-"""Share of the way from ``music_above`` to 1 that the average must rise until the state is music again."""
+"""Share of the way from ``music_above`` to 1 that the average must rise to count as music again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Smoothed:
+class SmoothedPrediction:
     """Smoothed probabilities and labels.
 
     Attributes
@@ -33,10 +33,10 @@ class Smoothed:
     top : int or None
         Index of the most probable genre. None before the first window of music.
     stable : int or None
-        Index of the stable label. None until a prediction was sure.
+        Index of the stable label. None until a label has reached the confidence threshold.
     sure : bool
-        True if the stable label is probable enough to be shown. During a change of genre, neither the old nor
-        the new one may be.
+        True if the stable label reaches the confidence threshold. During a change of genre, neither the old
+        nor the new label may reach it.
     music : float
         Average probability of music.
     is_music : bool
@@ -53,12 +53,12 @@ class Smoothed:
 class Smoother:
     """Exponential average of calibrated probabilities, with a stable label.
 
-    With d seconds since the last prediction the average moves by a share 1 - 2**(-d / half_life) towards the
-    new one. This is the exact discretization of a first-order decay.
+    With d seconds since the last prediction, the average moves by a share 1 - 2**(-d / half_life) towards the
+    new prediction. This is the exact discretization of a first-order decay.
 
     The probability of music has its own average. A window that is not music changes neither the average of
-    the genres nor the stable label. The next window of music is weighted by the time since the last one. The
-    stable label also does not change until the average of music has returned.
+    the genres nor the stable label. The next window of music is weighted by the time since the last window of
+    music. The stable label does not change while the average says that there is no music.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Smoother:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all predictions, as after silence. The next one counts alone."""
+        """Discard all predictions, such as after silence. The next prediction becomes the average."""
         self._average: Probabilities | None = None
         self._averaged_to = 0  # position of the last window that moved the average
         self._position: int | None = None
@@ -94,36 +94,36 @@ class Smoother:
         self._stable: int | None = None
         self._leading_since: int | None = None
 
-    def update(self, probabilities: Probabilities, position: int, music: float = 1.0) -> Smoothed:
+    def update(self, probabilities: Probabilities, position: int, music: float = 1.0) -> SmoothedPrediction:
         """Add one prediction.
 
         Parameters
         ----------
         probabilities : (n,) float64 summing to 1
         position : int
-            Position of the window, later than the previous one.
+            Position of the window, after the previous position.
         music : float
             Probability that the window is music.
 
         Raises
         ------
         ValueError
-            If the position is not later.
+            If the position is not after the previous position.
         """
         if self._position is None:
             self._music = music
         else:
             if position <= self._position:
-                raise ValueError(f"position {position} is not later than {self._position}")
+                raise ValueError(f"position {position} is not after the previous position {self._position}")
             half_life = MUSIC_HALF_LIFE_SHARE * self.settings.half_life_seconds
             self._music += self._share(position - self._position, half_life) * (music - self._music)
         self._position = position
-        above = self.music_above or 0.0
-        needed = above if self._is_music else above + MUSIC_RETURN_SHARE * (1 - above)
-        self._is_music = self._music >= needed
-        if music >= above:
+        threshold = self.music_above or 0.0
+        return_threshold = threshold + MUSIC_RETURN_SHARE * (1 - threshold)
+        self._is_music = self._music >= (threshold if self._is_music else return_threshold)
+        if music >= threshold:
             self._update_average(probabilities, position)
-        return self._smoothed(len(probabilities))
+        return self._smooth(len(probabilities))
 
     def _update_average(self, probabilities: Probabilities, position: int) -> None:
         """Move the average of the genres towards one window of music."""
@@ -135,30 +135,31 @@ class Smoother:
         average.flags.writeable = False
         self._average, self._averaged_to = average, position
 
-    def _smoothed(self, genres: int) -> Smoothed:
+    def _smooth(self, genres: int) -> SmoothedPrediction:
         if self._average is None:
-            nothing = np.zeros(genres)
-            nothing.flags.writeable = False
-            return Smoothed(nothing, None, None, False, self._music, self._is_music)
-        top = int(self._average.argmax())
-        self._follow(self._average, top, bool(self._average[top] >= self.unsure_below) and self._is_music)
-        named = top if self._stable is None else self._stable
-        sure = bool(self._average[named] >= self.unsure_below)
-        return Smoothed(self._average, top, self._stable, sure, self._music, self._is_music)
+            zeros = np.zeros(genres)
+            zeros.flags.writeable = False
+            return SmoothedPrediction(zeros, None, None, False, self._music, self._is_music)
+        average = self._average
+        top = int(average.argmax())
+        if self._is_music and average[top] >= self.unsure_below:
+            self._follow(average, top)
+        else:
+            self._leading_since = None
+        shown = top if self._stable is None else self._stable
+        sure = bool(average[shown] >= self.unsure_below)
+        return SmoothedPrediction(average, top, self._stable, sure, self._music, self._is_music)
 
     def _share(self, samples: int, half_life: float) -> float:
         return 1.0 - 0.5 ** (samples / self.sample_rate / half_life) if half_life else 1.0
 
-    def _follow(self, average: Probabilities, top: int, sure: bool) -> None:
-        """Set the stable label to ``top`` once it has led for long enough."""
-        if not sure or top == self._stable:
-            self._leading_since = None
-            return
+    def _follow(self, average: Probabilities, top: int) -> None:
+        """Set the stable label to ``top`` once that label has led for long enough."""
         if self._stable is None:
             self._stable = top
-            return
-        held = average[self._stable]
-        if held >= self.unsure_below and average[top] - held < self.settings.switch_margin:
+        stable_probability = average[self._stable]
+        margin = self.settings.switch_margin if stable_probability >= self.unsure_below else 0.0
+        if top == self._stable or average[top] - stable_probability < margin:
             self._leading_since = None
             return
         if self._leading_since is None:

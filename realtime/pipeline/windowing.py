@@ -1,4 +1,4 @@
-"""Cut a stream into sliding windows on its column grid, and mark gaps."""
+"""Cut a stream into sliding windows that start on its column grid, and mark windows with gaps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioWindow, level_dbfs
 
 MAX_SPLICE_SECONDS = 1.0
-"""Longest gap that is spliced and marked. After a longer gap a new window is filled."""
+"""Longest gap at which the audio before and after is spliced. After a longer gap a new window is filled."""
 
 
 class SlidingWindows:
     """Cutter of a stream at the model's rate into overlapping windows.
 
     Windows start at multiples of the column step, counted from the beginning of the stream. After a gap the
-    samples up to the next column are dropped, so that this still holds. A window that spans a splice has
+    samples up to the next column are dropped to return to this grid. A window that spans a splice has
     ``has_gap`` set, and its ``position`` is counted back from its last sample.
 
     Parameters
@@ -39,7 +39,7 @@ class SlidingWindows:
         self.spec = spec
         self.hop_samples = hop_columns * spec.column_step
         self._end = 0  # stream position after the last sample added
-        self._pending = 0  # samples missing or dropped since then
+        self._pending = 0  # samples missing or dropped after ``_end``
         self._lossy = False
         self._restart()
 
@@ -47,14 +47,14 @@ class SlidingWindows:
         """Begin a new window with the next sample, and drop all samples before it."""
         self._parts: list[Samples] = []
         self._held = 0
-        self._start = 0  # of the next window; set by the first samples held
-        self._splices: list[int] = []  # positions before which sound is missing
-        self._fresh = self.spec.window_samples  # samples of the next window that no window had before
+        self._start = 0  # position of the next window, set when the first samples arrive
+        self._splices: list[int] = []  # positions before which audio is missing
+        self._new = self.spec.window_samples  # samples of the next window that no earlier window contains
 
     def push(
         self, samples: Samples, position: int, captured_at: float, *, lossy: bool = False
     ) -> Iterator[AudioWindow]:
-        """Add the next samples, and yield each window that they complete.
+        """Add samples, and yield each window that they complete.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class SlidingWindows:
         captured_at : float
             Monotonic seconds of the last sample.
         lossy : bool
-            True if the device lost an unknown number of samples just before these.
+            True if the device lost an unknown number of samples just before ``samples``.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class SlidingWindows:
         self._lossy |= lossy
         if self._pending > MAX_SPLICE_SECONDS * self.spec.sample_rate:
             self._restart()
-        samples = self._step_onto_grid(samples)
+        samples = self._align_to_grid(samples)
         if not len(samples):
             return
         if self._pending or self._lossy:
@@ -91,19 +91,19 @@ class SlidingWindows:
         if self._end > self._start:
             self._parts.append(samples)
             self._held += len(samples)
-        yield from self._full_windows(captured_at)
+        yield from self._take_windows(captured_at)
 
-    def _step_onto_grid(self, samples: Samples) -> Samples:
-        """Drop samples up to the next column of the held samples, or else of the stream."""
+    def _align_to_grid(self, samples: Samples) -> Samples:
+        """Drop samples after a gap up to the next column of the held samples, or else of the stream."""
         if not self._pending:
             return samples
-        beyond = self._pending if self._held else self._end + self._pending
-        dropped = min(-beyond % self.spec.column_step, len(samples))
+        offset = self._pending if self._held else self._end + self._pending
+        dropped = min(-offset % self.spec.column_step, len(samples))
         self._pending += dropped
         return samples[dropped:]
 
     def _splice(self) -> None:
-        """Mark a gap. Positions are counted back from the end, so all of them move by its length."""
+        """Mark a gap. All positions move by its length, because they are counted back from the end."""
         gap = self._pending
         self._end += gap
         self._start += gap
@@ -111,7 +111,7 @@ class SlidingWindows:
             self._splices = [splice + gap for splice in self._splices] + [self._end]
         self._pending, self._lossy = 0, False
 
-    def _full_windows(self, captured_at: float) -> Iterator[AudioWindow]:
+    def _take_windows(self, captured_at: float) -> Iterator[AudioWindow]:
         length = self.spec.window_samples
         if self._end - self._start < length:
             return
@@ -126,10 +126,10 @@ class SlidingWindows:
                 samples=window,
                 position=self._start,
                 captured_at=captured_at - (self._end - self._start - length) / self.spec.sample_rate,
-                level_dbfs=level_dbfs(window[-min(self._fresh, length) :]),
+                level_dbfs=level_dbfs(window[-min(self._new, length) :]),
                 has_gap=any(splice < self._start + length for splice in self._splices),
             )
             self._start += self.hop_samples
-            self._fresh = self.hop_samples
+            self._new = self.hop_samples
         rest = held[min(self._start - first, len(held)) :]
         self._parts, self._held = [rest], len(rest)

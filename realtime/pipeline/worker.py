@@ -1,4 +1,4 @@
-"""Thread that reads a source's blocks, analyzes them and publishes messages."""
+"""Read the blocks of a source on a thread, analyze them and publish messages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from msgspec.structs import replace
 
 from models.audio.samples import Samples
 from models.classifier import GenreClassifier
-from models.common.text import format_seconds
 from models.errors import OverheardError
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock, unix_now
 from realtime.config import Settings
 from realtime.errors import AudioTooShortError, SourceError
-from realtime.pipeline.analyzer import Analysis, Analyzer
+from realtime.pipeline.analyzer import Analysis, Analyzer, build_estimate_message
 from realtime.protocol import builders
 from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
@@ -28,12 +27,12 @@ from realtime.sources.watchdog import STALL_SECONDS
 logger = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 2.0
-"""Older windows are skipped and counted, so that a slow machine stays live."""
+"""Age at which windows are skipped and counted, so that the delay of a slow machine does not grow."""
 
 HEALTH_INTERVAL_SECONDS = 2.0
-"""Shortest time between two health messages."""
+"""Minimum time between two health messages."""
 LOSS_LOG_INTERVAL_SECONDS = 5.0
-"""Shortest time between two log lines about losses."""
+"""Minimum time between two log lines about losses."""
 
 
 class AnalysisWorker(threading.Thread):
@@ -43,15 +42,15 @@ class AnalysisWorker(threading.Thread):
     ----------
     source : AudioSource
     classifier : GenreClassifier
-        Used on this thread. A classifier that other threads use too must be locked.
+        Used on this thread. A classifier that other threads use too must be a ``LockedClassifier``.
     settings : Settings
     clock : Clock
     publish : callable
-        Takes each numbered message on this thread. It must not block.
+        Called with each numbered message on this thread. It must not block.
     clients : callable
         Returns the number of clients for health messages.
     keep : callable, optional
-        Receives all samples at the model's rate, (n,) float32, and the stream position of the first one.
+        Called with all samples, (n,) float32 at the model's rate, and the position of the first one.
     stall_seconds : float
         Time without audio after which the state becomes STALLED.
 
@@ -105,7 +104,7 @@ class AnalysisWorker(threading.Thread):
             self._source.close()
 
     def stop(self) -> None:
-        """End the analysis before the source ends. Called on another thread."""
+        """End the analysis before the source ends. This method is called on another thread."""
         self._stopped = True
         self._source.close()
 
@@ -130,7 +129,7 @@ class AnalysisWorker(threading.Thread):
         for analysis in self._analyzer.flush():
             self._publish_analysis(analysis)
         self._publish_health(float("inf"))
-        check_length(self._source, self._analyzer, self._manifest.audio.window_seconds)
+        self._analyzer.check_length(self._source.name)
         self._change_state(StreamState.ENDED)
 
     def _publish(self, message: Message) -> None:
@@ -138,15 +137,10 @@ class AnalysisWorker(threading.Thread):
         self._publish_numbered(replace(message, seq=self._sequence))
 
     def _publish_analysis(self, analysis: Analysis) -> None:
-        estimate, name, now = analysis.estimate, self._source.name, self._clock.monotonic()
-        captured_at = self._clock.unix(estimate.captured_at)
-        self._publish(
-            builders.estimate_message(
-                estimate, name, self._manifest, captured_at, (now - estimate.captured_at) * 1e3
-            )
-        )
+        estimate, name, audio = analysis.estimate, self._source.name, self._manifest.audio
+        self._publish(build_estimate_message(estimate, name, self._manifest, self._clock))
         self._change_state(estimate.state)
-        audio = self._manifest.audio
+        captured_at = self._clock.unix(estimate.captured_at)
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
         self._publish(builders.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
 
@@ -195,7 +189,7 @@ def failure_code(error: Exception) -> StateCode:
 
 
 def format_losses(health: PipelineHealth, status: SourceStatus, sample_rate: int) -> str:
-    """Describe all losses in one line. The result is empty if there are none."""
+    """Describe all losses in one line. The text is empty if nothing was lost."""
     counts = {
         "gaps": health.gaps,
         "windows skipped": health.windows_skipped,
@@ -204,20 +198,5 @@ def format_losses(health: PipelineHealth, status: SourceStatus, sample_rate: int
     }
     parts = [f"{count:,} {name}" for name, count in counts.items() if count]
     if health.gaps:
-        parts.append(f"at least {health.samples_lost / sample_rate:.2f} s of sound lost")
+        parts.append(f"at least {health.samples_lost / sample_rate:.2f} s of audio lost")
     return ", ".join(parts)
-
-
-def check_length(source: AudioSource, analyzer: Analyzer, window_seconds: float) -> None:
-    """Raise an error if a stream ended before one window was full.
-
-    Raises
-    ------
-    AudioTooShortError
-        If the stream is too short. The message has both lengths.
-    """
-    if analyzer.seconds < window_seconds:
-        raise AudioTooShortError(
-            f"{source.name} holds {format_seconds(analyzer.seconds)} of sound; one window needs "
-            f"{math.ceil(window_seconds * 100) / 100:.2f} s, and nothing is padded"
-        )

@@ -1,4 +1,7 @@
-"""Every kind of audio source, and reconnection, which is imported from ``reconnecting`` if it is needed."""
+"""Audio sources of every kind behind one interface, with reconnection of lost devices and stations.
+
+``ReconnectingSource`` is imported from ``realtime.sources.reconnecting``, because not every start needs it.
+"""
 
 from realtime.sources.factory import available_sources, open_source
 from realtime.sources.file import ArraySource, FileSource

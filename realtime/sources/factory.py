@@ -1,7 +1,7 @@
-"""Open audio sources by their description, and name the sources that clients may choose.
+"""Open audio sources by their description, and name the sources that clients may select.
 
-A client never sends a description. It chooses among the names of ``SourceOption``. The descriptions, which
-may hold a path or an address with a password, stay in this process.
+A client never sends a description. It selects the name of a ``SourceOption``. The descriptions, which may
+contain a path or an address with a password, stay in this process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from realtime.audio.source import AudioSource
 from realtime.clock import Clock
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
-from realtime.sources.file import FileSource, demo_source
+from realtime.sources.file import FileSource, open_demo
 from realtime.sources.watchdog import ReconnectPolicy
 
 if TYPE_CHECKING:
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_NAME_LETTERS = 120
-"""Letters in the name of an option: a request with the name must fit into one small message."""
+"""Maximum length of an option's name. A request with the name must fit into one small message."""
 
 STREAM_REOPEN_SECONDS = 9.0
-"""Later than a stream's own timeout of 8 s, whose reason says more. HLS segments arrive in bursts."""
+"""Seconds without audio after which a stream counts as lost.
+
+The value is above the stream's own timeout of 8 s, whose message is more specific. HLS segments arrive in
+bursts.
+"""
 
 DEVICE_NAMES = {"system": "system audio", "mic": "microphone"}
 """Kinds of captured sources, by the first word of their description."""
@@ -39,7 +43,7 @@ DEVICE_NAMES = {"system": "system audio", "mic": "microphone"}
 
 @dataclass(frozen=True, slots=True)
 class SourceOption:
-    """A source that clients may choose.
+    """Source that clients may select.
 
     Attributes
     ----------
@@ -54,7 +58,7 @@ class SourceOption:
 
 
 def available_sources(descriptions: Iterable[str]) -> tuple[SourceOption, ...]:
-    """Make an option of each description. Its name contains no folders, passwords or queries.
+    """Create an option for each description. Names of options contain no folders, passwords or queries.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def available_sources(descriptions: Iterable[str]) -> tuple[SourceOption, ...]:
     names = [option.name for option in options]
     for name in names:
         if names.count(name) > 1:
-            raise SourceError(f"two sources are called {name}; name each once")
+            raise SourceError(f"two sources are called {name}; name each source once")
     return tuple(options)
 
 
@@ -80,7 +84,7 @@ def _public_name(description: str) -> str:
         name = description
     else:
         name = Path(description).name or description
-    # The server sends the name in this form, and clients send the same form back.
+    # Names are cleaned here, because clients send the names that they received back.
     return shorten(storable(name, "replace"), MAX_NAME_LETTERS)
 
 
@@ -92,7 +96,7 @@ def open_option(
     Returns
     -------
     SourceOption
-        The same option, or the one that ``auto`` has selected.
+        The same option, or the option that ``auto`` stands for.
     AudioSource
 
     Raises
@@ -121,7 +125,7 @@ def open_source(
     follow_default: bool = False,
     give_up_seconds: float = 0.0,
 ) -> AudioSource:
-    """Open a source; devices and stations are opened again whenever they are lost.
+    """Open a source. Devices and stations are reopened whenever they are lost.
 
     Parameters
     ----------
@@ -129,12 +133,12 @@ def open_source(
         ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``system:NAME`` (an
         output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL.
     speed : float
-        Speed of files and of the demonstration; captured audio has its own pace.
+        Speed of files and of the demonstration. Captured audio has its own pace.
     clock : Clock
     follow_default : bool
-        Move with the system's default device; applies to ``auto``, ``system`` and ``mic``.
+        Switch to the new device when the system's default changes, for ``auto``, ``system`` and ``mic``.
     give_up_seconds : float
-        Time after which a lost device or station has failed; 0 for never.
+        Time after which a lost device or station has failed. 0 means never.
 
     Raises
     ------
@@ -146,7 +150,7 @@ def open_source(
     if description == "auto":
         return _open_auto(speed, clock, policy, follow_default)[1]
     if description == "demo":
-        return demo_source(speed, clock)
+        return open_demo(speed, clock)
     if kind in DEVICE_NAMES and (wanted or description == kind):
         return _open_device(kind, wanted, clock, policy, follow=follow_default)
     if not description.strip():
@@ -161,23 +165,23 @@ def open_source(
 def _open_device(
     kind: str, wanted: str, clock: Clock, policy: ReconnectPolicy, *, auto: bool = False, follow: bool
 ) -> AudioSource:
-    """Open a device. Without ``follow`` it stays the same device, whatever the default becomes."""
+    """Open a device. Without ``follow`` the same device is used even if the default changes."""
     # Here, because a start with a file or the demo needs neither devices nor reconnection.
     from realtime.capture import platform
     from realtime.sources.reconnecting import ReconnectingSource
 
     follow = follow and not wanted
     device_name = wanted
-    server = platform.has_sound_server()
+    use_server = platform.has_sound_server()
 
     def open_again() -> LiveSource:
         nonlocal device_name
         if kind == "mic":
-            source = platform.open_microphone(device_name, clock, server=server, follow=follow)
+            source = platform.open_microphone(device_name, clock, use_server=use_server, follow=follow)
         else:
             source = platform.open_system(device_name, clock, auto=auto, follow=follow)
         if not follow:
-            device_name = source.status().device  # a part of its name could match another device later
+            device_name = source.status().device  # a part of the name could match another device later
         return source
 
     return ReconnectingSource(open_again, clock, name=DEVICE_NAMES[kind] if follow else "", policy=policy)
@@ -192,11 +196,11 @@ def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy) -> AudioSource
 
 
 def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:
-    """Open system audio, else a microphone, else the demonstration; the log says why."""
+    """Open system audio, else a microphone, else the demonstration. The reasons are logged."""
     for kind, device_name in DEVICE_NAMES.items():
         try:
             return kind, _open_device(kind, "", clock, policy, auto=True, follow=follow)
         except SourceError as error:
             logger.info("no %s: %s", device_name, error)
-    logger.info("playing the bundled demonstration instead; --source names another source")
-    return "demo", demo_source(speed, clock)
+    logger.info("playing the bundled demonstration instead; --source selects another source")
+    return "demo", open_demo(speed, clock)

@@ -1,4 +1,4 @@
-"""Audio sources that are read: files, URLs and arrays.
+"""Audio sources that are read instead of captured: files, URLs and arrays.
 
 The consumer of ``blocks`` sets the pace of these sources.
 """
@@ -23,14 +23,14 @@ from realtime.errors import SourceError
 from realtime.protocol.health import SourceStatus
 
 MAX_BLOCK_SAMPLES = 4096
-"""Samples in a block of an array."""
+"""Maximum number of samples in a block of an array."""
 
 MAX_DELAY_SECONDS = 5.0
-"""A file that is later than this, because the machine slept, does not catch up."""
+"""Delay after which a file does not catch up, because the machine slept or the process was stopped."""
 
 
 class ArraySource:
-    """Samples from memory, yielded as fast as they are consumed.
+    """Source that yields samples from memory as fast as they are consumed.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class ArraySource:
             yield AudioBlock(part, position, self.sample_rate, self._clock.monotonic())
 
     def status(self) -> SourceStatus:
-        """Return the name; this source loses nothing."""
+        """Return the name. An array has no losses."""
         return SourceStatus(self.name)
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class ArraySource:
 
 
 class FileSource:
-    """A file or URL that FFmpeg decodes.
+    """Source that decodes a file or URL with FFmpeg.
 
     Parameters
     ----------
@@ -77,13 +77,13 @@ class FileSource:
         Path or URL.
     clock : Clock
     speed : float
-        1 plays in real time; 0 yields the blocks as fast as they are consumed.
+        1 plays in real time. 0 yields the blocks as fast as they are consumed.
     repeat : bool
-        Start again at the end; positions continue.
+        Start again at the end. Positions continue.
     name : str
-        Empty for the name of the file, or for the URL without secrets.
+        Name for people. By default it is the name of the file, or the URL without secrets.
     formats : str
-        FFmpeg's names of the accepted container formats, separated by commas; empty for all.
+        FFmpeg's names of the accepted container formats, separated by commas. By default all are accepted.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class FileSource:
     ) -> None:
         self.location = location
         self.name = name or (redact_url(location) if is_url(location) else Path(location).name)
-        self._shown = self.name if is_url(location) else location  # in messages, without a password
+        self._shown_location = self.name if is_url(location) else location  # for messages, without a password
         self._clock = clock
         self._speed = speed
         self.is_live = speed > 0
@@ -118,7 +118,7 @@ class FileSource:
 
     def _open(self) -> AudioFile:
         try:
-            return AudioFile(self.location, shown=self._shown, formats=self._formats)
+            return AudioFile(self.location, shown=self._shown_location, formats=self._formats)
         except AudioError as error:
             raise SourceError(str(error)) from error
 
@@ -132,7 +132,7 @@ class FileSource:
         """
         started = self._clock.monotonic()
         position = 0
-        for samples in self._decoded():
+        for samples in self._decode():
             if self._closed:
                 break
             position += len(samples)
@@ -140,13 +140,13 @@ class FileSource:
             if self._speed:
                 due = started + position / self.sample_rate / self._speed
                 behind = self._clock.monotonic() - due
-                if behind > MAX_DELAY_SECONDS:  # the machine slept, or was stopped
+                if behind > MAX_DELAY_SECONDS:
                     started, due = started + behind, due + behind
                 self._clock.sleep_until(due)
             yield AudioBlock(samples, position - len(samples), self.sample_rate, due)
         self._file.close()
 
-    def _decoded(self) -> Iterator[Samples]:
+    def _decode(self) -> Iterator[Samples]:
         while True:
             try:
                 yield from self._file.blocks()
@@ -158,7 +158,7 @@ class FileSource:
             self._file = self._open()
 
     def status(self) -> SourceStatus:
-        """Return the name; this source loses nothing."""
+        """Return the name. A file has no losses."""
         return SourceStatus(self.name)
 
     def close(self) -> None:
@@ -167,8 +167,8 @@ class FileSource:
 
 
 def _check_path(path: Path) -> None:
-    """Raise a SourceError that explains why a path cannot be read; FFmpeg gives error codes only."""
-    if os.path.isdir(path):  # Path.is_dir raises where this says no
+    """Raise a SourceError that explains why a path cannot be read. FFmpeg gives only error codes."""
+    if os.path.isdir(path):  # Path.is_dir may raise an error
         raise SourceError(f"{path} is a directory; name an audio file")
     try:
         size = path.stat().st_size
@@ -182,17 +182,17 @@ def _check_path(path: Path) -> None:
         raise SourceError(f"{path} is empty (0 bytes)")
 
 
-def demo_source(speed: float, clock: Clock) -> FileSource:
-    """Return the bundled demonstration, which repeats without end."""
+def open_demo(speed: float, clock: Clock) -> FileSource:
+    """Open the bundled demonstration, which repeats endlessly."""
     folder = files("realtime.demo")
     path = str(folder / "demonstration.opus")
     return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")
 
 
 def played_file(source: AudioSource) -> str:
-    """Return the absolute path of the file that a source plays once, or an empty text for another source."""
+    """Return the absolute path of the file that a source plays once, or an empty text for other sources."""
     if not isinstance(source, FileSource) or source.name != Path(source.location).name:
-        return ""  # a network address, or a file that repeats under a name of its own
+        return ""  # a network address, or the demonstration, which repeats under a different name
     path = os.path.abspath(source.location)
     try:
         path.encode()

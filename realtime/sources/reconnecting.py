@@ -1,4 +1,4 @@
-"""An audio source that opens another source again whenever that one is lost or stalls."""
+"""Reopen an audio source whenever it is lost or stalls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import replace
 
-import numpy as np
-
 from models.audio.decoding import StreamResampler
-from models.audio.samples import Samples, sanitize_samples
+from models.audio.samples import Samples
 from models.common.concurrency import start_daemon_thread
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
@@ -24,32 +22,32 @@ from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
-"""Interval of the empty blocks while a source is opened again; a source that opens is noticed that late."""
+"""Interval of the empty blocks while a source is reopened, and the delay until an open source is noticed."""
 
 MIN_WARNING_INTERVAL_SECONDS = 5.0
-"""A loss sooner than this after the last one is logged at DEBUG, so that a flapping source fills no log."""
+"""Time after a loss in which another loss is logged at DEBUG, so that the log does not fill up."""
 
 
 class ReconnectingSource:
-    """A source that opens an inner source again whenever that one is lost.
+    """Source that reopens an inner source whenever the inner source is lost.
 
-    Audio that was missed meanwhile leaves a jump of position. An inner source that ends without an error, as
-    a file on a web server does, ends this source too. Name and sample rate never change: a device that comes
-    back at another rate is resampled.
+    The position jumps by the audio that was missed. An inner source that ends without an error, such as a
+    file on a web server, ends this source too. Name and sample rate never change: a device that returns at
+    another rate is resampled.
 
     Parameters
     ----------
     open_source : callable
-        Opens the inner source. The constructor calls it once. Later calls have a thread of their own, because
+        Opens the inner source. The constructor calls it once. Later calls run on separate threads, because
         they may hang.
     clock : Clock
     name : str
-        Name whatever the inner source is; empty for the name of the first inner source.
+        Name of this source. By default it is the name of the first inner source.
     policy : ReconnectPolicy, optional
     jitter : callable
         Returns a number in 0..1.
     wait : callable, optional
-        Waits so many seconds or until ``close``. Tests inject it.
+        Waits for a number of seconds or until ``close``. Tests replace it.
 
     Raises
     ------
@@ -77,19 +75,19 @@ class ReconnectingSource:
         self.sample_rate = self._inner.sample_rate
         self.is_live = self._inner.is_live
         self._watchdog = Watchdog(policy or ReconnectPolicy(), clock.monotonic(), jitter)
-        self._past = SourceStatus()
+        self._earlier = SourceStatus()  # losses of all earlier inner sources
         self._warned_at = -math.inf
         self._timeline = _Timeline(self.sample_rate)
 
     def status(self) -> SourceStatus:
-        """Return the status of the inner source, with the losses of all inner sources before it."""
-        now, past = self._inner.status(), self._past
+        """Return the status of the inner source, with the losses of all earlier inner sources added."""
+        current, earlier = self._inner.status(), self._earlier
         return replace(
-            now,
+            current,
             error=self._watchdog.reason,
-            reconnects=past.reconnects,
-            overflows=past.overflows + now.overflows,
-            dropped_blocks=past.dropped_blocks + now.dropped_blocks,
+            reconnects=earlier.reconnects,
+            overflows=earlier.overflows + current.overflows,
+            dropped_blocks=earlier.dropped_blocks + current.dropped_blocks,
         )
 
     def close(self) -> None:
@@ -98,7 +96,7 @@ class ReconnectingSource:
         self._inner.close()
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """Yield the blocks of the inner sources, and empty blocks while there is none.
+        """Yield the blocks of the inner sources, and empty blocks while no inner source is open.
 
         Raises
         ------
@@ -112,7 +110,7 @@ class ReconnectingSource:
             lost_at = self._clock.monotonic()
             steady = lost_at - self._warned_at >= MIN_WARNING_INTERVAL_SECONDS
             level = logging.WARNING if steady else logging.DEBUG
-            logger.log(level, "%s is lost: %s; opening it again", self.name, self._watchdog.reason)
+            logger.log(level, "%s was lost: %s; reopening it", self.name, self._watchdog.reason)
             self._warned_at = lost_at
             self._inner.close()
             yield from self._reopen()
@@ -126,25 +124,25 @@ class ReconnectingSource:
                 )
 
     def _forward(self) -> Iterator[AudioBlock]:
-        """Yield the blocks of the inner source until it ends or is lost."""
+        """Yield the blocks of the inner source until this source ends or is lost."""
         watchdog = self._watchdog
         try:
             for block in self._inner.blocks():
                 now = self._clock.monotonic()
                 if len(block.samples):
-                    watchdog.audio_received(now)
+                    watchdog.record_audio(now)
                     yield from self._timeline.place(block)
                 else:
-                    watchdog.nothing_received(now)
+                    watchdog.record_no_audio(now)
                     yield self._empty_block()
                 if self._closed.is_set() or watchdog.state in (Liveness.RECOVERING, Liveness.FAILED):
                     return
             self._ended = True
         except SourceError as error:
-            watchdog.lost(self._clock.monotonic(), str(error))
+            watchdog.record_loss(self._clock.monotonic(), str(error))
 
     def _reopen(self) -> Iterator[AudioBlock]:
-        """Open the inner source again, and yield empty blocks meanwhile."""
+        """Reopen the inner source, and yield empty blocks meanwhile."""
         watchdog = self._watchdog
         while not self._closed.is_set():
             if watchdog.state is Liveness.FAILED:
@@ -162,30 +160,29 @@ class ReconnectingSource:
             if self._closed.is_set():
                 attempt.add_done_callback(_close_unused)
             elif error := attempt.exception():
-                watchdog.lost(self._clock.monotonic(), str(error) or repr(error))
+                watchdog.record_loss(self._clock.monotonic(), str(error) or repr(error))
             else:
                 status = self.status()
-                self._past = replace(status, error="", reconnects=status.reconnects + 1)
+                self._earlier = replace(status, error="", reconnects=status.reconnects + 1)
                 self._inner = attempt.result()
-                watchdog.opened(self._clock.monotonic())
+                watchdog.record_reopened(self._clock.monotonic())
                 self._timeline.restart(self._inner.sample_rate)
                 if self._closed.is_set():  # by another thread since the last check
                     self._inner.close()
                 return
 
     def _empty_block(self) -> AudioBlock:
-        nothing = sanitize_samples(np.empty(0, np.float32))
-        return AudioBlock(nothing, self._timeline.end, self.sample_rate, self._clock.monotonic())
+        return AudioBlock.empty(self._timeline.end, self.sample_rate, self._clock.monotonic())
 
 
 def _close_unused(attempt: futures.Future[AudioSource]) -> None:
-    """Close a source that was opened too late; runs on the thread that opened it."""
+    """Close a source that was opened too late, on the thread that opened it."""
     if attempt.exception() is None:
         attempt.result().close()
 
 
 class _Timeline:
-    """Maps the positions of successive inner sources to one timeline at one sample rate."""
+    """Mapping of the positions of successive inner sources to one timeline at one sample rate."""
 
     def __init__(self, sample_rate: int) -> None:
         self.end = 0
@@ -198,12 +195,12 @@ class _Timeline:
         self._run_start = self._run_length = self._expected = 0
 
     def restart(self, sample_rate: int) -> None:
-        """Expect the blocks of another inner source from now on."""
+        """Prepare for the blocks of another inner source."""
         self._converter = StreamResampler(sample_rate, self._rate)
         self._fresh = True
 
     def place(self, block: AudioBlock) -> Iterator[AudioBlock]:
-        """Yield a block with its position on the timeline; the filter may hold some samples back."""
+        """Yield a block with its position on the timeline. The filter may delay some samples."""
         self._flagged |= block.overflowed
         if self._fresh:
             missed_seconds = 0.0

@@ -1,4 +1,4 @@
-"""Decisions of a reconnecting source: when it is stalled, lost or given up, and when to open it again."""
+"""Decide when a source is stalled, lost or failed, and when to reopen it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from models.common.concurrency import backoff_seconds
 
 STALL_SECONDS = 3.0
-"""A source that has delivered nothing for so long, not even silence, is stalled."""
+"""Seconds without audio, not even silence, after which a source is stalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class ReconnectPolicy:
     reopen_seconds : float
         Time without audio after which a source is lost.
     first_wait_seconds, max_wait_seconds : float
-        Pause before the first attempt to open the source again, and the longest pause. Each pause is twice
-        the last one, and random in its upper half, so that many programs do not connect at the same moment.
+        Pause before the first attempt to reopen the source, and the longest pause. Each pause is twice the
+        last pause, and random in its upper half, so that many programs do not connect at the same moment.
     steady_seconds : float
-        Time with audio after which the next pause is the first one again.
+        Time with audio after which the pauses start at ``first_wait_seconds`` again.
     give_up_seconds : float
-        Time without audio after which the source has failed for good.
+        Time without audio after which the source has failed permanently.
     """
 
     stall_seconds: float = STALL_SECONDS
@@ -41,20 +41,20 @@ class ReconnectPolicy:
 
 
 class Liveness(StrEnum):
-    """State of a source, as the watchdog sees it."""
+    """State of a source in the view of the watchdog."""
 
     HEALTHY = "HEALTHY"
     """Audio arrives."""
     STALLED = "STALLED"
     """The source is open, but no audio arrives."""
     RECOVERING = "RECOVERING"
-    """The source is lost and has to be opened again."""
+    """The source was lost and has to be reopened."""
     FAILED = "FAILED"
     """The source was lost for too long."""
 
 
 class Watchdog:
-    """State machine that follows what happens to a source. All times are monotonic seconds.
+    """State machine of a source's liveness. All times are monotonic seconds.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Watchdog:
     ----------
     state : Liveness
     reason : str
-        Why the source was lost; empty while audio arrives.
+        Reason of the loss. Empty while audio arrives.
     attempts : int
-        Attempts to open the source since it was lost; the caller counts them.
+        Attempts to reopen the source since the loss. The caller counts them.
     last_audio_at : float
     next_attempt_at : float
         Time of the next attempt in RECOVERING.
@@ -86,7 +86,7 @@ class Watchdog:
         self._opened_at = self._steady_since = now
         self._losses = 0  # in a row
 
-    def audio_received(self, now: float) -> None:
+    def record_audio(self, now: float) -> None:
         """Record that audio arrived."""
         if self.state is not Liveness.HEALTHY:
             self.state, self.reason = Liveness.HEALTHY, ""
@@ -95,16 +95,16 @@ class Watchdog:
             self._losses = self.attempts = 0
         self.last_audio_at = now
 
-    def nothing_received(self, now: float) -> None:
-        """Record that nothing arrived, not even silence."""
+    def record_no_audio(self, now: float) -> None:
+        """Record that no audio arrived, not even silence."""
         idle_seconds = now - max(self.last_audio_at, self._opened_at)
         if self.state is Liveness.HEALTHY and idle_seconds >= self._policy.stall_seconds:
             self.state = Liveness.STALLED
         if self.state is Liveness.STALLED and idle_seconds >= self._policy.reopen_seconds:
-            self.lost(now, f"no sound, not even silence, for {idle_seconds:.0f} s")
+            self.record_loss(now, f"no audio, not even silence, for {idle_seconds:.0f} s")
 
-    def lost(self, now: float, reason: str) -> None:
-        """Record that the source, or an attempt to open it, failed."""
+    def record_loss(self, now: float, reason: str) -> None:
+        """Record that the source, or an attempt to open the source, failed."""
         self.reason = reason
         if now - self.last_audio_at >= self._policy.give_up_seconds:
             self.state = Liveness.FAILED
@@ -115,6 +115,6 @@ class Watchdog:
             self._losses, self._policy.first_wait_seconds, self._policy.max_wait_seconds, self._jitter()
         )
 
-    def opened(self, now: float) -> None:
-        """Record that the source was opened again; it has ``reopen_seconds`` to deliver audio."""
+    def record_reopened(self, now: float) -> None:
+        """Record that the source was reopened. It must deliver audio within ``reopen_seconds``."""
         self.state, self._opened_at = Liveness.STALLED, now

@@ -16,7 +16,7 @@ import numpy as np
 
 from models.audio.samples import Samples
 from realtime.clock import SystemClock
-from realtime.sources.file import demo_source
+from realtime.sources.file import open_demo
 from tests.benchmarks.results import Result, against
 from tests.support.audio import write
 
@@ -54,7 +54,7 @@ def measure() -> list[Result]:
 
 def music() -> tuple[Samples, int]:
     """The demonstration once, and its rate in Hz."""
-    source = demo_source(0.0, SystemClock())
+    source = open_demo(0.0, SystemClock())
     assert source.duration_seconds is not None
     wanted = int(source.duration_seconds * source.sample_rate)
     blocks = itertools.takewhile(lambda block: block.position < wanted, source.blocks())

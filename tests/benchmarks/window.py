@@ -21,7 +21,7 @@ from realtime.config import Settings
 from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.builders import estimate_message
 from realtime.protocol.messages import encode
-from realtime.sources.file import demo_source
+from realtime.sources.file import open_demo
 from tests.benchmarks.results import Result, against, medians_in_turns
 
 RUNS = 200
@@ -32,7 +32,7 @@ def sound(audio: AudioSpec) -> Samples:
     """The demonstration at the model's rate, as much as ``RUNS`` hops need."""
     from models.audio.decoding import StreamResampler
 
-    source = demo_source(0.0, SystemClock())
+    source = open_demo(0.0, SystemClock())
     resampler = StreamResampler(source.sample_rate, audio.sample_rate)
     parts = [resampler.push(block.samples) for block in itertools.islice(source.blocks(), 2_000)]
     source.close()

@@ -60,9 +60,9 @@ def test_the_command_prints_a_line_of_json_for_each_song(services: Services) -> 
 
 def test_songs_like_a_file(tmp_path: Path) -> None:
     from realtime.clock import SystemClock
-    from realtime.sources.file import demo_source
+    from realtime.sources.file import open_demo
 
-    source, samples = demo_source(0.0, SystemClock()), []
+    source, samples = open_demo(0.0, SystemClock()), []
     for block in source.blocks():
         samples.append(block.samples)
         if block.position > 12 * source.sample_rate:

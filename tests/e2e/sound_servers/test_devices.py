@@ -170,14 +170,14 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
 def test_portaudio_says_what_it_cannot_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".asoundrc").write_text("pcm.!default { type hw card 99 }\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(SourceError, match=r"there is no microphone here|no microphone matches 'tape'"):
+    with pytest.raises(SourceError, match=r"this machine has no microphone|no microphone matches 'tape'"):
         portaudio.open_portaudio("tape", SystemClock())
 
 
 @pytest.mark.parametrize(
     ("says", "said"),
-    [("print('hello')", "ended before it named its device: no reason"),
-     ("import sys; sys.exit('the driver is broken')", "named its device: the driver is broken"),
+    [("print('hello')", "ended before it opened the device: no reason given"),
+     ("import sys; sys.exit('the driver is broken')", "opened the device: the driver is broken"),
      ("import signal; signal.pause()", "did not answer within 1 s"),
      ("print('half a li', end='', flush=True); import signal; signal.pause()", "did not answer within 1 s")],
 )  # fmt: skip

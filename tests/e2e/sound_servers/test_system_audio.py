@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from realtime.clock import SystemClock
-from realtime.sources.file import demo_source
+from realtime.sources.file import open_demo
 from tests.support.audio import write
 from tests.support.sound_servers import SoundServer, run_listen, sound_server
 
@@ -27,7 +27,7 @@ def pulse(tmp_path: Path) -> Iterator[SoundServer]:
 
 def test_estimates_of_what_the_computer_plays(pulse: SoundServer, tmp_path: Path) -> None:
     """The demonstration is played; the same genres are heard through the server as in the file."""
-    source = demo_source(0.0, SystemClock())
+    source = open_demo(0.0, SystemClock())
     rate, samples = source.sample_rate, []
     for block in source.blocks():
         samples.append(block.samples)

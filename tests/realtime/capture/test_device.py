@@ -20,7 +20,7 @@ def test_the_default_is_taken_for_no_name() -> None:
 
 
 def test_of_several_without_a_default_none_is_taken_unasked() -> None:
-    with pytest.raises(SourceError, match=r"no microphone is the default; name one of 'USB Audio.*Camera'"):
+    with pytest.raises(SourceError, match=r"there is no default microphone; name one of 'USB Audio.*Camera'"):
         find_device(DEVICES[:2], "", "microphone")
 
 
@@ -44,5 +44,5 @@ def test_an_unknown_name_lists_what_there_is() -> None:
 
 
 def test_no_device_at_all() -> None:
-    with pytest.raises(SourceError, match="there is no microphone here"):
+    with pytest.raises(SourceError, match="this machine has no microphone"):
         find_device([], "", "microphone")

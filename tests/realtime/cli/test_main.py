@@ -167,8 +167,8 @@ def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Pat
 def test_short_sound_is_refused_with_both_lengths(tmp_path: Path) -> None:
     said = main_error("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
     assert said == (
-        f"overheard analyze: short.wav holds 3.20 s of sound; one window needs {format_window_seconds()} s, "
-        "and nothing is padded"
+        "overheard analyze: short.wav contains 3.20 s of audio, but one window needs "
+        f"{format_window_seconds()} s"
     )
 
 
@@ -206,7 +206,7 @@ def test_a_hop_that_is_none(ten_seconds: Path, hop: str) -> None:
 def test_an_unknown_device_lists_those_there_are() -> None:
     said = command_error("listen", "--source", "mic:no such microphone", "--port", "0")
     assert "microphone" in said
-    assert "there " in said or "PortAudio" in said
+    assert "there are " in said or "has no microphone" in said or "PortAudio" in said
 
 
 def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:

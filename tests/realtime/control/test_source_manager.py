@@ -139,7 +139,7 @@ def test_only_available_names_can_be_selected(sounds: Path) -> None:
                 answer = await client.ask("select_source", name=name)
                 assert answer == (
                     False,
-                    "there is no source of that name; available are low.wav, high.wav",
+                    "there is no source with this name; the available sources are low.wav, high.wav",
                 ), name
             with pytest.raises(BlockingIOError):
                 opened.append(listener.accept())
@@ -157,7 +157,7 @@ def test_one_change_at_a_time_and_stopping_waits_for_none(sounds: Path) -> None:
             await client.genre("blues", "low.wav")
             await client.connection.send(client.text("select_source", name=address))
             answer = await client.ask("select_source", name="middle.wav")
-            assert answer == (False, "another change is under way; try again in a moment")
+            assert answer == (False, "another change is in progress; try again in a moment")
             assert not (await client.ask("measure_levels"))[0]
             await client.genre(
                 "blues", "low.wav"
@@ -235,7 +235,7 @@ def test_sources_of_one_name_are_refused_before_anything_is_left_open(sounds: Pa
     async def never(client: Client, running: RunningManager) -> None:
         raise AssertionError("it must not come so far")
 
-    with pytest.raises(SourceError, match=r"two sources are called low\.wav; name each once"):
+    with pytest.raises(SourceError, match=r"two sources are called low\.wav; name each source once"):
         run_manager(never, [sounds / "low.wav"], [sounds / "other" / "low.wav"])
 
 

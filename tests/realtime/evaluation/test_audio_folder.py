@@ -63,7 +63,7 @@ def test_a_folder_is_analyzed_as_by_the_analyze_command(library: Path, tmp_path:
     reasons = {each["file"]: each["reason"] for each in card["skipped"]}
     assert set(reasons) == {"list.csv", "METAL/silent.wav", "rock/notes.txt", "rock/short.wav"}
     assert "no window is audible" in reasons["METAL/silent.wav"]
-    assert f"3.00 s of sound; one window needs {format_window_seconds()} s" in reasons["rock/short.wav"]
+    assert f"3.00 s of audio, but one window needs {format_window_seconds()} s" in reasons["rock/short.wav"]
     assert "FFmpeg" in reasons["rock/notes.txt"]
     assert "not in a genre folder" in reasons["list.csv"]
 
@@ -72,7 +72,7 @@ def test_the_table_of_a_folder_names_what_was_skipped(library: Path) -> None:
     done = run_command("evaluate", "folder", str(library))
     assert done.returncode == 0
     assert "skipped 4" in done.stdout
-    assert "  rock/short.wav: short.wav holds 3.00 s of sound" in done.stdout
+    assert "  rock/short.wav: short.wav contains 3.00 s of audio" in done.stdout
 
 
 def test_folders_that_cannot_be_scored(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
     done = run_command("library", str(tmp_path), "--out", str(tmp_path / "t"))
     (row,) = rows_of(tmp_path / "t")
     assert row["uri"] == f"{tmp_path}/\\udcff\x1b[2J.wav"
-    assert row["fault"].startswith(f"{row['uri']} holds 1.00 s of sound; one window needs")
+    assert row["fault"].startswith(f"{row['uri']} contains 1.00 s of audio, but one window needs")
     assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav holds 1.00 s" in done.stderr
     assert done.returncode == 1
     assert track_row(LibraryTrack("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"

@@ -103,7 +103,7 @@ def test_keys_that_no_one_can_fetch_are_rows(bucket: str, tmp_path: Path) -> Non
     finally:
         engine.close()
     slashes, no_text, short = rows_of(tmp_path / "t")  # by name
-    assert short["fault"].startswith("s3://library/short.wav holds 1.00 s of sound")
+    assert short["fault"].startswith("s3://library/short.wav contains 1.00 s of audio")
     assert "Empty path component" in slashes["fault"]
     assert no_text["fault"].startswith(r"cannot fetch s3://library/\udcff.wav")
     with pytest.raises(OverheardError, match="cannot list s3://library//x"):

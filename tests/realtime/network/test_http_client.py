@@ -160,7 +160,7 @@ def test_a_playlist_is_followed_by_one_step(tmp_path: Path) -> None:
     [
         (Answer(status=401), "needs a valid user and password"),
         (Answer(status=403), r"denies access \(403\)"),
-        (Answer(status=418, body=b"tea"), "answers 418 I'm a Teapot"),
+        (Answer(status=418, body=b"tea"), "responded 418 I'm a Teapot"),
         (Answer(b"only words " * 99), "is not audio that FFmpeg can decode"),
         (Answer(b"", length=False), "is not audio|cannot be played"),
         (Answer(hang=True, length=False), "sent nothing within 0.5 s|sent no audio"),
@@ -200,7 +200,7 @@ def test_a_server_that_hangs_up() -> None:
 
 def test_a_server_that_speaks_something_else() -> None:
     with raw_server(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
-        assert "does not answer like a web server: BadStatusLine" in opening_error(
+        assert "did not send a valid HTTP response: BadStatusLine" in opening_error(
             f"http://127.0.0.1:{port}/"
         )
 
@@ -214,7 +214,7 @@ def test_a_self_signed_certificate_is_rejected_unless_it_is_trusted_explicitly(
         url = server.url("t.wav", scheme="https")
         assert opening_error(url) == (
             f"the certificate of {url} is not trusted: self-signed certificate; "
-            "set SSL_CERT_FILE to its authority's certificate if it is your own"
+            "if it is your own, set SSL_CERT_FILE to the certificate of its authority"
         )
         assert server.requests == [], "a request was sent over a connection that is not trusted"
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))

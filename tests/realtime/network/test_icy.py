@@ -87,7 +87,7 @@ def test_no_bytes_break_the_parser(interval: int, body: bytes) -> None:
 
 
 def test_an_interval_of_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="icy-metaint is 0; it has to be at least 1"):
+    with pytest.raises(ValueError, match="icy-metaint is 0; it must be at least 1"):
         IcyParser(0)
 
 

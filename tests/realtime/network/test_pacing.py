@@ -20,19 +20,19 @@ def test_a_burst_is_played_in_real_time_but_for_a_lead() -> None:
     for _ in range(5):
         due = max(100.0, pacer.due())  # the whole burst is there at 100 s
         dues.append(due)
-        pacer.released(5, due)
+        pacer.add(5, due)
     assert dues == [100.0, 100.0, 100.0, 100.5, 101.0]
 
 
 def test_after_a_silence_no_more_than_the_lead_is_caught_up_on() -> None:
     """A stream that was silent for a minute must not rush through what its server kept."""
     pacer = Pacer(10, lead_seconds=1.0)
-    pacer.released(10, 100.0)
+    pacer.add(10, 100.0)
     dues = []
     for _ in range(5):
         due = max(160.0, pacer.due())
         dues.append(due)
-        pacer.released(5, due)
+        pacer.add(5, due)
     assert dues == [160.0, 160.0, 160.0, 160.5, 161.0]
 
 
@@ -40,7 +40,7 @@ def test_sound_that_comes_in_time_is_passed_on_at_once() -> None:
     pacer = Pacer(10)
     for now in (100.0, 100.5, 101.0, 101.6):
         assert pacer.due() <= now
-        pacer.released(5, now)
+        pacer.add(5, now)
 
 
 def test_a_station_that_sends_everything_at_once_is_paced(tmp_path: Path) -> None:

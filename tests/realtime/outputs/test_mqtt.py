@@ -21,9 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
+from realtime.outputs.limits import MAX_QUEUED_MESSAGES
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.notifier import GenreNotifier
-from realtime.outputs.webhook import MAX_QUEUED_MESSAGES
 from tests.support.histories import estimate, state
 from tests.support.network import free_port, make_certificate
 from tests.support.outputs import QUOTED_SECRET, SECRET, notifier_factory
@@ -170,7 +170,7 @@ def test_a_restarted_broker_gets_the_messages_that_it_missed(
     with Subscriber(broker.port) as live:
         wait_until(lambda: live.genres() == ["jazz"])
     broker.kill()
-    wait_until(lambda: "gets no genre changes" in caplog.text)
+    wait_until(lambda: "cannot send genre changes" in caplog.text)
     outputs.consume(estimate(6, "rock"))
     outputs.consume(estimate(7, "blues"))
     broker.start()
@@ -178,7 +178,8 @@ def test_a_restarted_broker_gets_the_messages_that_it_missed(
         wait_until(lambda: len(live.genres()) >= 2)
     assert live.genres() == ["rock", "blues"]
     wait_until(lambda: len(caplog.messages) == 2)
-    assert caplog.messages[1].endswith("gets genre changes again; dropped messages: 0")
+    assert caplog.messages[1].startswith("genre changes reach the MQTT broker")
+    assert caplog.messages[1].endswith("again; dropped messages: 0")
     assert outputs.dropped == 0
 
 
@@ -225,8 +226,8 @@ def test_a_wrong_password_is_reported_without_repeating_it(
     finally:
         broker.kill()
     assert caplog.messages == [
-        f"the MQTT broker 127.0.0.1:{broker.port} gets no genre changes: the broker rejected the client: "
-        "Not authorized; check user and password of mqtt; retrying"
+        f"cannot send genre changes to the MQTT broker 127.0.0.1:{broker.port}: the broker rejected the "
+        "client: Not authorized; check user and password of mqtt; retrying"
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from realtime.clock import SystemClock
 from realtime.config import OutputSettings
-from realtime.outputs.mqtt import topic_name
+from realtime.outputs.mqtt import format_topic_level
 from realtime.outputs.notifier import WARNING_SECONDS, ChangeDetector, GenreNotifier, OutageLog
 from realtime.protocol.messages import Message, encode
 from tests.support.clock import VirtualClock
@@ -73,7 +73,7 @@ def test_sources_are_independent() -> None:
     ],
 )
 def test_a_source_is_one_level_of_a_topic(name: str, level: str) -> None:
-    assert topic_name(name) == level
+    assert format_topic_level(name) == level
 
 
 def test_an_outage_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
@@ -88,12 +88,12 @@ def test_an_outage_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
         outages.report("refused", 2)
         outages.report("", 3)
     assert caplog.messages == [
-        "the webhook gets no genre changes: refused",
-        "the webhook gets genre changes again; dropped messages: 2",
+        "cannot send genre changes to the webhook: refused",
+        "genre changes reach the webhook again; dropped messages: 2",
     ]
     clock.now += WARNING_SECONDS
     outages.report("timed out", 3)
-    assert caplog.messages[2:] == ["the webhook gets no genre changes: timed out"]
+    assert caplog.messages[2:] == ["cannot send genre changes to the webhook: timed out"]
 
 
 def test_without_settings_nothing_is_started() -> None:

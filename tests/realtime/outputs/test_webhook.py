@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from realtime.clock import SystemClock
+from realtime.outputs.limits import MAX_QUEUED_MESSAGES
 from realtime.outputs.notifier import GenreNotifier
 from realtime.outputs.webhook import (
-    MAX_QUEUED_MESSAGES,
     MAX_REJECTIONS,
     DeliveryResult,
     WebhookSender,
     classify_status,
-    requested_pause,
+    parse_pause,
 )
 from tests.support.histories import estimate, state
 from tests.support.outputs import QUOTED_SECRET, notifier_factory
@@ -125,8 +125,8 @@ def test_server_errors_are_retried_and_the_order_is_kept(
     wait_until(lambda: len(caplog.messages) == 2)
     host = f"the webhook at {server.address.split('/')[2]}"
     assert caplog.messages == [
-        f"{host} gets no genre changes: the server responded 500; retrying",
-        f"{host} gets genre changes again; dropped messages: 0",
+        f"cannot send genre changes to {host}: the server responded 500; retrying",
+        f"genre changes reach {host} again; dropped messages: 0",
     ]
     assert outputs.dropped == 0
 
@@ -221,12 +221,12 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
 
 
 def test_retry_after_counts_for_some_statuses_and_is_limited_to_an_hour() -> None:
-    assert requested_pause(429, "7", 0.0) == 7
-    assert requested_pause(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
-    assert requested_pause(503, "Thu, 01 Jan 1970 00:00:10 GMT", 40.0) == 0
-    assert requested_pause(503, "1000000", 0.0) == requested_pause(429, "9" * 30, 0.0) == 3_600
-    assert [requested_pause(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
-    assert requested_pause(500, "7", 0.0) is None
+    assert parse_pause(429, "7", 0.0) == 7
+    assert parse_pause(503, "Thu, 01 Jan 1970 00:01:40 GMT", 40.0) == 60
+    assert parse_pause(503, "Thu, 01 Jan 1970 00:00:10 GMT", 40.0) == 0
+    assert parse_pause(503, "1000000", 0.0) == parse_pause(429, "9" * 30, 0.0) == 3_600
+    assert [parse_pause(503, text, 0.0) for text in (None, "soon", "-1", "1e9")] == [None] * 4
+    assert parse_pause(500, "7", 0.0) is None
 
 
 def test_statuses_are_classified() -> None:

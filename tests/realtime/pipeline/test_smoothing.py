@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from realtime.config import SmoothingSettings
-from realtime.pipeline.smoothing import Smoothed, Smoother
+from realtime.pipeline.smoothing import SmoothedPrediction, Smoother
 
 RATE = 10  # positions are tenths of a second
 
@@ -17,7 +17,9 @@ def smoother(
     return Smoother(SmoothingSettings(half_life, margin, hold), RATE, 0.4, music_above)
 
 
-def feed(target: Smoother, rows: list[list[float]], start: int = 0, step: int = 5) -> list[Smoothed]:
+def feed(
+    target: Smoother, rows: list[list[float]], start: int = 0, step: int = 5
+) -> list[SmoothedPrediction]:
     return [target.update(np.array(row), start + i * step) for i, row in enumerate(rows)]
 
 
@@ -87,7 +89,7 @@ def test_probabilities_are_read_only_and_the_callers_stay_theirs() -> None:
 def test_positions_must_rise() -> None:
     target = smoother()
     feed(target, [[1.0, 0.0]])
-    with pytest.raises(ValueError, match="position 0 is not later than 0"):
+    with pytest.raises(ValueError, match="position 0 is not after the previous position 0"):
         target.update(np.array([1.0, 0.0]), 0)
 
 

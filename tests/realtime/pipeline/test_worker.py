@@ -178,9 +178,7 @@ def test_too_short_a_stream_fails_with_both_lengths() -> None:
     assert isinstance(worker.error, AudioTooShortError)
     assert states(published)[-1] == "FAILED"
     assert published[-1]["code"] == "audio_too_short"
-    assert published[-1]["detail"] == (
-        "short holds 3.00 s of sound; one window needs 4.97 s, and nothing is padded"
-    )
+    assert published[-1]["detail"] == ("short contains 3.00 s of audio, but one window needs 4.97 s")
 
 
 def test_a_source_that_breaks_fails_visibly_and_is_closed() -> None:
@@ -205,7 +203,7 @@ def test_all_kinds_of_losses_are_listed() -> None:
     health = PipelineHealth(10, 11_025, 2, 5, 1_234, 0, 80.0, Percentiles(6.0, 7.0, 8.0))
     assert format_losses(health, SourceStatus(overflows=3, dropped_blocks=4), 22_050) == (
         "2 gaps, 1,234 windows skipped, 3 overflows of the device, 4 blocks dropped, "
-        "at least 0.50 s of sound lost"
+        "at least 0.50 s of audio lost"
     )
     well = replace(health, samples_lost=0, gaps=0, windows_skipped=0)
     assert format_losses(well, SourceStatus(), 22_050) == ""
@@ -224,4 +222,4 @@ def test_losses_are_logged_at_most_every_five_seconds(caplog: pytest.LogCaptureF
     run(Lossy(clock), clock)
     logged = [record.message for record in caplog.records if "lost" in record.message]
     assert 3 <= len(logged) <= 5
-    assert logged[-1] == "scripted: so far 99 gaps, at least 9.90 s of sound lost"
+    assert logged[-1] == "scripted: so far 99 gaps, at least 9.90 s of audio lost"

@@ -14,7 +14,7 @@ from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.sources import FileSource
 from realtime.sources.factory import open_source
-from realtime.sources.file import ArraySource, demo_source, played_file
+from realtime.sources.file import ArraySource, open_demo, played_file
 from tests.support.audio import tone, write
 from tests.support.audio_source_contract import RATE, SOUND
 from tests.support.clock import VirtualClock
@@ -168,7 +168,7 @@ def test_the_demonstration_is_small_and_repeats() -> None:
     end = source.duration_seconds * source.sample_rate
     assert any(block.position > end for block in itertools.islice(source.blocks(), 30_000))
     source.close()
-    assert demo_source(1.0, VirtualClock()).name == "demonstration"
+    assert open_demo(1.0, VirtualClock()).name == "demonstration"
 
 
 def test_at_speed_0_a_network_address_is_read_as_fast_as_it_is_analyzed(tmp_path: Path) -> None:

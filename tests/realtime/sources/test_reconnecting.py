@@ -114,7 +114,7 @@ def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.L
     assert {status.overflows for status in told} == {1, 2}  # nothing counts twice while it is away
     assert first.closed == 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "is lost: the plug was pulled; opening it again" in caplog.text
+    assert "was lost: the plug was pulled; reopening it" in caplog.text
 
 
 def test_a_device_that_falls_still_is_opened_again() -> None:
