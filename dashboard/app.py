@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.components.document_language import set_document_language
-from dashboard.components.offline_banner import show_offline_banner
+from dashboard.components.offline_banner import prepare_offline_banner
 from dashboard.environment import ANALYZER_URL
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.session import PageContext, open_page, refresh_all
@@ -59,7 +59,7 @@ def main() -> None:
         refresh_in_background(page)
     with st.container(key="background"):
         set_document_language(page.translator.language)
-        show_offline_banner(page.translator)
+        prepare_offline_banner(page.translator)
 
 
 def show_header(page: PageContext, pages: Sequence[StreamlitPage]) -> None:

@@ -1,1 +1,1 @@
-"""Streamlit components with their ES modules: one folder each, and the modules that they share."""
+"""Streamlit components: one folder with ES modules, CSS and HTML for each, and shared ES modules."""

@@ -1,8 +1,8 @@
 """Registration of the components with Streamlit, which takes the script of a component as one text.
 
-The scripts are ES modules in files. ``bundle`` joins a module with the modules that it imports: each keeps a
-scope of its own and receives what it imports by name. Served as files they would cost a request each,
-which made the first paint of the page a tenth to a fifth later.
+The scripts are ES modules in files. ``bundle`` joins a module with all modules that it imports. Each module
+keeps its own scope. Served as separate files, the modules cost one request each, and the first paint of the
+page came a tenth to a fifth later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ FOLDER: Final = Path(__file__).parent
 IMPORT: Final = re.compile(r'^import \{([^}]+)\} from "(\.\.?/[^"]+)";$', re.MULTILINE)
 EXPORT: Final = re.compile(r"^export (?:default )?((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 DEFAULT_EXPORT: Final = re.compile(r"^export default function mount\(", re.MULTILINE)
-OTHER_FORM: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+UNSUPPORTED: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+"""An import or export that is left after the supported forms were replaced."""
 
 
 @lru_cache
@@ -34,11 +35,11 @@ def register_component(folder: str, name: str = "", *, isolate_styles: bool = Tr
     Parameters
     ----------
     folder : str
-        Subfolder of the component, with ``NAME.js`` and, if it has them, ``FOLDER.css`` and ``NAME.html``.
+        Subfolder with ``NAME.js`` and optionally ``FOLDER.css`` and ``NAME.html``.
     name : str, optional
-        Name of the component, by default that of its folder.
+        Name of the component, by default the name of the folder.
     isolate_styles : bool, optional
-        False for a component that changes the page outside of its own element.
+        False for a component that changes the page outside its own element.
     """
     name = name or folder
     return st.components.v2.component(
@@ -51,27 +52,27 @@ def register_component(folder: str, name: str = "", *, isolate_styles: bool = Tr
 
 
 def read_asset(path: str) -> str | None:
-    """Read a text file of this folder; None if there is none."""
+    """Return the text of a file in this folder, or None if the file does not exist."""
     file = FOLDER / path
     return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def bundle(entry: str) -> str:
-    """Join a module of this folder with all that it imports, directly or not, in one module.
+    """Join a module with all modules that it imports, directly or indirectly, into one module.
 
-    Every module becomes a function that runs once and returns its exports. The bundle's default export is
-    the entry's function ``mount``. The result depends on the files alone.
+    Every module becomes a function that runs once and returns its exports. The default export of the bundle
+    is the function ``mount`` of the entry module.
 
     Parameters
     ----------
     entry : str
-        Path of the module, relative to this folder.
+        Path of the entry module, relative to this folder.
 
     Raises
     ------
     DashboardError
-        If a module is missing, imports itself through others, or has an import or export of another form
-        than ``import { a, b as c } from "./d.js";`` and ``export function|class|const``.
+        If a module is missing, if modules import each other, or if an import or export has another form than
+        ``import { a, b as c } from "./d.js";`` and ``export function|class|const``.
     """
     parts: dict[str, str] = {}
     _add_module(entry, parts, ())
@@ -82,7 +83,10 @@ def bundle(entry: str) -> str:
 
 
 def _add_module(path: str, parts: dict[str, str], importers: tuple[str, ...]) -> None:
-    """Add a module after the modules that it imports."""
+    """Add a module to ``parts`` after the modules that it imports.
+
+    ``importers`` is the chain of imports from the entry module.
+    """
     if path in importers:
         raise DashboardError(f"modules import each other: {' > '.join((*importers, path))}")
     if path in parts:
@@ -100,7 +104,7 @@ def _add_module(path: str, parts: dict[str, str], importers: tuple[str, ...]) ->
         return f"const {{ {names} }} = modules[{imported!r}];"
 
     code = EXPORT.sub(r"\1", IMPORT.sub(replace_import, source))
-    if found := OTHER_FORM.search(code):
+    if found := UNSUPPORTED.search(code):
         raise DashboardError(f"{path} has an unsupported import or export: {found[0]}")
     exports = ", ".join(name for _, name in EXPORT.findall(source))
     parts[path] = f"modules[{path!r}] = (() => {{\n{code}\nreturn {{ {exports} }};\n}})();"

@@ -1,5 +1,5 @@
-// Elements: creation, lookup, and updates that touch only what differs.
-// Text that comes from outside reaches the page through `textContent` only.
+// Helpers for elements: creation, lookup, and updates that leave equal content untouched.
+// Untrusted text reaches the page through `textContent` only.
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -11,7 +11,7 @@ export function createElement(tag, className = "", text = "") {
   return element;
 }
 
-/** Create an SVG element; `text` is optional. */
+/** Create an SVG element. */
 export function createSvg(tag, attributes = {}, text = "") {
   const element = document.createElementNS(SVG_NAMESPACE, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -19,7 +19,7 @@ export function createSvg(tag, attributes = {}, text = "") {
   return element;
 }
 
-/** Create an icon from one path within a square of 24 units. Fonts differ in their symbols, paths do not. */
+/** Create an icon from one path within a square of 24 units. Unlike symbols of a font, a path looks the same everywhere. */
 export function createIcon(path) {
   const icon = createSvg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
   icon.append(createSvg("path", { d: path }));
@@ -39,7 +39,7 @@ export function findPart(root, name) {
   return root.querySelector(`[data-part="${name}"], [data-testid="${name}"]`);
 }
 
-/** Set an element's text. Equal text stays untouched, so that a screen reader, a selection or a click keeps it. */
+/** Set an element's text. Equal text stays untouched, so that no selection, click or screen reader loses its place. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -58,7 +58,7 @@ export function updateChildren(element, items, build) {
   element.replaceChildren(...items.map(build));
 }
 
-/** Remember what an element shows. Returns false if it shows the same already. */
+/** Remember the content that an element shows. Returns false if the element shows equal content already. */
 export function hasChanged(element, content) {
   const json = JSON.stringify(content);
   if (displayed.get(element) === json) return false;

@@ -1,6 +1,6 @@
-// Text templates with {names} in braces.
+// Text templates with names in braces, such as {count}.
 
-/** Fill in the values. A name without a value stays as it is; values are never scanned for names. */
+/** Replace the names by values. A name without a value stays as it is. Values are not scanned for names. */
 export function formatMessage(template, values = {}) {
   return template.replace(/\{(\w+)\}/g, (braces, name) =>
     Object.hasOwn(values, name) ? String(values[name]) : braces,

@@ -1,11 +1,11 @@
-// Links to songs at other services.
+// Links to songs on other services.
 
 import { createElement } from "./dom.js";
 
 /**
  * Create a link that opens in a new tab.
  *
- * @param {{service: string, address: string, label: string, tooltip: string}} link `label` is for screen readers
+ * @param {{service: string, address: string, label: string, tooltip: string}} link `label` is the accessible name
  * @param {() => void} onOpen called when the link is followed
  */
 export function createSongLink({ service, address, label, tooltip }, onOpen = () => {}) {
@@ -20,7 +20,7 @@ export function createSongLink({ service, address, label, tooltip }, onOpen = ()
   return anchor;
 }
 
-/** Whether an address begins with https. Others, such as javascript:, are never linked or loaded. */
+/** Return true if an address begins with https. Other addresses, such as javascript:, are never linked or loaded. */
 export function isHttps(address) {
   return /^https:\/\//.test(address);
 }

@@ -78,7 +78,7 @@ def timeline_data(session: HistorySession, selected: int | None, translator: Tra
     return {
         "session": session.id,
         "language": translator.language,
-        "words": translator.part("history.timeline."),
+        "texts": translator.part("history.timeline."),
         "states": [translator(f"history.state.{state.lower()}") for state in STATES],
         "kinds": translator.part("history.event."),
         "genres": [
@@ -100,7 +100,7 @@ def timeline_data(session: HistorySession, selected: int | None, translator: Tra
             for each in session.segments
         ],
         "events": [[round(each.occurred_at - zero, 1), each.kind, each.detail] for each in session.events],
-        "chosen": selected,
+        "selected": selected,
     }
 
 

@@ -43,7 +43,7 @@ def live_data(
         "analyzer": analyzer,
         "token": token,
         "language": translator.language,
-        "words": translator.part("live."),
+        "texts": translator.part("live."),
         "sureness": [list(step) for step in SURENESS],
         "guess_below": GUESS_BELOW,
         "genres": [

@@ -101,7 +101,7 @@ def song_data(
         ],
         "songs": [_song_data(row, situation.muted, translator) for row in playlist.items],
         "choices": choices_data(choices, translator),
-        "words": translator.part("recommendations.part."),
+        "texts": translator.part("recommendations.part."),
     }
 
 

@@ -21,9 +21,9 @@ def apply_action() -> None:
         return
     kind, name = selected
     choices = recommendation_service().rolling_playlist.feedback
-    if kind == "forget":
+    if kind == "delete_all":
         choices.delete_all()
-    elif kind == "take back":
+    elif kind == "undo":
         choices.delete(name)
     else:
         recommendation_service().apply(kind, name)

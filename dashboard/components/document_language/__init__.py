@@ -1,4 +1,4 @@
-"""The language of the HTML document."""
+"""Component that sets the language of the HTML document."""
 
 from dashboard.components.document_language.component import set_document_language
 

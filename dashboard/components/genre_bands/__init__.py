@@ -1,4 +1,4 @@
-"""Genres of an analyzed file: over time as colored bands, and the most probable ones as bars."""
+"""Components for an analyzed file: genres over time as colored bands, and probabilities as bars."""
 
 from dashboard.components.genre_bands.component import show_genre_bands, show_probabilities
 

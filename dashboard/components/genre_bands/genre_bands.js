@@ -1,4 +1,4 @@
-// The genres of a file over time as colored bands, with the times below them and a legend.
+// The genres of a file over time: colored bands with times below and a legend.
 
 import { createElement, hasChanged } from "../dom.js";
 
@@ -21,7 +21,7 @@ export default function mount({ parentElement, data }) {
   root.replaceChildren(bands, times, legend);
 }
 
-/** Create a band; `start` and `length` are shares of the whole file. */
+/** Create a band. `start` and `length` are shares of the whole file. */
 function createBand({ color, start, length, sure, tooltip }) {
   const band = createElement("span", sure ? "" : "guess");
   band.title = tooltip;

@@ -1,4 +1,4 @@
-"""The live part of the page: current genre, timeline, spectrogram, and choice of the source."""
+"""Live component: current genre, recent timeline, spectrogram, and source picker."""
 
 from dashboard.components.live.component import show_live
 

@@ -1,11 +1,11 @@
-// Axis labels of the timeline and the spectrogram.
+// Axis labels of the recent timeline and the spectrogram.
 
 import { createElement, hasChanged } from "../dom.js";
 
 const WIDE_MARKS_HZ = [200, 1000, 4000, 8000]; // for rows of increasing height in Hz
-const OUTER_PERCENT = [6, 93]; // the outer labels move inwards, else half of each would lie outside the image
+const OUTER_PERCENT = [6, 93]; // the outer labels are moved inwards, since half of each would lie outside the image
 
-/** Label evenly spaced moments from `first` units ago to now; `unit` is "minutes" or "seconds". */
+/** Label evenly spaced times from `first` units ago to now. `unit` is "minutes" or "seconds". */
 export function showMoments(box, first, parts, unit, translator) {
   box.replaceChildren(
     ...[...Array(parts + 1).keys()].map((part) => {
@@ -16,7 +16,7 @@ export function showMoments(box, first, parts, unit, translator) {
   );
 }
 
-/** Label frequencies at the spectrogram's edge; `edges` are the rows' limits in Hz, lowest first. */
+/** Label frequencies at the edge of the spectrogram. `edges` are the limits of its rows in Hz, lowest first. */
 export function showFrequencies(box, edges) {
   if (!hasChanged(box, edges)) return;
   box.replaceChildren(
@@ -29,7 +29,7 @@ export function showFrequencies(box, edges) {
   );
 }
 
-/** Choose the labelled frequencies: [{text, position}], lowest first; empty without edges. */
+/** List the frequencies to label: [{text, position}], lowest first, or [] without edges. */
 export function frequencyMarks(edges) {
   const top = edges.at(-1) ?? -1;
   const wanted = edges.length > 2 ? WIDE_MARKS_HZ : top >= 8000 ? [0, 5000, top] : [0, top];
@@ -38,7 +38,7 @@ export function frequencyMarks(edges) {
     .map((hz) => ({ text: formatFrequency(hz), position: frequencyPosition(hz, edges) }));
 }
 
-/** Position of a frequency on the image, 0 at its bottom and 1 at its top; all rows have the same height. */
+/** Position of a frequency on the image, 0 at the bottom and 1 at the top. All rows have the same height. */
 export function frequencyPosition(hz, edges) {
   const above = edges.findIndex((edge) => edge > hz);
   if (above < 0) return 1;

@@ -1,4 +1,4 @@
-// One bar for each genre.
+// Bars with the probability of each genre.
 
 import { createElement, setText } from "../dom.js";
 
@@ -14,7 +14,7 @@ export class GenreBars {
     return [...this.rows.keys()];
   }
 
-  /** Create a row for each label; `genreOf` returns name and color of a label. */
+  /** Create a row for each label. `genreOf` returns the name and the color of a label. */
   layOut(labels, genreOf) {
     this.rows = new Map(
       labels.map((label) => {
@@ -39,7 +39,7 @@ export class GenreBars {
    * Show the probabilities.
    *
    * @param {string|null} top label of the genre in the headline
-   * @param {((label: string) => number)|null} probability 0 to 1; null while no genre has one
+   * @param {((label: string) => number)|null} probability 0 to 1, or null while no genre has a probability
    */
   show(top, probability, translator) {
     for (const [label, { item, fill, share }] of this.rows) {

@@ -1,8 +1,8 @@
-// Canvas size.
+// Size of a canvas in device pixels.
 
-const MAX_PIXEL_RATIO = 2; // more costs more than it shows
+const MAX_PIXEL_RATIO = 2; // a higher ratio costs time without a visible difference
 
-/** Match a canvas to its size on the page. Returns its width and height in pixels, and the pixels per CSS pixel. */
+/** Match a canvas to its size on the page. Returns {width, height, scale}; scale is pixels per CSS pixel. */
 export function fitCanvas(canvas) {
   const scale = Math.min(window.devicePixelRatio || 1, MAX_PIXEL_RATIO);
   const width = Math.max(1, Math.round(canvas.clientWidth * scale));

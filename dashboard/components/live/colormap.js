@@ -5,7 +5,7 @@ const LEVELS = 256;
 /**
  * Convert the analyzer's colormap to 32-bit pixels in this machine's byte order.
  *
- * @param {unknown} base64 three bytes RGB for each level; anything else gives shades of gray
+ * @param {unknown} base64 three bytes RGB for each level. Any other value gives shades of gray.
  */
 export function colormapPixels(base64) {
   const table = decodeTable(base64);

@@ -1,36 +1,36 @@
-// The page's own websocket to the analyzer.
+// The websocket from the browser to the analyzer.
 
 import { PROTOCOL_VERSION, parseMessage, textOr } from "./messages.js";
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 3000;
-const OPEN_TIMEOUT_MS = 5000; // then the attempt is abandoned and repeated
-const SILENCE_TIMEOUT_MS = 15_000; // then the connection is replaced: a suspended computer does not hang up
+const OPEN_TIMEOUT_MS = 5000; // after this time, the attempt is abandoned and repeated
+const SILENCE_TIMEOUT_MS = 15_000; // after this time, the connection is replaced, since a suspended computer sends no close frame
 
 const PROTOCOL = `overheard.${PROTOCOL_VERSION}`;
-const SERVER_MESSAGES = new Set(["sources", "response"]); // these belong to the server, not to one source
+const SERVER_MESSAGES = new Set(["sources", "response"]); // messages of the server, not of one source
 
 /**
- * Keeps a connection until `stop`; a lost connection is opened again. Of several sources it follows the
- * one whose hello comes first, and later the source whose hello says that it replaces that one.
+ * Connection that is opened again when it is lost, until `stop`. It follows the source whose hello arrives
+ * first, and later the source whose hello names the followed source in `replaces_source`.
  */
 export class AnalyzerConnection {
   /**
-   * @param {string} url the analyzer's websocket
+   * @param {string} url websocket address of the analyzer
    * @param {object} handlers
    * @param {(message: object) => void} handlers.onMessage receives every JSON object
-   * @param {() => void} handlers.onLost called after every connection or attempt that has ended
+   * @param {() => void} handlers.onLost called after every lost connection and every failed attempt
    * @param {() => boolean} handlers.mayBeSilent whether the analyzer may send nothing for a long time
-   * @param {string} token the analyzer's token, empty if it needs none
+   * @param {string} token token for the analyzer, empty if the analyzer needs none
    */
   constructor(url, handlers, token = "") {
     this.url = url;
     this.handlers = handlers;
-    // A browser cannot set headers, and addresses end up in logs: the token travels as a second protocol.
+    // A browser cannot set headers, and addresses end up in logs. The token is therefore sent as a subprotocol.
     this.protocols = token ? [PROTOCOL, `overheard.token.${token}`] : [PROTOCOL];
     this.backoffMs = FIRST_BACKOFF_MS;
     this.stopped = false;
-    // A tab in the background may sleep for a minute between attempts; its reader should not wait so long.
+    // A tab in the background may sleep for a minute between attempts. A user who returns should not wait for it.
     this.retryNow = () => {
       if (!document.hidden && this.timer) this.open();
     };
@@ -46,7 +46,7 @@ export class AnalyzerConnection {
     try {
       socket = new WebSocket(this.url, this.protocols);
     } catch {
-      this.retry(); // the browser refuses an insecure address on a secure page
+      this.retry(); // the browser rejects an insecure address on a secure page
       return;
     }
     this.socket = socket;
@@ -59,11 +59,11 @@ export class AnalyzerConnection {
     socket.onmessage = (event) => {
       const message = parseMessage(event.data);
       if (!message) return;
-      this.backoffMs = FIRST_BACKOFF_MS; // not in onopen: another program on the port may hang up at once
+      this.backoffMs = FIRST_BACKOFF_MS; // not in onopen, since another program on the port may accept and then disconnect
       if (message.type === "hello" && (followed === null || message.replaces_source === followed)) {
         followed = textOr(message.source, "", Infinity);
       }
-      // Another protocol version may name its sources elsewhere, and the page has to report that version.
+      // A message of another protocol version may have no `source`, and the page has to report the version.
       const wanted =
         message.version !== PROTOCOL_VERSION ||
         SERVER_MESSAGES.has(message.type) ||
@@ -86,7 +86,7 @@ export class AnalyzerConnection {
     return true;
   }
 
-  /** Leave a silent connection without waiting for its closing handshake. */
+  /** Replace a silent connection without waiting for its closing handshake. */
   abandon(socket) {
     if (this.socket !== socket || this.stopped) return;
     this.socket = null;
@@ -98,7 +98,7 @@ export class AnalyzerConnection {
   retry() {
     clearTimeout(this.watchdog);
     this.handlers.onLost();
-    // A random part of the wait, so that many pages do not connect at the same moment.
+    // The wait is partly random, so that many pages do not connect at the same time.
     this.timer = setTimeout(() => this.open(), this.backoffMs * (0.5 + 0.5 * Math.random()));
     this.backoffMs = Math.min(2 * this.backoffMs, MAX_BACKOFF_MS);
   }
@@ -113,7 +113,7 @@ export class AnalyzerConnection {
   }
 }
 
-/** Say where the analyzer is expected. A loopback address means the reader's computer, not the page's server. */
+/** Tell the user where the page expects the analyzer. A loopback address means the user's computer, not the server's. */
 export function analyzerHint(address, translator) {
   if (!isLoopback(new URL(address).hostname) || isLoopback(location.hostname)) {
     const command = `overheard listen --allow-origin ${location.origin}`;
@@ -122,7 +122,7 @@ export function analyzerHint(address, translator) {
   return translator.text("away.elsewhere", { address });
 }
 
-/** Whether a host name is this computer's own loopback address. */
+/** Return true if a host name is a loopback address. */
 export function isLoopback(host) {
   return /^(localhost|127\.[\d.]+|\[::1\])$/.test(host);
 }

@@ -3,7 +3,7 @@
 import { findPart, setText } from "../dom.js";
 import { analyzerHint } from "./connection.js";
 
-const WITHOUT_DETAIL = new Set(["LISTENING", "CHANGING", "MISMATCH"]); // their texts say everything
+const WITHOUT_DETAIL = new Set(["LISTENING", "CHANGING", "MISMATCH"]); // their texts need no detail
 const RISE = [
   { opacity: 0.35, transform: "translateY(.12em)" },
   { opacity: 1, transform: "none" },
@@ -12,13 +12,13 @@ const RISE_TIMING = { duration: 500, easing: "ease-out" };
 
 export class GenreCard {
   /**
-   * @param {HTMLElement} root the component's element, whose theme follows the genre
+   * @param {HTMLElement} root element of the component. Its theme follows the genre.
    * @param {MediaQueryList} reducedMotion
    */
   constructor(root, reducedMotion) {
     this.root = root;
     this.reducedMotion = reducedMotion;
-    this.announced = null; // label of the genre that a screen reader was told last
+    this.announced = null; // label of the genre in the last announcement to screen readers
     this.#part("large").addEventListener("click", () => this.#enlarge());
     this.#part("large").hidden = !document.fullscreenEnabled;
   }
@@ -87,18 +87,18 @@ export class GenreCard {
   }
 
   #announce(label, genre, translator) {
-    // The new name rises into place; it is readable from its first frame.
+    // The new name rises into place and is readable from the first frame.
     if (this.announced !== null && !this.reducedMotion.matches)
       this.#part("genre").animate(RISE, RISE_TIMING);
     this.announced = label;
     this.#say("announcement", translator.text("announcement", { genre: genre.name }));
   }
 
-  /** Fill the screen with the card, to be read from across the room; Escape ends it. */
+  /** Fill the screen with the card, so that it can be read from across the room. Escape ends full screen. */
   #enlarge() {
     this.#part("now")
       .requestFullscreen()
-      .catch(() => {}); // a browser may refuse; the page stays as it is
+      .catch(() => {}); // a browser may refuse full screen
   }
 
   #part(name) {

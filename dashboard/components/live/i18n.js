@@ -1,9 +1,9 @@
-// The page's texts in the reader's language, and numbers in that language's notation.
+// Texts and numbers of the live component in the user's language.
 
 import { formatMessage } from "../i18n.js";
 import { numberOr } from "./messages.js";
 
-const SOURCE_ALIASES = { demonstration: "demo" }; // the demo has another name while it plays
+const SOURCE_ALIASES = { demonstration: "demo" }; // the demo source has another name while it plays
 const LOSS_COUNTERS = [
   "gaps",
   "samples_lost",
@@ -14,15 +14,15 @@ const LOSS_COUNTERS = [
 ];
 
 export class Translator {
-  /** @param {{language: string, words: Object<string, string>}} data templates by key */
-  constructor({ language, words }) {
+  /** @param {{language: string, texts: Object<string, string>}} data templates by key */
+  constructor({ language, texts }) {
     this.language = language;
-    this.templates = words;
+    this.templates = texts;
     this.percentFormat = new Intl.NumberFormat(language, { style: "percent" });
     this.numberFormat = new Intl.NumberFormat(language);
   }
 
-  /** Return one text with its values filled in; empty if the key is unknown. */
+  /** Return a text with its values filled in, or "" if the key is unknown. */
   text(key, values = {}) {
     return Object.hasOwn(this.templates, key) ? formatMessage(this.templates[key], values) : "";
   }
@@ -41,24 +41,24 @@ export class Translator {
     return this.text("duration.minutes", { minutes: Math.floor(whole / 60), seconds: whole % 60 });
   }
 
-  /** Return the translated name of a built-in source; other sources keep their own names. */
+  /** Return the translated name of a built-in source. Other sources keep their names. */
   sourceName(name) {
     return this.text(`source.name.${SOURCE_ALIASES[name] ?? name}`) || name;
   }
 
-  /** Turn an English message of the analyzer into a sentence without the marks of a terminal. */
+  /** Turn an English message of the analyzer into a sentence with typographic quotes instead of backticks. */
   sentence(text) {
     const plain = text.replace(/`([^`]*)`/g, "\u201c$1\u201d").trim();
     return plain && plain[0].toUpperCase() + plain.slice(1) + (/[.!?]$/.test(plain) ? "" : ".");
   }
 
-  /** Format a level in dBFS; null becomes a dash. */
+  /** Format a level in dBFS. An unknown level (null) becomes a dash. */
   level(dbfs) {
     const figure = dbfs === null ? "\u2013" : dbfs.toFixed(0).replace("-", "\u2212");
     return this.text("source.level", { level: figure });
   }
 
-  /** Fill in the constant texts: `data-text` as content, `data-name` as accessible name, `data-title` as tooltip. */
+  /** Fill in the static texts: `data-text` as content, `data-name` as accessible name, `data-title` as tooltip. */
   fillIn(root) {
     root.lang = this.language;
     for (const element of root.querySelectorAll("[data-text]"))

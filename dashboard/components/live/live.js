@@ -1,4 +1,4 @@
-// The Live page: receives the analyzer's messages and draws the frames.
+// The live component: receives the analyzer's messages and draws the frames.
 
 import { findPart, setText } from "../dom.js";
 import { showFrequencies, showMoments } from "./axes.js";
@@ -14,13 +14,13 @@ import { SPECTROGRAM_SECONDS, Spectrogram } from "./spectrogram.js";
 import { StreamStatus } from "./status.js";
 
 const FRAME_MS = 33; // 30 frames a second look smooth and save energy
-const TIMELINE_FRAME_MS = 100; // one of its pixels is at most a tenth of a second
-const THEME_CHECK_MS = 500; // the reader may change the theme at any time
-const MAX_ABSENCE_MS = 10 * 60_000; // the page keeps receiving for so long while its reader is on another page
+const TIMELINE_FRAME_MS = 100; // one pixel of the timeline is at least a tenth of a second
+const THEME_CHECK_MS = 500; // the user may change the theme at any time
+const MAX_ABSENCE_MS = 10 * 60_000; // the component keeps receiving for this time while the user is on another page
 const MAX_GENRES = 40;
 const MAX_LABEL_LENGTH = 40;
 const SUMMARY_GENRES = 3;
-const MIN_SUMMARY_SHARE = 0.005; // smaller shares would read as 0 %
+const MIN_SUMMARY_SHARE = 0.005; // smaller shares would be shown as 0 %
 
 class LivePage {
   constructor(root, data) {
@@ -74,17 +74,17 @@ class LivePage {
     this.data = data;
     if (data.language !== language) this.translate(data);
     if (data.analyzer === analyzer && data.token === token) return;
-    this.connection.stop(); // dashboard and analyzer have been restarted with another token
+    this.connection.stop(); // dashboard and analyzer were restarted with another token
     this.connect(data);
   }
 
-  /** Suspend drawing while the reader is on another page; messages are still received. */
+  /** Stop drawing while the user is on another page. Messages are still received. */
   leave() {
     cancelAnimationFrame(this.frame);
     this.absence = setTimeout(() => this.stop(), MAX_ABSENCE_MS);
   }
 
-  /** Replace a new, empty page by this one. Returns false after too long an absence. */
+  /** Replace the empty element of a new mount by this component. Returns false after too long an absence. */
   returnTo(parent, data) {
     if (this.stopped) return false;
     clearTimeout(this.absence);
@@ -134,7 +134,7 @@ class LivePage {
     this.showModel();
     this.spectrogram.configure(spectrum);
     this.topHz = numberOr(spectrum.top_hz, 11025);
-    showFrequencies(this.part("frequencies"), []); // the first spectrum message tells the limits of its rows
+    showFrequencies(this.part("frequencies"), []); // the first spectrum message has the limits of the rows
     const labels = Array.isArray(this.model.labels) ? this.model.labels : [];
     const genres = labels.filter((label) => typeof label === "string").slice(0, MAX_GENRES);
     if (genres.length)
@@ -167,7 +167,7 @@ class LivePage {
     if (!this.status.receivesEstimates) this.clearReadings();
   }
 
-  /** Show the title that a station sends. */
+  /** Show the title that the source reports. */
   applyTitle(message) {
     const title = textOr(message.title, "");
     this.say("title", title && ` \u2013 \u201c${title}\u201d`);
@@ -202,7 +202,7 @@ class LivePage {
 
   // ---- display ------------------------------------------------------------------------------------
 
-  /** Lay out all texts in the reader's language. */
+  /** Show all texts in the user's language. */
   translate(data) {
     this.translator = new Translator(data);
     this.translator.fillIn(this.root);
@@ -226,7 +226,7 @@ class LivePage {
     this.bars.show(status.hasGenre ? status.label : null, probability, translator);
   }
 
-  /** Describe the timeline beside its heading and to screen readers. */
+  /** Summarize the timeline beside its heading and for screen readers. */
   showSummary() {
     const shares = this.timeline.steps.shares().slice(0, SUMMARY_GENRES);
     const summary = shares
@@ -251,7 +251,7 @@ class LivePage {
     this.picker.showLevel(dbfs);
   }
 
-  /** Clear level and latency: they are only valid while estimates arrive. */
+  /** Clear level and latency, which are valid only while estimates arrive. */
   clearReadings() {
     this.showLevel(null);
     this.say("latency", "");
@@ -314,8 +314,8 @@ class LivePage {
 }
 
 /**
- * Mount the page. Streamlit calls this at every run of the script, and with a new element at every return
- * to the page. A tab has one Live page, kept at its window: Streamlit may evaluate this module again.
+ * Mount the component. Streamlit calls this at every run of the script, and with a new element at every
+ * return to the page. The window keeps the only instance, since Streamlit may evaluate this module again.
  */
 export default function mount({ parentElement, data }) {
   let page = window.overheardLive;
@@ -328,6 +328,6 @@ export default function mount({ parentElement, data }) {
   const call = {};
   page.lastCall = call;
   return () => {
-    if (page.lastCall === call) page.leave(); // else a newer call has taken the page over
+    if (page.lastCall === call) page.leave(); // otherwise a newer call uses this instance
   };
 }

@@ -1,6 +1,6 @@
-// Checks of what arrives over the websocket. Messages are not trusted: a number is finite, a text is short.
+// Validation of untrusted websocket messages. Numbers must be finite, and texts are cut.
 
-export const PROTOCOL_VERSION = 2; // messages of other versions are only reported
+export const PROTOCOL_VERSION = 2; // of messages of other versions, only the version is shown
 
 /** Parse a JSON object. Returns null for anything else. */
 export function parseMessage(text) {
@@ -17,12 +17,12 @@ export function numberOr(value, fallback) {
   return typeof value === "number" && Number.isFinite(value) ? value : fallback;
 }
 
-/** Return the value, cut to `maxLength`, if it is a text, else the fallback. */
+/** Return the value, cut to `maxLength` characters, if it is a string, else the fallback. */
 export function textOr(value, fallback, maxLength = 200) {
   return typeof value === "string" ? value.slice(0, maxLength) : fallback;
 }
 
-/** Return the value if it is a list of two or more rising numbers, else the fallback. */
+/** Return the value if it is an array of two or more rising numbers, else the fallback. */
 export function risingNumbersOr(value, fallback) {
   const rises =
     Array.isArray(value) &&

@@ -1,23 +1,23 @@
-// The last minutes on the Live page: one colored step for each estimate, as high as its confidence.
+// The recent timeline: a colored step for each estimate, as high as the confidence of the estimate.
 
 import { fitCanvas } from "./canvas.js";
 
-export const TIMELINE_SECONDS = 300; // the full width; time without estimates stays empty
+export const TIMELINE_SECONDS = 300; // width of the timeline. Time without estimates stays empty.
 export const TIMELINE_PARTS = 5;
-const FIRST_STEP_MS = 500; // the first estimate after a hole reaches back so far
-const MIN_STEP_MS = 500; // shorter steps of one genre are joined: there may be twelve estimates a second
-const MAX_HOP_MS = 1200; // the newest step reaches to now for so long, until the next estimate
+const FIRST_STEP_MS = 500; // width of the first step, and of a step after a hole
+const MIN_STEP_MS = 500; // shorter steps of one genre are joined, since there may be twelve estimates a second
+const MAX_HOP_MS = 1200; // the newest step grows for this time until the next estimate arrives
 const MAX_BRIDGED_MS = 3000; // estimates further apart leave a hole
-const MAX_RUN_GAP_MS = 2000; // steps of one genre that are nearer share one name
-const GUESS_HEIGHT = 2; // CSS pixels: a filled grey step would look like one more genre
+const MAX_RUN_GAP_MS = 2000; // nearer steps of one genre share one name
+const GUESS_HEIGHT = 2; // CSS pixels. A filled gray step would look like one more genre.
 
-/** The steps in time, without their drawing: {from, to (ms of performance.now()), label or null, confidence, sure}. */
+/** Steps without their drawing: {from, to (ms of performance.now()), label or null, confidence, sure}. */
 export class TimelineSteps {
   constructor() {
     this.steps = [];
   }
 
-  /** Add the estimates of the time before the page: [seconds ago, label, confidence, sure], oldest first. */
+  /** Add estimates from before the page was opened: [seconds ago, label, confidence, sure], oldest first. */
   addPast(past, nowMs) {
     for (const [ago, label, confidence, sure] of past)
       this.add({ label, confidence, sure }, nowMs - ago * 1000);
@@ -48,7 +48,7 @@ export class TimelineSteps {
     return [...spans].map(([label, span]) => [label, span / total]).sort((a, b) => b[1] - a[1]);
   }
 
-  /** Find the step at a position, 0 to 1 from the left edge. */
+  /** Find the step at a position, 0 to 1 from the left edge. Returns undefined if there is no step. */
   at(position, nowMs) {
     const moment = nowMs - (1 - position) * TIMELINE_SECONDS * 1000;
     return this.steps.find(({ from, to }) => from <= moment && moment < to);
@@ -79,7 +79,7 @@ export class RecentTimeline {
   draw(nowMs, theme) {
     const { width, height, scale } = fitCanvas(this.canvas);
     const context = this.canvas.getContext("2d");
-    // Whole pixels: neighboring steps with fractional edges would leave hairlines.
+    // Whole pixels, since fractional edges would leave hairlines between neighbors.
     const x = (ms) => Math.round(width - ((nowMs - ms) / (TIMELINE_SECONDS * 1000)) * width);
     context.clearRect(0, 0, width, height);
     context.fillStyle = theme.line;

@@ -1,4 +1,4 @@
-// The current source, and for a page that the analyzer trusts, a list to choose from and a pause button.
+// The source picker: the current source and, if the analyzer trusts this page, a list of sources and a pause button.
 
 import { createButton, createElement, findPart, setText } from "../dom.js";
 import { levelShare } from "./level.js";
@@ -10,8 +10,8 @@ const MAX_SOURCES = 40;
 
 export class SourcePicker {
   /**
-   * @param {HTMLElement} root the component's element
-   * @param {() => import("./i18n.js").Translator} translator returns the current one
+   * @param {HTMLElement} root element of the component
+   * @param {() => import("./i18n.js").Translator} translator returns the current translator
    * @param {(message: object) => boolean} send sends a control to the analyzer
    */
   constructor(root, translator, send) {
@@ -20,7 +20,7 @@ export class SourcePicker {
     this.send = send;
     this.requests = 0;
     this.options = new Map(); // source name -> elements of its row
-    this.notice = this.part("answer"); // moves beside the control that it is about
+    this.notice = this.part("answer"); // moves to the control that it belongs to
     this.noticeHome = this.notice.parentElement;
     this.button = this.part("picker");
     this.panel = this.part("panel");
@@ -43,14 +43,14 @@ export class SourcePicker {
     document.removeEventListener("pointerdown", this.closeOutside);
   }
 
-  /** Offer nothing: there is no connection. */
+  /** Clear the list, because there is no connection. */
   reset() {
     this.available = null;
     this.finish("");
     this.show();
   }
 
-  /** Apply a `sources` message, which only trusted pages receive. */
+  /** Apply a `sources` message. Only trusted pages receive it. */
   applySources(message) {
     const listed = Array.isArray(message.available) ? message.available.slice(0, MAX_SOURCES) : [];
     this.available = {
@@ -135,13 +135,13 @@ export class SourcePicker {
     const hasFocus = this.panel.matches(":focus-within");
     this.panel.hidden = !wanted;
     this.button.setAttribute("aria-expanded", String(wanted));
-    if (!wanted && this.panel.contains(this.notice) && !this.pendingId) this.finish(""); // it has been read
+    if (!wanted && this.panel.contains(this.notice) && !this.pendingId) this.finish(""); // the user has read the notice
     if (!wanted && hasFocus) this.button.focus();
     if (wanted)
       (this.panel.querySelector("[aria-current=true]") ?? this.panel.querySelector(".option"))?.focus();
   }
 
-  /** Move through the list with the arrow keys, as in a menu; Tab works, too. */
+  /** Move through the list with the arrow keys, as in a menu. */
   moveFocus(event) {
     const buttons = [...this.options.values()].map(({ button }) => button);
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];

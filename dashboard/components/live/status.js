@@ -1,4 +1,4 @@
-// What is known of the followed source: its state and its newest estimate. No elements here.
+// Status of the followed source: state and newest estimate. This module touches no elements.
 
 import { numberOr, textOr } from "./messages.js";
 
@@ -8,13 +8,13 @@ export class StreamStatus {
   /** @param {number} guessBelow a genre with a lower probability is a guess */
   constructor(guessBelow) {
     this.guessBelow = guessBelow;
-    this.properties = {}; // of each state, from the hello; other states are ignored
+    this.properties = {}; // properties of each state from the hello. Unknown states are ignored.
     this.isConnected = true; // assumed until the first attempt fails
     this.isUnsupported = false; // the analyzer speaks another protocol version
     this.reset();
   }
 
-  /** Forget the source: another one, or the same after a restart of the analyzer, numbers its messages anew. */
+  /** Clear the status. Another source, or a restarted analyzer, numbers its messages from the start. */
   reset() {
     this.state = "CONNECTING";
     this.sequence = -1;
@@ -54,7 +54,7 @@ export class StreamStatus {
 
   /** Label of the genre for the headline, or null. */
   get label() {
-    // The stable label keeps its old value while the estimate is unsure; then only the most probable one is true.
+    // While the estimate is unsure, the stable label is outdated and the most probable label is used.
     const stable = this.state === "LISTENING" ? labelOr(this.estimate?.stable_label, null) : null;
     return stable ?? labelOr(this.estimate?.label, null);
   }
@@ -71,29 +71,31 @@ export class StreamStatus {
   get situation() {
     if (!this.isConnected) return "AWAY";
     if (this.isUnsupported) return "MISMATCH";
-    // Another source follows in a moment; the end of a file has other texts.
+    // Another source follows in a moment. The end of a file has other texts.
     return this.state === "ENDED" && this.code === "source_changed" ? "CHANGING" : this.state;
   }
 
-  /** Whether the situation has a genre to show, certain or not. */
+  /** True if the situation has a genre to show, certain or not. */
   get hasGenre() {
     return this.#has("has_genre", this.situation);
   }
 
+  /** True if the analyzer sends estimates in this state. */
   get receivesEstimates() {
     return this.#has("has_estimate", this.state);
   }
 
+  /** True if the analyzer may send nothing for a long time, because its source is closed. */
   get maySendNothing() {
     return this.#has("is_closed", this.state);
   }
 
-  /** Whether a state has a property; the names of situations are no states and have none. */
+  /** Return true if a state has a property. Names of situations are not states and have no properties. */
   #has(property, state) {
     return Object.hasOwn(this.properties, state) && this.properties[state]?.[property] === true;
   }
 
-  /** Each type of message has its own queue at the server, so an older state may arrive after a newer one. */
+  /** Set the state of a message, unless a newer message has arrived. The server has a queue for each message type. */
   #setState(message, state, detail) {
     const sequence = numberOr(message.seq, 0);
     if (sequence < this.sequence || !Object.hasOwn(this.properties, state)) return;
@@ -103,7 +105,7 @@ export class StreamStatus {
     this.state = state;
   }
 
-  /** LISTENING needs a probable genre: while the genre changes, the old stable label may last for a moment. */
+  /** Return UNSURE instead of LISTENING without a probable genre, as when an outdated stable label lasts for a moment. */
   #checkedState(state) {
     if (state !== "LISTENING" || !this.estimate) return state;
     const label = labelOr(this.estimate.stable_label, null) ?? labelOr(this.estimate.label, null);

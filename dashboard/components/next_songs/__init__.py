@@ -1,4 +1,4 @@
-"""A few songs beside the live part."""
+"""Short list of songs beside the live component."""
 
 from dashboard.components.next_songs.component import next_songs_data, show_next_songs
 

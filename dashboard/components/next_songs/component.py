@@ -1,4 +1,4 @@
-"""A few songs beside the live part, with links only; the page of songs has everything else about them."""
+"""Short list of songs beside the live component, with links only. The recommendations page shows the rest."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from dashboard.recommendations.engine.playlist import Playlist
 from dashboard.viewmodels.songs import instead_of_songs, links_data
 
 MAX_SONGS = 3
+"""Songs in the list. More would not fit beside the live component."""
 
 
-def show_next_songs(playlist: Playlist, profile: ListeningProfile, muted: bool, words: Translator) -> None:
-    """Show the first songs of a list; none while recommendations are muted."""
+def show_next_songs(
+    playlist: Playlist, profile: ListeningProfile, muted: bool, translator: Translator
+) -> None:
+    """Show the first songs of the playlist, or no songs while recommendations are muted."""
     mount = register_component("next_songs")
-    mount(key="live_next", data=next_songs_data(playlist, profile, muted, words))
+    mount(key="live_next", data=next_songs_data(playlist, profile, muted, translator))
 
 
 def next_songs_data(
-    playlist: Playlist, profile: ListeningProfile, muted: bool, words: Translator
+    playlist: Playlist, profile: ListeningProfile, muted: bool, translator: Translator
 ) -> dict[str, Any]:
-    """Return the component's data as JSON: the texts and links of each song, or a message instead."""
+    """Return the data of the component as JSON: texts and links of each song, or a message instead."""
     songs = [
         {
-            "title": row.track.title,
-            "artist": ", ".join(row.track.artists),
-            "language": row.track.language or "",
-            "links": links_data(row.track, words),
+            "title": item.track.title,
+            "artist": ", ".join(item.track.artists),
+            "language": item.track.language or "",
+            "links": links_data(item.track, translator),
         }
-        for row in (() if muted else playlist.items[:MAX_SONGS])
+        for item in (() if muted else playlist.items[:MAX_SONGS])
     ]
     return {
-        "language": words.language,
-        "heading": words("live.next.title"),
-        "message": words("live.muted") if muted else instead_of_songs(playlist, profile, words),
+        "language": translator.language,
+        "heading": translator("live.next.title"),
+        "message": translator("live.muted") if muted else instead_of_songs(playlist, profile, translator),
         "songs": songs,
     }

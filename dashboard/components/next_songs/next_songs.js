@@ -1,4 +1,4 @@
-// A short list of songs beside the Live part, each with its links.
+// A short list of songs beside the live component, with links.
 
 import { createElement, hasChanged } from "../dom.js";
 import { createSongLink } from "../song_link.js";
@@ -10,7 +10,7 @@ export default function mount({ parentElement, data }) {
     root.dataset.testid = "next";
     parentElement.append(root);
   }
-  if (!hasChanged(root, data)) return; // else the reader would lose the link under the finger
+  if (!hasChanged(root, data)) return; // a rebuilt link would lose a click that has just begun
   root.lang = data.language;
   const list = createElement("ol");
   list.append(...data.songs.map(createSong));

@@ -1,5 +1,5 @@
-"""A message while the dashboard's server is unreachable."""
+"""Banner that is shown while the dashboard's server is unreachable."""
 
-from dashboard.components.offline_banner.component import show_offline_banner
+from dashboard.components.offline_banner.component import prepare_offline_banner
 
-__all__ = ["show_offline_banner"]
+__all__ = ["prepare_offline_banner"]

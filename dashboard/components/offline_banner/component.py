@@ -1,4 +1,4 @@
-"""A message while the dashboard's server is unreachable, in place of Streamlit's dialog."""
+"""Banner that is shown while the dashboard's server is unreachable, in place of Streamlit's dialog."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dashboard.components.assets import register_component
 from dashboard.i18n.translator import Translator
 
 
-def show_offline_banner(words: Translator) -> None:
-    """Prepare the message for this tab."""
+def prepare_offline_banner(translator: Translator) -> None:
+    """Load the banner into this browser tab. The browser shows the banner when the server is unreachable."""
     mount = register_component("offline_banner", isolate_styles=False)
-    mount(key="offline_banner", data=words("common.away"))
+    mount(key="offline_banner", data=translator("common.away"))

@@ -1,14 +1,14 @@
-// A line at the bottom of the page while the dashboard's server is unreachable. It replaces Streamlit's own
-// dialog, which greys the page and asks about the internet.
+// A banner at the bottom of the page while the dashboard's server is unreachable. It replaces Streamlit's own
+// dialog, which grays out the page and asks about the internet connection.
 
 import { createElement } from "../dom.js";
 
-const STREAMLIT_TEXT = "Connection error"; // only this text tells the dialog from Streamlit's other dialogs
+const STREAMLIT_TEXT = "Connection error"; // only this text distinguishes the dialog from Streamlit's other dialogs
 const STATE_ATTRIBUTE = "data-test-connection-state";
 
 class OfflineBanner {
   constructor() {
-    this.text = ""; // in the reader's language
+    this.text = ""; // in the user's language
     this.element = createElement("p", "overheard-offline");
     this.element.setAttribute("role", "alert");
     const observer = new MutationObserver(() => this.checkConnection());
@@ -28,8 +28,8 @@ class OfflineBanner {
 }
 
 /**
- * Watch the connection for the life of the tab. Streamlit calls this at every run of the script, and may
- * evaluate this module again; the window keeps the one banner.
+ * Watch the connection as long as the tab is open. Streamlit calls this at every run of the script and may
+ * evaluate this module again, so the window keeps the only banner.
  */
 export default function mount({ data }) {
   window.overheardOfflineBanner ??= new OfflineBanner();

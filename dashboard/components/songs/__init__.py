@@ -1,4 +1,4 @@
-"""The list of recommended songs and the reader's feedback on them."""
+"""List of recommended songs with the user's feedback."""
 
 from dashboard.components.songs.component import selected_action, show_songs
 

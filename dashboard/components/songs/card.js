@@ -1,4 +1,4 @@
-// The card of one song. It is created once and then only updated, so that it keeps its place and its focus.
+// The card of one song. A card is created once and then updated, so that it keeps its place and its focus.
 
 import { createButton, createElement, createIcon, hasChanged, showText, updateChildren } from "../dom.js";
 import { formatMessage } from "../i18n.js";
@@ -10,13 +10,13 @@ const ACTION_ICONS = {
   skip: "M4 5l9 7-9 7zM14 5l6 7-6 7z",
   ban: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM6.4 7.8l9.8 9.8A7 7 0 0 1 6.4 7.8zM7.8 6.4a7 7 0 0 1 9.8 9.8z",
 };
-const TOGGLES = new Set(["like", "pin"]); // actions with a state; the others do something once
+const TOGGLES = new Set(["like", "pin"]); // actions with a state. The other actions happen once.
 const ARTWORK_PX = 88;
 
 export class SongCard {
   /**
-   * @param {string} key the song
-   * @param {(kind: string, card: SongCard) => void} onAction called for an action, or with "open" for a link
+   * @param {string} key key of the song
+   * @param {(kind: string, card: SongCard) => void} onAction called with the kind of an action, "open" for a link
    */
   constructor(key, onAction) {
     this.key = key;
@@ -33,12 +33,12 @@ export class SongCard {
       opened: createElement("span", "opened"),
       from: createElement("span", "from"),
     };
-    const { artwork, links, opened, from, ...texts } = this.parts;
+    const { artwork, links, opened, from, ...lines } = this.parts;
     artwork.tabIndex = -1; // a named link leads to the same page
     artwork.setAttribute("aria-hidden", "true");
-    for (const element of [texts.title, texts.artist, texts.romanized]) element.dir = "auto";
+    for (const element of [lines.title, lines.artist, lines.romanized]) element.dir = "auto";
     const body = createElement("span", "body");
-    body.append(...Object.values(texts));
+    body.append(...Object.values(lines));
     const origin = createElement("span", "origin");
     origin.append(from, opened);
     const actions = createElement("span", "actions");
@@ -54,14 +54,14 @@ export class SongCard {
     this.element.append(artwork, body, origin, footer);
   }
 
-  update(song, words) {
-    if (!hasChanged(this.element, [song, words])) return;
+  update(song, texts) {
+    if (!hasChanged(this.element, [song, texts])) return;
     const { parts } = this;
     this.firstArtist = song.first_artist;
     this.element.style.setProperty("--genre", song.color);
     for (const name of ["title", "romanized", "reason", "relaxed", "from"]) showText(parts[name], song[name]);
     showText(parts.artist, [song.artist, song.published].filter(Boolean).join(", "));
-    showText(parts.opened, song.marks.includes("open") ? words.opened : "");
+    showText(parts.opened, song.marks.includes("open") ? texts.opened : "");
     parts.title.lang = song.language;
     parts.romanized.lang = song.language && `${song.language}-Latn`;
     parts.artist.lang = song.language;
@@ -70,9 +70,9 @@ export class SongCard {
       createSongLink(link, () => this.onAction("open", this)),
     );
     for (const [kind, button] of this.buttons) {
-      const tooltip = formatMessage(words[kind], { artist: song.first_artist });
+      const tooltip = formatMessage(texts[kind], { artist: song.first_artist });
       const label =
-        kind === "ban" ? tooltip : formatMessage(words.action, { action: tooltip, title: song.title });
+        kind === "ban" ? tooltip : formatMessage(texts.action, { action: tooltip, title: song.title });
       if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
       button.title = tooltip;
       button.hidden = kind === "ban" && !song.first_artist;
@@ -80,7 +80,7 @@ export class SongCard {
     }
   }
 
-  /** Show the service's image with a link back; a card without an image has only its colored edge. */
+  /** Show the image of the service with a link to the song's page. Without an image, the card has only its colored edge. */
   #updateArtwork(song) {
     const { artwork } = this.parts;
     const address = isHttps(song.artwork) ? song.artwork : "";

@@ -1,4 +1,4 @@
-"""The list of recommended songs: its data goes to the browser, the reader's actions come back."""
+"""List of recommended songs. The data goes to the browser, and the user's actions come back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ KEY = "songs"
 
 
 def show_songs(data: dict[str, Any], on_action: Callable[[], None]) -> None:
-    """Show the songs; ``on_action`` is called before the next run if the reader did something."""
+    """Show the songs. Streamlit calls ``on_action`` after an action of the user, before the next run."""
     mount = register_component("songs")
     mount(key=KEY, data=data, on_action_change=on_action)
 
 
 def selected_action() -> tuple[str, str] | None:
-    """Return the kind of the reader's action and the song's key or the artist's name; for ``on_action``."""
+    """Return the kind of the user's action, and the key of the song or the name of the artist.
+
+    ``on_action`` calls this. The result is None if there is no action.
+    """
     action = st.session_state[KEY].get("action")
     return (str(action["kind"]), str(action["key"])) if action else None

@@ -1,16 +1,16 @@
-// The songs' page: the list, its cause, the services that were asked, and the reader's feedback.
+// The recommendations page: songs, the reason for them, the song services, and the user's feedback.
 
 import { createElement, showText, updateChildren } from "../dom.js";
 import { formatMessage } from "../i18n.js";
 import { SongCard } from "./card.js";
 import { createUndoButton, FeedbackBox } from "./feedback.js";
 
-const ANNOUNCEMENT_DELAY_MS = 100; // the empty text before it makes a screen reader read equal text again
+const ANNOUNCEMENT_DELAY_MS = 100; // an empty text in between makes a screen reader read an equal text again
 
 class SongsPage {
   constructor() {
-    this.act = () => {}; // sends an action of the reader to the server
-    this.cards = new Map(); // key -> SongCard, for the cards in the list
+    this.act = () => {}; // sends an action of the user to the server
+    this.cards = new Map(); // song key -> SongCard, for all cards in the list
     this.lastBan = null; // {key, artist, place} until the song is gone
     this.root = createElement("section", "songs");
     this.root.dataset.testid = "songs";
@@ -40,7 +40,7 @@ class SongsPage {
     for (const name of ["notes", "providers", "cause", "muted", "instead", "announcement"]) {
       this.parts[name].dataset.testid = `song-${name}`;
     }
-    list.tabIndex = -1; // receives the focus when the last card goes
+    list.tabIndex = -1; // receives the focus when the last card is removed
     announcement.setAttribute("role", "status");
     const providersBox = createElement("div", "providers-box");
     providersBox.append(providersHeading, providers);
@@ -53,37 +53,37 @@ class SongsPage {
 
   update(data) {
     const { parts } = this;
-    const { words } = data;
+    const { texts } = data;
     this.root.lang = data.language;
     this.root.dataset.genre = data.genre;
-    showText(parts.causeHeading, data.cause && words.cause);
+    showText(parts.causeHeading, data.cause && texts.cause);
     showText(parts.cause, data.cause);
-    showText(parts.how, data.mix.length > 1 ? words.mix_how : "");
+    showText(parts.how, data.mix.length > 1 ? texts.mix_how : "");
     showText(parts.instead, data.instead);
     parts.aside.hidden = !(data.cause || data.now || data.muted || data.notes.length);
     showText(parts.now, data.now);
     showText(parts.muted, data.muted);
     parts.bar.hidden = !data.mix.length;
-    parts.bar.setAttribute("aria-label", words.mix);
+    parts.bar.setAttribute("aria-label", texts.mix);
     updateChildren(parts.bar, data.mix, createShare);
     updateChildren(parts.legend, data.mix, createLegendEntry);
     updateChildren(parts.notes, data.notes, (note) => createElement("li", "", note));
-    showText(parts.providersHeading, words.providers);
+    showText(parts.providersHeading, texts.providers);
     updateChildren(parts.providers, data.providers, createProvider);
-    parts.list.setAttribute("aria-label", words.list);
-    this.#updateList(data.songs, words);
-    this.feedback.update(data.choices, words);
+    parts.list.setAttribute("aria-label", texts.list);
+    this.#updateList(data.songs, texts);
+    this.feedback.update(data.choices, texts);
   }
 
-  /** Update the list: cards that stay keep their place, new ones fade in, a lost focus moves to a neighbor. */
-  #updateList(songs, words) {
+  /** Update the list. Cards that stay keep their place, new cards fade in, and a lost focus moves to a neighbor. */
+  #updateList(songs, texts) {
     const { list } = this.parts;
     const focus = findFocus(list);
     const added = songs.filter(({ key }) => !this.cards.has(key)).length;
     const cards = new Map(
       songs.map((song) => {
         const card = this.cards.get(song.key) ?? this.#createCard(song.key);
-        card.update(song, words);
+        card.update(song, texts);
         return [song.key, card];
       }),
     );
@@ -92,9 +92,9 @@ class SongsPage {
     [...cards.values()].forEach(({ element }, place) => {
       if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null);
     });
-    this.#offerUndo(words);
+    this.#offerUndo(texts);
     restoreFocus(list, focus);
-    if (added) this.#announce(formatMessage(words.announce, { count: added }));
+    if (added) this.#announce(formatMessage(texts.announce, { count: added }));
   }
 
   #createCard(key) {
@@ -109,8 +109,8 @@ class SongsPage {
     return card;
   }
 
-  /** Offer to undo a ban on the card that has taken the place of the banned artist's song. */
-  #offerUndo(words) {
+  /** Offer to undo a ban, on the card that took the place of the banned artist's song. */
+  #offerUndo(texts) {
     const { lastBan } = this;
     if (!lastBan || this.cards.has(lastBan.key)) return;
     this.lastBan = null;
@@ -119,10 +119,10 @@ class SongsPage {
     const card = list.children[Math.min(lastBan.place, list.children.length - 1)];
     if (!card) return;
     const offer = createElement("span", "offer");
-    const text = createElement("span", "", formatMessage(words.banned, lastBan));
+    const text = createElement("span", "", formatMessage(texts.banned, lastBan));
     text.dir = "auto";
-    const undo = createUndoButton(lastBan.artist, words, () => {
-      this.act("take back", lastBan.artist);
+    const undo = createUndoButton(lastBan.artist, texts, () => {
+      this.act("undo", lastBan.artist);
       offer.remove();
       card.querySelector("button.ban").focus({ preventScroll: true });
     });
@@ -184,7 +184,7 @@ function restoreFocus(list, focus) {
   (target ?? list).focus({ preventScroll: true });
 }
 
-const pages = new WeakMap(); // the element that Streamlit gives -> its page
+const pages = new WeakMap(); // parent element from Streamlit -> SongsPage
 
 export default function mount({ parentElement, data, setTriggerValue }) {
   if (!pages.has(parentElement)) {

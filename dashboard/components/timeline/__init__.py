@@ -1,4 +1,4 @@
-"""The timeline of a session and the shares of its genres."""
+"""Components of the history page: timeline of a session, and shares of its genres."""
 
 from dashboard.components.timeline.component import selected_segment, show_shares, show_timeline
 

@@ -1,7 +1,7 @@
-// Pointer, wheel and keys on the timeline.
+// Input on the timeline: pointer, wheel and keys.
 
-const CLICK_PX = 5; // a pointer that moved less has clicked, not dragged
-const MIN_PINCH_PX = 10; // fingers that are nearer do not zoom
+const CLICK_PX = 5; // a pointer that moves less clicks and does not drag
+const MIN_PINCH_PX = 10; // nearer fingers do not zoom
 
 export class TimelineInput {
   /** @param {import("./timeline.js").TimelinePage} page */
@@ -93,8 +93,8 @@ export class TimelineInput {
       ArrowUp: () => page.moveCursor(1),
       Home: () => page.setCursor(0),
       End: () => page.setCursor(page.segments.length - 1),
-      Enter: () => page.chooseAtCursor(),
-      " ": () => page.chooseAtCursor(),
+      Enter: () => page.selectAtCursor(),
+      " ": () => page.selectAtCursor(),
       "+": () => page.runTool("in"),
       "=": () => page.runTool("in"),
       "-": () => page.runTool("out"),

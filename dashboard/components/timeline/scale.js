@@ -1,5 +1,5 @@
-// Arithmetic of the timeline: parsed segments, positions of times, and their notation. No elements here.
-// Times are seconds since the start of the session unless the name says otherwise.
+// Arithmetic of the timeline: segments, positions of times, and formats. This module touches no elements.
+// Times are seconds since the start of the session.
 
 // Indices in `data.states`.
 export const LISTENING = 0;
@@ -16,7 +16,7 @@ const TICK_STEPS_SECONDS = [
 ];
 const DAY_SECONDS = 86_400;
 
-/** Parse the segments, in the order of their times; `shown` is the index of the displayed genre. */
+/** Parse the segments in the order of their times. `shown` is the index of the displayed genre. */
 export function parseSegments(data) {
   return data.segments.map(([number, state, genre, from, to, confidence, correction]) => ({
     number,
@@ -30,7 +30,7 @@ export function parseSegments(data) {
   }));
 }
 
-/** Index of the last segment that begins at or before `time`; -1 before the first. */
+/** Index of the last segment that begins at or before `time`, or -1 before the first segment. */
 export function lastStartedIndex(segments, time) {
   let low = 0;
   let high = segments.length;
@@ -42,7 +42,7 @@ export function lastStartedIndex(segments, time) {
   return low - 1;
 }
 
-/** Index of the segment at `time`, or -1; up to `tolerance` seconds beside a segment count, too. */
+/** Index of the segment at `time`, or -1. Segments up to `tolerance` seconds away count too. */
 export function indexAt(segments, time, tolerance = 0) {
   const index = lastStartedIndex(segments, time);
   if (index >= 0 && time <= segments[index].to + tolerance) return index;
@@ -50,7 +50,7 @@ export function indexAt(segments, time, tolerance = 0) {
   return next && next.from - tolerance <= time ? index + 1 : -1;
 }
 
-/** Fit a view into a session of `end` seconds, around the same middle: {from, to}. */
+/** Fit a view into a session of `end` seconds without moving its middle if possible: {from, to}. */
 export function fitView(from, to, end) {
   const span = Math.min(Math.max(to - from, Math.min(MIN_VIEW_SECONDS, end)), end);
   const begin = Math.min(Math.max(from + (to - from - span) / 2, 0), end - span);
@@ -74,12 +74,12 @@ export function placeSegments(segments, view, width) {
   return placed;
 }
 
-/** Formats the session's times in the page's language, in the notation of the reader's country. */
+/** Formats the times of a session in the page's language and in the notation of the user's country. */
 export class SessionClock {
   /**
    * @param {string} language of the page
    * @param {number} started Unix time of the session's start in seconds
-   * @param {readonly string[]} locales the reader's locales; one of the page's language decides the notation
+   * @param {readonly string[]} locales the user's locales. The first one in the page's language decides the notation.
    */
   constructor(language, started, locales = []) {
     const regional = locales.find((name) => name.toLowerCase().split("-")[0] === language);

@@ -1,4 +1,4 @@
-// The genres' shares of a session as bars, each with its name and duration.
+// The shares of the genres in a session: one bar each, with name and duration.
 
 import { createElement, hasChanged } from "../dom.js";
 

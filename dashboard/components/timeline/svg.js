@@ -10,8 +10,8 @@ const AXIS_PX = 24;
 const BANDS_TOP = EVENTS_PX + 4;
 const AXIS_TOP = BANDS_TOP + BANDS_PX;
 const HEIGHT_PX = AXIS_TOP + AXIS_PX;
-const MIN_TEXT_PX = 56; // less room gets no text of an event
-const MIN_MARK_DISTANCE_PX = 7; // nearer events of one kind share a mark; the tip and the table list them
+const MIN_TEXT_PX = 56; // with less room, the text of an event is left out
+const MIN_MARK_DISTANCE_PX = 7; // nearer events of one kind share a mark. The tooltip and the table list all events.
 const HALF_MARK_PX = 6;
 const MAX_TEXT_LENGTH = 200;
 const MAX_CACHED_WIDTHS = 2000;
@@ -52,7 +52,7 @@ export class TimelineDrawing {
     this.groups.events.replaceChildren(...this.#createEvents(scene, x));
   }
 
-  /** Frame segments: [[kind, segment]], where kind is "cursor" or "chosen". */
+  /** Draw frames around segments: [[kind, segment]], where kind is "cursor" or "selected". */
   frameSegments(scene, frames) {
     const { view, width } = scene;
     const scale = width / (view.to - view.from);
@@ -80,13 +80,13 @@ export class TimelineDrawing {
       const tickX = Math.round(x(time)) + 0.5;
       parts.push(createSvg("line", { x1: tickX, x2: tickX, y1: BANDS_TOP, y2: AXIS_TOP + 5 }));
       const half = this.#textWidth(text) / 2;
-      if (tickX < half || tickX > width - half) continue; // moved inwards it would overlap its neighbor
+      if (tickX < half || tickX > width - half) continue; // a text moved inwards would overlap its neighbor
       parts.push(createSvg("text", { x: tickX, y: AXIS_TOP + 19, class: startsDay ? "strong" : "" }, text));
     }
     return parts;
   }
 
-  /** Name the bands that have room; neighbors of the same look share a name. */
+  /** Create the names of the bands that have room. Neighbors with the same look share a name. */
   #createNames(data, bands) {
     const runs = [];
     for (const { segment, left, right } of bands) {
@@ -126,7 +126,7 @@ export class TimelineDrawing {
         );
       }
       const middle = EVENTS_PX / 2;
-      const markX = Math.min(Math.max(left, HALF_MARK_PX), width - HALF_MARK_PX); // complete at the edges, too
+      const markX = Math.min(Math.max(left, HALF_MARK_PX), width - HALF_MARK_PX); // the whole mark, also at the edges
       parts.push(
         createSvg("path", {
           d: MARKS[shape],
@@ -175,9 +175,9 @@ function createBand(data, segment, left, width) {
     ];
   }
   if (segment.state === NOT_MUSIC) {
-    return [createSvg("rect", { ...place, class: "talk", y: BANDS_TOP + BANDS_PX / 2 - 1.5, height: 3 })];
+    return [createSvg("rect", { ...place, class: "not-music", y: BANDS_TOP + BANDS_PX / 2 - 1.5, height: 3 })];
   }
-  if (!genre) return [createSvg("rect", { ...place, class: "unsure none" })];
+  if (!genre) return [createSvg("rect", { ...place, class: "unsure no-genre" })];
   return [
     createSvg("rect", {
       ...place,

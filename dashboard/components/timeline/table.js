@@ -1,4 +1,4 @@
-// The timeline's view as a table, and segments and events as text.
+// Segments and events as text, and the visible ones as a table.
 
 import { createButton, createElement } from "../dom.js";
 import { formatMessage } from "../i18n.js";
@@ -17,7 +17,7 @@ export function describeSegment(segment, data, clock) {
     time: `${clock.time(segment.from)} – ${clock.time(segment.to)}`,
     length: formatDuration(segment.to - segment.from),
     confidence: segment.confidence === null ? "" : clock.percentFormat.format(segment.confidence),
-    note: isCorrected ? formatMessage(data.words.corrected, { recognized }) : "",
+    note: isCorrected ? formatMessage(data.texts.corrected, { recognized }) : "",
   };
 }
 
@@ -27,7 +27,7 @@ export function describeEvent([, kind, detail], data) {
   return detail ? `${name}: ${detail}` : name;
 }
 
-/** List the segments and events of a view. Returns at most MAX_ROWS rows, and the count of all. */
+/** List the segments and events of a view: {rows, count}. There are at most MAX_ROWS rows; `count` counts all. */
 export function listRows({ data, segments, view, clock }) {
   const started = segments.slice(Math.max(0, lastStartedIndex(segments, view.from)));
   const visible = started.filter((segment) => segment.from <= view.to && segment.to >= view.from);
@@ -55,14 +55,14 @@ function segmentRow(segment, data, clock) {
     cells: [time, note ? `${what} (${note})` : what, length, confidence],
     color: data.genres[segment.shown]?.color,
     number: segment.state === SILENT ? null : segment.number,
-    chosen: data.chosen === segment.number,
+    isSelected: data.selected === segment.number,
   };
 }
 
-/** Create the element of a row; `onChoose` is called with the number of its segment. */
-export function createRow(row, words, onChoose) {
+/** Create the element of a row. `onSelect` is called with the number of the row's segment. */
+export function createRow(row, texts, onSelect) {
   const element = createElement("tr", row.kind);
-  if (row.chosen) element.setAttribute("aria-selected", "true");
+  if (row.isSelected) element.setAttribute("aria-selected", "true");
   row.cells.forEach((text, column) => {
     const cell = createElement("td", "", text);
     if (column === 1 && row.color) cell.prepend(createSwatch(row.color));
@@ -70,9 +70,9 @@ export function createRow(row, words, onChoose) {
   });
   const last = createElement("td");
   if (row.number !== null) {
-    const button = createButton("choose", words.choose, () => onChoose(row.number));
+    const button = createButton("select", texts.correct, () => onSelect(row.number));
     button.dataset.number = row.number;
-    button.setAttribute("aria-label", `${words.choose}: ${row.cells[0]}, ${row.cells[1]}`);
+    button.setAttribute("aria-label", `${texts.correct}: ${row.cells[0]}, ${row.cells[1]}`);
     last.append(button);
   }
   element.append(last);

@@ -1,4 +1,4 @@
-// The timeline of a session: its drawing, table and legend, and the segment at the cursor.
+// The timeline of a session: drawing, table, legend, and the segment at the cursor.
 
 import { createButton, createElement, createIcon, findPart, hasChanged, setText } from "../dom.js";
 import { formatMessage } from "../i18n.js";
@@ -15,7 +15,7 @@ import { TimelineDrawing } from "./svg.js";
 import { createRow, createSwatch, describeEvent, describeSegment, listRows } from "./table.js";
 import { TimelineView } from "./view.js";
 
-const CLICK_TOLERANCE_PX = 3; // around a segment
+const CLICK_TOLERANCE_PX = 3; // a click this near to a segment selects it
 const ZOOM_FACTOR = 1.6;
 const MAX_TIP_EVENTS = 4;
 const EVENT_TOLERANCE_PX = 8;
@@ -78,25 +78,25 @@ export class TimelinePage {
     if (isNewLanguage) this.translate();
     this.root.dataset.session = data.session;
     this.showLegend();
-    this.part("empty").textContent = this.segments.length || data.events.length ? "" : data.words.empty;
+    this.part("empty").textContent = this.segments.length || data.events.length ? "" : data.texts.empty;
     this.requestDraw();
   }
 
   translate() {
-    const { words } = this.data;
-    this.say("heading", words.heading);
-    this.say("help", words.help);
-    this.say("hint", words.hint);
-    this.say("list-name", words.list);
-    this.frame.setAttribute("aria-label", words.picture);
-    const columns = [words.time, words.what, words.length, words.confidence, ""];
+    const { texts } = this.data;
+    this.say("heading", texts.heading);
+    this.say("help", texts.help);
+    this.say("hint", texts.hint);
+    this.say("list-name", texts.list);
+    this.frame.setAttribute("aria-label", texts.picture);
+    const columns = [texts.time, texts.what, texts.length, texts.confidence, ""];
     this.part("columns").replaceChildren(...columns.map((name) => createElement("th", "", name)));
     for (const button of this.part("tools").children) this.nameTool(button);
   }
 
-  /** Show each genre of the session with its color: a narrow band has no room for its name. */
+  /** Show each genre of the session with its color, since a narrow band has no room for its name. */
   showLegend() {
-    const { genres, words } = this.data;
+    const { genres, texts } = this.data;
     const shown = new Set(
       this.segments.filter(({ state }) => state !== SILENT).map((segment) => segment.shown),
     );
@@ -107,10 +107,10 @@ export class TimelinePage {
         entry.prepend(createSwatch(color));
         return entry;
       });
-    const signs = [words.unsure, words.talk, words.mark].map((text) =>
+    const signs = [texts.unsure, texts.not_music, texts.corrected_mark].map((text) =>
       createElement("li", "secondary", text),
     );
-    this.part("legend").setAttribute("aria-label", words.legend);
+    this.part("legend").setAttribute("aria-label", texts.legend);
     this.part("legend").replaceChildren(...colors, ...signs);
   }
 
@@ -126,7 +126,7 @@ export class TimelinePage {
 
   draw() {
     const width = Math.floor(this.frame.clientWidth);
-    if (!width) return; // in a collapsed part of the page; the observer calls again
+    if (!width) return; // collapsed; the observer calls again
     const startMs = performance.now();
     const { from, to } = this.view;
     this.scene = { data: this.data, segments: this.segments, view: { from, to }, clock: this.clock, width };
@@ -145,24 +145,24 @@ export class TimelinePage {
 
   drawTable() {
     if (!this.root.querySelector("details").open) return;
-    const { words, language } = this.data;
+    const { texts, language } = this.data;
     const { rows, count } = listRows(this.scene);
     const body = this.part("rows");
     const focused = this.root.getRootNode().activeElement?.dataset?.number;
-    // Unchanged rows stay, else the reader would lose the button under the finger.
+    // Unchanged rows stay, since the user may be about to press a button in them.
     if (!hasChanged(body, [rows, language])) return;
-    body.replaceChildren(...rows.map((row) => createRow(row, words, (number) => this.choose(number))));
-    const rest = count > rows.length ? ` ${formatMessage(words.more, { count: rows.length })}` : "";
-    this.say("count", formatMessage(words.listed, { count }) + rest);
+    body.replaceChildren(...rows.map((row) => createRow(row, texts, (number) => this.select(number))));
+    const rest = count > rows.length ? ` ${formatMessage(texts.more, { count: rows.length })}` : "";
+    this.say("count", formatMessage(texts.listed, { count }) + rest);
     if (focused) body.querySelector(`[data-number="${focused}"]`)?.focus();
   }
 
-  /** Frame the chosen segment and the one at the cursor, and describe the latter to screen readers. */
+  /** Frame the selected segment and the segment at the cursor, and describe the cursor to screen readers. */
   showCursor() {
     const frames = [];
-    const chosen = this.segments.find((segment) => segment.number === this.data.chosen);
+    const selected = this.segments.find((segment) => segment.number === this.data.selected);
     const current = this.segments[this.cursor];
-    if (chosen) frames.push(["chosen", chosen]);
+    if (selected) frames.push(["selected", selected]);
     if (current) frames.push(["cursor", current]);
     if (this.scene) this.drawing.frameSegments(this.scene, frames);
     this.frame.setAttribute("aria-valuemin", "0");
@@ -180,10 +180,10 @@ export class TimelinePage {
   }
 
   confidenceText(percent) {
-    return percent && formatMessage(this.data.words.sure, { percent });
+    return percent && formatMessage(this.data.texts.sure, { percent });
   }
 
-  /** Show the box at `time` with the segment at the cursor and these events. */
+  /** Show the tooltip at `time` with the segment at the cursor and with events. */
   showTip(time, events) {
     const tip = this.part("tip");
     const segment = this.segments[this.cursor];
@@ -195,7 +195,7 @@ export class TimelinePage {
       const facts = [`${when} (${length})`, this.confidenceText(confidence)];
       lines.push(createElement("span", "", facts.filter(Boolean).join(" · ")));
     } else if (!events.length) {
-      lines.push(createElement("span", "", `${this.clock.time(time)} · ${this.data.words.gap}`));
+      lines.push(createElement("span", "", `${this.clock.time(time)} · ${this.data.texts.gap}`));
     }
     for (const event of events.slice(0, MAX_TIP_EVENTS)) {
       const text = `${this.clock.time(event[0])} · ${describeEvent(event, this.data)}`;
@@ -215,7 +215,7 @@ export class TimelinePage {
     this.part("tip").hidden = true;
   }
 
-  // ---- pointer and cursor--------------------------------------------------------------------------
+  // ---- pointer and cursor -------------------------------------------------------------------------
 
   timeAt(clientX) {
     const box = this.frame.getBoundingClientRect();
@@ -226,7 +226,7 @@ export class TimelinePage {
     return this.view.span / Math.max(1, this.frame.clientWidth);
   }
 
-  /** Move the cursor to the pointer, and show what is there. */
+  /** Move the cursor to the pointer, and show the segment and the events there. */
   pointAt(clientX) {
     const time = this.timeAt(clientX);
     this.cursor = indexAt(this.segments, time, this.secondsPerPixel);
@@ -242,17 +242,17 @@ export class TimelinePage {
     const tolerance = CLICK_TOLERANCE_PX * this.secondsPerPixel;
     const index = indexAt(this.segments, this.timeAt(clientX), tolerance);
     this.pointAt(clientX);
-    if (index >= 0) this.choose(this.segments[index].number);
+    if (index >= 0) this.select(this.segments[index].number);
   }
 
-  /** Remove the cursor: the pointer has left the timeline. */
+  /** Remove the cursor, because the pointer has left the timeline. */
   leave() {
     this.cursor = -1;
     this.hideTip();
     this.showCursor();
   }
 
-  /** Move the cursor by some segments; without a cursor, put it on the middle of the view. */
+  /** Move the cursor by some segments. Without a cursor, set it to the middle of the view. */
   moveCursor(steps) {
     if (this.cursor < 0) this.setCursor(Math.max(0, lastStartedIndex(this.segments, this.view.middle)));
     else this.setCursor(this.cursor + steps);
@@ -273,12 +273,12 @@ export class TimelinePage {
     this.view.zoom(factor, segment ? this.view.clamp((segment.from + segment.to) / 2) : this.view.middle);
   }
 
-  chooseAtCursor() {
-    if (this.segments[this.cursor]) this.choose(this.segments[this.cursor].number);
+  selectAtCursor() {
+    if (this.segments[this.cursor]) this.select(this.segments[this.cursor].number);
   }
 
-  choose(number) {
-    this.send("chosen", { session: this.data.session, number });
+  select(number) {
+    this.send("selected", { session: this.data.session, number });
   }
 
   // ---- buttons ------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ export class TimelinePage {
   }
 
   nameTool(button) {
-    button.title = this.data.words[button.dataset.tool];
+    button.title = this.data.texts[button.dataset.tool];
     button.setAttribute("aria-label", button.title);
   }
 
@@ -314,7 +314,7 @@ export class TimelinePage {
   }
 }
 
-const pages = new WeakMap(); // the element that Streamlit gives -> its timeline
+const pages = new WeakMap(); // parent element from Streamlit -> TimelinePage
 
 export default function mount({ parentElement, data, setTriggerValue }) {
   if (pages.has(parentElement)) pages.get(parentElement).update(data);
@@ -324,7 +324,7 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   const call = {};
   page.lastCall = call;
   return () => {
-    if (page.lastCall !== call) return; // a newer call has taken the timeline over
+    if (page.lastCall !== call) return; // a newer call uses this timeline
     page.stop();
     pages.delete(parentElement);
   };

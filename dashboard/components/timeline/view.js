@@ -1,9 +1,9 @@
-// The visible part of a session. Times are seconds since the session's start. No elements here.
+// The visible part of a session. Times are seconds since the start of the session. This module touches no elements.
 
 import { fitView, MIN_VIEW_SECONDS } from "./scale.js";
 
-const ROUNDING_SECONDS = 0.01; // differences below it come from rounding
-const FOLLOW_SECONDS = 1; // a view that ends so near the session's end follows it
+const ROUNDING_SECONDS = 0.01; // smaller differences come from rounding
+const FOLLOW_SECONDS = 1; // a view that ends this near to the end of the session follows the end
 
 export class TimelineView {
   /** @param {() => void} onChange called after every change */
@@ -20,7 +20,7 @@ export class TimelineView {
     this.set(0, end);
   }
 
-  /** Apply the new end of the same session; a view at the old end follows it. */
+  /** Apply the new end of the same session. A view at the old end follows the new end. */
   extend(end) {
     const { from, to, end: oldEnd, showsAll } = this;
     this.end = end;
@@ -33,12 +33,12 @@ export class TimelineView {
     this.onChange();
   }
 
-  /** Zoom in by a factor, out if it is below 1; `center` keeps its place. */
+  /** Zoom in by a factor above 1, or out by a factor below 1. `center` keeps its place. */
   zoom(factor, center = this.middle) {
     this.set(center - (center - this.from) / factor, center + (this.to - center) / factor);
   }
 
-  /** Move by some seconds, at most to the session's start or end. */
+  /** Move by some seconds, at most to the start or end of the session. */
   move(seconds) {
     const step = Math.min(Math.max(seconds, -this.from), this.end - this.to);
     this.set(this.from + step, this.to + step);

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { formatMessage } from "../../../dashboard/components/i18n.js";
 import { describeLosses, Translator } from "../../../dashboard/components/live/i18n.js";
 
-const words = {
+const texts = {
   held: "for {duration}",
   "duration.seconds": "{seconds} s",
   "duration.minutes": "{minutes} min {seconds} s",
@@ -15,7 +15,7 @@ const words = {
   "losses.gaps": "Gaps: {count}",
   "losses.samples_lost": "Samples lost: {count}",
 };
-const english = new Translator({ language: "en", words });
+const english = new Translator({ language: "en", texts });
 
 test("names in braces are filled in, unknown ones stay, and values are not scanned", () => {
   assert.equal(formatMessage("{a} and {b}", { a: "{b}", b: "$&" }), "{b} and $&");
@@ -31,7 +31,7 @@ test("an unknown key gives an empty text, also if its name is a property of ever
 test("numbers and shares follow the language", () => {
   assert.equal(english.number(1234.5), "1,234.5");
   assert.equal(english.percent(0.756), "76%");
-  assert.match(new Translator({ language: "ru", words: {} }).percent(0.756), /^76\s%$/u);
+  assert.match(new Translator({ language: "ru", texts: {} }).percent(0.756), /^76\s%$/u);
 });
 
 test("durations are whole seconds, from a minute on with minutes", () => {

@@ -94,7 +94,12 @@ def test_the_timeline_gets_short_rows_in_the_order_of_time() -> None:
         [3, 3, -1, 90.0, 95.0, None, -1],
     ]
     assert data["events"] == [[1.0, "title", "A"], [61.0, "title", "B"]]
-    assert (data["started"], data["seconds"], data["running"], data["chosen"]) == (STARTED, 7_500.0, True, 2)
+    assert (data["started"], data["seconds"], data["running"], data["selected"]) == (
+        STARTED,
+        7_500.0,
+        True,
+        2,
+    )
 
 
 def test_genres_of_another_model_get_a_colour_and_their_own_name() -> None:

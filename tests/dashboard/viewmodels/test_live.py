@@ -25,10 +25,10 @@ GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 def test_every_state_has_words_of_its_own(language: str) -> None:
     data = live_data("ws://127.0.0.1:8765", "", Translator(language))
     titles = [
-        data["words"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
+        data["texts"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
     ]
     assert len(set(titles)) == len(titles)
-    advised = {state for state in StreamState if f"state.{state}.advice" in data["words"]}
+    advised = {state for state in StreamState if f"state.{state}.advice" in data["texts"]}
     assert advised == set(StreamState) - {StreamState.LISTENING}, "it must say what to do next"
 
 
@@ -49,7 +49,7 @@ def test_live_data_is_json_with_words_for_every_step_of_sureness() -> None:
     assert json.loads(json.dumps(data)) == data
     assert data["sureness"][-1][0] == data["guess_below"], "some words for the least that is no guess"
     for _, name in data["sureness"]:
-        assert data["words"][f"sure.{name}"]
+        assert data["texts"][f"sure.{name}"]
 
 
 def estimated(arrived: float, label: str, state: str = "LISTENING", share: float = 0.9) -> ReceivedEstimate:
