@@ -175,7 +175,9 @@ function createBand(data, segment, left, width) {
     ];
   }
   if (segment.state === NOT_MUSIC) {
-    return [createSvg("rect", { ...place, class: "not-music", y: BANDS_TOP + BANDS_PX / 2 - 1.5, height: 3 })];
+    return [
+      createSvg("rect", { ...place, class: "not-music", y: BANDS_TOP + BANDS_PX / 2 - 1.5, height: 3 }),
+    ];
   }
   if (!genre) return [createSvg("rect", { ...place, class: "unsure no-genre" })];
   return [
