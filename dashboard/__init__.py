@@ -1,1 +1,1 @@
-"""The page that a person looks at: what is heard now, and what to play next."""
+"""The dashboard: web pages with live genres, history and song recommendations."""

@@ -1,7 +1,7 @@
 """State of one browser tab: language, recommendations and mute switch.
 
-All users share the server's feed and providers. ``st.session_state`` belongs to one browser tab and ends with
-the tab.
+``st.session_state`` belongs to one browser tab and ends with the tab. The feed of the analyzer and the song
+providers are shared by all tabs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,17 @@ ASSUMED_SECONDS = 40
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """Context of every page: the analyzer's websocket, its token (often empty), and the translator."""
+    """Context of every page.
+
+    Attributes
+    ----------
+    analyzer : str
+        Websocket address of the analyzer.
+    token : str
+        Token for the analyzer, empty if there is none.
+    translator : Translator
+        Texts in the user's language.
+    """
 
     analyzer: str
     token: str
@@ -36,7 +46,7 @@ class PageContext:
 
     @property
     def feed(self) -> AnalyzerFeed:
-        """The server's feed of the analyzer."""
+        """Feed of the analyzer, shared by all tabs."""
         return analyzer_feed(self.analyzer)
 
 
@@ -48,45 +58,45 @@ def open_page(analyzer: str) -> PageContext:
 
 @st.cache_resource(show_spinner=False)
 def analyzer_feed(analyzer: str) -> AnalyzerFeed:
-    """Return the server's feed of an analyzer."""
+    """Return the feed of an analyzer. All tabs share it."""
     return AnalyzerFeed(analyzer, os.environ.get(TOKEN_VARIABLE, ""))
 
 
 @st.cache_resource(show_spinner=False)
 def providers() -> ProviderGroup:
-    """Return the server's providers. All users share their quotas and circuit breakers."""
+    """Return the song providers. All tabs share their quotas and circuit breakers."""
     return build_providers(WallClock())
 
 
 def recommendation_service() -> RecommendationService:
-    """Return the recommendations of this browser tab."""
+    """Return the recommendation service of this browser tab."""
     if "recommendation_service" not in st.session_state:
         playlist = RollingPlaylist(feedback=FeedbackStore(default_path()))
         st.session_state["recommendation_service"] = RecommendationService(providers(), playlist, WallClock())
-        st.session_state["last_estimate"] = 0
+        st.session_state["last_estimate_number"] = 0
     service: RecommendationService = st.session_state["recommendation_service"]
     return service
 
 
 def is_muted() -> bool:
-    """Return True if the user muted recommendations: no estimate counts, and no provider is searched."""
+    """Return True if the user muted recommendations. Then no estimate counts, and no provider is searched."""
     return bool(st.session_state.get("muted", False))
 
 
-def set_muted(on: bool) -> None:
-    """Store the mute switch as a plain value of the session, so that it outlives the page of the switch."""
-    st.session_state["muted"] = on
+def set_muted(muted: bool) -> None:
+    """Store the mute switch apart from its widget, since Streamlit forgets a widget's value with its page."""
+    st.session_state["muted"] = muted
 
 
 def refresh_all(feed: AnalyzerFeed) -> Playlist:
     """Update the recommendations with the estimates since the last call, on any page."""
     service = recommendation_service()
-    estimates = feed.estimates_after(st.session_state["last_estimate"])
+    estimates = feed.estimates_after(st.session_state["last_estimate_number"])
     if estimates:
-        st.session_state["last_estimate"] = estimates[-1].number
-    elif not st.session_state["last_estimate"] and not is_muted():
+        st.session_state["last_estimate_number"] = estimates[-1].number
+    elif not st.session_state["last_estimate_number"] and not is_muted():
         estimates = estimates_so_far(feed.snapshot)
-        st.session_state["last_estimate"] = -len(estimates)
+        st.session_state["last_estimate_number"] = -len(estimates)
     filters: Filters = st.session_state.get("filters", Filters())
     if is_muted():
         return service.update([], filters, search=False)
@@ -94,9 +104,10 @@ def refresh_all(feed: AnalyzerFeed) -> Playlist:
 
 
 def estimates_so_far(snapshot: Snapshot) -> list[ReceivedEstimate]:
-    """Return estimates for a page that opens after a file's end.
+    """Return the estimates for a page that opens after the end of a file.
 
-    The file's last estimate counts as if it had lasted for ``ASSUMED_SECONDS``.
+    The last estimate of the file counts as if it had lasted for ``ASSUMED_SECONDS``. The result is empty if
+    no file has ended.
     """
     if snapshot.state is not StreamState.ENDED or snapshot.estimate is None:
         return []

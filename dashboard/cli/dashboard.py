@@ -26,13 +26,13 @@ PORT = 8501
 APP = Path(__file__).parent.parent / "app.py"
 
 STREAMLIT_OPTIONS = {
-    "server.headless": "true",  # never opens a browser, never asks for an address
-    "server.fileWatcherType": "none",  # the page is installed, not edited while it runs
-    "runner.magicEnabled": "false",  # a text standing alone in a script is not for the page
+    "server.headless": "true",  # does not open a browser or ask for an email address
+    "server.fileWatcherType": "none",  # installed files do not change while the page runs
+    "runner.magicEnabled": "false",  # expression statements are not shown on the page
     "browser.gatherUsageStats": "false",
-    "server.maxUploadSize": str(MAX_FILE_BYTES // MEBIBYTE),  # else larger files are refused unread
-    "logger.level": "warning",  # the command says where the page is
-    "client.toolbarMode": "viewer",  # the menu in which a reader takes the light or the dark theme
+    "server.maxUploadSize": str(MAX_FILE_BYTES // MEBIBYTE),  # Streamlit rejects larger files unread
+    "logger.level": "warning",  # the address that Streamlit logs is not needed
+    "client.toolbarMode": "viewer",  # the menu has only the choice of the theme
     "client.showErrorDetails": "none",
     "theme.baseRadius": "0.75rem",
     "theme.light.primaryColor": "#2f5fd0",
@@ -52,7 +52,7 @@ def build_parser() -> ArgumentParser:
     """Return the parser of the command line."""
     parser = ArgumentParser(
         prog="overheard dashboard",
-        description="Show the page of an analyzer that runs already, here or on another machine.",
+        description="Serve the page for an analyzer that is already running, here or on another machine.",
         examples=[
             ("overheard dashboard", "`overheard listen` on this machine"),
             (f"{TOKEN_VARIABLE}=... overheard dashboard --analyzer wss://radio.example:8765", "elsewhere"),
@@ -79,7 +79,7 @@ def command(arguments: Sequence[str]) -> int:
     Returns
     -------
     int
-        Exit code; 0 after Ctrl-C or SIGTERM.
+        Exit code, 0 after Ctrl-C or SIGTERM.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def parse_analyzer_url(url: str) -> str:
-    """Return the URL if it is a websocket's.
+    """Return the URL if it is a websocket address.
 
     Raises
     ------
@@ -106,16 +106,16 @@ def parse_analyzer_url(url: str) -> str:
         secret = "@" in parts.netloc or any(
             name.lower() == "token" for name, _ in parse_qsl(parts.query, True)
         )
-        host = re.fullmatch(r"[\w.:-]+", parts.hostname or "")  # what a browser takes, too
+        host = re.fullmatch(r"[\w.:-]+", parts.hostname or "")  # as strict as browsers
         valid = parts.scheme in ("ws", "wss") and host is not None and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not close
+    except ValueError:  # an invalid port or unbalanced brackets
         valid = secret = False
     if secret:
         raise DashboardError(
-            f"the address of --analyzer must not hold a secret; the token belongs in {TOKEN_VARIABLE}"
+            f"the address of --analyzer must not contain a secret; set the token in {TOKEN_VARIABLE}"
         )
     if not valid:
-        raise DashboardError(f"--analyzer {url!r} is no websocket address; write it like {ANALYZER_URL}")
+        raise DashboardError(f"--analyzer {url!r} is not a websocket address such as {ANALYZER_URL}")
     return url
 
 
@@ -125,12 +125,12 @@ def check_token(environment: Mapping[str, str] = os.environ) -> None:
     Raises
     ------
     DashboardError
-        If the token has characters or a length that no token of the analyzer has.
+        If the token has a character or a length that the analyzer does not allow.
     """
     token = environment.get(TOKEN_VARIABLE, "")
     if token and not re.fullmatch(r"[\w.~-]{16,256}", token, re.ASCII):
         raise DashboardError(
-            f"{TOKEN_VARIABLE} has {len(token)} characters; it must have 16 to 256, letters, digits, . _ ~ -"
+            f"{TOKEN_VARIABLE} has {len(token)} characters; it must have 16 to 256 letters, digits or . _ ~ -"
         )
 
 
@@ -140,16 +140,16 @@ def check_port(host: str, port: int) -> None:
     Raises
     ------
     DashboardError
-        If the port is out of range or taken, or if the host is unknown or of another machine.
+        If the port is out of range or in use, or if the host is unknown or belongs to another machine.
     """
     if not 1 <= port <= 65_535:
-        raise DashboardError(f"--port {port} is out of range; choose one of 1 to 65535, for example {PORT}")
+        raise DashboardError(f"--port {port} is out of range; choose a port from 1 to 65535, such as {PORT}")
     try:
         try_port(host, port)
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror | UnicodeError):
             raise DashboardError(
-                f"--host {host!r} is unknown; use 127.0.0.1 for this machine, 0.0.0.0 for all"
+                f"--host {host!r} is unknown; use 127.0.0.1 for this machine only or 0.0.0.0 for all networks"
             ) from error
         raise DashboardError(
             f"cannot serve the page on {host}:{port} ({error.strerror}); "
@@ -158,14 +158,14 @@ def check_port(host: str, port: int) -> None:
 
 
 def streamlit_arguments(analyzer: str, host: str, port: int) -> list[str]:
-    """Return the command line of the child: Streamlit, its options, the page, and the page's argument."""
+    """Return the command line of the child process: Streamlit, its options, the script, and its arguments."""
     options = STREAMLIT_OPTIONS | {"server.address": host, "server.port": str(port)}
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", "--analyzer", analyzer]
 
 
 def _run(arguments: list[str]) -> int:
-    """Run the child to its end. A signal to this process ends the child, and a second signal kills it."""
+    """Run the child process to its end. The first stop signal ends the child, the second kills it."""
     child: subprocess.Popen[bytes] | None = None
     signals = 0
 
@@ -177,7 +177,7 @@ def _run(arguments: list[str]) -> int:
         elif child is not None:
             child.kill()
 
-    with _handling(forward):  # before the child starts: none may be left behind
+    with _handle_signals(forward):  # before the child starts, so that no signal leaves it behind
         child = subprocess.Popen(arguments)
         if signals:
             child.terminate()
@@ -188,16 +188,16 @@ def _run(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle the stop signals in the block. Python allows that on the main thread only."""
+def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle the stop signals in the block. On other threads than the main thread, nothing is changed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     hang_up = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # the terminal was closed
-    numbers = (signal.SIGINT, signal.SIGTERM, *hang_up)
-    before = [signal.signal(number, handler) for number in numbers]
+    signals = (signal.SIGINT, signal.SIGTERM, *hang_up)
+    previous = [signal.signal(number, handler) for number in signals]
     try:
         yield
     finally:
-        for number, old in zip(numbers, before, strict=True):
+        for number, old in zip(signals, previous, strict=True):
             signal.signal(number, old)

@@ -62,7 +62,7 @@ def build_parser() -> ArgumentParser:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Print songs.
+    """Print songs of a genre or of the genre of a file.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def command(arguments: Sequence[str]) -> int:
     options = build_parser().parse_args(arguments)
     if not 1 <= options.count <= MAX_COUNT:
         raise DashboardError(f"--count is {options.count}; it must lie in 1..{MAX_COUNT}")
-    genre = options.genre or genre_of(options.file)
+    genre = options.genre or determine_genre(options.file)
     clock = WallClock()
     query = TrackQuery(genre, options.language, ReleaseRange(options.range), limit=options.count)
     answer = build_providers(clock).search_relaxed(query, for_person=True)
@@ -84,54 +84,47 @@ def command(arguments: Sequence[str]) -> int:
     if options.file:
         print(f"{options.file.name} sounds like {genre}.\n")
     for track in tracks:
-        print(line(track))
-    for sentence in answer.messages:
-        print(f"  ({sentence})")
+        print(format_track(track))
+    for message in answer.messages:
+        print(f"  ({message})")
     return 0
 
 
-def genre_of(path: Path) -> str:
-    """Return the genre of a file, as ``overheard analyze`` determines it.
+def determine_genre(path: Path) -> str:
+    """Return the genre of a file according to ``overheard analyze``.
 
     Raises
     ------
     DashboardError
-        If that command fails, with its message, or if the file contains no music.
+        If the command fails, with the message of the command, or if the file contains no music.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", str(path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if done.returncode:
-        raise DashboardError(done.stderr.strip().rpartition(": ")[2] or f"{path} cannot be analyzed")
-    summary: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if completed.returncode:
+        raise DashboardError(completed.stderr.strip().rpartition(": ")[2] or f"{path} cannot be analyzed")
+    summary: Mapping[str, Any] = json.loads(completed.stdout.splitlines()[-1])
     if not summary.get("label"):
-        raise DashboardError(f"no music is heard in {path}; songs like it cannot be chosen")
+        raise DashboardError(f"{path} contains no music, so no songs can be suggested")
     return str(summary["label"])
 
 
 def as_json(track: Track, answer: Answer) -> dict[str, Any]:
-    """Return a song as an object of ``--json``."""
+    """Return a song as the JSON object that ``--json`` prints."""
     return {
         "title": track.title,
         "artists": list(track.artists),
         "url": track.url,
         "provider": track.provider,
-        "published": published(track),
+        "published": track.release_date or None,
         "language": track.language,
         "relaxed": sorted(each.value for each in answer.relaxed),
     }
 
 
-def published(track: Track) -> str | None:
-    """Return the release date as precisely as it is known, or None."""
-    if track.published is None or track.precision == "none":
-        return None
-    return track.published.isoformat()[: {"year": 4, "month": 7}.get(track.precision, 10)]
-
-
-def line(track: Track) -> str:
-    """Return a song as text, with its address on the second line."""
+def format_track(track: Track) -> str:
+    """Format a song for the terminal, with its address on the second line."""
     romanised = f" ({track.romanised})" if track.romanised else ""
-    when = f", {published(track)}" if published(track) else ""
-    return f"{', '.join(track.artists)}: {track.title}{romanised}{when}\n    {track.url}  [{track.provider}]"
+    date = f", {track.release_date}" if track.release_date else ""
+    return f"{', '.join(track.artists)}: {track.title}{romanised}{date}\n    {track.url}  [{track.provider}]"

@@ -81,7 +81,7 @@ class AnalysisJob:
         self.done = False
         self.analyzed_seconds = 0.0
         self.estimates: list[Mapping[str, Any]] = []
-        """Fields of the messages that ``viewmodels.file.bands`` reads. Three hours have 20,000 messages."""
+        """Message fields that ``viewmodels.file.merge_bands`` reads. Three hours have 20,000 messages."""
         self.explanation: Mapping[str, Any] | None = None
         self.summary: Mapping[str, Any] | None = None
         self._limits = limits or Limits()

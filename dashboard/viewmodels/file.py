@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.theme import genre_color, in_page_order
+from dashboard.viewmodels.theme import genre_color, sort_genres
 
 SCALE = 2
 """Side of the square, in pixels, that each pixel of the spectrogram becomes."""
@@ -23,9 +23,9 @@ MAX_DESCRIBED = 60
 MAX_PROBABILITIES = 4
 """Genres whose probabilities are shown for the whole file."""
 TIME_PARTS = 4
-"""Intervals between the times below the bands, which mark both ends and every quarter."""
+"""Intervals between the times below the bands. The times mark both ends and every quarter."""
 MIN_SECONDS = 1e-9
-"""Keeps a file without length from a division by zero."""
+"""Seconds of a file without length, which prevent a division by zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,11 @@ class Band:
     sure: bool
 
 
-def bands(estimates: Sequence[Mapping[str, Any]]) -> list[Band]:
-    """Merge estimate messages in order into bands. Each message covers the time since the one before."""
+def merge_bands(estimates: Sequence[Mapping[str, Any]]) -> list[Band]:
+    """Merge estimate messages into bands of one genre.
+
+    The messages are in order. Each message covers the time since the previous message.
+    """
     merged: list[Band] = []
     for message in estimates:
         estimate, end = message["estimate"], message["end_seconds"]
@@ -64,17 +67,18 @@ def bands(estimates: Sequence[Mapping[str, Any]]) -> list[Band]:
     return merged
 
 
-def bands_data(merged: Sequence[Band], seconds: float, translator: Translator) -> dict[str, Any]:
-    """Return the data of the bands' component: bands, times below them, legend, and a description.
+def bands_data(bands: Sequence[Band], seconds: float, translator: Translator) -> dict[str, Any]:
+    """Return the data of the component ``genre_bands``: bands, times below them, legend, and description.
 
     Parameters
     ----------
-    folded : sequence of Band
+    bands : sequence of Band
+        Result of ``merge_bands``.
     seconds : float
-        Length of the file so far, the full width.
-    words : Translator
+        Length of the analyzed part of the file, which is the full width.
+    translator : Translator
     """
-    texts = [_band_text(band, translator) for band in merged]
+    texts = [_band_text(band, translator) for band in bands]
     total = max(seconds, MIN_SECONDS)
     return {
         "description": "; ".join(texts[:MAX_DESCRIBED]),
@@ -86,13 +90,13 @@ def bands_data(merged: Sequence[Band], seconds: float, translator: Translator) -
                 "sure": band.sure,
                 "tooltip": text,
             }
-            for band, text in zip(merged, texts, strict=True)
+            for band, text in zip(bands, texts, strict=True)
             if band.genre
         ],
         "times": [clock_time(seconds * part / TIME_PARTS) for part in range(TIME_PARTS + 1)],
         "legend": [
             {"name": translator.genre(genre), "color": genre_color(genre)}
-            for genre in in_page_order({band.genre for band in merged if band.genre})
+            for genre in sort_genres({band.genre for band in bands if band.genre})
         ],
     }
 
@@ -105,7 +109,7 @@ def _band_text(band: Band, translator: Translator) -> str:
 
 
 def probability_rows(probabilities: Mapping[str, float], translator: Translator) -> list[dict[str, Any]]:
-    """Return the most probable genres, highest first, as the data of their bars."""
+    """Return the data of the bars of the most probable genres, the highest first."""
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:MAX_PROBABILITIES]
     return [
         {
@@ -119,7 +123,7 @@ def probability_rows(probabilities: Mapping[str, float], translator: Translator)
 
 
 def clock_time(seconds: float) -> str:
-    """Format minutes and seconds like a player."""
+    """Format seconds as a player does: 3:07, or 1:03:07 from an hour on."""
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
@@ -128,7 +132,7 @@ def clock_time(seconds: float) -> str:
 def explanation_images(
     message: Mapping[str, Any],
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float]:
-    """Return the spectrogram, a copy with its unimportant parts darkened, and the greatest fall.
+    """Return the spectrogram, a copy whose unimportant parts are darkened, and the largest fall.
 
     Parameters
     ----------
@@ -138,8 +142,8 @@ def explanation_images(
     Returns
     -------
     tuple
-        Two (SCALE * side, SCALE * side, 3) uint8, and the fall of the probability without the most
-        important part.
+        Two images, (SCALE * side, SCALE * side, 3) uint8, and the fall of the probability when the most
+        important part is covered.
     """
     side = int(message["side"])
     spectrogram = np.frombuffer(base64.b64decode(message["picture"]), np.uint8).reshape(side, side, 3)
@@ -156,7 +160,7 @@ def explanation_images(
 def pixel_importance(
     falls: npt.NDArray[np.float64], side: int, patch: int, step: int
 ) -> npt.NDArray[np.float64]:
-    """Return for each pixel the mean fall of the patches that cover it, (side, side) float64."""
+    """Return the mean fall of the patches that cover each pixel, (side, side) float64."""
     total, count = np.zeros((side, side)), np.zeros((side, side))
     for (row, column), fall in np.ndenumerate(falls):
         covered = np.s_[row * step : row * step + patch, column * step : column * step + patch]
@@ -167,5 +171,5 @@ def pixel_importance(
 
 
 def enlarge(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return the image with each pixel as a square of ``SCALE`` pixels."""
+    """Enlarge an image, so that each pixel becomes a square of ``SCALE`` pixels."""
     return picture.repeat(SCALE, axis=0).repeat(SCALE, axis=1)

@@ -16,12 +16,14 @@ from models.manifest import ModelManifest
 from realtime.protocol.messages import HealthMessage
 
 PACKAGES: Final = ("overheard", "streamlit", "websockets", "numpy", "spotipy")
-LOSSES: Final = ("gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reconnects")
+LOSS_FIELDS: Final = ("gaps", "samples_lost", "windows_skipped", "overflows", "dropped_blocks", "reconnects")
+"""Fields of a health message that count losses, in the order of the page."""
 PLOT: Final = "MODEL_CARD.png"
+"""File of the plot in the model card."""
 
 
 def health_rows(health: HealthMessage, translator: Translator) -> dict[str, str]:
-    """Format the readings of a health message, by their names on the page."""
+    """Format the readings of a health message. The keys are their names on the page."""
     latency = health.latency_ms
     readings = {
         "p50": f"{latency.p50:.0f} ms",
@@ -37,8 +39,8 @@ def health_rows(health: HealthMessage, translator: Translator) -> dict[str, str]
 
 
 def loss_counts(health: HealthMessage, translator: Translator) -> dict[str, int]:
-    """Return all losses so far by their names on the page, empty if there were none."""
-    return {translator(f"health.{name}"): count for name in LOSSES if (count := getattr(health, name))}
+    """Return the counts of losses above zero. The keys are their names on the page."""
+    return {translator(f"health.{name}"): count for name in LOSS_FIELDS if (count := getattr(health, name))}
 
 
 def versions(snapshot: Snapshot) -> dict[str, str]:
@@ -56,7 +58,7 @@ def versions(snapshot: Snapshot) -> dict[str, str]:
 
 
 def bug_report(snapshot: Snapshot, log: Sequence[str]) -> str:
-    """Format the facts for a developer, in English, without titles, songs and addresses."""
+    """Format a bug report in English. It holds no titles, songs and addresses, except in the log lines."""
     lines = [f"{name}: {value}" for name, value in versions(snapshot).items()]
     lines += [f"connected: {snapshot.connected}", f"state: {snapshot.state.value}"]
     if snapshot.hello is not None:
@@ -71,14 +73,14 @@ def bug_report(snapshot: Snapshot, log: Sequence[str]) -> str:
 
 
 def round_readings(value: Any) -> Any:
-    """Round a reading, or readings by name, to one decimal."""
+    """Round a number, or all numbers of a mapping, to one decimal."""
     if isinstance(value, Mapping):
         return {name: round_readings(each) for name, each in value.items()}
     return round(value, 1) if isinstance(value, float) else value
 
 
 def limits_text(translator: Translator) -> str:
-    """Describe the accuracy of the shipped model in one paragraph, from its manifest."""
+    """Describe the accuracy of the shipped model in one paragraph, with the figures of its manifest."""
     metrics = ModelManifest.load().metrics
     test = metrics["fault_filtered_test"][metrics["main_form"]]
     names = {"right": "accuracy_int8", "answered": "answered_at_unsure_below", "sure": "accuracy_of_answered"}

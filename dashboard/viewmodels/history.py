@@ -18,7 +18,7 @@ from realtime.protocol.estimate import StreamState
 from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySession, HistorySummary
 
 STATES: Final = tuple(state.value for state in StreamState if state.has_estimate)
-"""States of segments. The timeline refers to a state by its index here."""
+"""States of segments. The timeline refers to a state by its index in this tuple."""
 
 
 def parse_overview(document: Mapping[str, Any]) -> HistoryOverview:
@@ -49,7 +49,7 @@ def parse_session(document: Mapping[str, Any]) -> HistorySession:
 
 
 def _storable(value: object) -> object:
-    """Replace lone surrogates in a JSON value, since they cannot be sent to the browser."""
+    """Replace lone surrogates in all strings of a JSON value, since they cannot be sent to the browser."""
     if isinstance(value, str):
         return storable(value, "replace")
     if isinstance(value, list):
@@ -60,7 +60,7 @@ def _storable(value: object) -> object:
 
 
 def timeline_data(session: HistorySession, selected: int | None, translator: Translator) -> dict[str, Any]:
-    """Return the data of the timeline as JSON. It is short, since it is sent again while the session runs.
+    """Return the data of the timeline as JSON, in a compact form that is sent at every refresh.
 
     Parameters
     ----------
@@ -105,13 +105,13 @@ def timeline_data(session: HistorySession, selected: int | None, translator: Tra
 
 
 def share_rows(segments: Sequence[HistorySegment], translator: Translator) -> list[dict[str, Any]]:
-    """Return bars of the genres by their share of the whole time, then of the states without a genre.
+    """Return a bar for each genre, the largest share first, and then for each state without a genre.
 
     Returns
     -------
     list of dict
-        ``name``, ``color`` (empty without a genre), ``share`` (0..1) and ``text``, the text beside the
-        bar. The percentages in the texts add up to 100.
+        ``name``, ``color`` (empty without a genre), ``share`` of the whole time (0..1), and ``text`` beside
+        the bar. The percentages in the texts add up to 100.
     """
     genres: dict[str, float] = {}
     others: dict[str, float] = {}
@@ -138,11 +138,13 @@ def share_rows(segments: Sequence[HistorySegment], translator: Translator) -> li
             "share": share,
             "text": f"{format_span(seconds, translator)} \N{MIDDLE DOT} {percent}%",
         }
-        for (name, color, seconds), share, percent in zip(lines, shares, percentages(shares), strict=True)
+        for (name, color, seconds), share, percent in zip(
+            lines, shares, round_percentages(shares), strict=True
+        )
     ]
 
 
-def percentages(shares: Sequence[float]) -> list[int]:
+def round_percentages(shares: Sequence[float]) -> list[int]:
     """Round shares to whole percentages with the same sum. The largest remainders are rounded up."""
     percents = [int(100 * share) for share in shares]
     missing = round(100 * sum(shares)) - sum(percents)
@@ -157,7 +159,7 @@ def outcome_key(code: ResponseCode) -> str:
 
 
 def format_span(seconds: float, translator: Translator) -> str:
-    """Format a duration in seconds below a minute, in minutes below an hour, else in hours and minutes."""
+    """Format a duration in seconds, from a minute on in minutes, and from an hour on in hours and minutes."""
     if seconds < 59.5:
         return translator("history.span.seconds", seconds=round(seconds))
     minutes = round(seconds / 60)
@@ -166,13 +168,12 @@ def format_span(seconds: float, translator: Translator) -> str:
     return translator("history.span.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
-def session_line(
+def format_session(
     summary: HistorySummary, zone: tzinfo | None, translator: Translator, locale: str = ""
 ) -> str:
-    """Format one session for the list.
+    """Format one session as a line of the list.
 
-    The line is unique, and stays the same for as long as the session runs. The source's name is untrusted
-    text. ``locale`` is the browser's.
+    The line is unique and stays the same while the session runs. ``locale`` is the locale of the browser.
     """
     started = datetime.fromtimestamp(summary.started, zone)
     parts = [f"{started:%Y-%m-%d} {format_time(started, translator.language, locale)}"]
@@ -187,10 +188,10 @@ def session_line(
     return " \N{MIDDLE DOT} ".join([*parts, f"#{summary.id}"])
 
 
-def segment_line(
+def format_segment(
     segment: HistorySegment, zone: tzinfo | None, translator: Translator, locale: str = ""
 ) -> str:
-    """Format one segment: time, genre or state, and confidence. ``locale`` is the browser's."""
+    """Format one segment: times, genre or state, and confidence. ``locale`` is the locale of the browser."""
     first, last = (
         format_time(datetime.fromtimestamp(at, zone), translator.language, locale, seconds=True)
         for at in (segment.started, segment.ended)
@@ -199,5 +200,5 @@ def segment_line(
     if segment.genre is not None:
         name = translator.genre(segment.genre)
         label = name if segment.state == "LISTENING" else f"{label} ({name})"
-    sure = "" if segment.confidence is None else f", {segment.confidence:.0%}"
-    return f"{first} \N{EN DASH} {last}: {label}{sure}"
+    confidence = "" if segment.confidence is None else f", {segment.confidence:.0%}"
+    return f"{first} \N{EN DASH} {last}: {label}{confidence}"

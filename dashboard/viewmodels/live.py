@@ -17,9 +17,9 @@ SURENESS = ((0.9, "very"), (0.7, "fairly"), (0.6, "rather"), (GUESS_BELOW, "lean
 """Lowest confidence of each wording for a recognized genre, highest first."""
 
 PAST_SECONDS = 300.0
-"""Seconds of the live timeline. A page that opens receives the estimates of that time."""
+"""Length of the live timeline in seconds. A page that opens receives the estimates of this time."""
 MIN_SAMPLE_SECONDS = 1.5
-"""Least seconds between sent estimates of the same genre, which bounds the data of a page."""
+"""Minimum time in seconds between sent estimates of the same genre, which bounds the data of a page."""
 
 
 def live_data(
@@ -30,14 +30,14 @@ def live_data(
     Parameters
     ----------
     analyzer : str
-        Websocket that the browser connects to.
+        Websocket address that the browser connects to.
     token : str
-        Token for the analyzer, empty if it needs none.
+        Token for the analyzer, empty if the analyzer needs none.
     translator : Translator
     past : sequence of ReceivedEstimate, optional
-        Estimates that this server received before, oldest first.
+        Estimates that this server received before the page was opened, oldest first.
     now : float, optional
-        Current time of the clock that stamped ``past``.
+        Current time in seconds, of the clock of ``ReceivedEstimate.arrived``.
     """
     return {
         "analyzer": analyzer,
@@ -56,23 +56,26 @@ def live_data(
 
 
 def past_samples(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]]:
-    """Thin out past estimates: seconds ago, label (None: no genre), confidence, and whether it is certain.
-
-    Each sample replaces those of the same genre in the ``MIN_SAMPLE_SECONDS`` after the sample before it.
+    """Reduce past estimates to samples at least ``MIN_SAMPLE_SECONDS`` apart while the genre stays the same.
 
     Parameters
     ----------
     past : sequence of ReceivedEstimate
-        Oldest first.
+        Estimates, oldest first.
     now : float
-        Seconds, by the same clock.
+        Current time in seconds, of the clock of ``ReceivedEstimate.arrived``.
+
+    Returns
+    -------
+    list of list
+        Samples: seconds ago, label (None without a genre), confidence, and True if the genre is certain.
     """
     samples: list[list[Any]] = []
     for received in past:
         ago = round(now - received.arrived, 1)
         if ago > PAST_SECONDS:
             continue
-        label, sure = _shown(received.estimate)
+        label, sure = _displayed_genre(received.estimate)
         share = received.estimate.probabilities.get(label, 0.0) if label else 0.0
         sample = [ago, label, round(share, 2), sure]
         if len(samples) > 1 and [samples[-1][1], samples[-1][3]] == [label, sure]:
@@ -83,11 +86,11 @@ def past_samples(past: Sequence[ReceivedEstimate], now: float) -> list[list[Any]
     return samples
 
 
-def _shown(estimate: EstimatePayload) -> tuple[str | None, bool]:
-    """Return the genre that the page shows for an estimate, and whether it counts as recognized."""
+def _displayed_genre(estimate: EstimatePayload) -> tuple[str | None, bool]:
+    """Return the genre that the page shows for an estimate, and True if the genre is certain."""
     state, label = estimate.state, estimate.label
     if state == StreamState.LISTENING:
-        held_label = estimate.stable_label or label
-        sure = held_label is not None and estimate.probabilities.get(held_label, 0.0) >= GUESS_BELOW
-        return (held_label if sure else label), sure
+        displayed_label = estimate.stable_label or label
+        sure = displayed_label is not None and estimate.probabilities.get(displayed_label, 0.0) >= GUESS_BELOW
+        return (displayed_label if sure else label), sure
     return (label if state == StreamState.UNSURE else None), False

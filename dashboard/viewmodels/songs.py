@@ -32,29 +32,27 @@ ARTWORK_DOMAINS: Final[Mapping[str, tuple[str, ...]]] = {
 """Domains of each provider's artwork. Images from other domains are not loaded."""
 
 MAJORITY_SHARE: Final = 0.5
-"""Share from which on a genre is the majority of a mix."""
+"""Smallest share with which a genre is the majority of a mix."""
 
 MAX_LISTED_CHOICES: Final = 30
-"""Choices of the user that are listed. All of them count."""
+"""Artists with feedback that are listed. The feedback about other artists counts too."""
 
-PRECISION: Final[Mapping[str, int]] = {"year": 4, "month": 7, "day": 10}
-"""Length of the known part of an ISO date."""
-
-NEED_KEYS: Final = ("Spotify", "YouTube")
+PROVIDERS_WITH_KEYS: Final = ("Spotify", "YouTube")
+"""Providers that are listed as not set up if their keys are missing."""
 NOT_CONFIGURED: Final = ProviderReport(ProviderResult(status=Status.OFF), 0)
 HEALTHY_STATUSES: Final = frozenset({Status.OK, Status.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """State of the page beside the list.
+    """State that the page shows beside the playlist.
 
     Attributes
     ----------
     reports : mapping
-        Last report of every provider, None before the first one.
+        Latest report of each provider, or None before its first report.
     now : datetime
-        Aware.
+        Current time, with a time zone.
     """
 
     snapshot: Snapshot
@@ -74,7 +72,7 @@ def song_data(
     playlist : Playlist
     situation : Situation
     choices : sequence of ArtistFeedback
-        The user's choices, the latest first.
+        Feedback of the user by artist, the latest first.
     translator : Translator
     """
     return {
@@ -82,14 +80,14 @@ def song_data(
         "muted": translator("recommendations.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
         "cause": _cause_text(playlist, situation, translator),
-        "instead": instead_of_songs(playlist, situation.profile, translator),
+        "instead": empty_list_text(playlist, situation.profile, translator),
         "mix": [
             _genre_data(genre, translator)
             | {"share": playlist.mix[genre], "percent": f"{playlist.mix[genre]:.0%}"}
             for genre in heaviest_first(playlist.mix)
         ],
         "now": (
-            now_text(situation.snapshot, translator)
+            missing_music_text(situation.snapshot, translator)
             or _next_genre_text(playlist, situation.profile, translator)
         )
         if playlist.items
@@ -99,7 +97,7 @@ def song_data(
             _provider_data(name, report, situation.now, translator)
             for name, report in _all_reports(situation.reports).items()
         ],
-        "songs": [_song_data(row, situation.muted, translator) for row in playlist.items],
+        "songs": [_song_data(item, situation.muted, translator) for item in playlist.items],
         "choices": choices_data(choices, translator),
         "texts": translator.part("recommendations.part."),
     }
@@ -110,7 +108,7 @@ def _genre_data(genre: str, translator: Translator) -> dict[str, str]:
 
 
 def _cause_text(playlist: Playlist, situation: Situation, translator: Translator) -> str:
-    """Name the genre that these songs follow, and since when."""
+    """Name the genre that the songs follow and the time for which it has played, or return an empty text."""
     lead = situation.profile.leading_genre
     if lead is None or not playlist.mix:
         return ""
@@ -118,7 +116,7 @@ def _cause_text(playlist: Playlist, situation: Situation, translator: Translator
         return translator(
             "recommendations.cause.before", genre=translator.genre(heaviest_first(playlist.mix)[0])
         )
-    values = {"genre": translator.genre(lead.genre), "time": time_text(lead.seconds, translator)}
+    values = {"genre": translator.genre(lead.genre), "time": format_minutes(lead.seconds, translator)}
     if len(playlist.mix) == 1:
         return translator("recommendations.cause.only", **values)
     kind = "mostly" if playlist.mix[lead.genre] >= MAJORITY_SHARE else "leading"
@@ -126,21 +124,21 @@ def _cause_text(playlist: Playlist, situation: Situation, translator: Translator
 
 
 def _has_turned(playlist: Playlist, lead: LeadingGenre) -> bool:
-    """Return True if another genre leads over the one that the songs follow."""
+    """Return True if the leading genre differs from the genre that the songs follow."""
     return max(playlist.mix.values()) > playlist.mix.get(lead.genre, 0.0) + LEAD_MARGIN
 
 
 def _next_genre_text(playlist: Playlist, profile: ListeningProfile, translator: Translator) -> str:
-    """Name the current genre if the songs do not follow it yet, else return an empty text."""
+    """Name the leading genre if the songs do not follow it yet, else return an empty text."""
     lead = profile.leading_genre
     if lead is None or not playlist.mix or not _has_turned(playlist, lead):
         return ""
-    values = {"genre": translator.genre(lead.genre), "time": time_text(lead.seconds, translator)}
+    values = {"genre": translator.genre(lead.genre), "time": format_minutes(lead.seconds, translator)}
     return translator("recommendations.cause.turning", **values)
 
 
-def instead_of_songs(playlist: Playlist, profile: ListeningProfile, translator: Translator) -> str:
-    """Return the message in place of an empty list, else an empty text."""
+def empty_list_text(playlist: Playlist, profile: ListeningProfile, translator: Translator) -> str:
+    """Return the message that replaces an empty list, or an empty text if there are songs."""
     if playlist.items:
         return ""
     if not playlist.mix:
@@ -148,21 +146,21 @@ def instead_of_songs(playlist: Playlist, profile: ListeningProfile, translator: 
         return translator(
             "recommendations.cause.waiting", wanted=f"{wanted:.0f}", received=f"{profile.music_seconds:.0f}"
         )
-    looking = any(note.key == f"note.{SearchOutcome.LOOKING}" for note in playlist.notes)
-    return translator(f"recommendations.instead.{'looking' if looking else 'none'}")
+    searching = any(note.key == f"note.{SearchOutcome.LOOKING}" for note in playlist.notes)
+    return translator(f"recommendations.instead.{'looking' if searching else 'none'}")
 
 
-def now_text(snapshot: Snapshot, translator: Translator) -> str:
-    """Return a message if nothing plays that the songs could follow, else an empty text."""
+def missing_music_text(snapshot: Snapshot, translator: Translator) -> str:
+    """Return a message if there is no music that the songs could follow, else an empty text."""
     if not snapshot.connected:
         return translator("recommendations.now.away")
     if snapshot.state in (StreamState.LISTENING, StreamState.UNSURE):
         return ""
-    own = {StreamState.SILENT: "silent", StreamState.NOT_MUSIC: "not_music"}
-    return translator(f"recommendations.now.{own.get(snapshot.state, 'other')}")
+    keys = {StreamState.SILENT: "silent", StreamState.NOT_MUSIC: "not_music"}
+    return translator(f"recommendations.now.{keys.get(snapshot.state, 'other')}")
 
 
-def time_text(seconds: float, translator: Translator) -> str:
+def format_minutes(seconds: float, translator: Translator) -> str:
     """Format a duration in whole minutes, rounded down."""
     hours, minutes = divmod(int(seconds // 60), 60)
     if hours:
@@ -173,11 +171,11 @@ def time_text(seconds: float, translator: Translator) -> str:
 
 
 def _note_texts(playlist: Playlist, translator: Translator) -> list[str]:
-    """Return the playlist's notes, and the filters that some of its songs do not pass."""
-    relaxed = frozenset[Relaxed]().union(*(row.relaxed for row in playlist.items))
-    # Shown in place of an empty list.
-    instead = () if playlist.items else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
-    notes = [note.translate(translator) for note in playlist.notes if note.key not in instead]
+    """Return the notes of the playlist, and a note about the filters that some songs do not pass."""
+    relaxed = frozenset[Relaxed]().union(*(item.relaxed for item in playlist.items))
+    # ``empty_list_text`` shows these notes in place of an empty list.
+    hidden = () if playlist.items else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
+    notes = [note.translate(translator) for note in playlist.notes if note.key not in hidden]
     return (
         [*notes, translator("recommendations.relaxed.list", filters=_filter_names(relaxed, translator))]
         if relaxed
@@ -193,13 +191,13 @@ def _filter_names(relaxed: frozenset[Relaxed], translator: Translator) -> str:
 
 def _all_reports(reports: Mapping[str, ProviderReport | None]) -> dict[str, ProviderReport | None]:
     """Return the reports of all providers, including those without a key."""
-    return {name: NOT_CONFIGURED for name in NEED_KEYS if name not in reports} | dict(reports)
+    return {name: NOT_CONFIGURED for name in PROVIDERS_WITH_KEYS if name not in reports} | dict(reports)
 
 
 def _provider_data(
     name: str, report: ProviderReport | None, now: datetime, translator: Translator
 ) -> dict[str, str]:
-    """Return a provider's name, its last status, and the tone: ``fine``, ``fault`` or ``quiet``."""
+    """Return the name of a provider, its latest status, and the tone ``fine``, ``fault`` or ``quiet``."""
     shown = translator("recommendations.provider.own") if name == OWN_LIST else name
     if report is None:
         return {"name": shown, "status": translator("recommendations.status.waiting"), "tone": "quiet"}
@@ -213,32 +211,29 @@ def _provider_data(
         parts.append(translator("recommendations.status.any_age"))
     if result.retry_at is not None and result.retry_at > now:
         seconds = (result.retry_at - now).total_seconds()
-        parts.append(translator("recommendations.status.again", time=time_text(seconds, translator)))
-    tone = (
-        "quiet"
-        if unneeded or result.status is Status.OFF
-        else "fine"
-        if result.status in HEALTHY_STATUSES
-        else "fault"
-    )
+        parts.append(translator("recommendations.status.again", time=format_minutes(seconds, translator)))
+    if unneeded or result.status is Status.OFF:
+        tone = "quiet"
+    else:
+        tone = "fine" if result.status in HEALTHY_STATUSES else "fault"
     return {"name": shown, "status": " ".join(parts), "tone": tone}
 
 
-def _song_data(row: PlaylistItem, muted: bool, translator: Translator) -> dict[str, Any]:
-    track = row.track
-    marks = {"like": row.liked, "pin": row.pinned, "open": row.opened}
+def _song_data(item: PlaylistItem, muted: bool, translator: Translator) -> dict[str, Any]:
+    track = item.track
+    marks = {"like": item.liked, "pin": item.pinned, "open": item.opened}
     origin = "recommendations.song.from.itunes" if track.provider == "iTunes" else "recommendations.song.from"
-    return _genre_data(row.genre, translator) | {
-        "key": row.key,
+    return _genre_data(item.genre, translator) | {
+        "key": item.key,
         "title": track.title,
         "romanized": track.romanised,
         "artist": ", ".join(track.artists),
         "first_artist": next(iter(track.artists), ""),
-        "published": str(track.published or "")[: PRECISION.get(track.precision, 0)],
+        "published": track.release_date,
         "language": track.language or "",
-        "reason": reason_text(row, translator),
-        "relaxed": translator("recommendations.relaxed.row", filters=_filter_names(row.relaxed, translator))
-        if row.relaxed
+        "reason": reason_text(item, translator),
+        "relaxed": translator("recommendations.relaxed.row", filters=_filter_names(item.relaxed, translator))
+        if item.relaxed
         else "",
         "artwork": "" if muted else artwork_url(track),
         "from": "" if track.provider == OWN_LIST else translator(origin, provider=track.provider),
@@ -247,29 +242,31 @@ def _song_data(row: PlaylistItem, muted: bool, translator: Translator) -> dict[s
     }
 
 
-def reason_text(row: PlaylistItem, translator: Translator) -> str:
-    """Return the reason for a song as a sentence without its full stop."""
-    text = translator("recommendations.comma").join(part.translate(translator) for part in row.reasons)
+def reason_text(item: PlaylistItem, translator: Translator) -> str:
+    """Return the reasons for a song as a sentence without a full stop."""
+    text = translator("recommendations.comma").join(part.translate(translator) for part in item.reasons)
     return text[:1].upper() + text[1:]
 
 
 def artwork_url(track: Track) -> str:
-    """Return the artwork's address if it is on the provider's own domain, else an empty text."""
+    """Return the address of the artwork if it is on a domain of the provider, else an empty text."""
     return parse_link(track.artwork_url, *ARTWORK_DOMAINS.get(track.provider, ()))
 
 
 def song_links(track: Track) -> dict[str, str]:
-    """Return the links to a song by service: its own page first, then searches."""
+    """Return the links to a song by service: first the page of the song, then searches."""
     domain = PAGE_DOMAINS.get(track.provider)
-    own = parse_link(track.url, domain) if domain else ""
+    song_page = parse_link(track.url, domain) if domain else ""
     searches = {"Spotify": track.spotify_search, "YouTube": track.youtube_search}
-    return ({track.provider: own} if own else {}) | {
-        service: address for service, address in searches.items() if not (own and service == track.provider)
+    return ({track.provider: song_page} if song_page else {}) | {
+        service: address
+        for service, address in searches.items()
+        if not (song_page and service == track.provider)
     }
 
 
 def links_data(track: Track, translator: Translator) -> list[dict[str, str]]:
-    """Return the links as data. A search is labeled as one, since the service may not have the song."""
+    """Return the links to a song as data. Searches are labeled, since a service may not have the song."""
     searches = (track.spotify_search, track.youtube_search)
     links = []
     for service, address in song_links(track).items():
@@ -287,7 +284,7 @@ def links_data(track: Track, translator: Translator) -> list[dict[str, str]]:
 
 
 def choices_data(choices: Sequence[ArtistFeedback], translator: Translator) -> dict[str, Any]:
-    """Return the box of the user's choices. Bans come first, since they hide songs."""
+    """Return the data of the box with the user's choices. Bans come first, since they hide songs."""
     ordered = sorted(choices, key=lambda each: not each.banned)
     hidden = len(ordered) - MAX_LISTED_CHOICES
     return {

@@ -18,21 +18,21 @@ GENRE_COLORS: Mapping[str, str] = {
 }
 """The ten genres in their order on the page.
 
-Found by a random search for the largest smallest distance (OKLab, at least 0.11) between any two as
-normal, red-blind, green-blind and blue-blind eyes see them, with contrast to both themes' backgrounds.
-A test repeats the measurement, so that a color can be changed without an expert.
+A random search maximized the smallest distance between two colors (OKLab, at least 0.11) for normal,
+red-blind, green-blind and blue-blind vision, with contrast to the backgrounds of both themes. A test repeats
+the measurement, so that a color can be changed without an expert.
 """
 
 OTHER_COLOR = "#8a8d94"
-"""Gray, for genres without a color of their own."""
+"""Color of genres that are not in ``GENRE_COLORS``, gray."""
 
 
 def genre_color(genre: str) -> str:
-    """Return the color of a genre, gray for an unknown one."""
+    """Return the color of a genre, or gray for an unknown genre."""
     return GENRE_COLORS.get(genre, OTHER_COLOR)
 
 
-def in_page_order(genres: Iterable[str]) -> list[str]:
-    """Sort genres as the page lists them. Unknown genres come last."""
+def sort_genres(genres: Iterable[str]) -> list[str]:
+    """Sort genres in their order on the page. Unknown genres come last, by name."""
     order = list(GENRE_COLORS)
     return sorted(genres, key=lambda genre: (order.index(genre) if genre in order else len(order), genre))

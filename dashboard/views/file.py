@@ -11,7 +11,13 @@ from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.tracks import Track, TrackQuery
 from dashboard.session import PageContext, is_muted, providers
 from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE, SUFFIXES, AnalysisJob
-from dashboard.viewmodels.file import bands, bands_data, clock_time, explanation_images, probability_rows
+from dashboard.viewmodels.file import (
+    bands_data,
+    clock_time,
+    explanation_images,
+    merge_bands,
+    probability_rows,
+)
 from dashboard.viewmodels.songs import song_links
 
 MAX_FILES = 10
@@ -143,7 +149,9 @@ def show_prediction(upload_id: str, summary: Any, translator: Translator) -> Non
 def show_timeline(upload_id: str, analysis: AnalysisJob, translator: Translator) -> None:
     """Show the genre over time."""
     st.caption(translator("file.timeline"))
-    show_genre_bands(bands_data(bands(analysis.estimates), analysis.analyzed_seconds, translator), upload_id)
+    show_genre_bands(
+        bands_data(merge_bands(analysis.estimates), analysis.analyzed_seconds, translator), upload_id
+    )
 
 
 def show_explanation(analysis: AnalysisJob, translator: Translator) -> None:

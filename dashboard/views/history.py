@@ -21,15 +21,15 @@ from dashboard.components.timeline import selected_segment, show_shares, show_ti
 from dashboard.i18n.translator import Translator
 from dashboard.session import PageContext
 from dashboard.viewmodels.history import (
+    format_segment,
+    format_session,
     outcome_key,
     parse_overview,
     parse_session,
-    segment_line,
-    session_line,
     share_rows,
     timeline_data,
 )
-from dashboard.viewmodels.history_export import as_csv, as_json, file_name
+from dashboard.viewmodels.history_export import export_csv, export_json, format_file_name
 from dashboard.viewmodels.theme import GENRE_COLORS
 from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySession
 from realtime.protocol.requests import CorrectLabel, DeleteHistory, HistoryControl
@@ -138,7 +138,7 @@ def select_session(overview: HistoryOverview, zone: tzinfo | None, translator: T
     st.selectbox(
         translator("history.choose"),
         list(known),
-        format_func=lambda each: session_line(known[each], zone, translator, st.context.locale or ""),
+        format_func=lambda each: format_session(known[each], zone, translator, st.context.locale or ""),
         key="session_shown",
         on_change=choose_session,
     )
@@ -229,7 +229,7 @@ def show_correction(
     if segment is None:
         st.caption(translator("history.correct.advice"))
         return
-    st.text(segment_line(segment, zone, translator, st.context.locale or ""))
+    st.text(format_segment(segment, zone, translator, st.context.locale or ""))
     if segment.correction is not None:
         genre = translator.genre(segment.correction)
         st.text(translator("history.correct.now", genre=genre))
@@ -289,15 +289,15 @@ def show_exports(page: PageContext, loaded: LoadedHistory) -> None:
     with st.container(horizontal=True):
         st.download_button(
             translator("history.export.csv"),
-            lambda: as_csv(loaded.session, zone),
-            file_name(loaded.session, zone, "csv"),
+            lambda: export_csv(loaded.session, zone),
+            format_file_name(loaded.session, zone, "csv"),
             "text/csv",
             on_click="ignore",
         )
         st.download_button(
             translator("history.export.json"),
-            lambda: as_json(loaded.record),
-            file_name(loaded.session, zone, "json"),
+            lambda: export_json(loaded.record),
+            format_file_name(loaded.session, zone, "json"),
             "application/json",
             on_click="ignore",
         )

@@ -8,7 +8,7 @@ from dashboard.components.assets import register_component
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
 from dashboard.recommendations.engine.playlist import Playlist
-from dashboard.viewmodels.songs import instead_of_songs, links_data
+from dashboard.viewmodels.songs import empty_list_text, links_data
 
 MAX_SONGS = 3
 """Songs in the list. More would not fit beside the live component."""
@@ -38,6 +38,6 @@ def next_songs_data(
     return {
         "language": translator.language,
         "heading": translator("live.next.title"),
-        "message": translator("live.muted") if muted else instead_of_songs(playlist, profile, translator),
+        "message": translator("live.muted") if muted else empty_list_text(playlist, profile, translator),
         "songs": songs,
     }

@@ -122,6 +122,12 @@ class Track:
     """Tempo in beats per minute. No provider reports it yet."""
 
     @property
+    def release_date(self) -> str:
+        """Known part of the release date in ISO 8601, such as ``2024`` or ``2024-05``, or an empty text."""
+        length = {"year": 4, "month": 7, "day": 10}.get(self.precision, 0)
+        return self.published.isoformat()[:length] if self.published else ""
+
+    @property
     def spotify_search(self) -> str:
         """Address of a search for the song on Spotify."""
         return f"https://open.spotify.com/search/{quote(self._search_text, safe='')}"

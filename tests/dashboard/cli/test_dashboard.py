@@ -42,7 +42,7 @@ def test_websocket_addresses_pass_unchanged(url: str) -> None:
      "ws://host:99999", "ws://host:0", "ws://[::1", "ws//host"],
 )  # fmt: skip
 def test_other_addresses_are_refused_with_an_example(url: str) -> None:
-    with pytest.raises(DashboardError, match=r"write it like ws://127\.0\.0\.1:8765"):
+    with pytest.raises(DashboardError, match=r"such as ws://127\.0\.0\.1:8765"):
         command(["--analyzer", url])
 
 
@@ -55,7 +55,7 @@ def test_other_addresses_are_refused_with_an_example(url: str) -> None:
     ],
 )
 def test_a_secret_in_the_address_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(DashboardError, match="the token belongs in OVERHEARD_TOKEN") as caught:
+    with pytest.raises(DashboardError, match="set the token in OVERHEARD_TOKEN") as caught:
         parse_analyzer_url(url)
     assert "very-secret-indeed" not in str(caught.value)
 

@@ -20,7 +20,7 @@ import pytest
 from dashboard.i18n.translator import Translator
 from dashboard.uploads import analysis_job
 from dashboard.uploads.analysis_job import AnalysisJob, Limits, resident_bytes
-from dashboard.viewmodels.file import bands, explanation_images
+from dashboard.viewmodels.file import explanation_images, merge_bands
 from models.audio.file import decode_file
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
@@ -58,7 +58,7 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     assert demonstration.fault == ""
     assert demonstration.summary is not None
     assert demonstration.summary["seconds"] == pytest.approx(20, abs=0.01)
-    folded = bands(demonstration.estimates)
+    folded = merge_bands(demonstration.estimates)
     assert len({band.genre for band in folded}) > 2, "it is made of several genres"
     assert folded[0].start == 0
     assert all(one.end == two.start for one, two in pairwise(folded))

@@ -16,17 +16,17 @@ from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator, table
 from dashboard.viewmodels.history import (
     STATES,
+    format_segment,
+    format_session,
     format_span,
     outcome_key,
     parse_overview,
     parse_session,
-    percentages,
-    segment_line,
-    session_line,
+    round_percentages,
     share_rows,
     timeline_data,
 )
-from dashboard.viewmodels.history_export import as_csv, as_json, file_name
+from dashboard.viewmodels.history_export import export_csv, export_json, format_file_name
 from models.common.text import escape_formula
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.estimate import StreamState
@@ -148,7 +148,7 @@ def test_shares_are_of_the_whole_time_and_count_corrections() -> None:
 )
 def test_percentages_add_up(shares: list[float], expected: list[int]) -> None:
     """Regression: three thirds made 99 %, and with an unsure share 110 %."""
-    assert percentages(shares) == expected
+    assert round_percentages(shares) == expected
 
 
 def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
@@ -177,15 +177,17 @@ def test_spans_are_rounded_without_sixty_of_anything(seconds: float, expected: s
 def test_lines_are_in_the_reader_s_time_and_language() -> None:
     session = parse_session(record(segment(1, 5, 65, state="UNSURE")))
     ended = parse_session(record(ended=STARTED + 7_500, running=False))
-    assert session_line(ended, TOKYO, Translator("ja")) == (
+    assert format_session(ended, TOKYO, Translator("ja")) == (
         "2026-11-23 20:00 · 2時間5分 · radio · ジャズ, ロック · #3"
     )
     half = "\N{NARROW NO-BREAK SPACE}PM"
-    assert segment_line(session.segments[0], TOKYO, EN) == (
+    assert format_segment(session.segments[0], TOKYO, EN) == (
         f"8:00:05{half} \N{EN DASH} 8:01:05{half}: unsure (jazz), 82%"
     )
-    assert segment_line(session.segments[0], TOKYO, EN, "en-GB").startswith("20:00:05 \N{EN DASH} 20:01:05: ")
-    assert file_name(session, TOKYO, "csv") == "overheard-2026-11-23-2000-session-3.csv"
+    assert format_segment(session.segments[0], TOKYO, EN, "en-GB").startswith(
+        "20:00:05 \N{EN DASH} 20:01:05: "
+    )
+    assert format_file_name(session, TOKYO, "csv") == "overheard-2026-11-23-2000-session-3.csv"
 
 
 def test_a_running_session_keeps_its_line() -> None:
@@ -193,16 +195,16 @@ def test_a_running_session_keeps_its_line() -> None:
     first, later = (
         parse_session(record(last_seen_at=STARTED + at, seconds={"pop": at})) for at in (5.0, 99.0)
     )
-    assert session_line(first, TOKYO, EN) == session_line(later, TOKYO, EN)
+    assert format_session(first, TOKYO, EN) == format_session(later, TOKYO, EN)
     assert (
-        session_line(first, TOKYO, EN)
+        format_session(first, TOKYO, EN)
         == "2026-11-23 8:00\N{NARROW NO-BREAK SPACE}PM · running now · radio · #3"
     )
 
 
 def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
     given = record(segment(1, 5, 65), segment(2, 65, 66, correction="pop"), events=(title(30, "A\nB"),))
-    content = as_csv(parse_session(given), TOKYO)
+    content = export_csv(parse_session(given), TOKYO)
     assert content.startswith(b"\xef\xbb\xbf"), "Excel wants the mark"
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert list(rows[0]) == list(COLUMNS)
@@ -236,7 +238,7 @@ def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
 def test_a_title_is_never_a_formula(text: str) -> None:
     given = record(segment(1, 0, 1, genre=text), events=(title(0, text),), source=text)
     first, second = csv.DictReader(
-        io.StringIO(as_csv(parse_session(given), UTC).decode("utf-8-sig"), newline="")
+        io.StringIO(export_csv(parse_session(given), UTC).decode("utf-8-sig"), newline="")
     )
     for cell in (first["genre"], first["source"], second["detail"]):
         assert cell.startswith("'")
@@ -246,15 +248,15 @@ def test_a_title_is_never_a_formula(text: str) -> None:
 
 def test_the_object_is_as_the_analyzer_gave_it() -> None:
     given = record(segment(1, 0, 1), source="радио \ud800")
-    assert json.loads(as_json(record(segment(1, 0, 1)))) == record(segment(1, 0, 1))
-    assert "радио ?" in as_json(given).decode("utf-8")
+    assert json.loads(export_json(record(segment(1, 0, 1)))) == record(segment(1, 0, 1))
+    assert "радио ?" in export_json(given).decode("utf-8")
 
 
 def test_half_a_letter_does_not_end_the_page() -> None:
     """JSON may hold one half of a surrogate pair, which cannot be encoded."""
     session = parse_session(record(events=(title(0, "a\ud800"),), source="\udfff"))
     assert session.events[0].detail == "a?"
-    session_line(session, None, EN).encode("utf-8")
+    format_session(session, None, EN).encode("utf-8")
 
 
 @pytest.mark.parametrize(

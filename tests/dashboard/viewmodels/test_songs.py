@@ -35,10 +35,10 @@ from dashboard.viewmodels.songs import (
     Situation,
     artwork_url,
     choices_data,
-    now_text,
+    format_minutes,
+    missing_music_text,
     song_data,
     song_links,
-    time_text,
 )
 from realtime.protocol.estimate import StreamState
 
@@ -156,12 +156,15 @@ def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
 
 
 def test_a_state_without_music_has_a_message() -> None:
-    assert now_text(PLAYING, EN) == ""
+    assert missing_music_text(PLAYING, EN) == ""
     messages = {
-        now_text(replace(PLAYING, state=state), EN) for state in set(StreamState) - {StreamState.LISTENING}
+        missing_music_text(replace(PLAYING, state=state), EN)
+        for state in set(StreamState) - {StreamState.LISTENING}
     }
     assert len(messages) == 4, "nothing while unsure; silence, talk, and the rest"
-    assert now_text(replace(PLAYING, connected=False), EN).startswith("The analyzer is not reachable")
+    assert missing_music_text(replace(PLAYING, connected=False), EN).startswith(
+        "The analyzer is not reachable"
+    )
 
 
 def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
@@ -282,7 +285,7 @@ def test_providers_without_a_key_and_waits_are_shown() -> None:
 
 
 def test_time_is_given_in_whole_minutes() -> None:
-    spoken = [time_text(seconds, EN) for seconds in (0, 59.9, 60, 120, 3599, 3600, 7980)]
+    spoken = [format_minutes(seconds, EN) for seconds in (0, 59.9, 60, 120, 3599, 3600, 7980)]
     assert spoken[:3] == ["less than a minute", "less than a minute", "one minute"]
     assert spoken[3:] == ["2 minutes", "59 minutes", "1 h 0 min", "2 h 13 min"]
 

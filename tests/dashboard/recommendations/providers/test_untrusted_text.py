@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.cli.recommend import line
+from dashboard.cli.recommend import format_track
 from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem
@@ -101,7 +101,7 @@ def test_a_name_reaches_the_page_as_harmless_text(services: Services, kind: str)
             assert address.startswith("https://")
             assert address.isascii()
     for track in live:
-        for part in line(track).split("\n", 1):
+        for part in format_track(track).split("\n", 1):
             check(part)
 
 
