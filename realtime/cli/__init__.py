@@ -1,1 +1,1 @@
-"""The commands of ``overheard`` that belong to the analyzer."""
+"""Command line of ``overheard``: the entry point and the commands of the analyzer."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
-from models.classifier import load_classifier
 from models.common.cli import ArgumentParser, UsageError
 from models.common.text import format_seconds
 from models.errors import OverheardError
@@ -14,7 +12,7 @@ from realtime import config
 from realtime.cli.progress import show_progress
 from realtime.clock import SystemClock
 from realtime.pipeline.analyzer import Analysis
-from realtime.pipeline.offline import MAX_CLASSIFIERS, Record, Report, analyze_file
+from realtime.pipeline.offline import Record, Report, analyze_file, load_classifiers
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, encode
 from realtime.sources.file import FileSource
@@ -41,7 +39,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="with --json: add the spectrogram image, what of it mattered, and the tempo",
+        help="with --json: add the spectrogram image, its most important parts, and the tempo",
     )
     parser.add_argument(
         "--formats",
@@ -54,21 +52,18 @@ def build_parser() -> ArgumentParser:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Analyze each file. The exit code is 2 if one could not be analyzed."""
+    """Analyze each file. The exit code is 2 if a file could not be analyzed."""
     options = build_parser().parse_args(arguments)
     if options.explain and not options.json:
-        raise UsageError("--explain adds a picture as numbers to the output of --json; give --json too")
+        raise UsageError("--explain adds an image as numbers to the output of --json; give --json too")
     settings = config.load(options)
-    classifiers = [
-        load_classifier(settings.model.manifest, settings.model.runtime)
-        for _ in range(min(MAX_CLASSIFIERS, os.cpu_count() or 1))
-    ]
+    classifiers = load_classifiers(settings.model)
     explain = _print_message if options.explain else None
     failed = 0
     for name in options.files:
         report: Report = JsonReport() if options.json else TextReport()
         try:
-            with show_progress(name, wanted=not options.json, counted=False) as advance:
+            with show_progress(name, enabled=not options.json, counted=False) as advance:
                 source = FileSource(name, SystemClock(), formats=options.formats)
                 analyze_file(source, classifiers, settings, SystemClock(), report, advance, explain)
         except OverheardError as error:
@@ -87,7 +82,7 @@ def _print_message(message: Record) -> None:
 
 
 class JsonReport:
-    """JSON Lines on standard output."""
+    """Report that prints JSON Lines on standard output."""
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Print an estimate as the websocket sends it."""
@@ -99,7 +94,7 @@ class JsonReport:
 
 
 class TextReport:
-    """The timeline of a file, in segments of one label each, and a summary."""
+    """Report that prints the timeline of a file in segments of one label, and a summary."""
 
     def __init__(self) -> None:
         self._segments: list[tuple[float, str]] = []
@@ -107,27 +102,27 @@ class TextReport:
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Begin a new segment if the label has changed."""
         estimate = message.estimate
-        heard = {
+        label = {
             StreamState.SILENT: "(silence)",
             StreamState.UNSURE: "(unsure)",
             StreamState.NOT_MUSIC: NO_MUSIC,
         }.get(estimate.state, str(estimate.stable_label))
-        if not self._segments or self._segments[-1][1] != heard:
-            self._segments.append((message.end_seconds, heard))
+        if not self._segments or self._segments[-1][1] != label:
+            self._segments.append((message.end_seconds, label))
 
     def summary(self, summary: Record) -> None:
         """Print the timeline and the summary."""
         print(summary["file"])
-        for seconds, heard in self._segments:
-            print(f"  {int(seconds) // 60:3d}:{int(seconds) % 60:02d}  {heard}")
+        for seconds, label in self._segments:
+            print(f"  {int(seconds) // 60:3d}:{int(seconds) % 60:02d}  {label}")
         print(
-            f"  {self._verdict(summary)}; {format_seconds(summary['seconds'])} of sound, "
+            f"  {self._format_result(summary)}; {format_seconds(summary['seconds'])} of audio, "
             f"{summary['real_time_factor']:.0f} times real time"
         )
 
-    def _verdict(self, summary: Record) -> str:
+    def _format_result(self, summary: Record) -> str:
         if summary["label"] is None:
-            return "no music" if NO_MUSIC in (heard for _, heard in self._segments) else "nothing heard"
+            return "no music" if NO_MUSIC in (label for _, label in self._segments) else "nothing audible"
         ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{genre} {p:.0%}" for genre, p in ranked)
         return f"{summary['label']}{' (unsure)' if summary['unsure'] else ''}: {shares}"

@@ -1,4 +1,4 @@
-"""``overheard completion``: print a script with which a shell completes commands and options."""
+"""``overheard completion``: print a script that lets a shell complete commands and options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.cli.main import COMMANDS
 SHELLS = ("bash", "zsh", "fish")
 
 COMPLETED_METAVARS = {"FILE": "file", "PLACE": "file", "FOLDER": "directory"}
-"""Placeholders of values that a shell completes, and what shtab calls the completion."""
+"""Placeholders of values that a shell completes, with shtab's names of the completions."""
 
 
 def build_parser() -> ArgumentParser:
@@ -20,7 +20,7 @@ def build_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="overheard completion",
         usage="%(prog)s SHELL",
-        description="Print a script with which a shell completes the commands and options of overheard.",
+        description="Print a script that lets a shell complete the commands and options of overheard.",
         examples=[
             ("overheard completion bash > ~/.local/share/bash-completion/completions/overheard", "bash"),
             ("overheard completion zsh > ~/.zfunc/_overheard", "zsh, with ~/.zfunc in fpath"),
@@ -41,7 +41,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def build_complete_parser() -> argparse.ArgumentParser:
-    """Return one parser with all commands and their options. This imports every command."""
+    """Build one parser with all commands and their options, which imports every command."""
     parser = ArgumentParser(prog="overheard")
     parser.add_argument("-V", "--version", action="store_true", help="show the version")
     subparsers = parser.add_subparsers(metavar="COMMAND")
@@ -53,7 +53,7 @@ def build_complete_parser() -> argparse.ArgumentParser:
 
 
 def _mark_paths(parser: argparse.ArgumentParser) -> None:
-    """Tell shtab which values of this parser and its subparsers are paths."""
+    """Mark the values of a parser and its subparsers that are paths, for shtab."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for subparser in action.choices.values():

@@ -1,4 +1,4 @@
-"""``overheard devices``: list the audio devices, and the one that ``auto`` takes."""
+"""``overheard devices``: list the audio devices, and the device that ``auto`` selects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def build_parser() -> ArgumentParser:
         prog="overheard devices",
         usage="%(prog)s",
         description="List the outputs and microphones that can be analyzed, and the source that `auto` "
-        "takes. A star marks the system's default.",
+        "selects. A star marks the system's default.",
         examples=[
             ("overheard devices", "list the names"),
             ("overheard run --source mic:USB", "listen to the microphone whose name contains USB"),
@@ -30,25 +30,25 @@ def command(arguments: Sequence[str]) -> int:
     _print_devices("Outputs that `system` can listen to", list_outputs)
     _print_devices("Microphones", list_microphones)
     try:
-        print(f"`auto` takes system audio: {find_system_device().name}")
+        print(f"`auto` selects system audio: {find_system_device().name}")
     except SourceError as no_system:
         try:
-            chosen = find_device(list_microphones(), "", "microphone").name
-            print(f"`auto` takes a microphone: {chosen} (no system audio: {no_system})")
+            name = find_device(list_microphones(), "", "microphone").name
+            print(f"`auto` selects a microphone: {name} (no system audio: {no_system})")
         except SourceError as no_microphone:
-            print(f"`auto` takes the bundled demonstration ({no_system}; {no_microphone})")
+            print(f"`auto` selects the bundled demonstration ({no_system}; {no_microphone})")
     return 0
 
 
-def _print_devices(title: str, find: Callable[[], list[Device]]) -> None:
+def _print_devices(title: str, list_devices: Callable[[], list[Device]]) -> None:
     print(f"{title}:")
     try:
-        found = find()
+        devices = list_devices()
     except SourceError as error:
         print(f"  none: {error}")
         return
-    for device in found:
+    for device in devices:
         mark = "*" if device.is_default else " "
         print(f"  {mark} {device.name}  ({device.sample_rate} Hz, {device.channels} channels)")
-    if not found:
+    if not devices:
         print("  none")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from realtime.evaluation.playback import CONDITIONS
 from realtime.evaluation.programmes import ProgrammeConfig
 from realtime.evaluation.scorecard import build_scorecard, render_scorecard
 from realtime.evaluation.spectrograms import find_spec, load_split, score_spectrograms
-from realtime.pipeline.offline import MAX_CLASSIFIERS
+from realtime.pipeline.offline import load_classifiers
 from realtime.protocol.messages import encode
 
 if TYPE_CHECKING:
@@ -65,7 +64,9 @@ def build_parser() -> ArgumentParser:
         description="Measure the model on audio files, through the same pipeline as live audio.",
         examples=[("overheard evaluate folder ~/GTZAN --json", "the scorecard as JSON")],
     )
-    folder.add_argument("folder", type=Path, metavar="FOLDER", help="its folders are named after genres")
+    folder.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="folder whose subfolders are named after genres"
+    )
     folder.set_defaults(run=_folder)
 
     live = commands.add_parser(
@@ -74,7 +75,7 @@ def build_parser() -> ArgumentParser:
         description="Measure how fast and how steadily the live path follows programmes of several genres.",
         examples=[
             ("overheard evaluate live --audio ~/GTZAN --conditions all", "also with noise and in a room"),
-            ("overheard evaluate live --table own.csv --held-out-artists", "artists the model never heard"),
+            ("overheard evaluate live --table own.csv --held-out-artists", "artists not used for training"),
         ],
     )
     _add_live_options(live)
@@ -89,7 +90,7 @@ def build_parser() -> ArgumentParser:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Measure the model."""
+    """Run the selected evaluation."""
     options = build_parser().parse_args(arguments)
     return int(options.run(options))
 
@@ -109,17 +110,17 @@ def _add_live_options(live: ArgumentParser) -> None:
     material = live.add_argument_group("material")
     for name, metavar, text in (
         ("audio", "FOLDER", "audio files, in a folder for each genre"),
-        ("table", "FILE", "audio files as a CSV lists them: file, genre, artist"),
+        ("table", "FILE", "CSV that lists audio files, with the columns file, genre and artist"),
         ("spectrograms", "FILE", "30 s spectrograms: .npz with track_id and db_u8 (n, 129, 496)"),
-        ("not-music", "FILE", "clips without music as a CSV lists them: file, kind, origin"),
+        ("not-music", "FILE", "CSV that lists clips without music, with the columns file, kind and origin"),
     ):
         material.add_argument(f"--{name}", type=Path, metavar=metavar, help=text)
     material.add_argument(
         "--held-out-artists",
         action="store_true",
-        help="of --table, only the third of the artists that training never uses",
+        help="of --table, use only the third of the artists that is never used for training",
     )
-    _add_split_options(live, "of --spectrograms, only these tracks, such as test")
+    _add_split_options(live, "of --spectrograms, use only these tracks, such as test")
     programmes = live.add_argument_group("programmes")
     for name, default, text in (
         ("programmes", defaults.programmes, "number of programmes"),
@@ -142,7 +143,7 @@ def _add_live_options(live: ArgumentParser) -> None:
         "--conditions",
         metavar="LIST",
         default=UNMODIFIED,
-        help=f"all, or some of {', '.join(CONDITIONS)}, with commas between (default: {UNMODIFIED})",
+        help=f"all, or a list with commas of {', '.join(CONDITIONS)} (default: {UNMODIFIED})",
     )
     live.add_argument(
         "--tune",
@@ -156,7 +157,7 @@ def _spectrograms(options: argparse.Namespace) -> int:
     classifier = load_classifier(settings.model.manifest, settings.model.runtime)
     tracks = load_split(options.file, classifier.manifest.labels, options.split, options.split_table)
     find_spec(tracks.geometry, classifier.manifest)
-    with show_progress(options.file.name, wanted=not options.json) as advance:
+    with show_progress(options.file.name, enabled=not options.json) as advance:
         predictions = score_spectrograms(tracks, classifier, advance)
     card = build_scorecard(predictions, classifier.manifest) | {"split": options.split}
     return _print(card, classifier.manifest, as_json=options.json)
@@ -164,11 +165,8 @@ def _spectrograms(options: argparse.Namespace) -> int:
 
 def _folder(options: argparse.Namespace) -> int:
     settings = config.load(options)
-    classifiers = [
-        load_classifier(settings.model.manifest, settings.model.runtime)
-        for _ in range(min(MAX_CLASSIFIERS, os.cpu_count() or 1))
-    ]
-    with show_progress(options.folder.name, wanted=not options.json) as advance:
+    classifiers = load_classifiers(settings.model)
+    with show_progress(options.folder.name, enabled=not options.json) as advance:
         predictions = score_folder(options.folder, classifiers, settings, SystemClock(), advance)
     manifest = classifiers[0].manifest
     return _print(build_scorecard(predictions, manifest), manifest, as_json=options.json)
@@ -191,7 +189,7 @@ def _live(options: argparse.Namespace) -> int:
     )
     settings = config.load(options)
     classifier = load_classifier(settings.model.manifest, settings.model.runtime)
-    with show_progress("programmes and clips", wanted=not options.json) as advance:
+    with show_progress("programmes and clips", enabled=not options.json) as advance:
         card = evaluate_live(evaluation, classifier, settings, SystemClock(), advance)
     if options.json:
         print(encode(card))
@@ -212,5 +210,5 @@ def _print(card: dict[str, Any], manifest: ModelManifest, *, as_json: bool) -> i
 def _print_tables(parts: Sequence[RenderableType]) -> None:
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 1000)  # a file has no margin to break lines at
+    console = Console(width=None if sys.stdout.isatty() else 1000)  # lines in a file must not be wrapped
     console.print(*parts, sep="\n", highlight=False)

@@ -40,32 +40,32 @@ def build_parser() -> ArgumentParser:
             ("overheard history --delete-all --yes", "delete history, corrections and clips"),
         ],
     )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
         "--session", type=int, metavar="N", help="show the segments, events and totals of session N"
     )
-    which.add_argument("--since", metavar="DATE", help="list sessions that lasted until DATE or longer")
-    which.add_argument(
+    action.add_argument("--since", metavar="DATE", help="list sessions that ended at DATE or later")
+    action.add_argument(
         "--correct",
         metavar="SESSION/SEGMENT=GENRE",
-        help="set the true genre of a segment; without a GENRE the correction is removed",
+        help="set the true genre of a segment; without a GENRE, remove the correction",
     )
-    which.add_argument(
+    action.add_argument(
         "--export-corrections",
         metavar="FOLDER",
         help="write the clips of corrected segments for `overheard train prepare`",
     )
-    which.add_argument(
+    action.add_argument(
         "--delete-all", action="store_true", help="delete the history with its corrections and clips"
     )
     parser.add_argument("--yes", action="store_true", help="confirm --delete-all")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument(
         "--json",
         action="store_true",
         help="print a line of JSON for each session, or one object with --session",
     )
-    how.add_argument("--csv", action="store_true", help="print segments and events as a table")
+    output.add_argument("--csv", action="store_true", help="print segments and events as a table")
     parser.add_argument("--file", metavar="FILE", help="history to read (default: the file of the settings)")
     config.add_options(parser)
     return parser
@@ -100,47 +100,51 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _correct(path: Path, settings: Settings, text: str) -> str:
-    wanted = re.fullmatch(r"(\d{1,18})/(\d{1,18})=(.*)", text, re.ASCII)
-    if wanted is None:
+    match = re.fullmatch(r"(\d{1,18})/(\d{1,18})=(.*)", text, re.ASCII)
+    if match is None:
         raise HistoryError(
             f"--correct is {text!r}; it must be SESSION/SEGMENT=GENRE, such as 3/2=jazz; "
             "--session 3 --json shows the numbers"
         )
-    manifest = ModelManifest.load(Path(settings.model.manifest) if settings.model.manifest else None)
+    manifest = _load_manifest(settings)
     open_history(path).close()  # raises an error for a missing file, which HistoryStore would create
-    session, segment, genre = int(wanted[1]), int(wanted[2]), wanted[3].strip() or None
+    session, segment, genre = int(match[1]), int(match[2]), match[3].strip() or None
     with contextlib.closing(HistoryStore(path)) as store:
         return LabelCorrections(store, manifest).correct(session, segment, genre, time.time()).detail
 
 
+def _load_manifest(settings: Settings) -> ModelManifest:
+    return ModelManifest.load(Path(settings.model.manifest) if settings.model.manifest else None)
+
+
 def _delete_all(path: Path, settings: Settings, *, confirmed: bool) -> str:
-    _refuse_to_delete(path)
+    _require_history_file(path)
     try:
         with contextlib.closing(open_history(path)) as connection:
             sessions = len(read_sessions(connection, float("-inf"), time.time()))
-            what = f"sessions: {sessions}, corrections: {len(read_corrections(connection))}"
+            contents = f"sessions: {sessions}, corrections: {len(read_corrections(connection))}"
     except (sqlite3.Error, HistoryError) as error:
         if not path.parent.is_dir() or not (path.is_file() or saved_clips(path) or quarantined_files(path)):
             raise HistoryError(str(error)) from error
-        what = f"unread: {error}"
+        contents = f"unreadable: {error}"
     if not confirmed:
         raise HistoryError(
-            f"--delete-all deletes {path} for good ({what}, clips: {len(saved_clips(path))}); "
+            f"--delete-all permanently deletes {path} ({contents}, clips: {len(saved_clips(path))}); "
             "confirm it with --delete-all --yes"
         )
-    manifest = ModelManifest.load(Path(settings.model.manifest) if settings.model.manifest else None)
+    manifest = _load_manifest(settings)
     with contextlib.closing(HistoryStore(path)) as store:
         return LabelCorrections(store, manifest).delete_all(time.time()).detail
 
 
-def _refuse_to_delete(path: Path) -> None:
-    """Raise HistoryError if the file does not have the header of a history."""
+def _require_history_file(path: Path) -> None:
+    """Raise HistoryError if the file exists but does not have the header of a history."""
     with contextlib.suppress(FileNotFoundError):
         try:
             check_header(path)
         except sqlite3.DatabaseError as error:
             raise HistoryError(
-                f"{path} is not a history ({error}); if it is a damaged one, delete it by hand"
+                f"{path} is not a history ({error}); if it is a damaged history, delete the file yourself"
             ) from error
         except FileNotFoundError:
             raise
@@ -152,20 +156,19 @@ def _print_sessions(
     connection: sqlite3.Connection, sessions: list[Record], path: Path, options: argparse.Namespace
 ) -> None:
     if options.csv:
-        found = (read_session(connection, session["id"], time.time()) for session in sessions)
-        _print_csv(found)
+        _print_csv(read_session(connection, session["id"], time.time()) for session in sessions)
     elif options.json:
         for session in sessions:
             print(json.dumps(session, ensure_ascii=False))
     else:
-        print("\n".join(map(_session_line, sessions)) if sessions else f"no such session in {path}")
+        print("\n".join(map(_format_line, sessions)) if sessions else f"no such session in {path}")
 
 
 def _print_session(session: Record, options: argparse.Namespace) -> None:
     if options.csv:
         _print_csv([session])
     else:
-        print(json.dumps(session, ensure_ascii=False) if options.json else _session_text(session))
+        print(json.dumps(session, ensure_ascii=False) if options.json else _format_session(session))
 
 
 def _print_csv(sessions: Iterable[Record]) -> None:
@@ -176,7 +179,7 @@ def _print_csv(sessions: Iterable[Record]) -> None:
 
 
 def parse_date(text: str) -> float:
-    """Return the Unix seconds of a date, with or without a time. Without a zone, the time is local.
+    """Convert a date, with or without a time, to Unix seconds. Without a zone, the time is local.
 
     Raises
     ------
@@ -191,44 +194,47 @@ def parse_date(text: str) -> float:
         ) from error
 
 
-def _session_line(session: Record) -> str:
-    heard = ", ".join(f"{name} {_duration(s)}" for name, s in _named(session["seconds"])[:3])
-    how = " (running)" if session["running"] else " (broken off)" if session["broken_off"] else ""
-    lasted = _duration(_end(session) - session["started"])
-    source = _shown(session["source"])
-    return f"{session['id']:>5}  {_when(session['started'])}  {lasted:>9}{how}  {source}  {heard}".rstrip()
+def _format_line(session: Record) -> str:
+    genres = ", ".join(f"{name} {_format_duration(s)}" for name, s in _list_totals(session["seconds"])[:3])
+    status = " (running)" if session["running"] else " (broken off)" if session["broken_off"] else ""
+    duration = _format_duration(_end(session) - session["started"])
+    started, source = _format_time(session["started"]), _clean(session["source"])
+    return f"{session['id']:>5}  {started}  {duration:>9}{status}  {source}  {genres}".rstrip()
 
 
-def _session_text(session: Record) -> str:
-    """Return segments and events in the order of their times, then the totals."""
-    how = ", running" if session["running"] else ", broken off" if session["broken_off"] else ""
+def _format_session(session: Record) -> str:
+    """Format segments and events in the order of their times, then the totals."""
+    status = ", running" if session["running"] else ", broken off" if session["broken_off"] else ""
     lines = [
-        f"session {session['id']}: {_shown(session['source'])}",
-        f"{_when(session['started'])} to {_when(_end(session))}{how}",
-        f"model {_shown(session['model'])} {_shown(session['model_version'])}".rstrip(),
+        f"session {session['id']}: {_clean(session['source'])}",
+        f"{_format_time(session['started'])} to {_format_time(_end(session))}{status}",
+        f"model {_clean(session['model'])} {_clean(session['model_version'])}".rstrip(),
         "",
     ]
     entries: list[tuple[float, str]] = []
     for segment in session["segments"]:
-        name = segment["genre"] if segment["state"] == "LISTENING" else _state(segment["state"])
-        sure = "" if segment["confidence"] is None else f"  {segment['confidence']:.0%}"
-        right = f"  (corrected: {_shown(segment['correction'])})" if segment["correction"] else ""
-        entries.append((segment["started"], f"{_duration(segment['seconds']):>9}  {name}{sure}{right}"))
+        name = segment["genre"] if segment["state"] == "LISTENING" else _format_state(segment["state"])
+        confidence = "" if segment["confidence"] is None else f"  {segment['confidence']:.0%}"
+        correction = f"  (corrected: {_clean(segment['correction'])})" if segment["correction"] else ""
+        duration = _format_duration(segment["seconds"])
+        entries.append((segment["started"], f"{duration:>9}  {name}{confidence}{correction}"))
     for event in session["events"]:
-        detail = f": {_shown(event['detail'])}" if event["detail"] else ""
+        detail = f": {_clean(event['detail'])}" if event["detail"] else ""
         entries.append((event["occurred_at"], f"{'':>9}  [{event['kind'].replace('_', ' ')}{detail}]"))
-    lines += [f"{_when(at)}  {text}" for at, text in sorted(entries, key=lambda entry: entry[0])]
+    lines += [f"{_format_time(at)}  {text}" for at, text in sorted(entries, key=lambda entry: entry[0])]
     total = sum(session["seconds"].values())
     lines += ["", "in total"]
-    lines += [f"{_duration(s):>9}  {s / total:>4.0%}  {name}" for name, s in _named(session["seconds"])]
+    for name, seconds in _list_totals(session["seconds"]):
+        lines.append(f"{_format_duration(seconds):>9}  {seconds / total:>4.0%}  {name}")
     return "\n".join(lines)
 
 
-def _named(seconds: dict[str, float]) -> list[tuple[str, float]]:
-    return [(_state(name) if name.isupper() else name, value) for name, value in seconds.items()]
+def _list_totals(seconds: dict[str, float]) -> list[tuple[str, float]]:
+    """List the totals of a session, whose keys are genres and, in capitals, states."""
+    return [(_format_state(name) if name.isupper() else name, value) for name, value in seconds.items()]
 
 
-def _state(name: str) -> str:
+def _format_state(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
@@ -236,14 +242,14 @@ def _end(session: Record) -> float:
     return float(session["last_seen_at"] if session["ended"] is None else session["ended"])
 
 
-def _when(unix: float) -> str:
+def _format_time(unix: float) -> str:
     return datetime.fromtimestamp(unix).isoformat(" ", "seconds")
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return str(timedelta(seconds=max(0, round(seconds))))
 
 
-def _shown(text: str) -> str:
-    """Clean a name that a station gave itself, so that it cannot steer the terminal."""
+def _clean(text: str) -> str:
+    """Remove control characters from a text from outside, so that it cannot control the terminal."""
     return clean_text(text, replacement="?")

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from models.classifier import load_classifier
 from models.common.cli import ArgumentParser, UsageError
-from models.common.ray import ENGINES
 from models.common.text import printable
 from realtime import config
+from realtime.cli.common import add_engine_option
 from realtime.cli.progress import show_progress
 from realtime.config import AnalysisSettings
 from realtime.library.executors import ProcessTrackExecutor, RayTrackExecutor, TrackExecutor
@@ -21,7 +21,7 @@ from realtime.library.table import TrackTable
 
 EXIT_ALL_FAILED = 1
 MAX_NAMED_FILES = 50
-"""Number of failed files that are named at the end. The table names all of them."""
+"""Number of failed files that are listed at the end. The table contains all of them."""
 
 
 def build_parser() -> ArgumentParser:
@@ -29,8 +29,8 @@ def build_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="overheard library",
         usage="%(prog)s --out FOLDER [OPTION ...] PLACE ...",
-        description="Analyze every track of a music library and write a table of them. An interrupted run "
-        "continues where it stopped. Tracks that are in the table and unchanged are not analyzed again.",
+        description="Analyze every track of a music library and write the results to a table. An interrupted "
+        "run continues where it stopped. Unchanged tracks that are in the table are not analyzed again.",
         examples=[
             ("overheard library ~/Music --out genres.parquet", "every track of a folder"),
             ("overheard library s3://BUCKET/music --engine ray --out s3://BUCKET/genres.parquet",
@@ -43,13 +43,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--out", required=True, metavar="FOLDER", help="table to write, a folder of Parquet files"
     )
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="local",
-        metavar="NAME",
-        help="local for processes of this machine, or ray for a cluster (default: local)",
-    )
+    add_engine_option(parser)
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="tracks at a time (default: one for each core)"
     )
@@ -58,12 +52,12 @@ def build_parser() -> ArgumentParser:
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Analyze the library. The exit code is 1 if no track at all could be analyzed."""
+    """Analyze the library. The exit code is 1 if no track could be analyzed."""
     options = build_parser().parse_args(arguments)
     if options.workers < 0:
-        raise UsageError(f"--workers is {options.workers}; it must be at least 1, or 0 for one for each core")
+        raise UsageError(f"--workers is {options.workers}; it must be at least 1, or 0 for one per core")
     settings = AnalysisSettings.from_settings(config.load(options))
-    # The model is loaded here too, so that an error of it is reported before anything starts.
+    # The model is loaded here too, so that its errors are reported before any process starts.
     manifest = load_classifier(settings.model.manifest, settings.model.runtime).manifest
     with open_table(options.out, settings, manifest) as table:
         with _interrupted_by_sigterm(), _open_executor(options.engine, settings, options.workers) as executor:
@@ -87,7 +81,7 @@ def _open_executor(name: str, settings: AnalysisSettings, workers: int) -> Itera
 
 @contextlib.contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that finished tracks are written."""
+    """Let SIGTERM end the block like Ctrl-C, so that the rows of finished tracks are written."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -103,9 +97,9 @@ def _report(summary: ScanSummary, table: TrackTable) -> int:
         print(f"overheard library: {error}", file=sys.stderr)
     if len(faults) > MAX_NAMED_FILES:
         print("overheard library: more errors are in the table's column 'fault'", file=sys.stderr)
-    if table.kept:
+    if table.retained:
         print(
-            f"overheard library: {table.kept:,} tracks were unreachable and keep their earlier rows; "
+            f"overheard library: {table.retained:,} tracks could not be read and keep their earlier rows; "
             "run the command again",
             file=sys.stderr,
         )

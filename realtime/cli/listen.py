@@ -8,28 +8,28 @@ from collections.abc import Sequence
 from models.common.cli import ArgumentParser
 from realtime import config
 from realtime.app import serve_sources
-from realtime.cli.output import LIVE_GROUPS, print_address, print_estimate
+from realtime.cli.common import LIVE_GROUPS, add_json_option, print_address, print_estimate
 
 
 def build_parser() -> ArgumentParser:
     """Return the parser of the command line."""
     parser = ArgumentParser(
         prog="overheard listen",
-        description="Analyze sources and serve the estimates on a websocket, without a page, until the "
-        "sources end or Ctrl-C.",
+        description="Analyze sources and serve the estimates on a websocket, without a page, until all "
+        "sources end or Ctrl-C is pressed.",
         examples=[
             ("overheard listen --source demo --json", "print the estimates of the demo"),
             ("overheard listen --source system --source mic", "two sources at one websocket"),
             ("OVERHEARD_TOKEN=... overheard listen --host 0.0.0.0", "serve other machines"),
         ],
     )
-    parser.add_argument("--json", action="store_true", help="print every estimate as a line of JSON")
+    add_json_option(parser)
     config.add_options(parser, "source", *LIVE_GROUPS)
     return parser
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Listen until the sources end or a signal comes."""
+    """Analyze the sources until all of them end or a stop signal arrives."""
     options = build_parser().parse_args(arguments)
     settings = config.load(options)
     return asyncio.run(

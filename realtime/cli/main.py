@@ -1,4 +1,4 @@
-"""Find the command that was asked for, run it, and report an error as one sentence."""
+"""Entry point of ``overheard``: run a command, and report an error as one sentence."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ USAGE = "usage: overheard COMMAND [OPTION ...]"
 
 
 class Command(NamedTuple):
-    """A command: its name, what it does, and its module.
+    """Name, module and summary of a command.
 
-    The module has the functions ``command(arguments)``, which runs it, and ``build_parser()``.
+    The module has the functions ``command(arguments)``, which runs the command, and ``build_parser()``.
     """
 
     name: str
@@ -54,7 +54,7 @@ COMMANDS = {
         Command("completion", "realtime.cli.completion", "Print a completion script for bash, zsh or fish"),
     ),
 }
-"""Commands by the headings of ``overheard --help``. A module is imported only if its command is run."""
+"""Commands by their headings in ``overheard --help``. A module is imported only if its command is run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,47 +63,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str
-        Without the program's name; ``sys.argv`` otherwise.
+        Arguments without the program's name. By default those of ``sys.argv``.
 
     Returns
     -------
     int
-        Exit code: 0, also if listening was stopped; 2 after an error that was explained; 130 if Ctrl-C
-        interrupted another command.
+        Exit code: 0 after success and after a live command was stopped, 2 after an error that was explained,
+        130 if Ctrl-C interrupted another command.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may hold what a terminal cannot show
-    words = list(sys.argv[1:] if arguments is None else arguments)
+            # File names may contain characters that the terminal cannot show.
+            stream.reconfigure(errors="backslashreplace")
+    argv = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # each refused handshake is a traceback
-    if not words or words[0] in ("-h", "--help"):
-        print(help_text())
-        return 0 if words else EXIT_ERROR
-    if words[0] in ("-V", "--version"):
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it logs a traceback per failed handshake
+    if not argv or argv[0] in ("-h", "--help"):
+        print(format_help())
+        return 0 if argv else EXIT_ERROR
+    if argv[0] in ("-V", "--version"):
         from importlib.metadata import version
 
         print(f"overheard {version('overheard')}")
         return 0
     modules = {command.name: command.module for group in COMMANDS.values() for command in group}
-    name = words[0]
+    name = argv[0]
     if name not in modules:
-        print(f"overheard: {_unknown(name, sorted(modules))}", file=sys.stderr)
+        print(f"overheard: {_describe_unknown(name, sorted(modules))}", file=sys.stderr)
         return EXIT_ERROR
     try:
-        return int(import_module(modules[name]).command(words[1:]))
+        return int(import_module(modules[name]).command(argv[1:]))
     except OverheardError as error:
         print(f"overheard {name}: {error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left; Python would complain while exiting
+        sys.stderr.close()  # otherwise Python would print an error about the closed pipe at exit
         return 0
 
 
-def help_text() -> str:
-    """Return the commands with what they do, one a line, under their headings."""
+def format_help() -> str:
+    """Format the help of ``overheard`` with all commands and their summaries."""
     lines = [USAGE]
     width = max(len(command.name) for group in COMMANDS.values() for command in group) + 2
     for title, commands in COMMANDS.items():
@@ -122,9 +123,9 @@ def help_text() -> str:
     )
 
 
-def _unknown(word: str, commands: Sequence[str]) -> str:
-    if word.startswith("-"):
-        return f"unknown option {word}; `overheard --help` lists the commands"
-    meant = find_nearest(word, commands)
-    hint = f"did you mean {meant}?" if meant else f"there are {', '.join(commands)}"
-    return f"no command {word!r}; {hint}"
+def _describe_unknown(argument: str, commands: Sequence[str]) -> str:
+    if argument.startswith("-"):
+        return f"unknown option {argument}; `overheard --help` lists the commands"
+    nearest = find_nearest(argument, commands)
+    hint = f"did you mean {nearest}?" if nearest else f"there are {', '.join(commands)}"
+    return f"no command {argument!r}; {hint}"

@@ -17,7 +17,7 @@ def build_parser() -> ArgumentParser:
     """Return the parser of the command line."""
     parser = ArgumentParser(
         prog="overheard model",
-        description="Load the model, verify its checksum, and print what is known about it.",
+        description="Load the model, verify its checksum, and print its properties and figures.",
         examples=[
             ("overheard model", "the shipped model"),
             ("overheard model --json --manifest my/genre.json", "the whole manifest of another model"),
@@ -31,8 +31,8 @@ def build_parser() -> ArgumentParser:
 def command(arguments: Sequence[str]) -> int:
     """Describe the model."""
     options = build_parser().parse_args(arguments)
-    chosen = config.load(options).model
-    classifier = load_classifier(chosen.manifest, chosen.runtime)
+    settings = config.load(options).model
+    classifier = load_classifier(settings.manifest, settings.runtime)
     manifest = classifier.manifest
     if options.json:
         fields = asdict(manifest) | {"runtime": classifier.runtime, "model_path": str(manifest.model_path)}
@@ -45,10 +45,10 @@ def command(arguments: Sequence[str]) -> int:
     print(f"runtime       {classifier.runtime}")
     print(f"file          {manifest.model_path} (SHA-256 verified)")
     print(f"genres        {', '.join(manifest.labels)}")
-    print(f"window        {_geometry(manifest.audio)}")
+    print(f"window        {_format_geometry(manifest.audio)}")
     for spec in manifest.also_reads:
-        print(f"also reads    {_geometry(spec)}")
-    print(f"calibration   {_calibration(manifest.calibration)}")
+        print(f"also reads    {_format_geometry(spec)}")
+    print(f"calibration   {_format_calibration(manifest.calibration)}")
     print(f"trained on    {'; '.join(manifest.training_data)}")
     print(f"licence       {manifest.licence}")
     for name, value in manifest.metrics.items():
@@ -56,7 +56,7 @@ def command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _geometry(audio: AudioSpec) -> str:
+def _format_geometry(audio: AudioSpec) -> str:
     rows = (
         f"; rows nearly even below {audio.row_break_hz:g} Hz, in octaves above" if audio.row_break_hz else ""
     )
@@ -66,7 +66,7 @@ def _geometry(audio: AudioSpec) -> str:
     )
 
 
-def _calibration(calibration: Calibration) -> str:
+def _format_calibration(calibration: Calibration) -> str:
     music = calibration.music_above
     return (
         f"temperature {calibration.temperature:.3f}, unsure below {calibration.unsure_below:.2f}"

@@ -8,11 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.common.cli import ArgumentParser
-from models.common.ray import ENGINES, connect_ray
+from models.common.ray import connect_ray
 from realtime import config
-from realtime.cli.output import LIVE_GROUPS, print_address, print_estimate
+from realtime.cli.common import (
+    LIVE_GROUPS,
+    add_engine_option,
+    add_json_option,
+    print_address,
+    print_estimate,
+)
 from realtime.config import AnalysisSettings
-from realtime.monitoring.feeds import GroupClient, ProcessGroupClient, RayGroupClient, allow_files
+from realtime.monitoring.group_clients import (
+    GroupClient,
+    ProcessGroupClient,
+    RayGroupClient,
+    raise_file_limit,
+)
 from realtime.monitoring.roster import serve_stations
 from realtime.monitoring.stations import read_stations
 
@@ -23,8 +34,8 @@ def build_parser() -> ArgumentParser:
         prog="overheard monitor",
         usage="%(prog)s [OPTION ...] FILE",
         description="Analyze all radio stations of a file and serve their estimates on one websocket. A "
-        "station that is lost is opened again. If a computer of a cluster is lost, another one takes over "
-        "its stations.",
+        "lost station is reopened. If a computer of a cluster is lost, another computer takes over its "
+        "stations.",
         examples=[
             ("overheard monitor stations.toml", "on this machine"),
             ("overheard monitor stations.toml --engine ray --json", "on a Ray cluster, estimates as JSON"),
@@ -36,20 +47,14 @@ def build_parser() -> ArgumentParser:
         metavar="FILE",
         help="TOML file with a [[station]] for each station (name, url), and group_size",
     )
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="local",
-        metavar="NAME",
-        help="local for processes of this machine, or ray for a cluster (default: local)",
-    )
-    parser.add_argument("--json", action="store_true", help="print every estimate as a line of JSON")
+    add_engine_option(parser)
+    add_json_option(parser)
     config.add_options(parser, *LIVE_GROUPS)
     return parser
 
 
 def command(arguments: Sequence[str]) -> int:
-    """Monitor the stations until a signal comes."""
+    """Monitor the stations until a stop signal arrives."""
     options = build_parser().parse_args(arguments)
     settings = config.load(options)
     groups = read_stations(options.stations)
@@ -61,7 +66,7 @@ def command(arguments: Sequence[str]) -> int:
             ray = stack.enter_context(connect_ray())
             clients = [RayGroupClient(ray, group, analysis) for group in groups]
         else:
-            allow_files(len(groups), settings.server.max_clients)
+            raise_file_limit(len(groups), settings.server.max_clients)
             clients = [ProcessGroupClient(group, analysis) for group in groups]
 
         def ready(count: int, address: str) -> None:

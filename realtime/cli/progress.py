@@ -1,4 +1,4 @@
-"""Progress of a command on standard error: a bar on a terminal, else lines in the log or nothing."""
+"""Show the progress of a command on standard error, as a bar on a terminal or as lines in the log."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from collections.abc import Callable, Iterator
 logger = logging.getLogger(__name__)
 
 LOG_SECONDS = 60.0
-"""Seconds between two lines in the log."""
+"""Minimum seconds between two lines in the log."""
 
 Advance = Callable[[float, float | None], None]
-"""Called with what is done, and with all that is to do or None if that is unknown."""
+"""Function that shows the progress, called with the amount done and the total (None if it is unknown)."""
 
 
 @contextlib.contextmanager
 def show_progress(
-    name: str, *, wanted: bool = True, counted: bool = True, logged: bool = False
+    name: str, *, enabled: bool = True, counted: bool = True, logged: bool = False
 ) -> Iterator[Advance]:
-    """Yield a function that shows how far the work of the block is.
+    """Yield a function that shows the progress of the block.
 
     Parameters
     ----------
     name : str
-        What is worked on.
-    wanted : bool
-        Whether anything is shown.
+        Name of the work or of its items.
+    enabled : bool
+        Show the progress. Otherwise nothing is shown.
     counted : bool
-        Whether the bar shows numbers, which is useful if things are counted and not seconds.
+        Show numbers beside the bar. This is useful if items are counted, but not for seconds.
     logged : bool
-        Whether a line a minute is logged if standard error is not a terminal.
+        Log a line every minute if standard error is not a terminal.
     """
-    if wanted and sys.stderr.isatty():
-        with _bar(name, counted=counted) as advance:
+    if enabled and sys.stderr.isatty():
+        with _show_bar(name, counted=counted) as advance:
             yield advance
-    elif wanted and logged:
+    elif enabled and logged:
         yield LoggedProgress(name).advance
     else:
         yield lambda done, total: None
 
 
 @contextlib.contextmanager
-def _bar(name: str, *, counted: bool) -> Iterator[Advance]:
+def _show_bar(name: str, *, counted: bool) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -56,7 +56,7 @@ def _bar(name: str, *, counted: bool) -> Iterator[Advance]:
 
 
 class LoggedProgress:
-    """Progress as lines of the log, at most one in ``interval_seconds``."""
+    """Progress as lines in the log, at most one line in ``interval_seconds``."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class LoggedProgress:
         self._logged_at = monotonic()
 
     def advance(self, done: float, total: float | None) -> None:
-        """Log how much is done, if the last line is old enough."""
+        """Log the amount done if the last line is older than ``interval_seconds``."""
         if self._monotonic() - self._logged_at >= self._interval_seconds:
             self._logged_at = self._monotonic()
             logger.info("%d of %s %s", done, "?" if total is None else f"{total:.0f}", self._name)

@@ -20,21 +20,21 @@ from models.common.sockets import try_port
 from models.common.urls import is_url, redact_url
 from realtime import config
 from realtime.app import serve_sources
-from realtime.cli.output import LIVE_GROUPS
+from realtime.cli.common import LIVE_GROUPS
 from realtime.errors import ServerError
 from realtime.history.location import resolve_path
 
 SELECTABLE_SOURCES = ("system", "mic", "demo")
-"""Sources that the page may select if the settings name none."""
+"""Sources that the page may select if the settings name no sources."""
 
 OPEN_PAGE_SECONDS = 30.0
-"""Seconds after which a page that did not start is no longer opened in the browser."""
+"""Seconds after which a page that has not started is no longer opened in the browser."""
 
 OPENING_SECONDS = 1.0
-"""Seconds of opening sources after which a terminal shows what is opened."""
+"""Seconds after which a terminal shows the sources that are still being opened."""
 
 STOP_SECONDS = 2.0
-"""Seconds until a dashboard that does not end is killed."""
+"""Seconds after which a dashboard that has not ended is killed."""
 
 
 def build_parser() -> ArgumentParser:
@@ -43,7 +43,7 @@ def build_parser() -> ArgumentParser:
         prog="overheard run",
         description="Analyze what is playing and show it on a page, until Ctrl-C.",
         examples=[
-            ("overheard run", "what the computer plays, else the microphone, else a demo"),
+            ("overheard run", "system audio, else the microphone, else a demo"),
             ("overheard run --source mic", "the default microphone"),
             ("overheard run --source https://radio.example/stream", "an internet radio station"),
             ("overheard run --no-browser --history off", "open no browser and record nothing"),
@@ -58,19 +58,10 @@ def command(arguments: Sequence[str]) -> int:
     settings = config.load(build_parser().parse_args(arguments))
     page_port = settings.dashboard.dashboard_port
     page = f"http://127.0.0.1:{page_port}"
-    # The page needs a token to select sources and to read the history. Nobody else learns it.
+    # The page needs a token to select sources and to read the history. Only the page receives a new token.
     token = settings.server.token or secrets.token_urlsafe(24)
     children: list[subprocess.Popen[bytes]] = []
-    if page_port == settings.server.port:
-        raise ServerError(
-            f"page and websocket cannot share port {page_port}; --dashboard-port selects another port"
-        )
-    try:
-        try_port("127.0.0.1", page_port)
-    except OSError as error:
-        raise ServerError(
-            f"port {page_port} of the page is taken ({error.strerror}); --dashboard-port selects another port"
-        ) from error
+    _check_page_port(page_port, settings.server.port)
 
     opening = threading.Timer(OPENING_SECONDS, _print_opening, [settings.source.source])
     opening.daemon = True
@@ -78,17 +69,17 @@ def command(arguments: Sequence[str]) -> int:
     def ready(names: str, address: str) -> Awaitable[None]:
         opening.cancel()
         children.append(_start_dashboard(address, page_port, token))
-        pages = address.replace("ws", "http", 1)
+        http_address = address.replace("ws", "http", 1)
         print(
             f"\n  Overheard listens to  {names}\n"
             f"  Open the page at      {page}\n"
             f"  Estimates at          {address}\n"
-            f"  Health at             {pages}/healthz\n"
+            f"  Health at             {http_address}/healthz\n"
             "  Stop with             Ctrl-C\n",
             flush=True,
         )
-        wanted = settings.dashboard.browser and has_display(os.environ, sys.platform)
-        return _watch_dashboard(children[0], page_port, page if wanted else "")
+        open_browser = settings.dashboard.browser and has_display(os.environ, sys.platform)
+        return _watch_dashboard(children[0], page_port, page if open_browser else "")
 
     try:
         if sys.stdout.isatty():
@@ -105,21 +96,32 @@ def command(arguments: Sequence[str]) -> int:
     finally:
         opening.cancel()
         for child in children:
-            _stop(child)
+            _stop_dashboard(child)
+
+
+def _check_page_port(page_port: int, websocket_port: int) -> None:
+    """Raise ServerError if the page cannot be served on its port."""
+    if page_port == websocket_port:
+        raise ServerError(
+            f"page and websocket cannot share port {page_port}; --dashboard-port selects another port"
+        )
+    try:
+        try_port("127.0.0.1", page_port)
+    except OSError as error:
+        raise ServerError(
+            f"port {page_port} of the page is taken ({error.strerror}); --dashboard-port selects another port"
+        ) from error
 
 
 def _print_opening(sources: Sequence[str]) -> None:
-    print(f"\n  Overheard opens       {', '.join(map(_shown, sources))}", flush=True)
-
-
-def _shown(source: str) -> str:
-    return redact_url(source) if is_url(source) else source
+    names = [redact_url(source) if is_url(source) else source for source in sources]
+    print(f"\n  Overheard opens       {', '.join(names)}", flush=True)
 
 
 def has_display(environment: Mapping[str, str], platform: str) -> bool:
-    """Return whether a browser would open a window.
+    """Return True if a browser would open a window.
 
-    Without a display Python starts a text browser, which takes over the terminal.
+    Without a display, Python would start a text browser, which takes over the terminal.
     """
     if platform in ("darwin", "win32"):
         return sys.stdout.isatty()
@@ -127,13 +129,13 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
 
 
 def _start_dashboard(address: str, port: int, token: str) -> subprocess.Popen[bytes]:
-    # -P keeps Python from importing packages of the folder that the person is in.
+    # -P prevents Python from importing packages in the current folder.
     command_line = [
         sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
     ]  # fmt: skip
-    # The output of the dashboard would repeat the address. In a session of its own it does not receive
-    # Ctrl-C, and can be killed with all its children. The token is a variable, because every user of the
-    # machine can read options.
+    # The output of the dashboard would only repeat the address. In a separate session the dashboard does not
+    # receive Ctrl-C, and can be killed with all its children. The token is an environment variable, because
+    # every user of the machine can read command-line options.
     environment = os.environ | {"OVERHEARD_TOKEN": token}
     return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True, env=environment)
 
@@ -156,25 +158,25 @@ async def _watch_dashboard(child: subprocess.Popen[bytes], port: int, page: str)
     until = time.monotonic() + OPEN_PAGE_SECONDS
     try:
         while child.poll() is None:
-            answers = bool(page) and await asyncio.to_thread(_answers, port)
-            if answers:
+            is_served = bool(page) and await asyncio.to_thread(_accepts_connections, port)
+            if is_served:
                 threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
                 page = ""
             if time.monotonic() > until:
                 page = ""
             await asyncio.sleep(0.2)
     finally:
-        child.terminate()  # has no effect on a child that has ended
+        child.terminate()  # this has no effect if the child has ended
     raise ServerError(f"the dashboard ended unexpectedly with exit code {child.returncode}")
 
 
-def _answers(port: int) -> bool:
+def _accepts_connections(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def _stop_dashboard(child: subprocess.Popen[bytes]) -> None:
     """End the dashboard and all processes that it started."""
     child.terminate()
     try:
@@ -182,5 +184,5 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
     if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # no process of it is left
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # all its processes have ended
             os.killpg(child.pid, signal.SIGKILL)

@@ -1,1 +1,1 @@
-"""Batch analysis of music libraries into a Parquet table."""
+"""Batch analysis of music libraries into a Parquet table, on one machine or a Ray cluster."""

@@ -1,8 +1,8 @@
 """Analyze whole tracks in a child process.
 
-A file that crashes or hangs the decoder becomes a row with an error and stops nothing else. The child
-(``python -m realtime.library.analysis``) reads one line of JSON for each track and answers with one line. The
-child ends as soon as its input does, even in the middle of a track.
+A file that crashes or hangs the decoder becomes a row with an error and does not stop the run. The child
+(``python -m realtime.library.analysis``) reads one line of JSON for each track and responds with one line.
+The child ends as soon as its input ends, even in the middle of a track.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
@@ -35,8 +35,21 @@ Row: TypeAlias = dict[str, Any]
 """Columns of a track in the table, see ``realtime.library.table``."""
 
 
-def track_row(track: LibraryTrack, result: Row) -> Row:
-    """Return a track's row from the child's answer, with an error text that can be stored anywhere."""
+@dataclass(frozen=True, slots=True)
+class _ChildEnd:
+    """Unexpected end of the child process while it analyzed a track.
+
+    ``description`` is the predicate of a sentence about the track. ``killed`` is True if the child received
+    SIGKILL, most likely because the machine ran out of memory.
+    """
+
+    description: str
+    timed_out: bool = False
+    killed: bool = False
+
+
+def build_row(track: LibraryTrack, result: Row) -> Row:
+    """Build the row of a track from the columns of ``analyze_track``. The error can be stored as Unicode."""
     fault = result.get("fault")
     return {
         "uri": track.name,
@@ -55,15 +68,15 @@ def track_row(track: LibraryTrack, result: Row) -> Row:
     }
 
 
-class _GenreShares:
-    """Report for ``analyze_file`` that keeps the summary and the share of music windows."""
+class _RowReport:
+    """Report for ``analyze_file`` that stores the summary and counts the windows of music."""
 
     def __init__(self, classifier: GenreClassifier) -> None:
         from realtime.pipeline.offline import GenreAverage
 
         self._music = GenreAverage(classifier.manifest)
         self.windows = 0
-        self.result: Row = {}
+        self.stored_summary: Row = {}
 
     def estimate(self, analysis: Any, message: object) -> None:
         """Count one window."""
@@ -71,8 +84,8 @@ class _GenreShares:
         self._music.add(analysis.prediction)
 
     def summary(self, summary: Row) -> None:
-        """Keep the summary."""
-        self.result = summary
+        """Store the summary."""
+        self.stored_summary = summary
 
     @property
     def music_share(self) -> float:
@@ -85,22 +98,22 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
 
     Returns
     -------
-    Message
-        The columns of the row that follow from the audio. Label, confidence and probabilities are those of
-        the summary of ``overheard analyze``, and None without music. For a file that cannot be analyzed,
-        ``fault`` is the only key, and its sentence calls the file ``name``.
+    Row
+        Columns that depend on the audio. Label, confidence and probabilities equal those of the summary of
+        ``overheard analyze``. They are None without music. For a file that cannot be analyzed, ``fault`` is
+        the only key, and its sentence refers to the file as ``name``.
     """
     from realtime.clock import SystemClock
     from realtime.pipeline.offline import analyze_file
     from realtime.sources.file import FileSource
 
-    clock, report = SystemClock(), _GenreShares(classifier)
+    clock, report = SystemClock(), _RowReport(classifier)
     try:
         source = FileSource(path, clock, name=name)
         analyze_file(source, [classifier], settings, clock, report)
     except OverheardError as error:
         return {"fault": str(error).replace(path, name)}
-    summary = report.result
+    summary = report.stored_summary
     is_music = summary["label"] is not None
     return {
         "duration_seconds": summary["seconds"],
@@ -114,16 +127,16 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
 
 
 class TrackAnalyzer:
-    """Worker that analyzes track after track in a child process and fetches the next one meanwhile.
+    """Worker that analyzes one track after another in a child process, and fetches the next track meanwhile.
 
-    One thread owns the analyzer. Another thread may call ``close``, which ends the current analysis.
+    The analyzer is used on one thread. Another thread may call ``close``, which ends the current analysis.
     """
 
     def __init__(self, settings: AnalysisSettings) -> None:
         self._settings = settings
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
-        """Guards the start of a child: none starts after ``close``."""
+        """Lock for the start of a child, so that no child starts after ``close``."""
         self._closed = threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="overheard-", ignore_cleanup_errors=True)
         self._fetching = ThreadPoolExecutor(1, thread_name_prefix="fetching")
@@ -136,20 +149,20 @@ class TrackAnalyzer:
         OverheardError
             If the model cannot be loaded, or the analyzer was closed.
         """
-        waiting = self._fetch(tracks[0]) if tracks else None
+        upcoming = self._fetch(tracks[0]) if tracks else None
         for number, track in enumerate(tracks):
-            here, waiting = waiting, None
+            current, upcoming = upcoming, None
             if number + 1 < len(tracks):
-                waiting = self._fetch(tracks[number + 1])
+                upcoming = self._fetch(tracks[number + 1])
             try:
-                fetched = here.result() if here else FetchedFile(track, Path(self._folder.name))
+                fetched = current.result() if current else FetchedFile(track, Path(self._folder.name))
             except SourceError as error:
                 if self._closed.is_set():
                     raise
-                yield track_row(track, {"fault": str(error), "retry": True})
+                yield build_row(track, {"fault": str(error), "retry": True})
                 continue
             try:
-                row = track_row(track, self._analyze_file(track, fetched.path))
+                row = build_row(track, self._analyze_file(track, fetched.path))
             finally:
                 fetched.close()
             yield row
@@ -163,53 +176,52 @@ class TrackAnalyzer:
         missing = None if is_s3(track.uri) else describe_missing(track)
         if missing is not None:
             return {"fault": missing, "retry": True}
-        for last in (False, True):
-            result, ending = self._ask(track, path)
-            if result is not None:
-                if result.get("fault") and not is_s3(track.uri):  # the file may have disappeared meanwhile
-                    result["retry"] = describe_missing(track) is not None
-                return result
-            if last or ending.startswith("took"):
-                break
-        # Something else killed the child, most likely for lack of memory. Another run may succeed.
-        return {"fault": f"{track.name} {ending}", "retry": ending.endswith("SIGKILL")}
+        result = self._request(track, path)
+        if isinstance(result, _ChildEnd) and not result.timed_out:
+            result = self._request(track, path)  # the crash may have had another cause than the track
+        if isinstance(result, _ChildEnd):
+            return {"fault": f"{track.name} {result.description}", "retry": result.killed}
+        if result.get("fault") and not is_s3(track.uri):  # the file may have disappeared meanwhile
+            result["retry"] = describe_missing(track) is not None
+        return result
 
-    def _ask(self, track: LibraryTrack, path: str) -> tuple[Row | None, str]:
-        """Return the child's answer, or None and how the child ended."""
-        child = self._running_child()
+    def _request(self, track: LibraryTrack, path: str) -> Row | _ChildEnd:
+        """Let the child analyze a track, and return its response or the reason of its end."""
+        child = self._ensure_child()
         if child.stdin is None or child.stdout is None:
             raise ValueError("the child was started without pipes")
-        overdue = threading.Event()
+        timed_out = threading.Event()
 
-        def give_up() -> None:
-            overdue.set()
+        def kill() -> None:
+            timed_out.set()
             child.kill()
 
-        timer = threading.Timer(self._settings.max_track_seconds, give_up)
+        timer = threading.Timer(self._settings.max_track_seconds, kill)
         timer.start()
         try:
             child.stdin.write(json.dumps({"path": path, "name": track.name}) + "\n")
             child.stdin.flush()
-            answer = child.stdout.readline()
+            response = child.stdout.readline()
         except (OSError, ValueError):
-            answer = ""
+            response = ""
         finally:
             timer.cancel()
-        if answer.endswith("\n"):
-            result: Row = json.loads(answer)
+        if response.endswith("\n"):
+            result: Row = json.loads(response)
             if "fatal" in result:
                 raise OverheardError(result["fatal"])
-            return result, ""
+            return result
         code = child.wait()
         if self._closed.is_set():
             raise SourceError("the run was stopped")
-        if overdue.is_set():
-            return None, f"took longer than {self._settings.max_track_seconds:g} s and was stopped"
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return None, f"crashed its decoder: {how}"
+        if timed_out.is_set():
+            limit = f"{self._settings.max_track_seconds:g} s"
+            return _ChildEnd(f"took longer than {limit} and was stopped", timed_out=True)
+        end = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return _ChildEnd(f"crashed its decoder: {end}", killed=end == "SIGKILL")
 
-    def _running_child(self) -> subprocess.Popen[str]:
-        """Return the child process, started again if it has ended."""
+    def _ensure_child(self) -> subprocess.Popen[str]:
+        """Return the child process. Start a new child if there is none or if it has ended."""
         with self._lock:
             if self._closed.is_set():
                 raise SourceError("the run was stopped")
@@ -222,7 +234,7 @@ class TrackAnalyzer:
             return self._child
 
     def close(self) -> None:
-        """End the child and the fetching, and remove fetched files. Later calls do nothing."""
+        """End the child, cancel the fetching and remove fetched files. Later calls have no effect."""
         with self._lock:
             self._closed.set()
             child, self._child = self._child, None
@@ -243,28 +255,28 @@ def _close_pipes(child: subprocess.Popen[str]) -> None:
 
 
 def _run_child(argv: Sequence[str]) -> None:
-    """Run the child process, which writes nothing but answers to its standard output."""
-    answers, settings = bootstrap_child(argv[0])
+    """Run the child process, which writes only responses to its standard output."""
+    output, settings = bootstrap_child(argv[0])
 
-    def answer(message: Row) -> None:
-        print(json.dumps(message), file=answers, flush=True)
+    def respond(result: Row) -> None:
+        print(json.dumps(result), file=output, flush=True)
 
-    wanted: SimpleQueue[str] = SimpleQueue()
+    requests: SimpleQueue[str] = SimpleQueue()
 
     def read() -> None:
         for line in sys.stdin:
-            wanted.put(line)
-        os._exit(0)  # the parent has ended, and the current track may hang
+            requests.put(line)
+        os._exit(0)  # the parent has ended, and the analysis of a track may hang
 
     threading.Thread(target=read, daemon=True).start()
     classifier: GenreClassifier | None = None
     while True:
-        track = json.loads(wanted.get())
+        track = json.loads(requests.get())
         try:
             classifier = classifier or load_classifier(settings.model.manifest, settings.model.runtime)
-            answer(analyze_track(track["path"], track["name"], classifier, settings.settings))
-        except OverheardError as error:  # an error of the model, which every other track would meet too
-            answer({"fatal": str(error)})
+            respond(analyze_track(track["path"], track["name"], classifier, settings.settings))
+        except OverheardError as error:  # an error of the model, which affects all tracks
+            respond({"fatal": str(error)})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Executors that analyze blocks of tracks: processes of this machine, or actors of a Ray cluster.
+"""Executors that analyze blocks of tracks in processes of this machine or in actors of a Ray cluster.
 
-Both yield each row once, in any order and as soon as the track is analyzed. Both use ``TrackAnalyzer``, so a
-row does not depend on the executor.
+Both executors yield each row once, in any order and as soon as the track is analyzed. Both use
+``TrackAnalyzer``, so a row does not depend on the executor.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ Block: TypeAlias = tuple[LibraryTrack, ...]
 logger = logging.getLogger(__name__)
 
 MAX_BLOCK_TRACKS = 16
-"""Tracks in a block. A lost node costs at most one block, and the last block delays the end of the run."""
+"""Tracks in a block. A lost actor loses at most one block, and the last block delays the end of the run."""
 
-BLOCKS_A_WORKER = 8
-"""Blocks for each worker if there are enough tracks. Many blocks let the workers end at the same time."""
+BLOCKS_PER_WORKER = 8
+"""Blocks for each worker if there are enough tracks, so that all workers finish at about the same time."""
 
 POLL_SECONDS = 1.0
-"""Seconds without a row before an executor yields an empty list, so that waiting rows can be written."""
+"""Seconds without a row after which an executor yields an empty list, so that waiting rows can be written."""
 
 NO_CORE_SECONDS = 60.0
-"""Seconds without a free core in the cluster before a warning is logged."""
+"""Seconds without a free core in the cluster after which a warning is logged."""
 
 STOP_SECONDS = 2.0
-"""Seconds that Ray Data gets to release an interrupted run before its cluster is shut down."""
+"""Seconds to wait until Ray Data has released an interrupted run. After that, the cluster is shut down."""
 
 
 class ClusterError(OverheardError):
-    """Raised when blocks are lost with the cluster."""
+    """Loss of tracks with the cluster that analyzed them."""
 
 
 class TrackExecutor(Protocol):
-    """Analyzes blocks of tracks."""
+    """Executor that analyzes blocks of tracks."""
 
     @property
     def workers(self) -> int:
@@ -71,36 +71,36 @@ class TrackExecutor(Protocol):
 
 
 def split_blocks(tracks: Sequence[LibraryTrack], workers: int) -> list[Block]:
-    """Cut tracks into blocks, in order."""
-    size = max(1, min(MAX_BLOCK_TRACKS, len(tracks) // (BLOCKS_A_WORKER * workers)))
+    """Split tracks into blocks, in order."""
+    size = max(1, min(MAX_BLOCK_TRACKS, len(tracks) // (BLOCKS_PER_WORKER * workers)))
     return [tuple(tracks[start : start + size]) for start in range(0, len(tracks), size)]
 
 
 class _RowQueue:
-    """Queue of rows from the analyzing threads to the writing one.
+    """Queue of rows from the threads that analyze to the thread that writes.
 
-    The queue is not bounded. It holds at most one row for each track of the blocks, which are in memory
-    anyway.
+    The queue needs no bound. It holds at most one row for each track of the blocks, which are in memory
+    already.
     """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[list[Row] | BaseException | None] = SimpleQueue()
         self.closed = threading.Event()
-        """Set once no more rows are wanted."""
+        """Set once the reader needs no further rows."""
 
     def run(self, source: Iterable[list[Row]]) -> threading.Thread:
         """Read rows from ``source`` on a new thread."""
 
         def work() -> None:
-            ending: BaseException | None = None
+            failure: BaseException | None = None
             try:
                 for rows in source:
                     self._queue.put(rows)
                     if self.closed.is_set():
                         break
-            except BaseException as error:  # raised again on the reading thread
-                ending = error
-            self._queue.put(ending)
+            except BaseException as error:  # raised again on the thread that reads the queue
+                failure = error
+            self._queue.put(failure)  # None marks the end of the source
 
         thread = threading.Thread(target=work, name="track-analysis", daemon=True)
         thread.start()
@@ -135,19 +135,19 @@ class ProcessTrackExecutor:
     ----------
     settings : AnalysisSettings
     workers : int
-        Number of children. 0 means one for each core.
+        Number of child processes. 0 means one for each core.
     """
 
     def __init__(self, settings: AnalysisSettings, workers: int = 0) -> None:
-        self.workers = workers or usable_cores()
+        self.workers = workers or count_usable_cores()
         self._analyzers = [TrackAnalyzer(settings) for _ in range(self.workers)]
 
     def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
         """Yield the rows of all tracks as soon as they are analyzed."""
-        rest = iter(list(blocks))  # the iterator of a list is shared: each thread takes the next block
+        remaining = iter(list(blocks))  # shared by the threads, each of which takes the next block
 
         def analyze_blocks(analyzer: TrackAnalyzer) -> Iterator[list[Row]]:
-            for block in rest:
+            for block in remaining:
                 for row in analyzer.analyze(block):
                     yield [row]
 
@@ -157,13 +157,13 @@ class ProcessTrackExecutor:
         yield from queue.rows(self.workers)
 
     def close(self) -> None:
-        """End the children."""
+        """End the child processes."""
         for analyzer in self._analyzers:
             analyzer.close()
 
 
 class RayTrackAnalyzer:
-    """Ray Data actor with one core, one child process and one model."""
+    """Ray Data actor with one core, one child process and one model. Ray Data calls the object itself."""
 
     def __init__(self, settings: AnalysisSettings) -> None:
         self._analyzer = TrackAnalyzer(settings)
@@ -171,24 +171,24 @@ class RayTrackAnalyzer:
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Analyze the pickled blocks of a batch, and yield messages as JSON.
 
-        Each message has the block's ``number``. The first message of a block names the ``node``. One message
-        for each track has the ``row`` and its ``place`` in the block. ``fatal`` says why no track can be
-        analyzed on this node. The sentence is a message because Ray wraps exceptions in its own.
+        Each message has the ``number`` of the block. The first message of a block names the ``node``. One
+        message for each track has the ``row`` and its ``index`` in the block. ``fatal`` is the reason why no
+        track can be analyzed on this node. It is a message, because Ray wraps exceptions in its own classes.
         """
         import ray
 
         node = ray.get_runtime_context().get_node_id()
         for number, block in zip(batch["number"].tolist(), batch["block"], strict=True):
-            yield _message({"number": number, "node": node})
+            yield _encode_message({"number": number, "node": node})
             try:
-                for place, row in enumerate(self._analyzer.analyze(pickle.loads(block))):
-                    yield _message({"number": number, "place": place, "row": row})
+                for index, row in enumerate(self._analyzer.analyze(pickle.loads(block))):
+                    yield _encode_message({"number": number, "index": index, "row": row})
             except OverheardError as error:
-                yield _message({"number": number, "fatal": str(error)})
+                yield _encode_message({"number": number, "fatal": str(error)})
 
 
-def _message(content: dict[str, Any]) -> dict[str, Any]:
-    """Return one row of Ray Data."""
+def _encode_message(content: dict[str, Any]) -> dict[str, Any]:
+    """Encode a message as one row of Ray Data."""
     import numpy as np
 
     return {"message": np.array([json.dumps(content).encode()], dtype=object)}
@@ -201,14 +201,14 @@ class RayTrackExecutor:
     ----------
     settings : AnalysisSettings
     workers : int
-        Largest number of actors. 0 means one for each core of the cluster.
+        Maximum number of actors. 0 means one for each core of the cluster.
     no_core_seconds : float
-        Seconds without a free core before a warning is logged.
+        Seconds without a free core after which a warning is logged.
 
     Attributes
     ----------
     nodes : dict of int to str
-        Node that started each block last, by the block's number.
+        Node that last started each block, by the number of the block.
 
     Raises
     ------
@@ -231,52 +231,50 @@ class RayTrackExecutor:
         context = self._ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.log_internal_stack_trace_to_stdout = False
-        context.target_max_block_size = (
-            1  # each row arrives when its track is analyzed, not when its block is
-        )
+        context.target_max_block_size = 1  # so that each row arrives as soon as its track is analyzed
 
     def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
         """Yield the rows of all tracks.
 
-        A row that arrives twice, because its node died late, is yielded once.
+        A row may arrive twice if its node was lost late. It is yielded once.
         """
         self.nodes.clear()
         queue = self._queue = _RowQueue()
-        self._thread = queue.run(self._messages(blocks))
-        waiting = {(number, place) for number, block in enumerate(blocks) for place in range(len(block))}
-        since: float | None = time.monotonic()
+        self._thread = queue.run(self._read_messages(blocks))
+        missing = {(number, index) for number, block in enumerate(blocks) for index in range(len(block))}
+        waiting_since: float | None = time.monotonic()  # None once a core was free, or after the warning
         try:
             for messages in queue.rows(1):
                 rows = []
                 for message in messages:
-                    since = None
+                    waiting_since = None
                     if "fatal" in message:
                         raise OverheardError(message["fatal"])
                     if "node" in message:
                         self.nodes[message["number"]] = message["node"]
-                    elif (found := (message["number"], message["place"])) in waiting:
-                        waiting.remove(found)
+                    elif (key := (message["number"], message["index"])) in missing:
+                        missing.remove(key)
                         rows.append(message["row"])
-                if since is not None and time.monotonic() - since >= self._no_core_seconds:
-                    since = None
+                if waiting_since is not None and time.monotonic() - waiting_since >= self._no_core_seconds:
+                    waiting_since = None
                     logger.warning(
-                        "no core of the cluster has been free for %g s; the tracks are waiting for one",
+                        "no core of the cluster has been free for %g s; the tracks are waiting for a core",
                         self._no_core_seconds,
                     )
                 yield rows
         except self._ray.exceptions.RayError as error:
             raise ClusterError(
-                f"the cluster lost {len(waiting)} tracks ({first_line(error)}); "
+                f"the cluster lost {len(missing)} tracks ({first_line(error)}); "
                 "finished rows are written, run the command again to continue"
             ) from error
-        if waiting:
+        if missing:
             raise ClusterError(
-                f"{len(waiting)} tracks never came back; finished rows are written, "
+                f"the cluster returned no rows for {len(missing)} tracks; finished rows are written, "
                 "run the command again to continue"
             )
 
-    def _messages(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
-        """Yield the messages of the actors. Runs on its own thread."""
+    def _read_messages(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        """Yield the messages of the actors. This method runs on a separate thread."""
         ray = self._ray
         items = [{"number": number, "block": pickle.dumps(block)} for number, block in enumerate(blocks)]
         actors = min(self.workers, len(blocks))
@@ -292,14 +290,14 @@ class RayTrackExecutor:
             yield [json.loads(message) for message in batch["message"]]
 
     def close(self) -> None:
-        """Shut down a cluster that was started here."""
+        """Stop the analysis, and shut down a cluster that this executor started."""
         if self._queue is not None and self._thread is not None:
             self._queue.closed.set()
             self._thread.join(STOP_SECONDS)
         self._cluster.__exit__(None, None, None)
 
 
-def usable_cores() -> int:
+def count_usable_cores() -> int:
     """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -16,16 +16,16 @@ from realtime.library.table import TrackTable
 from realtime.library.track import LibraryTrack
 
 BATCH_TRACKS = 100_000
-"""Tracks that are found before they are analyzed. The batch bounds the memory for a library."""
+"""Tracks that are found before they are analyzed. Batches limit the memory for a library."""
 PART_ROWS, PART_SECONDS = 1000, 30.0
-"""Rows and age in seconds of a part of the table before it is written."""
+"""Number of rows, or age of the first row in seconds, at which a part of the table is written."""
 
 Advance = Callable[[int, int], None]
-"""Reports progress: tracks done, and tracks found so far."""
+"""Function that shows the progress, called with the numbers of tracks done and of tracks found so far."""
 
 
 def open_table(out: str, settings: AnalysisSettings, manifest: ModelManifest) -> TrackTable:
-    """Open the table for tracks that are analyzed with these settings.
+    """Open the table for tracks that are analyzed with the given settings and model.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class ScanSummary:
     found, analyzed, faulty : int
         Tracks found, tracks analyzed by this run, and tracks whose row has an error.
     seconds, audio_seconds : float
-        Duration of the run, and of the audio that it analyzed.
+        Duration of the run, and of the audio that the run analyzed.
     """
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ def scan_library(
     advance: Advance = lambda done, total: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> ScanSummary:
-    """Analyze the tracks that the table does not have yet, and write their rows.
+    """Analyze the tracks that need a new row in the table, and write their rows.
 
-    Rows that exist when the run fails or is interrupted are written as well.
+    If the run fails or is interrupted, the rows of all analyzed tracks are still written.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def scan_library(
     table : TrackTable
     executor : TrackExecutor
     advance : callable
-        Receives the progress.
+        Called with the progress.
     clock : callable
         Returns monotonic seconds.
 
@@ -84,15 +84,15 @@ def scan_library(
         If a place cannot be read, the table cannot be written, or the cluster is lost.
     """
     summary, started = ScanSummary(), clock()
-    listing = find_tracks(places)
-    while batch := list(itertools.islice(listing, BATCH_TRACKS)):
+    all_tracks = find_tracks(places)
+    while batch := list(itertools.islice(all_tracks, BATCH_TRACKS)):
         tracks = list({track.uri: track for track in batch}.values())
         summary.found += len(tracks)
-        wanted = [track for track in tracks if not table.is_current(track)]
+        outdated = [track for track in tracks if not table.is_current(track)]
         summary.faulty += sum(table.is_current(track) and table.is_faulty(track) for track in tracks)
-        done = summary.found - len(wanted)
+        done = summary.found - len(outdated)
         advance(done, summary.found)
-        for rows in _gather_parts(executor, wanted, clock):
+        for rows in _gather_parts(executor, outdated, clock):
             table.write(rows)
             done += len(rows)
             summary.analyzed += len(rows)
@@ -106,18 +106,18 @@ def scan_library(
 
 
 def _gather_parts(
-    executor: TrackExecutor, wanted: Sequence[LibraryTrack], clock: Callable[[], float]
+    executor: TrackExecutor, tracks: Sequence[LibraryTrack], clock: Callable[[], float]
 ) -> Iterator[list[Row]]:
-    """Yield rows gathered into parts. The last part is yielded even if the executor fails."""
+    """Analyze tracks, and yield their rows in parts. The last part is yielded even if the executor fails."""
     rows: list[Row] = []
-    since = 0.0
-    results = executor.analyze(split_blocks(wanted, executor.workers)) if wanted else iter(())
+    began_at = 0.0
+    results = executor.analyze(split_blocks(tracks, executor.workers)) if tracks else iter(())
     try:
         for new_rows in results:
             if not rows:
-                since = clock()
+                began_at = clock()
             rows += new_rows
-            if len(rows) >= PART_ROWS or (rows and clock() - since >= PART_SECONDS):
+            if len(rows) >= PART_ROWS or (rows and clock() - began_at >= PART_SECONDS):
                 part, rows = rows, []
                 yield part
     except GeneratorExit:

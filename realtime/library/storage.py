@@ -1,4 +1,4 @@
-"""Files and S3 buckets that a music library lies in."""
+"""Access to the files and S3 buckets of a music library."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from realtime.errors import SourceError
 from realtime.library.track import LibraryTrack, is_s3
 
 MAX_FILE_BYTES = 2_000_000_000
-"""Bytes of the largest track that is fetched. Larger ones would fill the disks of a cluster."""
+"""Size of the largest track that is fetched. Larger tracks could fill the disks of a cluster."""
 
 FETCH_BYTES = 1 << 20
-"""Bytes read at a time. A stopped run ends after the current read."""
+"""Bytes of one read. A stopped run ends after the current read."""
 
 
 def describe_missing(track: LibraryTrack) -> str | None:
-    """Describe why a local track cannot be read on this computer now.
+    """Describe why a local track cannot be read on this computer at present.
 
-    The track may belong to another computer, or its folder may not be mounted here.
+    The track may belong to another computer, or its folder may not be mounted on this computer.
 
     Returns
     -------
@@ -31,27 +31,27 @@ def describe_missing(track: LibraryTrack) -> str | None:
         One sentence, or None if the track can be read.
     """
     try:
-        found = os.stat(track.uri)
-        if stat.S_ISREG(found.st_mode):
+        status = os.stat(track.uri)
+        if stat.S_ISREG(status.st_mode):
             open(track.uri, "rb").close()
     except OSError as error:
         return f"{track.name} does not exist or cannot be read: {error.strerror}"
-    if track.size >= 0 and (found.st_size, found.st_mtime_ns // 1000) != (track.size, track.modified):
+    if track.size >= 0 and (status.st_size, status.st_mtime_ns // 1000) != (track.size, track.modified):
         return f"{track.name} has changed since it was found, or is another file on this computer"
     return None
 
 
 def open_filesystem(uri: str) -> tuple[Any, str]:
-    """Open the file system that holds ``uri``.
+    """Open the file system of an address.
 
-    S3 takes its region and credentials as every AWS client does: from the environment, the user's files or
-    the machine's role. ``AWS_ENDPOINT_URL`` names another service that speaks S3.
+    Region and credentials of S3 come from the environment, the user's files or the machine's role, as in
+    every AWS client. ``AWS_ENDPOINT_URL`` names another S3-compatible service.
 
     Returns
     -------
     filesystem : pyarrow.fs.FileSystem
     path : str
-        The path within the file system.
+        Path within the file system.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def open_filesystem(uri: str) -> tuple[Any, str]:
 
 
 class FetchedFile:
-    """A track as a local file. A track in a bucket is copied, and ``close`` removes the copy.
+    """Local file of a track. A track in a bucket is copied, and ``close`` removes the copy.
 
     Parameters
     ----------
@@ -91,12 +91,17 @@ class FetchedFile:
     max_bytes : int
         Size of the largest track that is copied.
     stop : threading.Event, optional
-        Fetching ends with an error once the event is set.
+        Event that ends the fetching with an error.
+
+    Attributes
+    ----------
+    path : str
+        Path of the file.
 
     Raises
     ------
     SourceError
-        If the track cannot be fetched, is too large, or fetching was stopped.
+        If the track cannot be fetched or is too large, or if fetching was stopped.
     """
 
     def __init__(
@@ -130,10 +135,10 @@ class FetchedFile:
                     if fetched > max_bytes:
                         raise SourceError(f"{track.name} has more than {max_bytes:,} bytes")
                     file.write(part)
-        except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError: a key with // in it
+        except (OSError, ValueError) as error:  # ArrowInvalid, a ValueError, for a key that contains //
             raise SourceError(f"cannot fetch {track.name}: {first_line(error)}") from error
 
     def close(self) -> None:
-        """Remove the copy. Later calls do nothing."""
+        """Remove the copy. Later calls have no effect."""
         if self._copy is not None:
             self._copy.unlink(missing_ok=True)

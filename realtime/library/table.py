@@ -1,11 +1,11 @@
-"""Table of analyzed tracks: a folder of Parquet parts, each of them complete.
+"""Table of analyzed tracks in a folder or bucket of Parquet files, the parts.
 
-One process writes the table. A folder is locked meanwhile, a bucket is not. A part is written under a
-temporary name and then renamed (in a bucket a part appears with its last byte). An interrupted run therefore
-leaves only complete parts, and the next run analyzes the tracks that no part has.
+One process may write the table at a time. It locks a folder, but not a bucket. A part is written under a
+temporary name and then renamed. In a bucket a part appears with its last byte. An interrupted run therefore
+leaves only complete parts, and the next run analyzes the tracks that are in no part.
 
-If a track is analyzed again, the new row is written before the old one is removed. If the run ends in
-between, the row of the newest part wins when the table is opened. The number in a part's name is its age.
+If a track is analyzed again, the new row is written before the old row is removed. If the run ends in
+between, the row of the newest part is used when the table is opened. The number in a part's name is its age.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ if TYPE_CHECKING:
 Digests = npt.NDArray[np.uint64]
 
 PART_NAME = re.compile(r"part-(\d+)-")
+"""Beginning of a part's name, with its age."""
 
 
 class TableError(OverheardError):
-    """Raised if the table cannot be read or written, or belongs to another model."""
+    """Table that cannot be read or written, or that belongs to another model."""
 
 
-def schema(labels: Sequence[str]) -> Any:
-    """Return the pyarrow schema of the table, with a column ``p_GENRE`` for each genre of the model."""
+def build_schema(labels: Sequence[str]) -> Any:
+    """Build the PyArrow schema of the table, with a column ``p_GENRE`` for each genre of the model."""
     import pyarrow as pa
 
     return pa.schema(
@@ -50,14 +51,14 @@ def schema(labels: Sequence[str]) -> Any:
             pa.field("size", pa.int64()),  # bytes, -1 if unknown
             pa.field("modified", pa.timestamp("us", tz="UTC")),
             pa.field("duration_seconds", pa.float64()),
-            pa.field("label", pa.string()),  # the most probable genre; null without music
-            pa.field("confidence", pa.float64()),  # its probability, calibrated, 0..1
+            pa.field("label", pa.string()),  # most probable genre, null without music
+            pa.field("confidence", pa.float64()),  # calibrated probability of ``label``, 0..1
             pa.field("unsure", pa.bool_()),  # confidence is below the model's threshold
             *(pa.field(f"p_{label}", pa.float64()) for label in labels),  # mean over the music windows
             pa.field("music_share", pa.float64()),  # share of the windows, 0..1
             pa.field("windows", pa.int64()),
-            pa.field("fault", pa.string()),  # why the track could not be analyzed, one sentence
-            pa.field("retry", pa.bool_()),  # the next run tries again
+            pa.field("fault", pa.string()),  # reason why the track could not be analyzed, one sentence
+            pa.field("retry", pa.bool_()),  # the next run analyzes the track again
             pa.field("heard_by", pa.string()),  # model and settings
         ]
     )
@@ -65,11 +66,11 @@ def schema(labels: Sequence[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Columns of the table that are held in memory, arrays of shape (n,)."""
+    """Columns of the table that are held in memory, as arrays of shape (n,)."""
 
     uris: Digests
-    keys: Digests  # digest of track and settings; 0 means analyze again
-    in_part: npt.NDArray[np.int32]  # number of the part that has the row
+    keys: Digests  # digest of track and settings, 0 if the track must be analyzed again
+    in_part: npt.NDArray[np.int32]  # number of the part that contains the row
     faulty: npt.NDArray[np.bool_]
 
     @classmethod
@@ -77,7 +78,7 @@ class _Index:
         return cls(*(np.empty(0, kind) for kind in (np.uint64, np.uint64, np.int32, bool)))
 
     @classmethod
-    def joined(cls, indices: Sequence[_Index]) -> _Index:
+    def join(cls, indices: Sequence[_Index]) -> _Index:
         """Join indices, sorted by ``uris``. Equal rows keep their order."""
         uris = np.concatenate([index.uris for index in indices])
         order = uris.argsort(kind="stable")
@@ -88,29 +89,29 @@ class _Index:
             np.concatenate([index.faulty for index in indices])[order],
         )
 
-    def only(self, rows: npt.NDArray[np.bool_]) -> _Index:
+    def select(self, rows: npt.NDArray[np.bool_]) -> _Index:
         """Select rows by a boolean mask."""
         return _Index(self.uris[rows], self.keys[rows], self.in_part[rows], self.faulty[rows])
 
 
 class TrackTable:
-    """Rows of a library, kept in Parquet parts.
+    """Table of the tracks of a library, stored in Parquet parts.
 
-    The table holds 21 bytes a track in memory, however long the names are.
+    The table needs 21 bytes of memory for each track, regardless of the length of names.
 
     Parameters
     ----------
     out : str
         Folder or ``s3://BUCKET/PREFIX``, created if missing.
     labels : sequence of str
-        The model's genres.
-    heard_by : str
-        Model and settings. Tracks with other values are analyzed again.
+        Genres of the model.
+    analyzed_by : str
+        Model and settings, for the column ``heard_by``. Tracks with another value are analyzed again.
 
     Attributes
     ----------
-    kept : int
-        Rows that stayed because their tracks were missing when they should have been analyzed again.
+    retained : int
+        Older rows that were not replaced, because the new analysis failed with a temporary error.
 
     Raises
     ------
@@ -119,12 +120,12 @@ class TrackTable:
         run.
     """
 
-    def __init__(self, out: str, labels: Sequence[str], heard_by: str) -> None:
+    def __init__(self, out: str, labels: Sequence[str], analyzed_by: str) -> None:
         self.out = out
-        self.kept = 0
+        self.retained = 0
         self._labels = list(labels)
-        self._heard_by = heard_by
-        self._schema = schema(labels)
+        self._analyzed_by = analyzed_by
+        self._schema = build_schema(labels)
         self._filesystem, self._folder = open_filesystem(out)
         self._parts: dict[int, str] = {}  # paths by the numbers in ``in_part``
         self._next = 0
@@ -144,7 +145,7 @@ class TrackTable:
         self.close()
 
     def close(self) -> None:
-        """Release the lock. Later calls do nothing."""
+        """Release the lock. Later calls have no effect."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -160,14 +161,14 @@ class TrackTable:
                     )
                 self._filesystem.create_dir(self._folder)
                 self._take_lock()
-            found = self._filesystem.get_file_info(fs.FileSelector(self._folder, allow_not_found=True))
+            entries = self._filesystem.get_file_info(fs.FileSelector(self._folder, allow_not_found=True))
             paths = []
-            for info in found:
-                if info.base_name.startswith(".part-"):  # left by an interrupted run
+            for info in entries:
+                if info.base_name.startswith(".part-"):  # unfinished part of an interrupted run
                     self._filesystem.delete_file(info.path)
                 elif info.base_name.endswith(".parquet"):
                     paths.append(info.path)
-            self._load_parts(sorted(paths, key=lambda path: (_age(path), path)))
+            self._load_parts(sorted(paths, key=lambda path: (_parse_age(path), path)))
         except (OSError, ValueError) as error:
             raise TableError(f"cannot read the table {self.out}: {first_line(error)}") from error
 
@@ -182,24 +183,23 @@ class TrackTable:
             raise TableError(
                 f"another run writes the table {self.out}; wait until it ends, or choose another --out"
             ) from error
-        except OSError:  # the file system has no locks
+        except OSError:  # the file system does not support locks
             return
         self._lock = lock
 
     def _load_parts(self, paths: Sequence[str]) -> None:
         """Read parts, oldest first, and keep only the newest row of each track."""
-        index = _Index.joined([_Index.empty(), *(self._read(path) for path in paths)])
-        again = index.uris[1:] == index.uris[:-1]
-        last, twice = np.ones(len(index.uris), bool), np.zeros(len(index.uris), bool)
-        last[:-1] = ~again
-        twice[1:] = again & (
-            index.in_part[1:] == index.in_part[:-1]
-        )  # both rows go, and the track is analyzed again
-        self._index = index.only(last & ~twice)
-        self._age = max(map(_age, paths), default=0)
-        self._drop(index.only(~last))
+        index = _Index.join([_Index.empty(), *(self._read_part(path) for path in paths)])
+        repeated = index.uris[1:] == index.uris[:-1]
+        newest, ambiguous = np.ones(len(index.uris), bool), np.zeros(len(index.uris), bool)
+        newest[:-1] = ~repeated
+        # If one part has two rows of a track, neither row is used, and the track is analyzed again.
+        ambiguous[1:] = repeated & (index.in_part[1:] == index.in_part[:-1])
+        self._index = index.select(newest & ~ambiguous)
+        self._age = max(map(_parse_age, paths), default=0)
+        self._drop(index.select(~newest))
 
-    def _read(self, path: str) -> _Index:
+    def _read_part(self, path: str) -> _Index:
         from pyarrow import parquet
 
         try:
@@ -211,21 +211,23 @@ class TrackTable:
                         "choose another --out"
                     )
                 columns = ["uri", "size", "modified", "fault", "retry", "heard_by"]
-                return self._indexed(path, part.read(columns=columns))
+                return self._build_index(path, part.read(columns=columns))
         except ValueError as error:  # pyarrow's ArrowInvalid
             raise TableError(f"{path} is not a Parquet file: {first_line(error)}; remove it") from error
 
-    def _indexed(self, path: str, table: Any) -> _Index:
-        """Return the index of a part, whose path gets the next number."""
+    def _build_index(self, path: str, table: Any) -> _Index:
+        """Assign the next number to the path of a part, and build the index of the part."""
         import pyarrow as pa
 
         names = table["uri"].to_pylist()
         modified = table["modified"].cast(pa.int64()).to_pylist()
         sizes, retries = table["size"].to_pylist(), table["retry"].to_pylist()
-        heard_by = table["heard_by"].to_pylist()
+        analyzed_by = table["heard_by"].to_pylist()
         keys = [
-            0 if again else digest(f"{by}\0{name}\0{size}\0{when}")
-            for name, size, when, again, by in zip(names, sizes, modified, retries, heard_by, strict=True)
+            0 if retry else digest(f"{by}\0{name}\0{size}\0{changed}")
+            for name, size, changed, retry, by in zip(
+                names, sizes, modified, retries, analyzed_by, strict=True
+            )
         ]
         number, self._next = self._next, self._next + 1
         self._parts[number] = path
@@ -237,30 +239,35 @@ class TrackTable:
         )
 
     def __len__(self) -> int:
-        """Return the number of tracks with a row."""
+        """Return the number of tracks that have a row."""
         return len(self._index.uris)
 
     def is_current(self, track: LibraryTrack) -> bool:
-        """Return whether the row stays: the track is unchanged or missing, and the settings are the same."""
-        position = self._position(track.name)
+        """Return True if the track has a row that need not be replaced.
+
+        The track must be unchanged and analyzed with the same settings. A row without an error also stays if
+        the track is missing.
+        """
+        position = self._find(track.name)
         if position < 0:
             return False
         if track.size < 0 and not self._index.faulty[position]:
             return True
-        return int(self._index.keys[position]) == self._key(track)
+        return int(self._index.keys[position]) == self._compute_key(track)
 
     def is_faulty(self, track: LibraryTrack) -> bool:
-        """Return whether the row of a track has an error."""
-        position = self._position(track.name)
+        """Return True if the row of a track has an error."""
+        position = self._find(track.name)
         return position >= 0 and bool(self._index.faulty[position])
 
-    def _key(self, track: LibraryTrack) -> int:
-        return digest(f"{self._heard_by}\0{track.name}\0{track.size}\0{track.modified}")
+    def _compute_key(self, track: LibraryTrack) -> int:
+        return digest(f"{self._analyzed_by}\0{track.name}\0{track.size}\0{track.modified}")
 
-    def _position(self, name: str) -> int:
-        uris, wanted = self._index.uris, np.uint64(digest(name))
-        position = int(uris.searchsorted(wanted))
-        return position if position < len(uris) and uris[position] == wanted else -1
+    def _find(self, name: str) -> int:
+        """Return the position of a track in the index, or -1 if the track has no row."""
+        uris, uri = self._index.uris, np.uint64(digest(name))
+        position = int(uris.searchsorted(uri))
+        return position if position < len(uris) and uris[position] == uri else -1
 
     def _drop(self, stale: _Index) -> None:
         """Remove rows from their parts."""
@@ -268,16 +275,17 @@ class TrackTable:
             self._rewrite(number, set(stale.uris[stale.in_part == number].tolist()))
 
     def _rewrite(self, number: int, stale: set[int]) -> None:
-        """Write a part again without the stale tracks."""
+        """Rewrite a part without the stale tracks."""
         from pyarrow import parquet
 
         path = self._parts[number]
         try:
             with self._filesystem.open_input_file(path) as file:
                 table = parquet.read_table(file)
-            left = table.filter([found not in stale for found in digests(table["uri"].to_pylist()).tolist()])
-            if len(left):
-                self._save(path, left)
+            uris = digests(table["uri"].to_pylist()).tolist()
+            rest = table.filter([uri not in stale for uri in uris])
+            if len(rest):
+                self._save(path, rest)
             else:
                 self._filesystem.delete_file(path)
                 del self._parts[number]
@@ -285,9 +293,9 @@ class TrackTable:
             raise TableError(f"cannot rewrite {path}: {first_line(error)}") from error
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Write a part, then remove older rows of its tracks.
+        """Write rows as a new part, then remove the older rows of their tracks.
 
-        A track with a temporary error keeps an older row without an error.
+        A row with a temporary error does not replace an older row without an error.
 
         Raises
         ------
@@ -296,21 +304,22 @@ class TrackTable:
         """
         import pyarrow as pa
 
-        new = [row for row in rows if not (row["retry"] and self._is_good(row["uri"]))]
-        self.kept += len(rows) - len(new)
+        new = [row for row in rows if not (row["retry"] and self._has_good_row(row["uri"]))]
+        self.retained += len(rows) - len(new)
         if not new:
             return
         new.sort(key=lambda row: str(row["uri"]))
-        nothing = [None] * len(self._labels)
-        columns = [
+        names = [f"p_{label}" for label in self._labels]
+        no_probabilities = [None] * len(self._labels)
+        records = [
             {key: value for key, value in row.items() if key != "probabilities"}
-            | {f"p_{g}": p for g, p in zip(self._labels, row["probabilities"] or nothing, strict=True)}
-            | {"heard_by": self._heard_by}
+            | dict(zip(names, row["probabilities"] or no_probabilities, strict=True))
+            | {"heard_by": self._analyzed_by}
             for row in new
         ]
-        table = pa.Table.from_pylist(columns, schema=self._schema)
-        names = "\n".join(f"{row['uri']}\0{row['size']}\0{row['modified']}" for row in columns)
-        name = hashlib.blake2b(f"{self._heard_by}\n{names}".encode(), digest_size=12).hexdigest()
+        table = pa.Table.from_pylist(records, schema=self._schema)
+        tracks = "\n".join(f"{row['uri']}\0{row['size']}\0{row['modified']}" for row in records)
+        name = hashlib.blake2b(f"{self._analyzed_by}\n{tracks}".encode(), digest_size=12).hexdigest()
         self._age += 1
         path = f"{self._folder}/part-{self._age:08}-{name}.parquet"
         try:
@@ -318,23 +327,23 @@ class TrackTable:
         except OSError as error:
             raise TableError(
                 f"cannot write {path}: {first_line(error)}; make room or fix the permissions, and run "
-                "the command again: it continues from here"
+                "the command again to continue"
             ) from error
-        written = self._indexed(path, table)
-        again = np.zeros(len(self), bool)
-        again[[at for row in new if (at := self._position(row["uri"])) >= 0]] = True
-        stale = self._index.only(again)
-        self._index = _Index.joined([self._index.only(~again), written])
+        written = self._build_index(path, table)
+        replaced = np.zeros(len(self), bool)
+        replaced[[at for row in new if (at := self._find(row["uri"])) >= 0]] = True
+        stale = self._index.select(replaced)
+        self._index = _Index.join([self._index.select(~replaced), written])
         self._drop(stale)
 
-    def _is_good(self, name: str) -> bool:
-        position = self._position(name)
+    def _has_good_row(self, name: str) -> bool:
+        position = self._find(name)
         return position >= 0 and not self._index.faulty[position]
 
     def _save(self, path: str, table: Any) -> None:
         from pyarrow import parquet
 
-        if is_s3(self.out):  # the part appears when it is complete
+        if is_s3(self.out):  # S3 shows the part when it is complete
             with self._filesystem.open_output_stream(path) as stream:
                 parquet.write_table(table, stream, compression="zstd")
             return
@@ -352,21 +361,21 @@ class TrackTable:
                 yield from zip(table["uri"].to_pylist(), table["fault"].to_pylist(), strict=True)
 
 
-def _age(path: str) -> int:
-    """Return the number in a part's name, which rises with each part, or 0 without a number."""
-    found = PART_NAME.match(path.rpartition("/")[2])
-    return int(found[1]) if found else 0
+def _parse_age(path: str) -> int:
+    """Parse the number in a part's name, which rises with each part. Return 0 for a name without a number."""
+    match = PART_NAME.match(path.rpartition("/")[2])
+    return int(match[1]) if match else 0
 
 
 def digests(names: Sequence[str]) -> Digests:
-    """Return the digest of each name, uint64 of shape (n,)."""
+    """Compute the digest of each name, uint64 of shape (n,)."""
     return np.array([digest(name) for name in names], np.uint64)
 
 
 def digest(text: str) -> int:
-    """Return a digest of 64 bits, never 0.
+    """Compute a digest of 64 bits, which is never 0.
 
-    Two of ten million names have the same digest in one of 400,000 libraries.
+    In one of 400,000 libraries with ten million names each, two names have the same digest.
     """
-    found = hashlib.blake2b(storable(text).encode(), digest_size=8).digest()
-    return int.from_bytes(found, "big") or 1
+    content = hashlib.blake2b(storable(text).encode(), digest_size=8).digest()
+    return int.from_bytes(content, "big") or 1

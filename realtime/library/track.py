@@ -1,4 +1,4 @@
-"""A track of a music library, on disk or in a bucket."""
+"""Tracks of a music library, on disk or in a bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from models.common.text import storable
 
 @dataclass(frozen=True, slots=True)
 class LibraryTrack:
-    """An audio file of the library.
+    """Audio file of a library.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class LibraryTrack:
     size : int
         Bytes, or -1 if the size is unknown.
     modified : int
-        Microseconds since 1970 of the last change, or -1 if it is unknown.
+        Time of the last change in microseconds since 1970, or -1 if the time is unknown.
     """
 
     uri: str
@@ -27,10 +27,10 @@ class LibraryTrack:
 
     @property
     def name(self) -> str:
-        """``uri`` with escapes for bytes that are not valid Unicode, so that it can be stored anywhere."""
+        """``uri`` with escapes for bytes that are not valid UTF-8, for files and messages."""
         return storable(self.uri)
 
 
 def is_s3(place: str) -> bool:
-    """Return whether ``place`` is an S3 address."""
+    """Return True if ``place`` is an S3 address."""
     return place.startswith("s3://")

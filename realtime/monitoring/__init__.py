@@ -1,1 +1,1 @@
-"""Analysis of many radio stations at one websocket, on processes or a Ray cluster."""
+"""Analysis of many radio stations at one websocket, in child processes or on a Ray cluster."""

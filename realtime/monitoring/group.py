@@ -1,8 +1,8 @@
 """Analyze a group of stations in one process with one model, and collect their messages.
 
 ``python -m realtime.monitoring.group`` is the child process of ``overheard monitor``. The child writes one
-message a line, and an empty line after each second without messages. On a cluster the group runs in an actor.
-A station that cannot be opened, ends or fails is reopened without limit.
+message per line, and an empty line after each second without messages. On a cluster the group runs in an
+actor. A station that cannot be opened, ends or fails is reopened without limit.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from realtime.sources.factory import open_source
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
-"""Pause before a station is reopened. Each pause is twice the last one."""
+"""First and longest pause before a station is reopened. Each pause is twice the last pause."""
 STEADY_SECONDS = 60.0
-"""Time of analysis after which the next pause of a station is the first one again."""
+"""Time of analysis after which the pauses of a station start at ``FIRST_BACKOFF_SECONDS`` again."""
 MAX_WAITING_MESSAGES = 64
 """Messages of each station that may wait, half a minute at the model's hop. The oldest are dropped."""
 HEARTBEAT_SECONDS = 1.0
-"""Interval at which the child writes at least an empty line. A child without lines hangs."""
+"""Interval at which the child writes at least an empty line, so that the parent detects a hang."""
 INTERNAL_ERROR = "internal error"
-"""Text for clients of an unexpected error. Its own message may hold secrets and goes to the log."""
+"""Reason for clients after an unexpected error. The error itself may contain secrets and is only logged."""
 
 
 class NamedSource:
-    """Source with the name of its station."""
+    """Source that has the name of its station instead of its address."""
 
     def __init__(self, source: AudioSource, name: str) -> None:
         self.name = name
@@ -71,29 +71,28 @@ class NamedSource:
 
 
 class StationGroup:
-    """Analysis of stations until ``stop``, each on threads of its own.
+    """Group of stations that are analyzed until ``stop``, each on separate threads.
 
-    Messages are those of ``listen`` without spectrum. Their receiver numbers them again, so that the numbers
-    continue if a group starts anew elsewhere.
+    The messages are those of ``listen`` without spectrum. Their receiver renumbers the messages, so that the
+    numbers continue if a group is restarted elsewhere.
 
     Parameters
     ----------
     stations : Group
     settings : AnalysisSettings
-        Model and settings.
     clock : Clock, optional
 
     Attributes
     ----------
     dropped : int
-        Messages that were not taken in time.
+        Number of messages that were dropped because ``take`` was not called in time.
 
     Raises
     ------
     ModelError
         If the model cannot be loaded.
     RuntimeError
-        If the system starts no more threads.
+        If the system cannot start another thread.
     """
 
     def __init__(self, stations: Group, settings: AnalysisSettings, clock: Clock | None = None) -> None:
@@ -110,11 +109,17 @@ class StationGroup:
                 name = f"station {station.name}"
                 threading.Thread(target=self._run_station, args=(station,), name=name, daemon=True).start()
         except RuntimeError:
-            self.stop()  # otherwise the first stations would run without a receiver
+            self.stop()  # otherwise the first stations would continue to run without a receiver
             raise
 
     def take(self, wait_seconds: float) -> list[Message]:
-        """Return the messages since the last call, after a wait for the first one. Called on any thread."""
+        """Wait for a message, and return all messages since the last call. Any thread may call this method.
+
+        Parameters
+        ----------
+        wait_seconds : float
+            Maximum wait. The list is empty if no message arrives in this time.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopped.is_set(), wait_seconds)
             taken = list(self._waiting)
@@ -122,7 +127,7 @@ class StationGroup:
         return taken
 
     def stop(self) -> None:
-        """Stop all stations. Their threads end soon after."""
+        """Stop all stations. Their threads end soon afterwards."""
         self._stopped.set()
         with self._changed:
             self._changed.notify_all()
@@ -130,7 +135,7 @@ class StationGroup:
             worker.stop()
 
     def _run_station(self, station: Station) -> None:
-        """Analyze a station, and reopen it after each end. Called on the station's thread."""
+        """Analyze a station on its thread, and reopen it after each end."""
         failures = 0
         while not self._stopped.is_set():
             began = self._clock.monotonic()
@@ -145,7 +150,7 @@ class StationGroup:
             )
 
     def _analyze_once(self, station: Station) -> tuple[str, StateCode]:
-        """Analyze a station until its end. Return the reason, which any client may read, and its code."""
+        """Analyze a station until its end. Return the reason of the end for clients, and its code."""
         fault: Exception | None
         try:
             with contextlib.closing(
@@ -158,7 +163,7 @@ class StationGroup:
                 worker.start()
                 worker.join()
                 fault = worker.error
-        except Exception as error:  # a thread that ended here would leave the station silent for good
+        except Exception as error:  # otherwise the thread would end and never reopen the station
             fault = error
         if fault is None:
             return "the stream has ended", StateCode.STREAM_ENDED
@@ -179,12 +184,12 @@ class StationGroup:
 
 
 def child_argv(settings: AnalysisSettings) -> list[str]:
-    """Return the command line of a child. It has no stations, because their addresses may hold passwords."""
+    """Return the command line of a child, without stations, because their addresses may contain passwords."""
     return [sys.executable, "-m", "realtime.monitoring.group", json.dumps(asdict(settings))]
 
 
 def child_stdin(stations: Group) -> bytes:
-    """Return the first line of the child's standard input: its stations."""
+    """Return the first line for the child's standard input, which contains the stations."""
     return (json.dumps([asdict(station) for station in stations]) + "\n").encode()
 
 
@@ -206,7 +211,7 @@ def _run_child(argv: Sequence[str]) -> None:
             lines = [encode(message) for message in group.take(HEARTBEAT_SECONDS)]
             output.write("\n".join(lines) + "\n")
             output.flush()
-    os._exit(0)  # do not wait for captures, which may take seconds to end
+    os._exit(0)  # without waiting for sources, which may take seconds to close
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Publish many stations, which run in groups here or on a cluster, at one websocket."""
+"""Publish the messages of many stations at one websocket."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from realtime.app import catch_stop_signals, first_completed, format_websocket_u
 from realtime.clock import Clock, SystemClock, unix_now
 from realtime.config import Settings
 from realtime.control.sequencer import MessageSequencer
-from realtime.monitoring.feeds import GroupClient, GroupLostError
 from realtime.monitoring.group import INTERNAL_ERROR
+from realtime.monitoring.group_clients import GroupClient, GroupLostError
 from realtime.monitoring.stations import Group
 from realtime.protocol.builders import hello_message, state_message
 from realtime.protocol.codes import StateCode
@@ -29,7 +29,7 @@ from realtime.server.websocket import EstimateServer
 logger = logging.getLogger(__name__)
 
 RESTART_PAUSE_SECONDS = 1.0
-"""Pause before a lost group is asked again."""
+"""Pause before the next request to a lost group, which restarts the group."""
 
 
 class _StationState(NamedTuple):
@@ -41,22 +41,21 @@ class _StationState(NamedTuple):
 
 
 class StationRoster:
-    """State of all stations, as published to clients. It runs on the server's event loop.
+    """Publisher of the messages and states of all stations. It must be used on the server's event loop.
 
     Parameters
     ----------
     broadcaster : Broadcaster
     watch : callable
-        Receives every message too. It must not block.
+        Called with every message. It must not block.
     clock : Clock
     """
 
     def __init__(self, broadcaster: Broadcaster, watch: Callable[[Message], None], clock: Clock) -> None:
         self._broadcaster, self._watch, self._clock = broadcaster, watch, clock
         self._sequencers: dict[str, MessageSequencer] = {}
-        # Last state by station: the published one, and the one of its group.
-        self._published: dict[str, _StationState] = {}
-        self._reported: dict[str, _StationState] = {}
+        self._published: dict[str, _StationState] = {}  # last state that clients received, by station
+        self._reported: dict[str, _StationState] = {}  # last state that its group reported, by station
 
     def add(self, name: str, hello: HelloMessage) -> None:
         """Add a station."""
@@ -67,14 +66,14 @@ class StationRoster:
     def publish(self, message: Message) -> None:
         """Publish a message of a group with a new number, which continues after a restart of the group.
 
-        If the published state of the station is outdated, its state is published first. Examples are a
-        station that was reported as lost, and one that was reported without audio although it has estimates.
+        If the published state of the station is outdated, the current state is published first. This is the
+        case for a station that was reported as lost, or as without audio although it has estimates.
         """
         name = message.source
         if isinstance(message, StateMessage):
             self._reported[name] = _StationState(message.state, message.detail, message.code)
         elif isinstance(message, EstimateMessage) and self._published[name].state.is_silent_source:
-            # The state message of the station is late or was dropped.
+            # The state message of the station was dropped.
             self._reported[name] = _StationState(message.estimate.state)
         elif isinstance(message, HealthMessage):
             message = replace(message, clients=self._broadcaster.clients)
@@ -84,7 +83,10 @@ class StationRoster:
         self._sequencers[name].publish(message)
 
     def report_lost(self, group: Group, reason: str, *, late: bool = False) -> None:
-        """Publish once that stations are not analyzed, or that their group is late."""
+        """Publish that the stations of a group are not analyzed, or that their group is late.
+
+        Stations whose published state is the same already get no message.
+        """
         for station in group:
             lost = _StationState(StreamState.RECOVERING, reason, StateCode.GROUP_UNREACHABLE)
             self._publish_state(station.name, lost)
@@ -111,20 +113,20 @@ async def serve_stations(
     watch: Callable[[Message], None] | None = None,
     restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
 ) -> int:
-    """Publish the messages of all groups until a signal comes.
+    """Publish the messages of all groups until a stop signal arrives.
 
     Parameters
     ----------
     settings : Settings
     groups, clients : sequences
-        Each group and its client.
+        Groups, and the client of each group.
     ready : callable
-        Called with the number of stations and the websocket's address. If it returns an awaitable, the server
-        also stops once that awaitable is done.
+        Called with the number of stations and the websocket's address. If the call returns an awaitable, the
+        server also stops once that awaitable is done.
     watch : callable, optional
-        Receives every message too.
+        Called with every message.
     restart_pause_seconds : float
-        Pause before a lost group is asked again.
+        Pause before the next request to a lost group.
 
     Returns
     -------
@@ -164,8 +166,8 @@ async def serve_stations(
             for client, group in zip(clients, groups, strict=True)
         ]
         try:
-            companion = ready(sum(map(len, groups)), format_websocket_url(settings.server, port))
-            await first_completed(stopping.wait(), *relays, *([companion] if companion else []))
+            session_end = ready(sum(map(len, groups)), format_websocket_url(settings.server, port))
+            await first_completed(stopping.wait(), *relays, *([session_end] if session_end else []))
         finally:
             for task in relays:
                 task.cancel()
@@ -182,20 +184,21 @@ async def relay(
     while True:
         error: Exception | None = None
         try:
-            taken = await client.take()
+            messages = await client.take()
         except GroupLostError as lost_error:
             lost = lost_error
-        except Exception as unexpected:  # an error of one group must not end the others
+        except Exception as unexpected:  # an error of one group must not end the other groups
             lost, error = GroupLostError(f"{INTERNAL_ERROR}; the analyzer tries again"), unexpected
         else:
-            for message in taken:
+            for message in messages:
                 roster.publish(message)
                 logged = ""
             continue
         if str(lost) != logged:
             logged = str(lost)
             logger.warning(
-                "%d stations, the first is %s: %s", len(group), group[0].name, lost, exc_info=error
-            )
+                "a group of %d stations (the first is %s) is lost: %s",
+                len(group), group[0].name, lost, exc_info=error,
+            )  # fmt: skip
         roster.report_lost(group, str(lost), late=lost.late)
         await asyncio.sleep(restart_pause_seconds)

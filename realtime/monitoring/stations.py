@@ -1,4 +1,4 @@
-"""Read the file of monitored stations, and divide them into groups."""
+"""Read the file of monitored stations, and divide the stations into groups."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from models.common.urls import is_url
 from realtime.errors import SettingsError
 
 GROUP_SIZE = 8
-"""Stations of one process by default. A core of 2020 can analyze twelve."""
+"""Default number of stations in one process. A core of the year 2020 can analyze twelve stations."""
 
 MAX_STATIONS = 10_000
-"""Largest number of stations in a file."""
+"""Maximum number of stations in a file."""
 MAX_STATION_NAME_CHARACTERS = 120
-"""Longest name of a station."""
+"""Maximum length of a station's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Station with its public name and its address, which may hold a password."""
+    """Station with its public name and its address, which may contain a password."""
 
     name: str
     url: str
@@ -35,8 +35,8 @@ Group: TypeAlias = tuple[Station, ...]
 def read_stations(path: Path) -> list[Group]:
     """Read a file of stations, and divide them into groups of ``group_size``.
 
-    The file is TOML: optionally ``group_size``, then ``[[station]]`` with ``name`` and ``url`` for each
-    station.
+    The file is TOML. It has an optional ``group_size`` and a ``[[station]]`` with ``name`` and ``url`` for
+    each station.
 
     Raises
     ------
@@ -46,9 +46,9 @@ def read_stations(path: Path) -> list[Group]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"cannot read the stations {path}: {error.strerror}") from error
+        raise SettingsError(f"cannot read the file of stations {path}: {error.strerror}") from error
     except ValueError as error:
-        raise SettingsError(f"the stations {path} are not valid TOML: {error}") from error
+        raise SettingsError(f"the file of stations {path} is not valid TOML: {error}") from error
     if unknown := sorted(content.keys() - {"group_size", "station"}):
         raise SettingsError(f"{path}: unknown key {unknown[0]!r}; there are group_size and [[station]]")
     size = content.get("group_size", GROUP_SIZE)
@@ -57,10 +57,10 @@ def read_stations(path: Path) -> list[Group]:
     listed = content.get("station", [])
     if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_STATIONS:
         raise SettingsError(f"{path} must have 1 to {MAX_STATIONS} sections [[station]] with name and url")
-    stations = [_station(path, number, fields) for number, fields in enumerate(listed, 1)]
+    stations = [_parse_station(path, number, fields) for number, fields in enumerate(listed, 1)]
     names = [station.name for station in stations]
     if duplicates := [name for name, count in Counter(names).items() if count > 1]:
-        raise SettingsError(f"{path}: two stations are called {duplicates[0]}; each needs a name of its own")
+        raise SettingsError(f"{path}: two stations are called {duplicates[0]}; each needs a unique name")
     return make_groups(stations, size)
 
 
@@ -70,7 +70,7 @@ def make_groups(stations: Sequence[Station], size: int) -> list[Group]:
     return [tuple(stations[number::count]) for number in range(count)]
 
 
-def _station(path: Path, number: int, fields: Any) -> Station:
+def _parse_station(path: Path, number: int, fields: Any) -> Station:
     if not isinstance(fields, dict) or fields.keys() != {"name", "url"}:
         raise SettingsError(f"{path}: station {number} must have name and url and nothing else")
     name, url = fields["name"], fields["url"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from models.classifier import GenreClassifier, Prediction
+from models.classifier import GenreClassifier, Prediction, load_classifier
 from models.manifest import ModelManifest
 from realtime.audio.source import AudioWindow
 from realtime.clock import Clock
-from realtime.config import Settings
+from realtime.config import ModelSettings, Settings
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow, build_estimate_message
 from realtime.pipeline.explain import ExplainedWindows, TempoEstimator
 from realtime.protocol.messages import EstimateMessage
@@ -27,6 +28,18 @@ MAX_CLASSIFIERS = 4
 
 Record: TypeAlias = dict[str, Any]
 """JSON object that the commands print. It is not a message of the websocket."""
+
+
+def load_classifiers(settings: ModelSettings) -> list[GenreClassifier]:
+    """Load a model once for each core, but at most ``MAX_CLASSIFIERS`` times.
+
+    Raises
+    ------
+    ModelError
+        If manifest, model or runtime cannot be loaded.
+    """
+    count = min(MAX_CLASSIFIERS, os.cpu_count() or 1)
+    return [load_classifier(settings.manifest, settings.runtime) for _ in range(count)]
 
 
 class GenreAverage:

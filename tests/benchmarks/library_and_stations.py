@@ -16,7 +16,7 @@ from pathlib import Path
 from realtime.config import AnalysisSettings, ModelSettings, Settings
 from realtime.library.analysis import TrackAnalyzer
 from realtime.library.discovery import find_tracks
-from realtime.monitoring.feeds import ProcessGroupClient
+from realtime.monitoring.group_clients import ProcessGroupClient
 from realtime.monitoring.stations import Station
 from tests.support.paths import DEMONSTRATION
 from tests.support.stream_servers import Answer, web_server

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from realtime.config import AnalysisSettings, HistorySettings, ServerSettings, Settings
-from realtime.monitoring.feeds import GroupClient
+from realtime.monitoring.group_clients import GroupClient
 from realtime.monitoring.roster import RESTART_PAUSE_SECONDS, serve_stations
 from realtime.monitoring.stations import Group, Station
 from realtime.protocol.messages import Message

@@ -17,7 +17,7 @@ from realtime.library.analysis import Row
 from realtime.library.discovery import find_tracks
 from realtime.library.executors import Block, ClusterError, ProcessTrackExecutor, RayTrackExecutor
 from realtime.library.track import LibraryTrack
-from realtime.monitoring.feeds import RayGroupClient
+from realtime.monitoring.group_clients import RayGroupClient
 from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of, run
 from tests.support.paths import DEMONSTRATION
 from tests.support.stations import HEARING as CLUSTER_HEARING
@@ -134,7 +134,9 @@ def test_who_waits_for_a_core_is_told(cluster: Any, caplog: pytest.LogCaptureFix
     with caplog.at_level("WARNING", "realtime.library.executors"):
         while not caplog.messages:
             assert next(heard) == []
-    assert caplog.messages == ["no core of the cluster has been free for 1 s; the tracks are waiting for one"]
+    assert caplog.messages == [
+        "no core of the cluster has been free for 1 s; the tracks are waiting for a core"
+    ]
     ray.kill(busy)
     assert [rows[0]["retry"] for rows in heard if rows] == [True]
 
@@ -158,7 +160,9 @@ def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebS
     ]
     assert recovering, "no group was on the node that was killed"
     for message in recovering:
-        assert message["detail"] == "the computer that ran it is gone; another one takes over"
+        assert (
+            message["detail"] == "the computer that analyzed it is unreachable; another computer takes over"
+        )
     assert len({message["source"] for message in recovering}) == len(recovering) == 1
 
 

@@ -66,7 +66,7 @@ def test_auto_takes_system_audio_and_devices_says_so(pulse: SoundServer) -> None
         assert overheard.seen[0]["source"] == "system audio (speakers.monitor)"
     listed = pulse.run(sys.executable, "-m", "realtime.cli", "devices")
     assert "* speakers.monitor  (48000 Hz, 2 channels)" in listed
-    assert "`auto` takes system audio: speakers.monitor" in listed
+    assert "`auto` selects system audio: speakers.monitor" in listed
 
 
 def test_silence_is_silence_and_not_a_genre(pulse: SoundServer) -> None:

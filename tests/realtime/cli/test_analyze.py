@@ -57,7 +57,7 @@ def test_talk_is_no_part_of_the_mean(talk_then_music: Path, capsys: pytest.Captu
     assert lines[1] == "    0:04  (no music)"
     assert lines[2].endswith("  jazz")
     assert len(lines) == 4
-    assert lines[3].startswith("  jazz: jazz 80%, blues 10%, rock 10%; 30.00 s of sound")
+    assert lines[3].startswith("  jazz: jazz 80%, blues 10%, rock 10%; 30.00 s of audio")
     with_talk = analysed(talk_then_music, talk=None)["probabilities"]
     assert with_talk["blues"] > 0.2, "or this test could not see it"
 
@@ -68,7 +68,7 @@ def test_talk_alone_has_no_genre(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert set(summary["probabilities"].values()) == {0}
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "    0:04  (no music)"
-    assert lines[2].startswith("  no music; 10.00 s of sound")
+    assert lines[2].startswith("  no music; 10.00 s of audio")
 
 
 def test_too_little_sound_for_an_answer_has_no_label(
@@ -80,7 +80,7 @@ def test_too_little_sound_for_an_answer_has_no_label(
     assert summary["label"] is None
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "    0:04  (silence)"
-    assert lines[2].startswith("  nothing heard; 5.00 s of sound")
+    assert lines[2].startswith("  nothing audible; 5.00 s of audio")
 
 
 def test_a_window_at_the_threshold_is_music() -> None:

@@ -223,7 +223,7 @@ def test_the_command_deletes_the_history_only_after_a_confirmation(recorded: Pat
     done = run_history(*at, "--delete-all")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"--delete-all deletes {recorded} for good (sessions: 3, corrections: 1, clips: 1); "
+        f"--delete-all permanently deletes {recorded} (sessions: 3, corrections: 1, clips: 1); "
         "confirm it with --delete-all --yes\n"
     )
     assert run_history(*at, "--yes").stderr == "--yes confirms --delete-all, which is missing\n"
@@ -245,7 +245,8 @@ def test_the_command_deletes_no_file_that_may_be_something_else(recorded: Path, 
     letter.write_text("Dear all, " * 100)
     done = run_history("--file", str(letter), "--delete-all", "--yes")
     assert done.stderr == (
-        f"{letter} is not a history (file is not a database); if it is a damaged one, delete it by hand\n"
+        f"{letter} is not a history (file is not a database); "
+        "if it is a damaged history, delete the file yourself\n"
     )
     assert letter.read_text() == "Dear all, " * 100
     with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:

@@ -145,7 +145,7 @@ def test_analyze_prints_a_timeline(tmp_path: Path) -> None:
     done = run_main("analyze", str(write(tmp_path / "two.wav", sound, RATE)))
     assert done.returncode == 0
     assert "(silence)" in done.stdout
-    assert "16.00 s of sound" in done.stdout
+    assert "16.00 s of audio" in done.stdout
 
 
 def test_silence_has_no_genre(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_without_a_terminal_or_a_wish_nothing_is_shown(
     assert capsys.readouterr() == ("", "")
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    with show_progress("song.mp3", wanted=False) as advance:
+    with show_progress("song.mp3", enabled=False) as advance:
         advance(3, 12)
     assert terminal.getvalue() == ""
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from models.errors import OverheardError
-from realtime.library.analysis import TrackAnalyzer, track_row
+from realtime.library.analysis import TrackAnalyzer, build_row
 from realtime.library.discovery import find_tracks
 from realtime.library.executors import ProcessTrackExecutor
 from realtime.library.track import LibraryTrack
@@ -95,7 +95,7 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
     program = (
         "import sys; from realtime.library.analysis import TrackAnalyzer; "
         "from realtime.library.discovery import find_tracks; from tests.support.libraries import HEARING; "
-        "analyzer = TrackAnalyzer(HEARING); print(analyzer._running_child().pid, flush=True); "
+        "analyzer = TrackAnalyzer(HEARING); print(analyzer._ensure_child().pid, flush=True); "
         "list(analyzer.analyze(list(find_tracks(sys.argv[1:]))))"
     )
     words = [sys.executable, "-c", program, str(endless)]
@@ -163,6 +163,6 @@ def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
     (row,) = rows_of(tmp_path / "t")
     assert row["uri"] == f"{tmp_path}/\\udcff\x1b[2J.wav"
     assert row["fault"].startswith(f"{row['uri']} contains 1.00 s of audio, but one window needs")
-    assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav holds 1.00 s" in done.stderr
+    assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav contains 1.00 s" in done.stderr
     assert done.returncode == 1
-    assert track_row(LibraryTrack("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"
+    assert build_row(LibraryTrack("/a", 1, 1), {"fault": "\udcff is bad"})["fault"] == "\\udcff is bad"

@@ -169,13 +169,13 @@ def test_parts_are_sorted_once_and_those_that_are_replaced_are_gone(
             table.write([made_up(LibraryTrack(f"{number:02}", 1, 1), "it is worse")])
         assert [fault for _, fault in table.rows_with_faults()] == ["it is worse"] * 20
         assert len(table._parts) == len(list((tmp_path / "t").glob("*.parquet"))) == 20
-    sorted_parts, joined = [], _Index.joined
+    sorted_parts, joined = [], _Index.join
 
     def counted(parts: Sequence[_Index]) -> _Index:
         sorted_parts.append(len(parts))
         return joined(parts)
 
-    monkeypatch.setattr(_Index, "joined", counted)
+    monkeypatch.setattr(_Index, "join", counted)
     table_at(tmp_path / "t").close()
     assert sorted_parts == [21]
 

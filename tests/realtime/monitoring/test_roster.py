@@ -19,8 +19,8 @@ from realtime.audio.source import AudioSource
 from realtime.clock import SystemClock
 from realtime.errors import SettingsError
 from realtime.monitoring import group as group_module
-from realtime.monitoring.feeds import GroupLostError, ProcessGroupClient
 from realtime.monitoring.group import StationGroup
+from realtime.monitoring.group_clients import GroupLostError, ProcessGroupClient
 from realtime.monitoring.roster import StationRoster, serve_stations
 from realtime.monitoring.stations import Station, make_groups, read_stations
 from realtime.protocol import builders
@@ -61,7 +61,7 @@ def test_the_stations_of_a_process_that_ends_are_analyzed_again(radio: WebServer
     check_numbers(received, ("One", "Zwei", "Три"))
     assert [message["source"] for message in received[:3]] == ["One", "Zwei", "Три"]
     (lost,) = [m for m in of(received[event.at :], "One", "state") if m["state"] == "RECOVERING"]
-    assert lost["detail"] == "its process has ended (SIGKILL); another one starts"
+    assert lost["detail"] == "its process has ended (SIGKILL); a new process starts"
     assert not [m for m in of(received, "Три", "state") if m["state"] == "RECOVERING"]
     assert of(received, "One")[-1]["estimate"]["label"] is not None
     assert "secret" not in json.dumps(received)
@@ -102,12 +102,12 @@ def test_a_file_of_stations_is_read(tmp_path: Path) -> None:
         ("[[station]]\nname = 'A'\n", "station 1 must have name and url and nothing else"),
         ("[[station]]\nname = ''\nurl = 'http://a'\n", "the name of station 1 must have 1 to 120 characters"),
         ("[[station]]\nname = 'A'\nurl = '/etc/passwd'\n", "the url of station A must begin with http"),
-        ("[[station\n", "are not valid TOML"),
+        ("[[station\n", "is not valid TOML"),
     ):
         path.write_text(text)
         with pytest.raises(SettingsError, match=sentence.replace("[", r"\[")):
             read_stations(path)
-    assert "cannot read the stations" in command_error("monitor", str(tmp_path / "none.toml"))
+    assert "cannot read the file of stations" in command_error("monitor", str(tmp_path / "none.toml"))
 
 
 MANIFEST = ModelManifest.load()

@@ -15,13 +15,13 @@ import pytest
 from models.common.ray import require_ray
 from models.common.text import first_line
 from realtime.config import ModelSettings
-from realtime.monitoring import feeds
-from realtime.monitoring.feeds import (
+from realtime.monitoring import group_clients
+from realtime.monitoring.group_clients import (
     GroupClient,
     GroupLostError,
     ProcessGroupClient,
     RayGroupClient,
-    allow_files,
+    raise_file_limit,
 )
 from realtime.monitoring.stations import Station
 from tests.support.cli import error_message
@@ -53,9 +53,9 @@ async def until_lost(feed: GroupClient) -> str:
 def test_a_child_that_sends_invalid_messages_or_hangs_is_lost(
     program: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "child_argv", lambda *_: [sys.executable, "-c", program])
+    monkeypatch.setattr(group_clients, "child_argv", lambda *_: [sys.executable, "-c", program])
     feed = ProcessGroupClient(ALONE, HEARING, silence_timeout_seconds=2.0)
-    assert asyncio.run(until_lost(feed)) == f"its process {reason}; another one starts"
+    assert asyncio.run(until_lost(feed)) == f"its process {reason}; a new process starts"
     assert feed.process is None, "the next question begins another"
 
 
@@ -104,9 +104,9 @@ def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_pat
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     try:
-        allow_files(10, 64)
+        raise_file_limit(10, 64)
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 200 or hard <= 200
-        allow_files(100, 64)
+        raise_file_limit(100, 64)
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 464
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -118,8 +118,8 @@ def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_pat
         [*command, "monitor", str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert error_message(done) == (
-        "overheard monitor: 20 groups of stations and 64 clients need 224 open files, and this system allows "
-        "150; allow more with ulimit -n, or make group_size larger"
+        "overheard monitor: 20 groups of stations and 64 clients need 224 open files, but this system allows "
+        "150; raise the limit with ulimit -n, or increase group_size"
     )
 
 
@@ -155,7 +155,7 @@ def test_a_group_that_cannot_start_on_a_computer_names_the_reason(
         model = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
         missing = "/nowhere/manifest.json: No such file or directory"
         assert model == f"its group failed: cannot read the model manifest {missing}"
-        monkeypatch.setattr(feeds, "GroupActor", only_here.GroupActor)
+        monkeypatch.setattr(group_clients, "GroupActor", only_here.GroupActor)
         package = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
         assert package == "its group cannot start: ModuleNotFoundError: No module named 'only_here'"
     finally:

@@ -1,7 +1,7 @@
-"""Clients of station groups, which run in a child process of this machine or in an actor of a Ray cluster.
+"""Clients of station groups that run in child processes of this machine or in actors of a Ray cluster.
 
-Each client starts its group at the first request, and again after the group was lost. Messages of a lost
-group are never requested, so no message is published twice.
+A client starts its group at the first request, and again after the group was lost. Messages of a lost group
+are never requested, so no message is published twice.
 """
 
 from __future__ import annotations
@@ -22,19 +22,27 @@ from realtime.monitoring.stations import Group
 from realtime.protocol.messages import Message, decode
 
 POLL_SECONDS = 1.0
-"""Longest wait of a group for a message."""
+"""Maximum wait of an actor for a message."""
 RESPONSE_TIMEOUT_SECONDS = 10.0
 """Time without a response after which the stations of a group are reported as lost. The request continues."""
 CORES_PER_STATION = 0.05
-"""Cores that an actor requests for each station: 0.032 was measured at the model's hop, plus a reserve."""
+"""Cores that an actor requests for each station: the measured 0.032 at the model's hop, and a reserve."""
 MAX_LINE_BYTES = 1 << 20
-"""Longest line of a child. A child that writes a longer one is lost."""
+"""Maximum length of a child's line. A child that writes a longer line counts as lost."""
 SILENCE_TIMEOUT_SECONDS = 30.0
-"""Time without a line after which a child is killed, since it writes an empty line each second."""
+"""Time without a line after which a child is killed. A working child writes a line every second."""
 START_TIMEOUT_SECONDS = 600.0
-"""The same timeout before the first line, because hundreds of children may start at once on few cores."""
+"""Timeout of the first line, which is long because hundreds of children may start at once on few cores."""
 FILES_PER_PROCESS, OTHER_FILES = 3, 100
-"""Open files for each child (input, output, process), and all others except those of clients."""
+"""Open files for each child (input, output, process), and other open files except those of clients."""
+
+
+COMPUTER_LOST = "the computer that analyzed it is unreachable; another computer takes over"
+"""Reason that is reported for the stations of a lost node."""
+
+
+COMPUTER_LOST = "the computer that analyzed it is unreachable; another computer takes over"
+"""Reason that is reported for the stations of a lost node."""
 
 
 class GroupLostError(OverheardError):
@@ -43,9 +51,9 @@ class GroupLostError(OverheardError):
     Parameters
     ----------
     reason : str
-        One sentence, which is also sent to clients.
+        Reason in one sentence, which is also sent to clients.
     late : bool
-        True if the group may still run, so that its messages are only late. Otherwise it starts anew.
+        True if the group may still run, so that its messages are only late. Otherwise the group is restarted.
     """
 
     def __init__(self, reason: str, *, late: bool = False) -> None:
@@ -57,7 +65,7 @@ class GroupClient(Protocol):
     """Client of one group."""
 
     async def take(self) -> list[Message]:
-        """Return the messages since the last call, possibly none.
+        """Return the messages since the last call. The list may be empty.
 
         Raises
         ------
@@ -79,7 +87,7 @@ class ProcessGroupClient:
     group : Group
     settings : AnalysisSettings
     silence_timeout_seconds : float
-        A child that is silent for longer hangs and is killed.
+        Time without a line after which the child is killed.
     """
 
     def __init__(
@@ -95,10 +103,10 @@ class ProcessGroupClient:
         self._timeout_seconds = START_TIMEOUT_SECONDS
 
     async def take(self) -> list[Message]:
-        """Return the next message, or an empty list if the child is alive and has none."""
+        """Return the next message, or an empty list if the child is alive and has no message."""
         process = self.process or await self._start()
         try:
-            line = await self._line(process)
+            line = await self._read_line(process)
             if line.endswith(b"\n"):
                 self._timeout_seconds = self._silence_timeout_seconds
                 return [decode(line)] if line.strip() else []
@@ -107,11 +115,11 @@ class ProcessGroupClient:
             reason = f"has ended ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
         except TimeoutError:
             reason = f"has sent nothing for {self._timeout_seconds:g} s"
-        except ValueError:  # too long, or no message
+        except ValueError:  # the line is too long or not a message
             reason = "has sent an invalid message"
         await self.close()
         self.process = None
-        raise GroupLostError(f"its process {reason}; another one starts")
+        raise GroupLostError(f"its process {reason}; a new process starts")
 
     async def close(self) -> None:
         """End the child."""
@@ -137,15 +145,15 @@ class ProcessGroupClient:
         self.process, self._timeout_seconds = process, START_TIMEOUT_SECONDS
         return process
 
-    async def _line(self, process: asyncio.subprocess.Process) -> bytes:
+    async def _read_line(self, process: asyncio.subprocess.Process) -> bytes:
         """Read the next line.
 
-        The timeout counts only seconds in which this process runs, so that Ctrl-Z and fg end no child.
+        The timeout counts only time in which this process runs, so that Ctrl-Z and fg do not kill a child.
 
         Raises
         ------
         TimeoutError
-            If there is no line in time.
+            If no line arrives in time.
         """
         for _ in range(round(self._timeout_seconds / HEARTBEAT_SECONDS)):
             with contextlib.suppress(TimeoutError):
@@ -154,8 +162,8 @@ class ProcessGroupClient:
         raise TimeoutError
 
 
-def allow_files(groups: int, clients: int) -> None:
-    """Allow this process to open enough files for its child processes and clients.
+def raise_file_limit(groups: int, clients: int) -> None:
+    """Raise this process's limit of open files to what child processes and clients need.
 
     Raises
     ------
@@ -171,20 +179,20 @@ def allow_files(groups: int, clients: int) -> None:
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     limit = needed if hard == resource.RLIM_INFINITY else hard
-    with contextlib.suppress(ValueError, OSError):  # macOS has a second limit, which is not shown
+    with contextlib.suppress(ValueError, OSError):  # macOS has a second, hidden limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
         soft = limit
     if soft < needed:
         raise SettingsError(
-            f"{groups} groups of stations and {clients} clients need {needed} open files, and this system "
-            f"allows {soft}; allow more with ulimit -n, or make group_size larger"
+            f"{groups} groups of stations and {clients} clients need {needed} open files, but this system "
+            f"allows {soft}; raise the limit with ulimit -n, or increase group_size"
         )
 
 
 class GroupActor:
-    """Group in a Ray actor. If its node is lost, Ray restarts the actor on another one.
+    """Ray actor with a group. If its node is lost, Ray restarts the actor on another node.
 
-    The group starts at the first request, because Ray passes errors of a method to the caller, but not errors
+    The group starts at the first request, because Ray raises errors of a method at the caller, but not errors
     of an actor's constructor.
     """
 
@@ -200,7 +208,7 @@ class GroupActor:
 
 
 class RayGroupClient:
-    """Client of a group in an actor, which is restarted without limit and requests cores for each station."""
+    """Client of a group in a Ray actor, which is restarted without limit."""
 
     def __init__(self, ray: Any, group: Group, settings: AnalysisSettings) -> None:
         self._ray, self._group, self._settings = ray, group, settings
@@ -224,12 +232,12 @@ class RayGroupClient:
         except self._ray.exceptions.RayTaskError as error:
             raise GroupLostError(f"its group failed: {first_line(error.cause)}") from error
         except self._ray.exceptions.ActorUnavailableError as error:
-            raise GroupLostError("the computer that ran it is gone; another one takes over") from error
+            raise GroupLostError(COMPUTER_LOST) from error
         except self._ray.exceptions.RayError as error:
             self._actor = None
-            if getattr(error, "actor_init_failed", False):  # the last line names a package that is missing
+            if getattr(error, "actor_init_failed", False):  # the last line names the missing package
                 raise GroupLostError(f"its group cannot start: {str(error).splitlines()[-1]}") from error
-            raise GroupLostError("the computer that ran it is gone; another one takes over") from error
+            raise GroupLostError(COMPUTER_LOST) from error
 
     def _request(self) -> concurrent.futures.Future[list[Message]]:
         try:
@@ -245,7 +253,7 @@ class RayGroupClient:
         return request
 
     async def close(self) -> None:
-        """End the actor, unless it is lost."""
+        """End the actor, unless it was lost."""
         if self._response is not None:
             self._response.cancel()
         if self._actor is not None:
