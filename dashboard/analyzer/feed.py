@@ -1,7 +1,7 @@
-"""Websocket client that keeps the analyzer's latest state, on a background thread.
+"""Websocket client that keeps the latest state of the analyzer, on a background thread.
 
-The thread is independent of Streamlit. Pages read ``snapshot`` at any time. The reference is replaced as a
-whole, so that no lock is needed. Losing the analyzer is normal: the thread reconnects until it is closed.
+The thread is independent of Streamlit. Pages may read ``snapshot`` at any time. Each message replaces the
+whole snapshot, so that readers need no lock. The thread reconnects until the feed is closed.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ FIRST_BACKOFF_SECONDS = 0.25
 MAX_BACKOFF_SECONDS = 3.0
 """Longest pause in seconds between reconnections."""
 POLL_SECONDS = 0.5
-"""Seconds until the thread notices that it must end."""
+"""Maximum time in seconds until the thread notices ``close``."""
 PROTOCOL = Subprotocol(f"overheard.{VERSION}")
 """Websocket subprotocol of this version. An analyzer of another version rejects it."""
 MAX_MESSAGE_BYTES = 1 << 20
-"""Bytes of a message. Estimates have under 1 KB, so that a larger message is not from an analyzer."""
+"""Maximum length of a message in bytes. Estimates have less than 1 KB."""
 
 
-def parse(text: str | bytes) -> ServerMessage | None:
-    """Parse one message of a server. Returns None if the message does not belong to this version."""
+def parse_message(text: str | bytes) -> ServerMessage | None:
+    """Parse one message of a server, or return None if it is not a message of this protocol version."""
     try:
         return decode(text)
     except ValueError as error:
@@ -59,11 +59,11 @@ class AnalyzerFeed:
     Parameters
     ----------
     url : str
-        The analyzer's websocket.
+        Websocket address of the analyzer.
     token : str, optional
-        The analyzer's token, sent as a header and never shown.
+        Token for the analyzer. It is sent as a header and never shown.
     jitter : callable, optional
-        Returns a number in 0..1. Tests inject it.
+        Returns a random number in 0..1, which spreads the reconnections.
     """
 
     def __init__(self, url: str, token: str = "", jitter: Callable[[], float] = random.random) -> None:
@@ -74,7 +74,7 @@ class AnalyzerFeed:
         self._snapshot = Snapshot()
         self._numbers = itertools.count(1)
         self._restart_offset = self._received_until = self._last_end = 0.0  # seconds of audio
-        # The thread appends, and readers copy.
+        # Only the thread appends. Readers copy the deque.
         self._estimates: deque[ReceivedEstimate] = deque(maxlen=MAX_ESTIMATES)
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -83,11 +83,11 @@ class AnalyzerFeed:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The newest state. Never blocks."""
+        """Newest state of the analyzer. Reading never blocks."""
         return self._snapshot
 
     def wait_for(self, condition: Callable[[Snapshot], bool], timeout_seconds: float) -> Snapshot:
-        """Block until a snapshot meets the condition, and return it.
+        """Wait for a snapshot that meets the condition, and return the snapshot.
 
         Raises
         ------
@@ -96,11 +96,11 @@ class AnalyzerFeed:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: condition(self._snapshot), timeout_seconds):
-                raise TimeoutError(f"after {timeout_seconds} s there is only {self._snapshot}")
+                raise TimeoutError(f"no match within {timeout_seconds} s; the snapshot is {self._snapshot}")
             return self._snapshot
 
     def estimates_after(self, number: int) -> list[ReceivedEstimate]:
-        """Return the estimates after the one with a number, oldest first, at most ``MAX_ESTIMATES``."""
+        """Return the kept estimates with higher numbers than ``number``, oldest first."""
         return [received for received in list(self._estimates) if received.number > number]
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class AnalyzerFeed:
                 self._log_rejection(error)
             except (OSError, UnicodeError, InvalidHandshake, WebSocketException) as error:
                 log.debug("no analyzer at %s: %s", self.url, error)
-            except Exception:  # without a retry the songs would freeze unnoticed
+            except Exception:  # the thread must not end, or the page would freeze unnoticed
                 log.exception("the feed from %s failed and reconnects", self.url)
             if self._snapshot.connected:
                 log.info("lost the connection to the analyzer at %s", self.url)
@@ -153,20 +153,20 @@ class AnalyzerFeed:
                     text = socket.recv(timeout=POLL_SECONDS)
                 except TimeoutError:
                     continue
-                message = parse(text)
+                message = parse_message(text)
                 if message is None:
                     continue
                 if isinstance(message, HelloMessage) and followed in (None, message.replaces_source):
                     followed = message.source
-                # The page shows one source: the first one, or the source that replaced it.
+                # The page shows one source: the first source, or the source that replaced it.
                 if message.source == followed or isinstance(message, SourcesMessage):
                     self._append_estimate(message)
                     self._publish(apply_message(self._snapshot, message))
 
     def _append_estimate(self, message: ServerMessage) -> None:
-        """Append an estimate with its position in the audio.
+        """Append the estimate of a message with its position in the audio. Other messages are ignored.
 
-        The position continues to rise if the analyzer restarts.
+        Positions continue to rise if the analyzer restarts.
         """
         if isinstance(message, EstimateMessage):
             end = message.end_seconds
@@ -180,9 +180,9 @@ class AnalyzerFeed:
             self._estimates.append(received)
 
     def _log_rejection(self, error: InvalidStatus) -> None:
-        """Log a rejected handshake once as a warning.
+        """Log a rejected handshake, the first one as a warning and repetitions at level DEBUG.
 
-        The thread retries until someone fixes the cause. The body is the server's one sentence.
+        The thread retries until the cause is fixed. The body of the response is one sentence.
         """
         body = bytes(error.response.body or b"").decode(errors="replace").strip()[:300]
         level = logging.DEBUG if self._rejected else logging.WARNING

@@ -1,7 +1,7 @@
-"""Requests of a page to the analyzer: JSON over HTTP, and one control with its response.
+"""Requests to the analyzer: JSON documents over HTTP, and controls over a websocket.
 
-Every request ends in time, checks certificates (``SSL_CERT_FILE`` names a certificate of one's own) and uses
-no proxy. Errors are reported as a ``Fault``, which the page translates.
+Every request has a deadline, verifies certificates (``SSL_CERT_FILE`` names further trusted certificates) and
+uses no proxy. Errors carry a ``Fault``, which the page translates.
 """
 
 from __future__ import annotations
@@ -33,23 +33,25 @@ from realtime.protocol.requests import AnyControl, Outcome
 DEADLINE_SECONDS: Final = 5.0
 """Seconds that a request may take by default."""
 MAX_RESPONSE_BYTES: Final = 16 << 20
-"""Bytes of a response. A session of twelve hours has under one million."""
+"""Maximum length of a response in bytes. A session of twelve hours has less than one million."""
 MAX_DETAIL_CHARACTERS: Final = 300
-PORTS: Final = {"ws": 80, "wss": 443}
+"""Characters of the analyzer's message that are shown."""
+DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
+"""Ports of addresses without a port, by scheme."""
 
 
 class Fault(StrEnum):
-    """Kinds of errors, each with a remedy of its own. The values are keys of the page's catalogs."""
+    """Kinds of errors, each with its own remedy. The values are keys of the catalog ``history.fault``."""
 
     NO_TOKEN = "no_token"
     """The analyzer requires a token, and the page has none."""
     REFUSED = "refused"
     """The analyzer rejects this page. ``detail`` is its message."""
-    UNSUPPORTED = "old"
+    UNSUPPORTED = "unsupported"
     """The analyzer does not know the request."""
-    UNREACHABLE = "away"
+    UNREACHABLE = "unreachable"
     """No server answers at the address."""
-    TIMEOUT = "late"
+    TIMEOUT = "timeout"
     """The analyzer did not respond in time."""
     CERTIFICATE = "certificate"
     """This machine does not trust the analyzer's certificate."""
@@ -57,7 +59,7 @@ class Fault(StrEnum):
     """The response cannot be used. ``detail`` names the problem."""
     GONE = "gone"
     """The analyzer does not have the requested object. ``detail`` is its message."""
-    TROUBLE = "trouble"
+    INTERNAL = "internal"
     """The analyzer has an internal error. ``detail`` is its message."""
     DENIED = "denied"
     """The analyzer rejects the control. ``detail`` names the reason."""
@@ -70,7 +72,7 @@ class AnalyzerError(OverheardError):
     ----------
     fault : Fault
     detail : str
-        The analyzer's message, or the problem with its response. Often empty. Untrusted text.
+        Message of the analyzer, or the problem with its response. The text is untrusted and often empty.
     status : int
         HTTP status, 0 if there was no response.
     """
@@ -82,7 +84,7 @@ class AnalyzerError(OverheardError):
         self.status = status
 
 
-def get(
+def fetch_json(
     analyzer: str,
     token: str,
     path: str,
@@ -94,15 +96,15 @@ def get(
     Parameters
     ----------
     analyzer : str
-        The analyzer's websocket. HTTP has the same host, port and folder.
+        Websocket address of the analyzer. HTTP uses the same host, port and folder.
     token : str
-        Sent as a header, unless it is empty.
+        Token for the analyzer, empty if there is none. It is sent as a header.
     path : str
-        Path with its leading ``/``.
+        Path below the address, with a leading ``/``.
     deadline_seconds : float
-        Seconds from connecting to the last byte. They do not bound the name lookup by the system.
+        Seconds from connecting to the last byte. The system's name lookup may exceed them.
     max_bytes : int
-        Largest length of the response.
+        Maximum length of the response.
 
     Raises
     ------
@@ -113,7 +115,8 @@ def get(
     ends_at = time.monotonic() + deadline_seconds
     try:
         with _connect(parts, deadline_seconds, ends_at) as sock:
-            connection = http.client.HTTPConnection(parts.hostname or "", parts.port or PORTS[parts.scheme])
+            port = parts.port or DEFAULT_PORTS[parts.scheme]
+            connection = http.client.HTTPConnection(parts.hostname or "", port)
             connection.sock = sock
             connection.request("GET", parts.path.rstrip("/") + path, headers=_headers(token))
             with connection.getresponse() as response:
@@ -132,19 +135,19 @@ def get(
 
 
 def new_control_id() -> str:
-    """Return an id that no other control has."""
+    """Return a unique id for a control."""
     return uuid.uuid4().hex
 
 
 def send_control(
     analyzer: str, token: str, control: AnyControl, *, deadline_seconds: float = DEADLINE_SECONDS
 ) -> Outcome:
-    """Send one control over a connection of its own and wait for its response.
+    """Send one control over a new connection and wait for the response.
 
     Returns
     -------
     Outcome
-        The detail is untrusted text.
+        Code and detail of the response. The detail is untrusted text.
 
     Raises
     ------
@@ -187,7 +190,7 @@ def _wait_for_response(websocket: ClientConnection, control_id: str, ends_at: fl
     while True:
         try:
             message = decode(websocket.recv(timeout=max(0.0, ends_at - time.monotonic())))
-        except ValueError:  # not of this protocol
+        except ValueError:  # not a message of this protocol
             continue
         if isinstance(message, ResponseMessage) and message.id == control_id:
             return message
@@ -199,21 +202,21 @@ def _headers(token: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _connect(parts: SplitResult, seconds: float, ends_at: float) -> Iterator[socket.socket]:
-    """Open a connection that is cut at the deadline.
+    """Open a connection that is shut down at the deadline.
 
-    A socket timeout does not suffice: a server that sends a byte now and then would outlast it.
+    A socket timeout does not suffice, since each byte of a slow server restarts it.
     """
     host = parts.hostname or ""
-    raw = socket.create_connection((host, parts.port or PORTS[parts.scheme]), timeout=seconds)
+    raw = socket.create_connection((host, parts.port or DEFAULT_PORTS[parts.scheme]), timeout=seconds)
     if parts.scheme == "wss":
         context = ssl.create_default_context()
-        with raw:  # the TLS socket takes it over
+        with raw:  # the TLS socket takes over the raw socket
             sock: socket.socket = context.wrap_socket(
                 raw, server_hostname=host, do_handshake_on_connect=False
             )
     else:
         sock = raw
-    timer = threading.Timer(max(0.0, ends_at - time.monotonic()), _cut, (sock,))
+    timer = threading.Timer(max(0.0, ends_at - time.monotonic()), _shut_down, (sock,))
     timer.daemon = True
     timer.start()
     try:
@@ -225,8 +228,8 @@ def _connect(parts: SplitResult, seconds: float, ends_at: float) -> Iterator[soc
         sock.close()
 
 
-def _cut(sock: socket.socket) -> None:
-    """Shut a socket down, on the timer's thread.
+def _shut_down(sock: socket.socket) -> None:
+    """Shut down a socket on the thread of the timer.
 
     ``SSLSocket.shutdown`` is not called, since it removes TLS while another thread reads.
     """
@@ -254,9 +257,9 @@ def _status_error(status: int, content: bytes, token: str) -> AnalyzerError:
         return AnalyzerError(Fault.REFUSED if token else Fault.NO_TOKEN, detail, status)
     if status == 404 and error is not None:
         return AnalyzerError(Fault.GONE, detail, status)
-    if status in (404, 426):  # an old analyzer takes the request for a websocket handshake
+    if status in (404, 426):  # an older analyzer answers as to a websocket handshake
         return AnalyzerError(Fault.UNSUPPORTED, detail, status)
-    return AnalyzerError(Fault.TROUBLE, f"{detail} (HTTP {status})".strip(), status)
+    return AnalyzerError(Fault.INTERNAL, f"{detail} (HTTP {status})".strip(), status)
 
 
 def _parse_object(text: str | bytes) -> dict[str, Any]:

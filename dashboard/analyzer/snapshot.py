@@ -1,4 +1,4 @@
-"""Newest state of the analyzer, reduced from its messages."""
+"""Snapshot of the analyzer's newest state, which each message updates."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from realtime.protocol.messages import (
 )
 
 MAX_ESTIMATES = 600
-"""Estimates that are kept, five minutes. A page that reads less often has been closed."""
+"""Estimates that are kept, those of five minutes. Pages read more often than that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The last message of each kind.
+    """Newest state of the analyzer.
 
     Attributes
     ----------
     state : StreamState
-        State in the newest message that carries one.
+        State in the newest message that carries a state.
     state_seq : int
-        ``seq`` of the message with ``state``. Each kind of message has its own mailbox at the server, so
-        that an estimate may arrive after the state that followed it.
+        ``seq`` of the message with ``state``. The server has a mailbox for each type of message, so that
+        an estimate may arrive after a newer state.
     source : str
-        The source that is followed.
+        Name of the followed source.
     title : str
-        Title that the source reports, often empty.
+        Title that the source reports. It is often empty.
     sources : SourcesMessage or None
-        The sources that can be selected. Known only while connected with the analyzer's token.
+        Sources that can be selected. None unless connected with the analyzer's token.
     """
 
     connected: bool = False
@@ -49,20 +49,15 @@ class Snapshot:
     health: HealthMessage | None = None
     sources: SourcesMessage | None = None
 
-    @property
-    def stable_label(self) -> str | None:
-        """The genre that has held its place, or None."""
-        return None if self.estimate is None else self.estimate.stable_label
-
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEstimate:
-    """An estimate as the feed received it.
+    """Estimate with its number and times.
 
     Attributes
     ----------
     number : int
-        Rises for as long as the feed lives.
+        Number of the estimate since the feed was created, from 1.
     at : float
         Position in the audio in seconds.
     estimate : EstimatePayload
@@ -77,21 +72,13 @@ class ReceivedEstimate:
 
 
 def apply_message(snapshot: Snapshot, message: ServerMessage) -> Snapshot:
-    """Return the snapshot after one valid message.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-        State before the message.
-    message : ServerMessage
-        One message of the server.
-    """
+    """Return the snapshot after a message of the server."""
     if isinstance(message, SourcesMessage):
         return replace(snapshot, sources=message)
     updated = replace(snapshot, connected=True, source=message.source)
     match message:
         case HelloMessage():
-            # A new connection: seq starts again if the server was restarted.
+            # A hello starts a connection. After a restart of the server, seq starts again.
             return replace(
                 updated,
                 hello=message,

@@ -1,1 +1,1 @@
-"""Translations and local times."""
+"""Texts in five languages, and local times."""

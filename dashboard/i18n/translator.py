@@ -1,7 +1,6 @@
-"""Texts of the page in five languages, from the JSON files in this folder.
+"""Translator of the page's texts, which are in the JSON files of this folder.
 
-Each file is an object of keys, and each key an object with the text in every language. A text may hold names
-in braces, which are replaced by values.
+Each file maps keys to texts by language. Values replace the names in braces of a text.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 
-FILES: Final = ("common", "live", "recommendations", "history", "file", "health")
+CATALOGS: Final = ("common", "live", "recommendations", "history", "file", "health")
 
 
 class Translator:
@@ -30,36 +29,36 @@ class Translator:
         self.language = language
 
     def __call__(self, key: str, **values: object) -> str:
-        """Return the text of a key, which begins with the file's name.
+        """Return the text of a key such as ``history.none``, with values for its names.
 
         Raises
         ------
         KeyError
-            If there is no such text.
+            If the catalogs have no such key.
         """
-        text = table()[key][self.language]
+        text = load_texts()[key][self.language]
         return text.format(**values) if values else text
 
     def part(self, prefix: str) -> dict[str, str]:
-        """Return all texts whose keys begin with a prefix, by the rest of the key, as data for scripts."""
+        """Return all texts whose keys begin with a prefix, by key without the prefix, for scripts."""
         return {
             key.removeprefix(prefix): texts[self.language]
-            for key, texts in table().items()
+            for key, texts in load_texts().items()
             if key.startswith(prefix)
         }
 
     def genre(self, label: str) -> str:
         """Return the name of a genre, or the label itself if the genre is unknown."""
-        return self(f"common.genre.{label}") if f"common.genre.{label}" in table() else label
+        return self(f"common.genre.{label}") if f"common.genre.{label}" in load_texts() else label
 
 
 @lru_cache(maxsize=1)
-def table() -> Mapping[str, Mapping[str, str]]:
-    """Return all texts by key and language."""
+def load_texts() -> Mapping[str, Mapping[str, str]]:
+    """Load all texts by key and language."""
     folder = files("dashboard.i18n")
     return {
         f"{name}.{key}": texts
-        for name in FILES
+        for name in CATALOGS
         for key, texts in json.loads((folder / f"{name}.json").read_text(encoding="utf-8")).items()
     }
 

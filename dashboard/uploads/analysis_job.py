@@ -1,7 +1,7 @@
-"""Analysis of an uploaded file with ``overheard analyze``, in a child process with limits.
+"""Analysis of an uploaded file with ``overheard analyze`` in a child process.
 
-Limits bound time, memory and audio length. On Linux the file has no name on the disk, so that it vanishes
-with the process however that ends. A server analyzes one file at a time. Others wait.
+Limits bound time, memory and audio length. On Linux the file has no name on the disk, so that it disappears
+with the process. A server analyzes one file at a time. Other files wait.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ logger = logging.getLogger(__name__)
 
 MEBIBYTE: Final = 1 << 20
 MAX_FILE_BYTES: Final = 400 * MEBIBYTE
-"""Bytes of a file. An hour of CD audio fits as FLAC, but not as WAV."""
+"""Maximum size of a file in bytes. An hour of CD audio fits as FLAC, but not as WAV."""
 MAX_RUN_SECONDS: Final = 900.0
-"""Seconds that an analysis may take."""
+"""Maximum duration of an analysis in seconds."""
 MAX_MEMORY_BYTES: Final = 1536 * MEBIBYTE
-"""Resident memory of the child in bytes."""
+"""Maximum resident memory of the child in bytes."""
 MAX_AUDIO_SECONDS: Final = 3 * 3600.0
-"""Seconds of audio. A small file may hold days of silence."""
+"""Maximum length of the audio in seconds. A small file may hold days of silence."""
 MAX_UNSEEN_SECONDS: Final = 300.0
 """Seconds without a refresh by the page after which a job ends. A background tab refreshes once a minute."""
 QUIET_SECONDS: Final = 2.0
-"""Seconds without an estimate after which the child is explaining. Several estimates come a second."""
+"""Seconds without an estimate after which the child is assumed to compute the explanation."""
 MAX_STDERR_CHARACTERS: Final = 4000
-"""Characters of the child's error output that are kept, the last ones."""
+"""Characters kept from the end of the child's error output."""
 
 FORMATS: Final = "mp3,wav,w64,flac,ogg,mov,aac,aiff,au,matroska"
-"""FFmpeg's names of audio containers. None of them refers to other files."""
+"""FFmpeg's names of the allowed audio containers, none of which can refer to other files."""
 SUFFIXES: Final = ("mp3", "wav", "flac", "ogg", "m4a", "opus", "aac", "aiff", "au")
+"""File name suffixes that the page offers for upload."""
 
 UNNAMED_FILES: Final = sys.platform == "linux"
-"""False if opening ``/dev/fd/N`` twice shares one file position, since the analysis opens the file twice."""
+"""True if files without a name work. The analysis opens ``/dev/fd/N`` twice. Only on Linux each
+opening has its own file position."""
 
 WATCH_SECONDS: Final = 0.5
 """Seconds between checks of the limits."""
 
 _slot = threading.BoundedSemaphore(1)
+"""Permission to analyze. The job that holds it is the only running job of the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +65,19 @@ class Limits:
 
 
 class AnalysisJob:
-    """Analysis of one file. ``start`` returns at once, and the page reads the progress when it is drawn.
+    """Analysis of one file. ``start`` returns at once, and the page polls the attributes.
 
     Parameters
     ----------
     name : str
-        The user's name for the file. It is shown, never opened.
+        The user's name of the file. It is shown and never opened.
     limits : Limits
     """
 
     def __init__(self, name: str, limits: Limits | None = None) -> None:
         self.name = name
         self.fault = ""
-        """Reason why there is no result, as a key of the page's texts. Empty if there is none."""
+        """Reason why the analysis failed, as a key of the catalog ``file.fault``, or an empty text."""
         self.detail = ""
         """The child's error message, in English."""
         self.running = False
@@ -108,11 +111,11 @@ class AnalysisJob:
         threading.Thread(target=self._run, args=(file,), name="file-analysis", daemon=True).start()
 
     def mark_seen(self) -> None:
-        """Note that the page still shows the file. Unseen jobs end after ``Limits.unseen_seconds``."""
+        """Record that the page still shows the file. Other jobs end after ``Limits.unseen_seconds``."""
         self._seen_at = time.monotonic()
 
     def cancel(self) -> None:
-        """End the job because the page does not need it any longer."""
+        """End the job, because the page no longer needs the result."""
         self._cancelled.set()
 
     def _end(self, fault: str, detail: str = "") -> None:
@@ -127,7 +130,7 @@ class AnalysisJob:
             try:
                 self.running = True
                 self._analyze(file)
-            except Exception as error:  # a thread's exception reaches nobody
+            except Exception as error:  # nothing else would report an exception of this thread
                 logger.exception("the analysis of a file failed")
                 self._end("broken", repr(error))
             finally:
@@ -135,7 +138,7 @@ class AnalysisJob:
 
     def _analyze(self, file: IO[bytes]) -> None:
         address = f"/dev/fd/{file.fileno()}" if UNNAMED_FILES else file.name
-        # nice: live analysis has priority. -P: Python must not import packages from the current folder.
+        # nice gives priority to live analysis. -P keeps Python from importing from the current folder.
         child = subprocess.Popen(
             ["nice", "-n", "5", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
              "--formats", FORMATS, address],
@@ -154,7 +157,7 @@ class AnalysisJob:
             try:
                 self._read_messages(child)
             except BaseException:
-                child.kill()  # or it would run beside the next child
+                child.kill()  # otherwise the child would run at the same time as the next one
                 raise
             finally:
                 for thread in threads:
@@ -170,7 +173,7 @@ class AnalysisJob:
         self._end("" if self.summary is not None else self.fault, self.detail)
 
     def _read_messages(self, child: subprocess.Popen[str]) -> None:
-        """Handle the child's messages until the child ends."""
+        """Apply the child's messages until the child ends."""
         for line in child.stdout or ():
             self._handle_message(json.loads(line))
             if self.analyzed_seconds > self._limits.audio_seconds:
@@ -205,7 +208,7 @@ class AnalysisJob:
                 return
 
     def _stop_reason(self) -> str:
-        """Return the fault if the job is no longer needed, else an empty text."""
+        """Return the fault of a job that is no longer needed, else an empty text."""
         if self._cancelled.is_set():
             return "cancelled"
         unseen = time.monotonic() - self._seen_at > self._limits.unseen_seconds
@@ -213,7 +216,7 @@ class AnalysisJob:
 
 
 def copy_to_temporary_file(content: IO[bytes], max_bytes: int) -> IO[bytes] | None:
-    """Copy the bytes to a file that is deleted when the caller closes it.
+    """Copy the bytes to a temporary file, which is deleted when the caller closes the file.
 
     Returns
     -------
@@ -244,7 +247,7 @@ def _collect_stderr(child: subprocess.Popen[str], stderr_tail: deque[str]) -> No
 
 
 def resident_bytes(process: int) -> int:
-    """Return the memory of a process in bytes, 0 if it has ended."""
+    """Return the resident memory of a process in bytes, or 0 if the process has ended."""
     import psutil
 
     try:

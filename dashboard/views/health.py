@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.analyzer.http import AnalyzerError, get
+from dashboard.analyzer.http import AnalyzerError, fetch_json
 from dashboard.i18n.translator import Translator
 from dashboard.session import PageContext
 from dashboard.viewmodels.health import (
@@ -65,7 +65,7 @@ def show_health(page: PageContext, connected: bool) -> None:
 def read_log(page: PageContext) -> list[str] | str:
     """Return the analyzer's last log lines, or a message if they cannot be read."""
     try:
-        lines = get(page.analyzer, page.token, "/log").get("lines")
+        lines = fetch_json(page.analyzer, page.token, "/log").get("lines")
     except AnalyzerError as error:
         return page.translator(f"health.log_fault.{'no_token' if error.fault == 'no_token' else 'other'}")
     return [str(line) for line in lines] if isinstance(lines, list) else []

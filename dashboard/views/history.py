@@ -13,7 +13,7 @@ from dashboard.analyzer.http import (
     DEADLINE_SECONDS,
     AnalyzerError,
     Fault,
-    get,
+    fetch_json,
     new_control_id,
     send_control,
 )
@@ -86,7 +86,7 @@ def refresh(page: PageContext) -> None:
     translator, zone, state = page.translator, browser_zone(), st.session_state
     show_outcome("forget", translator)
     try:
-        overview = parse_overview(get(page.analyzer, page.token, "/history"))
+        overview = parse_overview(fetch_json(page.analyzer, page.token, "/history"))
         if overview.path is None or not overview.sessions:
             st.info(translator("history.fault.off" if overview.path is None else "history.none"))
             state.pop("session_seen", None)
@@ -179,7 +179,7 @@ def load(page: PageContext, overview: HistoryOverview, number: int) -> tuple[dic
     cached = st.session_state.get("session_record")
     if cached is not None and cached[0] == stamp and not summary.running:
         return cached[1], cached[2]
-    record = get(page.analyzer, page.token, f"/history/{number}")
+    record = fetch_json(page.analyzer, page.token, f"/history/{number}")
     session = parse_session(record)
     st.session_state["session_record"] = (stamp, record, session)
     return record, session
@@ -266,7 +266,7 @@ def show_genre_form(page: PageContext, session: int, segment: HistorySegment) ->
         )
         if segment.correction is not None:
             st.button(
-                translator("history.correct.back"),
+                translator("history.correct.undo"),
                 on_click=apply_control,
                 args=(page, "correct", correction(None)),
             )
@@ -304,7 +304,7 @@ def show_exports(page: PageContext, loaded: LoadedHistory) -> None:
     counts = {"corrections": loaded.overview.corrections, "sounds": loaded.overview.sounds}
     st.text(translator("history.correct.count", **counts))
     if loaded.overview.corrections:
-        st.caption(translator("history.correct.teach"))
+        st.caption(translator("history.correct.training"))
         st.code(EXPORT, language=None)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.analyzer.http import AnalyzerError, Fault, get, new_control_id, send_control
+from dashboard.analyzer.http import AnalyzerError, Fault, fetch_json, new_control_id, send_control
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.requests import CorrectLabel, DeleteHistory
 from tests.support.analyzer_server import FakeAnalyzer
@@ -65,9 +65,9 @@ def whole(body: bytes, status: str = "200 OK", more: bytes = b"") -> Callable[[s
 
 
 def test_sessions_and_one_session_are_read_with_the_token_as_a_header(analyzer: HistoryServer) -> None:
-    found = get(analyzer.url, TOKEN, "/history")
+    found = fetch_json(analyzer.url, TOKEN, "/history")
     assert [each["id"] for each in found["sessions"]] == [7]
-    assert get(analyzer.url, TOKEN, "/history/7")["segments"] == analyzer.sessions[0]["segments"]
+    assert fetch_json(analyzer.url, TOKEN, "/history/7")["segments"] == analyzer.sessions[0]["segments"]
     assert analyzer.authorizations == [f"Bearer {TOKEN}"] * 2
 
 
@@ -75,14 +75,14 @@ def test_a_folder_before_the_websocket_is_kept() -> None:
     """A reverse proxy may serve the analyzer and its pages below a folder."""
     asked: list[bytes] = []
     with serve_once(whole(b'{"a": 1}'), asked) as url:
-        assert get(f"{url}/ears/", "", "/history") == {"a": 1}
+        assert fetch_json(f"{url}/ears/", "", "/history") == {"a": 1}
     assert asked[0].startswith(b"GET /ears/history HTTP/1.1\r\n")
     assert b"Authorization" not in asked[0]
 
 
 def test_a_missing_and_a_wrong_token_are_different_faults(analyzer: HistoryServer) -> None:
-    missing = raised_error(lambda: get(analyzer.url, "", "/history"))
-    wrong = raised_error(lambda: get(analyzer.url, "another-token-than-that", "/history"))
+    missing = raised_error(lambda: fetch_json(analyzer.url, "", "/history"))
+    wrong = raised_error(lambda: fetch_json(analyzer.url, "another-token-than-that", "/history"))
     assert (missing.fault, wrong.fault) == (Fault.NO_TOKEN, Fault.REFUSED)
     assert missing.detail == "this page requires the token; send the header"
     assert raised_error(lambda: send_control(analyzer.url, "", DELETE)).fault is Fault.NO_TOKEN
@@ -91,20 +91,20 @@ def test_a_missing_and_a_wrong_token_are_different_faults(analyzer: HistoryServe
 
 
 def test_a_session_that_was_forgotten_is_gone(analyzer: HistoryServer) -> None:
-    error = raised_error(lambda: get(analyzer.url, TOKEN, "/history/8"))
+    error = raised_error(lambda: fetch_json(analyzer.url, TOKEN, "/history/8"))
     assert (error.fault, error.status) == (Fault.GONE, 404)
     assert error.detail == "no session 8; it may have been forgotten"
 
 
 def test_an_analyzer_that_does_not_know_the_page_is_old() -> None:
     with FakeAnalyzer() as old:  # takes the request for a websocket's, as the analyzer did
-        assert raised_error(lambda: get(old.url, TOKEN, "/history")).fault is Fault.UNSUPPORTED
+        assert raised_error(lambda: fetch_json(old.url, TOKEN, "/history")).fault is Fault.UNSUPPORTED
 
 
 def test_an_analyzer_that_is_away_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         url = f"ws://127.0.0.1:{probe.getsockname()[1]}"
-    assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
+    assert raised_error(lambda: fetch_json(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
     assert raised_error(lambda: send_control(url, TOKEN, DELETE)).fault is Fault.UNREACHABLE
 
 
@@ -119,7 +119,7 @@ def test_the_deadline_holds_against_single_bytes() -> None:
 
     begun = time.monotonic()
     with serve_once(trickle) as url:
-        assert raised_error(lambda: get(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.TIMEOUT
+        assert raised_error(lambda: fetch_json(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.TIMEOUT
     assert time.monotonic() - begun < 4 * SHORT_SECONDS
 
 
@@ -127,7 +127,7 @@ def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
     with serve_once(
         lambda peer: peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"a": 1}')
     ) as url:
-        assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
+        assert raised_error(lambda: fetch_json(url, TOKEN, "/history")).fault is Fault.UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_answer_broken_off_is_not_taken_for_whole() -> None:
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with serve_once(whole(body)) as url:
-        assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.BROKEN
+        assert raised_error(lambda: fetch_json(url, TOKEN, "/history")).fault is Fault.BROKEN
 
 
 def test_a_response_has_a_maximum_size() -> None:
@@ -143,24 +143,24 @@ def test_a_response_has_a_maximum_size() -> None:
         body = b'{"a": "' + b"x" * (size - 9) + b'"}'
         with serve_once(whole(body)) as url:
             if wanted is None:
-                assert len(get(url, TOKEN, "/history", max_bytes=100)["a"]) == size - 9
+                assert len(fetch_json(url, TOKEN, "/history", max_bytes=100)["a"]) == size - 9
             else:
-                fault = raised_error(lambda url=url: get(url, TOKEN, "/history", max_bytes=100))  # type: ignore[misc]
+                fault = raised_error(lambda url=url: fetch_json(url, TOKEN, "/history", max_bytes=100))  # type: ignore[misc]
                 assert fault.fault is wanted
 
 
 def test_a_redirect_is_not_followed_with_the_token(analyzer: HistoryServer) -> None:
     place = f"Location: http://127.0.0.1:{analyzer.port}/history\r\n".encode()
     with serve_once(whole(b"", "302 Found", place)) as url:
-        assert raised_error(lambda: get(url, TOKEN, "/history")).fault is Fault.TROUBLE
+        assert raised_error(lambda: fetch_json(url, TOKEN, "/history")).fault is Fault.INTERNAL
     assert analyzer.authorizations == []
 
 
 def test_an_internal_error_of_the_analyzer_is_reported_in_its_words_and_in_one_line() -> None:
     body = b'{"error": "the history cannot be read:\\n\\u202edisk full"}'
     with serve_once(whole(body, "503 Service Unavailable")) as url:
-        error = raised_error(lambda: get(url, TOKEN, "/history"))
-    assert (error.fault, error.status) == (Fault.TROUBLE, 503)
+        error = raised_error(lambda: fetch_json(url, TOKEN, "/history"))
+    assert (error.fault, error.status) == (Fault.INTERNAL, 503)
     assert error.detail == "the history cannot be read: disk full (HTTP 503)"
 
 
@@ -172,11 +172,11 @@ def test_a_certificate_is_checked_and_one_s_own_can_be_named(
     context.load_cert_chain(certificate.path, certificate.key)
     with HistoryServer([evening(7, 0.1, 12)], tls=context) as server:
         assert server.url.startswith("wss:")
-        assert raised_error(lambda: get(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
+        assert raised_error(lambda: fetch_json(server.url, TOKEN, "/history")).fault is Fault.CERTIFICATE
         assert raised_error(lambda: send_control(server.url, TOKEN, DELETE)).fault is Fault.CERTIFICATE
         assert server.authorizations == [], "the token must not be shown to a stranger"
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
-        assert get(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
+        assert fetch_json(server.url, TOKEN, "/history")["sessions"][0]["id"] == 7
         assert send_control(server.url, TOKEN, DELETE).detail == "the whole history is deleted"
 
 
@@ -208,7 +208,7 @@ def test_a_control_that_is_not_answered_ends_in_time() -> None:
 
 def test_the_token_is_in_no_log(analyzer: HistoryServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    get(analyzer.url, TOKEN, "/history")
+    fetch_json(analyzer.url, TOKEN, "/history")
     send_control(analyzer.url, TOKEN, DELETE)
     theirs = "websockets.server"  # the fake's own
     lines = [record.getMessage() for record in caplog.records if not record.name.startswith(theirs)]

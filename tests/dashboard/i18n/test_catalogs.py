@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.i18n import translator
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.i18n.translator import FILES, table
+from dashboard.i18n.translator import CATALOGS, load_texts
 
 FOLDER = Path(translator.__file__).parent
 SOURCES = [
@@ -52,10 +52,10 @@ def given_to_scripts() -> frozenset[str]:
 
 
 def test_the_folder_holds_exactly_the_files_that_are_read() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.json")) == sorted(FILES)
+    assert sorted(path.stem for path in FOLDER.glob("*.json")) == sorted(CATALOGS)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CATALOGS)
 def test_no_key_is_repeated_in_a_file(name: str) -> None:
     """The JSON parser would silently keep the last one."""
     pairs: list[str] = []
@@ -70,7 +70,7 @@ def test_no_key_is_repeated_in_a_file(name: str) -> None:
 
 def keys_of(name: str) -> list[str]:
     """Return the keys of one file. There must be some, so that no check passes for lack of texts."""
-    keys = [key for key in table() if key.startswith(f"{name}.")]
+    keys = [key for key in load_texts() if key.startswith(f"{name}.")]
     assert keys
     return keys
 
@@ -80,11 +80,11 @@ def names_in(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CATALOGS)
 def test_every_text_has_all_languages_with_the_same_names(name: str) -> None:
     faults = {}
     for key in keys_of(name):
-        texts = table()[key]
+        texts = load_texts()[key]
         if list(texts) != list(LANGUAGES):
             faults[key] = f"languages {list(texts)}"
         elif empty := [language for language, text in texts.items() if not text.strip()]:
@@ -94,7 +94,7 @@ def test_every_text_has_all_languages_with_the_same_names(name: str) -> None:
     assert faults == {}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CATALOGS)
 def test_every_text_is_used(name: str) -> None:
     def is_used(key: str) -> bool:
         candidates = [key, *(key.removeprefix(part) for part in given_to_scripts() if key.startswith(part))]

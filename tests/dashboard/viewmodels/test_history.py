@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.i18n.translator import Translator, table
+from dashboard.i18n.translator import Translator, load_texts
 from dashboard.viewmodels.history import (
     STATES,
     format_segment,
@@ -156,7 +156,7 @@ def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
     outcomes = [code for code in ResponseCode if code.startswith(("label_", "history_deleted"))]
     assert len(outcomes) == 6
     for code in outcomes:
-        assert outcome_key(code) in table()
+        assert outcome_key(code) in load_texts()
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_the_overview_is_read() -> None:
 
 
 def test_every_text_is_there_in_every_language_with_the_same_names_to_fill_in() -> None:
-    texts = {key: each for key, each in table().items() if key.startswith("history.")}
+    texts = {key: each for key, each in load_texts().items() if key.startswith("history.")}
     for key, each in texts.items():
         assert set(each) == set(LANGUAGES), key
         names = {language: {name for _, name, _, _ in string.Formatter().parse(text) if name}

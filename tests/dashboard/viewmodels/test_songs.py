@@ -14,7 +14,7 @@ import pytest
 from dashboard.analyzer.snapshot import Snapshot
 from dashboard.components.next_songs import next_songs_data
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.i18n.translator import Translator, table
+from dashboard.i18n.translator import Translator, load_texts
 from dashboard.recommendations.domain.localized import localize
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
 from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore
@@ -329,7 +329,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
     for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
         sentences.add(localize(f"choices.{key}", error="no space", path="/home/me/choices.json"))
     assert {part.key for part in sentences} == {
-        key.removeprefix("recommendations.") for key in table()
+        key.removeprefix("recommendations.") for key in load_texts()
         if key.startswith(("recommendations.why.", "recommendations.note."))
         or key.startswith("recommendations.choices.un")
         or key in ("recommendations.choices.damaged", "recommendations.choices.stuck")
@@ -339,7 +339,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
 
 
 def test_texts_name_the_same_values_in_every_language() -> None:
-    for key, texts in table().items():
+    for key, texts in load_texts().items():
         if key.startswith("recommendations."):
             assert set(texts) == set(LANGUAGES), key
             named = {

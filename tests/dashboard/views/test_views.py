@@ -49,7 +49,7 @@ def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
     """Regression: another program at the analyzer's address broke the whole page."""
-    monkeypatch.setattr(health, "get", lambda *_: answer)
+    monkeypatch.setattr(health, "fetch_json", lambda *_: answer)
     assert health.read_log(PAGE) == []
 
 
