@@ -15,7 +15,7 @@ from dashboard.analyzer.feed import AnalyzerFeed
 from dashboard.analyzer.snapshot import ReceivedEstimate, Snapshot
 from dashboard.environment import TOKEN_VARIABLE
 from dashboard.i18n.translator import Translator, match_language
-from dashboard.recommendations.engine.feedback import FeedbackStore, default_path
+from dashboard.recommendations.engine.feedback import FeedbackStore, default_feedback_path
 from dashboard.recommendations.engine.playlist import Filters, Playlist
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.registry import ProviderGroup, WallClock, build_providers
@@ -71,7 +71,7 @@ def providers() -> ProviderGroup:
 def recommendation_service() -> RecommendationService:
     """Return the recommendation service of this browser tab."""
     if "recommendation_service" not in st.session_state:
-        playlist = RollingPlaylist(feedback=FeedbackStore(default_path()))
+        playlist = RollingPlaylist(feedback=FeedbackStore(default_feedback_path()))
         st.session_state["recommendation_service"] = RecommendationService(providers(), playlist, WallClock())
         st.session_state["last_estimate_number"] = 0
     service: RecommendationService = st.session_state["recommendation_service"]

@@ -12,7 +12,7 @@ from typing import Any
 from dashboard.errors import DashboardError
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
-from dashboard.recommendations.providers.registry import Answer, WallClock, build_providers
+from dashboard.recommendations.providers.registry import CombinedResult, WallClock, build_providers
 from models.common.cli import ArgumentParser
 from models.manifest import ModelManifest
 
@@ -110,7 +110,7 @@ def determine_genre(path: Path) -> str:
     return str(summary["label"])
 
 
-def as_json(track: Track, answer: Answer) -> dict[str, Any]:
+def as_json(track: Track, answer: CombinedResult) -> dict[str, Any]:
     """Return a song as the JSON object that ``--json`` prints."""
     return {
         "title": track.title,

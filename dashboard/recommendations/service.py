@@ -14,7 +14,7 @@ from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.background import Pending, ready
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from dashboard.recommendations.providers.circuit_breaker import HEALTHY, REFUSED
-from dashboard.recommendations.providers.registry import Answer, ProviderGroup
+from dashboard.recommendations.providers.registry import CombinedResult, ProviderGroup
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
 from realtime.protocol.messages import EstimatePayload
 
@@ -91,7 +91,7 @@ class RecommendationService:
         """Time of arrival, genre of the pool and song, the oldest first."""
         self._queued: deque[tuple[TrackQuery, bool]] = deque()
         """Queries to send next, each with True if the user requested it."""
-        self._running: tuple[TrackQuery, Pending[Answer]] | None = None
+        self._running: tuple[TrackQuery, Pending[CombinedResult]] | None = None
         self._known_tracks: dict[str, set[tuple[str, str]]] = {}
         self._reports: dict[str, dict[str, ProviderReport]] = {}
         self._audio_at = float("-inf")
@@ -197,7 +197,7 @@ class RecommendationService:
             pending = self._providers.start(query, for_person=for_person)
         except Exception:  # the page continues with the songs that it has
             logger.exception("the search for songs failed")
-            pending = ready(Answer((), {}, frozenset()), self._clock)
+            pending = ready(CombinedResult((), {}, frozenset()), self._clock)
         self._running = (query, pending)
 
     def _discard_expired(self) -> None:
@@ -215,7 +215,7 @@ class RecommendationService:
     def _is_expired(self, came: float, genre: str, track: Track) -> bool:
         return self.now - came >= RETENTION_SECONDS[track.provider]
 
-    def _add_results(self, query: TrackQuery, answer: Answer) -> None:
+    def _add_results(self, query: TrackQuery, answer: CombinedResult) -> None:
         self._running = None
         self.calls += answer.calls
         results = answer.results.values()

@@ -25,7 +25,7 @@ def blend(first: GenreMix, second: GenreMix, first_share: float) -> dict[str, fl
 
 
 def drop_rare(mix: GenreMix, min_share: float) -> dict[str, float]:
-    """Remove genres below ``min_share`` and normalize the rest. The strongest genre always stays."""
+    """Remove genres below ``min_share`` and normalize the rest. The largest share always stays."""
     if not mix:
         return {}
     remaining = {genre: share for genre, share in mix.items() if share >= min_share}
@@ -47,30 +47,30 @@ def heaviest_first(weights: Mapping[str, float]) -> list[str]:
     return sorted(weights, key=lambda genre: (-weights[genre], genre))
 
 
-def largest_remainder(weights: Mapping[str, float], seats: int) -> dict[str, int]:
+def allocate_slots(weights: Mapping[str, float], slot_count: int) -> dict[str, int]:
     """Allocate slots by the largest remainder method (Hamilton's method), at least one for each genre.
 
     Parameters
     ----------
     weights : mapping of str to float
         Weights with any sum. Genres without weight get no slot.
-    seats : int
-        Number of slots. If there are fewer slots than genres, the heaviest genres get one each.
+    slot_count : int
+        Number of slots. If there are fewer slots than genres, the heaviest genres get one slot each.
 
     Returns
     -------
     dict of str to int
-        Slots by genre, which sum to ``seats`` unless ``weights`` is empty. No genre has 0 slots.
+        Slots by genre, which sum to ``slot_count`` unless ``weights`` is empty. No genre has 0 slots.
     """
     shares = normalize(weights)
-    order = heaviest_first(shares)[: max(seats, 0)]
+    order = heaviest_first(shares)[: max(slot_count, 0)]
     shares = normalize({genre: shares[genre] for genre in order})
     if not shares:
         return {}
-    exact = {genre: share * seats for genre, share in shares.items()}
+    exact = {genre: share * slot_count for genre, share in shares.items()}
     slots = {genre: floor(exact[genre]) for genre in order}
     by_remainder = sorted(order, key=lambda genre: (slots[genre] - exact[genre], genre))
-    for genre in by_remainder[: seats - sum(slots.values())]:
+    for genre in by_remainder[: slot_count - sum(slots.values())]:
         slots[genre] += 1
     for genre in order:
         if slots[genre] == 0:

@@ -9,8 +9,8 @@ from typing import Final
 
 from dashboard.recommendations.domain.tracks import Track
 
-REMEMBERED: Final = 16_384
-"""Names whose key is cached: more than the pools of a session hold (10 genres of some hundred songs)."""
+MAX_CACHED_KEYS: Final = 16_384
+"""Names whose keys are cached. The pools of a session hold fewer (10 genres with some hundred songs each)."""
 
 _FEATURED: Final = re.compile(r"[\s(\[]+(?:feat|featuring|ft)\b\.?\s*", re.IGNORECASE)
 _NOTE: Final = re.compile(
@@ -44,21 +44,21 @@ def normalize_title(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept)) or text.casefold().strip()
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=MAX_CACHED_KEYS)
 def artist_key(name: str) -> str:
     """Return the key of an artist's name, without a leading "The" and without guests."""
     main = re.sub(r"^the\s+(?=\S)", "", _FEATURED.split(name)[0].strip(), flags=re.IGNORECASE)
     return normalize_title(main)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=MAX_CACHED_KEYS)
 def artist_keys(artists: tuple[str, ...]) -> frozenset[str]:
     """Return the keys of all credited artists, with the guests of "A feat. B" and without empty names."""
     names = [part.strip(" )]") for name in artists for part in _FEATURED.split(name)]
     return frozenset(artist_key(name) for name in names if name)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=MAX_CACHED_KEYS)
 def title_key(title: str) -> str:
     """Return the key of a title, without "(Remastered 2011)", "feat. B", " - Radio Edit" and punctuation."""
     bare = _BRACKETS.sub(lambda found: "" if _NOTE.search(found[1]) else found[0], title)
@@ -70,7 +70,7 @@ def title_key(title: str) -> str:
     return normalize_title(bare if bare.strip() else title)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=MAX_CACHED_KEYS)
 def _identity_keys(isrc: str, artists: tuple[str, ...], title: str) -> frozenset[str]:
     code = re.sub(r"[^0-9A-Z]", "", isrc.upper())
     named = {f"song:{artist}|{title_key(title)}" for artist in artist_keys(artists) or {""}}
@@ -87,6 +87,6 @@ def identity_keys(track: Track) -> frozenset[str]:
 
 
 def identity_key(track: Track) -> str:
-    """Return a single key of a song, which the page sends back with an action."""
+    """Return the key of a song that the page sends back with an action."""
     first = artist_key(track.artists[0]) if track.artists else ""
     return f"{first}|{title_key(track.title)}"

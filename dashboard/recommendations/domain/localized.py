@@ -1,4 +1,4 @@
-"""Messages as a translation key and its parameters, translated where they are displayed."""
+"""Messages as a translation key with parameters. The code that displays a message translates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parsing of texts, names, links and JSON values from song services, which are not trusted."""
+"""Parsing of untrusted texts, names, links and JSON values from song services."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from models.common.text import clean_text, shorten
 
 MAX_TEXT_CHARACTERS: Final = 1000
-"""Characters of a text or link that are read. The rest is ignored."""
+"""Characters of a text or link that are read. Further characters are ignored."""
 
 MAX_NAME_CHARACTERS: Final = 200
 """Characters of a title or a name. A longer one is shortened."""

@@ -58,7 +58,7 @@ class TrackQuery:
     limit : int
         Maximum number of songs.
     offset : int
-        Number of songs to skip, because earlier pages had them.
+        Number of songs to skip. Earlier pages returned them.
     """
 
     genre: str
@@ -94,8 +94,8 @@ class Track:
     precision : str
         Known part of the date: ``day``, ``month``, ``year`` or ``none``.
     language_source : str
-        Source of the language: ``provider``, ``artist``, ``script``, ``hint`` (the language was only part
-        of the query) or ``none``.
+        Source of the language: ``provider``, ``artist``, ``script``, ``hint`` or ``none``. With ``hint``, the
+        language was only part of the query.
     romanised : str
         Title and artist in Latin letters if they are written in another script, else empty.
     """
@@ -118,9 +118,6 @@ class Track:
     rank: int = 0
     """Position in the order of the provider, from 0."""
 
-    tempo_bpm: float | None = None
-    """Tempo in beats per minute. No provider reports it yet."""
-
     @property
     def release_date(self) -> str:
         """Known part of the release date in ISO 8601, such as ``2024`` or ``2024-05``, or an empty text."""
@@ -130,7 +127,7 @@ class Track:
     @property
     def spotify_search(self) -> str:
         """Address of a search for the song on Spotify."""
-        return f"https://open.spotify.com/search/{quote(self._search_text, safe='')}"
+        return spotify_search_url(self._search_text)
 
     @property
     def youtube_search(self) -> str:
@@ -140,6 +137,11 @@ class Track:
     @property
     def _search_text(self) -> str:
         return " ".join((*self.artists[:1], self.title))
+
+
+def spotify_search_url(text: str) -> str:
+    """Return the address of a search on Spotify."""
+    return f"https://open.spotify.com/search/{quote(text, safe='')}"
 
 
 def relax(query: TrackQuery) -> tuple[TrackQuery, Relaxed] | None:

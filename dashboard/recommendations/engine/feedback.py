@@ -27,14 +27,13 @@ log = logging.getLogger(__name__)
 VERSION: Final = 1
 """Version of the file format. A file of another version is set aside."""
 MAX_ARTISTS: Final = 2_000
-"""Artists in the file. The least recently changed artist is dropped first. Years of use stay far below this
-limit and the next three."""
+"""Maximum number of artists in the file. The least recently changed artist is dropped first."""
 MAX_TITLES: Final = 20
 """Liked titles kept for each artist."""
 MAX_COUNT: Final = 1_000
-"""Largest count of likes or skips."""
+"""Maximum count of likes or skips of an artist."""
 MAX_FILE_BYTES: Final = 1 << 20
-"""Bytes of the file. A larger file is set aside."""
+"""Maximum size of the file in bytes. A larger file is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,12 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     artists: list[_Entry]
 
 
-def default_path() -> Path:
+def default_feedback_path() -> Path:
     """Return the path of the feedback file in the user's data folder."""
     return data_folder() / "choices.json"
 
 
-def parse(text: str) -> dict[str, ArtistFeedback]:
+def parse_feedback(text: str) -> dict[str, ArtistFeedback]:
     """Parse the content of a file.
 
     Returns
@@ -123,16 +122,16 @@ class FeedbackStore:
 
     def like(self, artist: str, title: str) -> None:
         """Count a liked song. A second like of the same song does not count."""
-        now = self._get(artist)
-        if title_key(_short(title)) in map(title_key, now.liked):
+        before = self._get(artist)
+        if title_key(_short(title)) in map(title_key, before.liked):
             return
-        liked = (*now.liked, _short(title))[-MAX_TITLES:]
-        self._put(replace(now, likes=min(now.likes + 1, MAX_COUNT), liked=liked))
+        liked = (*before.liked, _short(title))[-MAX_TITLES:]
+        self._put(replace(before, likes=min(before.likes + 1, MAX_COUNT), liked=liked))
 
     def skip(self, artist: str) -> None:
         """Count a skipped song."""
-        now = self._get(artist)
-        self._put(replace(now, skips=min(now.skips + 1, MAX_COUNT)))
+        before = self._get(artist)
+        self._put(replace(before, skips=min(before.skips + 1, MAX_COUNT)))
 
     def ban(self, artist: str) -> None:
         """Ban an artist from all playlists."""
@@ -172,7 +171,7 @@ class FeedbackStore:
         prior.
         """
         known = [self._artists[key] for key in keys if key in self._artists]
-        likes, skips = sum(one.likes for one in known), sum(one.skips for one in known)
+        likes, skips = sum(each.likes for each in known), sum(each.skips for each in known)
         return (1 + likes) / (2 + likes + skips)
 
     def reload(self) -> None:
@@ -186,7 +185,7 @@ class FeedbackStore:
                 return
             if state.st_size > self._max_file_bytes:
                 raise ValueError(f"it has {state.st_size} bytes; at most {self._max_file_bytes} are allowed")
-            self._artists = parse(self._path.read_text(encoding="utf-8"))
+            self._artists = parse_feedback(self._path.read_text(encoding="utf-8"))
             self._stamp = stamp
             self.revision += 1
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Playlist values: songs with their reasons and filters, and their JSON form for the page."""
+"""Values of a playlist: filters, songs with their reasons, and notes for the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import identity_key
@@ -104,33 +104,6 @@ class PlaylistItem:
         """True if no refresh removes the song."""
         return self.pinned or self.liked
 
-    def as_json(self) -> dict[str, Any]:
-        """Return values that can be encoded as JSON."""
-        track = self.track
-        return {
-            "key": self.key,
-            "title": track.title,
-            "artists": list(track.artists),
-            "romanised": track.romanised,
-            "album": track.album,
-            "url": track.url,
-            "spotify_search": track.spotify_search,
-            "youtube_search": track.youtube_search,
-            "artwork_url": track.artwork_url,
-            "provider": track.provider,
-            "published": track.published.isoformat() if track.published else None,
-            "precision": track.precision,
-            "language": track.language,
-            "language_source": track.language_source,
-            "duration_seconds": track.duration_seconds,
-            "genre": self.genre,
-            "why": [str(each) for each in self.reasons],
-            "relaxed": sorted(self.relaxed),
-            "pinned": self.pinned,
-            "liked": self.liked,
-            "opened": self.opened,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
@@ -142,16 +115,6 @@ class Playlist:
     notes: tuple[LocalizedMessage, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
     """Target mix of the last refresh."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return values that can be encoded as JSON."""
-        return {
-            "number": self.number,
-            "reason": self.reason.value,
-            "notes": [str(note) for note in self.notes],
-            "mix": dict(self.mix),
-            "rows": [item.as_json() for item in self.items],
-        }
 
 
 def explain_item(
@@ -173,7 +136,7 @@ def explain_item(
         parts.append(localize("why.liked"))
     missed = unmet_filters(track, filters.query(genre), today)
     if Relaxed.LANGUAGE in missed:
-        parts.append(_language(track))
+        parts.append(_explain_language(track))
     elif filters.language and track.language_source in ("script", "hint"):
         parts.append(localize("why.language.guessed"))
     if Relaxed.RANGE in missed:
@@ -183,14 +146,14 @@ def explain_item(
     return tuple(parts)
 
 
-def _language(track: Track) -> LocalizedMessage:
+def _explain_language(track: Track) -> LocalizedMessage:
     if not track.language:
         return localize("why.language.unknown")
     known = track.language in LANGUAGES
     return localize("why.language", language=track.language) if known else localize("why.language.other")
 
 
-def notices(found: Mapping[SearchOutcome, Sequence[str]], filters: Filters) -> list[LocalizedMessage]:
+def build_notes(found: Mapping[SearchOutcome, Sequence[str]], filters: Filters) -> list[LocalizedMessage]:
     """Return one message for each outcome of the searches.
 
     Parameters

@@ -12,8 +12,8 @@ from dashboard.recommendations.domain.identity import artist_keys, normalize_tit
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 
 LANGUAGE_TRUST: Final = {"provider": 1.0, "artist": 0.9, "script": 0.6, "hint": 0.4}
-"""Confidence in the language of a song by its source. The script alone is right for 33 of 40 known titles.
-The values of the other sources are estimates."""
+"""Confidence in the language of a song, by the source of the language. The script alone is right for 33 of
+40 known titles. The other values are estimates."""
 PRECISION_DAYS: Final = {"day": 1, "month": 31, "year": 366}
 """Days that a date of each precision may cover."""
 OLD_DAYS: Final = 3650.0
@@ -31,12 +31,11 @@ class RankingSettings:
     genre: float = 0.5
     language: float = 0.15
     freshness: float = 0.15
-    mood: float = 0.1
     rank: float = 0.1
     feedback: float = 0.4
     """Weight of the preference for an artist minus 0.5. An artist liked twice gains 0.1."""
     relevance: float = 0.7
-    """Lambda of MMR, the weight of the score. The rest is the weight of the difference from chosen songs."""
+    """Lambda of MMR, the weight of the score. The rest weighs the difference from selected songs."""
 
     def __post_init__(self) -> None:
         """Check that the weights lie in 0..1.
@@ -96,15 +95,10 @@ def freshness(track: Track, wanted: ReleaseRange, today: date) -> float:
 
 
 def language_confidence(track: Track, language: str | None) -> float:
-    """Return the confidence, 0..1, that a song is in a language; 1 if any language is allowed."""
+    """Return the confidence, 0..1, that a song is in a language. Any language (None) has confidence 1."""
     if language is None:
         return 1.0
     return LANGUAGE_TRUST.get(track.language_source, 0.0) if track.language == language else 0.0
-
-
-def mood_fit(track: Track) -> float:
-    """Return a neutral score, because no provider reports ``Track.tempo_bpm`` or a mood yet."""
-    return NEUTRAL
 
 
 def score(
@@ -112,7 +106,7 @@ def score(
     query: TrackQuery,
     target: GenreMix,
     today: date,
-    belief: float,
+    preference: float,
     settings: RankingSettings,
 ) -> float:
     """Return the relevance of a song, about 0..1.
@@ -137,9 +131,8 @@ def score(
         settings.genre * fits
         + settings.language * language_confidence(track, query.language)
         + settings.freshness * freshness(track, query.range, today)
-        + settings.mood * mood_fit(track)
         + settings.rank * (1 - min(track.rank, LAST_RANK) / LAST_RANK)
-        + settings.feedback * (belief - 0.5)
+        + settings.feedback * (preference - 0.5)
     )
 
 
@@ -155,9 +148,9 @@ def similarity(first: Track, second: Track) -> float:
     return 0.3 if (first.genre, first.language) == (second.genre, second.language) else 0.0
 
 
-def best(
+def select_best(
     scored: Iterable[tuple[float, Track]],
-    chosen: Sequence[Track],
+    selected: Sequence[Track],
     blocked: Collection[str],
     relevance: float,
 ) -> Track | None:
@@ -169,10 +162,10 @@ def best(
     """
     blocked = frozenset(blocked)
 
-    def worth(candidate: tuple[float, Track]) -> tuple[float, int, str]:
-        points, track = candidate
-        nearest = max((similarity(track, other) for other in chosen), default=0.0)
-        return (-(relevance * points - (1 - relevance) * nearest), track.rank, track.title)
+    def sort_key(candidate: tuple[float, Track]) -> tuple[float, int, str]:
+        relevance_score, track = candidate
+        nearest = max((similarity(track, other) for other in selected), default=0.0)
+        return (-(relevance * relevance_score - (1 - relevance) * nearest), track.rank, track.title)
 
-    free = [one for one in scored if not artist_keys(one[1].artists) & blocked]
-    return min(free, key=worth)[1] if free else None
+    allowed = [each for each in scored if not artist_keys(each[1].artists) & blocked]
+    return min(allowed, key=sort_key)[1] if allowed else None

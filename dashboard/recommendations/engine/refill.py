@@ -1,4 +1,4 @@
-"""Plan of the searches: which pools are exhausted, and which query comes next. It fetches nothing itself."""
+"""Planner of searches, which tracks exhausted pools and determines the next query to send."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dashboard.recommendations.domain.tracks import TrackQuery, relax
 from models.common.concurrency import backoff_seconds
 
 MAX_BACKOFF_SECONDS = 600.0
-"""Seconds between two attempts at a query that gets no results."""
+"""Maximum time in seconds between two attempts at a query without results."""
 
 
 def relaxation_chain(query: TrackQuery) -> tuple[TrackQuery, ...]:
@@ -25,8 +25,8 @@ class _Pool:
 
     offset: int = 0
     exhausted: bool = False
-    wanted_at: float | None = None
-    asked_at: float | None = None
+    needed_at: float | None = None
+    requested_at: float | None = None
     attempts: int = 0
     restarts: bool = False
     """True if the pool starts again when it is exhausted, because songs of it have expired."""
@@ -55,8 +55,8 @@ class RefillPlanner:
     def active_queries(self, query: TrackQuery) -> tuple[TrackQuery, ...]:
         """Return the query with its relaxations up to the first one whose pool is not exhausted."""
         queries = relaxation_chain(query)
-        for number, one in enumerate(queries, start=1):
-            if not self._pool(one).exhausted:
+        for number, each in enumerate(queries, start=1):
+            if not self._pool(each).exhausted:
                 return queries[:number]
         return queries
 
@@ -70,11 +70,11 @@ class RefillPlanner:
         pool = self._pool(last)
         if pool.exhausted:
             return None
-        if pool.asked_at is not None:
+        if pool.requested_at is not None:
             wait = backoff_seconds(pool.attempts, self._retry_seconds, MAX_BACKOFF_SECONDS)
-            if now - pool.asked_at < wait:
+            if now - pool.requested_at < wait:
                 return None
-        pool.asked_at = now
+        pool.requested_at = now
         pool.attempts = min(pool.attempts + 1, 10)
         return replace(last, offset=pool.offset)
 
@@ -83,15 +83,15 @@ class RefillPlanner:
         pool = self._pool(self.active_queries(query)[-1])
         if pool.exhausted:
             return False
-        if pool.wanted_at is None:
-            pool.wanted_at = now
-        since = pool.wanted_at if pool.asked_at is None or pool.attempts > 1 else pool.asked_at
+        if pool.needed_at is None:
+            pool.needed_at = now
+        since = pool.needed_at if pool.requested_at is None or pool.attempts > 1 else pool.requested_at
         return now - since < self._patience_seconds
 
     def is_overdue(self, query: TrackQuery, now: float) -> bool:
         """Return whether a query got no results in time, which means that the providers have a fault."""
         pool = self._pool(self.active_queries(query)[-1])
-        return pool.asked_at is not None and not self.is_pending(query, now)
+        return pool.requested_at is not None and not self.is_pending(query, now)
 
     def restart(self, genre: str) -> None:
         """Restart the pools of a genre when they are exhausted, because songs of the genre have expired."""
@@ -108,7 +108,7 @@ class RefillPlanner:
         pool = self._pool(query)
         pool.offset = query.offset + query.limit
         pool.exhausted = found < max(1, query.limit // 2)
-        pool.asked_at, pool.wanted_at, pool.attempts = None, None, 0
+        pool.requested_at, pool.needed_at, pool.attempts = None, None, 0
         self._restart_if_exhausted(query, pool)
 
     def _restart_if_exhausted(self, query: TrackQuery, pool: _Pool) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from dashboard.recommendations.domain.genre_mix import heaviest_first, largest_remainder
+from dashboard.recommendations.domain.genre_mix import allocate_slots, heaviest_first
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
@@ -28,8 +28,8 @@ from dashboard.recommendations.engine.playlist import (
     PlaylistItem,
     Reason,
     SearchOutcome,
+    build_notes,
     explain_item,
-    notices,
 )
 from dashboard.recommendations.engine.ranking import score, unmet_filters
 from dashboard.recommendations.engine.refill import RefillPlanner, relaxation_chain
@@ -221,9 +221,9 @@ class RollingPlaylist:
             return self._requested_reason
         if self.profile.has_changed(self._now):
             return Reason.SHIFT
-        unseen = sum(not item.opened for item in self.current.items)
+        unopened = sum(not item.opened for item in self.current.items)
         opened = any(item.opened and not item.is_kept for item in self.current.items)
-        if opened and unseen < self.settings.unseen_low and any(self._candidates.values()):
+        if opened and unopened < self.settings.unseen_low and any(self._candidates.values()):
             return Reason.UNSEEN
         played = self.profile.music_seconds - self._music_at_refresh
         waited = self._now - (self.refreshed_at or 0.0)
@@ -238,7 +238,7 @@ class RollingPlaylist:
         self._mix = self.profile.target
         items = self._unbanned_items()
         outside = sum(item is not None and item.is_kept and item.genre not in self._mix for item in items)
-        self._slots = largest_remainder(self._mix, max(1, self.settings.size - outside))
+        self._slots = allocate_slots(self._mix, max(1, self.settings.size - outside))
         # A timer refresh limits the number of swaps until the next refresh.
         self._reclaims_lent_slots = reason is not Reason.TIMER
         if reason is Reason.FILTERS:
@@ -326,7 +326,9 @@ class RollingPlaylist:
             if not self._shown.isdisjoint(identity_keys(track)) or self.feedback.is_banned(artists):
                 continue
             passed = (
-                tier for tier, one in enumerate(active_queries) if not unmet_filters(track, one, self._today)
+                tier
+                for tier, query in enumerate(active_queries)
+                if not unmet_filters(track, query, self._today)
             )
             if (tier := next(passed, None)) is not None:
                 preference = self.feedback.preference(artists)
@@ -354,16 +356,18 @@ class RollingPlaylist:
             return (*notes, localize("note.waiting", seconds=f"{seconds:.0f}"))
         if len(items) == self.settings.size and all(item.is_kept for item in items):
             notes.append(localize("note.pinned"))
-        short = Counter(self._slots) - Counter(item.genre for item in items)
+        missing = Counter(self._slots) - Counter(item.genre for item in items)
         found: dict[SearchOutcome, list[str]] = {kind: [] for kind in SearchOutcome}
         for genre in heaviest_first(self._slots):
-            query, stock = self._query(genre), self._candidates.get(genre, ())
-            if not stock and self._refill.is_exhausted(query):
+            query, candidates = self._query(genre), self._candidates.get(genre, ())
+            if not candidates and self._refill.is_exhausted(query):
                 found[SearchOutcome.ENDED].append(genre)
                 continue
-            if len(self._refill.active_queries(query)) > 1 and not any(tier == 0 for tier, _, _ in stock):
+            if len(self._refill.active_queries(query)) > 1 and not any(
+                tier == 0 for tier, _, _ in candidates
+            ):
                 passing = any(not self._unmet_filters(track, genre) for track in self._pools.get(genre, ()))
                 found[SearchOutcome.SHOWN if passing else SearchOutcome.NONE].append(genre)
-            if genre in waiting and short[genre] > 0 and not stock:
+            if genre in waiting and missing[genre] > 0 and not candidates:
                 found[SearchOutcome.LOOKING].append(genre)
-        return (*notes, *notices(found, self.filters))
+        return (*notes, *build_notes(found, self.filters))

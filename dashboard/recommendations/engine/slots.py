@@ -12,14 +12,14 @@ from dashboard.recommendations.domain.genre_mix import heaviest_first, interleav
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.tracks import Track
 from dashboard.recommendations.engine.playlist import PlaylistItem, Reason
-from dashboard.recommendations.engine.ranking import best
+from dashboard.recommendations.engine.ranking import select_best
 
 Candidate = tuple[int, float, Track]
-"""Number of relaxations of the filters that the song needs, its score, and the song."""
-Stock = Mapping[str, Sequence[Candidate]]
+"""Tier (number of filter relaxations that the song needs), score, and song."""
+Candidates = Mapping[str, Sequence[Candidate]]
 """Songs that may still be shown, by genre."""
 ROUNDING: Final = 1e-9
-"""Tolerance of a product that is rounded down."""
+"""Added before a product is rounded down, so that 0.6 * 10 gives 6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,55 +52,59 @@ class SlotAllocator:
 
     def surplus(self) -> list[PlaylistItem]:
         """Return the replaceable songs of genres that exceed their slots, the first to replace first."""
-        left = Counter(self.slots)
-        over: list[PlaylistItem] = []
+        free = Counter(self.slots)
+        surplus: list[PlaylistItem] = []
         for item in sorted(self.present, key=lambda item: not item.is_kept):
-            left[item.genre] -= 1
-            if left[item.genre] < 0 and not item.is_kept:
-                over.append(item)
-        return over[::-1]
+            free[item.genre] -= 1
+            if free[item.genre] < 0 and not item.is_kept:
+                surplus.append(item)
+        return surplus[::-1]
 
 
 def find_replaceable(allocator: SlotAllocator, reason: Reason, swap_share: float) -> list[PlaylistItem]:
-    """Return the songs that a refresh may replace, the first to replace first, without pinned and liked ones.
+    """Return the songs that a refresh may replace, the first to replace first. Pinned and liked songs stay.
 
     A change of the music replaces songs without a slot in the new mix. A manual refresh replaces all songs.
     The timer, and filters that all songs pass, replace at most ``swap_share`` of the songs, the oldest
     first.
     """
-    loose = sorted((item for item in allocator.present if not item.is_kept), key=lambda item: item.added_in)
+    unkept = sorted((item for item in allocator.present if not item.is_kept), key=lambda item: item.added_in)
     max_swaps = floor(swap_share * len(allocator.present) + ROUNDING)
     if reason is Reason.MANUAL:
-        return loose
+        return unkept
     if reason is Reason.UNSEEN:
-        return [item for item in loose if item.opened]
+        return [item for item in unkept if item.opened]
     if reason is Reason.FILTERS:
-        return loose[:max_swaps] if None not in allocator.items else []
-    over = allocator.surplus()
-    return sorted(loose, key=lambda item: item not in over)[:max_swaps] if reason is Reason.TIMER else over
+        return unkept[:max_swaps] if None not in allocator.items else []
+    surplus = allocator.surplus()
+    if reason is Reason.TIMER:
+        return sorted(unkept, key=lambda item: item not in surplus)[:max_swaps]
+    return surplus
 
 
 class _Picker:
     """Selection of songs from the candidates without repeating an artist."""
 
     def __init__(
-        self, stock: Stock, kept: Sequence[PlaylistItem], blocked: Collection[str], relevance: float
+        self, candidates: Candidates, kept: Sequence[PlaylistItem], blocked: Collection[str], relevance: float
     ) -> None:
-        self._stock = stock
+        self._candidates = candidates
         self._relevance = relevance
-        self._near = [item.track for item in kept]
+        self._selected = [item.track for item in kept]
         self._blocked = set(blocked).union(*(artist_keys(item.track.artists) for item in kept))
         self._taken: set[str] = set()
         self.picked: list[tuple[Track, str]] = []
 
     def take(self, genre: str) -> bool:
-        """Select the best song of a genre with the fewest relaxations. Return False if there is none."""
-        free = [one for one in self._stock.get(genre, ()) if self._taken.isdisjoint(identity_keys(one[2]))]
+        """Select the best song of a genre with the fewest relaxations, or return False without a song."""
+        free = [
+            each for each in self._candidates.get(genre, ()) if self._taken.isdisjoint(identity_keys(each[2]))
+        ]
         for tier in sorted({tier for tier, _, _ in free}):
-            scored = [(points, track) for own, points, track in free if own == tier]
-            track = best(scored, self._near, self._blocked, self._relevance)
+            scored = [(points, track) for track_tier, points, track in free if track_tier == tier]
+            track = select_best(scored, self._selected, self._blocked, self._relevance)
             if track is not None:
-                self._near.append(track)
+                self._selected.append(track)
                 self._blocked |= artist_keys(track.artists)
                 self._taken |= identity_keys(track)
                 self.picked.append((track, genre))
@@ -111,7 +115,7 @@ class _Picker:
 def fill_slots(
     allocator: SlotAllocator,
     replaceable: Sequence[PlaylistItem],
-    stock: Stock,
+    candidates: Candidates,
     blocked: Collection[str],
     waiting: Collection[str],
     relevance: float,
@@ -125,8 +129,8 @@ def fill_slots(
         Current songs and slots.
     replaceable : sequence of PlaylistItem
         Songs that may be replaced.
-    stock : mapping of str to sequence of Candidate
-        Candidates by genre.
+    candidates : mapping of str to sequence of Candidate
+        Songs that may be selected, by genre.
     blocked : collection of str
         Keys of artists that must not be selected, in addition to those of the songs that are kept.
     waiting : collection of str
@@ -134,7 +138,7 @@ def fill_slots(
     relevance : float
         Lambda of MMR.
     lend : int
-        Largest number of slots that may go to another genre, which has slots too.
+        Maximum number of slots that are lent to another genre of the mix.
 
     Returns
     -------
@@ -142,12 +146,14 @@ def fill_slots(
         Songs with the genre of their slot, in the order of the slots.
     """
     kept = [item for item in allocator.present if item not in replaceable]
-    seats = allocator.size - len(kept)
-    have = Counter(item.genre for item in kept)
-    free = {genre: slots - have[genre] for genre, slots in allocator.slots.items() if slots > have[genre]}
-    order = interleave(free)[:seats]
-    picker = _Picker(stock, kept, blocked, relevance)
-    missing = seats - len(order)
+    free_slots = allocator.size - len(kept)
+    occupied = Counter(item.genre for item in kept)
+    free = {
+        genre: slots - occupied[genre] for genre, slots in allocator.slots.items() if slots > occupied[genre]
+    }
+    order = interleave(free)[:free_slots]
+    picker = _Picker(candidates, kept, blocked, relevance)
+    missing = free_slots - len(order)
     for genre in order:
         if not picker.take(genre) and genre not in waiting:
             missing += 1

@@ -35,16 +35,17 @@ class ProviderResult:
     Attributes
     ----------
     tracks : tuple of Track
-        May hold songs with any status.
+        Songs that were found. There may be songs with any status.
     status : Status
     retry_at : datetime or None
-        Aware, UTC. Earliest time at which another request makes sense.
+        Earliest time for another request, in UTC with a time zone.
     relaxed : frozenset of Relaxed
         Filters that the provider relaxed.
     from_cache : bool
         True if no request was sent.
     detail : str
-        One plain sentence for the page, without secrets.
+        Predicate of a sentence about the provider without full stop, such as ``did not answer in time``. It
+        holds no secrets.
     """
 
     tracks: tuple[Track, ...] = ()
@@ -58,7 +59,7 @@ class ProviderResult:
 
 
 class SongProvider(Protocol):
-    """A source of songs."""
+    """Source of songs."""
 
     @property
     def name(self) -> str:
@@ -71,7 +72,8 @@ class SongProvider(Protocol):
 
 
 Interim: TypeAlias = Callable[[ProviderResult], object]
-"""Receives the result of a search that is abandoned from now on. Providers call it before each request."""
+"""Receiver of interim results. The last one counts if the search is abandoned. Providers call it before each
+request."""
 
 
 def ignore(_result: ProviderResult) -> None:
@@ -79,10 +81,10 @@ def ignore(_result: ProviderResult) -> None:
 
 
 class RemoteProvider(Protocol):
-    """A source of songs on the network.
+    """Source of songs on the network.
 
-    The deadline bounds each of its requests. A service that sends a byte now and then may exceed the
-    deadline. ``BackgroundProvider`` ends the search in time.
+    The deadline bounds each request, but a service that sends single bytes may exceed it.
+    ``BackgroundProvider`` then abandons the search.
     """
 
     @property
@@ -96,12 +98,12 @@ class RemoteProvider(Protocol):
 
 
 class Clock(Protocol):
-    """A monotonic clock and a wall clock, injected for tests."""
+    """Monotonic clock and wall clock, which tests replace."""
 
     def monotonic(self) -> float:
         """Return the seconds since an arbitrary fixed moment."""
         ...
 
     def now(self) -> datetime:
-        """Return the current time, aware, in UTC."""
+        """Return the current time in UTC, with a time zone."""
         ...

@@ -68,9 +68,8 @@ class SingleFlight:
     def hold(self, key: Hashable, deadline: float) -> Iterator[bool]:
         """Wait until no other thread holds the key, and hold it to the end of the block.
 
-        Other threads wait for a holder until the holder's own deadline. A holder that hangs therefore
-        does
-        not block the others forever.
+        Other threads wait for a holder until the deadline of the holder, so that a hanging holder does not
+        block them forever.
 
         Yields
         ------
@@ -121,5 +120,5 @@ def slice_for(tracks: Sequence[Track], query: TrackQuery, calls: int = 0) -> Pro
     selected = tuple(tracks[first : first + query.limit])
     if selected:
         return ProviderResult(selected, from_cache=calls == 0, calls=calls)
-    detail = "has no more of these songs for now" if tracks else "knows no song that passes these filters"
+    detail = "has no more of these songs for now" if tracks else "has no songs that pass these filters"
     return ProviderResult(status=Status.EMPTY, from_cache=calls == 0, detail=detail, calls=calls)

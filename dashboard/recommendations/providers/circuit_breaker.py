@@ -1,4 +1,4 @@
-"""Circuit breaker for song providers: answers in time and pauses requests while a provider fails."""
+"""Circuit breaker for song providers, which pauses requests while a provider fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HEALTHY: Final = frozenset({Status.OK, Status.EMPTY, Status.OFF})
 
 @runtime_checkable
 class QuotaGuard(RemoteProvider, Protocol):
-    """A provider with a small quota: it caches results and reserves searches for a person's clicks."""
+    """Provider with a small quota, which caches results and reserves searches for the user's clicks."""
 
     def search_for_person(
         self, query: TrackQuery, deadline: float, interim: Interim = ignore, /
@@ -70,7 +70,7 @@ class _OpenState:
 
 
 class CircuitBreaker:
-    """A provider that receives no requests while it fails and never outlives a deadline. Thread-safe.
+    """Provider that receives no requests while it fails. Searches end by their deadline. Thread-safe.
 
     Parameters
     ----------
@@ -135,10 +135,10 @@ class CircuitBreaker:
 
     def _rejection(self, state: _OpenState) -> ProviderResult:
         if state.until is None:
-            retry_text = "it is not asked again before a restart"
+            retry_text = "there is no further request before a restart"
         else:
-            retry_text = f"it is asked again in {format_duration(state.until - self._clock.monotonic())}"
-        reason = state.detail.split(";")[0].rstrip(".")
+            retry_text = f"the next request is in {format_duration(state.until - self._clock.monotonic())}"
+        reason = state.detail.split(";")[0]
         return ProviderResult(status=state.status, retry_at=state.retry_at, detail=f"{reason}; {retry_text}")
 
     def _cached_result(self, query: TrackQuery) -> ProviderResult | None:

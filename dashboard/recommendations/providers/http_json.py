@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import requests
 
 MAX_RESPONSE_BYTES: Final = 4 << 20
-"""Bytes of a response. A longer response is an invalid one."""
+"""Maximum length of a response in bytes. A longer response is invalid."""
 CHUNK_BYTES: Final = 1 << 16
 MARGIN_SECONDS: Final = 0.1
 """Seconds before a deadline at which a request is abandoned, so that its result still arrives in time."""
@@ -141,30 +141,30 @@ def _read(code: int, content: bytes, retry_after: float | None) -> HttpResult:
 def error_result(answer: HttpResult, clock: Clock, calls: int) -> ProviderResult:
     """Return the result for an error that means the same at every service. HTTP 200 is not an error."""
     if answer.fault is not None:
-        sentence = {
+        detail = {
             Status.TIMEOUT: "did not answer in time",
             Status.UNREACHABLE: "cannot be reached",
-        }.get(answer.fault, "answered with something that cannot be read")
-        return ProviderResult(status=answer.fault, detail=sentence, calls=calls)
+        }.get(answer.fault, "sent an answer that cannot be read")
+        return ProviderResult(status=answer.fault, detail=detail, calls=calls)
     if answer.code == 429:
         seconds = min(max(answer.retry_after_seconds or PAUSE_SECONDS, 1), 7 * 86_400)
         return ProviderResult(
             status=Status.RATE_LIMITED,
             retry_at=clock.now() + timedelta(seconds=seconds),
-            detail=f"was asked too often; it is asked again in {format_duration(seconds)}",
+            detail=f"received too many requests; the next request is in {format_duration(seconds)}",
             calls=calls,
         )
-    status, sentence = _BY_CODE.get(answer.code, (Status.BAD_ANSWER, "answered in an unknown way"))
+    status, detail = _STATUS_BY_CODE.get(answer.code, (Status.BAD_ANSWER, "answered with an unknown status"))
     if answer.code >= 500:
-        status, sentence = Status.UNREACHABLE, "has a fault of its own at the moment"
-    return ProviderResult(status=status, detail=f"{sentence} (HTTP {answer.code})", calls=calls)
+        status, detail = Status.UNREACHABLE, "is out of order at the moment"
+    return ProviderResult(status=status, detail=f"{detail} (HTTP {answer.code})", calls=calls)
 
 
-_BY_CODE: Final = {
+_STATUS_BY_CODE: Final = {
     400: (Status.BAD_REQUEST, "did not understand the request"),
-    401: (Status.AUTH, "does not accept the key"),
-    403: (Status.FORBIDDEN, "does not allow the request"),
-    404: (Status.BAD_REQUEST, "does not know what it was asked for"),
+    401: (Status.AUTH, "rejected the key"),
+    403: (Status.FORBIDDEN, "does not permit the request"),
+    404: (Status.BAD_REQUEST, "does not know the request"),
 }
 
 

@@ -98,7 +98,7 @@ class ITunesProvider:
             return ProviderResult(
                 status=Status.RATE_LIMITED,
                 retry_at=self._clock.now() + timedelta(seconds=PAUSE_SECONDS),
-                detail=f"was asked too often; it is asked again in {format_duration(PAUSE_SECONDS)}",
+                detail=f"received too many requests; the next request is in {format_duration(PAUSE_SECONDS)}",
                 calls=calls,
             )
         return error_result(answer, self._clock, calls)

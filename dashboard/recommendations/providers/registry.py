@@ -48,7 +48,7 @@ class WallClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CombinedResult:
     """Songs of all providers, those of remote providers first, and the result of each provider by name."""
 
     tracks: tuple[Track, ...]
@@ -62,15 +62,12 @@ class Answer:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Sentences for the page, one of each provider whose result has a detail."""
-        details = {name: result.detail for name, result in self.results.items() if result.detail}
-        return tuple(
-            detail if detail.startswith(name) else f"{name}: {detail}" for name, detail in details.items()
-        )
+        """Sentences for the terminal, one for each provider whose result has a detail."""
+        return tuple(f"{name} {result.detail}." for name, result in self.results.items() if result.detail)
 
 
 class ProviderGroup:
-    """Several providers that act like one. The bundled catalogue fills the places that others leave empty.
+    """Several providers that act as one. The bundled catalogue adds songs if the others find too few.
 
     Parameters
     ----------
@@ -92,14 +89,14 @@ class ProviderGroup:
 
     def search(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
-    ) -> Answer:
+    ) -> CombinedResult:
         """Search all providers concurrently. A provider that misses the deadline has the status TIMEOUT.
 
         Parameters
         ----------
         query : TrackQuery
         seconds : float
-            Longest duration of the search.
+            Maximum duration of the search.
         for_person : bool
             True if a person clicked or typed. The search may then use the reserved part of a quota.
         """
@@ -107,32 +104,34 @@ class ProviderGroup:
 
     def start(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
-    ) -> Pending[Answer]:
+    ) -> Pending[CombinedResult]:
         """Start ``search`` in the background. Each remote provider has a thread of its own."""
         deadline = self._clock.monotonic() + seconds
         searches = {each.name: each.start(query, deadline, for_person=for_person) for each in self._live}
         work = [future for search in searches.values() for future in search.work]
 
-        def join() -> Answer:
+        def join() -> CombinedResult:
             answers = {name: search.result() for name, search in searches.items()}
             return self._merge(query, deadline, answers)
 
         return Pending(work, deadline, self._clock, join)
 
-    def _merge(self, query: TrackQuery, deadline: float, answers: dict[str, ProviderResult]) -> Answer:
+    def _merge(
+        self, query: TrackQuery, deadline: float, answers: dict[str, ProviderResult]
+    ) -> CombinedResult:
         """Interleave the songs of the remote providers, and append those of the bundled catalogue."""
         bundled = self._bundled.search(query, deadline)
         turns = zip_longest(*(result.tracks for result in answers.values()))
         found = tuple(track for turn in turns for track in turn if track is not None)
-        if len(found) >= query.limit:  # the bundled catalogue is not needed, nor its message
+        if len(found) >= query.limit:  # neither songs nor message of the bundled catalogue are needed
             bundled = ProviderResult()
         tracks = (*found, *bundled.tracks)
         relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
-        return Answer(tracks, answers | {self._bundled.name: bundled}, relaxed)
+        return CombinedResult(tracks, answers | {self._bundled.name: bundled}, relaxed)
 
     def search_relaxed(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
-    ) -> Answer:
+    ) -> CombinedResult:
         """Search like ``search``, and relax one filter after the other until there are songs."""
         deadline = self._clock.monotonic() + seconds
         answer, relaxed = self.search(query, seconds, for_person=for_person), frozenset[Relaxed]()
@@ -168,7 +167,7 @@ def build_providers(
         quota = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
         try:
             live.append(CircuitBreaker(YouTubeProvider(key, clock, quota, base_url=base), clock, jitter))
-        except ValueError as error:  # its message describes the key without holding it
+        except ValueError as error:  # the message does not contain the key
             logger.warning("YouTube is disabled: %s", error)
     if environment.get(ITUNES) == "1":
         base = environment.get("ITUNES_URL", "https://itunes.apple.com")

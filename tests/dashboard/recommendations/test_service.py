@@ -18,7 +18,7 @@ from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.registry import (
-    Answer,
+    CombinedResult,
     ProviderGroup,
     WallClock,
     build_providers,
@@ -136,9 +136,9 @@ def test_an_update_does_not_wait_for_a_provider_that_does_not_respond(tmp_path: 
     class Silent(ProviderGroup):
         def start(
             self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False
-        ) -> Pending[Answer]:
+        ) -> Pending[CombinedResult]:
             deadline = clock.monotonic() + 20
-            return Pending([silence], deadline, clock, lambda: Answer((), {}, frozenset()))
+            return Pending([silence], deadline, clock, lambda: CombinedResult((), {}, frozenset()))
 
     service = RecommendationService(Silent([], CatalogueProvider(clock), clock), RollingPlaylist(), clock)
     playlist = service.update(minute_of("jazz"), Filters())
@@ -167,7 +167,7 @@ def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) 
     service.update(minute_of("jazz"), Filters())
     settle(service)
     assert services.youtube.paths() == [], "nobody clicked"
-    assert "are kept for your own clicks" in youtube_detail(service)
+    assert "are reserved for your clicks" in youtube_detail(service)
     service.update(minute_of("rock", start=60), Filters())
     services.clock.move(120)
     service.update(minute_of("rock", start=120), Filters())
@@ -179,7 +179,7 @@ def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) 
     playlist = settle(service, filters)
     assert services.youtube.paths().count("search") in (1, 2), "one for each genre of the list"
     assert "YouTube" in {row.track.provider for row in playlist.items}
-    assert "kept for your own clicks" not in youtube_detail(service)
+    assert "reserved for your clicks" not in youtube_detail(service)
 
 
 def test_the_refresh_button_may_use_reserved_searches(services: Services) -> None:

@@ -24,8 +24,8 @@ from dashboard.recommendations.engine.playlist import (
     Playlist,
     PlaylistItem,
     SearchOutcome,
+    build_notes,
     explain_item,
-    notices,
 )
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.provider import NAME as OWN_LIST
@@ -129,7 +129,7 @@ def test_before_there_are_songs_the_page_counts_the_music() -> None:
 
 def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
     """Regression: the list was blank during a search."""
-    looking = tuple(notices({SearchOutcome.LOOKING: ["metal"]}, Filters()))
+    looking = tuple(build_notes({SearchOutcome.LOOKING: ["metal"]}, Filters()))
     data = data_of(playlist(notes=looking, metal=1.0), situation())
     assert (data["instead"], data["notes"]) == ("Looking for songs.", [])
     assert data_of(playlist(metal=1.0), situation())["instead"] == "No song passes your filters and choices."
@@ -140,11 +140,11 @@ def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
 
 def test_a_sentence_about_several_genres_appears_once() -> None:
     found = {SearchOutcome.NONE: ["hiphop", "metal"], SearchOutcome.LOOKING: ["pop"]}
-    assert [str(note) for note in notices(found, Filters("ja", ReleaseRange.MONTH))] == [
+    assert [str(note) for note in build_notes(found, Filters("ja", ReleaseRange.MONTH))] == [
         "hip hop, metal: no songs of this language and age (Japanese, Last month) were found.",
         "Looking for more songs: pop.",
     ]
-    of_age = next(str(note) for note in notices(found, Filters(None, ReleaseRange.MONTH)))
+    of_age = next(str(note) for note in build_notes(found, Filters(None, ReleaseRange.MONTH)))
     assert of_age == "hip hop, metal: no songs of this age (Last month) were found."
 
 
@@ -173,7 +173,7 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
         TRACK, "metal", why, frozenset({Relaxed.RANGE, Relaxed.LANGUAGE}), liked=True, opened=True
     )
     data = data_of(
-        playlist(row, notes=tuple(notices({SearchOutcome.LOOKING: ["metal"]}, Filters())), metal=1.0),
+        playlist(row, notes=tuple(build_notes({SearchOutcome.LOOKING: ["metal"]}, Filters())), metal=1.0),
         situation(),
     )
     (song,) = data["songs"]
@@ -324,7 +324,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
     }
     everything = {kind: ["pop", "jazz"] for kind in SearchOutcome}
     for filters in (Filters("ko"), Filters(None, ReleaseRange.WEEK), Filters("ko", ReleaseRange.WEEK)):
-        sentences |= set(notices(everything, filters))
+        sentences |= set(build_notes(everything, filters))
     sentences |= {localize("note.pinned"), localize("note.waiting", seconds=30)}
     for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
         sentences.add(localize(f"choices.{key}", error="no space", path="/home/me/choices.json"))

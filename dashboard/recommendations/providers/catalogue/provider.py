@@ -11,7 +11,13 @@ from random import Random
 from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import (
+    Relaxed,
+    ReleaseRange,
+    Track,
+    TrackQuery,
+    spotify_search_url,
+)
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from dashboard.recommendations.providers.catalogue.songs import Song, load
 
@@ -24,9 +30,9 @@ class CatalogueProvider:
     Parameters
     ----------
     clock : Clock
-        Determines this year and the last.
+        Source of the current year.
     songs : tuple of Song, optional
-        Songs to select from; the bundled catalogue by default.
+        Songs to select from, by default the bundled catalogue.
     seed : int
         Determines the order. The same seed returns the same songs in the same order, so that an offset
         continues the last result. Each session has a seed of its own.
@@ -63,8 +69,7 @@ class CatalogueProvider:
         -------
         ProviderResult
             ``relaxed`` holds ``Relaxed.RANGE`` if the songs are of any age although newer songs were
-            requested. ``detail`` then says why. The status is EMPTY if no song matches, or none
-            beyond
+            requested. ``detail`` then has the reason. The status is EMPTY if no song matches beyond
             ``offset``.
         """
         known = [
@@ -73,14 +78,14 @@ class CatalogueProvider:
             if song.genre == query.genre and query.language in (None, song.language)
         ]
         if not known:
-            return ProviderResult(status=Status.EMPTY, detail=f"{NAME} has no {_describe(query)}.")
+            return ProviderResult(status=Status.EMPTY, detail=f"has no {_describe(query)}")
         found, reason = self._filter_by_age(known, query)
         page = found[query.offset : query.offset + query.limit]
         return ProviderResult(
             tracks=tuple(_track(song, rank) for rank, song in enumerate(page, start=query.offset)),
             status=Status.OK if page else Status.EMPTY,
             relaxed=frozenset({Relaxed.RANGE}) if reason else frozenset(),
-            detail=reason if page else f"{NAME} has no further {_describe(query)}.",
+            detail=reason if page else f"has no further {_describe(query)}",
         )
 
     def _filter_by_age(self, known: list[Song], query: TrackQuery) -> tuple[list[Song], str]:
@@ -88,12 +93,12 @@ class CatalogueProvider:
         if query.range is ReleaseRange.ANY:
             return known, ""
         if query.range is not ReleaseRange.YEAR:
-            return known, f"{NAME} knows no songs of the last {query.range.value}; these are of any age."
+            return known, f"has no songs of the last {query.range.value}; these songs are of any age"
         year = self._clock.now().year
         recent = [song for song in known if year - 1 <= song.year <= year]
         if recent:
             return recent, ""
-        return known, f"{NAME} has no {_describe(query)} of {year - 1} or {year}; these are of any age."
+        return known, f"has no {_describe(query)} of {year - 1} or {year}; these songs are of any age"
 
 
 def _describe(query: TrackQuery) -> str:
@@ -107,7 +112,7 @@ def _track(song: Song, rank: int) -> Track:
         provider=NAME,
         title=song.title,
         artists=(song.artist,),
-        url=song.spotify_url,
+        url=spotify_search_url(f"{song.artist} {song.title}"),
         genre=song.genre,
         language=song.language or None,
         language_source="provider" if song.language else "none",

@@ -1,7 +1,7 @@
-"""The bundled songs: ``catalogue.jsonl``, one song a line, in the order in which they are selected.
+"""Bundled songs, from ``catalogue.jsonl`` with one song in each line.
 
-The file holds facts compiled by hand and no identifiers. Links are searches built from artist and title, so
-that no link can break.
+The file holds facts compiled by hand and no identifiers of services. Links to the songs are searches for
+artist and title, so that no link can break.
 
 Names are written as in their own country. If a name is not in Latin letters, ``artist_romanised`` or
 ``title_romanised`` holds its romanization: the artist's or the record's own if it is known, else Hepburn
@@ -16,13 +16,12 @@ import unicodedata
 from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
-from urllib.parse import quote, urlencode
 
 from dashboard.errors import CatalogueError
 from dashboard.i18n.languages import LANGUAGES
 
-SONGS_SHOWN = 6
 EARLIEST_YEAR = 1600
+"""Earliest credible year of a song."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +48,10 @@ class Song:
 
     @property
     def romanised(self) -> str:
-        """Title and artist in Latin letters, empty if both are written so."""
+        """Title and artist in Latin letters, or empty if both are written in Latin letters."""
         if not (self.artist_romanised or self.title_romanised):
             return ""
         return f"{self.title_romanised or self.title} - {self.artist_romanised or self.artist}"
-
-    @property
-    def spotify_url(self) -> str:
-        """Address of a search on Spotify."""
-        return f"https://open.spotify.com/search/{quote(f'{self.artist} {self.title}', safe='')}"
-
-    @property
-    def youtube_url(self) -> str:
-        """Address of a search on YouTube."""
-        query = urlencode({"search_query": f"{self.artist} {self.title}"})
-        return f"https://www.youtube.com/results?{query}"
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +88,7 @@ def parse_catalogue(text: str) -> tuple[Song, ...]:
 
 
 def _song(entry: object) -> Song:
-    """Check and build one song. A song of another shape would appear as an odd line on the page."""
+    """Build one song after checking its fields."""
     known = {field.name for field in fields(Song)}
     needed = {field.name for field in fields(Song) if field.default is MISSING}
     if not isinstance(entry, dict) or not needed <= set(entry) <= known:
@@ -133,31 +121,3 @@ def _check_romanised(name: str, native: str, romanised: object) -> None:
 def is_latin(text: str) -> bool:
     """Return True if all letters are Latin, with any accents. Digits and punctuation do not count."""
     return all(unicodedata.name(sign, "").startswith("LATIN") for sign in text if sign.isalpha())
-
-
-def songs_for(
-    genre: str, count: int, rotation: int = 0, songs: tuple[Song, ...] | None = None
-) -> tuple[Song, ...]:
-    """Return some songs of a genre, always the same for the same arguments.
-
-    Parameters
-    ----------
-    genre : str
-        A label of the model.
-    count : int
-        Largest number of songs.
-    rotation : int
-        The next higher number returns the next songs of the genre. After the last song it starts again.
-    songs : tuple of Song, optional
-        Songs to select from; the bundled catalogue by default.
-
-    Returns
-    -------
-    tuple of Song
-        Empty if the genre has no songs.
-    """
-    known = [song for song in (load() if songs is None else songs) if song.genre == genre]
-    if not known:
-        return ()
-    first = rotation * count % len(known)
-    return tuple((known[first:] + known[:first])[:count])

@@ -72,7 +72,7 @@ class _Fault:
     """True if a new token may help."""
 
 
-_LATE: Final = _Fault(Status.TIMEOUT, "It did not answer in time.")
+_LATE: Final = _Fault(Status.TIMEOUT, "did not answer in time")
 
 
 class SpotifyProvider:
@@ -127,13 +127,15 @@ class SpotifyProvider:
         """Return songs before ``deadline``, in seconds of the clock. Remote errors are never raised."""
         client_id, secret = self._credentials()
         if not client_id or not secret:
-            return ProviderResult(status=Status.OFF, detail="There are no client id and secret for it.")
+            return ProviderResult(status=Status.OFF, detail="has no client id and secret")
         if not (client_id + secret).isascii():
-            return ProviderResult(status=Status.AUTH, detail="The client id or secret has odd characters.")
+            return ProviderResult(
+                status=Status.AUTH, detail="has a client id or secret with invalid characters"
+            )
         interim(ProviderResult(status=_LATE.status, detail=_LATE.detail))
         with self._flight.hold("search", deadline - MARGIN_SECONDS) as acquired:
             if not acquired:
-                return ProviderResult(status=Status.TIMEOUT, detail="An earlier search took all the time.")
+                return ProviderResult(status=Status.TIMEOUT, detail="was busy with an earlier search")
             return self._search(query, _RequestContext(deadline), interim)
 
     def _search(self, query: TrackQuery, context: _RequestContext, interim: Interim) -> ProviderResult:
@@ -166,7 +168,7 @@ class SpotifyProvider:
                     found.append(replace(track, rank=rank))
             position = next_position(position, page, len(taken))
         if fault:
-            _LOG.warning("Spotify: %s. %s", fault.status.value, fault.detail)
+            _LOG.warning("Spotify %s (%s)", fault.detail, fault.status.value)
         if self._clock.monotonic() < context.deadline:  # else another search may have started already
             self._pages.save_position(query, position)
         return self._result(tuple(found[spare:]), position.keywords, fault, context.sent)
@@ -179,9 +181,9 @@ class SpotifyProvider:
             return ProviderResult(
                 tracks, fault.status, fault.retry_at, relaxed, detail=fault.detail, calls=sent
             )
-        detail = "" if tracks else "It found no such song."
+        detail = "" if tracks else "found no matching songs"
         if relaxed:
-            detail = "It knows no artist of this genre; these were found by keywords."
+            detail = "knows no artist of this genre; these songs were found by keywords"
         status = Status.OK if tracks else Status.EMPTY
         return ProviderResult(tracks, status, None, relaxed, sent == 0, detail, sent)
 
@@ -206,7 +208,7 @@ class SpotifyProvider:
             page = get_path(answer, "tracks")
             if isinstance(page, dict) and isinstance(page.get("items"), list):
                 return page
-            return _Fault(Status.BAD_ANSWER, "It sent something that is no list of songs.")
+            return _Fault(Status.BAD_ANSWER, "sent an answer without a list of songs")
 
     def _parse_page(self, query: TrackQuery, position: PageKey, answer: dict[str, Any]) -> ResultPage:
         """Parse the matching songs of a page and cache them."""
@@ -294,31 +296,31 @@ class SpotifyProvider:
         if isinstance(error, requests.Timeout) or self._clock.monotonic() >= context.deadline:
             return _LATE
         if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-            return _Fault(Status.UNREACHABLE, "It cannot be reached.")
+            return _Fault(Status.UNREACHABLE, "cannot be reached")
         if code is None or code < 400:
             _LOG.debug("Spotify's answer led to a %s", type(error).__name__)
-            return _Fault(Status.BAD_ANSWER, "It sent an answer that cannot be read.")
+            return _Fault(Status.BAD_ANSWER, "sent an answer that cannot be read")
         retry_at = self._retry_at(context.retry_after)
         if code == 429:
             quota = getattr(error, "reason", None) == "QUOTA_EXCEEDED"
             first = 3600.0 if quota else 30.0
             retry_at = retry_at or self._clock.now() + timedelta(seconds=first * (1 + self._jitter()))
-            why = "The account's quota is used up" if quota else "Too many requests were sent"
+            why = "has no quota left" if quota else "received too many requests"
             status = Status.QUOTA if quota else Status.RATE_LIMITED
             again = format_duration((retry_at - self._clock.now()).total_seconds())
-            return _Fault(status, f"{why}; it is asked again in {again}.", retry_at)
+            return _Fault(status, f"{why}; the next request is in {again}", retry_at)
         if code >= 500:
-            return _Fault(Status.UNREACHABLE, f"It is out of order at the moment (error {code}).", retry_at)
+            return _Fault(Status.UNREACHABLE, f"is out of order at the moment (HTTP {code})", retry_at)
         if context.for_token and code in (400, 401, 403):
-            return _Fault(Status.AUTH, "It refuses the client id and secret; check both.")
+            return _Fault(Status.AUTH, "rejected the client id and secret; check both")
         if code == 401:
-            return _Fault(Status.AUTH, "It refuses its own access token.", renew=True)
+            return _Fault(Status.AUTH, "rejected its own access token", renew=True)
         if code == 403:
             if "premium" in str(getattr(error, "msg", "")).lower():
-                why = "It refuses to answer: the owner of the app needs Spotify Premium."
+                why = "rejected the search, because the owner of the app needs Spotify Premium"
                 return _Fault(Status.PREMIUM, why)
-            return _Fault(Status.FORBIDDEN, "It refuses to answer: the app may not search.")
-        return _Fault(Status.BAD_REQUEST, f"It did not understand the request (error {code}).")
+            return _Fault(Status.FORBIDDEN, "rejected the search, because the app may not search")
+        return _Fault(Status.BAD_REQUEST, f"did not understand the request (HTTP {code})")
 
     def _retry_at(self, header: str) -> datetime | None:
         """Return the time at which Retry-After allows the next request; None if there is no such header."""

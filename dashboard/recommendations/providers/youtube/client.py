@@ -89,7 +89,7 @@ class YouTubeProvider:
         session: requests.Session | None = None,
     ) -> None:
         if not _KEY.fullmatch(key.strip()):
-            raise ValueError("the YouTube key is empty or has spaces or letters in it that no key has")
+            raise ValueError("the YouTube key is empty or contains characters that no key contains")
         # Behind a function, so that no representation of this object shows the key.
         self._key: Callable[[], str] = lambda: key.strip()
         self._clock = clock
@@ -182,11 +182,9 @@ class YouTubeProvider:
         if status is Status.QUOTA:
             return self._quota_result(calls, 0)
         if status is Status.AUTH:
-            return ProviderResult(status=status, detail="does not accept the key", calls=calls)
+            return ProviderResult(status=status, detail="rejected the key", calls=calls)
         if status is Status.FORBIDDEN:
-            detail = (
-                "does not allow this key to search; the YouTube Data API may have to be switched on for it"
-            )
+            detail = "does not permit searches with this key; enable the YouTube Data API for it"
             return ProviderResult(status=status, detail=detail, calls=calls)
         code = 429 if status is Status.RATE_LIMITED else answer.code
         return error_result(replace(answer, code=code), self._clock, calls)
@@ -197,11 +195,15 @@ class YouTubeProvider:
     def _quota_result(self, calls: int, keep: int) -> ProviderResult:
         resets_at = self._quota.resets_at()
         again = format_duration((resets_at - self._clock.now()).total_seconds())
-        kept = f"; the last {keep} are kept for your own clicks" if keep and self._quota.left else ""
+        kept = (
+            f" except the last {keep}, which are reserved for your clicks"
+            if keep and self._quota.left
+            else ""
+        )
         return ProviderResult(
             status=Status.QUOTA,
             retry_at=resets_at,
-            detail=f"has no searches left for today{kept}; it is asked again in {again}",
+            detail=f"has no searches left for today{kept}; the next request is in {again}",
             calls=calls,
         )
 

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from dashboard.recommendations.engine import feedback as module
-from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore, default_path, parse
+from dashboard.recommendations.engine.feedback import (
+    ArtistFeedback,
+    FeedbackStore,
+    default_feedback_path,
+    parse_feedback,
+)
 
 
 @pytest.fixture
@@ -192,9 +197,9 @@ def test_strange_names_survive(path: Path) -> None:
 
 
 def test_the_default_path_is_in_the_data_folder(tmp_path: Path) -> None:
-    assert default_path() == tmp_path / "overheard" / "choices.json"
+    assert default_feedback_path() == tmp_path / "overheard" / "choices.json"
 
 
 def test_parse_names_the_entry() -> None:
     with pytest.raises(ValueError, match=r"artists\[0\] is \[\]; it must be of type object"):
-        parse('{"version": 1, "artists": [[]]}')
+        parse_feedback('{"version": 1, "artists": [[]]}')

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.recommendations.domain.genre_mix import (
+    allocate_slots,
     blend,
     drop_rare,
     interleave,
-    largest_remainder,
     normalize,
     total_variation,
 )
@@ -186,15 +186,15 @@ def test_mixes() -> None:
 
 
 def test_slots_by_largest_remainder_with_one_for_each() -> None:
-    assert largest_remainder({"jazz": 0.55, "blues": 0.3, "rock": 0.15}, 10) == {
+    assert allocate_slots({"jazz": 0.55, "blues": 0.3, "rock": 0.15}, 10) == {
         "jazz": 6,
         "blues": 3,
         "rock": 1,
     }
-    assert largest_remainder({"jazz": 0.96, "blues": 0.04}, 10) == {"jazz": 9, "blues": 1}
-    assert largest_remainder({"a": 1, "b": 1, "c": 1}, 2) == {"a": 1, "b": 1}
-    assert largest_remainder({}, 10) == {}
-    assert largest_remainder({"a": 1}, 0) == {}
+    assert allocate_slots({"jazz": 0.96, "blues": 0.04}, 10) == {"jazz": 9, "blues": 1}
+    assert allocate_slots({"a": 1, "b": 1, "c": 1}, 2) == {"a": 1, "b": 1}
+    assert allocate_slots({}, 10) == {}
+    assert allocate_slots({"a": 1}, 0) == {}
 
 
 def test_genres_are_spread_evenly() -> None:
@@ -204,7 +204,7 @@ def test_genres_are_spread_evenly() -> None:
 
 @given(WEIGHTS, st.integers(1, 30))
 def test_slots_sum_and_are_near_their_share(weights: dict[str, float], seats: int) -> None:
-    slots = largest_remainder(weights, seats)
+    slots = allocate_slots(weights, seats)
     assert sum(slots.values()) == seats
     assert min(slots.values()) >= 1
     assert len(slots) == min(len(weights), seats)

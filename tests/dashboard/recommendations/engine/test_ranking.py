@@ -20,11 +20,10 @@ from dashboard.recommendations.domain.identity import (
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.ranking import (
     RankingSettings,
-    best,
     freshness,
     language_confidence,
-    mood_fit,
     score,
+    select_best,
     similarity,
     unmet_filters,
 )
@@ -101,14 +100,11 @@ def test_any_text_is_a_name(title: str, artists: list[str]) -> None:
 
 def test_scores_add_up() -> None:
     settings = RankingSettings()
-    assert score(SONG, ANY, {"jazz": 1}, TODAY, 0.5, settings) == pytest.approx(
-        0.5 + 0.15 + 0.15 + 0.05 + 0.1
-    )
-    assert mood_fit(SONG) == 0.5
+    assert score(SONG, ANY, {"jazz": 1}, TODAY, 0.5, settings) == pytest.approx(0.5 + 0.15 + 0.15 + 0.1)
     plain = replace(SONG, published=None, precision="none", rank=25, language=None)
     wanted = TrackQuery("rock", "ja")
     points = score(plain, wanted, {"jazz": 0.2}, TODAY, 0.75, settings)
-    assert points == pytest.approx(0.5 * 0.2 + 0 + 0.075 + 0.05 + 0.05 + 0.4 * 0.25)
+    assert points == pytest.approx(0.5 * 0.2 + 0 + 0.075 + 0.05 + 0.4 * 0.25)
 
 
 @pytest.mark.parametrize(
@@ -175,13 +171,13 @@ def test_mmr_prefers_what_differs() -> None:
     chosen = [replace(SONG, album="X", artists=("Chosen",))]
     alike = replace(SONG, artists=("Alike",), album="X")
     other = replace(SONG, artists=("Other",), language="en")
-    assert best([(0.8, alike), (0.5, other)], chosen, (), 0.7) is other, "0.56 - 0.24 < 0.35"
-    assert best([(0.9, alike), (0.5, other)], chosen, (), 0.7) is alike, "0.63 - 0.24 > 0.35"
-    assert best([(0.9, alike), (0.5, other)], [], (), 0.7) is alike
-    assert best([(0.9, alike), (0.5, other)], [], {"alike"}, 0.7) is other
-    assert best([(0.9, alike)], [], {"alike"}, 0.7) is None
+    assert select_best([(0.8, alike), (0.5, other)], chosen, (), 0.7) is other, "0.56 - 0.24 < 0.35"
+    assert select_best([(0.9, alike), (0.5, other)], chosen, (), 0.7) is alike, "0.63 - 0.24 > 0.35"
+    assert select_best([(0.9, alike), (0.5, other)], [], (), 0.7) is alike
+    assert select_best([(0.9, alike), (0.5, other)], [], {"alike"}, 0.7) is other
+    assert select_best([(0.9, alike)], [], {"alike"}, 0.7) is None
     late = replace(other, rank=1)
-    assert best([(0.5, late), (0.5, other)], [], (), 0.7) is other, "ties go by rank"
+    assert select_best([(0.5, late), (0.5, other)], [], (), 0.7) is other, "ties go by rank"
 
 
 def test_weights_out_of_range_are_rejected() -> None:

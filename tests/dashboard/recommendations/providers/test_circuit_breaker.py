@@ -80,7 +80,7 @@ def test_a_limit_is_waited_for(clock: MovableClock, status: Status) -> None:
     clock.move(3600)
     held = guard.search_for_person(QUERY, clock.deadline())
     assert (held.status, held.retry_at, held.calls, provider.asked) == (status, retry_at, 0, 1)
-    assert held.detail == "went wrong; it is asked again in 6 hours"
+    assert held.detail == "went wrong; the next request is in 6 hours"
     clock.move(6 * 3600)
     assert guard.search(QUERY, clock.deadline()) == OK
 
@@ -93,7 +93,7 @@ def test_what_is_refused_is_off_until_a_restart(clock: MovableClock, status: Sta
     clock.move(30 * 86_400)
     held = guard.search(QUERY, clock.deadline())
     assert (held.status, held.retry_at, provider.asked) == (status, None, 1)
-    assert held.detail == "went wrong; it is not asked again before a restart"
+    assert held.detail == "went wrong; there is no further request before a restart"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_faults_double_the_pause(clock: MovableClock, status: Status) -> None:
         clock.move(pause - 1)
         held = guard.search(QUERY, clock.deadline())
         assert (held.status, provider.asked) == (status, turn)
-        assert "it is asked again in 1 second" in held.detail
+        assert "the next request is in 1 second" in held.detail
         clock.move(1)
     provider.script = [OK, fault(status)]
     assert guard.search(QUERY, clock.deadline()) == OK

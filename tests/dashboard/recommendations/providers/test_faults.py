@@ -21,7 +21,7 @@ from dashboard.recommendations.providers.base import RemoteProvider, Status
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.itunes import ITunesProvider
-from dashboard.recommendations.providers.registry import Answer
+from dashboard.recommendations.providers.registry import CombinedResult
 from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from dashboard.recommendations.service import ProviderReport
@@ -265,9 +265,9 @@ def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str,
     held = guard.search(TrackQuery("pop"), services.clock.deadline(seconds))
     if case.status not in (Status.OK, Status.EMPTY):
         assert (held.status, held.calls) == (case.status, 0), "it is left alone for a while"
-        assert re.search("not asked again before a restart|asked again in [0-9]+ [a-z]+$", held.detail)
+        assert re.search("no further request before a restart|next request is in [0-9]+ [a-z]+$", held.detail)
     for each in (result, held):
-        sentence = " ".join(Answer((), {guard.name: each}, frozenset()).messages)
+        sentence = " ".join(CombinedResult((), {guard.name: each}, frozenset()).messages)
         assert bool(sentence) == (each.status is not Status.OK)
         reports = {guard.name: ProviderReport(each, len(each.tracks))}
         rows = page(Playlist(), reports, services.clock)["providers"]

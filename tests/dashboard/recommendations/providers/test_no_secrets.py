@@ -19,7 +19,7 @@ import pytest
 
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import TrackQuery
-from dashboard.recommendations.engine.feedback import FeedbackStore, default_path
+from dashboard.recommendations.engine.feedback import FeedbackStore, default_feedback_path
 from dashboard.recommendations.engine.playlist import Filters
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.registry import ProviderGroup
@@ -108,7 +108,7 @@ def follow(services: Services, choices: FeedbackStore, searched: Searched) -> No
         playlist = settle(fresh, filters)
         data = page(playlist, fresh.reports, services.clock, fresh.rolling_playlist.feedback.list_artists())
         searched.look("page", json.dumps(data, ensure_ascii=False))
-        searched.look("page", json.dumps(playlist.as_json(), ensure_ascii=False))
+        searched.look("playlist", repr(playlist))
         searched.look("reprs", *representations(fresh))
         for row in playlist.items[:1]:
             fresh.apply("like", row.key)
@@ -146,7 +146,7 @@ def test_no_secret_appears_anywhere(
     for name in (None, *LOGGERS):
         caplog.set_level(logging.DEBUG, name)
     searched = Searched()
-    follow(services, FeedbackStore(default_path()), searched)
+    follow(services, FeedbackStore(default_feedback_path()), searched)
     services.mend()
     providers = services.providers()
     searched.look("reprs", *representations(providers), repr(providers.search(TrackQuery("rock"))))

@@ -14,7 +14,7 @@ from dashboard.cli.recommend import format_track
 from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem
-from dashboard.recommendations.providers.registry import Answer
+from dashboard.recommendations.providers.registry import CombinedResult
 from dashboard.recommendations.providers.spotify.parsing import MAX_ARTISTS
 from tests.support.services.all import Services, page, running
 from tests.support.services.faulty_http import EVERYWHERE
@@ -57,7 +57,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         yield all_of_them
 
 
-def answer_with(services: Services, name: str) -> Answer:
+def answer_with(services: Services, name: str) -> CombinedResult:
     """Let each provider return one song with this text as title, artist and album."""
     now = services.clock.now()
     of_spotify = song(1, "jazz", "en", name, now.date(), title="x")

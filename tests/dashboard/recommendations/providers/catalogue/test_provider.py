@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, date, datetime
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_a_year_is_this_calendar_year_or_the_last(year: int, titles: set[str], r
     result = ask(TrackQuery("rock", "en", ReleaseRange.YEAR), year, songs)
     assert {track.title for track in result.tracks} == titles
     assert (Relaxed.RANGE in result.relaxed) == relaxed
-    sentence = f"{NAME} has no rock songs in English of {year - 1} or {year}; these are of any age."
+    sentence = f"has no rock songs in English of {year - 1} or {year}; these songs are of any age"
     assert result.detail == (sentence if relaxed else "")
 
 
@@ -112,7 +113,7 @@ def test_a_fixed_list_says_that_it_knows_no_songs_of_the_last_days(range_: Relea
     result = ask(TrackQuery("pop", "ko", range_))
     assert names(result) == names(ask(TrackQuery("pop", "ko")))
     assert result.relaxed == {Relaxed.RANGE}
-    assert result.detail == f"{NAME} knows no songs of the last {range_.value}; these are of any age."
+    assert result.detail == f"has no songs of the last {range_.value}; these songs are of any age"
 
 
 def test_pages_follow_each_other_without_gap_or_repetition() -> None:
@@ -123,7 +124,7 @@ def test_pages_follow_each_other_without_gap_or_repetition() -> None:
     assert [track.rank for track in whole.tracks] == list(range(len(whole.tracks)))
     beyond = provider.search(TrackQuery("rock", "ja", limit=7, offset=ALL), 0.0)
     assert (beyond.tracks, beyond.status) == ((), Status.EMPTY)
-    assert beyond.detail == f"{NAME} has no further rock songs in Japanese."
+    assert beyond.detail == "has no further rock songs in Japanese"
 
 
 def test_the_order_is_stable_and_differs_between_seeds() -> None:
@@ -148,7 +149,7 @@ def test_a_track_carries_what_is_known_and_no_more() -> None:
         provider="Overheard's own list",
         title="荒城の月",
         artists=("滝廉太郎",),
-        url=songs[0].spotify_url,
+        url=sung.spotify_search,
         genre="classical",
         language="ja",
         language_source="provider",
@@ -164,8 +165,10 @@ def test_links_are_those_of_the_page() -> None:
     for genre in GENRES:
         for track in ask(TrackQuery(genre, limit=ALL)).tracks:
             song = known[track.artists[0], track.title]
-            assert track.url == track.spotify_search == song.spotify_url
-            assert track.youtube_search == song.youtube_url
+            words = f"{song.artist} {song.title}"
+            assert track.url == track.spotify_search
+            assert unquote(urlsplit(track.url).path) == f"/search/{words}"
+            assert parse_qs(urlsplit(track.youtube_search).query) == {"search_query": [words]}
 
 
 def test_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +180,7 @@ def test_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> 
     assert provider.name == NAME
     unknown = provider.search(TrackQuery("polka", "ja", ReleaseRange.WEEK), deadline=-1.0)
     assert (unknown.status, unknown.tracks, unknown.calls) == (Status.EMPTY, (), 0)
-    assert unknown.detail == f"{NAME} has no polka songs in Japanese."
+    assert unknown.detail == "has no polka songs in Japanese"
     assert provider.search(TrackQuery("pop"), deadline=-1.0).calls == 0
     nothing = CatalogueProvider(FixedClock(), songs=()).search(TrackQuery("pop"), 0.0)
     assert nothing.status is Status.EMPTY

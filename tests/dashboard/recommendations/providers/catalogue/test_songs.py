@@ -12,12 +12,11 @@ import pytest
 
 from dashboard.errors import CatalogueError
 from dashboard.i18n.languages import LANGUAGES
+from dashboard.recommendations.domain.tracks import Track
 from dashboard.recommendations.providers.catalogue import songs as catalogue
 from dashboard.recommendations.providers.catalogue.songs import (
-    Song,
     is_latin,
     parse_catalogue,
-    songs_for,
 )
 from tests.support.genres import GENRES
 
@@ -110,13 +109,6 @@ def test_native_names_are_in_the_script_of_the_language(language: str, script: t
             assert [name for name in names if not name.startswith((*script, "LATIN"))] == [], song
 
 
-def test_links_search_for_artist_and_title() -> None:
-    for song in catalogue.load():
-        words = f"{song.artist} {song.title}"
-        assert unquote(urlsplit(song.spotify_url).path) == f"/search/{words}"
-        assert parse_qs(urlsplit(song.youtube_url).query) == {"search_query": [words]}
-
-
 @pytest.mark.parametrize(
     ("artist", "title"),
     [
@@ -129,8 +121,8 @@ def test_links_search_for_artist_and_title() -> None:
     ],
 )
 def test_links_carry_unusual_names_whole(artist: str, title: str) -> None:
-    song = Song(artist, title, 2000, "rock", "en")
-    spotify, youtube = urlsplit(song.spotify_url), urlsplit(song.youtube_url)
+    track = Track("a list", title, (artist,), "", "rock")
+    spotify, youtube = urlsplit(track.spotify_search), urlsplit(track.youtube_search)
     assert (spotify.scheme, spotify.netloc) == ("https", "open.spotify.com")
     assert (youtube.scheme, youtube.netloc, youtube.path) == ("https", "www.youtube.com", "/results")
     assert spotify.path.startswith("/search/")
@@ -139,22 +131,13 @@ def test_links_carry_unusual_names_whole(artist: str, title: str) -> None:
     assert not spotify.fragment
     assert unquote(spotify.path.removeprefix("/search/")) == f"{artist} {title}"
     assert parse_qs(youtube.query) == {"search_query": [f"{artist} {title}"]}
-    assert song.spotify_url.isascii()
-    assert song.youtube_url.isascii()
-
-
-def test_songs_are_dealt_in_turn() -> None:
-    songs = tuple(Song(f"artist {n}", f"title {n}", 2000, "rock", "en") for n in range(5))
-    dealt = [[song.title[-1] for song in songs_for("rock", 2, rotation, songs)] for rotation in range(4)]
-    assert dealt == [["0", "1"], ["2", "3"], ["4", "0"], ["1", "2"]]
-    assert songs_for("rock", 9, 0, songs) == songs
-    assert songs_for("jazz", 2, 0, songs) == ()
-    assert songs_for("rock", 6) == songs_for("rock", 6)
+    assert track.spotify_search.isascii()
+    assert track.youtube_search.isascii()
 
 
 @pytest.mark.parametrize("genre", GENRES)
 def test_first_deal_is_full_and_mixes_languages_and_artists(genre: str) -> None:
-    songs = songs_for(genre, 6)
+    songs = [song for song in catalogue.load() if song.genre == genre][:6]
     assert len(songs) == 6
     assert {song.genre for song in songs} == {genre}
     assert len({song.artist for song in songs}) == 6

@@ -143,7 +143,7 @@ def test_the_days_last_search(youtube: Setup, mode: str) -> None:
     result = youtube.ask()
     assert (result.status, result.calls) == (Status.QUOTA, 1)
     assert str(result.retry_at) == "2026-11-23 08:00:00+00:00"
-    assert result.detail == "has no searches left for today; it is asked again in 20 hours"
+    assert result.detail == "has no searches left for today; the next request is in 20 hours"
     result = youtube.ask(TrackQuery("rock"))
     assert (result.status, result.calls) == (Status.QUOTA, 0)
     assert len(youtube.server.asked) == 1
@@ -157,7 +157,7 @@ def test_the_last_ten_are_for_a_person(youtube: Setup) -> None:
     rock = TrackQuery("rock")
     held = guard.search(rock, youtube.clock.deadline())
     assert (held.status, held.calls) == (Status.QUOTA, 0)
-    assert "the last 10 are kept for your own clicks" in held.detail
+    assert "except the last 10, which are reserved for your clicks" in held.detail
     assert guard.search(QUERY, youtube.clock.deadline()).from_cache, "what is remembered costs nothing"
     assert guard.search_for_person(rock, youtube.clock.deadline()).calls == 2
 
@@ -210,7 +210,7 @@ def test_an_address_that_is_none(youtube: Setup) -> None:
 def test_a_wrong_key(youtube: Setup, mode: str) -> None:
     youtube.server.mode = mode
     result = youtube.with_key("AIza-other").search(QUERY, youtube.clock.deadline())
-    assert (result.status, result.detail, result.calls) == (Status.AUTH, "does not accept the key", 1)
+    assert (result.status, result.detail, result.calls) == (Status.AUTH, "rejected the key", 1)
 
 
 @pytest.mark.parametrize("key", ["", "  ", "two words", "line\nbreak", "ключ"])
