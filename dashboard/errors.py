@@ -9,5 +9,5 @@ class DashboardError(OverheardError):
     """The dashboard cannot start with its arguments or environment."""
 
 
-class CatalogueError(OverheardError):
-    """The bundled song catalogue is damaged."""
+class CatalogError(OverheardError):
+    """The bundled song catalog is damaged."""

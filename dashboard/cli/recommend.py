@@ -125,6 +125,6 @@ def as_json(track: Track, answer: CombinedResult) -> dict[str, Any]:
 
 def format_track(track: Track) -> str:
     """Format a song for the terminal, with its address on the second line."""
-    romanised = f" ({track.romanised})" if track.romanised else ""
+    romanized = f" ({track.romanized})" if track.romanized else ""
     date = f", {track.release_date}" if track.release_date else ""
-    return f"{', '.join(track.artists)}: {track.title}{romanised}{date}\n    {track.url}  [{track.provider}]"
+    return f"{', '.join(track.artists)}: {track.title}{romanized}{date}\n    {track.url}  [{track.provider}]"

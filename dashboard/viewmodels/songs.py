@@ -16,7 +16,7 @@ from dashboard.recommendations.engine.feedback import ArtistFeedback
 from dashboard.recommendations.engine.listening_profile import LEAD_MARGIN, LeadingGenre, ListeningProfile
 from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem, SearchOutcome
 from dashboard.recommendations.providers.base import ProviderResult, Status
-from dashboard.recommendations.providers.catalogue.provider import NAME as OWN_LIST
+from dashboard.recommendations.providers.catalog.provider import NAME as OWN_LIST
 from dashboard.recommendations.service import ProviderReport
 from dashboard.viewmodels.theme import genre_color
 from realtime.protocol.estimate import StreamState
@@ -226,7 +226,7 @@ def _song_data(item: PlaylistItem, muted: bool, translator: Translator) -> dict[
     return _genre_data(item.genre, translator) | {
         "key": item.key,
         "title": track.title,
-        "romanized": track.romanised,
+        "romanized": track.romanized,
         "artist": ", ".join(track.artists),
         "first_artist": next(iter(track.artists), ""),
         "published": track.release_date,

@@ -30,7 +30,7 @@ from dashboard.recommendations.domain.tracks import Track as Song
 from dashboard.recommendations.engine.playlist import Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.engine.settings import PlaylistSettings
-from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from models.classifier import load_classifier
 from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.protocol.estimate import GenreEstimate
@@ -91,7 +91,7 @@ class _FixedDay:
 def roll(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None = None) -> Rolled:
     """Run a session over the estimates, with the bundled songs, on the stream's clock."""
     session, rolled = RollingPlaylist(settings), Rolled()
-    provider = CatalogueProvider(_FixedDay())
+    provider = CatalogProvider(_FixedDay())
     pools: dict[str, list[Song]] = {}
     seen: set[str] = set()
     known: set[str] = set()

@@ -96,7 +96,7 @@ class Track:
     language_source : str
         Source of the language: ``provider``, ``artist``, ``script``, ``hint`` or ``none``. With ``hint``, the
         language was only part of the query.
-    romanised : str
+    romanized : str
         Title and artist in Latin letters if they are written in another script, else empty.
     """
 
@@ -114,7 +114,7 @@ class Track:
     artwork_url: str = ""
     isrc: str = ""
     provider_id: str = ""
-    romanised: str = ""
+    romanized: str = ""
     rank: int = 0
     """Position in the order of the provider, from 0."""
 

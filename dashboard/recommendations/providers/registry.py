@@ -16,7 +16,7 @@ from typing import Final
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery, relax
 from dashboard.recommendations.providers.background import Pending
 from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider
-from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from dashboard.recommendations.providers.circuit_breaker import CircuitBreaker
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.itunes import ITunesProvider
@@ -67,7 +67,7 @@ class CombinedResult:
 
 
 class ProviderGroup:
-    """Several providers that act as one. The bundled catalogue adds songs if the others find too few.
+    """Several providers that act as one. The bundled catalog adds songs if the others find too few.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class ProviderGroup:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all providers, the bundled catalogue last."""
+        """Names of all providers, the bundled catalog last."""
         return tuple(provider.name for provider in (*self._live, self._bundled))
 
     def search(
@@ -119,11 +119,11 @@ class ProviderGroup:
     def _merge(
         self, query: TrackQuery, deadline: float, answers: dict[str, ProviderResult]
     ) -> CombinedResult:
-        """Interleave the songs of the remote providers, and append those of the bundled catalogue."""
+        """Interleave the songs of the remote providers, and append those of the bundled catalog."""
         bundled = self._bundled.search(query, deadline)
         turns = zip_longest(*(result.tracks for result in answers.values()))
         found = tuple(track for turn in turns for track in turn if track is not None)
-        if len(found) >= query.limit:  # neither songs nor message of the bundled catalogue are needed
+        if len(found) >= query.limit:  # neither songs nor message of the bundled catalog are needed
             bundled = ProviderResult()
         tracks = (*found, *bundled.tracks)
         relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
@@ -151,7 +151,7 @@ def build_providers(
     seed: int | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> ProviderGroup:
-    """Build the remote providers whose keys are set, each with a circuit breaker, and the bundled catalogue.
+    """Build the remote providers whose keys are set, each with a circuit breaker, and the bundled catalog.
 
     ``SPOTIFY_URL``, ``YOUTUBE_URL`` and ``ITUNES_URL`` name servers that replace those services.
     """
@@ -172,5 +172,5 @@ def build_providers(
     if environment.get(ITUNES) == "1":
         base = environment.get("ITUNES_URL", "https://itunes.apple.com")
         live.append(CircuitBreaker(ITunesProvider(clock, base_url=base), clock, jitter))
-    catalogue_seed = random.randrange(1 << 30) if seed is None else seed
-    return ProviderGroup(live, CatalogueProvider(clock, seed=catalogue_seed), clock)
+    catalog_seed = random.randrange(1 << 30) if seed is None else seed
+    return ProviderGroup(live, CatalogProvider(clock, seed=catalog_seed), clock)

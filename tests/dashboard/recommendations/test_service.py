@@ -15,7 +15,7 @@ from dashboard.recommendations.engine.playlist import Filters, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.background import Pending
 from dashboard.recommendations.providers.base import Status
-from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.registry import (
     CombinedResult,
@@ -140,7 +140,7 @@ def test_an_update_does_not_wait_for_a_provider_that_does_not_respond(tmp_path: 
             deadline = clock.monotonic() + 20
             return Pending([silence], deadline, clock, lambda: CombinedResult((), {}, frozenset()))
 
-    service = RecommendationService(Silent([], CatalogueProvider(clock), clock), RollingPlaylist(), clock)
+    service = RecommendationService(Silent([], CatalogProvider(clock), clock), RollingPlaylist(), clock)
     playlist = service.update(minute_of("jazz"), Filters())
     assert not silence.done()
     assert service.now < MAX_WAIT_SECONDS + 3

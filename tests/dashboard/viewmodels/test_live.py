@@ -12,7 +12,7 @@ import pytest
 from dashboard.analyzer.snapshot import ReceivedEstimate
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
-from dashboard.recommendations.providers.catalogue import songs as catalogue
+from dashboard.recommendations.providers.catalog import songs as catalog
 from dashboard.viewmodels.live import MIN_SAMPLE_SECONDS, live_data, past_samples
 from dashboard.viewmodels.theme import GENRE_COLORS
 from realtime.protocol.estimate import StreamState
@@ -161,5 +161,5 @@ def mixed(over: str, under: str, share: float) -> str:
     return "#" + "".join(f"{part:02x}" for part in parts)
 
 
-def test_catalogue_knows_every_genre_of_the_page() -> None:
-    assert {song.genre for song in catalogue.load()} == set(GENRE_COLORS)
+def test_catalog_knows_every_genre_of_the_page() -> None:
+    assert {song.genre for song in catalog.load()} == set(GENRE_COLORS)

@@ -28,7 +28,7 @@ from dashboard.recommendations.engine.playlist import (
     explain_item,
 )
 from dashboard.recommendations.providers.base import ProviderResult, Status
-from dashboard.recommendations.providers.catalogue.provider import NAME as OWN_LIST
+from dashboard.recommendations.providers.catalog.provider import NAME as OWN_LIST
 from dashboard.recommendations.service import ProviderReport
 from dashboard.viewmodels.songs import (
     MAX_LISTED_CHOICES,
@@ -49,7 +49,7 @@ EN = Translator("en")
 TRACK = Track(
     "YouTube", "無情のスキャット", ("人間椅子",), "https://www.youtube.com/watch?v=abcdefghijk", "metal",
     "ja",
-    published=date(2019, 5, 22), precision="day", romanised="Mujo no Scat",
+    published=date(2019, 5, 22), precision="day", romanized="Mujo no Scat",
     artwork_url="https://i.ytimg.com/vi/abcdefghijk/mqdefault.jpg",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.i18n.translator import Translator
-from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from dashboard.recommendations.providers.registry import ProviderGroup, WallClock
 from dashboard.session import PageContext
 from dashboard.views import file, health, history
@@ -35,7 +35,7 @@ def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
 ) -> None:
     """The switch promises that no songs are searched."""
     clock = WallClock()
-    monkeypatch.setattr(file, "providers", lambda: ProviderGroup((), CatalogueProvider(clock, seed=1), clock))
+    monkeypatch.setattr(file, "providers", lambda: ProviderGroup((), CatalogProvider(clock, seed=1), clock))
     file.find_songs.clear()
     page = AppTest.from_function(songs_like_a_file)
     page.session_state["muted"] = True

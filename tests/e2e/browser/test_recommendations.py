@@ -1,4 +1,4 @@
-"""Recommendations page in a browser, with a scripted analyzer and the bundled catalogue."""
+"""Recommendations page in a browser, with a scripted analyzer and the bundled catalog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.recommendations.providers.catalogue import songs as catalogue
+from dashboard.recommendations.providers.catalog import songs as catalog
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import PATIENCE_MS, ROWS, TWO_FRAMES, OpenTab, cards_of, opened, play, titles_of
 
@@ -25,7 +25,7 @@ def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: Fak
     cards = cards_of(page, analyzer, "reggae", 130)
     expect(songs).to_have_attribute("data-genre", "reggae")
     titles = titles_of(cards)
-    known = {song.title for song in catalogue.load() if song.genre == "reggae"}
+    known = {song.title for song in catalog.load() if song.genre == "reggae"}
     assert len(known & set(titles)) >= len(titles) - 2, "a trace of doubt may bring another genre"
     expect(page.get_by_test_id("song-cause")).to_have_text("reggae for 2 minutes")
     expect(songs.locator(".bar")).to_have_attribute("aria-label", "Genre mix of the songs")

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 from websockets.sync.client import connect
 
-from dashboard.recommendations.providers.catalogue import songs as catalogue
+from dashboard.recommendations.providers.catalog import songs as catalog
 from realtime.cli.run import has_display
 from tests.support.browser import free_port
 
@@ -93,7 +93,7 @@ def test_the_page_follows_the_demonstration(
     page.get_by_role("link", name="For you").last.click()
     songs = page.get_by_test_id("songs")
     expect(songs.locator(".title").first).to_be_visible(timeout=60_000)
-    known = {song.title: song.genre for song in catalogue.load()}
+    known = {song.title: song.genre for song in catalog.load()}
     genres = {known[title] for title in songs.locator(".title").all_inner_texts()}
     assert songs.get_attribute("data-genre") in genres
     page.screenshot(path=str(tmp_path / "page.png"))

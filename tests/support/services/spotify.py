@@ -1,4 +1,4 @@
-"""A server that answers as Spotify does, strictly, with a made catalogue and faults that can be switched on.
+"""A server that answers as Spotify does, strictly, with a made catalog and faults that can be switched on.
 
 Two roles on one port: ``/api/token`` and ``/v1/search``. Songs and artists are invented; no answer of
 Spotify's is copied.
@@ -73,7 +73,7 @@ INVALID_CLIENT = Fault(400, b'{"error":"invalid_client","error_description":"Inv
 HTML = b"<html><body>" + b"<p>Maintenance</p>" * 200 + b"</body></html>"
 
 
-def catalogue(today: date) -> list[dict[str, Any]]:
+def catalog(today: date) -> list[dict[str, Any]]:
     """Songs of every genre, language and age, and with each lot three that a careful reader turns away."""
     rows: list[dict[str, Any]] = []
     for genre in GENRES:
@@ -148,7 +148,7 @@ class SpotifyServer(ThreadingHTTPServer):
     def __init__(self, client_id: str, client_secret: str, today: date) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.basic = "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
-        self.rows: list[Any] = catalogue(today)
+        self.rows: list[Any] = catalog(today)
         self.faults: dict[str, Fault] = {}
         self.script: dict[str, list[Fault | None]] = {}
         self.requests: list[Request] = []

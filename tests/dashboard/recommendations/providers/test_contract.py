@@ -11,7 +11,7 @@ import pytest
 from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
 from dashboard.recommendations.providers.background import BackgroundProvider
 from dashboard.recommendations.providers.base import SongProvider, Status
-from dashboard.recommendations.providers.catalogue.provider import CatalogueProvider
+from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.itunes import ITunesProvider
 from dashboard.recommendations.providers.spotify.client import SpotifyProvider
@@ -64,8 +64,8 @@ def itunes(services: Services, address: str = "") -> BackgroundProvider:
     return BackgroundProvider(provider, services.clock)
 
 
-def catalogue(services: Services) -> SongProvider:
-    return CatalogueProvider(services.clock, seed=1)
+def catalog(services: Services) -> SongProvider:
+    return CatalogProvider(services.clock, seed=1)
 
 
 CASES = [
@@ -82,7 +82,7 @@ CASES = [
         lambda services: len(services.itunes.asked),
     ),
     ProviderCase(
-        "Overheard's own list", catalogue, lambda services: None, lambda services: 0, is_remote=False,
+        "Overheard's own list", catalog, lambda services: None, lambda services: 0, is_remote=False,
     ),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, TrackQuery
 from dashboard.recommendations.engine.ranking import unmet_filters
 from dashboard.recommendations.providers.base import ProviderResult, Status
-from dashboard.recommendations.providers.catalogue.provider import NAME
+from dashboard.recommendations.providers.catalog.provider import NAME
 from dashboard.recommendations.providers.registry import ProviderGroup, build_providers
 from models.manifest import ModelManifest
 from tests.support.services.all import Services, running

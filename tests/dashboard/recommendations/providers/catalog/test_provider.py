@@ -1,4 +1,4 @@
-"""Bundled catalogue as a provider."""
+"""Bundled catalog as a provider."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.base import ProviderResult, SongProvider, Status
-from dashboard.recommendations.providers.catalogue import songs as catalogue
-from dashboard.recommendations.providers.catalogue.provider import NAME, CatalogueProvider
-from dashboard.recommendations.providers.catalogue.songs import Song
+from dashboard.recommendations.providers.catalog import songs as catalog
+from dashboard.recommendations.providers.catalog.provider import NAME, CatalogProvider
+from dashboard.recommendations.providers.catalog.songs import Song
 from tests.support.genres import GENRES
 
 ALL = 1000
@@ -31,7 +31,7 @@ class FixedClock:
 
 
 def ask(query: TrackQuery, year: int = 2025, songs: tuple[Song, ...] | None = None) -> ProviderResult:
-    provider: SongProvider = CatalogueProvider(FixedClock(year), songs, seed=1)
+    provider: SongProvider = CatalogProvider(FixedClock(year), songs, seed=1)
     return provider.search(query, deadline=0.0)
 
 
@@ -40,8 +40,8 @@ def names(result: ProviderResult) -> list[tuple[str, str]]:
 
 
 def faults_of(genre: str, language: str, range_: ReleaseRange) -> list[str]:
-    """Differences between a result of the provider and the songs of the catalogue."""
-    cell = [song for song in catalogue.load() if (song.genre, song.language) == (genre, language)]
+    """Differences between a result of the provider and the songs of the catalog."""
+    cell = [song for song in catalog.load() if (song.genre, song.language) == (genre, language)]
     recent = [song for song in cell if song.year in (2024, 2025)]
     keeps_age = range_ is ReleaseRange.ANY or (range_ is ReleaseRange.YEAR and bool(recent))
     expected = recent if range_ is ReleaseRange.YEAR and recent else cell
@@ -74,7 +74,7 @@ def test_each_filter_changes_the_list_as_it_should(range_: ReleaseRange) -> None
 @pytest.mark.parametrize("genre", GENRES)
 def test_without_a_language_all_of_the_genre_come_sung_or_not(genre: str) -> None:
     everything = ask(TrackQuery(genre, limit=ALL))
-    assert len(everything.tracks) == sum(song.genre == genre for song in catalogue.load())
+    assert len(everything.tracks) == sum(song.genre == genre for song in catalog.load())
     per_language = [ask(TrackQuery(genre, language, limit=ALL)) for language in LANGUAGES]
     sung = [name for result in per_language for name in names(result)]
     assert len(sung) == len(set(sung)), "a song came in two languages"
@@ -117,7 +117,7 @@ def test_a_fixed_list_says_that_it_knows_no_songs_of_the_last_days(range_: Relea
 
 
 def test_pages_follow_each_other_without_gap_or_repetition() -> None:
-    provider = CatalogueProvider(FixedClock(), seed=3)
+    provider = CatalogProvider(FixedClock(), seed=3)
     whole = provider.search(TrackQuery("rock", limit=ALL), 0.0)
     pages = [provider.search(TrackQuery("rock", limit=7, offset=first), 0.0) for first in range(0, 50, 7)]
     assert [track for page in pages for track in page.tracks] == list(whole.tracks)
@@ -129,7 +129,7 @@ def test_pages_follow_each_other_without_gap_or_repetition() -> None:
 
 def test_the_order_is_stable_and_differs_between_seeds() -> None:
     def order(seed: int) -> list[tuple[str, str]]:
-        return names(CatalogueProvider(FixedClock(), seed=seed).search(TrackQuery("jazz", limit=ALL), 0.0))
+        return names(CatalogProvider(FixedClock(), seed=seed).search(TrackQuery("jazz", limit=ALL), 0.0))
 
     assert order(1) == order(1)
     assert len({tuple(order(seed)) for seed in range(5)}) == 5
@@ -155,13 +155,13 @@ def test_a_track_carries_what_is_known_and_no_more() -> None:
         language_source="provider",
         published=date(1901, 1, 1),
         precision="year",
-        romanised="Kojo no Tsuki - Rentaro Taki",
+        romanized="Kojo no Tsuki - Rentaro Taki",
     )
-    assert (unsung.language, unsung.language_source, unsung.romanised) == (None, "none", "")
+    assert (unsung.language, unsung.language_source, unsung.romanized) == (None, "none", "")
 
 
 def test_links_are_those_of_the_page() -> None:
-    known = {(song.artist, song.title): song for song in catalogue.load()}
+    known = {(song.artist, song.title): song for song in catalog.load()}
     for genre in GENRES:
         for track in ask(TrackQuery(genre, limit=ALL)).tracks:
             song = known[track.artists[0], track.title]
@@ -176,11 +176,11 @@ def test_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> 
         raise AssertionError("the bundled list opened a socket")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    provider = CatalogueProvider(FixedClock())
+    provider = CatalogProvider(FixedClock())
     assert provider.name == NAME
     unknown = provider.search(TrackQuery("polka", "ja", ReleaseRange.WEEK), deadline=-1.0)
     assert (unknown.status, unknown.tracks, unknown.calls) == (Status.EMPTY, (), 0)
     assert unknown.detail == "has no polka songs in Japanese"
     assert provider.search(TrackQuery("pop"), deadline=-1.0).calls == 0
-    nothing = CatalogueProvider(FixedClock(), songs=()).search(TrackQuery("pop"), 0.0)
+    nothing = CatalogProvider(FixedClock(), songs=()).search(TrackQuery("pop"), 0.0)
     assert nothing.status is Status.EMPTY

@@ -1,6 +1,6 @@
-"""The bundled catalogue as a provider: songs without network, account or waiting.
+"""The bundled catalog as a provider: songs without network, account or waiting.
 
-The catalogue knows release years and nothing more precise, and it does not grow. A query for songs of the
+The catalog knows release years and nothing more precise, and it does not grow. A query for songs of the
 last week or month therefore returns songs of any age, with a message.
 """
 
@@ -19,28 +19,28 @@ from dashboard.recommendations.domain.tracks import (
     spotify_search_url,
 )
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
-from dashboard.recommendations.providers.catalogue.songs import Song, load
+from dashboard.recommendations.providers.catalog.songs import Song, load
 
 NAME: Final = "Overheard's own list"
 
 
-class CatalogueProvider:
-    """Songs of the bundled catalogue that pass the filters, in an order that depends on the seed.
+class CatalogProvider:
+    """Songs of the bundled catalog that pass the filters, in an order that depends on the seed.
 
     Parameters
     ----------
     clock : Clock
         Source of the current year.
     songs : tuple of Song, optional
-        Songs to select from, by default the bundled catalogue.
+        Songs to select from, by default the bundled catalog.
     seed : int
         Determines the order. The same seed returns the same songs in the same order, so that an offset
         continues the last result. Each session has a seed of its own.
 
     Raises
     ------
-    CatalogueError
-        If the bundled catalogue is damaged. ``search`` does not raise.
+    CatalogError
+        If the bundled catalog is damaged. ``search`` does not raise.
     """
 
     def __init__(self, clock: Clock, songs: tuple[Song, ...] | None = None, seed: int = 0) -> None:
@@ -118,6 +118,6 @@ def _track(song: Song, rank: int) -> Track:
         language_source="provider" if song.language else "none",
         published=date(song.year, 1, 1),
         precision="year",
-        romanised=song.romanised,
+        romanized=song.romanized,
         rank=rank,
     )

@@ -1,10 +1,10 @@
-"""Bundled songs, from ``catalogue.jsonl`` with one song in each line.
+"""Bundled songs, from ``catalog.jsonl`` with one song in each line.
 
 The file holds facts compiled by hand and no identifiers of services. Links to the songs are searches for
 artist and title, so that no link can break.
 
-Names are written as in their own country. If a name is not in Latin letters, ``artist_romanised`` or
-``title_romanised`` holds its romanization: the artist's or the record's own if it is known, else Hepburn
+Names are written as in their own country. If a name is not in Latin letters, ``artist_romanized`` or
+``title_romanized`` holds its romanization: the artist's or the record's own if it is known, else Hepburn
 without long marks (Japanese), Revised Romanization (Korean), Pinyin without tones (Mandarin), or plain
 transliteration (Russian). Composers known everywhere by a Latin name keep it.
 """
@@ -17,7 +17,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
 
-from dashboard.errors import CatalogueError
+from dashboard.errors import CatalogError
 from dashboard.i18n.languages import LANGUAGES
 
 EARLIEST_YEAR = 1600
@@ -26,7 +26,7 @@ EARLIEST_YEAR = 1600
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A song of the catalogue.
+    """A song of the catalog.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Song:
         Year of release. Older works have the year of their first performance or completion.
     language : str
         Language of the lyrics (ISO 639-1), empty for an instrumental song.
-    artist_romanised, title_romanised : str
+    artist_romanized, title_romanized : str
         Empty if the name itself is in Latin letters.
     """
 
@@ -43,15 +43,15 @@ class Song:
     year: int
     genre: str
     language: str
-    artist_romanised: str = ""
-    title_romanised: str = ""
+    artist_romanized: str = ""
+    title_romanized: str = ""
 
     @property
-    def romanised(self) -> str:
+    def romanized(self) -> str:
         """Title and artist in Latin letters, or empty if both are written in Latin letters."""
-        if not (self.artist_romanised or self.title_romanised):
+        if not (self.artist_romanized or self.title_romanized):
             return ""
-        return f"{self.title_romanised or self.title} - {self.artist_romanised or self.artist}"
+        return f"{self.title_romanized or self.title} - {self.artist_romanized or self.artist}"
 
 
 @lru_cache(maxsize=1)
@@ -60,20 +60,20 @@ def load() -> tuple[Song, ...]:
 
     Raises
     ------
-    CatalogueError
+    CatalogError
         If a line of the file is not a song.
     """
-    folder = files("dashboard.recommendations.providers.catalogue")
-    text = (folder / "catalogue.jsonl").read_text(encoding="utf-8")
-    return parse_catalogue(text)
+    folder = files("dashboard.recommendations.providers.catalog")
+    text = (folder / "catalog.jsonl").read_text(encoding="utf-8")
+    return parse_catalog(text)
 
 
-def parse_catalogue(text: str) -> tuple[Song, ...]:
+def parse_catalog(text: str) -> tuple[Song, ...]:
     """Parse songs from JSON lines. Empty lines between them are allowed.
 
     Raises
     ------
-    CatalogueError
+    CatalogError
         If a line is not a song. The message names the line and the problem.
     """
     songs: list[Song] = []
@@ -83,7 +83,7 @@ def parse_catalogue(text: str) -> tuple[Song, ...]:
         try:
             songs.append(_song(json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise CatalogueError(f"line {number} of the song catalogue is wrong: {error}") from error
+            raise CatalogError(f"line {number} of the song catalog is wrong: {error}") from error
     return tuple(songs)
 
 
@@ -105,17 +105,17 @@ def _song(entry: object) -> Song:
     if song.language and song.language not in LANGUAGES:
         raise ValueError(f"language {song.language!r} is not one of {', '.join(sorted(LANGUAGES))} or empty")
     for name in ("artist", "title"):
-        _check_romanised(name, getattr(song, name), getattr(song, f"{name}_romanised"))
+        _check_romanized(name, getattr(song, name), getattr(song, f"{name}_romanized"))
     return song
 
 
-def _check_romanised(name: str, native: str, romanised: object) -> None:
+def _check_romanized(name: str, native: str, romanized: object) -> None:
     """Check that a name has a romanization exactly if it is not written in Latin letters."""
-    if not isinstance(romanised, str) or not is_latin(romanised):
-        raise ValueError(f"{name}_romanised {romanised!r} must be a text in Latin letters")
-    if is_latin(native) == bool(romanised.strip()):
+    if not isinstance(romanized, str) or not is_latin(romanized):
+        raise ValueError(f"{name}_romanized {romanized!r} must be a text in Latin letters")
+    if is_latin(native) == bool(romanized.strip()):
         need = "needs none: it is in Latin letters" if is_latin(native) else "is needed"
-        raise ValueError(f"{name}_romanised of {native!r} {need}")
+        raise ValueError(f"{name}_romanized of {native!r} {need}")
 
 
 def is_latin(text: str) -> bool:

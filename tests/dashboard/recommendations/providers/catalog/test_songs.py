@@ -1,4 +1,4 @@
-"""Songs of the bundled catalogue."""
+"""Songs of the bundled catalog."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from dashboard.errors import CatalogueError
+from dashboard.errors import CatalogError
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import Track
-from dashboard.recommendations.providers.catalogue import songs as catalogue
-from dashboard.recommendations.providers.catalogue.songs import (
+from dashboard.recommendations.providers.catalog import songs as catalog
+from dashboard.recommendations.providers.catalog.songs import (
     is_latin,
-    parse_catalogue,
+    parse_catalog,
 )
 from tests.support.genres import GENRES
 
@@ -48,7 +48,7 @@ def folded(text: str) -> str:
 
 
 def test_every_genre_is_known_in_every_language_it_exists_in() -> None:
-    counts = Counter((song.genre, song.language) for song in catalogue.load())
+    counts = Counter((song.genre, song.language) for song in catalog.load())
     columns = (*sorted(LANGUAGES), "")
     print("\n" + " " * 10 + "".join(f"{language or 'none':>6}" for language in columns))
     for genre in GENRES:
@@ -63,35 +63,35 @@ def test_every_genre_is_known_in_every_language_it_exists_in() -> None:
 
 
 def test_there_are_enough_songs_and_no_artist_prevails() -> None:
-    assert 300 <= len(catalogue.load()) <= 400
-    artists = Counter(folded(song.artist) for song in catalogue.load())
+    assert 300 <= len(catalog.load()) <= 400
+    artists = Counter(folded(song.artist) for song in catalog.load())
     assert [artist for artist, count in artists.items() if count > 3] == []
 
 
 def test_no_song_stands_twice() -> None:
-    counts = Counter((folded(song.artist), folded(song.title)) for song in catalogue.load())
+    counts = Counter((folded(song.artist), folded(song.title)) for song in catalog.load())
     assert [song for song, count in counts.items() if count > 1] == []
 
 
 def test_fields_are_tidy_and_years_past() -> None:
-    for song in catalogue.load():
-        for text in (song.artist, song.title, song.artist_romanised, song.title_romanised):
+    for song in catalog.load():
+        for text in (song.artist, song.title, song.artist_romanized, song.title_romanized):
             assert text == " ".join(text.split()), song
             assert text == unicodedata.normalize("NFC", text), song
         assert song.year <= LATEST_YEAR, song
         assert song.genre == "classical" or song.year >= 1900, song
 
 
-def test_names_are_romanised_exactly_where_they_are_not_in_latin_letters() -> None:
-    for song in catalogue.load():
-        for native, romanised in (
-            (song.artist, song.artist_romanised),
-            (song.title, song.title_romanised),
+def test_names_are_romanized_exactly_where_they_are_not_in_latin_letters() -> None:
+    for song in catalog.load():
+        for native, romanized in (
+            (song.artist, song.artist_romanized),
+            (song.title, song.title_romanized),
         ):
             others = [sign for sign in native if sign.isalpha() and "LATIN" not in unicodedata.name(sign)]
-            assert bool(others) == bool(romanised), song
-            assert is_latin(romanised), song
-    shown = {song.title: song.romanised for song in catalogue.load()}
+            assert bool(others) == bool(romanized), song
+            assert is_latin(romanized), song
+    shown = {song.title: song.romanized for song in catalog.load()}
     assert shown["荒城の月"] == "Kojo no Tsuki - Rentaro Taki"
     assert shown["Где нас нет"] == "Gde nas net - Oxxxymiron"
     assert shown["First Love"] == "First Love - Hikaru Utada"
@@ -103,7 +103,7 @@ def test_names_are_romanised_exactly_where_they_are_not_in_latin_letters() -> No
     [("ja", ("CJK", "HIRAGANA", "KATAKANA")), ("ko", ("HANGUL",)), ("zh", ("CJK",)), ("ru", ("CYRILLIC",))],
 )
 def test_native_names_are_in_the_script_of_the_language(language: str, script: tuple[str, ...]) -> None:
-    for song in catalogue.load():
+    for song in catalog.load():
         if song.language == language:
             names = [unicodedata.name(sign) for sign in song.artist + song.title if sign.isalpha()]
             assert [name for name in names if not name.startswith((*script, "LATIN"))] == [], song
@@ -137,7 +137,7 @@ def test_links_carry_unusual_names_whole(artist: str, title: str) -> None:
 
 @pytest.mark.parametrize("genre", GENRES)
 def test_first_deal_is_full_and_mixes_languages_and_artists(genre: str) -> None:
-    songs = [song for song in catalogue.load() if song.genre == genre][:6]
+    songs = [song for song in catalog.load() if song.genre == genre][:6]
     assert len(songs) == 6
     assert {song.genre for song in songs} == {genre}
     assert len({song.artist for song in songs}) == 6
@@ -158,17 +158,17 @@ def test_first_deal_is_full_and_mixes_languages_and_artists(genre: str) -> None:
         (entry(year=80), "year 80"),
         (entry(language="xx"), "language 'xx'"),
         (entry(language=["en"]), "line 2 .*wrong"),
-        (entry(title="紅"), "title_romanised of '紅' is needed"),
-        (entry(title="紅", title_romanised=" "), "title_romanised of '紅' is needed"),
-        (entry(title="紅", title_romanised="Кино"), "Latin letters"),
-        (entry(artist="紅", artist_romanised=1), "artist_romanised 1 must be a text"),
-        (entry(artist_romanised="AC/DC"), "'AC/DC' needs none"),
+        (entry(title="紅"), "title_romanized of '紅' is needed"),
+        (entry(title="紅", title_romanized=" "), "title_romanized of '紅' is needed"),
+        (entry(title="紅", title_romanized="Кино"), "Latin letters"),
+        (entry(artist="紅", artist_romanized=1), "artist_romanized 1 must be a text"),
+        (entry(artist_romanized="AC/DC"), "'AC/DC' needs none"),
     ],
 )
 def test_a_damaged_line_is_named(line: str, complaint: str) -> None:
-    with pytest.raises(CatalogueError, match=complaint):
-        parse_catalogue(f"{entry()}\n{line}\n")
+    with pytest.raises(CatalogError, match=complaint):
+        parse_catalog(f"{entry()}\n{line}\n")
 
 
 def test_empty_lines_are_allowed() -> None:
-    assert len(parse_catalogue(f"\n{entry()}\n\n{entry(title='x')}\n")) == 2
+    assert len(parse_catalog(f"\n{entry()}\n\n{entry(title='x')}\n")) == 2

@@ -1,0 +1,1 @@
+"""Song provider for the bundled catalog."""

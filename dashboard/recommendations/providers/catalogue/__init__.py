@@ -1,1 +1,0 @@
-"""Song provider for the bundled catalogue."""
