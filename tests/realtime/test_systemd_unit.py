@@ -15,8 +15,8 @@ import pytest
 UNIT = files("realtime") / "overheard.service"
 
 
-def analyzed(tmp_path: Path, unit: str, *words: str) -> str:
-    """Output of systemd-analyze for a unit. A user manager needs a folder of its own."""
+def analyze_unit(tmp_path: Path, unit: str, *command: str) -> str:
+    """Return the output of systemd-analyze for a unit. The user manager gets a runtime folder."""
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("needs Linux with systemd-analyze; on Debian: apt install systemd")
@@ -24,7 +24,7 @@ def analyzed(tmp_path: Path, unit: str, *words: str) -> str:
     copy = tmp_path / "overheard.service"
     copy.write_text(unit)
     done = subprocess.run(
-        [program, *words, "--user", str(copy)],
+        [program, *command, "--user", str(copy)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -35,32 +35,32 @@ def analyzed(tmp_path: Path, unit: str, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def installed() -> str:
-    """The unit as it stands on a machine where the program exists."""
+def read_unit() -> str:
+    """Return the unit with a program that exists on this machine."""
     return re.sub(r"(?m)^ExecStart=\S+ listen$", "ExecStart=/bin/true listen", UNIT.read_text())
 
 
 def test_systemd_verifies_the_unit_without_a_remark(tmp_path: Path) -> None:
-    assert "ExecStart=/bin/true listen" in installed()
-    assert analyzed(tmp_path, installed(), "verify") == ""
+    assert "ExecStart=/bin/true listen" in read_unit()
+    assert analyze_unit(tmp_path, read_unit(), "verify") == ""
 
 
 def test_the_verification_would_remark_on_a_misspelt_line(tmp_path: Path) -> None:
-    """It ignores what it does not know and still ends with 0: only its words tell."""
-    unit = installed().replace("NoNewPrivileges", "NoNewPrivilege")
-    assert "Unknown key 'NoNewPrivilege'" in analyzed(tmp_path, unit, "verify")
+    """systemd-analyze ends with 0 in spite of unknown keys, so the tests have to read its output."""
+    unit = read_unit().replace("NoNewPrivileges", "NoNewPrivilege")
+    assert "Unknown key 'NoNewPrivilege'" in analyze_unit(tmp_path, unit, "verify")
 
 
-def test_the_unit_is_less_exposed_than_without_its_restrictions(tmp_path: Path) -> None:
+def test_the_restrictions_of_the_unit_reduce_its_exposure(tmp_path: Path) -> None:
     def exposure(unit: str) -> float:
-        told = analyzed(tmp_path, unit, "security", "--offline=true", "--no-pager")
-        found = re.search(r"Overall exposure level for overheard.service: ([\d.]+)", told)
-        assert found, told
+        report = analyze_unit(tmp_path, unit, "security", "--offline=true", "--no-pager")
+        found = re.search(r"Overall exposure level for overheard.service: ([\d.]+)", report)
+        assert found, report
         return float(found.group(1))
 
     bare = "[Service]\nExecStart=/bin/true listen\n"
     assert exposure(bare) > 9
-    assert exposure(installed()) < 6
+    assert exposure(read_unit()) < 6
 
 
 def test_the_unit_starts_the_program_and_lets_it_write_its_history_only() -> None:

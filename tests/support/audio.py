@@ -1,4 +1,4 @@
-"""Audio made for tests, the same on every machine."""
+"""Synthetic audio, which is the same on every machine."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Samples = npt.NDArray[np.float32]
 
 
 def tone(hz: float, seconds: float, rate: int = 22_050, amplitude: float = 0.3) -> Samples:
-    """A sine over a little noise."""
+    """Return a sine with weak noise, (n,) float32."""
     n = round(seconds * rate)
     sine = amplitude * np.sin(2 * np.pi * hz * np.arange(n) / rate)
     return (sine + 0.003 * noise(n)).astype(np.float32)
 
 
 def noise(n: int) -> npt.NDArray[np.float64]:
-    """Uniform in -1..1; NumPy promises that a bit generator's raw stream never changes."""
+    """Return uniform noise in -1..1, (n,). NumPy never changes the raw output of a bit generator."""
     return np.random.PCG64(1).random_raw(n) / 2.0**63 - 1
 
 
 def programme(rate: int = 22_050) -> Samples:
-    """Twelve seconds each of a low, a middle and a high tone, which the fake classifier tells apart."""
+    """Return 12 s each of a low, a middle and a high tone, which are genres of ``LoudestRowClassifier``."""
     return np.concatenate([tone(hz, 12, rate) for hz in (300, 5_500, 9_500)])
 
 
 def write(path: Path, samples: npt.NDArray[np.floating], rate: int, codec: str = "pcm_s16le") -> Path:
-    """Write (n,) or (n, channels) samples with a real encoder; the container goes by the suffix."""
+    """Encode (n,) or (n, channels) samples to a file whose suffix selects the container."""
     channels = samples.reshape(len(samples), -1).astype(np.float32)
     layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[channels.shape[1]]
     with av.open(str(path), "w") as container:

@@ -1,4 +1,4 @@
-"""Classifier that answers by the brightness of the rows."""
+"""Classifier that predicts the genre from the brightest row of an image."""
 
 from __future__ import annotations
 
@@ -35,18 +35,26 @@ def manifest(
 
 
 class LoudestRowClassifier:
-    """Says blues, jazz or rock for a picture that is brightest low, in the middle or high.
+    """Classifier that predicts blues, jazz or rock if the lower, middle or upper third has the brightest row.
 
-    Where ``talk`` names one of them, such a picture is no music, with 95 % certainty; all others are.
+    Parameters
+    ----------
+    audio : AudioSpec, optional
+        Input of the classifier.
+    confidence : float
+        Probability of the predicted genre.
+    talk : str, optional
+        Genre that counts as talk: the probability of music is 0.05 for it and 0.95 for the others. None
+        turns the detection of music off.
     """
 
     runtime = "fake 1"
 
     def __init__(
-        self, audio: AudioSpec | None = None, sureness: float = 0.8, talk: str | None = None
+        self, audio: AudioSpec | None = None, confidence: float = 0.8, talk: str | None = None
     ) -> None:
         self.manifest = manifest(audio, music_above=None if talk is None else 0.5)
-        self.sureness = sureness
+        self.confidence = confidence
         self.talk = talk
         self.calls = 0
 
@@ -54,8 +62,8 @@ class LoudestRowClassifier:
         self.calls += 1
         brightness = picture.astype(np.float64).sum(axis=(1, 2))[::-1]  # lowest frequency first
         third = min(2, 3 * int(brightness.argmax()) // len(brightness))
-        probabilities = np.full(3, (1 - self.sureness) / 2)
-        probabilities[third] = self.sureness
+        probabilities = np.full(3, (1 - self.confidence) / 2)
+        probabilities[third] = self.confidence
         if self.talk is None:
             return Prediction(probabilities, 1.0)
         return Prediction(probabilities, 1.0, 0.05 if LABELS[third] == self.talk else 0.95)

@@ -1,4 +1,4 @@
-"""Runs of the ``overheard`` command, in a process of its own or in the test's."""
+"""Runs of the ``overheard`` command, in a new process or in the process of the tests."""
 
 from __future__ import annotations
 
@@ -20,71 +20,70 @@ from realtime.cli.main import main
 RATE = 22_050
 
 
-def run_command(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_command(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a new process."""
     done = subprocess.run(
-        [sys.executable, "-m", "realtime.cli", *words],
+        [sys.executable, "-m", "realtime.cli", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
-        env=os.environ | (environment or {}),
+        env=os.environ | dict(environment or {}),
         check=False,
     )
     assert "Traceback" not in done.stderr
     return done
 
 
-def command_error(*words: str, environment: dict[str, str] | None = None) -> str:
-    """Error message of the command, which exits with 2 and prints one line."""
-    return error_message(run_command(*words, environment=environment))
+def command_error(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return the error message of a command that must fail."""
+    return error_message(run_command(*arguments, environment=environment))
 
 
-def run_main(*words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """The same command in the test's own process: a new one takes longer to begin than most take to end."""
+def run_main(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, because a new one takes longer to start than most commands run."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name, value in (environment or {}).items():
             patch.setenv(name, value)
         try:
-            code = main(words)
-        except SystemExit as left:  # argparse's way out of --help
-            code = left.code if isinstance(left.code, int) else 1
+            code = main(arguments)
+        except SystemExit as end:  # argparse ends --help in this way
+            code = end.code if isinstance(end.code, int) else 1
     assert "Traceback" not in err.getvalue()
-    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
-def main_error(*words: str, environment: dict[str, str] | None = None) -> str:
-    """As ``refused``, in the test's own process."""
-    return error_message(run_main(*words, environment=environment))
+def main_error(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return the error message of a command that must fail, and run it in this process."""
+    return error_message(run_main(*arguments, environment=environment))
 
 
 def error_message(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the error message of a command, which must end with code 2 and print nothing else."""
     assert done.returncode == 2, done
     assert done.stdout == ""
     return done.stderr.strip()
 
 
 def count_windows(seconds: int) -> int:
-    """Windows of the shipped model that fit."""
+    """Return the number of windows of the shipped model in so many seconds."""
     audio = ModelManifest.load().audio
-    room = seconds * audio.sample_rate - audio.window_samples
-    return 1 + room // (audio.hop_columns * audio.column_step)
+    remaining = seconds * audio.sample_rate - audio.window_samples
+    return 1 + remaining // (audio.hop_columns * audio.column_step)
 
 
 def format_window_seconds() -> str:
-    """Seconds of the shipped model's window, rounded up, as sentences give them."""
+    """Return the length of the shipped model's window in seconds, rounded up as in error messages."""
     return f"{np.ceil(100 * ModelManifest.load().audio.window_seconds) / 100:.2f}"
 
 
 def copy_model(folder: Path) -> tuple[Path, dict[str, object]]:
-    """The shipped model in a folder where it may be broken."""
+    """Copy the shipped model to a folder, and return the manifest's path and fields."""
     shipped = ModelManifest.load()
     (folder / shipped.file).write_bytes(shipped.read_model())
     shipped.save(folder / "genre.json")
     return folder / "genre.json", json.loads((folder / "genre.json").read_text())
-
-
-def recommend(*words: str, environment: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "realtime.cli", "recommend", *words]
-    return subprocess.run(
-        command, env=os.environ | dict(environment), capture_output=True, text=True, timeout=60, check=False
-    )

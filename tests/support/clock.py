@@ -1,12 +1,13 @@
-"""Virtual time: sleeping moves it, nothing waits."""
+"""Virtual time for tests, which never wait."""
 
 from __future__ import annotations
 
 UNIX_OFFSET = 1_700_000_000.0
+"""Unix seconds at second 0 of a virtual clock, which starts at second 100."""
 
 
 class VirtualClock:
-    """A clock that stands still until it is told otherwise."""
+    """Clock that a test sets. ``sleep_until`` moves it and returns at once."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""Scorecards of ``overheard evaluate``, models for them, and a tiny library."""
+"""Scorecards of ``overheard evaluate``, modified models, and a small library of tones."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from tests.support.cli import copy_model, run_main
 LABELS = ModelManifest.load().labels
 RATE = 22_050
 TONE_HZ = {"blues": 300, "jazz": 5_500, "rock": 9_500}
+"""Frequencies that ``LoudestRowClassifier`` predicts as these genres."""
 UNSMOOTHED = replace(Settings(), smoothing=SmoothingSettings(0, 0, 0))
 
 
-def run_evaluate(*words: str) -> dict[str, Any]:
-    done = run_main("evaluate", *words, "--json")
+def run_evaluate(*arguments: str) -> dict[str, Any]:
+    """Run ``overheard evaluate --json`` and return the scorecard."""
+    done = run_main("evaluate", *arguments, "--json")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
@@ -33,20 +35,20 @@ def run_evaluate(*words: str) -> dict[str, Any]:
 
 
 def write_model(folder: Path, **changes: object) -> str:
-    """The shipped model's bytes under a manifest with other fields."""
+    """Copy the shipped model with changed fields of the manifest, and return the manifest's path."""
     path, fields = copy_model(folder)
     path.write_text(json.dumps(fields | changes))
     return str(path)
 
 
 def check_scorecard(card: dict[str, Any], probabilities: npt.NDArray[np.float64], truth: list[int]) -> None:
-    """Hold a scorecard against probabilities and truth, counted here track by track."""
-    answers, confidence = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1)
+    """Compare a scorecard with figures that are computed here from probabilities and true genres."""
+    predicted, confidence = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1)
     rows = [[0] * len(LABELS) for _ in LABELS]
-    for genre, answer in zip(truth, answers, strict=True):
-        rows[genre][answer] += 1
+    for genre, prediction in zip(truth, predicted, strict=True):
+        rows[genre][prediction] += 1
     assert card["confusion"] == {"labels": list(LABELS), "rows": rows}
-    right = np.array(truth) == answers
+    right = np.array(truth) == predicted
     assert card["tracks"] == len(truth)
     assert card["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
     assert card["ece"] == pytest.approx(expected_calibration_error(probabilities, np.array(truth)), abs=2e-4)
@@ -66,7 +68,7 @@ def check_scorecard(card: dict[str, Any], probabilities: npt.NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def tone_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tones of 10.5 s a genre, as folders and as a table with artists, and one that is too short."""
+    """Write two tones of 10.5 s for each genre, in folders and with a table of artists, and a short tone."""
     folder = tmp_path_factory.mktemp("library")
     lines = ["file,genre,artist"]
     (folder / "table").mkdir()

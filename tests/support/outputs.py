@@ -1,4 +1,4 @@
-"""Notifiers with short pauses, and a password that no log may contain."""
+"""Notifiers with short pauses, and a password that the log must not contain."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from realtime.outputs.notifier import GenreNotifier
 
 SECRET = "geheim-p@ss/word"
 QUOTED_SECRET = "geheim-p%40ss%2Fword"
+"""The password as part of an address."""
 
 
 @contextmanager
 def notifier_factory() -> Iterator[Callable[..., GenreNotifier]]:
-    """Yield a factory of notifiers with short pauses, each of which must close within two seconds."""
+    """Yield a function that starts notifiers. Each must close within two seconds at the end of the block."""
     started: list[GenreNotifier] = []
 
-    def begin(retry_seconds: float = 0.02, **settings: str) -> GenreNotifier:
+    def start(retry_seconds: float = 0.02, **settings: str) -> GenreNotifier:
         started.append(GenreNotifier(OutputSettings(**settings), SystemClock(), retry_seconds=retry_seconds))
         return started[-1]
 
-    yield begin
+    yield start
     for outputs in started:
         began = time.monotonic()
         outputs.close()
-        assert time.monotonic() - began <= 2
+        assert time.monotonic() - began <= 2, "closing took too long"

@@ -1,4 +1,4 @@
-"""Programs of the system that tests need."""
+"""System programs that tests need."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 
 def chromium_path() -> str | None:
-    """The system's Chromium, the lighter one first."""
+    """Return the path of the system's Chromium, or None. The build without windows is preferred."""
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), None)
 
 
 def need(package: str, *programs: str) -> None:
-    """Skip where a program is missing, naming the Debian package that has it."""
+    """Skip the test if a program is missing. The reason names the Debian package."""
     for program in programs:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed; on Debian: apt install {package}")

@@ -1,4 +1,4 @@
-"""Messages of the protocol: structs to publish, and the JSON that clients get."""
+"""Messages of the protocol as structs, and as the JSON that clients receive."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from realtime.protocol.messages import (
 from realtime.protocol.schema import schema
 
 Json: TypeAlias = dict[str, Any]
-"""A message as a client of another language gets or sends it."""
+"""Message as decoded JSON."""
 
 VALIDATOR = Draft202012Validator(schema())
-"""Holds any message against the published schema."""
+"""Validates any message against the published schema."""
 
 
 def as_json(message: Struct) -> Json:
-    """The message as a client gets it, held against the published schema."""
+    """Return a message as a client receives it. The message must match the published schema."""
     sent: Json = json.loads(encode(message))
     VALIDATOR.validate(sent)
     return sent
 
 
 def validate_definition(name: str, document: object) -> None:
-    """Hold a document that is no message of the websocket against its definition in the schema."""
+    """Validate a document of a page against its definition in the schema."""
     Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema()["$defs"]}).validate(document)
 
 
@@ -51,7 +51,7 @@ def estimate_message(
     end_seconds: float = 5.0,
     level_dbfs: float = -20.0,
 ) -> EstimateMessage:
-    """An estimate whose stable label is ``label``, unless ``stable`` is given."""
+    """Return an estimate whose stable label is ``label`` unless ``stable`` is given."""
     return EstimateMessage(
         version=VERSION,
         seq=seq,
@@ -75,7 +75,7 @@ def estimate_message(
 
 
 def spectrum_message(end_seconds: float, source: str = "fake") -> SpectrumMessage:
-    """One column of silence."""
+    """Return a spectrum of one silent column."""
     return SpectrumMessage(
         version=VERSION, seq=1, source=source, captured_at=2.0, end_seconds=end_seconds, columns=1, rows=1,
         data="AA==", row_edges_hz=None,

@@ -1,4 +1,4 @@
-"""Real sound servers without hardware: PulseAudio and PipeWire, each in a folder of its own."""
+"""Real sound servers without hardware (PulseAudio and PipeWire), and ``overheard listen`` on them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class SoundServer:
-    """A sound server that can be killed and started again, and the environment in which clients find it."""
+    """Sound server that can be killed and started again, with the environment in which clients find it."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.kind, self.folder = kind, folder
@@ -48,57 +48,59 @@ class SoundServer:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it responds."""
         if self.kind == "pulseaudio":
             self._spawn(
                 "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
                 f"--file={self.folder}/default.pa",
             )  # fmt: skip
-            self._until_it_answers()
+            self._wait_until_ready()
             return
         self._spawn("dbus-daemon", "--session", "--nofork", f"--address=unix:path={self.folder}/bus")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={self.folder}/bus"
         for program in ("pipewire", "wireplumber", "pipewire-pulse"):
             self._spawn(program)
-        self._until_it_answers()
+        self._wait_until_ready()
         self.run("pactl", "load-module", "module-null-sink", "sink_name=speakers", "rate=48000")
-        wait_until(lambda: self._asked("pactl", "set-default-sink", "speakers"))  # wireplumber takes a moment
+        wait_until(
+            lambda: self._succeeds("pactl", "set-default-sink", "speakers")
+        )  # wireplumber takes a moment
         wait_until(lambda: "Default Sink: speakers" in self.run("pactl", "info"))
 
     def kill(self) -> None:
-        """End it as a crash does, and whoever plays."""
+        """Kill the server as a crash does, and all players."""
         for process in self._processes:
             process.kill()
         for process in self._processes:
             process.wait()
         self._processes = []
 
-    def run(self, *words: str) -> str:
-        """Output of a client program."""
+    def run(self, *command: str) -> str:
+        """Run a client program and return its output."""
         done = subprocess.run(
-            words, env=self.environment, capture_output=True, text=True, timeout=30, check=True
+            command, env=self.environment, capture_output=True, text=True, timeout=30, check=True
         )
         return done.stdout
 
     def play(self, path: Path, *options: str) -> subprocess.Popen[bytes]:
-        """Play a file."""
+        """Play a file, and return the playing process."""
         player = subprocess.Popen(["paplay", *options, str(path)], env=self.environment)
         self._processes.append(player)
         return player
 
-    def _spawn(self, *words: str) -> None:
+    def _spawn(self, *command: str) -> None:
         quiet = subprocess.DEVNULL
-        self._processes.append(subprocess.Popen(words, env=self.environment, stdout=quiet, stderr=quiet))
+        self._processes.append(subprocess.Popen(command, env=self.environment, stdout=quiet, stderr=quiet))
 
-    def _until_it_answers(self) -> None:
-        wait_until(lambda: self._asked("pactl", "info"))
+    def _wait_until_ready(self) -> None:
+        wait_until(lambda: self._succeeds("pactl", "info"))
 
-    def _asked(self, *words: str) -> bool:
+    def _succeeds(self, *command: str) -> bool:
         """Check if a client program succeeds."""
-        return subprocess.run(words, env=self.environment, capture_output=True, timeout=30).returncode == 0
+        return subprocess.run(command, env=self.environment, capture_output=True, timeout=30).returncode == 0
 
 
-NEEDED = {
+PROGRAMS = {
     "pulseaudio": ("pulseaudio", "paplay", "pactl", "parec"),
     "pipewire": ("pipewire", "pipewire-pulse", "wireplumber", "dbus-daemon", "paplay", "pactl", "parec"),
 }
@@ -106,8 +108,8 @@ NEEDED = {
 
 @contextmanager
 def sound_server(folder: Path, kind: str) -> Iterator[SoundServer]:
-    """A running server with one output, ``speakers``, that nobody hears."""
-    missing = [name for name in NEEDED[kind] if shutil.which(name) is None]
+    """Run a sound server with one output, ``speakers``."""
+    missing = [name for name in PROGRAMS[kind] if shutil.which(name) is None]
     if missing:
         pytest.skip(f"{missing[0]} is not installed; on Debian: apt install {missing[0]}")
     server = SoundServer(folder, kind)
@@ -119,7 +121,7 @@ def sound_server(folder: Path, kind: str) -> Iterator[SoundServer]:
 
 
 class ListenProcess:
-    """``overheard listen`` as a child, and a client of its websocket."""
+    """Process of ``overheard listen``, and a client of its websocket."""
 
     def __init__(self, process: subprocess.Popen[str], client: ClientConnection, address: str) -> None:
         self.process, self.client, self.address = process, client, address
@@ -128,7 +130,7 @@ class ListenProcess:
     def until(
         self, wanted: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE_SECONDS
     ) -> dict[str, Any]:
-        """Read messages up to one that is wanted."""
+        """Receive messages up to the first one that is wanted, and return it."""
         deadline = time.monotonic() + seconds
         while True:
             left = deadline - time.monotonic()
@@ -141,41 +143,50 @@ class ListenProcess:
                     return message
 
     def state(self, *names: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Read up to the first message that tells one of these states."""
+        """Receive messages up to the first one with one of these states, and return it."""
         return self.until(lambda message: get_state(message) in names, seconds)
+
+    def request(self, action: str, **fields: Any) -> dict[str, Any]:
+        """Send a control and return its response."""
+        self.client.send(json.dumps({"type": "control", "id": action, "action": action} | fields))
+        return self.until(lambda message: message["type"] == "response" and message["id"] == action)
+
+    def estimate(self, source: str) -> dict[str, Any]:
+        """Receive messages up to the first estimate of a source, and return it."""
+        return self.until(lambda message: message["type"] == "estimate" and message["source"] == source)
 
 
 def get_state(message: dict[str, Any]) -> str | None:
-    """The state that a message carries."""
+    """Return the state in a message, or None if it has none."""
     state: str | None = message.get("state") or (message.get("estimate") or {}).get("state")
     return state
 
 
 def summarize(message: dict[str, Any]) -> str:
-    """A message in a word or two."""
+    """Return type, state and detail of a message on one line."""
     return f"{message['type']} {get_state(message) or ''} {message.get('detail', '')}".strip()
 
 
 @contextmanager
-def run_listen(environment: dict[str, str], *words: str, token: str = "") -> Iterator[ListenProcess]:
-    """``overheard listen`` with a client that has read the hello."""
-    command = [sys.executable, "-m", "realtime.cli", "listen", "--port", "0", *words]
+def run_listen(environment: dict[str, str], *arguments: str, token: str = "") -> Iterator[ListenProcess]:
+    """Run ``overheard listen`` with a client that has received the first hello."""
+    command = [sys.executable, "-m", "realtime.cli", "listen", "--port", "0", *arguments]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
-        said = process.stderr.readline()
-        while "ws://" not in said:
-            assert process.poll() is None, said + process.stderr.read()
-            said = process.stderr.readline()
-        address = "ws://" + said.split("ws://")[1].strip()
-        shown = {"Authorization": f"Bearer {token}"} if token else {}
-        with connect(address, open_timeout=10, additional_headers=shown) as client:
+        line = process.stderr.readline()
+        while "ws://" not in line:
+            assert process.poll() is None, line + process.stderr.read()
+            line = process.stderr.readline()
+        address = "ws://" + line.split("ws://")[1].strip()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with connect(address, open_timeout=10, additional_headers=headers) as client:
             started = ListenProcess(process, client, address)
             started.until(lambda message: message["type"] == "hello")
             yield started
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        _, rest = process.communicate(timeout=15)
-        print(rest)  # the log tells the story; shown when a test fails
-        assert "Traceback" not in rest
+        _, log = process.communicate(timeout=15)
+        print(log)  # pytest shows it if the test fails
+        assert "Traceback" not in log

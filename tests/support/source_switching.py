@@ -1,4 +1,4 @@
-"""Privileged client, and analyzer of real files, for tests of the source manager."""
+"""Source manager of real files with a server, and a privileged client of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -24,14 +24,21 @@ from realtime.server.broadcaster import Broadcaster
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import LoudestRowClassifier
 from tests.support.protocol import VALIDATOR, Json, as_json
+from tests.support.websocket_client import BEARER, TOKEN
 
-TOKEN = "a-token-of-the-tests"
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SPEED = 8.0
 
 
+class Response(NamedTuple):
+    """Response to a control, as its client gets it."""
+
+    ok: bool
+    code: str
+    detail: str
+
+
 class Client:
-    """Privileged client that remembers all messages."""
+    """Privileged client that records all messages."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -39,6 +46,7 @@ class Client:
         self._number = 0
 
     async def until(self, wanted: Callable[[Any], bool], seconds: float = 20.0) -> Any:
+        """Receive messages up to the first one that is wanted, and return it."""
         async with asyncio.timeout(seconds):
             while True:
                 message = json.loads(await self.connection.recv())
@@ -59,13 +67,14 @@ class Client:
     async def sources(self) -> Any:
         return await self.until(lambda message: message["type"] == "sources")
 
-    async def ask(self, action: str, **fields: Any) -> tuple[bool, str]:
-        """Send a control and wait for its response. ``seen`` has the last ``sources`` message."""
-        await self.connection.send(self.text(action, **fields))
-        answer = await self.until(lambda m: m["type"] == "response" and m["id"] == str(self._number))
-        return answer["ok"], answer["detail"]
+    async def request(self, action: str, **fields: Any) -> Response:
+        """Send a control and wait for its response. ``seen`` then has the last ``sources`` message."""
+        await self.connection.send(self.control(action, **fields))
+        message = await self.until(lambda m: m["type"] == "response" and m["id"] == str(self._number))
+        return Response(message["ok"], message["code"], message["detail"])
 
-    def text(self, action: str, **fields: Any) -> str:
+    def control(self, action: str, **fields: Any) -> str:
+        """Return a control with the next number as its id."""
         self._number += 1
         return json.dumps({"type": "control", "id": str(self._number), "action": action} | fields)
 
@@ -78,6 +87,8 @@ class Client:
 
 @dataclass
 class RunningManager:
+    """Source manager and its server during a scenario."""
+
     manager: SourceManager
     server: EstimateServer
     url: str
@@ -91,7 +102,21 @@ def run_manager(
     speed: float = SPEED,
     history: Path | None = None,
 ) -> list[Json]:
-    """Run a scenario with analyzed sources, and return all of their messages."""
+    """Run a scenario while sources are analyzed, and return all published messages.
+
+    Parameters
+    ----------
+    scenario : callable
+        Coroutine function of a connected client and the running manager.
+    source : sequence of paths or str
+        Sources that play from the start.
+    selectable : sequence of paths or str
+        Sources that a client may select besides those.
+    speed : float
+        Speed of files, in multiples of real time.
+    history : Path, optional
+        File of the history. None records none.
+    """
     settings = Settings(source=SourceSettings(tuple(map(str, source)), speed=speed))
     settings = replace(
         settings, server=ServerSettings(token=TOKEN), history=HistorySettings(str(history or "off"))
@@ -122,7 +147,7 @@ def run_manager(
         finally:
             began = time.monotonic()
             await asyncio.gather(manager.stop(), server.stop())
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 3, "stopping took too long"
             if writer is not None:
                 writer.close()
 

@@ -22,15 +22,15 @@ RATE = 44_100
 
 
 def take_blocks(blocks: Iterator[AudioBlock], seconds: float) -> list[AudioBlock]:
-    """Blocks until there are so many seconds of sound, at most ten times as long in real time."""
-    got: list[AudioBlock] = []
+    """Return blocks with at least so many seconds of audio, within ten times as long plus 5 s."""
+    taken: list[AudioBlock] = []
     end = time.monotonic() + 10 * seconds + 5
     for block in blocks:
-        got.append(block)
-        if sum(len(b.samples) for b in got) >= seconds * block.sample_rate:
+        taken.append(block)
+        if sum(len(b.samples) for b in taken) >= seconds * block.sample_rate:
             break
-        assert time.monotonic() < end
-    return got
+        assert time.monotonic() < end, "the stream is too slow"
+    return taken
 
 
 def join_samples(blocks: list[AudioBlock]) -> Samples:
@@ -38,12 +38,13 @@ def join_samples(blocks: list[AudioBlock]) -> Samples:
 
 
 def measure_pitch(samples: Samples, rate: int) -> float:
+    """Return the frequency of the strongest component in Hz."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()])
 
 
 def read_until_failure(blocks: Iterator[AudioBlock], within_seconds: float) -> str:
-    """The sentence with which a stream breaks off, which has to come within this time."""
+    """Read a stream until it fails, which must happen within this time, and return the error message."""
     end = time.monotonic() + within_seconds
     in_time = itertools.takewhile(lambda _: time.monotonic() < end, blocks)
     with pytest.raises(SourceError) as caught:
@@ -52,7 +53,7 @@ def read_until_failure(blocks: Iterator[AudioBlock], within_seconds: float) -> s
 
 
 def opening_error(url: str, **seconds: float) -> str:
-    """The sentence with which opening fails; no secret may be in it."""
+    """Return the error message of a stream that cannot be opened. The message must not show a secret."""
     with pytest.raises(SourceError) as caught:
         StreamSource(url, VirtualClock(), **seconds)
     assert "secret" not in str(caught.value)
@@ -62,7 +63,7 @@ def opening_error(url: str, **seconds: float) -> str:
 
 @contextmanager
 def closes_within_a_second(source: StreamSource) -> Iterator[None]:
-    """Begins to read on another thread; what reads there ends soon after the source is closed."""
+    """Read on another thread during the block. Closing the source must end the reading within a second."""
     reader = threading.Thread(target=lambda: list(source.blocks()), daemon=True)
     reader.start()
     try:
@@ -71,5 +72,5 @@ def closes_within_a_second(source: StreamSource) -> Iterator[None]:
         began = time.monotonic()
         source.close()
         reader.join(timeout=5)
-    assert not reader.is_alive()
-    assert time.monotonic() - began < 1
+    assert not reader.is_alive(), "the reading thread did not end"
+    assert time.monotonic() - began < 1, "the reading thread ended too late"

@@ -1,4 +1,4 @@
-"""Real server on a free port, its messages, and raw and library clients."""
+"""Real server on a free port, messages for it, and clients with and without a library."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, HelloMessage, StateMessage
 from realtime.server.broadcaster import Broadcaster
 from realtime.server.limits import ServerLimits
-from realtime.server.requests import SourceController
+from realtime.server.log_buffer import LogBuffer
+from realtime.server.requests import HistoryEndpoint, SourceController
 from realtime.server.websocket import EstimateServer
 from tests.support.classifier import manifest
 from tests.support.protocol import estimate_message
+
+Scenario = Callable[[EstimateServer, str], Awaitable[None]]
+"""Coroutine function of a server and its address."""
 
 
 def hello(source: str = "fake") -> HelloMessage:
@@ -40,23 +44,34 @@ def state(name: str, number: int = 1, source: str = "fake", detail: str = "") ->
 
 
 async def receive(client: ClientConnection) -> Any:
+    """Receive a message within five seconds, and decode it."""
     return json.loads(await asyncio.wait_for(client.recv(), 5))
 
 
 def serve(
-    scenario: Callable[[EstimateServer, str], Awaitable[None]],
+    scenario: Scenario,
     sources: Sequence[str] = ("fake",),
     origins: Sequence[str] = (),
+    *,
     controller: SourceController | None = None,
+    history: HistoryEndpoint | None = None,
+    log: LogBuffer | None = None,
+    control_token: str = "",
     limits: ServerLimits | None = None,
     **settings: Any,
 ) -> None:
-    """Run a scenario against a server on a free port; ``settings`` are those of ServerSettings."""
+    """Run a scenario against a server on a free port. ``settings`` are fields of ``ServerSettings``."""
 
     async def main() -> None:
-        hellos = [hello(source) for source in sources]
         server = EstimateServer(
-            Broadcaster(hellos), ServerSettings(**settings), origins, controller=controller, limits=limits
+            Broadcaster([hello(source) for source in sources]),
+            ServerSettings(**settings),
+            origins,
+            control_token=control_token,
+            controller=controller,
+            history=history,
+            log=log,
+            limits=limits,
         )
         port = await server.start("127.0.0.1", 0)
         try:
@@ -68,7 +83,7 @@ def serve(
 
 
 async def wait_for_clients(server: EstimateServer, number: int) -> None:
-    """Wait until so many clients are known; bounded by the test's own timeouts."""
+    """Wait until the server has this number of clients."""
     async with asyncio.timeout(5):
         while server.broadcaster.clients != number:
             await asyncio.sleep(0)
@@ -81,7 +96,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 def http_get(
     url: str, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None, method: str = "GET"
 ) -> tuple[int, str, str]:
-    """Status, content type and body of a page; blocks, so it runs on a thread of its own."""
+    """Return status, content type and body of a page. It blocks, so a scenario calls it on a thread."""
     request = Request(url.replace("ws", "http", 1), headers=dict(headers or {}), method=method)
     opener = build_opener(HTTPHandler(), HTTPSHandler(context=tls))
     try:
@@ -98,17 +113,16 @@ HANDSHAKE = (
 )
 
 
-Scenario = Callable[[EstimateServer, str], Awaitable[None]]
-
-
 def check_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Assert that the server's log has no error and no traceback, whatever a client did."""
-    ours = [
+    """Assert that the server has logged no error and no traceback."""
+    records = [
         record
         for record in caplog.records
         if record.name.startswith(("realtime", "websockets.server", "asyncio"))
     ]
-    assert not [record.getMessage() for record in ours if record.exc_info or record.levelno >= logging.ERROR]
+    assert not [
+        record.getMessage() for record in records if record.exc_info or record.levelno >= logging.ERROR
+    ]
 
 
 def get_port(url: str) -> int:
@@ -116,21 +130,23 @@ def get_port(url: str) -> int:
 
 
 async def open_raw(url: str, first: bytes = HANDSHAKE) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect without a library and send the first bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", get_port(url))
     writer.write(first)
     return reader, writer
 
 
 async def read_rest(reader: asyncio.StreamReader) -> bytes:
-    """Everything until the server hangs up; it must."""
+    """Return all bytes until the server closes the connection, which must happen within ten seconds."""
     try:
         return await asyncio.wait_for(reader.read(), 10)
     except ConnectionResetError:
         return b""
 
 
-async def check_still_serves(estimates: EstimateServer, client: ClientConnection, number: int = 1) -> None:
-    estimates.broadcaster.publish(estimate("jazz", number))
+async def check_still_serves(server: EstimateServer, client: ClientConnection, number: int = 1) -> None:
+    """Publish an estimate with this number, which the client must receive next."""
+    server.broadcaster.publish(estimate("jazz", number))
     assert (await receive(client))["seq"] == number
 
 

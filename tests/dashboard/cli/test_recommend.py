@@ -14,7 +14,7 @@ from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.registry import WallClock
 from tests.support.audio import write
-from tests.support.cli import main_error, recommend
+from tests.support.cli import main_error, run_command
 from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.spotify import Fault
@@ -42,14 +42,14 @@ def test_who_types_the_command_may_use_the_last_searches(services: Services) -> 
     quota = DailyQuota(services.data_folder / "youtube-budget.sqlite", WallClock())
     while quota.left > 1:
         quota.take()
-    done = recommend("--genre", "jazz", "--json", environment=services.environment)
+    done = run_command("recommend", "--genre", "jazz", "--json", environment=services.environment)
     assert "YouTube" in {json.loads(line)["provider"] for line in done.stdout.splitlines()}
     assert quota.left == 0
 
 
 def test_the_command_prints_a_line_of_json_for_each_song(services: Services) -> None:
     words = ("--genre", "jazz", "--language", "ja", "--range", "month", "--count", "5", "--json")
-    done = recommend(*words, environment=services.environment)
+    done = run_command("recommend", *words, environment=services.environment)
     assert (done.returncode, done.stderr) == (0, "")
     songs = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(songs) == 5
@@ -70,7 +70,7 @@ def test_songs_like_a_file(tmp_path: Path) -> None:
     import numpy as np
 
     music = write(tmp_path / "music.wav", np.concatenate(samples), source.sample_rate)
-    done = recommend("--file", str(music), "--count", "3")
+    done = run_command("recommend", "--file", str(music), "--count", "3")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("music.wav sounds like ")
     assert done.stdout.count("https://open.spotify.com/search/") == 3

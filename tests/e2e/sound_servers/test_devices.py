@@ -38,7 +38,7 @@ def pulseaudio(tmp_path: Path) -> Iterator[SoundServer]:
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two minutes of sound, longer than any test listens."""
+    """Two minutes of sound, which is longer than any test."""
     n = 120 * 22_050
     return write(
         tmp_path_factory.mktemp("music") / "music.wav", 0.3 * tone(440, 120, 22_050) + 0.1 * noise(n), 22_050
@@ -72,10 +72,8 @@ def test_a_server_that_is_killed_and_started_again_is_back_within_ten_seconds(
         assert health["error"] == ""
 
 
-def test_an_output_that_is_unplugged_is_waited_for_and_no_other_is_heard(
-    server: SoundServer, music: Path
-) -> None:
-    """A sound server moves the recording to another device; what plays there is not what was asked for."""
+def test_an_unplugged_output_is_waited_for_and_no_other_is_recorded(server: SoundServer, music: Path) -> None:
+    """A sound server once moved the recording to another device, whose audio was analyzed instead."""
     server.run("pactl", "load-module", "module-null-sink", "sink_name=other", "rate=44100")
     usb = server.run("pactl", "load-module", "module-null-sink", "sink_name=usb", "rate=44100").strip()
     server.play(music, "--device=other")
@@ -108,7 +106,7 @@ def test_following_moves_with_the_default_output(pulseaudio: SoundServer, music:
         assert health["device"] == "phones.monitor"
 
 
-def test_one_application_is_heard_and_no_other(server: SoundServer, music: Path) -> None:
+def test_only_the_named_application_is_recorded(server: SoundServer, music: Path) -> None:
     quiet = server.folder / "quiet.wav"
     write(quiet, 0 * tone(440, 60, 22_050), 22_050)
     loud = server.play(music, "--client-name=Loud Player")
@@ -128,8 +126,11 @@ def test_one_application_is_heard_and_no_other(server: SoundServer, music: Path)
         overheard.state(*SOUNDING)
 
 
-def test_a_microphone_is_the_sound_servers(pulseaudio: SoundServer, music: Path) -> None:
-    """By a name that outlives a replug; on PulseAudio a virtual one that plays what ``speakers`` gets."""
+def test_a_microphone_is_opened_through_the_sound_server(pulseaudio: SoundServer, music: Path) -> None:
+    """A microphone is opened by its name on the sound server, which stays the same after a replug.
+
+    Here the microphone is a virtual one that records the audio of ``speakers``.
+    """
     pulseaudio.run(
         "pactl", "load-module", "module-remap-source", "master=speakers.monitor", "source_name=desk_mic"
     )
@@ -142,7 +143,7 @@ def test_a_microphone_is_the_sound_servers(pulseaudio: SoundServer, music: Path)
 def test_portaudio_in_a_process_of_its_own_comes_back(
     pulseaudio: SoundServer, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its list of devices is frozen when it starts, so a process that was lost is replaced by another."""
+    """PortAudio reads the list of devices only when it starts, so a new process replaces a lost one."""
     plugin = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
     (pulseaudio.folder / ".asoundrc").write_text(plugin)
     for name, value in pulseaudio.environment.items():
@@ -151,23 +152,26 @@ def test_portaudio_in_a_process_of_its_own_comes_back(
     pulseaudio.play(music)
     source = ReconnectingSource(lambda: portaudio.open_portaudio("", SystemClock()), SystemClock())
     assert source.name == "default"
-    heard, killed = {False: 0.0, True: 0.0}, False
+    peaks, killed = {"before": 0.0, "after": 0.0}, False
     deadline = time.monotonic() + 30
     for block in source.blocks():
-        assert time.monotonic() < deadline, heard
-        again = source.status().reconnects > 0
+        assert time.monotonic() < deadline, peaks
+        period = "after" if source.status().reconnects else "before"
         if len(block.samples):
-            heard[again] = max(heard[again], float(np.abs(block.samples).max()))
-        if heard[False] > 0.1 and not killed:
-            ours = ["-P", str(os.getpid()), "-f", "realtime.capture.portaudio_child"]
-            subprocess.run(["pkill", "-KILL", *ours], check=True)
+            peaks[period] = max(peaks[period], float(np.abs(block.samples).max()))
+        if peaks["before"] > 0.1 and not killed:
+            children = ["-P", str(os.getpid()), "-f", "realtime.capture.portaudio_child"]
+            subprocess.run(["pkill", "-KILL", *children], check=True)
             killed = True
-        if heard[True] > 0.1:
+        if peaks["after"] > 0.1:
             break
     source.close()
+    assert peaks["after"] > 0.1, "no audio came after the process was killed"
 
 
-def test_portaudio_says_what_it_cannot_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_microphone_that_portaudio_cannot_open_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / ".asoundrc").write_text("pcm.!default { type hw card 99 }\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SourceError, match=r"this machine has no microphone|no microphone matches 'tape'"):
@@ -175,19 +179,19 @@ def test_portaudio_says_what_it_cannot_open(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize(
-    ("says", "said"),
+    ("script", "error"),
     [("print('hello')", "ended before it opened the device: no reason given"),
      ("import sys; sys.exit('the driver is broken')", "opened the device: the driver is broken"),
      ("import signal; signal.pause()", "did not answer within 1 s"),
      ("print('half a li', end='', flush=True); import signal; signal.pause()", "did not answer within 1 s")],
 )  # fmt: skip
-def test_a_capture_process_that_says_nothing_of_use_is_ended(
-    says: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_capture_process_that_sends_no_valid_line_is_ended(
+    script: str, error: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A line that is no JSON, or only half a line, was waited for without end."""
+    """The program once waited forever for a line if it was not JSON or had no end."""
     program = tmp_path / "python"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{says}"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{script}"\n')
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=error):
         portaudio.open_portaudio("", SystemClock(), open_timeout_seconds=1.0)

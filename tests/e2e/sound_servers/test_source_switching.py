@@ -1,30 +1,28 @@
-"""Switching between real devices of a PulseAudio server, whose recordings are counted."""
+"""Switching between real devices of a PulseAudio server. The server says what is being recorded."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
 
 from tests.support.audio import tone, write
-from tests.support.sound_servers import SoundServer, run_listen, sound_server
+from tests.support.sound_servers import ListenProcess, SoundServer, run_listen, sound_server
 from tests.support.waiting import wait_until
+from tests.support.websocket_client import TOKEN
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
-TOKEN = "a-token-of-the-tests"
 RATE = 48_000
 
 
 @pytest.fixture
 def pulse(tmp_path: Path) -> Iterator[SoundServer]:
-    """A server that plays a tone, with a microphone which hears it."""
+    """PulseAudio server that plays a tone, with a microphone that records it."""
     with sound_server(tmp_path, "pulseaudio") as started:
         started.run(
             "pactl", "load-module", "module-remap-source", "master=speakers.monitor", "source_name=usb_mic",
@@ -34,87 +32,56 @@ def pulse(tmp_path: Path) -> Iterator[SoundServer]:
         yield started
 
 
-def recordings(pulse: SoundServer) -> int:
+def count_recordings(pulse: SoundServer) -> int:
     return len(pulse.run("pactl", "list", "short", "source-outputs").splitlines())
 
 
-class Client:
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-        self.seen: list[Any] = []
-
-    def until(self, wanted: Callable[[Any], bool], seconds: float = 30.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while True:
-            message = json.loads(self.connection.recv(timeout=deadline - time.monotonic()))
-            self.seen.append(message)
-            if wanted(message):
-                return message
-
-    def ask(self, action: str, **fields: Any) -> str:
-        """The answer's sentence; it must be a yes."""
-        self.connection.send(json.dumps({"type": "control", "id": action, "action": action} | fields))
-        answer = self.until(lambda m: m["type"] == "response")
-        assert answer["ok"], answer
-        return str(answer["detail"])
-
-    def estimate(self, source: str) -> Any:
-        return self.until(lambda m: m["type"] == "estimate" and m["source"] == source)
-
-
 def test_from_a_file_to_what_plays_to_a_microphone(pulse: SoundServer, tmp_path: Path) -> None:
-    # The remapped source records the monitor for good, as a filter does.
-    resting = recordings(pulse)
+    idle = count_recordings(pulse)  # the remapped source always records the monitor
     pulse.environment["OVERHEARD_TOKEN"] = TOKEN
-    words = [
-        "--source",
-        "demo",
-        "--allow-source",
-        "system",
-        "--allow-source",
-        "mic",
-        "--allow-source",
-        "mic:nothing of that name",
-    ]
-    with (
-        run_listen(pulse.environment, *words, token=TOKEN) as overheard,
-        connect(overheard.address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as connection,
-    ):
-        client = Client(connection)
-        client.estimate("demonstration")
-        client.ask("measure_levels")
-        levels = levels_of(client)
+    arguments = ["--source", "demo"]
+    for source in ("system", "mic", "mic:nothing of that name"):
+        arguments += ["--allow-source", source]
+    with run_listen(pulse.environment, *arguments, token=TOKEN) as overheard:
+        overheard.estimate("demonstration")
+        assert request_ok(overheard, "measure_levels") == "levels measured: 3"
+        levels = get_levels(overheard)
         assert -20 < levels["system"]["level_dbfs"] < -5
         assert -20 < levels["mic"]["level_dbfs"] < -5
         assert levels["mic:nothing of that name"]["level_dbfs"] is None
-        assert "usb_mic" in levels["mic:nothing of that name"]["error"], "what there is instead"
-        wait_until(lambda: recordings(pulse) == resting)
+        assert "usb_mic" in levels["mic:nothing of that name"]["error"], "the error must name the microphones"
+        wait_until(lambda: count_recordings(pulse) == idle)
+
+        system = "system audio (speakers.monitor)"
+        began = time.monotonic()
+        assert request_ok(overheard, "select_source", name="system") == f"listening to {system}"
+        hello = [m for m in overheard.seen if m["type"] == "hello"][-1]
+        assert (hello["source"], hello["replaces_source"]) == (system, "demonstration")
+        overheard.estimate(system)
+        print(f"from a file to system audio: first estimate after {time.monotonic() - began:.1f} s")
+        assert count_recordings(pulse) == idle + 1
 
         began = time.monotonic()
-        assert client.ask("select_source", name="system") == "listening to system audio (speakers.monitor)"
-        hello = [m for m in client.seen if m["type"] == "hello"][-1]
-        assert (hello["source"], hello["replaces_source"]) == (
-            "system audio (speakers.monitor)",
-            "demonstration",
-        )
-        client.estimate("system audio (speakers.monitor)")
-        print(f"a file to the computer's sound, first estimate after {time.monotonic() - began:.1f} s")
-        assert recordings(pulse) == resting + 1
-
-        began = time.monotonic()
-        assert client.ask("pause") == "paused; the source is closed"
+        assert request_ok(overheard, "pause") == "paused; the source is closed"
         print(f"paused after {time.monotonic() - began:.2f} s")
-        wait_until(lambda: recordings(pulse) == resting, seconds=2)
-        assert client.ask("resume") == "listening to system audio (speakers.monitor)"
-        client.estimate("system audio (speakers.monitor)")
+        wait_until(lambda: count_recordings(pulse) == idle, seconds=2)
+        assert request_ok(overheard, "resume") == f"listening to {system}"
+        overheard.estimate(system)
 
-        assert client.ask("select_source", name="mic") == "listening to usb_mic"
-        heard = client.estimate("usb_mic")
-        assert -20 < heard["level_dbfs"] < -5
-        assert recordings(pulse) == resting + 1
-    wait_until(lambda: recordings(pulse) == resting)
+        assert request_ok(overheard, "select_source", name="mic") == "listening to usb_mic"
+        assert -20 < overheard.estimate("usb_mic")["level_dbfs"] < -5
+        assert count_recordings(pulse) == idle + 1
+    wait_until(lambda: count_recordings(pulse) == idle)
 
 
-def levels_of(client: Client) -> dict[str, Any]:
-    told = [message for message in client.seen if message["type"] == "sources"][-1]
-    return {each["name"]: each for each in told["available"]}
+def request_ok(overheard: ListenProcess, action: str, **fields: Any) -> str:
+    """Send a control, which must succeed, and return the detail of its response."""
+    response = overheard.request(action, **fields)
+    assert response["ok"], response
+    return str(response["detail"])
+
+
+def get_levels(overheard: ListenProcess) -> dict[str, Any]:
+    """Return the available sources by name, from the last message that lists them."""
+    sources = [message for message in overheard.seen if message["type"] == "sources"][-1]
+    return {each["name"]: each for each in sources["available"]}

@@ -26,7 +26,7 @@ def pulse(tmp_path: Path) -> Iterator[SoundServer]:
 
 
 def test_estimates_of_what_the_computer_plays(pulse: SoundServer, tmp_path: Path) -> None:
-    """The demonstration is played; the same genres are heard through the server as in the file."""
+    """The genres of the demonstration are the same through the sound server as from the file."""
     source = open_demo(0.0, SystemClock())
     rate, samples = source.sample_rate, []
     for block in source.blocks():
@@ -44,16 +44,18 @@ def test_estimates_of_what_the_computer_plays(pulse: SoundServer, tmp_path: Path
         assert hello["source"] == "system audio (speakers.monitor)"
         assert hello["model"]["runtime"].startswith("litert")
         player = pulse.play(music)
-        heard: list[dict[str, float]] = []
+        probabilities: list[dict[str, float]] = []
         latencies = []
         while player.poll() is None:
             message = overheard.until(lambda message: message["type"] == "estimate")
             if message["estimate"]["state"] != "SILENT":
-                heard.append(message["estimate"]["probabilities"])
+                probabilities.append(message["estimate"]["probabilities"])
                 latencies.append(message["latency_ms"])
         assert player.returncode == 0
-    assert len(heard) > 12
-    mean = {genre: sum(row[genre] for row in heard) / len(heard) for genre in heard[0]}
+    assert len(probabilities) > 12
+    mean = {
+        genre: sum(row[genre] for row in probabilities) / len(probabilities) for genre in probabilities[0]
+    }
     assert max(mean, key=mean.__getitem__) == expected["label"]
     difference = sum(abs(mean[genre] - p) for genre, p in expected["probabilities"].items()) / 2
     median_ms = sorted(latencies)[len(latencies) // 2]
@@ -69,7 +71,7 @@ def test_auto_takes_system_audio_and_devices_says_so(pulse: SoundServer) -> None
     assert "`auto` selects system audio: speakers.monitor" in listed
 
 
-def test_silence_is_silence_and_not_a_genre(pulse: SoundServer) -> None:
+def test_silence_has_a_state_and_no_genre(pulse: SoundServer) -> None:
     with run_listen(pulse.environment, "--source", "system") as overheard:
         message = overheard.until(lambda message: message["type"] == "estimate")
         assert {each["type"] for each in overheard.seen[:-1]} <= {"hello", "state", "health"}

@@ -27,7 +27,7 @@ def test_a_full_queue_drops_the_oldest_and_leaves_a_jump() -> None:
 
 
 def test_received_and_missed_samples_add_up_under_stress() -> None:
-    """A producer that never waits against a consumer that does: nothing is lost without a jump."""
+    """A producer never waits for its consumer. Every lost sample must be part of a jump of the position."""
     total = 20_000
 
     def start(source: LiveSource) -> Stop:
@@ -41,7 +41,7 @@ def test_received_and_missed_samples_add_up_under_stress() -> None:
 
     source = LiveSource("fake", RATE, start, VirtualClock())
     received = missed = expected = 0
-    with contextlib.suppress(SourceError):  # how this capture says that it is done
+    with contextlib.suppress(SourceError):  # the capture ends with a failure
         for block in source.blocks():
             if len(block.samples):
                 missed += block.position - expected
@@ -57,14 +57,14 @@ def test_an_overflow_flag_travels_with_the_block() -> None:
 
 
 def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
-    """A block that came while the queue was being emptied was dropped when the end came with it."""
+    """A block that arrived together with the end, while the queue was being emptied, was once dropped."""
     source = LiveSource("fake", RATE, start_idle, VirtualClock())
     source.deliver(np.zeros(1, np.float32))
     blocks = source.blocks()
     next(blocks)
 
     class LateQueue(deque[tuple[int, AudioBlock]]):
-        """Empty when first asked; by then the last block and the end have come."""
+        """Queue that is empty at the first look, during which the last block and the end arrive."""
 
         def __bool__(self) -> bool:
             if not source._failure:

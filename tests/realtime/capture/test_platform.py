@@ -9,7 +9,7 @@ from realtime.capture.portaudio import find_loopback
 from realtime.errors import SourceError
 
 
-def test_a_mac_is_told_which_loopback_to_install() -> None:
+def test_on_a_mac_the_error_names_the_loopback_driver_to_install() -> None:
     inputs = [Device("MacBook Pro Microphone", 48_000, 1, is_default=True)]
     with pytest.raises(SourceError, match="install the loopback driver BlackHole"):
         find_loopback(inputs)

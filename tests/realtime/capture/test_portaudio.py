@@ -26,7 +26,7 @@ WINDOWS = listed(
     ("Speakers (Realtek(R) Audio)", 0, 44_100.0, 0), ("Primary Sound Capture Driver", 2, 44_100.0, 1),
     ("Microphone (USB Audio)", 2, 44_100.0, 1), ("Microphone (USB Audio)", 2, 48_000.0, 2),
 )  # fmt: skip
-"""Tables in the form of those systems; on the real thing this was not tried."""
+"""Device tables in the format of macOS and Windows. They were not recorded on such a machine."""
 
 
 def test_devices_of_a_mac() -> None:
@@ -37,7 +37,7 @@ def test_devices_of_a_mac() -> None:
 
 
 def test_a_microphone_of_windows_is_found_again_by_its_name() -> None:
-    """It stands there once for each interface; its name must not be ambiguous when it comes back."""
+    """Windows lists a microphone once for each audio interface. Its name must still select one device."""
     found = parse_devices(WINDOWS, 1)
     name = find_device(found, "", "microphone").name
     assert name == "Microphone (USB Audio)"

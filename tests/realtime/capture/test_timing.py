@@ -13,7 +13,7 @@ from tests.support.clock import VirtualClock
 
 
 def test_a_device_that_pauses_for_long_leaves_a_jump() -> None:
-    """Sound missed while a machine sleeps is missing; it must not be spliced unmarked."""
+    """Audio is missing after the machine slept. The parts before and after must not be joined unmarked."""
     clock = VirtualClock()
     source = LiveSource("fake", RATE, start_idle, clock)
     for moment in (100.0, 101.0, 131.0, 132.0):
@@ -25,7 +25,7 @@ def test_a_device_that_pauses_for_long_leaves_a_jump() -> None:
 
 
 def test_sound_that_is_only_late_is_not_lost() -> None:
-    """A backlog comes in a burst after a pause; positions ran ahead for good, and losses were made up."""
+    """After a pause the delayed audio arrives in a burst. It was once counted as lost, and then again."""
     clock = VirtualClock()
     source = LiveSource("fake", RATE, start_idle, clock)
     delivered = [0.1 * n for n in range(1, 100)]
@@ -35,12 +35,15 @@ def test_sound_that_is_only_late_is_not_lost() -> None:
         source.deliver(np.zeros(RATE // 10, np.float32))
     blocks = list(itertools.islice(source.blocks(), len(arrivals)))
     assert [block.position for block in blocks] == [n * (RATE // 10) for n in range(len(arrivals))]
-    assert sum(block.overflowed for block in blocks) == 1  # sound may have been missing there
+    assert sum(block.overflowed for block in blocks) == 1  # audio may be missing at this block
 
 
 @pytest.mark.parametrize("missing", [0.4, 2.0, 9.0])
-def test_sound_that_a_device_leaves_out_without_a_word_is_found(missing: float) -> None:
-    """Also less than a second; where it may be missing is marked at once, how much is known seconds later."""
+def test_audio_that_a_device_omits_without_a_report_is_detected(missing: float) -> None:
+    """Losses below a second are detected too.
+
+    The block after the loss is marked at once. The length of the loss is known some seconds later.
+    """
     clock = VirtualClock()
     source = LiveSource("fake", RATE, start_idle, clock)
     for number in range(300):

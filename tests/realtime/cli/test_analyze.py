@@ -28,42 +28,43 @@ COARSE = AudioSpec(
 )
 
 
-class Kept(TextReport):
-    """The text report, which also keeps the summary."""
+class RecordingReport(TextReport):
+    """Text report that also stores the summary."""
 
-    kept: Record
+    stored: Record
 
     def summary(self, summary: Record) -> None:
         super().summary(summary)
-        self.kept = summary
+        self.stored = summary
 
 
-def analysed(path: Path, talk: str | None = "blues") -> Record:
-    report = Kept()
+def analyze(path: Path, talk: str | None = "blues") -> Record:
+    """Analyze a file with a model that takes one genre for talk, and return the summary."""
+    report = RecordingReport()
     clock = VirtualClock()
     analyze_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)
-    return report.kept
+    return report.stored
 
 
 @pytest.fixture
 def talk_then_music(tmp_path: Path) -> Path:
-    """Low, which the fake takes for talk, and twice as long in the middle, which is jazz."""
+    """Ten seconds of a low tone, which counts as talk, and 20 s of a middle one, which is jazz."""
     return write(tmp_path / "both.wav", np.concatenate([tone(300, 10), tone(5_500, 20)]), RATE)
 
 
 def test_talk_is_no_part_of_the_mean(talk_then_music: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert analysed(talk_then_music)["probabilities"] == {"blues": 0.1, "jazz": 0.8, "rock": 0.1}
+    assert analyze(talk_then_music)["probabilities"] == {"blues": 0.1, "jazz": 0.8, "rock": 0.1}
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "    0:04  (no music)"
     assert lines[2].endswith("  jazz")
     assert len(lines) == 4
     assert lines[3].startswith("  jazz: jazz 80%, blues 10%, rock 10%; 30.00 s of audio")
-    with_talk = analysed(talk_then_music, talk=None)["probabilities"]
-    assert with_talk["blues"] > 0.2, "or this test could not see it"
+    with_talk = analyze(talk_then_music, talk=None)["probabilities"]
+    assert with_talk["blues"] > 0.2, "talk must change the mean, or the test shows nothing"
 
 
 def test_talk_alone_has_no_genre(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = analysed(write(tmp_path / "talk.wav", tone(300, 10), RATE))
+    summary = analyze(write(tmp_path / "talk.wav", tone(300, 10), RATE))
     assert (summary["label"], summary["confidence"]) == (None, 0)
     assert set(summary["probabilities"].values()) == {0}
     lines = capsys.readouterr().out.splitlines()
@@ -74,9 +75,9 @@ def test_talk_alone_has_no_genre(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_too_little_sound_for_an_answer_has_no_label(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The window's end is audible, but less than half of it is: silence lasts until something was heard."""
+    """The end of the window is audible, but less than half of it, so the state remains silence."""
     sound = np.concatenate([np.zeros(4 * RATE), tone(300, 1)])
-    summary = analysed(write(tmp_path / "late.wav", sound, RATE))
+    summary = analyze(write(tmp_path / "late.wav", sound, RATE))
     assert summary["label"] is None
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "    0:04  (silence)"
@@ -93,23 +94,23 @@ def test_a_window_at_the_threshold_is_music() -> None:
 
 
 def test_a_folder_is_judged_by_its_music(tmp_path: Path, talk_then_music: Path) -> None:
-    """A file in which the model hears no music is judged by all of it, for its genre is known."""
+    """A file without detected music is judged by all of its windows, because its genre is known."""
     folder = tmp_path / "library"
     for genre in ("jazz", "rock"):
         (folder / genre).mkdir(parents=True)
     talk_then_music.rename(folder / "jazz" / "both.wav")
     write(folder / "rock" / "talk.wav", tone(300, 10), RATE)
-    answers = score_folder(folder, [LoudestRowClassifier(talk="blues")], Settings(), VirtualClock())
-    assert answers.labels.tolist() == [1, 2]
-    assert answers.probabilities[0] == pytest.approx([0.1, 0.8, 0.1])
-    assert answers.probabilities[1] == pytest.approx([0.8, 0.1, 0.1])
-    assert answers.skipped == ()
+    scores = score_folder(folder, [LoudestRowClassifier(talk="blues")], Settings(), VirtualClock())
+    assert scores.labels.tolist() == [1, 2]
+    assert scores.probabilities[0] == pytest.approx([0.1, 0.8, 0.1])
+    assert scores.probabilities[1] == pytest.approx([0.8, 0.1, 0.1])
+    assert scores.skipped == ()
 
 
-def test_model_tells_of_music_rows_and_further_geometries(
+def test_the_model_command_describes_music_detection_rows_and_further_geometries(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A model says what it can: first one without the optional fields, then one with all of them."""
+    """The output describes first a model without the optional fields, then one with all of them."""
     path, fields = copy_model(tmp_path)
     labels, audio, calibration = fields["labels"], fields["audio"], fields["calibration"]
     assert isinstance(labels, list)
@@ -134,13 +135,13 @@ def test_model_tells_of_music_rows_and_further_geometries(
     }
     path.write_text(json.dumps(fields | changes))
     assert model.command(["--manifest", str(path)]) == 0
-    told = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert (
         f"window        4.97 s at 22050 Hz: {audio['columns']} columns, each of {audio['n_fft']} samples, "
         f"every {audio['column_step']}; rows nearly even below 700 Hz, in octaves above"
-    ) in told
+    ) in lines
     assert (
         "also reads    4.97 s at 22050 Hz: 57 columns, each of 2048 samples, every 1920; "
         "rows nearly even below 1000 Hz, in octaves above"
-    ) in told
-    assert next(line for line in told if line.startswith("calibration")).endswith(", no music below 0.25")
+    ) in lines
+    assert next(line for line in lines if line.startswith("calibration")).endswith(", no music below 0.25")

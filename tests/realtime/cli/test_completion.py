@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.cli import run_main
 
-ASK_BASH = """
+COMPLETE_IN_BASH = """
 source "$1"
 shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
@@ -30,7 +30,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def complete(script: Path, *words: str, folder: Path | None = None) -> list[str]:
     done = subprocess.run(
-        ["bash", "-c", ASK_BASH, "bash", str(script), "overheard", *words],
+        ["bash", "-c", COMPLETE_IN_BASH, "bash", str(script), "overheard", *words],
         capture_output=True, text=True, timeout=30, check=True, cwd=folder,
     )  # fmt: skip
     assert done.stderr == ""

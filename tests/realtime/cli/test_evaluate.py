@@ -16,14 +16,14 @@ from tests.support.evaluation import TONE_HZ, tone_library
 __all__ = ["tone_library"]  # fixtures
 
 
-def test_a_group_without_a_command_says_what_there_is() -> None:
+def test_evaluate_without_a_subcommand_is_refused_and_its_help_lists_them() -> None:
     done = run_main("evaluate")
     assert done.returncode == 2
     assert done.stderr.startswith("overheard evaluate: the following arguments are required: ")
     assert "spectrograms" in run_main("evaluate", "--help").stdout
 
 
-def test_the_command_on_a_tiny_library(tone_library: Path) -> None:
+def test_the_json_and_the_text_of_a_small_library_agree(tone_library: Path) -> None:
     """Seven of the ten genres of the shipped model have no tracks. Its predictions do not matter here."""
     table = str(tone_library / "table.csv")
     arguments = (
@@ -49,7 +49,7 @@ def test_the_command_on_a_tiny_library(tone_library: Path) -> None:
     done = run_main(*arguments)
     assert done.returncode == 0, done.stderr
     assert "no figures, for classical, country" in done.stdout
-    assert "not detected by this model" in done.stdout or card["says_music"]
+    assert ("not detected by this model" in done.stdout) != card["says_music"]
     (line,) = (line for line in done.stdout.splitlines() if line.strip().startswith("audio as-is"))
     assert line.split()[2:4] == [f"{scores['minutes']:.1f}", "1"]
     assert line.split()[-1] == f"{scores['window_accuracy']:.3f}"
@@ -62,7 +62,7 @@ def error_of(*arguments: str) -> str:
     return str(caught.value)
 
 
-def test_faults_are_one_sentence(tone_library: Path, tmp_path: Path) -> None:
+def test_each_fault_is_one_sentence(tone_library: Path, tmp_path: Path) -> None:
     table = str(tone_library / "table.csv")
     assert main_error("evaluate", "live").startswith(
         "overheard evaluate: there is nothing to evaluate; give --audio"

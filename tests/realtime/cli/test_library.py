@@ -14,7 +14,7 @@ from tests.support.cli import command_error, main_error
 from tests.support.libraries import made_up, table_at
 
 
-def test_places_and_tables_that_cannot_be_are_one_sentence(tmp_path: Path) -> None:
+def test_unusable_libraries_and_tables_are_refused_in_one_sentence(tmp_path: Path) -> None:
     out = str(tmp_path / "t")
     assert "does not exist; name a folder" in command_error("library", "/nowhere", "--out", out)
     (tmp_path / "empty").mkdir()
@@ -49,13 +49,15 @@ def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.cluster
 def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
-    """Ray asks for minutes; whoever mistyped an address wants to know at once."""
-    words = ["library", str(tmp_path), "--out", str(tmp_path / "t"), "--engine", "ray"]
-    said = command_error(*words, environment={"RAY_ADDRESS": "127.0.0.1:9"})
-    assert "the Ray cluster 127.0.0.1:9 does not answer (Connection refused); start it with ray start" in said
+    """Ray itself tries for minutes. A mistyped address must be reported at once."""
+    arguments = ["library", str(tmp_path), "--out", str(tmp_path / "t"), "--engine", "ray"]
+    error = command_error(*arguments, environment={"RAY_ADDRESS": "127.0.0.1:9"})
+    assert (
+        "the Ray cluster 127.0.0.1:9 does not answer (Connection refused); start it with ray start" in error
+    )
 
 
-def test_what_is_no_list_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_is_no_list_of_tracks_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
-    said = main_error("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
-    assert said.endswith("cover.jpg is not a list of tracks: it is not UTF-8 text")
+    error = main_error("library", str(tmp_path / "cover.jpg"), "--out", str(tmp_path / "t"))
+    assert error.endswith("cover.jpg is not a list of tracks: it is not UTF-8 text")

@@ -18,21 +18,21 @@ from realtime.history.location import default_path
 from realtime.server.requests import UNPRIVILEGED
 from tests.support.audio import noise, tone, write
 from tests.support.cli import command_error
-from tests.support.sound_servers import run_listen
+from tests.support.sound_servers import get_state, run_listen
 from tests.support.websocket_client import http_get
 
 RATE = 22_050
 TOKEN = "a-token-of-these-tests"
 
 
-def two_files(folder: Path) -> tuple[str, str]:
+def write_two_files(folder: Path) -> tuple[str, str]:
     quiet = write(folder / "quiet.wav", 0 * tone(440, 40, RATE), RATE)
     loud = write(folder / "loud.wav", 0.3 * tone(440, 40, RATE) + 0.1 * noise(40 * RATE), RATE)
     return str(quiet), str(loud)
 
 
 def test_several_sources_have_states_and_estimates_of_their_own(tmp_path: Path) -> None:
-    quiet, loud = two_files(tmp_path)
+    quiet, loud = write_two_files(tmp_path)
     with run_listen(dict(os.environ), "--source", quiet, "--source", loud, "--speed", "4") as overheard:
         overheard.until(lambda message: message["type"] == "hello")  # the second one
         assert {message["source"] for message in overheard.seen} == {"quiet.wav", "loud.wav"}
@@ -68,12 +68,12 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     one = write(tmp_path / "tone.wav", tone(440, 6), RATE)
     other = write(tmp_path / "a" / "tone.wav", tone(440, 6), RATE)
-    said = command_error("listen", "--source", str(one), "--source", str(other), "--port", "0")
-    assert "two sources are called tone.wav" in said
+    error = command_error("listen", "--source", str(one), "--source", str(other), "--port", "0")
+    assert "two sources are called tone.wav" in error
 
 
-def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
-    _, loud = two_files(tmp_path)
+def test_a_token_is_required_and_never_logged(tmp_path: Path) -> None:
+    _, loud = write_two_files(tmp_path)
     environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
     command = [
         sys.executable,
@@ -102,39 +102,38 @@ def test_a_token_is_asked_for_and_never_told(tmp_path: Path) -> None:
             assert json.loads(client.recv(timeout=10))["type"] == "hello"
     finally:
         process.terminate()
-    _, said = process.communicate(timeout=15)
-    assert TOKEN not in said
-    assert "Traceback" not in said
+    _, log = process.communicate(timeout=15)
+    assert TOKEN not in log
+    assert "Traceback" not in log
 
 
-def test_without_a_token_nobody_controls_and_the_remedy_is_told(tmp_path: Path) -> None:
-    quiet, _ = two_files(tmp_path)
+def test_without_a_token_controls_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    quiet, _ = write_two_files(tmp_path)
     with run_listen(dict(os.environ), "--source", quiet, "--allow-source", "demo") as overheard:
         for control in (
             {"action": "pause"},
             {"action": "select_source", "name": "demo"},
             {"action": "delete_history"},
         ):
-            overheard.client.send(json.dumps({"type": "control", "id": "1"} | control))
-            answer = overheard.until(lambda message: message["type"] == "response")
-            assert (answer["ok"], answer["detail"]) == (False, UNPRIVILEGED)
+            response = overheard.request(**control)
+            assert (response["ok"], response["code"]) == (False, "unauthorized")
+            assert response["detail"] == UNPRIVILEGED
         for page in ("/history", "/log"):
             assert http_get(overheard.address + page)[0] == 401
         assert {message["source"] for message in overheard.seen} == {"quiet.wav", ""}
         assert "sources" not in {message["type"] for message in overheard.seen}
 
 
-def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path) -> None:
-    """``listen`` offers nothing else by itself, for it may serve other machines."""
-    quiet, _ = two_files(tmp_path)
+def test_with_the_token_a_client_gets_the_sources_and_reads_the_log(tmp_path: Path) -> None:
+    """``listen`` may serve other machines, so it offers only the playing source unless options allow more."""
+    quiet, _ = write_two_files(tmp_path)
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     environment = os.environ | {"OVERHEARD_TOKEN": TOKEN}
     with run_listen(environment, "--source", quiet, "--speed", "4", token=TOKEN) as overheard:
-        told = overheard.until(lambda message: message["type"] == "sources")
-        assert [each["name"] for each in told["available"]] == ["quiet.wav"]
-        overheard.client.send(json.dumps({"type": "control", "id": "1", "action": "pause"}))
-        overheard.state("PAUSED")
-        assert overheard.until(lambda message: message["type"] == "response")["ok"]
+        sources = overheard.until(lambda message: message["type"] == "sources")
+        assert [each["name"] for each in sources["available"]] == ["quiet.wav"]
+        assert overheard.request("pause")["ok"]
+        assert "PAUSED" in [get_state(message) for message in overheard.seen]
         status, _, body = http_get(overheard.address + "/log", bearer)
         assert (status, json.loads(body)["lines"][-1][9:]) == (200, "INFO paused: all sources are closed")
         history = json.loads(http_get(overheard.address + "/history", bearer)[2])
@@ -142,9 +141,9 @@ def test_with_the_token_what_plays_is_offered_and_the_log_is_read(tmp_path: Path
         assert [session["source"] for session in history["sessions"]] == ["quiet.wav"]
 
 
-def test_a_file_is_analysed_on_while_the_history_cannot_be_written(tmp_path: Path) -> None:
-    """A path that no file can have costs a warning, not the session."""
-    _, loud = two_files(tmp_path)
+def test_a_file_is_analyzed_although_the_history_cannot_be_written(tmp_path: Path) -> None:
+    """A history that cannot be written causes a warning, and the analysis continues."""
+    _, loud = write_two_files(tmp_path)
     (tmp_path / "no folder").write_text("a file")
     command = [
         sys.executable, "-m", "realtime.cli", "listen", "--source", loud, "--port", "0", "--speed", "0",

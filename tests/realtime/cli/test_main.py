@@ -52,13 +52,11 @@ from tests.support.protocol import VALIDATOR
          "`overheard analyze --help` describes the command"),
     ],
 )  # fmt: skip
-def test_a_wrong_word_is_one_sentence_with_the_word_that_was_meant(
-    words: tuple[str, ...], error: str
-) -> None:
+def test_a_mistyped_argument_gets_one_sentence_with_a_suggestion(words: tuple[str, ...], error: str) -> None:
     assert main_error(*words) == error
 
 
-def test_help_groups_the_commands_and_says_what_they_do() -> None:
+def test_help_groups_and_describes_the_commands() -> None:
     done = run_command("--help")
     assert done.returncode == 0
     for line in ("listen and watch:", "files:", "music library:", "model:", "  run         Analyze what"):
@@ -69,7 +67,7 @@ def test_help_groups_the_commands_and_says_what_they_do() -> None:
 
 
 def all_parsers() -> dict[str, argparse.ArgumentParser]:
-    """Parsers of all commands and their subcommands by what a person types."""
+    """Return the parsers of all commands and subcommands by the name that a user types."""
     parsers = {}
     for command in (command for group in COMMANDS.values() for command in group):
         parser = import_module(command.module).build_parser()
@@ -97,11 +95,11 @@ def test_every_help_can_be_printed_and_its_examples_can_be_parsed() -> None:
         text = parser.format_help()
         assert text.startswith(f"usage: {prog}")
         for line in text.partition("\nexamples:\n")[2].splitlines():
-            words = shlex.split(line, comments=True)
-            words = words[words.index("overheard") + 1 :]
-            words = words[: words.index(">")] if ">" in words else words
-            module = import_module(modules()[words[0]])
-            module.build_parser().parse_args(words[1:])
+            argv = shlex.split(line, comments=True)
+            argv = argv[argv.index("overheard") + 1 :]
+            argv = argv[: argv.index(">")] if ">" in argv else argv
+            module = import_module(modules()[argv[0]])
+            module.build_parser().parse_args(argv[1:])
             examples += 1
     assert examples > 30
 
@@ -110,14 +108,14 @@ def modules() -> dict[str, str]:
     return {command.name: command.module for group in COMMANDS.values() for command in group}
 
 
-def test_no_command_and_an_unknown_one() -> None:
+def test_a_missing_and_an_unknown_command_are_refused() -> None:
     assert run_main().returncode == 2
     assert main_error("sing").startswith(
         "overheard: no command 'sing'; there are analyze, completion, dashboard, devices"
     )
 
 
-def test_version() -> None:
+def test_both_options_print_the_version() -> None:
     assert run_main("--version").stdout.startswith("overheard ")
     assert run_main("-V").stdout == run_main("--version").stdout
 
@@ -165,8 +163,8 @@ def test_one_bad_file_of_several_is_reported_and_the_rest_are_done(tmp_path: Pat
 
 
 def test_short_sound_is_refused_with_both_lengths(tmp_path: Path) -> None:
-    said = main_error("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
-    assert said == (
+    error = main_error("analyze", str(write(tmp_path / "short.wav", tone(440, 3.2), RATE)))
+    assert error == (
         "overheard analyze: short.wav contains 3.20 s of audio, but one window needs "
         f"{format_window_seconds()} s"
     )
@@ -181,7 +179,9 @@ def test_exactly_one_window_is_enough(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 48_000, 192_000])
 @pytest.mark.parametrize("channels", [1, 8])
-def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
+def test_files_of_any_rate_and_number_of_channels_are_analyzed(
+    tmp_path: Path, rate: int, channels: int
+) -> None:
     samples = np.repeat(tone(440, 6, rate)[:, np.newaxis], channels, axis=1)
     done = run_main("analyze", "--json", str(write(tmp_path / "a.wav", samples, rate)))
     assert done.returncode == 0, done.stderr
@@ -198,15 +198,15 @@ def test_nan_and_clipped_samples_are_handled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hop", ["-1", "nan", "inf"])
-def test_a_hop_that_is_none(ten_seconds: Path, hop: str) -> None:
+def test_an_invalid_hop_is_refused(ten_seconds: Path, hop: str) -> None:
     error = main_error("analyze", "--hop-seconds", hop, str(ten_seconds))
     assert f"hop_seconds is {float(hop)}; it must lie in 0..3600" in error
 
 
 def test_an_unknown_device_lists_those_there_are() -> None:
-    said = command_error("listen", "--source", "mic:no such microphone", "--port", "0")
-    assert "microphone" in said
-    assert "there are " in said or "has no microphone" in said or "PortAudio" in said
+    error = command_error("listen", "--source", "mic:no such microphone", "--port", "0")
+    assert "microphone" in error
+    assert "there are " in error or "has no microphone" in error or "PortAudio" in error
 
 
 def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:
@@ -214,14 +214,14 @@ def test_a_busy_port_names_the_remedy(ten_seconds: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = command_error("listen", "--source", str(ten_seconds), "--port", port)
-        assert f"cannot listen on 127.0.0.1:{port}" in said
-        assert "--port selects another port" in said
-        said = command_error("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
-        assert f"port {port} of the page is taken" in said
+        error = command_error("listen", "--source", str(ten_seconds), "--port", port)
+        assert f"cannot listen on 127.0.0.1:{port}" in error
+        assert "--port selects another port" in error
+        error = command_error("run", "--source", str(ten_seconds), "--port", "0", "--dashboard-port", port)
+        assert f"port {port} of the page is taken" in error
 
 
-def test_a_damaged_model_file(tmp_path: Path, ten_seconds: Path) -> None:
+def test_a_damaged_or_missing_model_file_is_refused(tmp_path: Path, ten_seconds: Path) -> None:
     manifest, fields = copy_model(tmp_path)
     file = tmp_path / str(fields["file"])
     file.write_bytes(file.read_bytes()[:-1] + b"x")
@@ -232,7 +232,7 @@ def test_a_damaged_model_file(tmp_path: Path, ten_seconds: Path) -> None:
     assert "cannot read the model file" in main_error("model", "--manifest", str(manifest))
 
 
-def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
+def test_a_manifest_of_another_model_is_refused(tmp_path: Path) -> None:
     manifest, fields = copy_model(tmp_path)
     labels = fields["labels"]
     assert isinstance(labels, list)
@@ -241,7 +241,7 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "error"),
     [
         ({"format": 9}, "is not a model manifest of format 1"),
         ({"labels": ["jazz", "jazz"]}, "must be two or more different names"),
@@ -260,13 +260,13 @@ def test_a_manifest_that_does_not_fit_its_model(tmp_path: Path) -> None:
         ({"calibration": {"temperature": 1, "unsure_below": 3, "fitted_on": ""}}, "unsure_below is 3"),
     ],
 )
-def test_a_wrong_manifest_is_explained(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_a_wrong_manifest_is_explained(tmp_path: Path, change: dict[str, object], error: str) -> None:
     manifest, fields = copy_model(tmp_path)
     manifest.write_text(json.dumps(fields | change))
-    assert said in main_error("model", "--manifest", str(manifest))
+    assert error in main_error("model", "--manifest", str(manifest))
 
 
-def test_manifests_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_no_manifests_are_refused(tmp_path: Path) -> None:
     assert "cannot read the model manifest" in main_error("model", "--manifest", str(tmp_path / "no.json"))
     (tmp_path / "text.json").write_text("hello")
     assert "is not valid JSON" in main_error("model", "--manifest", str(tmp_path / "text.json"))
@@ -274,7 +274,7 @@ def test_manifests_that_are_none(tmp_path: Path) -> None:
     assert "is not a model manifest" in main_error("model", "--manifest", str(tmp_path / "list.json"))
 
 
-def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
+def test_a_model_file_with_other_content_is_refused(tmp_path: Path) -> None:
     import hashlib
 
     manifest, fields = copy_model(tmp_path)
@@ -284,7 +284,7 @@ def test_a_model_file_that_is_no_model(tmp_path: Path) -> None:
     assert "cannot load" in main_error("model", "--manifest", str(manifest))
 
 
-def test_model_tells_what_runs() -> None:
+def test_the_model_command_names_runtime_and_labels() -> None:
     done = run_command("model")
     assert "runtime       litert " in done.stdout
     assert "SHA-256 verified" in done.stdout
@@ -294,13 +294,13 @@ def test_model_tells_what_runs() -> None:
     ]  # fmt: skip
 
 
-def test_a_runtime_that_is_not_installed() -> None:
+def test_a_missing_runtime_names_the_package() -> None:
     assert "install the package tflite-runtime" in main_error("model", "--runtime", "tflite-runtime")
 
 
 def test_unknown_settings_are_errors(ten_seconds: Path) -> None:
-    said = command_error("analyze", str(ten_seconds), environment={"OVERHEARD_HALF_LIVE": "3"})
-    assert "unknown setting OVERHEARD_HALF_LIVE" in said
+    error = command_error("analyze", str(ten_seconds), environment={"OVERHEARD_HALF_LIVE": "3"})
+    assert "unknown setting OVERHEARD_HALF_LIVE" in error
 
 
 def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> None:
@@ -311,17 +311,17 @@ def test_the_estimates_that_listen_prints_obey_the_schema(ten_seconds: Path) -> 
         VALIDATOR.validate(line)
 
 
-def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+def test_a_file_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     assert "File name too long" in main_error("analyze", str(tmp_path / ("x" * 300)))
 
 
 def test_page_and_websocket_need_two_ports(ten_seconds: Path) -> None:
-    said = command_error("run", "--source", str(ten_seconds), "--port", "18501", "--dashboard-port", "18501")
-    assert "cannot share port 18501" in said
+    error = command_error("run", "--source", str(ten_seconds), "--port", "18501", "--dashboard-port", "18501")
+    assert "cannot share port 18501" in error
 
 
-def test_an_address_that_never_answers_can_be_left() -> None:
-    """FFmpeg waits ten seconds; Ctrl-C must not."""
+def test_ctrl_c_ends_the_wait_for_a_server_that_never_responds() -> None:
+    """FFmpeg waits ten seconds for a server, and Ctrl-C must end it at once."""
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()

@@ -15,10 +15,10 @@ from realtime.errors import SettingsError
 ALL_GROUPS = tuple(group.name for group in fields(Settings))
 
 
-def load(*words: str, environment: dict[str, str] | None = None) -> Settings:
+def load(*arguments: str, environment: dict[str, str] | None = None) -> Settings:
     parser = argparse.ArgumentParser()
     config.add_options(parser, *ALL_GROUPS)
-    return config.load(parser.parse_args(words), environment or {})
+    return config.load(parser.parse_args(arguments), environment or {})
 
 
 def write(path: Path, text: str) -> str:
@@ -26,11 +26,11 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-def test_defaults() -> None:
+def test_without_any_setting_the_defaults_apply() -> None:
     assert load() == Settings()
 
 
-def test_file_under_environment_under_options(tmp_path: Path) -> None:
+def test_options_override_the_environment_which_overrides_the_file(tmp_path: Path) -> None:
     file = write(tmp_path / "s.toml", '[source]\nspeed = 2\n[server]\nport = 1\nhost = "127.0.0.2"\n')
     environment = {"OVERHEARD_PORT": "2", "OVERHEARD_HOST": "127.0.0.3"}
     loaded = load("--config", file, "--host", "localhost", environment=environment)
@@ -43,7 +43,7 @@ def test_sources_may_be_several_and_their_names_may_have_commas() -> None:
     assert load(environment={"OVERHEARD_SOURCE": "system\ndemo"}).source.source == ("system", "demo")
 
 
-def test_offers_may_be_several_as_sources_are() -> None:
+def test_several_sources_may_be_allowed() -> None:
     assert load().source.allow_source == ()
     assert load("--allow-source", "mic:hw:1,0", "--allow-source", "demo").source.allow_source == (
         "mic:hw:1,0",
@@ -55,7 +55,7 @@ def test_offers_may_be_several_as_sources_are() -> None:
     )
 
 
-def test_the_browser_may_be_left_alone() -> None:
+def test_opening_the_browser_can_be_turned_off() -> None:
     assert load().dashboard.browser
     assert not load("--no-browser").dashboard.browser
     assert not load(environment={"OVERHEARD_BROWSER": "0"}).dashboard.browser
@@ -66,11 +66,13 @@ def test_the_browser_may_be_left_alone() -> None:
     [({}, (), False), ({"OVERHEARD_FOLLOW_DEFAULT": "yes"}, (), True), ({}, ("--follow-default",), True),
      ({"OVERHEARD_FOLLOW_DEFAULT": "1"}, ("--no-follow-default",), False)],
 )  # fmt: skip
-def test_switches(environment: dict[str, str], options: tuple[str, ...], follows: bool) -> None:
+def test_options_override_the_environment_of_a_switch(
+    environment: dict[str, str], options: tuple[str, ...], follows: bool
+) -> None:
     assert load(*options, environment=environment).source.follow_default is follows
 
 
-def test_other_machines_are_let_in_only_with_a_token() -> None:
+def test_a_host_for_other_machines_is_accepted_with_a_token() -> None:
     token = "abcdefgh.12345678"
     assert load("--host", "0.0.0.0", environment={"OVERHEARD_TOKEN": token}).server.token == token
     for host in ("127.0.0.1", "::1", "localhost", "127.1.2.3"):
@@ -91,7 +93,7 @@ def test_origins_may_be_several() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "error"),
     [
         ("[server]\nprot = 1", r"unknown setting 'prot' in \[server\]; did you mean \[server\] port\?"),
         ("[srever]\nport = 1", r"unknown setting 'port' in \[srever\]; did you mean \[server\] port\?"),
@@ -107,8 +109,8 @@ def test_origins_may_be_several() -> None:
         ("[server]\nport = 99999", r"port is 99999; it must lie in 0\.\.65535"),
     ],
 )
-def test_a_wrong_file_is_explained(tmp_path: Path, content: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_a_wrong_file_is_explained(tmp_path: Path, content: str, error: str) -> None:
+    with pytest.raises(SettingsError, match=error):
         load("--config", write(tmp_path / "s.toml", content))
 
 
@@ -140,7 +142,7 @@ def test_an_old_key_names_its_successor(tmp_path: Path, group: str, old: str, ne
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "error"),
     [
         (("--port", "many"), "--port is 'many'; it must be of type int"),
         (("--speed", "-1"), r"speed is -1.0; it must lie in 0\.\.1000"),
@@ -171,9 +173,9 @@ def test_an_old_key_names_its_successor(tmp_path: Path, group: str, old: str, ne
         (("--webhook", "ftp://x"), "webhook must be an http or https address"),
     ],
 )
-def test_a_wrong_option_is_explained(words: tuple[str, ...], said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
-        load(*words)
+def test_a_wrong_option_is_explained(arguments: tuple[str, ...], error: str) -> None:
+    with pytest.raises(SettingsError, match=error):
+        load(*arguments)
 
 
 def test_names_are_unique_and_have_help() -> None:

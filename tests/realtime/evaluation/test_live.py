@@ -50,7 +50,7 @@ def test_scores_describe_the_estimates_of_the_analyzer() -> None:
     assert scores.minutes == pytest.approx((36 - spec.window_seconds) / 60, abs=0.001)
 
 
-def test_smoothing_takes_as_long_as_its_settings_say() -> None:
+def test_smoothing_takes_as_long_as_its_settings_define() -> None:
     """The new label is confident when 2**(-t/3) is 3/7, after 3.7 s.
 
     Its probability then reaches 0.5, on the way from 0.1 to 0.8.
@@ -86,7 +86,7 @@ def test_a_replay_equals_the_estimates_of_the_analyzer() -> None:
     assert {each.estimate.state for each in live} >= {LISTENING, SILENT}
 
 
-def card_of(
+def evaluate(
     config: LiveEvaluationConfig, classifier: GenreClassifier, settings: Settings = UNSMOOTHED
 ) -> dict[str, Any]:
     return evaluate_live(config, classifier, settings, SystemClock())
@@ -96,7 +96,7 @@ def test_a_library_through_the_real_pipeline(tone_library: Path) -> None:
     config = LiveEvaluationConfig(
         audio=tone_library / "sounds", conditions=("as-is", "gain-20"), programme=ProgrammeConfig(1, 3)
     )
-    card = card_of(config, LoudestRowClassifier())
+    card = evaluate(config, LoudestRowClassifier())
     assert [(each["material"], each["condition"]) for each in card["sets"]] == [
         ("audio", "as-is"),
         ("audio", "gain-20"),
@@ -110,7 +110,7 @@ def test_a_library_through_the_real_pipeline(tone_library: Path) -> None:
     assert card["skipped"] == []
 
 
-def test_pauses_make_the_pipeline_silent_and_it_finds_back(tone_library: Path) -> None:
+def test_the_pipeline_is_silent_in_pauses_and_names_the_genre_again_after_them(tone_library: Path) -> None:
     tracks = [
         LabeledTrack(str(tone_library / "table" / f"{genre}-0.wav"), n, "", 10.5)
         for n, genre in enumerate(TONE_HZ)
@@ -128,7 +128,7 @@ def test_tuning_chooses_on_one_half_and_scores_the_other(tone_library: Path) -> 
     config = LiveEvaluationConfig(
         table=tone_library / "table.csv", programme=ProgrammeConfig(1, 3), tune=True
     )
-    (found,) = card_of(config, LoudestRowClassifier(), Settings())["tuning"]
+    (found,) = evaluate(config, LoudestRowClassifier(), Settings())["tuning"]
     assert found["tracks"] == [3, 3]
     assert len(found["tried"]) == len(smoothing_grid(SmoothingSettings())) == 36
     assert found["settings"]["half_life_seconds"] == 1
@@ -151,7 +151,7 @@ def test_audio_that_is_not_music(tone_library: Path, tmp_path: Path) -> None:
         programme=ProgrammeConfig(1, 2),
         held_out_artists=False,
     )
-    card = card_of(config, LoudestRowClassifier(talk="blues"))
+    card = evaluate(config, LoudestRowClassifier(talk="blues"))
     found = {each["kind"]: each for each in card["not_music"]}
     assert {kind: each["clips"] for kind, each in found.items()} == {"speech": 1, "silence": 1, "music": 6}
     shares = ("named", "kept", "listening", "not_music", "silent")
@@ -159,7 +159,7 @@ def test_audio_that_is_not_music(tone_library: Path, tmp_path: Path) -> None:
     assert [found["silence"][share] for share in shares] == [0, 1, 0, 0, 1]
     assert found["music"]["not_music"] >= 0.33  # this classifier takes the two blues tracks for talk
     assert [each["file"] for each in card["skipped"]] == ["gone.wav"]
-    named = card_of(LiveEvaluationConfig(non_music=tmp_path / "clips.csv"), LoudestRowClassifier())[
+    named = evaluate(LiveEvaluationConfig(non_music=tmp_path / "clips.csv"), LoudestRowClassifier())[
         "not_music"
     ]
     assert [(each["kind"], each["named"], each["listening"]) for each in named] == [

@@ -36,8 +36,8 @@ def test_a_document_is_up_to_date(running: RunningHistory) -> None:
     for message in (state(0, "WARMING_UP"), estimate(5), estimate(5.5), estimate(6, "rock")):
         running.writer.consume(message)
     running.writer.consume(estimate(5, source="mic"))
-    told = running.document()
-    assert [(each["id"], each["source"]) for each in told["sessions"]] == [(2, "mic"), (1, "radio")]
+    overview = running.document()
+    assert [(each["id"], each["source"]) for each in overview["sessions"]] == [(2, "mic"), (1, "radio")]
     session = running.document("1")
     assert [(each["number"], each["genre"], each["correction"]) for each in session["segments"]] == [
         (1, "jazz", None),
@@ -72,8 +72,8 @@ def test_a_correction_saves_the_audio_of_exactly_that_segment(running: RunningHi
     assert isinstance(last, float)
     expected = sanitize_samples(programme())[round(first * RATE) : round(last * RATE)]
     assert np.abs(samples / 32_767 - expected).max() < 2 / 32_767
-    told = running.document("1")["segments"]
-    assert {each["number"]: each["correction"] for each in told}[number] == "rock"
+    segments = running.document("1")["segments"]
+    assert {each["number"]: each["correction"] for each in segments}[number] == "rock"
     assert (running.document()["corrections"], running.document()["sounds"]) == (1, 1)
 
 
@@ -185,24 +185,24 @@ def test_corrections_on_many_threads_while_the_history_is_written(running: Runni
     assert len(running.document("1")["segments"]) > 20  # rewritten segments keep their correction
 
 
-@pytest.mark.parametrize("ask", ["correct", "forget"])
-def test_a_locked_file_is_reported_and_keeps_its_content(tmp_path: Path, ask: str) -> None:
+@pytest.mark.parametrize("action", ["correct", "delete"])
+def test_a_locked_file_is_reported_and_keeps_its_content(tmp_path: Path, action: str) -> None:
     running = RunningHistory(tmp_path / "h.sqlite")
     running.writer.close()
     running.writer = HistoryWriter(running.path, running.clock, flush_seconds=0.05, busy_seconds=0.1)
     running.service = HistoryService(running.path, running.writer, running.clock, MODEL, running.audio)
     running.writer.consume(estimate(5))
     running.document()
-    doing: dict[str, Callable[[], str]] = {
+    actions: dict[str, Callable[[], str]] = {
         "correct": lambda: running.correct(1, "rock"),
-        "forget": lambda: running.delete_all(),
+        "delete": running.delete_all,
     }
     with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(HistoryError, match="database is locked; close the program that locks it"):
-            doing[ask]()
+            actions[action]()
         other.execute("ROLLBACK")
-    assert {"correct": "is now rock", "forget": "is deleted"}[ask] in doing[ask]()
+    assert {"correct": "is now rock", "delete": "is deleted"}[action] in actions[action]()
     running.writer.close()
 
 

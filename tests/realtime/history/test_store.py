@@ -32,7 +32,7 @@ from tests.support.histories import (
 from tests.support.waiting import wait_until
 
 
-def written(path: Path) -> int:
+def count_estimates(path: Path) -> int:
     """Count the estimates in the file, 0 while the file is being created."""
     try:
         with closing(open_history(path)) as connection:
@@ -75,7 +75,7 @@ sys.stdin.read()
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "published\n"
-        wait_until(lambda: written(path) == 10)
+        wait_until(lambda: count_estimates(path) == 10)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     with closing(open_history(path)) as connection:
@@ -104,8 +104,8 @@ print(json.dumps([history.dropped, history.lost]))
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        told, complaint = process.communicate(timeout=60)
-        assert (json.loads(told), complaint) == ([0, 0], "")
+        output, error = process.communicate(timeout=60)
+        assert (json.loads(output), error) == ([0, 0], "")
     found = query(path, "SELECT source, count(*) FROM sessions WHERE ended = 1104.5 GROUP BY source")
     assert found == [("a", 2), ("b", 2), ("c", 2)]
     assert query(path, "SELECT DISTINCT session, count(*) FROM segments GROUP BY session") == [

@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from realtime.clock import SystemClock
 from realtime.history.recorder import MAX_WAITING_ROWS, HistoryRecorder
 from realtime.history.schema import VERSION
+from realtime.history.segments import Row
 from realtime.history.store import HistoryStore
 from realtime.history.writer import MAX_QUEUED_MESSAGES, HistoryWriter
 from tests.support.clock import VirtualClock
@@ -31,7 +33,6 @@ from tests.support.histories import (
     state,
 )
 from tests.support.protocol import spectrum_message
-from tests.support.waiting import wait_until
 
 
 def test_a_session_is_written_and_read(path: Path) -> None:
@@ -147,7 +148,16 @@ def test_rows_beyond_the_limit_are_lost_oldest_first_and_counted(path: Path) -> 
     recorder.close()
 
 
-def test_consuming_never_blocks_and_dropped_messages_are_counted(path: Path) -> None:
+def test_consuming_never_blocks_and_dropped_messages_are_counted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = threading.Event()
+    write = HistoryStore.write
+
+    def report_and_write(store: HistoryStore, rows: Iterable[Row]) -> None:
+        writing.set()
+        write(store, rows)
+
     HistoryRecorder(HistoryStore(path), VirtualClock()).close()
     first = HistoryWriter(path, SystemClock(), flush_seconds=0.01)
     first.consume(estimate(5))
@@ -155,9 +165,10 @@ def test_consuming_never_blocks_and_dropped_messages_are_counted(path: Path) -> 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         history = HistoryWriter(path, SystemClock(), flush_seconds=0.01, busy_seconds=3.0)
+        monkeypatch.setattr(HistoryStore, "write", report_and_write)
         history.consume(estimate(5))
-        wait_until(lambda: history._queue.empty())  # the thread now waits for the lock
-        threading.Event().wait(0.1)
+        assert writing.wait(10), "the thread does not write"  # it now waits for the lock
+        assert history._queue.empty()
         began = time.monotonic()
         for n in range(MAX_QUEUED_MESSAGES + 500):
             history.consume(estimate(6 + n / 2))

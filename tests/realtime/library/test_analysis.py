@@ -1,4 +1,4 @@
-"""Child process that analyzes tracks: a file that kills or hangs it costs one row."""
+"""Child process that analyzes tracks. A file that kills or hangs it makes one faulty row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
 
 def is_open(path: Path, process: int) -> bool:
-    """Check if a process has a file open."""
+    """Return whether a process has a file open."""
     with contextlib.suppress(OSError):
         return any(os.path.samefile(found, path) for found in Path(f"/proc/{process}/fd").iterdir())
     return False
@@ -43,7 +43,7 @@ def is_open(path: Path, process: int) -> bool:
 def test_a_file_that_kills_its_decoder_costs_one_row(
     number: signal.Signals, retry: bool, endless: Path, tmp_path: Path
 ) -> None:
-    """FFmpeg reads whatever people have: a crash in it must not end a week's run."""
+    """A library has damaged files of any kind. A crash of FFmpeg must not end a run of days."""
     good = music(tmp_path / "music", 1)[0]
     tracks = [next(find_tracks([str(path)])) for path in (good, endless, good)]
     analyzer = TrackAnalyzer(hearing_in(60))
@@ -77,58 +77,60 @@ def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
     assert (row["fault"], row["retry"]) == (f"{endless} took longer than 1 s and was stopped", False)
 
 
-def test_rows_come_when_they_are_heard_and_not_when_their_block_is(endless: Path, tmp_path: Path) -> None:
-    """A block may take half an hour, and what is heard in it would be lost with the process."""
+def test_a_row_comes_as_soon_as_its_track_is_analyzed_and_not_with_its_block(
+    endless: Path, tmp_path: Path
+) -> None:
+    """A block may take half an hour. Rows that wait for its end would be lost with the process."""
     block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
-    engine = ProcessTrackExecutor(hearing_in(60), 1)
+    executor = ProcessTrackExecutor(hearing_in(60), 1)
     try:
-        heard = engine.analyze([block])
-        assert [row["uri"] for row in next(rows for rows in heard if rows)] == [block[0].uri]
-        assert next(heard) == []
+        analyzed = executor.analyze([block])
+        assert [row["uri"] for row in next(rows for rows in analyzed if rows)] == [block[0].uri]
+        assert next(analyzed) == []
     finally:
-        engine.close()
+        executor.close()
 
 
 @needs_linux
 def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -> None:
-    """A killed run left children behind that heard, or hung, for as long as their files made them."""
+    """The children of a killed run once continued to analyze their files, or hung in them."""
     program = (
         "import sys; from realtime.library.analysis import TrackAnalyzer; "
         "from realtime.library.discovery import find_tracks; from tests.support.libraries import HEARING; "
         "analyzer = TrackAnalyzer(HEARING); print(analyzer._ensure_child().pid, flush=True); "
         "list(analyzer.analyze(list(find_tracks(sys.argv[1:]))))"
     )
-    words = [sys.executable, "-c", program, str(endless)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+    command = [sys.executable, "-c", program, str(endless)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        ending = select.poll()
+        poll = select.poll()
         process = os.pidfd_open(child)
         try:
-            ending.register(process, select.POLLIN)
+            poll.register(process, select.POLLIN)
             wait_until(lambda: is_open(endless, child))
             parent.kill()
-            assert ending.poll(10_000)
+            assert poll.poll(10_000), "the child did not end"
         finally:
             os.close(process)
 
 
-def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
-    """Ctrl-C while a child was being begun left it behind."""
+def test_closing_an_analyzer_while_it_starts_a_child_kills_the_child(endless: Path) -> None:
+    """A child that was just being started once survived Ctrl-C."""
     track = next(find_tracks([str(endless)]))
     analyzer = TrackAnalyzer(hearing_in(5))
-    begun = subprocess.Popen
+    popen = subprocess.Popen
     closing = threading.Thread(target=analyzer.close)
 
-    def slowly(*words: Any, **options: Any) -> Any:
+    def start_slowly(*arguments: Any, **options: Any) -> Any:
         closing.start()
-        closing.join(0.2)  # it may not get on before the child is known
-        children.append(begun(*words, **options))
+        closing.join(0.2)  # close has to wait until the child is known
+        children.append(popen(*arguments, **options))
         return children[0]
 
     children: list[subprocess.Popen[str]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subprocess, "Popen", slowly)
+        patch.setattr(subprocess, "Popen", start_slowly)
         with pytest.raises(OverheardError, match="the run was stopped"):
             list(analyzer.analyze([track]))
     closing.join()
@@ -137,8 +139,8 @@ def test_a_closed_hearer_leaves_no_child(endless: Path) -> None:
         list(analyzer.analyze([track]))
 
 
-def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) -> None:
-    """A folder that one computer of a cluster had not mounted made its tracks bad for good."""
+def test_a_track_that_is_missing_or_changed_on_the_analyzing_computer_is_tried_again(tmp_path: Path) -> None:
+    """Tracks in a folder that one computer of a cluster had not mounted were once faulty for good."""
     (tmp_path / "a.wav").write_bytes(b"no sound" * 100)
     (track,) = find_tracks([str(tmp_path)])
     others = [replace(track, size=1), replace(track, modified=1), replace(track, uri="/nowhere/a.wav")]
@@ -155,7 +157,7 @@ def test_what_is_away_on_the_computer_that_hears_is_tried_again(tmp_path: Path) 
 
 
 def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
-    """The fault of a short file held its name as it was, which no table could take."""
+    """The fault of a short file once had its unescaped name, which cannot be stored in a table."""
     sound = tone(440, 1.0)
     short = write(tmp_path / "short.wav", sound, SAMPLE_RATE)
     os.rename(short, os.fsencode(tmp_path) + b"/\xff\x1b[2J.wav")

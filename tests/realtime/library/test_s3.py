@@ -23,15 +23,15 @@ from training.data.windows import SAMPLE_RATE
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:9000", "minio", "http://", "http://[::1"])
-def test_an_endpoint_that_is_no_address_is_one_sentence(endpoint: str, tmp_path: Path) -> None:
+def test_an_invalid_endpoint_is_refused_in_one_sentence(endpoint: str, tmp_path: Path) -> None:
     environment = {"AWS_ENDPOINT_URL": endpoint}
-    said = main_error("library", "s3://library", "--out", str(tmp_path), environment=environment)
-    assert f"AWS_ENDPOINT_URL is {endpoint}; it must be an address such as https://" in said
+    error = main_error("library", "s3://library", "--out", str(tmp_path), environment=environment)
+    assert f"AWS_ENDPOINT_URL is {endpoint}; it must be an address such as https://" in error
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """A server that speaks S3, and a bucket in it."""
+    """Run an S3 server and yield the address of a bucket."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -51,7 +51,7 @@ def bucket() -> Iterator[str]:
     server.stop()
 
 
-def put(uri: str, content: bytes) -> None:
+def upload(uri: str, content: bytes) -> None:
     from realtime.library.storage import open_filesystem
 
     filesystem, path = open_filesystem(uri)
@@ -59,31 +59,34 @@ def put(uri: str, content: bytes) -> None:
         stream.write(content)
 
 
-def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
+def test_a_bucket_gives_the_same_rows_as_a_folder(bucket: str, tmp_path: Path) -> None:
     paths = music(tmp_path / "music", 3)
     for path in paths:
-        put(f"{bucket}/music/album {path.stem}/{path.name}", path.read_bytes())
-    put(f"{bucket}/music/bad.mp3", b"no sound" * 100)
-    put(f"{bucket}/music/cover.jpg", b"no sound")
+        upload(f"{bucket}/music/album {path.stem}/{path.name}", path.read_bytes())
+    upload(f"{bucket}/music/bad.mp3", b"no sound" * 100)
+    upload(f"{bucket}/music/cover.jpg", b"no sound")
     out, beside = f"{bucket}/out/tracks.parquet", tmp_path / "local.parquet"
-    engine = ProcessTrackExecutor(HEARING, 1)
+    executor = ProcessTrackExecutor(HEARING, 1)
     try:
-        summary = run(f"{bucket}/music", out, engine)
-        run(tmp_path / "music", beside, engine)
+        summary = run(f"{bucket}/music", out, executor)
+        run(tmp_path / "music", beside, executor)
         assert (summary.found, summary.analyzed, summary.faulty) == (4, 4, 1)
-        put(f"{bucket}/music/bad.mp3", b"no sound" * 101)
+        upload(f"{bucket}/music/bad.mp3", b"no sound" * 101)
         table = table_at(out)
-        assert scan_library([f"{bucket}/music"], table, engine).analyzed == 1
+        assert scan_library([f"{bucket}/music"], table, executor).analyzed == 1
     finally:
-        engine.close()
+        executor.close()
     (fault,) = [fault for _, fault in table.rows_with_faults()]
     assert fault.startswith("s3://library/music/bad.mp3 is not audio that FFmpeg can decode")
     from pyarrow import dataset
 
     from realtime.library.storage import open_filesystem
 
-    filesystem, place = open_filesystem(out)
-    rows = {row["uri"]: row for row in dataset.dataset(place, filesystem=filesystem).to_table().to_pylist()}
+    filesystem, path_in_store = open_filesystem(out)
+    rows = {
+        row["uri"]: row
+        for row in dataset.dataset(path_in_store, filesystem=filesystem).to_table().to_pylist()
+    }
     assert len(rows) == 4
     for row in rows_of(beside):
         name = Path(row["uri"]).name
@@ -92,16 +95,16 @@ def test_a_bucket_is_heard_as_a_folder_is(bucket: str, tmp_path: Path) -> None:
     assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("overheard-*/*.wav"))
 
 
-def test_keys_that_no_one_can_fetch_are_rows(bucket: str, tmp_path: Path) -> None:
-    """A line of a list must not end a run of days."""
-    put(f"{bucket}/short.wav", write(tmp_path / "short.wav", tone(440, 1.0), SAMPLE_RATE).read_bytes())
+def test_keys_that_cannot_be_fetched_become_faulty_rows(bucket: str, tmp_path: Path) -> None:
+    """One wrong line of a list must not end a run of days."""
+    upload(f"{bucket}/short.wav", write(tmp_path / "short.wav", tone(440, 1.0), SAMPLE_RATE).read_bytes())
     listed = tmp_path / "some.m3u"
     listed.write_bytes(b"s3://library//x.wav\ns3://library/\xff.wav\ns3://library/short.wav\n")
-    engine = ProcessTrackExecutor(HEARING, 1)
+    executor = ProcessTrackExecutor(HEARING, 1)
     try:
-        assert run(listed, tmp_path / "t", engine).faulty == 3
+        assert run(listed, tmp_path / "t", executor).faulty == 3
     finally:
-        engine.close()
+        executor.close()
     slashes, no_text, short = rows_of(tmp_path / "t")  # by name
     assert short["fault"].startswith("s3://library/short.wav contains 1.00 s of audio")
     assert "Empty path component" in slashes["fault"]
@@ -113,7 +116,7 @@ def test_keys_that_no_one_can_fetch_are_rows(bucket: str, tmp_path: Path) -> Non
 
 
 def test_a_key_with_an_empty_name_ends_no_listing(bucket: str) -> None:
-    """pyarrow lists the folder in itself then, which was gone through for good."""
+    """pyarrow then lists a folder as its own content, which once made an endless loop."""
     for key in ("odd//a.wav", "odd/b.wav"):  # pyarrow itself takes no such key
         address = f"{os.environ['AWS_ENDPOINT_URL']}/library/{key}"
         request.urlopen(request.Request(address, b"x", method="PUT")).close()
@@ -121,7 +124,7 @@ def test_a_key_with_an_empty_name_ends_no_listing(bucket: str) -> None:
 
 
 def test_a_stop_does_not_wait_for_a_fetch(bucket: str, tmp_path: Path) -> None:
-    put(f"{bucket}/large.wav", bytes(3000))
+    upload(f"{bucket}/large.wav", bytes(3000))
     stop = threading.Event()
     stop.set()
     with pytest.raises(OverheardError, match="was not fetched: the run was stopped"):
@@ -129,8 +132,8 @@ def test_a_stop_does_not_wait_for_a_fetch(bucket: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_fetched_says_so(bucket: str, tmp_path: Path) -> None:
-    put(f"{bucket}/large.wav", bytes(3000))
+def test_a_fetch_that_fails_names_the_reason(bucket: str, tmp_path: Path) -> None:
+    upload(f"{bucket}/large.wav", bytes(3000))
     with pytest.raises(OverheardError, match="has more than 2,000 bytes"):
         FetchedFile(LibraryTrack(f"{bucket}/large.wav", 3000, 0), tmp_path, max_bytes=2000)
     with pytest.raises(OverheardError, match=r"cannot fetch s3://library/none\.wav"):

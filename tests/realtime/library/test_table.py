@@ -45,8 +45,8 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
     assert "4 tracks found, 4 analyzed now" in done.stderr
     rows = {Path(row["uri"]).name: row for row in rows_of(out)}
     assert sorted(rows) == ["00.wav", "01.wav", "bad.mp3", "empty.flac"]
-    told = run_command("analyze", "--json", str(first), str(second)).stdout.splitlines()
-    summaries = [line for line in map(json.loads, told) if line["type"] == "summary"]
+    lines = run_command("analyze", "--json", str(first), str(second)).stdout.splitlines()
+    summaries = [line for line in map(json.loads, lines) if line["type"] == "summary"]
     for summary, row in zip(summaries, (rows["00.wav"], rows["01.wav"]), strict=True):
         assert (row["label"], row["confidence"], row["unsure"]) == (
             summary["label"], summary["confidence"], summary["unsure"],
@@ -62,7 +62,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 7])
-def test_a_run_that_breaks_off_goes_on_where_it_was(blocks: int, hundred: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_continues_where_it_stopped(blocks: int, hundred: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     first = Counted(most=blocks)
     with pytest.raises(KeyboardInterrupt):
@@ -77,14 +77,14 @@ def test_a_run_that_breaks_off_goes_on_where_it_was(blocks: int, hundred: Path, 
     assert run(hundred, out, Counted()).analyzed == 0
 
 
-def test_a_track_that_changed_is_heard_again_and_has_one_row(hundred: Path, tmp_path: Path) -> None:
+def test_a_changed_track_is_analyzed_again_and_has_one_row(hundred: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     run(hundred, out, Counted())
     (hundred / "007.mp3").write_bytes(b"longer than it was")
     os.utime(hundred / "009.mp3", (1, 1))
-    engine = Counted()
-    run(hundred, out, engine)
-    assert [Path(name).name for name in engine.given] == ["007.mp3", "009.mp3"]
+    executor = Counted()
+    run(hundred, out, executor)
+    assert [Path(name).name for name in executor.given] == ["007.mp3", "009.mp3"]
     assert len(set(names_in(out))) == len(names_in(out)) == 100
     other = AnalysisSettings.from_settings(Settings(model=type(Settings().model)(hop_seconds=2.0)))
     assert run(hundred, out, Counted(), other).analyzed == 100
@@ -92,7 +92,7 @@ def test_a_track_that_changed_is_heard_again_and_has_one_row(hundred: Path, tmp_
 
 
 def test_a_row_stays_until_another_takes_its_place(hundred: Path, tmp_path: Path) -> None:
-    """Rows of a wave were once taken out before any of it was heard: a stop lost up to 100,000 of them."""
+    """Rows were once removed before their tracks were analyzed again. A stop lost up to 100,000 rows."""
     out = tmp_path / "t.parquet"
     run(hundred, out, Counted())
     (hundred / "007.mp3").write_bytes(b"longer than it was")
@@ -103,8 +103,8 @@ def test_a_row_stays_until_another_takes_its_place(hundred: Path, tmp_path: Path
     assert len(set(names_in(out))) == len(names_in(out)) == 100
 
 
-def test_of_two_rows_the_newest_stays_when_a_run_was_ended_between_them(tmp_path: Path) -> None:
-    """A new row is written before the old one goes, so an end in between leaves both."""
+def test_the_newest_of_two_rows_stays_if_a_run_ended_between_them(tmp_path: Path) -> None:
+    """A new row is written before the old one is removed, so an end in between leaves both."""
     out, aside = tmp_path / "t.parquet", tmp_path / "aside"
     aside.mkdir()
     with table_at(out) as table:
@@ -121,8 +121,8 @@ def test_of_two_rows_the_newest_stays_when_a_run_was_ended_between_them(tmp_path
     assert rows_of(aside) == rows_of(out)
 
 
-def test_a_track_that_is_twice_in_one_part_is_heard_again(tmp_path: Path) -> None:
-    """Nobody knows which row is right; what else the part holds stays."""
+def test_a_track_with_two_rows_in_one_part_is_analyzed_again(tmp_path: Path) -> None:
+    """Neither of the two rows is known to be right. Other rows of the part stay."""
     tracks = [LibraryTrack("a", 1, 0), LibraryTrack("a", 2, 0), LibraryTrack("b", 1, 0)]
     with table_at(tmp_path / "t") as table:
         table.write([made_up(track) for track in tracks])
@@ -131,8 +131,8 @@ def test_a_track_that_is_twice_in_one_part_is_heard_again(tmp_path: Path) -> Non
     assert names_in(tmp_path / "t") == ["b"]
 
 
-def test_a_track_that_is_away_keeps_its_row(hundred: Path, tmp_path: Path) -> None:
-    """A folder that is not mounted one day must not cost what was heard on the others."""
+def test_a_missing_track_keeps_its_row(hundred: Path, tmp_path: Path) -> None:
+    """A folder that is not mounted one day must not delete the results of earlier runs."""
     out = tmp_path / "t.parquet"
     listed = tmp_path / "all.m3u"
     listed.write_text("".join(f"{path}\n" for path in sorted(hundred.iterdir())))
@@ -141,8 +141,8 @@ def test_a_track_that_is_away_keeps_its_row(hundred: Path, tmp_path: Path) -> No
     assert run(listed, out, Counted()).analyzed == 0
     (tmp_path / "elsewhere").rename(hundred)
     (hundred / "007.mp3").write_bytes(b"longer than it was")
-    away = Counted(fault="it cannot be fetched", retry=True)
-    assert run(hundred, out, away).faulty == 1
+    failing = Counted(fault="it cannot be fetched", retry=True)
+    assert run(hundred, out, failing).faulty == 1
     assert [row["fault"] for row in rows_of(out)] == [None] * 100
     again = Counted()
     run(hundred, out, again)
@@ -153,15 +153,15 @@ def test_a_table_has_one_writer(tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     (tmp_path / "a.mp3").touch()
     with table_at(out):
-        said = command_error("library", str(tmp_path / "a.mp3"), "--out", str(out))
-        assert said.startswith(f"overheard library: another run writes the table {out}; wait until it ends")
+        error = command_error("library", str(tmp_path / "a.mp3"), "--out", str(out))
+        assert error.startswith(f"overheard library: another run writes the table {out}; wait until it ends")
     table_at(out).close()
 
 
-def test_parts_are_sorted_once_and_those_that_are_replaced_are_gone(
+def test_parts_are_sorted_once_and_replaced_parts_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To open a table of 10,000 parts took their number squared."""
+    """The time to open a table once rose with the square of the number of parts."""
     with table_at(tmp_path / "t") as table:
         for number in range(20):
             table.write([made_up(LibraryTrack(f"{number:02}", 1, 1), "it is bad", retry=True)])
@@ -180,8 +180,8 @@ def test_parts_are_sorted_once_and_those_that_are_replaced_are_gone(
     assert sorted_parts == [21]
 
 
-def test_rows_are_written_in_time_though_the_next_one_is_late(hundred: Path, tmp_path: Path) -> None:
-    """Thirty seconds are thirty seconds, also while a track of three hours is heard."""
+def test_rows_are_written_in_time_although_the_next_one_is_late(hundred: Path, tmp_path: Path) -> None:
+    """Rows are written after 30 s even while a track of three hours is analyzed."""
     now = 0.0
     out = tmp_path / "t.parquet"
 
@@ -203,22 +203,22 @@ def test_rows_are_written_in_time_though_the_next_one_is_late(hundred: Path, tmp
     assert len(names_in(out)) == 2
 
 
-def test_a_fault_that_may_pass_is_tried_again_and_a_bad_file_is_not(hundred: Path, tmp_path: Path) -> None:
-    for retry, heard in ((True, 100), (False, 0)):
+def test_a_temporary_fault_is_tried_again_and_a_bad_file_is_not(hundred: Path, tmp_path: Path) -> None:
+    for retry, analyzed in ((True, 100), (False, 0)):
         out = tmp_path / f"{retry}.parquet"
         run(hundred, out, Counted(fault="it is bad", retry=retry))
         summary = run(hundred, out, Counted())
-        assert (summary.analyzed, len(names_in(out))) == (heard, 100)
+        assert (summary.analyzed, len(names_in(out))) == (analyzed, 100)
         assert summary.faulty == (0 if retry else 100)
 
 
-def test_what_is_named_twice_is_heard_once(hundred: Path, tmp_path: Path) -> None:
+def test_a_track_that_is_named_twice_is_analyzed_once(hundred: Path, tmp_path: Path) -> None:
     listed = tmp_path / "some.m3u"
     listed.write_text("#EXTM3U\nmusic/001.mp3\n\nmusic/missing.mp3\n" + f"{hundred}/001.mp3\n")
-    engine = Counted()
+    executor = Counted()
     with table_at(tmp_path / "t") as table:
-        scan_library([str(listed), str(hundred)], table, engine)
-    assert len(engine.given) == len(set(engine.given)) == 101
+        scan_library([str(listed), str(hundred)], table, executor)
+    assert len(executor.given) == len(set(executor.given)) == 101
     assert [track.size for track in find_tracks([str(listed)])] == [2, -1, 2]
 
 
@@ -230,7 +230,7 @@ def test_blocks_hold_every_track_once() -> None:
         assert all(0 < len(block) <= 16 for block in blocks)
 
 
-def test_memory_for_what_is_known_does_not_grow_with_names(tmp_path: Path) -> None:
+def test_the_memory_of_the_index_does_not_depend_on_the_length_of_names(tmp_path: Path) -> None:
     with table_at(tmp_path / "t") as table:
         table.write([made_up(LibraryTrack("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
         held = [getattr(table._index, field.name) for field in fields(table._index)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -25,10 +23,11 @@ from tests.support.streams import (
     read_until_failure,
     take_blocks,
 )
+from tests.support.waiting import wait_until
 
 
-def pieces(folder: Path, *more: str, seconds: int = 3) -> list[str]:
-    """FFmpeg's command for a tone in pieces of a second."""
+def segment_command(folder: Path, *more: str, seconds: int = 3) -> list[str]:
+    """Return the FFmpeg command that writes a tone in segments of a second."""
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg is not installed; on Debian: apt install ffmpeg")
     tone_of = f"sine=frequency=440:sample_rate=48000:duration={seconds}"
@@ -38,9 +37,9 @@ def pieces(folder: Path, *more: str, seconds: int = 3) -> list[str]:
     ]  # fmt: skip
 
 
-def test_pieces_of_a_recording(tmp_path: Path) -> None:
-    """Through a master playlist, with a password, which the pieces need as well."""
-    command = pieces(tmp_path)
+def test_the_segments_of_a_recording_are_played(tmp_path: Path) -> None:
+    """The master playlist leads to another one. All requests need the password."""
+    command = segment_command(tmp_path)
     subprocess.run([*command, "-hls_playlist_type", "vod", str(tmp_path / "a.m3u8")], check=True, timeout=30)
     (tmp_path / "master.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=90000\na.m3u8\n")
     with web_server(folder=tmp_path) as server:
@@ -53,31 +52,30 @@ def test_pieces_of_a_recording(tmp_path: Path) -> None:
     assert clock.now == pytest.approx(100 + 3 - LEAD_SECONDS, abs=0.3)
 
 
-def test_a_live_stream_in_pieces_until_it_stalls(tmp_path: Path) -> None:
-    maker = subprocess.Popen([*pieces(tmp_path, "-re", seconds=99), str(tmp_path / "a.m3u8")])
+def test_a_live_stream_in_segments_plays_until_it_stalls(tmp_path: Path) -> None:
+    maker = subprocess.Popen([*segment_command(tmp_path, "-re", seconds=99), str(tmp_path / "a.m3u8")])
     try:
         with web_server(folder=tmp_path) as server:
-            ready = time.monotonic() + 10
-            while not (tmp_path / "1.ts").exists():
-                assert time.monotonic() < ready
-                threading.Event().wait(0.05)
+            wait_until((tmp_path / "1.ts").exists)
             with closing(
                 StreamSource(server.url("a.m3u8"), SystemClock(), silence_timeout_seconds=2)
             ) as source:
                 blocks = source.blocks()
-                heard = take_blocks(blocks, 2)
-                assert measure_pitch(join_samples(heard), 48_000) == pytest.approx(440, abs=2)
+                received = take_blocks(blocks, 2)
+                assert measure_pitch(join_samples(received), 48_000) == pytest.approx(440, abs=2)
                 maker.send_signal(signal.SIGSTOP)
-                said = read_until_failure(blocks, 9)
-                assert "stopped sending" in said or "has sent no audio for 2 s" in said
+                error = read_until_failure(blocks, 9)
+                assert "stopped sending" in error or "has sent no audio for 2 s" in error
     finally:
         maker.kill()
         maker.wait(timeout=10)
 
 
-def test_a_piece_that_is_missing_breaks_the_stream(tmp_path: Path) -> None:
+def test_a_missing_segment_ends_the_stream_with_an_error(tmp_path: Path) -> None:
     subprocess.run(
-        [*pieces(tmp_path), "-hls_playlist_type", "vod", str(tmp_path / "a.m3u8")], check=True, timeout=30
+        [*segment_command(tmp_path), "-hls_playlist_type", "vod", str(tmp_path / "a.m3u8")],
+        check=True,
+        timeout=30,
     )
     (tmp_path / "1.ts").unlink()
     with web_server(folder=tmp_path) as server:
@@ -85,8 +83,8 @@ def test_a_piece_that_is_missing_breaks_the_stream(tmp_path: Path) -> None:
         assert read_until_failure(source.blocks(), 5) == f"{server.url('1.ts')} does not exist (404)"
 
 
-def test_pieces_may_come_from_the_web_only(tmp_path: Path) -> None:
-    """A playlist from anywhere must not make us read files of this machine."""
+def test_segments_may_come_from_the_web_only(tmp_path: Path) -> None:
+    """A playlist of a foreign server must not make the program read files of this machine."""
     sound = write(tmp_path / "private.wav", tone(440, 1, RATE), RATE)
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{sound}\n#EXT-X-ENDLIST\n"
     with web_server({"a.m3u8": Answer(playlist.encode())}) as server:

@@ -50,10 +50,7 @@ def mp3_station(station: Icecast) -> Iterator[str]:
         yield station.url("live.mp3")
 
 
-# Stations
-
-
-def test_a_station_is_heard_at_its_own_pace_with_its_titles(station: Icecast, mp3_station: str) -> None:
+def test_a_station_plays_in_real_time_with_its_titles(station: Icecast, mp3_station: str) -> None:
     station.set_title("live.mp3", "Bänd - Don't Stop")
     clock = SystemClock()
     with closing(StreamSource(mp3_station, clock)) as source:
@@ -61,27 +58,27 @@ def test_a_station_is_heard_at_its_own_pace_with_its_titles(station: Icecast, mp
         assert source.sample_rate == 48_000
         blocks = source.blocks()
         began = clock.monotonic()
-        heard = take_blocks(blocks, 2.5)
+        received = take_blocks(blocks, 2.5)
         assert clock.monotonic() - began > 2.5 - LEAD_SECONDS - 0.2
         assert source.status().title == "Bänd - Don't Stop"
         assert source.status().device == "Tone Rädio"
-        assert measure_pitch(join_samples(heard), 48_000) == pytest.approx(440, abs=2)
+        assert measure_pitch(join_samples(received), 48_000) == pytest.approx(440, abs=2)
         station.set_title("live.mp3", "Next")
         for block in itertools.islice(blocks, 500):
-            heard.append(block)
+            received.append(block)
             if source.status().title == "Next":
                 break
         assert source.status().title == "Next"
-    ends = list(itertools.accumulate(len(block.samples) for block in heard))
-    assert [block.position for block in heard] == [0, *ends[:-1]]
-    moments = [block.captured_at for block in heard]
+    ends = list(itertools.accumulate(len(block.samples) for block in received))
+    assert [block.position for block in received] == [0, *ends[:-1]]
+    moments = [block.captured_at for block in received]
     assert moments == sorted(moments)
     assert moments[0] >= began
-    assert all(not block.samples.flags.writeable and len(block.samples) <= 4_800 for block in heard)
+    assert all(not block.samples.flags.writeable and len(block.samples) <= 4_800 for block in received)
 
 
 @pytest.mark.parametrize(("mount", "form"), [("live.opus", OPUS), ("live.aac", AAC)])
-def test_stations_in_other_forms(station: Icecast, mount: str, form: tuple[str, ...]) -> None:
+def test_opus_and_aac_stations_are_played(station: Icecast, mount: str, form: tuple[str, ...]) -> None:
     with (
         station.fed(mount, *form, hz=660),
         closing(StreamSource(station.url(mount), SystemClock())) as source,
@@ -91,8 +88,8 @@ def test_stations_in_other_forms(station: Icecast, mount: str, form: tuple[str, 
         ) == pytest.approx(660, abs=3)
 
 
-def test_a_station_whose_programme_ends_has_broken_off(station: Icecast) -> None:
-    """An end would end the analysis; a station that goes off the air comes back."""
+def test_a_station_whose_programme_ends_fails_and_does_not_end(station: Icecast) -> None:
+    """A source that ends would end the analysis, but a station that goes off the air comes back."""
     with station.fed("ends.mp3", *MP3) as feeder:
         with closing(StreamSource(station.url("ends.mp3"), SystemClock())) as source:
             blocks = source.blocks()
@@ -106,8 +103,8 @@ def test_a_station_that_falls_silent_is_noticed(station: Icecast, mp3_station: s
         blocks = source.blocks()
         take_blocks(blocks, 0.5)
         with station.paused():
-            said = read_until_failure(blocks, 9)
-        assert "sent nothing" in said or "has sent no audio for 1.5 s" in said
+            error = read_until_failure(blocks, 9)
+        assert "sent nothing" in error or "has sent no audio for 1.5 s" in error
 
 
 def test_silence_is_noticed_in_time_by_default() -> None:
@@ -131,17 +128,19 @@ def test_a_station_that_is_gone_and_comes_back(tmp_path: Path) -> None:
             assert take_blocks(source.blocks(), 0.2)
 
 
-def test_what_a_station_refuses_is_said_in_a_sentence(station: Icecast) -> None:
+def test_each_refusal_of_a_station_is_one_sentence(station: Icecast) -> None:
     url = station.url("none.mp3")
     assert opening_error(url.replace("//", "//me:secret@") + "?key=secret") == f"{url} does not exist (404)"
     stats = station.url("admin/stats")
     assert opening_error(stats).startswith(f"{stats} needs a valid user and password")
     allowed = stats.replace("//", "//admin:rule@")
-    assert opening_error(allowed) == f"{stats} is not audio that FFmpeg can decode", "the password was let in"
+    assert opening_error(allowed) == f"{stats} is not audio that FFmpeg can decode", (
+        "the server must have accepted the password"
+    )
 
 
-def test_a_shoutcast_server_that_speaks_no_http(tmp_path: Path) -> None:
-    """Old servers answer ``ICY 200 OK``."""
+def test_a_shoutcast_server_without_http_is_played(tmp_path: Path) -> None:
+    """Old servers respond with ``ICY 200 OK``."""
     sound = write(tmp_path / "t.mp3", tone(440, 2, RATE), RATE, "libmp3lame").read_bytes()
     title = b"StreamTitle='It's on';".ljust(32, b"\0")
     body = sound[:4000] + b"\x02" + title + b"".join(
@@ -149,15 +148,15 @@ def test_a_shoutcast_server_that_speaks_no_http(tmp_path: Path) -> None:
     )  # fmt: skip
     with raw_server(b"ICY 200 OK\r\nicy-name:Old one\r\nicy-metaint:4000\r\n\r\n" + body) as port:
         source = StreamSource(f"http://127.0.0.1:{port}/", VirtualClock())
-        heard = take_blocks(source.blocks(), 1)
-        assert measure_pitch(join_samples(heard), RATE) == pytest.approx(440, abs=2)
+        received = take_blocks(source.blocks(), 1)
+        assert measure_pitch(join_samples(received), RATE) == pytest.approx(440, abs=2)
         assert source.status().device == "Old one"
         assert source.status().title == "It's on"
         source.close()
 
 
 def test_a_chained_ogg_stream_changes_its_title(tmp_path: Path) -> None:
-    """Stations in Ogg begin a new stream in the stream with each song; its tags name it."""
+    """An Ogg station begins a new logical stream with each song, whose tags have the title."""
     parts = []
     for number, hz in enumerate((440, 880)):
         sound = write(tmp_path / f"{number}.wav", tone(hz, 2, 48_000), 48_000)
@@ -170,14 +169,11 @@ def test_a_chained_ogg_stream_changes_its_title(tmp_path: Path) -> None:
         {"live": Answer(b"".join(parts), headers={"Content-Type": "audio/ogg"}, length=False)}
     ) as server:
         source = StreamSource(server.url("live"), VirtualClock())
-        heard: dict[str, list[AudioBlock]] = {"Band - Song 0": [], "Band - Song 1": []}
-        with suppress(SourceError):  # how this station goes off the air
+        received: dict[str, list[AudioBlock]] = {"Band - Song 0": [], "Band - Song 1": []}
+        with suppress(SourceError):  # the station goes off the air
             for block in source.blocks():
-                heard[source.status().title].append(block)
-    for blocks, hz in zip(heard.values(), (440, 880), strict=True):
-        sound_heard = join_samples(blocks)
-        assert len(sound_heard) / 48_000 == pytest.approx(2, abs=0.1)
-        assert measure_pitch(sound_heard, 48_000) == pytest.approx(hz, abs=3)
-
-
-# Pace
+                received[source.status().title].append(block)
+    for blocks, hz in zip(received.values(), (440, 880), strict=True):
+        samples = join_samples(blocks)
+        assert len(samples) / 48_000 == pytest.approx(2, abs=0.1)
+        assert measure_pitch(samples, 48_000) == pytest.approx(hz, abs=3)

@@ -20,13 +20,13 @@ from realtime.network.icy import (
 
 
 def block(text: bytes) -> bytes:
-    """A metadata block as it stands in a stream: its length in steps of 16, then padded with zeros."""
+    """Return a metadata block of a stream: its length in units of 16 bytes, and text padded with zeros."""
     steps = -(-len(text) // 16)
     return bytes([steps]) + text.ljust(16 * steps, b"\0")
 
 
 def parsed(interval: int, chunks: list[bytes]) -> tuple[bytes, list[tuple[int, str]]]:
-    """The audio, and each title with the bytes of audio before it."""
+    """Return the audio, and each title with the number of audio bytes before it."""
     parser = IcyParser(interval)
     audio = bytearray()
     titles = []
@@ -62,7 +62,7 @@ def test_titles_are_cut_out_of_the_audio() -> None:
 def test_any_chunking_gives_the_same(
     interval: int, parts: list[tuple[bytes, bytes]], tail: bytes, cuts: list[int]
 ) -> None:
-    """The network cuts a body anywhere, also within a length byte's block."""
+    """The network may split a body anywhere, even within a metadata block."""
     body = b"".join(audio.ljust(interval, b"\1")[:interval] + block(text) for audio, text in parts) + tail
     places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     chunks = [body[start:end] for start, end in pairwise(places)]
@@ -86,7 +86,7 @@ def test_no_bytes_break_the_parser(interval: int, body: bytes) -> None:
     assert len(audio) + len(titles) <= len(body)
 
 
-def test_an_interval_of_none_is_refused() -> None:
+def test_an_interval_of_0_is_refused() -> None:
     with pytest.raises(ValueError, match="icy-metaint is 0; it must be at least 1"):
         IcyParser(0)
 
@@ -153,6 +153,6 @@ def test_the_first_address_of_a_playlist(text: str, address: str) -> None:
     assert parse_playlist(text) == address
 
 
-def test_a_playlist_of_pieces_is_told_from_one_of_addresses() -> None:
+def test_a_playlist_of_segments_is_distinguished_from_one_of_addresses() -> None:
     assert is_hls("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n")
     assert not is_hls("#EXTM3U\n#EXTINF:-1,Radio\nhttp://a/live\n")

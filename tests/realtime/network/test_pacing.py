@@ -13,7 +13,7 @@ from tests.support.stream_servers import Answer, web_server
 from tests.support.streams import RATE, take_blocks
 
 
-def test_a_burst_is_played_in_real_time_but_for_a_lead() -> None:
+def test_a_burst_is_played_in_real_time_after_a_lead() -> None:
     pacer = Pacer(10, lead_seconds=1.0)
     assert pacer.due() == -math.inf
     dues = []
@@ -24,8 +24,8 @@ def test_a_burst_is_played_in_real_time_but_for_a_lead() -> None:
     assert dues == [100.0, 100.0, 100.0, 100.5, 101.0]
 
 
-def test_after_a_silence_no_more_than_the_lead_is_caught_up_on() -> None:
-    """A stream that was silent for a minute must not rush through what its server kept."""
+def test_after_a_silence_at_most_the_lead_is_played_at_once() -> None:
+    """A stream that was silent for a minute must not play faster because its server buffered audio."""
     pacer = Pacer(10, lead_seconds=1.0)
     pacer.add(10, 100.0)
     dues = []

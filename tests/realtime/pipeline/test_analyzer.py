@@ -118,7 +118,7 @@ def test_silence_settings_count() -> None:
 
 def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
     clock = VirtualClock()
-    analyzer = Analyzer(LoudestRowClassifier(sureness=0.45), QUICK, 22_050, clock)
+    analyzer = Analyzer(LoudestRowClassifier(confidence=0.45), QUICK, 22_050, clock)
     block = AudioBlock(sanitize_samples(tone(300, 5)), 0, 22_050, clock.now)
     (first,) = analyzer.process(block)
     assert first.estimate.state is StreamState.UNSURE

@@ -1,3 +1,5 @@
+"""Sessions of the history as a table in CSV."""
+
 from __future__ import annotations
 
 import csv

@@ -36,13 +36,13 @@ OCTAVES = AudioSpec(
 
 
 def rows_of(message: SpectrumMessage) -> npt.NDArray[np.uint8]:
-    """The picture in a spectrum message, (columns, rows)."""
+    """Return the columns of a spectrum message, (columns, rows) uint8."""
     stored = np.frombuffer(base64.b64decode(message.data), np.uint8)
     return stored.reshape(message.columns, message.rows)
 
 
-def valid(message: Message) -> Json:
-    """The message as a client gets it; the decoder takes exactly what the schema takes."""
+def check_valid(message: Message) -> Json:
+    """Return a message as a client receives it. The decoder must accept what the schema accepts."""
     sent = as_json(structs.replace(message, seq=1))
     assert messages.decode(json.dumps(sent)) == structs.replace(message, seq=1)
     return sent
@@ -50,26 +50,26 @@ def valid(message: Message) -> Json:
 
 def test_every_message_obeys_the_schema() -> None:
     hello = builders.hello_message("mic", 1.0, manifest(), "litert 2", {"half_life_seconds": 3.0})
-    assert valid(hello)["model"]["labels"] == ["blues", "jazz", "rock"]
-    assert valid(hello)["replaces_source"] is None
+    assert check_valid(hello)["model"]["labels"] == ["blues", "jazz", "rock"]
+    assert check_valid(hello)["replaces_source"] is None
     after = structs.replace(hello, replaces_source="radio", estimate=builders.estimate_payload(ESTIMATE))
-    assert valid(after)["replaces_source"] == "radio"
-    estimate = valid(builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
+    assert check_valid(after)["replaces_source"] == "radio"
+    estimate = check_valid(builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
     assert estimate["estimate"]["probabilities"] == {"blues": 0.1877, "jazz": 0.7123, "rock": 0.1}
     assert (estimate["start_seconds"], estimate["end_seconds"]) == (0.522, 5.492)
-    assert valid(builders.title_message("radio", 1.0, "So What"))["title"] == "So What"
+    assert check_valid(builders.title_message("radio", 1.0, "So What"))["title"] == "So What"
     for state in StreamState:
         for code in (None, *StateCode):
-            sent = valid(builders.state_message("mic", 1.0, state, "why", code))
+            sent = check_valid(builders.state_message("mic", 1.0, state, "why", code))
             assert (sent["state"], sent["code"]) == (state.value, code)
     health = builders.health_message("mic", 1.0, HEALTH, SourceStatus("USB", error="gone"), 3)
-    assert valid(health)["latency_ms"]["p95"] == 7.0
-    assert (valid(health)["device"], valid(health)["error"]) == ("USB", "gone")
+    assert check_valid(health)["latency_ms"]["p95"] == 7.0
+    assert (check_valid(health)["device"], check_valid(health)["error"]) == ("USB", "gone")
 
 
 def test_a_client_needs_no_list_of_states() -> None:
-    """Each page had lists of its own, which nobody compared with the analyzer's."""
-    sent = valid(builders.hello_message("mic", 1.0, manifest(), "litert 2", {}))
+    """Each page once had its own lists of states, which no test compared with those of the analyzer."""
+    sent = check_valid(builders.hello_message("mic", 1.0, manifest(), "litert 2", {}))
     assert list(sent["states"]) == [state.value for state in StreamState]
     for state in StreamState:
         assert sent["states"][state] == {
@@ -78,7 +78,7 @@ def test_a_client_needs_no_list_of_states() -> None:
 
 
 @pytest.mark.parametrize("level", [None, -12.5, -120])
-def test_what_is_of_no_stream_obeys_the_schema_too(level: float | None) -> None:
+def test_messages_without_a_stream_match_the_schema(level: float | None) -> None:
     available = AvailableSource(name="mic", selected=False, level_dbfs=level, error="it is gone")
     sources = as_json(builders.sources_message([available], True, 1.7e9))
     for code in ResponseCode:
@@ -87,31 +87,31 @@ def test_what_is_of_no_stream_obeys_the_schema_too(level: float | None) -> None:
     for message in (sources, response):
         assert (message["source"], message["seq"]) == ("", 0)
         for wrong in ({"source": "mic"}, {"seq": 1}, {"version": 1}, {"code": "?", "available": "?"}):
-            refused(message | wrong)
-    refused(sources | {"available": [sources["available"][0] | {"level_dbfs": "loud"}]})
+            check_refused(message | wrong)
+    check_refused(sources | {"available": [sources["available"][0] | {"level_dbfs": "loud"}]})
 
 
-def refused(message: Json) -> None:
-    """By the schema, and by the decoder."""
+def check_refused(message: Json) -> None:
+    """Assert that the schema and the decoder refuse a message."""
     assert not VALIDATOR.is_valid(message)
     with pytest.raises(ValueError, match="not a message of protocol version 2: "):
         messages.decode(json.dumps(message))
 
 
-def test_music_is_sent_where_the_model_says_it() -> None:
+def test_the_probability_of_music_is_sent_if_the_model_has_one() -> None:
     message = builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34)
-    assert valid(message)["estimate"]["music"] is None
+    assert check_valid(message)["estimate"]["music"] is None
     talk = replace(ESTIMATE, state=StreamState.NOT_MUSIC, music=0.123456)
-    sent = valid(builders.estimate_message(talk, "mic", manifest(), 1.7e9, 12.34))
+    sent = check_valid(builders.estimate_message(talk, "mic", manifest(), 1.7e9, 12.34))
     assert (sent["estimate"]["music"], sent["estimate"]["state"]) == (0.1235, "NOT_MUSIC")
     assert sent["version"] == 2
-    refused(sent | {"estimate": sent["estimate"] | {"music": 1.5}})
+    check_refused(sent | {"estimate": sent["estimate"] | {"music": 1.5}})
 
 
 @pytest.mark.parametrize("state", [state for state in StreamState if not state.has_estimate])
 def test_an_estimate_has_the_state_of_an_estimate(state: StreamState) -> None:
-    sent = valid(builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
-    refused(sent | {"estimate": sent["estimate"] | {"state": state.value}})
+    sent = check_valid(builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34))
+    check_refused(sent | {"estimate": sent["estimate"] | {"state": state.value}})
     with pytest.raises(ValueError, match=f"no estimate has state {state}; .*LISTENING, UNSURE"):
         builders.estimate_payload(replace(ESTIMATE, state=state))
 
@@ -133,12 +133,12 @@ def test_a_message_that_lacks_a_field_is_refused() -> None:
     for message in (hello, builders.state_message("mic", 1.0, StreamState.SILENT)):
         sent = as_json(message)
         for name in sent:
-            refused({key: value for key, value in sent.items() if key != name})
-        assert messages.decode(json.dumps(sent | {"more": [1]})) == message, "fields may be added later"
+            check_refused({key: value for key, value in sent.items() if key != name})
+        assert messages.decode(json.dumps(sent | {"more": [1]})) == message, "unknown fields must be accepted"
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '"x"', "[" * 100_000, '{"type": []}', b"\xff"])
-def test_what_is_no_message_is_refused_in_one_sentence(text: str | bytes) -> None:
+def test_invalid_text_is_refused_in_one_sentence(text: str | bytes) -> None:
     with pytest.raises(ValueError, match="not a message of protocol version 2: "):
         messages.decode(text)
 
@@ -149,7 +149,7 @@ def test_nan_is_never_sent() -> None:
         messages.encode(message)
 
 
-def test_messages_are_values() -> None:
+def test_messages_cannot_be_changed() -> None:
     message = builders.state_message("mic", 1.0, StreamState.SILENT)
     with pytest.raises(AttributeError):
         message.seq = 3  # type: ignore[misc]
@@ -157,12 +157,12 @@ def test_messages_are_values() -> None:
 
 
 def test_spectrum_columns_keep_their_order_and_level() -> None:
-    """A full-scale tone reads 0 dBFS; rows go from high to low, columns from old to new."""
+    """A full-scale tone has 0 dBFS. The highest row and the oldest column come first."""
     columns = np.full((2, 256), -200.0, np.float32)
     full_scale = 20 * np.log10(2_048 / 4)  # half of a Hann window's sum
     columns[1, :2] = full_scale - 60  # the lowest row of the newest column, at -60 dBFS
     message = builders.spectrum_message("mic", 1.0, 5.0, columns, AudioSpec())
-    assert valid(message)["row_edges_hz"] is None
+    assert check_valid(message)["row_edges_hz"] is None
     stored = rows_of(message)
     assert stored[1, -1] == pytest.approx(255 * 50 / 100, abs=1)
     assert not stored[0].any()
@@ -176,7 +176,7 @@ def test_a_tone_stands_at_its_frequency_and_level(spec: AudioSpec) -> None:
     sine = amplitude * np.sin(2 * np.pi * hz * np.arange(spec.n_fft) / spec.sample_rate)
     columns = band_columns(sine.astype(np.float32), spec)
     message = builders.spectrum_message("mic", 1.0, 5.0, columns, spec)
-    edges = valid(message)["row_edges_hz"]
+    edges = check_valid(message)["row_edges_hz"]
     lowest_first = rows_of(message)[0, ::-1]
     assert lowest_first.max() == pytest.approx(255 * (110 + 20 * np.log10(amplitude)) / 100, abs=1)
     assert len(edges) == message.rows + 1
@@ -188,10 +188,10 @@ def test_a_tone_stands_at_its_frequency_and_level(spec: AudioSpec) -> None:
 
 def test_edges_are_those_of_the_pictures_rows() -> None:
     """With a break of 1,000 Hz the edge at a share x of the height is 1000 (12.025**x - 1) Hz."""
-    message = valid(builders.spectrum_message("mic", 1.0, 5.0, np.zeros((1, 256), np.float32), OCTAVES))
+    message = check_valid(builders.spectrum_message("mic", 1.0, 5.0, np.zeros((1, 256), np.float32), OCTAVES))
     edges = message["row_edges_hz"]
     assert (edges[0], edges[-1]) == (0, 11_025)
     assert edges == pytest.approx(1_000 * (12.025 ** np.linspace(0, 1, 129) - 1), abs=0.01)
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate(message | {"row_edges_hz": [-1.0, 5.0]})
-    refused(message | {"row_edges_hz": [-1.0, 5.0]})
+    check_refused(message | {"row_edges_hz": [-1.0, 5.0]})

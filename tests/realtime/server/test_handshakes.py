@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 from tests.support.websocket_client import (
+    TOKEN,
     check_log,
     check_still_serves,
     estimate,
@@ -120,8 +121,6 @@ def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_flood_of_wrong_tokens_and_origins_is_counted(caplog: pytest.LogCaptureFixture) -> None:
-    token = "a-token-of-the-tests"
-
     async def open_client(url: str, origin: str | None, authorization: str) -> int:
         try:
             await connect(url, origin=origin, additional_headers={"Authorization": authorization})  # type: ignore[arg-type]
@@ -130,19 +129,19 @@ def test_a_flood_of_wrong_tokens_and_origins_is_counted(caplog: pytest.LogCaptur
         return 101
 
     async def scenario(estimates: EstimateServer, url: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
         async with connect(url, additional_headers=headers) as other:
             await receive(other)
-            wrong = [open_client(url, None, f"Bearer {token[:number]}") for number in range(1, 20)]
-            foreign = [open_client(url, "http://evil.example", f"Bearer {token}") for _ in range(20)]
+            wrong = [open_client(url, None, f"Bearer {TOKEN[:number]}") for number in range(1, 20)]
+            foreign = [open_client(url, "http://evil.example", f"Bearer {TOKEN}") for _ in range(20)]
             assert Counter(await asyncio.gather(*wrong, *foreign)) == {401: 19, 403: 20}
             text = (await asyncio.to_thread(http_get, url + "/metrics", headers))[2]
             assert 'refused_total{reason="token"} 19' in text
             assert 'refused_total{reason="origin"} 20' in text
             await check_still_serves(estimates, other)
 
-    serve(scenario, token=token)
+    serve(scenario, token=TOKEN)
     check_log(caplog)
-    assert token not in "".join(
+    assert TOKEN not in "".join(
         r.getMessage() for r in caplog.records if not r.name.startswith("websockets.client")
     )

@@ -1,4 +1,4 @@
-"""RecordingHistory of history and log: access, and a history that is slow."""
+"""Pages of history and log: access, and a history that responds slowly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from websockets.asyncio.client import connect
 from realtime.server.log_buffer import MAX_LINES, LogBuffer
 from realtime.server.requests import UNPRIVILEGED
 from realtime.server.websocket import EstimateServer
-from tests.support.privileged_client import BEARER, CONTROL_TOKEN, TOKEN, RecordingHistory, serve
-from tests.support.websocket_client import check_log, estimate, http_get, open_raw, read_rest, receive
+from tests.support.privileged_client import BEARER, CONTROL_TOKEN, RecordingHistory, serve_privileged
+from tests.support.waiting import wait_until
+from tests.support.websocket_client import TOKEN, check_log, estimate, http_get, open_raw, read_rest, receive
 
 
 def test_history_and_log_require_the_token() -> None:
-    pages, log = RecordingHistory(), LogBuffer([CONTROL_TOKEN])
+    history, log = RecordingHistory(), LogBuffer([CONTROL_TOKEN])
     log.handle(logging.makeLogRecord({"msg": "here we go", "levelname": "INFO", "levelno": 20}))
 
     async def scenario(server: EstimateServer, url: str) -> None:
@@ -44,10 +45,12 @@ def test_history_and_log_require_the_token() -> None:
         (line,) = json.loads((await asyncio.to_thread(http_get, url + "/log", BEARER))[2])["lines"]
         assert line.endswith(" INFO here we go")
         for path in ("/history/", "/history/../log", "/history/x", "/history/1/2", "/history/" + "1" * 16):
-            assert (await asyncio.to_thread(http_get, url + path, BEARER))[0] == 426, "no page of ours"
+            assert (await asyncio.to_thread(http_get, url + path, BEARER))[0] == 426, (
+                "this is not a page of the server"
+            )
 
-    serve(scenario, None, pages, log)
-    assert set(pages.asked) == {"", "3", "9"}
+    serve_privileged(scenario, history=history, log=log)
+    assert set(history.requests) == {"", "3", "9"}
 
 
 def test_without_a_history_its_page_is_empty() -> None:
@@ -60,12 +63,12 @@ def test_without_a_history_its_page_is_empty() -> None:
         assert (await asyncio.to_thread(http_get, url + "/history/1", BEARER))[0] == 404
         assert json.loads((await asyncio.to_thread(http_get, url + "/log", BEARER))[2]) == {"lines": []}
 
-    serve(scenario)
+    serve_privileged(scenario)
 
 
-def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
-    pages = RecordingHistory()
-    pages.may_answer.clear()
+def test_a_slow_history_delays_no_other_client(caplog: pytest.LogCaptureFixture) -> None:
+    history = RecordingHistory()
+    history.may_respond.clear()
 
     async def scenario(server: EstimateServer, url: str) -> None:
         request = (
@@ -77,41 +80,40 @@ def test_a_slow_history_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> Non
         )
         async with connect(url) as client:
             await receive(client)
-            while len(pages.asked) < 2:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_until, lambda: len(history.requests) == 2)
             server.broadcaster.publish(estimate("jazz"))
             assert (await receive(client))["type"] == "estimate"
             leaving.transport.abort()
-            pages.may_answer.set()
+            history.may_respond.set()
             assert (await read_rest(reader)).endswith(b'{"rest": ""}')
             writer.close()
             server.broadcaster.publish(estimate("jazz", 2))
             assert (await receive(client))["seq"] == 2
 
-    serve(scenario, None, pages)
+    serve_privileged(scenario, history=history)
     check_log(caplog)
 
 
-def test_the_log_keeps_its_last_lines_and_no_secret() -> None:
-    tail = LogBuffer(["", TOKEN])
+def test_the_log_has_the_last_lines_without_secrets_and_tracebacks() -> None:
+    buffer = LogBuffer(["", TOKEN])
     logger = logging.getLogger("tests.log_tail")
     logger.propagate = False
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(tail)
+    logger.addHandler(buffer)
     try:
         for number in range(MAX_LINES + 50):
             logger.info("line %d", number)
-        logger.debug("not for people")
+        logger.debug("a debug line")
         logger.warning("the token is %s\nand \x1b[31m more", TOKEN)
         try:
             raise ValueError("a reason")
         except ValueError:
             logger.exception("broken: %s", "x" * 10_000)
     finally:
-        logger.removeHandler(tail)
-    lines = json.loads(tail.to_json())["lines"]
+        logger.removeHandler(buffer)
+    lines = json.loads(buffer.to_json())["lines"]
     assert len(lines) == MAX_LINES
     assert lines[0].endswith(" INFO line 52")
     assert lines[-2].endswith(" WARNING the token is (secret) and ?[31m more")
     assert len(lines[-1]) < 700
-    assert "a reason" not in tail.to_json(), "no traceback"
+    assert "a reason" not in buffer.to_json(), "the page must not show tracebacks"

@@ -197,7 +197,7 @@ def test_a_source_that_was_removed_is_in_no_metric() -> None:
 
 
 def test_the_library_is_loaded_with_the_first_metrics_and_not_before() -> None:
-    """It takes 40 ms, a quarter of the analyzer's start."""
+    """Loading prometheus_client takes 40 ms, a quarter of the start of the analyzer."""
     script = (
         "import sys; from realtime.server.metrics import Metrics; "
         "metrics, name = Metrics(), 'prometheus_client'; "

@@ -28,13 +28,13 @@ from tests.support.privileged_client import (
     BEARER,
     CONTROL_TOKEN,
     SOURCES,
-    TOKEN,
     RecordingController,
     RecordingHistory,
-    serve,
+    serve_privileged,
 )
 from tests.support.protocol import VALIDATOR
 from tests.support.websocket_client import (
+    TOKEN,
     check_log,
     estimate,
     hello,
@@ -49,8 +49,8 @@ def control(action: str = "pause", number: str = "1", **fields: Any) -> str:
     return json.dumps({"type": "control", "id": number, "action": action} | fields)
 
 
-async def ask(client: ClientConnection, text: str) -> Any:
-    """Send a control and wait for its response. Skip other messages."""
+async def request(client: ClientConnection, text: str) -> Any:
+    """Send a control and return its response. Skip other messages."""
     await client.send(text)
     while True:
         message = await receive(client)
@@ -133,8 +133,8 @@ LIKELY = st.one_of(
 )
 @settings(max_examples=400, deadline=None)
 def test_a_control_is_taken_exactly_when_the_schema_takes_it(request_text: str | bytes) -> None:
-    request = decode_request(request_text)
-    taken = to_builtins(request) if isinstance(request, Control) else None
+    decoded = decode_request(request_text)
+    taken = to_builtins(decoded) if isinstance(decoded, Control) else None
     one = Draft202012Validator({"$ref": "#/$defs/control", "$defs": schema()["$defs"]})
     try:
         valid = isinstance(request_text, str) and one.is_valid(json.loads(request_text))
@@ -180,8 +180,8 @@ def test_an_invalid_control_ends_the_connection(request_text: str, caplog: pytes
                 await receive(client)
         await wait_for_clients(server, 0)
 
-    serve(scenario, controller)
-    assert not controller.asked
+    serve_privileged(scenario, controller)
+    assert not controller.controls
     check_log(caplog)
 
 
@@ -203,13 +203,15 @@ def test_fuzzed_controls_change_nothing_that_the_schema_does_not_know(
             server.broadcaster.publish(estimate("jazz"))
             assert (await receive(other))["type"] == "estimate"
 
-    serve(scenario, controller)
-    valid = [request for text in sent if isinstance(request := decode_request(text), Control)]
-    assert [asked.id for asked in controller.asked] == [each.id for each in valid][: len(controller.asked)]
+    serve_privileged(scenario, controller)
+    valid = [each for text in sent if isinstance(each := decode_request(text), Control)]
+    assert [control.id for control in controller.controls] == [each.id for each in valid][
+        : len(controller.controls)
+    ]
     check_log(caplog)
 
 
-# ---- who may do it ------------------------------------------------------------------------------------
+# ---- access ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer a-stale-token-of-another-run"}])
@@ -222,17 +224,19 @@ def test_without_the_token_nothing_is_done_and_the_remedy_is_named(
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=headers) as client:
             for text in (control("pause"), control("select_source", name="mic"), control("delete_history")):
-                answer = await ask(client, text)
-                assert (answer["ok"], answer["code"]) == (False, "unauthorized")
-                assert answer["detail"] == UNPRIVILEGED
+                response = await request(client, text)
+                assert (response["ok"], response["code"]) == (False, "unauthorized")
+                assert response["detail"] == UNPRIVILEGED
             server.broadcaster.publish(estimate("jazz"))
-            assert (await receive(client))["type"] == "estimate", "the connection lives on"
+            assert (await receive(client))["type"] == "estimate", "the connection must stay open"
             server.broadcaster.publish_sources(controller.sources_message())
             server.broadcaster.publish(estimate("jazz", 2))
-            assert (await receive(client))["type"] == "estimate", "what may be listened to is not for them"
+            assert (await receive(client))["type"] == "estimate", (
+                "only privileged clients may get the list of sources"
+            )
 
-    serve(scenario, controller, RecordingHistory(), control_token=control_token)
-    assert not controller.asked
+    serve_privileged(scenario, controller, RecordingHistory(), control_token=control_token)
+    assert not controller.controls
 
 
 def test_the_response_goes_to_one_client_and_the_sources_to_all_privileged_ones() -> None:
@@ -241,24 +245,26 @@ def test_the_response_goes_to_one_client_and_the_sources_to_all_privileged_ones(
     async def scenario(server: EstimateServer, url: str) -> None:
         names = [Subprotocol("overheard.2"), Subprotocol(f"overheard.token.{CONTROL_TOKEN}")]
         async with (
-            connect(url, additional_headers=BEARER) as asking,
+            connect(url, additional_headers=BEARER) as client,
             connect(url, subprotocols=names) as other,
         ):
-            for client in (asking, other):
-                assert (await receive(client))["type"] == "hello"
-                message = await receive(client)
+            for each in (client, other):
+                assert (await receive(each))["type"] == "hello"
+                message = await receive(each)
                 VALIDATOR.validate(message)
                 assert message["type"] == "sources"
                 assert (message["available"], message["paused"]) == (SOURCES, False)
-            assert (await ask(asking, control("pause")))["ok"] is True
-            refused = await ask(asking, control("resume", "other id"))
-            assert (refused["ok"], refused["detail"]) == (False, "nothing is paused")
-            assert refused["code"] == "nothing_to_resume"
+            assert (await request(client, control("pause")))["ok"] is True
+            response = await request(client, control("resume", "other id"))
+            assert (response["ok"], response["detail"]) == (False, "nothing is paused")
+            assert response["code"] == "nothing_to_resume"
             server.broadcaster.publish_sources(controller.sources_message())
-            assert (await receive(other))["type"] == "sources", "and no response before it"
+            assert (await receive(other))["type"] == "sources", (
+                "the response must go to the other client only"
+            )
 
-    serve(scenario, controller)
-    assert [type(asked).__name__ for asked in controller.asked] == ["Pause", "Resume"]
+    serve_privileged(scenario, controller)
+    assert [type(control).__name__ for control in controller.controls] == ["Pause", "Resume"]
 
 
 def test_corrections_go_to_the_history_and_nowhere_else() -> None:
@@ -271,24 +277,24 @@ def test_corrections_go_to_the_history_and_nowhere_else() -> None:
                 (7, (False, ResponseCode.HISTORY_FAILED, "no segment 7 in session 3")),
             ):
                 text = control("correct_label", session=3, segment=segment, genre="jazz")
-                response = await ask(client, text)
+                response = await request(client, text)
                 assert (response["ok"], response["code"], response["detail"]) == expected
 
-    serve(scenario, controller, RecordingHistory())
-    assert not controller.asked
+    serve_privileged(scenario, controller, RecordingHistory())
+    assert not controller.controls
 
 
 def test_without_a_history_a_correction_says_how_to_have_one() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         async with connect(url, additional_headers=BEARER) as client:
-            answer = await ask(client, control("delete_history"))
-            assert (answer["ok"], answer["code"], answer["detail"]) == (
+            response = await request(client, control("delete_history"))
+            assert (response["ok"], response["code"], response["detail"]) == (
                 False,
                 "history_off",
                 "the history is off; start the analyzer with --history auto to record one",
             )
 
-    serve(scenario)
+    serve_privileged(scenario)
 
 
 def test_too_many_controls_end_the_connection_as_other_messages_do() -> None:
@@ -298,9 +304,9 @@ def test_too_many_controls_end_the_connection_as_other_messages_do() -> None:
             for number in range(11):
                 await client.send(control("pause", str(number)))
             with pytest.raises(ConnectionClosedError, match="more than 2 messages a second"):
-                await ask(client, control("pause", "11"))
+                await request(client, control("pause", "11"))
 
-    serve(scenario, RecordingController())
+    serve_privileged(scenario, RecordingController())
 
 
 # ---- one source in the place of another ---------------------------------------------------------------
@@ -335,12 +341,12 @@ def test_a_source_takes_the_place_of_another() -> None:
         async with connect(url) as late:
             first, other = await receive(late), await receive(late)
             assert (first["source"], first["seq"], other["source"]) == ("radio", 1, "second")
-            assert first["replaces_source"] is None, "who comes later has followed nothing before"
+            assert first["replaces_source"] is None, "a later client has not followed the replaced source"
         _, _, text = await asyncio.to_thread(http_get, url + "/metrics")
         assert 'source="radio"' in text
         assert 'source="fake"' not in text
 
-    serve(scenario)
+    serve_privileged(scenario)
 
 
 def test_a_source_that_begins_anew_keeps_its_name_and_its_numbers() -> None:
@@ -352,4 +358,4 @@ def test_a_source_that_begins_anew_keeps_its_name_and_its_numbers() -> None:
             again = await receive(client)
             assert (again["state"], again["seq"], again["replaces_source"]) == ("CONNECTING", 6, None)
 
-    serve(scenario)
+    serve_privileged(scenario)

@@ -38,7 +38,7 @@ from tests.support.stream_servers import Answer, web_server
 
 
 def delivering(*, lost: int = 0, failure: str = "") -> Start:
-    """A capture that has delivered everything as soon as it is started."""
+    """Return a capture that delivers all of ``SOUND`` when it starts."""
 
     def start(source: LiveSource) -> Stop:
         for at in range(0, len(SOUND), 490):  # 490 divides a half
@@ -56,7 +56,7 @@ def live(start: Start) -> Opener:
 
 
 def child(script: str) -> Opener:
-    """A process that writes ``SOUND`` from the file ``raw``."""
+    """Return an opener of a process that writes ``SOUND`` from the file ``raw``."""
 
     def opened(folder: Path, stack: ExitStack) -> AudioSource:
         (folder / "raw").write_bytes(SOUND.astype("<f4").tobytes())
@@ -79,7 +79,7 @@ def file(*, speed: float = 0.0, repeat: bool = False) -> Opener:
 
 
 def stream(codec: str = "", *, times: int = 1, part: float = 1.0, hang: bool = False) -> Opener:
-    """A web server that answers with a part of a file, then closes the connection or says nothing more."""
+    """Return an opener of a stream whose server sends a part of a file, and then closes or hangs."""
 
     def opened(folder: Path, stack: ExitStack) -> AudioSource:
         name = "tone.mp3" if codec else "tone.wav"
@@ -92,7 +92,7 @@ def stream(codec: str = "", *, times: int = 1, part: float = 1.0, hang: bool = F
 
 
 def reconnecting(inner: Opener) -> Opener:
-    """A source that cannot be opened a second time."""
+    """Return an opener of a reconnecting source that cannot be opened a second time."""
 
     def opened(folder: Path, stack: ExitStack) -> AudioSource:
         clock = VirtualClock()
@@ -160,7 +160,7 @@ def test_the_sound_comes_in_order_and_whole(case: SourceCase, tmp_path: Path) ->
 
 
 @each_source
-def test_close_from_another_thread_ends_it_soon(case: SourceCase, tmp_path: Path) -> None:
+def test_close_on_another_thread_ends_the_blocks_soon(case: SourceCase, tmp_path: Path) -> None:
     with ExitStack() as stack:
         check_close(case.endless(tmp_path, stack))
 

@@ -41,18 +41,18 @@ def test_open_source_takes_a_path_literally(tmp_path: Path) -> None:
         ("a\udcff.mp3", "a?.mp3"), ("x" * 300, "x" * 119 + "…"),
     ],
 )  # fmt: skip
-def test_offers_tell_no_folders_and_no_secrets(description: str, name: str) -> None:
+def test_names_of_available_sources_show_no_folders_and_no_secrets(description: str, name: str) -> None:
     assert available_sources([description, description]) == (SourceOption(name, description),)
 
 
-def test_an_address_that_is_none_is_refused_without_repeating_it() -> None:
+def test_an_invalid_address_is_refused_without_repeating_it() -> None:
     with pytest.raises(SourceError, match="the network address is not valid") as refusal:
         available_sources(["http://me:secret@[half/x"])
     assert "secret" not in str(refusal.value)
 
 
 class Devices:
-    """Captures that last for two blocks, instead of those of this machine."""
+    """Fake devices whose captures end after one block, instead of those of this machine."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
         self.opened: list[tuple[str, str]] = []
@@ -74,7 +74,7 @@ class Devices:
         return LiveSource(kind, RATE, start, clock, device=f"{name or 'the default'} in full")
 
 
-def reopened(source: AudioSource) -> None:
+def read_until_reopened(source: AudioSource) -> None:
     """Read until the source has been opened a second time."""
     with closing(source):
         for _ in source.blocks():
@@ -91,16 +91,16 @@ def reopened(source: AudioSource) -> None:
         ("mic:usb", True, ["usb", "usb in full"]),
     ],
 )
-def test_a_lost_device_is_the_same_one_again_unless_the_default_is_followed(
+def test_a_lost_device_is_opened_again_unless_the_default_is_followed(
     description: str, follow: bool, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     devices = Devices(monkeypatch)
-    reopened(open_source(description, 1.0, SystemClock(), follow_default=follow))
+    read_until_reopened(open_source(description, 1.0, SystemClock(), follow_default=follow))
     assert [name for _, name in devices.opened] == names
 
 
 @pytest.mark.parametrize(
-    ("absent", "chosen", "name"),
+    ("absent", "selected", "name"),
     [
         ((), "system", "system"),
         (("system",), "mic", "mic"),
@@ -109,7 +109,7 @@ def test_a_lost_device_is_the_same_one_again_unless_the_default_is_followed(
 )
 def test_auto_is_system_audio_else_a_microphone_else_the_demonstration(
     absent: tuple[str, ...],
-    chosen: str,
+    selected: str,
     name: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -117,7 +117,7 @@ def test_auto_is_system_audio_else_a_microphone_else_the_demonstration(
     caplog.set_level(logging.INFO)
     Devices(monkeypatch, *absent)
     option, source = open_option(SourceOption("auto", "auto"), SourceSettings(), VirtualClock())
-    assert (option, source.name) == (SourceOption(chosen, chosen), name)
+    assert (option, source.name) == (SourceOption(selected, selected), name)
     assert [f"there is no {kind}" in caplog.text for kind in absent] == [True] * len(absent)
     source.close()
     assert open_source("auto", 1.0, VirtualClock()).name == name

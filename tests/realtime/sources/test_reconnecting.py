@@ -24,8 +24,8 @@ from tests.support.waiting import wait_until
 RATE = 10
 
 
-class Scripted:
-    """Plays a script: seconds until a block of ten samples comes, None for an empty one, or its end."""
+class ScriptedSource:
+    """Source with a script: seconds until a block of one second, None for an empty block, or an error."""
 
     is_live = True
 
@@ -62,30 +62,32 @@ class Scripted:
         self.closed += 1
 
 
-class Shelf:
-    """Opens one after the other; an exception is raised instead."""
+class SourceSequence:
+    """Opens the given sources in order, and raises the given exceptions."""
 
-    def __init__(self, *sources: Scripted | Exception) -> None:
+    def __init__(self, *sources: ScriptedSource | Exception) -> None:
         self.sources = list(sources)
 
-    def __call__(self) -> Scripted:
-        taken = self.sources.pop(0)
-        if isinstance(taken, Exception):
-            raise taken
-        return taken
+    def __call__(self) -> ScriptedSource:
+        source = self.sources.pop(0)
+        if isinstance(source, Exception):
+            raise source
+        return source
 
 
-def recovering(clock: VirtualClock, shelf: Shelf, policy: ReconnectPolicy = POLICY) -> ReconnectingSource:
+def make_reconnecting(
+    clock: VirtualClock, sources: SourceSequence, policy: ReconnectPolicy = POLICY
+) -> ReconnectingSource:
     def wait(seconds: float) -> None:
         clock.now += seconds
 
-    return ReconnectingSource(shelf, clock, policy=policy, jitter=lambda: 1.0, wait=wait)
+    return ReconnectingSource(sources, clock, policy=policy, jitter=lambda: 1.0, wait=wait)
 
 
-def heard(source: ReconnectingSource, most: int = 200) -> list[AudioBlock]:
-    """Blocks with sound until it fails, or so many of any kind."""
+def read_audio(source: ReconnectingSource, max_blocks: int = 200) -> list[AudioBlock]:
+    """Return the blocks with audio among the first ``max_blocks`` blocks."""
     found = []
-    for block, _ in zip(source.blocks(), range(most), strict=False):
+    for block, _ in zip(source.blocks(), range(max_blocks), strict=False):
         if len(block.samples):
             found.append(block)
     return found
@@ -93,94 +95,103 @@ def heard(source: ReconnectingSource, most: int = 200) -> list[AudioBlock]:
 
 def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.LogCaptureFixture) -> None:
     clock = VirtualClock()
-    first = Scripted(clock, [1.0, 1.0, SourceError("the plug was pulled")])
-    shelf = Shelf(first, SourceError("not there yet"), Scripted(clock, [1.0] * 50, first=300))
-    source = recovering(clock, shelf)
-    told: list[SourceStatus] = []
+    first = ScriptedSource(clock, [1.0, 1.0, SourceError("the plug was pulled")])
+    sources = SourceSequence(
+        first, SourceError("not there yet"), ScriptedSource(clock, [1.0] * 50, first=300)
+    )
+    source = make_reconnecting(clock, sources)
+    statuses: list[SourceStatus] = []
     blocks: list[AudioBlock] = []
     for block in source.blocks():
-        told.append(source.status())
+        statuses.append(source.status())
         if len(block.samples):
             blocks.append(block)
         if len(blocks) == 4:
             source.close()
     assert [(b.position, b.overflowed) for b in blocks] == [(0, False), (10, False), (50, True), (60, False)]
     assert blocks[2].samples[0] == np.float32(0.3)
-    troubles = [status.error for status in told if status.error]
+    troubles = [status.error for status in statuses if status.error]
     assert list(dict.fromkeys(troubles)) == ["the plug was pulled", "not there yet"]
-    assert told[-1] == SourceStatus(
+    assert statuses[-1] == SourceStatus(
         device="device at 10 Hz", error="", reconnects=1, overflows=2, dropped_blocks=4
     )
-    assert {status.overflows for status in told} == {1, 2}  # nothing counts twice while it is away
+    assert {status.overflows for status in statuses} == {
+        1,
+        2,
+    }  # nothing is counted twice while the device is missing
     assert first.closed == 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "was lost: the plug was pulled; reopening it" in caplog.text
 
 
-def test_a_device_that_falls_still_is_opened_again() -> None:
+def test_a_device_that_sends_nothing_is_opened_again() -> None:
     clock = VirtualClock()
-    shelf = Shelf(Scripted(clock, [1.0, *[None] * 20]), Scripted(clock, [1.0] * 9))
-    blocks = heard(recovering(clock, shelf), 20)
+    sources = SourceSequence(ScriptedSource(clock, [1.0, *[None] * 20]), ScriptedSource(clock, [1.0] * 9))
+    blocks = read_audio(make_reconnecting(clock, sources), 20)
     assert [block.position for block in blocks][:1] == [0]
-    assert blocks[1].position == 10 + 5 * RATE + RATE  # five seconds still, one until it was open again
+    assert blocks[1].position == 10 + 5 * RATE + RATE  # 5 s without audio, 1 s until it was open again
     assert blocks[1].overflowed
 
 
-def test_another_rate_is_brought_to_the_first_one() -> None:
+def test_a_device_that_comes_back_with_another_rate_is_resampled_to_the_first_one() -> None:
     clock, rate = VirtualClock(), 8_000
-    first = Scripted(clock, [1.0, SourceError("gone")], rate)
-    blocks = heard(recovering(clock, Shelf(first, Scripted(clock, [1.0] * 30, 2 * rate))), 30)
+    first = ScriptedSource(clock, [1.0, SourceError("gone")], rate)
+    blocks = read_audio(
+        make_reconnecting(clock, SourceSequence(first, ScriptedSource(clock, [1.0] * 30, 2 * rate))), 30
+    )
     assert {block.sample_rate for block in blocks} == {rate}
     later = blocks[1:]
     for one, next_one in itertools.pairwise(later):
         assert next_one.position == one.position + len(one.samples)
-    assert later[0].position == rate + rate  # one second away
-    assert len(later[0].samples) < rate  # the filter keeps some back
+    assert later[0].position == rate + rate  # one second without the device
+    assert len(later[0].samples) < rate  # the filter delays some samples
     assert sum(len(block.samples) for block in later) == pytest.approx(len(later) * rate, abs=rate / 2)
 
 
-def test_a_first_opening_that_fails_is_told_at_once() -> None:
+def test_a_failure_of_the_first_opening_is_raised_at_once() -> None:
     with pytest.raises(SourceError, match="no such device"):
-        recovering(VirtualClock(), Shelf(SourceError("no such device")))
+        make_reconnecting(VirtualClock(), SourceSequence(SourceError("no such device")))
 
 
-def test_an_overflow_does_not_starve_a_filter() -> None:
-    """Each overflow began a new filter, which swallowed the next block whole: nothing came out at all."""
+def test_overflows_do_not_keep_a_filter_from_sending_audio() -> None:
+    """Each overflow once began a new filter, which delayed the whole next block, so that no audio came."""
     clock, rate = VirtualClock(), 44_100
-    first = Scripted(clock, [1.0, SourceError("gone")], 48_000)
+    first = ScriptedSource(clock, [1.0, SourceError("gone")], 48_000)
 
-    class Storm(Scripted):
+    class Storm(ScriptedSource):
         def blocks(self) -> Iterator[AudioBlock]:
             for number in range(400):
                 clock.now += 0.01
                 samples = sanitize_samples(np.zeros(441, np.float32))
                 yield AudioBlock(samples, 441 * number, rate, clock.now, overflowed=True)
 
-    found = heard(recovering(clock, Shelf(first, Storm(clock, [], rate))), 900)[1:]
+    found = read_audio(make_reconnecting(clock, SourceSequence(first, Storm(clock, [], rate))), 900)[1:]
     assert sum(len(block.samples) for block in found) == pytest.approx(4 * 48_000, abs=2_400)
     assert all(block.overflowed for block in found)
 
 
 def test_a_gap_in_a_resampled_device_keeps_what_came_before_it() -> None:
     clock = VirtualClock()
-    first = Scripted(clock, [1.0, SourceError("gone")], 48_000)
+    first = ScriptedSource(clock, [1.0, SourceError("gone")], 48_000)
 
-    class Gap(Scripted):
+    class Gap(ScriptedSource):
         def blocks(self) -> Iterator[AudioBlock]:
             for position in (0, 24_000, 96_000, 120_000):
                 clock.now += 0.5
                 yield AudioBlock(sanitize_samples(np.zeros(24_000)), position, 24_000, clock.now)
 
-    found = heard(recovering(clock, Shelf(first, Gap(clock, [], 24_000))), 50)[1:]
+    found = read_audio(make_reconnecting(clock, SourceSequence(first, Gap(clock, [], 24_000))), 50)[1:]
     ends = [(block.position, block.position + len(block.samples)) for block in found]
     jumps = [(one[1], other[0]) for one, other in itertools.pairwise(ends) if one[1] != other[0]]
     start = ends[0][0]
     assert [(a - start, b - start) for a, b in jumps] == [(96_000, 192_000)]
 
 
-def test_closing_while_it_is_away_ends_it_at_once() -> None:
+def test_closing_while_the_device_is_missing_ends_the_source_at_once() -> None:
     clock = VirtualClock()
-    source = recovering(clock, Shelf(Scripted(clock, [SourceError("gone")]), *[SourceError("no")] * 50))
+    source = make_reconnecting(
+        clock, SourceSequence(ScriptedSource(clock, [SourceError("gone")]), *[SourceError("no")] * 50)
+    )
     for number, _ in enumerate(source.blocks()):
         if number == 5:
             source.close()
@@ -188,18 +199,18 @@ def test_closing_while_it_is_away_ends_it_at_once() -> None:
 
 
 def test_a_source_that_opens_after_close_is_closed() -> None:
-    """An attempt to open cannot be interrupted. Its source would keep the device."""
+    """Opening cannot be interrupted. A source that opens after ``close`` would occupy the device."""
     clock, may_open = VirtualClock(), threading.Event()
-    late = Scripted(clock, [1.0])
-    first = Scripted(clock, [SourceError("gone")])
+    late = ScriptedSource(clock, [1.0])
+    first = ScriptedSource(clock, [SourceError("gone")])
 
-    class Hanging(Shelf):
-        def __call__(self) -> Scripted:
+    class Hanging(SourceSequence):
+        def __call__(self) -> ScriptedSource:
             if first not in self.sources:
                 assert may_open.wait(10)
             return super().__call__()
 
-    source = recovering(clock, Hanging(first, late))
+    source = make_reconnecting(clock, Hanging(first, late))
     for number, _ in enumerate(source.blocks()):
         if number == 5:
             source.close()
@@ -211,10 +222,10 @@ def test_a_source_that_opens_after_close_is_closed() -> None:
 
 @settings(deadline=None)  # threads start at the machine's pace
 @given(st.lists(st.sampled_from(["sound", "pause", "fault"]), min_size=1, max_size=60))
-def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(events: list[str]) -> None:
-    """Sent and missed together are where the line ends, whatever happened in between."""
+def test_in_any_order_of_faults_positions_rise_and_nothing_is_counted_twice(events: list[str]) -> None:
+    """The final position is the number of received samples plus that of missed ones."""
     clock = VirtualClock()
-    shelf, sent = Shelf(), 0
+    sources, sent = SourceSequence(), 0
     sounds: list[tuple[int, float]] = []
     script: list[float | Exception | None] = []
     for event in events:
@@ -224,17 +235,17 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
         elif event == "pause":
             script.append(None)
         else:
-            shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
+            sources.sources.append(ScriptedSource(clock, [*script, SourceError("gone")], sounds=sounds))
             script = []
-    shelf.sources.append(Scripted(clock, [*script, SourceError("gone")], sounds=sounds))
-    shelf.sources += [SourceError("over")] * 199
-    # More patient than all these faults together take.
-    patient = ReconnectPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=300)
+    sources.sources.append(ScriptedSource(clock, [*script, SourceError("gone")], sounds=sounds))
+    sources.sources += [SourceError("over")] * 199
+    # Give up later than all these faults together take.
+    policy = ReconnectPolicy(stall_seconds=1e3, reopen_seconds=1e4, give_up_seconds=300)
     received, end, jumps = 0, 0, 0
 
     def take_all() -> None:
         nonlocal received, end, jumps
-        for block in recovering(clock, shelf, patient).blocks():
+        for block in make_reconnecting(clock, sources, policy).blocks():
             assert block.position >= end
             jumps += block.position - end if len(block.samples) else 0
             received += len(block.samples)
@@ -243,7 +254,7 @@ def test_whatever_happens_positions_only_rise_and_nothing_is_counted_twice(event
     with pytest.raises(SourceError, match="did not come back"):
         take_all()
     assert received == sent
-    away = sum(
+    missing_seconds = sum(
         later - 1 - sooner for (one, sooner), (other, later) in itertools.pairwise(sounds) if one != other
-    )  # a block begins a second before it has come
-    assert jumps == pytest.approx(away * RATE, abs=len(events))
+    )  # a block begins a second before it arrives
+    assert jumps == pytest.approx(missing_seconds * RATE, abs=len(events))

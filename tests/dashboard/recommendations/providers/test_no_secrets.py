@@ -25,7 +25,7 @@ from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.registry import ProviderGroup
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from dashboard.recommendations.service import RecommendationService
-from tests.support.cli import recommend
+from tests.support.cli import run_command
 from tests.support.services.all import Services, minute_of, page, running, settle
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.spotify import HTML, Fault, error
@@ -155,7 +155,7 @@ def test_no_secret_appears_anywhere(
         if number == 2:
             services.spotify.faults[TOKEN] = error(400, ECHO)
             services.youtube.faults[EVERYWHERE] = "401"
-        done = recommend("--genre", "jazz", *argv, environment=services.environment)
+        done = run_command("recommend", "--genre", "jazz", *argv, environment=services.environment)
         assert done.returncode == 0
         searched.look("command", done.stdout, done.stderr)
     for record in caplog.records:
