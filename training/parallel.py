@@ -1,12 +1,13 @@
-"""Execution of independent trainings: in this process one after another, or as tasks of a Ray cluster."""
+"""Execute independent trainings one after another in this process, or in parallel on a Ray cluster."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from models.common.ray import connect_ray
+from models.common.text import first_line
 from models.errors import OverheardError
 
 R = TypeVar("R")
@@ -19,16 +20,23 @@ MAX_RETRIES = 3
 
 
 class Executor(Protocol):
-    """Calls a function once for each tuple of arguments. The results have the order of the calls."""
+    """Executor that calls a function once for each tuple of arguments."""
 
-    def __call__(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
-        """Call ``function`` with each tuple of ``calls``."""
+    def run(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
+        """Call ``function`` with each tuple of ``calls``. The results have the order of the calls."""
         ...
 
 
-def sequential(function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
-    """Call ``function`` in this process, one call after another."""
-    return [function(*call) for call in calls]
+class SequentialExecutor:
+    """Executor that makes one call after another in this process."""
+
+    def run(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
+        """Call ``function`` with each tuple of ``calls``."""
+        return [function(*call) for call in calls]
+
+
+SEQUENTIAL: Final = SequentialExecutor()
+"""Default executor."""
 
 
 class RayExecutor:
@@ -43,7 +51,7 @@ class RayExecutor:
     def __init__(self, ray: Any) -> None:
         self._ray = ray
 
-    def __call__(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
+    def run(self, function: Callable[..., R], calls: Sequence[tuple[Any, ...]]) -> list[R]:
         """Call ``function`` on the cluster. An argument that several calls share is sent once.
 
         Raises
@@ -74,8 +82,9 @@ class RayExecutor:
                 raise error.cause from error
             raise
         except ray.exceptions.RayError as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise OverheardError(f"the cluster lost a training ({first}); start the command again") from error
+            raise OverheardError(
+                f"the cluster lost a training ({first_line(error)}); start the command again"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -88,7 +97,7 @@ def open_executor(engine: str) -> Iterator[Executor]:
         If Ray is not installed or its cluster does not respond.
     """
     if engine != "ray":
-        yield sequential
+        yield SEQUENTIAL
         return
     with connect_ray() as ray:
         yield RayExecutor(ray)

@@ -1,1 +1,1 @@
-"""Accuracy of a model and of the live path on labeled audio."""
+"""Evaluation of a model and of the live path on labeled audio."""

@@ -1,4 +1,4 @@
-"""Score a model on audio files, analyzed as ``overheard analyze`` does (``overheard evaluate folder``)."""
+"""Score a model on audio files, which are analyzed like by ``overheard analyze``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.manifest import ModelManifest
 from realtime.clock import Clock
 from realtime.config import Settings
 from realtime.evaluation.scorecard import Advance, Predictions, genre_index
-from realtime.evaluation.tables import EvaluationError, SkippedFile
+from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first
 from realtime.pipeline.analyzer import Analysis
 from realtime.pipeline.offline import GenreAverage, Record, analyze_file
 from realtime.protocol.messages import EstimateMessage
@@ -23,9 +23,9 @@ from realtime.sources.file import FileSource
 
 
 class _MusicMean:
-    """Report for ``analyze_file`` that averages the music windows of a file, or all windows if none is music.
+    """Report for ``analyze_file`` that averages the music windows of a file, or all windows without music.
 
-    A file without a prediction would drop out of the score. A model could then raise its score by
+    A file without a prediction would not count in the score. A model could then raise its score by
     classifying files as non-music.
     """
 
@@ -55,21 +55,21 @@ def score_folder(
     clock: Clock,
     advance: Advance = lambda done, total: None,
 ) -> Predictions:
-    """Predict the genre of every file: the unsmoothed mean over its music windows.
+    """Predict the genre of every file as the unsmoothed mean over its music windows.
 
-    All windows count if the model finds no music in a file.
+    If the model finds no music in a file, all windows are averaged.
 
     Parameters
     ----------
     classifiers : sequence of GenreClassifier
-        Equal classifiers. Each is used by one thread at a time.
+        Classifiers of the same model. Each is used by one thread at a time.
     advance : callable
         Called after each file with the number of files done and the number of all files.
 
     Returns
     -------
     Predictions
-        One row a file. Files without a prediction are in ``skipped``.
+        One row per file. Files without a prediction are in ``skipped``.
 
     Raises
     ------
@@ -95,9 +95,8 @@ def score_folder(
                 truth.append(genre)
         advance(done, len(files))
     if not predictions:
-        first = f"; the first, {skipped[0].file}: {skipped[0].reason}" if skipped else ""
         raise EvaluationError(
-            f"{folder} has no audio that can be scored; {len(skipped)} files skipped{first}"
+            f"{folder} has no audio that can be scored; {len(skipped)} files skipped{describe_first(skipped)}"
         )
     return Predictions(np.stack(predictions), np.array(truth, dtype=np.int64), tuple(skipped))
 
@@ -144,7 +143,7 @@ def find_files(folder: Path, labels: Sequence[str]) -> tuple[list[tuple[Path, in
 
 
 def _walk_files(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and its subfolders, sorted by name, without hidden ones."""
+    """Yield the files in a folder and its subfolders, sorted by name, without hidden files and folders."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

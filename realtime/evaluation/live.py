@@ -67,7 +67,7 @@ class LiveEvaluationConfig:
     split : str or None
         Split of ``spectrograms`` to use, or None for all tracks.
     split_table : Path or None
-        CSV that assigns the tracks to splits, or None for the one beside ``spectrograms``.
+        CSV that assigns the tracks to splits, or None for ``tracks.csv`` beside ``spectrograms``.
     non_music : Path or None
         CSV of clips without music with the columns ``file``, ``kind`` and ``origin``.
     conditions : tuple of str
@@ -143,7 +143,7 @@ class EvaluationMaterial:
     is_audio: bool
 
     def eligible_tracks(self, programme: ProgrammeConfig) -> list[LabeledTrack]:
-        """Return the tracks that are long enough for such programmes."""
+        """Return the tracks that are long enough for the programmes."""
         return [track for track in self.tracks if is_long_enough(track, programme)]
 
     def build_programmes(
@@ -170,19 +170,19 @@ def evaluate_live(
     clock: Clock,
     advance: Advance = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Run the evaluation that the configuration describes.
+    """Run an evaluation.
 
     Parameters
     ----------
     advance : callable
-        Called with the number of programmes or clips done and the number of all of them.
+        Called with the number of programmes or clips done and the number of all programmes or clips.
 
     Returns
     -------
     dict
         Scorecard that can be encoded as JSON. ``sets`` holds the figures of ``LiveScores`` for each
-        material and condition. With ``tune``, ``tuning`` takes its place and holds, for each material,
-        the figures of the present and of the chosen settings. ``not_music`` holds the figures of each
+        material and condition. With ``tune``, ``tuning`` replaces ``sets`` and holds, for each material,
+        the figures of the present and of the selected settings. ``not_music`` holds the figures of each
         kind and origin of clips. ``seconds_a_minute`` is the computing time for one minute of programme.
 
     Raises
@@ -221,19 +221,18 @@ def _load_materials(
     config: LiveEvaluationConfig, classifier: GenreClassifier, settings: Settings
 ) -> tuple[list[EvaluationMaterial], list[SkippedFile]]:
     labels = classifier.manifest.labels
-    found: list[LabeledTrack] = []
+    audio_tracks: list[LabeledTrack] = []
     skipped: list[SkippedFile] = []
     if config.audio:
         tracks, missed = find_folder_tracks(config.audio, labels)
-        found, skipped = found + tracks, skipped + missed
+        audio_tracks, skipped = audio_tracks + tracks, skipped + missed
     if config.table:
         tracks, missed = read_table_tracks(config.table, labels, held_out_artists=config.held_out_artists)
-        found, skipped = found + tracks, skipped + missed
+        audio_tracks, skipped = audio_tracks + tracks, skipped + missed
     materials = []
     if config.audio or config.table:
-        materials.append(
-            EvaluationMaterial("audio", tuple(found), AudioPlayer(classifier, settings), is_audio=True)
-        )
+        player = AudioPlayer(classifier, settings)
+        materials.append(EvaluationMaterial("audio", tuple(audio_tracks), player, is_audio=True))
     if config.spectrograms:
         materials.append(_load_spectrograms(config, config.spectrograms, classifier))
     return materials, skipped
@@ -299,7 +298,7 @@ def _score_conditions(
 
 
 def scores_to_json(scores: LiveScores, labels: Sequence[str]) -> dict[str, Any]:
-    """Convert scores to a dictionary under the names that ``--json`` prints, rounded.
+    """Convert scores to a dictionary with the keys of ``--json``, rounded.
 
     The values of ``recall`` and ``shown`` are dictionaries by genre.
     """
@@ -319,7 +318,7 @@ def scores_to_json(scores: LiveScores, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def smoothing_grid(present: SmoothingSettings) -> list[SmoothingSettings]:
-    """Return the smoothing settings to try, the present ones first."""
+    """Return the smoothing settings to try. The present settings come first."""
     candidates = [
         SmoothingSettings(half_life, margin, hold)
         for half_life, margin, hold in product(HALF_LIVES_SECONDS, SWITCH_MARGINS, HOLDS_SECONDS)
@@ -328,7 +327,7 @@ def smoothing_grid(present: SmoothingSettings) -> list[SmoothingSettings]:
 
 
 def select_best(tried: Sequence[tuple[SmoothingSettings, LiveScores]]) -> SmoothingSettings:
-    """Return the settings with the highest accuracy whose label flips at most as often as with the first.
+    """Select the settings with the highest accuracy and no more label flips than the first settings.
 
     Parameters
     ----------
@@ -347,11 +346,11 @@ def _tune(
     settings: Settings,
     advance: Advance,
 ) -> dict[str, Any]:
-    """Choose the smoothing settings on one half of the tracks and score them on the other half."""
-    sides = split_by_artist(material.tracks, np.random.default_rng(config.seed))
+    """Select the smoothing settings on one half of the tracks, and score them on the other half."""
+    halves = split_by_artist(material.tracks, np.random.default_rng(config.seed))
     playbacks: list[list[PlaybackResult]] = []
     done, total = 0, 2 * config.programme.programmes
-    for half in sides:
+    for half in halves:
         playbacks.append([])
         for number, programme in enumerate(material.build_programmes(half, config)):
             playbacks[-1].append(material.player.play(programme, UNMODIFIED, (config.seed, number)))
@@ -366,7 +365,7 @@ def _tune(
     winner = select_best(tried)
     return {
         "material": material.name,
-        "tracks": [len(half) for half in sides],
+        "tracks": [len(half) for half in halves],
         "tried": [
             asdict(smoothing)
             | {

@@ -1,9 +1,11 @@
-"""Terminal tables of the scorecard of ``overheard evaluate live``."""
+"""Render the scorecard of ``overheard evaluate live`` as tables for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from realtime.evaluation.scorecard import format_figure, render_skipped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -77,8 +79,7 @@ def render_report(card: dict[str, Any]) -> list[RenderableType]:
     if "not_music" in card:
         parts += _render_non_music(card["not_music"])
     if card["skipped"]:
-        parts.append(Text(f"\nskipped {len(card['skipped'])}"))
-        parts += [Text(f"  {each['file']}: {each['reason']}") for each in card["skipped"]]
+        parts += render_skipped(card["skipped"])
     return parts
 
 
@@ -96,11 +97,11 @@ def _render_scores(rows: Sequence[tuple[str, dict[str, Any]]]) -> list[Renderabl
         return []
     figures = _build_table("", *(heading for heading, _, _ in COLUMNS))
     for name, card in rows:
-        figures.add_row(Text(name), *(_format_figure(card[key], digits) for _, key, digits in COLUMNS))
+        figures.add_row(Text(name), *(format_figure(card[key], digits) for _, key, digits in COLUMNS))
     genres = _build_table("settled / shown", *(name for name, _ in rows))
     for label in rows[0][1]["recall"]:
         cells = (
-            " / ".join(_format_figure(card[name][label], 2) for name in ("recall", "shown"))
+            " / ".join(format_figure(card[name][label], 2) for name in ("recall", "shown"))
             for _, card in rows
         )
         genres.add_row(Text(label), *cells)
@@ -115,7 +116,7 @@ def _render_non_music(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
         "10 s clips at 8,000 Hz", "origin", "clips", *(name.replace("_", " ") for name in columns)
     )
     for each in rows:
-        shares = (_format_figure(each[name], 2) for name in columns)
+        shares = (format_figure(each[name], 2) for name in columns)
         table.add_row(Text(each["kind"]), Text(each["origin"]), str(each["clips"]), *shares)
     return [Text(), table, Text(CLIPS_LEGEND, style="dim")]
 
@@ -128,7 +129,3 @@ def _build_table(first: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "origin" else "right", no_wrap=True)
     return table
-
-
-def _format_figure(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

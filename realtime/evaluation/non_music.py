@@ -1,4 +1,4 @@
-"""Error rates of the music detector: non-music that gets a genre, and music that is rejected."""
+"""Measure the error rates of the music detector: non-music that gets a genre, and music that is rejected."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from realtime.config import Settings
 from realtime.evaluation.playback import load_excerpt, play_samples, read_samples, replay
 from realtime.evaluation.programmes import Excerpt, LabeledTrack
 from realtime.evaluation.scorecard import DIGITS, Advance
-from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
+from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first, read_table
 from realtime.protocol.estimate import StreamState
 
 COMMON_RATE = 8_000
-"""Hz to which all audio is resampled first. Otherwise the bandwidth of a data set would reveal its kind."""
+"""Hz to which all audio is resampled first, so that the bandwidth of a data set does not reveal its kind."""
 
 CLIP_SECONDS = 10.0
 """Seconds of audio in each clip that is classified."""
@@ -90,7 +90,7 @@ def score_non_music(
     settings: Settings,
     advance: Advance = lambda done, total: None,
 ) -> tuple[list[dict[str, Any]], list[SkippedFile]]:
-    """Classify clips of 10 s, each by itself: first the clips of the table, then the tracks of music.
+    """Classify clips of 10 s separately, first the clips of the table, then the tracks of music.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def score_non_music(
     music : sequence of LabeledTrack
         Tracks whose first 10 s are classified as well.
     advance : callable
-        Called with the number of clips and tracks done and the number of all of them.
+        Called with the number of clips and tracks done and the number of all clips and tracks.
 
     Returns
     -------
@@ -134,10 +134,9 @@ def score_non_music(
         done += len(paths)
         advance(done, total)
     if not counts:
-        first = f"; the first, {skipped[0].file}: {skipped[0].reason}" if skipped else ""
         raise EvaluationError(
             f"no kind and origin in {table} fills {CLIP_SECONDS:g} s: {len(rows)} clips, "
-            f"{len(skipped)} skipped{first}"
+            f"{len(skipped)} skipped{describe_first(skipped)}"
         )
     for track in music:
         try:
@@ -158,7 +157,7 @@ def score_non_music(
 
 
 def _join_clips(paths: Sequence[Path], skipped: list[SkippedFile]) -> Iterator[Samples]:
-    """Join the files in order and yield clips of 10 s. Append files that cannot be decoded to ``skipped``."""
+    """Join files in order, and yield clips of 10 s. Append files that cannot be decoded to ``skipped``."""
     clip_samples = round(CLIP_SECONDS * COMMON_RATE)
     pending = np.empty(0, dtype=np.float32)
     for path in paths:

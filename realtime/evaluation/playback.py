@@ -1,4 +1,4 @@
-"""Playback of programmes through the real pipeline. Windows are classified once and smoothed many times."""
+"""Play programmes through the real pipeline. Windows are classified once and may be smoothed many times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow
 from realtime.sources.file import FileSource
 
 PLAYBACK_RATE = 44_100
-"""Hz at which programmes are played, as sound cards deliver audio. The pipeline resamples it."""
+"""Hz of the audio that the pipeline receives, like that of sound cards. The pipeline resamples the audio."""
 
 BLOCK_SAMPLES = 1_024
 """Samples in each block of audio that the pipeline receives."""
@@ -60,7 +60,7 @@ class StreamClock:
         self.now = 0.0
 
     def monotonic(self) -> float:
-        """Return the seconds of the stream that have been received."""
+        """Return the length of the stream received so far, in seconds."""
         return self.now
 
     def unix(self, monotonic: float) -> float:
@@ -68,7 +68,7 @@ class StreamClock:
         return monotonic
 
     def sleep_until(self, monotonic: float) -> None:
-        """Advance to this time without waiting."""
+        """Advance the clock without waiting."""
         self.now = max(self.now, monotonic)
 
 
@@ -98,8 +98,8 @@ class PlaybackResult:
     segments : tuple of TrueSegment
         True genres of the programme, without gaps.
     windows : tuple of (PreparedWindow, Prediction or None)
-        Windows with their predictions, which are None for silent windows. Samples and images are
-        dropped, since smoothing does not need them.
+        Windows with their predictions, which are None for silent windows. The windows have no samples and
+        images, since smoothing does not need them.
     classifier : GenreClassifier
         Classifier that made the predictions.
     """
@@ -110,7 +110,7 @@ class PlaybackResult:
 
 
 def replay(playback: PlaybackResult, settings: Settings) -> Iterator[Analysis]:
-    """Smooth the predictions of a playback with these settings, as the live path does."""
+    """Smooth the predictions of a playback like the live path."""
     classifier = playback.classifier
     analyzer = Analyzer(classifier, settings, classifier.manifest.audio.sample_rate, StreamClock())
     for prepared, prediction in playback.windows:
@@ -118,7 +118,7 @@ def replay(playback: PlaybackResult, settings: Settings) -> Iterator[Analysis]:
 
 
 def analyze_playback(playback: PlaybackResult, settings: Settings) -> Run:
-    """Smooth a playback with these settings and return its labels over time, for the metrics."""
+    """Smooth a playback and return its labels over time, for the metrics."""
     manifest = playback.classifier.manifest
     timeline = []
     for analysis in replay(playback, settings):
@@ -150,7 +150,7 @@ def play_samples(
     samples : ndarray, shape (n,), float32
         Mono samples.
     segments : sequence of TrueSegment
-        True genres, which the result carries.
+        True genres, for the result.
     """
     clock = StreamClock()
     analyzer = Analyzer(classifier, settings, sample_rate, clock)
@@ -167,11 +167,11 @@ def play_samples(
     for window in windows():
         prepared = analyzer.prepare(window)
         prediction = None if prepared.image is None else classifier.predict(prepared.image)
-        classified.append((_without_audio(prepared), prediction))
+        classified.append((_drop_audio(prepared), prediction))
     return PlaybackResult(tuple(segments), tuple(classified), classifier)
 
 
-def _without_audio(prepared: PreparedWindow) -> PreparedWindow:
+def _drop_audio(prepared: PreparedWindow) -> PreparedWindow:
     return PreparedWindow(replace(prepared.window, samples=_NO_SAMPLES), None, prepared.silent, _NO_COLUMNS)
 
 
@@ -208,7 +208,7 @@ class AudioPlayer:
             genres.append(excerpt.track.genre)
         samples = CONDITIONS[condition](np.concatenate(parts), PLAYBACK_RATE, np.random.default_rng(seed))
         lengths = [len(part) / PLAYBACK_RATE for part in parts]
-        segments = true_segments(genres, lengths)
+        segments = build_segments(genres, lengths)
         return play_samples(samples, PLAYBACK_RATE, segments, self._classifier, self._settings)
 
 
@@ -234,11 +234,28 @@ def load_excerpt(excerpt: Excerpt, sample_rate: int) -> Samples:
             f"{excerpt.track.name} declares {excerpt.track.seconds:.2f} s of audio but ends before "
             f"{excerpt.start:.2f} s; repair the file or leave it out"
         )
-    return np.asarray(soxr.resample(samples, source.sample_rate, sample_rate), dtype=np.float32)
+    return _resample(samples, source.sample_rate, sample_rate)
 
 
-def true_segments(genres: Sequence[int | None], lengths: Sequence[float]) -> tuple[TrueSegment, ...]:
-    """Return adjacent segments with these genres and these lengths in seconds."""
+def read_samples(path: Path, sample_rate: int) -> Samples:
+    """Decode a file to mono samples, (n,) float32, at ``sample_rate`` Hz.
+
+    Raises
+    ------
+    SourceError
+        If FFmpeg cannot decode the file.
+    """
+    source = FileSource(str(path), StreamClock())
+    samples = np.concatenate([block.samples for block in source.blocks()])
+    return _resample(samples, source.sample_rate, sample_rate)
+
+
+def _resample(samples: Samples, source_rate: int, target_rate: int) -> Samples:
+    return np.asarray(soxr.resample(samples, source_rate, target_rate), dtype=np.float32)
+
+
+def build_segments(genres: Sequence[int | None], lengths: Sequence[float]) -> tuple[TrueSegment, ...]:
+    """Build adjacent segments from their genres and their lengths in seconds."""
     ends = np.cumsum(lengths).tolist()
     return tuple(map(TrueSegment, genres, [0.0, *ends[:-1]], ends))
 
@@ -281,7 +298,7 @@ class SpectrogramPlayer:
             parts.append(stored[:, first : first + count].T)
         columns = to_bands(np.concatenate(parts), spec)  # (columns, image_size)
         lengths = [len(part) * step_seconds for part in parts]
-        segments = true_segments([excerpt.track.genre for excerpt in programme.excerpts], lengths)
+        segments = build_segments([excerpt.track.genre for excerpt in programme.excerpts], lengths)
         classified = []
         for start in range(0, len(columns) - spec.columns + 1, spec.hop_columns):
             image = image_from_columns(columns[start : start + spec.columns], spec)
@@ -292,16 +309,3 @@ class SpectrogramPlayer:
             prepared = PreparedWindow(window, None, False, _NO_COLUMNS)
             classified.append((prepared, self._classifier.predict(image)))
         return PlaybackResult(segments, tuple(classified), self._classifier)
-
-
-def read_samples(path: Path, sample_rate: int) -> Samples:
-    """Decode a file to mono samples, (n,) float32, at ``sample_rate`` Hz.
-
-    Raises
-    ------
-    SourceError
-        If FFmpeg cannot decode the file.
-    """
-    source = FileSource(str(path), StreamClock())
-    samples = np.concatenate([block.samples for block in source.blocks()])
-    return np.asarray(soxr.resample(samples, source.sample_rate, sample_rate), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Random programmes of excerpts of labeled tracks, whose genre changes are known."""
+"""Draw random programmes of excerpts of labeled tracks, so that all genre changes are known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
 from realtime.sources.file import FileSource
 
 LENGTH_TOLERANCE_SECONDS = 0.75
-"""Seconds that a track may be too short or too long and still be played whole."""
+"""Seconds by which a track may be too short or too long and still be played as a whole."""
 
 PAUSE_SECONDS = 2.0
 """Seconds of silence between the excerpts of a programme with pauses."""
@@ -105,7 +105,7 @@ class ProgrammeConfig:
 
 
 def is_long_enough(track: LabeledTrack, config: ProgrammeConfig) -> bool:
-    """Return whether a track is long enough to be part of a programme."""
+    """Return True if a track is long enough to be part of a programme."""
     return track.seconds >= config.min_seconds - LENGTH_TOLERANCE_SECONDS
 
 
@@ -159,7 +159,7 @@ def build_programmes(
 
 
 def _cycle_tracks(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
-    """Yield tracks endlessly, each once a round. The artists take turns."""
+    """Yield tracks endlessly, each track once per round. The artists take turns."""
     by_artist: dict[str, list[LabeledTrack]] = {}
     for track in tracks:
         by_artist.setdefault(track.group, []).append(track)
@@ -192,13 +192,13 @@ def split_by_artist(
     side: dict[str, int] = {}
     for genre in sorted(artists):
         names = [list(artists[genre])[index] for index in generator.permutation(len(artists[genre]))]
-        # Artists of several genres may have a side already.
+        # Artists with tracks of several genres may be on a side already.
         balance = sum(1 if side[name] else -1 for name in names if name in side)
         for name in names:
             if name not in side:
                 side[name] = int(balance < 0)
                 balance += 1 if side[name] else -1
-    first, second = ([t for t in tracks if side[t.group] == which] for which in (0, 1))
+    first, second = ([track for track in tracks if side[track.group] == half] for half in (0, 1))
     return first, second
 
 
@@ -256,19 +256,20 @@ def read_table_tracks(
             f"{path} names genres that this model does not know: {', '.join(map(repr, unknown))}; "
             f"the genres are {', '.join(labels)}"
         )
-    found = []
+    files = []
     for row in rows:
         genre, artist = genre_index(labels, row["genre"]), row.get("artist") or ""
         trained_on = bool((row.get("artist_also_in_gtzan") or "").strip())
         if genre is not None and (not held_out_artists or (is_held_out_artist(artist) and not trained_on)):
-            found.append((resolve_beside(path, row["file"]), genre, artist))
+            files.append((resolve_beside(path, row["file"]), genre, artist))
     skipped: list[SkippedFile] = []
-    return _probe_tracks(found, skipped), skipped
+    return _probe_tracks(files, skipped), skipped
 
 
-def _probe_tracks(found: Sequence[tuple[Path, int, str]], skipped: list[SkippedFile]) -> list[LabeledTrack]:
+def _probe_tracks(files: Sequence[tuple[Path, int, str]], skipped: list[SkippedFile]) -> list[LabeledTrack]:
+    """Read the lengths of files. Append files that cannot be decoded to ``skipped``."""
     tracks = []
-    for path, genre, artist in found:
+    for path, genre, artist in files:
         try:
             seconds = _probe_duration(path)
         except OverheardError as error:
@@ -279,7 +280,7 @@ def _probe_tracks(found: Sequence[tuple[Path, int, str]], skipped: list[SkippedF
 
 
 def _probe_duration(path: Path) -> float:
-    """Return the length that the file declares, in seconds. Without one, decode the whole file."""
+    """Return the length of a file in seconds. If the file does not declare its length, decode the file."""
     source = FileSource(str(path), SystemClock())
     if source.duration_seconds is not None:
         return source.duration_seconds

@@ -1,4 +1,4 @@
-"""Scorecard of an evaluation, as JSON and as tables for a terminal."""
+"""Build the scorecard of an evaluation, and render it as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -52,12 +52,11 @@ def genre_index(labels: Sequence[str], name: str) -> int | None:
 
 
 def build_scorecard(predictions: Predictions, manifest: ModelManifest) -> dict[str, Any]:
-    """Compute all metrics under the names that ``--json`` prints.
+    """Compute all metrics, with the keys of ``--json``.
 
     ``accuracy_interval`` is the 95 % bootstrap interval over tracks. ``unsure`` is the share of tracks
-    whose confidence is below ``unsure_below`` of the manifest, and ``answered_accuracy`` is the accuracy
-    of the other tracks. A figure that is undefined, such as the recall of a genre without tracks, is
-    None.
+    whose confidence is below ``unsure_below`` of the manifest. ``answered_accuracy`` is the accuracy of the
+    other tracks. An undefined figure, such as the recall of a genre without tracks, is None.
 
     Raises
     ------
@@ -106,7 +105,7 @@ def render_scorecard(card: dict[str, Any], unsure_below: float) -> list[Renderab
         "accuracy": f"{card['accuracy']:.3f} (95 % bootstrap interval over tracks: {low:.3f} to {high:.3f})",
         "ece": f"{card['ece']:.3f} (expected calibration error, 10 bins of equal mass)",
         "unsure": f"{card['unsure']:.3f} of the tracks have a confidence below {unsure_below:.2f}",
-        "answered": f"{_format_figure(card['answered_accuracy'], 3)} accuracy on the other tracks",
+        "answered": f"{format_figure(card['answered_accuracy'], 3)} accuracy on the other tracks",
     }
     summary = Table.grid(padding=(0, 2))
     if "accuracy_first_window" in card:
@@ -123,15 +122,23 @@ def render_scorecard(card: dict[str, Any], unsure_below: float) -> list[Renderab
     for number in range(1, len(labels) + 1):
         genres.add_column(str(number), justify="right", no_wrap=True)
     for number, (label, row) in enumerate(zip(labels, rows, strict=True), start=1):
-        metrics = (_format_figure(card[name][label], 2) for name in ("recall", "f1"))
+        metrics = (format_figure(card[name][label], 2) for name in ("recall", "f1"))
         genres.add_row(str(number), Text(label), str(sum(row)), *metrics, *map(str, row))
 
     parts: list[RenderableType] = [summary, Text(), genres]
     if "skipped" in card:
-        parts.append(Text(f"\nskipped {len(card['skipped'])}"))
-        parts += [Text(f"  {each['file']}: {each['reason']}") for each in card["skipped"]]
+        parts += render_skipped(card["skipped"])
     return parts
 
 
-def _format_figure(value: float | None, digits: int) -> str:
+def render_skipped(skipped: Sequence[dict[str, str]]) -> list[RenderableType]:
+    """Render the files of a scorecard that were skipped, with the reasons."""
+    from rich.text import Text
+
+    files = [Text(f"  {each['file']}: {each['reason']}") for each in skipped]
+    return [Text(f"\nskipped {len(skipped)}"), *files]
+
+
+def format_figure(value: float | None, digits: int) -> str:
+    """Format a figure with a number of decimal places. None becomes a hyphen."""
     return "-" if value is None else f"{value:.{digits}f}"

@@ -58,7 +58,7 @@ class StoredTracks:
             If the file cannot be read, if its arrays have another shape or type, or if a track has an
             unknown genre.
         """
-        track_ids, db_u8 = _read(path)
+        track_ids, db_u8 = _read_arrays(path)
         shapes = " or ".join(f"(n, {geometry.rows}, {geometry.columns})" for geometry in STORED_GEOMETRIES)
         geometry = next(
             (
@@ -89,7 +89,7 @@ class StoredTracks:
         return cls(tuple(track_ids.tolist()), np.array(indices, dtype=np.int64), db_u8, geometry)
 
     def select(self, selected: Container[str]) -> Self:
-        """Return the tracks with these names."""
+        """Return the tracks whose names are in ``selected``."""
         rows = [row for row, name in enumerate(self.names) if name in selected]
         names = tuple(self.names[row] for row in rows)
         return replace(self, names=names, labels=self.labels[rows], db_u8=self.db_u8[rows])
@@ -128,14 +128,14 @@ def read_split(table: Path, split: str, columns: Sequence[str] = ()) -> dict[str
 
 
 def load_split(path: Path, labels: Sequence[str], split: str | None, table: Path | None) -> StoredTracks:
-    """Load the tracks of an ``.npz`` file, or those of one split.
+    """Load all tracks of an ``.npz`` file, or the tracks of one split.
 
     Parameters
     ----------
     split : str or None
         Split to load, or None for all tracks.
     table : Path or None
-        CSV with ``track_id`` and ``fault_filtered_split``, or None for the one beside the file.
+        CSV with ``track_id`` and ``fault_filtered_split``, or None for ``tracks.csv`` beside the file.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def load_split(path: Path, labels: Sequence[str], split: str | None, table: Path
     return selected
 
 
-def _read(path: Path) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]:
+def _read_arrays(path: Path) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]:
     try:
         with path.open("rb") as file:  # NumPy does not close a damaged file by itself
             arrays = np.load(file)
@@ -180,12 +180,12 @@ def _read(path: Path) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint8]]:
 
 
 def find_spec(geometry: StoredGeometry, manifest: ModelManifest) -> AudioSpec:
-    """Return the first geometry of the model whose windows can be cut from such spectrograms.
+    """Return the first geometry of the model whose windows can be cut from stored spectrograms.
 
     Raises
     ------
     EvaluationError
-        If no geometry of the model fits.
+        If no geometry of the model fits the spectrograms.
     """
     specs = (manifest.audio, *manifest.also_reads)
     for spec in specs:
@@ -203,9 +203,9 @@ def find_spec(geometry: StoredGeometry, manifest: ModelManifest) -> AudioSpec:
 def score_spectrograms(
     tracks: StoredTracks, classifier: GenreClassifier, advance: Advance = lambda done, total: None
 ) -> Predictions:
-    """Predict the genre of each track: the mean over its windows, and the first window alone.
+    """Predict the genre of each track from the mean over its windows, and from the first window alone.
 
-    Windows that the model takes for non-music count like all others. The live path ignores them.
+    Windows that the model classifies as non-music are included, which the live path ignores.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def score_spectrograms(
     Returns
     -------
     Predictions
-        One row a track. ``first_windows`` is None if each track is a single window.
+        One row per track. ``first_windows`` is None if each track is a single window.
 
     Raises
     ------

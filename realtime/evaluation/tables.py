@@ -1,4 +1,4 @@
-"""Tables of labeled audio, and the errors of an evaluation."""
+"""Read tables of labeled audio, and define the errors of an evaluation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,25 @@ from pathlib import Path
 from models.errors import OverheardError
 
 
+class EvaluationError(OverheardError):
+    """Error in the material or the options of an evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """File without a prediction, and the reason."""
+
+    file: str
+    reason: str
+
+
+def describe_first(skipped: Sequence[SkippedFile]) -> str:
+    """Return the end of an error message with the first skipped file, or an empty text without files."""
+    return f"; the first, {skipped[0].file}: {skipped[0].reason}" if skipped else ""
+
+
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read the rows of a CSV file that has at least these columns.
+    """Read the rows of a CSV file that must have the given columns.
 
     Raises
     ------
@@ -32,15 +49,3 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise EvaluationError(f"cannot read the table {path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise EvaluationError(f"{path} is not a CSV file in UTF-8: {error}") from error
-
-
-class EvaluationError(OverheardError):
-    """Error in the material or the options of an evaluation."""
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedFile:
-    """File without a prediction, and the reason."""
-
-    file: str
-    reason: str

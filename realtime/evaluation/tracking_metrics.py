@@ -1,4 +1,4 @@
-"""Metrics of how well the displayed label follows a programme with known genre changes."""
+"""Measure how well the displayed label follows a programme with known genre changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from realtime.protocol.estimate import StreamState
 
 SETTLE_SECONDS = 5.0
-"""Seconds after a change in which the label may still show the genre before it: about one window."""
+"""Seconds after a change in which the label may still show the previous genre, about one window."""
 
 ROUNDING_SECONDS = 1e-6
 """Seconds by which a window may cross the ends of its segment, because of rounding."""
@@ -92,7 +92,7 @@ class LiveScores:
     accuracy, settled_accuracy : float
         Share of the time with the right label, and the same without the first 5 s after each change.
     listening_accuracy : float
-        Share of the LISTENING time with the right label, which tells how reliable confident labels are.
+        Share of the LISTENING time with the right label, which shows how reliable confident labels are.
     window_accuracy : float
         Share of ``windows`` whose own unsmoothed prediction is right.
     recall : tuple of float
@@ -158,8 +158,8 @@ def seconds_to_label(run: Run, segment: TrueSegment) -> float | None:
 def count_flips(run: Run) -> int:
     """Count the changes of the stable label that have no change of the programme as their cause.
 
-    A segment is the cause of at most one change, to its own genre. The first segment is the cause of
-    none, and neither is a segment whose genre is the label when the segment begins.
+    A segment causes at most one change, to its own genre. The first segment causes no change. A segment whose
+    genre is the label when the segment begins causes no change either.
     """
     count, label, current = 0, None, -1
     expected: int | None = None
@@ -179,7 +179,7 @@ def count_flips(run: Run) -> int:
 
 
 def measure(runs: Sequence[Run], genres: int) -> LiveScores:
-    """Compute all metrics over these programmes together.
+    """Compute all metrics over several programmes.
 
     Parameters
     ----------

@@ -17,9 +17,9 @@ from realtime.evaluation.playback import (
     PLAYBACK_RATE,
     SpectrogramPlayer,
     StreamClock,
+    build_segments,
     load_excerpt,
     replay,
-    true_segments,
 )
 from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, read_table_tracks
 from realtime.evaluation.spectrograms import StoredTracks, find_spec, read_split
@@ -128,7 +128,7 @@ def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
             estimates += [analysis.estimate for analysis in heard]
             position += len(block)
         lengths.append(len(samples) / PLAYBACK_RATE)
-    segments = true_segments([excerpt.track.genre for excerpt in excerpts], lengths)
+    segments = build_segments([excerpt.track.genre for excerpt in excerpts], lengths)
     blocks, interruptions = outline(parts, segments)
     return Heard(tuple(blocks), tuple(interruptions), tuple(estimates))
 

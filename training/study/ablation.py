@@ -12,7 +12,7 @@ from training.data.batches import BatchMix
 from training.data.corpus import Corpus, Entry
 from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.networks.pretrained import DISTILLED_WEIGHTS
-from training.parallel import Executor, sequential
+from training.parallel import SEQUENTIAL, Executor
 from training.study.protocols import train_and_score
 
 ABLATION_STEPS: Final = 150
@@ -58,7 +58,7 @@ def run_ablation(
     steps: int = ABLATION_STEPS,
     probe: int = ABLATION_PROBE_BATCHES,
     rows: Sequence[AblationRow] = ROWS,
-    executor: Executor = sequential,
+    executor: Executor = SEQUENTIAL,
 ) -> list[dict[str, Any]]:
     """Train every row on the fault-filtered split. ``work`` keeps results and checkpoints of the rows.
 
@@ -73,7 +73,7 @@ def run_ablation(
         replace(FineTuningRecipe(), runs=1, validate_every=max(1, steps // 2), probe=probe, steps=steps),
     )
     runs = [_apply_row(base, row) for row in rows]
-    results = executor(train_and_score, [(corpus, run, work) for run in runs])
+    results = executor.run(train_and_score, [(corpus, run, work) for run in runs])
     return [{"name": row.name, "steps": steps} | result for row, result in zip(rows, results, strict=True)]
 
 

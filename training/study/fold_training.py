@@ -12,7 +12,7 @@ import numpy.typing as npt
 from training.data.gtzan import LABELS
 from training.data.splits import Indices, Split, TrainTest
 from training.networks.study import STUDY_CNN, STUDY_CNN_GRU, StudyVariant, build_head
-from training.parallel import Executor, sequential
+from training.parallel import SEQUENTIAL, Executor
 from training.study.features import FeatureSet
 from training.study.train_head import HeadRecipe, compile_loops, head_logits
 
@@ -154,11 +154,11 @@ def train_fresh(
     folds: Sequence[TrainTest],
     plan: StudyPlan,
     seeds: Sequence[int],
-    executor: Executor = sequential,
+    executor: Executor = SEQUENTIAL,
 ) -> list[FoldResult]:
     """Train a new model for each fold, with the seed at the same position in ``seeds``."""
     calls = [(variant, data, fold, plan, seed) for fold, seed in zip(folds, seeds, strict=True)]
-    return executor(_train_one_fresh, calls)
+    return executor.run(_train_one_fresh, calls)
 
 
 def _train_one_fresh(

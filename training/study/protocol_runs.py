@@ -10,7 +10,7 @@ from training.data import splits
 from training.data.gtzan import LABELS
 from training.evaluation.protocol_table import ProtocolScore
 from training.networks.study import StudyVariant
-from training.parallel import Executor, sequential
+from training.parallel import SEQUENTIAL, Executor
 from training.study.features import FeatureSet
 from training.study.train_head import HeadRecipe, head_logits, train_head
 
@@ -21,7 +21,7 @@ def run_protocol(
     recipe: HeadRecipe,
     data: FeatureSet,
     seeds: Sequence[int],
-    executor: Executor = sequential,
+    executor: Executor = SEQUENTIAL,
 ) -> ProtocolScore:
     """Train and test one variant under one protocol.
 
@@ -43,7 +43,7 @@ def run_protocol(
     else:
         runs = [(split, seeds[0]) for split in getattr(splits, protocol)(data.tracks)]
     calls = [(split, seed, variant, recipe, data) for split, seed in runs]
-    return ProtocolScore(protocol, variant.name, tuple(executor(_train_and_test, calls)))
+    return ProtocolScore(protocol, variant.name, tuple(executor.run(_train_and_test, calls)))
 
 
 def _train_and_test(

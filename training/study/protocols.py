@@ -26,7 +26,7 @@ from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
 from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.finetuning.train import train
 from training.networks.pretrained import DISTILLED_WEIGHTS, load_distilled_weights
-from training.parallel import Executor, sequential
+from training.parallel import SEQUENTIAL, Executor
 
 FINE_TUNED_NAME: Final = "distilled, fine-tuned, MobileNetV2+GRU (ships)"
 FROZEN_NAME: Final = "distilled, frozen, logistic regression"
@@ -44,7 +44,7 @@ def score_fine_tuned(
     seeds: Sequence[int] = (0,),
     work: Path,
     backbone: Path = DISTILLED_WEIGHTS,
-    executor: Executor = sequential,
+    executor: Executor = SEQUENTIAL,
 ) -> list[ProtocolScore]:
     """Score the shipped network under protocols (a), once per seed, and (b), once per fold.
 
@@ -54,7 +54,7 @@ def score_fine_tuned(
     split = partitions.fault_filtered(corpus)
     runs = [TrainingRun(split, recipe, seed, backbone) for seed in seeds]
     runs += [TrainingRun(fold, recipe, seeds[0], backbone) for fold in partitions.artist_folds(corpus)]
-    results: list[Accuracies] = executor(train_and_score, [(corpus, run, work) for run in runs])
+    results: list[Accuracies] = executor.run(train_and_score, [(corpus, run, work) for run in runs])
     by_protocol = {"fault_filtered": results[: len(seeds)], "artist_folds": results[len(seeds) :]}
     return [
         ProtocolScore(

@@ -20,7 +20,7 @@ import numpy as np
 from models.metrics import compute_scores
 from training.data.gtzan import LABELS
 from training.data.splits import Split, artist_folds, artist_leakage, random_folds
-from training.parallel import Executor, sequential
+from training.parallel import SEQUENTIAL, Executor
 from training.study.features import FeatureSet
 from training.study.fold_training import FoldResult, StudyPlan, train_carried, train_fresh, train_test_pairs
 
@@ -78,7 +78,7 @@ def summarize(
     }
 
 
-def run_study(data: FeatureSet, plan: StudyPlan, executor: Executor = sequential) -> StudyResults:
+def run_study(data: FeatureSet, plan: StudyPlan, executor: Executor = SEQUENTIAL) -> StudyResults:
     """Train and test every procedure. ``executor`` runs the fresh models.
 
     Returns

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Collection
 from concurrent import futures
 from concurrent.futures import Future
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, RemoteProvider, Status
@@ -79,12 +79,8 @@ def ready(value: T, clock: Clock) -> Pending[T]:
     return Pending((), -math.inf, clock, lambda: value)
 
 
-class Search(Protocol):
-    """Signature of a provider's search, like ``RemoteProvider.search``."""
-
-    def __call__(self, query: TrackQuery, deadline: float, interim: Interim, /) -> ProviderResult:
-        """Search for songs."""
-        ...
+Search: TypeAlias = Callable[[TrackQuery, float, Interim], ProviderResult]
+"""Function with the parameters of ``RemoteProvider.search``: query, deadline and interim."""
 
 
 class BackgroundProvider:

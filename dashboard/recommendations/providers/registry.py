@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
+from dashboard.environment import ITUNES_VARIABLE, SPOTIFY_VARIABLES, YOUTUBE_VARIABLE
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery, relax
 from dashboard.recommendations.providers.background import Pending
 from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider
@@ -28,11 +29,6 @@ logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS: Final = 4.0
 """Seconds that a search of all providers may take by default."""
-
-SPOTIFY_KEYS: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
-YOUTUBE_KEY: Final = "YOUTUBE_API_KEY"
-ITUNES: Final = "ITUNES_SEARCH"
-"""Variable that is 1 to search iTunes too, which needs no key."""
 
 
 class WallClock:
@@ -156,20 +152,20 @@ def build_providers(
     ``SPOTIFY_URL``, ``YOUTUBE_URL`` and ``ITUNES_URL`` name servers that replace those services.
     """
     live: list[CircuitBreaker] = []
-    client_id, secret = (environment.get(name, "") for name in SPOTIFY_KEYS)
+    client_id, secret = (environment.get(name, "") for name in SPOTIFY_VARIABLES)
     if client_id and secret:
         api = environment.get("SPOTIFY_URL", "https://api.spotify.com")
         accounts = environment.get("SPOTIFY_URL", "https://accounts.spotify.com")
         spotify = SpotifyProvider(client_id, secret, clock, base_url=api, token_url=f"{accounts}/api/token")
         live.append(CircuitBreaker(spotify, clock, jitter))
-    if key := environment.get(YOUTUBE_KEY, ""):
+    if key := environment.get(YOUTUBE_VARIABLE, ""):
         base = environment.get("YOUTUBE_URL", "https://www.googleapis.com")
         quota = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
         try:
             live.append(CircuitBreaker(YouTubeProvider(key, clock, quota, base_url=base), clock, jitter))
         except ValueError as error:  # the message does not contain the key
             logger.warning("YouTube is disabled: %s", error)
-    if environment.get(ITUNES) == "1":
+    if environment.get(ITUNES_VARIABLE) == "1":
         base = environment.get("ITUNES_URL", "https://itunes.apple.com")
         live.append(CircuitBreaker(ITunesProvider(clock, base_url=base), clock, jitter))
     catalog_seed = random.randrange(1 << 30) if seed is None else seed

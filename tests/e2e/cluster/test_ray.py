@@ -25,7 +25,7 @@ from tests.support.stations import Event, check_numbers, monitored, of, radio, s
 from tests.support.stream_servers import WebServer
 from training.networks.pretrained import weights_sha256
 from training.networks.study import STUDY_CNN
-from training.parallel import RayExecutor, sequential
+from training.parallel import SEQUENTIAL, RayExecutor
 from training.study.fold_training import train_fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -182,8 +182,8 @@ def test_results_and_errors_come_back_from_the_cluster(cluster: Any, tmp_path: P
     paths = [tmp_path / name for name in ("a", "b")]
     for path in paths:
         path.write_text(path.name)
-    runs = RayExecutor(require_ray())
+    executor = RayExecutor(require_ray())
     calls = [(path,) for path in paths]
-    assert runs(weights_sha256, calls) == sequential(weights_sha256, calls)
+    assert executor.run(weights_sha256, calls) == SEQUENTIAL.run(weights_sha256, calls)
     with pytest.raises(OverheardError, match=r"cannot read the distilled weights /none\.npz"):
-        runs(weights_sha256, [(Path("/none.npz"),)])
+        executor.run(weights_sha256, [(Path("/none.npz"),)])

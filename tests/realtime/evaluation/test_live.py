@@ -19,9 +19,9 @@ from realtime.evaluation.playback import (
     AudioPlayer,
     StreamClock,
     analyze_playback,
+    build_segments,
     play_samples,
     replay,
-    true_segments,
 )
 from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, ProgrammeConfig
 from realtime.evaluation.tracking_metrics import measure, seconds_to_label
@@ -39,7 +39,7 @@ LISTENING, SILENT = StreamState.LISTENING, StreamState.SILENT
 def test_scores_describe_the_estimates_of_the_analyzer() -> None:
     """Without smoothing, the label changes when the new tone fills half of the window."""
     samples, spec = programme(), AudioSpec()
-    segments = true_segments([0, 1, 2], [12, 12, 12])
+    segments = build_segments([0, 1, 2], [12, 12, 12])
     playback = play_samples(samples, RATE, segments, LoudestRowClassifier(), UNSMOOTHED)
     scores = measure([analyze_playback(playback, UNSMOOTHED)], 3)
     hop = spec.hop_columns * spec.column_step / spec.sample_rate
@@ -56,7 +56,7 @@ def test_smoothing_takes_as_long_as_its_settings_define() -> None:
     Its probability then reaches 0.5, on the way from 0.1 to 0.8.
     """
     playback = play_samples(
-        programme(), RATE, true_segments([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), UNSMOOTHED
+        programme(), RATE, build_segments([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), UNSMOOTHED
     )
     at_once = measure([analyze_playback(playback, UNSMOOTHED)], 3).switch_median
     smoothed = replace(Settings(), smoothing=SmoothingSettings(3, 0, 0))
