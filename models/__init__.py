@@ -1,1 +1,1 @@
-"""Spectrogram images, the genre classifier, its manifest and the shipped model."""
+"""The genre classifier with its input, manifest and files, and helpers that all packages share."""

@@ -1,4 +1,4 @@
-"""Classify spectrogram images with a TFLite runtime, as calibrated genre probabilities."""
+"""Classify spectrogram images with a TFLite runtime into calibrated genre probabilities."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from models.manifest import ModelManifest, TensorQuantization
 RUNTIMES = ("litert", "tflite-runtime")
 """Names of the runtimes, in order of preference.
 
-``tflite-runtime`` is the same code as LiteRT under its old name, and is over ten times slower.
+``tflite-runtime`` is the old name and an old version of LiteRT, and is over ten times slower.
 """
 
 _PACKAGES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+"""Python package of each runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,11 @@ class Prediction:
     Attributes
     ----------
     probabilities : (n_labels,) float64, read-only
-        Calibrated probabilities of the genres. They sum to 1, also if the sound is not music.
+        Calibrated probabilities of the genres. They sum to 1, even if the audio is not music.
     inference_ms : float
         Duration of the inference.
     music : float
-        Probability that the sound is music; 1 if the model does not detect music.
+        Probability that the audio is music. 1 if the model does not detect music.
     """
 
     probabilities: npt.NDArray[np.float64]
@@ -64,9 +65,7 @@ class GenreClassifier(Protocol):
 
 
 class TFLiteClassifier:
-    """Classifier that runs a quantized TFLite model. Its tensors are allocated once.
-
-    It is not thread-safe: an interpreter belongs to one thread at a time.
+    """Classifier that runs a quantized TFLite model. It is not thread-safe.
 
     Parameters
     ----------
@@ -101,24 +100,24 @@ class TFLiteClassifier:
         self._output = self._check("output", self._interpreter.get_output_details(), (1, outputs))
         ends = manifest.quantization
         self._stored_pixels = _quantize_bytes(ends.input)
-        # Pixels nearly always have scale 1 and zero point -128. Flipping the highest bit is then enough.
+        # With scale 1 and zero point -128, which is usual, flipping the highest bit of a pixel is enough.
         self._stored_is_shifted = bool(np.array_equal(self._stored_pixels, np.arange(-128, 128)))
         self._stored_image = np.empty((1, size, size, 3), dtype=ends.input.dtype)
 
     def _check(self, end: str, details: list[dict[str, Any]], shape: tuple[int, ...]) -> int:
         """Compare the input or the output of the model with the manifest, and return its tensor's index."""
-        wanted: TensorQuantization = getattr(self.manifest.quantization, end)
-        found = details[0]
-        scale, zero_point = found["quantization"]
-        actual = (tuple(map(int, found["shape"])), np.dtype(found["dtype"]).name, zero_point)
-        expected = (shape, wanted.dtype, wanted.zero_point)
-        if len(details) != 1 or actual != expected or not np.isclose(scale, wanted.scale, rtol=1e-5):
+        declared: TensorQuantization = getattr(self.manifest.quantization, end)
+        tensor = details[0]
+        scale, zero_point = tensor["quantization"]
+        actual = (tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"]).name, zero_point)
+        expected = (shape, declared.dtype, declared.zero_point)
+        if len(details) != 1 or actual != expected or not np.isclose(scale, declared.scale, rtol=1e-5):
             raise ModelError(
                 f"the {end} of {self.manifest.model_path} is {actual[0]} {actual[1]} with scale {scale:.6g} "
-                f"and zero point {actual[2]}, the manifest says {shape} {wanted.dtype} with "
-                f"{wanted.scale:.6g} and {wanted.zero_point}: they do not belong together"
+                f"and zero point {actual[2]}, but its manifest declares {shape} {declared.dtype} with "
+                f"{declared.scale:.6g} and {declared.zero_point}; use the manifest that belongs to the model"
             )
-        return int(found["index"])
+        return int(tensor["index"])
 
     def predict(self, image: npt.NDArray[np.uint8]) -> Prediction:
         """Classify one spectrogram image.
@@ -126,7 +125,7 @@ class TFLiteClassifier:
         Parameters
         ----------
         image : (image_size, image_size, 3) uint8
-            Image that ``models.spectrogram.image`` has drawn.
+            Image from ``models.spectrogram.image``.
 
         Raises
         ------
@@ -136,7 +135,7 @@ class TFLiteClassifier:
         if image.shape != self._stored_image.shape[1:] or image.dtype != np.uint8:
             raise ValueError(
                 f"the image is {image.shape} {image.dtype}, "
-                f"the model takes {self._stored_image.shape[1:]} uint8"
+                f"but the model takes {self._stored_image.shape[1:]} uint8"
             )
         started = time.perf_counter()
         if self._stored_is_shifted:
@@ -156,7 +155,7 @@ class TFLiteClassifier:
 
 
 class LockedClassifier:
-    """Classifier that several threads share. A thread waits some milliseconds while another one is served."""
+    """Classifier that several threads may share. A thread waits while another thread classifies."""
 
     def __init__(self, classifier: TFLiteClassifier) -> None:
         self.manifest = classifier.manifest
@@ -190,26 +189,26 @@ def load_classifier(manifest_path: str | Path = "", runtime: str = "auto") -> TF
 
 
 def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Compute the softmax over the last axis, safe for large logits."""
+    """Compute the softmax over the last axis without overflow for large logits."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     result: npt.NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return result
 
 
 def sigmoid(logit: float) -> float:
-    """Compute the logistic function, 0..1, safe for large logits."""
+    """Compute the logistic function, 0..1, without overflow for large logits."""
     return 0.5 + 0.5 * math.tanh(0.5 * logit)
 
 
 def _quantize_bytes(tensor: TensorQuantization) -> npt.NDArray[Any]:
-    """Return the stored value of each pixel value 0..255, (256,) of the tensor's dtype."""
+    """Quantize the pixel values 0..255, (256,) of the tensor's dtype."""
     limits = np.iinfo(tensor.dtype)
     stored = np.round(np.arange(256) / tensor.scale) + tensor.zero_point
     return np.clip(stored, limits.min, limits.max).astype(tensor.dtype)
 
 
 def _find_runtime(wanted: str) -> tuple[str, str, Any]:
-    """Find a runtime, or the first one that is installed.
+    """Import a runtime, or the first runtime that is installed.
 
     Returns
     -------
@@ -221,7 +220,7 @@ def _find_runtime(wanted: str) -> tuple[str, str, Any]:
         raise ModelError(f"unknown runtime {wanted!r}; there are auto, {', '.join(RUNTIMES)}")
     for name in RUNTIMES if wanted == "auto" else (wanted,):
         try:
-            package = import_module(_PACKAGES[name])  # knows its version; importlib.metadata costs 13 ms
+            package = import_module(_PACKAGES[name])  # has the version, and importlib.metadata takes 13 ms
         except ModuleNotFoundError:
             continue
         return name, package.__version__, import_module(f"{_PACKAGES[name]}.interpreter").Interpreter

@@ -1,6 +1,7 @@
-"""Degrade sound as on its way to a listener: codecs, filters, rooms, noise, low volume and clipping.
+"""Degrade audio like on its way to a listener: codecs, filters, rooms, noise, low volume and clipping.
 
-Training degrades every genre in all of these ways, so that a dull sound does not become a genre.
+Training degrades the audio of every genre in all of these ways, so that the model does not learn dull sound
+as a property of a genre.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
-Samples = npt.NDArray[np.float32]
+from models.audio.samples import Samples
+
 Generator = np.random.Generator
 
 
 def apply_gain(samples: Samples, decibels: float) -> Samples:
-    """Amplify or attenuate sound. Clip at full scale, as a sound card does."""
-    louder: Samples = np.clip(samples * np.float32(10 ** (decibels / 20)), -1, 1).astype(np.float32)
-    return louder
+    """Amplify or attenuate audio. Clip at full scale, as a sound card does."""
+    scaled: Samples = np.clip(samples * np.float32(10 ** (decibels / 20)), -1, 1).astype(np.float32)
+    return scaled
 
 
 def limit_bandwidth(samples: Samples, sample_rate: int, top_hz: float) -> Samples:
@@ -37,14 +39,14 @@ def limit_bandwidth(samples: Samples, sample_rate: int, top_hz: float) -> Sample
 def transcode(
     samples: Samples, sample_rate: int, codec: str = "libmp3lame", bit_rate: int = 64_000
 ) -> Samples:
-    """Encode and decode sound with FFmpeg, and remove the delay of the codec.
+    """Encode and decode audio with FFmpeg, and remove the delay of the codec.
 
     Parameters
     ----------
     codec : str
         FFmpeg's name of the encoder: ``libmp3lame`` or ``aac``.
     bit_rate : int
-        Bits a second, mono.
+        Bits per second.
     """
     import av
 
@@ -70,12 +72,12 @@ def transcode(
 def reverberate(
     samples: Samples, sample_rate: int, generator: Generator, *, reverberation: float = 0.3
 ) -> Samples:
-    """Play sound into a small room: add a tail of noise that decays exponentially to the direct sound.
+    """Simulate a small room: add an exponentially decaying tail of noise to the direct sound.
 
     Parameters
     ----------
     reverberation : float
-        Seconds until the tail has fallen by 60 dB. Direct sound and tail have equal energy.
+        Seconds until the tail has decayed by 60 dB. Direct sound and tail have equal energy.
     """
     from scipy.signal import fftconvolve
 
@@ -96,7 +98,7 @@ def add_noise(
     Parameters
     ----------
     ratio_db : float
-        Power of the sound relative to that of the noise.
+        Signal-to-noise ratio.
     slope : float
         Exponent with which the amplitude of the noise falls over frequency: 0 white, 0.5 pink, 1 brown.
     """
@@ -123,7 +125,7 @@ def tilt_spectrum(
 
 
 def degrade_randomly(samples: Samples, sample_rate: int, generator: Generator) -> Samples:
-    """Apply one or two random degradations. The same state of the generator gives the same result."""
+    """Apply one or two random degradations. Equal generators give equal results."""
     steps: Final[list[Callable[[Samples], Samples]]] = [
         lambda s: limit_bandwidth(s, sample_rate, float(generator.uniform(3_000, 9_500))),
         lambda s: transcode(s, sample_rate, "libmp3lame", int(generator.choice([32_000, 48_000, 64_000]))),
@@ -137,9 +139,9 @@ def degrade_randomly(samples: Samples, sample_rate: int, generator: Generator) -
 
 
 def fast_length(n: int) -> int:
-    """Return the next length from ``n`` on with a fast Fourier transform.
+    """Return the smallest length from ``n`` on for which the Fourier transform is fast.
 
-    A length with the prime factor 9,137 takes 20 times as long.
+    For example, a length with the prime factor 9,137 takes 20 times as long.
     """
     from scipy.fft import next_fast_len
 

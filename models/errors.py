@@ -1,12 +1,12 @@
-"""Base class of all errors for users, and the errors of models and audio."""
+"""Base class of all errors that users see, and the errors of models and audio."""
 
 from __future__ import annotations
 
 
 class OverheardError(Exception):
-    """Fault that a person can remedy: one sentence with the numbers and the remedy.
+    """Error that a user can remedy. Its message is one sentence with the numbers and the remedy.
 
-    The command line prints the sentence and exits with code 2. Bad arguments between modules are bugs of
+    The command line prints the sentence and exits with code 2. Invalid arguments between modules are bugs of
     this program and raise ``ValueError`` instead.
     """
 

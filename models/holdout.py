@@ -6,10 +6,10 @@ import hashlib
 
 
 def normalize_artist(name: str) -> str:
-    """Normalize an artist's name: ignore case, surrounding spaces and a leading "The"."""
+    """Normalize the name of an artist: remove case, surrounding spaces and a leading "The"."""
     return name.strip().casefold().removeprefix("the ")
 
 
 def is_held_out_artist(name: str) -> bool:
-    """Return True if an artist is held out for evaluation: a third of all artists are, chosen by hash."""
+    """Return True for a third of all artists, selected by a hash, who are held out for evaluation."""
     return bool(name) and int(hashlib.sha1(name.encode()).hexdigest(), 16) % 3 == 0

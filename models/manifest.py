@@ -1,7 +1,7 @@
 """Manifest of a model: labels, input geometry, quantization, calibration and provenance.
 
-One JSON file beside each ``.tflite``. Labels and audio parameters are defined here and nowhere
-else. The classifier compares the model file with the manifest when it loads the model.
+A manifest is a JSON file beside the ``.tflite`` file. It is the only definition of labels and audio
+parameters. The classifier compares the model file with the manifest when it loads the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from models.errors import ModelError
 from models.spectrogram.spec import AudioSpec
 
 FORMAT = 1
+"""Version of the file format."""
 SHIPPED = "genre.json"
+"""File name of the shipped model's manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Calibration:
     """Calibration of logits to probabilities, softmax(logits / temperature), and decision thresholds.
 
     If ``music_above`` is a number, the model's output is (1, n_labels + 1): the logits of the genres and the
-    logit of music, whose probability is its sigmoid. The temperature was fitted on genres and does not apply
-    to it.
+    logit of music. The probability of music is the sigmoid of its logit. The temperature was fitted on genres
+    and does not apply to the logit of music.
 
     Attributes
     ----------
@@ -54,7 +56,7 @@ class Calibration:
     unsure_below : float
         Confidence below which the smoothed estimate is unsure.
     fitted_on : str
-        Data of the calibration.
+        Data on which the calibration was fitted.
     music_above : float or None
         Probability of music below which the state is not music. None if the model does not detect music.
     """
@@ -82,7 +84,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """Description of a model. Its file is ``model_path``.
+    """Description of the model in the file ``model_path``.
 
     ``audio`` is the geometry of the live path. ``also_reads`` are further geometries that the same network
     was trained on, with images of the same size.
@@ -121,7 +123,7 @@ class ModelManifest:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read a manifest, by default that of the shipped model.
+        """Read a manifest. By default it is the manifest of the shipped model.
 
         Raises
         ------
@@ -136,14 +138,14 @@ class ModelManifest:
         except ValueError as error:
             raise ModelError(f"the model manifest {path} is not valid JSON: {error}") from error
         if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
-            raise ModelError(f"{path} is not a model manifest of format {FORMAT}, which this version reads")
+            raise ModelError(f"{path} is not a model manifest of format {FORMAT}, the format of this version")
         try:
             return convert(fields | {"model_path": path.with_name(str(fields.get("file")))}, cls)
         except ValueError as error:
-            raise ModelError(f"the model manifest {path} is wrong: {error}") from error
+            raise ModelError(f"the model manifest {path} is invalid: {error}") from error
 
     def to_json(self) -> str:
-        """Return the text of the manifest's file, one field a line."""
+        """Encode the manifest as the text of its file, with one field per line."""
         fields: dict[str, Any] = {"format": FORMAT, **asdict(self)}
         del fields["model_path"]
         return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
@@ -172,7 +174,7 @@ class ModelManifest:
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.sha256:
             raise ModelError(
-                f"the model file {self.model_path} has SHA-256 {digest[:12]}..., its manifest says "
+                f"the model file {self.model_path} has SHA-256 {digest[:12]}..., but its manifest declares "
                 f"{self.sha256[:12]}...; the file is damaged or was replaced: restore it or export it again"
             )
         return content

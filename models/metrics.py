@@ -1,7 +1,7 @@
 """Classification metrics: accuracy, recall, F1, confusion, calibration error and bootstrap intervals.
 
 Training and ``overheard evaluate`` both use these functions, so that their figures can be compared. Each row
-is the prediction for one track, averaged over its windows beforehand.
+of predictions belongs to one track and is the mean over its windows.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Scores:
     tracks : int
     accuracy : float
     recall, f1 : tuple of float
-        One value a genre, NaN for a genre without tracks.
+        One value per genre, NaN for a genre without tracks.
     confusion : tuple of tuple of int
-        Number of tracks; rows are true genres, columns are predicted genres.
+        Numbers of tracks. Rows are true genres, columns are predicted genres.
     ece : float
         Expected calibration error.
     nll : float
@@ -95,8 +95,8 @@ def f1(confusion: Labels) -> Floats:
 def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int = 10) -> float:
     """Compute the mean distance between confidence and accuracy over bins of equal mass.
 
-    Equal-mass bins (Nixon et al., 2019): the tracks sorted by confidence and cut into ``bins`` parts
-    whose sizes differ by one at most, so that no bin rests on a handful of tracks.
+    For bins of equal mass (Nixon et al., 2019), the tracks are sorted by confidence and divided into ``bins``
+    parts whose sizes differ by at most one, so that no bin has only a few tracks.
 
     Parameters
     ----------
@@ -132,15 +132,15 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Compute a confidence interval of a mean over tracks by resampling tracks with replacement.
 
-    The method is the percentile bootstrap (Efron, 1979). The interval covers the chance of which tracks were
-    selected. It ignores that tracks of one artist are alike, so for new artists the true interval is wider.
+    The method is the percentile bootstrap (Efron, 1979). The interval covers the random selection of the
+    tracks. It ignores that tracks of one artist are similar, so for new artists the true interval is wider.
 
     Parameters
     ----------
     values : (n,)
-        One value a track: 1 for a correct prediction, or the difference between two models.
+        One value per track, such as 1 for a correct prediction, or the difference between two models.
     level : float
-        Share of the resampled means inside, above 0 and below 1.
+        Share of the resampled means inside the interval, above 0 and below 1.
 
     Returns
     -------
@@ -171,17 +171,17 @@ def calibration_error_interval(
     resamples: int = 1_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Compute a confidence interval of the expected calibration error, as ``bootstrap_interval`` does.
+    """Compute a bootstrap confidence interval of the expected calibration error.
 
-    The error cannot fall below 0, and resampling adds noise, so the interval lies slightly too high.
+    The error cannot fall below 0, and resampling adds noise, so the interval is slightly too high.
 
     Parameters
     ----------
     probabilities : (n, genres) float64
     labels : (n,) int64
     track : (n,) int64, optional
-        Track that each row is a window of. Windows of one track are resampled together. By default every
-        row is a track of its own.
+        Track to which each row belongs. Rows of one track are resampled together. By default every row is a
+        separate track.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from dashboard.i18n.times import format_time
 from dashboard.i18n.translator import Translator
 from dashboard.viewmodels.theme import GENRE_COLORS, genre_color
-from models.common.text import clean_text, storable
+from models.common.text import clean_text, replace_surrogates
 from models.common.validation import convert
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.estimate import StreamState
@@ -51,11 +51,11 @@ def parse_session(document: Mapping[str, Any]) -> HistorySession:
 def _storable(value: object) -> object:
     """Replace lone surrogates in all strings of a JSON value, since they cannot be sent to the browser."""
     if isinstance(value, str):
-        return storable(value, "replace")
+        return replace_surrogates(value, "replace")
     if isinstance(value, list):
         return [_storable(each) for each in value]
     if isinstance(value, Mapping):
-        return {storable(name, "replace"): _storable(each) for name, each in value.items()}
+        return {replace_surrogates(name, "replace"): _storable(each) for name, each in value.items()}
     return value
 
 

@@ -1,4 +1,4 @@
-"""Resampling, and the mixdown of decoded frames to mono, for training and for the live path."""
+"""Convert decoded frames to mono and resample them, for training and for the live path."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     import av
 
 BLOCK_SECONDS = 0.1
-"""Length of decoded blocks, four times that of frames. Processing a block costs as much as decoding it."""
+"""Length of decoded blocks, about four frames. Processing a block costs as much as decoding the block."""
 
 MAX_PLANES = 7
-"""Channels that PyAV 18 can return as separate planes. With eight PyAV reads beyond the list of planes."""
+"""Channels that PyAV 18 can return as separate planes. With eight, PyAV reads beyond the list of planes."""
 
 
 class StreamResampler:
     """Resampler that keeps the state of its filter between blocks.
 
-    Its output does not depend on how the input is cut into blocks.
+    The output does not depend on the lengths of the input blocks.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ class StreamResampler:
         return soxr.ResampleStream(self.source_rate, self.target_rate, 1, dtype="float32")
 
     def push(self, samples: Samples) -> Samples:
-        """Resample the next (n,) float32 samples. The filter holds some of them back."""
+        """Resample the next (n,) float32 samples. The filter delays some of the samples."""
         if self._stream is None:
             return samples
         return np.asarray(self._stream.resample_chunk(samples), dtype=np.float32)
 
     def flush(self) -> Samples:
-        """Return the samples that the filter holds back, (n,) float32, and reset the filter."""
+        """Return the samples that are still in the filter, (n,) float32, and reset the filter."""
         if self._stream is None:
             return np.empty(0, dtype=np.float32)
         rest = np.asarray(self._stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
@@ -104,7 +104,7 @@ class MonoDecoder:
             self._parts, self._held = [joined[:, self._held - rest :]], rest
 
     def flush(self) -> Iterator[Samples]:
-        """Yield the samples that do not fill a block, and those that a change of rate holds back."""
+        """Yield the remaining samples, which may be shorter than a block, and reset the decoder."""
         if self._converter is not None:
             self._convert(None)
             self._converter = self._format = None

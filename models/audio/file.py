@@ -1,4 +1,4 @@
-"""Audio files and addresses as blocks of mono samples, decoded by FFmpeg."""
+"""Decode audio files and addresses to blocks of mono samples with FFmpeg."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ NETWORK_TIMEOUT_SECONDS = 10.0
 class AudioFile:
     """Open audio file or address.
 
-    Damaged packets are skipped, and a warning gives their number.
+    Damaged packets are skipped, and their number is logged as a warning.
 
     Parameters
     ----------
     location : str
         Path or URL.
-    shown : str
-        Name of the file in messages, without secrets. If empty, the location is shown.
+    display_name : str
+        Name of the file in messages, without secrets. By default it is the location.
     formats : str
-        FFmpeg's names of the accepted container formats, separated by commas. If empty, all are accepted.
+        FFmpeg's names of the accepted container formats, separated by commas. By default all are accepted.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class AudioFile:
         If the location cannot be opened or has no audio stream that FFmpeg can decode.
     """
 
-    def __init__(self, location: str, *, shown: str = "", formats: str = "") -> None:
+    def __init__(self, location: str, *, display_name: str = "", formats: str = "") -> None:
         import av
         import av.error
 
-        self._shown = shown or location
-        av.logging.set_level(None)  # FFmpeg would print its own lines among those of this program
+        self._display_name = display_name or location
+        av.logging.set_level(None)  # FFmpeg would print to the terminal of this program
         try:
             self._container = av.open(
                 location,
@@ -64,19 +64,24 @@ class AudioFile:
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise AudioError(f"{self._shown} is not audio that FFmpeg can decode: {reason}") from error
-        self._stream = find_audio_stream(self._container, self._shown)
+            raise AudioError(f"{self._display_name} is not audio that FFmpeg can decode: {reason}") from error
+        self._stream = find_audio_stream(self._container, self._display_name)
         self.sample_rate = int(self._stream.codec_context.sample_rate)
         microseconds = self._container.duration
         self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
 
     def blocks(self) -> Iterator[Samples]:
-        """Decode the file once, and yield the blocks of ``MonoDecoder``.
+        """Decode the file and yield its blocks. The method may be called once.
+
+        Yields
+        ------
+        (n,) float32
+            Blocks of ``MonoDecoder``.
 
         Raises
         ------
         AudioError
-            If the file holds no audio at all.
+            If the file contains no audio.
         """
         import av.error
 
@@ -91,7 +96,7 @@ class AudioFile:
                 damaged += 1
                 continue
             except (av.error.FFmpegError, OSError) as error:
-                logger.warning("%s ends early: %s", self._shown, error.strerror or error)
+                logger.warning("%s ends early: %s", self._display_name, error.strerror or error)
                 break
             if packet is None:
                 break
@@ -103,22 +108,22 @@ class AudioFile:
             length += len(samples)
             yield samples
         if damaged:
-            logger.warning("%s: %d damaged packets were skipped", self._shown, damaged)
+            logger.warning("%s: %d damaged packets were skipped", self._display_name, damaged)
         if not length:
-            raise AudioError(f"{self._shown} contains no audio that FFmpeg can decode")
+            raise AudioError(f"{self._display_name} contains no audio that FFmpeg can decode")
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
 
-def find_audio_stream(container: av.container.InputContainer, shown: str) -> av.AudioStream:
+def find_audio_stream(container: av.container.InputContainer, display_name: str) -> av.AudioStream:
     """Return the first audio stream of a container. Close the container if it has no audio stream.
 
     Parameters
     ----------
     container : av.container.InputContainer
-    shown : str
+    display_name : str
         Name of the container in messages.
 
     Raises
@@ -128,12 +133,12 @@ def find_audio_stream(container: av.container.InputContainer, shown: str) -> av.
     """
     if not container.streams.audio:
         container.close()
-        raise AudioError(f"{shown} has no audio stream")
+        raise AudioError(f"{display_name} has no audio stream")
     stream = container.streams.audio[0]
     decoder = stream.codec_context
     if decoder is None or not decoder.sample_rate:
         container.close()
-        raise AudioError(f"{shown} has an audio format that FFmpeg cannot decode")
+        raise AudioError(f"{display_name} has an audio format that FFmpeg cannot decode")
     return stream
 
 
@@ -154,7 +159,7 @@ def decode_file(path: str, sample_rate: int) -> Samples:
     Raises
     ------
     AudioError
-        If the file cannot be opened or holds no audio that FFmpeg can decode.
+        If the file cannot be opened or contains no audio that FFmpeg can decode.
     """
     file = AudioFile(path)
     resampler = StreamResampler(file.sample_rate, sample_rate)

@@ -1,4 +1,4 @@
-"""Mono float32 samples, the form in which all packages exchange audio."""
+"""Mono float32 samples, the type with which all packages exchange audio."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def sanitize_samples(samples: npt.NDArray[np.floating | np.signedinteger]) -> Sa
 
     Parameters
     ----------
-    samples : (n,) or (n, channels) floating, full scale 1, or signed integer, full scale that of its type
-        Channels are averaged.
+    samples : (n,) or (n, channels) floating or signed integer
+        Full scale is 1, or that of the integer type. Channels are averaged.
 
     Returns
     -------
     (n,) float32 in [-1, 1], read-only
-        Always a copy.
+        Copy of the samples.
     """
     finite: npt.NDArray[Any] = samples
     if np.issubdtype(samples.dtype, np.signedinteger):

@@ -1,4 +1,4 @@
-"""Command-line parsing with errors of one sentence, and a switch for the noise of native libraries."""
+"""Parse command lines with errors of one sentence, and silence the output of native libraries."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from models.common.text import find_nearest
 from models.errors import OverheardError
 
 HELP_COLUMN = 30
-"""Largest column at which the help texts of options start."""
+"""Last column at which the help texts of options may start."""
 
 MIN_NAME_COLUMN = 16
-"""Smallest width of the column of names. Argparse forgets that names of subcommands are indented."""
+"""Minimum width of the column of names. Argparse ignores that names of subcommands are indented."""
 
 MAX_HELP_WIDTH = 110
-"""Characters of a line of ``--help`` on a wide terminal."""
+"""Maximum width of ``--help`` in characters, for wide terminals."""
 
 
 class UsageError(OverheardError):
@@ -30,14 +30,14 @@ class UsageError(OverheardError):
 class ArgumentParser(argparse.ArgumentParser):
     """Parser that raises an error of one sentence, and whose help ends with examples.
 
-    Options cannot be abbreviated, so that a new option never changes what an old command line means.
+    Options cannot be abbreviated, so that a new option never changes the meaning of an old command line.
 
     Parameters
     ----------
     examples : sequence of (str, str)
-        Command lines, each with what it does.
+        Command lines, each with a description.
     **options
-        As ``argparse.ArgumentParser`` takes them. ``usage`` shows no options unless it is given.
+        Parameters of ``argparse.ArgumentParser``. By default ``usage`` lists no options.
     """
 
     def __init__(self, *, examples: Sequence[tuple[str, str]] = (), **options: Any) -> None:
@@ -50,7 +50,7 @@ class ArgumentParser(argparse.ArgumentParser):
         if not self._examples:
             return super().format_help()
         width = max(len(line) for line, _ in self._examples)
-        lines = [f"  {line:<{width}}  # {what}" for line, what in self._examples]
+        lines = [f"  {line:<{width}}  # {description}" for line, description in self._examples]
         return "\n".join([super().format_help(), "examples:", *lines, ""])
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -63,22 +63,22 @@ class ArgumentParser(argparse.ArgumentParser):
         """
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            option = next((word for word in unknown if word.startswith("-")), None)
+            option = next((argument for argument in unknown if argument.startswith("-")), None)
             if option is None:
                 self.error(f"unexpected argument {unknown[0]!r}")
             self.error(f"unknown option {option}", option.partition("=")[0], self._option_string_actions)
         return namespace, unknown
 
     def error(self, message: str, wrong: str = "", known: Iterable[str] = ()) -> NoReturn:
-        """Raise the message, with the word that was perhaps meant.
+        """Raise an error with the message and the most similar name, if there is one.
 
         Parameters
         ----------
         message : str
         wrong : str
-            Word that is not known.
+            Unknown name.
         known : iterable of str
-            Words that are known.
+            Known names.
 
         Raises
         ------
@@ -88,14 +88,14 @@ class ArgumentParser(argparse.ArgumentParser):
         if choice := re.search(r"invalid choice: '(.*?)'", message):
             wrong = choice[1]
             known = [str(each) for action in self._actions for each in action.choices or ()]
-        meant = find_nearest(wrong, known)
-        if meant is None:
+        nearest = find_nearest(wrong, known)
+        if nearest is None:
             raise UsageError(f"{message}; `{self.prog} --help` describes the command")
-        raise UsageError(f"{message.partition(' (choose from')[0]}; did you mean {meant}?")
+        raise UsageError(f"{message.partition(' (choose from')[0]}; did you mean {nearest}?")
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """Help in columns that suit long names of options."""
+    """Help formatter with column widths for long names of options."""
 
     def __init__(self, prog: str, **options: Any) -> None:
         width = min(shutil.get_terminal_size().columns - 2, MAX_HELP_WIDTH)
@@ -105,11 +105,11 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 @contextlib.contextmanager
 def silence_stderr() -> Iterator[None]:
-    """Discard what C and C++ code writes to standard error while the block runs.
+    """Discard everything that is written to standard error while the block runs, even by C and C++ code.
 
-    LiteRT announces its delegate, and ALSA and JACK complain about devices that were not requested. None of
-    these libraries offers a switch. Use this for short calls at start-up only, because the lines of other
-    threads are lost too.
+    LiteRT prints the name of its delegate, and ALSA and JACK print errors about devices that were not
+    requested. None of these libraries has an option to turn this off. Use this function for short calls at
+    start-up only, because the output of other threads is lost too.
     """
     try:
         saved = os.dup(2)

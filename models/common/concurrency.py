@@ -1,4 +1,4 @@
-"""Daemon threads, and backoff between attempts."""
+"""Run work on daemon threads, and compute pauses between attempts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 def start_daemon_thread(work: Callable[[], T], name: str) -> Future[T]:
-    """Run work on a daemon thread of its own. The program can end while the work hangs.
+    """Run work on a new daemon thread, so that the program can end while the work hangs.
 
     Parameters
     ----------
     work : callable
-        May block for as long as it likes.
+        Work, which may block.
     name : str
         Name of the thread.
 
@@ -35,7 +35,7 @@ def start_daemon_thread(work: Callable[[], T], name: str) -> Future[T]:
     def body() -> None:
         try:
             result = work()
-        except BaseException as error:  # the future hands it on
+        except BaseException as error:  # raised again by ``future.result``
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -47,18 +47,18 @@ def start_daemon_thread(work: Callable[[], T], name: str) -> Future[T]:
 def run_in_daemon_thread(
     work: Callable[[], T], discard: Callable[[T], object] = lambda _result: None
 ) -> asyncio.Future[T]:
-    """Run blocking work for asyncio on a daemon thread.
+    """Run blocking work for asyncio on a new daemon thread.
 
-    Unlike here, the program cannot end before the threads of ``asyncio.to_thread``.
+    With ``asyncio.to_thread``, the program could not end before the work.
 
     Parameters
     ----------
     work : callable
-        May block for as long as it likes.
+        Work, which may block.
     discard : callable
-        Called on another thread with the result if the caller no longer waits for it.
+        Called on another thread with the result if the caller no longer waits for the result.
     """
-    import asyncio  # here, so that a program without an event loop does not load it
+    import asyncio  # here, so that a program without an event loop does not load asyncio
 
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -84,7 +84,7 @@ def run_in_daemon_thread(
 
 
 def backoff_seconds(failures: int, first_seconds: float, max_seconds: float, jitter: float = 1.0) -> float:
-    """Compute the pause after failed attempts: twice as long after each, up to a limit.
+    """Compute the pause after failed attempts. The pause doubles after each failure, up to a limit.
 
     Parameters
     ----------
@@ -95,15 +95,15 @@ def backoff_seconds(failures: int, first_seconds: float, max_seconds: float, jit
     max_seconds : float
         Longest pause.
     jitter : float
-        Random number in 0..1. With 0 half of the pause is left, with 1 all of it. Random pauses keep many
-        clients from coming back at the same moment.
+        Random number in 0..1. 0 gives half of the pause, 1 the whole pause. Random pauses prevent many
+        clients from returning at the same moment.
     """
     pause = min(first_seconds * 2.0 ** min(failures - 1, 30), max_seconds)
     return pause * (0.5 + 0.5 * jitter)
 
 
 def parse_retry_after(header: str | None, unix_now: float) -> float | None:
-    """Read the HTTP header Retry-After, which holds seconds or a date (RFC 9110, 10.2.3).
+    """Parse the HTTP header ``Retry-After``, which contains seconds or a date (RFC 9110, 10.2.3).
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def parse_retry_after(header: str | None, unix_now: float) -> float | None:
     if text.isascii() and text.isdecimal():
         seconds = float(text)
         return seconds if math.isfinite(seconds) else None
-    from datetime import UTC  # here, so that users of threads alone do not load it
+    from datetime import UTC  # here, so that users of the threads alone do not load these modules
     from email.utils import parsedate_to_datetime
 
     try:

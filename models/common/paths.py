@@ -1,4 +1,4 @@
-"""Find the user's folders and the files of a table, and write files whole or not at all."""
+"""Find the user's folders and the files of a table, and write files atomically."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def data_folder(dirs: PlatformDirsABC | None = None) -> Path:
     -------
     Path
         ``~/.local/share/overheard`` on Linux, ``~/Library/Application Support/overheard`` on macOS,
-        ``%LOCALAPPDATA%\\overheard`` on Windows. ``XDG_DATA_HOME`` counts on Linux and macOS. The folder may
-        be missing. Files that an earlier version kept in the folder for Linux are moved first.
+        ``%LOCALAPPDATA%\\overheard`` on Windows. ``XDG_DATA_HOME`` is used on Linux and macOS. The folder
+        may be missing. Files that an earlier version stored in the folder for Linux are moved first.
     """
     return _find_folder(dirs, "user_data_path", "XDG_DATA_HOME", "~/.local/share")
 
@@ -42,13 +42,13 @@ def config_folder(dirs: PlatformDirsABC | None = None) -> Path:
     Returns
     -------
     Path
-        ``~/.config/overheard`` on Linux; on macOS and Windows the folder of ``data_folder``.
+        ``~/.config/overheard`` on Linux, and the folder of ``data_folder`` on macOS and Windows.
     """
     return _find_folder(dirs, "user_config_path", "XDG_CONFIG_HOME", "~/.config")
 
 
 def _find_folder(dirs: PlatformDirsABC | None, name: str, variable: str, default: str) -> Path:
-    """Return the folder ``name`` of ``dirs``, after the files of the folder for Linux were moved there."""
+    """Return the folder ``name`` of ``dirs``. Files in the folder for Linux are moved to it first."""
     home = os.environ.get(variable, "")
     linux = Path(home if os.path.isabs(home) else os.path.expanduser(default)) / APP
     if dirs is None:
@@ -58,13 +58,13 @@ def _find_folder(dirs: PlatformDirsABC | None, name: str, variable: str, default
 
         dirs = PlatformDirs(APP, appauthor=False)
     folder: Path = getattr(dirs, name)
-    return _move(linux, folder)
+    return _migrate_folder(linux, folder)
 
 
-def _move(old: Path, folder: Path) -> Path:
-    """Move files from the folder for Linux to the system's own folder, and return the folder to use.
+def _migrate_folder(old: Path, folder: Path) -> Path:
+    """Move files from the folder for Linux to the folder of the system, and return the folder to use.
 
-    If one file cannot be moved, such as a file in use on Windows, all files stay until another start.
+    If a file cannot be moved, such as a file in use on Windows, all files stay until another start.
     """
     if old == folder or not old.is_dir():
         return folder
@@ -73,7 +73,7 @@ def _move(old: Path, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in sorted(old.iterdir()):
             if not (target := folder / path.name).exists():
-                with suppress(FileNotFoundError):  # another process moves the same files
+                with suppress(FileNotFoundError):  # another process has moved the file
                     path.rename(target)
                     moved.append((path, target))
     except OSError as error:
@@ -83,7 +83,7 @@ def _move(old: Path, folder: Path) -> Path:
                 target.rename(path)
         return old
     with suppress(OSError):
-        old.rmdir()  # unless a file of that name was in the new folder
+        old.rmdir()  # fails if a file with the same name exists in the new folder
     return folder
 
 
@@ -91,18 +91,18 @@ def _move(old: Path, folder: Path) -> Path:
 def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Write a new file beside ``path`` and rename it at the end of the block.
 
-    Readers see the old content or the new one, never a part. If the block raises, the old file stays. A
-    process that is killed leaves ``.NAME.*.part`` behind. A symbolic link stays, and its target is replaced.
+    Readers see the old or the new content, never a part. If the block raises an error, the old file stays. A
+    process that is killed leaves a file ``.NAME.*.part``. A symbolic link stays, and its target is replaced.
     A device or pipe, such as ``/dev/null``, is written directly.
 
     Parameters
     ----------
     path : Path
-        Its folder is made if it is missing.
+        File to write. A missing folder is created.
     fsync : bool
-        Wait until the content is on the disk: after a power failure the file then is not empty.
+        Wait until the content is on the disk, so that the file is not empty after a power failure.
     mode : int
-        Permissions of the new file, less the umask. With 0o600 only this user can read the file.
+        Permissions of the new file before the umask is applied. With 0o600 only this user can read the file.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -131,8 +131,8 @@ def resolve_beside(table: Path, file: str) -> Path:
     Returns
     -------
     Path
-        In the folder beside the table that has the name of the table, if the file exists there, or else in
-        the folder of the table itself.
+        Path in the folder that has the name of the table and lies beside the table, if the file exists there.
+        Otherwise the path in the folder of the table.
     """
     inside = table.with_suffix("") / file
     return inside if inside.exists() else table.parent / file

@@ -1,4 +1,4 @@
-"""Connect to a Ray cluster. Ray is imported only here, and only when an option asks for it."""
+"""Connect to a Ray cluster. Ray is imported only in this module, and only if an option needs Ray."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from models.common.text import first_line
 from models.errors import OverheardError
 
 ENGINES = ("local", "ray")
+"""Values of the option ``--engine``: this machine, or a Ray cluster."""
 CONNECT_SECONDS = 5.0
-"""Time in which the cluster of RAY_ADDRESS must answer. Ray itself would try for minutes."""
+"""Time in which the cluster of RAY_ADDRESS must respond. Ray itself would try for minutes."""
 OBJECT_STORE_BYTES = 200_000_000
-"""Memory for objects of a cluster that is started here. Only names and table rows pass through it."""
+"""Memory for objects of a cluster that this program starts. It contains only names and table rows."""
 
 
-def require_ray(wanted: str = "--engine ray") -> Any:
+def require_ray(option: str = "--engine ray") -> Any:
     """Import Ray.
 
     Parameters
     ----------
-    wanted : str
-        Option that needs Ray, for the error's message.
+    option : str
+        Option that needs Ray, for the error message.
 
     Returns
     -------
@@ -38,16 +39,15 @@ def require_ray(wanted: str = "--engine ray") -> Any:
     OverheardError
         If Ray is not installed.
     """
-    # By default Ray reports its usage to its maker.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # otherwise its log lines end up on the terminal
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a warning of its next release
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # by default Ray reports its usage to its maker
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # otherwise Ray logs to the terminal
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # otherwise Ray prints a FutureWarning
     try:
         import ray
         import ray.data
     except ModuleNotFoundError as error:
         raise OverheardError(
-            f"{wanted} needs the package {error.name}, which is not installed; "
+            f"{option} needs the package {error.name}, which is not installed; "
             "run pip install 'overheard[cluster]'"
         ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -68,20 +68,20 @@ def _connect(ray: Any, workers: int | None) -> None:
     except ConnectionError:
         if os.environ.get("RAY_ADDRESS"):
             raise
-        own = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-        ray.init(**own, **options)
+        new = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+        ray.init(**new, **options)
 
 
 @contextlib.contextmanager
 def connect_ray(workers: int | None = None) -> Iterator[Any]:
-    """Connect to the cluster of ``RAY_ADDRESS`` or of this machine, or start one on this machine.
+    """Connect to the cluster of ``RAY_ADDRESS`` or of this machine, or start a cluster on this machine.
 
-    A cluster that is started here ends with the block. An existing connection is used and stays open.
+    A cluster that this function starts ends with the block. An existing connection is used and stays open.
 
     Parameters
     ----------
     workers : int, optional
-        Cores of a cluster that is started here. By default all cores are used.
+        Cores of a cluster that this function starts. By default all cores are used.
 
     Yields
     ------
@@ -91,19 +91,19 @@ def connect_ray(workers: int | None = None) -> Iterator[Any]:
     Raises
     ------
     OverheardError
-        If Ray is not installed, or the named cluster does not answer.
+        If Ray is not installed, or if the cluster does not respond.
     """
     ray = require_ray()
-    if ray.is_initialized():  # the caller keeps its connection
+    if ray.is_initialized():  # the connection belongs to the caller
         yield ray
         return
     try:
         with silence_stderr():  # Ray prints its log level
             _connect(ray, workers)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        named = os.environ.get("RAY_ADDRESS", "on this machine")
+        address = os.environ.get("RAY_ADDRESS", "on this machine")
         raise OverheardError(
-            f"the Ray cluster {named} does not answer ({first_line(error)}); start it with "
+            f"the Ray cluster {address} does not answer ({first_line(error)}); start it with "
             "ray start --head, or unset RAY_ADDRESS to use this machine alone"
         ) from error
     try:

@@ -1,4 +1,4 @@
-"""Test if a server could listen on a port."""
+"""Check that a server could listen on a port."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 def try_port(host: str, port: int) -> None:
-    """Listen on a port for a moment.
+    """Listen on a port for a moment, to check that the port is free.
 
     Raises
     ------
@@ -18,7 +18,8 @@ def try_port(host: str, port: int) -> None:
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
-        if os.name == "posix":  # a port that was just released is free; on Windows this would share a port
+        # This allows a port that was just released. On Windows it would share a port that is in use.
+        if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
         probe.listen(1)

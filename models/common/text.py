@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 MAX_ERROR_LETTERS: Final = 200
-"""Letters of an error's first line that are kept. Errors of S3 can fill pages."""
+"""Maximum length of an error's first line. Errors of S3 can fill pages."""
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, which steer a terminal, and marks that break lines or reverse the following text.
+"""Control characters, which a terminal executes, and marks that break lines or reverse the following text.
 
-Joiners and other invisible signs stay: emoji and many scripts need them.
+Joiners and other invisible characters stay, because emoji and many scripts need them.
 """
 
 _FORMULA: Final = re.compile(r"[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
@@ -21,7 +21,7 @@ _FORMULA: Final = re.compile(r"[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
 
 
 def clean_text(text: str, *, replacement: Literal[" ", "?"] = " ") -> str:
-    """Make untrusted text fit for a terminal, a page and UTF-8.
+    """Clean untrusted text for a terminal, a page and UTF-8.
 
     Parameters
     ----------
@@ -35,25 +35,26 @@ def clean_text(text: str, *, replacement: Literal[" ", "?"] = " ") -> str:
     str
         One line without control characters, with single spaces between its words.
     """
-    one_line = " ".join(storable(text, "replace").split())
+    one_line = " ".join(replace_surrogates(text, "replace").split())
     return " ".join(_UNSAFE.sub(replacement, one_line).split())
 
 
-def printable(text: str) -> str:
-    """Escape characters that cannot be printed. All others stay, double spaces included."""
+def escape_unprintable(text: str) -> str:
+    """Escape characters that cannot be printed. All other characters stay, including double spaces."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def storable(text: str, errors: Literal["backslashreplace", "replace"] = "backslashreplace") -> str:
-    """Replace lone surrogates, which UTF-8 has no bytes for and SQLite, Parquet and websockets refuse.
+def replace_surrogates(text: str, errors: Literal["backslashreplace", "replace"] = "backslashreplace") -> str:
+    """Replace lone surrogates, which UTF-8 cannot encode and SQLite, Parquet and websockets reject.
 
-    File names whose bytes are not valid UTF-8 have such signs in Python.
+    In Python, file names whose bytes are not valid UTF-8 contain lone surrogates.
 
     Parameters
     ----------
     text : str
     errors : str
-        ``backslashreplace`` keeps different names different, ``replace`` gives question marks.
+        ``backslashreplace`` writes escapes, so that different names stay different. ``replace`` writes
+        question marks.
     """
     return text.encode("utf-8", errors).decode()
 
@@ -67,7 +68,7 @@ def decode_text(data: bytes) -> str:
 
 
 def shorten(text: str, max_letters: int) -> str:
-    """Cut a text that is too long, and end it with an ellipsis."""
+    """Cut a text that is too long, and append an ellipsis."""
     return text if len(text) <= max_letters else f"{text[: max_letters - 1].rstrip()}…"
 
 
@@ -78,9 +79,9 @@ def first_line(error: BaseException) -> str:
 
 
 def escape_formula(text: str) -> str:
-    """Make untrusted text fit for a cell of CSV: clean, and after an apostrophe if it could be a formula."""
-    shown = clean_text(text)
-    return f"'{shown}" if _FORMULA.match(shown) else shown
+    """Clean untrusted text for a cell of CSV. A text that could be a formula gets an apostrophe in front."""
+    cleaned = clean_text(text)
+    return f"'{cleaned}" if _FORMULA.match(cleaned) else cleaned
 
 
 def format_seconds(seconds: float) -> str:
@@ -90,16 +91,16 @@ def format_seconds(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def find_nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Return the known word that is most like ``word``, or None if no word is alike.
+def find_nearest(name: str, known: Iterable[str], min_similarity: float = 0.6) -> str | None:
+    """Return the known name that is most similar to ``name``, or None if no name is similar.
 
     Parameters
     ----------
-    word : str
+    name : str
     known : iterable of str
-    likeness : float
-        Smallest ratio of ``difflib``, 0..1, that counts as alike.
+    min_similarity : float
+        Smallest ratio of ``difflib``, 0..1, that counts as similar.
     """
-    import difflib  # most runs have no wrong word
+    import difflib  # here, because most runs contain no unknown name
 
-    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)
+    return next(iter(difflib.get_close_matches(name, list(known), 1, min_similarity)), None)

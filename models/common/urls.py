@@ -6,7 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit, urlunsplit
 
 SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
-"""Beginnings of the addresses that can be audio sources."""
+"""Schemes of the addresses that can be audio sources."""
 
 
 def is_url(location: str) -> bool:
@@ -20,19 +20,19 @@ def redact_url(url: str) -> str:
     Raises
     ------
     ValueError
-        If the URL cannot be taken apart.
+        If the URL cannot be parsed.
     """
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, _host(parts.netloc), parts.path, "", ""))
+    return urlunsplit((parts.scheme, _remove_user(parts.netloc), parts.path, "", ""))
 
 
 def redact_to_host(url: str) -> str:
     """Return host and port of a URL whose path may be a secret, too."""
-    return _host(urlsplit(url).netloc)
+    return _remove_user(urlsplit(url).netloc)
 
 
 def is_loopback(host: str) -> bool:
-    """Return True if only this machine can reach a host. The only host name that counts is ``localhost``."""
+    """Return True for ``localhost`` and for loopback addresses, which only this machine can reach."""
     if host == "localhost":
         return True
     try:
@@ -41,5 +41,5 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _host(netloc: str) -> str:
+def _remove_user(netloc: str) -> str:
     return netloc.rpartition("@")[2]

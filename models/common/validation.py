@@ -1,4 +1,4 @@
-"""Check JSON documents against types, with errors that name the place, the value and what is expected."""
+"""Check JSON documents against types, with errors that contain the path, the value and the expected type."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import msgspec
 T = TypeVar("T")
 
 MAX_VALUE_LETTERS = 60
-"""Letters of a wrong value that an error shows."""
+"""Letters of a wrong value in an error. Longer values are cut."""
 
-# Patterns, which ``re`` compiles and keeps at the first error.
-_PLACE = r"(?s)(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?"
-_TYPE = r"(?s)Expected `(?P<wanted>[^`]*)`(?:, got `[^`]*`|(?P<limit>.*))"
-_FIELD = r"Object (?P<how>missing required|contains unknown) field `(?P<name>[^`]*)`"
+# Patterns of msgspec's messages. ``re`` compiles and caches them at the first error.
+_MESSAGE = r"(?s)(?P<problem>.*?)(?: - at `\$\.?(?P<path>.*)`)?"
+_TYPE = r"(?s)Expected `(?P<expected>[^`]*)`(?:, got `[^`]*`|(?P<limit>.*))"
+_FIELD = r"Object (?P<fault>missing required|contains unknown) field `(?P<name>[^`]*)`"
 _STEP = r"\[(\d+|\.\.\.)\]|([^.\[]+)"
 
 
 def convert(document: object, kind: type[T], *, allow_unknown: bool = False) -> T:
-    """Convert a JSON value, as ``json.loads`` returns it, to a struct, a dataclass or a list of these.
+    """Convert a result of ``json.loads`` to a struct, a dataclass or a list of these.
 
     Parameters
     ----------
@@ -32,34 +32,35 @@ def convert(document: object, kind: type[T], *, allow_unknown: bool = False) -> 
     Raises
     ------
     ValueError
-        If the value does not fit. The message has the path, the value found and the value expected.
+        If the value does not fit. The message has the path, the actual value and the expected type.
     """
     try:
-        found = msgspec.convert(document, kind)
+        converted = msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise ValueError(_describe(str(error), document)) from error
     if not allow_unknown:  # msgspec itself forbids unknown fields of structs only
-        unknown = _unknown_field(document, msgspec.to_builtins(found, enc_hook=str))
+        unknown = _find_unknown(document, msgspec.to_builtins(converted, enc_hook=str))
         if unknown is not None:
             raise ValueError(f"{unknown} is not a known field")
-    return found
+    return converted
 
 
 def _describe(message: str, document: object) -> str:
-    place = re.fullmatch(_PLACE, message)
-    what, path = (place["what"], place["path"] or "") if place else (message, "")
-    if field := re.fullmatch(_FIELD, what):
+    """Rewrite a message of msgspec as a sentence about the value in the document."""
+    parts = re.fullmatch(_MESSAGE, message)
+    problem, path = (parts["problem"], parts["path"] or "") if parts else (message, "")
+    if field := re.fullmatch(_FIELD, problem):
         name = f"{path}.{field['name']}" if path else field["name"]
-        return f"{name} is {'missing' if field['how'].startswith('missing') else 'not a known field'}"
-    subject = f"{path or 'the document'} is {_shorten(_value_at(path, document))}"
-    if wanted := re.fullmatch(_TYPE, what):
-        return f"{subject}; it must be of type {wanted['wanted']}{wanted['limit'] or ''}"
-    if what.startswith("Invalid"):
-        return f"{subject}; {what[0].lower()}{what[1:]}"
-    return f"{path}: {what}" if path else what  # the type's own check has a complete message
+        return f"{name} is {'missing' if field['fault'].startswith('missing') else 'not a known field'}"
+    subject = f"{path or 'the document'} is {_shorten(_get_value(path, document))}"
+    if mismatch := re.fullmatch(_TYPE, problem):
+        return f"{subject}; it must be of type {mismatch['expected']}{mismatch['limit'] or ''}"
+    if problem.startswith("Invalid"):
+        return f"{subject}; {problem[0].lower()}{problem[1:]}"
+    return f"{path}: {problem}" if path else problem  # errors of ``__post_init__`` are complete sentences
 
 
-def _value_at(path: str, document: object) -> object:
+def _get_value(path: str, document: object) -> object:
     value: Any = document
     for index, name in re.findall(_STEP, path):
         try:
@@ -74,8 +75,8 @@ def _shorten(value: object) -> str:
     return text if len(text) <= MAX_VALUE_LETTERS else f"{text[:MAX_VALUE_LETTERS]}..."
 
 
-def _unknown_field(document: object, known: object, path: str = "") -> str | None:
-    """Find a field of the document that the converted value lacks."""
+def _find_unknown(document: object, known: object, path: str = "") -> str | None:
+    """Find a field of the document that the converted value does not have. Return its path or None."""
     pairs: list[tuple[str, object, object]] = []
     if isinstance(document, dict) and isinstance(known, dict):
         for name, value in document.items():
@@ -87,5 +88,5 @@ def _unknown_field(document: object, known: object, path: str = "") -> str | Non
             (f"{path[:-1]}[{number}].", value, each)
             for number, (value, each) in enumerate(zip(document, known, strict=True))
         ]
-    found = (_unknown_field(value, each, name) for name, value, each in pairs)
-    return next((name for name in found if name is not None), None)
+    unknown = (_find_unknown(value, each, name) for name, value, each in pairs)
+    return next((name for name in unknown if name is not None), None)

@@ -1,4 +1,4 @@
-"""The classifier's input: audio to a color-mapped spectrogram image, batch and incremental."""
+"""Conversion of audio to the classifier's input, a color-mapped image, as a whole or incrementally."""
 
 from models.spectrogram.image import image_from_columns, spectrogram_image
 from models.spectrogram.incremental import IncrementalSpectrogram

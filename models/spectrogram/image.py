@@ -1,13 +1,13 @@
 """Draw one window of sound as a (256, 256, 3) spectrogram image.
 
-Training and the live path both draw their images here, so that the two cannot differ. The steps are public
-for two reasons: the training arrays enter half way, because they are in decibels already, and tests compare
-each step with a reference::
+Training and the live path both draw their images with this module, so that their images cannot differ. The
+steps are public, because the training arrays are in decibels already and skip the first steps, and because
+tests compare each step with a reference::
 
     samples -> stft -> decibels -> to_bands -> scale -> colorize
 
-Every column up to ``to_bands`` depends on its own 2,048 samples only. ``models.spectrogram.incremental``
-therefore keeps the columns that two overlapping windows share, and draws the identical image.
+Every column up to ``to_bands`` depends on its own ``n_fft`` samples only. ``models.spectrogram.incremental``
+therefore reuses the columns that two overlapping windows share, and the image is identical.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from models.spectrogram.stft import band_columns, band_edges
 
 
 def scale(reduced: Floats, spec: AudioSpec) -> Floats:
-    """Scale one window's decibels to 0..1 and clip them; see ``Scaling``.
+    """Scale the decibels of one window to 0..1 and clip them, as ``Scaling`` describes.
 
     Parameters
     ----------

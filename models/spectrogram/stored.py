@@ -1,4 +1,4 @@
-"""Geometries of the spectrograms that data sets publish as byte arrays of decibels."""
+"""Geometries of the spectrograms that GTZAN's data set publishes as byte arrays of decibels."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from models.classifier import load_classifier
 from models.common.cli import ArgumentParser, UsageError
-from models.common.text import printable
+from models.common.text import escape_unprintable
 from realtime import config
 from realtime.cli.common import add_engine_option
 from realtime.cli.progress import show_progress
@@ -93,7 +93,7 @@ def _report(summary: ScanSummary, table: TrackTable) -> int:
     """Print the result on standard error, and return the exit code."""
     faults = list(itertools.islice(table.rows_with_faults(), MAX_NAMED_FILES + 1))
     for name, fault in faults[:MAX_NAMED_FILES]:
-        error = printable(fault if name in fault else f"{name}: {fault}")
+        error = escape_unprintable(fault if name in fault else f"{name}: {fault}")
         print(f"overheard library: {error}", file=sys.stderr)
     if len(faults) > MAX_NAMED_FILES:
         print("overheard library: more errors are in the table's column 'fault'", file=sys.stderr)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from models.common.text import storable
+from models.common.text import replace_surrogates
 from realtime.history.errors import HistoryDeletedError, HistoryError
 from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, file_version, migrate
 from realtime.history.segments import Event, Heartbeat, Row
@@ -289,7 +289,7 @@ class HistoryStore:
         inserted = connection.execute(  # ON CONFLICT would use up a number each time
             "INSERT INTO sessions (key, source, model, model_version, started, last_seen_at) "
             "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE key = ?1)",
-            (session.key, storable(session.source), *self._model, session.started),
+            (session.key, replace_surrogates(session.source), *self._model, session.started),
         )
         if inserted.rowcount > 0 and session.key in self._written:
             raise HistoryDeletedError
@@ -297,9 +297,8 @@ class HistoryStore:
             values: tuple[Any, ...] = (row.at, row.at if row.ended else None, session.key)
             connection.execute("UPDATE sessions SET last_seen_at = ?, ended = ? WHERE key = ?", values)
         elif isinstance(row, Event):
-            _replace(
-                connection, "events", session.key, row.number, row.occurred_at, row.kind, storable(row.detail)
-            )
+            detail = replace_surrogates(row.detail)
+            _replace(connection, "events", session.key, row.number, row.occurred_at, row.kind, detail)
         else:
             _replace(
                 connection, "segments", session.key, row.number, row.genre, row.state, row.started,

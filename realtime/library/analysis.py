@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from models.classifier import GenreClassifier, load_classifier
-from models.common.text import storable
+from models.common.text import replace_surrogates
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings, Settings
 from realtime.errors import SourceError
@@ -64,7 +64,7 @@ def build_row(track: LibraryTrack, result: Row) -> Row:
         "windows": 0,
         "retry": False,
         **result,
-        "fault": fault and storable(fault),
+        "fault": fault and replace_surrogates(fault),
     }
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.common.paths import atomic_write
-from models.common.text import first_line, storable
+from models.common.text import first_line, replace_surrogates
 from models.errors import OverheardError
 from realtime.library.analysis import Row
 from realtime.library.storage import open_filesystem
@@ -377,5 +377,5 @@ def digest(text: str) -> int:
 
     In one of 400,000 libraries with ten million names each, two names have the same digest.
     """
-    content = hashlib.blake2b(storable(text).encode(), digest_size=8).digest()
+    content = hashlib.blake2b(replace_surrogates(text).encode(), digest_size=8).digest()
     return int.from_bytes(content, "big") or 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.common.text import storable
+from models.common.text import replace_surrogates
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class LibraryTrack:
     @property
     def name(self) -> str:
         """``uri`` with escapes for bytes that are not valid UTF-8, for files and messages."""
-        return storable(self.uri)
+        return replace_surrogates(self.uri)
 
 
 def is_s3(place: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from models.common.text import storable
+from models.common.text import replace_surrogates
 from models.common.urls import redact_to_host
 from realtime.clock import Clock
 from realtime.config import OutputSettings
@@ -187,7 +187,7 @@ class GenreNotifier:
             change = self._changes.detect(message)
             if change is None:
                 return
-            payload = storable(encode(change)).encode()
+            payload = replace_surrogates(encode(change)).encode()
             if self._publisher is not None:
                 from realtime.outputs.mqtt import format_topic_level
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import GenreClassifier, Prediction
-from models.occlusion import PATCH, STEP, occlusion
+from models.occlusion import PATCH, STEP, compute_importance
 from realtime.audio.source import AudioBlock
 from realtime.pipeline.analyzer import PreparedWindow
 
@@ -72,7 +72,7 @@ class ExplainedWindows:
         index = manifest.labels.index(label) if label in manifest.labels else -1
         if (best := self._best.get(index)) is None:
             return None
-        importance = occlusion(
+        importance = compute_importance(
             lambda image: float(self._classifier.predict(image).probabilities[index]), best.image
         )
         return {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from models.common.text import storable
+from models.common.text import replace_surrogates
 from realtime.protocol.messages import (
     EstimateMessage,
     HelloMessage,
@@ -135,7 +135,7 @@ class Broadcaster:
 
 def encode_text(message: Message) -> str:
     """Encode a message as JSON, without the lone surrogates that some file names hold."""
-    return storable(encode(message), "replace")
+    return replace_surrogates(encode(message), "replace")
 
 
 def _update_hello(hello: HelloMessage, message: Message) -> HelloMessage:

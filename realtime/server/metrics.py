@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from models.common.text import storable
+from models.common.text import replace_surrogates
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, HealthMessage, HelloMessage, Message, StateMessage
 
@@ -127,7 +127,7 @@ class Metrics:
         )
         for source, current in self._states.items():
             for state in StreamState:
-                states.add_metric([storable(source, "replace"), state.value], int(state is current))
+                states.add_metric([replace_surrogates(source, "replace"), state.value], int(state is current))
         yield states
         estimates = CounterMetricFamily("overheard_estimates", "Estimates published.", labels=["source"])
         _add(estimates, self._estimates)
@@ -204,7 +204,7 @@ class _Histogram:
 
 def _add(family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, float]) -> None:
     for source, value in values.items():
-        family.add_metric([storable(source, "replace")], value)
+        family.add_metric([replace_surrogates(source, "replace")], value)
 
 
 def _histogram_family(
@@ -215,6 +215,8 @@ def _histogram_family(
     family = HistogramMetricFamily(name, description, labels=["source"])
     for source, histogram in histograms.items():
         family.add_metric(
-            [storable(source, "replace")], buckets=histogram.buckets(), sum_value=round(histogram.sum, 9)
+            [replace_surrogates(source, "replace")],
+            buckets=histogram.buckets(),
+            sum_value=round(histogram.sum, 9),
         )
     return family

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.common.text import shorten, storable
+from models.common.text import replace_surrogates, shorten
 from models.common.urls import is_url, redact_url
 from realtime.audio.source import AudioSource
 from realtime.clock import Clock
@@ -85,7 +85,7 @@ def _public_name(description: str) -> str:
     else:
         name = Path(description).name or description
     # Names are cleaned here, because clients send the names that they received back.
-    return shorten(storable(name, "replace"), MAX_NAME_LETTERS)
+    return shorten(replace_surrogates(name, "replace"), MAX_NAME_LETTERS)
 
 
 def open_option(

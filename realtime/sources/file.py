@@ -118,7 +118,7 @@ class FileSource:
 
     def _open(self) -> AudioFile:
         try:
-            return AudioFile(self.location, shown=self._shown_location, formats=self._formats)
+            return AudioFile(self.location, display_name=self._shown_location, formats=self._formats)
         except AudioError as error:
             raise SourceError(str(error)) from error
 

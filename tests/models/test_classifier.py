@@ -55,7 +55,7 @@ def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.N
 
 def test_a_model_with_another_output_is_refused(manifest: ModelManifest) -> None:
     calibration = replace(manifest.calibration, music_above=None)
-    with pytest.raises(ModelError, match=r"is \(1, 11\) int8 .* the manifest says \(1, 10\) int8"):
+    with pytest.raises(ModelError, match=r"is \(1, 11\) int8 .* its manifest declares \(1, 10\) int8"):
         TFLiteClassifier(replace(manifest, calibration=calibration))
 
 

@@ -65,7 +65,7 @@ def test_messages_show_the_name_that_was_given(tmp_path: Path) -> None:
     path = tmp_path / "secret.txt"
     path.write_text("no audio")
     with pytest.raises(AudioError, match=r"^a file is not audio that FFmpeg can decode"):
-        AudioFile(str(path), shown="a file")
+        AudioFile(str(path), display_name="a file")
 
 
 def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from models.common.text import (
     clean_text,
     decode_text,
     escape_formula,
+    escape_unprintable,
     first_line,
     format_seconds,
-    printable,
+    replace_surrogates,
     shorten,
-    storable,
 )
 
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -55,20 +55,20 @@ def test_control_characters_become_spaces_or_question_marks(text: str, spaces: s
 
 
 def test_a_file_name_is_printed_with_escapes_and_keeps_its_spaces() -> None:
-    assert printable("a  \x1b[2J\udcff\u202e.mp3") == r"a  \x1b[2J\udcff\u202e.mp3"
+    assert escape_unprintable("a  \x1b[2J\udcff\u202e.mp3") == r"a  \x1b[2J\udcff\u202e.mp3"
 
 
 @given(ANYTHING)
 def test_storable_text_has_utf8_bytes_and_valid_text_stays(text: str) -> None:
-    stored = storable(text)
+    stored = replace_surrogates(text)
     assert stored.encode("utf-8").decode("utf-8") == stored
-    assert storable(stored) == stored
-    assert len(storable(text, "replace")) == len(text)
+    assert replace_surrogates(stored) == stored
+    assert len(replace_surrogates(text, "replace")) == len(text)
 
 
 def test_lone_surrogates_are_escaped_or_replaced() -> None:
-    assert storable("caf\udce9.mp3") == r"caf\udce9.mp3"
-    assert storable("caf\udce9.mp3", "replace") == "caf?.mp3"
+    assert replace_surrogates("caf\udce9.mp3") == r"caf\udce9.mp3"
+    assert replace_surrogates("caf\udce9.mp3", "replace") == "caf?.mp3"
 
 
 def test_bytes_that_are_no_utf8_are_latin_1() -> None:

@@ -237,7 +237,7 @@ def test_a_manifest_of_another_model_is_refused(tmp_path: Path) -> None:
     labels = fields["labels"]
     assert isinstance(labels, list)
     manifest.write_text(json.dumps(fields | {"labels": labels[:-1]}))
-    assert "they do not belong together" in main_error("model", "--manifest", str(manifest))
+    assert "use the manifest that belongs to the model" in main_error("model", "--manifest", str(manifest))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from models.audio.file import decode_file
 from models.audio.samples import Samples
 from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
-from models.occlusion import occlusion
+from models.occlusion import compute_importance
 from models.spectrogram.image import spectrogram_image
 from realtime.audio.source import AudioBlock
 from realtime.pipeline.explain import TempoEstimator
@@ -29,7 +29,9 @@ def test_the_map_shows_the_important_part() -> None:
     """The probability of this stand-in depends on one bright square only."""
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[96:128, 160:192] = 255
-    importance = occlusion(lambda p: float(p[96:128, 160:192].mean() / 255), picture, patch=32, step=16)
+    importance = compute_importance(
+        lambda p: float(p[96:128, 160:192].mean() / 255), picture, patch=32, step=16
+    )
     assert importance.shape == (15, 15)
     assert divmod(int(importance.argmax()), 15) == (6, 10)
     assert importance.max() == pytest.approx(1 - 32 / 256, abs=0.01), "the row's mean stays"
@@ -45,7 +47,7 @@ def test_parts_of_the_image_matter_to_the_shipped_network() -> None:
         manifest.audio,
     )
     top = int(classifier.predict(picture).probabilities.argmax())
-    importance = occlusion(lambda p: float(classifier.predict(p).probabilities[top]), picture)
+    importance = compute_importance(lambda p: float(classifier.predict(p).probabilities[top]), picture)
     assert importance.shape == (13, 13)
     assert np.abs(importance).max() > 0.01
 
