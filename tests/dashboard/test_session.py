@@ -1,4 +1,4 @@
-"""State of one page: what it shares with others, and what it finds on opening."""
+"""State of one page: providers that all pages share, and the estimates before the page was opened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.services.all import minute_of
 
 
 class FeedWithEstimates:
-    """A feed that has received a minute of estimates."""
+    """Feed that has received a minute of estimates."""
 
     def __init__(self, state: StreamState = StreamState.LISTENING) -> None:
         self.snapshot = Snapshot(connected=True, state=state)
@@ -30,7 +30,7 @@ class FeedWithEstimates:
         return [each for each in self._estimates if each.number > number]
 
 
-def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
+def test_a_page_that_is_opened_later_has_songs_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Regression: a new tab asked for half a minute of music although minutes had played."""
@@ -44,6 +44,6 @@ def test_whoever_opens_the_page_later_has_songs_at_the_first_look(
         monkeypatch.setattr(st, "session_state", state)
         lists.append(session.refresh_all(feed))
         assert len(lists[-1].items) == 10
-        assert session.refresh_all(feed) is lists[-1], "what was heard before counts once"
+        assert session.refresh_all(feed) is lists[-1], "earlier estimates must count once"
     japanese = [sum(row.track.language == "ja" for row in each.items) for each in lists]
-    assert japanese[1] > japanese[0], "each reader has filters of their own"
+    assert japanese[1] > japanese[0], "each page must have its own filters"

@@ -1,4 +1,4 @@
-"""The feed against a real websocket server on a port of its own."""
+"""Feed of the analyzer's messages, connected to a real websocket server."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ from realtime.protocol.requests import Outcome, SourceControl
 from realtime.server.websocket import EstimateServer
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.protocol import spectrum_message
-from tests.support.websocket_client import estimate, hello, http_get, serve, wait_for_clients
+from tests.support.websocket_client import BEARER, TOKEN, estimate, hello, http_get, serve, wait_for_clients
 
 PATIENCE_SECONDS = 20.0
-TOKEN = "a-token-of-the-tests"
 
 
 def stable_label_of(snapshot: Snapshot) -> str | None:
@@ -58,7 +57,7 @@ def state(name: str, seq: int = 1) -> StateMessage:
     return structs.replace(builders.state_message("test", 0.0, StreamState(name)), seq=seq)
 
 
-def greeting(name: str = "LISTENING", seq: int = 0, **fields: Any) -> HelloMessage:
+def hello_in_state(name: str = "LISTENING", seq: int = 0, **fields: Any) -> HelloMessage:
     return structs.replace(hello("test"), state=StreamState(name), seq=seq, **fields)
 
 
@@ -72,7 +71,7 @@ def changed(message: StateMessage, **fields: Any) -> str:
     return json.dumps(json.loads(encode(message)) | fields)
 
 
-def test_hello_then_estimates(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
+def test_the_snapshot_shows_the_hello_and_then_estimates(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     hello = feed.wait_for(lambda snapshot: snapshot.hello is not None, PATIENCE_SECONDS)
     assert (hello.connected, hello.state, stable_label_of(hello)) == (True, StreamState.WARMING_UP, None)
     analyzer.estimate("jazz", 0.8, stable_label="rock")
@@ -90,7 +89,7 @@ def test_a_program_sends_no_origin(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -
     assert analyzer.origins == [None]
 
 
-def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
+def test_every_estimate_is_kept_for_a_late_reader(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     for genre in ("jazz", "pop", "rock"):
         analyzer.estimate(genre)
         feed.wait_for(lambda snapshot, genre=genre: stable_label_of(snapshot) == genre, PATIENCE_SECONDS)  # type: ignore[misc]
@@ -99,18 +98,18 @@ def test_every_estimate_is_kept_for_whoever_reads_late(analyzer: FakeAnalyzer, f
     assert feed.estimates_after(received[1].number) == received[2:]
 
 
-def test_reconnects_to_an_analyzer_that_was_restarted(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
+def test_the_feed_reconnects_to_a_restarted_analyzer(analyzer: FakeAnalyzer, feed: AnalyzerFeed) -> None:
     analyzer.estimate("jazz")
     feed.wait_for(lambda snapshot: stable_label_of(snapshot) == "jazz", PATIENCE_SECONDS)
     analyzer.stop()
     away = feed.wait_for(lambda snapshot: not snapshot.connected, PATIENCE_SECONDS)
-    assert stable_label_of(away) == "jazz", "the last genre is still worth showing"
+    assert stable_label_of(away) == "jazz", "the last genre must stay"
     with FakeAnalyzer(analyzer.port, source="the second") as second:
         second.wait_for_clients(1)
         feed.wait_for(lambda snapshot: snapshot.source == "the second", PATIENCE_SECONDS)
         second.estimate("pop")
         back = feed.wait_for(lambda snapshot: stable_label_of(snapshot) == "pop", PATIENCE_SECONDS)
-        assert back.state is StreamState.LISTENING, "seq begins anew with a restart"
+        assert back.state is StreamState.LISTENING, "the numbers of messages start again after a restart"
 
 
 @pytest.mark.parametrize(
@@ -136,18 +135,18 @@ def test_malformed_messages_are_ignored(analyzer: FakeAnalyzer, feed: AnalyzerFe
     analyzer.estimate("metal")
     snapshot = feed.wait_for(lambda snapshot: stable_label_of(snapshot) == "metal", PATIENCE_SECONDS)
     assert snapshot.state is StreamState.LISTENING
-    assert analyzer.origins == [None], "the connection lived through it"
+    assert analyzer.origins == [None], "the feed connected again"
     assert parse_message(text) is None
 
 
-def test_newest_state_wins_whatever_arrives_last() -> None:
-    """Each kind of message has its own mailbox at the server, so kinds may overtake each other."""
+def test_the_newest_state_wins_in_any_order_of_arrival() -> None:
+    """The server queues each type of message by itself, so the types may arrive out of order."""
     ended = apply_message(Snapshot(), state("ENDED", 10))
     late = apply_message(ended, estimate("rock", 9, "test"))
     assert (late.state, stable_label_of(late)) == (StreamState.ENDED, "rock")
     newer = apply_message(late, state("SILENT", 12))
     assert newer.state is StreamState.SILENT
-    assert apply_message(newer, greeting()).state is StreamState.LISTENING
+    assert apply_message(newer, hello_in_state()).state is StreamState.LISTENING
     spectrum = structs.replace(spectrum_message(1.0, "test"), seq=13)
     assert apply_message(newer, spectrum).state is StreamState.SILENT
 
@@ -161,11 +160,11 @@ def test_snapshots_do_not_change_under_a_reader() -> None:
 
 def test_the_token_goes_as_a_header_and_the_version_as_a_protocol() -> None:
     with FakeAnalyzer() as fake:
-        feed = AnalyzerFeed(fake.url, token="a-token-of-the-tests")
+        feed = AnalyzerFeed(fake.url, token=TOKEN)
         fake.wait_for_clients(1)
         feed.close()
         (headers,) = fake.headers
-    assert headers.get_all("Authorization") == ["Bearer a-token-of-the-tests"]
+    assert headers.get_all("Authorization") == [BEARER["Authorization"]]
     assert headers.get_all("Sec-WebSocket-Protocol") == ["overheard.2"]
 
 
@@ -196,7 +195,7 @@ def test_of_several_sources_the_first_is_followed(analyzer: FakeAnalyzer, feed: 
 MIC = AvailableSource(name="mic", selected=True, level_dbfs=None, error="")
 
 
-def test_whatever_takes_the_place_of_the_source_is_followed(
+def test_the_source_that_replaces_the_followed_one_is_followed(
     analyzer: FakeAnalyzer, feed: AnalyzerFeed
 ) -> None:
     first = analyzer.source
@@ -219,14 +218,14 @@ def test_whatever_takes_the_place_of_the_source_is_followed(
 
 def test_a_new_source_shows_nothing_of_the_old_one() -> None:
     old = Snapshot(source="radio", title="So What", health=health())
-    hello = greeting("CONNECTING", replaces_source="radio")
+    hello = hello_in_state("CONNECTING", replaces_source="radio")
     new = apply_message(old, hello)
     assert (new.source, new.title, new.estimate, new.health) == ("test", "", None, None)
     again = apply_message(replace(old, source="test"), hello)
-    assert again.health is not None, "the same source, only begun anew"
+    assert again.health is not None, "a restart of the same source must keep its health"
 
 
-def test_what_may_be_listened_to_is_kept_while_it_is_known(
+def test_the_list_of_sources_is_kept_until_the_connection_is_lost(
     analyzer: FakeAnalyzer, feed: AnalyzerFeed
 ) -> None:
     sources = builders.sources_message([MIC], False, 0.0)
@@ -238,8 +237,8 @@ def test_what_may_be_listened_to_is_kept_while_it_is_known(
     feed.wait_for(lambda snapshot: not snapshot.connected and snapshot.sources is None, PATIENCE_SECONDS)
 
 
-def test_the_real_server_tells_what_may_be_listened_to() -> None:
-    class Switches:
+def test_the_real_server_sends_the_list_of_sources() -> None:
+    class Controller:
         async def control(self, control: SourceControl) -> Outcome:
             raise AssertionError("the feed controls nothing")
 
@@ -257,13 +256,13 @@ def test_the_real_server_tells_what_may_be_listened_to() -> None:
         assert now.source == "radio"
         await asyncio.to_thread(feed.close)
 
-    serve(scenario, controller=Switches(), token=TOKEN)
+    serve(scenario, controller=Controller(), token=TOKEN)
 
 
-def test_a_hello_brings_the_title_along() -> None:
+def test_a_hello_has_the_title() -> None:
     before = replace(Snapshot(), title="old")
-    assert apply_message(before, greeting(seq=3, title="So What")).title == "So What"
-    assert apply_message(before, greeting(seq=3)).title == "", "one that says nothing of titles has none"
+    assert apply_message(before, hello_in_state(seq=3, title="So What")).title == "So What"
+    assert apply_message(before, hello_in_state(seq=3)).title == "", "the old title must go"
 
 
 def test_a_rejection_is_logged_once_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
@@ -271,33 +270,28 @@ def test_a_rejection_is_logged_once_without_the_token(caplog: pytest.LogCaptureF
     caplog.set_level(logging.DEBUG)
     for name in ("asyncio", "concurrent"):
         caplog.set_level(logging.WARNING, logger=name)
-    token = "a-token-of-the-tests"
 
     async def scenario(_server: EstimateServer, url: str) -> None:
-        feed = AnalyzerFeed(url, token="wrong-" + token, jitter=lambda: 0.0)
+        feed = AnalyzerFeed(url, token="wrong-" + TOKEN, jitter=lambda: 0.0)
         text = ""
         async with asyncio.timeout(20):
             while 'reason="token"} 2' not in text:
-                _, _, text = await asyncio.to_thread(
-                    http_get, url + "/metrics", {"Authorization": f"Bearer {token}"}
-                )
+                _, _, text = await asyncio.to_thread(http_get, url + "/metrics", BEARER)
         await asyncio.to_thread(feed.close)
         assert not feed.snapshot.connected
 
-    serve(scenario, token=token)
+    serve(scenario, token=TOKEN)
     records = [record for record in caplog.records if record.name == "dashboard.analyzer.feed"]
     warnings = [record.getMessage() for record in records if record.levelno >= logging.WARNING]
     assert len(warnings) == 2
     assert "rejects the connection: 401 this analyzer requires its token" in warnings[0]
     assert "set OVERHEARD_TOKEN" in warnings[1]
-    assert token not in caplog.text
+    assert TOKEN not in caplog.text
 
 
-def test_the_real_server_lets_the_feed_in() -> None:
-    token = "a-token-of-the-tests"
-
+def test_the_real_server_accepts_the_token_of_the_feed() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
-        feed = AnalyzerFeed(url, token=token)
+        feed = AnalyzerFeed(url, token=TOKEN)
         await wait_for_clients(server, 1)
         server.broadcaster.publish(estimate("rock", 1, "system"))
         server.broadcaster.publish(estimate("jazz", 1, "mic"))
@@ -305,10 +299,10 @@ def test_the_real_server_lets_the_feed_in() -> None:
         assert (known.source, stable_label_of(known)) == ("mic", "jazz")
         await asyncio.to_thread(feed.close)
 
-    serve(scenario, sources=("mic", "system"), token=token)
+    serve(scenario, sources=("mic", "system"), token=TOKEN)
 
 
-def test_closing_ends_the_thread_although_nobody_answers() -> None:
+def test_closing_ends_the_thread_without_an_analyzer() -> None:
     with FakeAnalyzer() as fake:
         url = fake.url
     feed = AnalyzerFeed(url)

@@ -1,4 +1,4 @@
-"""``overheard dashboard``: options, addresses and Streamlit's settings."""
+"""``overheard dashboard``: options, addresses and settings of Streamlit."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_secret_in_the_address_is_refused_and_not_repeated(url: str) -> None:
     assert "very-secret-indeed" not in str(caught.value)
 
 
-def test_a_token_that_no_browser_could_send_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_a_browser_cannot_send_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for token in ("", "a-token-of-the-tests", "~._-" * 4):
         check_token({"OVERHEARD_TOKEN": token})
     for token in ("short", "with spaces in the middle", "ümlauts-and-then-some", "x" * 257, "new\nline" * 4):
@@ -72,12 +72,12 @@ def test_a_token_that_no_browser_could_send_is_refused(monkeypatch: pytest.Monke
         command([])
 
 
-def test_a_taken_port_is_named_with_the_way_out(taken_port: int) -> None:
+def test_a_taken_port_is_named_with_the_remedy(taken_port: int) -> None:
     with pytest.raises(OverheardError) as caught:
         command(["--port", str(taken_port)])
     assert f"127.0.0.1:{taken_port}" in str(caught.value)
     assert "--port" in str(caught.value)
-    assert "\n" not in str(caught.value), "one sentence"
+    assert "\n" not in str(caught.value), "the error must be one sentence"
 
 
 @pytest.mark.parametrize("port", [-1, 0, 65_536])
@@ -87,7 +87,7 @@ def test_ports_out_of_range_are_refused(port: int) -> None:
 
 
 def test_a_host_that_is_not_of_this_machine_is_refused() -> None:
-    with pytest.raises(DashboardError, match=r"192\.0\.2\.1"):  # of the block for documentation
+    with pytest.raises(DashboardError, match=r"192\.0\.2\.1"):  # reserved for documentation
         check_port("192.0.2.1", 8501)
     with pytest.raises(DashboardError, match="--host"):
         check_port("a" * 64 + ".invalid", 8501)
@@ -102,7 +102,7 @@ def test_a_free_port_stays_free(taken_port: int) -> None:
     check_port("127.0.0.1", free)
 
 
-def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
+def test_streamlit_starts_without_a_browser_and_gets_the_analyzer_as_the_last_argument() -> None:
     arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
     assert arguments[:6] == [sys.executable, "-P", "-m", "streamlit", "run", str(APP)]
     assert APP.is_file()
@@ -112,14 +112,14 @@ def test_streamlit_is_started_quietly_and_gets_the_analyzer_last() -> None:
         assert f"--{option}" in arguments
 
 
-def test_a_file_of_the_size_that_the_page_promises_is_taken() -> None:
-    """Streamlit's server has a limit of its own, 200 MB, which no widget raises."""
+def test_the_server_accepts_files_of_the_size_that_the_page_promises() -> None:
+    """The server of Streamlit limits uploads to 200 MB unless an option raises the limit."""
     arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
     assert f"--server.maxUploadSize={MAX_FILE_BYTES // MEBIBYTE}" in arguments
 
 
-def test_no_module_here_hides_one_that_is_imported_by_name() -> None:
-    """``streamlit run`` puts this folder first on sys.path: a ``json.py`` would be everybody's."""
+def test_no_module_of_the_dashboard_hides_another_package() -> None:
+    """``streamlit run`` puts the folder first on sys.path, where ``json.py`` would hide Python's module."""
     names = {
         path.stem for path in APP.parent.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
     }

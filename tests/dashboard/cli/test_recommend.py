@@ -23,22 +23,22 @@ from tests.support.services.spotify import Fault
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("no_proxy", "*")
-    with running(tmp_path) as all_of_them:
-        yield all_of_them
+    with running(tmp_path) as started:
+        yield started
 
 
-def test_with_both_services_down_the_bundled_list_is_there_in_time(services: Services) -> None:
+def test_with_both_services_down_songs_of_the_bundled_list_come_in_time(services: Services) -> None:
     services.youtube.faults[EVERYWHERE] = "hang"
     services.spotify.faults["/v1/search"] = Fault(503, b"{}")
     began = time.monotonic()
-    answer = services.providers().search(TrackQuery("rock", "en", limit=10), seconds=1.5)
+    found = services.providers().search(TrackQuery("rock", "en", limit=10), seconds=1.5)
     assert time.monotonic() - began < 2.0
-    assert {track.provider for track in answer.tracks} == {"Overheard's own list"}
-    assert answer.results["YouTube"].status is Status.TIMEOUT
-    assert len(answer.messages) == 2
+    assert {track.provider for track in found.tracks} == {"Overheard's own list"}
+    assert found.results["YouTube"].status is Status.TIMEOUT
+    assert len(found.messages) == 2
 
 
-def test_who_types_the_command_may_use_the_last_searches(services: Services) -> None:
+def test_the_command_may_use_the_last_searches_of_the_day(services: Services) -> None:
     quota = DailyQuota(services.data_folder / "youtube-budget.sqlite", WallClock())
     while quota.left > 1:
         quota.take()
@@ -48,8 +48,8 @@ def test_who_types_the_command_may_use_the_last_searches(services: Services) -> 
 
 
 def test_the_command_prints_a_line_of_json_for_each_song(services: Services) -> None:
-    words = ("--genre", "jazz", "--language", "ja", "--range", "month", "--count", "5", "--json")
-    done = run_command("recommend", *words, environment=services.environment)
+    arguments = ("--genre", "jazz", "--language", "ja", "--range", "month", "--count", "5", "--json")
+    done = run_command("recommend", *arguments, environment=services.environment)
     assert (done.returncode, done.stderr) == (0, "")
     songs = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(songs) == 5

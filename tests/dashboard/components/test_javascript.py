@@ -22,7 +22,7 @@ MODULES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Path of Node.js."""
+    """Path of Node.js, or a skip if it is missing or too old."""
     path = shutil.which("node")
     if path is None:
         pytest.skip("Node.js is not installed; on Debian: apt install nodejs")
@@ -39,7 +39,7 @@ def test_the_modules_pass_their_own_tests(node: str) -> None:
         [node, "--test", *files], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
     )
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
-    assert re.search(r"^\S+ pass [1-9]\d", result.stdout, re.MULTILINE), "the tests have run"
+    assert re.search(r"^\S+ pass [1-9]\d", result.stdout, re.MULTILINE), "no test has run"
 
 
 def test_every_component_is_one_valid_module(node: str, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def entry_points() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in the place of the components'."""
+    """Empty folder that replaces the folder of the components."""
     monkeypatch.setattr(assets, "FOLDER", tmp_path)
     (tmp_path / "part").mkdir()
     return tmp_path
@@ -96,7 +96,7 @@ def test_modules_share_no_names_and_run_once(node: str, folder: Path) -> None:
     command = [node, "--input-type=module", "--eval", program]
     result = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     assert result.stdout == "100,2,12,function,function,1", result.stderr
-    assert bundle("part/part.js") == script.read_text(), "the same files give the same script"
+    assert bundle("part/part.js") == script.read_text(), "the same files must give the same script"
 
 
 @pytest.mark.parametrize(

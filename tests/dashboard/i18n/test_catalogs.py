@@ -1,4 +1,4 @@
-"""Catalogs: every text in all languages, with the same names to fill in, and used somewhere."""
+"""Catalogs: every text exists in all languages with the same replacement fields, and is used."""
 
 from __future__ import annotations
 

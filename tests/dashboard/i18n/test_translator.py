@@ -1,4 +1,4 @@
-"""Texts with names filled in, and the choice of the language."""
+"""Texts with replacement fields, and the choice of the language."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from dashboard.i18n.translator import Translator, match_language
 
 
-def test_words_fill_in_names_and_genres() -> None:
+def test_texts_get_names_and_genres() -> None:
     translator = Translator("ru")
     assert translator("live.announcement", genre=translator.genre("jazz")) == "Сейчас играет: джаз"
-    assert translator.genre("unheard of") == "unheard of"
+    assert translator.genre("no such genre") == "no such genre"
     assert translator.part("live.state.SILENT.")["headline"] == "тишина"
     with pytest.raises(KeyError):
         translator("live.no-such-text")
@@ -20,5 +20,5 @@ def test_words_fill_in_names_and_genres() -> None:
     ("locale", "language"),
     [("ja-JP", "ja"), ("zh_CN", "zh"), ("RU", "ru"), ("ko", "ko"), ("pt-BR", "en"), ("", "en"), (None, "en")],
 )
-def test_the_language_closest_to_a_browsers(locale: str | None, language: str) -> None:
+def test_the_language_is_chosen_by_the_locale_of_the_browser(locale: str | None, language: str) -> None:
     assert match_language(locale) == language

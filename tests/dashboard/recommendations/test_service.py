@@ -36,8 +36,8 @@ JAZZ_SONGS = 130
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("no_proxy", "*")
-    with running(tmp_path) as all_of_them:
-        yield all_of_them
+    with running(tmp_path) as started:
+        yield started
 
 
 def test_songs_match_the_music_and_come_only_after_it(services: Services) -> None:
@@ -131,25 +131,25 @@ def test_a_provider_with_songs_is_not_reported_as_empty(tmp_path: Path) -> None:
 
 def test_an_update_does_not_wait_for_a_provider_that_does_not_respond(tmp_path: Path) -> None:
     clock = WallClock()
-    silence: Future[None] = Future()
+    unanswered: Future[None] = Future()
 
     class Silent(ProviderGroup):
         def start(
             self, query: TrackQuery, seconds: float = 4.0, *, for_person: bool = False
         ) -> Pending[CombinedResult]:
             deadline = clock.monotonic() + 20
-            return Pending([silence], deadline, clock, lambda: CombinedResult((), {}, frozenset()))
+            return Pending([unanswered], deadline, clock, lambda: CombinedResult((), {}, frozenset()))
 
     service = RecommendationService(Silent([], CatalogProvider(clock), clock), RollingPlaylist(), clock)
     playlist = service.update(minute_of("jazz"), Filters())
-    assert not silence.done()
+    assert not unanswered.done()
     assert service.now < MAX_WAIT_SECONDS + 3
     assert [str(note) for note in playlist.notes] == ["Looking for more songs: jazz."]
-    silence.set_result(None)
+    unanswered.set_result(None)
     settle(service)
 
 
-def spent(services: Services, all_but: int) -> None:
+def use_up_quota(services: Services, all_but: int) -> None:
     """Use up the day's YouTube searches except for ``all_but``."""
     budget = DailyQuota(services.data_folder / "youtube-budget.sqlite", services.clock)
     while budget.left > all_but:
@@ -162,18 +162,18 @@ def youtube_detail(service: RecommendationService) -> str:
 
 
 def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) -> None:
-    spent(services, all_but=10)
+    use_up_quota(services, all_but=10)
     service = services.follower()
     service.update(minute_of("jazz"), Filters())
     settle(service)
-    assert services.youtube.paths() == [], "nobody clicked"
+    assert services.youtube.paths() == [], "a search was used without a click"
     assert "are reserved for your clicks" in youtube_detail(service)
     service.update(minute_of("rock", start=60), Filters())
     services.clock.move(120)
     service.update(minute_of("rock", start=120), Filters())
     settle(service)
     assert service.rolling_playlist.refresh_reason is Reason.SHIFT
-    assert services.youtube.paths() == [], "nor is a change of the music a click"
+    assert services.youtube.paths() == [], "a change of the music is no click"
     filters = Filters("ja", ReleaseRange.YEAR)
     service.update([], filters)
     playlist = settle(service, filters)
@@ -183,8 +183,8 @@ def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) 
 
 
 def test_the_refresh_button_may_use_reserved_searches(services: Services) -> None:
-    """The songs that the quota guard refused at first come then, from the first page."""
-    spent(services, all_but=10)
+    """The refused songs then come, from the first page on."""
+    use_up_quota(services, all_but=10)
     service = services.follower()
     service.update(minute_of("jazz"), Filters())
     settle(service)
@@ -217,21 +217,23 @@ def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Ser
     service = services.follower()
     service.update(minute_of("jazz"), Filters())
     settle(service)
-    kept = service._pools["jazz"]
+    stored = service._pools["jazz"]
     offered = {row.key for row in service.rolling_playlist.current.items}
-    assert sum(track.provider == "Spotify" for track in kept) == 50
+    assert sum(track.provider == "Spotify" for track in stored) == 50
     services.clock.move(CACHE_SECONDS)
     shown = settle(service).items
-    assert {row.key for row in shown} <= offered, "what is listed stays"
-    asked = [int(each.values["offset"]) for each in services.spotify.requests if each.path == SEARCH]
-    assert asked == [*range(0, 50, 10), *range(50, 100, 10)], "no page twice"
-    kept = [track for track in service._pools["jazz"] if track.provider == "Spotify"]
-    assert [int(track.provider_id) for track in kept] == list(range(50, 100))
+    assert {row.key for row in shown} <= offered, "listed songs must stay"
+    offsets = [int(each.values["offset"]) for each in services.spotify.requests if each.path == SEARCH]
+    assert offsets == [*range(0, 50, 10), *range(50, 100, 10)], "a page was requested twice"
+    stored = [track for track in service._pools["jazz"] if track.provider == "Spotify"]
+    assert [int(track.provider_id) for track in stored] == list(range(50, 100))
     seen: set[str] = set()
     for _ in range(20):
         service.rolling_playlist.request_refresh()
         seen |= {row.track.provider_id for row in settle(service).items}
-    assert {str(number).zfill(22) for number in range(100, JAZZ_SONGS)} <= seen, "to the last song"
+    assert {str(number).zfill(22) for number in range(100, JAZZ_SONGS)} <= seen, (
+        "the last songs were never shown"
+    )
 
 
 def test_an_exhausted_pool_is_searched_again_if_unseen_songs_have_expired(services: Services) -> None:
@@ -270,7 +272,9 @@ def test_a_page_position_at_spotify_outlives_the_songs(services: Services, gap: 
     assert identifiers == list(range(230))
     assert provider.search(TrackQuery("jazz", "ja", offset=250), services.clock.deadline()).calls == 0
     newcomer = provider.search(TrackQuery("jazz", "ja", limit=50), services.clock.deadline())
-    assert [int(track.provider_id) for track in newcomer.tracks] == list(range(50)), "another reader"
+    assert [int(track.provider_id) for track in newcomer.tracks] == list(range(50)), (
+        "another page must start from the first songs"
+    )
 
 
 def test_songs_that_were_replaced_one_by_one_are_not_offered() -> None:

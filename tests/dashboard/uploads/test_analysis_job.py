@@ -7,7 +7,6 @@ import io
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -24,12 +23,14 @@ from dashboard.viewmodels.file import explanation_images, merge_bands
 from models.audio.file import decode_file
 from tests.support.audio import tone, write
 from tests.support.paths import DEMONSTRATION
+from tests.support.waiting import wait_until
 from training.data.windows import SAMPLE_RATE
 
 PATIENCE_SECONDS = 90.0
 
 
-def finished(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> AnalysisJob:
+def analyze(content: bytes, name: str = "song.opus", limits: Limits | None = None) -> AnalysisJob:
+    """Run a job to its end."""
     job = AnalysisJob(name, limits)
     job.start(io.BytesIO(content))
     wait(job)
@@ -37,11 +38,7 @@ def finished(content: bytes, name: str = "song.opus", limits: Limits | None = No
 
 
 def wait(job: AnalysisJob) -> None:
-    ends_at = time.monotonic() + PATIENCE_SECONDS
-    pause = threading.Event()
-    while not job.done:
-        assert time.monotonic() < ends_at, "the analysis does not end"
-        pause.wait(0.01)  # to ask without a pause would take a core from what is waited for
+    wait_until(lambda: job.done, PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +46,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> AnalysisJob:
     """Twenty seconds of the demonstration, in which the genre changes twice."""
     song = decode_file(str(DEMONSTRATION), SAMPLE_RATE)
     part = np.concatenate([song[: 10 * SAMPLE_RATE], song[66 * SAMPLE_RATE : 76 * SAMPLE_RATE]])
-    return finished(
+    return analyze(
         write(tmp_path_factory.mktemp("song") / "song.flac", part, SAMPLE_RATE, "flac").read_bytes()
     )
 
@@ -59,7 +56,7 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     assert demonstration.summary is not None
     assert demonstration.summary["seconds"] == pytest.approx(20, abs=0.01)
     folded = merge_bands(demonstration.estimates)
-    assert len({band.genre for band in folded}) > 2, "it is made of several genres"
+    assert len({band.genre for band in folded}) > 2, "the demonstration has several genres"
     assert folded[0].start == 0
     assert all(one.end == two.start for one, two in pairwise(folded))
     assert demonstration.explanation is not None
@@ -74,14 +71,14 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     [b"", b"not a song", b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n#EXT-X-ENDLIST\n", os.urandom(100_000)],
     ids=["empty", "text", "playlist", "noise"],
 )
-def test_what_is_no_sound_is_refused_in_a_sentence(content: bytes) -> None:
-    job = finished(content, "song.mp3")
+def test_a_file_without_audio_is_refused_in_one_sentence(content: bytes) -> None:
+    job = analyze(content, "song.mp3")
     assert job.fault == "unreadable"
     assert job.detail
     assert "/dev/fd" not in job.detail
 
 
-def test_a_fault_names_one_of_the_pages_texts() -> None:
+def test_every_fault_has_a_text() -> None:
     translator = Translator("en")
     for fault in (
         "too_large",
@@ -104,9 +101,9 @@ def test_too_many_bytes_are_refused_before_anything_is_decoded() -> None:
 
 def test_sound_time_and_memory_are_bounded() -> None:
     content = DEMONSTRATION.read_bytes()
-    assert finished(content, limits=Limits(audio_seconds=10)).fault == "too_long"
-    assert finished(content, limits=Limits(run_seconds=0.1)).fault == "too_slow"
-    assert finished(content, limits=Limits(memory_bytes=1 << 20)).fault == "too_much_memory"
+    assert analyze(content, limits=Limits(audio_seconds=10)).fault == "too_long"
+    assert analyze(content, limits=Limits(run_seconds=0.1)).fault == "too_slow"
+    assert analyze(content, limits=Limits(memory_bytes=1 << 20)).fault == "too_much_memory"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +112,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("long") / "long.wav", tone(440, 120), 22_050)
 
 
-def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: Path) -> None:
+def test_a_cancelled_job_ends_at_once_and_the_next_one_starts(long: Path) -> None:
     first, second = AnalysisJob("long.wav"), AnalysisJob("short.wav")
     with long.open("rb") as content:
         first.start(content)
@@ -126,7 +123,7 @@ def test_a_file_that_is_taken_back_ends_at_once_and_lets_the_next_one_in(long: P
     assert (first.fault, second.fault) == ("cancelled", "unreadable")
 
 
-def test_a_file_that_nobody_looks_at_any_more_lets_the_next_one_in(long: Path) -> None:
+def test_a_job_of_a_closed_page_ends_and_the_next_one_starts(long: Path) -> None:
     """Regression: after a user closed the tab, others waited up to a quarter of an hour for each file."""
     first = AnalysisJob("long.wav", Limits(unseen_seconds=0.1))
     with long.open("rb") as content:
@@ -161,17 +158,17 @@ def test_a_child_with_much_error_output_ends(
 ) -> None:
     """Regression: only the beginning was read, so that a full pipe blocked the child until its time limit."""
     child("import sys\nfor i in range(20_000): print('fault', i, file=sys.stderr)\nsys.exit(2)")
-    job = finished(b"content", limits=Limits(run_seconds=30))
+    job = analyze(b"content", limits=Limits(run_seconds=30))
     assert job.fault == "unreadable"
     assert job.detail.endswith("fault 19999")
 
 
-def test_a_child_that_is_not_understood_is_ended(
+def test_a_child_that_prints_no_json_is_ended(
     child: Callable[[str], list[subprocess.Popen[str]]],
 ) -> None:
     """Regression: the child kept running beside the next one, for up to a quarter of an hour."""
     started = child("import time\nprint('{not JSON', flush=True)\ntime.sleep(60)")
-    assert finished(b"content").fault == "broken"
+    assert analyze(b"content").fault == "broken"
     assert started[0].poll() is not None
 
 
@@ -194,15 +191,16 @@ while True:
     time.sleep(0.01)
 """
     subprocess.run([sys.executable, "-c", server], timeout=PATIENCE_SECONDS, check=True)
-    ends_at = time.monotonic() + 10
     with lock.open("w") as file:
-        while True:
+
+        def is_free() -> bool:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
             except BlockingIOError:
-                assert time.monotonic() < ends_at, "it lives"
-                threading.Event().wait(0.01)
+                return False
+            return True
+
+        wait_until(is_free, 10)
 
 
 def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,17 +211,19 @@ def test_a_full_disk_is_a_fault_of_this_file_alone(monkeypatch: pytest.MonkeyPat
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.TemporaryFile", Full)
-    job = finished(b"content")
+    job = analyze(b"content")
     assert job.fault == "broken"
     assert "No space left" in job.detail
 
 
-def test_nothing_of_the_file_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_uploaded_file_never_has_a_name_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     job = AnalysisJob("song.opus")
     job.start(io.BytesIO(DEMONSTRATION.read_bytes()))
-    assert list(tmp_path.iterdir()) == [], "it has no name even while it is analysed"
+    assert list(tmp_path.iterdir()) == [], "the file must have no name even during the analysis"
     job.cancel()
     wait(job)
 
@@ -235,7 +235,7 @@ def test_explaining_is_distinguished_from_analyzing(monkeypatch: pytest.MonkeyPa
     job = AnalysisJob("song.mp3")
     job.running = True
     now += 60.0
-    assert not job.explaining, "it has not begun to analyze"
+    assert not job.explaining, "the job has not begun to analyze"
     estimate = {"state": "LISTENING", "label": "jazz", "stable_label": "jazz"}
     job._handle_message({"type": "estimate", "estimate": estimate, "start_seconds": 0.0, "end_seconds": 5.0})
     assert not job.explaining

@@ -9,7 +9,7 @@ from dashboard.viewmodels.theme import OTHER_COLOR
 EN = Translator("en")
 
 
-FOLDED = [
+BANDS = [
     Band(0, 5, "<b>x</b>", True),
     Band(5, 9, "jazz", False),
     Band(9, 12, None, False),
@@ -19,17 +19,19 @@ FOLDED = [
 
 def test_the_bands_have_a_legend_and_times() -> None:
     """Colors without times and names explain nothing to a new user."""
-    data = bands_data(FOLDED, 120, EN)
-    assert [entry["name"] for entry in data["legend"]] == ["hip hop", "jazz", "<b>x</b>"], "the page's order"
+    data = bands_data(BANDS, 120, EN)
+    assert [entry["name"] for entry in data["legend"]] == ["hip hop", "jazz", "<b>x</b>"], (
+        "the legend must have the order of the page"
+    )
     assert data["legend"][2]["color"] == OTHER_COLOR
     assert data["times"] == ["0:00", "0:30", "1:00", "1:30", "2:00"]
 
 
 def test_bands_are_placed_by_their_share_of_the_file() -> None:
-    data = bands_data(FOLDED, 120, EN)
+    data = bands_data(BANDS, 120, EN)
     placed = [(band["start"], band["length"], band["sure"]) for band in data["bands"]]
     assert placed == [(0, 5 / 120, True), (5 / 120, 4 / 120, False), (0.1, 87 / 120, True)], (
-        "no music is empty"
+        "a part without music must have no band"
     )
     assert data["bands"][1]["tooltip"] == "0:05 \N{EN DASH} 0:09: " + EN("file.guess", genre="jazz")
     assert data["description"].count(";") == 3
@@ -59,7 +61,7 @@ def test_the_most_probable_genres_are_shown() -> None:
     assert rows[1]["color"] == OTHER_COLOR
 
 
-def test_times_read_as_on_a_player() -> None:
+def test_times_are_formatted_as_on_a_player() -> None:
     assert [clock_time(seconds) for seconds in (0, 65, 3600.4, 36_061)] == [
         "0:00",
         "1:05",

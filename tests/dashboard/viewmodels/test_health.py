@@ -32,7 +32,7 @@ HELLO = replace(
 SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song", HELLO, None, HEALTH)
 
 
-def test_figures_in_every_language() -> None:
+def test_figures_are_formatted_in_every_language() -> None:
     for language in LANGUAGES:
         translator = Translator(language)
         assert list(health_rows(HEALTH, translator).values()) == [
@@ -48,18 +48,18 @@ def test_only_losses_are_reported() -> None:
     }
 
 
-def test_a_report_names_versions_readings_and_the_log_but_no_music() -> None:
+def test_a_report_has_versions_figures_and_the_log_but_nothing_about_the_music() -> None:
     report = bug_report(SNAPSHOT, ["12:00:00 WARNING a line"])
     assert "model: a 7" in report
     assert "hold_seconds: 1.5" in report
     assert "windows: 1234" in report
-    assert "real_time_factor: 41.7" in report, "seventeen digits of it said nothing more"
+    assert "real_time_factor: 41.7" in report, "figures must be rounded"
     assert "'p50': 17.4" in report
     assert report.endswith("12:00:00 WARNING a line")
     assert "ecret" not in report
 
 
-def test_without_an_analyzer_there_still_is_a_report() -> None:
+def test_a_bug_report_works_without_an_analyzer() -> None:
     assert "connected: False" in bug_report(Snapshot(), [])
     assert "model" not in versions(dataclasses.replace(SNAPSHOT, hello=None))
 

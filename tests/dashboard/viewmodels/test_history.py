@@ -151,7 +151,7 @@ def test_percentages_add_up(shares: list[float], expected: list[int]) -> None:
     assert round_percentages(shares) == expected
 
 
-def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
+def test_every_outcome_of_a_control_has_a_text() -> None:
     """Regression: the page showed the analyzer's English sentence untranslated."""
     outcomes = [code for code in ResponseCode if code.startswith(("label_", "history_deleted"))]
     assert len(outcomes) == 6
@@ -170,7 +170,7 @@ def test_every_outcome_of_the_pages_controls_has_its_own_words() -> None:
         (8_000, "2 h 13 min"),
     ],
 )
-def test_spans_are_rounded_without_sixty_of_anything(seconds: float, expected: str) -> None:
+def test_spans_are_never_rounded_to_60_seconds_or_minutes(seconds: float, expected: str) -> None:
     assert format_span(seconds, EN) == expected
 
 
@@ -205,7 +205,7 @@ def test_a_running_session_keeps_its_line() -> None:
 def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
     given = record(segment(1, 5, 65), segment(2, 65, 66, correction="pop"), events=(title(30, "A\nB"),))
     content = export_csv(parse_session(given), TOKYO)
-    assert content.startswith(b"\xef\xbb\xbf"), "Excel wants the mark"
+    assert content.startswith(b"\xef\xbb\xbf"), "Excel needs the byte order mark"
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert list(rows[0]) == list(COLUMNS)
     assert [row["kind"] for row in rows] == ["segment", "title", "segment"]
@@ -246,14 +246,14 @@ def test_a_title_is_never_a_formula(text: str) -> None:
     assert escape_formula("Miles Davis - So What") == "Miles Davis - So What"
 
 
-def test_the_object_is_as_the_analyzer_gave_it() -> None:
+def test_the_exported_object_equals_the_analyzers() -> None:
     given = record(segment(1, 0, 1), source="радио \ud800")
     assert json.loads(export_json(record(segment(1, 0, 1)))) == record(segment(1, 0, 1))
     assert "радио ?" in export_json(given).decode("utf-8")
 
 
-def test_half_a_letter_does_not_end_the_page() -> None:
-    """JSON may hold one half of a surrogate pair, which cannot be encoded."""
+def test_a_lone_surrogate_does_not_break_the_page() -> None:
+    """JSON may contain a lone surrogate, which cannot be encoded."""
     session = parse_session(record(events=(title(0, "a\ud800"),), source="\udfff"))
     assert session.events[0].detail == "a?"
     format_session(session, None, EN).encode("utf-8")
@@ -296,7 +296,7 @@ def test_the_overview_is_read() -> None:
         parse_overview({"path": None, "sessions": [], "corrections": 0})
 
 
-def test_every_text_is_there_in_every_language_with_the_same_names_to_fill_in() -> None:
+def test_every_text_exists_in_every_language_with_the_same_replacement_fields() -> None:
     texts = {key: each for key, each in load_texts().items() if key.startswith("history.")}
     for key, each in texts.items():
         assert set(each) == set(LANGUAGES), key

@@ -22,14 +22,14 @@ GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_state_has_words_of_its_own(language: str) -> None:
+def test_every_state_has_its_own_texts(language: str) -> None:
     data = live_data("ws://127.0.0.1:8765", "", Translator(language))
     titles = [
         data["texts"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
     ]
     assert len(set(titles)) == len(titles)
     advised = {state for state in StreamState if f"state.{state}.advice" in data["texts"]}
-    assert advised == set(StreamState) - {StreamState.LISTENING}, "it must say what to do next"
+    assert advised == set(StreamState) - {StreamState.LISTENING}, "every other state needs advice"
 
 
 def test_the_headline_names_a_genre_only_if_one_is_recognized() -> None:
@@ -47,7 +47,7 @@ def test_genres_keep_their_order_and_get_readable_names() -> None:
 def test_live_data_is_json_with_words_for_every_step_of_sureness() -> None:
     data = live_data("ws://127.0.0.1:8765", "", Translator("ja"))
     assert json.loads(json.dumps(data)) == data
-    assert data["sureness"][-1][0] == data["guess_below"], "some words for the least that is no guess"
+    assert data["sureness"][-1][0] == data["guess_below"], "the lowest step must begin where guesses end"
     for _, name in data["sureness"]:
         assert data["texts"][f"sure.{name}"]
 
@@ -76,21 +76,21 @@ def test_the_past_is_sent_as_samples() -> None:
     assert past_samples([], 5.0) == []
 
 
-def test_samples_are_few_and_leave_no_hole_that_was_none() -> None:
+def test_samples_are_few_and_add_no_gaps() -> None:
     past = [estimated(1_000 + number / 12, "pop") for number in range(12 * 300)]
     times = [sample[0] for sample in past_samples(past, 1_300.0)]
     assert len(times) < 300 / MIN_SAMPLE_SECONDS * 1.2
     assert max(before - after for before, after in pairwise(times)) <= MIN_SAMPLE_SECONDS
 
 
-def test_the_past_names_no_genre_as_heard_that_has_become_improbable() -> None:
+def test_the_past_shows_no_genre_as_sure_that_has_become_improbable() -> None:
     """Regression: after a change the analyzer still held metal at 3 %, and the timeline showed it."""
     body = estimate_message("jazz", stable="metal", probabilities={"jazz": 0.9, "metal": 0.03}).estimate
     assert past_samples([ReceivedEstimate(1, 10.0, body, 10.0)], 11.0) == [[1.0, "jazz", 0.9, False]]
 
 
 # Machado, Oliveira, Fernandes (2009), severity 1; applied to linear RGB.
-EYES = {
+VISION = {
     "normal": np.eye(3),
     "red-blind": [
         [0.152286, 1.052583, -0.204868],
@@ -110,8 +110,8 @@ EYES = {
 }
 
 
-def linear(colour: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    stored = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+def linear(color: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    stored = np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)]) / 255
     return np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
 
 
@@ -124,9 +124,9 @@ def oklab(rgb: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtyp
     return np.asarray(axes @ np.cbrt(cones @ np.clip(rgb, 0, 1)))
 
 
-@pytest.mark.parametrize("eyes", EYES)
-def test_genre_colours_differ_for_all_eyes(eyes: str) -> None:
-    seen = {genre: oklab(np.asarray(EYES[eyes]) @ linear(colour)) for genre, colour in GENRE_COLORS.items()}
+@pytest.mark.parametrize("vision", VISION)
+def test_genre_colors_differ_for_all_kinds_of_color_vision(vision: str) -> None:
+    seen = {genre: oklab(np.asarray(VISION[vision]) @ linear(color)) for genre, color in GENRE_COLORS.items()}
     closest = min(
         combinations(seen, 2), key=lambda pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]]))
     )
@@ -134,7 +134,7 @@ def test_genre_colours_differ_for_all_eyes(eyes: str) -> None:
 
 
 @pytest.mark.parametrize("genre", GTZAN)
-def test_genre_colours_stand_out_on_both_themes(genre: str) -> None:
+def test_genre_colors_stand_out_on_both_themes(genre: str) -> None:
     luminance = float(linear(GENRE_COLORS[genre]) @ [0.2126, 0.7152, 0.0722])
     panel = float(linear("#191b20") @ [0.2126, 0.7152, 0.0722])
     assert 1.05 / (luminance + 0.05) > 1.6, "too bright for the light theme"
@@ -143,11 +143,11 @@ def test_genre_colours_stand_out_on_both_themes(genre: str) -> None:
 
 @pytest.mark.parametrize("genre", GTZAN)
 @pytest.mark.parametrize(("text", "panel"), [("#1b1d22", "#ffffff"), ("#eceae4", "#191b20")])
-def test_words_stay_readable_over_the_colour_of_a_genre(genre: str, text: str, panel: str) -> None:
+def test_text_stays_readable_over_the_color_of_a_genre(genre: str, text: str, panel: str) -> None:
     """The card has a tint of at most a fifth, and its faintest words have four fifths of the text's color."""
     tinted = mixed(GENRE_COLORS[genre], panel, 0.2)
     brightness = sorted(
-        float(linear(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (mixed(text, panel, 0.8), tinted)
+        float(linear(color) @ [0.2126, 0.7152, 0.0722]) for color in (mixed(text, panel, 0.8), tinted)
     )
     assert (brightness[1] + 0.05) / (brightness[0] + 0.05) >= 4.5
 

@@ -89,7 +89,7 @@ def data_of(shown: Playlist, now: Situation, translator: Translator = EN) -> dic
         ([("jazz", 400), ("rock", 90)], {"rock": 0.8, "jazz": 0.2}, "Mostly rock for one minute"),
     ],
 )  # fmt: skip
-def test_the_cause_is_the_genre_that_leads_and_since_when(
+def test_the_cause_names_the_leading_genre_and_its_duration(
     genre_seconds: list[tuple[str, int]], mix: Mapping[str, float], sentence: str
 ) -> None:
     assert data_of(Playlist(mix=mix), situation(profile_of(*genre_seconds)))["cause"] == sentence
@@ -109,7 +109,7 @@ def test_a_headline_names_a_genre_of_its_mix_and_a_change_is_shown_beside() -> N
     assert (alike["cause"], alike["now"]) == ("More rock than anything else for less than a minute", "")
 
 
-def test_two_genres_alike_do_not_take_turns_in_the_lead() -> None:
+def test_two_equally_probable_genres_do_not_alternate_in_the_lead() -> None:
     made = ListeningProfile()
     for second in range(200):
         made.add_estimate(
@@ -124,7 +124,9 @@ def test_before_there_are_songs_the_page_counts_the_music() -> None:
         playlist(notes=(localize("note.waiting", seconds="30"),)), situation(profile_of(("jazz", 12)))
     )
     assert data["instead"] == "Songs appear here after 30 seconds of music. So far: 12."
-    assert (data["cause"], data["notes"], data["mix"], data["now"]) == ("", [], [], ""), "said once"
+    assert (data["cause"], data["notes"], data["mix"], data["now"]) == ("", [], [], ""), (
+        "the message must appear once"
+    )
 
 
 def test_a_list_without_songs_has_a_sentence_in_its_place() -> None:
@@ -191,7 +193,9 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
         ("YouTube", ""),
         ("Spotify", "Search on Spotify"),
     ]
-    assert song["links"][0]["address"] == TRACK.url, "its own page, not a search"
+    assert song["links"][0]["address"] == TRACK.url, (
+        "the link must lead to the page of the song, not to a search"
+    )
     assert [link["label"] for link in song["links"]] == [
         f"Open {TRACK.title} on YouTube",
         f"Search for {TRACK.title} on Spotify",
@@ -203,7 +207,7 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
     (song,) = data_of(playlist(PlaylistItem(bundled, "metal", why), metal=1.0), situation())["songs"]
     assert [link["address"] for link in song["links"]] == [bundled.spotify_search, bundled.youtube_search]
     assert [link["tooltip"] for link in song["links"]] == ["Search on Spotify", "Search on YouTube"]
-    assert song["from"] == "", "the list of whom was asked says it once"
+    assert song["from"] == "", "the provider is named in the list of providers"
     assert (song["published"], song["artwork"], song["language"]) == ("2019", "", "")
 
 
@@ -247,7 +251,7 @@ def test_a_song_on_the_live_page_has_the_links_of_its_card() -> None:
     assert next_songs_data(shown, now.profile, True, EN)["songs"] == []
 
 
-def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
+def test_a_muted_page_has_a_message_and_no_pictures() -> None:
     shown = playlist(PlaylistItem(TRACK, "metal", ()), metal=1.0)
     assert data_of(shown, situation())["songs"][0]["artwork"] == TRACK.artwork_url
     data = data_of(shown, situation(muted=True))
@@ -259,7 +263,7 @@ def test_a_muted_page_says_so_and_loads_no_pictures() -> None:
 def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
     translator = Translator(language)
     reports = {status.value: ProviderReport(ProviderResult(status=status), 1) for status in Status}
-    everyone = {**reports, "nobody yet": None, "not needed": ProviderReport(ProviderResult(), 0)}
+    everyone = {**reports, "not asked yet": None, "not needed": ProviderReport(ProviderResult(), 0)}
     data = data_of(playlist(), situation(reports=everyone), translator)
     sentences = [provider["status"] for provider in data["providers"] if provider["name"] in everyone]
     assert len(set(sentences)) == len(Status) + 2
@@ -302,7 +306,7 @@ def test_choices_list_bans_first_and_count_the_rest() -> None:
     )
 
 
-def test_what_was_chosen_about_an_artist_is_taken_back() -> None:
+def test_the_feedback_about_an_artist_can_be_deleted() -> None:
     choices = FeedbackStore()
     choices.ban("The Quarry Lamp")
     choices.skip("Tallow Finch")

@@ -1,4 +1,4 @@
-"""Pages after changes on another page, and with an analyzer that sends odd responses."""
+"""Pages after changes on another page, and with an analyzer that sends invalid responses."""
 
 from __future__ import annotations
 

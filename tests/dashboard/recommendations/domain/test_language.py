@@ -1,4 +1,4 @@
-"""The language of a song from the letters of its title and artists; all names are invented."""
+"""Language of a song from the letters of its title and artists. All names are invented."""
 
 from __future__ import annotations
 

@@ -37,9 +37,7 @@ def test_choices_come_back_in_another_session(path: Path) -> None:
     assert again.is_banned({"bbandb"})
     again.delete("the <b>band</b>")
     assert not FeedbackStore(path).is_banned({"bbandb"})
-    assert len(FeedbackStore(path).list_artists()) == 2, (
-        "an artist about whom nothing is known leaves the file"
-    )
+    assert len(FeedbackStore(path).list_artists()) == 2, "an artist without feedback must leave the file"
 
 
 def test_preference_is_the_mean_of_a_beta_distribution() -> None:
@@ -86,7 +84,7 @@ def test_delete_all_deletes_everything_also_for_other_pages(path: Path) -> None:
     assert [choice.artist for choice in FeedbackStore(path).list_artists()] == ["C"]
 
 
-def test_two_pages_do_not_undo_each_other(path: Path) -> None:
+def test_two_pages_do_not_overwrite_each_others_feedback(path: Path) -> None:
     first, second = FeedbackStore(path), FeedbackStore(path)
     first.like("A", "x")
     second.like("B", "y")
@@ -155,7 +153,7 @@ def test_a_damaged_file_that_cannot_be_renamed_is_left_unchanged(tmp_path: Path)
     assert path.read_text() == "{"
     choices.delete_all()
     choices.ban("A")
-    assert "could not be saved" in str(choices.error), "nor is there room for a new file beside it"
+    assert "could not be saved" in str(choices.error), "there is no room for a temporary file either"
     assert not path.exists()
 
 
@@ -168,7 +166,7 @@ def test_delete_all_leaves_other_files_beside_the_file(path: Path) -> None:
     assert [child.name for child in path.parent.iterdir()] == [mine.name]
 
 
-def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path) -> None:
+def test_the_size_is_bounded_and_bans_are_dropped_last(path: Path) -> None:
     choices = FeedbackStore(path, max_artists=3)
     choices.ban("banned")
     for name in "abcd":
@@ -188,7 +186,7 @@ def test_the_size_is_bounded_and_bans_are_kept_longest(path: Path) -> None:
     assert choices.is_banned({"banned"})
 
 
-def test_strange_names_survive(path: Path) -> None:
+def test_unusual_names_are_stored(path: Path) -> None:
     names = ["🎵", "???", "مرحبا", "Sigur Rós", "a\ud800b", "x" * 500, ""]
     choices = FeedbackStore(path)
     for name in names:

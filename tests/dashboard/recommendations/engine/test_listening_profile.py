@@ -24,7 +24,7 @@ JAZZ, ROCK = {"jazz": 1.0}, {"rock": 1.0}
 WEIGHTS = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0.01, 1), min_size=1)
 
 
-def heard(
+def add_music(
     profile: ListeningProfile, start: float, seconds: float, mix: dict[str, float], step: float = 1.0
 ) -> float:
     """Add music from ``start`` on and return its end."""
@@ -36,7 +36,7 @@ def heard(
 def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
     profile = ListeningProfile()
     assert not profile.ready
-    heard(profile, 0, 30, JAZZ)
+    add_music(profile, 0, 30, JAZZ)
     assert profile.music_seconds == 29.5, "the first estimate counts half a second"
     assert not profile.ready
     profile.add_estimate(30.5, JAZZ, "LISTENING")
@@ -59,7 +59,7 @@ def test_nothing_is_offered_before_thirty_seconds_of_music() -> None:
         ("LISTENING", {"jazz": -1.0, "rock": 0.9}, False),
     ],
 )
-def test_what_counts_as_music(state: str, probabilities: dict[str, float], counts: bool) -> None:
+def test_which_estimates_count_as_music(state: str, probabilities: dict[str, float], counts: bool) -> None:
     profile = ListeningProfile()
     assert profile.add_estimate(1.0, probabilities, state) is counts
     assert bool(profile.target) is counts
@@ -68,8 +68,8 @@ def test_what_counts_as_music(state: str, probabilities: dict[str, float], count
 
 def test_the_fast_mix_halves_in_fifteen_seconds_and_the_session_in_ten_minutes() -> None:
     profile = ListeningProfile()
-    now = heard(profile, 0, 6000, JAZZ)
-    now = heard(profile, now, 15, ROCK)
+    now = add_music(profile, 0, 6000, JAZZ)
+    now = add_music(profile, now, 15, ROCK)
     assert profile.fast["jazz"] == pytest.approx(0.5, abs=1e-6)
     assert profile.session["jazz"] == pytest.approx(0.5 ** (15 / 600), abs=1e-3)
     mix = {"jazz": 0.8 * 0.5 + 0.2 * profile.session["jazz"]}
@@ -80,22 +80,22 @@ def test_the_first_estimate_weighs_no_more_than_others() -> None:
     """A plain EMA that starts at its first value would keep 97 % of it in the session for 30 s."""
     profile = ListeningProfile()
     profile.add_estimate(0, ROCK, "LISTENING")
-    heard(profile, 0, 30, JAZZ)
+    add_music(profile, 0, 30, JAZZ)
     assert profile.session["rock"] == pytest.approx(0.5 / 30.5, rel=0.05)
 
 
 def test_only_a_genre_that_led_for_a_while_counts_as_played() -> None:
     profile = ListeningProfile()
-    now = heard(profile, 0, 60, {"jazz": 0.8, "blues": 0.2})
-    now = heard(profile, now, 1, {"pop": 1.0})
-    now = heard(profile, now, 120, ROCK)
+    now = add_music(profile, 0, 60, {"jazz": 0.8, "blues": 0.2})
+    now = add_music(profile, now, 1, {"pop": 1.0})
+    now = add_music(profile, now, 120, ROCK)
     assert [profile.seconds_since_leading(genre) for genre in ("rock", "blues", "pop")] == [0.0, None, None]
     assert profile.seconds_since_leading("jazz") == pytest.approx(120 - 15, abs=5)
 
 
-def test_a_pause_ages_nothing_and_counts_five_seconds_at_most() -> None:
+def test_a_pause_changes_no_shares_and_counts_as_five_seconds_at_most() -> None:
     profile = ListeningProfile()
-    now = heard(profile, 0, 60, JAZZ)
+    now = add_music(profile, 0, 60, JAZZ)
     before = profile.music_seconds
     profile.add_estimate(now + 3600, ROCK, "LISTENING")
     assert profile.music_seconds == before + 5
@@ -111,13 +111,13 @@ def test_a_clock_that_goes_back_starts_anew() -> None:
 
 def test_change_needs_distance_for_a_while_and_a_pause() -> None:
     profile = ListeningProfile(ProfileSettings(change_distance=0.18, change_hold_seconds=3.0))
-    now = heard(profile, 0, 60, JAZZ)
-    assert not profile.has_changed(now), "there was no refresh to change from"
+    now = add_music(profile, 0, 60, JAZZ)
+    assert not profile.has_changed(now), "there was no refresh yet"
     profile.mark_refreshed(now)
-    now = heard(profile, now, 5, ROCK)
+    now = add_music(profile, now, 5, ROCK)
     assert total_variation(profile.fast, JAZZ) == pytest.approx(1 - 0.5 ** (5 / 15), abs=0.03)
-    assert not profile.has_changed(now + 45), "far enough for one or two seconds only"
-    now = heard(profile, now, 2, ROCK)
+    assert not profile.has_changed(now + 45), "the distance lasted for one or two seconds only"
+    now = add_music(profile, now, 2, ROCK)
     assert not profile.has_changed(now), "too soon after the refresh"
     assert profile.has_changed(now + 45)
     profile.mark_refreshed(now)
@@ -128,30 +128,30 @@ def test_change_needs_distance_for_a_while_and_a_pause() -> None:
 def test_how_long_a_change_must_last_does_not_depend_on_the_step(step: float) -> None:
     """Regression: the time was a number of estimates, tuned at one every 3 s. Live ones come every 0.5 s."""
     profile = ListeningProfile()
-    now = heard(profile, 0, 120, JAZZ, step)
+    now = add_music(profile, 0, 120, JAZZ, step)
     profile.mark_refreshed(now)
     changed_at = now
     while not profile.has_changed(now + 60):
-        now = heard(profile, now, step, ROCK, step)
+        now = add_music(profile, now, step, ROCK, step)
     assert now - changed_at == pytest.approx(15 * math.log2(1 / 0.55) + 30, abs=2 * step)
 
 
 def test_a_track_of_half_a_minute_changes_nothing() -> None:
     profile = ListeningProfile()
-    now = heard(profile, 0, 120, JAZZ, 0.5)
+    now = add_music(profile, 0, 120, JAZZ, 0.5)
     profile.mark_refreshed(now)
-    now = heard(profile, now, 30, ROCK, 0.5)
+    now = add_music(profile, now, 30, ROCK, 0.5)
     for _ in range(30):
-        now = heard(profile, now, 1, JAZZ, 0.5)
+        now = add_music(profile, now, 1, JAZZ, 0.5)
         assert not profile.has_changed(now + 60)
 
 
 def test_single_wrong_windows_change_nothing() -> None:
     profile = ListeningProfile()
-    now = heard(profile, 0, 60, JAZZ)
+    now = add_music(profile, 0, 60, JAZZ)
     profile.mark_refreshed(now)
     for _ in range(20):
-        now = heard(profile, now, 27, JAZZ, 3.0)
+        now = add_music(profile, now, 27, JAZZ, 3.0)
         profile.add_estimate(now + 3, ROCK, "LISTENING")
         now += 3
         assert not profile.has_changed(now)
@@ -174,7 +174,7 @@ def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
         replace(ProfileSettings(), **changes)
 
 
-def test_mixes() -> None:
+def test_mixes_are_normalized_blended_and_compared() -> None:
     assert normalize({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
     assert normalize({}) == {}
     assert blend({"a": 1}, {"b": 1}, 0.75) == {"a": 0.75, "b": 0.25}
@@ -185,7 +185,7 @@ def test_mixes() -> None:
     assert total_variation({"a": 0.5, "b": 0.5}, {"a": 0.75, "b": 0.25}) == 0.25
 
 
-def test_slots_by_largest_remainder_with_one_for_each() -> None:
+def test_slots_follow_the_largest_remainder_and_each_genre_has_one() -> None:
     assert allocate_slots({"jazz": 0.55, "blues": 0.3, "rock": 0.15}, 10) == {
         "jazz": 6,
         "blues": 3,
@@ -198,7 +198,9 @@ def test_slots_by_largest_remainder_with_one_for_each() -> None:
 
 
 def test_genres_are_spread_evenly() -> None:
-    assert "".join(interleave({"a": 5, "b": 1, "c": 1})) == "aabacaa", "as in nginx's commit message"
+    assert "".join(interleave({"a": 5, "b": 1, "c": 1})) == "aabacaa", (
+        "the example of nginx, whose algorithm this is"
+    )
     assert interleave({}) == ()
 
 

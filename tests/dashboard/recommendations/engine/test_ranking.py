@@ -33,7 +33,7 @@ SONG = Track("First", "Title", ("Artist",), "https://x.example/", "jazz", "ja", 
 ANY = TrackQuery("jazz")
 
 
-def same(first: Track, second: Track) -> bool:
+def is_same_song(first: Track, second: Track) -> bool:
     return not identity_keys(first).isdisjoint(identity_keys(second))
 
 
@@ -52,7 +52,7 @@ def same(first: Track, second: Track) -> bool:
 )
 def test_one_song_written_in_many_ways(title: str, artists: tuple[str, ...]) -> None:
     plain = replace(SONG, title="Dont stop me now", artists=("queen",))
-    assert same(plain, replace(SONG, title=title, artists=artists)) is (artists != ("Nobody",))
+    assert is_same_song(plain, replace(SONG, title=title, artists=artists)) is (artists != ("Nobody",))
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_one_song_written_in_many_ways(title: str, artists: tuple[str, ...]) -> 
     ],
 )
 def test_different_songs_have_different_keys(first: str, second: str) -> None:
-    assert not same(replace(SONG, title=first), replace(SONG, title=second))
+    assert not is_same_song(replace(SONG, title=first), replace(SONG, title=second))
 
 
 def test_the_isrc_decides_before_names() -> None:
     first = replace(SONG, isrc="GB-AYE-69-00531", title="Native", artists=("米津玄師",))
-    assert same(first, replace(SONG, isrc="gbaye6900531", title="Other", artists=("Kenshi Yonezu",)))
-    assert not same(SONG, replace(SONG, title="Other"))
+    assert is_same_song(first, replace(SONG, isrc="gbaye6900531", title="Other", artists=("Kenshi Yonezu",)))
+    assert not is_same_song(SONG, replace(SONG, title="Other"))
 
 
-def test_names_fold() -> None:
+def test_spellings_of_names_are_normalized() -> None:
     assert normalize_title("Björk & Sigur Rós") == "bjorkandsigurros"
     assert normalize_title("AC/DC") == normalize_title("acdc") == "acdc"
     assert normalize_title("Кино!") == "кино"
@@ -91,11 +91,11 @@ def test_names_fold() -> None:
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))
-def test_any_text_is_a_name(title: str, artists: list[str]) -> None:
+def test_any_text_has_identity_keys(title: str, artists: list[str]) -> None:
     track = replace(SONG, title=title, artists=tuple(artists))
     assert identity_keys(track)
     if title.isalnum():
-        assert same(track, replace(track, title=f"{title} (Remastered 2011)"))
+        assert is_same_song(track, replace(track, title=f"{title} (Remastered 2011)"))
 
 
 def test_scores_add_up() -> None:
@@ -159,7 +159,7 @@ def test_unmet_filters_of_a_song() -> None:
     assert unmet_filters(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
 
 
-def test_similarity() -> None:
+def test_similarity_depends_on_artist_album_and_language() -> None:
     other = replace(SONG, artists=("Other",))
     assert similarity(SONG, replace(SONG, artists=("Other", "The ARTIST"))) == 1
     assert similarity(replace(SONG, album="Kind of Blue"), replace(other, album="Kind Of Blue!")) == 0.8
@@ -167,17 +167,17 @@ def test_similarity() -> None:
     assert similarity(SONG, replace(other, language="en")) == 0
 
 
-def test_mmr_prefers_what_differs() -> None:
-    chosen = [replace(SONG, album="X", artists=("Chosen",))]
+def test_mmr_prefers_songs_that_differ_from_the_selected_ones() -> None:
+    selected = [replace(SONG, album="X", artists=("Selected",))]
     alike = replace(SONG, artists=("Alike",), album="X")
     other = replace(SONG, artists=("Other",), language="en")
-    assert select_best([(0.8, alike), (0.5, other)], chosen, (), 0.7) is other, "0.56 - 0.24 < 0.35"
-    assert select_best([(0.9, alike), (0.5, other)], chosen, (), 0.7) is alike, "0.63 - 0.24 > 0.35"
+    assert select_best([(0.8, alike), (0.5, other)], selected, (), 0.7) is other, "0.56 - 0.24 < 0.35"
+    assert select_best([(0.9, alike), (0.5, other)], selected, (), 0.7) is alike, "0.63 - 0.24 > 0.35"
     assert select_best([(0.9, alike), (0.5, other)], [], (), 0.7) is alike
     assert select_best([(0.9, alike), (0.5, other)], [], {"alike"}, 0.7) is other
     assert select_best([(0.9, alike)], [], {"alike"}, 0.7) is None
     late = replace(other, rank=1)
-    assert select_best([(0.5, late), (0.5, other)], [], (), 0.7) is other, "ties go by rank"
+    assert select_best([(0.5, late), (0.5, other)], [], (), 0.7) is other, "the rank must decide a tie"
 
 
 def test_weights_out_of_range_are_rejected() -> None:
