@@ -12,7 +12,7 @@ from models.spectrogram.stft import band_columns
 class IncrementalSpectrogram:
     """Spectrogram of overlapping windows. Each window computes only the columns that are new in it.
 
-    It is not thread-safe. Each stream needs an object of its own.
+    An object must be used for one stream and on one thread at a time.
     """
 
     def __init__(self, spec: AudioSpec) -> None:

@@ -14,8 +14,8 @@ from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.clock import Clock
 from realtime.config import Settings
-from realtime.evaluation.scorecard import Advance, Predictions, genre_index
-from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first
+from realtime.evaluation.scorecard import Advance, Predictions
+from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first, find_genre_index
 from realtime.pipeline.analyzer import Analysis
 from realtime.pipeline.offline import GenreAverage, Record, analyze_file
 from realtime.protocol.messages import EstimateMessage
@@ -124,7 +124,7 @@ def find_files(folder: Path, labels: Sequence[str]) -> tuple[list[tuple[Path, in
     except OSError as error:
         raise EvaluationError(f"cannot read the folder {folder}: {error.strerror}") from error
     genres = [entry for entry in entries if entry.is_dir()]
-    indices = {entry: genre_index(labels, entry.name) for entry in genres}
+    indices = {entry: find_genre_index(labels, entry.name) for entry in genres}
     unknown = [repr(entry.name) for entry in genres if indices[entry] is None]
     if unknown:
         raise EvaluationError(

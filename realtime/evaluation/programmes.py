@@ -14,8 +14,7 @@ from models.errors import OverheardError
 from models.holdout import is_held_out_artist, normalize_artist
 from realtime.clock import SystemClock
 from realtime.evaluation.audio_folder import find_files
-from realtime.evaluation.scorecard import genre_index
-from realtime.evaluation.tables import EvaluationError, SkippedFile, read_table
+from realtime.evaluation.tables import EvaluationError, SkippedFile, find_genre_index, read_table
 from realtime.sources.file import FileSource
 
 LENGTH_TOLERANCE_SECONDS = 0.75
@@ -250,7 +249,7 @@ def read_table_tracks(
         If the table cannot be read, lacks a column, or names a genre that the model does not know.
     """
     rows = read_table(path, ("file", "genre", "artist") if held_out_artists else ("file", "genre"))
-    unknown = sorted({row["genre"] for row in rows if genre_index(labels, row["genre"]) is None})
+    unknown = sorted({row["genre"] for row in rows if find_genre_index(labels, row["genre"]) is None})
     if unknown:
         raise EvaluationError(
             f"{path} names genres that this model does not know: {', '.join(map(repr, unknown))}; "
@@ -258,7 +257,7 @@ def read_table_tracks(
         )
     files = []
     for row in rows:
-        genre, artist = genre_index(labels, row["genre"]), row.get("artist") or ""
+        genre, artist = find_genre_index(labels, row["genre"]), row.get("artist") or ""
         trained_on = bool((row.get("artist_also_in_gtzan") or "").strip())
         if genre is not None and (not held_out_artists or (is_held_out_artist(artist) and not trained_on)):
             files.append((resolve_beside(path, row["file"]), genre, artist))

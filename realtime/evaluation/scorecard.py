@@ -45,12 +45,6 @@ class Predictions:
     first_windows: Floats | None = None
 
 
-def genre_index(labels: Sequence[str], name: str) -> int | None:
-    """Return the index of a genre among the labels, ignoring case, or None if the genre is not a label."""
-    folded = [label.casefold() for label in labels]
-    return folded.index(name.casefold()) if name.casefold() in folded else None
-
-
 def build_scorecard(predictions: Predictions, manifest: ModelManifest) -> dict[str, Any]:
     """Compute all metrics, with the keys of ``--json``.
 

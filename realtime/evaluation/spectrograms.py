@@ -18,8 +18,8 @@ from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import to_bands
 from models.spectrogram.stored import SAMPLE_RATE, STORED_GEOMETRIES, StoredGeometry
-from realtime.evaluation.scorecard import Advance, Predictions, genre_index
-from realtime.evaluation.tables import EvaluationError, read_table
+from realtime.evaluation.scorecard import Advance, Predictions
+from realtime.evaluation.tables import EvaluationError, find_genre_index, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class StoredTracks:
             )
         if not len(db_u8):
             raise EvaluationError(f"{path} holds no tracks (n is 0)")
-        indices = [genre_index(labels, track_id.partition(".")[0]) for track_id in track_ids.tolist()]
+        indices = [find_genre_index(labels, track_id.partition(".")[0]) for track_id in track_ids.tolist()]
         unknown = [track_ids[row] for row, index in enumerate(indices) if index is None]
         if unknown:
             raise EvaluationError(

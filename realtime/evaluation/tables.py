@@ -1,4 +1,4 @@
-"""Read tables of labeled audio, and define the errors of an evaluation."""
+"""Read tables of labeled audio and the names of genres, and define the errors of an evaluation."""
 
 from __future__ import annotations
 
@@ -49,3 +49,9 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise EvaluationError(f"cannot read the table {path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise EvaluationError(f"{path} is not a CSV file in UTF-8: {error}") from error
+
+
+def find_genre_index(labels: Sequence[str], name: str) -> int | None:
+    """Return the index of a genre among the labels, regardless of case. None if it is not a label."""
+    folded = [label.casefold() for label in labels]
+    return folded.index(name.casefold()) if name.casefold() in folded else None

@@ -15,16 +15,16 @@ class StreamState(DescribedEnum):
     WARMING_UP = "WARMING_UP", "Audio arrives, but the first window is not full yet."
     LISTENING = "LISTENING", "Music plays, and the model is confident of its genre."
     UNSURE = "UNSURE", "Music plays, but no genre reaches the confidence threshold."
-    NOT_MUSIC = "NOT_MUSIC", "Audio arrives that the model takes for something other than music."
+    NOT_MUSIC = "NOT_MUSIC", "Audio arrives that the model classifies as something other than music."
     SILENT = (
         "SILENT",
         "The source delivers silence, or audio that fills less than half a window after a silence.",
     )
     STALLED = "STALLED", "The source is open but delivers nothing, not even silence."
-    RECOVERING = "RECOVERING", "The source was lost and is being opened again."
+    RECOVERING = "RECOVERING", "The source was lost and is being reopened."
     PAUSED = "PAUSED", "A client paused the analysis; the source is closed until a client resumes it."
     ENDED = "ENDED", "The source reached its end, or another source has taken its place."
-    FAILED = "FAILED", "The source or the analyzer failed for good; the detail says how."
+    FAILED = "FAILED", "The source or the analyzer failed permanently. The detail has the reason."
 
     @property
     def has_estimate(self) -> bool:

@@ -70,7 +70,7 @@ class HistoryEvent(Struct, frozen=True, kw_only=True):
     """Something that happened at one moment of a session."""
 
     occurred_at: Annotated[UnixSeconds, Meta(description="Unix seconds.")]
-    kind: Annotated[str, Meta(description="gap, device, title, or a stream state in small letters.")]
+    kind: Annotated[str, Meta(description="gap, device, title, or a stream state in lower case.")]
     detail: Annotated[str, Meta(description="Text from outside, such as a station's title.")]
 
 

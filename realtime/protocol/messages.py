@@ -37,13 +37,13 @@ class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
     seq: Annotated[
         Count,
         Meta(
-            description="Rises by one with every message of a source. A message that the client did not get "
-            "leaves a gap. A hello has the number of the last message before it."
+            description="Rises by one with every message of a source. A message that did not arrive "
+            "leaves a gap. A hello has the number of the last message before the hello."
         ),
     ]
     source: Annotated[str, Meta(description="Name of the source.")]
     captured_at: Annotated[
-        float, Meta(description="Unix seconds of the last audio sample that the message rests on.")
+        float, Meta(description="Unix seconds of the last audio sample that the message is based on.")
     ]
 
     @property
@@ -70,7 +70,8 @@ class EstimatePayload(Struct, frozen=True, kw_only=True):
         ),
     ]
     stable_label: Annotated[
-        str | None, Meta(description="Follows label once the switch margin was held; for headlines.")
+        str | None,
+        Meta(description="Genre for headlines. It follows label after another genre has kept its lead."),
     ]
     confidence: Annotated[Probability, Meta(description="Probability of label.")]
     probabilities: Annotated[
@@ -113,7 +114,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     version: str
     runtime: Annotated[str, Meta(description="Inference engine and numeric type.")]
     labels: Annotated[list[str], Meta(description="Genres that the model knows.")]
-    window_seconds: Annotated[float, Meta(description="Audio that one estimate rests on.")]
+    window_seconds: Annotated[float, Meta(description="Length of the audio of one window.")]
 
 
 class SpectrumFormat(Struct, frozen=True, kw_only=True):
@@ -159,7 +160,7 @@ class HelloMessage(Message, frozen=True, kw_only=True, tag="hello"):
     state: StreamState
     code: Annotated[StateCode | None, Meta(description="Reason for the state, if there is one.")]
     detail: Annotated[str, Meta(description="Reason for the state as one sentence, often empty.")]
-    title: Annotated[str, Meta(description="What the station plays, as it says; empty for other sources.")]
+    title: Annotated[str, Meta(description="Title that the station sends; empty for other sources.")]
     estimate: Annotated[EstimatePayload | None, Meta(description="The newest estimate.")]
     replaces_source: Annotated[
         str | None,
@@ -170,7 +171,7 @@ class HelloMessage(Message, frozen=True, kw_only=True, tag="hello"):
 class EstimateMessage(Message, frozen=True, kw_only=True, tag="estimate"):
     """Estimate after one window."""
 
-    start_seconds: Annotated[float, Meta(ge=0, description="Begin of the window in the stream.")]
+    start_seconds: Annotated[float, Meta(ge=0, description="Start of the window in the stream.")]
     end_seconds: Annotated[float, Meta(ge=0, description="End of the window in the stream.")]
     level_dbfs: Annotated[Level, Meta(description="Level of the window in dB of full scale.")]
     has_gap: Annotated[bool, Meta(description="Audio was lost within the window.")]
@@ -213,7 +214,7 @@ class StateMessage(Message, frozen=True, kw_only=True, tag="state"):
 class TitleMessage(Message, frozen=True, kw_only=True, tag="title"):
     """Change of the title that a station sends."""
 
-    title: Annotated[str, Meta(description="Empty if the station sends no title any more.")]
+    title: Annotated[str, Meta(description="Empty if the station no longer sends a title.")]
 
 
 class LatencyPercentiles(Struct, frozen=True, kw_only=True):
@@ -238,13 +239,16 @@ class HealthMessage(Message, frozen=True, kw_only=True, tag="health"):
         LatencyPercentiles, Meta(description="From a window's last sample to its estimate.")
     ]
     device: Annotated[str, Meta(description="Device or address that the source reads at present.")]
-    error: Annotated[str, Meta(description="Why no audio arrives, as one sentence; empty otherwise.")]
-    reconnects: Annotated[Count, Meta(description="How often the source was opened again.")]
+    error: Annotated[str, Meta(description="Reason why no audio arrives, in one sentence; else empty.")]
+    reconnects: Annotated[Count, Meta(description="Number of times that the source was reopened.")]
     overflows: Annotated[Count, Meta(description="Losses that the device itself reported.")]
-    dropped_blocks: Annotated[Count, Meta(description="Blocks that the analysis was too slow for.")]
+    dropped_blocks: Annotated[Count, Meta(description="Blocks dropped because the analysis was too slow.")]
     drift_ppm: Annotated[
         float | None,
-        Meta(description="How much faster the device's clock runs than the machine's; null if unknown."),
+        Meta(
+            description="Difference between the clocks of device and machine, positive if the device runs "
+            "faster; null if unknown."
+        ),
     ]
     clients: Annotated[Count, Meta(description="Websocket clients connected.")]
 
@@ -255,28 +259,29 @@ class AvailableSource(Struct, frozen=True, kw_only=True):
     name: SourceName
     selected: Annotated[
         bool,
-        Meta(description="The source is analyzed; during a pause, it will be after the pause."),
+        Meta(description="The source is analyzed. During a pause: it will be analyzed after the pause."),
     ]
     level_dbfs: Annotated[Level | None, Meta(description="The last measured level; null if none is known.")]
     error: Annotated[
-        str, Meta(description="Why the source cannot be opened or has failed, as one sentence; else empty.")
+        str,
+        Meta(description="Reason why the source cannot be opened or has failed, a sentence; else empty."),
     ]
 
 
 class SourcesMessage(NotStreamBound, frozen=True, kw_only=True, tag="sources"):
-    """Sources that a client may select; sent at each change to clients that showed the control token."""
+    """Sources that a client may select, sent at each change to clients that sent the control token."""
 
     available: list[AvailableSource]
     paused: bool
 
 
 class ResponseMessage(NotStreamBound, frozen=True, kw_only=True, tag="response"):
-    """Response to a control, sent to the client that asked."""
+    """Response to a control, for the client that sent the control."""
 
     id: ControlId
-    ok: Annotated[bool, Meta(description="True if it was done.")]
+    ok: Annotated[bool, Meta(description="True if the control was carried out.")]
     code: ResponseCode
-    detail: Annotated[str, Meta(description="What was done, or why not and what helps, in one sentence.")]
+    detail: Annotated[str, Meta(description="Result, or reason and remedy, in one sentence.")]
 
 
 ServerMessage: TypeAlias = (

@@ -54,7 +54,7 @@ def generate_schema() -> dict[str, Any]:
         base = names[each.__base__.__name__]
         _refer_to_base(definitions[names[each.__name__]], definitions[base], base)
     definitions["control"] = {
-        "description": "From a client that showed the control token.",
+        "description": "From a client that sent the control token.",
         "oneOf": [{"$ref": f"#/$defs/{names[each.__name__]}"} for each in controls],
     }
     kinds = [names[each.__name__] for each in (*sent, Subscribe)]

@@ -85,7 +85,7 @@ class Broadcaster:
         self._put(hello, iter(self._outboxes))
 
     def replace(self, name: str, hello: HelloMessage) -> None:
-        """Replace a source by another one or by itself, and send the new hello to the connected clients.
+        """Replace a source by another source or by itself, and send the new hello to the connected clients.
 
         Raises
         ------

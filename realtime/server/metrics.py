@@ -37,8 +37,8 @@ COUNTERS: Mapping[str, tuple[str, str]] = {
     "windows_skipped": ("overheard_windows_skipped", "Windows that came too late to be analyzed."),
     "overruns": ("overheard_overruns", "Windows that took longer than a hop."),
     "overflows": ("overheard_overflows", "Losses that the device itself reported."),
-    "dropped_blocks": ("overheard_dropped_blocks", "Blocks that the analysis was too slow for."),
-    "reconnects": ("overheard_reopened", "How often the source was opened again."),
+    "dropped_blocks": ("overheard_dropped_blocks", "Blocks dropped because the analysis was too slow."),
+    "reconnects": ("overheard_reopened", "Number of times that the source was reopened."),
 }
 """Name (without the suffix ``_total``) and help text of the metric for each counter of health messages."""
 
@@ -115,7 +115,9 @@ class Metrics:
 
         yield GaugeMetricFamily("overheard_clients", "Websocket clients connected.", value=self._clients)
         rejected = CounterMetricFamily(
-            "overheard_connections_refused", "Connections refused or ended by the server.", labels=["reason"]
+            "overheard_connections_refused",
+            "Connections rejected or closed by the server.",
+            labels=["reason"],
         )
         for reason, count in sorted(self._rejected.items()):
             rejected.add_metric([reason], count)
