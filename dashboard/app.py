@@ -54,7 +54,8 @@ def main() -> None:
     ]
     selected = st.navigation(pages, position="hidden")
     show_header(page, pages)
-    selected.run()
+    with st.container():  # what follows keeps its place, however much the page shows
+        selected.run()
     if selected.url_path in VIEWS_WITHOUT_SONGS:
         refresh_in_background(page)
     with st.container(key="background"):

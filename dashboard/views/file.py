@@ -42,8 +42,9 @@ def show(page: PageContext) -> None:
         max_upload_size=max_mebibytes, key=UPLOADS, on_change=update_analyses,
     )  # fmt: skip
     st.session_state["listed"] = {upload.file_id for upload in uploads}
-    if len(uploads) > MAX_FILES:
-        st.warning(translator("file.too_many", files=MAX_FILES))
+    with st.container():  # its place is kept, so that the boxes stay in theirs
+        if len(uploads) > MAX_FILES:
+            st.warning(translator("file.too_many", files=MAX_FILES))
     show_results(page)
 
 
@@ -81,7 +82,8 @@ def show_results(page: PageContext) -> None:
     for upload_id, analysis in reversed(list(analyses.items())):
         with st.container(border=True, key=f"file-{upload_id}"):
             if analysis.done:
-                show_file(page, upload_id, analysis)
+                with st.container():  # takes the place of the fragment, so that the button stays in its own
+                    show_file(page, upload_id, analysis)
             else:
                 show_running(page, upload_id, analysis)
             if upload_id not in st.session_state["listed"]:  # otherwise the list of uploads has a button
@@ -94,8 +96,9 @@ def show_results(page: PageContext) -> None:
 
 
 def remove(upload_id: str) -> None:
-    """Remove one file."""
-    session_analyses().pop(upload_id).cancel()
+    """Remove one file. A second click on its button, before the button is gone, does nothing."""
+    if (analysis := session_analyses().pop(upload_id, None)) is not None:
+        analysis.cancel()
 
 
 @st.fragment(run_every=1.0)

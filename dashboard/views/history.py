@@ -84,7 +84,8 @@ def show_history(page: PageContext) -> None:
 def refresh(page: PageContext) -> None:
     """Load the history and show it, or show why it cannot be loaded."""
     translator, zone, state = page.translator, browser_zone(), st.session_state
-    show_outcome("forget", translator)
+    with st.container():  # its place is kept, so that nothing after it moves
+        show_outcome("forget", translator)
     try:
         overview = parse_overview(fetch_json(page.analyzer, page.token, "/history"))
         if overview.path is None or not overview.sessions:
@@ -229,16 +230,19 @@ def show_correction(
     if segment is None:
         st.caption(translator("history.correct.advice"))
         return
-    st.text(format_segment(segment, zone, translator, st.context.locale or ""))
-    if segment.correction is not None:
-        genre = translator.genre(segment.correction)
-        st.text(translator("history.correct.now", genre=genre))
-    if segment.state == "SILENT":
-        st.caption(translator("history.correct.silent"))
-        st.button(translator("history.correct.close"), on_click=close_segment)
-    else:
-        show_genre_form(page, session.id, segment)
-    show_outcome("correct", translator)
+    with st.container():
+        st.text(format_segment(segment, zone, translator, st.context.locale or ""))
+        with st.container():
+            if segment.correction is not None:
+                genre = translator.genre(segment.correction)
+                st.text(translator("history.correct.now", genre=genre))
+        if segment.state == "SILENT":
+            st.caption(translator("history.correct.silent"))
+            st.button(translator("history.correct.close"), on_click=close_segment)
+        else:
+            show_genre_form(page, session.id, segment)
+        with st.container():
+            show_outcome("correct", translator)
 
 
 def show_genre_form(page: PageContext, session: int, segment: HistorySegment) -> None:
@@ -264,12 +268,13 @@ def show_genre_form(page: PageContext, session: int, segment: HistorySegment) ->
             on_click=apply_control,
             args=(page, "correct", correction(genre)),
         )
-        if segment.correction is not None:
-            st.button(
-                translator("history.correct.undo"),
-                on_click=apply_control,
-                args=(page, "correct", correction(None)),
-            )
+        with st.container(width="content"):
+            if segment.correction is not None:
+                st.button(
+                    translator("history.correct.undo"),
+                    on_click=apply_control,
+                    args=(page, "correct", correction(None)),
+                )
         st.button(translator("history.correct.close"), on_click=close_segment)
 
 
@@ -309,23 +314,30 @@ def show_exports(page: PageContext, loaded: LoadedHistory) -> None:
 
 
 def show_deletion(page: PageContext, overview: HistoryOverview) -> None:
-    """Show the deletion of the whole history, which takes two steps."""
+    """Show the deletion of the whole history, which takes two steps.
+
+    Streamlit shows a replaced button until the end of the run, below its replacement, and a container starts
+    with the content of the container that it replaces. The buttons would move under the pointer. Only a
+    block of another kind replaces a block at once, so the first step stands in a column.
+    """
     translator, state = page.translator, st.session_state
     st.text(f"{translator('history.kept')} {overview.path}")
     if not state.get("session_deleting"):
-        st.button(
+        (column,) = st.columns(1)
+        column.button(
             translator("history.delete.start"), on_click=state.__setitem__, args=("session_deleting", True)
         )
         return
     counts = {"corrections": overview.corrections, "sounds": overview.sounds}
-    st.warning(translator("history.delete.ask", sessions=len(overview.sessions), **counts))
-    with st.container(horizontal=True):
-        st.button(
-            translator("history.delete.yes"),
-            type="primary",
-            on_click=apply_control,
-            args=(page, "forget", DeleteHistory(id=new_control_id())),
-        )
-        st.button(
-            translator("history.delete.no"), on_click=state.__setitem__, args=("session_deleting", False)
-        )
+    with st.container(), st.container():
+        st.warning(translator("history.delete.ask", sessions=len(overview.sessions), **counts))
+        with st.container(horizontal=True):
+            st.button(
+                translator("history.delete.yes"),
+                type="primary",
+                on_click=apply_control,
+                args=(page, "forget", DeleteHistory(id=new_control_id())),
+            )
+            st.button(
+                translator("history.delete.no"), on_click=state.__setitem__, args=("session_deleting", False)
+            )

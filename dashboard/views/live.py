@@ -27,9 +27,10 @@ def show_songs(page: PageContext) -> None:
     translator = page.translator
     playlist = refresh_all(page.feed)
     show_next_songs(playlist, recommendation_service().rolling_playlist.profile, is_muted(), translator)
-    if not is_muted():
-        label = translator("common.page.for_you")
-        st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)
+    with st.container():  # its place is kept, so that the switch stays in its own
+        if not is_muted():
+            label = translator("common.page.for_you")
+            st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)
     st.toggle(translator("live.mute"), value=is_muted(), key=SWITCH, on_change=apply_mute)
 
 

@@ -12,6 +12,7 @@ from dashboard.i18n.translator import Translator
 from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from dashboard.recommendations.providers.registry import ProviderGroup, WallClock
 from dashboard.session import PageContext
+from dashboard.uploads.analysis_job import AnalysisJob
 from dashboard.views import file, health, history
 from realtime.protocol.codes import ResponseCode
 from realtime.protocol.requests import CorrectLabel, DeleteHistory, Outcome
@@ -68,3 +69,12 @@ def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.
 def test_no_folder_called_pages_lies_beside_the_script() -> None:
     """Streamlit would serve the folder as pages of its own, even if it holds only old bytecode."""
     assert not (ROOT / "dashboard" / "pages").exists(), "remove the folder dashboard/pages"
+
+
+def test_a_second_click_on_remove_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: a double click showed a KeyError on the page."""
+    analyses = {"file": AnalysisJob("song.mp3")}
+    monkeypatch.setattr(st, "session_state", {"analyses": analyses})
+    file.remove("file")
+    file.remove("file")
+    assert analyses == {}

@@ -203,6 +203,25 @@ def test_the_session_is_exported_as_it_is_by_then(page: Page, history: HistorySe
     assert len(json.loads(Path(whole.value.path()).read_text("utf-8"))["segments"]) == 13
 
 
+WATCH_STEPS = """() => {
+  const shown = (text) => [...document.querySelectorAll("button")].some((b) => b.innerText.includes(text));
+  window.bothSteps = 0;
+  new MutationObserver(() => {
+    if (shown("Delete the whole history") && shown("Delete everything")) window.bothSteps += 1;
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+def test_the_steps_of_a_deletion_replace_each_other_at_once(page: Page) -> None:
+    """Regression: what was left of a step vanished late, and the next button moved from under the pointer."""
+    page.evaluate(WATCH_STEPS)
+    for _ in range(3):
+        page.get_by_role("button", name="Delete the whole history").click()
+        page.get_by_role("button", name="Keep it").click()
+        expect(page.get_by_text("all sessions (2)")).to_be_hidden(timeout=PATIENCE_MS)
+    assert page.evaluate("window.bothSteps") == 0
+
+
 def test_everything_is_deleted_in_two_steps(page: Page, history: HistoryServer) -> None:
     page.get_by_role("button", name="Delete the whole history").click()
     expect(page.get_by_text("all sessions (2)")).to_be_visible(timeout=PATIENCE_MS)
