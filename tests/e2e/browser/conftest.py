@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -44,14 +44,15 @@ def dashboard(
     home = str(tmp_path_factory.mktemp("home"))  # a reader's choices are kept there
     environment = os.environ | {"PYTHONPATH": paths, "XDG_DATA_HOME": home}
     process = subprocess.Popen([sys.executable, "-c", start, *options], env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
+        try:  # the port alone proves nothing: the command tries it before it starts the server
+            with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10):
+                break
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
+            time.sleep(0.1)
     yield f"http://127.0.0.1:{port}", process
     process.terminate()
     assert process.wait(timeout=20) == 0, "SIGTERM must end the dashboard in an orderly way"
