@@ -24,14 +24,14 @@ MAY_SKIP = (
     "needs Linux",
     "needs Python 3.11",
 )
-"""With OVERHEARD_REQUIRE_ALL=1 a skip for any other reason is a failure."""
+"""Reasons that a skip may have with OVERHEARD_REQUIRE_ALL=1. Any other skip is a failure."""
 
 for _name in ("REQUIRE_ALL", "SHARED"):
-    # No setting of the program: its commands, which the tests start, refuse unknown OVERHEARD_ variables.
+    # The commands that tests start refuse unknown OVERHEARD_ variables, so these get another prefix.
     if (_value := os.environ.pop(f"OVERHEARD_{_name}", None)) is not None:
         os.environ[f"TESTS_{_name}"] = _value
 
-settings.register_profile("full", deadline=None)  # a busy machine must not make a fault of an example
+settings.register_profile("full", deadline=None)  # an example may take long on a busy machine
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.load_profile("full")
 
@@ -57,7 +57,7 @@ FOLDER_MARKERS = {
 """Markers of every test under a path."""
 
 SLOWEST_FIRST = ("cluster", "sound_servers", "training", "e2e", "benchmark", "integration")
-"""Order in which the processes take their files: a slow one begun last would leave the others idle."""
+"""Order in which the test processes take files. A slow file that starts last would leave the others idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,34 +72,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> int:
-    """Place of a test's slowest marker in ``SLOWEST_FIRST``."""
+    """Return the position of a test's slowest marker in ``SLOWEST_FIRST``."""
     ranks = (rank for rank, name in enumerate(SLOWEST_FIRST) if item.get_closest_marker(name))
     return min(ranks, default=len(SLOWEST_FIRST))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Tests marked ``training`` run unseen by coverage, which counts none of their lines.
+    """Run tests marked ``training`` without coverage, which counts none of their lines.
 
-    Watching TensorFlow trace a graph takes a third of its time again. And Keras collects garbage
-    whenever it begins anew, so that what TensorFlow's import left behind is not looked through each time.
+    Coverage makes the tracing of a TensorFlow graph a third slower. Keras collects garbage whenever it clears
+    its session, so the objects of TensorFlow's import are frozen and not searched each time.
     """
     if item.get_closest_marker("training") is None:
         return (yield)
     if "tensorflow" in sys.modules and not gc.get_freeze_count():
         gc.freeze()
-    watching = _coverage()
-    if watching is None:
+    coverage = _coverage()
+    if coverage is None:
         return (yield)
-    watching.stop()
+    coverage.stop()
     try:
         return (yield)
     finally:
-        watching.start()
+        coverage.start()
 
 
 def _coverage() -> Any:
-    """The coverage that is being taken in this process, or None."""
+    """Return the running coverage measurement of this process, or None."""
     if "coverage" not in sys.modules:
         return None
     from coverage import Coverage
@@ -110,7 +110,7 @@ def _coverage() -> Any:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("training"):
         for name in ("tensorflow", "matplotlib", "sklearn"):
-            if find_spec(name) is None:  # asked without importing it, which takes seconds in every process
+            if find_spec(name) is None:  # an import would take seconds in every process
                 pytest.skip(f"training needs {name}: install the extra 'training'")
 
 
@@ -127,7 +127,7 @@ def pytest_runtest_makereport(item, call):  # type: ignore[no-untyped-def]  # py
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real recordings, which is no part of the project."""
+    """Folder of real recordings, which is not part of the project."""
     folder = Path(os.environ.get("TESTS_SHARED", ROOT.parent / "shared")) / "data"
     if not folder.is_dir():
         pytest.skip("needs ../shared")
@@ -144,10 +144,11 @@ def chromium() -> str:
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A developer's own settings must not decide what the tests see."""
+    """Keep the developer's own settings out of the tests."""
     for name in list(os.environ):
         if name.startswith("OVERHEARD_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OVERHEARD_BROWSER", "no")  # nor may they open one on the developer's screen
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # the history of tests is no part of theirs
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # nor may tests write to the developer's history
+    monkeypatch.setenv("no_proxy", "*")  # all servers of the tests are on this machine

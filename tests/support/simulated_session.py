@@ -1,7 +1,6 @@
-"""A simulated evening: two hours of music with noisy estimates, invented songs, and a person who clicks.
+"""Simulated evening: two hours of music with noisy estimates, invented songs, and a user who clicks.
 
-``python -m tests.support.simulated_session`` prints its table; the test holds the same numbers against
-bounds.
+``python -m tests.support.simulated_session`` prints the figures that the test compares with bounds.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ TODAY = date(2026, 3, 1)
 STEP_SECONDS = 3.0
 SONG_SECONDS = 210.0
 CHANGE_CHANCE = 0.3
-"""Of another genre with the next song; both made up."""
+"""Probability that the next song has another genre, which is an assumption."""
 SETTLED_SECONDS = 120.0
-"""A refresh for a shift this long after a true change was needless."""
+"""Seconds after a true change of genre from which a refresh is counted as needless."""
 FILTERS_AT = {
     2400.0: Filters("ja"),
     3600.0: Filters(None, ReleaseRange.YEAR),
@@ -38,7 +37,7 @@ FILTERS_AT = {
 
 
 def library(rng: random.Random, songs_each: int = 400, artists_each: int = 150) -> dict[str, list[Track]]:
-    """Invented songs by genre; every tenth is there twice, from two providers and written otherwise."""
+    """Return invented songs by genre. Two providers have every tenth song, with different spellings."""
     made: dict[str, list[Track]] = {}
     for genre in GENRES:
         tracks = made[genre] = []
@@ -78,7 +77,7 @@ class Report:
     needless: int = 0
 
     def table(self) -> str:
-        """The figures, one a line."""
+        """Return the figures as a table."""
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.refreshes.items()))
         rows = {
             "classifier right": f"{self.accuracy:.0%} of the windows",
@@ -109,14 +108,14 @@ class _Evening:
 
     def run(self) -> Report:
         steps = round(self.report.hours * 3600 / STEP_SECONDS)
-        on_their_way: list[TrackQuery] = []
+        pending: list[TrackQuery] = []
         for step in range(1, steps + 1):
             now = step * STEP_SECONDS
             self.play(now)
-            for query in on_their_way:
+            for query in pending:
                 self.arrive(query)
-            on_their_way = self.session.next_queries(now)
-            self.report.queries += on_their_way
+            pending = self.session.next_queries(now)
+            self.report.queries += pending
             if now in FILTERS_AT:
                 self.session.set_filters(FILTERS_AT[now])
             refreshed = self.session.profile.fast
@@ -127,28 +126,28 @@ class _Evening:
         return self.report
 
     def play(self, now: float) -> None:
-        """One window: music that is mostly recognised, now and then talk, or nothing."""
+        """Add an estimate: music that is mostly recognized, and talk for a minute in each half hour."""
         if now % SONG_SECONDS < STEP_SECONDS and self.rng.random() < CHANGE_CHANCE:
             self.genre = self.rng.choice([genre for genre in GENRES if genre != self.genre])
             self.changed_at, self.noticed = now, False
             self.report.changes += 1
         in_break = now % 1800 > 1740
         right = self.rng.random() < self.report.accuracy
-        heard = self.genre if right else self.rng.choice(GENRES)
+        predicted = self.genre if right else self.rng.choice(GENRES)
         confidence = self.rng.uniform(0.5, 0.95) if right else self.rng.uniform(0.25, 0.7)
         rest = (1 - confidence) / (len(GENRES) - 1)
         state = "NOT_MUSIC" if in_break else "LISTENING" if confidence > 0.4 else "UNSURE"
-        self.session.add_estimate(now, dict.fromkeys(GENRES, rest) | {heard: confidence}, state)
+        self.session.add_estimate(now, dict.fromkeys(GENRES, rest) | {predicted: confidence}, state)
 
     def arrive(self, query: TrackQuery) -> None:
-        """The answer of a strict provider."""
+        """Add the songs that a provider finds for a query."""
         fitting = [track for track in self.library[query.genre] if not unmet_filters(track, query, TODAY)]
         page = fitting[query.offset : query.offset + query.limit]
         self.pools[query.genre] += page
         self.session.record_results(query, len(page))
 
     def look(self, playlist: Playlist) -> None:
-        """Count what the person sees for the first time."""
+        """Count the songs that are shown for the first time."""
         old = {id(row.track) for row in self.before.items}
         if playlist.items == self.before.items:
             return
@@ -167,7 +166,7 @@ class _Evening:
         self.before = playlist
 
     def time(self, playlist: Playlist, fast: dict[str, float], now: float) -> None:
-        """Hold refreshes against the true changes."""
+        """Compare the refreshes with the true changes of genre."""
         if self.session.refreshed_at != now:
             return
         leading = max(fast, key=lambda genre: fast[genre], default="")
@@ -178,7 +177,7 @@ class _Evening:
             self.report.needless += 1
 
     def click(self, step: int) -> None:
-        """The person skips every 4 minutes, likes every 20, unpins every 30, bans every 40."""
+        """Skip a song every 4 minutes, like one every 20, unpin all every 30 and ban one every 40."""
         rows = self.session.current.items
         if not rows:
             return
@@ -198,12 +197,12 @@ def simulate(
     settings: PlaylistSettings | None = None,
     songs_each: int = 400,
 ) -> Report:
-    """Run one evening."""
+    """Simulate one evening."""
     return _Evening(seed, Report(hours, accuracy), settings or PlaylistSettings(), songs_each).run()
 
 
 def sweep() -> str:
-    """Delay and needless refreshes for other thresholds of change, three evenings each."""
+    """Return a table of delays and needless refreshes by threshold of change, for three evenings each."""
     lines = ["distance  right  median delay  missed  needless/h"]
     for distance in (0.18, 0.25, 0.3, 0.35, 0.4, 0.5):
         settings = PlaylistSettings(profile=ProfileSettings(change_distance=distance))

@@ -14,9 +14,9 @@ from dashboard.recommendations.providers.base import ProviderResult, SongProvide
 from tests.support.services.all import Services
 
 HANG_SECONDS = 0.4
-"""Deadline of searches that are not answered."""
+"""Deadline of searches without a response."""
 WAITING_SECONDS = 10.0
-"""Deadline of the others: a busy machine must not make a fault of them."""
+"""Deadline of other searches, which a busy machine must meet."""
 MARGIN_SECONDS = 1.5
 """Tolerance of deadlines on a busy machine."""
 
@@ -25,10 +25,20 @@ SECRET = re.compile(r"test-client|test-access|AIza|hush")
 
 @dataclass(frozen=True, slots=True)
 class ProviderCase:
-    """A provider, by what a test has to know of it.
+    """Provider under test.
 
-    ``make`` makes one of its own; ``hang`` lets its service answer nothing; ``requests`` counts those that
-    arrived there. ``is_remote`` is false of a list that asks nobody.
+    Parameters
+    ----------
+    name : str
+        Name of the test case.
+    make : callable
+        Creates a provider.
+    hang : callable
+        Makes the provider's service respond to nothing.
+    requests : callable
+        Counts the requests that the service received.
+    is_remote : bool
+        False if the provider sends no requests.
     """
 
     name: str
@@ -38,14 +48,16 @@ class ProviderCase:
     is_remote: bool = True
 
 
-def ask(
+def search(
     provider: SongProvider, services: Services, query: TrackQuery, seconds: float = WAITING_SECONDS
 ) -> ProviderResult:
-    """A result that came in time and is consistent in itself."""
+    """Search, and check that the result is consistent and came in time."""
     began = time.monotonic()
     result = provider.search(query, services.clock.deadline(seconds))
     assert time.monotonic() - began < max(seconds, 0.0) + MARGIN_SECONDS
-    assert result.tracks if result.status is Status.OK else result.detail, "songs, or why there are none"
+    assert result.tracks if result.status is Status.OK else result.detail, (
+        "a result without songs must name a reason"
+    )
     assert len(result.detail) < 150
     assert not re.search(r"[{}<>\n]|Error|Exception", result.detail)
     assert not SECRET.search(repr(result))
@@ -54,8 +66,8 @@ def ask(
 
 
 def check_filters(provider: SongProvider, services: Services, query: TrackQuery) -> None:
-    """Songs are those that were asked for, or the result names the filter that was widened."""
-    result = ask(provider, services, query)
+    """Songs pass the filters, or the result names the filters that were relaxed."""
+    result = search(provider, services, query)
     assert result.status is Status.OK
     today = services.clock.now().date()
     for track in result.tracks:
@@ -69,29 +81,29 @@ def check_filters(provider: SongProvider, services: Services, query: TrackQuery)
 
 
 def check_pages(provider: SongProvider, services: Services, query: TrackQuery) -> None:
-    """Pages follow each other without a song twice; the last one is empty."""
-    pages = [ask(provider, services, replace(query, limit=2, offset=first)) for first in (0, 2)]
+    """No song is on two pages, and a page beyond the last is empty."""
+    pages = [search(provider, services, replace(query, limit=2, offset=first)) for first in (0, 2)]
     first, second = ([track.url for track in page.tracks] for page in pages)
     assert len(first) == len(second) == 2
     assert not set(first) & set(second)
-    beyond = ask(provider, services, replace(query, offset=900))
+    beyond = search(provider, services, replace(query, offset=900))
     assert (beyond.status, beyond.tracks) == (Status.EMPTY, ())
 
 
 def check_odd_queries(provider: SongProvider, services: Services) -> None:
-    """Genres that nobody knows raise nothing and bring no songs of another genre."""
+    """Unknown genres raise no error and find no songs of another genre."""
     for genre in ("polka", 'x" year:1', "\N{SNOWMAN}", ""):
-        result = ask(provider, services, TrackQuery(genre, "ja"))
+        result = search(provider, services, TrackQuery(genre, "ja"))
         assert {track.genre for track in result.tracks} <= {genre}
 
 
 def check_hang(case: ProviderCase, provider: SongProvider, services: Services, query: TrackQuery) -> None:
-    """Searches at once that are not answered each end in time."""
+    """Simultaneous searches without a response all end in time."""
     case.hang(services)
     expected = Status.TIMEOUT if case.is_remote else Status.OK
     results: list[ProviderResult] = []
     threads = [
-        threading.Thread(target=lambda: results.append(ask(provider, services, query, HANG_SECONDS)))
+        threading.Thread(target=lambda: results.append(search(provider, services, query, HANG_SECONDS)))
         for _ in range(3)
     ]
     for thread in threads:
@@ -102,16 +114,16 @@ def check_hang(case: ProviderCase, provider: SongProvider, services: Services, q
 
 
 def check_past_deadline(case: ProviderCase, provider: SongProvider, services: Services) -> None:
-    """Nothing is sent after the deadline."""
-    result = ask(provider, services, TrackQuery("jazz"), seconds=-1.0)
+    """After its deadline a search sends no request."""
+    result = search(provider, services, TrackQuery("jazz"), seconds=-1.0)
     assert result.status is (Status.TIMEOUT if case.is_remote else Status.OK)
     assert (result.calls, case.requests(services)) == (0, 0)
 
 
-def check_memory(case: ProviderCase, provider: SongProvider, services: Services, query: TrackQuery) -> None:
+def check_cache(case: ProviderCase, provider: SongProvider, services: Services, query: TrackQuery) -> None:
     """Results are cached: the second search sends nothing."""
-    first = ask(provider, services, query)
+    first = search(provider, services, query)
     assert (first.from_cache, bool(first.calls)) == (False, case.is_remote)
     assert first.calls == case.requests(services)
-    second = ask(provider, services, query)
+    second = search(provider, services, query)
     assert (second.tracks, second.calls, second.from_cache) == (first.tracks, 0, case.is_remote)

@@ -21,8 +21,7 @@ from tests.support.services.spotify import Fault
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("no_proxy", "*")
+def services(tmp_path: Path) -> Iterator[Services]:
     with running(tmp_path) as started:
         yield started
 

@@ -25,7 +25,7 @@ from dashboard.recommendations.providers.registry import (
 )
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
 from dashboard.recommendations.service import MAX_WAIT_SECONDS, RecommendationService
-from tests.support.services.all import Services, minute_of, running, settle
+from tests.support.services.all import Services, finish_searches, minute_of, running
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify import song
 from tests.support.services.spotify_searches import SEARCH
@@ -34,17 +34,16 @@ JAZZ_SONGS = 130
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("no_proxy", "*")
+def services(tmp_path: Path) -> Iterator[Services]:
     with running(tmp_path) as started:
         yield started
 
 
 def test_songs_match_the_music_and_come_only_after_it(services: Services) -> None:
-    service = services.follower()
+    service = services.recommendations()
     assert not service.update(minute_of("jazz")[:20], Filters()).items
     service.update(minute_of("jazz")[20:], Filters())
-    playlist = settle(service)
+    playlist = finish_searches(service)
     assert {row.genre for row in playlist.items} == {"jazz"}
     assert (
         len({row.key for row in playlist.items})
@@ -66,10 +65,10 @@ def test_songs_match_the_music_and_come_only_after_it(services: Services) -> Non
 
 def test_all_genres_of_a_mix_are_searched_in_a_row(services: Services) -> None:
     """Regression: one search runs at a time, and those of the other genres came a minute later."""
-    service = services.follower()
+    service = services.recommendations()
     began = services.clock.monotonic()
     service.update(minute_of("jazz", "rock", "blues"), Filters())
-    playlist = settle(service)
+    playlist = finish_searches(service)
     assert services.clock.monotonic() - began < 20
     assert {row.genre for row in playlist.items} == {"jazz", "rock", "blues"}
 
@@ -83,7 +82,7 @@ def test_a_search_that_fails_does_not_stop_the_service(services: Services) -> No
         Broken([], services.providers()._bundled, services.clock), RollingPlaylist(), services.clock
     )
     service.update(minute_of("jazz"), Filters())
-    assert settle(service).items == ()
+    assert finish_searches(service).items == ()
 
 
 def bundled_only(folder: Path) -> RecommendationService:
@@ -123,7 +122,7 @@ def test_a_provider_with_songs_is_not_reported_as_empty(tmp_path: Path) -> None:
     for _ in range(4):
         service.rolling_playlist.request_refresh()
         assert len(service.update([], Filters()).items) == 10
-        settle(service)
+        finish_searches(service)
     (report,) = service.reports.values()
     assert report is not None
     assert (report.result.status, report.songs > 30) == (Status.OK, True)
@@ -146,7 +145,7 @@ def test_an_update_does_not_wait_for_a_provider_that_does_not_respond(tmp_path: 
     assert service.now < MAX_WAIT_SECONDS + 3
     assert [str(note) for note in playlist.notes] == ["Looking for more songs: jazz."]
     unanswered.set_result(None)
-    settle(service)
+    finish_searches(service)
 
 
 def use_up_quota(services: Services, all_but: int) -> None:
@@ -163,20 +162,20 @@ def youtube_detail(service: RecommendationService) -> str:
 
 def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) -> None:
     use_up_quota(services, all_but=10)
-    service = services.follower()
+    service = services.recommendations()
     service.update(minute_of("jazz"), Filters())
-    settle(service)
+    finish_searches(service)
     assert services.youtube.paths() == [], "a search was used without a click"
     assert "are reserved for your clicks" in youtube_detail(service)
     service.update(minute_of("rock", start=60), Filters())
     services.clock.move(120)
     service.update(minute_of("rock", start=120), Filters())
-    settle(service)
+    finish_searches(service)
     assert service.rolling_playlist.refresh_reason is Reason.SHIFT
     assert services.youtube.paths() == [], "a change of the music is no click"
     filters = Filters("ja", ReleaseRange.YEAR)
     service.update([], filters)
-    playlist = settle(service, filters)
+    playlist = finish_searches(service, filters)
     assert services.youtube.paths().count("search") in (1, 2), "one for each genre of the list"
     assert "YouTube" in {row.track.provider for row in playlist.items}
     assert "reserved for your clicks" not in youtube_detail(service)
@@ -185,19 +184,19 @@ def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) 
 def test_the_refresh_button_may_use_reserved_searches(services: Services) -> None:
     """The refused songs then come, from the first page on."""
     use_up_quota(services, all_but=10)
-    service = services.follower()
+    service = services.recommendations()
     service.update(minute_of("jazz"), Filters())
-    settle(service)
+    finish_searches(service)
     for _ in range(12):
         service.rolling_playlist.request_refresh()
         service.update([], Filters())
-        playlist = settle(service)
+        playlist = finish_searches(service)
         if services.youtube.asked:
             break
     assert services.youtube.paths() == ["search", "videos"]
     service.rolling_playlist.request_refresh()
     service.update([], Filters())
-    assert "YouTube" in {row.track.provider for row in (*playlist.items, *settle(service).items)}
+    assert "YouTube" in {row.track.provider for row in (*playlist.items, *finish_searches(service).items)}
 
 
 def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Services) -> None:
@@ -214,14 +213,14 @@ def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Ser
     for row in services.spotify.rows:
         row["_genres"] = ["jazz"]
     del services.environment["YOUTUBE_API_KEY"]
-    service = services.follower()
+    service = services.recommendations()
     service.update(minute_of("jazz"), Filters())
-    settle(service)
+    finish_searches(service)
     stored = service._pools["jazz"]
     offered = {row.key for row in service.rolling_playlist.current.items}
     assert sum(track.provider == "Spotify" for track in stored) == 50
     services.clock.move(CACHE_SECONDS)
-    shown = settle(service).items
+    shown = finish_searches(service).items
     assert {row.key for row in shown} <= offered, "listed songs must stay"
     offsets = [int(each.values["offset"]) for each in services.spotify.requests if each.path == SEARCH]
     assert offsets == [*range(0, 50, 10), *range(50, 100, 10)], "a page was requested twice"
@@ -230,7 +229,7 @@ def test_songs_of_spotify_are_kept_for_an_hour_and_its_pages_go_on(services: Ser
     seen: set[str] = set()
     for _ in range(20):
         service.rolling_playlist.request_refresh()
-        seen |= {row.track.provider_id for row in settle(service).items}
+        seen |= {row.track.provider_id for row in finish_searches(service).items}
     assert {str(number).zfill(22) for number in range(100, JAZZ_SONGS)} <= seen, (
         "the last songs were never shown"
     )
@@ -241,16 +240,18 @@ def test_an_exhausted_pool_is_searched_again_if_unseen_songs_have_expired(servic
     today = services.clock.now().date()
     services.spotify.rows = [song(n, "jazz", "ja", f"ゆらぎ灯 {n}", today) for n in range(20)]
     filters = Filters("ja", ReleaseRange.WEEK)
-    service = services.follower()
+    service = services.recommendations()
     service.update(minute_of("jazz"), filters)
-    first = {row.key for row in settle(service, filters).items}
+    first = {row.key for row in finish_searches(service, filters).items}
     services.clock.move(CACHE_SECONDS)
     service.rolling_playlist.request_refresh()
-    settle(service, filters)
+    finish_searches(service, filters)
     services.clock.move(61)
-    settle(service, filters)
+    finish_searches(service, filters)
     service.rolling_playlist.request_refresh()
-    second = {row.track.provider_id for row in settle(service, filters).items if row.key not in first}
+    second = {
+        row.track.provider_id for row in finish_searches(service, filters).items if row.key not in first
+    }
     assert len(second) == 10
 
 

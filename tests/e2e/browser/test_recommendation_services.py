@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import LOCAL, PATIENCE_MS, Tabs, cards_of, opened, play, titles_of
 from tests.support.services.all import Services, running
-from tests.support.services.spotify import error
+from tests.support.services.spotify import error_response
 from tests.support.services.youtube import library
 
 PICTURES = re.compile(r"^https://(i\.scdn\.co|i\.ytimg\.com)/")
@@ -179,7 +179,7 @@ def test_a_provider_that_is_down_is_told_and_the_bundled_list_fills_in(
     sentences: list[str],
 ) -> None:
     """The last of the module: both services are left alone for minutes after it."""
-    services.spotify.faults["/v1/search"] = error(429, "Too many requests", Retry_After="300")
+    services.spotify.faults["/v1/search"] = error_response(429, "Too many requests", Retry_After="300")
     services.youtube.faults["search"] = (
         '400 {"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", '
         '"status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}'

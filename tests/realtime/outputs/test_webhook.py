@@ -70,8 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answers]]:
-    monkeypatch.setenv("no_proxy", "*")
+def serve() -> Iterator[Callable[..., Answers]]:
     servers: list[Answers] = []
 
     def start(*script: tuple[int, dict[str, str]] | None, port: int = 0) -> Answers:

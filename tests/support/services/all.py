@@ -1,4 +1,4 @@
-"""All song services on the loopback, their environment variables, and estimates to follow."""
+"""Fake song services on the loopback, their environment variables, and estimates for the playlist."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from realtime.protocol.estimate import StreamState
 from tests.support.protocol import estimate_message
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.itunes import ITunesServer
-from tests.support.services.spotify import SpotifyServer, serving
+from tests.support.services.spotify import SpotifyServer, spotify_server
 from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET
 from tests.support.services.youtube import GOOD_KEY, YouTubeServer
 
 
 class Services:
-    """Spotify, YouTube and iTunes, each with its own faults; iTunes is asked only where a test says so."""
+    """Fake Spotify, YouTube and iTunes servers, each with its own faults."""
 
     def __init__(self, folder: Path, spotify: SpotifyServer, youtube: YouTubeServer, itunes: ITunesServer):
         self.spotify, self.youtube, self.itunes = spotify, youtube, itunes
@@ -46,13 +46,13 @@ class Services:
             self.clock, self.environment, folder=self.data_folder, seed=1, jitter=lambda: 0.0
         )
 
-    def follower(self) -> RecommendationService:
+    def recommendations(self) -> RecommendationService:
         return RecommendationService(
             self.providers(), RollingPlaylist(feedback=FeedbackStore(None)), self.clock
         )
 
-    def mend(self) -> None:
-        """No fault any more."""
+    def repair(self) -> None:
+        """Remove all faults."""
         self.spotify.faults.clear()
         self.spotify.script.clear()
         for server in (self.youtube, self.itunes):
@@ -63,20 +63,20 @@ class Services:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Services]:
-    """The servers, until the end of the block."""
+    """Run the servers until the end of the block."""
     import spotipy  # noqa: F401  its first import may take longer than a test's deadline
 
     clock, youtube, itunes = MovableClock(), YouTubeServer(), ITunesServer(a_minute=10_000)
     try:
-        with serving(CLIENT_ID, CLIENT_SECRET, clock.now().date()) as spotify:
+        with spotify_server(CLIENT_ID, CLIENT_SECRET, clock.now().date()) as spotify:
             yield Services(folder, spotify, youtube, itunes)
     finally:
         youtube.close()
         itunes.close()
 
 
-class Heard:
-    """One estimate, as the feed keeps it: of one genre, or of several in equal parts."""
+class TimedEstimate:
+    """Estimate with its time, as the feed stores it: of one genre, or of several in equal parts."""
 
     def __init__(self, at: float, *genres: str, state: str = "LISTENING") -> None:
         self.at = at
@@ -88,28 +88,29 @@ class Heard:
         ).estimate
 
 
-def minute_of(*genres: str, start: int = 0) -> list[Heard]:
-    return [Heard(second, *genres) for second in range(start, start + 60)]
+def minute_of(*genres: str, start: int = 0) -> list[TimedEstimate]:
+    """Return one estimate a second for a minute of these genres."""
+    return [TimedEstimate(second, *genres) for second in range(start, start + 60)]
 
 
-def settle(follower: RecommendationService, filters: Filters | None = None) -> Playlist:
-    """Look until no search is on its way or waits for its turn."""
+def finish_searches(service: RecommendationService, filters: Filters | None = None) -> Playlist:
+    """Update the playlist until no search runs or waits, and return it."""
     while True:
-        if follower._running is not None:
-            follower._running[1].wait(20)
-        playlist = follower.update([], filters or follower.rolling_playlist.filters)
-        if follower._running is None:
+        if service._running is not None:
+            service._running[1].wait(20)
+        playlist = service.update([], filters or service.rolling_playlist.filters)
+        if service._running is None:
             return playlist
 
 
-def page(
+def page_data(
     playlist: Playlist,
-    told: Mapping[str, ProviderReport | None],
+    reports: Mapping[str, ProviderReport | None],
     clock: Clock,
     choices: Sequence[ArtistFeedback] = (),
 ) -> dict[str, Any]:
-    """Data of the page for the browser."""
+    """Return the data that the page sends to the browser."""
     snapshot = Snapshot(connected=True, state=StreamState.LISTENING, estimate=None)
     return song_data(
-        playlist, Situation(snapshot, ListeningProfile(), told, clock.now()), choices, Translator("en")
+        playlist, Situation(snapshot, ListeningProfile(), reports, clock.now()), choices, Translator("en")
     )

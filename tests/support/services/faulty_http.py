@@ -1,4 +1,4 @@
-"""Real HTTP server of JSON that can be told to misbehave, and a movable clock."""
+"""Real HTTP server of JSON with faults that tests switch on, and a clock that tests move."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ BODIES = {
     "long number": b'{"items": [], "results": [], "n": ' + b"9" * 5_000 + b"}",
     "huge": b'{"items": [], "results": [], "n": "' + b"x" * (5 << 20) + b'"}',
 }
-"""Bodies that come with 200."""
+"""Bodies of responses with status 200."""
 
 
 class MovableClock:
-    """Real seconds that pass, and a wall clock of our own; both can be moved."""
+    """Clock that runs in real time from a fixed date. A test can move it forward."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self._wall = now
@@ -55,7 +55,7 @@ class MovableClock:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it arrived."""
+    """Request as the server received it."""
 
     path: str
     params: Mapping[str, str]
@@ -73,11 +73,15 @@ class Reply:
 
 
 class FaultyServer(ThreadingHTTPServer):
-    """Answers by ``answer``, unless ``faults`` names something else for a path, or for ``EVERYWHERE``.
+    """Server that responds with ``answer`` unless ``faults`` has a fault for the path or for ``EVERYWHERE``.
 
-    Faults: those of ``BODIES``; ``drip`` and ``header drip`` (a byte now and then), ``hang``, ``cut``,
-    ``short`` (less than was announced), ``bad gzip``, ``redirect``,
-    an HTTP status as decimals, alone or before a body, or a body from ``{`` on.
+    A fault is a name in ``BODIES``, a body that begins with ``{``, an HTTP status with or without a body, or
+    one of these:
+
+    - ``drip`` and ``header drip`` send single bytes with pauses.
+    - ``hang`` sends nothing, ``cut`` closes the connection.
+    - ``short`` sends less than the announced length.
+    - ``bad gzip`` and ``redirect`` send such a response.
     """
 
     daemon_threads = True
@@ -107,7 +111,7 @@ class FaultyServer(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Silence: clients that leave early are part of the tests."""
+        """Log nothing: clients that leave early are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -159,4 +163,4 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError(fault)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silence: the base class writes to standard error."""
+        """Log nothing: the base class writes to standard error."""

@@ -1,4 +1,4 @@
-"""Fake iTunes search of invented songs on the loopback."""
+"""Fake iTunes search of invented songs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.services.faulty_http import NOON, Asked, FaultyServer, Reply
 PARAMETERS = {"term", "country", "media", "entity", "attribute", "limit", "lang", "version", "explicit"}
 LANGUAGES = {"US": "en", "JP": "ja", "KR": "ko", "TW": "zh", "KZ": "ru"}
 AGES_DAYS = (-20, 1, 4, 12, 25, 100, 300, 900, 5000)
-"""The first is announced and not out yet."""
+"""Days since the release of the songs. The first song is not released yet."""
 
 ARTISTS = {
     "en": ("The Amber Kettles", "Six Doors Down"),
@@ -33,11 +33,11 @@ GENRES = {
     "reggae": ("Reggae", "レゲエ", ("reggae", "レゲエ", "레게", "雷鬼", "регги")),
     "rock": ("Rock", "ロック", ("rock", "ロック", "록", "搖滾", "рок")),
 }
-"""Names in English and Japanese, and the words that find them."""
+"""Names of genres in English and Japanese, and the search terms that find them."""
 
 
 class ITunesServer(FaultyServer):
-    """Refuses unknown parameters, and requests past ``a_minute`` of them."""
+    """Server that refuses unknown parameters, and all requests after the first ``a_minute``."""
 
     def __init__(self, a_minute: int = 20) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class ITunesServer(FaultyServer):
 
 
 def found(params: Mapping[str, str], now: datetime = NOON) -> list[dict[str, Any]]:
-    """Songs that a term finds: by genre, and one of another genre that has the word in its title."""
+    """Return the rows that a term finds: songs of its genre, one with the term as title, and invalid rows."""
     term = params["term"].lower()
-    place = 1 if params["lang"] == "ja_jp" else 0
+    column = 1 if params["lang"] == "ja_jp" else 0
     rows: list[dict[str, Any]] = []
     for number, (english, japanese, words) in enumerate(GENRES.values()):
         if any(word in term for word in words):
-            genre = (english, japanese)[place]
+            genre = (english, japanese)[column]
             for age, days in enumerate(AGES_DAYS):
                 title = f"{ARTISTS[LANGUAGES[params['country']]][1]} {age}"
                 at = now - timedelta(days=days)

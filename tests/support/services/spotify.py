@@ -1,7 +1,7 @@
-"""A server that answers as Spotify does, strictly, with a made catalog and faults that can be switched on.
+"""Fake Spotify server, which is as strict as Spotify and has faults that tests switch on.
 
-Two roles on one port: ``/api/token`` and ``/v1/search``. Songs and artists are invented; no answer of
-Spotify's is copied.
+It serves ``/api/token`` and ``/v1/search``. Songs and artists are invented, and no response of Spotify is
+copied.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ OWN_NAMES = {
     ("ko", "pop"): "k-pop", ("ko", "rock"): "k-rock", ("ko", "hip hop"): "k-rap", ("zh", "pop"): "mandopop",
 }  # fmt: skip
 COUNTRY = {"en": "country", "ja": "カントリー", "ko": "컨트리", "zh": "鄉村", "ru": "кантри"}
-"""No artist has this genre: it is found by these words of an album's name alone."""
+"""Words in album names. No artist has the genre country, so only these words find its songs."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """How a request is answered instead of properly."""
+    """Response that replaces the correct one."""
 
     status: int = 200
     body: bytes = b""
@@ -58,8 +58,8 @@ class Fault:
     """``answer``, ``cut``, ``close``, ``silent``, ``drip`` or ``drip headers``."""
 
 
-def error(status: int, message: str, reason: str = "", **headers: str) -> Fault:
-    """An error as Spotify writes it; ``Retry_After="1"`` becomes a header."""
+def error_response(status: int, message: str, reason: str = "", **headers: str) -> Fault:
+    """Return an error in the format of Spotify. Keyword arguments such as ``Retry_After`` become headers."""
     inner = {"status": status, "message": message} | ({"reason": reason} if reason else {})
     names = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Fault(status, json.dumps({"error": inner}).encode(), headers=names)
@@ -74,12 +74,12 @@ HTML = b"<html><body>" + b"<p>Maintenance</p>" * 200 + b"</body></html>"
 
 
 def catalog(today: date) -> list[dict[str, Any]]:
-    """Songs of every genre, language and age, and with each lot three that a careful reader turns away."""
+    """Return songs of every genre, language and age, and three unsuitable ones for each pair."""
     rows: list[dict[str, Any]] = []
     for genre in GENRES:
         for language, names in NAMES.items():
-            for turn, days in enumerate(AGES):
-                rows.append(song(len(rows), genre, language, names[turn % 3], today - timedelta(days)))
+            for number, days in enumerate(AGES):
+                rows.append(song(len(rows), genre, language, names[number % 3], today - timedelta(days)))
             other = "ru" if language != "ru" else "ko"
             foreign = song(len(rows), genre, language, NAMES[other][0], today - timedelta(3), TITLES[other])
             of_year = song(len(rows) + 1, genre, language, names[0], today, precision="year")
@@ -98,7 +98,7 @@ def song(
     title: str = "",
     precision: str = "day",
 ) -> dict[str, Any]:
-    """A row, with its artist's genres under a name that is never sent."""
+    """Return a row. Its key ``_genres`` holds the genres of the artist and is not sent."""
     identity = f"{number:022d}"
     link = {"spotify": f"https://open.spotify.com/track/{identity}"}
     performer = {
@@ -140,7 +140,7 @@ class Request:
 
 
 class SpotifyServer(ThreadingHTTPServer):
-    """The fake. ``faults`` maps a path to what happens there; ``script`` does so for the next requests."""
+    """Server whose ``faults`` replace all responses at a path, and ``script`` the next ones."""
 
     daemon_threads = True
     block_on_close = False
@@ -165,7 +165,7 @@ class SpotifyServer(ThreadingHTTPServer):
         return waiting.pop(0) if waiting else self.faults.get(path)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Silence: a client that leaves is what many tests are about."""
+        """Log nothing: clients that leave are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if self.path != "/api/token":
-            return self._send(error(404, "Service not found"))
+            return self._send(error_response(404, "Service not found"))
         self.server.requests.append(Request(self.path))
         if fault := self.server.fault(self.path):
             return self._send(fault)
@@ -197,23 +197,23 @@ class _Handler(BaseHTTPRequestHandler):
     def _refusal(self, path: str, values: dict[str, str]) -> Fault | None:
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
         if kind != "Bearer":
-            return error(401, "No token provided")
+            return error_response(401, "No token provided")
         if token not in self.server.valid:
             known = token in self.server.tokens
-            return error(401, "The access token expired" if known else "Invalid access token")
+            return error_response(401, "The access token expired" if known else "Invalid access token")
         if path != "/v1/search":
-            return error(403, "Forbidden")
+            return error_response(403, "Forbidden")
         if unknown := set(values) - {"q", "type", "market", "limit", "offset"}:
-            return error(400, f"Unknown parameter {unknown}")
+            return error_response(400, f"Unknown parameter {unknown}")
         if not values.get("q"):
-            return error(400, "No search query")
+            return error_response(400, "No search query")
         if values.get("type") != "track":
-            return error(400, "Bad search type field")
+            return error_response(400, "Bad search type field")
         for name, highest, given in (("limit", 10, "5"), ("offset", 1000, "0")):
             if not values.get(name, given).isdecimal() or int(values.get(name, given)) > highest:
-                return error(400, f"Invalid {name}")
+                return error_response(400, f"Invalid {name}")
         if not re.fullmatch("[A-Z]{2}", values.get("market", "US")):
-            return error(400, "Invalid market code")
+            return error_response(400, "Invalid market code")
         return None
 
     def _page(self, values: dict[str, str]) -> Fault:
@@ -255,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or fault.manner == "cut"
 
     def _drip(self, text: bytes) -> None:
-        """A byte now and then, until the client has enough or the server is closed."""
+        """Send single bytes with pauses until the client leaves or the server closes."""
         for place in range(len(text)):
             if self.server.closing.wait(0.02):
                 return
@@ -263,7 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silence: the base class writes to standard error."""
+        """Log nothing: the base class writes to standard error."""
 
 
 def _sent(row: Any) -> Any:
@@ -271,7 +271,7 @@ def _sent(row: Any) -> Any:
 
 
 def _matches(row: Any, text: str) -> bool:
-    """Check if a search finds a row. Every search finds the rows that are no songs."""
+    """Return whether a search finds a row. Every search finds rows that are no songs."""
     if not isinstance(row, dict) or "_genres" not in row:
         return True
     genre = re.search(r'genre:"([^"]*)"', text)
@@ -286,8 +286,8 @@ def _matches(row: Any, text: str) -> bool:
 
 
 @contextmanager
-def serving(client_id: str, client_secret: str, today: date) -> Iterator[SpotifyServer]:
-    """A running server; at the end whoever still waits for it is let go."""
+def spotify_server(client_id: str, client_secret: str, today: date) -> Iterator[SpotifyServer]:
+    """Run a server. At the end it closes connections that still wait for a response."""
     server = SpotifyServer(client_id, client_secret, today)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""Searches through the Spotify provider, each checked for deadline, secrets and wording."""
+"""Searches through the Spotify provider. Deadline, secrets and message of each result are checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOLERANCE_SECONDS = 0.5
 
 
 class HalfVirtualClock:
-    """Real seconds, because real sockets are waited for; a date of the test's own."""
+    """Clock with real seconds, because the tests use real sockets, and a date that tests set."""
 
     def __init__(self) -> None:
         self.time = NOW
@@ -35,7 +35,7 @@ class HalfVirtualClock:
         return self.time
 
 
-def make(address: str, clock: HalfVirtualClock, secret: str = CLIENT_SECRET) -> BackgroundProvider:
+def make_provider(address: str, clock: HalfVirtualClock, secret: str = CLIENT_SECRET) -> BackgroundProvider:
     provider = SpotifyProvider(
         CLIENT_ID, secret, clock, base_url=address, token_url=address + TOKEN, jitter=lambda: 0.5
     )
@@ -43,7 +43,7 @@ def make(address: str, clock: HalfVirtualClock, secret: str = CLIENT_SECRET) -> 
 
 
 def search(provider: SongProvider, query: TrackQuery = JAZZ, seconds: float = 4.0) -> ProviderResult:
-    """Search, and hold against the contract whatever comes back."""
+    """Search, and check the result against the contract."""
     began = time.monotonic()
     result = provider.search(query, began + seconds)
     assert time.monotonic() - began < max(seconds, 0.0) + TOLERANCE_SECONDS

@@ -1,4 +1,4 @@
-"""Fake YouTube Data API of invented songs on the loopback, as strict as its documentation."""
+"""Fake YouTube Data API of invented songs, which is as strict as its documentation."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ORDERS = ("date", "rating", "relevance", "title", "videoCount", "viewCount")
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One of the library; ``language`` is what is sung, ``spoken`` what its uploader says."""
+    """Video. ``language`` is the language of the song, ``spoken`` the one that its uploader entered."""
 
     video_id: str
     title: str
@@ -74,7 +74,7 @@ def identifier(*parts: object) -> str:
 
 
 def library(now: datetime = NOON) -> list[Video]:
-    """For each genre and language a song of each age, and one row of each odd kind."""
+    """Return a song of each age for each genre and language, and one row of each odd kind."""
     videos: list[Video] = []
     for genre in LABELS:
         for language, (artist, song) in NAMES.items():
@@ -104,11 +104,11 @@ ODD: dict[str, dict[str, Any]] = {
     "german": {"spoken": "de", "title": "Halbmond Kapelle - Laternenlied"},
     "ukrainian": {"title": "Їжакова Ґава - Ліхтарик"},
 }
-"""Rows that no list may contain when a language was asked for."""
+"""Changes that make a row unsuitable for a search in one language."""
 
 
 class YouTubeServer(FaultyServer):
-    """Counts searches of a day, refuses unknown parameters, and knows ``videos``."""
+    """Server of ``videos`` that counts the searches of a day and refuses unknown parameters."""
 
     def __init__(self, searches: int = 100) -> None:
         super().__init__()
@@ -172,15 +172,15 @@ class YouTubeServer(FaultyServer):
 
 
 def wrong_parameter(params: Mapping[str, str]) -> str:
-    """Name of the first parameter that the real service would refuse; empty if none."""
+    """Return the first parameter that the real service would refuse, or an empty string."""
     if unknown := set(params) - SEARCH_PARAMETERS:
         return min(unknown)
-    most = params.get("maxResults", "5")
+    count = params.get("maxResults", "5")
     checks = {
         "part": params.get("part") == "snippet",
         "q": bool(params.get("q", "").strip()),
         "type": params.get("type") == "video" or "videoCategoryId" not in params,
-        "maxResults": most.isdecimal() and int(most) <= 50,
+        "maxResults": count.isdecimal() and int(count) <= 50,
         "order": params.get("order", "relevance") in ORDERS,
         "topicId": params.get("topicId", "/m/04rlf") in TOPICS,
         "videoCategoryId": params.get("videoCategoryId", "10") == "10",
@@ -197,7 +197,7 @@ def wrong_parameter(params: Mapping[str, str]) -> str:
 
 
 def matches(video: Video, params: Mapping[str, str]) -> bool:
-    """Check if a search finds the video. Rows of another language are found despite the hint for one."""
+    """Return whether a search finds a video. The hint for a language does not exclude others."""
     if video.genre not in TOPICS[params.get("topicId", "/m/04rlf")]:
         return False
     if video.published.strftime("%Y-%m-%dT%H:%M:%SZ") < params.get("publishedAfter", ""):

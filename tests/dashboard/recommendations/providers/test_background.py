@@ -140,9 +140,8 @@ def test_who_waits_goes_on_when_the_holder_is_done_or_late(clock: MovableClock) 
         thread.join()
 
 
-def test_a_search_has_one_thread_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_has_one_thread_a_provider(tmp_path: Path) -> None:
     """Regression: one search used four nested threads."""
-    monkeypatch.setenv("no_proxy", "*")
     with running(tmp_path) as services:
         services.environment["ITUNES_SEARCH"] = "1"
         services.spotify.faults[SEARCH] = Fault(200, HTML, manner="drip headers")
@@ -156,4 +155,4 @@ def test_a_search_has_one_thread_a_provider(tmp_path: Path, monkeypatch: pytest.
         ]  # fmt: skip
         results = pending.result().results
         assert {results[name].status for name in ("Spotify", "YouTube", "iTunes")} == {Status.TIMEOUT}
-        services.mend()
+        services.repair()

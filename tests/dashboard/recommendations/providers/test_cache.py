@@ -33,7 +33,7 @@ def test_a_result_has_its_life_since_it_came_and_not_since_it_was_asked_for(
     assert cache.get(query) is None
 
 
-def test_what_was_unused_for_longest_goes_first() -> None:
+def test_the_least_recently_used_result_is_dropped_first() -> None:
     cache = ResultCache[int](MovableClock())
     cache.put(QUERY, 1)
     for number in range(MAX_RESULTS):

@@ -23,13 +23,13 @@ from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET, SE
 from tests.support.services.youtube import GOOD_KEY
 from tests.support.song_provider_contract import (
     ProviderCase,
-    ask,
+    check_cache,
     check_filters,
     check_hang,
-    check_memory,
     check_odd_queries,
     check_pages,
     check_past_deadline,
+    search,
 )
 
 DRIP = Fault(200, HTML, manner="drip headers")
@@ -90,11 +90,10 @@ each_provider = pytest.mark.parametrize("case", CASES, ids=lambda case: case.nam
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("no_proxy", "*")
-    with running(tmp_path) as all_of_them:
-        all_of_them.data_folder.mkdir()
-        yield all_of_them
+def services(tmp_path: Path) -> Iterator[Services]:
+    with running(tmp_path) as started:
+        started.data_folder.mkdir()
+        yield started
 
 
 @each_provider
@@ -127,7 +126,7 @@ def test_nothing_is_sent_after_the_deadline(case: ProviderCase, services: Servic
 
 @each_provider
 def test_what_was_found_is_remembered(case: ProviderCase, services: Services) -> None:
-    check_memory(case, case.make(services), services, TrackQuery("reggae", "en"))
+    check_cache(case, case.make(services), services, TrackQuery("reggae", "en"))
 
 
 @pytest.mark.parametrize("make", [spotify, youtube, itunes])
@@ -136,5 +135,5 @@ def test_a_refused_connection_is_a_status(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    result = ask(make(services, address), services, TrackQuery("jazz"))
+    result = search(make(services, address), services, TrackQuery("jazz"))
     assert (result.status, result.tracks) == (Status.UNREACHABLE, ())

@@ -25,9 +25,9 @@ from dashboard.recommendations.providers.registry import CombinedResult
 from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from dashboard.recommendations.service import ProviderReport
-from tests.support.services.all import Services, page, running
+from tests.support.services.all import Services, page_data, running
 from tests.support.services.faulty_http import BODIES, EVERYWHERE
-from tests.support.services.spotify import HTML, INVALID_CLIENT, PREMIUM, Fault, error
+from tests.support.services.spotify import HTML, INVALID_CLIENT, PREMIUM, Fault, error_response
 from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET, SEARCH, TOKEN
 from tests.support.services.youtube import GOOD_KEY
 
@@ -81,45 +81,47 @@ def nothing_there(all_: Services) -> None:
 SPOTIFY = (
     token("400 invalid client", INVALID_CLIENT, Status.AUTH),
     token("400, no envelope", Fault(400, b'["invalid_client"]'), Status.AUTH),
-    token("401", error(401, "Unauthorized"), Status.AUTH),
-    token("429, wait 7 s", error(429, "Too many", Retry_After="7"), Status.RATE_LIMITED, 1, 7),
+    token("401", error_response(401, "Unauthorized"), Status.AUTH),
+    token("429, wait 7 s", error_response(429, "Too many", Retry_After="7"), Status.RATE_LIMITED, 1, 7),
     token("503 with HTML", Fault(503, HTML, "text/html"), Status.UNREACHABLE, 2),
     token("200 with HTML", Fault(200, HTML, "text/html"), Status.BAD_ANSWER),
     token("odd life", Fault(200, b'{"access_token":"test-access-odd","expires_in":"x"}'), Status.BAD_ANSWER),
     token("odd token", Fault(200, b'{"access_token":"test-access\\nx","expires_in":9}'), Status.BAD_ANSWER),
     token("hangs", Fault(manner="silent"), Status.TIMEOUT),
     token("a byte now and then", Fault(200, HTML, manner="drip"), Status.TIMEOUT),
-    once("401 once", error(401, "The access token expired"), 4),
-    once("502 once", error(502, "Bad gateway"), 3),
-    searching("401 always", error(401, "The access token expired"), Status.AUTH, 4),
+    once("401 once", error_response(401, "The access token expired"), 4),
+    once("502 once", error_response(502, "Bad gateway"), 3),
+    searching("401 always", error_response(401, "The access token expired"), Status.AUTH, 4),
     searching("401, error is a string", Fault(401, b'{"error":"invalid_token"}'), Status.AUTH, 4),
     searching("403 Premium, as text", Fault(403, PREMIUM.encode(), "text/plain"), Status.PREMIUM),
-    searching("403 Premium, as JSON", error(403, PREMIUM), Status.PREMIUM),
-    searching("403 not allowed", error(403, "Forbidden"), Status.FORBIDDEN),
-    searching("429, wait 3600 s", error(429, "Slow", Retry_After="3600"), Status.RATE_LIMITED, 2, 3600),
+    searching("403 Premium, as JSON", error_response(403, PREMIUM), Status.PREMIUM),
+    searching("403 not allowed", error_response(403, "Forbidden"), Status.FORBIDDEN),
+    searching(
+        "429, wait 3600 s", error_response(429, "Slow", Retry_After="3600"), Status.RATE_LIMITED, 2, 3600
+    ),
     searching(
         "429, wait until a date",
-        error(429, "Slow", Retry_After="Sun, 22 Nov 2026 13:00:00 GMT"),
+        error_response(429, "Slow", Retry_After="Sun, 22 Nov 2026 13:00:00 GMT"),
         Status.RATE_LIMITED,
         2,
         3600,
     ),
-    searching("429, no wait named", error(429, "Slow"), Status.RATE_LIMITED, 2, 45),
+    searching("429, no wait named", error_response(429, "Slow"), Status.RATE_LIMITED, 2, 45),
     searching("429, error is a string", Fault(429, b'{"error":"x"}'), Status.RATE_LIMITED, 2, 45),
-    searching("429 quota", error(429, "Too many", "QUOTA_EXCEEDED"), Status.QUOTA, 2, 5400),
+    searching("429 quota", error_response(429, "Too many", "QUOTA_EXCEEDED"), Status.QUOTA, 2, 5400),
     searching(
         "429 quota, wait a day",
-        error(429, "Too many", "QUOTA_EXCEEDED", Retry_After="86400"),
+        error_response(429, "Too many", "QUOTA_EXCEEDED", Retry_After="86400"),
         Status.QUOTA,
         2,
         86_400,
     ),
-    searching("400 invalid limit", error(400, "Invalid limit"), Status.BAD_REQUEST),
-    searching("404", error(404, "Service not found"), Status.BAD_REQUEST),
-    searching("500", error(500, "Oops"), Status.UNREACHABLE, 3),
+    searching("400 invalid limit", error_response(400, "Invalid limit"), Status.BAD_REQUEST),
+    searching("404", error_response(404, "Service not found"), Status.BAD_REQUEST),
+    searching("500", error_response(500, "Oops"), Status.UNREACHABLE, 3),
     searching("502 with HTML", Fault(502, HTML, "text/html"), Status.UNREACHABLE, 3),
     searching("503", Fault(503), Status.UNREACHABLE, 3),
-    searching("503, wait 60 s", error(503, "Busy", Retry_After="60"), Status.UNREACHABLE, 2, 60),
+    searching("503, wait 60 s", error_response(503, "Busy", Retry_After="60"), Status.UNREACHABLE, 2, 60),
     searching("HTML, not JSON", Fault(200, HTML, "text/html"), Status.BAD_ANSWER),
     searching("JSON: an error as text", Fault(200, b'{"error":"x"}'), Status.BAD_ANSWER),
     searching("JSON: a list", Fault(200, b"[]"), Status.BAD_ANSWER),
@@ -218,10 +220,9 @@ ITUNES = (
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("no_proxy", "*")
-    with running(tmp_path) as all_of_them:
-        yield all_of_them
+def services(tmp_path: Path) -> Iterator[Services]:
+    with running(tmp_path) as started:
+        yield started
 
 
 def sent(case: Case, services: Services) -> int:
@@ -270,7 +271,7 @@ def walk(case: Case, provider: RemoteProvider, services: Services) -> tuple[str,
         sentence = " ".join(CombinedResult((), {guard.name: each}, frozenset()).messages)
         assert bool(sentence) == (each.status is not Status.OK)
         reports = {guard.name: ProviderReport(each, len(each.tracks))}
-        rows = page(Playlist(), reports, services.clock)["providers"]
+        rows = page_data(Playlist(), reports, services.clock)["providers"]
         (shown,) = [row for row in rows if row["name"] == guard.name]
         assert (shown["tone"] == "fault") == (each.status not in (Status.OK, Status.EMPTY))
         for text in (sentence, shown["status"]):
@@ -306,7 +307,7 @@ def test_every_fault_is_reported_in_time(cases: tuple[Case, ...], services: Serv
                 if attempt == ATTEMPTS - 1:
                     wrong.append(f"{case.provider}, {case.description}: {failure}")
             finally:
-                services.mend()
+                services.repair()
                 services.spotify.rows = rows
         lines.append(
             f"| {case.provider} | {case.description} | {case.status} | {shown} | {sentence} | {spent:.2f} |"

@@ -31,11 +31,10 @@ Lists = dict[tuple[str, str, ReleaseRange], tuple[str, ...]]
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("no_proxy", "*")
-    with running(tmp_path) as all_of_them:
-        all_of_them.environment["ITUNES_SEARCH"] = "1"
-        yield all_of_them
+def services(tmp_path: Path) -> Iterator[Services]:
+    with running(tmp_path) as started:
+        started.environment["ITUNES_SEARCH"] = "1"
+        yield started
 
 
 def links(result: ProviderResult) -> tuple[str, ...]:

@@ -30,8 +30,7 @@ class Setup:
 
 
 @pytest.fixture
-def itunes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setup]:
-    monkeypatch.setenv("no_proxy", "*")
+def itunes() -> Iterator[Setup]:
     setup = Setup()
     yield setup
     setup.server.close()

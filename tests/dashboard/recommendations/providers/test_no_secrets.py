@@ -26,9 +26,9 @@ from dashboard.recommendations.providers.registry import ProviderGroup
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from dashboard.recommendations.service import RecommendationService
 from tests.support.cli import run_command
-from tests.support.services.all import Services, minute_of, page, running, settle
+from tests.support.services.all import Services, finish_searches, minute_of, page_data, running
 from tests.support.services.faulty_http import EVERYWHERE
-from tests.support.services.spotify import HTML, Fault, error
+from tests.support.services.spotify import HTML, Fault, error_response
 from tests.support.services.spotify_searches import CLIENT_ID, CLIENT_SECRET, SEARCH, TOKEN
 from tests.support.services.youtube import GOOD_KEY
 
@@ -40,8 +40,9 @@ ECHO = f"{CLIENT_SECRET} test-access-token-0 {GOOD_KEY} {BASIC}"
 """Secrets that a server might write into its errors."""
 
 SPOTIFY_FAULTS = (
-    None, error(400, ECHO), error(401, ECHO), error(403, ECHO), error(429, ECHO, Retry_After="5"),
-    error(500, ECHO), Fault(200, HTML, "text/html"), Fault(200, f'{{"error":"{ECHO}"}}'.encode()),
+    None, error_response(400, ECHO), error_response(401, ECHO), error_response(403, ECHO),
+    error_response(429, ECHO, Retry_After="5"),
+    error_response(500, ECHO), Fault(200, HTML, "text/html"), Fault(200, f'{{"error":"{ECHO}"}}'.encode()),
     Fault(302, headers=(("Location", f"/v1/{CLIENT_SECRET}"),)), Fault(manner="close"),
     Fault(200, b'{"tracks":', manner="cut"),
 )  # fmt: skip
@@ -55,11 +56,10 @@ LOGGERS = ("spotipy", "spotipy.client", "spotipy.oauth2", "urllib3", "requests",
 
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("no_proxy", "*")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")  # where spotipy's usual cache would be
-    with running(tmp_path) as all_of_them:
-        yield all_of_them
+    with running(tmp_path) as started:
+        yield started
 
 
 class Searched:
@@ -96,7 +96,7 @@ def follow(services: Services, choices: FeedbackStore, searched: Searched) -> No
     """Search page data, objects and responses for secrets under every fault."""
     faults = [(spotify, "") for spotify in SPOTIFY_FAULTS] + [(None, fault) for fault in YOUTUBE_FAULTS]
     for number, (of_spotify, of_youtube) in enumerate(faults):
-        services.mend()
+        services.repair()
         if of_spotify is not None:
             services.spotify.faults[SEARCH if number % 2 else TOKEN] = of_spotify
             services.spotify.valid.clear()
@@ -105,8 +105,10 @@ def follow(services: Services, choices: FeedbackStore, searched: Searched) -> No
         fresh = RecommendationService(services.providers(), RollingPlaylist(feedback=choices), services.clock)
         filters = Filters(list(LANGUAGES)[number % 5])
         fresh.update(minute_of("jazz"), filters)
-        playlist = settle(fresh, filters)
-        data = page(playlist, fresh.reports, services.clock, fresh.rolling_playlist.feedback.list_artists())
+        playlist = finish_searches(fresh, filters)
+        data = page_data(
+            playlist, fresh.reports, services.clock, fresh.rolling_playlist.feedback.list_artists()
+        )
         searched.look("page", json.dumps(data, ensure_ascii=False))
         searched.look("playlist", repr(playlist))
         searched.look("reprs", *representations(fresh))
@@ -147,13 +149,13 @@ def test_no_secret_appears_anywhere(
         caplog.set_level(logging.DEBUG, name)
     searched = Searched()
     follow(services, FeedbackStore(default_feedback_path()), searched)
-    services.mend()
+    services.repair()
     providers = services.providers()
     searched.look("reprs", *representations(providers), repr(providers.search(TrackQuery("rock"))))
     searched.look("tracebacks", *raised(providers))
     for number, argv in enumerate((("--json",), (), ())):
         if number == 2:
-            services.spotify.faults[TOKEN] = error(400, ECHO)
+            services.spotify.faults[TOKEN] = error_response(400, ECHO)
             services.youtube.faults[EVERYWHERE] = "401"
         done = run_command("recommend", "--genre", "jazz", *argv, environment=services.environment)
         assert done.returncode == 0

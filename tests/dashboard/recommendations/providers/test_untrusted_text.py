@@ -16,7 +16,7 @@ from dashboard.recommendations.domain.tracks import TrackQuery
 from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem
 from dashboard.recommendations.providers.registry import CombinedResult
 from dashboard.recommendations.providers.spotify.parsing import MAX_ARTISTS
-from tests.support.services.all import Services, page, running
+from tests.support.services.all import Services, page_data, running
 from tests.support.services.faulty_http import EVERYWHERE
 from tests.support.services.itunes import row
 from tests.support.services.spotify import song
@@ -51,10 +51,9 @@ BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder: Path = tmp_path_factory.mktemp("services")
-    with pytest.MonkeyPatch.context() as patch, running(folder) as all_of_them:
-        patch.setenv("no_proxy", "*")
-        all_of_them.environment["ITUNES_SEARCH"] = "1"
-        yield all_of_them
+    with running(folder) as started:
+        started.environment["ITUNES_SEARCH"] = "1"
+        yield started
 
 
 def answer_with(services: Services, name: str) -> CombinedResult:
@@ -89,7 +88,7 @@ def test_a_name_reaches_the_page_as_harmless_text(services: Services, kind: str)
     assert all(len(track.artists) <= MAX_ARTISTS for track in live)
     assert {track.album for track in live} == {"", expected}
     rows = tuple(PlaylistItem(track, "jazz", ()) for track in live)
-    data = page(Playlist(items=rows, number=1, mix={"jazz": 1.0}), {}, services.clock)
+    data = page_data(Playlist(items=rows, number=1, mix={"jazz": 1.0}), {}, services.clock)
     assert json.loads(json.dumps(data)) == data
     json.dumps(data, ensure_ascii=False).encode()  # as the socket sends it; half a sign would raise
     for shown in data["songs"]:

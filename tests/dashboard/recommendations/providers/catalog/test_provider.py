@@ -30,7 +30,7 @@ class FixedClock:
         return datetime(self.year, 6, 1, tzinfo=UTC)
 
 
-def ask(query: TrackQuery, year: int = 2025, songs: tuple[Song, ...] | None = None) -> ProviderResult:
+def search(query: TrackQuery, year: int = 2025, songs: tuple[Song, ...] | None = None) -> ProviderResult:
     provider: SongProvider = CatalogProvider(FixedClock(year), songs, seed=1)
     return provider.search(query, deadline=0.0)
 
@@ -40,12 +40,12 @@ def names(result: ProviderResult) -> list[tuple[str, str]]:
 
 
 def faults_of(genre: str, language: str, range_: ReleaseRange) -> list[str]:
-    """Differences between a result of the provider and the songs of the catalog."""
+    """Return the differences between a result of the provider and the songs of the catalog."""
     cell = [song for song in catalog.load() if (song.genre, song.language) == (genre, language)]
     recent = [song for song in cell if song.year in (2024, 2025)]
     keeps_age = range_ is ReleaseRange.ANY or (range_ is ReleaseRange.YEAR and bool(recent))
     expected = recent if range_ is ReleaseRange.YEAR and recent else cell
-    result = ask(TrackQuery(genre, language, range_, limit=ALL))
+    result = search(TrackQuery(genre, language, range_, limit=ALL))
     faults = []
     if sorted(names(result)) != sorted((song.artist, song.title) for song in expected):
         faults.append(f"{len(result.tracks)} songs instead of {len(expected)}, or others")
@@ -64,7 +64,7 @@ def faults_of(genre: str, language: str, range_: ReleaseRange) -> list[str]:
 
 
 @pytest.mark.parametrize("range_", list(ReleaseRange))
-def test_each_filter_changes_the_list_as_it_should(range_: ReleaseRange) -> None:
+def test_each_filter_selects_exactly_its_songs(range_: ReleaseRange) -> None:
     found = {
         (genre, language): faults_of(genre, language, range_) for genre in GENRES for language in LANGUAGES
     }
@@ -72,10 +72,10 @@ def test_each_filter_changes_the_list_as_it_should(range_: ReleaseRange) -> None
 
 
 @pytest.mark.parametrize("genre", GENRES)
-def test_without_a_language_all_of_the_genre_come_sung_or_not(genre: str) -> None:
-    everything = ask(TrackQuery(genre, limit=ALL))
+def test_without_a_language_all_songs_of_the_genre_come(genre: str) -> None:
+    everything = search(TrackQuery(genre, limit=ALL))
     assert len(everything.tracks) == sum(song.genre == genre for song in catalog.load())
-    per_language = [ask(TrackQuery(genre, language, limit=ALL)) for language in LANGUAGES]
+    per_language = [search(TrackQuery(genre, language, limit=ALL)) for language in LANGUAGES]
     sung = [name for result in per_language for name in names(result)]
     assert len(sung) == len(set(sung)), "a song came in two languages"
     unsung = {(t.artists[0], t.title) for t in everything.tracks if t.language is None}
@@ -84,7 +84,7 @@ def test_without_a_language_all_of_the_genre_come_sung_or_not(genre: str) -> Non
 
 
 def test_some_songs_are_recent_enough_for_a_year() -> None:
-    found = ask(TrackQuery("pop", "en", ReleaseRange.YEAR, limit=ALL))
+    found = search(TrackQuery("pop", "en", ReleaseRange.YEAR, limit=ALL))
     assert found.relaxed == frozenset()
     assert {track.published for track in found.tracks} == {date(2024, 1, 1), date(2025, 1, 1)}
 
@@ -101,7 +101,7 @@ def test_some_songs_are_recent_enough_for_a_year() -> None:
 def test_a_year_is_this_calendar_year_or_the_last(year: int, titles: set[str], relaxed: bool) -> None:
     """A wrong clock must not make all songs recent."""
     songs = tuple(Song("a", str(n), n, "rock", "en") for n in (1999, 2000, 2010))
-    result = ask(TrackQuery("rock", "en", ReleaseRange.YEAR), year, songs)
+    result = search(TrackQuery("rock", "en", ReleaseRange.YEAR), year, songs)
     assert {track.title for track in result.tracks} == titles
     assert (Relaxed.RANGE in result.relaxed) == relaxed
     sentence = f"has no rock songs in English of {year - 1} or {year}; these songs are of any age"
@@ -109,9 +109,9 @@ def test_a_year_is_this_calendar_year_or_the_last(year: int, titles: set[str], r
 
 
 @pytest.mark.parametrize("range_", [ReleaseRange.WEEK, ReleaseRange.MONTH])
-def test_a_fixed_list_says_that_it_knows_no_songs_of_the_last_days(range_: ReleaseRange) -> None:
-    result = ask(TrackQuery("pop", "ko", range_))
-    assert names(result) == names(ask(TrackQuery("pop", "ko")))
+def test_a_fixed_list_reports_that_it_has_no_songs_of_the_last_days(range_: ReleaseRange) -> None:
+    result = search(TrackQuery("pop", "ko", range_))
+    assert names(result) == names(search(TrackQuery("pop", "ko")))
     assert result.relaxed == {Relaxed.RANGE}
     assert result.detail == f"has no songs of the last {range_.value}; these songs are of any age"
 
@@ -136,13 +136,13 @@ def test_the_order_is_stable_and_differs_between_seeds() -> None:
     assert sorted(order(1)) == sorted(order(2))
 
 
-def test_a_track_carries_what_is_known_and_no_more() -> None:
+def test_a_track_has_exactly_the_known_fields() -> None:
     songs = (
         Song("滝廉太郎", "荒城の月", 1901, "classical", "ja", "Rentaro Taki", "Kojo no Tsuki"),
         Song("Maurice Ravel", "Boléro", 1928, "classical", ""),
     )
     sung, unsung = (
-        ask(TrackQuery("classical", language), songs=part).tracks[0]
+        search(TrackQuery("classical", language), songs=part).tracks[0]
         for language, part in (("ja", songs), (None, songs[1:]))
     )
     assert sung == Track(
@@ -160,10 +160,10 @@ def test_a_track_carries_what_is_known_and_no_more() -> None:
     assert (unsung.language, unsung.language_source, unsung.romanized) == (None, "none", "")
 
 
-def test_links_are_those_of_the_page() -> None:
+def test_links_are_searches_on_both_services() -> None:
     known = {(song.artist, song.title): song for song in catalog.load()}
     for genre in GENRES:
-        for track in ask(TrackQuery(genre, limit=ALL)).tracks:
+        for track in search(TrackQuery(genre, limit=ALL)).tracks:
             song = known[track.artists[0], track.title]
             words = f"{song.artist} {song.title}"
             assert track.url == track.spotify_search
@@ -171,7 +171,7 @@ def test_links_are_those_of_the_page() -> None:
             assert parse_qs(urlsplit(track.youtube_search).query) == {"search_query": [words]}
 
 
-def test_nothing_is_sent_and_nothing_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_provider_sends_and_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the bundled list opened a socket")
 

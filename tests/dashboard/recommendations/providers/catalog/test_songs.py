@@ -22,7 +22,7 @@ from tests.support.genres import GENRES
 
 LATEST_YEAR = 2025
 CELL_MINIMUM = 6
-SPARSE = {  # what a language hardly has in a well-known form: exactly so many
+SPARSE = {  # genres that have few well-known songs in a language, with the exact number
     ("blues", "ko"): 3,
     ("blues", "ru"): 3,
     ("blues", "zh"): 2,
@@ -47,7 +47,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-def test_every_genre_is_known_in_every_language_it_exists_in() -> None:
+def test_every_genre_has_songs_in_every_language() -> None:
     counts = Counter((song.genre, song.language) for song in catalog.load())
     columns = (*sorted(LANGUAGES), "")
     print("\n" + " " * 10 + "".join(f"{language or 'none':>6}" for language in columns))
@@ -62,18 +62,18 @@ def test_every_genre_is_known_in_every_language_it_exists_in() -> None:
     assert {genre for genre, _ in counts} == set(GENRES)
 
 
-def test_there_are_enough_songs_and_no_artist_prevails() -> None:
+def test_there_are_enough_songs_and_few_of_one_artist() -> None:
     assert 300 <= len(catalog.load()) <= 400
     artists = Counter(folded(song.artist) for song in catalog.load())
     assert [artist for artist, count in artists.items() if count > 3] == []
 
 
-def test_no_song_stands_twice() -> None:
+def test_no_song_is_listed_twice() -> None:
     counts = Counter((folded(song.artist), folded(song.title)) for song in catalog.load())
     assert [song for song, count in counts.items() if count > 1] == []
 
 
-def test_fields_are_tidy_and_years_past() -> None:
+def test_fields_are_normalized_and_years_are_past() -> None:
     for song in catalog.load():
         for text in (song.artist, song.title, song.artist_romanized, song.title_romanized):
             assert text == " ".join(text.split()), song
@@ -120,7 +120,7 @@ def test_native_names_are_in_the_script_of_the_language(language: str, script: t
         ("<script>alert(1)</script>", "../../x"),
     ],
 )
-def test_links_carry_unusual_names_whole(artist: str, title: str) -> None:
+def test_links_quote_unusual_names(artist: str, title: str) -> None:
     track = Track("a list", title, (artist,), "", "rock")
     spotify, youtube = urlsplit(track.spotify_search), urlsplit(track.youtube_search)
     assert (spotify.scheme, spotify.netloc) == ("https", "open.spotify.com")
@@ -136,7 +136,7 @@ def test_links_carry_unusual_names_whole(artist: str, title: str) -> None:
 
 
 @pytest.mark.parametrize("genre", GENRES)
-def test_first_deal_is_full_and_mixes_languages_and_artists(genre: str) -> None:
+def test_the_first_six_songs_of_a_genre_mix_languages_and_artists(genre: str) -> None:
     songs = [song for song in catalog.load() if song.genre == genre][:6]
     assert len(songs) == 6
     assert {song.genre for song in songs} == {genre}

@@ -1,4 +1,4 @@
-"""The Spotify provider through spotipy, requests and HTTP, against a server that answers as Spotify does."""
+"""Spotify provider over HTTP, with a fake server that is as strict as Spotify."""
 
 from __future__ import annotations
 
@@ -13,40 +13,16 @@ from dashboard.recommendations.domain.tracks import ReleaseRange, TrackQuery
 from dashboard.recommendations.providers.background import BackgroundProvider
 from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.spotify.page_cache import CACHE_SECONDS
-from tests.support.services.spotify import SpotifyServer, serving, song
+from tests.support.services.spotify import SpotifyServer, song
 from tests.support.services.spotify_searches import (
-    CLIENT_ID,
-    CLIENT_SECRET,
     SEARCH,
     TODAY,
     HalfVirtualClock,
-    make,
     search,
 )
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def server() -> Iterator[SpotifyServer]:
-    with serving(CLIENT_ID, CLIENT_SECRET, TODAY) as running:
-        yield running
-
-
-@pytest.fixture
-def clock() -> HalfVirtualClock:
-    return HalfVirtualClock()
-
-
-@pytest.fixture
-def provider(server: SpotifyServer, clock: HalfVirtualClock) -> BackgroundProvider:
-    return make(server.address, clock)
-
-
-def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: BackgroundProvider) -> None:
+def test_songs_have_all_fields_of_a_row(server: SpotifyServer, provider: BackgroundProvider) -> None:
     result = search(provider, TrackQuery("jazz", "ja", ReleaseRange.WEEK))
     assert (result.status, result.calls, result.from_cache, result.relaxed) == (
         Status.OK,
@@ -63,8 +39,7 @@ def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: Backgr
     assert first.isrc.startswith("ZZ")
     assert first.duration_seconds == pytest.approx(180, abs=1)
     assert [track.rank for track in result.tracks] == [0, 1]
-    asked = server.requests[1].values
-    assert asked == {
+    assert server.requests[1].values == {
         "q": 'genre:"japanese jazz" year:2026',
         "type": "track",
         "market": "JP",
@@ -73,7 +48,9 @@ def test_songs_have_all_that_a_row_tells(server: SpotifyServer, provider: Backgr
     }
 
 
-def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: BackgroundProvider) -> None:
+def test_a_search_in_any_language_names_no_market(
+    server: SpotifyServer, provider: BackgroundProvider
+) -> None:
     result = search(provider, TrackQuery("jazz"))
     assert {(track.language, track.language_source) for track in result.tracks} == {
         (None, "none"),
@@ -82,11 +59,11 @@ def test_any_language_is_asked_of_no_market(server: SpotifyServer, provider: Bac
     assert "market" not in server.requests[-1].values
 
 
-def test_pages_follow_one_another_by_offset(server: SpotifyServer, provider: BackgroundProvider) -> None:
+def test_pages_are_requested_by_offset(server: SpotifyServer, provider: BackgroundProvider) -> None:
     server.rows = [song(n, "jazz", "ja", "ゆらぎ灯", TODAY - timedelta(n)) for n in range(37)]
     first = search(provider, TrackQuery("jazz", "ja", limit=15))
     rest = search(provider, TrackQuery("jazz", "ja", limit=50, offset=15))
-    offsets = [asked.values["offset"] for asked in server.requests if asked.path == SEARCH]
+    offsets = [request.values["offset"] for request in server.requests if request.path == SEARCH]
     assert offsets == ["0", "10", "20", "30"]
     assert [int(track.provider_id) for track in (*first.tracks, *rest.tracks)] == list(range(37))
     assert (first.calls, rest.calls) == (3, 2)
@@ -94,7 +71,7 @@ def test_pages_follow_one_another_by_offset(server: SpotifyServer, provider: Bac
     assert (again.calls, again.from_cache, len(again.tracks)) == (0, True, 37)
 
 
-def test_songs_are_forgotten_after_an_hour(
+def test_the_cache_drops_songs_after_an_hour(
     server: SpotifyServer, provider: BackgroundProvider, clock: HalfVirtualClock
 ) -> None:
     search(provider)
@@ -107,7 +84,7 @@ def test_songs_are_forgotten_after_an_hour(
     assert result.calls == 2  # genre, then keywords
 
 
-def test_a_list_without_end_of_unfit_songs_is_given_up(
+def test_a_search_ends_after_eleven_pages_of_unsuitable_songs(
     server: SpotifyServer, provider: BackgroundProvider
 ) -> None:
     server.rows = [song(n, "jazz", "ja", "구름서랍", TODAY, "유리") for n in range(500)]
@@ -130,7 +107,7 @@ def broken_rows() -> Iterator[Any]:
     )  # fmt: skip
     for change in changes:
         row = song(1, "jazz", "ja", "ゆらぎ灯", TODAY) | change
-        del row["_genres"]  # found whatever is asked
+        del row["_genres"]  # every search finds the row
         yield row
 
 
@@ -149,19 +126,19 @@ def test_broken_rows_are_skipped(server: SpotifyServer, provider: BackgroundProv
 
 
 def test_the_fake_is_as_strict_as_spotify(server: SpotifyServer) -> None:
-    """The other tests depend on it."""
+    """The other tests are worth nothing if the fake server accepts wrong requests."""
     import requests
 
     with requests.Session() as session:
 
-        def ask(**values: str) -> tuple[int, Any]:
-            answer = session.get(server.address + SEARCH, params=values, headers=head)
-            return answer.status_code, answer.json()
+        def fetch(**values: str) -> tuple[int, Any]:
+            response = session.get(server.address + SEARCH, params=values, headers=head)
+            return response.status_code, response.json()
 
         head: dict[str, str] = {}
-        assert ask(q="x")[1]["error"] == {"status": 401, "message": "No token provided"}
+        assert fetch(q="x")[1]["error"] == {"status": 401, "message": "No token provided"}
         head = {"Authorization": "Bearer junk"}
-        assert ask(q="x")[1]["error"]["message"] == "Invalid access token"
+        assert fetch(q="x")[1]["error"]["message"] == "Invalid access token"
         server.tokens.append("test-access-token-x")
         server.valid.add("test-access-token-x")
         head = {"Authorization": "Bearer test-access-token-x"}
@@ -173,8 +150,8 @@ def test_the_fake_is_as_strict_as_spotify(server: SpotifyServer) -> None:
             ({"q": "x", "type": "track", "market": "Japan"}, "Invalid market code"),
             ({"q": "x", "type": "track", "page": "2"}, "Unknown parameter {'page'}"),
         ):
-            assert ask(**values) == (400, {"error": {"status": 400, "message": message}})
-        code, page = ask(q='genre:"j-pop" year:2026', type="track")
+            assert fetch(**values) == (400, {"error": {"status": 400, "message": message}})
+        code, page = fetch(q='genre:"j-pop" year:2026', type="track")
         assert (code, len(page["tracks"]["items"])) == (200, 5)
         assert not any("_genres" in item for item in page["tracks"]["items"])
         assert json.dumps(page).count("popularity") == 0

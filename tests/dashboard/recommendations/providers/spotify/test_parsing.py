@@ -22,7 +22,7 @@ from tests.support.services.spotify_searches import TODAY
         ('x" year:1', None, ReleaseRange.ANY, False, 'genre:"x  year 1"'),
     ],
 )
-def test_what_is_asked(
+def test_the_search_text_follows_genre_language_and_range(
     genre: str, language: str | None, span: ReleaseRange, keywords: bool, expected: str
 ) -> None:
     assert search_text(TrackQuery(genre, language, span), TODAY, keywords=keywords) == expected
