@@ -1,4 +1,4 @@
-"""Browser options, tabs, and steps that the tests of several pages share."""
+"""Options and tabs of the browser, and steps that tests of several pages share."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def opened(page: Page, analyzer: FakeAnalyzer) -> Page:
 
 
 def play(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int = 0) -> None:
-    """An estimate for every second of sound."""
+    """Send an estimate for every second."""
     for second in range(begin, begin + seconds):
         analyzer.estimate(genre, 0.99, end_seconds=float(second + 5))
 
 
 def cards_of(page: Page, analyzer: FakeAnalyzer, genre: str, seconds: int = 60) -> Locator:
-    """The songs after a minute of one genre."""
+    """Play a genre and return the cards of the songs that then appear."""
     play(analyzer, genre, seconds)
     cards = page.get_by_test_id("songs").locator("ol > li")
     expect(cards).to_have_count(ROWS, timeout=PATIENCE_MS)
@@ -53,19 +53,19 @@ CHROMIUM_OPTIONS = [
 
 LOCAL = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:")
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-"""After two frames, the effect of a click or a resize is drawn."""
+"""Promise that waits two frames, after which the effect of a click or a resize is drawn."""
 
 RED_NOW = """(canvas) => {
   const { data } = canvas.getContext("2d").getImageData(canvas.width - 2, canvas.height - 8, 1, 1);
   return data[0] > 150 && data[1] < 60 && data[3] === 255;
 }"""
-"""The red of rock at the right edge of the timeline, which is now."""
+"""Test of whether the timeline shows the red of rock at its right edge, which is the present."""
 
 WIDE: ViewportSize = {"width": 1280, "height": 1000}
 
 
 OpenTab = Callable[..., Page]
-"""``open_tab(path="", **options)``: a tab at a page, for a reader of its own; options as in ``Tabs.open``."""
+"""``open_tab(path="", **options)``: open a page for a new user. The options are those of ``Tabs.open``."""
 
 
 def free_port() -> int:
@@ -75,14 +75,14 @@ def free_port() -> int:
 
 
 class Tabs:
-    """Tabs that one test uses after the other, each time for a reader whom the dashboard never saw before.
+    """Tabs that the tests use one after the other. The dashboard takes each use for a new user.
 
-    A tab of its own for each would read and compile Streamlit's scripts again, seconds of work.
+    A new tab would load and compile Streamlit's scripts again, which takes seconds.
 
     Parameters
     ----------
     browser : Browser
-        Where they are opened; all of one reader's nature share what the browser has loaded.
+        Browser of the tabs. Tabs with the same options share the cache of the browser.
     """
 
     def __init__(self, browser: Browser) -> None:
@@ -99,16 +99,16 @@ class Tabs:
         viewport: ViewportSize = WIDE,
         color_scheme: Literal["light", "dark"] = "light",
         reduced_motion: Literal["reduce", "no-preference"] = "reduce",
-        **nature: Any,
+        **context: Any,
     ) -> Page:
-        """Open an address; ``nature`` is what a tab keeps for life, as Playwright's context options.
+        """Open an address. ``context`` has options of Playwright's context, which a tab cannot change later.
 
-        Glides and fades take as much of a processor as all the rest; tests of them ask for them.
+        Animations are off unless a test asks for them, because they double the processor time.
         """
-        nature = {"locale": "en-US"} | nature
-        tab = next((tab for tab in self._unused if tab[0] == nature), None)
+        context = {"locale": "en-US"} | context
+        tab = next((tab for tab in self._unused if tab[0] == context), None)
         if tab is None:
-            tab = (nature, self._browser.new_context(**nature).new_page())
+            tab = (context, self._browser.new_context(**context).new_page())
             tab[1].on("pageerror", lambda error: self.faults.append(str(error)))
             tab[1].on("request", lambda request: self.requests.append(request))
         else:
@@ -120,8 +120,8 @@ class Tabs:
         page.goto(address)
         return page
 
-    def take_back(self) -> None:
-        """End what their readers did; nothing of it is left in the browser."""
+    def reset(self) -> None:
+        """Delete all that the users of the tabs left in the browser, and keep the tabs for the next test."""
         while self._used:
             tab = self._used.pop()
             page, context = tab[1], tab[1].context
@@ -141,7 +141,7 @@ class Tabs:
 
 @contextmanager
 def component_modules() -> Iterator[str]:
-    """Serve the components' folder. Yields its address, whose page can import the modules relatively."""
+    """Serve the folder of the components, and yield its address. Its page can import the modules."""
     handler = partial(SimpleHTTPRequestHandler, directory=ROOT / "dashboard" / "components")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -154,7 +154,7 @@ def component_modules() -> Iterator[str]:
 
 
 def open_live(open_tab: OpenTab, analyzer: FakeAnalyzer, **options: Any) -> Page:
-    """The Live page, connected."""
+    """Open the Live page and wait until it is connected."""
     page = open_tab(**options)
     expect(page.get_by_test_id("source")).to_have_attribute("data-source", analyzer.source, timeout=60_000)
     return page

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """A browser for the module: while Playwright is there, nothing else in the process can use asyncio."""
+    """Browser of the module. While Playwright runs, nothing else in the process can use asyncio."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         yield browser
@@ -28,7 +28,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def analyzer_port() -> int:
-    """One port for the module: Streamlit starts once, analyzers come and go."""
+    """Port of all analyzers of a module, because Streamlit starts only once."""
     return free_port()
 
 
@@ -36,12 +36,12 @@ def analyzer_port() -> int:
 def dashboard(
     analyzer_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Address and process of the dashboard, started by the command that a person types."""
+    """Address and process of the dashboard, which is started with its command."""
     port = free_port()
     start = "import sys; from dashboard.cli.dashboard import command; sys.exit(command(sys.argv[1:]))"
     options = ["--analyzer", f"ws://127.0.0.1:{analyzer_port}", "--port", str(port)]
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    home = str(tmp_path_factory.mktemp("home"))  # a reader's choices are kept there
+    home = str(tmp_path_factory.mktemp("home"))  # the dashboard stores feedback there
     environment = os.environ | {"PYTHONPATH": paths, "XDG_DATA_HOME": home}
     process = subprocess.Popen([sys.executable, "-c", start, *options], env=environment)
     deadline = time.monotonic() + 180
@@ -60,7 +60,7 @@ def dashboard(
 
 @pytest.fixture(scope="module")
 def address(dashboard: tuple[str, subprocess.Popen[bytes]]) -> str:
-    """Where the dashboard is served."""
+    """Address of the dashboard."""
     return dashboard[0]
 
 
@@ -77,17 +77,17 @@ def module_tabs(browser: Browser) -> Tabs:
 
 @pytest.fixture
 def tabs(module_tabs: Tabs) -> Iterator[Tabs]:
-    """The tabs of the module, unused; a fault in their scripts fails the test."""
+    """Unused tabs of the module. An error in a script of the page fails the test."""
     module_tabs.faults.clear()
     module_tabs.requests.clear()
     yield module_tabs
-    module_tabs.take_back()
+    module_tabs.reset()
     assert module_tabs.faults == []
 
 
 @pytest.fixture
 def open_tab(tabs: Tabs, address: str) -> Iterator[OpenTab]:
-    """Opens tabs; a foreign address fails the test."""
+    """Function that opens tabs. A request to another host fails the test."""
     yield lambda path="", **options: tabs.open(f"{address}/{path}", **options)
-    strangers = [request.url for request in tabs.requests if not LOCAL.match(request.url)]
-    assert strangers == [], "the page must not load from elsewhere"
+    foreign = [request.url for request in tabs.requests if not LOCAL.match(request.url)]
+    assert foreign == [], "the page must not load from other hosts"

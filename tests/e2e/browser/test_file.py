@@ -16,7 +16,7 @@ from tests.support.browser import OpenTab, component_modules
 from tests.support.paths import DEMONSTRATION
 
 HOSTILE = "<img src=x onerror=alert(1)> **loud** \N{RIGHT-TO-LEFT OVERRIDE}3pm.mp3"
-PATIENCE_MS = 240_000  # the analysis gives way to everything else
+PATIENCE_MS = 240_000  # the analysis has the lowest priority
 YOUTUBE = re.compile(r"https://www\.youtube\.com/")
 
 
@@ -25,7 +25,7 @@ def upload(page: Page, *files: Path) -> None:
 
 
 def excerpt(path: Path) -> Path:
-    """Eight seconds each of two songs of the demonstration. A loaded machine explains more for minutes."""
+    """Write eight seconds each of two songs of the demonstration. Explaining more may take minutes."""
     with av.open(str(DEMONSTRATION)) as container:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=22_050)
         pieces = [
@@ -36,21 +36,23 @@ def excerpt(path: Path) -> Path:
     return write(path, np.concatenate(songs), 22_050)
 
 
-def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> None:
+def test_files_are_analyzed_and_explained(open_tab: OpenTab, tmp_path: Path) -> None:
     hostile = tmp_path / HOSTILE.replace("/", "")
     hostile.write_bytes(b"#EXTM3U\n#EXTINF:10,\n/etc/passwd\n")
-    still_at = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
-    song_at = excerpt(tmp_path / "song.wav")
+    silence_path = write(tmp_path / "silence.wav", np.zeros(22_050 * 8, np.float32), 22_050)
+    song_path = excerpt(tmp_path / "song.wav")
     page = open_tab("file")
-    upload(page, hostile, still_at, song_at)
+    upload(page, hostile, silence_path, song_path)
     boxes = page.locator("[class*=st-key-file-]")
-    song, broken, still = (boxes.filter(has_text=name) for name in (song_at.name, "**loud**", still_at.name))
+    song, broken, still = (
+        boxes.filter(has_text=name) for name in (song_path.name, "**loud**", silence_path.name)
+    )
     expect(broken).to_contain_text(Translator("en")("file.fault.unreadable"), timeout=PATIENCE_MS)
     expect(broken).to_contain_text("<img src=x onerror=alert(1)> **loud**")
     expect(still).to_contain_text("No music", timeout=PATIENCE_MS)
     expect(song).to_contain_text("Length 0:16", timeout=PATIENCE_MS)
     expect(song).to_contain_text("beats per minute")
-    assert song.locator("[role=img] span").count() >= 3, "a genre, doubt, another genre"
+    assert song.locator("[role=img] span").count() >= 3, "two genres and an unsure part are expected"
     song.get_by_text("What the model saw").click()
     expect(song).to_contain_text("Bright areas mattered for")
     expect(song.locator("img")).to_have_count(2)
@@ -60,29 +62,29 @@ def test_files_are_analysed_and_explained(open_tab: OpenTab, tmp_path: Path) -> 
     page.get_by_role("link", name="History").click()
     expect(page.get_by_test_id("stFileUploader")).to_have_count(0, timeout=PATIENCE_MS)
     page.get_by_role("link", name="Analyze a file").click()
-    expect(song).to_contain_text("Length 0:16", timeout=PATIENCE_MS)  # it was not for nothing
+    expect(song).to_contain_text("Length 0:16", timeout=PATIENCE_MS)  # the result must still be there
     expect(boxes).to_have_count(3)
     broken.get_by_role("button", name="Remove").click()
     expect(boxes).to_have_count(2)
-    upload(page, still_at)
+    upload(page, silence_path)
     expect(boxes).to_have_count(3)
-    page.get_by_role("button", name=f"Remove {still_at.name}").click()
+    page.get_by_role("button", name=f"Remove {silence_path.name}").click()
     expect(boxes).to_have_count(2)
 
 
-def test_a_reader_reads_it_in_russian(open_tab: OpenTab) -> None:
+def test_the_page_is_translated_to_russian(open_tab: OpenTab) -> None:
     page = open_tab("file", locale="ru-RU")
     expect(page.get_by_text("никуда не отправляются")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_it_fits_a_phone(open_tab: OpenTab) -> None:
+def test_the_page_fits_a_phone(open_tab: OpenTab) -> None:
     page = open_tab("file", viewport={"width": 390, "height": 800})
     expect(page.get_by_test_id("stFileUploader")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_names_in_the_bands_stay_text(browser: Browser) -> None:
-    folded = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)]
+def test_html_in_genre_names_stays_text(browser: Browser) -> None:
+    bands_shown = [Band(0, 5, "<b>x</b>", True), Band(5, 9, "jazz", False)]
     page = browser.new_page()
     with component_modules() as address:
         page.goto(address)
@@ -92,7 +94,7 @@ def test_names_in_the_bands_stay_text(browser: Browser) -> None:
               document.body.replaceChildren();
               mount({ parentElement: document.body, data });
             }""",
-            bands_data(folded, 9, Translator("en")),
+            bands_data(bands_shown, 9, Translator("en")),
         )
     bands = page.locator(".bands span")
     expect(bands).to_have_count(2)

@@ -13,7 +13,7 @@ NAMES = ("live", "for_you", "session", "file", "model")
 ENGLISH = Translator("en")
 
 
-def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+def test_the_page_shows_figures_losses_log_and_report(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     page = open_tab("model")
     expect(page.get_by_text(ENGLISH("health.no_health"))).to_be_visible(timeout=PATIENCE_MS)
     analyzer.send("health", **health(samples_lost=1_200, gaps=3))
@@ -24,16 +24,16 @@ def test_readings_losses_and_the_report(open_tab: OpenTab, analyzer: FakeAnalyze
     page.get_by_text("Report a bug").click()
     report = page.get_by_test_id("stCode").filter(has_text="streamlit: ")
     expect(report).to_contain_text("connected: True")
-    expect(report.get_by_role("button")).to_be_visible()  # it was so under a pointer only
+    expect(report.get_by_role("button")).to_be_visible()  # the button was once visible under a pointer only
     expect(page.get_by_text("The model knows ten genres")).to_be_visible()
     expect(page.get_by_text("Accuracy under three protocols")).to_be_visible()
 
 
-def test_without_an_analyzer_the_page_says_so(open_tab: OpenTab) -> None:
+def test_without_an_analyzer_the_page_shows_a_message(open_tab: OpenTab) -> None:
     page = open_tab("model", viewport={"width": 390, "height": 800})
     expect(page.get_by_text("The analyzer is not reachable")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    for name in NAMES:  # a phone had no more of them than an arrow
+    for name in NAMES:  # a phone once showed an arrow instead of the links
         expect(page.get_by_role("link", name=ENGLISH(f"common.page.{name}"))).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("combobox", name=ENGLISH("common.language"))).to_be_in_viewport(ratio=1)
     page.get_by_role("link", name=ENGLISH("common.page.session")).click()
@@ -42,8 +42,8 @@ def test_without_an_analyzer_the_page_says_so(open_tab: OpenTab) -> None:
     )
 
 
-def test_streamlits_dialog_of_a_lost_connection_gives_way_to_our_words(browser: Browser) -> None:
-    """It greyed the page and asked whether there was an internet; other dialogs stay."""
+def test_a_message_replaces_streamlits_dialog_of_a_lost_connection(browser: Browser) -> None:
+    """The dialog grayed out the page and asked for an internet connection. Other dialogs must stay."""
     page = browser.new_page()
     with component_modules() as address:
         page.goto(address)

@@ -28,11 +28,11 @@ COUNT_FRAMES = """(canvas) => {
 
 @pytest.fixture
 def page(open_tab: OpenTab, analyzer: FakeAnalyzer) -> Page:
-    """The Live page, connected."""
+    """Live page that is connected."""
     return open_live(open_tab, analyzer)
 
 
-def test_genres_stand_in_fixed_order_under_their_names(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_genres_have_a_fixed_order_and_readable_names(page: Page, analyzer: FakeAnalyzer) -> None:
     rows = page.locator("[data-testid=bars] li")
     expect(rows).to_have_count(10, timeout=PATIENCE_MS)
     for label in ("hiphop", "classical"):
@@ -44,8 +44,8 @@ def test_genres_stand_in_fixed_order_under_their_names(page: Page, analyzer: Fak
 
 
 @pytest.mark.parametrize("state", [StreamState.SILENT, StreamState.NOT_MUSIC])
-def test_silence_and_talk_are_no_genre(page: Page, analyzer: FakeAnalyzer, state: StreamState) -> None:
-    """Estimates in silence and talk carry the last label; the page must not show it as playing."""
+def test_silence_and_talk_show_no_genre(page: Page, analyzer: FakeAnalyzer, state: StreamState) -> None:
+    """Estimates in silence and talk have the last label, which the page must not show as playing."""
     analyzer.estimate("jazz")
     expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
     expect(page.locator('li[data-genre="jazz"]')).to_contain_text("90%")
@@ -59,15 +59,15 @@ def test_silence_and_talk_are_no_genre(page: Page, analyzer: FakeAnalyzer, state
     expect(page.locator('li[data-genre="jazz"]')).not_to_contain_text("%")
 
 
-def test_a_guess_names_the_most_probable_genre(page: Page, analyzer: FakeAnalyzer) -> None:
-    """The stable label of a song that ended minutes ago is no guess about this one."""
+def test_an_unsure_estimate_shows_the_most_probable_genre(page: Page, analyzer: FakeAnalyzer) -> None:
+    """The stable label may be that of a song that ended minutes ago."""
     analyzer.estimate("jazz", 0.38, state="UNSURE", stable_label="rock")
     expect(page.get_by_test_id("genre")).to_have_text("jazz?", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("confidence")).to_have_text("38%, only a guess")
 
 
-def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: FakeAnalyzer) -> None:
-    """At a turn the headline was the old genre, in bold, with "3%, barely sure"."""
+def test_an_improbable_stable_genre_is_not_shown_as_sure(page: Page, analyzer: FakeAnalyzer) -> None:
+    """After a change of genre the headline once showed the old genre with "3%, barely sure"."""
     analyzer.estimate("jazz", 0.95, stable_label="metal")
     expect(page.get_by_test_id("genre")).to_have_text("jazz?", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("confidence")).to_have_text("95%, only a guess")
@@ -80,35 +80,35 @@ def test_a_genre_that_was_left_is_not_said_to_be_heard(page: Page, analyzer: Fak
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_every_state_is_said_in_words(open_tab: OpenTab, analyzer: FakeAnalyzer, language: str) -> None:
-    words = Translator(language)
+def test_every_state_has_texts(open_tab: OpenTab, analyzer: FakeAnalyzer, language: str) -> None:
+    translator = Translator(language)
     page = open_live(open_tab, analyzer, locale=language)
     analyzer.estimate("jazz", 0.95)
     genre, advice = page.get_by_test_id("genre"), page.get_by_test_id("advice")
-    expect(genre).to_have_text(words.genre("jazz"), timeout=PATIENCE_MS)
+    expect(genre).to_have_text(translator.genre("jazz"), timeout=PATIENCE_MS)
     for state in sorted(set(StreamState) - {StreamState.LISTENING}):
         analyzer.send("state", state=state.value, detail=f"{state} <b>as it is</b>")
-        expect(page.get_by_test_id("state")).to_have_text(title_of(state, words), timeout=PATIENCE_MS)
+        expect(page.get_by_test_id("state")).to_have_text(title_of(state, translator), timeout=PATIENCE_MS)
         expect(page.get_by_test_id("detail")).to_have_text(f"{state} <b>as it is</b>")
-        expect(advice).to_have_text(words(f"live.state.{state}.advice"))
-        guess = words("live.guess", genre=words.genre("jazz"))
+        expect(advice).to_have_text(translator(f"live.state.{state}.advice"))
+        guess = translator("live.guess", genre=translator.genre("jazz"))
         unsure = state is StreamState.UNSURE
-        expect(genre).to_have_text(guess if unsure else words(f"live.state.{state}.headline"))
+        expect(genre).to_have_text(guess if unsure else translator(f"live.state.{state}.headline"))
     analyzer.stop()
-    expect(page.get_by_test_id("state")).to_have_text(title_of("AWAY", words), timeout=PATIENCE_MS)
-    expect(genre).to_have_text(words("live.state.AWAY.headline"))
+    expect(page.get_by_test_id("state")).to_have_text(title_of("AWAY", translator), timeout=PATIENCE_MS)
+    expect(genre).to_have_text(translator("live.state.AWAY.headline"))
     assert page.evaluate("document.documentElement.lang") == language
     assert page.locator(".live").get_attribute("lang") == language
 
 
-def test_another_version_is_named_and_told_what_to_do(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_another_version_is_named_with_the_remedy(page: Page, analyzer: FakeAnalyzer) -> None:
     analyzer.send_raw('{"type": "hello", "version": 1, "device": {"source": "elsewhere"}}')
     expect(page.get_by_test_id("state")).to_have_text(title_of("MISMATCH"), timeout=PATIENCE_MS)
     expect(page.get_by_test_id("advice")).to_contain_text("Install the same version")
 
 
 def test_late_estimate_does_not_undo_the_end(page: Page, analyzer: FakeAnalyzer) -> None:
-    """The server keeps one mailbox for each kind of message, so seq decides which state is the newer."""
+    """The server queues each type of message by itself, so ``seq`` decides which state is newer."""
     analyzer.send("state", state="ENDED", detail="", seq=500)
     analyzer.estimate("pop", seq=499)
     analyzer.send("health", **health(gaps=2))
@@ -124,7 +124,7 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
     expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
 
 
-def test_the_title_that_a_station_says_stands_beside_its_name(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_the_title_of_a_station_is_shown_beside_its_name(page: Page, analyzer: FakeAnalyzer) -> None:
     analyzer.send("title", title="Take Five")
     expect(page.get_by_test_id("title")).to_contain_text("Take Five")
     analyzer.send("title", title="")
@@ -155,7 +155,7 @@ def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: Fak
     analyzer.source = "another"
     analyzer.hello()
     analyzer.estimate("metal")
-    analyzer.send("state", state="FAILED", detail="not ours")
+    analyzer.send("state", state="FAILED", detail="of another source")
     analyzer.source = first
     analyzer.send("health", **health(gaps=2))
     expect(page.get_by_test_id("drops")).to_have_text("Gaps: 2")
@@ -166,7 +166,7 @@ def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: Fak
 
 @pytest.mark.parametrize("token", ["", "a-token-of-the-tests"])
 def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, token: str) -> None:
-    """The connection's script alone; never in the address, which logs keep."""
+    """The token must not be part of the address, which logs contain."""
     connect = """async ([url, token]) => {
       const { AnalyzerConnection } = await import("./live/connection.js");
       window.types = [];
@@ -186,7 +186,7 @@ def test_the_browser_sends_version_and_token_as_protocols(browser: Browser, toke
 
 def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> None:
     hostile = '<img src=x onerror="window.broken=1"> **bold** $x$ :rainbow:'
-    analyzer.stop()  # a page follows the source that it was told of first
+    analyzer.stop()  # a page follows the source of the first hello
     with FakeAnalyzer(analyzer.port, source=hostile) as second:
         expect(page.get_by_test_id("source")).to_have_text(hostile, timeout=PATIENCE_MS)
         for text in ("no json", "[]", '{"type":"estimate","version":2}', '{"type":"__proto__","version":2}'):
@@ -197,8 +197,8 @@ def test_hostile_text_is_shown_as_text(page: Page, analyzer: FakeAnalyzer) -> No
     assert page.locator("[data-testid=source] img, [data-testid=genre] b").count() == 0
 
 
-def test_frequencies_stand_where_their_rows_are(page: Page, analyzer: FakeAnalyzer) -> None:
-    """Rows are evenly spaced unless the message tells their edges; here, in octaves above 1 kHz."""
+def test_frequency_marks_are_at_the_height_of_their_rows(page: Page, analyzer: FakeAnalyzer) -> None:
+    """Rows are evenly spaced unless the message has their edges, which here are octaves above 1 kHz."""
     marks = page.locator("[data-part=frequencies] span")
     expect(marks).to_have_count(0)
     analyzer.spectrum(bytes(ROWS), COLUMN_SECONDS)
@@ -219,7 +219,7 @@ def test_frequencies_stand_where_their_rows_are(page: Page, analyzer: FakeAnalyz
     assert from_bottom / box["height"] == pytest.approx(shares[1] / 100, abs=0.02)
 
 
-def test_pictures_move(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+def test_spectrogram_and_timeline_move_and_come_to_rest(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     page = open_live(open_tab, analyzer, reduced_motion="no-preference")
     analyzer.spectrum(bytes([0] * (ROWS // 2) + [200] * (ROWS // 2)) * 40, 40 * COLUMN_SECONDS)
     analyzer.estimate("rock")
@@ -228,7 +228,7 @@ def test_pictures_move(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
         """(canvas) => {
           const context = canvas.getContext("2d");
           const at = (y) => context.getImageData(canvas.width * 0.95, canvas.height * y, 1, 1).data;
-          return at(0.2)[0] < 40 && at(0.8)[0] > 200; // high notes above and dark, low notes below and bright
+          return at(0.2)[0] < 40 && at(0.8)[0] > 200; // high notes: dark, above; low notes: bright, below
         }""",
         arg=spectrogram.element_handle(),
         timeout=PATIENCE_MS,
@@ -237,7 +237,7 @@ def test_pictures_move(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     while not timeline.evaluate(RED_NOW):
         assert time.monotonic() < deadline
         page.wait_for_timeout(200)
-        analyzer.estimate("rock")  # one by itself is a pixel or two that move on
+        analyzer.estimate("rock")  # a single estimate is one or two pixels that move on
     # Sixty dark columns follow: the bright ones move left by a quarter of the picture.
     spectrogram.evaluate(COUNT_FRAMES)
     began = time.monotonic()
@@ -246,10 +246,10 @@ def test_pictures_move(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
         page.wait_for_timeout(3 * COLUMN_SECONDS * 1000)
     drawn: int = page.evaluate("window.frames_drawn")
     assert drawn / (time.monotonic() - began) >= 10
-    page.wait_for_timeout(3_000)  # the last of them has glided in
-    rested = page.evaluate("window.frames_drawn")
-    page.wait_for_timeout(500)
-    assert page.evaluate("window.frames_drawn") == rested, "a picture that stands is not drawn again"
+    deadline = time.monotonic() + 4
+    while drawn != (drawn := page.evaluate("window.frames_drawn")):
+        assert time.monotonic() < deadline, "an image that does not change must not be drawn again"
+        page.wait_for_timeout(500)
     page.wait_for_function(
         """(canvas) => {
           const context = canvas.getContext("2d");
@@ -261,8 +261,8 @@ def test_pictures_move(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     )
 
 
-def test_the_pictures_go_on_while_their_reader_is_elsewhere(page: Page, analyzer: FakeAnalyzer) -> None:
-    """The spectrogram began black on each return, above a timeline that was full."""
+def test_the_spectrogram_is_complete_after_visiting_a_page(page: Page, analyzer: FakeAnalyzer) -> None:
+    """The spectrogram was once empty after each return, above a full timeline."""
     links = page.get_by_role("link")
     links.get_by_text(ENGLISH("common.page.session")).click()
     expect(page.get_by_test_id("spectrogram")).to_have_count(0, timeout=PATIENCE_MS)
@@ -283,12 +283,10 @@ def test_the_pictures_go_on_while_their_reader_is_elsewhere(page: Page, analyzer
     expect(page.get_by_test_id("genre")).to_have_text("blues")
 
 
-def test_the_past_is_there_for_whoever_opens_the_page_later(
-    open_tab: OpenTab, analyzer: FakeAnalyzer
-) -> None:
-    """The dashboard's own ear heard it, so neither a reload nor another page empties the timeline."""
+def test_a_page_that_is_opened_later_shows_the_past(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+    """The feed of the dashboard has the past, so neither a reload nor another page empties the timeline."""
     page = open_live(open_tab, analyzer)
-    analyzer.wait_for_clients(2)  # this page and the server's ear
+    analyzer.wait_for_clients(2)  # this page and the feed of the server
     analyzer.estimate("metal", 0.9)
     for second in range(8):
         analyzer.estimate("metal", 0.9, end_seconds=float(second))
@@ -299,7 +297,7 @@ def test_the_past_is_there_for_whoever_opens_the_page_later(
     expect(later.get_by_test_id("timeline")).to_have_attribute("aria-label", re.compile("metal"))
 
 
-def test_another_language_says_everything_anew_and_keeps_the_pictures(
+def test_another_language_changes_all_texts_and_keeps_the_timeline(
     page: Page, analyzer: FakeAnalyzer
 ) -> None:
     russian = Translator("ru")
@@ -308,7 +306,7 @@ def test_another_language_says_everything_anew_and_keeps_the_pictures(
     page.get_by_test_id("timeline").evaluate("(canvas) => { window.canvas = canvas; }")
     languages = page.get_by_role("combobox")
     languages.evaluate("(box) => box.scrollIntoView({ block: 'center' })")
-    page.evaluate(TWO_FRAMES)  # scrolling closes the list; a reader has done with it before the click
+    page.evaluate(TWO_FRAMES)  # scrolling closes the list, so it must end before the click
     languages.click()
     page.get_by_role("option", name="Русский").click()
     expect(page.get_by_test_id("genre")).to_have_text("рок", timeout=PATIENCE_MS)
@@ -338,8 +336,8 @@ def test_nothing_is_wider_than_the_window(open_tab: OpenTab, analyzer: FakeAnaly
         assert genre["x"] + genre["width"] <= width
 
 
-def assert_no_wider(place: Locator) -> None:
-    inside, outside = place.evaluate("(element) => [element.scrollWidth, element.clientWidth]")
+def assert_no_wider(element: Locator) -> None:
+    inside, outside = element.evaluate("(element) => [element.scrollWidth, element.clientWidth]")
     assert inside <= outside
 
 
@@ -358,7 +356,7 @@ def test_dark_and_light_are_both_readable_and_can_be_chosen(
     expect(page.get_by_text("Record screen")).to_be_hidden()
 
 
-def test_a_turn_moves_nothing_for_those_who_asked_for_no_motion(
+def test_a_change_of_genre_is_not_animated_if_reduced_motion_is_set(
     open_tab: OpenTab, analyzer: FakeAnalyzer
 ) -> None:
     animated = "(element) => element.getAnimations({ subtree: true }).length"
@@ -373,7 +371,7 @@ def test_a_turn_moves_nothing_for_those_who_asked_for_no_motion(
     assert page.locator(".live").evaluate(animated) > 0
 
 
-def test_the_songs_beside_can_be_muted_on_every_page(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_muting_the_songs_applies_to_every_page(page: Page, analyzer: FakeAnalyzer) -> None:
     songs = page.get_by_test_id("next")
     expect(songs).to_contain_text("Songs appear here after 30 seconds of music.", timeout=PATIENCE_MS)
     analyzer.wait_for_clients(2)
@@ -393,5 +391,5 @@ def test_the_songs_beside_can_be_muted_on_every_page(page: Page, analyzer: FakeA
     expect(songs).to_contain_text(ENGLISH("live.muted"), timeout=PATIENCE_MS)
 
 
-def title_of(state: str, words: Translator = ENGLISH) -> str:
-    return words(f"live.state.{state}.title")
+def title_of(state: str, translator: Translator = ENGLISH) -> str:
+    return translator(f"live.state.{state}.title")

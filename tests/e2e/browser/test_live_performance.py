@@ -19,12 +19,12 @@ from tests.support.browser import WIDE, OpenTab, open_live
 from tests.support.genres import GENRES
 
 PATIENCE_MS = 30_000
-MOST_DELAY_MS = 150
-MOST_PAINT_MS = 2_000
-MOST_IDLE_SHARE = 0.05
-MOST_GROWTH_BYTES = 1_000_000
+MAX_DELAY_MS = 150
+MAX_PAINT_MS = 2_000
+MAX_IDLE_SHARE = 0.05
+MAX_GROWTH_BYTES = 1_000_000
 
-# Notes the moment after the frame in which the genre's text changed, by the clock that the test reads, too.
+# Records the time after the frame in which the text of the genre changed, by the clock that the test reads.
 WATCH_GENRE = """(element) => {
   window.changes = [];
   new MutationObserver(() => requestAnimationFrame(() => {
@@ -39,7 +39,7 @@ NAMED = """(name) => [...document.querySelectorAll("*")].some((element) =>
   element.shadowRoot?.querySelector("[data-testid=source]")?.textContent === name)"""
 
 
-def test_from_an_estimate_to_its_pixels(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+def test_an_estimate_is_on_the_screen_in_time(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     page = open_live(open_tab, analyzer, reduced_motion="no-preference")
     analyzer.estimate("rock", 0.92)
     genre = page.get_by_test_id("genre")
@@ -55,30 +55,28 @@ def test_from_an_estimate_to_its_pixels(open_tab: OpenTab, analyzer: FakeAnalyze
         assert seen_label == label
         delays.append(seen_ms - sent_ms)
     middle, p95 = statistics.median(delays), statistics.quantiles(delays, n=20)[-1]
-    print(f"\n{strain():.1f} per core; to the pixels: median {middle:.0f} ms, 95 % within {p95:.0f} ms")
-    assert p95 <= MOST_DELAY_MS * strain(), sorted(delays)[-8:]
+    print(f"\n{core_load():.1f} per core; to the pixels: median {middle:.0f} ms, 95 % within {p95:.0f} ms")
+    assert p95 <= MAX_DELAY_MS * core_load(), sorted(delays)[-8:]
 
 
-def test_the_page_is_useful_soon_after_it_was_opened(
+def test_the_page_shows_the_source_soon_after_it_was_opened(
     browser: Browser, address: str, open_tab: OpenTab, analyzer: FakeAnalyzer
 ) -> None:
-    """Each time in a browser without a cache; the best of a few counts, for other work slows them down."""
-    open_live(open_tab, analyzer)  # the server has done its own first work
+    """Each page has an empty cache. The best of a few times counts, because other work slows pages down."""
+    open_live(open_tab, analyzer)  # the first page makes the server import modules
     times: list[float] = []
-    while len(times) < 4 and not (times and min(times) <= MOST_PAINT_MS * strain()):
+    while len(times) < 4 and not (times and min(times) <= MAX_PAINT_MS * core_load()):
         page = browser.new_page(viewport=WIDE, locale="en-US")
         page.goto(address)
         page.wait_for_function(NAMED, arg=analyzer.source, timeout=PATIENCE_MS, polling="raf")
         times.append(page.evaluate("performance.now()"))
         page.close()
-    print(
-        f"\nfrom opening to the source's name: {[round(each) for each in times]} ms, {strain():.1f} per core"
-    )
-    assert min(times) <= MOST_PAINT_MS * strain()
+    print(f"\nfrom opening to the name: {[round(each) for each in times]} ms, {core_load():.1f} per core")
+    assert min(times) <= MAX_PAINT_MS * core_load()
 
 
-def strain() -> float:
-    """How many processes share a core of this machine, 1 at least: they make each other slower."""
+def core_load() -> float:
+    """Return the number of processes that share a core, at least 1. They make each other slower."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
 
 
@@ -90,21 +88,21 @@ def test_an_open_page_costs_its_server_little(
     (server,) = Path(f"/proc/{dashboard[1].pid}/task/{dashboard[1].pid}/children").read_text().split()
     page.wait_for_timeout(2_000)
     before, began = cpu_seconds(server), time.monotonic()
-    for second in range(15):  # three looks of the songs beside
+    for second in range(15):  # the songs are refreshed three times
         analyzer.estimate("jazz", 0.9, end_seconds=float(second))
         page.wait_for_timeout(1_000)
     share = (cpu_seconds(server) - before) / (time.monotonic() - began)
     print(f"\none open page: {share:.1%} of a core on the server")
-    assert share <= MOST_IDLE_SHARE
+    assert share <= MAX_IDLE_SHARE
 
 
 def cpu_seconds(process: str) -> float:
-    """Processor seconds of a process so far."""
+    """Return the processor seconds of a process so far."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_the_page_keeps_no_more_than_it_shows(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+def test_the_memory_of_the_page_does_not_grow(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
     page = open_live(open_tab, analyzer, reduced_motion="no-preference")
     session = page.context.new_cdp_session(page)
     sizes = []
@@ -120,17 +118,17 @@ def test_the_page_keeps_no_more_than_it_shows(open_tab: OpenTab, analyzer: FakeA
         session.send("HeapProfiler.collectGarbage")
         sizes.append(session.send("Runtime.getHeapUsage")["usedSize"])
     print(f"\nmemory of the page's scripts: {[f'{size / 1e6:.1f} MB' for size in sizes]}")
-    assert sizes[2] - sizes[1] < MOST_GROWTH_BYTES
+    assert sizes[2] - sizes[1] < MAX_GROWTH_BYTES
 
 
 SITUATIONS = ("LISTENING", "UNSURE", "SILENT", "STALLED", "PAUSED", "ENDED", "FAILED", "AWAY")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, scheme: str) -> None:
-    """axe-core finds nothing serious; what it finds in Streamlit's own frame would count, too.
+def test_every_situation_is_accessible(open_tab: OpenTab, analyzer_port: int, scheme: str) -> None:
+    """axe-core finds no serious violation, in the parts of Streamlit either.
 
-    In the dark only contrast is looked at: colours are all that differs.
+    In the dark theme only contrast is checked, because only the colors differ.
     """
     rules = ["color-contrast"] if scheme == "dark" else []
     offered = [
@@ -159,7 +157,7 @@ def test_no_situation_shuts_anybody_out(open_tab: OpenTab, analyzer_port: int, s
 
 
 def serious(page: Page, rules: list[str]) -> list[Any]:
-    """Serious violations that axe-core finds, by some rules or by all: rule and places."""
+    """Return the serious violations that axe-core finds by these rules or by all: rule, place, summary."""
     options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found: list[dict[str, Any]] = page.evaluate(
         "(options) => axe.run(options).then((result) => result.violations)", options

@@ -29,7 +29,7 @@ HOSTILE = (
 
 
 def png(width: int, height: int) -> bytes:
-    """A picture of one colour."""
+    """Return a picture of one color."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return (
@@ -43,18 +43,18 @@ def png(width: int, height: int) -> bytes:
 
 @pytest.fixture(scope="module", autouse=True)
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Before the dashboard starts, which takes their addresses and keys from the environment."""
+    """Services whose addresses and keys are in the environment before the dashboard starts."""
     folder: Path = tmp_path_factory.mktemp("services")
-    with running(folder) as both, pytest.MonkeyPatch.context() as patch:
-        both.youtube.videos = library(datetime.now(UTC))
-        for name, value in (both.environment | {"no_proxy": "*"}).items():
+    with running(folder) as started, pytest.MonkeyPatch.context() as patch:
+        started.youtube.videos = library(datetime.now(UTC))
+        for name, value in (started.environment | {"no_proxy": "*"}).items():
             patch.setenv(name, value)
-        yield both
+        yield started
 
 
 @pytest.fixture
 def open_page(tabs: Tabs, address: str, analyzer: FakeAnalyzer) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a language; pictures come from here, and any other foreign address fails the test."""
+    """Function that opens the page with pictures of the test. Any other request to a host fails the test."""
 
     def picture(route: Route) -> None:
         size = (300, 300) if "scdn" in route.request.url else (320, 180)
@@ -69,16 +69,16 @@ def open_page(tabs: Tabs, address: str, analyzer: FakeAnalyzer) -> Iterator[Call
     yield open_one
     elsewhere = [each for each in tabs.requests if not LOCAL.match(each.url)]
     assert [each.url for each in elsewhere if not PICTURES.match(each.url)] == []
-    assert not any("referer" in each.headers for each in elsewhere), "no service is told whose page it is"
+    assert not any("referer" in each.headers for each in elsewhere), "a request must not name the page"
 
 
 @pytest.fixture
 def page(open_page: Callable[..., Page]) -> Page:
-    """In English."""
+    """Page in English."""
     return open_page("en-US")
 
 
-def test_songs_come_with_their_pictures_and_lead_back(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_songs_have_pictures_that_link_to_them(page: Page, analyzer: FakeAnalyzer) -> None:
     cards = cards_of(page, analyzer, "jazz")
     for provider in ("Spotify", "YouTube"):
         expect(page.get_by_test_id("song-providers")).to_contain_text(provider)
@@ -89,25 +89,25 @@ def test_songs_come_with_their_pictures_and_lead_back(page: Page, analyzer: Fake
             True, "lazy", "no-referrer",
         ]  # fmt: skip
         own = card.get_by_role("link", name=re.compile(f" on {provider}$")).get_attribute("href")
-        assert card.locator(".artwork").get_attribute("href") == own, "the picture leads to its own song"
+        assert card.locator(".artwork").get_attribute("href") == own, "the picture must link to its song"
         assert PICTURES.match(picture.get_attribute("src") or "")
     boxes = cards.locator(".artwork:not([hidden])").evaluate_all(
         "(arts) => arts.map((art) => [art.offsetWidth, art.offsetHeight])"
     )
-    assert boxes == [[88, 88]] * len(boxes), "whatever a picture's own size is"
+    assert boxes == [[88, 88]] * len(boxes), "pictures must be shown in one size"
     expect(page.get_by_test_id("song-providers")).to_contain_text(re.compile(r"Songs: \d+\."))
 
 
-def test_a_picture_that_does_not_come_leaves_its_room_to_the_song(
-    open_page: Callable[..., Page], analyzer: FakeAnalyzer
-) -> None:
-    page = open_page("en-GB", lambda route: route.abort())  # a browser that keeps no pictures of other tests
+def test_a_missing_picture_takes_no_space(open_page: Callable[..., Page], analyzer: FakeAnalyzer) -> None:
+    page = open_page(
+        "en-GB", lambda route: route.abort()
+    )  # another locale has a browser without cached pictures
     cards = cards_of(page, analyzer, "blues")
     named = cards.filter(has=page.locator(".from:not([hidden])"))
     expect(named.locator(".artwork[hidden]")).not_to_have_count(0, timeout=PATIENCE_MS)
 
 
-def test_a_muted_page_asks_nobody_on_whichever_page_it_is(
+def test_a_muted_dashboard_searches_no_service(
     page: Page, analyzer: FakeAnalyzer, services: Services
 ) -> None:
     cards = cards_of(page, analyzer, "reggae")
@@ -132,7 +132,7 @@ def test_a_muted_page_asks_nobody_on_whichever_page_it_is(
     expect(page.get_by_test_id("song-muted")).to_be_hidden()
 
 
-def test_hostile_titles_stay_texts(page: Page, analyzer: FakeAnalyzer, services: Services) -> None:
+def test_hostile_titles_stay_text(page: Page, analyzer: FakeAnalyzer, services: Services) -> None:
     rows = [row for row in services.spotify.rows if row["_genres"] == ["classical"]]
     for row, title in zip(rows, HOSTILE, strict=False):
         row["name"] = title
@@ -140,7 +140,7 @@ def test_hostile_titles_stay_texts(page: Page, analyzer: FakeAnalyzer, services:
     page.set_viewport_size({"width": 390, "height": 844})
     cards = cards_of(page, analyzer, "classical", seconds=120)
     expect(page.locator(".aside")).to_contain_text("classical", timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Other songs").click()  # what other tests played is no matter any more
+    page.get_by_role("button", name="Other songs").click()  # removes songs of other tests
     for begin in ("<img src=x onerror", "W" * 40):
         expect(cards.filter(has_text=begin)).not_to_have_count(0, timeout=PATIENCE_MS)
     shown = titles_of(cards)
@@ -170,7 +170,7 @@ def test_hostile_titles_stay_texts(page: Page, analyzer: FakeAnalyzer, services:
         ),
     ],
 )
-def test_a_provider_that_is_down_is_told_and_the_bundled_list_fills_in(
+def test_failing_providers_are_named_and_the_bundled_list_replaces_them(
     open_page: Callable[..., Page],
     analyzer: FakeAnalyzer,
     services: Services,
@@ -178,7 +178,7 @@ def test_a_provider_that_is_down_is_told_and_the_bundled_list_fills_in(
     genre: str,
     sentences: list[str],
 ) -> None:
-    """The last of the module: both services are left alone for minutes after it."""
+    """The last test of the module, because started services are then not searched for minutes."""
     services.spotify.faults["/v1/search"] = error_response(429, "Too many requests", Retry_After="300")
     services.youtube.faults["search"] = (
         '400 {"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", '

@@ -13,19 +13,19 @@ from tests.support.browser import OpenTab, open_live
 from tests.support.protocol import Json
 
 PATIENCE_MS = 30_000
-WORDS = {language: Translator(language) for language in ("en", "ja")}
+TRANSLATORS = {language: Translator(language) for language in ("en", "ja")}
 
 
-def offer(name: str, level: float | None = None, selected: bool = False, error: str = "") -> Json:
+def source(name: str, level: float | None = None, selected: bool = False, error: str = "") -> Json:
     return {"name": name, "selected": selected, "level_dbfs": level, "error": error}
 
 
 @pytest.fixture
-def trusting(analyzer_port: int) -> Iterator[FakeAnalyzer]:
+def privileged(analyzer_port: int) -> Iterator[FakeAnalyzer]:
     offered = [
-        offer("demonstration", -18.0, selected=True),
-        offer("mic", -42.0),
-        offer("system <b>", error="no loopback device was found"),
+        source("demonstration", -18.0, selected=True),
+        source("mic", -42.0),
+        source("system <b>", error="no loopback device was found"),
     ]
     with FakeAnalyzer(analyzer_port, source="demonstration", offered=offered) as fake:
         yield fake
@@ -37,101 +37,103 @@ def open_picker(page: Page) -> None:
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_sources_are_listed_with_levels_and_measured(
-    open_tab: OpenTab, trusting: FakeAnalyzer, language: str
+    open_tab: OpenTab, privileged: FakeAnalyzer, language: str
 ) -> None:
-    words = WORDS[language]
-    page = open_live(open_tab, trusting, locale=language)
+    translator = TRANSLATORS[language]
+    page = open_live(open_tab, privileged, locale=language)
     open_picker(page)
     lines = page.get_by_test_id("offered").get_by_role("button")
     expect(lines).to_have_count(3, timeout=PATIENCE_MS)
-    expect(lines.nth(0)).to_contain_text(words("live.source.playing"))
+    expect(lines.nth(0)).to_contain_text(translator("live.source.playing"))
     expect(lines.nth(0)).to_have_attribute("aria-current", "true")
     expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}42 dBFS")
-    expect(lines.nth(0)).to_contain_text(words("live.source.name.demo"))
+    expect(lines.nth(0)).to_contain_text(translator("live.source.name.demo"))
     expect(lines.nth(2)).to_contain_text("No loopback device was found.")
     expect(lines.nth(2)).to_contain_text("system <b>")
-    page.get_by_role("button", name=words("live.source.measure")).click()
-    control = trusting.wait_for_control("measure_levels")
-    expect(page.get_by_test_id("answer")).to_have_text(words("live.source.measuring"))
-    trusting.offered = [offer("demonstration", -20.0, selected=True), offer("mic", -12.0)]
-    trusting.sources()
-    trusting.respond(control)
+    page.get_by_role("button", name=translator("live.source.measure")).click()
+    control = privileged.wait_for_control("measure_levels")
+    expect(page.get_by_test_id("answer")).to_have_text(translator("live.source.measuring"))
+    privileged.offered = [source("demonstration", -20.0, selected=True), source("mic", -12.0)]
+    privileged.sources()
+    privileged.respond(control)
     expect(lines).to_have_count(2)
     expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}12 dBFS")
     expect(page.get_by_test_id("answer")).to_have_text("")
 
 
-def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
-    """The old source ends before the new one says hello; neither that nor a file's end is to be seen."""
-    page = open_live(open_tab, trusting)
-    trusting.estimate("jazz")
+def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
+    """The old source ends before the new one begins. The page must not show that end."""
+    page = open_live(open_tab, privileged)
+    privileged.estimate("jazz")
     expect(page.get_by_test_id("genre")).to_have_text("jazz", timeout=PATIENCE_MS)
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
-    control = trusting.wait_for_control("select_source")
+    control = privileged.wait_for_control("select_source")
     assert control["name"] == "mic"
     expect(page.get_by_test_id("answer")).to_have_text("Switching to Microphone.")
-    trusting.respond(control)
-    trusting.send("state", state="ENDED", code="source_changed", detail="")
-    expect(page.get_by_test_id("state")).to_have_text(WORDS["en"]("live.state.CHANGING.title"))
-    trusting.source = "mic"
-    trusting.hello(replaces_source="demonstration")
-    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, selected=True)]
-    trusting.sources()
+    privileged.respond(control)
+    privileged.send("state", state="ENDED", code="source_changed", detail="")
+    expect(page.get_by_test_id("state")).to_have_text(TRANSLATORS["en"]("live.state.CHANGING.title"))
+    privileged.source = "mic"
+    privileged.hello(replaces_source="demonstration")
+    privileged.offered = [source("demonstration", -18.0), source("mic", -42.0, selected=True)]
+    privileged.sources()
     expect(page.get_by_test_id("source")).to_have_text("Microphone")
     expect(page.locator("[data-part=panel]")).to_be_hidden()
-    trusting.estimate("metal")
+    privileged.estimate("metal")
     expect(page.get_by_test_id("genre")).to_have_text("metal")
-    expect(page.get_by_test_id("summary")).to_contain_text("jazz")  # what was heard before stays
+    expect(page.get_by_test_id("summary")).to_contain_text("jazz")  # earlier genres must stay
 
 
-def test_a_refusal_is_said_in_its_own_sentence(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
-    page = open_live(open_tab, trusting)
+def test_a_refusal_is_shown_with_its_reason(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
+    page = open_live(open_tab, privileged)
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
-    control = trusting.wait_for_control("select_source")
+    control = privileged.wait_for_control("select_source")
     answer = page.get_by_test_id("answer")
-    trusting.respond({"id": "of-another-page"}, ok=False, detail="not ours")
-    trusting.respond(control, ok=False, detail="no `mic` can be opened <i>now</i>")
+    privileged.respond({"id": "of-another-page"}, ok=False, detail="of another page")
+    privileged.respond(control, ok=False, detail="no `mic` can be opened <i>now</i>")
     expect(answer).to_have_text("That did not work: No “mic” can be opened <i>now</i>.")
     expect(page.locator("[data-part=panel]")).to_be_visible()
     beside = page.get_by_test_id("offered").get_by_role("listitem").filter(has_text="Microphone")
     expect(beside.get_by_test_id("answer")).to_be_visible()
     expect(page.get_by_test_id("source")).to_have_text("Demonstration")
-    trusting.offered = [offer("demonstration", -18.0), offer("mic", -42.0, selected=True)]
-    trusting.sources()
+    privileged.offered = [source("demonstration", -18.0), source("mic", -42.0, selected=True)]
+    privileged.sources()
     expect(answer).to_have_text("")
 
 
-def test_a_refusal_behind_a_closed_list_is_seen(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
-    page = open_live(open_tab, trusting)
+def test_a_refusal_is_shown_after_the_list_was_closed(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
+    page = open_live(open_tab, privileged)
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
-    control = trusting.wait_for_control("select_source")
+    control = privileged.wait_for_control("select_source")
     page.keyboard.press("Escape")
-    trusting.respond(control, ok=False, detail="busy")
+    privileged.respond(control, ok=False, detail="busy")
     expect(page.get_by_test_id("answer")).to_be_visible()
     expect(page.get_by_test_id("answer")).to_have_text("That did not work: Busy.")
 
 
-def test_pause_and_resume(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
-    page = open_live(open_tab, trusting)
-    trusting.estimate("jazz")
+def test_pausing_and_resuming_changes_the_page(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
+    page = open_live(open_tab, privileged)
+    privileged.estimate("jazz")
     page.get_by_role("button", name="Pause").click(timeout=PATIENCE_MS)
-    trusting.respond(trusting.wait_for_control("pause"))
-    trusting.paused = True
-    trusting.sources()
-    trusting.send("state", state="PAUSED", detail="")
+    privileged.respond(privileged.wait_for_control("pause"))
+    privileged.paused = True
+    privileged.sources()
+    privileged.send("state", state="PAUSED", detail="")
     expect(page.get_by_test_id("genre")).to_have_text("paused")
     expect(page.get_by_test_id("level")).to_have_text("\N{EN DASH} dBFS")
     page.get_by_role("button", name="Resume").click()
-    trusting.respond(trusting.wait_for_control("resume"))
-    trusting.paused = False
-    trusting.sources()
+    privileged.respond(privileged.wait_for_control("resume"))
+    privileged.paused = False
+    privileged.sources()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def test_without_trust_there_is_the_name_and_a_hint(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
+def test_without_the_token_the_list_has_a_hint_instead_of_sources(
+    open_tab: OpenTab, analyzer: FakeAnalyzer
+) -> None:
     page = open_live(open_tab, analyzer)
     expect(page.get_by_test_id("pause")).to_be_hidden()
     open_picker(page)
@@ -141,8 +143,8 @@ def test_without_trust_there_is_the_name_and_a_hint(open_tab: OpenTab, analyzer:
     expect(page.get_by_test_id("hint")).to_be_hidden()
 
 
-def test_the_keyboard_alone_is_enough(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
-    page = open_live(open_tab, trusting)
+def test_the_keyboard_alone_is_enough(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
+    page = open_live(open_tab, privileged)
     expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)
     focused = "document.activeElement.shadowRoot?.activeElement?.textContent.trim() ?? ''"
     for _ in range(40):
@@ -152,9 +154,9 @@ def test_the_keyboard_alone_is_enough(open_tab: OpenTab, trusting: FakeAnalyzer)
     else:
         pytest.fail("Tab never came to the source")
     page.keyboard.press("Enter")
-    assert page.evaluate(focused).startswith("Demonstration"), "the one that plays"
+    assert page.evaluate(focused).startswith("Demonstration"), "the playing source must have the focus"
     outline = page.locator(".option").first.evaluate("(button) => getComputedStyle(button).outlineStyle")
-    assert outline == "solid", "the focus must be seen"
+    assert outline == "solid", "the focus must be visible"
     page.keyboard.press("ArrowDown")
     assert page.evaluate(focused).startswith("Microphone")
     page.keyboard.press("Escape")
@@ -163,13 +165,13 @@ def test_the_keyboard_alone_is_enough(open_tab: OpenTab, trusting: FakeAnalyzer)
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert trusting.wait_for_control("select_source")["name"] == "mic"
+    assert privileged.wait_for_control("select_source")["name"] == "mic"
 
 
-def test_what_was_offered_goes_with_the_connection(open_tab: OpenTab, trusting: FakeAnalyzer) -> None:
-    page = open_live(open_tab, trusting)
+def test_the_list_disappears_with_the_connection(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
+    page = open_live(open_tab, privileged)
     expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)
-    trusting.stop()
+    privileged.stop()
     expect(page.get_by_test_id("pause")).to_be_hidden()
-    with FakeAnalyzer(trusting.port, source="demonstration", offered=trusting.offered):
+    with FakeAnalyzer(privileged.port, source="demonstration", offered=privileged.offered):
         expect(page.get_by_test_id("pause")).to_be_visible(timeout=PATIENCE_MS)

@@ -25,7 +25,7 @@ from realtime.outputs.limits import MAX_QUEUED_MESSAGES
 from realtime.outputs.mqtt import MqttAddress, MqttPublisher
 from realtime.outputs.notifier import GenreNotifier
 from tests.support.histories import estimate, state
-from tests.support.network import free_port, make_certificate
+from tests.support.network import free_port, is_listening, make_certificate
 from tests.support.outputs import QUOTED_SECRET, SECRET, notifier_factory
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
@@ -74,11 +74,7 @@ class Mosquitto:
     def _listens(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, "mosquitto ended"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
+        return is_listening(self.port)
 
 
 @pytest.fixture
