@@ -72,8 +72,6 @@ class TFLiteClassifier:
     manifest : ModelManifest
     runtime : str
         ``litert``, ``tflite-runtime``, or ``auto`` for the first of them that is installed.
-    threads : int
-        Threads of one inference. An image is too small for a second thread to save time.
 
     Raises
     ------
@@ -82,12 +80,13 @@ class TFLiteClassifier:
         runtime is not installed.
     """
 
-    def __init__(self, manifest: ModelManifest, *, runtime: str = "auto", threads: int = 1) -> None:
+    def __init__(self, manifest: ModelManifest, *, runtime: str = "auto") -> None:
         content = manifest.read_model()
         runtime_name, version, interpreter_class = _find_runtime(runtime)
         try:
             with silence_stderr():
-                self._interpreter = interpreter_class(model_content=content, num_threads=threads)
+                # An image is too small for a second thread to save time.
+                self._interpreter = interpreter_class(model_content=content, num_threads=1)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{runtime_name} cannot load {manifest.model_path}: {error}") from error

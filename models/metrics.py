@@ -6,6 +6,7 @@ of predictions belongs to one track and is the mean over its windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,12 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+
+CONFIDENCE_LEVEL = 0.95
+"""Share of the resampled values inside a confidence interval."""
+
+BOOTSTRAP_RESAMPLES, ERROR_RESAMPLES = 2_000, 1_000
+"""Number of resamples for the interval of a mean, and for that of the slower calibration error."""
 
 MIN_PROBABILITY = 1e-12
 """Smallest probability in the likelihood. The logarithm of 0 would outweigh all other tracks."""
@@ -128,7 +135,7 @@ def negative_log_likelihood(probabilities: Floats, labels: Labels) -> float:
 
 
 def bootstrap_interval(
-    values: npt.NDArray[np.floating | np.bool_], level: float = 0.95, resamples: int = 2_000, seed: int = 0
+    values: npt.NDArray[np.floating | np.bool_], level: float = CONFIDENCE_LEVEL
 ) -> tuple[float, float]:
     """Compute a confidence interval of a mean over tracks by resampling tracks with replacement.
 
@@ -150,26 +157,20 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        If there are no values, or if the level or the number of resamples is out of range.
+        If there are no values, or if the level is out of range.
     """
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values of shape {values.shape}; need one axis with at least one track")
-    if not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"level is {level} with {resamples} resamples; need 0 to 1, and at least 1")
-    random = np.random.default_rng(seed)
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it must be above 0 and below 1")
+    random = np.random.default_rng(0)
     n = len(values)
-    means = [values[random.integers(0, n, n)].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    means = [values[random.integers(0, n, n)].mean() for _ in range(BOOTSTRAP_RESAMPLES)]
+    return _central_interval(means, level)
 
 
 def calibration_error_interval(
-    probabilities: Floats,
-    labels: Labels,
-    track: Labels | None = None,
-    level: float = 0.95,
-    resamples: int = 1_000,
-    seed: int = 0,
+    probabilities: Floats, labels: Labels, track: Labels | None = None
 ) -> tuple[float, float]:
     """Compute a bootstrap confidence interval of the expected calibration error.
 
@@ -191,12 +192,16 @@ def calibration_error_interval(
     n, _ = _check_shapes(probabilities, labels)
     _, track_indexes = np.unique(np.arange(n) if track is None else track, return_inverse=True)
     windows = np.split(np.argsort(track_indexes, kind="stable"), np.cumsum(np.bincount(track_indexes))[:-1])
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     errors = []
-    for _ in range(resamples):
+    for _ in range(ERROR_RESAMPLES):
         drawn = np.concatenate([windows[i] for i in random.integers(0, len(windows), len(windows))])
         errors.append(expected_calibration_error(probabilities[drawn], labels[drawn]))
-    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+    return _central_interval(errors, CONFIDENCE_LEVEL)
+
+
+def _central_interval(values: Sequence[float], level: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

@@ -21,13 +21,8 @@ OBJECT_STORE_BYTES = 200_000_000
 """Memory for objects of a cluster that this program starts. It contains only names and table rows."""
 
 
-def require_ray(option: str = "--engine ray") -> Any:
+def require_ray() -> Any:
     """Import Ray.
-
-    Parameters
-    ----------
-    option : str
-        Option that needs Ray, for the error message.
 
     Returns
     -------
@@ -47,7 +42,7 @@ def require_ray(option: str = "--engine ray") -> Any:
         import ray.data
     except ModuleNotFoundError as error:
         raise OverheardError(
-            f"{option} needs the package {error.name}, which is not installed; "
+            f"--engine ray needs the package {error.name}, which is not installed; "
             "run pip install 'overheard[cluster]'"
         ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)

@@ -139,17 +139,8 @@ def score_non_music(
             f"{len(skipped)} skipped{describe_first(skipped)}"
         )
     for track in music:
-        try:
-            clip = load_excerpt(Excerpt(track, 0.0, min(track.seconds, CLIP_SECONDS)), COMMON_RATE)
-        except OverheardError as error:
-            skipped.append(SkippedFile(Path(track.name).name, str(error)))
-        else:
-            states = _estimate_states(clip, classifier, settings)
-            if states:
-                counts.setdefault(PROGRAMME_MUSIC, ConfusionCount()).add(states)
-            else:
-                reason = f"{track.seconds:.2f} s of audio; one window needs {window_seconds:.2f} s"
-                skipped.append(SkippedFile(Path(track.name).name, reason))
+        if states := _classify_track(track, classifier, settings, skipped):
+            counts.setdefault(PROGRAMME_MUSIC, ConfusionCount()).add(states)
         done += 1
         advance(done, total)
     results = [{"kind": kind, "origin": origin} | count.rates() for (kind, origin), count in counts.items()]
@@ -168,6 +159,26 @@ def _join_clips(paths: Sequence[Path], skipped: list[SkippedFile]) -> Iterator[S
         while len(pending) >= clip_samples:
             yield pending[:clip_samples]
             pending = pending[clip_samples:]
+
+
+def _classify_track(
+    track: LabeledTrack, classifier: GenreClassifier, settings: Settings, skipped: list[SkippedFile]
+) -> list[StreamState]:
+    """Classify the first 10 s of a track.
+
+    A track that cannot be decoded or is too short has no states and is appended to ``skipped``.
+    """
+    try:
+        clip = load_excerpt(Excerpt(track, 0.0, min(track.seconds, CLIP_SECONDS)), COMMON_RATE)
+    except OverheardError as error:
+        skipped.append(SkippedFile(Path(track.name).name, str(error)))
+        return []
+    states = _estimate_states(clip, classifier, settings)
+    if not states:
+        window_seconds = classifier.manifest.audio.window_seconds
+        reason = f"{track.seconds:.2f} s of audio; one window needs {window_seconds:.2f} s"
+        skipped.append(SkippedFile(Path(track.name).name, reason))
+    return states
 
 
 def _estimate_states(samples: Samples, classifier: GenreClassifier, settings: Settings) -> list[StreamState]:

@@ -167,44 +167,49 @@ def _add_estimate(stream: _Stream, message: EstimateMessage) -> list[Row]:
     stream.estimated_until = until
     state, weights = message.estimate.state, message.estimate.genre_weights()
     segment = stream.segment
-    continues = (
-        segment is not None
-        and segment.state == state
-        and (state is StreamState.UNSURE or weights.keys() == stream.probability_sums.keys())
-    )
-    if segment is not None and continues:
-        count, completed = segment.estimates + 1, list[Row]()
-    else:
+    completed: list[Row] = []
+    if (
+        segment is None
+        or segment.state != state
+        or (state is not StreamState.UNSURE and weights.keys() != stream.probability_sums.keys())
+    ):
         started = at - seconds if segment is None else min(at, max(segment.ended, at - seconds))
-        count, completed = 1, _close_segment(stream)
-        stream.probability_sums = {}
-        stream.segments += 1
-        segment = Segment(
-            session=stream.session,
-            number=stream.segments,
-            genre=None,
-            state=state.value,
-            started=started,
-            ended=at,
-            seconds=0.0,
-            confidence=None,
-            estimates=0,
-            from_seconds=until - seconds,
-            to_seconds=until,
-        )
+        completed = _close_segment(stream)
+        segment = _new_segment(stream, state, started, until - seconds)
+    sums = stream.probability_sums
     for genre, probability in weights.items():
-        stream.probability_sums[genre] = stream.probability_sums.get(genre, 0.0) + probability
-    likeliest = max(stream.probability_sums, key=stream.probability_sums.__getitem__, default=None)
+        sums[genre] = sums.get(genre, 0.0) + probability
+    estimates = segment.estimates + 1
+    genre_of_segment = max(sums, key=sums.__getitem__, default=None)
     stream.segment = replace(
         segment,
-        genre=likeliest,
+        genre=genre_of_segment,
         ended=max(segment.ended, at),
         seconds=segment.seconds + seconds,
-        confidence=stream.probability_sums[likeliest] / count if likeliest is not None else None,
-        estimates=count,
+        confidence=None if genre_of_segment is None else sums[genre_of_segment] / estimates,
+        estimates=estimates,
         to_seconds=until,
     )
     return completed
+
+
+def _new_segment(stream: _Stream, state: StreamState, started: float, from_seconds: float) -> Segment:
+    """Create the next segment of a stream, without estimates."""
+    stream.probability_sums = {}
+    stream.segments += 1
+    return Segment(
+        session=stream.session,
+        number=stream.segments,
+        genre=None,
+        state=state.value,
+        started=started,
+        ended=started,
+        seconds=0.0,
+        confidence=None,
+        estimates=0,
+        from_seconds=from_seconds,
+        to_seconds=from_seconds,
+    )
 
 
 def _close_segment(stream: _Stream) -> list[Row]:

@@ -22,7 +22,7 @@ from models.classifier import LockedClassifier, load_classifier
 from models.common.concurrency import backoff_seconds
 from models.errors import OverheardError
 from realtime.audio.source import AudioBlock, AudioSource
-from realtime.clock import Clock, SystemClock, unix_now
+from realtime.clock import SystemClock, unix_now
 from realtime.config import AnalysisSettings
 from realtime.monitoring.stations import Group, Station
 from realtime.pipeline.child import bootstrap_child
@@ -80,7 +80,6 @@ class StationGroup:
     ----------
     stations : Group
     settings : AnalysisSettings
-    clock : Clock, optional
 
     Attributes
     ----------
@@ -95,10 +94,10 @@ class StationGroup:
         If the system cannot start another thread.
     """
 
-    def __init__(self, stations: Group, settings: AnalysisSettings, clock: Clock | None = None) -> None:
+    def __init__(self, stations: Group, settings: AnalysisSettings) -> None:
         self.dropped = 0
         self._settings = settings.settings
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._classifier = LockedClassifier(load_classifier(settings.model.manifest, settings.model.runtime))
         self._waiting: deque[Message] = deque(maxlen=MAX_WAITING_MESSAGES * len(stations))
         self._changed = threading.Condition()

@@ -98,11 +98,7 @@ class StreamDecoder:
                 break
             if packet is None:
                 break
-            for data in packet.iter_sidedata():
-                if data.data_type == "strings_metadata":  # new title of a chained Ogg stream
-                    title = format_tag_title(parse_packed_tags(bytes(data)))
-            if self._body and self._body.title:
-                title = self._body.title
+            title = self._update_title(title, packet)
             for frame in frames:
                 for samples in to_mono.push(frame):
                     yield samples, title
@@ -113,6 +109,15 @@ class StreamDecoder:
         if self._endless:
             event = "closed the connection" if self._body else "stopped sending"
             raise SourceError(f"{self._shown_url} {event}")
+
+    def _update_title(self, title: str, packet: av.Packet[av.AudioStream]) -> str:
+        """Return the title of the ICY metadata or of a new Ogg stream in the packet, or the same title."""
+        if self._body and self._body.title:
+            return self._body.title
+        for data in packet.iter_sidedata():
+            if data.data_type == "strings_metadata":  # tags at the beginning of the next Ogg stream
+                title = format_tag_title(parse_packed_tags(bytes(data)))
+        return title
 
     def close(self) -> None:
         """Close the container and its connection."""
