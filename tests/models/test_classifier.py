@@ -46,7 +46,7 @@ def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.N
     output = manifest.quantization.output
     stored = classifier._interpreter.get_tensor(classifier._output)[0]
     logits = (stored.astype(np.float64) - output.zero_point) * output.scale
-    assert abs(logits[10]) > 0.1, "or this test could not see it"
+    assert abs(logits[10]) > 0.1, "the logit of music must not be 0, or the test shows nothing"
     assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[10])))
     assert prediction.probabilities == pytest.approx(softmax(logits[:10] / 2))
     assert prediction.probabilities.sum() == pytest.approx(1)

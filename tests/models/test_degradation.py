@@ -11,7 +11,7 @@ from tests.support.audio import noise, tone
 
 RATE = 22_050
 SECOND = noise(RATE).astype(np.float32) * np.float32(0.3)
-"""One second of white noise."""
+"""White noise of one second."""
 
 
 def power(samples: npt.NDArray[np.float32], low: float, high: float) -> float:
@@ -33,7 +33,7 @@ def test_a_band_limit_beyond_half_the_rate_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("ratio_db", [6.0, 20.0])
-def test_noise_has_the_ratio_that_was_asked_for(ratio_db: float) -> None:
+def test_noise_has_the_requested_ratio(ratio_db: float) -> None:
     sound = tone(440, 1, RATE)
     added = degradation.add_noise(sound, np.random.default_rng(0), ratio_db=ratio_db) - sound
     measured = 10 * np.log10(np.mean(sound.astype(np.float64) ** 2) / np.mean(added.astype(np.float64) ** 2))
@@ -48,10 +48,10 @@ def test_the_slope_of_noise_is_its_color() -> None:
 
 
 @pytest.mark.parametrize("codec", ["libmp3lame", "aac"])
-def test_coding_keeps_length_and_place(codec: str) -> None:
+def test_coding_adds_no_delay_and_keeps_the_length(codec: str) -> None:
     """The decoded sound has no delay from the codec."""
     sound = (tone(440, 2, RATE) * np.linspace(0, 1, 2 * RATE) + 0.1 * noise(2 * RATE)).astype(np.float32)
-    sound[RATE : RATE + 200] = 0.9  # something to tell time by
+    sound[RATE : RATE + 200] = 0.9  # marks a moment
     decoded = degradation.transcode(sound, RATE, codec, 64_000)
     assert decoded.shape == sound.shape
     assert decoded.dtype == np.float32
@@ -66,7 +66,7 @@ def test_fewer_bits_lose_more() -> None:
     assert error[0] > error[1]
 
 
-def test_a_room_keeps_the_level_and_smears() -> None:
+def test_a_room_keeps_the_level_and_adds_reverberation() -> None:
     click = np.zeros(RATE, np.float32)
     click[1_000] = 0.5
     for sound in (SECOND, click):

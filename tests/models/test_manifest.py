@@ -38,7 +38,7 @@ def test_music_above_is_kept(tmp_path: Path, music_above: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "error"),
     [
         (1.5, r"music_above is 1\.5; it must lie in 0\.\.1"),
         (-0.1, r"music_above is -0\.1; it must lie in 0\.\.1"),
@@ -48,12 +48,12 @@ def test_music_above_is_kept(tmp_path: Path, music_above: float | None) -> None:
         ([0.5], r"music_above is \[0\.5\]; it must be of type float"),
     ],
 )
-def test_a_wrong_music_above_is_explained(tmp_path: Path, value: object, said: str) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_a_wrong_music_above_is_explained(tmp_path: Path, value: object, error: str) -> None:
+    with pytest.raises(ModelError, match=error):
         ModelManifest.load(write(tmp_path / "wrong.json", music_above=value))
 
 
-def test_other_numbers_may_not_be_left_open(tmp_path: Path) -> None:
+def test_other_numbers_may_not_be_none(tmp_path: Path) -> None:
     """Only ``music_above`` has a meaning for None."""
     with pytest.raises(ModelError, match="temperature is None; it must be of type float"):
         ModelManifest.load(write(tmp_path / "wrong.json", temperature=None))

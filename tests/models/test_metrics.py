@@ -30,7 +30,7 @@ def test_score_by_hand() -> None:
     assert scores.ece == pytest.approx((0.6 + 0.3 + 0.2 + 0.1) / 4)
 
 
-def test_rows_are_the_truth() -> None:
+def test_the_rows_of_a_confusion_matrix_are_true_genres() -> None:
     assert confusion_matrix(np.array([1, 1, 0]), np.array([0, 0, 1]), 2).tolist() == [[0, 2], [1, 0]]
 
 
@@ -47,7 +47,7 @@ def test_calibration_error_of_bins_of_equal_mass() -> None:
     labels = np.array([1, 0, 0, 1])
     expected = 0.5 * abs(0.55 - 0.5) + 0.5 * abs(0.95 - 0.5)
     assert expected_calibration_error(probabilities, labels, bins=2) == pytest.approx(expected)
-    # In one bin both faults average out with nothing: |0.75 - 0.5|.
+    # One bin has the mean of both: |0.75 - 0.5|.
     assert expected_calibration_error(probabilities, labels, bins=1) == pytest.approx(0.25)
 
 
@@ -106,7 +106,7 @@ def test_the_bootstrap_of_differences_may_be_negative() -> None:
         (PROBABILITIES, np.array([0, 0, 1, -1])),
     ],
 )
-def test_what_does_not_belong_together_is_refused(
+def test_arrays_that_do_not_match_are_refused(
     probabilities: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
 ) -> None:

@@ -46,13 +46,13 @@ def test_probabilities_of_an_image(manifest: ModelManifest) -> None:
     assert np.array_equal(prediction.probabilities, again.probabilities)
 
 
-def test_it_reads_both_published_geometries(manifest: ModelManifest) -> None:
-    """One geometry is that of the live path, the other one that of the second kind of array."""
+def test_the_model_reads_both_published_geometries(manifest: ModelManifest) -> None:
+    """The live path uses one geometry, and published arrays use both."""
     assert {manifest.audio, *manifest.also_reads} == {FINE, COARSE}
     assert len(manifest.also_reads) == 1
 
 
-def test_it_detects_music(manifest: ModelManifest) -> None:
+def test_the_model_detects_music(manifest: ModelManifest) -> None:
     above = manifest.calibration.music_above
     assert above is not None
     assert 0 < above <= 0.5
@@ -61,10 +61,10 @@ def test_it_detects_music(manifest: ModelManifest) -> None:
 
 
 @pytest.mark.parametrize("form", ["fine", "coarse"])
-def test_int8_lost_little(manifest: ModelManifest, form: str) -> None:
+def test_the_int8_model_loses_little_accuracy(manifest: ModelManifest, form: str) -> None:
     """A first export named the same genre as float32 for 54 % of the tracks only.
 
-    Extreme pictures had set the ranges of the activations; see training/export/calibration_samples.py.
+    Extreme images had set the ranges of the activations, as training/export/calibration_samples.py explains.
     """
     test = manifest.metrics["fault_filtered_test"][form]
     assert test["accuracy_int8"] > test["accuracy_float32"] - 0.02
@@ -72,7 +72,7 @@ def test_int8_lost_little(manifest: ModelManifest, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["fine", "coarse"])
-def test_the_figures_belong_together(manifest: ModelManifest, form: str) -> None:
+def test_the_figures_agree_with_each_other(manifest: ModelManifest, form: str) -> None:
     test = manifest.metrics["fault_filtered_test"][form]
     confusion = np.array(test["confusion_int8"])
     assert confusion.shape == (10, 10)
@@ -85,7 +85,7 @@ def test_the_figures_belong_together(manifest: ModelManifest, form: str) -> None
 
 def test_the_card_shows_the_three_protocols_and_the_copyright_note() -> None:
     card = (files("models") / "artifacts" / "MODEL_CARD.md").read_text(encoding="utf-8")
-    for words in (
+    for text in (
         "fault-filtered split",
         "5 folds",
         "leaking artists",
@@ -93,10 +93,10 @@ def test_the_card_shows_the_three_protocols_and_the_copyright_note() -> None:
         "Music by held-out artists",
         "| genre | F1, fine | F1, coarse |",
     ):
-        assert words in card
+        assert text in card
 
 
 def test_the_card_is_what_the_manifest_renders_to(manifest: ModelManifest) -> None:
-    """A figure in the card that is not the manifest's would go unnoticed otherwise."""
+    """No other test compares the figures in the card with those of the manifest."""
     card = (files("models") / "artifacts" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card == render_model_card(manifest)

@@ -25,22 +25,22 @@ pytestmark = [
 ]
 
 
-def fallback(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_fallback(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ENVIRONMENT / "bin" / "overheard"
     if not command.exists():
-        pytest.fail(f"{command} is missing; `.ci/setup test` makes it")
+        pytest.fail(f"{command} is missing; `.ci/setup test` creates it")
     return subprocess.run(
         [str(command), *arguments], capture_output=True, text=True, timeout=300, check=False
     )
 
 
-def test_it_is_chosen_when_litert_is_absent_and_says_so() -> None:
-    done = fallback("model")
+def test_the_fallback_is_selected_without_litert() -> None:
+    done = run_fallback("model")
     assert done.returncode == 0, done.stderr
     assert "runtime       tflite-runtime 2.14.0" in done.stdout
 
 
-def test_the_same_labels_as_on_litert(tmp_path: Path) -> None:
+def test_the_fallback_gives_the_same_labels_as_litert(tmp_path: Path) -> None:
     """Both run the same int8 model. Rounding may differ in the last bit of a logit."""
     chords = sum(tone(hz, 10, amplitude=0.1) for hz in (262, 330, 392, 523))
     beat = noise(10 * RATE) * (np.arange(10 * RATE) % 11_025 < 1_500) * 0.5
@@ -53,7 +53,7 @@ def test_the_same_labels_as_on_litert(tmp_path: Path) -> None:
         timeout=60,
         check=True,
     )
-    there = fallback(*arguments)
+    there = run_fallback(*arguments)
     assert there.returncode == 0, there.stderr
     ours, theirs = ([json.loads(line) for line in done.stdout.splitlines()] for done in (here, there))
     assert len(ours) == len(theirs) > 20
@@ -63,7 +63,7 @@ def test_the_same_labels_as_on_litert(tmp_path: Path) -> None:
     assert ours[-1]["label"] == theirs[-1]["label"]
 
 
-def test_litert_is_missed_when_it_is_asked_for() -> None:
-    done = fallback("model", "--runtime", "litert")
+def test_requiring_litert_names_the_missing_package() -> None:
+    done = run_fallback("model", "--runtime", "litert")
     assert done.returncode == 2
     assert "install the package ai-edge-litert" in done.stderr

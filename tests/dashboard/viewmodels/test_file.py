@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from dashboard.i18n.translator import Translator
-from dashboard.viewmodels.file import MAX_DESCRIBED, Band, bands_data, clock_time, probability_rows
+from dashboard.viewmodels.file import (
+    MAX_DESCRIBED,
+    Band,
+    bands_data,
+    clock_time,
+    pixel_importance,
+    probability_rows,
+)
 from dashboard.viewmodels.theme import OTHER_COLOR
 
 EN = Translator("en")
@@ -68,3 +78,12 @@ def test_times_are_formatted_as_on_a_player() -> None:
         "1:00:00",
         "10:01:01",
     ]
+
+
+def test_the_importance_of_a_patch_is_spread_over_its_pixels() -> None:
+    falls = np.zeros((3, 3))
+    falls[0, 0] = 1
+    importance = pixel_importance(falls, side=8, patch=4, step=2)
+    assert importance[0, 0] == 1
+    assert importance[2, 2] == pytest.approx(1 / 4)
+    assert importance[5, 5] == 0

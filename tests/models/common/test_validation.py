@@ -51,9 +51,7 @@ def test_a_document_becomes_values() -> None:
         ({"rest": [1]}, "rest is [1]; it must be of type object"),
     ],
 )
-def test_what_is_wrong_is_said_with_place_value_and_expectation(
-    change: dict[str, object], sentence: str
-) -> None:
+def test_an_error_names_path_value_and_expectation(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011  the whole sentence is compared
         convert({"name": "a", "points": []} | change, Drawing)
     assert str(error.value) == sentence

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from realtime.capture.device import Device, find_device
 from realtime.capture.portaudio import find_loopback, parse_devices
+from realtime.errors import SourceError
 
 
 def listed(*rows: tuple[str, int, float, int]) -> list[dict[str, Any]]:
@@ -42,3 +45,10 @@ def test_a_microphone_of_windows_is_found_again_by_its_name() -> None:
     name = find_device(found, "", "microphone").name
     assert name == "Microphone (USB Audio)"
     assert find_device(found, name, "microphone").index == find_device(found, "usb", "microphone").index == 1
+
+
+def test_on_a_mac_the_error_names_the_loopback_driver_to_install() -> None:
+    inputs = [Device("MacBook Pro Microphone", 48_000, 1, is_default=True)]
+    with pytest.raises(SourceError, match="install the loopback driver BlackHole"):
+        find_loopback(inputs)
+    assert find_loopback([*inputs, Device("BlackHole 2ch", 48_000, 2, index=3)]).index == 3

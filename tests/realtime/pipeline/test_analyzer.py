@@ -13,8 +13,16 @@ from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
 from realtime.config import ModelSettings, Settings, SilenceSettings, SmoothingSettings
 from realtime.errors import SourceError
-from realtime.pipeline.analyzer import Analysis, Analyzer, column_levels_dbfs, round_hop
+from realtime.pipeline.analyzer import (
+    LATENCY_WINDOWS,
+    Analysis,
+    Analyzer,
+    LatencyMeter,
+    column_levels_dbfs,
+    round_hop,
+)
 from realtime.protocol.estimate import StreamState
+from realtime.protocol.health import Percentiles
 from tests.support.audio import programme, tone
 from tests.support.classifier import LoudestRowClassifier
 from tests.support.clock import VirtualClock
@@ -297,3 +305,13 @@ def test_the_last_column_level_is_that_of_the_existing_samples() -> None:
     samples[10:15] = 1.0
     samples[20:24] = 0.1
     assert column_levels_dbfs(samples, sparse) == pytest.approx([-120, 10 * np.log10(0.5), -20])
+
+
+def test_latency_percentiles_are_of_the_recent_past() -> None:
+    meter = LatencyMeter()
+    assert meter.percentiles() == Percentiles(0, 0, 0)
+    for value in range(1_000):
+        meter.add(value)
+    first = 1_000 - LATENCY_WINDOWS
+    assert meter.percentiles().p50 == first + LATENCY_WINDOWS // 2 - 1
+    assert meter.percentiles().p99 == first + 237  # the 238th of 240

@@ -1,4 +1,4 @@
-"""Image of the surest window, importance of its parts, and tempo."""
+"""``overheard analyze --explain``, and the tempo of a file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ import pytest
 
 from models.audio.file import decode_file
 from models.audio.samples import Samples
-from models.classifier import TFLiteClassifier
-from models.manifest import ModelManifest
-from models.occlusion import compute_importance
-from models.spectrogram.image import spectrogram_image
 from realtime.audio.source import AudioBlock
 from realtime.pipeline.explain import TempoEstimator
 from tests.support.audio import write
@@ -23,33 +19,6 @@ from tests.support.paths import DEMONSTRATION
 from training.data.windows import SAMPLE_RATE
 
 RATE = 22_050
-
-
-def test_the_map_shows_the_important_part() -> None:
-    """The probability of this stand-in depends on one bright square only."""
-    picture = np.zeros((256, 256, 3), np.uint8)
-    picture[96:128, 160:192] = 255
-    importance = compute_importance(
-        lambda p: float(p[96:128, 160:192].mean() / 255), picture, patch=32, step=16
-    )
-    assert importance.shape == (15, 15)
-    assert divmod(int(importance.argmax()), 15) == (6, 10)
-    assert importance.max() == pytest.approx(1 - 32 / 256, abs=0.01), "the row's mean stays"
-    assert not importance[:4].any()
-
-
-def test_parts_of_the_image_matter_to_the_shipped_network() -> None:
-    manifest = ModelManifest.load()
-    classifier = TFLiteClassifier(manifest)
-    start = 60 * SAMPLE_RATE
-    picture = spectrogram_image(
-        decode_file(str(DEMONSTRATION), SAMPLE_RATE)[start : start + manifest.audio.window_samples],
-        manifest.audio,
-    )
-    top = int(classifier.predict(picture).probabilities.argmax())
-    importance = compute_importance(lambda p: float(classifier.predict(p).probabilities[top]), picture)
-    assert importance.shape == (13, 13)
-    assert np.abs(importance).max() > 0.01
 
 
 @pytest.mark.parametrize("tempo", [90, 120])
