@@ -13,20 +13,21 @@ setup:
 run: setup
 	@.venv/bin/overheard run $(ARGS)
 
-# Without bytecode every process would compile the tests anew.
+# PYTHONDONTWRITEBYTECODE is unset, because without bytecode every process compiles all tests.
 test:
 	@.ci/setup test
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(or $(ARGS),$(WORKERS))
 
-# Everything without a browser, a cluster, a sound server, training, benchmarks and real recordings.
+# All tests that need no browser, cluster, sound server, training, benchmark or real recording.
 test-quick:
 	@.ci/setup test
 	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest $(WORKERS) -m "$(QUICK)" --hypothesis-profile quick $(ARGS)
 
-# Each of these packages by itself. The others live in processes, sound servers and browsers, which it does not see.
+# The limit in pyproject.toml holds for each of these packages by itself, and not for the sum of all packages:
+# others run in child processes and in Streamlit, where coverage does not measure.
 coverage:
 	@.ci/setup test
-	@.venv/bin/python -m pytest $(WORKERS) --cov --cov-report=
+	@.venv/bin/python -m pytest $(WORKERS) --cov --cov-report= --cov-fail-under=0
 	@for package in $(PURE); do .venv/bin/python -m coverage report --include="$$package/*" || exit; done
 
 lint:
