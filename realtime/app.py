@@ -33,12 +33,12 @@ class MessageConsumer(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish the work on the messages taken."""
+        """Process the remaining messages and release all resources."""
         ...
 
 
 class RecordedHistory(NamedTuple):
-    """A history that is being recorded: its service for clients, and the audio that corrections use."""
+    """Service and audio buffer of a history that is being recorded."""
 
     service: HistoryService
     audio_buffer: RecentAudioBuffer
@@ -124,9 +124,9 @@ async def serve_sources(
             if not opening.done():
                 return 0  # the opening of an address that does not answer continues on its own thread
             port = await server.start(settings.server.host, settings.server.port)
-            session_end = ready(", ".join(manager.names), format_websocket_url(settings.server, port))
+            stop_condition = ready(", ".join(manager.names), format_websocket_url(settings.server, port))
             manager.start()
-            await first_completed(stopping.wait(), session_end or manager.finished.wait())
+            await first_completed(stopping.wait(), stop_condition or manager.finished.wait())
         finally:
             # The end of a capture may take seconds. Signals and closing handshakes do not wait for it.
             await asyncio.gather(manager.stop(), server.stop())
@@ -162,7 +162,7 @@ def open_consumers(
     SettingsError
         If an address is invalid.
     """
-    # The imports are here, because a start without outputs and history is 30 ms faster.
+    # The imports are in this function, so that a start without outputs and history is 30 ms faster.
     consumers: list[MessageConsumer] = []
     if settings.outputs.mqtt or settings.outputs.webhook:
         from realtime.outputs import GenreNotifier
@@ -182,7 +182,7 @@ def open_consumers(
 
 
 async def first_completed(*awaitables: Awaitable[object]) -> None:
-    """Wait until one awaitable is done, and cancel the others. An exception of the first one is raised."""
+    """Wait until one awaitable is done, and cancel the others. An exception of that awaitable is raised."""
     waits = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     done, rest = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in rest:

@@ -1,4 +1,4 @@
-"""Settings from a TOML file, the environment and the command line."""
+"""Settings of the analyzer from a TOML file, the environment and the command line."""
 
 from realtime.config.loading import add_options, load
 from realtime.config.settings import (

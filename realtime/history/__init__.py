@@ -1,4 +1,4 @@
 """History of the analyzer: sessions, segments and label corrections in an SQLite file.
 
-Names are imported from the modules, because a start without a history needs none but ``location``.
+Names are imported from their modules, because a start without a history needs only ``location``.
 """

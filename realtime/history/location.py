@@ -1,4 +1,4 @@
-"""Find the file of the history, without the modules that read and write the file."""
+"""Find the path of the history. This module does not import the modules that read and write the file."""
 
 from __future__ import annotations
 

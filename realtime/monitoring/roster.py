@@ -166,8 +166,8 @@ async def serve_stations(
             for client, group in zip(clients, groups, strict=True)
         ]
         try:
-            session_end = ready(sum(map(len, groups)), format_websocket_url(settings.server, port))
-            await first_completed(stopping.wait(), *relays, *([session_end] if session_end else []))
+            stop_condition = ready(sum(map(len, groups)), format_websocket_url(settings.server, port))
+            await first_completed(stopping.wait(), *relays, *([stop_condition] if stop_condition else []))
         finally:
             for task in relays:
                 task.cancel()

@@ -1,1 +1,1 @@
-"""From audio blocks to smoothed genre estimates, live on a thread or offline for whole files."""
+"""Analysis of audio blocks into smoothed genre estimates, live on a thread or offline for whole files."""
