@@ -1,7 +1,7 @@
-"""The dashboard's Streamlit script, which ``overheard dashboard`` runs.
+"""Streamlit script of the dashboard, which ``overheard dashboard`` runs.
 
-Call: ``streamlit run app.py -- --analyzer ws://...``. The script runs once for each user and again on every
-click. ``dashboard.session`` holds the state that lasts longer.
+The command is ``streamlit run app.py -- --analyzer ws://...``. The script runs once for each browser tab and
+again on every click. ``dashboard.session`` holds the state that lasts longer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dashboard.components.document_language import set_document_language
 from dashboard.components.offline_banner import prepare_offline_banner
 from dashboard.environment import ANALYZER_URL
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.session import PageContext, open_page, refresh_all
+from dashboard.session import PageContext, build_page_context, refresh_recommendations
 from dashboard.views import file, health, history, live, recommendations
 
 if TYPE_CHECKING:
@@ -33,21 +33,21 @@ ICON = (
 )
 
 VIEWS = {"live": live, "for_you": recommendations, "session": history, "file": file, "model": health}
-"""Pages by the last part of their address. The first is the page at the root."""
+"""Pages by the last part of their address. The first page is at the root."""
 
 VIEWS_WITHOUT_SONGS = ("session", "file", "model")
-"""Pages that refresh the recommendations in the background. The others refresh them themselves."""
+"""Pages that do not show songs. On these pages, the recommendations are refreshed in the background."""
 
 STYLESHEET = Path(__file__).parent / "static" / "page.css"
 
 
 def main() -> None:
-    """Show the requested page in its frame."""
+    """Show the requested page below the header."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--analyzer", default=ANALYZER_URL)
     st.set_page_config(page_title="Overheard", page_icon=ICON, layout="wide")
     st.html(STYLESHEET)
-    page = open_page(parser.parse_args().analyzer)
+    page = build_page_context(parser.parse_args().analyzer)
     pages = [
         st.Page(partial(view.show, page), title=page.translator(f"common.page.{name}"), url_path=name)
         for name, view in VIEWS.items()
@@ -64,13 +64,13 @@ def main() -> None:
 
 
 def show_header(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
-    """Show the program's name, links to all pages, and the language."""
+    """Show the name of the program, links to all pages, and the choice of the language."""
     with st.container(horizontal=True, vertical_alignment="center", key="frame"):
         st.html('<p class="name">Overheard</p>', width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", key="pages"):
             for each in pages:
                 st.page_link(each, width="content")
-        # Streamlit forgets a widget's value with its page.
+        # Streamlit forgets the value of a widget when the user changes the page.
         st.session_state["language"] = page.translator.language
         st.selectbox(
             page.translator("common.language"),
@@ -84,8 +84,8 @@ def show_header(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
 
 @st.fragment(run_every=20.0)
 def refresh_in_background(page: PageContext) -> None:
-    """Update the recommendations while the user is on another page."""
-    refresh_all(page.feed)
+    """Refresh the recommendations while the user is on a page without songs."""
+    refresh_recommendations(page.feed)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ class PageContext:
         return analyzer_feed(self.analyzer)
 
 
-def open_page(analyzer: str) -> PageContext:
-    """Build the context for this run of the script, in the user's language."""
+def build_page_context(analyzer: str) -> PageContext:
+    """Build the context of a page for this run of the script."""
     language = st.session_state.setdefault("language", match_language(st.context.locale))
     return PageContext(analyzer, os.environ.get(TOKEN_VARIABLE, ""), Translator(language))
 
@@ -88,8 +88,8 @@ def set_muted(muted: bool) -> None:
     st.session_state["muted"] = muted
 
 
-def refresh_all(feed: AnalyzerFeed) -> Playlist:
-    """Update the recommendations with the estimates since the last call, on any page."""
+def refresh_recommendations(feed: AnalyzerFeed) -> Playlist:
+    """Update the recommendations with the estimates since the last call, and return the playlist."""
     service = recommendation_service()
     estimates = feed.estimates_after(st.session_state["last_estimate_number"])
     if estimates:

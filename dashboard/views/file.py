@@ -1,4 +1,4 @@
-"""File page: analysis of uploaded files, its explanation, and similar songs."""
+"""File page: genres of uploaded files, the explanation, and songs of the same genre."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from dashboard.viewmodels.file import (
 from dashboard.viewmodels.songs import song_links
 
 MAX_FILES = 10
-"""Files that one user may analyze at a time."""
-SONGS = 5
-"""Similar songs that are shown for a file."""
+"""Files that one browser tab may analyze at a time."""
+MAX_SONGS = 5
+"""Songs of the same genre that are shown for a file."""
 MIN_PROBABILITY_DROP = 0.01
-"""Fall of the probability below which no single part of a spectrogram is shown as important."""
+"""Fall of the probability below which no part of the spectrogram counts as important."""
 
-UPLOADS = "uploads"
-Analyses = dict[str, AnalysisJob]
+UPLOADER = "uploads"
+"""Key of the upload widget in ``st.session_state``."""
 
 
 def show(page: PageContext) -> None:
@@ -39,9 +39,9 @@ def show(page: PageContext) -> None:
     st.caption(translator("file.what", files=MAX_FILES))
     uploads = st.file_uploader(
         translator("file.choose"), type=list(SUFFIXES), accept_multiple_files=True,
-        max_upload_size=max_mebibytes, key=UPLOADS, on_change=update_analyses,
+        max_upload_size=max_mebibytes, key=UPLOADER, on_change=update_analyses,
     )  # fmt: skip
-    st.session_state["listed"] = {upload.file_id for upload in uploads}
+    st.session_state["listed_upload_ids"] = {upload.file_id for upload in uploads}
     with st.container():  # its place is kept, so that the boxes stay in theirs
         if len(uploads) > MAX_FILES:
             st.warning(translator("file.too_many", files=MAX_FILES))
@@ -49,14 +49,14 @@ def show(page: PageContext) -> None:
 
 
 def update_analyses() -> None:
-    """Start the analysis of added files and cancel that of removed files.
+    """Start the analysis of added files, and cancel the analysis of removed files.
 
-    It is called at changes only. Visiting another page empties Streamlit's list of uploads, but the results
-    stay on the page.
+    Streamlit calls this only when the user adds or removes a file. A visit to another page also empties the
+    list of uploads, but the results stay.
     """
     analyses = session_analyses()
-    uploads = st.session_state[UPLOADS][:MAX_FILES]
-    for removed in st.session_state["listed"] - {upload.file_id for upload in uploads}:
+    uploads = st.session_state[UPLOADER][:MAX_FILES]
+    for removed in st.session_state["listed_upload_ids"] - {upload.file_id for upload in uploads}:
         if removed in analyses:
             analyses.pop(removed).cancel()
     for upload in uploads:
@@ -67,16 +67,16 @@ def update_analyses() -> None:
         analyses.pop(next(iter(analyses))).cancel()
 
 
-def session_analyses() -> Analyses:
-    """Return this user's analyses by Streamlit's upload id, in the order of arrival."""
-    analyses: Analyses = st.session_state.setdefault("analyses", {})
+def session_analyses() -> dict[str, AnalysisJob]:
+    """Return the analyses of this browser tab by Streamlit's upload id, the oldest first."""
+    analyses: dict[str, AnalysisJob] = st.session_state.setdefault("analyses", {})
     return analyses
 
 
 def show_results(page: PageContext) -> None:
-    """Show one box for each file, the latest first.
+    """Show a box for each file, the latest first.
 
-    Finished boxes are not redrawn: their images cost more than waiting for others.
+    Only boxes of running analyses are refreshed, since the images of finished boxes cost much time.
     """
     analyses = session_analyses()
     for upload_id, analysis in reversed(list(analyses.items())):
@@ -86,7 +86,9 @@ def show_results(page: PageContext) -> None:
                     show_file(page, upload_id, analysis)
             else:
                 show_running(page, upload_id, analysis)
-            if upload_id not in st.session_state["listed"]:  # otherwise the list of uploads has a button
+            if (
+                upload_id not in st.session_state["listed_upload_ids"]
+            ):  # other files have a button in the uploader
                 st.button(
                     page.translator("file.remove"),
                     key=f"remove-{upload_id}",
@@ -105,7 +107,7 @@ def remove(upload_id: str) -> None:
 def show_running(page: PageContext, upload_id: str, analysis: AnalysisJob) -> None:
     """Show a file under analysis."""
     if analysis.done:
-        st.rerun()  # ends the refreshing
+        st.rerun()  # ends the refreshing of this box
     analysis.mark_seen()
     show_file(page, upload_id, analysis)
 
@@ -192,5 +194,5 @@ def show_songs(analysis: AnalysisJob, translator: Translator) -> None:
 
 @st.cache_data(ttl=600, show_spinner=False)
 def find_songs(genre: str) -> list[Track]:
-    """Search songs of a genre. Results live ten minutes, within the terms of the services."""
-    return list(providers().search_relaxed(TrackQuery(genre)).tracks[:SONGS])
+    """Search songs of a genre. Results are kept for ten minutes, as the terms of the services allow."""
+    return list(providers().search_relaxed(TrackQuery(genre)).tracks[:MAX_SONGS])

@@ -1,4 +1,4 @@
-"""Health page: the analyzer's health, its log, and the model's card."""
+"""Health page: readings of the analyzer, its log, a bug report, and the model card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.viewmodels.health import (
 )
 
 MAX_LOG_LINES = 60
-"""Log lines that are shown. The bug report has all that the analyzer keeps."""
+"""Log lines that are shown. The bug report has all lines that the analyzer keeps."""
 
 
 def show(page: PageContext) -> None:
@@ -44,7 +44,7 @@ def show(page: PageContext) -> None:
 
 @st.fragment(run_every=2.0)
 def show_health(page: PageContext, connected: bool) -> None:
-    """Show the current readings. A change of the connection also redraws log and report."""
+    """Show the current readings, and refresh them. A change of the connection reruns the whole page."""
     translator, snapshot = page.translator, page.feed.snapshot
     if snapshot.connected != connected:
         st.rerun()
@@ -72,7 +72,7 @@ def read_log(page: PageContext) -> list[str] | str:
 
 
 def show_model_card(translator: Translator) -> None:
-    """Show the shipped model's card, in English."""
+    """Show the accuracy of the shipped model, and its model card in English."""
     text, plot = load_model_card()
     st.text(limits_text(translator))
     if translator.language != "en":

@@ -1,4 +1,4 @@
-"""Live page: the current genre, and a few songs that match it."""
+"""Live page: the current genre, and a few songs that follow the music."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import streamlit as st
 
 from dashboard.components.live import show_live
 from dashboard.components.next_songs import show_next_songs
-from dashboard.session import PageContext, is_muted, recommendation_service, refresh_all, set_muted
-
-SWITCH = "mute_live"
+from dashboard.session import PageContext, is_muted, recommendation_service, refresh_recommendations
+from dashboard.views.mute_switch import show_mute_switch
 
 
 def show(page: PageContext) -> None:
@@ -23,17 +22,12 @@ def show(page: PageContext) -> None:
 
 @st.fragment(run_every=5.0)
 def show_songs(page: PageContext) -> None:
-    """Show a few songs and refresh them while this page is open."""
+    """Show a few songs, and refresh them while the page is open."""
     translator = page.translator
-    playlist = refresh_all(page.feed)
+    playlist = refresh_recommendations(page.feed)
     show_next_songs(playlist, recommendation_service().rolling_playlist.profile, is_muted(), translator)
     with st.container():  # its place is kept, so that the switch stays in its own
         if not is_muted():
             label = translator("common.page.for_you")
             st.page_link(st.Page(lambda: None, url_path="for_you", title=label), label=label)
-    st.toggle(translator("live.mute"), value=is_muted(), key=SWITCH, on_change=apply_mute)
-
-
-def apply_mute() -> None:
-    """Copy this page's switch to the state of all pages."""
-    set_muted(st.session_state[SWITCH])
+    show_mute_switch(translator, "mute_on_live_page")

@@ -11,22 +11,23 @@ from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.tracks import ReleaseRange
 from dashboard.recommendations.engine.playlist import Filters
-from dashboard.session import PageContext, is_muted, recommendation_service, refresh_all, set_muted
+from dashboard.session import PageContext, is_muted, recommendation_service, refresh_recommendations
 from dashboard.viewmodels.songs import Situation, song_data
+from dashboard.views.mute_switch import show_mute_switch
 
 
 def apply_action() -> None:
-    """Apply the user's action before the list can move under it."""
+    """Apply the user's action. Streamlit calls this before the list is refreshed."""
     if (selected := selected_action()) is None:
         return
-    kind, name = selected
-    choices = recommendation_service().rolling_playlist.feedback
+    kind, target = selected
+    feedback = recommendation_service().rolling_playlist.feedback
     if kind == "delete_all":
-        choices.delete_all()
+        feedback.delete_all()
     elif kind == "undo":
-        choices.delete(name)
+        feedback.delete(target)
     else:
-        recommendation_service().apply(kind, name)
+        recommendation_service().apply(kind, target)
 
 
 def show(page: PageContext) -> None:
@@ -36,14 +37,14 @@ def show(page: PageContext) -> None:
 
 @st.fragment(run_every=2.0)
 def show_playlist(page: PageContext) -> None:
-    """Show the songs and refresh them every two seconds. The list changes only for a reason."""
+    """Show the songs, and refresh the page every two seconds. The playlist changes only for a reason."""
     translator, service = page.translator, recommendation_service()
     header = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state["filters"] = select_filters(translator)
-        st.toggle(translator("live.mute"), value=is_muted(), key="mute_here", on_change=apply_mute)
-    playlist = refresh_all(page.feed)
-    with header:  # after the refresh, which decides whether there are songs
+        show_mute_switch(translator, "mute_on_recommendations_page")
+    playlist = refresh_recommendations(page.feed)
+    with header:  # filled after the refresh, since the button depends on it
         st.subheader(translator("recommendations.heading"), anchor=False, width="content")
         st.button(
             translator("recommendations.other"),
@@ -59,13 +60,8 @@ def show_playlist(page: PageContext) -> None:
     )
 
 
-def apply_mute() -> None:
-    """Copy this page's switch to the state of all pages."""
-    set_muted(st.session_state["mute_here"])
-
-
 def select_filters(translator: Translator) -> Filters:
-    """Show the two filters and return them. They keep their values when the user returns to the page."""
+    """Show the two filters and return them. Their values survive a visit to another page."""
     current: Filters = st.session_state.get("filters", Filters())
     languages, ranges = ["", *LANGUAGES], list(ReleaseRange)[::-1]
     language = st.selectbox(
@@ -78,7 +74,7 @@ def select_filters(translator: Translator) -> Filters:
         key="song_language",
         width=165,
     )
-    age = st.selectbox(
+    release_range = st.selectbox(
         translator("recommendations.filter.range"),
         ranges,
         index=ranges.index(current.range),
@@ -86,4 +82,4 @@ def select_filters(translator: Translator) -> Filters:
         key="song_range",
         width=165,
     )
-    return Filters(language or None, age)
+    return Filters(language or None, release_range)

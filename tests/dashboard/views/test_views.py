@@ -42,7 +42,7 @@ def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
     page.session_state["muted"] = True
     assert len(page.run().expander) == 0
     page.session_state["muted"] = False
-    assert len(page.run().expander[0].text) == file.SONGS
+    assert len(page.run().expander[0].text) == file.MAX_SONGS
 
 
 @pytest.mark.parametrize("answer", [{"no": "lines"}, {"lines": 3}])
