@@ -86,9 +86,8 @@ def show_results(page: PageContext) -> None:
                     show_file(page, upload_id, analysis)
             else:
                 show_running(page, upload_id, analysis)
-            if (
-                upload_id not in st.session_state["listed_upload_ids"]
-            ):  # other files have a button in the uploader
+            # Listed files have a button in the uploader.
+            if upload_id not in st.session_state["listed_upload_ids"]:
                 st.button(
                     page.translator("file.remove"),
                     key=f"remove-{upload_id}",

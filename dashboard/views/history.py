@@ -1,4 +1,17 @@
-"""History page: recorded sessions of the analyzer, with corrections, export and deletion."""
+"""History page: recorded sessions of the analyzer, with corrections, export and deletion.
+
+Keys in ``st.session_state``:
+
+- ``loaded_history``: the history that the page shows, a ``LoadedHistory``.
+- ``history_layout``: values on which the parts outside of the refreshed fragment depend.
+- ``newest_session_id``, ``selected_session_id``: ids of the newest session and of the session that is shown.
+- ``follows_newest_session``: False after the user has selected an older session.
+- ``session_selectbox``: id that the widget shows.
+- ``selected_segment``: id of the session and number of the segment that the user corrects.
+- ``cached_session``: stamp, document and parsed form of the session that was loaded last.
+- ``control_outcome``: place and outcome of the last control, a catalog key or an ``AnalyzerError``.
+- ``session_deleting``: True while the page asks for a confirmation of the deletion.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +48,25 @@ from realtime.protocol.history import HistoryOverview, HistorySegment, HistorySe
 from realtime.protocol.requests import CorrectLabel, DeleteHistory, HistoryControl
 
 REFRESH_SECONDS = 5.0
-"""Seconds between refreshes. The analyzer writes its history as often."""
+"""Seconds between refreshes. The analyzer writes its history at the same interval."""
 DELETE_TIMEOUT_SECONDS = 20.0
-"""Seconds that deleting the history may take."""
-EXPORT = "overheard history --export-corrections FOLDER"
+"""Deadline in seconds for the deletion of the history, which takes longer than other controls."""
+EXPORT_COMMAND = "overheard history --export-corrections FOLDER"
 
 
 @dataclass(slots=True)
 class LoadedHistory:
-    """The history that the page loaded last. Exports are made from it when the user requests them."""
+    """History that the page loaded last. Exports are created from it on request.
+
+    Attributes
+    ----------
+    overview : HistoryOverview
+        Sessions and counts of the whole history.
+    record : dict
+        Document of the session as the analyzer sent it.
+    session : HistorySession
+        Parsed form of ``record``.
+    """
 
     overview: HistoryOverview
     record: dict[str, Any]
@@ -54,10 +77,10 @@ def show(page: PageContext) -> None:
     """Show the page."""
     state = st.session_state
     st.subheader(page.translator("common.page.session"), anchor=False)
-    state.pop("session_laid_out", None)
+    state.pop("history_layout", None)
     show_history(page)
-    loaded: LoadedHistory | None = state.get("session_seen")
-    state["session_laid_out"] = layout_state(loaded)
+    loaded: LoadedHistory | None = state.get("loaded_history")
+    state["history_layout"] = layout_state(loaded)
     if loaded is not None:
         st.divider()
         show_exports(page, loaded)
@@ -65,7 +88,7 @@ def show(page: PageContext) -> None:
 
 
 def layout_state(loaded: LoadedHistory | None) -> object:
-    """Return the values on which the parts outside of the fragment depend."""
+    """Return the values on which the parts outside of the refreshed fragment depend."""
     if loaded is None:
         return None
     overview = loaded.overview
@@ -74,15 +97,18 @@ def layout_state(loaded: LoadedHistory | None) -> object:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def show_history(page: PageContext) -> None:
-    """Show the session and refresh it while the page is open."""
-    refresh(page)
-    now = layout_state(st.session_state.get("session_seen"))
-    if st.session_state.get("session_laid_out", now) != now:
+    """Show the session and refresh it while the page is open.
+
+    The whole page is rerun if the parts outside of this fragment are outdated.
+    """
+    load_and_show(page)
+    now = layout_state(st.session_state.get("loaded_history"))
+    if st.session_state.get("history_layout", now) != now:
         st.rerun()
 
 
-def refresh(page: PageContext) -> None:
-    """Load the history and show it, or show why it cannot be loaded."""
+def load_and_show(page: PageContext) -> None:
+    """Load the history and show a session, or show the error."""
     translator, zone, state = page.translator, browser_zone(), st.session_state
     with st.container():  # its place is kept, so that nothing after it moves
         show_outcome("forget", translator)
@@ -90,20 +116,20 @@ def refresh(page: PageContext) -> None:
         overview = parse_overview(fetch_json(page.analyzer, page.token, "/history"))
         if overview.path is None or not overview.sessions:
             st.info(translator("history.fault.off" if overview.path is None else "history.none"))
-            state.pop("session_seen", None)
+            state.pop("loaded_history", None)
             return
         number = select_session(overview, zone, translator)
-        record, session = load(page, overview, number)
+        record, session = load_session(page, overview, number)
         store_loaded(overview, record, session)
     except AnalyzerError as error:
-        notify(error, translator)
+        show_error(error, translator)
         return
     except ValueError as error:
-        notify(AnalyzerError(Fault.BROKEN, str(error)), translator)
+        show_error(AnalyzerError(Fault.BROKEN, str(error)), translator)
         return
-    selection = st.session_state.get("session_segment")
+    selection = st.session_state.get("selected_segment")
     selected = selection[1] if selection is not None and selection[0] == number else None
-    show_timeline(timeline_data(session, selected, translator), choose_segment)
+    show_timeline(timeline_data(session, selected, translator), store_selected_segment)
     correction, shares = st.columns([2, 3], gap="large")
     with correction, st.container(border=True):
         show_correction(page, session, selected, zone)
@@ -112,15 +138,18 @@ def refresh(page: PageContext) -> None:
 
 
 def store_loaded(overview: HistoryOverview, record: dict[str, Any], session: HistorySession) -> None:
-    """Store the loaded history for the rest of the page. Its buttons hold this one object."""
+    """Store the loaded history for the rest of the page.
+
+    The object is updated and not replaced, since the download buttons of the last run hold a reference to it.
+    """
     loaded: LoadedHistory = st.session_state.setdefault(
-        "session_seen", LoadedHistory(overview, record, session)
+        "loaded_history", LoadedHistory(overview, record, session)
     )
     loaded.overview, loaded.record, loaded.session = overview, record, session
 
 
 def browser_zone() -> tzinfo | None:
-    """Return the time zone of the browser, or None for the server's if it is unknown."""
+    """Return the time zone of the browser, or None (the zone of the server) if it is unknown."""
     try:
         return ZoneInfo(st.context.timezone or "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -128,94 +157,99 @@ def browser_zone() -> tzinfo | None:
 
 
 def select_session(overview: HistoryOverview, zone: tzinfo | None, translator: Translator) -> int:
-    """Return the session to show: the newest, unless the user selected another or corrects a segment."""
+    """Show the list of sessions, and return the id of the session to show.
+
+    The newest session is shown unless the user selected an older one or corrects a segment.
+    """
     state = st.session_state
     known = {each.id: each for each in overview.sessions}
-    state["session_newest"] = newest = overview.sessions[0].id
-    following = state.get("session_follows", True) and "session_segment" not in state
-    if following or state.get("session_number") not in known:
-        state["session_number"] = newest
-    state["session_shown"] = state["session_number"]
+    state["newest_session_id"] = newest = overview.sessions[0].id
+    follows = state.get("follows_newest_session", True) and "selected_segment" not in state
+    if follows or state.get("selected_session_id") not in known:
+        state["selected_session_id"] = newest
+    state["session_selectbox"] = state["selected_session_id"]
     st.selectbox(
         translator("history.choose"),
         list(known),
         format_func=lambda each: format_session(known[each], zone, translator, st.context.locale or ""),
-        key="session_shown",
-        on_change=choose_session,
+        key="session_selectbox",
+        on_change=store_selected_session,
     )
-    return int(state["session_number"])
+    return int(state["selected_session_id"])
 
 
-def choose_session() -> None:
-    """Store the session that the user selected. Any but the newest stays selected.
+def store_selected_session() -> None:
+    """Store the session that the user selected.
 
-    Streamlit identifies options by their texts. When a text changes, as at a session's end or with the
+    Streamlit identifies options by their texts. When a text changes, as at the end of a session or with the
     language, Streamlit calls this with the old text although the user selected nothing.
     """
     state = st.session_state
-    shown = state["session_shown"]
-    if isinstance(shown, int) and shown != state["session_number"]:
-        state["session_number"] = shown
-        state["session_follows"] = shown == state["session_newest"]
+    shown = state["session_selectbox"]
+    if isinstance(shown, int) and shown != state["selected_session_id"]:
+        state["selected_session_id"] = shown
+        state["follows_newest_session"] = shown == state["newest_session_id"]
         close_segment()
 
 
-def choose_segment() -> None:
+def store_selected_segment() -> None:
     """Store the segment that the user selected on the timeline or in its list."""
     if (selected := selected_segment()) is not None:
-        st.session_state["session_segment"] = selected
-        st.session_state.pop("session_outcome", None)
+        st.session_state["selected_segment"] = selected
+        st.session_state.pop("control_outcome", None)
 
 
 def close_segment() -> None:
     """Close the selected segment."""
-    st.session_state.pop("session_segment", None)
-    st.session_state.pop("session_outcome", None)
+    st.session_state.pop("selected_segment", None)
+    st.session_state.pop("control_outcome", None)
 
 
-def load(page: PageContext, overview: HistoryOverview, number: int) -> tuple[dict[str, Any], HistorySession]:
-    """Return one session's document and its parsed form. A session that has ended is not loaded again."""
+def load_session(
+    page: PageContext, overview: HistoryOverview, number: int
+) -> tuple[dict[str, Any], HistorySession]:
+    """Return the document of a session and its parsed form. A session that has ended is loaded only once."""
     summary = next(each for each in overview.sessions if each.id == number)
     stamp = (number, summary.started, summary.until, overview.corrections)
-    cached = st.session_state.get("session_record")
+    cached = st.session_state.get("cached_session")
     if cached is not None and cached[0] == stamp and not summary.running:
         return cached[1], cached[2]
     record = fetch_json(page.analyzer, page.token, f"/history/{number}")
     session = parse_session(record)
-    st.session_state["session_record"] = (stamp, record, session)
+    st.session_state["cached_session"] = (stamp, record, session)
     return record, session
 
 
-def notify(error: AnalyzerError, translator: Translator) -> None:
-    """Show the error and its remedy, with the analyzer's message if there is one."""
+def show_error(error: AnalyzerError, translator: Translator) -> None:
+    """Show an error with its remedy and with the message of the analyzer, if there is a message."""
     st.warning(translator(f"history.fault.{error.fault}", seconds=f"{DEADLINE_SECONDS:g}"))
     if error.detail:
         st.text(f"{translator('history.analyzer_message')} {error.detail}")
 
 
 def apply_control(page: PageContext, place: str, control: HistoryControl) -> None:
-    """Send a control and store its outcome, which ``show_outcome`` shows at ``place``."""
+    """Send a control and store its outcome. ``show_outcome`` shows the outcome at ``place``."""
     deleting = isinstance(control, DeleteHistory)
     seconds = DELETE_TIMEOUT_SECONDS if deleting else DEADLINE_SECONDS
     try:
         code, _ = send_control(page.analyzer, page.token, control, deadline_seconds=seconds)
-        st.session_state["session_outcome"] = (place, outcome_key(code))
+        st.session_state["control_outcome"] = (place, outcome_key(code))
         if deleting:
             # A selected segment would keep the page from showing the next session.
-            st.session_state.pop("session_segment", None)
+            st.session_state.pop("selected_segment", None)
     except AnalyzerError as error:
-        st.session_state["session_outcome"] = (place, error)
-    st.session_state.pop("session_record", None)
+        st.session_state["control_outcome"] = (place, error)
+    st.session_state.pop("cached_session", None)
     st.session_state["session_deleting"] = False
 
 
 def show_outcome(place: str, translator: Translator) -> None:
-    """Show the outcome of the last control at its place."""
-    shown_at, result = st.session_state.get("session_outcome", ("", ""))
-    if shown_at != place:
+    """Show the outcome of the last control if it belongs to ``place``."""
+    outcome_place, result = st.session_state.get("control_outcome", ("", ""))
+    if outcome_place != place:
         return
     if isinstance(result, AnalyzerError):
-        notify(result, translator)
+        show_error(result, translator)
         return
     st.success(translator(result))
 
@@ -223,7 +257,7 @@ def show_outcome(place: str, translator: Translator) -> None:
 def show_correction(
     page: PageContext, session: HistorySession, selected: int | None, zone: tzinfo | None
 ) -> None:
-    """Show the selected segment with its correction."""
+    """Show the selected segment, and the form that corrects it."""
     translator = page.translator
     st.markdown(f"##### {translator('history.correct.heading')}")
     segment = next((each for each in session.segments if each.number == selected), None)
@@ -240,12 +274,12 @@ def show_correction(
             st.caption(translator("history.correct.silent"))
             st.button(translator("history.correct.close"), on_click=close_segment)
         else:
-            show_genre_form(page, session.id, segment)
+            show_correction_form(page, session.id, segment)
         with st.container():
             show_outcome("correct", translator)
 
 
-def show_genre_form(page: PageContext, session: int, segment: HistorySegment) -> None:
+def show_correction_form(page: PageContext, session: int, segment: HistorySegment) -> None:
     """Show the form that corrects a segment's genre or removes the correction."""
     translator, genres = page.translator, model_labels(page)
 
@@ -279,7 +313,7 @@ def show_genre_form(page: PageContext, session: int, segment: HistorySegment) ->
 
 
 def model_labels(page: PageContext) -> list[str]:
-    """Return the genres of the analyzer's model."""
+    """Return the genres of the analyzer's model, or the known genres while the analyzer is unreachable."""
     hello = page.feed.snapshot.hello
     return list(GENRE_COLORS) if hello is None else hello.model.labels
 
@@ -287,7 +321,7 @@ def model_labels(page: PageContext) -> list[str]:
 def show_exports(page: PageContext, loaded: LoadedHistory) -> None:
     """Show downloads of the session and the command that exports corrections.
 
-    It is not a fragment: redrawing a button cancels its download.
+    It is outside of the refreshed fragment, since redrawing a button cancels its download.
     """
     translator, zone = page.translator, browser_zone()
     st.markdown(f"##### {translator('history.export.heading')}")
@@ -310,7 +344,7 @@ def show_exports(page: PageContext, loaded: LoadedHistory) -> None:
     st.text(translator("history.correct.count", **counts))
     if loaded.overview.corrections:
         st.caption(translator("history.correct.training"))
-        st.code(EXPORT, language=None)
+        st.code(EXPORT_COMMAND, language=None)
 
 
 def show_deletion(page: PageContext, overview: HistoryOverview) -> None:
