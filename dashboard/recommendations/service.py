@@ -21,11 +21,11 @@ from realtime.protocol.messages import EstimatePayload
 logger = logging.getLogger(__name__)
 
 MAX_TRACKS = 2_000
-"""Songs kept for each genre. A playlist that runs all day requests fewer."""
+"""Maximum number of songs kept for each genre. A playlist that runs all day needs fewer."""
 
 RETENTION_SECONDS: Final = {"Spotify": CACHE_SECONDS}
-"""Seconds for which the terms of a provider allow songs to be kept. All providers here have the same limit.
-A song in the playlist stays until it leaves the playlist."""
+"""Seconds for which the terms of a provider allow songs to be kept. The limits must be equal, since songs are
+discarded in the order of arrival. Songs in the playlist stay until they leave the playlist."""
 
 USER_REASONS: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
 """Reasons for a refresh that come from the user. Searches for such a refresh may use the quota that
@@ -36,7 +36,7 @@ MAX_WAIT_SECONDS: Final = 0.8
 appear at once, and the filters are relaxed within the same update as far as needed."""
 
 MAX_SEARCHES: Final = 40
-"""Searches in one update: enough for three genres with four widths of the filters and some pages each."""
+"""Maximum number of searches in one update, enough for some pages of three genres with four relaxations."""
 
 FINAL_STATUSES = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
 """Statuses after which a provider would give the same result again. Other searches are repeated."""
@@ -67,15 +67,15 @@ class ProviderReport:
 class RecommendationService:
     """Rolling playlist with its searches, for one caller at a time.
 
-    An update waits at most ``MAX_WAIT_SECONDS``.
-    Searches are sent one after the other, because concurrent searches would share the same deadline.
+    An update waits at most ``MAX_WAIT_SECONDS``. Searches are sent one after the other, because concurrent
+    searches would share the same deadline.
 
     Parameters
     ----------
     providers : ProviderGroup
         Providers that are searched.
     rolling_playlist : RollingPlaylist
-        Playlist that receives the estimates and the songs.
+        Playlist that receives estimates and songs.
     clock : Clock
         Source of the time and of today's date.
     """
@@ -90,7 +90,7 @@ class RecommendationService:
         self._expiring: deque[tuple[float, str, Track]] = deque()
         """Time of arrival, genre of the pool and song, the oldest first."""
         self._queued: deque[tuple[TrackQuery, bool]] = deque()
-        """Queries to send next, each with True if the user requested it."""
+        """Queries to send next, each with True for a request of the user."""
         self._running: tuple[TrackQuery, Pending[CombinedResult]] | None = None
         self._known_tracks: dict[str, set[tuple[str, str]]] = {}
         self._reports: dict[str, dict[str, ProviderReport]] = {}
@@ -134,12 +134,12 @@ class RecommendationService:
                 break
         return self.rolling_playlist.current
 
-    def _wait_for_results(self, moment: float) -> bool:
-        """Wait for the running search and add its songs. Return False if there is none by the deadline."""
+    def _wait_for_results(self, deadline: float) -> bool:
+        """Wait for the running search and add its songs. Return False without results by the deadline."""
         if self._running is None:
             return False
         query, pending = self._running
-        if not pending.wait(moment - self._clock.monotonic()):
+        if not pending.wait(deadline - self._clock.monotonic()):
             return False
         self._add_results(query, pending.result())
         return True
@@ -212,8 +212,8 @@ class RecommendationService:
             self._pools[genre] = [track for track in self._pools[genre] if id(track) not in gone]
             self.rolling_playlist.discard_expired(genre, tracks)
 
-    def _is_expired(self, came: float, genre: str, track: Track) -> bool:
-        return self.now - came >= RETENTION_SECONDS[track.provider]
+    def _is_expired(self, received_at: float, genre: str, track: Track) -> bool:
+        return self.now - received_at >= RETENTION_SECONDS[track.provider]
 
     def _add_results(self, query: TrackQuery, answer: CombinedResult) -> None:
         self._running = None
@@ -224,10 +224,8 @@ class RecommendationService:
             # An empty further page does not mean that the provider found no songs.
             if result.status is not Status.EMPTY or not (name in reports and reports[name].songs):
                 reports[name] = ProviderReport(replace(result, tracks=()), len(result.tracks))
-        pool, known = (
-            self._pools.setdefault(query.genre, []),
-            self._known_tracks.setdefault(query.genre, set()),
-        )
+        pool = self._pools.setdefault(query.genre, [])
+        known = self._known_tracks.setdefault(query.genre, set())
         for track in answer.tracks:
             identity = _track_key(track)
             if identity not in known and len(pool) < MAX_TRACKS:
@@ -237,8 +235,8 @@ class RecommendationService:
                     self._expiring.append((self.now, query.genre, track))
         if all(each.status in FINAL_STATUSES for each in results):
             # Songs of any age, which replace missing newer ones, are no reason to request a further page.
-            asked_for = [each for each in results if Relaxed.RANGE not in each.relaxed]
-            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in asked_for))
+            requested = [each for each in results if Relaxed.RANGE not in each.relaxed]
+            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in requested))
 
 
 def _track_key(track: Track) -> tuple[str, str]:

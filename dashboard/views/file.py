@@ -36,7 +36,7 @@ def show(page: PageContext) -> None:
     translator = page.translator
     st.subheader(translator("common.page.file"), anchor=False)
     max_mebibytes = MAX_FILE_BYTES // MEBIBYTE
-    st.caption(translator("file.what", files=MAX_FILES))
+    st.caption(translator("file.note", files=MAX_FILES))
     uploads = st.file_uploader(
         translator("file.choose"), type=list(SUFFIXES), accept_multiple_files=True,
         max_upload_size=max_mebibytes, key=UPLOADER, on_change=update_analyses,

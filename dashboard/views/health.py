@@ -23,7 +23,7 @@ MAX_LOG_LINES = 60
 def show(page: PageContext) -> None:
     """Show the page."""
     translator = page.translator
-    st.subheader(translator("health.health"), anchor=False)
+    st.subheader(translator("health.heading"), anchor=False)
     show_health(page, page.feed.snapshot.connected)
     with st.expander(translator("health.log")):
         log = read_log(page)
@@ -34,7 +34,7 @@ def show(page: PageContext) -> None:
                 "\n".join(log[-MAX_LOG_LINES:]) or translator("health.no_log"), language=None, wrap_lines=True
             )
     with st.expander(translator("health.report")):
-        st.caption(translator("health.report_what"))
+        st.caption(translator("health.report_note"))
         report = bug_report(page.feed.snapshot, [] if isinstance(log, str) else log)
         with st.container(key="report"):
             st.code(report, language=None, wrap_lines=True)  # its button copies it
@@ -58,7 +58,7 @@ def show_health(page: PageContext, connected: bool) -> None:
                 st.metric(name, value, width="content", border=True)
         lost = [f"{name}: {count:,}" for name, count in loss_counts(snapshot.health, translator).items()]
         st.text(", ".join(lost) or translator("health.nothing_lost"))
-        st.caption(translator("health.latency_what"))
+        st.caption(translator("health.latency_note"))
     st.text(", ".join(f"{name} {value}" for name, value in versions(snapshot).items()))
 
 
@@ -76,7 +76,7 @@ def show_model_card(translator: Translator) -> None:
     text, plot = load_model_card()
     st.text(limits_text(translator))
     if translator.language != "en":
-        st.caption(translator("health.card_what"))
+        st.caption(translator("health.card_note"))
     with st.container(key="plot"):
         st.image(plot, width=900)
     with st.container(key="card"):

@@ -19,8 +19,8 @@ export class GenreCard {
     this.root = root;
     this.reducedMotion = reducedMotion;
     this.announced = null; // label of the genre in the last announcement to screen readers
-    this.#part("large").addEventListener("click", () => this.#enlarge());
-    this.#part("large").hidden = !document.fullscreenEnabled;
+    this.#part("full-screen").addEventListener("click", () => this.#enlarge());
+    this.#part("full-screen").hidden = !document.fullscreenEnabled;
   }
 
   /**
@@ -44,7 +44,7 @@ export class GenreCard {
     this.#part("genre").dataset.label = label ?? "";
     this.#showConfidence(status, label, isCertain, data.sureness, translator);
     const held = isCertain && status.held;
-    const duration = held && translator.text("held", { duration: translator.duration(held.seconds) });
+    const duration = held && translator.text("held_for", { duration: translator.duration(held.seconds) });
     this.#say("duration", duration || "");
     if (isCertain && label !== this.announced) this.#announce(label, genre, translator);
   }

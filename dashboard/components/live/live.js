@@ -182,8 +182,8 @@ class LivePage {
     const { translator } = this;
     this.health = message;
     const losses = describeLosses(message, translator);
-    this.say("drops", losses.join(", ") || translator.text("losses.none"));
-    this.part("drops").classList.toggle("warning", losses.length > 0);
+    this.say("losses", losses.join(", ") || translator.text("losses.none"));
+    this.part("losses").classList.toggle("warning", losses.length > 0);
     const factor = numberOr(message.real_time_factor, 0);
     const speed =
       factor > 0 && translator.text("health.speed", { factor: factor.toFixed(factor < 10 ? 1 : 0) });
@@ -259,7 +259,7 @@ class LivePage {
 
   clearHealth() {
     this.health = null;
-    for (const name of ["drops", "speed"]) this.say(name, "");
+    for (const name of ["losses", "speed"]) this.say(name, "");
   }
 
   watchPointer() {

@@ -20,7 +20,7 @@ export class SourcePicker {
     this.send = send;
     this.requests = 0;
     this.options = new Map(); // source name -> elements of its row
-    this.notice = this.part("answer"); // moves to the control that it belongs to
+    this.notice = this.part("notice"); // moves to the control that it belongs to
     this.noticeHome = this.notice.parentElement;
     this.button = this.part("picker");
     this.panel = this.part("panel");

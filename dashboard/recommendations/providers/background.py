@@ -22,7 +22,7 @@ MAX_ABANDONED: Final = 4
 """Searches of one provider that may still run after their deadline. While this many run, no search starts."""
 
 LATE: Final = ProviderResult(status=Status.TIMEOUT, detail="did not answer in time")
-"""Result of a search that found nothing before its deadline."""
+"""Result of a search without songs before its deadline."""
 HANGING: Final = ProviderResult(status=Status.TIMEOUT, detail="still hangs in earlier searches")
 """Result while ``MAX_ABANDONED`` searches still run."""
 
@@ -33,18 +33,17 @@ log = logging.getLogger(__name__)
 
 
 class Pending(Generic[T]):
-    """A value that other threads compute and that is available at a deadline at the latest.
+    """Value that other threads compute and that is available by a deadline.
 
     Parameters
     ----------
     work : collection of Future
         Computations that the value depends on.
     deadline : float
-        Seconds of the clock.
+        Time of the clock in seconds.
     clock : Clock
     finish : callable
-        Builds the value from the computations that are done by the deadline. It is called once, on the
-        thread that asks for the value.
+        Returns the value from the computations that are done by the deadline. ``result`` calls this once.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ Search: TypeAlias = Callable[[TrackQuery, float, Interim], ProviderResult]
 
 
 class BackgroundProvider:
-    """A provider whose searches never raise and never outlive their deadline. Thread-safe.
+    """Provider whose searches never raise and always end by their deadline. Thread-safe.
 
     Parameters
     ----------
@@ -100,7 +99,7 @@ class BackgroundProvider:
         self._running: list[tuple[Future[ProviderResult], float]] = []  # with the ends of their deadlines
 
     def search(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """Return the result before the deadline. A late provider's result holds what it found so far."""
+        """Return the result before the deadline. The result of a late provider is its last interim result."""
         return self.start(query, deadline).result()
 
     def start(

@@ -1,4 +1,4 @@
-"""In-memory cache of provider results. One request serves many refreshes."""
+"""In-memory cache of provider results, so that one request serves many refreshes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ TTL_SECONDS: Final = 24 * HOUR_SECONDS
 WEEK_TTL_SECONDS: Final = 6 * HOUR_SECONDS
 """Lifetime in seconds of results for the last week, which change sooner."""
 MAX_RESULTS: Final = 256
-"""Cached results, after which the least recently used is evicted. There are 10 genres x 6 languages x 4
-ranges."""
+"""Maximum number of cached results. There are 240 queries: 10 genres, 6 languages and 4 ranges."""
 
 Key = tuple[str, str | None, ReleaseRange]
 T = TypeVar("T")
 
 
 def cache_key(query: TrackQuery) -> Key:
-    """Return the part of a query that all queries for the same result share."""
+    """Return genre, language and range of a query. Queries with the same key share their songs."""
     return (query.genre, query.language, query.range)
 
 
@@ -39,7 +38,7 @@ class ResultCache(Generic[T]):
         self._flight = SingleFlight(clock)
 
     def get(self, query: TrackQuery) -> T | None:
-        """Return the cached result, or None if there is none or it has expired."""
+        """Return the cached result, or None if no result is cached."""
         with self._lock:
             self._results.expire()
             return self._results.get(cache_key(query))
@@ -51,13 +50,13 @@ class ResultCache(Generic[T]):
 
     @contextmanager
     def single_flight(self, query: TrackQuery, deadline: float) -> Iterator[bool]:
-        """Make other threads that need the same result wait. See ``SingleFlight.hold``."""
+        """Fetch a result in one thread at a time. See ``SingleFlight.hold``."""
         with self._flight.hold(cache_key(query), deadline) as acquired:
             yield acquired
 
 
 class SingleFlight:
-    """A lock for each key, with which one thread at a time does a piece of work. Thread-safe."""
+    """Locks by key, so that one thread at a time fetches a result. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -66,7 +65,7 @@ class SingleFlight:
 
     @contextmanager
     def hold(self, key: Hashable, deadline: float) -> Iterator[bool]:
-        """Wait until no other thread holds the key, and hold it to the end of the block.
+        """Wait until no other thread holds the key, and hold the key to the end of the block.
 
         Other threads wait for a holder until the deadline of the holder, so that a hanging holder does not
         block them forever.

@@ -49,11 +49,11 @@ class QuotaGuard(RemoteProvider, Protocol):
     def search_for_person(
         self, query: TrackQuery, deadline: float, interim: Interim = ignore, /
     ) -> ProviderResult:
-        """Search like ``search``, and use the reserved part of the quota too."""
+        """Search like ``search``. The search may use the reserved part of the quota."""
         ...
 
     def cached_result(self, query: TrackQuery) -> ProviderResult | None:
-        """Return a cached result at once without sending a request, or None."""
+        """Return a cached result without sending a request, or None if no result is cached."""
         ...
 
 
@@ -66,7 +66,7 @@ class _OpenState:
     retry_at: datetime | None
     until: float | None
     self_imposed: bool
-    """True if the provider spares its quota without having sent a request. A person's click still passes."""
+    """True if the provider sent no request in order to spare its quota. Clicks of the user still pass."""
 
 
 class CircuitBreaker:
@@ -100,13 +100,13 @@ class CircuitBreaker:
         return self.start(query, deadline).result()
 
     def search_for_person(self, query: TrackQuery, deadline: float) -> ProviderResult:
-        """Search like ``search`` for a person's click, with the reserved part of the quota."""
+        """Search like ``search`` for a click of the user, which may use the reserved part of the quota."""
         return self.start(query, deadline, for_person=True).result()
 
     def start(
         self, query: TrackQuery, deadline: float, *, for_person: bool = False
     ) -> Pending[ProviderResult]:
-        """Start a search. Taking its result updates the breaker."""
+        """Start a search. The first call of ``result`` updates the breaker."""
         with self._lock:
             state, failures = self._open, self._failures
         if state is not None and self._is_open(state) and not (for_person and state.self_imposed):
@@ -126,7 +126,7 @@ class CircuitBreaker:
     def _is_open(self, state: _OpenState) -> bool:
         """Return True if the pause has not ended.
 
-        Either clock may end it, since the monotonic clock stands still while a laptop sleeps.
+        Either clock may end it, since the monotonic clock stops while a laptop sleeps.
         """
         if state.until is None:
             return True

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dashboard.recommendations.providers.base import Clock
 
 MAX_SEARCHES_PER_DAY: Final = 100
-"""Searches a day. YouTube counts ``search.list`` in a bucket of its own since 2026-06-01."""
+"""Searches a day. Since 2026-06-01 YouTube counts ``search.list`` separately from other requests."""
 
 RESET_ZONE: Final = "America/Los_Angeles"
 """Time zone at whose midnight YouTube resets the quota."""
@@ -41,15 +41,15 @@ def pacific_zone(name: str = RESET_ZONE) -> tzinfo:
 
 
 class DailyQuota:
-    """Searches that are left until midnight in Los Angeles. Thread-safe.
+    """Number of searches until midnight in Los Angeles. Thread-safe.
 
-    The log reports a file that cannot be used. A damaged file is replaced. If the file cannot be written,
-    only the searches of this process count.
+    A damaged file is replaced. If the file cannot be used, only the searches of this process count. Both
+    cases are logged.
 
     Parameters
     ----------
     path : Path
-        An SQLite file. It is created if missing, readable for its owner only.
+        SQLite file. A missing file is created with access for its owner only.
     clock : Clock
     searches : int
         Searches a day.
@@ -79,7 +79,7 @@ class DailyQuota:
         return self._add(1, limit) < limit
 
     def give_back(self) -> None:
-        """Uncount one search that was taken but not sent."""
+        """Return one search to the quota, because the request was not sent."""
         self._add(-1)
 
     def exhaust(self) -> None:

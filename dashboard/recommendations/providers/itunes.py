@@ -1,4 +1,4 @@
-"""Songs from the search of Apple's iTunes store. It needs no key and is off by default."""
+"""Songs from the search of Apple's iTunes store. The search needs no key and is off by default."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ITunesProvider:
         return self.search(query, deadline, interim)
 
     def cached_result(self, query: TrackQuery) -> ProviderResult | None:
-        """Return the cached result, or None if there is none or it has expired."""
+        """Return the cached result, or None if no result is cached."""
         found = self._cache.get(query)
         return None if found is None else slice_for(found, query)
 
@@ -94,7 +94,7 @@ class ITunesProvider:
             if isinstance(answer.body.get("results"), list):
                 return None
             return error_result(replace(answer, fault=Status.BAD_ANSWER), self._clock, calls)
-        if answer.code in (403, 429):  # both mean more than 20 requests a minute
+        if answer.code in (403, 429):  # both statuses mean more than 20 requests a minute
             return ProviderResult(
                 status=Status.RATE_LIMITED,
                 retry_at=self._clock.now() + timedelta(seconds=PAUSE_SECONDS),

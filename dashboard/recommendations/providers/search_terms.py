@@ -1,4 +1,4 @@
-"""Terms of genres and languages at the song services, and search words for songs."""
+"""Search terms for genres and languages at the song services."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MUSIC_TOPIC: Final = "/m/04rlf"
 
 @dataclass(frozen=True, slots=True)
 class LanguageTerms:
-    """Terms of one language: its word for song, and the catalog to search at each service.
+    """Terms of one language: the word for song, and the country or language to search at each service.
 
-    A field is empty if a service has no catalog of the language's country.
+    A field is empty if a service has no catalog of the country.
     """
 
     song: str
@@ -134,7 +134,7 @@ def terms_for(genre: str) -> GenreTerms:
 
 
 def words_for(genre: str, language: str | None) -> str:
-    """Return the genre as people of a language write it, in English if ``language`` is None."""
+    """Return the genre as people write it in a language. The default language is English."""
     return terms_for(genre).words.get(language or "en", genre)
 
 
@@ -144,7 +144,7 @@ def song_words(genre: str, language: str | None) -> str:
 
 
 def spotify_genre(genre: str, language: str | None) -> str:
-    """Return the genre that Spotify's filter ``genre:`` knows for a language."""
+    """Return the value of Spotify's filter ``genre:`` for a genre and a language."""
     if own := terms_for(genre).spotify_genres.get(language or ""):
         return own
     adjective = LANGUAGE_TERMS[language].spotify_adjective if language else ""
@@ -160,10 +160,10 @@ def spotify_words(genre: str, language: str | None) -> str:
 
 
 def spotify_market(language: str | None) -> str | None:
-    """Return the country of the Spotify catalog to search; None if there is none or ``language`` is None."""
+    """Return the country of the Spotify catalog to search, or None for any country."""
     return LANGUAGE_TERMS[language].spotify_market or None if language else None
 
 
 def _spotify_name(genre: str) -> str:
-    """Return the English name without the characters that have a meaning in Spotify's searches."""
+    """Return the English name without the special characters of Spotify's searches."""
     return re.sub(r'[":*]', " ", terms_for(genre).spotify or genre)

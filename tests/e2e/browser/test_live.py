@@ -112,7 +112,7 @@ def test_late_estimate_does_not_undo_the_end(page: Page, analyzer: FakeAnalyzer)
     analyzer.send("state", state="ENDED", detail="", seq=500)
     analyzer.estimate("pop", seq=499)
     analyzer.send("health", **health(gaps=2))
-    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 2", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("losses")).to_have_text("Gaps: 2", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("state")).to_have_text("The file has ended")
 
 
@@ -120,7 +120,7 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
     analyzer.estimate("pop", latency_ms=87.4)
     analyzer.send("health", **health(gaps=1, samples_lost=4410, windows_skipped=3))
     expect(page.get_by_test_id("latency")).to_have_text("Latency 87 ms", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 1, Samples lost: 4,410, Results skipped: 3")
+    expect(page.get_by_test_id("losses")).to_have_text("Gaps: 1, Samples lost: 4,410, Results skipped: 3")
     expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
 
 
@@ -158,7 +158,7 @@ def test_of_several_sources_the_page_follows_the_first(page: Page, analyzer: Fak
     analyzer.send("state", state="FAILED", detail="of another source")
     analyzer.source = first
     analyzer.send("health", **health(gaps=2))
-    expect(page.get_by_test_id("drops")).to_have_text("Gaps: 2")
+    expect(page.get_by_test_id("losses")).to_have_text("Gaps: 2")
     expect(page.get_by_test_id("genre")).to_have_text("jazz")
     expect(page.get_by_test_id("source")).to_have_text(first)
     expect(page.get_by_test_id("state")).to_have_text(title_of("LISTENING"))

@@ -1,11 +1,11 @@
-"""Songs from Spotify's search, the one part of its API that every new app may use.
+"""Songs from Spotify's search, the only part of Spotify's API that is used.
 
 Spotify's terms allow a short-lived cache only. Results are kept for at most an hour, in memory only
-(``page_cache.py``). Responses are never training data. Credentials and tokens stay inside spotipy's objects.
-Its logger, which would print them, is silenced.
+(``page_cache.py``). Responses are never used for training. Credentials and tokens stay inside the objects of
+spotipy. The logger of spotipy would print them and is silenced.
 
-The timeouts of ``requests`` count from byte to byte. A server that sends a byte now and then therefore holds
-a search beyond its deadline. ``BackgroundProvider`` then returns what was found before.
+Each byte restarts a timeout of ``requests``, so that a slow server may exceed the deadline of a search.
+``BackgroundProvider`` then returns the songs found until then.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from dashboard.recommendations.providers.spotify.page_cache import (
     MAX_EMPTY_PAGES,
     PAGE,
     PageCache,
-    PageKey,
     ResultPage,
+    SearchPosition,
     next_position,
 )
 from dashboard.recommendations.providers.spotify.parsing import get_path, parse_track, search_text
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     import requests
 
 MAX_PAGES_PER_SEARCH: Final = 2 * MAX_EMPTY_PAGES
-"""Pages that one search fetches at most."""
+"""Maximum number of pages that one search fetches."""
 MARGIN_SECONDS: Final = 0.08
 """Seconds before the deadline at which a search ends, so that its songs still arrive in time."""
 
 MAX_RESPONSE_BYTES: Final = 4_000_000
-"""Bytes of a response, after which the request fails."""
+"""Maximum length of a response in bytes. A request with a longer response fails."""
 MAX_RETRY_AFTER_SECONDS: Final = 7 * 86_400
-"""Longest wait in seconds that Retry-After can impose, a week."""
+"""Maximum wait in seconds that Retry-After may demand, a week."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,11 +60,13 @@ class _RequestContext:
     retry_after: str = ""
     for_token: bool = False
     report: Callable[[], None] = lambda: None
-    """Called when a request is sent. It reports what the search has found until then."""
+    """Called when a request is sent, to report the songs found until then."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
+    """Reason why a request failed."""
+
     status: Status
     detail: str
     retry_at: datetime | None = None
@@ -86,13 +88,13 @@ class SpotifyProvider:
     base_url, token_url : str
         Address of the API, without ``/v1``, and of the token endpoint.
     session : requests.Session, optional
-        The provider owns it from then on. By default it creates a session.
+        Session that the provider owns from then on. By default the provider creates a session.
     jitter : callable
-        Returns a number in 0..1. It spreads the next request if Spotify named no waiting time.
+        Returns a random number in 0..1, which spreads the next request if Spotify names no waiting time.
 
     Notes
     -----
-    Thread-safe. One search runs at a time. The others wait, at most until their deadline.
+    Thread-safe. One search runs at a time. Other searches wait, at most until their deadlines.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class SpotifyProvider:
         session: requests.Session | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        # Behind a function, so that no representation of this object shows them.
+        # A function hides the credentials from representations of this object.
         self._credentials: Callable[[], tuple[str, str]] = lambda: (client_id.strip(), client_secret.strip())
         self._clock = clock
         self._prefix = base_url.rstrip("/") + "/v1/"
@@ -139,7 +141,7 @@ class SpotifyProvider:
             return self._search(query, _RequestContext(deadline), interim)
 
     def _search(self, query: TrackQuery, context: _RequestContext, interim: Interim) -> ProviderResult:
-        """Walk the result pages from the last position. Pages of the last hour come from the cache."""
+        """Read the result pages from the last position. Pages of the last hour come from the cache."""
         self._pages.evict_expired()
         position, spare = self._pages.find_start(query)
         found: list[Track] = []
@@ -169,7 +171,7 @@ class SpotifyProvider:
             position = next_position(position, page, len(taken))
         if fault:
             _LOG.warning("Spotify %s (%s)", fault.detail, fault.status.value)
-        if self._clock.monotonic() < context.deadline:  # else another search may have started already
+        if self._clock.monotonic() < context.deadline:  # otherwise another search may have started
             self._pages.save_position(query, position)
         return self._result(tuple(found[spare:]), position.keywords, fault, context.sent)
 
@@ -188,9 +190,9 @@ class SpotifyProvider:
         return ProviderResult(tracks, status, None, relaxed, sent == 0, detail, sent)
 
     def _fetch_page(
-        self, query: TrackQuery, position: PageKey, context: _RequestContext
+        self, query: TrackQuery, position: SearchPosition, context: _RequestContext
     ) -> dict[str, Any] | _Fault:
-        """Fetch one page. A refused token is renewed once, and a broken connection retried once."""
+        """Fetch one page. A rejected token is renewed once, and a broken connection is retried once."""
         text = search_text(query, self._clock.now().date(), keywords=position.keywords)
         market = spotify_market(query.language)
         renewed = retried = False
@@ -210,7 +212,7 @@ class SpotifyProvider:
                 return page
             return _Fault(Status.BAD_ANSWER, "sent an answer without a list of songs")
 
-    def _parse_page(self, query: TrackQuery, position: PageKey, answer: dict[str, Any]) -> ResultPage:
+    def _parse_page(self, query: TrackQuery, position: SearchPosition, answer: dict[str, Any]) -> ResultPage:
         """Parse the matching songs of a page and cache them."""
         today = self._clock.now().date()
         fitting: dict[str, Track] = {}
@@ -237,12 +239,12 @@ class SpotifyProvider:
         return answer if self._clock.monotonic() < context.deadline else _LATE
 
     def _prepared_client(self, seconds: float) -> Any:
-        """Return the client of spotipy. The first request creates it, as its import takes a while."""
+        """Return the client of spotipy. The first request creates it, since importing spotipy is slow."""
         import requests
         import spotipy
 
         for name in ("spotipy", "spotipy.client", "spotipy.oauth2"):
-            # Below WARNING it prints credentials; from WARNING on it repeats what the server wrote.
+            # Below WARNING the logger prints credentials. From WARNING on it repeats text of the server.
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if self._client is None:
             session = self._session or requests.Session()
@@ -254,7 +256,7 @@ class SpotifyProvider:
                 client_id, secret, requests_session=session, cache_handler=spotipy.MemoryCacheHandler()
             )
             manager.OAUTH_TOKEN_URL = self._token_url
-            # A given session gets no retrying adapter, which would sleep for as long as Retry-After says.
+            # For a given session, spotipy adds no adapter that sleeps for the time in Retry-After.
             client = spotipy.Spotify(auth_manager=manager, requests_session=session)
             client.prefix = self._prefix
             self._client = client
@@ -264,7 +266,7 @@ class SpotifyProvider:
     def _on_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Count a request before it is sent.
 
-        As an ``auth`` hook it also keeps a ``.netrc`` from replacing the token.
+        As the ``auth`` hook of the session, this method also keeps ``.netrc`` from replacing the token.
         """
         context: _RequestContext = self._local.context
         context.sent += 1
@@ -289,7 +291,7 @@ class SpotifyProvider:
         response._content = bytes(body)  # the attribute that requests fills itself
 
     def _classify_error(self, context: _RequestContext, error: Exception) -> _Fault:
-        """Return status and message of an error without its own text, which may hold anything."""
+        """Return the fault for an error. The text of the error is not used, since it is untrusted."""
         import requests
 
         code = context.status
@@ -323,7 +325,7 @@ class SpotifyProvider:
         return _Fault(Status.BAD_REQUEST, f"did not understand the request (HTTP {code})")
 
     def _retry_at(self, header: str) -> datetime | None:
-        """Return the time at which Retry-After allows the next request; None if there is no such header."""
+        """Return the time at which Retry-After allows the next request, or None without the header."""
         now = self._clock.now()
         seconds = parse_retry_after(header, now.timestamp())
         return (

@@ -12,7 +12,7 @@ from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQu
 from dashboard.recommendations.providers.search_terms import spotify_genre, spotify_words
 
 MAX_ARTISTS: Final = 10
-"""Artists of one song that are named."""
+"""Maximum number of artists of a song that are shown."""
 
 _TRACK_URL: Final = re.compile(r"https://open\.spotify\.com/[\w/?=&%.-]+", re.ASCII)
 _IMAGE_URL: Final = re.compile(r"https://[\w.-]+\.(scdn\.co|spotifycdn\.com)/[\w/?=&%.-]+", re.ASCII)
@@ -72,14 +72,14 @@ def parse_track(item: object, query: TrackQuery, today: date) -> Track | None:
 
 
 def get_path(value: object, *path: str) -> object:
-    """Return the value at a path of names, or None if there is none."""
+    """Return the value at a path of names, or None if the path does not exist."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def _text(value: object, *path: str) -> str:
-    """Return a text in one line, cut if it is too long, and empty for other values."""
+    """Return the text at a path in one line, shortened if necessary, or an empty text for other values."""
     return parse_name(get_path(value, *path))
 
 
@@ -93,11 +93,11 @@ def _parse_release_date(item: object) -> tuple[date | None, str]:
 
 
 def _is_in_range(published: date | None, precision: str, release_range: ReleaseRange, today: date) -> bool:
-    """Return True if the song is from the range. A bare year suffices for a year, not for a week or month."""
+    """Return True if the song is from the range. A release year suffices only for the range of a year."""
     since = release_range.since(today)
     if since is None:
         return True
-    if published is None or published > today + timedelta(days=1):  # the day begins earlier in the east
+    if published is None or published > today + timedelta(days=1):  # the next day begins earlier in the east
         return False
     if precision == "day":
         return published >= since
@@ -106,7 +106,7 @@ def _is_in_range(published: date | None, precision: str, release_range: ReleaseR
 
 
 def _artwork(item: object) -> str:
-    """Return the address of the smallest picture that is still sharp, empty if there is none."""
+    """Return the address of the smallest image that is sharp enough, or an empty text without an image."""
     images = get_path(item, "album", "images")
     found: list[tuple[int, str]] = []
     for image in images if isinstance(images, list) else ():

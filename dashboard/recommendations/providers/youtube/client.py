@@ -1,6 +1,7 @@
 """Songs from YouTube's Data API.
 
-One search and one request for the details of its videos fill a cache that serves many refreshes.
+A search takes two requests: one for videos and one for their details. A cache keeps the result for many
+refreshes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import requests
 
 RESERVED_SEARCHES: Final = 10
-"""Searches a day that only a person's own click may use."""
+"""Searches a day that only clicks of the user may use."""
 
 _KEY: Final = re.compile(r"[!-~]+")
 
@@ -54,7 +55,7 @@ _STATUS_BY_REASON: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _CachedSearch:
-    """Videos of a search. ``tracks`` is None until the second request was answered too."""
+    """Videos of a search. ``tracks`` is None until the second request has succeeded."""
 
     rows: tuple[VideoItem, ...]
     tracks: tuple[Track, ...] | None = None
@@ -66,7 +67,7 @@ class YouTubeProvider:
     Parameters
     ----------
     key : str
-        Key of the Data API. It is sent in a header, so that no log of addresses shows it.
+        Key of the Data API. The key is sent in a header, so that it appears in no log of addresses.
     clock : Clock
     quota : DailyQuota
         Searches that are left today.
@@ -76,7 +77,7 @@ class YouTubeProvider:
     Raises
     ------
     ValueError
-        If the key is empty or holds a character that no key has.
+        If the key is empty or contains a character that no key contains.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class YouTubeProvider:
     ) -> None:
         if not _KEY.fullmatch(key.strip()):
             raise ValueError("the YouTube key is empty or contains characters that no key contains")
-        # Behind a function, so that no representation of this object shows the key.
+        # A function hides the key from representations of this object.
         self._key: Callable[[], str] = lambda: key.strip()
         self._clock = clock
         self._quota = quota
@@ -104,17 +105,17 @@ class YouTubeProvider:
         return "YouTube"
 
     def search(self, query: TrackQuery, deadline: float, interim: Interim = ignore) -> ProviderResult:
-        """Return songs, from the cache if possible. The day's last searches are reserved for clicks."""
+        """Return songs, from the cache if possible. The last searches of a day are reserved for clicks."""
         return self._search(query, deadline, interim, RESERVED_SEARCHES)
 
     def search_for_person(
         self, query: TrackQuery, deadline: float, interim: Interim = ignore
     ) -> ProviderResult:
-        """Search like ``search`` for a person's click, with the reserved searches too."""
+        """Search like ``search`` for a click of the user. The search may be a reserved one."""
         return self._search(query, deadline, interim, 0)
 
     def cached_result(self, query: TrackQuery) -> ProviderResult | None:
-        """Return the cached result, or None if there is none or it has expired."""
+        """Return the cached result, or None if no result is cached."""
         found = self._cache.get(query)
         return None if found is None or found.tracks is None else slice_for(found.tracks, query)
 

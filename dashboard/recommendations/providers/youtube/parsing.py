@@ -22,7 +22,7 @@ from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQu
 from dashboard.recommendations.providers.search_terms import LANGUAGE_TERMS, song_words, terms_for
 
 MAX_RESULTS: Final = 50
-"""Rows of a page, YouTube's limit for either request."""
+"""Rows of a page, YouTube's limit for both requests."""
 
 MIN_SECONDS: Final = 60.0
 """Shortest song in seconds. Shorter videos are Shorts."""
@@ -163,7 +163,7 @@ def split_title(title: str, channel: str) -> tuple[str, tuple[str, ...]]:
 
 
 def parse_duration(value: object) -> float | None:
-    """Parse an ISO 8601 duration like ``PT3M33S`` into seconds; None if the value is not a duration."""
+    """Parse an ISO 8601 duration such as ``PT3M33S`` into seconds. Return None for other values."""
     match = _DURATION.fullmatch(parse_text(value))
     if match is None or not any(match.groups()):
         return None
