@@ -19,7 +19,7 @@ export class TimelineInput {
     frame.addEventListener("wheel", (event) => this.handleWheel(event), { passive: false });
     frame.addEventListener("keydown", (event) => this.handleKey(event));
     frame.addEventListener("focus", () => frame.matches(":focus-visible") && page.moveCursor(0));
-    frame.addEventListener("blur", () => page.hideTip());
+    frame.addEventListener("blur", () => page.tooltip.hide());
     this.watchOverview(page.part("overview"));
   }
 
@@ -61,7 +61,7 @@ export class TimelineInput {
       }
       pointer.moved = other.moved = true;
     } else if (pointer.moved) {
-      page.hideTip();
+      page.tooltip.hide();
       page.view.move((pointer.x - event.clientX) * page.secondsPerPixel);
     }
     pointer.x = event.clientX;
@@ -101,7 +101,7 @@ export class TimelineInput {
       0: () => page.runTool("all"),
       PageUp: () => page.runTool("earlier"),
       PageDown: () => page.runTool("later"),
-      Escape: () => page.hideTip(),
+      Escape: () => page.tooltip.hide(),
     };
     if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();

@@ -6,17 +6,19 @@ import { formatDuration, lastStartedIndex, LISTENING, SILENT } from "./scale.js"
 
 const MAX_ROWS = 200;
 
-/** Describe a segment: {what, time, length, confidence, note}. */
+/** Describe a segment: {what, time, length, confidence ("92%"), certainty ("92% sure"), note}. */
 export function describeSegment(segment, data, clock) {
   const genre = data.genres[segment.genre]?.name ?? "";
   const state = data.states[segment.state];
   const recognized = segment.state === LISTENING ? genre : genre ? `${state} (${genre})` : state;
   const isCorrected = segment.correction >= 0;
+  const percent = segment.confidence === null ? "" : clock.percentFormat.format(segment.confidence);
   return {
     what: isCorrected ? data.genres[segment.correction].name : recognized,
     time: `${clock.time(segment.from)} – ${clock.time(segment.to)}`,
     length: formatDuration(segment.to - segment.from),
-    confidence: segment.confidence === null ? "" : clock.percentFormat.format(segment.confidence),
+    confidence: percent,
+    certainty: percent && formatMessage(data.texts.sure, { percent }),
     note: isCorrected ? formatMessage(data.texts.corrected, { recognized }) : "",
   };
 }

@@ -12,12 +12,12 @@ import {
   SILENT,
 } from "./scale.js";
 import { TimelineDrawing } from "./svg.js";
-import { createRow, createSwatch, describeEvent, describeSegment, listRows } from "./table.js";
+import { createRow, createSwatch, describeSegment, listRows } from "./table.js";
+import { TimelineTooltip } from "./tooltip.js";
 import { TimelineView } from "./view.js";
 
 const CLICK_TOLERANCE_PX = 3; // a click this near to a segment selects it
 const ZOOM_FACTOR = 1.6;
-const MAX_TIP_EVENTS = 4;
 const EVENT_TOLERANCE_PX = 8;
 const TOOL_ICONS = {
   earlier: "M15 5l-7 7 7 7",
@@ -33,6 +33,7 @@ export class TimelinePage {
     this.send = send;
     this.drawing = new TimelineDrawing(this.part("picture"));
     this.frame = this.part("frame");
+    this.tooltip = new TimelineTooltip(this.part("tip"));
     this.view = new TimelineView(() => this.requestDraw());
     this.cursor = -1; // index of the segment under the pointer or the keys
     this.update(data);
@@ -175,44 +176,14 @@ export class TimelinePage {
   }
 
   segmentText(segment) {
-    const { what, note, time, length, confidence } = describeSegment(segment, this.data, this.clock);
-    return [what, note, time, length, this.confidenceText(confidence)].filter(Boolean).join(", ");
-  }
-
-  confidenceText(percent) {
-    return percent && formatMessage(this.data.texts.sure, { percent });
+    const { what, note, time, length, certainty } = describeSegment(segment, this.data, this.clock);
+    return [what, note, time, length, certainty].filter(Boolean).join(", ");
   }
 
   /** Show the tooltip at `time` with the segment at the cursor and with events. */
-  showTip(time, events) {
-    const tip = this.part("tip");
-    const segment = this.segments[this.cursor];
-    const lines = [];
-    if (segment) {
-      const { what, note, time: when, length, confidence } = describeSegment(segment, this.data, this.clock);
-      lines.push(createElement("strong", "", what));
-      if (note) lines.push(createElement("span", "", note));
-      const facts = [`${when} (${length})`, this.confidenceText(confidence)];
-      lines.push(createElement("span", "", facts.filter(Boolean).join(" · ")));
-    } else if (!events.length) {
-      lines.push(createElement("span", "", `${this.clock.time(time)} · ${this.data.texts.gap}`));
-    }
-    for (const event of events.slice(0, MAX_TIP_EVENTS)) {
-      const text = `${this.clock.time(event[0])} · ${describeEvent(event, this.data)}`;
-      lines.push(createElement("span", "event", text));
-    }
-    if (events.length > MAX_TIP_EVENTS)
-      lines.push(createElement("span", "event", `+ ${events.length - MAX_TIP_EVENTS}`));
-    tip.replaceChildren(...lines);
-    tip.hidden = false;
-    const width = this.frame.clientWidth;
-    const center = ((time - this.view.from) / this.view.span) * width;
-    const left = Math.min(Math.max(center - tip.offsetWidth / 2, 0), Math.max(0, width - tip.offsetWidth));
-    tip.style.left = `${left}px`;
-  }
-
-  hideTip() {
-    this.part("tip").hidden = true;
+  showTooltip(time, events) {
+    const { data, clock, view, segments, cursor } = this;
+    this.tooltip.show({ data, clock, view, width: this.frame.clientWidth }, time, segments[cursor], events);
   }
 
   // ---- pointer and cursor -------------------------------------------------------------------------
@@ -231,7 +202,7 @@ export class TimelinePage {
     const time = this.timeAt(clientX);
     this.cursor = indexAt(this.segments, time, this.secondsPerPixel);
     const tolerance = EVENT_TOLERANCE_PX * this.secondsPerPixel;
-    this.showTip(
+    this.showTooltip(
       time,
       this.data.events.filter(([eventTime]) => Math.abs(eventTime - time) <= tolerance),
     );
@@ -248,7 +219,7 @@ export class TimelinePage {
   /** Remove the cursor, because the pointer has left the timeline. */
   leave() {
     this.cursor = -1;
-    this.hideTip();
+    this.tooltip.hide();
     this.showCursor();
   }
 
@@ -264,7 +235,7 @@ export class TimelinePage {
     const { from, to } = this.segments[this.cursor];
     const center = (from + to) / 2;
     if (center !== this.view.clamp(center)) this.view.move(center - this.view.middle);
-    this.showTip(this.view.clamp(center), []);
+    this.showTooltip(this.view.clamp(center), []);
     this.showCursor();
   }
 
