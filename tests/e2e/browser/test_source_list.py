@@ -52,13 +52,13 @@ def test_sources_are_listed_with_levels_and_measured(
     expect(lines.nth(2)).to_contain_text("system <b>")
     page.get_by_role("button", name=translator("live.source.measure")).click()
     control = privileged.wait_for_control("measure_levels")
-    expect(page.get_by_test_id("answer")).to_have_text(translator("live.source.measuring"))
+    expect(page.get_by_test_id("notice")).to_have_text(translator("live.source.measuring"))
     privileged.offered = [source("demonstration", -20.0, selected=True), source("mic", -12.0)]
     privileged.sources()
     privileged.respond(control)
     expect(lines).to_have_count(2)
     expect(lines.nth(1)).to_contain_text("\N{MINUS SIGN}12 dBFS")
-    expect(page.get_by_test_id("answer")).to_have_text("")
+    expect(page.get_by_test_id("notice")).to_have_text("")
 
 
 def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
@@ -70,7 +70,7 @@ def test_a_source_is_changed_and_the_page_follows_it(open_tab: OpenTab, privileg
     page.get_by_role("button", name="Microphone").click()
     control = privileged.wait_for_control("select_source")
     assert control["name"] == "mic"
-    expect(page.get_by_test_id("answer")).to_have_text("Switching to Microphone.")
+    expect(page.get_by_test_id("notice")).to_have_text("Switching to Microphone.")
     privileged.respond(control)
     privileged.send("state", state="ENDED", code="source_changed", detail="")
     expect(page.get_by_test_id("state")).to_have_text(TRANSLATORS["en"]("live.state.CHANGING.title"))
@@ -90,13 +90,13 @@ def test_a_refusal_is_shown_with_its_reason(open_tab: OpenTab, privileged: FakeA
     open_picker(page)
     page.get_by_role("button", name="Microphone").click()
     control = privileged.wait_for_control("select_source")
-    answer = page.get_by_test_id("answer")
+    answer = page.get_by_test_id("notice")
     privileged.respond({"id": "of-another-page"}, ok=False, detail="of another page")
     privileged.respond(control, ok=False, detail="no `mic` can be opened <i>now</i>")
     expect(answer).to_have_text("That did not work: No “mic” can be opened <i>now</i>.")
     expect(page.locator("[data-part=panel]")).to_be_visible()
     beside = page.get_by_test_id("offered").get_by_role("listitem").filter(has_text="Microphone")
-    expect(beside.get_by_test_id("answer")).to_be_visible()
+    expect(beside.get_by_test_id("notice")).to_be_visible()
     expect(page.get_by_test_id("source")).to_have_text("Demonstration")
     privileged.offered = [source("demonstration", -18.0), source("mic", -42.0, selected=True)]
     privileged.sources()
@@ -110,8 +110,8 @@ def test_a_refusal_is_shown_after_the_list_was_closed(open_tab: OpenTab, privile
     control = privileged.wait_for_control("select_source")
     page.keyboard.press("Escape")
     privileged.respond(control, ok=False, detail="busy")
-    expect(page.get_by_test_id("answer")).to_be_visible()
-    expect(page.get_by_test_id("answer")).to_have_text("That did not work: Busy.")
+    expect(page.get_by_test_id("notice")).to_be_visible()
+    expect(page.get_by_test_id("notice")).to_have_text("That did not work: Busy.")
 
 
 def test_pausing_and_resuming_changes_the_page(open_tab: OpenTab, privileged: FakeAnalyzer) -> None:
