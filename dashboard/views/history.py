@@ -10,7 +10,7 @@ Keys in ``st.session_state``:
 - ``selected_segment``: id of the session and number of the segment that the user corrects.
 - ``cached_session``: stamp, document and parsed form of the session that was loaded last.
 - ``control_outcome``: place and outcome of the last control, a catalog key or an ``AnalyzerError``.
-- ``session_deleting``: True while the page asks for a confirmation of the deletion.
+- ``confirms_deletion``: True while the page asks for a confirmation of the deletion.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def load_and_show(page: PageContext) -> None:
     """Load the history and show a session, or show the error."""
     translator, zone, state = page.translator, browser_zone(), st.session_state
     with st.container():  # its place is kept, so that nothing after it moves
-        show_outcome("forget", translator)
+        show_outcome("deletion", translator)
     try:
         overview = parse_overview(fetch_json(page.analyzer, page.token, "/history"))
         if overview.path is None or not overview.sessions:
@@ -240,7 +240,7 @@ def apply_control(page: PageContext, place: str, control: HistoryControl) -> Non
     except AnalyzerError as error:
         st.session_state["control_outcome"] = (place, error)
     st.session_state.pop("cached_session", None)
-    st.session_state["session_deleting"] = False
+    st.session_state["confirms_deletion"] = False
 
 
 def show_outcome(place: str, translator: Translator) -> None:
@@ -276,7 +276,7 @@ def show_correction(
         else:
             show_correction_form(page, session.id, segment)
         with st.container():
-            show_outcome("correct", translator)
+            show_outcome("correction", translator)
 
 
 def show_correction_form(page: PageContext, session: int, segment: HistorySegment) -> None:
@@ -300,14 +300,14 @@ def show_correction_form(page: PageContext, session: int, segment: HistorySegmen
             type="primary",
             disabled=genre is None or genre == segment.correction,
             on_click=apply_control,
-            args=(page, "correct", correction(genre)),
+            args=(page, "correction", correction(genre)),
         )
         with st.container(width="content"):
             if segment.correction is not None:
                 st.button(
                     translator("history.correct.undo"),
                     on_click=apply_control,
-                    args=(page, "correct", correction(None)),
+                    args=(page, "correction", correction(None)),
                 )
         st.button(translator("history.correct.close"), on_click=close_segment)
 
@@ -356,10 +356,10 @@ def show_deletion(page: PageContext, overview: HistoryOverview) -> None:
     """
     translator, state = page.translator, st.session_state
     st.text(f"{translator('history.kept')} {overview.path}")
-    if not state.get("session_deleting"):
+    if not state.get("confirms_deletion"):
         (column,) = st.columns(1)
         column.button(
-            translator("history.delete.start"), on_click=state.__setitem__, args=("session_deleting", True)
+            translator("history.delete.start"), on_click=state.__setitem__, args=("confirms_deletion", True)
         )
         return
     counts = {"corrections": overview.corrections, "sounds": overview.sounds}
@@ -370,8 +370,8 @@ def show_deletion(page: PageContext, overview: HistoryOverview) -> None:
                 translator("history.delete.yes"),
                 type="primary",
                 on_click=apply_control,
-                args=(page, "forget", DeleteHistory(id=new_control_id())),
+                args=(page, "deletion", DeleteHistory(id=new_control_id())),
             )
             st.button(
-                translator("history.delete.no"), on_click=state.__setitem__, args=("session_deleting", False)
+                translator("history.delete.no"), on_click=state.__setitem__, args=("confirms_deletion", False)
             )

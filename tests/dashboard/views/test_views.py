@@ -56,14 +56,14 @@ def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
 
 def test_after_everything_is_deleted_the_page_follows_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Regression: the deleted segment stayed selected and kept the page from showing the next session."""
-    state: dict[str, Any] = {"selected_segment": (3, 1), "session_deleting": True}
+    state: dict[str, Any] = {"selected_segment": (3, 1), "confirms_deletion": True}
     monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(history, "send_control", lambda *_, **__: Outcome(ResponseCode.LABEL_REMOVED, ""))
-    history.apply_control(PAGE, "correct", CorrectLabel(id="1", session=3, segment=1, genre=None))
+    history.apply_control(PAGE, "correction", CorrectLabel(id="1", session=3, segment=1, genre=None))
     assert state["selected_segment"] == (3, 1)
-    history.apply_control(PAGE, "forget", DeleteHistory(id="2"))
+    history.apply_control(PAGE, "deletion", DeleteHistory(id="2"))
     assert "selected_segment" not in state
-    assert state["session_deleting"] is False
+    assert state["confirms_deletion"] is False
 
 
 def test_no_folder_called_pages_lies_beside_the_script() -> None:
