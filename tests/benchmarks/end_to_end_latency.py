@@ -64,7 +64,8 @@ def pixels(server: SoundServer) -> list[float]:
     """Seconds from each click to the first painted frame of the page that shows its level."""
     from playwright.sync_api import sync_playwright
 
-    from tests.support.browser import CHROMIUM_OPTIONS, free_port
+    from tests.support.browser import CHROMIUM_OPTIONS
+    from tests.support.network import free_port
     from tests.support.programs import chromium_path
 
     port = free_port()

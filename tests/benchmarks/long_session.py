@@ -20,7 +20,8 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, Error, Page, sync_playwright
 
-from tests.support.browser import CHROMIUM_OPTIONS, free_port
+from tests.support.browser import CHROMIUM_OPTIONS
+from tests.support.network import free_port
 
 SPEED = 8
 MOST_GROWTH_MB = 10.0

@@ -21,7 +21,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
-from tests.support.browser import CHROMIUM_OPTIONS, free_port
+from tests.support.browser import CHROMIUM_OPTIONS
+from tests.support.network import free_port
 from tests.support.programs import chromium_path
 
 SIZE = (1120, 860)

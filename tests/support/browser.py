@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,27 +20,27 @@ PATIENCE_MS = 30_000
 ROWS = PlaylistSettings().size
 
 
-def opened(page: Page, analyzer: FakeAnalyzer) -> Page:
+def wait_until_open(page: Page, analyzer: FakeAnalyzer) -> Page:
     analyzer.wait_for_clients(1)
     expect(page.get_by_test_id("songs")).to_be_visible(timeout=60_000)
     return page
 
 
-def play(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int = 0) -> None:
+def send_estimates(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int = 0) -> None:
     """Send an estimate for every second."""
     for second in range(begin, begin + seconds):
         analyzer.estimate(genre, 0.99, end_seconds=float(second + 5))
 
 
-def cards_of(page: Page, analyzer: FakeAnalyzer, genre: str, seconds: int = 60) -> Locator:
+def show_songs(page: Page, analyzer: FakeAnalyzer, genre: str, seconds: int = 60) -> Locator:
     """Play a genre and return the cards of the songs that then appear."""
-    play(analyzer, genre, seconds)
+    send_estimates(analyzer, genre, seconds)
     cards = page.get_by_test_id("songs").locator("ol > li")
     expect(cards).to_have_count(ROWS, timeout=PATIENCE_MS)
     return cards
 
 
-def titles_of(cards: Locator) -> list[str]:
+def read_titles(cards: Locator) -> list[str]:
     return cards.locator(".title").all_inner_texts()
 
 
@@ -66,12 +65,6 @@ WIDE: ViewportSize = {"width": 1280, "height": 1000}
 
 OpenTab = Callable[..., Page]
 """``open_tab(path="", **options)``: open a page for a new user. The options are those of ``Tabs.open``."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Tabs:

@@ -1,4 +1,4 @@
-"""Library of tracks, its table, and an executor that analyzes nothing."""
+"""Library of tracks, its table, and an executor that returns made-up rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ from tests.support.audio import write
 from tests.support.paths import DEMONSTRATION
 from training.data.windows import SAMPLE_RATE
 
-HEARING = AnalysisSettings.from_settings(Settings())
+ANALYSIS_SETTINGS = AnalysisSettings.from_settings(Settings())
 MANIFEST = ModelManifest.load()
 
 
-def music(folder: Path, count: int) -> list[Path]:
-    """So many different tracks of six seconds."""
+def write_tracks(folder: Path, count: int) -> list[Path]:
+    """Write ``count`` different tracks of six seconds."""
     sound = decode_file(str(DEMONSTRATION), SAMPLE_RATE)
     folder.mkdir(exist_ok=True)
     starts = (number * 7 * SAMPLE_RATE for number in range(count))
@@ -38,47 +39,50 @@ def music(folder: Path, count: int) -> list[Path]:
     ]
 
 
-def table_at(path: Path | str, hearing: AnalysisSettings = HEARING) -> TrackTable:
-    return TrackTable(str(path), MANIFEST.labels, hearing.describe(MANIFEST))
+def open_table(path: Path | str, settings: AnalysisSettings = ANALYSIS_SETTINGS) -> TrackTable:
+    return TrackTable(str(path), MANIFEST.labels, settings.describe(MANIFEST))
 
 
-def run(
-    place: Path | str, out: Path | str, engine: TrackExecutor, hearing: AnalysisSettings = HEARING
+def scan(
+    library: Path | str,
+    out: Path | str,
+    executor: TrackExecutor,
+    settings: AnalysisSettings = ANALYSIS_SETTINGS,
 ) -> ScanSummary:
-    """One run of the command, whose table another may write afterwards."""
-    with table_at(out, hearing) as table:
-        return scan_library([str(place)], table, engine)
+    """Scan ``library`` once, and close its table, so that another scan may write it afterwards."""
+    with open_table(out, settings) as table:
+        return scan_library([str(library)], table, executor)
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    """As pandas reads them, which everybody does."""
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read the rows with pandas, as most users do."""
     import pandas
 
     frame = pandas.read_parquet(path).sort_values("uri")
     return list(json.loads(frame.to_json(orient="records", date_format="iso")))
 
 
-class Counted:
-    """An engine that makes rows up, counts what it is given, and breaks off after so many blocks."""
+class CountingExecutor:
+    """Executor that makes rows up, lists its tracks, and is interrupted after ``max_blocks`` blocks."""
 
     workers = 1
 
-    def __init__(self, most: int = 1000, fault: str | None = None, *, retry: bool = False) -> None:
-        self.given: list[str] = []
-        self._most, self._fault, self._retry = most, fault, retry
+    def __init__(self, max_blocks: int = 1000, fault: str | None = None, *, retry: bool = False) -> None:
+        self.analyzed: list[str] = []
+        self._max_blocks, self._fault, self._retry = max_blocks, fault, retry
 
     def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
         for number, block in enumerate(blocks):
-            if number == self._most:
+            if number == self._max_blocks:
                 raise KeyboardInterrupt
-            self.given += [track.name for track in block]
-            yield [made_up(track, self._fault, retry=self._retry) for track in block]
+            self.analyzed += [track.name for track in block]
+            yield [made_up_row(track, self._fault, retry=self._retry) for track in block]
 
     def close(self) -> None:
         pass
 
 
-def made_up(track: LibraryTrack, fault: str | None = None, *, retry: bool = False) -> Row:
+def made_up_row(track: LibraryTrack, fault: str | None = None, *, retry: bool = False) -> Row:
     return {
         "uri": track.name, "size": track.size, "modified": track.modified, "duration_seconds": 6.0,
         "label": "jazz", "confidence": 0.5, "unsure": False, "probabilities": [0.1] * 10, "music_share": 1.0,
@@ -86,17 +90,17 @@ def made_up(track: LibraryTrack, fault: str | None = None, *, retry: bool = Fals
     }  # fmt: skip
 
 
-def names_in(path: Path) -> list[str]:
-    return [str(row["uri"]) for row in rows_of(path)]
+def read_uris(path: Path) -> list[str]:
+    return [str(row["uri"]) for row in read_rows(path)]
 
 
-def hearing_in(seconds: float) -> AnalysisSettings:
-    return AnalysisSettings(HEARING.model, HEARING.smoothing, HEARING.silence, max_track_seconds=seconds)
+def settings_with_limit(seconds: float) -> AnalysisSettings:
+    return replace(ANALYSIS_SETTINGS, max_track_seconds=seconds)
 
 
 @pytest.fixture
-def endless(tmp_path: Path) -> Path:
-    """A file of 37 hours of silence, which takes minutes to hear and no room on the disk."""
+def endless_file(tmp_path: Path) -> Path:
+    """A file of 37 hours of silence, which takes minutes to analyze and no space on the disk."""
     path, size = tmp_path / "endless.wav", (1 << 31) - 100
     form = (b"fmt ", 16, 1, 1, 8000, 16_000, 2, 16)  # PCM, mono, 8 kHz, 16 bits
     header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", *form, b"data", size)

@@ -19,46 +19,46 @@ from tests.support.paths import DEMONSTRATION
 from tests.support.protocol import VALIDATOR, Json, as_json
 from tests.support.stream_servers import Answer, WebServer, web_server
 
-CHOSEN = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
-HEARING = AnalysisSettings.from_settings(CHOSEN)
-MOST_SECONDS = 60
+SETTINGS = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
+ANALYSIS_SETTINGS = AnalysisSettings.from_settings(SETTINGS)
+MAX_RUN_SECONDS = 60
 
 
 @pytest.fixture
 def radio() -> Iterator[WebServer]:
-    """A station that plays two minutes of music at everybody's own pace, and never ends."""
+    """A station that plays two minutes of music at the pace of each reader, and never ends."""
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
     with web_server({"music.opus": music}) as server:
         yield server
 
 
-def stations_of(radio: WebServer, *names: str) -> Group:
+def make_stations(radio: WebServer, *names: str) -> Group:
     return tuple(Station(name, radio.url("music.opus", user="someone:secret")) for name in names)
 
 
-def monitored(
+def run_monitor(
     groups: Sequence[Group],
     feeds: Sequence[GroupClient],
     enough: Callable[[list[Json]], bool],
     restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
 ) -> list[Json]:
-    """Messages to a client until ``enough`` returns True. It is called after every message."""
-    heard: list[Json] = []
-    told: list[Json] = []
+    """Run a monitor, and return the messages to a client until ``enough``, called after each, is true."""
+    messages: list[Json] = []
+    published: list[Json] = []
 
     async def listen(address: str) -> None:
-        async with asyncio.timeout(MOST_SECONDS), connect(address) as client:
+        async with asyncio.timeout(MAX_RUN_SECONDS), connect(address) as client:
             async for text in client:
-                heard.append(json.loads(text))
-                if enough(heard):
+                messages.append(json.loads(text))
+                if enough(messages):
                     return
 
     def watch(message: Message) -> None:
-        told.append(as_json(message))
+        published.append(as_json(message))
 
     asyncio.run(
         serve_stations(
-            CHOSEN,
+            SETTINGS,
             groups,
             feeds,
             ready=lambda count, address: listen(address),
@@ -66,47 +66,50 @@ def monitored(
             restart_pause_seconds=restart_pause_seconds,
         )
     )
-    check_once(told)  # a client does not see the first of two that follow at once
-    return heard
+    check_unique(published)  # a client may miss a message that the next one replaces at once
+    return messages
 
 
-def of(heard: list[Json], name: str, kind: str = "estimate") -> list[Json]:
-    return [message for message in heard if message["source"] == name and message["type"] == kind]
+def select_messages(messages: list[Json], name: str, kind: str = "estimate") -> list[Json]:
+    return [message for message in messages if message["source"] == name and message["type"] == kind]
 
 
-def check_numbers(heard: list[Json], names: Sequence[str]) -> None:
-    """Nothing is told twice, nothing comes late, and all of it obeys the schema."""
-    for message in heard:
+def check_messages(messages: list[Json], names: Sequence[str]) -> None:
+    """Check that messages match the schema, that none is repeated, and that each station's are in order."""
+    for message in messages:
         VALIDATOR.validate(message)
     for name in names:
-        numbers = [message["seq"] for message in heard if message["source"] == name]
+        numbers = [message["seq"] for message in messages if message["source"] == name]
         assert numbers == sorted(set(numbers))
-    check_once(heard)
+    check_unique(messages)
 
 
-def check_once(told: list[Json]) -> None:
-    """The monitor numbers whatever it is told, so that only the moments show what was told twice."""
-    moments = [(message["source"], message["type"], message["captured_at"]) for message in told]
+def check_unique(messages: list[Json]) -> None:
+    """Check that no message was published twice. A repeated message has a new number, but the same moment."""
+    moments = [(message["source"], message["type"], message["captured_at"]) for message in messages]
     assert len(moments) == len(set(moments))
 
 
-def goes_on_after(heard: list[Json], event: int, names: Sequence[str]) -> bool:
+def sent_again_after(messages: list[Json], event: int, names: Sequence[str]) -> bool:
     """Check if all of these stations sent estimates again after a moment."""
-    return all(len(of(heard[event:], name)) >= 2 for name in names)
+    return all(len(select_messages(messages[event:], name)) >= 2 for name in names)
 
 
-class Event:
-    """Something that is done once, when all have been heard."""
+class TriggeredAction:
+    """Condition of ``run_monitor`` that acts once, when all of ``names`` have sent an estimate.
+
+    It is true when all of ``again`` have sent estimates since then.
+    """
 
     def __init__(self, names: Sequence[str], again: Sequence[str], act: Callable[[], Any]) -> None:
         self.at: int | None = None
         self._names, self._again, self._act = names, again, act
 
-    def __call__(self, heard: list[Json]) -> bool:
-        if self.at is None and all(of(heard, name) for name in self._names):
-            self.at = len(heard)
+    def __call__(self, messages: list[Json]) -> bool:
+        if self.at is None and all(select_messages(messages, name) for name in self._names):
+            self.at = len(messages)
             self._act()
-        return self.at is not None and goes_on_after(heard, self.at, self._again)
+        return self.at is not None and sent_again_after(messages, self.at, self._again)
 
 
-ALONE = (Station("One", "http://127.0.0.1:1/music"),)
+UNREACHABLE_GROUP = (Station("One", "http://127.0.0.1:1/music"),)

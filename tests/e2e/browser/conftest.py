@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.analyzer_server import FakeAnalyzer
-from tests.support.browser import CHROMIUM_OPTIONS, LOCAL, OpenTab, Tabs, free_port
+from tests.support.browser import CHROMIUM_OPTIONS, LOCAL, OpenTab, Tabs
+from tests.support.network import free_port
 from tests.support.paths import ROOT
 
 

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect
 
-from tests.support.browser import TWO_FRAMES, OpenTab, free_port
+from tests.support.browser import TWO_FRAMES, OpenTab
 from tests.support.history_server import TITLES, TOKEN, HistoryServer, evening
+from tests.support.network import free_port
 
 PATIENCE_MS = 30_000
 REFRESH_MS = 20_000

@@ -13,7 +13,15 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support.analyzer_server import FakeAnalyzer
-from tests.support.browser import LOCAL, PATIENCE_MS, Tabs, cards_of, opened, play, titles_of
+from tests.support.browser import (
+    LOCAL,
+    PATIENCE_MS,
+    Tabs,
+    read_titles,
+    send_estimates,
+    show_songs,
+    wait_until_open,
+)
 from tests.support.services.all import Services, running
 from tests.support.services.spotify import error_response
 from tests.support.services.youtube import library
@@ -64,7 +72,7 @@ def open_page(tabs: Tabs, address: str, analyzer: FakeAnalyzer) -> Iterator[Call
         page = tabs.open("about:blank", locale=locale)
         page.context.route(PICTURES, answer)
         page.goto(f"{address}/for_you")
-        return opened(page, analyzer)
+        return wait_until_open(page, analyzer)
 
     yield open_one
     elsewhere = [each for each in tabs.requests if not LOCAL.match(each.url)]
@@ -79,7 +87,7 @@ def page(open_page: Callable[..., Page]) -> Page:
 
 
 def test_songs_have_pictures_that_link_to_them(page: Page, analyzer: FakeAnalyzer) -> None:
-    cards = cards_of(page, analyzer, "jazz")
+    cards = show_songs(page, analyzer, "jazz")
     for provider in ("Spotify", "YouTube"):
         expect(page.get_by_test_id("song-providers")).to_contain_text(provider)
         card = cards.filter(has_text=f"From {provider}").first
@@ -102,7 +110,7 @@ def test_a_missing_picture_takes_no_space(open_page: Callable[..., Page], analyz
     page = open_page(
         "en-GB", lambda route: route.abort()
     )  # another locale has a browser without cached pictures
-    cards = cards_of(page, analyzer, "blues")
+    cards = show_songs(page, analyzer, "blues")
     named = cards.filter(has=page.locator(".from:not([hidden])"))
     expect(named.locator(".artwork[hidden]")).not_to_have_count(0, timeout=PATIENCE_MS)
 
@@ -110,14 +118,14 @@ def test_a_missing_picture_takes_no_space(open_page: Callable[..., Page], analyz
 def test_a_muted_dashboard_searches_no_service(
     page: Page, analyzer: FakeAnalyzer, services: Services
 ) -> None:
-    cards = cards_of(page, analyzer, "reggae")
+    cards = show_songs(page, analyzer, "reggae")
     switch = page.get_by_role("switch", name="Mute recommendations")
     page.get_by_test_id("stCheckbox").locator("label").click()
     expect(page.get_by_test_id("song-muted")).to_contain_text("no service is searched", timeout=PATIENCE_MS)
     expect(cards.locator(".artwork img")).to_have_count(0)
     genre = page.get_by_test_id("songs").get_attribute("data-genre")
-    titles, asked = titles_of(cards), (len(services.spotify.requests), len(services.youtube.asked))
-    play(analyzer, "metal", 120, begin=60)
+    titles, asked = read_titles(cards), (len(services.spotify.requests), len(services.youtube.asked))
+    send_estimates(analyzer, "metal", 120, begin=60)
     cards.first.get_by_role("button", name="Show another song").click()
     expect(cards.first.locator(".title")).not_to_have_text(titles[0], timeout=PATIENCE_MS)
     page.get_by_role("link", name="History").click()
@@ -127,7 +135,7 @@ def test_a_muted_dashboard_searches_no_service(
     expect(page.get_by_test_id("songs")).to_have_attribute("data-genre", genre or "")
     assert (len(services.spotify.requests), len(services.youtube.asked)) == asked
     page.get_by_test_id("stCheckbox").locator("label").click()
-    play(analyzer, "metal", 60, begin=180)
+    send_estimates(analyzer, "metal", 60, begin=180)
     expect(page.locator(".aside")).to_contain_text("metal", timeout=PATIENCE_MS)
     expect(page.get_by_test_id("song-muted")).to_be_hidden()
 
@@ -138,12 +146,12 @@ def test_hostile_titles_stay_text(page: Page, analyzer: FakeAnalyzer, services: 
         row["name"] = title
         row["artists"] = [row["artists"][0] | {"name": f"{title} {row['id']}"}]
     page.set_viewport_size({"width": 390, "height": 844})
-    cards = cards_of(page, analyzer, "classical", seconds=120)
+    cards = show_songs(page, analyzer, "classical", seconds=120)
     expect(page.locator(".aside")).to_contain_text("classical", timeout=PATIENCE_MS)
     page.get_by_role("button", name="Other songs").click()  # removes songs of other tests
     for begin in ("<img src=x onerror", "W" * 40):
         expect(cards.filter(has_text=begin)).not_to_have_count(0, timeout=PATIENCE_MS)
-    shown = titles_of(cards)
+    shown = read_titles(cards)
     assert sum(text[:8] in {title[:8] for title in HOSTILE} for text in shown) >= 3, shown
     assert page.evaluate("window.broken") is None
     assert cards.locator("b, .title img, .artist img").count() == 0
@@ -185,7 +193,7 @@ def test_failing_providers_are_named_and_the_bundled_list_replaces_them(
         '"status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}'
     )
     page = open_page(locale)
-    cards_of(page, analyzer, genre)
+    show_songs(page, analyzer, genre)
     for sentence in sentences:
         expect(page.get_by_test_id("song-providers")).to_contain_text(sentence, timeout=PATIENCE_MS)
     expect(page.get_by_test_id("song-providers").locator(".fault")).to_have_count(2)

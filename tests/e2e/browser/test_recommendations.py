@@ -10,21 +10,30 @@ from playwright.sync_api import Page, expect
 
 from dashboard.recommendations.providers.catalog import songs as catalog
 from tests.support.analyzer_server import FakeAnalyzer
-from tests.support.browser import PATIENCE_MS, ROWS, TWO_FRAMES, OpenTab, cards_of, opened, play, titles_of
+from tests.support.browser import (
+    PATIENCE_MS,
+    ROWS,
+    TWO_FRAMES,
+    OpenTab,
+    read_titles,
+    send_estimates,
+    show_songs,
+    wait_until_open,
+)
 
 
 @pytest.fixture
 def page(open_tab: OpenTab, analyzer: FakeAnalyzer) -> Page:
     """The page of songs; the dashboard's own ear has reached the analyzer."""
-    return opened(open_tab("for_you"), analyzer)
+    return wait_until_open(open_tab("for_you"), analyzer)
 
 
 def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:
     songs = page.get_by_test_id("songs")
     expect(songs).to_contain_text("Songs appear here after 30 seconds of music.", timeout=PATIENCE_MS)
-    cards = cards_of(page, analyzer, "reggae", 130)
+    cards = show_songs(page, analyzer, "reggae", 130)
     expect(songs).to_have_attribute("data-genre", "reggae")
-    titles = titles_of(cards)
+    titles = read_titles(cards)
     known = {song.title for song in catalog.load() if song.genre == "reggae"}
     assert len(known & set(titles)) >= len(titles) - 2, "a trace of doubt may bring another genre"
     expect(page.get_by_test_id("song-cause")).to_have_text("reggae for 2 minutes")
@@ -36,15 +45,15 @@ def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: Fak
     analyzer.estimate("reggae", state="SILENT", end_seconds=136.0)
     analyzer.send("state", state="SILENT", detail="")
     expect(songs).to_contain_text("Nothing is playing.", timeout=PATIENCE_MS)
-    assert titles_of(cards) == titles
+    assert read_titles(cards) == titles
     page.get_by_role("button", name="Other songs").click()
     expect(cards.locator(".title").first).not_to_have_text(titles[0], timeout=PATIENCE_MS)
 
 
 def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, analyzer: FakeAnalyzer) -> None:
-    cards = cards_of(page, analyzer, "rock")
+    cards = show_songs(page, analyzer, "rock")
     songs, box = page.get_by_test_id("songs"), page.get_by_test_id("choices")
-    before = titles_of(cards)
+    before = read_titles(cards)
     never = cards.nth(0).get_by_role("button", name="Never show this artist")
     said = never.get_attribute("title")
     never.click()
@@ -58,7 +67,7 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
     offer.get_by_role("button", name="Undo").click()
     expect(box.locator("summary")).to_have_text("Your choices: 0", timeout=PATIENCE_MS)
     expect(songs.locator(".offer")).to_have_count(0)
-    before[0] = titles_of(cards)[0]
+    before[0] = read_titles(cards)[0]
     cards.nth(0).get_by_role("button", name="Never show this artist").click()
     expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)
     cards.nth(1).get_by_role("button", name="Show another song").click()
@@ -67,10 +76,10 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
         button = cards.nth(number).get_by_role("button", name=name)
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
-    assert titles_of(cards)[2:] == before[2:], "whatever was not spoken of keeps its place"
+    assert read_titles(cards)[2:] == before[2:], "whatever was not spoken of keeps its place"
     page.get_by_role("button", name="Other songs").click()
     expect(songs).not_to_contain_text(before[4], timeout=PATIENCE_MS)
-    assert titles_of(cards)[2:4] == before[2:4], "liked and kept songs stay"
+    assert read_titles(cards)[2:4] == before[2:4], "liked and kept songs stay"
 
     box.locator("summary").click()
     expect(box.locator("summary")).to_have_text("Your choices: 3")
@@ -86,7 +95,7 @@ def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, an
 def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
     page: Page, analyzer: FakeAnalyzer
 ) -> None:
-    cards = cards_of(page, analyzer, "pop")
+    cards = show_songs(page, analyzer, "pop")
     language, age = (
         page.get_by_role("combobox", name=f"{each} of the songs", exact=True) for each in ("Language", "Age")
     )
@@ -110,7 +119,7 @@ def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
 
 
 def test_a_song_that_was_opened_counts(page: Page, analyzer: FakeAnalyzer) -> None:
-    cards = cards_of(page, analyzer, "jazz")
+    cards = show_songs(page, analyzer, "jazz")
     page.context.route(re.compile(r"^https://"), lambda route: route.abort())
     link = cards.first.get_by_role("link", name=re.compile("^Search for .* on Spotify$"))
     assert link.get_attribute("title") == "Search on Spotify"
@@ -122,7 +131,7 @@ def test_a_song_that_was_opened_counts(page: Page, analyzer: FakeAnalyzer) -> No
 
 
 def test_the_keyboard_does_everything_and_keeps_its_place(page: Page, analyzer: FakeAnalyzer) -> None:
-    cards = cards_of(page, analyzer, "blues")
+    cards = show_songs(page, analyzer, "blues")
     focused = (
         "() => { const root = document.activeElement.shadowRoot; return root?.activeElement?.ariaLabel; }"
     )
@@ -140,14 +149,14 @@ def test_the_keyboard_does_everything_and_keeps_its_place(page: Page, analyzer: 
     assert page.evaluate(focused).startswith("Show another song: "), "in the row that took its place"
     expect(page.get_by_test_id("song-announcement")).to_have_text("New songs: 1")
     held = page.evaluate(focused)
-    play(analyzer, "blues", 45, begin=60)  # the page is brought up to date meanwhile
+    send_estimates(analyzer, "blues", 45, begin=60)  # the page is brought up to date meanwhile
     expect(page.locator(".aside")).to_contain_text("blues for one minute", timeout=PATIENCE_MS)
     assert page.evaluate(focused) == held
 
 
 def test_another_language_says_everything_in_it(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
-    page = opened(open_tab("for_you", locale="ja-JP"), analyzer)
-    cards = cards_of(page, analyzer, "metal")
+    page = wait_until_open(open_tab("for_you", locale="ja-JP"), analyzer)
+    cards = show_songs(page, analyzer, "metal")
     expect(page.locator(".aside")).to_contain_text("メタル")
     expect(cards.first.locator(".reason")).to_contain_text("が流れたため")
     expect(cards.first.get_by_role("button", name="この曲が好き")).to_be_visible()
@@ -157,7 +166,7 @@ def test_another_language_says_everything_in_it(open_tab: OpenTab, analyzer: Fak
 
 
 def test_new_songs_fade_in_unless_motion_is_unwelcome(page: Page, analyzer: FakeAnalyzer) -> None:
-    cards = cards_of(page, analyzer, "disco")
+    cards = show_songs(page, analyzer, "disco")
     wanted: tuple[tuple[Literal["reduce", "no-preference"], str], ...]
     wanted = (("reduce", "none"), ("no-preference", "appear"))
     for motion, animation in wanted:
@@ -166,8 +175,8 @@ def test_new_songs_fade_in_unless_motion_is_unwelcome(page: Page, analyzer: Fake
 
 
 def test_it_fits_every_width(open_tab: OpenTab, analyzer: FakeAnalyzer) -> None:
-    page = opened(open_tab("for_you", viewport={"width": 390, "height": 1000}), analyzer)
-    cards = cards_of(page, analyzer, "classical")
+    page = wait_until_open(open_tab("for_you", viewport={"width": 390, "height": 1000}), analyzer)
+    cards = show_songs(page, analyzer, "classical")
     lowest, asked = cards.last.bounding_box(), page.get_by_test_id("song-providers").bounding_box()
     assert lowest is not None
     assert asked is not None

@@ -12,16 +12,30 @@ import pytest
 
 from models.common.ray import require_ray
 from models.errors import OverheardError
-from realtime.config import AnalysisSettings, ModelSettings
+from realtime.config import ModelSettings
 from realtime.library.analysis import Row
 from realtime.library.discovery import find_tracks
 from realtime.library.executors import Block, ClusterError, ProcessTrackExecutor, RayTrackExecutor
 from realtime.library.track import LibraryTrack
 from realtime.monitoring.group_clients import RayGroupClient
-from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of, run
+from tests.support.libraries import (
+    ANALYSIS_SETTINGS,
+    endless_file,
+    read_rows,
+    scan,
+    settings_with_limit,
+    write_tracks,
+)
 from tests.support.paths import DEMONSTRATION
-from tests.support.stations import HEARING as CLUSTER_HEARING
-from tests.support.stations import Event, check_numbers, monitored, of, radio, stations_of
+from tests.support.stations import ANALYSIS_SETTINGS as STATION_SETTINGS
+from tests.support.stations import (
+    TriggeredAction,
+    check_messages,
+    make_stations,
+    radio,
+    run_monitor,
+    select_messages,
+)
 from tests.support.stream_servers import WebServer
 from training.networks.pretrained import weights_sha256
 from training.networks.study import STUDY_CNN
@@ -30,7 +44,7 @@ from training.study.fold_training import train_fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
-__all__ = ["endless", "radio"]  # fixtures
+__all__ = ["endless_file", "radio"]  # fixtures
 
 STORE_BYTES = 80_000_000
 
@@ -53,18 +67,18 @@ def cluster() -> Iterator[Any]:
         cluster.shutdown()
 
 
-def join(cluster: Any) -> Any:
-    """One more node, with a core."""
+def add_node(cluster: Any) -> Any:
+    """Add a node with one core."""
     node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
     cluster.wait_for_nodes()
     return node
 
 
-class LosingANode:
-    """The Ray engine, whose second node is killed when it has begun a block."""
+class NodeKillingExecutor:
+    """Ray executor that kills the second node once that node has begun a block."""
 
     def __init__(self, cluster: Any, node: Any) -> None:
-        self._inner, self._cluster, self._node = RayTrackExecutor(HEARING), cluster, node
+        self._inner, self._cluster, self._node = RayTrackExecutor(ANALYSIS_SETTINGS), cluster, node
         self.workers = self._inner.workers
         self.killed = False
 
@@ -82,80 +96,84 @@ class LosingANode:
 def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
     cluster: Any, tmp_path: Path
 ) -> None:
-    music(tmp_path / "music", 16)
+    write_tracks(tmp_path / "music", 16)
     (tmp_path / "music" / "bad.mp3").write_bytes(b"no sound" * 100)
-    node = join(cluster)
-    engine = LosingANode(cluster, node)
-    assert engine.workers == 2
-    summary = run(tmp_path / "music", tmp_path / "ray", engine)
-    assert engine.killed, "no block was on the node that was to be killed"
+    node = add_node(cluster)
+    executor = NodeKillingExecutor(cluster, node)
+    assert executor.workers == 2
+    summary = scan(tmp_path / "music", tmp_path / "ray", executor)
+    assert executor.killed, "no block was on the node that was to be killed"
     assert (summary.found, summary.analyzed, summary.faulty) == (17, 17, 1)
-    local = ProcessTrackExecutor(HEARING, 1)
+    local = ProcessTrackExecutor(ANALYSIS_SETTINGS, 1)
     try:
-        run(tmp_path / "music", tmp_path / "local", local)
+        scan(tmp_path / "music", tmp_path / "local", local)
     finally:
         local.close()
-    assert len(rows_of(tmp_path / "ray")) == 17
-    assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "local")
+    assert len(read_rows(tmp_path / "ray")) == 17
+    assert read_rows(tmp_path / "ray") == read_rows(tmp_path / "local")
 
 
-def test_rows_come_from_the_cluster_when_they_are_heard(cluster: Any, endless: Path, tmp_path: Path) -> None:
-    """Rows of a block came together, after minutes, and were lost with whoever waited for them."""
-    block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
-    heard = RayTrackExecutor(hearing_in(6)).analyze([block])
-    (first,) = next(rows for rows in heard if rows)
+def test_the_cluster_returns_each_row_as_soon_as_it_is_analyzed(
+    cluster: Any, endless_file: Path, tmp_path: Path
+) -> None:
+    """The rows of a block once came all together, after minutes, and were lost if the scan stopped before."""
+    block = tuple(find_tracks([str(write_tracks(tmp_path / "music", 1)[0]), str(endless_file)]))
+    results = RayTrackExecutor(settings_with_limit(6)).analyze([block])
+    (first,) = next(rows for rows in results if rows)
     assert first["uri"] == block[0].uri
-    assert next(heard) == []
-    (second,) = next(rows for rows in heard if rows)
+    assert next(results) == []
+    (second,) = next(rows for rows in results if rows)
     assert second["fault"].endswith("endless.wav took longer than 6 s and was stopped")
-    assert not [rows for rows in heard if rows]
+    assert not [rows for rows in results if rows]
 
 
-def test_a_model_that_a_node_has_not_is_one_sentence(cluster: Any) -> None:
-    """Ray wraps what an actor raises, so that its reason was lost in a page of its own."""
-    hearing = AnalysisSettings(ModelSettings(manifest="/none.json"), HEARING.smoothing, HEARING.silence)
-    heard = RayTrackExecutor(hearing).analyze([tuple(find_tracks([str(DEMONSTRATION)]))])
+def test_a_model_missing_on_a_node_is_reported_in_one_sentence(cluster: Any) -> None:
+    """Ray wraps what an actor raises, and its traceback of a page once hid the reason."""
+    settings = replace(ANALYSIS_SETTINGS, model=ModelSettings(manifest="/none.json"))
+    results = RayTrackExecutor(settings).analyze([tuple(find_tracks([str(DEMONSTRATION)]))])
     with pytest.raises(OverheardError, match=r"/none\.json") as raised:
-        list(heard)
+        list(results)
     assert not isinstance(raised.value, ClusterError)
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_who_waits_for_a_core_is_told(cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_scan_that_waits_for_a_core_logs_it(cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
     ray = require_ray()
 
     class Busy:
-        def here(self) -> None:
+        def ping(self) -> None:
             pass
 
     busy = ray.remote(Busy).options(num_cpus=1).remote()
-    ray.get(busy.here.remote())
-    heard = RayTrackExecutor(HEARING, no_core_seconds=1.0).analyze([(LibraryTrack("/nowhere.wav", -1, -1),)])
+    ray.get(busy.ping.remote())
+    results = RayTrackExecutor(ANALYSIS_SETTINGS, no_core_seconds=1.0).analyze(
+        [(LibraryTrack("/nowhere.wav", -1, -1),)]
+    )
     with caplog.at_level("WARNING", "realtime.library.executors"):
         while not caplog.messages:
-            assert next(heard) == []
+            assert next(results) == []
     assert caplog.messages == [
         "no core of the cluster has been free for 1 s; the tracks are waiting for a core"
     ]
     ray.kill(busy)
-    assert [rows[0]["retry"] for rows in heard if rows] == [True]
+    assert [rows[0]["retry"] for rows in results if rows] == [True]
 
 
 def test_the_stations_of_a_killed_node_move_to_another(cluster: Any, radio: WebServer) -> None:
-    """The driver numbers what it is told, so that numbers go on when a group begins anew elsewhere."""
+    """The monitor numbers the messages, so that numbers continue when a group moves to another node."""
     names = ("One", "Zwei")
-    groups = [stations_of(radio, name) for name in names]
+    groups = [make_stations(radio, name) for name in names]
     ray = require_ray()
-    node = join(cluster)
-    feeds = [RayGroupClient(ray, group, CLUSTER_HEARING) for group in groups]
-    event = Event(names, names, lambda: cluster.remove_node(node, allow_graceful=False))
-    heard = monitored(groups, feeds, event)
-    assert event.at is not None
-    check_numbers(heard, names)
+    node = add_node(cluster)
+    feeds = [RayGroupClient(ray, group, STATION_SETTINGS) for group in groups]
+    kill = TriggeredAction(names, names, lambda: cluster.remove_node(node, allow_graceful=False))
+    messages = run_monitor(groups, feeds, kill)
+    assert kill.at is not None
+    check_messages(messages, names)
     recovering = [
         message
         for name in names
-        for message in of(heard[event.at :], name, "state")
+        for message in select_messages(messages[kill.at :], name, "state")
         if message["state"] == "RECOVERING"
     ]
     assert recovering, "no group was on the node that was killed"

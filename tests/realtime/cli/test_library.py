@@ -11,7 +11,7 @@ import pytest
 from realtime.library.table import TableError, TrackTable
 from realtime.library.track import LibraryTrack
 from tests.support.cli import command_error, main_error
-from tests.support.libraries import made_up, table_at
+from tests.support.libraries import made_up_row, open_table
 
 
 def test_unusable_libraries_and_tables_are_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -22,14 +22,14 @@ def test_unusable_libraries_and_tables_are_refused_in_one_sentence(tmp_path: Pat
     assert "--workers is -1" in command_error("library", str(tmp_path), "--out", out, "--workers", "-1")
     (tmp_path / "file").write_text("")
     with pytest.raises(TableError, match="is a file; name a folder"):
-        table_at(tmp_path / "file")
-    with table_at(tmp_path / "old") as table:
-        table.write([made_up(LibraryTrack("a", 1, 1))])
+        open_table(tmp_path / "file")
+    with open_table(tmp_path / "old") as table:
+        table.write([made_up_row(LibraryTrack("a", 1, 1))])
     with pytest.raises(TableError, match="other columns than this model's"):
         TrackTable(str(tmp_path / "old"), ("noise", "music"), "another model")
     (tmp_path / "old" / "part-x.parquet").write_text("no Parquet")
     with pytest.raises(TableError, match="is not a Parquet file"):
-        table_at(tmp_path / "old")
+        open_table(tmp_path / "old")
 
 
 def test_without_ray_the_remedy_is_named(tmp_path: Path) -> None:

@@ -22,11 +22,17 @@ from realtime.library.executors import ProcessTrackExecutor
 from realtime.library.track import LibraryTrack
 from tests.support.audio import tone, write
 from tests.support.cli import run_command
-from tests.support.libraries import HEARING, endless, hearing_in, music, rows_of
+from tests.support.libraries import (
+    ANALYSIS_SETTINGS,
+    endless_file,
+    read_rows,
+    settings_with_limit,
+    write_tracks,
+)
 from tests.support.waiting import wait_until
 from training.data.windows import SAMPLE_RATE
 
-__all__ = ["endless"]  # fixtures
+__all__ = ["endless_file"]  # fixtures
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -41,16 +47,16 @@ def is_open(path: Path, process: int) -> bool:
 @needs_linux
 @pytest.mark.parametrize(("number", "retry"), [(signal.SIGSEGV, False), (signal.SIGKILL, True)])
 def test_a_file_that_kills_its_decoder_costs_one_row(
-    number: signal.Signals, retry: bool, endless: Path, tmp_path: Path
+    number: signal.Signals, retry: bool, endless_file: Path, tmp_path: Path
 ) -> None:
     """A library has damaged files of any kind. A crash of FFmpeg must not end a run of days."""
-    good = music(tmp_path / "music", 1)[0]
-    tracks = [next(find_tracks([str(path)])) for path in (good, endless, good)]
-    analyzer = TrackAnalyzer(hearing_in(60))
+    good = write_tracks(tmp_path / "music", 1)[0]
+    tracks = [next(find_tracks([str(path)])) for path in (good, endless_file, good)]
+    analyzer = TrackAnalyzer(settings_with_limit(60))
 
     def kill() -> None:
         for _ in range(2):  # it is tried twice
-            wait_until(lambda: analyzer._child is not None and is_open(endless, analyzer._child.pid))
+            wait_until(lambda: analyzer._child is not None and is_open(endless_file, analyzer._child.pid))
             assert analyzer._child is not None
             child = analyzer._child
             child.send_signal(number)
@@ -65,24 +71,24 @@ def test_a_file_that_kills_its_decoder_costs_one_row(
     killing.join()
     assert first == third
     assert first["fault"] is None
-    assert (second["fault"], second["retry"]) == (f"{endless} crashed its decoder: {number.name}", retry)
+    assert (second["fault"], second["retry"]) == (f"{endless_file} crashed its decoder: {number.name}", retry)
 
 
-def test_a_file_that_hangs_its_decoder_costs_one_row(endless: Path) -> None:
-    analyzer = TrackAnalyzer(hearing_in(1))
+def test_a_file_that_hangs_its_decoder_costs_one_row(endless_file: Path) -> None:
+    analyzer = TrackAnalyzer(settings_with_limit(1))
     try:
-        (row,) = list(analyzer.analyze(list(find_tracks([str(endless)]))))
+        (row,) = list(analyzer.analyze(list(find_tracks([str(endless_file)]))))
     finally:
         analyzer.close()
-    assert (row["fault"], row["retry"]) == (f"{endless} took longer than 1 s and was stopped", False)
+    assert (row["fault"], row["retry"]) == (f"{endless_file} took longer than 1 s and was stopped", False)
 
 
 def test_a_row_comes_as_soon_as_its_track_is_analyzed_and_not_with_its_block(
-    endless: Path, tmp_path: Path
+    endless_file: Path, tmp_path: Path
 ) -> None:
     """A block may take half an hour. Rows that wait for its end would be lost with the process."""
-    block = tuple(find_tracks([str(music(tmp_path / "music", 1)[0]), str(endless)]))
-    executor = ProcessTrackExecutor(hearing_in(60), 1)
+    block = tuple(find_tracks([str(write_tracks(tmp_path / "music", 1)[0]), str(endless_file)]))
+    executor = ProcessTrackExecutor(settings_with_limit(60), 1)
     try:
         analyzed = executor.analyze([block])
         assert [row["uri"] for row in next(rows for rows in analyzed if rows)] == [block[0].uri]
@@ -92,15 +98,16 @@ def test_a_row_comes_as_soon_as_its_track_is_analyzed_and_not_with_its_block(
 
 
 @needs_linux
-def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -> None:
+def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless_file: Path) -> None:
     """The children of a killed run once continued to analyze their files, or hung in them."""
     program = (
         "import sys; from realtime.library.analysis import TrackAnalyzer; "
-        "from realtime.library.discovery import find_tracks; from tests.support.libraries import HEARING; "
-        "analyzer = TrackAnalyzer(HEARING); print(analyzer._ensure_child().pid, flush=True); "
+        "from realtime.library.discovery import find_tracks; "
+        "from tests.support.libraries import ANALYSIS_SETTINGS; "
+        "analyzer = TrackAnalyzer(ANALYSIS_SETTINGS); print(analyzer._ensure_child().pid, flush=True); "
         "list(analyzer.analyze(list(find_tracks(sys.argv[1:]))))"
     )
-    command = [sys.executable, "-c", program, str(endless)]
+    command = [sys.executable, "-c", program, str(endless_file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
@@ -108,17 +115,17 @@ def test_the_child_ends_with_its_parent_in_the_middle_of_a_file(endless: Path) -
         process = os.pidfd_open(child)
         try:
             poll.register(process, select.POLLIN)
-            wait_until(lambda: is_open(endless, child))
+            wait_until(lambda: is_open(endless_file, child))
             parent.kill()
             assert poll.poll(10_000), "the child did not end"
         finally:
             os.close(process)
 
 
-def test_closing_an_analyzer_while_it_starts_a_child_kills_the_child(endless: Path) -> None:
+def test_closing_an_analyzer_while_it_starts_a_child_kills_the_child(endless_file: Path) -> None:
     """A child that was just being started once survived Ctrl-C."""
-    track = next(find_tracks([str(endless)]))
-    analyzer = TrackAnalyzer(hearing_in(5))
+    track = next(find_tracks([str(endless_file)]))
+    analyzer = TrackAnalyzer(settings_with_limit(5))
     popen = subprocess.Popen
     closing = threading.Thread(target=analyzer.close)
 
@@ -144,7 +151,7 @@ def test_a_track_that_is_missing_or_changed_on_the_analyzing_computer_is_tried_a
     (tmp_path / "a.wav").write_bytes(b"no sound" * 100)
     (track,) = find_tracks([str(tmp_path)])
     others = [replace(track, size=1), replace(track, modified=1), replace(track, uri="/nowhere/a.wav")]
-    analyzer = TrackAnalyzer(HEARING)
+    analyzer = TrackAnalyzer(ANALYSIS_SETTINGS)
     try:
         *away, bad = list(analyzer.analyze([*others, track]))
     finally:
@@ -162,7 +169,7 @@ def test_names_that_no_terminal_can_show_are_escaped(tmp_path: Path) -> None:
     short = write(tmp_path / "short.wav", sound, SAMPLE_RATE)
     os.rename(short, os.fsencode(tmp_path) + b"/\xff\x1b[2J.wav")
     done = run_command("library", str(tmp_path), "--out", str(tmp_path / "t"))
-    (row,) = rows_of(tmp_path / "t")
+    (row,) = read_rows(tmp_path / "t")
     assert row["uri"] == f"{tmp_path}/\\udcff\x1b[2J.wav"
     assert row["fault"].startswith(f"{row['uri']} contains 1.00 s of audio, but one window needs")
     assert f"overheard library: {tmp_path}/\\udcff\\x1b[2J.wav contains 1.00 s" in done.stderr

@@ -18,7 +18,7 @@ from realtime.library.storage import FetchedFile
 from realtime.library.track import LibraryTrack
 from tests.support.audio import tone, write
 from tests.support.cli import main_error
-from tests.support.libraries import HEARING, MANIFEST, music, rows_of, run, table_at
+from tests.support.libraries import ANALYSIS_SETTINGS, MANIFEST, open_table, read_rows, scan, write_tracks
 from training.data.windows import SAMPLE_RATE
 
 
@@ -60,19 +60,19 @@ def upload(uri: str, content: bytes) -> None:
 
 
 def test_a_bucket_gives_the_same_rows_as_a_folder(bucket: str, tmp_path: Path) -> None:
-    paths = music(tmp_path / "music", 3)
+    paths = write_tracks(tmp_path / "music", 3)
     for path in paths:
         upload(f"{bucket}/music/album {path.stem}/{path.name}", path.read_bytes())
     upload(f"{bucket}/music/bad.mp3", b"no sound" * 100)
     upload(f"{bucket}/music/cover.jpg", b"no sound")
     out, beside = f"{bucket}/out/tracks.parquet", tmp_path / "local.parquet"
-    executor = ProcessTrackExecutor(HEARING, 1)
+    executor = ProcessTrackExecutor(ANALYSIS_SETTINGS, 1)
     try:
-        summary = run(f"{bucket}/music", out, executor)
-        run(tmp_path / "music", beside, executor)
+        summary = scan(f"{bucket}/music", out, executor)
+        scan(tmp_path / "music", beside, executor)
         assert (summary.found, summary.analyzed, summary.faulty) == (4, 4, 1)
         upload(f"{bucket}/music/bad.mp3", b"no sound" * 101)
-        table = table_at(out)
+        table = open_table(out)
         assert scan_library([f"{bucket}/music"], table, executor).analyzed == 1
     finally:
         executor.close()
@@ -88,7 +88,7 @@ def test_a_bucket_gives_the_same_rows_as_a_folder(bucket: str, tmp_path: Path) -
         for row in dataset.dataset(path_in_store, filesystem=filesystem).to_table().to_pylist()
     }
     assert len(rows) == 4
-    for row in rows_of(beside):
+    for row in read_rows(beside):
         name = Path(row["uri"]).name
         found = rows[f"{bucket}/music/album {Path(name).stem}/{name}"]
         assert [found[f"p_{g}"] for g in MANIFEST.labels] == [row[f"p_{g}"] for g in MANIFEST.labels]
@@ -100,19 +100,19 @@ def test_keys_that_cannot_be_fetched_become_faulty_rows(bucket: str, tmp_path: P
     upload(f"{bucket}/short.wav", write(tmp_path / "short.wav", tone(440, 1.0), SAMPLE_RATE).read_bytes())
     listed = tmp_path / "some.m3u"
     listed.write_bytes(b"s3://library//x.wav\ns3://library/\xff.wav\ns3://library/short.wav\n")
-    executor = ProcessTrackExecutor(HEARING, 1)
+    executor = ProcessTrackExecutor(ANALYSIS_SETTINGS, 1)
     try:
-        assert run(listed, tmp_path / "t", executor).faulty == 3
+        assert scan(listed, tmp_path / "t", executor).faulty == 3
     finally:
         executor.close()
-    slashes, no_text, short = rows_of(tmp_path / "t")  # by name
+    slashes, no_text, short = read_rows(tmp_path / "t")  # by name
     assert short["fault"].startswith("s3://library/short.wav contains 1.00 s of audio")
     assert "Empty path component" in slashes["fault"]
     assert no_text["fault"].startswith(r"cannot fetch s3://library/\udcff.wav")
     with pytest.raises(OverheardError, match="cannot list s3://library//x"):
         list(find_tracks(["s3://library//x"]))
     with pytest.raises(OverheardError, match="cannot read the table s3://library//x"):
-        table_at("s3://library//x")
+        open_table("s3://library//x")
 
 
 def test_a_key_with_an_empty_name_ends_no_listing(bucket: str) -> None:

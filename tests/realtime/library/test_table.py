@@ -19,7 +19,16 @@ from realtime.library.scan import PART_SECONDS, scan_library
 from realtime.library.table import _Index
 from realtime.library.track import LibraryTrack
 from tests.support.cli import command_error, run_command
-from tests.support.libraries import MANIFEST, Counted, made_up, music, names_in, rows_of, run, table_at
+from tests.support.libraries import (
+    MANIFEST,
+    CountingExecutor,
+    made_up_row,
+    open_table,
+    read_rows,
+    read_uris,
+    scan,
+    write_tracks,
+)
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def hundred(tmp_path: Path) -> Path:
 
 
 def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> None:
-    first, second = music(tmp_path / "music", 2)
+    first, second = write_tracks(tmp_path / "music", 2)
     (tmp_path / "music" / "bad.mp3").write_bytes(b"no sound" * 100)
     (tmp_path / "music" / "empty.flac").touch()
     (tmp_path / "music" / "cover.jpg").write_bytes(b"no sound")
@@ -43,7 +52,7 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
     for bad in ("bad.mp3 is not audio that FFmpeg can decode", "empty.flac is empty (0 bytes)"):
         assert done.stderr.count(bad) == 1
     assert "4 tracks found, 4 analyzed now" in done.stderr
-    rows = {Path(row["uri"]).name: row for row in rows_of(out)}
+    rows = {Path(row["uri"]).name: row for row in read_rows(out)}
     assert sorted(rows) == ["00.wav", "01.wav", "bad.mp3", "empty.flac"]
     lines = run_command("analyze", "--json", str(first), str(second)).stdout.splitlines()
     summaries = [line for line in map(json.loads, lines) if line["type"] == "summary"]
@@ -64,71 +73,73 @@ def test_a_library_becomes_a_table_that_analyze_agrees_with(tmp_path: Path) -> N
 @pytest.mark.parametrize("blocks", [0, 1, 7])
 def test_an_interrupted_run_continues_where_it_stopped(blocks: int, hundred: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
-    first = Counted(most=blocks)
+    first = CountingExecutor(max_blocks=blocks)
     with pytest.raises(KeyboardInterrupt):
-        run(hundred, out, first)
+        scan(hundred, out, first)
     (out / ".part-0123.parquet").write_bytes(b"half a part, whose writer was killed")
-    second = Counted()
-    summary = run(hundred, out, second)
-    assert set(first.given).isdisjoint(second.given)
-    assert sorted(first.given + second.given) == names_in(out)
-    assert (summary.found, summary.analyzed) == (100, len(second.given))
+    second = CountingExecutor()
+    summary = scan(hundred, out, second)
+    assert set(first.analyzed).isdisjoint(second.analyzed)
+    assert sorted(first.analyzed + second.analyzed) == read_uris(out)
+    assert (summary.found, summary.analyzed) == (100, len(second.analyzed))
     assert not list(out.glob(".part-*"))
-    assert run(hundred, out, Counted()).analyzed == 0
+    assert scan(hundred, out, CountingExecutor()).analyzed == 0
 
 
 def test_a_changed_track_is_analyzed_again_and_has_one_row(hundred: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
-    run(hundred, out, Counted())
+    scan(hundred, out, CountingExecutor())
     (hundred / "007.mp3").write_bytes(b"longer than it was")
     os.utime(hundred / "009.mp3", (1, 1))
-    executor = Counted()
-    run(hundred, out, executor)
-    assert [Path(name).name for name in executor.given] == ["007.mp3", "009.mp3"]
-    assert len(set(names_in(out))) == len(names_in(out)) == 100
+    executor = CountingExecutor()
+    scan(hundred, out, executor)
+    assert [Path(name).name for name in executor.analyzed] == ["007.mp3", "009.mp3"]
+    assert len(set(read_uris(out))) == len(read_uris(out)) == 100
     other = AnalysisSettings.from_settings(Settings(model=type(Settings().model)(hop_seconds=2.0)))
-    assert run(hundred, out, Counted(), other).analyzed == 100
-    assert len(names_in(out)) == 100
+    assert scan(hundred, out, CountingExecutor(), other).analyzed == 100
+    assert len(read_uris(out)) == 100
 
 
 def test_a_row_stays_until_another_takes_its_place(hundred: Path, tmp_path: Path) -> None:
     """Rows were once removed before their tracks were analyzed again. A stop lost up to 100,000 rows."""
     out = tmp_path / "t.parquet"
-    run(hundred, out, Counted())
+    scan(hundred, out, CountingExecutor())
     (hundred / "007.mp3").write_bytes(b"longer than it was")
     with pytest.raises(KeyboardInterrupt):
-        run(hundred, out, Counted(most=0))
-    assert len(names_in(out)) == 100
-    assert run(hundred, out, Counted()).analyzed == 1
-    assert len(set(names_in(out))) == len(names_in(out)) == 100
+        scan(hundred, out, CountingExecutor(max_blocks=0))
+    assert len(read_uris(out)) == 100
+    assert scan(hundred, out, CountingExecutor()).analyzed == 1
+    assert len(set(read_uris(out))) == len(read_uris(out)) == 100
 
 
 def test_the_newest_of_two_rows_stays_if_a_run_ended_between_them(tmp_path: Path) -> None:
     """A new row is written before the old one is removed, so an end in between leaves both."""
     out, aside = tmp_path / "t.parquet", tmp_path / "aside"
     aside.mkdir()
-    with table_at(out) as table:
+    with open_table(out) as table:
         for number in range(12):
-            table.write([made_up(LibraryTrack("a", number, 0)), made_up(LibraryTrack(f"b{number:02}", 0, 0))])
+            table.write(
+                [made_up_row(LibraryTrack("a", number, 0)), made_up_row(LibraryTrack(f"b{number:02}", 0, 0))]
+            )
             for part in out.glob("*.parquet"):
                 if not (aside / part.name).exists():
                     shutil.copy(part, aside)
-    assert [row["uri"] for row in rows_of(aside)].count("a") == 12
-    with table_at(aside) as table:
+    assert [row["uri"] for row in read_rows(aside)].count("a") == 12
+    with open_table(aside) as table:
         assert len(table) == 13
         assert table.is_current(LibraryTrack("a", 11, 0))
-    assert names_in(aside) == ["a", *(f"b{number:02}" for number in range(12))]
-    assert rows_of(aside) == rows_of(out)
+    assert read_uris(aside) == ["a", *(f"b{number:02}" for number in range(12))]
+    assert read_rows(aside) == read_rows(out)
 
 
 def test_a_track_with_two_rows_in_one_part_is_analyzed_again(tmp_path: Path) -> None:
     """Neither of the two rows is known to be right. Other rows of the part stay."""
     tracks = [LibraryTrack("a", 1, 0), LibraryTrack("a", 2, 0), LibraryTrack("b", 1, 0)]
-    with table_at(tmp_path / "t") as table:
-        table.write([made_up(track) for track in tracks])
-    with table_at(tmp_path / "t") as table:
+    with open_table(tmp_path / "t") as table:
+        table.write([made_up_row(track) for track in tracks])
+    with open_table(tmp_path / "t") as table:
         assert [table.is_current(track) for track in tracks] == [False, False, True]
-    assert names_in(tmp_path / "t") == ["b"]
+    assert read_uris(tmp_path / "t") == ["b"]
 
 
 def test_a_missing_track_keeps_its_row(hundred: Path, tmp_path: Path) -> None:
@@ -136,37 +147,37 @@ def test_a_missing_track_keeps_its_row(hundred: Path, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     listed = tmp_path / "all.m3u"
     listed.write_text("".join(f"{path}\n" for path in sorted(hundred.iterdir())))
-    run(listed, out, Counted())
+    scan(listed, out, CountingExecutor())
     hundred.rename(tmp_path / "elsewhere")
-    assert run(listed, out, Counted()).analyzed == 0
+    assert scan(listed, out, CountingExecutor()).analyzed == 0
     (tmp_path / "elsewhere").rename(hundred)
     (hundred / "007.mp3").write_bytes(b"longer than it was")
-    failing = Counted(fault="it cannot be fetched", retry=True)
-    assert run(hundred, out, failing).faulty == 1
-    assert [row["fault"] for row in rows_of(out)] == [None] * 100
-    again = Counted()
-    run(hundred, out, again)
-    assert [Path(name).name for name in again.given] == ["007.mp3"]
+    failing = CountingExecutor(fault="it cannot be fetched", retry=True)
+    assert scan(hundred, out, failing).faulty == 1
+    assert [row["fault"] for row in read_rows(out)] == [None] * 100
+    again = CountingExecutor()
+    scan(hundred, out, again)
+    assert [Path(name).name for name in again.analyzed] == ["007.mp3"]
 
 
 def test_a_table_has_one_writer(tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     (tmp_path / "a.mp3").touch()
-    with table_at(out):
+    with open_table(out):
         error = command_error("library", str(tmp_path / "a.mp3"), "--out", str(out))
         assert error.startswith(f"overheard library: another run writes the table {out}; wait until it ends")
-    table_at(out).close()
+    open_table(out).close()
 
 
 def test_parts_are_sorted_once_and_replaced_parts_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time to open a table once rose with the square of the number of parts."""
-    with table_at(tmp_path / "t") as table:
+    with open_table(tmp_path / "t") as table:
         for number in range(20):
-            table.write([made_up(LibraryTrack(f"{number:02}", 1, 1), "it is bad", retry=True)])
+            table.write([made_up_row(LibraryTrack(f"{number:02}", 1, 1), "it is bad", retry=True)])
         for number in range(20):
-            table.write([made_up(LibraryTrack(f"{number:02}", 1, 1), "it is worse")])
+            table.write([made_up_row(LibraryTrack(f"{number:02}", 1, 1), "it is worse")])
         assert [fault for _, fault in table.rows_with_faults()] == ["it is worse"] * 20
         assert len(table._parts) == len(list((tmp_path / "t").glob("*.parquet"))) == 20
     sorted_parts, joined = [], _Index.join
@@ -176,7 +187,7 @@ def test_parts_are_sorted_once_and_replaced_parts_are_removed(
         return joined(parts)
 
     monkeypatch.setattr(_Index, "join", counted)
-    table_at(tmp_path / "t").close()
+    open_table(tmp_path / "t").close()
     assert sorted_parts == [21]
 
 
@@ -185,40 +196,40 @@ def test_rows_are_written_in_time_although_the_next_one_is_late(hundred: Path, t
     now = 0.0
     out = tmp_path / "t.parquet"
 
-    class Slow(Counted):
+    class Slow(CountingExecutor):
         def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
             nonlocal now
             first, second, *_ = (track for block in blocks for track in block)
-            yield [made_up(first)]
+            yield [made_up_row(first)]
             now = PART_SECONDS - 1
             yield []
             assert not list(out.glob("*.parquet"))
             now = PART_SECONDS
             yield []
-            assert len(names_in(out)) == 1
-            yield [made_up(second)]
+            assert len(read_uris(out)) == 1
+            yield [made_up_row(second)]
 
-    with table_at(out) as table:
+    with open_table(out) as table:
         scan_library([str(hundred)], table, Slow(), clock=lambda: now)
-    assert len(names_in(out)) == 2
+    assert len(read_uris(out)) == 2
 
 
 def test_a_temporary_fault_is_tried_again_and_a_bad_file_is_not(hundred: Path, tmp_path: Path) -> None:
     for retry, analyzed in ((True, 100), (False, 0)):
         out = tmp_path / f"{retry}.parquet"
-        run(hundred, out, Counted(fault="it is bad", retry=retry))
-        summary = run(hundred, out, Counted())
-        assert (summary.analyzed, len(names_in(out))) == (analyzed, 100)
+        scan(hundred, out, CountingExecutor(fault="it is bad", retry=retry))
+        summary = scan(hundred, out, CountingExecutor())
+        assert (summary.analyzed, len(read_uris(out))) == (analyzed, 100)
         assert summary.faulty == (0 if retry else 100)
 
 
 def test_a_track_that_is_named_twice_is_analyzed_once(hundred: Path, tmp_path: Path) -> None:
     listed = tmp_path / "some.m3u"
     listed.write_text("#EXTM3U\nmusic/001.mp3\n\nmusic/missing.mp3\n" + f"{hundred}/001.mp3\n")
-    executor = Counted()
-    with table_at(tmp_path / "t") as table:
+    executor = CountingExecutor()
+    with open_table(tmp_path / "t") as table:
         scan_library([str(listed), str(hundred)], table, executor)
-    assert len(executor.given) == len(set(executor.given)) == 101
+    assert len(executor.analyzed) == len(set(executor.analyzed)) == 101
     assert [track.size for track in find_tracks([str(listed)])] == [2, -1, 2]
 
 
@@ -231,7 +242,7 @@ def test_blocks_hold_every_track_once() -> None:
 
 
 def test_the_memory_of_the_index_does_not_depend_on_the_length_of_names(tmp_path: Path) -> None:
-    with table_at(tmp_path / "t") as table:
-        table.write([made_up(LibraryTrack("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
+    with open_table(tmp_path / "t") as table:
+        table.write([made_up_row(LibraryTrack("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
         held = [getattr(table._index, field.name) for field in fields(table._index)]
     assert sum(value.nbytes for value in held) == 21 * len(table) == 21 * 500

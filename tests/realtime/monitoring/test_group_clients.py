@@ -25,7 +25,7 @@ from realtime.monitoring.group_clients import (
 )
 from realtime.monitoring.stations import Station
 from tests.support.cli import error_message
-from tests.support.stations import ALONE, HEARING
+from tests.support.stations import ANALYSIS_SETTINGS, UNREACHABLE_GROUP
 from tests.support.stream_servers import Answer, web_server
 
 
@@ -54,7 +54,7 @@ def test_a_child_that_sends_invalid_messages_or_hangs_is_lost(
     program: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_clients, "child_argv", lambda *_: [sys.executable, "-c", program])
-    feed = ProcessGroupClient(ALONE, HEARING, silence_timeout_seconds=2.0)
+    feed = ProcessGroupClient(UNREACHABLE_GROUP, ANALYSIS_SETTINGS, silence_timeout_seconds=2.0)
     assert asyncio.run(until_lost(feed)) == f"its process {reason}; a new process starts"
     assert feed.process is None, "the next question begins another"
 
@@ -64,7 +64,7 @@ def test_a_child_without_messages_is_kept_until_it_hangs() -> None:
     """The monitor once waited forever for a child that hung."""
     with web_server({"music": Answer(hang=True)}) as server:
         feed = ProcessGroupClient(
-            (Station("One", server.url("music")),), HEARING, silence_timeout_seconds=3.0
+            (Station("One", server.url("music")),), ANALYSIS_SETTINGS, silence_timeout_seconds=3.0
         )
 
         async def hang() -> str:
@@ -88,7 +88,7 @@ def test_a_process_that_cannot_start_is_a_lost_group() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             with pytest.raises(GroupLostError) as lost:
-                await ProcessGroupClient(ALONE, HEARING).take()
+                await ProcessGroupClient(UNREACHABLE_GROUP, ANALYSIS_SETTINGS).take()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         return str(lost.value)
@@ -143,7 +143,7 @@ def test_a_group_that_cannot_start_on_a_computer_names_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The monitor once reported every second that the computer is gone."""
-    hearing = replace(HEARING, model=ModelSettings(manifest="/nowhere/manifest.json"))
+    hearing = replace(ANALYSIS_SETTINGS, model=ModelSettings(manifest="/nowhere/manifest.json"))
     (tmp_path / "only_here.py").write_text(UNKNOWN)
     monkeypatch.syspath_prepend(tmp_path)
     import only_here  # type: ignore[import-not-found]
@@ -152,11 +152,11 @@ def test_a_group_that_cannot_start_on_a_computer_names_the_reason(
     # Of our own: others of this machine may be about to end.
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
-        model = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
+        model = asyncio.run(until_lost(RayGroupClient(ray, UNREACHABLE_GROUP, hearing)))
         missing = "/nowhere/manifest.json: No such file or directory"
         assert model == f"its group failed: cannot read the model manifest {missing}"
         monkeypatch.setattr(group_clients, "GroupActor", only_here.GroupActor)
-        package = asyncio.run(until_lost(RayGroupClient(ray, ALONE, hearing)))
+        package = asyncio.run(until_lost(RayGroupClient(ray, UNREACHABLE_GROUP, hearing)))
         assert package == "its group cannot start: ModuleNotFoundError: No module named 'only_here'"
     finally:
         ray.shutdown()

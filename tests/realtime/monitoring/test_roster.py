@@ -31,16 +31,16 @@ from realtime.sources.factory import open_source
 from tests.support.cli import command_error
 from tests.support.protocol import Json, as_json
 from tests.support.stations import (
-    ALONE,
-    CHOSEN,
-    HEARING,
-    MOST_SECONDS,
-    Event,
-    check_numbers,
-    monitored,
-    of,
+    ANALYSIS_SETTINGS,
+    MAX_RUN_SECONDS,
+    SETTINGS,
+    UNREACHABLE_GROUP,
+    TriggeredAction,
+    check_messages,
+    make_stations,
     radio,
-    stations_of,
+    run_monitor,
+    select_messages,
 )
 from tests.support.stream_servers import WebServer
 
@@ -48,36 +48,38 @@ __all__ = ["radio"]  # fixtures
 
 
 def test_the_stations_of_a_process_that_ends_are_analyzed_again(radio: WebServer) -> None:
-    groups = [stations_of(radio, "One", "Zwei"), stations_of(radio, "Три")]
-    feeds = [ProcessGroupClient(group, HEARING) for group in groups]
+    groups = [make_stations(radio, "One", "Zwei"), make_stations(radio, "Три")]
+    feeds = [ProcessGroupClient(group, ANALYSIS_SETTINGS) for group in groups]
 
     def kill() -> None:
         assert feeds[0].process is not None
         feeds[0].process.kill()
 
-    event = Event(("One", "Zwei", "Три"), ("One", "Zwei", "Три"), kill)
-    received = monitored(groups, feeds, event)
+    event = TriggeredAction(("One", "Zwei", "Три"), ("One", "Zwei", "Три"), kill)
+    received = run_monitor(groups, feeds, event)
     assert event.at is not None
-    check_numbers(received, ("One", "Zwei", "Три"))
+    check_messages(received, ("One", "Zwei", "Три"))
     assert [message["source"] for message in received[:3]] == ["One", "Zwei", "Три"]
-    (lost,) = [m for m in of(received[event.at :], "One", "state") if m["state"] == "RECOVERING"]
+    (lost,) = [m for m in select_messages(received[event.at :], "One", "state") if m["state"] == "RECOVERING"]
     assert lost["detail"] == "its process has ended (SIGKILL); a new process starts"
-    assert not [m for m in of(received, "Три", "state") if m["state"] == "RECOVERING"]
-    assert of(received, "One")[-1]["estimate"]["label"] is not None
+    assert not [m for m in select_messages(received, "Три", "state") if m["state"] == "RECOVERING"]
+    assert select_messages(received, "One")[-1]["estimate"]["label"] is not None
     assert "secret" not in json.dumps(received)
     assert all(feed.process is not None and feed.process.returncode is not None for feed in feeds)
 
 
 def test_an_unreachable_station_is_reported_and_the_others_continue(radio: WebServer) -> None:
-    groups = [(Station("Away", radio.url("nothing")), *stations_of(radio, "Here"))]
-    received = monitored(
+    groups = [(Station("Away", radio.url("nothing")), *make_stations(radio, "Here"))]
+    received = run_monitor(
         groups,
-        [ProcessGroupClient(groups[0], HEARING)],
-        lambda published: len(of(published, "Away", "state")) >= 2 and bool(of(published, "Here")),
+        [ProcessGroupClient(groups[0], ANALYSIS_SETTINGS)],
+        lambda published: (
+            len(select_messages(published, "Away", "state")) >= 2 and bool(select_messages(published, "Here"))
+        ),
     )
-    check_numbers(received, ("Away", "Here"))
-    assert {message["state"] for message in of(received, "Away", "state")} == {"RECOVERING"}
-    assert "404" in of(received, "Away", "state")[0]["detail"]
+    check_messages(received, ("Away", "Here"))
+    assert {message["state"] for message in select_messages(received, "Away", "state")} == {"RECOVERING"}
+    assert "404" in select_messages(received, "Away", "state")[0]["detail"]
 
 
 def test_groups_are_even_and_hold_every_station_once() -> None:
@@ -148,17 +150,19 @@ def test_repeated_messages_are_found() -> None:
         as_json(message("estimate", 1.0)) | {"seq": 1},
         as_json(message("estimate", 2.0)) | {"seq": 2},
     ]
-    check_numbers(published, ("One",))
+    check_messages(published, ("One",))
     with pytest.raises(AssertionError):
-        check_numbers([*published, as_json(message("estimate", 2.0)) | {"seq": 3}], ("One",))
+        check_messages([*published, as_json(message("estimate", 2.0)) | {"seq": 3}], ("One",))
 
 
 def test_errors_of_a_group_do_not_end_the_monitor(caplog: pytest.LogCaptureFixture) -> None:
     """An unexpected error of one group once ended the monitor and all other groups."""
     faults = [OSError(errno.EMFILE, "secret"), ValueError("secret"), IndexError("secret"), RuntimeError()]
     feed = Scripted(*faults, [message("state", 1.0)])
-    received = monitored([ALONE], [feed], lambda published: published[-1].get("state") == "LISTENING", 0.01)
-    details = {message["detail"] for message in of(received, "One", "state")} - {""}
+    received = run_monitor(
+        [UNREACHABLE_GROUP], [feed], lambda published: published[-1].get("state") == "LISTENING", 0.01
+    )
+    details = {message["detail"] for message in select_messages(received, "One", "state")} - {""}
     assert details <= {"internal error; the analyzer tries again"}
     traces = [record for record in caplog.records if record.exc_info]
     assert len(traces) == 1, "the traceback is in the log, once"
@@ -166,7 +170,7 @@ def test_errors_of_a_group_do_not_end_the_monitor(caplog: pytest.LogCaptureFixtu
 
 def test_the_end_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Each Ctrl-C once logged "_GatheringFuture exception was never retrieved" and a traceback."""
-    monitored([ALONE], [Scripted()], lambda published: True)
+    run_monitor([UNREACHABLE_GROUP], [Scripted()], lambda published: True)
     gc.collect()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
@@ -188,7 +192,7 @@ def test_a_late_group_is_not_lost() -> None:
     """Its stations once stayed RECOVERING although their estimates arrived."""
     watched = Watched()
     watched.roster.publish(message("state", 1.0, StreamState.STALLED, "quiet"))
-    watched.roster.report_lost(ALONE, "its group waits", late=True)
+    watched.roster.report_lost(UNREACHABLE_GROUP, "its group waits", late=True)
     watched.roster.publish(message("title", 2.0))
     watched.roster.publish(message("title", 3.0))
     states = [("state", "STALLED"), ("state", "RECOVERING"), ("state", "STALLED")]
@@ -198,8 +202,8 @@ def test_a_late_group_is_not_lost() -> None:
 def test_the_stations_of_a_restarted_group_start_anew() -> None:
     watched = Watched()
     watched.roster.publish(message("state", 1.0))
-    watched.roster.report_lost(ALONE, "its process has ended")
-    watched.roster.report_lost(ALONE, "its process has ended")
+    watched.roster.report_lost(UNREACHABLE_GROUP, "its process has ended")
+    watched.roster.report_lost(UNREACHABLE_GROUP, "its process has ended")
     watched.roster.publish(message("title", 2.0))
     watched.roster.publish(message("state", 3.0, StreamState.WARMING_UP))
     states = [state for _, state in watched.published if state]
@@ -225,14 +229,14 @@ def test_a_later_client_gets_the_state_of_a_late_group() -> None:
     hellos: list[Json] = []
 
     async def listen(address: str) -> None:
-        async with asyncio.timeout(MOST_SECONDS):
+        async with asyncio.timeout(MAX_RUN_SECONDS):
             while not hellos or hellos[-1]["estimate"] is None:
                 async with connect(address) as client:
                     hellos.append(json.loads(await client.recv()))
 
     asyncio.run(
         serve_stations(
-            CHOSEN, [ALONE], [feed],
+            SETTINGS, [UNREACHABLE_GROUP], [feed],
             ready=lambda count, address: listen(address), restart_pause_seconds=0.01,
         )
     )  # fmt: skip
@@ -252,15 +256,17 @@ def test_a_station_continues_after_an_unexpected_error(
         return open_source(url, *more)
 
     monkeypatch.setattr(group_module, "open_source", fails_once)
-    group = StationGroup(stations_of(radio, "One"), HEARING)
+    group = StationGroup(make_stations(radio, "One"), ANALYSIS_SETTINGS)
     received: list[Json] = []
     try:
-        for _ in range(MOST_SECONDS):
+        for _ in range(MAX_RUN_SECONDS):
             received += map(as_json, group.take(1.0))
-            if of(received, "One"):
+            if select_messages(received, "One"):
                 break
     finally:
         group.stop()
-    assert of(received, "One")
-    assert [m["detail"] for m in of(received, "One", "state") if m["detail"]] == ["internal error"]
+    assert select_messages(received, "One")
+    assert [m["detail"] for m in select_messages(received, "One", "state") if m["detail"]] == [
+        "internal error"
+    ]
     assert "can't start new thread" in caplog.text
