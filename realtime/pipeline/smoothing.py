@@ -58,7 +58,7 @@ class Smoother:
 
     The probability of music has its own average. A window that is not music changes neither the average of
     the genres nor the stable label. The next window of music is weighted by the time since the last window of
-    music. The stable label does not change while the average says that there is no music.
+    music. The stable label does not change while the average is below the threshold of music.
 
     Parameters
     ----------
