@@ -1,4 +1,4 @@
-"""Scripted analyzer: a real websocket server that sends what a test tells it to."""
+"""Scripted analyzer: a real websocket server that sends the messages of a test."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ DEFAULTS: dict[str, Json] = {"state": {"code": None}, "spectrum": {"row_edges_hz
 
 
 class FakeAnalyzer:
-    """Speaks the published schema on a port of its own; a context manager.
+    """Websocket server with the protocol of the analyzer. As a context manager it stops at the end.
 
     Parameters
     ----------
     port : int
-        0 takes a free one; a test that brings an analyzer back names the old one.
+        Port to listen on. 0 selects a free one. A test that restarts an analyzer passes the old one.
     source : str
-        The name of the source in every message.
+        Name of the source in every message.
     state : str
-        The state in the hello message.
+        State in the hello message.
     offered : sequence of mappings, optional
-        What whoever connects is told after the hello, as a trusted client is; None: nothing.
+        Sources listed to each client after the hello message, as to a trusted client. None sends no list.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class FakeAnalyzer:
         self.stop()
 
     def stop(self) -> None:
-        """Hang up on everybody and free the port."""
+        """Disconnect all clients and release the port."""
         self._server.shutdown()
         self._thread.join()
         with self._changed:
@@ -87,29 +87,29 @@ class FakeAnalyzer:
             connection.close()
 
     def wait_for_clients(self, count: int, timeout_seconds: float = 30.0) -> None:
-        """Block until that many have connected and have got their hello."""
+        """Wait until ``count`` clients have connected and received their hello message."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._connections) >= count, timeout_seconds):
-                raise TimeoutError(f"{len(self._connections)} of {count} clients came")
+                raise TimeoutError(f"{len(self._connections)} of {count} clients connected")
 
     def send(self, kind: str, **fields: Any) -> None:
-        """One message to everybody, with its envelope; it must obey the published schema."""
+        """Send a message with its envelope to all clients, after checking it against the published schema."""
         message = self._envelope(kind) | DEFAULTS.get(kind, {}) | fields
         VALIDATOR.validate(message)
         self.send_raw(json.dumps(message))
 
     def send_raw(self, text: str) -> None:
-        """Send any message to the page."""
+        """Send a text to all clients, without checking it."""
         with self._changed:
             connections = list(self._connections)
         for connection in connections:
             try:
                 connection.send(text)
             except ConnectionClosed:
-                pass  # it left; its handler forgets it
+                pass  # the client has left, and its handler removes it
 
     def hello(self, **fields: Any) -> None:
-        """One more hello to everybody, of the source that is set by then."""
+        """Send another hello message, with the current ``source``, to all clients."""
         hello = self._hello() | fields
         VALIDATOR.validate(hello)
         self.send_raw(json.dumps(hello))
@@ -119,15 +119,15 @@ class FakeAnalyzer:
         self.send_raw(json.dumps(self._sources()))
 
     def respond(self, control: Json, ok: bool = True, detail: str = "", code: str = "") -> None:
-        """The response to a control."""
+        """Send the response to a control."""
         code = code or (ResponseCode.SOURCE_SELECTED if ok else ResponseCode.SOURCE_UNAVAILABLE).value
         self.send("response", source="", seq=0, id=control["id"], ok=ok, code=code, detail=detail)
 
     def wait_for_control(self, action: str, timeout_seconds: float = 10.0) -> Json:
-        """Block until a client asks for something that was not asked for before, and take it."""
+        """Wait for the next control, check its action, and return it."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.controls, timeout_seconds):
-                raise TimeoutError(f"no control came; wanted {action!r}")
+                raise TimeoutError(f"no control arrived; expected {action!r}")
             control = self.controls.pop(0)
         assert control["action"] == action
         return control
@@ -140,7 +140,7 @@ class FakeAnalyzer:
         stable_label: str | None = None,
         **fields: Any,
     ) -> None:
-        """An estimate; ``stable_label`` is ``label`` unless told otherwise."""
+        """Send an estimate. ``stable_label`` is ``label`` by default."""
         body = genre_estimate(label, confidence, state, stable_label or label)
         timing = {
             "start_seconds": 0.0,
@@ -151,7 +151,7 @@ class FakeAnalyzer:
         self.send("estimate", **(timing | {"level_dbfs": -18.5, "has_gap": False, "estimate": body} | fields))
 
     def spectrum(self, columns: bytes, end_seconds: float, **fields: Any) -> None:
-        """Columns of ``ROWS`` bytes each, oldest first, highest frequency first in each."""
+        """Send columns of ``ROWS`` bytes each, oldest first, with the highest frequency first in each."""
         count = len(columns) // ROWS
         data = base64.b64encode(columns).decode("ascii")
         self.send("spectrum", end_seconds=end_seconds, columns=count, rows=ROWS, data=data, **fields)
@@ -191,7 +191,7 @@ class FakeAnalyzer:
     def _handle(self, connection: ServerConnection) -> None:
         hello = self._hello()
         VALIDATOR.validate(hello)
-        with self._changed:  # whoever has seen the hello gets what a test says next
+        with self._changed:  # no message of a test comes between the hello and the registration
             connection.send(json.dumps(hello))
             if self.offered is not None:
                 connection.send(json.dumps(self._sources()))
@@ -211,19 +211,19 @@ class FakeAnalyzer:
                         self.controls.append(request)
                         self._changed.notify_all()
         except ConnectionClosed:
-            pass  # a tab that is closed says nothing
+            pass  # a closed tab leaves without a closing handshake
         finally:
             with self._changed:
                 self._connections.discard(connection)
 
 
 def select_protocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The one protocol of the schema where it was offered, as the real server does."""
+    """Return the subprotocol of the schema if it was offered, as the real server does."""
     return next((name for name in offered if name == f"overheard.{VERSION}"), None)
 
 
 def genre_estimate(label: str, confidence: float, state: str, stable_label: str | None) -> Json:
-    """The ``estimate`` object: the rest of the probability is shared by the other genres."""
+    """Return the ``estimate`` object. The other genres share the rest of the probability equally."""
     rest = (1 - confidence) / (len(GENRES) - 1)
     probabilities: Mapping[str, float] = {genre: confidence if genre == label else rest for genre in GENRES}
     return {
@@ -237,7 +237,7 @@ def genre_estimate(label: str, confidence: float, state: str, stable_label: str 
 
 
 def health(**counts: int) -> Json:
-    """Fields of a health message in which nothing was lost but what is told."""
+    """Return the fields of a health message in which all counters but ``counts`` are 0."""
     counters = ("blocks_received", "samples_lost", "gaps", "windows", "windows_skipped", "overruns",
                 "reconnects", "overflows", "dropped_blocks")  # fmt: skip
     latency = {"p50": 40.0, "p95": 60.0, "p99": 80.0}

@@ -28,17 +28,25 @@ LOST = 4_410
 PATIENCE_SECONDS = 10.0
 
 Opener = Callable[[Path, ExitStack], AudioSource]
-"""Opens a source. What it needs, such as a server, is ended with the stack."""
+"""Opens a source. The stack closes whatever the source needs, such as a server."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCase:
-    """An implementation in the situations that the contract speaks of.
+    """Implementation of ``AudioSource``, and how to open it in each situation of the contract.
 
-    ``whole`` plays ``SOUND`` and then ends if ``ends``; ``endless`` goes on playing, or is silent after some
-    sound; ``failing`` plays at least the first half of ``SOUND`` and then fails with ``failure`` (a pattern);
-    ``losing`` plays ``SOUND``, of which ``LOST`` samples after the first half were lost. None if a source of
-    this kind can neither fail nor lose sound.
+    Attributes
+    ----------
+    whole : Opener
+        Plays ``SOUND``, and then ends if ``ends``.
+    endless : Opener
+        Never ends: it continues to play, or becomes silent after some sound.
+    failing : Opener, optional
+        Plays at least the first half of ``SOUND``, and then fails with the pattern ``failure``. None if
+        sources of this kind cannot fail.
+    losing : Opener, optional
+        Plays ``SOUND`` without the ``LOST`` samples after the first half. None if sources of this kind
+        cannot lose samples.
     """
 
     name: str
@@ -56,7 +64,7 @@ def start_idle(source: LiveSource) -> Stop:
 
 
 def take_blocks(source: AudioSource, samples: int) -> list[AudioBlock]:
-    """Blocks up to so many samples; each is checked by itself and against those before it."""
+    """Read blocks until they have ``samples`` samples. Each is checked, also against those before it."""
     blocks: list[AudioBlock] = []
     copies = []
     received = end = 0
@@ -67,7 +75,7 @@ def take_blocks(source: AudioSource, samples: int) -> list[AudioBlock]:
         assert block.samples.ndim == 1
         assert not block.samples.flags.writeable
         assert np.abs(block.samples).max(initial=0) <= 1
-        assert block.position >= end, "positions only rise"
+        assert block.position >= end, "a position is below the end of the block before it"
         assert block.captured_at >= captured_at
         end, captured_at = block.position + len(block.samples), block.captured_at
         blocks.append(block)
@@ -76,13 +84,13 @@ def take_blocks(source: AudioSource, samples: int) -> list[AudioBlock]:
         if received >= samples:
             break
     assert all(np.array_equal(b.samples, copy) for b, copy in zip(blocks, copies, strict=True)), (
-        "kept as it was"
+        "the samples of a block changed after it was yielded"
     )
     return blocks
 
 
 def check_sound(case: SourceCase, source: AudioSource) -> None:
-    """Name, rate and liveness are fixed; all of the sound comes without a jump, then the end."""
+    """Check the properties, and that all of the sound arrives without a jump and then ends."""
     with closing(source):
         assert source.name
         assert source.status().device
@@ -95,7 +103,7 @@ def check_sound(case: SourceCase, source: AudioSource) -> None:
 
 
 def check_close(source: AudioSource) -> None:
-    """``close`` on another thread ends ``blocks`` soon, whether it is waiting or handing blocks out."""
+    """Check that ``close`` on another thread ends ``blocks`` within a second, whether it waits or yields."""
     begun = threading.Event()
     faults: list[BaseException] = []
 
@@ -110,7 +118,7 @@ def check_close(source: AudioSource) -> None:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     assert begun.wait(PATIENCE_SECONDS)
-    assert source.status().device, "it answers on any thread"
+    assert source.status().device, "status() names no device on another thread"
     time.sleep(0.1)
     assert reader.is_alive(), faults
     closed_at = time.monotonic()
@@ -123,7 +131,7 @@ def check_close(source: AudioSource) -> None:
 
 
 def check_stall(source: AudioSource) -> None:
-    """A silent live source yields an empty block at the position reached, and none after ``close``."""
+    """Check that a silent live source yields an empty block at its position, and none after ``close``."""
     blocks = source.blocks()
     end = 0
     asked_at = time.monotonic()
@@ -139,7 +147,7 @@ def check_stall(source: AudioSource) -> None:
 
 
 def check_failure(case: SourceCase, source: AudioSource) -> None:
-    """Received audio comes first, then one sentence with the reason."""
+    """Check that a failure comes after the received audio, and states the reason in one line."""
     received: list[int] = []
     with closing(source), pytest.raises(SourceError, match=case.failure) as caught:
         received.extend(len(block.samples) for block in source.blocks())
@@ -148,7 +156,7 @@ def check_failure(case: SourceCase, source: AudioSource) -> None:
 
 
 def check_loss(source: AudioSource) -> None:
-    """Lost samples are a jump of the position, as long as what was lost."""
+    """Check that the position jumps by the number of lost samples."""
     with closing(source):
         blocks = [block for block in take_blocks(source, len(SOUND)) if len(block.samples)]
     (jump,) = (

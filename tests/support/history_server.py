@@ -1,4 +1,4 @@
-"""An analyzer that only has a history: HTTP and websocket controls as the real one's, from a dictionary.
+"""Analyzer that has only a history, with the HTTP pages and websocket controls of the real one.
 
 ``python -m tests.support.history_server PORT [TOKEN]`` serves an evening of twelve hours.
 """
@@ -32,18 +32,18 @@ TITLES = (
 
 
 class HistoryServer:
-    """Serves sessions on a port of its own; a context manager.
+    """Server of the history. As a context manager it stops at the end.
 
     Parameters
     ----------
     sessions : list of dict
-        Records as ``GET /history/N`` gives them, newest first.
+        Sessions as ``GET /history/N`` returns them, newest first.
     port : int
-        0 takes a free one.
+        Port to listen on. 0 selects a free one.
     token : str
-        What a client has to show.
+        Token that clients have to send.
     tls : ssl.SSLContext, optional
-        Makes it wss and https.
+        Certificate and key. With it, the server speaks wss and https.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class HistoryServer:
                     VALIDATOR.validate(response)
                     connection.send(json.dumps(response))
         except ConnectionClosed:
-            pass  # whoever has the answer leaves
+            pass  # clients leave as soon as they have the response
 
     def _act(self, control: dict[str, Any]) -> tuple[bool, ResponseCode, str]:
         if control["action"] == "delete_history":
@@ -130,10 +130,10 @@ class HistoryServer:
             for part in each["segments"]:
                 if (each["id"], part["number"]) == (control["session"], control["segment"]):
                     part["correction"] = control["genre"]
-                    said = f"session {each['id']}, segment {part['number']} is {control['genre']} now"
+                    detail = f"session {each['id']}, segment {part['number']} is {control['genre']} now"
                     saved = control["genre"] is not None
                     code = ResponseCode.LABEL_SAVED_WITH_AUDIO if saved else ResponseCode.LABEL_REMOVED
-                    return True, code, f"{said}; its audio is saved"
+                    return True, code, f"{detail}; its audio is saved"
         return (
             False,
             ResponseCode.HISTORY_FAILED,
@@ -150,7 +150,7 @@ def evening(
     ended: float | None = None,
     seed: int = 1,
 ) -> dict[str, Any]:
-    """A session of so many segments: songs, doubt, talk, and now and then silence or a gap."""
+    """Make a session of ``count`` segments: songs, unsure parts, talk, and a few silences and gaps."""
     draw = random.Random(seed)
     until = time.time() if ended is None else ended
     started = until - hours * 3_600
@@ -168,16 +168,16 @@ def evening(
             detail = f"{draw.choice(TITLES)} {len(segments)}"
             events.append({"occurred_at": at, "kind": "title", "detail": detail})
         seconds = max(0.5, min(draw.expovariate(1 / mean), (until - at) / max(1, count - len(segments)) * 4))
-        heard = state in ("LISTENING", "UNSURE")
+        is_music = state in ("LISTENING", "UNSURE")
         segments.append(
             {
                 "number": len(segments) + 1,
-                "genre": genre if heard else None,
+                "genre": genre if is_music else None,
                 "state": state,
                 "started": at,
                 "ended": at + seconds,
                 "seconds": seconds,
-                "confidence": draw.uniform(0.35, 0.99) if heard else None,
+                "confidence": draw.uniform(0.35, 0.99) if is_music else None,
                 "estimates": round(seconds * 2),
                 "correction": None,
             }
