@@ -16,7 +16,8 @@ from dashboard.recommendations.engine.settings import PlaylistSettings
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.paths import ROOT
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
+"""Only a failure takes as long, even on a busy machine."""
 ROWS = PlaylistSettings().size
 
 
@@ -102,6 +103,7 @@ class Tabs:
         tab = next((tab for tab in self._unused if tab[0] == context), None)
         if tab is None:
             tab = (context, self._browser.new_context(**context).new_page())
+            tab[1].set_default_timeout(PATIENCE_MS)
             tab[1].on("pageerror", lambda error: self.faults.append(str(error)))
             tab[1].on("request", lambda request: self.requests.append(request))
         else:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.analyzer_server import FakeAnalyzer
-from tests.support.browser import CHROMIUM_OPTIONS, LOCAL, OpenTab, Tabs
+from tests.support.browser import CHROMIUM_OPTIONS, LOCAL, PATIENCE_MS, OpenTab, Tabs
 from tests.support.network import free_port
 from tests.support.paths import ROOT
 
@@ -21,6 +21,7 @@ from tests.support.paths import ROOT
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """Browser of the module. While Playwright runs, nothing else in the process can use asyncio."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         yield browser
@@ -56,7 +57,7 @@ def dashboard(
             time.sleep(0.1)
     yield f"http://127.0.0.1:{port}", process
     process.terminate()
-    assert process.wait(timeout=20) == 0, "SIGTERM must end the dashboard in an orderly way"
+    assert process.wait(timeout=60) == 0, "SIGTERM must end the dashboard in an orderly way"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dashboard.i18n.translator import Translator
 from tests.support.analyzer_server import FakeAnalyzer, health
 from tests.support.browser import OpenTab, component_modules
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 NAMES = ("live", "for_you", "session", "file", "model")
 ENGLISH = Translator("en")
 

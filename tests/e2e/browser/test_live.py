@@ -15,7 +15,7 @@ from tests.support.analyzer_server import COLUMN_SECONDS, ROWS, FakeAnalyzer, he
 from tests.support.browser import RED_NOW, TWO_FRAMES, OpenTab, component_modules, open_live
 from tests.support.genres import GENRES
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 ENGLISH = Translator("en")
 
 COUNT_FRAMES = """(canvas) => {

@@ -18,7 +18,7 @@ from tests.support.analyzer_server import COLUMN_SECONDS, ROWS, FakeAnalyzer
 from tests.support.browser import WIDE, OpenTab, open_live
 from tests.support.genres import GENRES
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 MAX_DELAY_MS = 150
 MAX_PAINT_MS = 2_000
 MAX_IDLE_SHARE = 0.05

@@ -12,7 +12,7 @@ from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import OpenTab, open_live
 from tests.support.protocol import Json
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 TRANSLATORS = {language: Translator(language) for language in ("en", "ja")}
 
 

@@ -74,17 +74,39 @@ def add_node(cluster: Any) -> Any:
     return node
 
 
-class NodeKillingExecutor:
-    """Ray executor that kills the second node once that node has begun a block."""
+class Busy:
+    """Actor that holds a core."""
 
-    def __init__(self, cluster: Any, node: Any) -> None:
+    def ping(self) -> None:
+        pass
+
+
+def hold_core() -> Any:
+    ray = require_ray()
+    busy = ray.remote(Busy).options(num_cpus=1).remote()
+    ray.get(busy.ping.remote())
+    return busy
+
+
+class NodeKillingExecutor:
+    """Ray executor that kills the second node once both nodes have begun a block, or half of them are begun.
+
+    The first node gets its core once the second has begun, or it might analyze all blocks before that.
+    """
+
+    def __init__(self, cluster: Any, node: Any, first_core: Any) -> None:
         self._inner, self._cluster, self._node = RayTrackExecutor(ANALYSIS_SETTINGS), cluster, node
+        self._first_core = first_core
         self.workers = self._inner.workers
         self.killed = False
 
     def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
         for rows in self._inner.analyze(blocks):
-            if not self.killed and self._node.node_id in self._inner.nodes.values():
+            begun = self._inner.nodes.values()
+            if self._first_core is not None and self._node.node_id in begun:
+                require_ray().kill(self._first_core)
+                self._first_core = None
+            if not self.killed and (len(set(begun)) > 1 or len(begun) > len(blocks) // 2):
                 self._cluster.remove_node(self._node, allow_graceful=False)
                 self.killed = True
             yield rows
@@ -98,8 +120,9 @@ def test_a_node_killed_in_the_middle_loses_no_track_and_counts_none_twice(
 ) -> None:
     write_tracks(tmp_path / "music", 16)
     (tmp_path / "music" / "bad.mp3").write_bytes(b"no sound" * 100)
+    first_core = hold_core()
     node = add_node(cluster)
-    executor = NodeKillingExecutor(cluster, node)
+    executor = NodeKillingExecutor(cluster, node, first_core)
     assert executor.workers == 2
     summary = scan(tmp_path / "music", tmp_path / "ray", executor)
     assert executor.killed, "no block was on the node that was to be killed"
@@ -138,14 +161,7 @@ def test_a_model_missing_on_a_node_is_reported_in_one_sentence(cluster: Any) -> 
 
 
 def test_a_scan_that_waits_for_a_core_logs_it(cluster: Any, caplog: pytest.LogCaptureFixture) -> None:
-    ray = require_ray()
-
-    class Busy:
-        def ping(self) -> None:
-            pass
-
-    busy = ray.remote(Busy).options(num_cpus=1).remote()
-    ray.get(busy.ping.remote())
+    busy = hold_core()
     results = RayTrackExecutor(ANALYSIS_SETTINGS, no_core_seconds=1.0).analyze(
         [(LibraryTrack("/nowhere.wav", -1, -1),)]
     )
@@ -155,7 +171,7 @@ def test_a_scan_that_waits_for_a_core_logs_it(cluster: Any, caplog: pytest.LogCa
     assert caplog.messages == [
         "no core of the cluster has been free for 1 s; the tracks are waiting for a core"
     ]
-    ray.kill(busy)
+    require_ray().kill(busy)
     assert [rows[0]["retry"] for rows in results if rows] == [True]
 
 

@@ -22,6 +22,7 @@ from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
 from tests.support.services.faulty_http import EVERYWHERE, MovableClock
 from tests.support.services.youtube import GOOD_KEY, LABELS, YouTubeServer
+from tests.support.waiting import wait_until
 
 QUERY = TrackQuery("jazz", "ja")
 HOUR = 3600
@@ -183,8 +184,14 @@ def test_a_wish_to_wait_may_be_a_date(youtube: Setup) -> None:
 
 def test_requests_that_hang_are_few(youtube: Setup) -> None:
     youtube.server.faults[EVERYWHERE] = "header drip"  # which keeps every timeout of a socket waiting
+    started = []
     for genre in list(LABELS)[:6]:
-        assert youtube.ask(TrackQuery(genre), seconds=0.6).status is Status.TIMEOUT
+        pending = youtube.background.start(TrackQuery(genre), youtube.clock.deadline(HOUR))
+        started.append(bool(pending.work))
+        wait_until(lambda: len(youtube.server.asked) >= sum(started))
+        youtube.clock.move(HOUR)
+        assert pending.result().status is Status.TIMEOUT
+    assert started == [True] * 4 + [False] * 2
     assert len(youtube.server.asked) == 4
     assert youtube.quota.left == 96, "what was not sent is not counted"
 
