@@ -1,4 +1,4 @@
-"""``make bench``: measure, print a table, write ``build/bench.json``; ``--short``: what takes seconds."""
+"""``make bench``: measure, print a table and write ``build/bench.json``. ``--short`` takes only seconds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""``make bench-check``: have the ratios of ``build/bench.json`` become worse than those committed?
+"""``make bench-check``: check if ratios of ``build/bench.json`` are worse than those of the baseline.
 
-Only ratios between things that were measured in the same run are compared; times depend on the machine. The
-baseline has of every row the lower ratio of two machines, with VNNI and without. What
-``make bench ARGS=--short`` leaves out is not asked for; what a whole run lost is.
+Times depend on the machine, so only ratios between figures of the same run are compared. The baseline has,
+for every row, the lower ratio of two machines, one with VNNI and one without. Rows of the baseline that a
+whole run did not measure are reported, but not those that ``make bench ARGS=--short`` leaves out.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 BASELINE = Path(__file__).with_name("baseline.json")
 FOUND = Path("build") / "bench.json"
 NEEDS = ("tflite-runtime", "stations", "sound to")
-"""In names of what not every machine can measure."""
+"""Parts of the names of rows that not every machine can measure."""
 TOLERATED = 0.7
-"""Of the baseline's ratio: what these machines' noise takes at most."""
+"""Share of the baseline's ratio that a run has to reach, which allows for the noise of the machines."""
 
 
 def ratios(path: Path) -> dict[str, float]:
-    """Ratios of a run by name, but for those against a fixed goal or limit."""
+    """Return the ratios of a run by name, except those to a fixed goal or limit."""
     rows = json.loads(path.read_text(encoding="utf-8"))["results"]
     return {
         row["name"]: row["ratio"]
@@ -31,7 +31,7 @@ def ratios(path: Path) -> dict[str, float]:
 
 
 def worse(found: Mapping[str, float], baseline: Mapping[str, float]) -> list[str]:
-    """A sentence for each ratio that fell below what is tolerated, or that a whole run lacks."""
+    """Return a sentence for each ratio that is too low, or that a whole run did not measure."""
     short = not any(name.startswith("window: ") for name in found)
     lost = [
         f"{name}: was not measured"
@@ -39,14 +39,14 @@ def worse(found: Mapping[str, float], baseline: Mapping[str, float]) -> list[str
         if not short and not any(needed in name for needed in NEEDS)
     ]
     return sorted(lost) + [
-        f"{name}: {found[name]:.2f}, was {was:.2f}; at least {TOLERATED * was:.2f} is asked for"
+        f"{name}: {found[name]:.2f}, was {was:.2f}; at least {TOLERATED * was:.2f} is required"
         for name, was in baseline.items()
         if name in found and found[name] < TOLERATED * was
     ]
 
 
 def main() -> int:
-    """1 when something has become worse."""
+    """Compare the files. The exit status is 1 if a ratio is worse, and 2 if no ratio can be compared."""
     found, baseline = ratios(FOUND), ratios(BASELINE)
     common = found.keys() & baseline.keys()
     if not common:
@@ -54,9 +54,9 @@ def main() -> int:
         return 2
     for name in sorted(common):
         print(f"{name:<62} {found[name]:8.2f}  was {baseline[name]:8.2f}")
-    for sentence in (said := worse(found, baseline)):
+    for sentence in (sentences := worse(found, baseline)):
         print(sentence, file=sys.stderr)
-    return bool(said)
+    return bool(sentences)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from tests.benchmarks.results import Result
 
 TURNS = 120
 NOISE_MS = 0.05
-"""A difference of two times that is smaller says nothing."""
+"""A smaller difference of two times is noise."""
 DENSE = 1024
-"""Rows, inputs and outputs of the matrix product that stands for what a core can do."""
+"""Rows, inputs and outputs of the matrix product that measures the speed of a core."""
 
 STAGES = {
     "first convolution, 256 x 256 to 128 x 32": "Conv1_relu",
@@ -31,7 +31,7 @@ STAGES = {
 
 
 def multiply_accumulates(content: bytes) -> int:
-    """Of one inference, from the shapes of a TFLite file's convolutions and products."""
+    """Count those of one inference, from the shapes of the convolutions and products of a TFLite file."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

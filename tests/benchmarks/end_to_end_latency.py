@@ -1,5 +1,7 @@
-"""Sound to estimate through PulseAudio, and on to the page: a click is played, and the first estimate that
-heard it awaited; and then the frame in which the page shows its level."""
+"""Latency from a sound in PulseAudio to its estimate, and to the page.
+
+A click is played. Then come the first estimate whose level shows it, and the frame in which the page does.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,9 @@ from tests.support.sound_servers import SoundServer, run_listen, sound_server
 CLICKS = 60
 RATE = 48_000
 CHUNK = RATE // 100
-HEARD_DBFS = -60.0
+CLICK_DBFS = -60.0
 HOPS = (0.0, 0.0871)
-"""The default one, and the shortest that the fine picture allows: one column."""
+"""The default, and the shortest hop of the fine spectrogram, which is one column."""
 
 
 def measure() -> list[Result]:
@@ -91,7 +93,7 @@ def pixels(server: SoundServer) -> list[float]:
                     time.sleep(0.2)
             level = page.get_by_test_id("level")
             level.wait_for(timeout=60_000)
-            level.evaluate(WATCH_LEVEL, HEARD_DBFS)
+            level.evaluate(WATCH_LEVEL, CLICK_DBFS)
             page.wait_for_function("window.quiet", timeout=60_000)
             seconds = []
             for number in range(CLICKS):
@@ -115,7 +117,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def click(server: SoundServer, hop: float) -> tuple[list[float], list[float]]:
-    """Seconds from each click to its estimate, and milliseconds that the estimate says it took."""
+    """Seconds from each click to its estimate, and the latency in milliseconds that the estimate reports."""
     options = ["--hop-seconds", str(hop)] if hop else []
     with run_listen(server.environment, "--source", "system", *options) as overheard:
         player = Player(server)
@@ -135,7 +137,7 @@ def click(server: SoundServer, hop: float) -> tuple[list[float], list[float]]:
 
 def is_quiet(message: dict[str, float]) -> bool:
     """Check if the message is an estimate without a click in its new audio."""
-    return str(message["type"]) == "estimate" and message["level_dbfs"] < HEARD_DBFS
+    return str(message["type"]) == "estimate" and message["level_dbfs"] < CLICK_DBFS
 
 
 class Player(threading.Thread):

@@ -2,7 +2,7 @@
 
 ``python -m tests.benchmarks.library_and_stations`` prints the figures.
 
-README's section "Beyond one machine" reckons with these figures. Run it where nobody else computes.
+The README's section "Beyond one machine" uses these figures. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ SECONDS = 15.0
 
 
 def children_seconds() -> float:
-    """Time of a core that ended children have taken."""
+    """Return the core seconds that ended child processes have used."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
-    """Core seconds of so many times the demonstration, its process included; seconds of sound in one."""
+    """Analyze the demonstration ``times`` times, and return the core seconds and the track's length."""
     analyzer = TrackAnalyzer(
         AnalysisSettings.from_settings(Settings(model=ModelSettings(hop_seconds=hop_seconds)))
     )
@@ -44,7 +44,7 @@ def track_seconds(hop_seconds: float, times: int) -> tuple[float, float]:
 
 
 async def station_cost(count: int) -> tuple[float, float]:
-    """Share of a core and MB of a process that hears so many stations."""
+    """Return the share of a core and the MB that a process needs for ``count`` stations."""
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
     with web_server({"music.opus": music}) as server:
         group = tuple(Station(str(number), server.url("music.opus")) for number in range(count))

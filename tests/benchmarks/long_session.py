@@ -1,9 +1,9 @@
-"""``python -m tests.benchmarks.long_session``: the whole program at high speed, pages open; nothing may grow.
+"""``python -m tests.benchmarks.long_session``: check that a long session with open pages does not grow.
 
 The demonstration plays 8 times as fast as music does for 15 minutes, which are two hours of messages,
-while two browsers look at the Live page and at For you. Printed each minute: resident memory,
-descriptors and threads of the process that serves the pages, and what the Live page's script holds
-after a collection. 1 when the second half of the run added more than ``MOST_GROWTH_MB`` to either.
+while two browsers show the Live page and For you. It prints each minute the resident memory, descriptors
+and threads of the process that serves the pages, and the memory of the Live page's script after a garbage
+collection. The exit status is 1 if the second half added more than ``MAX_GROWTH_MB`` to either memory.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.support.browser import CHROMIUM_OPTIONS
 from tests.support.network import free_port
 
 SPEED = 8
-MOST_GROWTH_MB = 10.0
+MAX_GROWTH_MB = 10.0
 SAMPLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Observations at one moment, in megabytes."""
+    """Figures of one moment. Memory is in megabytes."""
 
     minutes: float
     server_mb: float
@@ -75,7 +75,7 @@ def main() -> int:
     half = samples[len(samples) // 2]
     server, page_growth = samples[-1].server_mb - half.server_mb, samples[-1].page_mb - half.page_mb
     print(f"second half: server {server:+.1f} MB, page {page_growth:+.1f} MB")
-    return int(max(server, page_growth) > MOST_GROWTH_MB)
+    return int(max(server, page_growth) > MAX_GROWTH_MB)
 
 
 def visit(page: Page, address: str) -> None:

@@ -1,4 +1,6 @@
-"""One window, one thread, beside the peers: each in a process of its own, between two of ours.
+"""Time of one window in one thread, and that of peers.
+
+Each peer runs in its own process, between two runs of ours.
 
 ``python -m tests.benchmarks.peers NAME`` prints the milliseconds of its runs as JSON.
 """
@@ -45,7 +47,7 @@ def a_picture() -> npt.NDArray[np.uint8]:
 
 
 def network() -> Any:
-    """The shipped network in Keras, from pixels to logits; random weights take as long as trained ones."""
+    """Build the shipped network in Keras, from pixels to logits. Random weights take as long as trained."""
     from training.data.gtzan import LABELS
     from training.networks.genre import (
         build_backbone,
@@ -60,7 +62,7 @@ def network() -> Any:
 
 
 def one_thread() -> None:
-    """Before TensorFlow computes anything."""
+    """Limit TensorFlow to one thread. This works only before it computes anything."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -68,7 +70,7 @@ def one_thread() -> None:
 
 
 def ours() -> Work:
-    """Picture, inference, smoothing and message of one hop; with whichever runtime is installed."""
+    """Spectrogram, inference, smoothing and message of one hop, with the runtime that is installed."""
     from tests.benchmarks.window import hops
 
     return hops()
@@ -182,7 +184,7 @@ def install_musicnn() -> None:
 
 
 def measure() -> list[Result]:
-    """Ours, then each peer and ours again; a ratio is between neighbours in time."""
+    """Measure ours, and then each peer and ours again. Each ratio compares neighbours in time."""
     install_musicnn()
     before = times_of("ours")
     everything, found = [before], []

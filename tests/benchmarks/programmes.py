@@ -32,9 +32,9 @@ BLOCK_SECONDS = (180.0, 720.0)
 RESTLESS_BLOCK_SECONDS = (540.0, 660.0)
 UNTIL_INTERRUPTED_SECONDS = (75.0, 150.0)
 INTERRUPTION_SECONDS = (12.0, 30.0)
-"""As short as a single track can be had."""
-SHORTEST_SECONDS = 8.0
-"""Of a recording that may be played."""
+"""Range of the interruptions, which are as short as a single track may be."""
+MIN_RECORDING_SECONDS = 8.0
+"""Shorter recordings are not played."""
 FEWEST_TRACKS = 5
 """A genre with fewer is not played."""
 SEED = 7
@@ -42,20 +42,20 @@ PROGRAMMES = {
     "valid": (("steady", 2, False), ("restless", 1, True), ("steady again", 2, False)),
     "test": (("steady", 2, False), ("restless", 1, True)),
 }
-"""Of each part: name, hours, and whether it is restless."""
+"""Programmes of each part of the data: name, hours, and whether it is restless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Excerpts of one genre in a row; those of another are interruptions."""
+    """Consecutive excerpts of one genre. Those of another genre are interruptions."""
 
     genre: int
     excerpts: tuple[Excerpt, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A programme and what was said of it; ``blocks`` without holes, no two neighbours of one genre."""
+class AnalyzedProgramme:
+    """Programme and its estimates. ``blocks`` follow without a gap, and neighbours differ in genre."""
 
     blocks: tuple[TrueSegment, ...]
     interruptions: tuple[TrueSegment, ...]
@@ -65,7 +65,7 @@ class Heard:
 def draw(
     tracks: Sequence[LabeledTrack], seconds: float, generator: np.random.Generator, *, restless: bool = False
 ) -> list[Part]:
-    """Blocks of at least ``seconds`` together; genres come equally often, tracks too within one."""
+    """Draw blocks of at least ``seconds`` in all. Genres, and the tracks of a genre, occur equally often."""
     by_genre: dict[int, list[LabeledTrack]] = {}
     for track in tracks:
         by_genre.setdefault(track.genre, []).append(track)
@@ -96,7 +96,7 @@ def draw(
 
 
 def _cycle_tracks(tracks: Sequence[LabeledTrack], generator: np.random.Generator) -> Iterator[LabeledTrack]:
-    """Tracks without end, every one once a round."""
+    """Yield tracks without end, each of them once a round."""
     while True:
         yield from (tracks[place] for place in generator.permutation(len(tracks)))
 
@@ -104,7 +104,7 @@ def _cycle_tracks(tracks: Sequence[LabeledTrack], generator: np.random.Generator
 def outline(
     parts: Sequence[Part], segments: Sequence[TrueSegment]
 ) -> tuple[list[TrueSegment], list[TrueSegment]]:
-    """Blocks and interruptions, from where every excerpt lies."""
+    """Return the blocks and the interruptions, from the segments of the excerpts."""
     blocks, interruptions, rest = [], [], list(segments)
     for part in parts:
         own, rest = rest[: len(part.excerpts)], rest[len(part.excerpts) :]
@@ -113,7 +113,7 @@ def outline(
     return blocks, interruptions
 
 
-def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
+def analyze_sound(parts: Sequence[Part], classifier: GenreClassifier) -> AnalyzedProgramme:
     """Play sound files through an ``Analyzer`` with its default settings, at full speed."""
     clock, position = StreamClock(), 0
     analyzer = Analyzer(classifier, Settings(), PLAYBACK_RATE, clock)
@@ -130,29 +130,29 @@ def hear_sound(parts: Sequence[Part], classifier: GenreClassifier) -> Heard:
         lengths.append(len(samples) / PLAYBACK_RATE)
     segments = build_segments([excerpt.track.genre for excerpt in excerpts], lengths)
     blocks, interruptions = outline(parts, segments)
-    return Heard(tuple(blocks), tuple(interruptions), tuple(estimates))
+    return AnalyzedProgramme(tuple(blocks), tuple(interruptions), tuple(estimates))
 
 
-def hear_pictures(parts: Sequence[Part], player: SpectrogramPlayer) -> Heard:
-    """Join stored spectrograms and smooth what the model says of them as the live path does."""
+def analyze_spectrograms(parts: Sequence[Part], player: SpectrogramPlayer) -> AnalyzedProgramme:
+    """Join stored spectrograms and smooth the estimates as the live path does."""
     programme = Programme(tuple(excerpt for part in parts for excerpt in part.excerpts))
     playback = player.play(programme, "as-is", (0,))
     blocks, interruptions = outline(parts, playback.segments)
     estimates = tuple(analysis.estimate for analysis in replay(playback, Settings()))
-    return Heard(tuple(blocks), tuple(interruptions), estimates)
+    return AnalyzedProgramme(tuple(blocks), tuple(interruptions), estimates)
 
 
-def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[tuple[str, Heard]]:
-    """Hear everything there is of a part: spectrograms and, of the test part, sound."""
+def programmes(data: Path, part: str, classifier: GenreClassifier) -> Iterator[tuple[str, AnalyzedProgramme]]:
+    """Analyze all of a part of the data: spectrograms and, for the test part, sound."""
     facts = read_split(data / "gtzan" / "tracks.csv", part, ("duplicate_of",))
     facts = {name: row for name, row in facts.items() if not row["duplicate_of"]}
     tracks, player = _pictures(data, facts, classifier)
-    materials: list[tuple[str, list[LabeledTrack], Callable[[Sequence[Part]], Heard]]] = [
-        ("spectrograms", tracks, lambda drawn: hear_pictures(drawn, player))
+    materials: list[tuple[str, list[LabeledTrack], Callable[[Sequence[Part]], AnalyzedProgramme]]] = [
+        ("spectrograms", tracks, lambda drawn: analyze_spectrograms(drawn, player))
     ]
     if part == "test":
         sounds = _sounds(data, facts, classifier.manifest.labels)
-        materials.append(("sound", sounds, lambda drawn: hear_sound(drawn, classifier)))
+        materials.append(("sound", sounds, lambda drawn: analyze_sound(drawn, classifier)))
     for material, own, hear in materials:
         for number, (name, hours, restless) in enumerate(PROGRAMMES[part]):
             drawn = draw(own, hours * 3600, np.random.default_rng((number, SEED)), restless=restless)
@@ -181,4 +181,4 @@ def _sounds(data: Path, known: Container[str], labels: Sequence[str]) -> list[La
         if row["track_id"] in known
     ]
     others, _ = read_table_tracks(data / "more-music.csv", labels, held_out_artists=True)
-    return [track for track in (*tracks, *others) if track.seconds >= SHORTEST_SECONDS]
+    return [track for track in (*tracks, *others) if track.seconds >= MIN_RECORDING_SECONDS]

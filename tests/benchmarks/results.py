@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Result:
-    """``ratio`` says how many times better the value is than that of ``ratio_to``, or than a limit."""
+    """Measured value. ``ratio`` is how many times better it is than that of ``ratio_to``, or than a limit."""
 
     name: str
     value: float
@@ -23,7 +23,7 @@ class Result:
 
 
 def milliseconds(work: Callable[[], object], runs: int) -> np.ndarray:
-    """Wall time of each run in ms, after three that do not count, (runs,) float64."""
+    """Return the wall time of each run in ms, after three runs to warm up, (runs,) float64."""
     for _ in range(3):
         work()
     times = np.empty(runs)
@@ -35,13 +35,13 @@ def milliseconds(work: Callable[[], object], runs: int) -> np.ndarray:
 
 
 def medians_in_turns(works: Sequence[Callable[[], object]], runs: int, turns: int = 10) -> list[float]:
-    """Median ms of each; they take turns, so that a machine whose speed changes is as slow for all."""
+    """Return the median ms of each. They take turns, so that the machine's speed affects all alike."""
     times = [[milliseconds(work, runs // turns) for work in works] for _ in range(turns)]
     return [float(median) for median in np.median(times, axis=(0, 2))]
 
 
 def against(name: str, value: float, unit: str, other: str, other_value: float) -> Result:
-    """A result where less is better, with how many times less than the other it is."""
+    """Make a result of which less is better. Its ratio is how many times less it is than the other."""
     return Result(name, value, unit, other, other_value / value)
 
 

@@ -1,13 +1,13 @@
-"""How the list of songs follows real music whose changes of genre are known.
+"""Measure how the list of songs follows real music whose changes of genre are known.
 
-``python -m tests.benchmarks.rolling_playlist DATA [--json]``; ``DATA/gtzan`` holds GTZAN's published arrays,
-its table and what audio there is, ``DATA/more-music.csv`` names other people's recordings. Of these only what
-the shipped model was not trained on is played: sound through ``Analyzer.process`` at a sound card's rate,
-and stored spectrograms (of all ten genres) from the classifier on. Reported are GTZAN's test part and the
-artists kept for checking; ``--tune`` tries settings on the validation part.
+``python -m tests.benchmarks.rolling_playlist DATA [--json]``. ``DATA/gtzan`` has GTZAN's published arrays,
+its table and the available audio. ``DATA/more-music.csv`` lists other recordings. Only music that the shipped
+model was not trained on is played: sound through ``Analyzer.process`` at the rate of a sound card, and
+stored spectrograms (of all ten genres) through the classifier. The report covers GTZAN's test part and the
+artists reserved for checks. ``--tune`` tries settings on the validation part.
 
-A steady programme has blocks of one genre, each of many tracks; in a restless one a single track of another
-genre, which is no change, comes every two minutes.
+A steady programme has blocks of one genre, each with many tracks. In a restless one, a single track of
+another genre, which is not a change, interrupts about every two minutes.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from dashboard.recommendations.providers.catalog.provider import CatalogProvider
 from models.classifier import load_classifier
 from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.protocol.estimate import GenreEstimate
-from tests.benchmarks.programmes import Heard, programmes
+from tests.benchmarks.programmes import AnalyzedProgramme, programmes
 
 LOOK_SECONDS = 2.0
-"""How often the page asks for the list."""
+"""Interval at which the page requests the list."""
 SETTLED_SECONDS = 120.0
-"""A refresh for a shift this long after a true change was needless."""
+"""A refresh because of a shift is needless if it is this long after a true change."""
 AFTERWARDS_SECONDS = 30.0
-"""A shift so soon after an interruption was because of it."""
+"""A shift up to this long after an interruption was caused by it."""
 TODAY = date(2026, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Places were dealt ``at`` seconds, most of them to ``genre``."""
+    """New songs at ``at`` seconds, most of them of ``genre``."""
 
     at: float
     reason: Reason
@@ -63,21 +63,23 @@ class Rolled:
     repeats: int = 0
     artists: set[str] = field(default_factory=set)
     looks: int = 0
-    """Times that there was a list; of the next two the sums of their shares."""
+    """Number of requests that found a list. The next two are sums over these requests."""
     true_rows: float = 0.0
     true_mix: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Refreshes held against the truth."""
+    """Comparison of the refreshes with the true changes."""
 
     delays: tuple[float | None, ...]
-    """For every true change the seconds to the first refresh that gave the new genre most places; None
-    where there was none before the block ended."""
+    """Seconds from each true change to the first refresh with mostly songs of the new genre.
+
+    None for a change without such a refresh before its block ended.
+    """
     needless: int
     disturbed: int
-    """Interruptions with a shift until soon after."""
+    """Number of interruptions with a shift during them or soon after."""
 
 
 class _FixedDay:
@@ -88,16 +90,18 @@ class _FixedDay:
         return datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 
-def roll(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None = None) -> Rolled:
+def roll(
+    programme: AnalyzedProgramme, labels: Sequence[str], settings: PlaylistSettings | None = None
+) -> Rolled:
     """Run a session over the estimates, with the bundled songs, on the stream's clock."""
     session, rolled = RollingPlaylist(settings), Rolled()
     provider = CatalogProvider(_FixedDay())
     pools: dict[str, list[Song]] = {}
     seen: set[str] = set()
     known: set[str] = set()
-    look_at, blocks = LOOK_SECONDS, iter(heard.blocks)
+    look_at, blocks = LOOK_SECONDS, iter(programme.blocks)
     block = next(blocks)
-    for estimate in heard.estimates:
+    for estimate in programme.estimates:
         now = estimate.captured_at
         session.add_estimate(now, estimate.probabilities, estimate.state)
         if now < look_at:
@@ -153,18 +157,22 @@ def follow(
     return Followed(tuple(delays), needless, disturbed)
 
 
-def figures(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | None = None) -> dict[str, Any]:
+def figures(
+    programme: AnalyzedProgramme, labels: Sequence[str], settings: PlaylistSettings | None = None
+) -> dict[str, Any]:
     """Figures of a session with a programme, by the names that are printed."""
-    rolled = roll(heard, labels, settings)
-    followed = follow(rolled.refreshes, heard.blocks, heard.interruptions, labels)
-    hours = heard.blocks[-1].end / 3600
+    rolled = roll(programme, labels, settings)
+    followed = follow(rolled.refreshes, programme.blocks, programme.interruptions, labels)
+    hours = programme.blocks[-1].end / 3600
     delays = [delay for delay in followed.delays if delay is not None]
-    right = [right_share(heard.estimates, block, labels) for block in heard.blocks]
+    right = [right_share(programme.estimates, block, labels) for block in programme.blocks]
     known = [share >= 0.5 for share in right[1:]]
     reasons = Counter(each.reason for each in rolled.refreshes)
     return {
         "hours": hours,
-        "label right": float(np.average(right, weights=[block.end - block.start for block in heard.blocks])),
+        "label right": float(
+            np.average(right, weights=[block.end - block.start for block in programme.blocks])
+        ),
         "true changes": len(followed.delays),
         "missed": followed.delays.count(None),
         "missed, model right half the time": [
@@ -173,7 +181,7 @@ def figures(heard: Heard, labels: Sequence[str], settings: PlaylistSettings | No
         "delay p50 s": float(np.percentile(delays, 50)) if delays else None,
         "delay p95 s": float(np.percentile(delays, 95)) if delays else None,
         "needless an hour": followed.needless / hours,
-        "interruptions": len(heard.interruptions),
+        "interruptions": len(programme.interruptions),
         "interruptions that changed the list": followed.disturbed,
         **{f"refreshes, {reason}": reasons[reason] for reason in (Reason.FIRST, Reason.SHIFT, Reason.TIMER)},
         "songs": rolled.shown,
@@ -205,13 +213,13 @@ def grid() -> Iterator[PlaylistSettings]:
         yield replace(present, profile=profile)
 
 
-def tune(found: Sequence[Heard], labels: Sequence[str]) -> str:
-    """One line for each of the settings: sums, and means by the hour, over all programmes."""
+def tune(found: Sequence[AnalyzedProgramme], labels: Sequence[str]) -> str:
+    """Return a line for each of the settings: sums, and means weighted by hours, over all programmes."""
     sums = ("true changes", "missed", "interruptions", "interruptions that changed the list")
     means = ("delay p50 s", "delay p95 s", "needless an hour", "mix of the true genre")
     lines = [f"distance, hold, fast share: {', '.join(sums + means)}"]
     for settings in grid():
-        each = [figures(heard, labels, settings) for heard in found]
+        each = [figures(programme, labels, settings) for programme in found]
         hours = [one["hours"] for one in each]
         texts = [str(sum(one[name] for one in each)) for name in sums]
         texts += [f"{np.average([one[name] or 0 for one in each], weights=hours):.2f}" for name in means]
@@ -222,7 +230,7 @@ def tune(found: Sequence[Heard], labels: Sequence[str]) -> str:
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Figures by programme, one column each."""
+    """Return the table of the figures, with a column for each programme."""
     lines = [f"{'':<38}" + "".join(f"{name:>24}" for name in found)]
     for figure in next(iter(found.values())):
         values = [each[figure] for each in found.values()]
@@ -241,9 +249,11 @@ def main() -> None:
     classifier = load_classifier()
     labels = classifier.manifest.labels
     if options.tune:
-        print(tune([heard for _, heard in programmes(options.data, "valid", classifier)], labels))
+        print(tune([programme for _, programme in programmes(options.data, "valid", classifier)], labels))
         return
-    found = {name: figures(heard, labels) for name, heard in programmes(options.data, "test", classifier)}
+    found = {
+        name: figures(programme, labels) for name, programme in programmes(options.data, "test", classifier)
+    }
     print(json.dumps(found) if options.json else table(found))
 
 

@@ -1,4 +1,7 @@
-"""``make soak``: sound at high speed, then in real time, while clients come and go; nothing may grow."""
+"""``make soak``: check that nothing grows while an analyzer runs and clients connect and disconnect.
+
+Sound is played at high speed, then in real time.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ LISTEN = (sys.executable, "-m", "realtime.cli", "listen", "--port", "0")
 WARM_UP = 0.3
 """Share of a run that is left out: caches fill, the allocator settles."""
 
-LARGEST_SLOPE_KB_PER_MINUTE = 200.0
+MAX_SLOPE_KB_PER_MINUTE = 200.0
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Samples:
 
 
 def main() -> int:
-    """Run all parts, print the table; 1 when something grew."""
+    """Run all parts and print the table. The exit status is 1 if something grew."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--fast-minutes", type=float, default=60, help="of sound, at 20 times its pace")
     parser.add_argument("--minutes", type=float, default=15, help="in real time")
@@ -81,7 +84,7 @@ def kill_recording(pid: int) -> None:
 
 
 def judge(name: str, seen: Samples) -> tuple[str, bool]:
-    """One row, first and last third of each figure, and whether something grew."""
+    """Return a row with the first and last third of each figure, and whether something grew."""
     settled = slice(int(WARM_UP * len(seen.minutes)), None)
     slope = float(np.polyfit(seen.minutes[settled], seen.resident_kb[settled], 1)[0])
     third = max(1, len(seen.latency_ms) // 3)
@@ -96,7 +99,7 @@ def judge(name: str, seen: Samples) -> tuple[str, bool]:
 
     descriptors, threads = ends(seen.descriptors), ends(seen.threads)
     memory = [round(kb / 1e3) for kb in ends(seen.resident_kb)]
-    grew = slope > LARGEST_SLOPE_KB_PER_MINUTE or descriptors[1] > descriptors[0] + 8
+    grew = slope > MAX_SLOPE_KB_PER_MINUTE or descriptors[1] > descriptors[0] + 8
     grew |= threads[1] > threads[0] + 1 or last > 2 * first + 50
     return (
         f"| {name}, {seen.estimates} estimates | {memory[0]} to {memory[1]} | {slope:.0f} "
@@ -107,15 +110,15 @@ def judge(name: str, seen: Samples) -> tuple[str, bool]:
 
 
 def soak(
-    words: Sequence[str],
+    options: Sequence[str],
     minutes: float,
     environment: Mapping[str, str] = os.environ,
     disturb: Callable[[int], None] | None = None,
 ) -> Samples:
-    """One run of ``overheard listen``, disturbed every few seconds where that is wanted."""
+    """Run ``overheard listen``, and call ``disturb``, if given, every few seconds."""
     with tempfile.TemporaryDirectory() as folder:
         history = ("--history", str(Path(folder) / "history.sqlite"))
-        return watched([*LISTEN, *words, *history], minutes, environment, disturb)
+        return watched([*LISTEN, *options, *history], minutes, environment, disturb)
 
 
 def watched(
@@ -151,7 +154,7 @@ def watched(
 
 
 def take(pid: int, minutes: float, seen: Samples) -> None:
-    """One look at the process."""
+    """Add the present figures of the process to ``seen``."""
     status = Path(f"/proc/{pid}/status").read_text()
     sizes = {
         key: int(value.split()[0]) for key, value in re.findall(r"^(VmRSS|Threads):\s+(.+)$", status, re.M)

@@ -1,7 +1,8 @@
-"""How many stations one machine hears at an estimate a second.
+"""Measure how many stations one machine can analyze at one estimate a second.
 
-Real MP3 streams of 128 kbit/s from a web server here, heard by ``overheard monitor``; the server's own work
-is not counted. ``python -m tests.benchmarks.station_capacity`` does only this. Draws ``build/streams.png``.
+``overheard monitor`` analyzes real MP3 streams of 128 kbit/s from a local web server. The work of the server
+is not counted. ``python -m tests.benchmarks.station_capacity`` runs only this benchmark. It draws
+``build/streams.png``.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ PATIENCE_SECONDS = 90.0
 BIT_RATE = 128_000
 PACE_SECONDS = 0.25
 LATE_SHARE = 0.95
-"""Of the estimates that a station should have given; with fewer it is counted as late."""
+"""Share of the expected estimates below which a station counts as late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Cost of so many stations in ``cores`` and ``memory_mb``, and the estimates that came."""
+    """Cost of a number of stations in ``cores`` and ``memory_mb``, and their estimates."""
 
     stations: int
     cores: float
@@ -67,7 +68,7 @@ def main() -> int:
 
 
 def measure(counts: Sequence[int] = COUNTS) -> list[Result]:
-    """Cores and delay for each number of stations."""
+    """Measure the cores and the delay for each number of stations."""
     with tempfile.TemporaryDirectory() as folder:
         music = Path(folder) / "music.mp3"
         music.write_bytes(as_mp3())
@@ -78,7 +79,7 @@ def measure(counts: Sequence[int] = COUNTS) -> list[Result]:
             port = int(server.stdout.readline())
             points = []
             for count in counts:
-                points.append(hear(count, port, Path(folder)))
+                points.append(monitor_stations(count, port, Path(folder)))
                 print(points[-1], file=sys.stderr, flush=True)
         finally:
             server.kill()
@@ -103,7 +104,7 @@ def measure(counts: Sequence[int] = COUNTS) -> list[Result]:
 
 
 def as_mp3() -> bytes:
-    """The demonstration as MP3, which may be cut and joined anywhere."""
+    """Encode the demonstration as MP3, which can be cut and joined anywhere."""
     import av
 
     from tests.benchmarks.cli import music
@@ -123,11 +124,11 @@ def as_mp3() -> bytes:
 
 
 async def serve(music: bytes) -> None:
-    """A station for whoever connects, each at another place of the music, at its own pace."""
+    """Play the music to each client in real time, from a random position."""
     bytes_a_piece = int(BIT_RATE / 8 * PACE_SECONDS)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):  # it was heard enough
+        with contextlib.suppress(OSError):  # the monitor has disconnected
             while (await reader.readline()).strip():
                 pass
             writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nicy-br: 128\r\n\r\n")
@@ -145,8 +146,8 @@ async def serve(music: bytes) -> None:
     await server.serve_forever()
 
 
-def hear(count: int, port: int, folder: Path) -> Point:
-    """Let ``overheard monitor`` hear so many."""
+def monitor_stations(count: int, port: int, folder: Path) -> Point:
+    """Run ``overheard monitor`` with ``count`` stations, and measure it."""
     stations = folder / "stations.toml"
     stations.write_text(
         "".join(f'[[station]]\nname = "s{n}"\nurl = "http://127.0.0.1:{port}/{n}"\n' for n in range(count))
@@ -159,12 +160,12 @@ def hear(count: int, port: int, folder: Path) -> Point:
         start_new_session=True,
     )
     assert process.stderr is not None
-    said = process.stderr.readline()
+    first_line = process.stderr.readline()
     reading = threading.Thread(target=process.stderr.read, daemon=True)  # or its log would fill the pipe
     reading.start()
     try:
-        assert "ws://" in said, said
-        with connect("ws://" + said.split("ws://")[1].strip(), max_size=None) as client:
+        assert "ws://" in first_line, first_line
+        with connect("ws://" + first_line.split("ws://")[1].strip(), max_size=None) as client:
             return measured(client, process.pid, count)
     finally:
         process.terminate()
@@ -174,7 +175,7 @@ def hear(count: int, port: int, folder: Path) -> Point:
 
 
 def measured(client: Any, pid: int, count: int) -> Point:
-    """Wait until all are heard, then count."""
+    """Wait for an estimate of each station, and then measure."""
     heard: set[str] = set()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(heard) < count:

@@ -34,7 +34,7 @@ def test_a_ratio_may_fall_by_what_is_noise(
     )
     assert compare.main() == code
     said = capsys.readouterr().err
-    assert ("columns: 5.50, was 8.00; at least 5.60 is asked for" in said) == bool(code)
+    assert ("columns: 5.50, was 8.00; at least 5.60 is required" in said) == bool(code)
 
 
 def test_a_whole_run_lacks_nothing_but_what_its_machine_has_not() -> None:

@@ -11,7 +11,7 @@ from dashboard.recommendations.engine.playlist import Reason
 from realtime.evaluation.programmes import LabeledTrack
 from realtime.evaluation.tracking_metrics import TrueSegment
 from realtime.protocol.estimate import GenreEstimate, StreamState
-from tests.benchmarks.programmes import Heard, Part, draw, outline
+from tests.benchmarks.programmes import AnalyzedProgramme, Part, draw, outline
 from tests.benchmarks.rolling_playlist import Followed, Refresh, figures, follow, roll, table
 
 LABELS = ("jazz", "rock")
@@ -25,7 +25,9 @@ def tracks(each: int = 6) -> list[LabeledTrack]:
     ]
 
 
-def heard(blocks: tuple[TrueSegment, ...] = BLOCKS, interruptions: tuple[TrueSegment, ...] = ()) -> Heard:
+def make_programme(
+    blocks: tuple[TrueSegment, ...] = BLOCKS, interruptions: tuple[TrueSegment, ...] = ()
+) -> AnalyzedProgramme:
     """Estimates of a model that is always right, twice a second."""
     estimates = []
     for half in range(1, round(blocks[-1].end * 2)):
@@ -37,7 +39,7 @@ def heard(blocks: tuple[TrueSegment, ...] = BLOCKS, interruptions: tuple[TrueSeg
         estimates.append(
             GenreEstimate(genre, genre, 0.9, mix, StreamState.LISTENING, 0, now, -20.0, False, 7.0, 1.0)
         )
-    return Heard(blocks, interruptions, tuple(estimates))
+    return AnalyzedProgramme(blocks, interruptions, tuple(estimates))
 
 
 def test_a_change_is_followed_by_the_first_refresh_for_the_new_genre() -> None:
@@ -108,11 +110,11 @@ def test_the_outline_tells_blocks_from_interruptions() -> None:
 
 
 def test_a_model_that_is_right_is_followed_without_repeats() -> None:
-    rolled = roll(heard(), LABELS)
+    rolled = roll(make_programme(), LABELS)
     assert [each.genre for each in rolled.refreshes if each.reason is Reason.SHIFT][:1] == ["rock"]
     assert rolled.repeats == 0
     assert rolled.shown > 10
-    found = figures(heard(), LABELS)
+    found = figures(make_programme(), LABELS)
     assert found["missed"] == found["needless an hour"] == 0
     assert found["label right"] == 1
     assert found["delay p50 s"] < 90
@@ -122,5 +124,5 @@ def test_a_model_that_is_right_is_followed_without_repeats() -> None:
 
 def test_a_short_track_of_another_genre_changes_nothing() -> None:
     """With the distance alone, held for 1.5 s, every one of 20 s did."""
-    found = figures(heard(interruptions=(TrueSegment(ROCK, 200, 220),)), LABELS)
+    found = figures(make_programme(interruptions=(TrueSegment(ROCK, 200, 220),)), LABELS)
     assert found["interruptions that changed the list"] == 0
