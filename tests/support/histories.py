@@ -207,7 +207,7 @@ class RunningHistory:
             validate_definition("history_session" if rest else "history_overview", document)
         return document
 
-    def longest(self, genre: str) -> dict[str, Any]:
+    def longest_segment(self, genre: str) -> dict[str, Any]:
         """Return the longest segment of session 1 with that genre."""
         segments = [each for each in self.document("1")["segments"] if each["genre"] == genre]
         found: dict[str, Any] = max(segments, key=lambda each: each["seconds"])

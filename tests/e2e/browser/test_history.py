@@ -25,8 +25,8 @@ from tests.support.network import free_port
 
 PATIENCE_MS = 60_000
 REFRESH_MS = 60_000
-"""The page looks every five seconds. Only a failure takes as long as this."""
-MOST_DRAWN_MS = 500
+"""The page refreshes every five seconds. Only a failure takes as long as this."""
+MAX_DRAWN_MS = 500
 SPEED = 4
 """The demonstration's two minutes in half a minute."""
 
@@ -84,7 +84,9 @@ def pick(page: Page, label: str, option: str | re.Pattern[str]) -> None:
     page.get_by_role("option", name=option).click()
 
 
-def test_the_evening_is_drawn_and_said(page: Page, history: HistoryServer) -> None:
+def test_the_timeline_shows_the_segments_and_names_them_to_screen_readers(
+    page: Page, history: HistoryServer
+) -> None:
     expect(bands(page)).to_have_count(12)
     genres = [each.get_attribute("data-genre") for each in bands(page).all()]
     assert genres == ["jazz", "rock", "pop"] * 4
@@ -152,10 +154,10 @@ def test_a_segment_is_chosen_in_the_list_by_keyboard_alone(page: Page) -> None:
     expect(page.get_by_test_id("list").locator("tr[aria-selected=true]")).to_have_count(1)
 
 
-def test_the_running_session_goes_on_by_itself_and_disturbs_nothing(
+def test_the_running_session_grows_by_itself_and_keeps_the_selection(
     page: Page, history: HistoryServer
 ) -> None:
-    """Neither the part in view nor the chosen segment; a session's line that changes chose a session anew."""
+    """The part in view and the selected segment stay. An update of the session once selected it anew."""
     choose_band(page, 6)
     chosen = page.get_by_text("pop, 75%")
     expect(chosen).to_be_visible(timeout=PATIENCE_MS)
@@ -236,7 +238,7 @@ def test_everything_is_deleted_in_two_steps(page: Page, history: HistoryServer) 
     assert history.sessions == []
 
 
-def test_what_is_wrong_is_said_and_mends_itself(open_tab: OpenTab, analyzer_port: int) -> None:
+def test_the_page_names_each_fault_and_recovers_by_itself(open_tab: OpenTab, analyzer_port: int) -> None:
     page = open_tab("session")
     expect(page.get_by_text("The analyzer is not reachable.")).to_be_visible(timeout=60_000)
     with HistoryServer([], analyzer_port, token="another-token-than-that"):
@@ -256,16 +258,16 @@ def test_what_is_wrong_is_said_and_mends_itself(open_tab: OpenTab, analyzer_port
 def test_twelve_hours_of_3000_segments_are_drawn_at_once(page: Page, history: HistoryServer) -> None:
     history.sessions.insert(0, evening(11, running=True))
     expect(timeline(page)).to_have_attribute("data-session", "11", timeout=REFRESH_MS)
-    page.evaluate(TWO_FRAMES)  # it is drawn in the frame after its number came
-    most = bands(page).count()
+    page.evaluate(TWO_FRAMES)  # it is drawn in the frame after its number arrives
+    count = bands(page).count()
     times = [drawn_ms(page)]
     for _ in range(6):
         page.get_by_role("button", name="Zoom in").click()
         page.wait_for_timeout(200)
         times.append(drawn_ms(page))
-    print(f"3000 segments: {most} bands, drawn in {times} ms")
-    assert 300 < most <= 2_000, "no more bands than pixels"
-    assert sorted(times)[len(times) // 2] < MOST_DRAWN_MS
+    print(f"3000 segments: {count} bands, drawn in {times} ms")
+    assert 300 < count <= 2_000, f"{count} bands, where more than 300 fit, and at most 2000 can be seen"
+    assert sorted(times)[len(times) // 2] < MAX_DRAWN_MS
 
 
 def drawn_ms(page: Page) -> float:
@@ -276,11 +278,11 @@ def drawn_ms(page: Page) -> float:
 def real_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """The page of ``overheard run`` on the demonstration."""
     port = free_port()
-    words = ["run", "--source", "demo", "--speed", str(SPEED), "--port", "0", "--dashboard-port", str(port)]
+    arguments = ["run", "--source=demo", f"--speed={SPEED}", "--port=0", f"--dashboard-port={port}"]
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path)}
     environment.pop("OVERHEARD_TOKEN", None)
     process = subprocess.Popen(
-        [sys.executable, "-m", "realtime.cli", *words, "--no-browser"],
+        [sys.executable, "-m", "realtime.cli", *arguments, "--no-browser"],
         start_new_session=True,
         env=environment,
     )
@@ -292,7 +294,7 @@ def real_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
                 page.goto(f"http://127.0.0.1:{port}/session")
                 break
             except Error:
-                assert time.monotonic() < deadline
+                assert time.monotonic() < deadline, "the dashboard did not answer within 60 s"
                 page.wait_for_timeout(200)
         yield page
     finally:
@@ -305,13 +307,13 @@ def real_page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_the_demonstration_is_seen_corrected_and_exported(real_page: Page, tmp_path: Path) -> None:
+def test_a_segment_of_the_demonstration_is_corrected_and_exported(real_page: Page, tmp_path: Path) -> None:
     page = real_page
     coloured = timeline(page).locator(".bands rect.sure")
     expect(coloured.nth(1)).to_be_attached(timeout=120_000)
     chosen: Any = coloured.first.evaluate("(band) => [band.dataset.number, band.dataset.genre]")
-    number, heard = int(chosen[0]), str(chosen[1])
-    right = "metal" if heard != "metal" else "blues"
+    number, genre = int(chosen[0]), str(chosen[1])
+    right = "metal" if genre != "metal" else "blues"
     choose_band(page, number)
     pick(page, "Right genre", right)
     save = page.get_by_role("button", name="Save the correction")
@@ -325,9 +327,11 @@ def test_the_demonstration_is_seen_corrected_and_exported(real_page: Page, tmp_p
         page.get_by_role("button", name="Table (CSV)").click()
     rows = list(csv.DictReader(io.StringIO(Path(table.value.path()).read_text("utf-8-sig"), newline="")))
     (corrected,) = [row for row in rows if row["correction"]]
-    assert (corrected["number"], corrected["genre"], corrected["correction"]) == (str(number), heard, right)
+    assert (corrected["number"], corrected["genre"], corrected["correction"]) == (str(number), genre, right)
     folder = tmp_path / "set"
-    words = ["history", "--export-corrections", str(folder)]
+    arguments = ["history", "--export-corrections", str(folder)]
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path)}
-    subprocess.run([sys.executable, "-m", "realtime.cli", *words], check=True, env=environment, timeout=60)
+    subprocess.run(
+        [sys.executable, "-m", "realtime.cli", *arguments], check=True, env=environment, timeout=60
+    )
     assert [path.parent.name for path in folder.rglob("*.wav")] == [right]

@@ -24,11 +24,11 @@ from tests.support.browser import (
 
 @pytest.fixture
 def page(open_tab: OpenTab, analyzer: FakeAnalyzer) -> Page:
-    """The page of songs; the dashboard's own ear has reached the analyzer."""
+    """For you, after the dashboard has connected to the analyzer."""
     return wait_until_open(open_tab("for_you"), analyzer)
 
 
-def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_songs_match_the_music_and_stay_in_silence(page: Page, analyzer: FakeAnalyzer) -> None:
     songs = page.get_by_test_id("songs")
     expect(songs).to_contain_text("Songs appear here after 30 seconds of music.", timeout=PATIENCE_MS)
     cards = show_songs(page, analyzer, "reggae", 130)
@@ -50,17 +50,17 @@ def test_songs_match_what_is_heard_and_stay_in_silence(page: Page, analyzer: Fak
     expect(cards.locator(".title").first).not_to_have_text(titles[0], timeout=PATIENCE_MS)
 
 
-def test_what_a_reader_chooses_acts_at_once_and_can_be_taken_back(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_choices_take_effect_at_once_and_can_be_undone(page: Page, analyzer: FakeAnalyzer) -> None:
     cards = show_songs(page, analyzer, "rock")
     songs, box = page.get_by_test_id("songs"), page.get_by_test_id("choices")
     before = read_titles(cards)
     never = cards.nth(0).get_by_role("button", name="Never show this artist")
-    said = never.get_attribute("title")
+    title = never.get_attribute("title")
     never.click()
     offer = cards.nth(0).locator(".offer")
     expect(offer).to_contain_text("Never shown again: ", timeout=PATIENCE_MS)
     assert (
-        said
+        title
         == f"Never show this artist: {offer.locator('span').inner_text().removeprefix('Never shown again: ')}"
     )
     expect(songs).not_to_contain_text(before[0], timeout=PATIENCE_MS)

@@ -1,4 +1,4 @@
-"""Switching between real devices of a PulseAudio server. The server says what is being recorded."""
+"""Switching between real devices of a PulseAudio server. The server reports which device is recorded."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def files_with(folder: Path, content: bytes) -> list[str]:
 def test_deletion_leaves_nothing_and_starts_a_new_session(running: RunningHistory, tmp_path: Path) -> None:
     secret = "A title that must go"
     running.play_programme()
-    number = running.longest("jazz")["number"]
+    number = running.longest_segment("jazz")["number"]
     running.correct(number, "rock")
     theirs = running.path.parent / "corrections" / "notes.txt"
     theirs.write_text("not ours")
@@ -79,7 +79,7 @@ def test_deletion_leaves_nothing_and_starts_a_new_session(running: RunningHistor
 def test_an_unfinished_clip_of_a_killed_process_is_deleted(running: RunningHistory) -> None:
     """A process that is killed before it renames a clip leaves the clip under another name."""
     running.play_programme()
-    running.correct(running.longest("jazz")["number"], "rock")
+    running.correct(running.longest_segment("jazz")["number"], "rock")
     (sound,) = running.clips()
     path = next((running.path.parent / "corrections").rglob(Path(sound).name))
     with atomic_write(path):
@@ -224,7 +224,7 @@ path, how = Path(sys.argv[1]), sys.argv[2]
 disk = DiskFiller(how, path.parent.parent, 300_000)
 running = RunningHistory(path, flush_seconds=float(sys.argv[3]))
 running.play_programme()
-number = running.longest("jazz")["number"]
+number = running.longest_segment("jazz")["number"]
 answers = [running.correct(number, "rock")]
 def call(function):
     try:

@@ -54,7 +54,7 @@ def test_a_document_is_up_to_date(running: RunningHistory) -> None:
 
 def test_a_correction_saves_the_audio_of_exactly_that_segment(running: RunningHistory) -> None:
     running.play_programme()
-    segment = running.longest("jazz")
+    segment = running.longest_segment("jazz")
     number = segment["number"]
     assert running.correct(number, "rock") == f"session 1, segment {number} is now rock; its audio is saved"
     assert running.clips() == [f"rock/1-{number}.wav"]
@@ -81,7 +81,7 @@ def test_a_clip_moves_with_a_changed_correction_and_is_deleted_with_a_removed_on
     running: RunningHistory,
 ) -> None:
     running.play_programme()
-    number = running.longest("jazz")["number"]
+    number = running.longest_segment("jazz")["number"]
     running.correct(number, "rock")
     before = (running.path.parent / "corrections" / "rock" / f"1-{number}.wav").read_bytes()
     running.audio.clear()  # minutes later
@@ -102,7 +102,7 @@ def test_a_clip_moves_with_a_changed_correction_and_is_deleted_with_a_removed_on
 def test_a_correction_of_a_played_file_stores_its_path(running: RunningHistory, tmp_path: Path) -> None:
     path = write(tmp_path / "song.wav", programme(), RATE)
     running.play(FileSource(str(path), running.clock))
-    number = running.longest("jazz")["number"]
+    number = running.longest_segment("jazz")["number"]
     assert running.correct(number, "rock").endswith("its audio is in the file that was played")
     assert query(running.path, "SELECT sound FROM corrections") == [(str(path),)]
     assert running.clips() == []
@@ -217,7 +217,7 @@ def test_a_clip_that_cannot_be_written_is_reported_and_the_correction_saved(runn
 def test_a_clip_that_cannot_be_moved_stays(running: RunningHistory) -> None:
     """The second correction could not write the clip, and deleted the clip of the first one."""
     running.play_programme()
-    number = running.longest("jazz")["number"]
+    number = running.longest_segment("jazz")["number"]
     running.correct(number, "rock")
     running.audio.clear()  # minutes later
     obstacle = running.path.parent / "corrections" / "blues"
