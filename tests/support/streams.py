@@ -17,6 +17,7 @@ from realtime.errors import SourceError
 from realtime.network.source import StreamSource
 from tests.support.audio import Samples
 from tests.support.clock import VirtualClock
+from tests.support.waiting import at_most
 
 RATE = 44_100
 
@@ -69,8 +70,7 @@ def closes_within_a_second(source: StreamSource) -> Iterator[None]:
     try:
         yield
     finally:
-        began = time.monotonic()
-        source.close()
-        reader.join(timeout=5)
+        with at_most(1):
+            source.close()
+            reader.join(timeout=60)
     assert not reader.is_alive(), "the reading thread did not end"
-    assert time.monotonic() - began < 1, "the reading thread ended too late"

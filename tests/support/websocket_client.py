@@ -84,7 +84,7 @@ def serve(
 
 async def wait_for_clients(server: EstimateServer, number: int) -> None:
     """Wait until the server has this number of clients."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while server.broadcaster.clients != number:
             await asyncio.sleep(0)
 
@@ -100,7 +100,7 @@ def http_get(
     request = Request(url.replace("ws", "http", 1), headers=dict(headers or {}), method=method)
     opener = build_opener(HTTPHandler(), HTTPSHandler(context=tls))
     try:
-        with opener.open(request, timeout=5) as response:
+        with opener.open(request, timeout=60) as response:
             return response.status, response.headers["Content-Type"], response.read().decode()
     except HTTPError as error:
         with error:

@@ -19,6 +19,7 @@ from realtime.protocol.requests import CorrectLabel, DeleteHistory
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.history_server import TOKEN, HistoryServer, evening
 from tests.support.network import make_certificate
+from tests.support.waiting import at_most
 
 SHORT_SECONDS = 0.5
 DELETE = DeleteHistory(id="1")
@@ -120,10 +121,8 @@ def test_the_deadline_also_ends_a_response_that_comes_byte_by_byte() -> None:
             peer.sendall(b" ")
             time.sleep(0.05)
 
-    begun = time.monotonic()
-    with serve_once(trickle) as url:
+    with at_most(4 * SHORT_SECONDS), serve_once(trickle) as url:
         assert raised_error(lambda: fetch_json(url, TOKEN, "/history", SHORT_SECONDS)).fault is Fault.TIMEOUT
-    assert time.monotonic() - begun < 4 * SHORT_SECONDS
 
 
 def test_an_incomplete_response_is_an_error() -> None:
@@ -200,13 +199,11 @@ def test_a_correction_gets_the_response_to_its_own_control(analyzer: HistoryServ
 
 
 def test_a_control_without_a_response_ends_in_time() -> None:
-    begun = time.monotonic()
-    with FakeAnalyzer() as silent:
+    with at_most(SHORT_SECONDS + 3), FakeAnalyzer() as silent:
         fault = raised_error(
             lambda: send_control(silent.url, TOKEN, DELETE, deadline_seconds=SHORT_SECONDS)
         ).fault
         assert fault is Fault.TIMEOUT
-    assert time.monotonic() - begun < SHORT_SECONDS + 3
 
 
 def test_the_token_is_in_no_log(analyzer: HistoryServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,7 +52,7 @@ def test_a_handshake_byte_by_byte_has_no_more_time_than_another(caplog: pytest.L
     async def scenario(estimates: EstimateServer, url: str) -> None:
         reader, writer = await open_raw(url, b"GET / HTTP/1.1\r\nHost: ")
         ended = asyncio.ensure_future(read_rest(reader))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not ended.done():
                 writer.write(b"x")
                 await asyncio.wait([ended], timeout=0.02)
@@ -109,7 +109,7 @@ def test_five_hundred_at_once(caplog: pytest.LogCaptureFixture) -> None:
         async with connect(url) as late:
             await receive(late)
             await check_still_serves(estimates, late, 2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while descriptors() > before:
                 await asyncio.sleep(0)
 
