@@ -52,10 +52,20 @@ export function showText(element, text) {
 
 const displayed = new WeakMap(); // element -> JSON of the items that it shows
 
-/** Rebuild the children of an element, one for each item, only if the items have changed. */
+/**
+ * Rebuild the children of an element, one for each item. Children of unchanged items stay, since the user may be
+ * pressing a button in them.
+ */
 export function updateChildren(element, items, build) {
-  if (!hasChanged(element, items)) return;
-  element.replaceChildren(...items.map(build));
+  items.forEach((item, place) => {
+    const child = element.children[place];
+    if (child && !hasChanged(child, item)) return;
+    const built = build(item);
+    hasChanged(built, item);
+    if (child) child.replaceWith(built);
+    else element.append(built);
+  });
+  while (element.children.length > items.length) element.lastElementChild.remove();
 }
 
 /** Remember the content that an element shows. Returns false if the element shows equal content already. */

@@ -1,6 +1,14 @@
 // The timeline of a session: drawing, table, legend, and the segment at the cursor.
 
-import { createButton, createElement, createIcon, findPart, hasChanged, setText } from "../dom.js";
+import {
+  createButton,
+  createElement,
+  createIcon,
+  findPart,
+  hasChanged,
+  setText,
+  updateChildren,
+} from "../dom.js";
 import { formatMessage } from "../i18n.js";
 import { TimelineInput } from "./input.js";
 import {
@@ -150,9 +158,9 @@ export class TimelinePage {
     const { rows, count } = listRows(this.scene);
     const body = this.part("rows");
     const focused = this.root.getRootNode().activeElement?.dataset?.number;
-    // Unchanged rows stay, since the user may be about to press a button in them.
     if (!hasChanged(body, [rows, language])) return;
-    body.replaceChildren(...rows.map((row) => createRow(row, texts, (number) => this.select(number))));
+    const items = rows.map((row) => ({ row, language }));
+    updateChildren(body, items, ({ row }) => createRow(row, texts, (number) => this.select(number)));
     const rest = count > rows.length ? ` ${formatMessage(texts.more, { count: rows.length })}` : "";
     this.say("count", formatMessage(texts.listed, { count }) + rest);
     if (focused) body.querySelector(`[data-number="${focused}"]`)?.focus();

@@ -182,6 +182,20 @@ def test_the_running_session_grows_by_itself_and_keeps_the_selection(
     expect(bands(page)).to_have_count(13)
 
 
+def test_a_row_of_the_list_stays_while_the_running_session_grows(page: Page, history: HistoryServer) -> None:
+    """Regression: each refresh replaced all rows, and a press on a button was lost if one came meanwhile."""
+    page.get_by_test_id("list").locator("summary").press("Enter")
+    buttons = page.get_by_test_id("list").get_by_role("button")
+    buttons.first.evaluate("(button) => { window.kept = button; }")
+    before = buttons.count()
+    running = history.sessions[0]
+    last = running["segments"][-1]
+    longer = last | {"number": 13, "genre": "metal", "started": last["ended"], "ended": last["ended"] + 300}
+    running["segments"].append(longer | {"seconds": 300.0})
+    expect(buttons).to_have_count(before + 1, timeout=REFRESH_MS)
+    assert page.evaluate("window.kept.isConnected")
+
+
 def test_a_past_session_stays_until_another_is_chosen(page: Page, history: HistoryServer) -> None:
     pick(page, "Session", re.compile("2 h 0 min"))
     expect(timeline(page)).to_have_attribute("data-session", "8", timeout=PATIENCE_MS)
