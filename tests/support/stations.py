@@ -21,7 +21,7 @@ from tests.support.stream_servers import Answer, WebServer, web_server
 
 SETTINGS = Settings(server=ServerSettings(port=0), history=HistorySettings(history="off"))
 ANALYSIS_SETTINGS = AnalysisSettings.from_settings(SETTINGS)
-MAX_RUN_SECONDS = 60
+MAX_RUN_SECONDS = 300
 
 
 @pytest.fixture

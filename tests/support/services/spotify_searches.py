@@ -28,9 +28,10 @@ class HalfVirtualClock:
 
     def __init__(self) -> None:
         self.time = NOW
+        self.moved_seconds = 0.0
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() + self.moved_seconds
 
     def now(self) -> datetime:
         return self.time

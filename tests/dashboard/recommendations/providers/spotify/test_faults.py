@@ -26,6 +26,7 @@ from tests.support.services.spotify_searches import (
     make_provider,
     search,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("reason", ["", "QUOTA_EXCEEDED"])
@@ -73,11 +74,18 @@ def test_songs_found_before_a_fault_are_returned(server: SpotifyServer, provider
 
 
 def test_the_number_of_abandoned_threads_is_limited(
-    server: SpotifyServer, provider: BackgroundProvider
+    server: SpotifyServer, provider: BackgroundProvider, clock: HalfVirtualClock
 ) -> None:
     search(provider)
     server.faults[SEARCH] = Fault(200, HTML, manner="drip headers")
-    results = [search(provider, TrackQuery("rock", "ja"), 0.6) for _ in range(MAX_ABANDONED + 3)]
+    results = []
+    for _ in range(MAX_ABANDONED + 3):
+        requests = len(server.requests)
+        pending = provider.start(TrackQuery("rock", "ja"), clock.monotonic() + 60)
+        if pending.work:
+            wait_until(lambda before=requests: len(server.requests) > before)  # type: ignore[misc]
+        clock.moved_seconds += 60
+        results.append(pending.result())
     assert {result.status for result in results} == {Status.TIMEOUT}
     assert [result.calls for result in results] == [1] * MAX_ABANDONED + [0] * 3
     assert sum(thread.name == "song-search-Spotify" for thread in threading.enumerate()) <= MAX_ABANDONED + 2
