@@ -55,6 +55,7 @@ class HistoryServer:
     ) -> None:
         self.sessions = sessions
         self.path: str | None = "/var/lib/overheard/history.sqlite"
+        self.delay_seconds = 0.0
         self.controls: list[dict[str, Any]] = []
         self.authorizations: list[str | None] = []
         self._token = token
@@ -84,6 +85,7 @@ class HistoryServer:
             return connection.respond(401, "this page requires the token; send the header\n")
         if not request.path.startswith("/history"):
             return None
+        time.sleep(self.delay_seconds)
         status, content = self._answer(request.path.removeprefix("/history").removeprefix("/"))
         body = json.dumps(content, ensure_ascii=False).encode()
         headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body))})

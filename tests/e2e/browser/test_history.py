@@ -220,6 +220,27 @@ def test_the_session_is_exported_as_it_is_by_then(page: Page, history: HistorySe
     assert len(json.loads(Path(whole.value.path()).read_text("utf-8"))["segments"]) == 13
 
 
+WATCH_FADING = """async () => {
+  const opacities = [];
+  const end = performance.now() + 9000;
+  while (performance.now() < end) {
+    for (const each of document.querySelectorAll('[data-stale="true"]')) {
+      opacities.push(Number(getComputedStyle(each).opacity));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return opacities;
+}"""
+
+
+def test_a_slow_refresh_does_not_fade_the_page(page: Page, history: HistoryServer) -> None:
+    """Regression: texts fell below the contrast that makes them readable, as on any slow answer."""
+    history.delay_seconds = 3.0
+    opacities = page.evaluate(WATCH_FADING)
+    assert opacities, "no refresh took longer than a moment"
+    assert min(opacities) == 1
+
+
 WATCH_STEPS = """() => {
   const shown = (text) => [...document.querySelectorAll("button")].some((b) => b.innerText.includes(text));
   window.bothSteps = 0;
