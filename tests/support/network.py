@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
 import socket
 import subprocess
@@ -11,14 +13,22 @@ from pathlib import Path
 
 from tests.support.programs import need
 
+FIRST_PORT = 20_000
+PORTS_PER_WORKER = 1_500
+WORKERS = 8
+"""Number of ranges of ports. They end below the range from which the system assigns ports."""
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+_NUMBERS = itertools.count(random.SystemRandom().randrange(PORTS_PER_WORKER))
+
 
 def free_port() -> int:
-    """Return a port below the range from which the system assigns ports.
+    """Return a port that no other process of the tests uses before the test binds it.
 
-    No other process is assigned the port before the test binds it.
+    Each process of pytest-xdist has a range of its own, and takes one port after the other.
     """
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = FIRST_PORT + _WORKER * PORTS_PER_WORKER + next(_NUMBERS) % PORTS_PER_WORKER
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 
