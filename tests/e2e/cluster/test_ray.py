@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,10 @@ def hold_core() -> Any:
     return busy
 
 
+MAX_WAIT_SECONDS = 300.0
+"""Seconds within which the second node has to begin a block. Its workers start in 10 to 60 s."""
+
+
 class NodeKillingExecutor:
     """Ray executor that kills the second node once both nodes have begun a block, or half of them are begun.
 
@@ -101,8 +106,10 @@ class NodeKillingExecutor:
         self.killed = False
 
     def analyze(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:
+        end = time.monotonic() + MAX_WAIT_SECONDS
         for rows in self._inner.analyze(blocks):
             begun = self._inner.nodes.values()
+            assert self._first_core is None or time.monotonic() < end, "the second node began no block"
             if self._first_core is not None and self._node.node_id in begun:
                 require_ray().kill(self._first_core)
                 self._first_core = None
