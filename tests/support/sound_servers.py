@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -42,9 +43,9 @@ class SoundServer:
             "LC_ALL": "C",
         }
         if kind == "pulseaudio":
-            socket = folder / "pulse.socket"
-            (folder / "default.pa").write_text(PULSE.format(socket=socket))
-            self.environment["PULSE_SERVER"] = f"unix:{socket}"
+            address = folder / "pulse.socket"
+            (folder / "default.pa").write_text(PULSE.format(socket=address))
+            self.environment["PULSE_SERVER"] = f"unix:{address}"
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
@@ -58,7 +59,10 @@ class SoundServer:
             return
         self._spawn("dbus-daemon", "--session", "--nofork", f"--address=unix:path={self.folder}/bus")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={self.folder}/bus"
-        for program in ("pipewire", "wireplumber", "pipewire-pulse"):
+        wait_until(lambda: _accepts_connections(self.folder / "bus"))
+        self._spawn("pipewire")
+        wait_until(lambda: _accepts_connections(self.folder / "pipewire-0"))  # its clients end without it
+        for program in ("wireplumber", "pipewire-pulse"):
             self._spawn(program)
         self._wait_until_ready()
         self.run("pactl", "load-module", "module-null-sink", "sink_name=speakers", "rate=48000")
@@ -98,6 +102,12 @@ class SoundServer:
     def _succeeds(self, *command: str) -> bool:
         """Check if a client program succeeds."""
         return subprocess.run(command, env=self.environment, capture_output=True, timeout=30).returncode == 0
+
+
+def _accepts_connections(path: Path) -> bool:
+    """Check if a server listens at a Unix socket. A killed server leaves the file of its socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 PROGRAMS = {
