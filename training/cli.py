@@ -66,7 +66,7 @@ def _add_data_commands(subparsers: Subparsers) -> None:
         description="Read recordings and arrays into the cache of windows. Files that cannot be decoded are "
         "listed and left out.",
         examples=[
-            ("overheard train prepare --gtzan ~/GTZAN --music ~/Music --teacher", "for a distillation")
+            ("overheard train prepare --gtzan ~/GTZAN --music ~/Music --teacher ~/teachers", "for a distillation")
         ],
     )
     prepare.add_argument(
@@ -85,7 +85,10 @@ def _add_data_commands(subparsers: Subparsers) -> None:
         "--noises", type=int, default=0, metavar="N", help="synthetic sounds without music (default: 0)"
     )
     prepare.add_argument(
-        "--teacher", action="store_true", help="compute the embeddings of musicnn, which is slow"
+        "--teacher",
+        type=Path,
+        metavar="FOLDER",
+        help="weights of the teacher networks, to compute their values for a distillation (slow)",
     )
     _add_cache(prepare)
     prepare.set_defaults(run=commands.prepare)

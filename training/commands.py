@@ -31,9 +31,9 @@ def prepare(arguments: argparse.Namespace) -> int:
         raise OverheardError(f"--noises is {arguments.noises}; it must be at least 0")
     embed = None
     if arguments.teacher:
-        from training.distillation.teacher import Teacher
+        from training.distillation.ensemble import TeacherEnsemble
 
-        embed = Teacher().embed
+        embed = TeacherEnsemble(arguments.teacher).embed
     jobs: list[IngestJob] = []
     if arguments.gtzan:
         jobs += gtzan_jobs(arguments.gtzan, embed)

@@ -12,7 +12,7 @@ import pytest
 from models.holdout import is_held_out_artist
 from training.cli import command
 from training.data.corpus import INDEX_FILE, Corpus, Entry, write_index
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import COARSE, FINE, LIVE
 from training.data.gtzan import LABELS
 from training.data.targets import EMBEDDING_SIZE
 from training.data.windows import TrackWindows
@@ -32,9 +32,10 @@ def arrays_of(band: int, seed: int, *, long: int = 124) -> TrackWindows:
     """Make the cached windows of one of GTZAN's published arrays."""
     random = np.random.default_rng((band, seed))
     return TrackWindows(
+        np.zeros((0, 1, LIVE.columns, 256), np.uint8),
         np.stack([[columns(FINE.columns, band, random)]]),
         np.zeros((0, 1, COARSE.columns, 256), np.uint8),
-        np.zeros((0, 250), np.float16),
+        np.zeros((0, EMBEDDING_SIZE), np.float16),
         columns(long, band, random) if long else np.zeros((0, 256), np.uint8),
     )
 
@@ -43,11 +44,12 @@ def recording_of(band: int, seed: int, *, windows: int = 2, embedding_size: int 
     """Make the cached windows of a recording."""
     random = np.random.default_rng((band, seed))
     return TrackWindows(
+        np.stack([[columns(LIVE.columns, band, random)] * 2 for _ in range(windows)]),
         np.stack([[columns(FINE.columns, band, random)] * 2 for _ in range(windows)]),
         np.stack([[columns(COARSE.columns, band, random)] * 2 for _ in range(windows)]),
         random.normal(0, 1, (windows, embedding_size)).astype(np.float16)
         if embedding_size
-        else np.zeros((0, 250), np.float16),
+        else np.zeros((0, EMBEDDING_SIZE), np.float16),
         np.zeros((0, 256), np.uint8),
     )
 

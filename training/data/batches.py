@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from training.data.augmentation import Intensities, augment
 from training.data.corpus import Corpus, Entry
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import COARSE, FINE, LIVE
 from training.data.targets import EMBEDDING_SIZE, standardized_embeddings
 from training.errors import DataError
 
@@ -37,14 +37,17 @@ class BatchMix:
         ``source_weights``, whose default is 1.
     no_music_share : float
         Share of non-music. The rest is other music.
+    live_share : float
+        Share of the live geometry among windows that have it.
     coarse_share : float
-        Share of the coarse geometry among windows that have both.
+        Share of the coarse geometry among the other windows that have both stored geometries.
     source_weights : dict
     """
 
     batch: int = 32
     genre_share: float = 0.58
     no_music_share: float = 0.15
+    live_share: float = 0.5
     coarse_share: float = 0.5
     source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 10.0})
 
@@ -146,6 +149,9 @@ class Sampler:
     def _draw_window(self, entry: Entry, generator: np.random.Generator) -> tuple[Intensities, int | None]:
         """Return an augmented window and its index among the track's windows, None if it was cropped anew."""
         windows = self._corpus.windows(entry)
+        if len(windows.live) and generator.random() < self._mix.live_share:
+            window, version = (int(generator.integers(size)) for size in windows.live.shape[:2])
+            return augment(windows.live[window, version], LIVE, generator), window
         has_coarse = bool(len(windows.coarse) or len(windows.long))
         coarse = has_coarse and (not len(windows.fine) or generator.random() < self._mix.coarse_share)
         if coarse and len(windows.long) and (not len(windows.coarse) or generator.random() < 0.5):

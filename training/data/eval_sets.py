@@ -91,7 +91,7 @@ def recording_eval_set(
     intensities, track, truth = [], [], []
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
-        stored = windows.fine if spec is FINE else windows.coarse
+        stored = windows.in_geometry(spec)
         intensities += [window_intensities(columns, spec) for columns in stored[:, 0]]
         track += [number] * len(stored)
         truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))

@@ -1,4 +1,4 @@
-"""The two spectrogram geometries that training uses, those of GTZAN's two published arrays."""
+"""The spectrogram geometries that training uses: one drawn from audio, and those of GTZAN's two published arrays."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ Rows pooled in pairs are then 20 Hz wide at the bottom, the finest resolution of
 the top.
 """
 
+LIVE: Final = AudioSpec(
+    n_fft=1_024, column_step=430, columns=256, hop_columns=27, row_break_hz=ROW_BREAK_HZ
+)
+"""Geometry of images that are drawn from audio: 46 ms every 19.5 ms, at 21.5 Hz a bin. A window lasts 5.02 s."""
+
 FINE: Final = AudioSpec(row_break_hz=ROW_BREAK_HZ)
 """Geometry of ``stft_first5s``: 2,048 samples every 1,920. All samples contribute, at 10.8 Hz a bin."""
 
@@ -22,7 +27,7 @@ COARSE: Final = AudioSpec(
 )
 """Geometry of ``stft_full30s``: one frame of 256 samples every 60.5 ms, at 86 Hz a bin."""
 
-GEOMETRIES: Final = {"fine": FINE, "coarse": COARSE}
+GEOMETRIES: Final = {"live": LIVE, "fine": FINE, "coarse": COARSE}
 """The geometries by name. The names are keys of the manifest's metrics."""
 
 STORED_SHAPES: Final = {(stored.rows, stored.columns): stored.name for stored in STORED_GEOMETRIES}

@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from models.errors import OverheardError
 from training.data.corpus import INDEX_FILE, Corpus, Entry, write_index
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import GEOMETRIES
 from training.data.gtzan import LABELS
 from training.data.targets import EMBEDDING_SIZE
 from training.data.windows import TrackWindows, read_source_digest
 from training.errors import DataError
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of what a cached file holds. Raising it makes every file anew."""
 
 
@@ -106,7 +106,7 @@ def _load_cached(path: Path, digest: str) -> TrackWindows | None:
 
 
 def _first_window_bytes(windows: TrackWindows) -> bytes:
-    for stored in (windows.fine[:1, :1], windows.coarse[:1, :1], windows.long):
+    for stored in (windows.live[:1, :1], windows.fine[:1, :1], windows.coarse[:1, :1], windows.long):
         if stored.size:
             return stored.tobytes()
     raise DataError("its file in the cache is empty; delete it and prepare again")
@@ -127,7 +127,7 @@ def source_digest(embedded: bool, *sources: Path | npt.NDArray[np.uint8]) -> str
     str
         16 hexadecimal digits.
     """
-    state = hashlib.sha256(repr((FORMAT_VERSION, embedded, FINE, COARSE)).encode())
+    state = hashlib.sha256(repr((FORMAT_VERSION, embedded, GEOMETRIES)).encode())
     for source in sources:
         if isinstance(source, Path):
             status = source.stat() if source.exists() else None
@@ -138,5 +138,5 @@ def source_digest(embedded: bool, *sources: Path | npt.NDArray[np.uint8]) -> str
 
 
 def no_embeddings() -> npt.NDArray[np.float16]:
-    """Return the embeddings of a track that the teacher has not processed, (0, 250)."""
+    """Return the embeddings of a track that the teacher has not processed, (0, EMBEDDING_SIZE)."""
     return np.zeros((0, EMBEDDING_SIZE), np.float16)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.holdout import is_held_out_artist
 from training.data import splits
 from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.gtzan import COARSE_ARRAYS_FILE, FINE_ARRAYS_FILE, LABELS, TABLE_FILE, GtzanTrack
@@ -64,7 +63,7 @@ def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
     train, valid, test = ([arrays[i] for i in part] for part in (split.train, split.valid, split.test))
     train = [entry for entry in train if entry.name not in splits.BROKEN_TRACKS]
     names = {entry.name for entry in train}
-    held_out = {entry.artist_key for entry in corpus.entries if is_held_out_artist(entry.artist)}
+    held_out = {entry.artist_key for entry in corpus.entries if entry.by_held_out_artist}
     more = [
         entry
         for entry in corpus.entries
@@ -117,7 +116,7 @@ def out_of_domain_tracks(corpus: Corpus, trained: Sequence[Entry]) -> list[Entry
             e.music
             and e.genre in LABELS
             and not e.source.startswith("gtzan")
-            and is_held_out_artist(e.artist)
+            and e.by_held_out_artist
             and not any(_names_nearly_equal(e.artist_key, name) for name in trained_artists)
         )
     )

@@ -21,7 +21,7 @@ from models.common.paths import resolve_beside
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
 from training.data.corpus import Entry, normalize_genre
-from training.data.geometries import COARSE, FINE, STORED_SHAPES
+from training.data.geometries import COARSE, FINE, LIVE, STORED_SHAPES
 from training.data.gtzan import COARSE_ARRAYS_FILE, FINE_ARRAYS_FILE, LABELS, TABLE_FILE
 from training.data.ingest import IngestJob, no_embeddings, source_digest
 from training.data.targets import TEACHER_SAMPLE_RATE
@@ -53,7 +53,7 @@ GTZAN_FILE_NAME = re.compile(rf"(?:^|__)(?:{'|'.join(LABELS)})\.\d{{5}}(?:\.|$)"
 _log = logging.getLogger(__name__)
 
 Embed = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""Function from windows at the teacher's rate to embeddings, such as ``Teacher.embed``."""
+"""Function from windows at the teacher's rate to embeddings, such as ``TeacherEnsemble.embed``."""
 
 Rows = dict[str, dict[str, str]]
 """Rows of a CSV table by the value of one column."""
@@ -122,7 +122,8 @@ def _windows_of_arrays(arrays: dict[str, npt.NDArray[np.uint8]]) -> TrackWindows
         fine = _round_to_bytes(to_bands(arrays["fine"].T, FINE))[np.newaxis, np.newaxis]
     if "coarse" in arrays:
         long = _round_to_bytes(to_bands(arrays["coarse"].T, COARSE))
-    return TrackWindows(fine, np.zeros((0, 1, COARSE.columns, 256), np.uint8), no_embeddings(), long)
+    live, coarse = (np.zeros((0, 1, spec.columns, 256), np.uint8) for spec in (LIVE, COARSE))
+    return TrackWindows(live, fine, coarse, no_embeddings(), long)
 
 
 def folder_jobs(
@@ -244,27 +245,33 @@ def _windows_of_clips(paths: list[Path], name: str) -> TrackWindows:
             f"its {len(paths)} clips last {seconds:.1f} s together, and a window {window_seconds:.1f} s; "
             "add a column seconds to the table, so that more clips are joined"
         )
-    return _windows_of_samples(np.concatenate(clips), name, None)
+    return _windows_of_samples(np.concatenate(clips), name)
 
 
 def _audio_job(entry: Entry, path: Path, embed: Embed | None) -> IngestJob:
     return IngestJob(
         entry,
-        lambda: _windows_of_samples(decode_file(str(path), SAMPLE_RATE), entry.name, embed),
+        lambda: _windows_of_file(path, entry.name, embed),
         source_digest(embed is not None, path),
     )
 
 
-def _windows_of_samples(samples: npt.NDArray[np.float32], name: str, embed: Embed | None) -> TrackWindows:
-    import soxr
+def _windows_of_file(path: Path, name: str, embed: Embed | None) -> TrackWindows:
+    windows = _windows_of_samples(decode_file(str(path), SAMPLE_RATE), name)
+    if embed is None:
+        return windows
+    # The teachers get the band above 11 kHz too.
+    samples = decode_file(str(path), TEACHER_SAMPLE_RATE)
+    heard = list(cut_windows(samples, MAX_WINDOWS_PER_TRACK, sample_rate=TEACHER_SAMPLE_RATE))
+    if len(heard) != len(windows.live):
+        raise DataError(f"it has {len(windows.live)} windows, but {len(heard)} at {TEACHER_SAMPLE_RATE} Hz")
+    return replace(windows, embeddings=embed(np.stack(heard)).astype(np.float16))
 
-    windows = list(cut_windows(samples, MAX_WINDOWS_PER_TRACK, WINDOW_SAMPLES // 2))
-    fine, coarse = degraded_columns(windows, generator_for(name))
-    embeddings = no_embeddings()
-    if embed:
-        resampled = [soxr.resample(window, SAMPLE_RATE, TEACHER_SAMPLE_RATE) for window in windows]
-        embeddings = embed(np.stack(resampled)).astype(np.float16)
-    return TrackWindows(fine, coarse, embeddings, np.zeros((0, 256), np.uint8))
+
+def _windows_of_samples(samples: npt.NDArray[np.float32], name: str) -> TrackWindows:
+    windows = list(cut_windows(samples, MAX_WINDOWS_PER_TRACK))
+    columns = degraded_columns(windows, generator_for(name))
+    return TrackWindows(**columns, embeddings=no_embeddings(), long=np.zeros((0, 256), np.uint8))
 
 
 def _round_to_bytes(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -145,8 +145,8 @@ def noise_jobs(count: int) -> Iterator[IngestJob]:
         def make(name: str = name) -> TrackWindows:
             generator = generator_for(name)
             sounds = [random_noise(generator) for _ in range(WINDOWS_PER_SOUND)]
-            fine, coarse = degraded_columns(sounds, generator)
-            return TrackWindows(fine, coarse, no_embeddings(), np.zeros((0, 256), np.uint8))
+            columns = degraded_columns(sounds, generator)
+            return TrackWindows(**columns, embeddings=no_embeddings(), long=np.zeros((0, 256), np.uint8))
 
         digest = source_digest(False, np.array([FORMAT_VERSION, WINDOWS_PER_SOUND], np.uint8))
         yield IngestJob(entry, make, digest)

@@ -13,11 +13,17 @@ from training.data.corpus import Corpus, Entry
 
 Floats = npt.NDArray[np.float32]
 
-TEACHER_SAMPLE_RATE: Final = 16_000
-"""Sample rate of the teacher's input, Hz."""
+TEACHER_SAMPLE_RATE: Final = 32_000
+"""Sample rate of the windows that the teachers get, Hz."""
 
-EMBEDDING_SIZE: Final = 250
-"""Values of a teacher embedding: 200 of the normalized penultimate layer and 50 logits of tags."""
+TARGET_BLOCKS: Final = {
+    "vgg": 256, "vgg_tags": 50, "musicnn": 200, "musicnn_tags": 50,
+    "efficientat": 384, "efficientat_classes": 157, "yamnet": 1024, "yamnet_classes": 154,
+}  # fmt: skip
+"""Number of values of each teacher's embedding and of its tag or class logits, in their order."""
+
+EMBEDDING_SIZE: Final = sum(TARGET_BLOCKS.values())
+"""Values of all teachers for one window: 2,275."""
 
 MAX_DEVIATIONS: Final = 5.0
 """Standard deviations from the mean at which targets are clipped."""
@@ -25,25 +31,25 @@ MAX_DEVIATIONS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Standardizer:
-    """Mean and standard deviation of each value of the embeddings, (250,) float32."""
+    """Mean and standard deviation of each value of the embeddings, (EMBEDDING_SIZE,) float32."""
 
     mean: Floats
     deviation: Floats
 
     @classmethod
     def fit(cls, embeddings: Floats) -> Standardizer:
-        """Measure mean and deviation over windows, (n, 250)."""
+        """Measure mean and deviation over windows, (n, EMBEDDING_SIZE)."""
         return cls(embeddings.mean(axis=0), embeddings.std(axis=0) + np.float32(1e-3))
 
     def apply(self, embeddings: npt.NDArray[np.floating]) -> Floats:
-        """Standardize and clip embeddings, (n, 250) float32."""
+        """Standardize and clip embeddings, (n, EMBEDDING_SIZE) float32."""
         standardized = (embeddings - self.mean) / self.deviation
         result: Floats = np.clip(standardized, -MAX_DEVIATIONS, MAX_DEVIATIONS).astype(np.float32)
         return result
 
 
 def standardized_embeddings(corpus: Corpus, entries: Sequence[Entry]) -> dict[str, Floats]:
-    """Return the standardized embeddings of the music among ``entries``, (n, 250) by file.
+    """Return the standardized embeddings of the music among ``entries``, (n, EMBEDDING_SIZE) by file.
 
     Tracks without embeddings are left out.
     """
@@ -53,3 +59,13 @@ def standardized_embeddings(corpus: Corpus, entries: Sequence[Entry]) -> dict[st
         return {}
     standardizer = Standardizer.fit(np.concatenate(list(stored.values())))
     return {file: standardizer.apply(embeddings) for file, embeddings in stored.items()}
+
+
+def target_weights() -> Floats:
+    """Return the weights of the values in a mean, (EMBEDDING_SIZE,) float32 with mean 1.
+
+    Every block has the same weight in total, however many values it has.
+    """
+    shares = [np.full(size, 1 / size) for size in TARGET_BLOCKS.values()]
+    weights = np.concatenate(shares)
+    return (weights / weights.mean()).astype(np.float32)

@@ -1,6 +1,6 @@
 """Windows of one track as the cache stores them, and their computation from samples.
 
-A track becomes several windows of 5 s. For each window the cache holds the spectrogram columns in both
+A track becomes several windows of 5 s. For each window the cache holds the spectrogram columns in all
 geometries, clean and once degraded, as bytes. The columns are stored before scaling, because augmentation
 must come before it.
 """
@@ -18,13 +18,14 @@ import numpy.typing as npt
 
 from models.common.paths import atomic_write
 from models.degradation import degrade_randomly
+from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_columns
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import FINE, GEOMETRIES
 from training.errors import DataError
 
 SAMPLE_RATE = FINE.sample_rate
-WINDOW_SAMPLES = max(FINE.window_samples, COARSE.window_samples)
-"""Samples of a window, 4.97 s: enough for either geometry."""
+WINDOW_SAMPLES = max(spec.window_samples for spec in GEOMETRIES.values())
+"""Samples of a window, 5.02 s: enough for each geometry."""
 
 MIN_DB = -80.0
 STEP_DB = 0.6
@@ -44,27 +45,35 @@ class TrackWindows:
 
     Attributes
     ----------
+    live : (n, versions, 256, 256) uint8
+        Columns in steps of ``STEP_DB``. Recordings have a clean and a degraded version. Published arrays
+        have none.
     fine : (n, versions, 57, 256) uint8
-        Columns in steps of ``STEP_DB``. Recordings have a clean and a degraded version, published arrays
-        only one.
+        Published arrays have one version.
     coarse : (n, versions, 83, 256) uint8
-    embeddings : (n, 250) float16
-        Teacher embedding of each window, or (0, 250). The file stores them under the key ``heard``.
+    embeddings : (n, EMBEDDING_SIZE) float16
+        Values of the teachers for each window, or (0, EMBEDDING_SIZE). The file stores them under the key ``heard``.
     long : (columns, 256) uint8
         Coarse columns of one stretch longer than a window, or (0, 256). Published arrays have no other
         coarse columns.
     """
 
+    live: npt.NDArray[np.uint8]
     fine: npt.NDArray[np.uint8]
     coarse: npt.NDArray[np.uint8]
     embeddings: npt.NDArray[np.float16]
     long: npt.NDArray[np.uint8]
 
+    def in_geometry(self, spec: AudioSpec) -> npt.NDArray[np.uint8]:
+        """Return the columns of all windows in one geometry, (n, versions, columns, 256) uint8."""
+        arrays: dict[str, npt.NDArray[np.uint8]] = {"live": self.live, "fine": self.fine, "coarse": self.coarse}
+        return next(arrays[name] for name, each in GEOMETRIES.items() if each == spec)
+
     def save(self, path: Path, source_digest: str = "") -> None:
         """Write a file atomically, with the digest that ``read_source_digest`` returns."""
         with atomic_write(path) as file:
             np.savez(
-                file, fine=self.fine, coarse=self.coarse, heard=self.embeddings, long=self.long,
+                file, live=self.live, fine=self.fine, coarse=self.coarse, heard=self.embeddings, long=self.long,
                 made_from=np.array(source_digest),
             )  # fmt: skip
 
@@ -79,7 +88,7 @@ class TrackWindows:
         """
         try:
             with path.open("rb") as file, np.load(file) as arrays:  # NumPy leaves a damaged file open
-                return cls(*(arrays[name] for name in ("fine", "coarse", "heard", "long")))
+                return cls(*(arrays[name] for name in ("live", "fine", "coarse", "heard", "long")))
         except _UNREADABLE as error:
             raise DataError(f"cannot read {path}: {error}; delete it and prepare again") from error
 
@@ -94,29 +103,32 @@ def read_source_digest(path: Path) -> str:
 
 
 def cut_windows(
-    samples: npt.NDArray[np.float32], max_windows: int, hop: int = WINDOW_SAMPLES
+    samples: npt.NDArray[np.float32], max_windows: int, *, sample_rate: int = SAMPLE_RATE
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield at most ``max_windows`` evenly spread windows whose starts are at least ``hop`` samples apart.
+    """Yield at most ``max_windows`` evenly spread windows whose starts are at least half a window apart.
 
-    A track shorter than a window is repeated until it fills one.
+    A track shorter than a window is repeated until it fills one. The windows are the same stretches of time
+    at each sample rate.
     """
-    if len(samples) < WINDOW_SAMPLES:
-        samples = np.tile(samples, -(-WINDOW_SAMPLES // len(samples)))[:WINDOW_SAMPLES]
-    room = len(samples) - WINDOW_SAMPLES
-    count = min(max_windows, 1 + room // hop)
+    length = round(WINDOW_SAMPLES / SAMPLE_RATE * sample_rate)
+    if len(samples) < length:
+        samples = np.tile(samples, -(-length // len(samples)))[:length]
+    room = len(samples) - length
+    # In hundredths of a second, so that rounding at another sample rate does not change the number.
+    count = min(max_windows, 1 + int(100 * room / sample_rate) // int(50 * length / sample_rate))
     for start in np.linspace(0, room, count).astype(int) if count > 1 else [room // 2]:
-        yield samples[start : start + WINDOW_SAMPLES]
+        yield samples[start : start + length]
 
 
 def degraded_columns(
     windows: list[npt.NDArray[np.float32]], generator: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Compute the columns of windows in both geometries, clean and degraded.
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """Compute the columns of windows in all geometries, clean and degraded.
 
     Returns
     -------
-    (n, 2, 57, 256) uint8, (n, 2, 83, 256) uint8
-        Fine and coarse columns; see ``TrackWindows``.
+    dict of (n, 2, columns, 256) uint8
+        By the names of ``GEOMETRIES``; see ``TrackWindows``.
 
     Raises
     ------
@@ -125,7 +137,7 @@ def degraded_columns(
     """
     import av.error
 
-    fine, coarse = [], []
+    columns: dict[str, list[list[npt.NDArray[np.uint8]]]] = {name: [] for name in GEOMETRIES}
     for window in windows:
         try:
             versions = [window, degrade_randomly(window, SAMPLE_RATE, generator)]
@@ -133,9 +145,11 @@ def degraded_columns(
             raise DataError(
                 f"FFmpeg cannot encode its audio, whose largest sample is {np.abs(window).max():g}: {error}"
             ) from error
-        fine.append([quantize_decibels(band_columns(v[: FINE.window_samples], FINE)) for v in versions])
-        coarse.append([quantize_decibels(band_columns(v[: COARSE.window_samples], COARSE)) for v in versions])
-    return np.array(fine, np.uint8), np.array(coarse, np.uint8)
+        for name, spec in GEOMETRIES.items():
+            columns[name].append(
+                [quantize_decibels(band_columns(v[: spec.window_samples], spec)) for v in versions]
+            )
+    return {name: np.array(each, np.uint8) for name, each in columns.items()}
 
 
 def quantize_decibels(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

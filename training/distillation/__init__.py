@@ -1,6 +1,6 @@
-"""Knowledge distillation: a backbone learns to predict the embeddings of a teacher network."""
+"""Knowledge distillation: a backbone learns to predict the values of teacher networks."""
 
 from training.distillation.distill import DistillationConfig, distillation_entries
-from training.distillation.teacher import Teacher
+from training.distillation.ensemble import TeacherEnsemble
 
-__all__ = ["DistillationConfig", "Teacher", "distillation_entries"]
+__all__ = ["DistillationConfig", "TeacherEnsemble", "distillation_entries"]

@@ -13,7 +13,7 @@ from models.spectrogram.stft import band_edges
 from training.data.augmentation import Intensities, window_intensities
 from training.data.corpus import Corpus, Entry
 from training.data.eval_sets import EvalSet, recording_eval_set, render_images
-from training.data.geometries import COARSE, FINE, GEOMETRIES
+from training.data.geometries import COARSE, GEOMETRIES
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, out_of_domain_tracks
 from training.evaluation.predictions import Predictions
@@ -88,7 +88,7 @@ def non_music_scores(
 def _clean_columns(corpus: Corpus, entry: Entry, spec: AudioSpec) -> Intensities:
     """Return the clean columns of every window of a track in one geometry, (windows, columns, 256)."""
     windows = corpus.windows(entry)
-    stored = (windows.fine if spec is FINE else windows.coarse)[:, 0]
+    stored = windows.in_geometry(spec)[:, 0]
     if spec is COARSE and not len(stored) and len(windows.long):
         starts = range(0, len(windows.long) - spec.columns + 1, spec.columns)
         stored = np.array([windows.long[start : start + spec.columns] for start in starts])

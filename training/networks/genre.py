@@ -1,8 +1,7 @@
 """The shipped network: MobileNetV2 on a pooled image, a GRU over time, and logits of genres and of music.
 
-The image is first averaged over 4 columns, because 57 or 83 STFT columns were stretched to 256 pixels. Rows
-are kept: frozen features of half as many rows are 7 to 9 points less accurate (``REPORT.md``). The last
-stride is taken over frequency only, so that four time steps are left.
+The image is first averaged over squares of 2 x 2 pixels. The last stride is taken over frequency only, so
+that eight time steps are left.
 
 The head reads the means of the outputs of the blocks of every width, and of their magnitudes, in each
 quarter of the time. These separate genres better than the last layer's output (``REPORT.md``), and
@@ -15,13 +14,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from training.data.augmentation import COLUMN_POOLING, Intensities, render
+from training.data.augmentation import POOLING, Intensities, render
 from training.data.targets import EMBEDDING_SIZE
 from training.networks.pretrained import load_imagenet_weights
 from training.networks.study import IMAGE_SIZE, TORCHVISION_MEAN, TORCHVISION_STD, normalize
 
-HEIGHT: Final = IMAGE_SIZE
-WIDTH: Final = IMAGE_SIZE // COLUMN_POOLING
+SIDE: Final = IMAGE_SIZE // POOLING
+"""Rows and columns of the averaged image."""
+
 TIME_STEPS: Final = 4
 """Time steps of the GRU."""
 
@@ -42,7 +42,7 @@ _LAST_STRIDE: Final = "block_13"
 
 
 def build_backbone(*, imagenet: bool = True) -> Any:
-    """Build MobileNetV2's blocks (alpha 1), which keep four time steps.
+    """Build MobileNetV2's blocks (alpha 1), which keep eight time steps.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def build_backbone(*, imagenet: bool = True) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) normalized RGB -> (n, 8 frequencies, 4 times, 320).
+        (n, 128, 128, 3) normalized RGB -> (n, 4 frequencies, 8 times, 320).
     """
     import keras
 
@@ -78,7 +78,7 @@ def build_backbone(*, imagenet: bool = True) -> Any:
         outputs = layer(*inputs, **options)
         return outputs[:, ::2] if layer.name == f"{_LAST_STRIDE}_depthwise" else outputs
 
-    plain = keras.applications.MobileNetV2((HEIGHT, WIDTH, 3), include_top=False, weights=None)
+    plain = keras.applications.MobileNetV2((SIDE, SIDE, 3), include_top=False, weights=None)
     model = keras.models.clone_model(plain, clone_function=copy, call_function=connect)
     if imagenet:
         load_imagenet_weights(model)
@@ -93,11 +93,11 @@ def build_student(backbone: Any, targets: int) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) pixels 0..255 -> (n, targets).
+        (n, 128, 128, 3) pixels 0..255 -> (n, targets).
     """
     import keras
 
-    image = keras.Input((HEIGHT, WIDTH, 3), name="pooled_image")
+    image = keras.Input((SIDE, SIDE, 3), name="pooled_image")
     every = keras.Model(backbone.inputs, _outputs_per_width(backbone), name="every_width")(normalize(image))
     values = [value for x in every for value in (x, keras.ops.abs(x))]
     x = keras.layers.Concatenate()([keras.ops.mean(value, axis=(1, 2)) for value in values])
@@ -116,7 +116,7 @@ def build_pooled_features(backbone: Any) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) normalized RGB -> (n, 4 times, 1424): the means of 712 channels and of their
+        (n, 128, 128, 3) normalized RGB -> (n, 4 times, 1424): the means of 712 channels and of their
         magnitudes. After ``fit_standardization``, 3 stands for ``DEVIATIONS`` standard deviations, and
         values are clipped to -3..3.
     """
@@ -191,12 +191,12 @@ def build_classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 64, 3) pixels 0..255 -> (n, genres + 1) logits, the last one of "music", and (n, 250)
+        (n, 128, 128, 3) pixels 0..255 -> (n, genres + 1) logits, the last one of "music", and (n, 250)
         predicted teacher embeddings, which serve training only and are not exported.
     """
     import keras
 
-    image = keras.Input((HEIGHT, WIDTH, 3), name="pooled_image")
+    image = keras.Input((SIDE, SIDE, 3), name="pooled_image")
     x = pooled(normalize(image), training=False)
     embedding = keras.layers.Dense(EMBEDDING_SIZE, name="embedding")(keras.ops.mean(x, axis=1))
     network = keras.Model(image, [build_head(x, genres, dropout), embedding], name="classifier")
@@ -240,15 +240,16 @@ def build_export_network(trained: Any, genres: int) -> Any:
     scale = 1 / (255 * np.array(TORCHVISION_STD))
     offset = -np.array(TORCHVISION_MEAN) / np.array(TORCHVISION_STD)
     (kernel,) = first.get_weights()  # (3, 3, channels, filters)
-    wide = np.repeat(kernel * scale[:, np.newaxis], COLUMN_POOLING, 1)
-    wide = wide.reshape(*kernel.shape[:2], -1, kernel.shape[-1]) / COLUMN_POOLING
+    wide = np.repeat(np.repeat(kernel * scale[:, np.newaxis], POOLING, 0), POOLING, 1)
+    rows, columns, filters = POOLING * kernel.shape[0], kernel.shape[1], kernel.shape[-1]
+    wide = wide.reshape(rows, columns, -1, filters) / POOLING**2
     bias = (kernel * offset[:, np.newaxis]).sum(axis=(0, 1, 2))
 
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="image")
     gray = round(255 * sum(TORCHVISION_MEAN) / 3)
-    columns = keras.layers.Reshape((HEIGHT, WIDTH, wide.shape[2]), name="columns")(image)
-    padded = keras.ops.pad(columns, ((0, 0), (1, 0), (1, 0), (0, 0)), constant_values=gray)
-    folded = keras.layers.Conv2D(kernel.shape[-1], wide.shape[:2], strides=2, name="folded")
+    pairs = keras.layers.Reshape((IMAGE_SIZE, SIDE, wide.shape[2]), name="pairs")(image)
+    padded = keras.ops.pad(pairs, ((0, 0), (POOLING, 0), (1, 0), (0, 0)), constant_values=gray)
+    folded = keras.layers.Conv2D(filters, (rows, columns), strides=(2 * POOLING, 2), name="folded")
     x = folded(padded)
     folded.set_weights([wide, bias])
     rest = keras.Model(first.output, pooled.output, name="after_first")

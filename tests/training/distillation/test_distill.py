@@ -13,7 +13,9 @@ import pytest
 from models.errors import OverheardError
 from tests.support.corpora import arrays_of, cache, entry, recording_of
 from training.cli import build_parser, command
+from training.data.geometries import GEOMETRIES
 from training.distillation.distill import VALIDATION_EVERY_NTH, DistillationConfig, _gather_data
+from training.distillation.ensemble import EFFICIENTAT_FILE, YAMNET_FILE
 from training.errors import DataError, WeightsError
 from training.networks.pretrained import load_distilled_weights, save_distilled_weights
 
@@ -33,8 +35,8 @@ def test_every_25th_track_validates_and_songs_weigh_twice(tmp_path: Path) -> Non
     corpus = cache(tmp_path, listed)
     data = _gather_data(corpus, corpus.entries, DistillationConfig(real_weight=2.0))
     count = sum(1 + number % 2 for number in range(VALIDATION_EVERY_NTH + 2))
-    assert data.fine.shape == (count, 2, 57, 256)
-    assert data.coarse.shape == (count, 2, 83, 256)
+    for name, spec in GEOMETRIES.items():
+        assert data.columns[name].shape == (count, 2, spec.columns, 256)
     assert data.targets.shape == (count, 5)
     assert data.targets.mean(axis=0) == pytest.approx(np.zeros(5), abs=0.02)
     assert data.targets.std(axis=0) == pytest.approx(np.ones(5), abs=0.05)
@@ -46,7 +48,7 @@ def test_every_25th_track_validates_and_songs_weigh_twice(tmp_path: Path) -> Non
     assert list(zip(data.validates.tolist(), data.weights.tolist(), strict=True)) == expected
     assert sum(held for held, _ in expected) >= 2
     # A window's columns and its embedding stay together.
-    assert np.array_equal(data.fine[1], listed[1][1].fine[0])
+    assert np.array_equal(data.columns["live"][1], listed[1][1].live[0])
 
 
 def test_a_cache_without_embeddings_raises_one_sentence(tmp_path: Path) -> None:
@@ -59,8 +61,12 @@ def test_a_cache_without_embeddings_raises_one_sentence(tmp_path: Path) -> None:
 
 def test_a_missing_teacher_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "musicnn", None)  # what Python takes for absent
+    weights = tmp_path / "teachers"
+    weights.mkdir()
+    for name in (EFFICIENTAT_FILE, YAMNET_FILE):
+        (weights / name).touch()
     with pytest.raises(DataError, match=r"run: pip install --no-deps musicnn==0\.1\.0"):
-        command(["prepare", "--cache", str(tmp_path), "--music", str(tmp_path), "--teacher"])
+        command(["prepare", "--cache", str(tmp_path), "--music", str(tmp_path), "--teacher", str(weights)])
 
 
 def test_zero_steps_are_rejected(tmp_path: Path) -> None:
