@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-
 QUARTER_COLLECTIONS = frozenset({"songs"})
 """Collections, named as their tables, of which a quarter of the artists is held out."""
 

@@ -66,7 +66,7 @@ def _add_data_commands(subparsers: Subparsers) -> None:
         description="Read recordings and arrays into the cache of windows. Files that cannot be decoded are "
         "listed and left out.",
         examples=[
-            ("overheard train prepare --gtzan ~/GTZAN --music ~/Music --teacher ~/teachers", "for a distillation")
+            ("overheard train prepare --music ~/Music --teacher ~/teachers", "music for a distillation")
         ],
     )
     prepare.add_argument(

@@ -114,9 +114,10 @@ def litert_float() -> Work:
 
 def musicnn() -> Work:
     """musicnn's 3 s window: its log mel frames, and its network as its session runs it."""
+    from training.distillation.teacher import Teacher
+
     from tests.support.audio import noise
     from training.data.targets import TEACHER_SAMPLE_RATE
-    from training.distillation.teacher import Teacher
 
     teacher, window = (
         Teacher(threads=1),

@@ -1,4 +1,4 @@
-"""The spectrogram geometries that training uses: one drawn from audio, and those of GTZAN's two published arrays."""
+"""The spectrogram geometries of training: one drawn from audio, and those of GTZAN's two published arrays."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ Rows pooled in pairs are then 20 Hz wide at the bottom, the finest resolution of
 the top.
 """
 
-LIVE: Final = AudioSpec(
-    n_fft=1_024, column_step=430, columns=256, hop_columns=27, row_break_hz=ROW_BREAK_HZ
-)
-"""Geometry of images that are drawn from audio: 46 ms every 19.5 ms, at 21.5 Hz a bin. A window lasts 5.02 s."""
+LIVE: Final = AudioSpec(n_fft=1_024, column_step=430, columns=256, hop_columns=27, row_break_hz=ROW_BREAK_HZ)
+"""Geometry of images drawn from audio: 46 ms every 19.5 ms, at 21.5 Hz a bin. A window lasts 5.02 s."""
 
 FINE: Final = AudioSpec(row_break_hz=ROW_BREAK_HZ)
 """Geometry of ``stft_first5s``: 2,048 samples every 1,920. All samples contribute, at 10.8 Hz a bin."""

@@ -78,9 +78,7 @@ def is_allowed_for_distillation(entry: Entry) -> bool:
 
 def distillation_entries(corpus: Corpus) -> list[Entry]:
     """Select the tracks to distill from, except those by artists of GTZAN or by held-out artists."""
-    evaluated = corpus.select(
-        lambda entry: entry.source.startswith("gtzan") or entry.by_held_out_artist
-    )
+    evaluated = corpus.select(lambda entry: entry.source.startswith("gtzan") or entry.by_held_out_artist)
     return exclude_artists_of(corpus.select(is_allowed_for_distillation), evaluated)
 
 

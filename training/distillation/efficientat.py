@@ -84,9 +84,7 @@ class EfficientAtTeacher:
         """
         mel = np.stack([log_mel(window) for window in windows])
         features, logits = self._run(mel[..., np.newaxis])
-        embeddings: Floats = np.concatenate(
-            [features.numpy(), logits.numpy()[:, list(CLASSES)]], axis=1
-        )
+        embeddings: Floats = np.concatenate([features.numpy(), logits.numpy()[:, list(CLASSES)]], axis=1)
         return embeddings
 
 
@@ -139,9 +137,7 @@ def _forward(x: Any, weights: dict[str, npt.NDArray[Any]]) -> tuple[Any, Any]:
     def squeeze_and_excite(x: Any, name: str) -> Any:
         share = tf.reduce_mean(x, axis=(1, 2))
         for layer, activation in (("fc1", tf.nn.relu), ("fc2", tf.nn.sigmoid)):
-            share = activation(
-                share @ weights[f"{name}.{layer}.weight"].T + weights[f"{name}.{layer}.bias"]
-            )
+            share = activation(share @ weights[f"{name}.{layer}.weight"].T + weights[f"{name}.{layer}.bias"])
         return x * share[:, tf.newaxis, tf.newaxis]
 
     x = convolve(x, "features.0", 2, _hard_swish)

@@ -7,7 +7,7 @@ storage. The reader allows only the few names that a state dict needs, so a file
 from __future__ import annotations
 
 import io
-import pickle  # noqa: S403 - find_class admits a fixed list of names
+import pickle
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -43,7 +43,7 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
     return dict(state)
 
 
-class _Unpickler(pickle.Unpickler):  # noqa: S301
+class _Unpickler(pickle.Unpickler):
     """Unpickler of a state dict that creates nothing but arrays and dictionaries."""
 
     def __init__(self, archive: zipfile.ZipFile, description: str) -> None:
