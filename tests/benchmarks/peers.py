@@ -114,16 +114,13 @@ def litert_float() -> Work:
 
 def musicnn() -> Work:
     """musicnn's 3 s window: its log mel frames, and its network as its session runs it."""
-    from training.distillation.teacher import Teacher
 
     from tests.support.audio import noise
-    from training.data.targets import TEACHER_SAMPLE_RATE
+    from training.distillation.musicnn import PATCH_SAMPLES, MusicnnTeacher, log_mel_patch
 
-    teacher, window = (
-        Teacher(threads=1),
-        np.float32(0.1) * noise(5 * TEACHER_SAMPLE_RATE)[np.newaxis].astype(np.float32),
-    )
-    return lambda: teacher.embed(window)
+    teacher = MusicnnTeacher("MSD_musicnn")
+    window = np.float32(0.1) * noise(PATCH_SAMPLES).astype(np.float32)
+    return lambda: teacher.embed(log_mel_patch(window)[np.newaxis])
 
 
 def plotted() -> Work:

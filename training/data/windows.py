@@ -52,7 +52,7 @@ class TrackWindows:
         Published arrays have one version.
     coarse : (n, versions, 83, 256) uint8
     embeddings : (n, EMBEDDING_SIZE) float16
-        Values of the teachers for each window, or (0, EMBEDDING_SIZE). The file stores them under the key ``heard``.
+        Values of the teachers for each window, or (0, EMBEDDING_SIZE). Their key in the file is ``heard``.
     long : (columns, 256) uint8
         Coarse columns of one stretch longer than a window, or (0, 256). Published arrays have no other
         coarse columns.
@@ -77,8 +77,8 @@ class TrackWindows:
         """Write a file atomically, with the digest that ``read_source_digest`` returns."""
         with atomic_write(path) as file:
             np.savez(
-                file, live=self.live, fine=self.fine, coarse=self.coarse, heard=self.embeddings, long=self.long,
-                made_from=np.array(source_digest),
+                file, live=self.live, fine=self.fine, coarse=self.coarse, heard=self.embeddings,
+                long=self.long, made_from=np.array(source_digest),
             )  # fmt: skip
 
     @classmethod

@@ -39,7 +39,7 @@ class TeacherEnsemble:
         missing = [name for name in (EFFICIENTAT_FILE, YAMNET_FILE) if not (weights / name).exists()]
         if missing:
             raise DataError(
-                f"{weights} lacks the teachers' weights {' and '.join(missing)}; name the folder that has them"
+                f"{weights} lacks {' and '.join(missing)}; name the folder with the teachers' weights"
             )
         self._musicnn = [musicnn.MusicnnTeacher(name) for name in ("MSD_vgg", "MSD_musicnn")]
         self._efficientat = efficientat.EfficientAtTeacher(weights / EFFICIENTAT_FILE)
