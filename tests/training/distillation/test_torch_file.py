@@ -8,6 +8,7 @@ import sys
 import types
 import zipfile
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def write(path: Path, state: Any) -> None:
     Pickler(description, protocol=2).dump(state)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("weights/data.pkl", description.getvalue())
-        for each in storages:
+        for each in {each.key: each for each in storages}.values():
             archive.writestr(f"weights/data/{each.key}", each.values.tobytes())
 
 
