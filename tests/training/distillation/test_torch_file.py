@@ -8,7 +8,6 @@ import sys
 import types
 import zipfile
 from collections import OrderedDict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,8 @@ class Tensor:
     def __init__(
         self, storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
     ) -> None:
-        self.arguments = (storage, offset, shape, strides, False, OrderedDict[str, Any]())
+        hooks: OrderedDict[str, Any] = OrderedDict()
+        self.arguments = (storage, offset, shape, strides, False, hooks)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return sys.modules["torch._utils"]._rebuild_tensor_v2, self.arguments
