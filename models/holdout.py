@@ -23,5 +23,10 @@ def is_held_out_artist(name: str, collection: str = "") -> bool:
     return bool(name) and _hash(name) % 3 == 0
 
 
+def is_validation_artist(name: str) -> bool:
+    """Return True for a fifth of all artists, selected by a hash, whose music calibrates and selects models."""
+    return bool(name) and _hash(f"valid{normalize_artist(name)}") % 5 == 0
+
+
 def _hash(text: str) -> int:
     return int(hashlib.sha1(text.encode()).hexdigest(), 16)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.holdout import is_validation_artist
 from training.data import splits
 from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.gtzan import COARSE_ARRAYS_FILE, FINE_ARRAYS_FILE, LABELS, TABLE_FILE, GtzanTrack
@@ -14,14 +15,32 @@ GTZAN_FILES = f"{FINE_ARRAYS_FILE}, {COARSE_ARRAYS_FILE} and {TABLE_FILE}"
 """Files that GTZAN's folder must hold before anything can be evaluated."""
 
 
+SHORT_SUFFIX = ".short.npz"
+"""End of the files of GTZAN's excerpts of 2 to 3 s. They are trained on and not evaluated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Entries of one split: ``train`` from every source, ``valid`` and ``test`` from GTZAN's arrays only."""
+    """Entries of one split.
+
+    Attributes
+    ----------
+    name : str
+    train : tuple of Entry
+        From every source.
+    valid, test : tuple of Entry
+        From GTZAN's arrays only.
+    valid_recordings, test_recordings : tuple of Entry
+        GTZAN's recordings of the same tracks, and in ``valid_recordings`` also tracks of other sources whose
+        artists select and calibrate models. No artist of ``valid_recordings`` is trained on.
+    """
 
     name: str
     train: tuple[Entry, ...]
     valid: tuple[Entry, ...]
     test: tuple[Entry, ...]
+    valid_recordings: tuple[Entry, ...] = ()
+    test_recordings: tuple[Entry, ...] = ()
 
 
 def array_entries(corpus: Corpus) -> list[Entry]:
@@ -51,7 +70,8 @@ def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
     """Extend a split of GTZAN's arrays to every source.
 
     The training part gets the recordings of its own tracks, and all other sources except evaluated artists,
-    held-out artists and held-out origins. A track of another source with an unknown artist is trained on.
+    held-out artists, held-out origins and validation artists of labeled music. A track of another source with
+    an unknown artist is trained on.
 
     Parameters
     ----------
@@ -74,8 +94,33 @@ def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
             and not entry.is_held_out
         )
     ]
+    more = exclude_artists_of(more, [*valid, *test])
+    gtzan_artists = {entry.artist_key for entry in train}
+    selecting = [
+        entry
+        for entry in more
+        if not entry.source.startswith("gtzan")
+        and entry.genre in LABELS
+        and is_validation_artist(entry.artist)
+        and entry.artist_key not in gtzan_artists
+    ]
     return Partition(
-        split.name, (*train, *exclude_artists_of(more, [*valid, *test])), tuple(valid), tuple(test)
+        split.name,
+        (*train, *exclude_artists_of(more, selecting)),
+        tuple(valid),
+        tuple(test),
+        (*_recordings_of(corpus, valid), *selecting),
+        _recordings_of(corpus, test),
+    )
+
+
+def _recordings_of(corpus: Corpus, arrays: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Select GTZAN's recordings of tracks, except those that are shorter than a window."""
+    names = {entry.name for entry in arrays}
+    return tuple(
+        corpus.select(
+            lambda e: e.source == "gtzan-audio" and e.name in names and not e.file.endswith(SHORT_SUFFIX)
+        )
     )
 
 
