@@ -24,7 +24,7 @@ def is_held_out_artist(name: str, collection: str = "") -> bool:
 
 
 def is_validation_artist(name: str) -> bool:
-    """Return True for a fifth of all artists, selected by a hash, whose music calibrates and selects models."""
+    """Return True for a fifth of all artists, selected by a hash, whose music calibrates models."""
     return bool(name) and _hash(f"valid{normalize_artist(name)}") % 5 == 0
 
 

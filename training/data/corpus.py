@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from models.common.paths import atomic_write
-from models.holdout import is_held_out_artist, normalize_artist
+from models.holdout import is_held_out_artist, is_validation_artist, normalize_artist
 from training.data.gtzan import LABELS
 from training.data.windows import TrackWindows
 from training.errors import DataError
@@ -66,6 +66,11 @@ class Entry:
     def by_held_out_artist(self) -> bool:
         """True if the artist is held out in the track's source; see ``is_held_out_artist``."""
         return is_held_out_artist(self.artist, self.source)
+
+    @property
+    def by_validation_artist(self) -> bool:
+        """True if the genre is known and the artist's music selects and calibrates models."""
+        return self.genre in LABELS and is_validation_artist(self.artist)
 
     @property
     def is_held_out(self) -> bool:

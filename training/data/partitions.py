@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.holdout import is_validation_artist
 from training.data import splits
 from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.gtzan import COARSE_ARRAYS_FILE, FINE_ARRAYS_FILE, LABELS, TABLE_FILE, GtzanTrack
@@ -100,8 +99,7 @@ def partition_corpus(corpus: Corpus, split: splits.Split) -> Partition:
         entry
         for entry in more
         if not entry.source.startswith("gtzan")
-        and entry.genre in LABELS
-        and is_validation_artist(entry.artist)
+        and entry.by_validation_artist
         and entry.artist_key not in gtzan_artists
     ]
     return Partition(
