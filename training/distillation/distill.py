@@ -73,12 +73,17 @@ def is_allowed_for_distillation(entry: Entry) -> bool:
         and not entry.source.startswith("gtzan")
         and not entry.is_held_out
         and not entry.by_held_out_artist
+        and not entry.by_validation_artist
     )
 
 
 def distillation_entries(corpus: Corpus) -> list[Entry]:
     """Select the tracks to distill from, except those by artists of GTZAN or by held-out artists."""
-    evaluated = corpus.select(lambda entry: entry.source.startswith("gtzan") or entry.by_held_out_artist)
+    evaluated = corpus.select(
+        lambda entry: (
+            entry.source.startswith("gtzan") or entry.by_held_out_artist or entry.by_validation_artist
+        )
+    )
     return exclude_artists_of(corpus.select(is_allowed_for_distillation), evaluated)
 
 
