@@ -53,13 +53,13 @@ class DistillationConfig:
         Batches from one log entry, and one checkpoint, to the next.
     """
 
-    steps: int = 3_200
+    steps: int = 4_000
     batch: int = 32
     rate: float = 1e-3
     weight_decay: float = 1e-3
     real_sources: tuple[str, ...] = ("more-music", "songs")
     real_weight: float = 3.0
-    live_share: float = 0.5
+    live_share: float = 0.6
     report_every: int = 400
 
 
