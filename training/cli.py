@@ -113,7 +113,7 @@ def _add_release_commands(subparsers: Subparsers) -> None:
     distill.add_argument(
         "--out", type=Path, default=BACKBONE, metavar="FILE", help=f".npz to write (default: {BACKBONE})"
     )
-    _add_steps(distill, 3200)
+    _add_steps(distill, 4000)
     _add_cache(distill)
     distill.set_defaults(run=commands.distill)
 
