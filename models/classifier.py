@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,10 @@ _PACKAGES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 """Python package of each runtime."""
 
 
+NO_TAGS: Final = np.zeros(0)
+NO_EMBEDDING: Final = np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Result of classifying one spectrogram image.
@@ -39,11 +43,17 @@ class Prediction:
         Duration of the inference.
     music : float
         Probability that the audio is music. 1 if the model does not detect music.
+    tags : (n_tags,) float64, read-only
+        Probability of each tag of the manifest. Empty if the model has none.
+    embedding : (embedding_size,) float32, read-only
+        Sounds that are alike have embeddings of a high cosine similarity. Empty if the model has none.
     """
 
     probabilities: npt.NDArray[np.float64]
     inference_ms: float
     music: float = 1.0
+    tags: npt.NDArray[np.float64] = field(default_factory=lambda: NO_TAGS)
+    embedding: npt.NDArray[np.float32] = field(default_factory=lambda: NO_EMBEDDING)
 
 
 class GenreClassifier(Protocol):
@@ -94,10 +104,24 @@ class TFLiteClassifier:
         self.runtime = f"{runtime_name} {version}"
         size = manifest.audio.image_size
         self._detects_music = manifest.calibration.music_above is not None
-        self._input = self._check("input", self._interpreter.get_input_details(), (1, size, size, 3))
-        outputs = len(manifest.labels) + self._detects_music
-        self._output = self._check("output", self._interpreter.get_output_details(), (1, outputs))
         ends = manifest.quantization
+        sizes = {
+            "output": len(manifest.labels) + self._detects_music,
+            "tags": len(manifest.tags),
+            "embedding": manifest.embedding_size,
+        }
+        sizes = {end: values for end, values in sizes.items() if values}
+        self._input = self._check("input", self._interpreter.get_input_details(), (1, size, size, 3))
+        outputs = self._interpreter.get_output_details()
+        if len(outputs) != len(sizes):
+            raise ModelError(
+                f"{manifest.model_path} has {len(outputs)} outputs, but its manifest declares {len(sizes)}: "
+                f"{', '.join(sizes)}; use the manifest that belongs to the model"
+            )
+        self._outputs = {
+            end: (self._check(end, [details], (1, values)), getattr(ends, end))
+            for details, (end, values) in zip(outputs, sizes.items(), strict=True)
+        }
         self._stored_pixels = _quantize_bytes(ends.input)
         # With scale 1 and zero point -128, which is usual, flipping the highest bit of a pixel is enough.
         self._stored_is_shifted = bool(np.array_equal(self._stored_pixels, np.arange(-128, 128)))
@@ -143,14 +167,29 @@ class TFLiteClassifier:
             self._stored_pixels.take(image, out=self._stored_image[0], mode="clip")
         self._interpreter.set_tensor(self._input, self._stored_image)
         self._interpreter.invoke()
-        stored = self._interpreter.get_tensor(self._output)[0]
-        output = self.manifest.quantization.output
-        logits = (stored.astype(np.float64) - output.zero_point) * output.scale
+        logits = self._read("output")
         genres = logits[: len(self.manifest.labels)]
         probabilities = softmax(genres / self.manifest.calibration.temperature)
         probabilities.flags.writeable = False
         music = sigmoid(float(logits[-1])) if self._detects_music else 1.0
-        return Prediction(probabilities, (time.perf_counter() - started) * 1e3, music)
+        inference_ms = (time.perf_counter() - started) * 1e3
+        tags, embedding = NO_TAGS, NO_EMBEDDING
+        if "tags" in self._outputs:
+            tags = 1 / (1 + np.exp(-self._read("tags")))
+            tags.flags.writeable = False
+        if "embedding" in self._outputs:
+            embedding = self._read("embedding").astype(np.float32)
+            embedding.flags.writeable = False
+        return Prediction(probabilities, inference_ms, music, tags, embedding)
+
+    def _read(self, end: str) -> npt.NDArray[np.float64]:
+        """Return the real values of one output of the last inference."""
+        index, quantization = self._outputs[end]
+        stored = self._interpreter.get_tensor(index)[0]
+        values: npt.NDArray[np.float64] = (
+            stored.astype(np.float64) - quantization.zero_point
+        ) * quantization.scale
+        return values
 
 
 class LockedClassifier:

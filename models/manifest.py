@@ -35,11 +35,45 @@ class TensorQuantization:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """Quantization of the model's input and output, which the classifier converts."""
+    """Quantization of the model's input and outputs, which the classifier converts.
+
+    ``output`` is the one of the genres. ``tags`` and ``embedding`` are None if the model lacks them.
+    """
 
     scheme: str
     input: TensorQuantization
     output: TensorQuantization
+    tags: TensorQuantization | None = None
+    embedding: TensorQuantization | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Word that describes music beside its genre.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        "style", "mood", "voice", "instrument" or "era".
+    threshold : float
+        Probability from which the word is said, chosen on validation tracks.
+    """
+
+    name: str
+    kind: str
+    threshold: float
+
+    def __post_init__(self) -> None:
+        """Check the threshold.
+
+        Raises
+        ------
+        ValueError
+            If the threshold lies outside 0..1.
+        """
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold of {self.name} is {self.threshold}; it must lie in 0..1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +121,9 @@ class ModelManifest:
     """Description of the model in the file ``model_path``.
 
     ``audio`` is the geometry of the live path. ``also_reads`` are further geometries that the same network
-    was trained on, with images of the same size.
+    was trained on, with images of the same size. ``tags`` are the words of the model's second output, in its
+    order. ``embedding_size`` is the number of values of its third output, by whose cosine similarity tracks
+    sound alike. A model may lack both outputs.
     """
 
     name: str
@@ -103,6 +139,8 @@ class ModelManifest:
     licence: str
     model_path: Path
     also_reads: tuple[AudioSpec, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    embedding_size: int = 0
 
     def __post_init__(self) -> None:
         """Check labels and geometries.
@@ -110,8 +148,12 @@ class ModelManifest:
         Raises
         ------
         ValueError
-            If labels repeat or are fewer than two, or if geometries differ in their image size.
+            If labels repeat or are fewer than two, if geometries differ in their image size, or if the
+            quantization of an output is missing.
         """
+        for output, present in (("tags", bool(self.tags)), ("embedding", self.embedding_size > 0)):
+            if present != (getattr(self.quantization, output) is not None):
+                raise ValueError(f"{output} and quantization.{output} must both be given, or neither")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels {self.labels} must be two or more different names")
         for spec in self.also_reads:
