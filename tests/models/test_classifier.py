@@ -44,7 +44,7 @@ def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.N
     classifier = TFLiteClassifier(manifest)
     prediction = classifier.predict(picture)
     output = manifest.quantization.output
-    stored = classifier._interpreter.get_tensor(classifier._output)[0]
+    stored = classifier._interpreter.get_tensor(classifier._outputs["output"][0])[0]
     logits = (stored.astype(np.float64) - output.zero_point) * output.scale
     assert abs(logits[10]) > 0.1, "the logit of music must not be 0, or the test shows nothing"
     assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[10])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -20,8 +20,8 @@ from training.errors import DataError
 Floats = npt.NDArray[np.float32]
 Item = TypeVar("Item")
 
-_WeightedEntries = list[tuple[float, list[Entry]]]
-"""Weight and entries of each source."""
+_WeightedArtists = list[tuple[float, list[list[Entry]]]]
+"""Weight of each source, and its entries by artist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class BatchMix:
         Windows of a batch.
     genre_share : float
         Share of music with a known genre. Genres are equally likely; within a genre, sources are drawn by
-        ``source_weights``, whose default is 1.
+        ``source_weights``, whose default is 1; within a source, artists by the square root of their number
+        of tracks.
     no_music_share : float
         Share of non-music. The rest is other music.
     live_share : float
@@ -49,7 +50,9 @@ class BatchMix:
     no_music_share: float = 0.15
     live_share: float = 0.5
     coarse_share: float = 0.5
-    source_weights: dict[str, float] = field(default_factory=lambda: {"gtzan": 10.0})
+    source_weights: dict[str, float] = field(
+        default_factory=lambda: {"gtzan": 3.0, "gtzan-audio": 3.0, "songs": 4.0, "more-music": 2.0}
+    )
 
 
 class Batch(NamedTuple):
@@ -59,12 +62,12 @@ class Batch(NamedTuple):
     ----------
     intensities : (n, 256, 256) uint8
     genres : (n, genres) float32
-        1 for the genre of the window. All 0 if the genre is unknown.
+        Probability of each genre of the window. All 0 if the genre is unknown.
     genre_known : (n,) float32
         1 or 0.
     music : (n,) float32
         1 for music, 0 for non-music.
-    embeddings : (n, 250) float32
+    embeddings : (n, EMBEDDING_SIZE) float32
         Standardized teacher embeddings. 0 for a window without one.
     has_embedding : (n,) float32
         1 or 0.
@@ -89,6 +92,8 @@ class Sampler:
     labels : sequence of str
     mix : BatchMix
     seed : int
+    soft_labels : dict of (windows, genres) float32, optional
+        Probabilities of genres by file, from ``training.finetuning.soft_labels``. Rows of 0 are unknown.
 
     Raises
     ------
@@ -97,9 +102,16 @@ class Sampler:
     """
 
     def __init__(
-        self, corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], mix: BatchMix, seed: int
+        self,
+        corpus: Corpus,
+        entries: Sequence[Entry],
+        labels: Sequence[str],
+        mix: BatchMix,
+        seed: int,
+        soft_labels: Mapping[str, Floats] | None = None,
     ) -> None:
         self._corpus, self._mix, self.seed = corpus, mix, seed
+        self._soft_labels = soft_labels or {}
         self._labels = list(labels)
         self._by_genre = [
             self._by_source([e for e in entries if e.music and e.genre == label]) for label in labels
@@ -111,10 +123,13 @@ class Sampler:
         self._non_music = self._by_source([e for e in entries if not e.music])
         self._embeddings = standardized_embeddings(corpus, entries)
 
-    def _by_source(self, entries: list[Entry]) -> _WeightedEntries:
-        names = sorted({entry.source for entry in entries})
+    def _by_source(self, entries: list[Entry]) -> _WeightedArtists:
+        sources: dict[str, dict[str, list[Entry]]] = {}
+        for entry in entries:
+            artists = sources.setdefault(entry.source, {})
+            artists.setdefault(entry.artist_key or f"unknown artist of {entry.file}", []).append(entry)
         weights = self._mix.source_weights
-        return [(weights.get(name, 1.0), [e for e in entries if e.source == name]) for name in names]
+        return [(weights.get(name, 1.0), list(sources[name].values())) for name in sorted(sources)]
 
     def batch(self, number: int) -> Batch:
         """Draw the batch of a number."""
@@ -140,8 +155,11 @@ class Sampler:
         for row, (entry, _, window) in enumerate(drawn):
             if window is not None and entry.file in self._embeddings:
                 embeddings[row], has_embedding[row] = self._embeddings[entry.file][window], 1
-            if entry.music and entry.genre in self._labels:
-                genres[row, self._labels.index(entry.genre)] = genre_known[row] = 1
+            if window is not None and entry.file in self._soft_labels:
+                genres[row] = self._soft_labels[entry.file][window]
+            elif entry.music and entry.genre in self._labels:
+                genres[row, self._labels.index(entry.genre)] = 1
+            genre_known[row] = genres[row].sum() > 0
         intensities = np.stack([image for _, image, _ in drawn])
         music = np.array([entry.music for entry, _, _ in drawn], np.float32)
         return Batch(intensities, genres, genre_known, music, embeddings, has_embedding)
@@ -162,9 +180,11 @@ class Sampler:
         return augment(stored[window, version], spec, generator), window
 
 
-def _pick_entry(sources: _WeightedEntries, generator: np.random.Generator) -> Entry:
+def _pick_entry(sources: _WeightedArtists, generator: np.random.Generator) -> Entry:
     weights = np.array([weight for weight, _ in sources])
-    entries = sources[int(generator.choice(len(sources), p=weights / weights.sum()))][1]
+    artists = sources[int(generator.choice(len(sources), p=weights / weights.sum()))][1]
+    weights = np.sqrt([len(entries) for entries in artists])
+    entries = artists[int(generator.choice(len(artists), p=weights / weights.sum()))]
     return entries[int(generator.integers(len(entries)))]
 
 

@@ -79,19 +79,27 @@ def array_eval_set(
 
 
 def recording_eval_set(
-    corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str], spec: AudioSpec, *, genre: str = ""
+    corpus: Corpus,
+    entries: Sequence[Entry],
+    labels: Sequence[str],
+    spec: AudioSpec,
+    *,
+    most: int | None = None,
+    genre: str = "",
 ) -> EvalSet:
     """Build a set from the clean windows of recordings in one geometry.
 
     Parameters
     ----------
+    most : int, optional
+        Windows of a track to take at most, from its beginning.
     genre : str
         Genre of entries whose own genre is not in ``labels``.
     """
     intensities, track, truth = [], [], []
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
-        stored = windows.in_geometry(spec)
+        stored = windows.in_geometry(spec)[:most]
         intensities += [window_intensities(columns, spec) for columns in stored[:, 0]]
         track += [number] * len(stored)
         truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))

@@ -28,5 +28,8 @@ COARSE: Final = AudioSpec(
 GEOMETRIES: Final = {"live": LIVE, "fine": FINE, "coarse": COARSE}
 """The geometries by name. The names are keys of the manifest's metrics."""
 
+ARRAY_GEOMETRIES: Final = {"fine": FINE, "coarse": COARSE}
+"""Those of the published arrays, which the protocols evaluate."""
+
 STORED_SHAPES: Final = {(stored.rows, stored.columns): stored.name for stored in STORED_GEOMETRIES}
 """Rows and columns of one track in each published array, and the geometry of that array."""

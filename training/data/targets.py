@@ -68,4 +68,5 @@ def target_weights() -> Floats:
     """
     shares = [np.full(size, 1 / size) for size in TARGET_BLOCKS.values()]
     weights = np.concatenate(shares)
-    return (weights / weights.mean()).astype(np.float32)
+    result: Floats = (weights / weights.mean()).astype(np.float32)
+    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from models.metrics import Floats, Labels, negative_log_likelihood
 from training.data.augmentation import Intensities, render
 from training.data.eval_sets import EvalSet
 from training.evaluation.calibration import fit_temperature
-
-SMOOTHED_WINDOWS: Final = 3
-"""Windows, half a window apart, whose mean stands for the live average when its threshold is chosen."""
 
 
 def predict_logits(network: Any, intensities: Intensities) -> npt.NDArray[np.float32]:
@@ -58,24 +55,6 @@ class Predictions:
         total = np.zeros((len(self.eval_set.labels), self.logits.shape[1] - 1))
         np.add.at(total, self.eval_set.track, self.probabilities(temperature))
         return total / np.bincount(self.eval_set.track)[:, np.newaxis]
-
-    def smoothed(self, temperature: float) -> tuple[Floats, Labels]:
-        """Average three neighboring windows, 10 s of audio, which is about the length of the live average.
-
-        Returns
-        -------
-        (n, genres) float64, (n,) int64
-            Mean probabilities and true labels.
-        """
-        means, labels = [], []
-        probabilities = self.probabilities(temperature)
-        for track, label in enumerate(self.eval_set.labels):
-            windows = probabilities[self.eval_set.track == track]
-            count = min(SMOOTHED_WINDOWS, len(windows))
-            starts = range(len(windows) - count + 1)
-            means += [windows[start : start + count].mean(axis=0) for start in starts]
-            labels += [int(label)] * len(starts)
-        return np.stack(means), np.array(labels)
 
     def accuracies(self) -> tuple[float, float]:
         """Return the accuracy of first windows and of track means.

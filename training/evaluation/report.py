@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from models.manifest import Calibration
 from models.metrics import Scores, calibration_error_interval, compute_scores, expected_calibration_error
 from training.data.corpus import Corpus
-from training.data.geometries import GEOMETRIES
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition
 from training.evaluation.calibration import choose_confidence_threshold, choose_music_threshold
 from training.evaluation.predictions import Predictions
+
+FEWEST_TRACKS: Final = 30
+"""Validation tracks that a source needs to have a say in the confidence threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Report:
             "main_form": self.main,
             "protocols": list(protocols),
             "fault_filtered_valid_accuracy": round(self.scores(self.main, of="valid").accuracy, 4),
-            "fault_filtered_test": {geometry: self._test_metrics(geometry) for geometry in GEOMETRIES},
+            "fault_filtered_test": {geometry: self._test_metrics(geometry) for geometry in self.test},
             "other_peoples_music": self.out_of_domain,
             "not_music": self.non_music,
             "valid_at_unsure_below": self._confident_on_validation(),
@@ -87,13 +89,14 @@ class Report:
         }
 
     def _confident_on_validation(self) -> dict[str, Any]:
-        """Measure the confidence threshold on the smoothed predictions from which it was chosen."""
-        geometry = geometry_with_most_windows(self.valid, self.main)
-        probabilities, labels = self.valid[geometry].smoothed(self.calibration.temperature)
+        """Measure the confidence threshold on the means over tracks from which it was chosen."""
+        predictions = self.valid[self.main]
+        probabilities = predictions.track_means(self.calibration.temperature)
+        labels = predictions.eval_set.labels
         confident = probabilities.max(axis=1) >= self.calibration.unsure_below
         correct = probabilities.argmax(axis=1) == labels
         return {
-            "form": geometry,
+            "form": self.main,
             "answered": round(float(confident.mean()), 4),
             "accuracy": round(float(correct[confident].mean()), 4) if confident.any() else None,
         }
@@ -124,30 +127,40 @@ class Report:
         }
 
 
-def geometry_with_most_windows(valid: dict[str, Predictions], main: str) -> str:
-    """Return the geometry with the most windows, the main one if equal.
-
-    The fine arrays hold only the first 5 s of a track, so their windows have no neighbors to average with.
-    """
-    return max(valid, key=lambda geometry: (len(valid[geometry].eval_set.track), geometry == main))
-
-
-def calibrate(valid: dict[str, Predictions], main: str) -> Calibration:
+def calibrate(valid: dict[str, Predictions], main: str, sources: Sequence[str] = ()) -> Calibration:
     """Fit temperature and thresholds on the validation part.
 
-    The temperature is fitted on all windows of the main geometry. The confidence threshold is fitted on
-    means over neighboring windows of the geometry that has them, because the smoothed estimate abstains,
-    and because a mean is right more often than its confidence says. The music threshold is fitted on the
-    windows of both geometries, all of which are music.
+    The temperature is fitted on all windows of the main geometry. The confidence threshold is fitted on the
+    means over each track's windows, because the smoothed estimate abstains, and because a mean is right more
+    often than its confidence says. The confident predictions must be right on the tracks of every source
+    that has ``FEWEST_TRACKS``. The music threshold is fitted on the windows of all geometries, all of which
+    are music.
+
+    Parameters
+    ----------
+    valid : dict of Predictions
+        By geometry.
+    main : str
+        Geometry of the live path.
+    sources : sequence of str
+        Source of each track of the main geometry. Empty if all are of one source.
     """
     predictions = valid[main]
     temperature = round(predictions.best_temperature(), 4)
-    smoothed = valid[geometry_with_most_windows(valid, main)].smoothed(temperature)
-    threshold = choose_confidence_threshold(*smoothed)
+    means, labels = predictions.track_means(temperature), predictions.eval_set.labels
+    names = np.array(sources or [""] * len(labels))
+    counted = [name for name in np.unique(names) if (names == name).sum() >= FEWEST_TRACKS]
+    parts = [np.ones(len(labels), bool), *(names == name for name in counted)]
+    threshold = max(choose_confidence_threshold(means[part], labels[part]) for part in parts)
     music = np.concatenate([each.music_probability for each in valid.values()])
-    windows, tracks = len(predictions.window_labels), len(predictions.eval_set.labels)
-    fitted_on = f"{windows} windows of {tracks} validation tracks of the fault-filtered split"
+    windows, tracks = len(predictions.window_labels), len(labels)
+    fitted_on = f"{windows} windows of {tracks} validation tracks ({_count_sources(sources)})"
     return Calibration(temperature, threshold, fitted_on, choose_music_threshold(music))
+
+
+def _count_sources(sources: Sequence[str]) -> str:
+    counts = [f"{name} {sources.count(name)}" for name in sorted(set(sources))]
+    return ", ".join(counts) or "GTZAN's arrays"
 
 
 def count_data(corpus: Corpus, partition: Partition) -> dict[str, Any]:

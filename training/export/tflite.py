@@ -28,7 +28,7 @@ class TracedModel:
     Parameters
     ----------
     network : keras.Model
-        (n, size, size, 3) pixels -> (n, genres) logits.
+        (n, size, size, 3) pixels -> (n, genres) logits, or a list of such outputs.
     """
 
     def __init__(self, network: Any) -> None:
@@ -69,40 +69,45 @@ class TracedModel:
 
 
 def read_quantization(content: bytes) -> Quantization:
-    """Read the quantization of a converted model's input and output.
+    """Read the quantization of a converted model's input and outputs.
+
+    The outputs are those of ``training.networks.genre.build_export_network`` in their order. The one of the
+    tags may be missing, and so may both others.
 
     Raises
     ------
     ModelError
-        If input or output is not int8, or if the input cannot hold every pixel value exactly.
+        If input or an output is not int8, or if the input cannot hold every pixel value exactly.
     """
     interpreter = _open_interpreter(content)
     tensors = []
-    for details in (interpreter.get_input_details()[0], interpreter.get_output_details()[0]):
+    for details in (interpreter.get_input_details()[0], *interpreter.get_output_details()):
         scale, zero_point = details["quantization"]
         tensors.append(TensorQuantization(np.dtype(details["dtype"]).name, float(scale), int(zero_point)))
     if any(tensor.dtype != "int8" for tensor in tensors):
         types = [tensor.dtype for tensor in tensors]
-        raise ModelError(f"the converted model's input and output are {types}; both must be int8")
+        raise ModelError(f"the converted model's input and outputs are {types}; all must be int8")
     stored = np.round(np.arange(256) / tensors[0].scale) + tensors[0].zero_point
     if not np.array_equal(stored, np.arange(-128, 128)):
         raise ModelError(
             f"the input's scale is {tensors[0].scale}, zero point {tensors[0].zero_point}: pixels 0..255 do "
             "not map to -128..127 one by one; the representative images must contain both 0 and 255"
         )
-    return Quantization("int8", *tensors)
+    image, genres, *others = tensors
+    tags, embedding = [None, None, *others][-2:]
+    return Quantization("int8", image, genres, tags, embedding)
 
 
-def run_model(content: bytes, images: Images) -> npt.NDArray[np.float64]:
-    """Compute the logits of a converted model, int8 or float32.
+def run_model(content: bytes, images: Images, output: int = 0) -> npt.NDArray[np.float64]:
+    """Compute one output of a converted model, int8 or float32. The first output is that of the genres.
 
     Returns
     -------
-    (n, genres) float64
+    (n, values) float64
     """
     interpreter = _open_interpreter(content)
-    input_, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    scale, zero_point = output["quantization"]
+    input_, details = interpreter.get_input_details()[0], interpreter.get_output_details()[output]
+    scale, zero_point = details["quantization"]
     rows = []
     for image in images:
         stored = image[np.newaxis].astype(np.int16)
@@ -110,8 +115,8 @@ def run_model(content: bytes, images: Images) -> npt.NDArray[np.float64]:
             stored -= 128  # ``read_quantization`` has checked this scale
         interpreter.set_tensor(input_["index"], stored.astype(input_["dtype"]))
         interpreter.invoke()
-        logits = interpreter.get_tensor(output["index"])[0].astype(np.float64)
-        rows.append((logits - zero_point) * scale if scale else logits)
+        values = interpreter.get_tensor(details["index"])[0].astype(np.float64)
+        rows.append((values - zero_point) * scale if scale else values)
     return np.stack(rows)
 
 

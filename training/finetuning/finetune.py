@@ -11,6 +11,7 @@ import numpy as np
 from training.data.augmentation import render
 from training.data.batches import Batch, Sampler, prefetch
 from training.data.eval_sets import EvalSet
+from training.data.targets import target_weights
 from training.evaluation.predictions import Predictions, predict_logits
 from training.finetuning.checkpoint import Checkpoint
 from training.finetuning.labels import balanced_weights, mix_batch
@@ -55,6 +56,7 @@ class FineTuner:
 
         network, recipe = self._network, self._recipe
         genres = network.output_shape[0][-1] - 1
+        weights = tf.constant(target_weights())
 
         @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
         def step(batch: Any, share: Any, order: Any) -> Any:
@@ -66,7 +68,7 @@ class FineTuner:
                 cross_entropy = -tf.reduce_sum(targets * tf.nn.log_softmax(logits[:, :genres]), axis=1)
                 genre_loss = tf.reduce_sum(cross_entropy) / tf.maximum(tf.reduce_sum(known), 1)
                 music_loss = tf.nn.sigmoid_cross_entropy_with_logits(music, logits[:, genres])
-                distance = tf.reduce_mean(tf.square(predicted - embeddings), axis=1)
+                distance = tf.reduce_mean(tf.square(predicted - embeddings) * weights, axis=1)
                 embedding_loss = tf.reduce_sum(distance * has_embedding) / tf.maximum(
                     tf.reduce_sum(has_embedding), 1
                 )

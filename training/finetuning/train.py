@@ -11,14 +11,15 @@ import numpy as np
 from training.data.augmentation import Intensities
 from training.data.batches import Sampler
 from training.data.corpus import Corpus
-from training.data.eval_sets import EvalSet, array_eval_set
-from training.data.geometries import COARSE, GEOMETRIES
+from training.data.eval_sets import EvalSet, array_eval_set, recording_eval_set
+from training.data.geometries import COARSE, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.errors import TrainingError
 from training.finetuning.checkpoint import checkpoint_paths
 from training.finetuning.finetune import FineTuner, validate
 from training.finetuning.linear_probe import fit_head
 from training.finetuning.recipe import TrainingRun
+from training.finetuning.soft_labels import fit_soft_labels
 from training.finetuning.step_log import StepLogger, offset_logger
 from training.networks.pretrained import load_distilled_weights
 
@@ -27,6 +28,9 @@ FIRST_TUNED_BLOCK: Final = "block_4"
 
 STANDARDIZATION_BATCHES: Final = 20
 """Batches over which pooled features are standardized before the training."""
+
+VALIDATION_WINDOWS: Final = 3
+"""Windows of each recording that decide the weights that are kept."""
 
 
 def build_network(backbone: Path | None, intensities: Intensities) -> tuple[Any, list[Any]]:
@@ -90,7 +94,8 @@ def train(
     keras.backend.clear_session()
     keras.utils.set_random_seed(run.seed)
     recipe = run.recipe
-    sampler = Sampler(corpus, run.partition.train, LABELS, run.mix, run.seed)
+    soft_labels = fit_soft_labels(corpus, run.partition.train, LABELS)
+    sampler = Sampler(corpus, run.partition.train, LABELS, run.mix, run.seed, soft_labels)
     typical = np.concatenate([sampler.batch(number).intensities for number in range(STANDARDIZATION_BATCHES)])
     network, backbone_variables = build_network(run.backbone, typical)
     fit_head(network, sampler, recipe)
@@ -124,9 +129,14 @@ def train(
 def _validation_sets(corpus: Corpus, run: TrainingRun) -> dict[str, EvalSet]:
     """Build the validation sets of the geometries that are trained on."""
     sparse = 2 * COARSE.columns  # three windows of a track are enough to decide when to stop
-    shares = {"fine": 1 - run.mix.coarse_share, "coarse": run.mix.coarse_share}
-    return {
+    stored = 1 - run.mix.live_share
+    shares = {"fine": stored * (1 - run.mix.coarse_share), "coarse": stored * run.mix.coarse_share}
+    sets = {
         geometry: array_eval_set(corpus, run.partition.valid, LABELS, GEOMETRIES[geometry], hop=sparse)
         for geometry, share in shares.items()
         if share > 0
     }
+    recordings = [e for e in run.partition.valid_recordings if e.genre in LABELS]
+    if run.mix.live_share and recordings:
+        sets["live"] = recording_eval_set(corpus, recordings, LABELS, LIVE, most=VALIDATION_WINDOWS)
+    return sets

@@ -10,7 +10,7 @@ MobileNetV2's last and widest convolution is not needed.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from training.data.augmentation import POOLING, Intensities, render
 from training.data.targets import EMBEDDING_SIZE
 from training.networks.pretrained import load_imagenet_weights
 from training.networks.study import IMAGE_SIZE, TORCHVISION_MEAN, TORCHVISION_STD, normalize
+
+if TYPE_CHECKING:
+    from training.networks.auxiliary import AuxiliaryOutputs
 
 SIDE: Final = IMAGE_SIZE // POOLING
 """Rows and columns of the averaged image."""
@@ -191,8 +194,8 @@ def build_classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:
     Returns
     -------
     keras.Model
-        (n, 128, 128, 3) pixels 0..255 -> (n, genres + 1) logits, the last one of "music", and (n, 250)
-        predicted teacher embeddings, which serve training only and are not exported.
+        (n, 128, 128, 3) pixels 0..255 -> (n, genres + 1) logits, the last one of "music", and
+        (n, EMBEDDING_SIZE) predicted teacher values, which serve training only and are not exported.
     """
     import keras
 
@@ -220,7 +223,7 @@ def build_head(x: Any, genres: int, dropout: float = 0.0) -> Any:
     return keras.layers.Dense(genres + 1, kernel_initializer="zeros", name="logits")(both)
 
 
-def build_export_network(trained: Any, genres: int) -> Any:
+def build_export_network(trained: Any, genres: int, auxiliary: AuxiliaryOutputs | None = None) -> Any:
     """Build the same network on the whole image, with pooling and normalization inside the first kernel.
 
     Both are linear, so the first kernel can include them. The columns to average are adjacent in memory:
@@ -231,7 +234,8 @@ def build_export_network(trained: Any, genres: int) -> Any:
     Returns
     -------
     keras.Model
-        (n, 256, 256, 3) pixels 0..255 -> (n, genres + 1) logits.
+        (n, 256, 256, 3) pixels 0..255 -> (n, genres + 1) logits, and with ``auxiliary`` also the logits of
+        its tags, unless there are none, and its embedding.
     """
     import keras
 
@@ -253,7 +257,14 @@ def build_export_network(trained: Any, genres: int) -> Any:
     x = folded(padded)
     folded.set_weights([wide, bias])
     rest = keras.Model(first.output, pooled.output, name="after_first")
-    whole = keras.Model(image, build_head(rest(x, training=False), genres), name="network")
+    features = rest(x, training=False)
+    outputs = [build_head(features, genres)]
+    mean = keras.ops.mean(features, axis=1)
+    weights = {} if auxiliary is None else auxiliary.weights
+    outputs += [keras.layers.Dense(bias.size, name=name)(mean) for name, (_, bias) in weights.items()]
+    whole = keras.Model(image, outputs if weights else outputs[0], name="network")
     for name in ("gru", "logits"):
         whole.get_layer(name).set_weights(trained.get_layer(name).get_weights())
+    for name, kernel_and_bias in weights.items():
+        whole.get_layer(name).set_weights(kernel_and_bias)
     return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from models.manifest import ModelManifest
-from training.data.augmentation import COLUMN_POOLING
+from training.data.augmentation import POOLING
 from training.evaluation.latency import SHIPPED_FLOAT, SHIPPED_INT8
 from training.evaluation.protocol_table import protocol_table
 
@@ -30,8 +30,7 @@ It also estimates the probability that the audio is music. The input is a
 
 The network is MobileNetV2. The means, and mean magnitudes, of the outputs of its blocks of every width are
 taken over each quarter of the time. A bidirectional GRU reads these four steps, and their mean goes beside
-its output. The first layer averages the image over {COLUMN_POOLING} columns, because
-{spec.columns} columns of audio were stretched to {spec.image_size} pixels. Full int8,
+its output. The first layer averages the image over squares of {POOLING} x {POOLING} pixels. Full int8,
 {sizes[SHIPPED_INT8] / 1e6:.1f} MB ({sizes[SHIPPED_FLOAT] / 1e6:.1f} MB in float32).
 License: {manifest.licence}.
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from models.common.paths import atomic_write
-from models.manifest import SHIPPED, ModelManifest
-from models.metrics import compute_scores
+from models.manifest import SHIPPED, ModelManifest, Tag
 from training.data.augmentation import Intensities
 from training.data.corpus import Corpus, Entry
 from training.data.eval_sets import array_eval_set, recording_eval_set, render_images
-from training.data.geometries import COARSE, FINE, GEOMETRIES
+from training.data.geometries import ARRAY_GEOMETRIES, COARSE, FINE, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, fault_filtered
 from training.errors import DataError
@@ -42,12 +41,14 @@ from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
 from training.finetuning.recipe import TrainingRun
 from training.finetuning.step_log import tensorboard_logger
 from training.finetuning.train import train
+from training.networks.auxiliary import AuxiliaryOutputs
 from training.networks.study import STUDY_CNN_GRU
 from training.release.model_card import render_model_card
 from training.release.plots import draw_plots
 from training.release.provenance import record_provenance
+from training.tags.fit import fit_auxiliary_outputs
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 CARD_FILE: Final = "MODEL_CARD.md"
 PLOTS_FILE: Final = "MODEL_CARD.png"
 
@@ -76,12 +77,30 @@ class ReleasePaths:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseArtifacts:
-    """A trained model: int8 and float32 flatbuffers, the history of its training, and its provenance."""
+    """A trained model.
+
+    Attributes
+    ----------
+    int8, float32 : bytes
+        Flatbuffers.
+    history : list of dict
+        Values of each validation of the training.
+    provenance : dict
+    tags : tuple of Tag
+        Words of the second output, empty if there is none.
+    words : list of dict
+        Measures of all words; see ``AuxiliaryOutputs``.
+    embedding_size : int
+        Values of the last output, 0 if there is none.
+    """
 
     int8: bytes
     float32: bytes
     history: list[dict[str, Any]]
     provenance: dict[str, Any]
+    tags: tuple[Tag, ...] = ()
+    words: list[dict[str, Any]] = field(default_factory=list)
+    embedding_size: int = 0
 
 
 def release(
@@ -102,15 +121,21 @@ def release(
     checkpoint = paths.logs / f"release-{checkpoint_name(corpus, run)}.checkpoint"
     log = tensorboard_logger(paths.logs / "release")
     network, history = train(corpus, run, log=log, checkpoint=checkpoint)
-    int8, float32 = export(network, _calibration_candidates(corpus, run.partition.train))
+    auxiliary = fit_auxiliary_outputs(corpus, network, run.partition.train, run.partition.valid_recordings)
+    int8, float32 = export(network, _calibration_candidates(corpus, run.partition.train), auxiliary)
     artifacts = ReleaseArtifacts(int8, float32, history, provenance)
+    if auxiliary is not None:
+        size = auxiliary.embedding_weights[1].size
+        artifacts = replace(artifacts, tags=auxiliary.tags, words=auxiliary.words, embedding_size=size)
     manifest = publish(corpus, artifacts, paths, protocols=protocols)
     for path in checkpoint_paths(checkpoint, run.recipe):
         path.unlink(missing_ok=True)  # otherwise the next release would continue a finished training
     return manifest
 
 
-def export(network: Any, candidates: Intensities) -> tuple[bytes, bytes]:
+def export(
+    network: Any, candidates: Intensities, auxiliary: AuxiliaryOutputs | None = None
+) -> tuple[bytes, bytes]:
     """Convert a trained network, which is changed, to int8 and to float32.
 
     Parameters
@@ -119,11 +144,12 @@ def export(network: Any, candidates: Intensities) -> tuple[bytes, bytes]:
         From ``training.networks.genre.build_classifier``.
     candidates : (n, 256, 256) uint8
         Images from which the representative dataset is chosen.
+    auxiliary : AuxiliaryOutputs, optional
     """
     from training.networks.genre import build_export_network
 
     representative = candidates[representative_dataset(network, candidates)]
-    model = tflite.TracedModel(build_export_network(network, len(LABELS)))
+    model = tflite.TracedModel(build_export_network(network, len(LABELS), auxiliary))
     float32 = model.convert(None)
     correct_biases(model.network, representative)
     return model.convert(render_images(representative)), float32
@@ -145,7 +171,13 @@ def remeasure(
         raise DataError(f"cannot read {float32_path}, which train release wrote: {error.strerror}") from error
     metrics = manifest.metrics
     artifacts = ReleaseArtifacts(
-        manifest.read_model(), float32, metrics["learning_curve"], metrics["provenance"]
+        manifest.read_model(),
+        float32,
+        metrics["learning_curve"],
+        metrics["provenance"],
+        manifest.tags,
+        metrics.get("words", []),
+        manifest.embedding_size,
     )
     paths = ReleasePaths(manifest.model_path.parent, float32=float32_path)
     return publish(corpus, artifacts, paths, protocols=protocols)
@@ -154,7 +186,7 @@ def remeasure(
 def publish(
     corpus: Corpus, artifacts: ReleaseArtifacts, paths: ReleasePaths, *, protocols: Sequence[dict[str, Any]]
 ) -> ModelManifest:
-    """Choose the geometry, calibrate and evaluate a model, and write all files of the release."""
+    """Calibrate and evaluate a model, and write all files of the release."""
     partition = fault_filtered(corpus)
     report = _measure(corpus, partition, artifacts)
     model_path = (paths.out / SHIPPED).with_suffix(".tflite")
@@ -167,13 +199,15 @@ def publish(
         audio=GEOMETRIES[report.main],
         quantization=tflite.read_quantization(artifacts.int8),
         calibration=report.calibration,
-        metrics=report.metrics(protocols) | {"learning_curve": artifacts.history},
+        metrics=report.metrics(protocols) | {"words": artifacts.words, "learning_curve": artifacts.history},
         training_data=_describe_training_data(
             partition, from_musicnn=bool(artifacts.provenance["taught_by_musicnn"])
         ),
         licence="MIT",
         model_path=model_path,
         also_reads=tuple(spec for geometry, spec in GEOMETRIES.items() if geometry != report.main),
+        tags=artifacts.tags,
+        embedding_size=artifacts.embedding_size,
     )
     plots = io.BytesIO()
     draw_plots(report, plots, latency_points(report, protocols))
@@ -195,25 +229,28 @@ def publish(
 def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) -> Report:
     """Measure everything that manifest, card and plots say."""
 
-    def predict(model: bytes, entries: Sequence[Entry]) -> dict[str, Predictions]:
-        eval_sets = {g: array_eval_set(corpus, entries, LABELS, spec) for g, spec in GEOMETRIES.items()}
+    def predict(model: bytes, arrays: Sequence[Entry], recordings: Sequence[Entry]) -> dict[str, Predictions]:
+        eval_sets = {g: array_eval_set(corpus, arrays, LABELS, spec) for g, spec in ARRAY_GEOMETRIES.items()}
+        if recordings:
+            eval_sets = {"live": recording_eval_set(corpus, recordings, LABELS, LIVE)} | eval_sets
         return {
             g: Predictions(tflite.run_model(model, render_images(each.intensities)), each)
             for g, each in eval_sets.items()
         }
 
     content = artifacts.int8
-    valid = predict(content, partition.valid)
-    main = max(GEOMETRIES, key=lambda geometry: _first_window_accuracy(valid[geometry]))
-    calibration = calibrate(valid, main)
+    valid = predict(content, partition.valid, partition.valid_recordings)
+    main = next(iter(valid))
+    sources = [entry.source for entry in partition.valid_recordings]
+    calibration = calibrate(valid, main, sources)
     study = convert_study_network(_calibration_candidates(corpus, partition.train)[::8])
     timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: artifacts.float32, STUDY_INT8: study}
     return Report(
         main=main,
         history=artifacts.history,
         valid=valid,
-        test=predict(content, partition.test),
-        test_float32=predict(artifacts.float32, partition.test),
+        test=predict(content, partition.test, partition.test_recordings),
+        test_float32=predict(artifacts.float32, partition.test, partition.test_recordings),
         calibration=calibration,
         out_of_domain=out_of_domain_scores(corpus, partition, content, main, calibration.temperature),
         non_music=non_music_scores(corpus, partition, content, main, calibration),
@@ -222,10 +259,6 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
         model_bytes={name: len(each) for name, each in timed.items()},
         provenance=artifacts.provenance,
     )
-
-
-def _first_window_accuracy(predictions: Predictions) -> float:
-    return compute_scores(predictions.first_windows(1.0), predictions.eval_set.labels).accuracy
 
 
 def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -246,14 +279,16 @@ def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[
 
 
 def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensities:
-    """Collect training images of every genre in both geometries, and of other music and non-music."""
+    """Collect training images of every genre in all geometries, and of other music and non-music."""
     arrays = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
     step = max(1, 2 * len(arrays) // CALIBRATION_CANDIDATES)
     images = [array_eval_set(corpus, arrays[::step], LABELS, FINE).intensities]
     images.append(array_eval_set(corpus, arrays[1::step], LABELS, COARSE).intensities[::10])
     others = [e for e in train if e.source != "gtzan"]
-    others = others[:: max(1, len(others) // 40)]
-    images += [recording_eval_set(corpus, [e], LABELS, FINE, genre=LABELS[0]).intensities[:1] for e in others]
+    others = others[:: max(1, len(others) // CALIBRATION_CANDIDATES)]
+    others = [e for e in others if len(corpus.windows(e).live)]
+    if others:
+        images.append(recording_eval_set(corpus, others, LABELS, LIVE, most=1, genre=LABELS[0]).intensities)
     return np.concatenate(images)
 
 

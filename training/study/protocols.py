@@ -18,7 +18,7 @@ from training.data import partitions, splits
 from training.data.augmentation import Intensities, render
 from training.data.corpus import Corpus
 from training.data.eval_sets import array_eval_set
-from training.data.geometries import FINE, GEOMETRIES
+from training.data.geometries import ARRAY_GEOMETRIES, FINE
 from training.data.gtzan import LABELS
 from training.evaluation.predictions import Predictions, predict_logits
 from training.evaluation.protocol_table import ProtocolScore
@@ -62,7 +62,7 @@ def score_fine_tuned(
             f"{FINE_TUNED_NAME}, {geometry} geometry",
             tuple(result["test"][geometry][0] for result in of_protocol),
         )
-        for geometry in GEOMETRIES
+        for geometry in ARRAY_GEOMETRIES
         for protocol, of_protocol in by_protocol.items()
     ]
 
@@ -79,7 +79,9 @@ def train_and_score(corpus: Corpus, run: TrainingRun, work: Path) -> Accuracies:
         network, _ = train(corpus, run, checkpoint=checkpoint)
         accuracies: Accuracies = {}
         for part, entries in (("valid", run.partition.valid), ("test", run.partition.test)):
-            eval_sets = {g: array_eval_set(corpus, entries, LABELS, spec) for g, spec in GEOMETRIES.items()}
+            eval_sets = {
+                g: array_eval_set(corpus, entries, LABELS, spec) for g, spec in ARRAY_GEOMETRIES.items()
+            }
             accuracies[part] = {
                 geometry: list(
                     Predictions(predict_logits(network, eval_set.intensities), eval_set).accuracies()

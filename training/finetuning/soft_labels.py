@@ -1,0 +1,100 @@
+"""Genres of training windows as the teachers know them, learned from the labels of other artists.
+
+A label says what an artist is known for, and not what a window sounds like. A regression from the teachers'
+values to the labels gives each window probabilities of the genres, also where there is no label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from training.data.batches import Floats
+from training.data.corpus import Corpus, Entry
+from training.data.targets import standardized_embeddings, target_weights
+from training.finetuning.linear_probe import logistic_regression
+
+FOLDS: Final = 5
+"""Folds of artists. The probabilities of a labeled track come from the labels of the other folds."""
+
+PENALTY: Final = 3e-3
+"""Penalty on the square of a weight, in nats."""
+
+LABEL_SHARE: Final = 0.7
+"""Share of the label in the target of a labeled window. The rest is the teachers' probability."""
+
+LEAST_CONFIDENCE: Final = 0.7
+"""Probability of the best genre from which a window without a label is given the teachers' probabilities."""
+
+
+def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str]) -> dict[str, Floats]:
+    """Compute targets of the genres for each window that the teachers have heard.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    entries : sequence of Entry
+        Training entries. Those without teacher values are left out.
+    labels : sequence of str
+
+    Returns
+    -------
+    dict of (windows, genres) float32
+        By file. A row sums to 1, or is 0 where the genre stays unknown. Empty if fewer than two genres have
+        labeled tracks with teacher values.
+    """
+    values = {
+        file: embeddings * np.sqrt(target_weights())
+        for file, embeddings in standardized_embeddings(corpus, entries).items()
+    }
+    known = [e for e in entries if e.file in values]
+    labeled = [e for e in known if e.genre in labels]
+    if len({e.genre for e in labeled}) < 2:
+        return {}
+    genres = np.array([list(labels).index(e.genre) for e in labeled])
+    means = np.stack([values[e.file].mean(axis=0) for e in labeled])
+    folds = np.array([_fold(e) for e in labeled])
+    artists = _artist_weights(labeled)
+    regressions = []
+    for fold in range(FOLDS):
+        chosen = folds != fold
+        targets = np.eye(len(labels), dtype=np.float32)[genres] * artists[:, np.newaxis]
+        regressions.append(logistic_regression(means[chosen], targets[chosen], PENALTY))
+    soft: dict[str, Floats] = {}
+    for entry in known:
+        kernel, bias = regressions[_fold(entry)]
+        probabilities = _softmax(values[entry.file] @ kernel + bias)
+        if entry.genre in labels:
+            label = np.eye(len(labels), dtype=np.float32)[list(labels).index(entry.genre)]
+            soft[entry.file] = LABEL_SHARE * label + (1 - LABEL_SHARE) * probabilities
+        else:
+            sure = probabilities.max(axis=1, keepdims=True) >= LEAST_CONFIDENCE
+            soft[entry.file] = np.where(sure, probabilities, np.float32(0))
+    return soft
+
+
+def _artist_weights(entries: Sequence[Entry]) -> Floats:
+    """Weight tracks so that genres count alike, and artists by the square root of their number of tracks."""
+    weights = np.ones(len(entries), np.float32)
+    artists = [f"{e.genre} {e.artist_key or e.file}" for e in entries]
+    counts = {artist: artists.count(artist) for artist in set(artists)}
+    weights = np.array([counts[artist] ** -0.5 for artist in artists], np.float32)
+    for genre in {e.genre for e in entries}:
+        own = np.array([e.genre == genre for e in entries])
+        weights[own] /= np.sqrt(weights[own].sum())
+    result: Floats = weights / weights.mean()
+    return result
+
+
+def _fold(entry: Entry) -> int:
+    name = entry.artist_key or entry.name
+    return int(hashlib.sha1(f"fold{name}".encode()).hexdigest(), 16) % FOLDS
+
+
+def _softmax(logits: Floats) -> Floats:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result
