@@ -29,7 +29,7 @@ def small(seed: int, genres: int) -> tuple[Any, list[Any]]:
 
     keras.utils.set_random_seed(seed)
     first = keras.layers.Dense(16, activation="relu")
-    image = keras.Input((256, 64, 3))
+    image = keras.Input((128, 128, 3))
     x = keras.layers.Rescaling(1 / 127.5, -1)(image)
     x = first(keras.layers.Flatten()(keras.layers.AveragePooling2D((8, 32))(x)))
     embedding = keras.layers.Dense(EMBEDDING_SIZE, name="embedding")(x)
@@ -45,11 +45,11 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
     """
     import keras
 
-    whole = keras.applications.MobileNetV2((256, 64, 3), include_top=False, weights=None)
+    whole = keras.applications.MobileNetV2((128, 128, 3), include_top=False, weights=None)
     names = [weight.path for weight in whole.weights]
 
     def short(shape: tuple[int, ...], **options: Any) -> Any:
-        assert (shape, options) == ((256, 64, 3), {"include_top": False, "weights": None})
+        assert (shape, options) == ((128, 128, 3), {"include_top": False, "weights": None})
 
         def connect(layer: Any, *inputs: Any, **named: Any) -> Any:
             if layer.name.startswith("block_") and not layer.name.startswith(KEPT_BLOCKS):

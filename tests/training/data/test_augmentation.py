@@ -8,13 +8,13 @@ import pytest
 from models.spectrogram.image import colorize, intensity, scale
 from models.spectrogram.spec import AudioSpec
 from tests.support.corpora import columns
-from training.data.augmentation import COLUMN_POOLING, _shift_bands, augment, render, window_intensities
-from training.data.geometries import COARSE, FINE
+from training.data.augmentation import POOLING, _shift_bands, augment, render, window_intensities
+from training.data.geometries import FINE, GEOMETRIES
 
-GEOMETRIES = pytest.mark.parametrize("spec", [FINE, COARSE], ids=["fine", "coarse"])
+EACH_GEOMETRY = pytest.mark.parametrize("spec", GEOMETRIES.values(), ids=GEOMETRIES)
 
 
-@GEOMETRIES
+@EACH_GEOMETRY
 def test_strength_zero_changes_nothing(spec: AudioSpec) -> None:
     stored = columns(spec.columns, 3, np.random.default_rng(0))
     plain = window_intensities(stored, spec)
@@ -25,7 +25,7 @@ def test_strength_zero_changes_nothing(spec: AudioSpec) -> None:
         assert np.array_equal(augment(stored, spec, np.random.default_rng(seed), 0.0), plain)
 
 
-@GEOMETRIES
+@EACH_GEOMETRY
 def test_strength_zero_crops_a_longer_stretch_at_random(spec: AudioSpec) -> None:
     stored = columns(spec.columns + 9, 3, np.random.default_rng(0))
     crops = [window_intensities(stored[start : start + spec.columns], spec) for start in range(10)]
@@ -36,7 +36,7 @@ def test_strength_zero_crops_a_longer_stretch_at_random(spec: AudioSpec) -> None
     assert len(found) > 3
 
 
-@GEOMETRIES
+@EACH_GEOMETRY
 def test_augmented_images_are_reproducible_and_differ(spec: AudioSpec) -> None:
     stored = columns(spec.columns + 40, 3, np.random.default_rng(0))
     before = stored.copy()
@@ -92,7 +92,7 @@ def test_render_is_the_block_mean_of_the_live_images_colors() -> None:
     live = np.stack(
         [colorize(scale(each.astype(np.float32), FINE), FINE) for each in stored]
     )  # (2, 256, 256, 3)
-    blocks = live.reshape(2, 256, 1, 256 // COLUMN_POOLING, COLUMN_POOLING, 3)
+    blocks = live.reshape(2, 128, POOLING, 128, POOLING, 3)
     rendered = render(np.stack([window_intensities(each, FINE) for each in stored])).numpy()
-    assert rendered.shape == (2, 256, 64, 3)
+    assert rendered.shape == (2, 128, 128, 3)
     assert np.abs(rendered - blocks.mean(axis=(2, 4))).max() < 1e-3

@@ -24,12 +24,8 @@ LABELS = ("blues", "jazz")
 
 def silent(windows: TrackWindows) -> TrackWindows:
     """Return windows with zero columns, whose images differ from all others."""
-    return TrackWindows(
-        np.zeros_like(windows.fine),
-        np.zeros_like(windows.coarse),
-        windows.embeddings,
-        np.zeros_like(windows.long),
-    )
+    columns = {name: np.zeros_like(getattr(windows, name)) for name in ("live", "fine", "coarse", "long")}
+    return replace(windows, **columns)
 
 
 @pytest.fixture(scope="module")

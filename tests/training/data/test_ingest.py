@@ -19,8 +19,9 @@ from tests.support.cli import command_error
 from training.cli import command
 from training.data import ingest
 from training.data.corpus import Corpus, Entry, normalize_genre
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import COARSE, FINE, LIVE
 from training.data.sources import table_jobs
+from training.data.targets import EMBEDDING_SIZE
 from training.data.windows import SAMPLE_RATE, TrackWindows, read_source_digest
 from training.errors import DataError
 
@@ -67,7 +68,8 @@ def test_a_folder_becomes_windows_with_the_tables_values(cached: Path) -> None:
     windows = corpus.windows(blues)
     assert windows.fine.shape == (2, 2, FINE.columns, 256)  # 8 s: two windows of 5 s half a window apart
     assert windows.coarse.shape == (2, 2, COARSE.columns, 256)
-    assert windows.embeddings.shape == (0, 250)
+    assert windows.embeddings.shape == (0, EMBEDDING_SIZE)
+    assert windows.live.shape == (2, 2, LIVE.columns, 256)
     loudest = [corpus.windows(each).fine[0, 0].mean(axis=0).argmax() for each in (blues, jazz)]
     assert loudest[0] < loudest[1]  # 300 Hz, 3 kHz
     assert np.any(windows.fine[:, 0] != windows.fine[:, 1])
@@ -308,7 +310,7 @@ def test_the_source_digest_depends_on_teacher_version_and_geometry(
     monkeypatch.setattr(ingest, "FORMAT_VERSION", -1)
     others.add(ingest.source_digest(False, path))
     monkeypatch.undo()
-    monkeypatch.setattr(ingest, "COARSE", FINE)
+    monkeypatch.setattr(ingest, "GEOMETRIES", {"fine": FINE})
     others.add(ingest.source_digest(False, path))
     assert len(others) == 5
 

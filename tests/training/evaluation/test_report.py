@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,7 @@ import pytest
 from models.metrics import expected_calibration_error
 from tests.support.reports import PROTOCOLS, report
 from training.evaluation.calibration import choose_confidence_threshold
-from training.evaluation.report import (
-    Report,
-    calibrate,
-    geometry_with_most_windows,
-)
+from training.evaluation.report import Report, calibrate
 
 __all__ = ["report"]  # fixture
 
@@ -44,18 +41,26 @@ def test_metrics_are_plain_and_consistent_values(report: Report) -> None:
 
 def test_calibration_is_fitted_on_validation(report: Report) -> None:
     calibration = report.calibration
-    assert calibration.fitted_on == "54 windows of 18 validation tracks of the fault-filtered split"
+    assert calibration.fitted_on == "54 windows of 18 validation tracks (GTZAN's arrays)"
     assert calibration.music_above == 0.5  # all windows say 0.88; more than 0.5 is never asked for
     assert 0.1 < calibration.temperature < 0.9  # noise of 1 on a lead of 3: 1/3 would be exact
 
 
-def test_the_threshold_is_fitted_where_windows_have_neighbors(report: Report) -> None:
-    """The fine arrays hold one window per track, which is no smoothed estimate."""
-    fine, coarse = calibrate(report.valid, "fine"), calibrate(report.valid, "coarse")
-    assert fine.fitted_on.startswith("18 windows")
-    assert geometry_with_most_windows(report.valid, "fine") == "coarse"
-    means, truth = report.valid["coarse"].smoothed(fine.temperature)
-    assert fine.unsure_below == choose_confidence_threshold(means, truth)
-    same = {"fine": report.valid["fine"], "coarse": report.valid["fine"]}
-    assert [geometry_with_most_windows(same, form) for form in same] == ["fine", "coarse"]
-    assert coarse.fitted_on.startswith("54 windows")
+def test_the_threshold_holds_for_every_source_with_enough_tracks(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source on which the model is right less often asks for more confidence."""
+    predictions = report.valid["coarse"]
+    labels = predictions.eval_set.labels.copy()
+    sources = ["easy"] * (len(labels) // 2) + ["hard"] * (len(labels) - len(labels) // 2)
+    hard = np.array(sources) == "hard"
+    labels[hard] = (labels[hard] + 1) % 2  # mostly wrong
+    measured = {"coarse": replace(predictions, eval_set=replace(predictions.eval_set, labels=labels))}
+    monkeypatch.setattr("training.evaluation.report.FEWEST_TRACKS", len(labels))
+    easy_alone = calibrate(measured, "coarse", sources)
+    monkeypatch.setattr("training.evaluation.report.FEWEST_TRACKS", 5)
+    both = calibrate(measured, "coarse", sources)
+    means = measured["coarse"].track_means(both.temperature)
+    assert both.unsure_below >= choose_confidence_threshold(means[hard], labels[hard])
+    assert both.unsure_below >= easy_alone.unsure_below
+    assert both.fitted_on.endswith("(easy 9, hard 9)")

@@ -173,7 +173,7 @@ def test_images_are_mixed_as_their_targets_are(corpus: Corpus) -> None:
             return images
 
     inner, backbone_variables = small(0, 2)
-    image = keras.Input((256, 64, 3))
+    image = keras.Input((128, 128, 3))
     network = keras.Model(image, inner(Recorder()(image)))
     recipe = FineTuningRecipe(steps=3, validate_every=3, mixup=1.0)
     sampler, valid = data(corpus)

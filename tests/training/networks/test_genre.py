@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.manifest import Tag
 from models.spectrogram.image import colormap
 from tests.support.corpora import columns
 from training.data.augmentation import render, window_intensities
 from training.data.geometries import FINE
+from training.data.targets import EMBEDDING_SIZE
 from training.export.bias_correction import MAX_INT8, correct_biases, rounding_error
+from training.networks.auxiliary import AuxiliaryOutputs
 from training.networks.genre import (
     CENTER,
     DEVIATIONS,
@@ -70,11 +73,11 @@ def images() -> Any:
 
 
 def test_sizes(features: Any, pooled: Any, network: Any) -> None:
-    assert features.input_shape == (None, 256, 64, 3)
-    assert features.output_shape == (None, 8, 4, 320)
+    assert features.input_shape == (None, 128, 128, 3)
+    assert features.output_shape == (None, 4, 8, 320)
     assert features.count_params() == 2_257_984 - 1_280 * (320 + 4)  # without top and last convolution
-    assert network.input_shape == (None, 256, 64, 3)
-    assert network.output_shape == [(None, 11), (None, 250)]
+    assert network.input_shape == (None, 128, 128, 3)
+    assert network.output_shape == [(None, 11), (None, EMBEDDING_SIZE)]
     values = 2 * CHANNELS
     assert pooled.output_shape == (None, 4, values)
     gru = 2 * 3 * GRU_UNITS * (values + GRU_UNITS + 2)
@@ -186,16 +189,36 @@ def test_the_exported_network_agrees_on_the_whole_image(network: Any) -> None:
     assert np.abs(after - before).max() < 0.05 * np.ptp(before)
 
 
+def test_words_and_likeness_are_exported_as_further_outputs(network: Any) -> None:
+    """Their layers read the mean of the pooled features over time."""
+    random = np.random.default_rng(2)
+    layers = [
+        (random.normal(0, 0.1, (2 * CHANNELS, n)).astype(np.float32), random.normal(0, 1, n).astype("f4"))
+        for n in (3, 5)
+    ]
+    tags = tuple(Tag(name, "style", 0.5) for name in ("house", "soul", "folk"))
+    rendered, intensities = images()
+    whole = build_export_network(network, 10, AuxiliaryOutputs(tags, layers[0], layers[1], []))
+    outputs = whole(colormap()[intensities].astype(np.float32), training=False)
+    assert [output.shape for output in outputs] == [(3, 11), (3, 3), (3, 5)]
+    pooled = np.asarray(network.get_layer("pooled_features")(normalize(rendered))).mean(axis=1)
+    for output, (kernel, bias) in zip(outputs[1:], layers, strict=True):
+        wanted = pooled @ kernel + bias
+        assert np.abs(np.asarray(output) - wanted).max() < 0.05 * np.ptp(wanted)
+    without = build_export_network(network, 10, AuxiliaryOutputs((), layers[0], layers[1], []))
+    assert [output.shape[1] for output in without.outputs] == [11, 5]
+
+
 def test_time_runs_along_the_steps(features: Any) -> None:
     """A change at the start of an image affects earlier steps than a change at its end."""
     pooled = images()[0][:1]
     centers = []
-    for changed in (slice(0, 12), slice(52, 64)):
+    for changed in (slice(0, 24), slice(104, 128)):
         other = pooled.copy()
         other[:, :, changed] = 255 - other[:, :, changed]
         moved = np.abs(np.asarray(features(normalize(other))) - np.asarray(features(normalize(pooled))))
-        per_step = moved.mean(axis=(0, 1, 3))  # (4 times,)
-        centers.append(float(per_step @ np.arange(4) / per_step.sum()))
+        per_step = moved.mean(axis=(0, 1, 3))  # (8 times,)
+        centers.append(float(per_step @ np.arange(8) / per_step.sum()))
     assert centers[1] > centers[0] + 0.1
 
 
