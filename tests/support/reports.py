@@ -15,10 +15,7 @@ from training.data.eval_sets import EvalSet
 from training.data.geometries import COARSE, FINE
 from training.data.gtzan import LABELS
 from training.evaluation.predictions import Predictions
-from training.evaluation.report import (
-    Report,
-    calibrate,
-)
+from training.evaluation.report import Report, calibrate
 
 PROTOCOLS = [
     {"protocol": "fault_filtered", "network": "A", "accuracy": 0.7, "deviation": 0.01, "runs": [0.7]},
@@ -27,8 +24,8 @@ PROTOCOLS = [
 
 
 PROVENANCE = {
-    "commit": None, "taught_sha256": "0123456789ab", "cache_index_sha256": "ba9876543210", "seed": 0,
-    "recipe": {"probe": 1000, "runs": 2, "steps": 1600}, "mixture": {"batch": 8}, "taught_by_musicnn": True,
+    "commit": None, "distilled_sha256": "0123456789ab", "cache_index_sha256": "ba9876543210", "seed": 0,
+    "recipe": {"probe": 1000, "runs": 2, "steps": 1600}, "mixture": {"batch": 8}, "shipped_backbone": True,
 }  # fmt: skip
 
 
@@ -54,9 +51,10 @@ def report() -> Report:
     return Report(
         "coarse", history, valid, {"fine": make_predictions(2, 1), "coarse": make_predictions(3, 3)},
         {"fine": make_predictions(2, 1), "coarse": make_predictions(4, 3)}, calibrate(valid, "coarse"),
-        {"tracks": 9, "macro_recall": 0.5, "recall": {"blues": 0.5}},
+        {"songs": {"tracks": 9, "accuracy": 0.625, "macro_recall": 0.5, "macro_genres": ["blues"],
+         "recall": {"blues": 0.5}, "confident": 0.75, "accuracy_when_confident": 0.8}},
         {"speech pyAudioAnalysis": {"clips": 4, "share": 0.125, "share_as_recorded": 0.25}},
-        {"gtzan_arrays": 18, "gtzan_audio": 3, "heard_by_musicnn": 4,
+        {"gtzan_arrays": 18, "gtzan_audio": 3, "heard_by_teachers": 4,
          "recordings": {"blues": 2, "rock": 7}},
         {"this model, int8": 2.5, "this model, float32": 7.25}, {"this model, int8": 3_000_000,
         "this model, float32": 11_000_000}, PROVENANCE,

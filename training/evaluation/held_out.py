@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.manifest import Calibration
-from models.metrics import compute_scores
+from models.metrics import Floats, Labels, compute_scores
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_edges
 from training.data.augmentation import Intensities, window_intensities
@@ -22,28 +22,48 @@ from training.export import tflite
 SHARED_BANDWIDTH_HZ: Final = 4_000.0
 """Bandwidth that all recordings have. Above it, old speech differs from music by bandwidth alone."""
 
+FEWEST_OF_GENRE: Final = 5
+"""Tracks from which a genre counts in a macro recall."""
+
 
 def out_of_domain_scores(
-    corpus: Corpus, partition: Partition, content: bytes, geometry: str, temperature: float
-) -> dict[str, Any]:
-    """Measure the recall per genre on music by held-out artists, over all windows of a track.
+    corpus: Corpus, partition: Partition, content: bytes, geometry: str, calibration: Calibration
+) -> dict[str, dict[str, Any]]:
+    """Score music by held-out artists over all windows of a track, by source.
 
     Returns
     -------
     dict
-        ``tracks``, ``macro_recall`` and ``recall`` by genre. Empty if the corpus has no such music.
+        By source: ``tracks``, ``accuracy``, ``macro_recall`` over the genres that have ``FEWEST_OF_GENRE``
+        tracks, ``recall`` and ``confusion`` by genre, and ``confident``, the share of tracks whose
+        confidence reaches the threshold, with ``accuracy_when_confident``. Empty if the corpus has no such
+        music.
     """
+    scores = {}
     entries = out_of_domain_tracks(corpus, partition.train)
-    if not entries:
-        return {}
-    eval_set = recording_eval_set(corpus, entries, LABELS, GEOMETRIES[geometry])
-    predictions = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
-    recall = compute_scores(predictions.track_means(temperature), eval_set.labels).recall
-    present = sorted(set(eval_set.labels.tolist()))
+    for source in sorted({entry.source for entry in entries}):
+        own = [entry for entry in entries if entry.source == source]
+        eval_set = recording_eval_set(corpus, own, LABELS, GEOMETRIES[geometry])
+        predictions = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
+        means = predictions.track_means(calibration.temperature)
+        scores[source] = _score_source(means, eval_set.labels, calibration.unsure_below)
+    return scores
+
+
+def _score_source(means: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
+    scores = compute_scores(means, labels)
+    counts = np.bincount(labels, minlength=len(LABELS))
+    counted = [i for i in range(len(LABELS)) if counts[i] >= FEWEST_OF_GENRE] or list(set(labels.tolist()))
+    right, confident = means.argmax(axis=1) == labels, means.max(axis=1) >= threshold
     return {
-        "tracks": len(entries),
-        "macro_recall": round(float(np.mean([recall[i] for i in present])), 4),
-        "recall": {LABELS[i]: round(float(recall[i]), 4) for i in present},
+        "tracks": len(labels),
+        "accuracy": round(scores.accuracy, 4),
+        "macro_recall": round(float(np.mean([scores.recall[i] for i in counted])), 4),
+        "macro_genres": [LABELS[i] for i in counted],
+        "recall": {LABELS[i]: round(float(scores.recall[i]), 4) for i in np.flatnonzero(counts)},
+        "confident": round(float(confident.mean()), 4),
+        "accuracy_when_confident": round(float(right[confident].mean()), 4) if confident.any() else None,
+        "confusion": [list(row) for row in scores.confusion],
     }
 
 

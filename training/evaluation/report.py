@@ -27,7 +27,7 @@ class Report:
     Attributes
     ----------
     main : str
-        Geometry that was chosen for the model.
+        Geometry of the live path: the live one, or a stored one if there are no recordings to measure.
     history : list of dict
         Values of each validation.
     valid, test, test_float32 : dict of Predictions
@@ -72,9 +72,8 @@ class Report:
 
     def metrics(self, protocols: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return the manifest's ``metrics``, rounded. Their keys are those of the shipped manifest."""
-        from_musicnn = self.provenance.get("taught_by_musicnn")
         return {
-            "network": f"MobileNetV2+GRU{', distilled from musicnn' if from_musicnn else ''}, fine-tuned",
+            "network": "MobileNetV2+GRU, distilled, fine-tuned",
             "main_form": self.main,
             "protocols": list(protocols),
             "fault_filtered_valid_accuracy": round(self.scores(self.main, of="valid").accuracy, 4),
@@ -170,7 +169,7 @@ def count_data(corpus: Corpus, partition: Partition) -> dict[str, Any]:
     return {
         "gtzan_arrays": len(corpus.select(lambda e: e.source == "gtzan")),
         "gtzan_audio": len(corpus.select(lambda e: e.source == "gtzan-audio")),
-        "heard_by_musicnn": len(embedded),
+        "heard_by_teachers": len(embedded),
         "recordings": {label: sum(e.genre == label for e in recordings) for label in LABELS},
     }
 

@@ -24,9 +24,11 @@ Written by `overheard train release`; do not edit by hand.
 ## Model
 
 A classifier of music into {len(manifest.labels)} genres ({", ".join(manifest.labels)}) for live listening.
-It also estimates the probability that the audio is music. The input is a
-{spec.image_size}x{spec.image_size} spectrogram image of {spec.window_seconds:.2f} s of audio. The output is
-{len(manifest.labels)} logits of genres and one of music.
+It also estimates the probability that the audio is music, says words that describe it, and gives an
+embedding by whose cosine similarity tracks sound alike. The input is a
+{spec.image_size}x{spec.image_size} spectrogram image of {spec.window_seconds:.2f} s of audio. The outputs are
+{len(manifest.labels)} logits of genres and one of music, {len(manifest.tags)} logits of words, and
+{manifest.embedding_size} values of the embedding.
 
 The network is MobileNetV2. The means, and mean magnitudes, of the outputs of its blocks of every width are
 taken over each quarter of the time. A bidirectional GRU reads these four steps, and their mean goes beside
@@ -36,8 +38,9 @@ License: {manifest.licence}.
 
 {_provenance(provenance)}
 
-The geometry is the {geometry} one (`{spec.n_fft}` samples every `{spec.column_step}`), chosen on
-validation. The network was trained on both geometries, and `overheard evaluate spectrograms` evaluates both.
+The geometry is the {geometry} one (`{spec.n_fft}` samples every `{spec.column_step}`). The network was
+trained on the two geometries of GTZAN's published arrays too, which `overheard evaluate spectrograms`
+evaluates.
 
 ## Data
 
@@ -48,7 +51,7 @@ and no spectrogram of them; the model holds weights only. GTZAN has known faults
 tracks of one artist (35 of 100 reggae tracks are by Bob Marley), and wrong labels.
 {_available_data(metrics["data"])}
 
-{FROM_MUSICNN if provenance.get("taught_by_musicnn") else ""}## Accuracy under three protocols
+{DISTILLATION if provenance.get("shipped_backbone") else ""}## Accuracy under three protocols
 
 {_protocols(metrics["protocols"])}
 
@@ -64,12 +67,16 @@ These tracks were used neither for training nor for choosing or calibration.
 
 {_out_of_domain(metrics["other_peoples_music"])}
 
+## Words
+
+{_words(manifest)}
+
 ## Calibration
 
 Temperature {calibration.temperature:.3f}, fitted on {calibration.fitted_on}. Expected calibration error on
 all windows of the test part, 10 bins of equal mass: {main["ece_windows_int8"]:.3f} (95 % interval
 {low:.3f} to {high:.3f}, tracks resampled). Below a confidence of {calibration.unsure_below:.2f} the estimate
-abstains. On validation, {valid["answered"]:.0%} of the means over three neighboring windows in the
+abstains. On validation, {valid["answered"]:.0%} of the means over a track's windows in the
 {valid["form"]} geometry reach it, and {_percent(valid["accuracy"])} of those are right. On the test part, a
 single window reaches it for {main["answered_at_unsure_below"]:.0%} of the tracks, and
 {_percent(main["accuracy_of_answered"])} of those are right.
@@ -105,11 +112,12 @@ Confusion, with one row per true genre and one column per predicted genre:
 """
 
 
-FROM_MUSICNN: Final = """\
+DISTILLATION: Final = """\
 The backbone started from torchvision's ImageNet weights (BSD-3-Clause). It was distilled without labels: it
-learned to predict musicnn's embeddings of the audio from the image (`overheard train distill`). The music
-was music in free software, and songs by artists who are neither in GTZAN nor held out. musicnn itself was
-trained on the Million Song Dataset, whose artists cannot be excluded here.
+learned to predict four teachers' values of the audio from the image (`overheard train distill`). The teachers
+are musicnn's two networks, YAMNet, and EfficientAT's mn04. The music was music in free software, and songs by
+artists who are neither in GTZAN nor held out. The teachers were trained on the Million Song Dataset and on
+AudioSet, whose artists cannot be excluded here.
 
 """
 
@@ -120,8 +128,8 @@ def _provenance(provenance: dict[str, Any]) -> str:
     recipe = provenance["recipe"]
     return (
         f"Made from commit {provenance['commit'] or 'unknown (no checkout)'}, distilled weights "
-        f"`{provenance['taught_sha256']}`, cache index `{provenance['cache_index_sha256']}` (SHA-256, first "
-        f"12 digits), seed {provenance['seed']}: the head was fitted to {recipe['probe']:,} batches of "
+        f"`{provenance['distilled_sha256']}`, cache index `{provenance['cache_index_sha256']}` (SHA-256, "
+        f"first 12 digits), seed {provenance['seed']}: the head was fitted to {recipe['probe']:,} batches of "
         f"{provenance['mixture']['batch']} windows, then fine-tuned in {recipe['runs']} runs of "
         f"{recipe['steps']:,} batches, whose weights were averaged."
     )
@@ -134,11 +142,12 @@ def _available_data(data: dict[str, Any]) -> str:
         f"Of its 1,000 tracks, {data['gtzan_arrays']} were available as spectrograms and "
         f"{data['gtzan_audio']} as audio."
     )
-    if not data["heard_by_musicnn"]:
+    if not data["heard_by_teachers"]:
         return available
     return available + (
-        f"\nDuring fine-tuning, the network also learned musicnn's embeddings of "
-        f"{data['heard_by_musicnn']} of the recordings that it was trained on."
+        f"\nDuring fine-tuning, the network also learned the teachers' values of "
+        f"{data['heard_by_teachers']} of the recordings that it was trained on, and the genres that a "
+        "regression on these values gives them."
     )
 
 
@@ -197,14 +206,50 @@ def _test_rows(test: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def _out_of_domain(scores: dict[str, Any]) -> str:
+def _out_of_domain(scores: dict[str, dict[str, Any]]) -> str:
     if not scores:
         return "Not measured: the cache has none."
-    recall = ", ".join(f"{genre} {value:.2f}" for genre, value in scores["recall"].items())
-    return (
-        f"{scores['tracks']} tracks by held-out artists: a third of the artists outside GTZAN, chosen by "
-        "hash, without names close to that of a trained artist. Over all windows of a track, the macro "
-        f"recall is {scores['macro_recall']:.3f} ({recall})."
+    lines = ["| source | tracks | accuracy | macro recall | of | confident | right when confident |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for source, each in scores.items():
+        lines.append(
+            f"| {source} | {each['tracks']} | {each['accuracy']:.3f} | {each['macro_recall']:.3f} | "
+            f"{', '.join(each['macro_genres'])} | {each['confident']:.0%} | "
+            f"{_percent(each['accuracy_when_confident'])} |"
+        )
+    lines += ["", "Recall by genre:"]
+    for source, each in scores.items():
+        recall = ", ".join(f"{genre} {value:.2f}" for genre, value in each["recall"].items())
+        lines.append(f"- {source}: {recall}.")
+    lines += [
+        "",
+        "These artists were chosen by a hash of their names, and no artist with nearly the same name was",
+        "trained on. The predictions are means over all windows of a track.",
+    ]
+    return "\n".join(lines)
+
+
+def _words(manifest: ModelManifest) -> str:
+    words = manifest.metrics.get("words", [])
+    if not words:
+        return "None: the cache has no values of the teachers."
+    left_out = [word for word in words if not word["ships"]]
+    lines = ["| word | kind | validation windows | ROC AUC | threshold | precision | recall |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    lines += [
+        f"| {word['name']} | {word['kind']} | {word['windows']} | {word['auc']:.3f} | "
+        f"{word['threshold']:.3f} | {word['precision']:.2f} | {word['recall']:.2f} |"
+        for word in words
+        if word["ships"]
+    ]
+    listed = ", ".join(
+        f"{w['name']} ({'-' if w['auc'] is None else format(w['auc'], '.2f')})" for w in left_out
+    )
+    return "\n".join(lines) + (
+        "\n\nThe truth is what the teachers agree on, not what a listener says: a word is true of a window\n"
+        "that has half the strength of the strongest hundredth of the training windows. The artists of the\n"
+        "validation windows were not trained on.\n"
+        f"Left out, with their AUC, because they are rare here or not sure enough: {listed or 'none'}."
     )
 
 

@@ -21,8 +21,7 @@ PACKAGE: Final = Path(str(files("training")))
 def record_provenance(corpus: Corpus, run: TrainingRun) -> dict[str, Any]:
     """Describe for the manifest what a model is made from. ``commit`` is None outside a checkout.
 
-    The keys are those of the shipped manifest: ``taught_by_musicnn`` says that the backbone is the shipped
-    one, whose distillation from musicnn is documented.
+    ``shipped_backbone`` says that the backbone is the shipped one, whose distillation is documented.
 
     Raises
     ------
@@ -36,12 +35,12 @@ def record_provenance(corpus: Corpus, run: TrainingRun) -> dict[str, Any]:
     index = hashlib.sha256((corpus.folder / INDEX_FILE).read_bytes()).hexdigest()
     return {
         "commit": current_commit(),
-        "taught_sha256": weights_sha256(run.backbone)[:12],
+        "distilled_sha256": weights_sha256(run.backbone)[:12],
         "cache_index_sha256": index[:12],
         "seed": run.seed,
         "recipe": asdict(run.recipe),
         "mixture": asdict(run.mix),
-        "taught_by_musicnn": is_shipped_backbone(run.backbone),
+        "shipped_backbone": is_shipped_backbone(run.backbone),
     }
 
 

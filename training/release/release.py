@@ -200,9 +200,7 @@ def publish(
         quantization=tflite.read_quantization(artifacts.int8),
         calibration=report.calibration,
         metrics=report.metrics(protocols) | {"words": artifacts.words, "learning_curve": artifacts.history},
-        training_data=_describe_training_data(
-            partition, from_musicnn=bool(artifacts.provenance["taught_by_musicnn"])
-        ),
+        training_data=_describe_training_data(partition, distilled=artifacts.provenance["shipped_backbone"]),
         licence="MIT",
         model_path=model_path,
         also_reads=tuple(spec for geometry, spec in GEOMETRIES.items() if geometry != report.main),
@@ -252,7 +250,7 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
         test=predict(content, partition.test, partition.test_recordings),
         test_float32=predict(artifacts.float32, partition.test, partition.test_recordings),
         calibration=calibration,
-        out_of_domain=out_of_domain_scores(corpus, partition, content, main, calibration.temperature),
+        out_of_domain=out_of_domain_scores(corpus, partition, content, main, calibration),
         non_music=non_music_scores(corpus, partition, content, main, calibration),
         data=count_data(corpus, partition),
         latency_ms=measure_latencies(timed),
@@ -292,7 +290,7 @@ def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensiti
     return np.concatenate(images)
 
 
-def _describe_training_data(partition: Partition, *, from_musicnn: bool) -> tuple[str, ...]:
+def _describe_training_data(partition: Partition, *, distilled: bool) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     for entry in partition.train:
         counts[entry.source] = counts.get(entry.source, 0) + 1
@@ -301,12 +299,13 @@ def _describe_training_data(partition: Partition, *, from_musicnn: bool) -> tupl
         f"{len(partition.train)} tracks by source: {listed}; GTZAN (Tzanetakis and Cook, 2002) as the "
         "training part of the fault-filtered split; no recording is included"
     )
-    if not from_musicnn:
-        return tracks, "the data of the initial weights and of the teacher, which are not documented"
+    if not distilled:
+        return tracks, "the data of the initial weights and of their teachers, which are not documented"
     return (
         tracks,
-        "embeddings of musicnn (Pons and Serra, 2019), which was trained on the Million Song Dataset, of "
-        "these recordings and, for the initial weights, of music that is neither in GTZAN nor by held-out "
-        "artists; the artists of the Million Song Dataset are not known",
+        "values of four teachers for these recordings and, for the initial weights, for music that is "
+        "neither in GTZAN nor by held-out artists: musicnn's two networks (Pons and Serra, 2019), trained on "
+        "the Million Song Dataset, and YAMNet and EfficientAT's mn04 (Plakal and Ellis, 2020; Schmid et al., "
+        "2023), trained on AudioSet; the artists of these two collections are not known",
         "ImageNet, through torchvision's MobileNetV2 weights (BSD-3-Clause)",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.manifest import ModelManifest
 from models.spectrogram.stored import STORED_GEOMETRIES
 from training.data.geometries import GEOMETRIES, STORED_SHAPES
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.reports import PROVENANCE, make_manifest, report
-from training.evaluation.report import (
-    Report,
-)
+from training.evaluation.report import Report
 from training.release.model_card import render_model_card
 
 __all__ = ["report"]  # fixture
@@ -28,7 +26,8 @@ def test_the_card_shows_the_metrics(report: Report, tmp_path: Path) -> None:
         "leaking artists", "no copyright clearance", "- made up.", "| A | 0.700 ± 0.010 |",
         f"| accuracy, first window, int8 | {test['fine']['accuracy_int8']:.3f} "
         f"| {test['coarse']['accuracy_int8']:.3f} |",
-        "| speech pyAudioAnalysis | 4 | 0.125 | 0.250 |", "macro recall is 0.500 (blues 0.50)",
+        "| speech pyAudioAnalysis | 4 | 0.125 | 0.250 |", "- songs: blues 0.50.",
+        "| songs | 9 | 0.625 | 0.500 | blues | 75% | 80% |",
         "| metal |  |  |",
         "The geometry is the coarse one (`256` samples every `1334`)", "3.0 MB (11.0 MB in float32)",
         "18 were available as spectrograms and 3 as audio.", "rock 7, blues 2",
@@ -42,21 +41,32 @@ def test_the_card_shows_the_metrics(report: Report, tmp_path: Path) -> None:
     low, second = sorted(f1, key=lambda genre: (f1[genre], genre))[:2]
     assert f"{low} (F1 {f1[low]:.2f}) and {second} ({f1[second]:.2f}) are the weakest" in card
     valid, t = report.valid["coarse"], report.calibration.temperature
-    means, truth = valid.smoothed(t)
-    own = valid.probabilities(t)[valid.eval_set.track == 0]
-    assert means[0] == pytest.approx(own[:3].mean(axis=0))
-    sure = means.max(axis=1) >= report.calibration.unsure_below
-    right = means.argmax(axis=1) == truth
-    share = f"{right[sure].mean():.0%}"
-    assert f"neighboring windows in the\ncoarse geometry reach it, and {share} of those are right" in card
+    means, truth = valid.track_means(t), valid.eval_set.labels
+    confident = means.max(axis=1) >= report.calibration.unsure_below
+    share = f"{(means.argmax(axis=1) == truth)[confident].mean():.0%}"
+    assert f"a track's windows in the\ncoarse geometry reach it, and {share} of those are right" in card
     assert "distilled without labels" in card
-    assert "musicnn's embeddings of 4 of the recordings" in card
+    assert "the teachers' values of 4 of the recordings" in card
+    assert "None: the cache has no values of the teachers." in card
     other = {
-        "data": report.data | {"heard_by_musicnn": 0},
-        "provenance": PROVENANCE | {"taught_by_musicnn": False},
+        "data": report.data | {"heard_by_teachers": 0},
+        "provenance": PROVENANCE | {"shipped_backbone": False},
     }
-    assert "musicnn" not in render_model_card(replace(made, metrics=made.metrics | other))
+    assert "teachers' values" not in render_model_card(replace(made, metrics=made.metrics | other))
     unmeasured = replace(made, metrics=made.metrics | {"protocols": []})
     assert "Not measured; pass" in render_model_card(unmeasured)
     bare = replace(made, metrics=made.metrics | {"other_peoples_music": {}, "not_music": {}})
     assert render_model_card(bare).count("Not measured: the cache has none.") == 2
+
+
+def test_the_card_lists_the_words_that_ship_and_those_that_do_not(report: Report, tmp_path: Path) -> None:
+    measured = {"windows": 40, "threshold": 0.3, "precision": 0.75, "recall": 0.5}
+    words = [
+        measured | {"name": "house", "kind": "style", "auc": 0.95, "ships": True},
+        measured | {"name": "sad", "kind": "mood", "auc": 0.81, "ships": False},
+        measured | {"name": "harp", "kind": "instrument", "auc": None, "ships": False},
+    ]
+    made = make_manifest(tmp_path, report)
+    card = render_model_card(replace(made, metrics=made.metrics | {"words": words}))
+    assert "| house | style | 40 | 0.950 | 0.300 | 0.75 | 0.50 |" in card
+    assert "sad (0.81), harp (-)" in card

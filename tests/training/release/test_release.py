@@ -22,8 +22,9 @@ from training.cli import command
 from training.data.augmentation import window_intensities
 from training.data.corpus import Corpus
 from training.data.eval_sets import render_images
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import FINE, GEOMETRIES
 from training.data.partitions import fault_filtered
+from training.data.targets import TARGET_BLOCKS
 from training.distillation.distill import DistillationConfig, distill
 from training.evaluation.protocol_table import ProtocolScore, protocol_records
 from training.export import tflite
@@ -68,7 +69,7 @@ def test_distillation_changes_the_weights_and_logs_losses(distilled: tuple[Path,
     path, logged = distilled
     assert [step for step, _ in logged] == [1, 2]
     for _, values in logged:
-        assert set(values) == {"loss", "fine", "coarse"}
+        assert set(values) == {"loss", *GEOMETRIES, *TARGET_BLOCKS}
         assert all(np.isfinite(value) for value in values.values())
     plain = build_backbone()
     began = plain.get_weights()
@@ -99,7 +100,7 @@ def released(
 def test_a_released_model_loads_and_matches_its_manifest(released: ModelManifest) -> None:
     folder = released.model_path.parent
     loaded = ModelManifest.load(folder / "genre.json")
-    assert {loaded.audio, *loaded.also_reads} == {FINE, COARSE}
+    assert {loaded.audio, *loaded.also_reads} == set(GEOMETRIES.values())
     assert loaded.calibration.music_above is not None
     assert json.loads((folder / "genre.json").read_text())["metrics"] == released.metrics
     classifier = TFLiteClassifier(loaded)
@@ -117,8 +118,8 @@ def test_a_released_model_has_metrics_card_and_plots(
     folder, metrics = released.model_path.parent, released.metrics
     for form in ("fine", "coarse"):
         assert metrics["fault_filtered_test"][form]["tracks"] == 10
-    assert metrics["other_peoples_music"]["tracks"] == 2
-    assert set(metrics["other_peoples_music"]["recall"]) == {"blues", "rock"}
+    assert metrics["other_peoples_music"]["more-music"]["tracks"] == 2
+    assert set(metrics["other_peoples_music"]["more-music"]["recall"]) == {"blues", "rock"}
     assert {kind: each["clips"] for kind, each in metrics["not_music"].items()} == {
         "speech pyAudioAnalysis": 1,
         "music pyAudioAnalysis": 1,
@@ -134,8 +135,8 @@ def test_a_released_model_has_metrics_card_and_plots(
     assert sizes["this model, int8"] == released.model_path.stat().st_size
     card = (folder / "MODEL_CARD.md").read_text()
     assert "was distilled without labels" not in card  # it started from ImageNet's weights
-    assert "musicnn's embeddings of 2 of the recordings" in card
-    assert metrics["provenance"]["taught_sha256"] == weights_sha256(distilled[0])[:12]
+    assert "the teachers' values of 2 of the recordings" in card
+    assert metrics["provenance"]["distilled_sha256"] == weights_sha256(distilled[0])[:12]
     assert not list(folder.rglob("*.part"))
     assert "clips 1, gtzan 20, music 2" in released.training_data[0]
     assert "Per genre" in card
