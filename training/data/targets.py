@@ -70,3 +70,9 @@ def target_weights() -> Floats:
     weights = np.concatenate(shares)
     result: Floats = (weights / weights.mean()).astype(np.float32)
     return result
+
+
+def split_blocks(values: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.floating]]:
+    """Split the values of windows, (n, EMBEDDING_SIZE), into the ``TARGET_BLOCKS`` by name."""
+    ends = np.cumsum(list(TARGET_BLOCKS.values()))
+    return dict(zip(TARGET_BLOCKS, np.split(values, ends[:-1], axis=1), strict=True))

@@ -28,16 +28,6 @@ PATCH_SAMPLES: Final = PATCH_FRAMES * 256
 
 MEL_BANDS: Final = 96
 
-TAGS: Final = (
-    "rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s",
-    "alternative rock", "jazz", "beautiful", "metal", "chillout", "male vocalists", "classic rock", "soul",
-    "indie rock", "mellow", "electronica", "80s", "folk", "90s", "chill", "instrumental", "punk", "oldies",
-    "blues", "hard rock", "ambient", "acoustic", "experimental", "female vocalist", "guitar", "hip-hop",
-    "70s", "party", "country", "easy listening", "sexy", "catchy", "funk", "electro", "heavy metal",
-    "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
-)  # fmt: skip
-"""Names of the 50 tag logits, most frequent first."""
-
 _OUTPUTS: Final = {
     "MSD_vgg": ("model/max_pooling2d_4/MaxPool:0", "model/dense/BiasAdd:0"),
     "MSD_musicnn": ("model/batch_normalization_10/batchnorm/add_1:0", "model/dense_1/BiasAdd:0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from models.manifest import Calibration
 from models.metrics import Floats, Labels, compute_scores
@@ -16,6 +17,8 @@ from training.data.eval_sets import EvalSet, recording_eval_set, render_images
 from training.data.geometries import COARSE, GEOMETRIES
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, out_of_domain_tracks
+from training.data.targets import split_blocks
+from training.data.teacher_classes import LISTENER_TAGS
 from training.evaluation.predictions import Predictions
 from training.export import tflite
 
@@ -24,6 +27,19 @@ SHARED_BANDWIDTH_HZ: Final = 4_000.0
 
 FEWEST_OF_GENRE: Final = 5
 """Tracks from which a genre counts in a macro recall."""
+
+GENRE_TAGS: Final = {
+    "blues": ("blues",),
+    "country": ("country",),
+    "hiphop": ("hip-hop",),
+    "jazz": ("jazz",),
+    "metal": ("metal", "heavy metal"),
+    "pop": ("pop", "indie pop"),
+    "rock": (
+        "rock", "alternative rock", "classic rock", "indie rock", "hard rock", "progressive rock", "punk",
+    ),
+}  # fmt: skip
+"""Tags of musicnn that name a genre. It has none for classical, disco and reggae."""
 
 
 def out_of_domain_scores(
@@ -36,8 +52,9 @@ def out_of_domain_scores(
     dict
         By source: ``tracks``, ``accuracy``, ``macro_recall`` over the genres that have ``FEWEST_OF_GENRE``
         tracks, ``recall`` and ``confusion`` by genre, and ``confident``, the share of tracks whose
-        confidence reaches the threshold, with ``accuracy_when_confident``. Empty if the corpus has no such
-        music.
+        confidence reaches the threshold, with ``accuracy_when_confident``. ``musicnn`` has the first five of
+        them for the genres that musicnn's tags name, if the cache has the teachers' values. Empty if the
+        corpus has no such music.
     """
     scores = {}
     entries = out_of_domain_tracks(corpus, partition.train)
@@ -46,24 +63,60 @@ def out_of_domain_scores(
         eval_set = recording_eval_set(corpus, own, LABELS, GEOMETRIES[geometry])
         predictions = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
         means = predictions.track_means(calibration.temperature)
-        scores[source] = _score_source(means, eval_set.labels, calibration.unsure_below)
+        scores[source] = _score_source(means, eval_set.labels) | _score_confident(
+            means, eval_set.labels, calibration.unsure_below
+        )
+        heard = [len(corpus.windows(entry).embeddings) > 0 for entry in own]
+        if all(heard):
+            tags = np.stack([musicnn_genres(corpus.windows(entry).embeddings) for entry in own])
+            scores[source]["musicnn"] = _score_source(tags, eval_set.labels)
     return scores
 
 
-def _score_source(means: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
+def musicnn_genres(values: npt.NDArray[np.floating]) -> Floats:
+    """Score the genres of one track by musicnn's tags alone, as a peer to compare with.
+
+    Parameters
+    ----------
+    values : (windows, EMBEDDING_SIZE)
+        Of the teachers, not standardized.
+
+    Returns
+    -------
+    (genres,) float64
+        The highest mean probability among the tags that name a genre. They sum to 1.
+    """
+    logits = split_blocks(values)["musicnn_tags"].astype(np.float64)
+    means = (1 / (1 + np.exp(-logits))).mean(axis=0)
+    scores = np.array(
+        [
+            max((means[LISTENER_TAGS.index(tag)] for tag in GENRE_TAGS.get(genre, ())), default=0.0)
+            for genre in LABELS
+        ]
+    )
+    result: Floats = scores / max(scores.sum(), 1e-9)
+    return result
+
+
+def _score_source(means: Floats, labels: Labels) -> dict[str, Any]:
     scores = compute_scores(means, labels)
     counts = np.bincount(labels, minlength=len(LABELS))
     counted = [i for i in range(len(LABELS)) if counts[i] >= FEWEST_OF_GENRE] or list(set(labels.tolist()))
-    right, confident = means.argmax(axis=1) == labels, means.max(axis=1) >= threshold
     return {
         "tracks": len(labels),
         "accuracy": round(scores.accuracy, 4),
         "macro_recall": round(float(np.mean([scores.recall[i] for i in counted])), 4),
         "macro_genres": [LABELS[i] for i in counted],
         "recall": {LABELS[i]: round(float(scores.recall[i]), 4) for i in np.flatnonzero(counts)},
+        "confusion": [list(row) for row in scores.confusion],
+    }
+
+
+def _score_confident(means: Floats, labels: Labels, threshold: float) -> dict[str, Any]:
+    right, confident = means.argmax(axis=1) == labels, means.max(axis=1) >= threshold
+    return {
         "confident": round(float(confident.mean()), 4),
         "accuracy_when_confident": round(float(right[confident].mean()), 4) if confident.any() else None,
-        "confusion": [list(row) for row in scores.confusion],
     }
 
 

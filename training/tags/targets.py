@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.batches import Floats
-from training.data.targets import TARGET_BLOCKS
-from training.distillation import audioset, musicnn
+from training.data.targets import split_blocks
+from training.data.teacher_classes import EFFICIENTAT_CLASSES, LISTENER_TAGS, YAMNET_CLASSES
 from training.tags.words import Word
 
 STRONG_SHARE: Final = 0.01
@@ -20,10 +20,10 @@ LEAST_STRENGTH: Final = 0.1
 """Strength at that edge below which the teachers do not know the word."""
 
 _NAMES: Final = {
-    "vgg_tags": musicnn.TAGS,
-    "musicnn_tags": musicnn.TAGS,
-    "efficientat_classes": audioset.EFFICIENTAT_CLASSES,
-    "yamnet_classes": audioset.YAMNET_CLASSES,
+    "vgg_tags": LISTENER_TAGS,
+    "musicnn_tags": LISTENER_TAGS,
+    "efficientat_classes": EFFICIENTAT_CLASSES,
+    "yamnet_classes": YAMNET_CLASSES,
 }
 
 
@@ -42,13 +42,12 @@ def word_strengths(embeddings: npt.NDArray[np.floating], words: Sequence[Word]) 
     (n, words) float32
         0..1.
     """
-    ends = np.cumsum(list(TARGET_BLOCKS.values()))
-    blocks = dict(zip(TARGET_BLOCKS, np.split(embeddings, ends[:-1], axis=1), strict=True))
+    blocks = split_blocks(embeddings)
     columns = []
     for word in words:
         found = []
         for block, names in _NAMES.items():
-            wanted = word.listeners if names is musicnn.TAGS else word.audioset
+            wanted = word.listeners if names is LISTENER_TAGS else word.audioset
             indices = [names.index(name) for name in wanted if name in names]
             if indices:
                 logits = blocks[block][:, indices].astype(np.float32).max(axis=1)

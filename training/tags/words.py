@@ -14,9 +14,9 @@ class Word(NamedTuple):
         "style", "mood", "voice", "instrument" or "era".
     name : str
     listeners : tuple of str
-        Tags of the Million Song Dataset (``training.distillation.musicnn.TAGS``).
+        Tags of the Million Song Dataset (``LISTENER_TAGS``).
     audioset : tuple of str
-        Classes of AudioSet (``training.distillation.audioset``).
+        Classes of AudioSet (``training.data.teacher_classes``).
     """
 
     kind: str

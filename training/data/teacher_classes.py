@@ -1,14 +1,24 @@
-"""Names of AudioSet's classes of singing and music (Gemmeke et al., 2017), which two teachers predict."""
+"""Names of what the teachers predict: listeners' tags, and AudioSet's classes of singing and music."""
 
 from __future__ import annotations
 
 from typing import Final
 
+LISTENER_TAGS: Final = (
+    "rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s",
+    "alternative rock", "jazz", "beautiful", "metal", "chillout", "male vocalists", "classic rock", "soul",
+    "indie rock", "mellow", "electronica", "80s", "folk", "90s", "chill", "instrumental", "punk", "oldies",
+    "blues", "hard rock", "ambient", "acoustic", "experimental", "female vocalist", "guitar", "hip-hop",
+    "70s", "party", "country", "easy listening", "sexy", "catchy", "funk", "electro", "heavy metal",
+    "progressive rock", "60s", "rnb", "indie pop", "sad", "house", "happy",
+)  # fmt: skip
+"""Tags of the Million Song Dataset that musicnn's networks predict, most frequent first."""
+
 SINGING: Final = (
     "Singing", "Choir", "Yodeling", "Chant", "Mantra", "Male singing", "Female singing", "Child singing",
     "Synthetic singing", "Rapping", "Humming",
 )  # fmt: skip
-"""Classes 27 to 37."""
+"""Classes 27 to 37 of AudioSet (Gemmeke et al., 2017)."""
 
 MUSIC: Final = (
     "Music", "Musical instrument", "Plucked string instrument", "Guitar", "Electric guitar", "Bass guitar",
@@ -35,7 +45,7 @@ MUSIC: Final = (
     "Happy music", "Funny music", "Sad music", "Tender music", "Exciting music", "Angry music",
     "Scary music",
 )  # fmt: skip
-"""Classes 137 to 282."""
+"""Classes 137 to 282 of AudioSet."""
 
 EFFICIENTAT_CLASSES: Final = SINGING + MUSIC
 """Names of the classes of ``training.distillation.efficientat.CLASSES``, in their order."""
