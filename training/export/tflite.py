@@ -81,7 +81,7 @@ def read_quantization(content: bytes) -> Quantization:
     """
     interpreter = _open_interpreter(content)
     tensors = []
-    for details in (interpreter.get_input_details()[0], *interpreter.get_output_details()):
+    for details in (interpreter.get_input_details()[0], *_outputs_in_order(interpreter)):
         scale, zero_point = details["quantization"]
         tensors.append(TensorQuantization(np.dtype(details["dtype"]).name, float(scale), int(zero_point)))
     if any(tensor.dtype != "int8" for tensor in tensors):
@@ -106,7 +106,7 @@ def run_model(content: bytes, images: Images, output: int = 0) -> npt.NDArray[np
     (n, values) float64
     """
     interpreter = _open_interpreter(content)
-    input_, details = interpreter.get_input_details()[0], interpreter.get_output_details()[output]
+    input_, details = interpreter.get_input_details()[0], _outputs_in_order(interpreter)[output]
     scale, zero_point = details["quantization"]
     rows = []
     for image in images:
@@ -123,6 +123,11 @@ def run_model(content: bytes, images: Images, output: int = 0) -> npt.NDArray[np
 def sha256(content: bytes) -> str:
     """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _outputs_in_order(interpreter: Any) -> list[dict[str, Any]]:
+    """Return the outputs in the order of the network. The converter shuffles them, but numbers their names."""
+    return sorted(interpreter.get_output_details(), key=lambda details: str(details["name"]))
 
 
 def _open_interpreter(content: bytes) -> Any:
