@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from models.classifier import NO_TAGS
 from realtime.config import SmoothingSettings
 
 Probabilities = npt.NDArray[np.float64]
@@ -40,6 +41,8 @@ class SmoothedPrediction:
     music : float
         Average probability of music.
     is_music : bool
+    tags : (n_tags,) float64, read-only
+        Smoothed probabilities of the tags. All 0 before the first window of music.
     """
 
     probabilities: Probabilities
@@ -48,6 +51,7 @@ class SmoothedPrediction:
     sure: bool
     music: float
     is_music: bool
+    tags: Probabilities = field(default_factory=lambda: NO_TAGS)
 
 
 class Smoother:
@@ -56,9 +60,10 @@ class Smoother:
     With d seconds since the last prediction, the average moves by a share 1 - 2**(-d / half_life) towards the
     new prediction. This is the exact discretization of a first-order decay.
 
-    The probability of music has its own average. A window that is not music changes neither the average of
-    the genres nor the stable label. The next window of music is weighted by the time since the last window of
-    music. The stable label does not change while the average is below the threshold of music.
+    The tags are averaged as the genres are. The probability of music has its own average. A window that is
+    not music changes neither the averages of genres and tags nor the stable label. The next window of music
+    is weighted by the time since the last window of music. The stable label does not change while the average
+    is below the threshold of music.
 
     Parameters
     ----------
@@ -87,6 +92,7 @@ class Smoother:
     def reset(self) -> None:
         """Discard all predictions, such as after silence. The next prediction becomes the average."""
         self._average: Probabilities | None = None
+        self._tags: Probabilities = NO_TAGS
         self._averaged_to = 0  # position of the last window that moved the average
         self._position: int | None = None
         self._music = 1.0
@@ -94,7 +100,9 @@ class Smoother:
         self._stable: int | None = None
         self._leading_since: int | None = None
 
-    def update(self, probabilities: Probabilities, position: int, music: float = 1.0) -> SmoothedPrediction:
+    def update(
+        self, probabilities: Probabilities, position: int, music: float = 1.0, tags: Probabilities = NO_TAGS
+    ) -> SmoothedPrediction:
         """Add one prediction.
 
         Parameters
@@ -104,6 +112,8 @@ class Smoother:
             Position of the window, after the previous position.
         music : float
             Probability that the window is music.
+        tags : (n_tags,) float64
+            Probability of each tag.
 
         Raises
         ------
@@ -122,24 +132,27 @@ class Smoother:
         return_threshold = threshold + MUSIC_RETURN_SHARE * (1 - threshold)
         self._is_music = self._music >= (threshold if self._is_music else return_threshold)
         if music >= threshold:
-            self._update_average(probabilities, position)
-        return self._smooth(len(probabilities))
+            self._update_averages(probabilities, tags, position)
+        return self._smooth(len(probabilities), len(tags))
 
-    def _update_average(self, probabilities: Probabilities, position: int) -> None:
-        """Move the average of the genres towards one window of music."""
+    def _update_averages(self, genres: Probabilities, tags: Probabilities, position: int) -> None:
+        """Move the averages of genres and tags towards one window of music."""
         if self._average is None:
-            average = probabilities.copy()
+            self._average, self._tags = genres.copy(), tags.copy()
         else:
             share = self._share(position - self._averaged_to, self.settings.half_life_seconds)
-            average = self._average + share * (probabilities - self._average)
-        average.flags.writeable = False
-        self._average, self._averaged_to = average, position
+            self._average = self._average + share * (genres - self._average)
+            self._tags = self._tags + share * (tags - self._tags)
+        self._average.flags.writeable = self._tags.flags.writeable = False
+        self._averaged_to = position
 
-    def _smooth(self, genres: int) -> SmoothedPrediction:
+    def _smooth(self, genres: int, tags: int) -> SmoothedPrediction:
         if self._average is None:
-            zeros = np.zeros(genres)
+            zeros = np.zeros(genres + tags)
             zeros.flags.writeable = False
-            return SmoothedPrediction(zeros, None, None, False, self._music, self._is_music)
+            return SmoothedPrediction(
+                zeros[:genres], None, None, False, self._music, self._is_music, zeros[genres:]
+            )
         average = self._average
         top = int(average.argmax())
         if self._is_music and average[top] >= self.unsure_below:
@@ -148,7 +161,7 @@ class Smoother:
             self._leading_since = None
         shown = top if self._stable is None else self._stable
         sure = bool(average[shown] >= self.unsure_below)
-        return SmoothedPrediction(average, top, self._stable, sure, self._music, self._is_music)
+        return SmoothedPrediction(average, top, self._stable, sure, self._music, self._is_music, self._tags)
 
     def _share(self, samples: int, half_life: float) -> float:
         return 1.0 - 0.5 ** (samples / self.sample_rate / half_life) if half_life else 1.0

@@ -179,3 +179,18 @@ def test_reset_forgets_that_it_was_no_music() -> None:
 def test_settings_refuse_nonsense(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         SmoothingSettings(**{field: value})
+
+
+def test_tags_are_smoothed_as_the_genres_are() -> None:
+    target = smoother(half_life=2.0, music_above=0.5)
+    row = np.array([0.6, 0.4])
+    before = target.update(row, 0, music=0.1, tags=np.array([0.9, 0.9]))
+    assert before.tags.tolist() == [0.0, 0.0], "not music"
+    assert target.update(row, 20, music=0.9, tags=np.array([0.8, 0.0])).tags.tolist() == [0.8, 0.0]
+    talk = target.update(row, 30, music=0.1, tags=np.array([0.0, 1.0]))
+    assert talk.tags.tolist() == [0.8, 0.0], "talk must not count"
+    after = target.update(row, 60, music=0.9, tags=np.array([0.0, 0.4]))  # two half-lives after the last
+    assert after.tags == pytest.approx([0.2, 0.3])
+    assert not after.tags.flags.writeable
+    target.reset()
+    assert target.update(row, 70, music=0.9, tags=np.array([0.1, 0.2])).tags.tolist() == [0.1, 0.2]
