@@ -19,6 +19,7 @@ from models.classifier import GenreClassifier, Prediction
 from models.common.text import format_seconds
 from models.errors import ModelError
 from models.manifest import ModelManifest
+from models.mood import Mood
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.incremental import IncrementalSpectrogram
 from models.spectrogram.spec import AudioSpec
@@ -27,6 +28,7 @@ from realtime.clock import Clock
 from realtime.config import Settings
 from realtime.errors import AudioTooShortError, SourceError
 from realtime.pipeline.smoothing import SmoothedPrediction, Smoother
+from realtime.pipeline.tags import SelectedTags, TagSelector, mood_of_tags
 from realtime.pipeline.windowing import SlidingWindows
 from realtime.protocol.builders import estimate_message
 from realtime.protocol.estimate import GenreEstimate, StreamState
@@ -149,6 +151,7 @@ class Analyzer:
             manifest.calibration.unsure_below,
             manifest.calibration.music_above,
         )
+        self._tags = TagSelector(manifest.tags)
         self._smoothed: SmoothedPrediction | None = None
         self._state = StreamState.SILENT
         self._expected = 0  # position of the next block, at the source's rate
@@ -282,11 +285,8 @@ class Analyzer:
         ModelError
             If the model outputs NaN or infinity.
         """
-        if prediction is not None and not np.isfinite(prediction.probabilities).all():
-            name = self._classifier.manifest.name
-            raise ModelError(
-                f"the model {name} outputs {prediction.probabilities}; it is broken, use another model"
-            )
+        if prediction is not None:
+            self._check_finite(prediction)
         if prepared.silent:
             self._state = StreamState.SILENT
             self._smoother.reset()
@@ -296,7 +296,7 @@ class Analyzer:
                 self._state = StreamState.UNSURE
         else:
             smoothed = self._smoother.update(
-                prediction.probabilities, prepared.window.position, prediction.music
+                prediction.probabilities, prepared.window.position, prediction.music, prediction.tags
             )
             self._smoothed = smoothed
             if not smoothed.is_music:
@@ -305,10 +305,19 @@ class Analyzer:
                 self._state = StreamState.LISTENING if smoothed.sure else StreamState.UNSURE
         return Analysis(self._estimate(prepared.window, prediction), prediction, prepared.columns)
 
+    def _check_finite(self, prediction: Prediction) -> None:
+        for values in (prediction.probabilities, prediction.tags, prediction.embedding):
+            if not np.isfinite(values).all():
+                raise ModelError(
+                    f"the model {self._classifier.manifest.name} outputs {values}; it is broken, use another "
+                    "model"
+                )
+
     def _estimate(self, window: AudioWindow, prediction: Prediction | None) -> GenreEstimate:
         manifest, smoothed = self._classifier.manifest, self._smoothed
         labels, detects_music = manifest.labels, manifest.calibration.music_above is not None
         probabilities = smoothed.probabilities if smoothed else np.zeros(len(labels))
+        tags, mood = self._describe_music()
         return GenreEstimate(
             label=labels[smoothed.top] if smoothed and smoothed.top is not None else None,
             stable_label=labels[smoothed.stable] if smoothed and smoothed.stable is not None else None,
@@ -321,7 +330,17 @@ class Analyzer:
             has_gap=window.has_gap,
             inference_ms=prediction.inference_ms if prediction else 0.0,
             music=smoothed.music if smoothed and detects_music else None,
+            tags=tags,
+            mood=mood,
         )
+
+    def _describe_music(self) -> tuple[SelectedTags, Mood | None]:
+        """Select the tags of the music that plays, and compute its mood. Other audio has neither."""
+        if self._smoothed is None or not self._state.has_genre:
+            self._tags.reset()
+            return (), None
+        tags = self._smoothed.tags
+        return self._tags.select(tags), mood_of_tags(self._classifier.manifest.tags, tags)
 
     def _new_columns(self, window: AudioWindow, columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         end = window.position // self.audio.column_step + self.audio.columns

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.mood import Mood
 from realtime.protocol.described import DescribedEnum
 
 
@@ -61,7 +62,8 @@ class StreamState(DescribedEnum):
 class GenreEstimate:
     """Smoothed result of one window.
 
-    In NOT_MUSIC and SILENT, labels and probabilities are those of the last music.
+    In NOT_MUSIC and SILENT, labels and probabilities are those of the last music. Tags and mood describe the
+    music that plays, so these states have none.
 
     Attributes
     ----------
@@ -86,6 +88,10 @@ class GenreEstimate:
         Time that the model took.
     music : float or None
         Probability of music. None if the model does not detect music.
+    tags : tuple of (str, float)
+        Names and probabilities of the words that describe the music, the most probable first.
+    mood : Mood or None
+        None if no music plays or if the model has no mood words.
     """
 
     label: str | None
@@ -99,3 +105,5 @@ class GenreEstimate:
     has_gap: bool
     inference_ms: float
     music: float | None = None
+    tags: tuple[tuple[str, float], ...] = ()
+    mood: Mood | None = None

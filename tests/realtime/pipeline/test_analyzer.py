@@ -38,10 +38,11 @@ def analyze(
     block: int = 4_096,
     skip: range = range(0),
     talk: str | None = None,
+    tags: bool = False,
 ) -> tuple[Analyzer, list[Analysis]]:
     """Analyze samples in blocks, without the blocks numbered in ``skip``."""
     clock = VirtualClock()
-    analyzer = Analyzer(LoudestRowClassifier(talk=talk), settings, rate, clock)
+    analyzer = Analyzer(LoudestRowClassifier(talk=talk, tags=tags), settings, rate, clock)
     found = []
     for number, start in enumerate(range(0, len(samples), block)):
         if number in skip:
@@ -174,6 +175,39 @@ def test_without_music_detection_music_is_none() -> None:
     _, found = analyze(programme())
     assert {a.estimate.music for a in found} == {None}
     assert StreamState.NOT_MUSIC not in {a.estimate.state for a in found}
+
+
+def test_tags_follow_the_music_and_end_with_it() -> None:
+    """Blues has guitar and calm, the talk has none, and rock has energetic and guitar."""
+    _, found = analyze(programme(), talk="jazz", tags=True)
+    first, last = found[0].estimate, found[-1].estimate
+    assert first.tags == (("guitar", 0.9), ("calm", 0.6))
+    assert [name for name, _ in last.tags] == ["energetic", "guitar"]
+    assert last.tags[0][1] == pytest.approx(0.8, abs=0.01)
+    for estimate in (analysis.estimate for analysis in found):
+        if estimate.state is StreamState.NOT_MUSIC:
+            assert (estimate.tags, estimate.mood) == ((), None)
+        else:
+            assert estimate.tags
+            assert estimate.mood is not None
+    assert first.mood is not None
+    assert last.mood is not None
+    assert first.mood.arousal < 0 < last.mood.arousal
+
+
+def test_tags_before_silence_do_not_reappear() -> None:
+    sound = np.concatenate([tone(300, 8), np.zeros(8 * 22_050, np.float32), tone(9_500, 8)])
+    _, found = analyze(sound, tags=True)
+    silent = [a.estimate for a in found if a.estimate.state is StreamState.SILENT]
+    assert silent
+    assert {(e.tags, e.mood) for e in silent} == {((), None)}
+    after = [a.estimate for a in found if a.estimate.position > silent[-1].position]
+    assert {name for e in after for name, _ in e.tags} == {"energetic", "guitar"}
+
+
+def test_a_model_without_tags_has_neither_tags_nor_a_mood() -> None:
+    _, found = analyze(programme())
+    assert {(a.estimate.tags, a.estimate.mood) for a in found} == {((), None)}
 
 
 def test_columns_far_apart_go_through_the_whole_pipeline() -> None:
