@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.manifest import ModelManifest
+from models.mood import Mood
 from models.spectrogram.image import colormap
 from models.spectrogram.spec import AudioSpec
 from realtime.protocol.codes import ResponseCode, StateCode
@@ -28,12 +29,15 @@ from realtime.protocol.messages import (
     HelloMessage,
     LatencyPercentiles,
     ModelInfo,
+    MoodPayload,
     ResponseMessage,
     SourcesMessage,
     SpectrumFormat,
     SpectrumMessage,
     StateMessage,
     StateProperties,
+    TagInfo,
+    TagProbability,
     TitleMessage,
 )
 from realtime.protocol.spectrum import (
@@ -98,6 +102,7 @@ def hello_message(
             runtime=runtime,
             labels=list(manifest.labels),
             window_seconds=round(audio.window_seconds, 3),
+            tags=[TagInfo(name=tag.name, kind=tag.kind) for tag in manifest.tags],
         ),
         spectrum=SpectrumFormat(
             rows=SPECTRUM_ROWS,
@@ -127,7 +132,16 @@ def estimate_payload(estimate: GenreEstimate) -> EstimatePayload:
         probabilities={genre: round(p, 4) for genre, p in estimate.probabilities.items()},
         state=estimate.state,
         music=None if estimate.music is None else round(estimate.music, 4),
+        tags=[TagProbability(name=name, probability=round(p, 4)) for name, p in estimate.tags],
+        mood=mood_payload(estimate.mood),
     )
+
+
+def mood_payload(mood: Mood | None) -> MoodPayload | None:
+    """Build the ``mood`` object inside estimates and summaries."""
+    if mood is None:
+        return None
+    return MoodPayload(valence=round(mood.valence, 4), arousal=round(mood.arousal, 4))
 
 
 def estimate_message(

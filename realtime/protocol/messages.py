@@ -1,7 +1,7 @@
 """Messages that the server sends over the websocket, as typed structs.
 
 ``messages.schema.json`` beside this file is generated from these structs. ``VERSION`` rises if a client
-has to change. New fields do not change the version.
+has to change. New fields do not change the version, and have a default for messages of older servers.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ VERSION: Literal[2] = 2
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Probability: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Coordinate: TypeAlias = Annotated[float, Meta(ge=-1, le=1)]
 Level: TypeAlias = Annotated[float, Meta(le=3.1)]
 SourceName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
 ControlId: TypeAlias = Annotated[
@@ -59,6 +60,20 @@ class NotStreamBound(Message, frozen=True, kw_only=True):
     source: Literal[""]
 
 
+class TagProbability(Struct, frozen=True, kw_only=True):
+    """Word that describes the music."""
+
+    name: Annotated[str, Meta(description="Name of one of the hello's tags.")]
+    probability: Probability
+
+
+class MoodPayload(Struct, frozen=True, kw_only=True):
+    """Place of the music in Russell's circumplex of affect (1980)."""
+
+    valence: Annotated[Coordinate, Meta(description="From unpleasant, -1, to pleasant, 1.")]
+    arousal: Annotated[Coordinate, Meta(description="From sleepy, -1, to aroused, 1.")]
+
+
 class EstimatePayload(Struct, frozen=True, kw_only=True):
     """Smoothed genre probabilities after one window."""
 
@@ -82,6 +97,17 @@ class EstimatePayload(Struct, frozen=True, kw_only=True):
         Probability | None,
         Meta(description="Smoothed probability of music; null if the model does not estimate it."),
     ]
+    tags: Annotated[
+        list[TagProbability],
+        Meta(
+            description="Words that describe the music, the most probable first. Empty if no music plays or "
+            "if the model has no tags."
+        ),
+    ] = []
+    mood: Annotated[
+        MoodPayload | None,
+        Meta(description="Null if no music plays, or if the model has no tags of the kind mood."),
+    ] = None
 
     def __post_init__(self) -> None:
         """Reject a state that estimates do not have.
@@ -107,6 +133,13 @@ class EstimatePayload(Struct, frozen=True, kw_only=True):
         return self.probabilities if self.state is StreamState.UNSURE and self.label is not None else {}
 
 
+class TagInfo(Struct, frozen=True, kw_only=True):
+    """Word that a model knows beside its genres."""
+
+    name: str
+    kind: Annotated[str, Meta(description="style, mood, voice, instrument or era.")]
+
+
 class ModelInfo(Struct, frozen=True, kw_only=True):
     """The model that the analyzer runs."""
 
@@ -115,6 +148,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     runtime: Annotated[str, Meta(description="Inference engine and numeric type.")]
     labels: Annotated[list[str], Meta(description="Genres that the model knows.")]
     window_seconds: Annotated[float, Meta(description="Length of the audio of one window.")]
+    tags: Annotated[list[TagInfo], Meta(description="Words that estimates may have as tags.")] = []
 
 
 class SpectrumFormat(Struct, frozen=True, kw_only=True):

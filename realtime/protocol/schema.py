@@ -74,9 +74,9 @@ def schema_text() -> str:
 
 
 def _clean(node: Any, names: dict[str, str]) -> Any:
-    """Rename references, write one-valued enums as const, and require every property.
+    """Rename references, write one-valued enums as const, and require every property without a default.
 
-    Fields that have a default in Python are required too, because the server always sends them.
+    A property with one value is required too, although it has a default in Python.
     """
     if isinstance(node, list):
         return [_clean(each, names) for each in node]
@@ -93,7 +93,10 @@ def _clean(node: Any, names: dict[str, str]) -> Any:
         elif key not in ("title", "default"):
             cleaned[key] = _clean(value, names)
     if "properties" in cleaned:
-        cleaned["required"] = list(cleaned["properties"])
+        optional = {name for name, each in node["properties"].items() if "default" in each}
+        cleaned["required"] = [
+            name for name, each in cleaned["properties"].items() if name not in optional or "const" in each
+        ]
     return cleaned
 
 
@@ -101,12 +104,13 @@ def _refer_to_base(definition: dict[str, Any], base: dict[str, Any], name: str) 
     """Replace the properties that the base defines by a reference to the base."""
     inherited = base.get("properties", {})
     own = {key: value for key, value in definition["properties"].items() if inherited.get(key) != value}
+    required = [key for key in definition["required"] if key in own]
     description = {"description": definition["description"]} if "description" in definition else {}
     definition.clear()
     definition |= description | {
         "allOf": [{"$ref": f"#/$defs/{name}"}],
         "properties": own,
-        "required": list(own),
+        "required": required,
     }
 
 

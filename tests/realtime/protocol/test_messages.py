@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 from msgspec import structs
 
+from models.mood import Mood
 from models.spectrogram.spec import AudioSpec
 from models.spectrogram.stft import band_columns
 from realtime.protocol import builders, messages
@@ -20,7 +21,7 @@ from realtime.protocol.codes import ResponseCode, StateCode
 from realtime.protocol.estimate import GenreEstimate, StreamState
 from realtime.protocol.health import Percentiles, PipelineHealth, SourceStatus
 from realtime.protocol.messages import AvailableSource, Message, SpectrumMessage, StateProperties
-from tests.support.classifier import manifest
+from tests.support.classifier import TAGS, manifest
 from tests.support.protocol import VALIDATOR, Json, as_json
 
 ESTIMATE = GenreEstimate(
@@ -106,6 +107,36 @@ def test_the_probability_of_music_is_sent_if_the_model_has_one() -> None:
     assert (sent["estimate"]["music"], sent["estimate"]["state"]) == (0.1235, "NOT_MUSIC")
     assert sent["version"] == 2
     check_refused(sent | {"estimate": sent["estimate"] | {"music": 1.5}})
+
+
+def test_tags_and_mood_are_sent_if_the_model_has_them() -> None:
+    message = builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34)
+    sent = check_valid(message)["estimate"]
+    assert (sent["tags"], sent["mood"]) == ([], None)
+    described = replace(ESTIMATE, tags=(("soul", 0.81239), ("calm", 0.5)), mood=Mood(0.123456, -1.0))
+    sent = check_valid(builders.estimate_message(described, "mic", manifest(), 1.7e9, 12.34))
+    assert sent["estimate"]["tags"] == [
+        {"name": "soul", "probability": 0.8124},
+        {"name": "calm", "probability": 0.5},
+    ]
+    assert sent["estimate"]["mood"] == {"valence": 0.1235, "arousal": -1.0}
+    check_refused(sent | {"estimate": sent["estimate"] | {"mood": {"valence": 2, "arousal": 0}}})
+    hello = builders.hello_message("mic", 1.0, manifest(tags=TAGS), "litert 2", {})
+    assert check_valid(hello)["model"]["tags"][0] == {"name": "guitar", "kind": "instrument"}
+
+
+def test_messages_of_an_analyzer_that_knows_no_tags_are_read() -> None:
+    message = builders.estimate_message(ESTIMATE, "mic", manifest(), 1.7e9, 12.34)
+    older = as_json(message)
+    for name in ("tags", "mood"):
+        del older["estimate"][name]
+    VALIDATOR.validate(older)
+    assert messages.decode(json.dumps(older)) == message
+    hello = builders.hello_message("mic", 1.0, manifest(), "litert 2", {})
+    older = as_json(hello)
+    del older["model"]["tags"]
+    VALIDATOR.validate(older)
+    assert messages.decode(json.dumps(older)) == hello
 
 
 @pytest.mark.parametrize("state", [state for state in StreamState if not state.has_estimate])
