@@ -111,34 +111,42 @@ class TFLiteClassifier:
             "embedding": manifest.embedding_size,
         }
         sizes = {end: values for end, values in sizes.items() if values}
-        self._input = self._check("input", self._interpreter.get_input_details(), (1, size, size, 3))
-        outputs = self._interpreter.get_output_details()
-        if len(outputs) != len(sizes):
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != len(sizes):
             raise ModelError(
-                f"{manifest.model_path} has {len(outputs)} outputs, but its manifest declares {len(sizes)}: "
-                f"{', '.join(sizes)}; use the manifest that belongs to the model"
+                f"{manifest.model_path} has {len(inputs)} inputs and {len(outputs)} outputs, but its "
+                f"manifest declares an image and {', '.join(sizes)}; use the manifest that belongs to the "
+                "model"
             )
-        self._outputs = {
-            end: (self._check(end, [details], (1, values)), getattr(ends, end))
-            for details, (end, values) in zip(outputs, sizes.items(), strict=True)
-        }
+        self._input = self._check("input", inputs[0], (1, size, size, 3))
+        self._outputs: dict[str, tuple[int, TensorQuantization]] = {}
+        for end, values in sizes.items():
+            # TensorFlow's converter does not keep the order of the outputs.
+            outputs.sort(key=lambda tensor: not self._fits(end, tensor, (1, values)))
+            self._outputs[end] = (self._check(end, outputs.pop(0), (1, values)), getattr(ends, end))
         self._stored_pixels = _quantize_bytes(ends.input)
         # With scale 1 and zero point -128, which is usual, flipping the highest bit of a pixel is enough.
         self._stored_is_shifted = bool(np.array_equal(self._stored_pixels, np.arange(-128, 128)))
         self._stored_image = np.empty((1, size, size, 3), dtype=ends.input.dtype)
 
-    def _check(self, end: str, details: list[dict[str, Any]], shape: tuple[int, ...]) -> int:
-        """Compare the input or the output of the model with the manifest, and return its tensor's index."""
+    def _fits(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> bool:
+        """Return True if a tensor of the model is what the manifest declares for the input or an output."""
         declared: TensorQuantization = getattr(self.manifest.quantization, end)
-        tensor = details[0]
         scale, zero_point = tensor["quantization"]
         actual = (tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"]).name, zero_point)
         expected = (shape, declared.dtype, declared.zero_point)
-        if len(details) != 1 or actual != expected or not np.isclose(scale, declared.scale, rtol=1e-5):
+        return actual == expected and bool(np.isclose(scale, declared.scale, rtol=1e-5))
+
+    def _check(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> int:
+        """Compare the input or an output of the model with the manifest, and return its tensor's index."""
+        if not self._fits(end, tensor, shape):
+            declared: TensorQuantization = getattr(self.manifest.quantization, end)
+            scale, zero_point = tensor["quantization"]
             raise ModelError(
-                f"the {end} of {self.manifest.model_path} is {actual[0]} {actual[1]} with scale {scale:.6g} "
-                f"and zero point {actual[2]}, but its manifest declares {shape} {declared.dtype} with "
-                f"{declared.scale:.6g} and {declared.zero_point}; use the manifest that belongs to the model"
+                f"the {end} of {self.manifest.model_path} is {tuple(map(int, tensor['shape']))} "
+                f"{np.dtype(tensor['dtype']).name} with scale {scale:.6g} and zero point {zero_point}, but "
+                f"its manifest declares {shape} {declared.dtype} with {declared.scale:.6g} and "
+                f"{declared.zero_point}; use the manifest that belongs to the model"
             )
         return int(tensor["index"])
 

@@ -15,6 +15,9 @@ from hypothesis import settings
 
 from tests.support.paths import ROOT
 from tests.support.programs import chromium_path
+from tests.support.tagged_model import tagged_model
+
+__all__ = ["tagged_model"]  # a fixture of many tests
 
 TESTS = ROOT / "tests"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from models.classifier import TFLiteClassifier, sigmoid, softmax
 from models.errors import ModelError
 from models.manifest import ModelManifest
 from tests.support.audio import noise
+from tests.support.tagged_model import EMBEDDING_SIZE, TAGS
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,29 @@ def test_a_model_with_another_output_is_refused(manifest: ModelManifest) -> None
     calibration = replace(manifest.calibration, music_above=None)
     with pytest.raises(ModelError, match=r"is \(1, 11\) int8 .* its manifest declares \(1, 10\) int8"):
         TFLiteClassifier(replace(manifest, calibration=calibration))
+
+
+@pytest.mark.training
+def test_a_model_with_tags_predicts_them_and_an_embedding(
+    tagged_model: Path, picture: npt.NDArray[np.uint8]
+) -> None:
+    manifest = ModelManifest.load(tagged_model)
+    prediction = TFLiteClassifier(manifest).predict(picture)
+    assert prediction.tags.shape == (len(TAGS),)
+    assert ((prediction.tags > 0) & (prediction.tags < 1)).all()
+    assert prediction.embedding.shape == (EMBEDDING_SIZE,)
+    assert prediction.embedding.dtype == np.float32
+    assert not prediction.tags.flags.writeable
+    assert not prediction.embedding.flags.writeable
+    dark = TFLiteClassifier(manifest).predict(np.zeros_like(picture))
+    assert dark.tags == pytest.approx(0.5, abs=0.05), "without light only the biases count, which are 0"
+    assert abs(prediction.tags - dark.tags).max() > 0.1
+    bare = replace(manifest.quantization, tags=None, embedding=None)
+    without = replace(manifest, tags=(), embedding_size=0, quantization=bare)
+    with pytest.raises(
+        ModelError, match="has 1 inputs and 3 outputs, but its manifest declares an image and output;"
+    ):
+        TFLiteClassifier(without)
 
 
 @pytest.mark.parametrize(
