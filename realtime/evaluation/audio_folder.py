@@ -17,7 +17,8 @@ from realtime.config import Settings
 from realtime.evaluation.scorecard import Advance, Predictions
 from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first, find_genre_index
 from realtime.pipeline.analyzer import Analysis
-from realtime.pipeline.offline import GenreAverage, Record, analyze_file
+from realtime.pipeline.music_average import MusicAverage
+from realtime.pipeline.offline import Record, analyze_file
 from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
@@ -30,8 +31,8 @@ class _MusicMean:
     """
 
     def __init__(self, manifest: ModelManifest) -> None:
-        self._music = GenreAverage(manifest)
-        self._all = GenreAverage(manifest, music_above=0.0)
+        self._music = MusicAverage(manifest)
+        self._all = MusicAverage(manifest, music_above=0.0)
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Add the prediction of one window."""

@@ -72,9 +72,9 @@ class _RowReport:
     """Report for ``analyze_file`` that stores the summary and counts the windows of music."""
 
     def __init__(self, classifier: GenreClassifier) -> None:
-        from realtime.pipeline.offline import GenreAverage
+        from realtime.pipeline.music_average import MusicAverage
 
-        self._music = GenreAverage(classifier.manifest)
+        self._music = MusicAverage(classifier.manifest)
         self.windows = 0
         self.stored_summary: Row = {}
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
@@ -20,11 +21,16 @@ from realtime.clock import Clock
 from realtime.config import ModelSettings, Settings
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow, build_estimate_message
 from realtime.pipeline.explain import ExplainedWindows, TempoEstimator
+from realtime.pipeline.music_average import MusicAverage
+from realtime.protocol.builders import mood_payload
 from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
 MAX_CLASSIFIERS = 4
 """Largest useful number of classifiers. Decoding and drawing of images cannot keep more classifiers busy."""
+
+EMBEDDING_DIGITS = 6
+"""Decimal digits of the values of an embedding of length 1. A float32 has about seven digits."""
 
 Record: TypeAlias = dict[str, Any]
 """JSON object that the commands print. It is not a message of the websocket."""
@@ -40,39 +46,6 @@ def load_classifiers(settings: ModelSettings) -> list[GenreClassifier]:
     """
     count = min(MAX_CLASSIFIERS, os.cpu_count() or 1)
     return [load_classifier(settings.manifest, settings.runtime) for _ in range(count)]
-
-
-class GenreAverage:
-    """Mean of the genres' probabilities over the windows that are music.
-
-    Parameters
-    ----------
-    manifest : ModelManifest
-    music_above : float, optional
-        Smallest probability of music at which a window counts as music. With 0 all windows count. By default
-        the threshold of the manifest applies.
-
-    Attributes
-    ----------
-    windows : int
-        Number of windows that count as music.
-    """
-
-    def __init__(self, manifest: ModelManifest, music_above: float | None = None) -> None:
-        self._music_above = (manifest.calibration.music_above or 0.0) if music_above is None else music_above
-        self._sum = np.zeros(len(manifest.labels))
-        self.windows = 0
-
-    def add(self, prediction: Prediction | None) -> None:
-        """Add the prediction of one window. None, for a window that was not classified, is ignored."""
-        if prediction is not None and prediction.music >= self._music_above:
-            self._sum += prediction.probabilities
-            self.windows += 1
-
-    @property
-    def probabilities(self) -> npt.NDArray[np.float64]:
-        """Mean probabilities, (genres,) float64. The sum is 1, or 0 while ``windows`` is 0."""
-        return self._sum / max(1, self.windows)
 
 
 class Report(Protocol):
@@ -120,17 +93,17 @@ def analyze_file(
     manifest = classifiers[0].manifest
     analyzer = Analyzer(classifiers[0], settings, source.sample_rate, clock)
     started = clock.monotonic()
-    genres = GenreAverage(manifest)
+    average = MusicAverage(manifest)
     explained = ExplainedWindows(classifiers[0]) if explain else None
     tempo = TempoEstimator(source.duration_seconds) if explain else None
     analyses = _analyze_windows(source, analyzer, classifiers, advance, explained, tempo)
     for number, analysis in enumerate(analyses, start=1):
-        genres.add(analysis.prediction)
+        average.add(analysis.prediction)
         message = build_estimate_message(analysis.estimate, source.name, manifest, clock)
         report.estimate(analysis, replace(message, seq=number))
     analyzer.check_length(source.name)
-    mean = genres.probabilities
-    label = manifest.labels[int(mean.argmax())] if genres.windows else None
+    mean = average.probabilities
+    label = manifest.labels[int(mean.argmax())] if average.windows else None
     if explain and explained and (explanation := explained.explain(source.location, label)) is not None:
         explain(explanation)
     report.summary(
@@ -147,8 +120,20 @@ def analyze_file(
             "unsure": bool(mean.max() < manifest.calibration.unsure_below),
             "hop_seconds": round(analyzer.hop_seconds, 4),
         }
+        | _describe_music(average, manifest)
         | ({"beats_per_minute": tempo.beats_per_minute() if label else None} if tempo else {})
     )
+
+
+def _describe_music(average: MusicAverage, manifest: ModelManifest) -> Record:
+    """Return the fields of a summary that describe the music beside its genre."""
+    kinds = {tag.name: tag.kind for tag in manifest.tags}
+    embedding = [round(float(value), EMBEDDING_DIGITS) for value in average.embedding]
+    return {
+        "tags": [{"name": name, "kind": kinds[name], "probability": round(p, 4)} for name, p in average.tags],
+        "mood": msgspec.to_builtins(mood_payload(average.mood)),
+        "embedding": embedding or None,
+    }
 
 
 def _analyze_windows(

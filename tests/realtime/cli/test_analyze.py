@@ -15,7 +15,8 @@ from realtime.cli import model
 from realtime.cli.analyze import TextReport
 from realtime.config import Settings
 from realtime.evaluation.audio_folder import score_folder
-from realtime.pipeline.offline import GenreAverage, Record, analyze_file
+from realtime.pipeline.music_average import MusicAverage
+from realtime.pipeline.offline import Record, analyze_file
 from realtime.sources import FileSource
 from tests.support.audio import tone, write
 from tests.support.classifier import LoudestRowClassifier, manifest
@@ -38,11 +39,12 @@ class RecordingReport(TextReport):
         self.stored = summary
 
 
-def analyze(path: Path, talk: str | None = "blues") -> Record:
+def analyze(path: Path, talk: str | None = "blues", tags: bool = False) -> Record:
     """Analyze a file with a model that takes one genre for talk, and return the summary."""
-    report = RecordingReport()
+    classifier = LoudestRowClassifier(talk=talk, tags=tags)
+    report = RecordingReport(classifier.manifest)
     clock = VirtualClock()
-    analyze_file(FileSource(str(path), clock), [LoudestRowClassifier(talk=talk)], Settings(), clock, report)
+    analyze_file(FileSource(str(path), clock), [classifier], Settings(), clock, report)
     return report.stored
 
 
@@ -61,6 +63,31 @@ def test_talk_is_no_part_of_the_mean(talk_then_music: Path, capsys: pytest.Captu
     assert lines[3].startswith("  jazz: jazz 80%, blues 10%, rock 10%; 30.00 s of audio")
     with_talk = analyze(talk_then_music, talk=None)["probabilities"]
     assert with_talk["blues"] > 0.2, "talk must change the mean, or the test shows nothing"
+
+
+def test_words_of_the_music_stand_in_the_segments_and_in_the_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Jazz is calm, blues and rock have a guitar, and the talk in between has no words."""
+    sound = np.concatenate([tone(5_500, 20), tone(300, 20), tone(9_500, 12)])
+    summary = analyze(write(tmp_path / "three.wav", sound, RATE), tags=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "    0:04  jazz: calm"
+    assert [line.endswith("  (no music)") for line in lines if "(no music)" in line] == [True]
+    assert lines[-3].endswith("  rock: energetic, guitar")
+    assert lines[-1] == "  jazz: calm"
+    assert [(tag["name"], tag["kind"]) for tag in summary["tags"]] == [("calm", "mood")]
+    assert 0.4 < summary["tags"][0]["probability"] < 0.7
+    assert summary["mood"]["valence"] > 0
+    assert np.linalg.norm(summary["embedding"]) == pytest.approx(1, abs=1e-5)
+    assert summary["embedding"][1] > summary["embedding"][2] > 0 == summary["embedding"][0]
+
+
+def test_a_model_without_tags_leaves_their_fields_empty(tmp_path: Path) -> None:
+    summary = analyze(write(tmp_path / "music.wav", tone(5_500, 8), RATE))
+    assert (summary["tags"], summary["mood"], summary["embedding"]) == ([], None, None)
+    talk = analyze(write(tmp_path / "talk.wav", tone(300, 8), RATE), tags=True)
+    assert (talk["tags"], talk["mood"], talk["embedding"]) == ([], None, None)
 
 
 def test_talk_alone_has_no_genre(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +112,7 @@ def test_too_little_sound_for_an_answer_has_no_label(
 
 
 def test_a_window_at_the_threshold_is_music() -> None:
-    mean = GenreAverage(manifest(music_above=0.5))
+    mean = MusicAverage(manifest(music_above=0.5))
     for music, share in ((0.5, 0.2), (0.49, 0.9), (1.0, 0.4)):
         mean.add(Prediction(np.array([share, 1 - share, 0]), 1.0, music))
     mean.add(None)
@@ -145,3 +172,18 @@ def test_the_model_command_describes_music_detection_rows_and_further_geometries
         "rows nearly even below 1000 Hz, in octaves above"
     ) in lines
     assert next(line for line in lines if line.startswith("calibration")).endswith(", no music below 0.25")
+
+
+@pytest.mark.training
+def test_the_model_command_lists_tags_by_kind(tagged_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert model.command(["--manifest", str(tagged_model)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("tags          6 of 5 kinds")
+    assert lines[start + 1 : start + 7] == [
+        "  style       1: house",
+        "  mood        2: calm, energetic",
+        "  voice       1: female voice",
+        "  instrument  1: guitar",
+        "  era         1: 80s",
+        "embedding     8 values",
+    ]

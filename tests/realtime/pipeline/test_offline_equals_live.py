@@ -58,10 +58,10 @@ def comparable(message: dict[str, Any]) -> dict[str, Any]:
     return {key: message[key] for key in kept} | {"classified": message["inference_ms"] > 0}
 
 
-def from_callback(music: Path) -> Iterator[dict[str, Any]]:
+def from_callback(music: Path, manifest: str | Path = "") -> Iterator[dict[str, Any]]:
     """Deliver blocks of uneven sizes as a callback does, and analyze them."""
     clock = SystemClock()
-    classifier = load_classifier()
+    classifier = load_classifier(manifest)
     whole = np.concatenate([block.samples for block in FileSource(str(music), clock).blocks()])
 
     def idle(source: LiveSource) -> Stop:
@@ -102,6 +102,19 @@ def test_three_ways_give_equal_estimates(music: Path) -> None:
     assert {row["estimate"]["state"] for row in analysed} > {"SILENT"}
     assert from_command("listen", "--json", "--source", str(music), "--speed", "0", "--port", "0") == analysed
     assert list(from_callback(music)) == analysed
+
+
+@pytest.mark.training
+def test_three_ways_give_equal_tags_and_moods(music: Path, tagged_model: Path) -> None:
+    model = ("--manifest", str(tagged_model))
+    analysed = from_command("analyze", "--json", *model, str(music))
+    assert len({json.dumps(row["estimate"]["tags"]) for row in analysed}) > 3, "the tags must change"
+    with_mood = [row["estimate"] for row in analysed if row["estimate"]["mood"] is not None]
+    assert with_mood
+    assert {estimate["state"] for estimate in with_mood} <= {"LISTENING", "UNSURE"}
+    rest = ("--source", str(music), "--speed", "0", "--port", "0")
+    assert from_command("listen", "--json", *model, *rest) == analysed
+    assert list(from_callback(music, tagged_model)) == analysed
 
 
 def test_a_finer_hop_passes_through_the_same_windows(tmp_path: Path) -> None:
