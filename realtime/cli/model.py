@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from models.classifier import load_classifier
 from models.common.cli import ArgumentParser
-from models.manifest import Calibration
+from models.manifest import Calibration, ModelManifest
 from models.spectrogram.spec import AudioSpec
 from realtime import config
 
@@ -45,6 +45,8 @@ def command(arguments: Sequence[str]) -> int:
     print(f"runtime       {classifier.runtime}")
     print(f"file          {manifest.model_path} (SHA-256 verified)")
     print(f"genres        {', '.join(manifest.labels)}")
+    for line in _format_tags(manifest):
+        print(line)
     print(f"window        {_format_geometry(manifest.audio)}")
     for spec in manifest.also_reads:
         print(f"also reads    {_format_geometry(spec)}")
@@ -54,6 +56,19 @@ def command(arguments: Sequence[str]) -> int:
     for name, value in manifest.metrics.items():
         print(f"metric        {name}: {json.dumps(value, ensure_ascii=False)}")
     return 0
+
+
+def _format_tags(manifest: ModelManifest) -> list[str]:
+    """Return lines with the tags by kind, and with the size of the embedding. A model may lack both."""
+    by_kind: dict[str, list[str]] = {}
+    for tag in manifest.tags:
+        by_kind.setdefault(tag.kind, []).append(tag.name)
+    total = len(manifest.tags)
+    lines = [f"tags          {total} of {len(by_kind)} kinds"] if total else []
+    lines += [f"  {kind:<12}{len(names)}: {', '.join(names)}" for kind, names in by_kind.items()]
+    if manifest.embedding_size:
+        lines.append(f"embedding     {manifest.embedding_size} values")
+    return lines
 
 
 def _format_geometry(audio: AudioSpec) -> str:
