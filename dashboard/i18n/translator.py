@@ -13,7 +13,7 @@ from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 
-CATALOGS: Final = ("common", "live", "recommendations", "history", "file", "health")
+CATALOGS: Final = ("common", "live", "recommendations", "history", "file", "health", "tags")
 
 
 class Translator:
@@ -50,6 +50,10 @@ class Translator:
     def genre(self, label: str) -> str:
         """Return the name of a genre, or the label itself if the genre is unknown."""
         return self(f"common.genre.{label}") if f"common.genre.{label}" in load_texts() else label
+
+    def tag(self, name: str) -> str:
+        """Return the translated name of a tag, or the name itself if the tag is unknown."""
+        return self(f"tags.{name}") if f"tags.{name}" in load_texts() else name
 
 
 @lru_cache(maxsize=1)

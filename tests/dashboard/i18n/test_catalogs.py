@@ -25,8 +25,8 @@ SOURCES = [
 QUOTED = re.compile(r'"([^"\n]*)"|\'([^\'\n]*)\'|`([^`\n]*)`')
 IN_BRACES = re.compile(r"translator\('([\w.]+)'|texts\.(\w+)")
 """A key quoted within an f-string, and a property of a script's ``texts``."""
-LOOKED_UP = ("history.event.",)
-"""Prefixes of keys whose rest is a kind of history event."""
+LOOKED_UP = ("history.event.", "tags.")
+"""Prefixes of keys whose rest is a kind of history event, or a tag of a model."""
 FILLED_IN = re.compile(r"\$?\{[^{}]*\}")
 
 
