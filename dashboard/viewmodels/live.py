@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.analyzer.snapshot import ReceivedEstimate
 from dashboard.i18n.translator import Translator
+from dashboard.viewmodels.tags import GROUP_SEPARATOR, KINDS, MAX_TAGS, tag_names
 from dashboard.viewmodels.theme import GENRE_COLORS, OTHER_COLOR
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimatePayload
@@ -51,6 +52,12 @@ def live_data(
             for genre, color in GENRE_COLORS.items()
         ],
         "other_color": OTHER_COLOR,
+        "tags": {
+            "kinds": list(KINDS),
+            "limit": MAX_TAGS,
+            "separator": GROUP_SEPARATOR,
+            "names": tag_names(translator),
+        },
         "past": past_samples(past, now),
     }
 

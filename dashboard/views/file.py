@@ -19,6 +19,7 @@ from dashboard.viewmodels.file import (
     probability_rows,
 )
 from dashboard.viewmodels.songs import song_links
+from dashboard.viewmodels.tags import describe_tags
 
 MAX_FILES = 10
 """Files that one browser tab may analyze at a time."""
@@ -147,6 +148,8 @@ def show_prediction(upload_id: str, summary: Any, translator: Translator) -> Non
     facts = [translator("file.length", time=clock_time(summary["seconds"]))]
     facts += [translator("file.tempo", tempo=round(tempo))] if tempo else []
     st.caption(". ".join(facts))
+    if words := describe_tags(summary["tags"], translator):
+        st.text(words)
     show_probabilities(probability_rows(summary["probabilities"], translator), upload_id)
 
 

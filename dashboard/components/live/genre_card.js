@@ -2,6 +2,7 @@
 
 import { findPart, setText } from "../dom.js";
 import { analyzerHint } from "./connection.js";
+import { TagChoice } from "./tags.js";
 
 const WITHOUT_DETAIL = new Set(["LISTENING", "CHANGING", "MISMATCH"]); // their texts need no detail
 const RISE = [
@@ -14,13 +15,21 @@ export class GenreCard {
   /**
    * @param {HTMLElement} root element of the component. Its theme follows the genre.
    * @param {MediaQueryList} reducedMotion
+   * @param {object} tags see `TagChoice`
    */
-  constructor(root, reducedMotion) {
+  constructor(root, reducedMotion, tags) {
     this.root = root;
     this.reducedMotion = reducedMotion;
+    this.tags = new TagChoice(tags);
     this.announced = null; // label of the genre in the last announcement to screen readers
     this.#part("full-screen").addEventListener("click", () => this.#enlarge());
     this.#part("full-screen").hidden = !document.fullscreenEnabled;
+  }
+
+  /** Set the tags of the model, [{name, kind}]. A model without tags has no line for them. */
+  setKnownTags(tags) {
+    this.tags.setKnown(tags);
+    this.#part("tags").hidden = this.tags.isEmpty;
   }
 
   /**
@@ -42,6 +51,7 @@ export class GenreCard {
     this.#showDetail(status, data.analyzer, translator);
     this.#part("state").dataset.state = situation;
     this.#part("genre").dataset.label = label ?? "";
+    this.#showTags(label === null ? null : status.tags, data.tags);
     this.#showConfidence(status, label, isCertain, data.sureness, translator);
     const held = isCertain && status.held;
     const duration = held && translator.text("held_for", { duration: translator.duration(held.seconds) });
@@ -67,6 +77,14 @@ export class GenreCard {
     const { situation } = status;
     const detail = WITHOUT_DETAIL.has(situation) ? "" : status.detail;
     this.#say("detail", situation === "AWAY" ? analyzerHint(analyzer, translator) : detail);
+  }
+
+  /** Show the words for the music, or an empty line if no music plays. */
+  #showTags(tags, { names, separator }) {
+    if (tags === null) this.tags.clear();
+    const name = (tag) => (Object.hasOwn(names, tag) ? names[tag] : tag);
+    const groups = this.tags.choose(tags).map((group) => group.map(name).join(", "));
+    this.#say("tags", groups.join(separator));
   }
 
   #showConfidence(status, label, isCertain, sureness, translator) {

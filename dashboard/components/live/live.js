@@ -30,7 +30,7 @@ class LivePage {
     this.translator = new Translator(data);
     this.status = new StreamStatus(data.guess_below);
     this.genreOf = (label) => this.genres.get(label) ?? { label, name: label, color: this.data.other_color };
-    this.card = new GenreCard(this.root, this.reducedMotion);
+    this.card = new GenreCard(this.root, this.reducedMotion, data.tags);
     this.picker = new SourcePicker(
       this.root,
       () => this.translator,
@@ -131,6 +131,7 @@ class LivePage {
     this.applyTitle(message);
     this.status.applyHello(message);
     this.model = message.model ?? {};
+    this.card.setKnownTags(this.model.tags);
     this.showModel();
     this.spectrogram.configure(spectrum);
     this.topHz = numberOr(spectrum.top_hz, 11025);

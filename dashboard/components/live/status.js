@@ -59,6 +59,11 @@ export class StreamStatus {
     return stable ?? labelOr(this.estimate?.label, null);
   }
 
+  /** Tags of the newest estimate, unchecked. */
+  get tags() {
+    return this.estimate?.tags;
+  }
+
   /** Probability of a genre, 0 to 1. */
   probability(label) {
     const probabilities = this.estimate?.probabilities ?? {};
