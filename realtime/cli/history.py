@@ -216,8 +216,9 @@ def _format_session(session: Record) -> str:
         name = segment["genre"] if segment["state"] == "LISTENING" else _format_state(segment["state"])
         confidence = "" if segment["confidence"] is None else f"  {segment['confidence']:.0%}"
         correction = f"  (corrected: {_clean(segment['correction'])})" if segment["correction"] else ""
+        words = f"  {_clean(', '.join(segment['tags']))}" if segment["tags"] else ""
         duration = _format_duration(segment["seconds"])
-        entries.append((segment["started"], f"{duration:>9}  {name}{confidence}{correction}"))
+        entries.append((segment["started"], f"{duration:>9}  {name}{confidence}{correction}{words}"))
     for event in session["events"]:
         detail = f": {_clean(event['detail'])}" if event["detail"] else ""
         entries.append((event["occurred_at"], f"{'':>9}  [{event['kind'].replace('_', ' ')}{detail}]"))

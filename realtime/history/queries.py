@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from realtime.history.errors import HistoryError
-from realtime.history.schema import add_compatibility_views, file_version, migrate
+from realtime.history.schema import TAG_SEPARATOR, add_compatibility_views, file_version, migrate
 from realtime.history.store import check_header, check_version
 
 Record: TypeAlias = dict[str, Any]
@@ -120,7 +120,7 @@ def _read_summaries(
 def read_session(connection: sqlite3.Connection, number: int, now: float) -> Record:
     """Read one session as ``read_sessions`` does, with ``segments`` and ``events``.
 
-    The ``correction`` of a segment is the genre that a person gave the segment, or None.
+    The ``correction`` of a segment is the genre that a person gave the segment, or None. ``tags`` is a list.
 
     Raises
     ------
@@ -134,7 +134,8 @@ def read_session(connection: sqlite3.Connection, number: int, now: float) -> Rec
         segment = dict(row)
         del segment["session"]
         correction = corrections.get(segment["number"])
-        segments.append(segment | {"correction": correction and correction["genre"]})
+        tags = segment["tags"].split(TAG_SEPARATOR) if segment["tags"] else []
+        segments.append(segment | {"tags": tags, "correction": correction and correction["genre"]})
     events = [
         dict(row)
         for row in connection.execute(

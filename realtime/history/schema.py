@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-VERSION = 3
+VERSION = 4
 """``PRAGMA user_version`` of new files. The version rises when older programs cannot use the files."""
 
 APPLICATION_ID = 0x4F766872
@@ -46,16 +46,25 @@ MIGRATIONS = {
         "ALTER TABLE corrections RENAME COLUMN at TO corrected_at",
         "PRAGMA user_version = 3",
     ),
+    3: (
+        # Names of the words that describe the music of a segment, separated by ``TAG_SEPARATOR``.
+        "ALTER TABLE segments ADD COLUMN tags TEXT NOT NULL DEFAULT ''",
+        "PRAGMA user_version = 4",
+    ),
 }
 """Statements of each migration, by the version that the migration starts from."""
 
 TABLES = ("corrections", "segment_audio", "events", "segments", "sessions")
 """Names of all tables. A table comes before the tables that its rows refer to."""
 
+TAG_SEPARATOR = ";"
+"""Text between two names in the column ``tags``."""
+
 _SESSIONS_VIEW = """CREATE TEMP VIEW sessions AS SELECT id, key, source, model, model_version, started,
     seen AS last_seen_at, ended FROM main.sessions"""
 _EVENTS_VIEW = """CREATE TEMP VIEW events AS SELECT session, number, at AS occurred_at, kind, detail
     FROM main.events"""
+_SEGMENTS_VIEW = "CREATE TEMP VIEW segments AS SELECT *, '' AS tags FROM main.segments"
 
 VIEWS = {
     1: (
@@ -65,6 +74,7 @@ VIEWS = {
             '' AS sound WHERE FALSE""",
         """CREATE TEMP VIEW segment_audio AS SELECT 0 AS session, 0 AS number, 0.0 AS from_seconds,
             0.0 AS to_seconds, '' AS file WHERE FALSE""",
+        _SEGMENTS_VIEW,
     ),
     2: (
         _SESSIONS_VIEW,
@@ -72,7 +82,9 @@ VIEWS = {
         """CREATE TEMP VIEW corrections AS SELECT session, number, genre, at AS corrected_at, sound
             FROM main.corrections""",
         "CREATE TEMP VIEW segment_audio AS SELECT * FROM main.stretches",
+        _SEGMENTS_VIEW,
     ),
+    3: (_SEGMENTS_VIEW,),
 }
 """Views with the present tables and columns for the files of each earlier version."""
 

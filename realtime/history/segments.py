@@ -6,12 +6,19 @@ The module works on values only, without files, clocks and threads.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from realtime.protocol.estimate import StreamState
-from realtime.protocol.messages import EstimateMessage, HealthMessage, Message, StateMessage, TitleMessage
+from realtime.protocol.messages import (
+    EstimateMessage,
+    HealthMessage,
+    Message,
+    StateMessage,
+    TagProbability,
+    TitleMessage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Segment:
     In SILENT and NOT_MUSIC both are None, since the labels of these states are those of the last music.
     ``started`` and ``ended`` are Unix seconds. ``seconds`` is the length of the audio, which depends neither
     on the speed at which a file is read nor on changes of the system clock. ``from_seconds`` and
-    ``to_seconds`` are the position of the audio in the stream.
+    ``to_seconds`` are the position of the audio in the stream. ``tags`` are the words that describe the
+    music, the most probable first.
     """
 
     session: Session
@@ -49,6 +57,7 @@ class Segment:
     estimates: int
     from_seconds: float
     to_seconds: float
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,9 @@ class Heartbeat:
     ended: bool = False
 
 
+MIN_TAG_SHARE = 0.5
+"""Share of a segment's estimates that must have a tag, for the tag to describe the segment."""
+
 Row: TypeAlias = Segment | Event | Heartbeat
 
 
@@ -82,6 +94,7 @@ class _Stream:
     last_seen_at: float
     segment: Segment | None = None
     probability_sums: dict[str, float] = field(default_factory=dict)  # of the segment, by genre
+    tag_sums: dict[str, tuple[int, float]] = field(default_factory=dict)  # count and probability, by tag
     estimated_until: float | None = None  # seconds of the stream, at the end of the last estimate
     segments: int = 0
     events: int = 0
@@ -189,13 +202,25 @@ def _add_estimate(stream: _Stream, message: EstimateMessage) -> list[Row]:
         confidence=None if genre_of_segment is None else sums[genre_of_segment] / estimates,
         estimates=estimates,
         to_seconds=until,
+        tags=_add_tags(stream.tag_sums, message.estimate.tags, estimates),
     )
     return completed
 
 
+def _add_tags(
+    sums: dict[str, tuple[int, float]], tags: Sequence[TagProbability], estimates: int
+) -> tuple[str, ...]:
+    """Add the tags of an estimate, and return those of the segment, the most probable first."""
+    for tag in tags:
+        count, total = sums.get(tag.name, (0, 0.0))
+        sums[tag.name] = (count + 1, total + tag.probability)
+    lasting = [name for name, (count, _) in sums.items() if count >= MIN_TAG_SHARE * estimates]
+    return tuple(sorted(lasting, key=lambda name: -sums[name][1]))
+
+
 def _new_segment(stream: _Stream, state: StreamState, started: float, from_seconds: float) -> Segment:
     """Create the next segment of a stream, without estimates."""
-    stream.probability_sums = {}
+    stream.probability_sums, stream.tag_sums = {}, {}
     stream.segments += 1
     return Segment(
         session=stream.session,

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from models.common.text import replace_surrogates
 from realtime.history.errors import HistoryDeletedError, HistoryError
-from realtime.history.schema import APPLICATION_ID, TABLES, VERSION, file_version, migrate
+from realtime.history.schema import APPLICATION_ID, TABLES, TAG_SEPARATOR, VERSION, file_version, migrate
 from realtime.history.segments import Event, Heartbeat, Row
 
 logger = logging.getLogger(__name__)
@@ -303,6 +303,7 @@ class HistoryStore:
             _replace(
                 connection, "segments", session.key, row.number, row.genre, row.state, row.started,
                 row.ended, row.seconds, row.confidence, row.estimates,
+                replace_surrogates(TAG_SEPARATOR.join(row.tags)),
             )  # fmt: skip
             _replace(
                 connection, "segment_audio", session.key, row.number, row.from_seconds, row.to_seconds,

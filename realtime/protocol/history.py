@@ -48,6 +48,10 @@ class HistorySegment(Struct, frozen=True, kw_only=True):
     seconds: Annotated[Seconds, Meta(description="Audio in the segment.")]
     confidence: Annotated[Probability | None, Meta(description="Mean probability of the genre.")]
     correction: Annotated[str | None, Meta(description="The genre that a person gave the segment.")]
+    tags: Annotated[
+        list[str],
+        Meta(description="Words of at least half of the segment's estimates, the most probable first."),
+    ] = []
 
     @property
     def effective_genre(self) -> str | None:

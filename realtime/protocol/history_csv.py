@@ -13,9 +13,12 @@ from realtime.protocol.history import HistoryEvent, HistorySegment, HistorySessi
 
 COLUMNS: Final = (
     "session", "source", "kind", "number", "started", "ended", "seconds", "state", "genre", "confidence",
-    "correction", "detail",
+    "correction", "detail", "tags",
 )  # fmt: skip
-"""Columns of the table. ``kind`` is segment, or the kind of an event. Events have only start and detail."""
+"""Columns of the table. ``kind`` is segment, or the kind of an event. Events have only start and detail.
+
+``tags`` are separated by semicolons.
+"""
 
 
 def format_csv(sessions: Iterable[HistorySession], zone: tzinfo | None = None) -> str:
@@ -51,6 +54,7 @@ def _segment_row(segment: HistorySegment, zone: tzinfo | None) -> tuple[float, d
         "genre": escape_formula(segment.genre or ""),
         "confidence": "" if segment.confidence is None else round(segment.confidence, 4),
         "correction": escape_formula(segment.correction or ""),
+        "tags": escape_formula(";".join(segment.tags)),
     }
 
 

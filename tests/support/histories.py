@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def estimate(
     confidence: float = 0.8,
     source: str = "radio",
     leading: str | None = None,
+    tags: Mapping[str, float] | None = None,
 ) -> EstimateMessage:
     """Return an estimate at ``at`` seconds of the stream, which started at Unix second 1000."""
     label = leading or genre
@@ -59,6 +61,7 @@ def estimate(
         captured_at=1_000 + at,
         start_seconds=at - WINDOW,
         end_seconds=at,
+        tags=tags,
     )
 
 
@@ -148,6 +151,14 @@ def write_version_2(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(Path(__file__).with_name("history_version_2.sql").read_text())
+    return path
+
+
+def write_version_3(path: Path) -> Path:
+    """Write a history of version 3 with the rows of the one of version 2."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("history_version_3.sql").read_text())
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from jsonschema import Draft202012Validator
@@ -14,6 +15,7 @@ from realtime.protocol.messages import (
     EstimateMessage,
     EstimatePayload,
     SpectrumMessage,
+    TagProbability,
     encode,
 )
 from realtime.protocol.schema import schema
@@ -50,6 +52,7 @@ def estimate_message(
     start_seconds: float = 0.0,
     end_seconds: float = 5.0,
     level_dbfs: float = -20.0,
+    tags: Mapping[str, float] | None = None,
 ) -> EstimateMessage:
     """Return an estimate whose stable label is ``label`` unless ``stable`` is given."""
     return EstimateMessage(
@@ -70,6 +73,7 @@ def estimate_message(
             probabilities=probabilities or {},
             state=StreamState(state),
             music=None,
+            tags=[TagProbability(name=name, probability=p) for name, p in (tags or {}).items()],
         ),
     )
 

@@ -213,7 +213,7 @@ def test_the_table_has_segments_and_events_in_the_order_of_time() -> None:
         "session": "3", "source": "radio", "kind": "segment", "number": "1",
         "started": "2026-11-23T20:00:05.000+09:00",
         "ended": "2026-11-23T20:01:05.000+09:00", "seconds": "60.0", "state": "LISTENING", "genre": "jazz",
-        "confidence": "0.82", "correction": "", "detail": "",
+        "confidence": "0.82", "correction": "", "detail": "", "tags": "",
     }  # fmt: skip
     assert (rows[1]["started"], rows[1]["detail"]) == ("2026-11-23T20:00:30.000+09:00", "A B")
     assert rows[2]["correction"] == "pop"

@@ -24,7 +24,7 @@ from realtime.protocol.builders import title_message
 from realtime.protocol.messages import Message
 from tests.support.cli import run_command, run_main
 from tests.support.clock import UNIX_OFFSET, VirtualClock
-from tests.support.histories import damage_header, damage_middle, estimate, state
+from tests.support.histories import damage_header, damage_middle, estimate, state, write_history
 from tests.support.paths import ROOT
 
 
@@ -161,7 +161,7 @@ def test_the_command_explains_what_is_wrong_in_one_sentence(recorded: Path, tmp_
 def test_the_command_prints_sessions_as_a_table(recorded: Path) -> None:
     lines = run_history("--file", str(recorded), "--csv", "--since", "2023-11-15").stdout.splitlines()
     assert lines[0] == (
-        "session,source,kind,number,started,ended,seconds,state,genre,confidence,correction,detail"
+        "session,source,kind,number,started,ended,seconds,state,genre,confidence,correction,detail,tags"
     )
     assert lines[1].startswith(
         "2,mic [2J,segment,1,2023-11-15T23:13:20.000+00:00,2023-11-15T23:13:34.000+00:00,14.0,"
@@ -283,3 +283,10 @@ def test_reading_changes_nothing_and_works_where_nothing_may_be_written(recorded
     finally:
         folder.chmod(0o700)
         shutil.rmtree(folder)
+
+
+def test_the_command_shows_the_words_of_a_segment(tmp_path: Path) -> None:
+    path = write_history(tmp_path / "history.sqlite", estimate(5, tags={"soul": 0.9, "calm\x1b": 0.6}))
+    assert "jazz  80%  soul, calm?\n" in run_history("--file", str(path), "--session", "1").stdout
+    document = json.loads(run_history("--file", str(path), "--session", "1", "--json").stdout)
+    assert document["segments"][0]["tags"] == ["soul", "calm\x1b"]

@@ -27,6 +27,7 @@ from tests.support.histories import (
     write_history,
     write_version_1,
     write_version_2,
+    write_version_3,
 )
 
 
@@ -48,7 +49,7 @@ def test_an_old_file_is_brought_up_to_date_with_everything_in_it(old: Path, tmp_
     segments = query(old, "SELECT * FROM segments")
     assert (len(segments), query(old, "PRAGMA user_version")) == (2, [(1,)])
     write_history(old, estimate(5))
-    assert query(old, "SELECT * FROM segments WHERE session = 1") == segments
+    assert query(old, "SELECT * FROM segments WHERE session = 1") == [(*row, "") for row in segments]
     assert query(old, "SELECT kind FROM events") == [("warming_up",)]
     assert query(old, "SELECT session, number, from_seconds, to_seconds FROM segment_audio") == [(2, 1, 0, 5)]
     assert query(old, "PRAGMA user_version") == [(VERSION,)]
@@ -70,6 +71,11 @@ def contents(path: Path, names: dict[str, str]) -> dict[str, list[tuple[object, 
     return {table: query(path, f"SELECT * FROM {names.get(table, table)} ORDER BY 1, 2") for table in TABLES}
 
 
+def with_tags(before: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[object, ...]]]:
+    """Return the contents of an earlier version as they are with the column ``tags``, which is empty."""
+    return before | {"segments": [(*row, "") for row in before["segments"]]}
+
+
 def columns(path: Path, table: str) -> list[object]:
     return [name for (name,) in query(path, f"SELECT name FROM pragma_table_info('{table}') ORDER BY cid")]
 
@@ -80,7 +86,7 @@ def test_a_file_of_version_2_keeps_every_value_under_the_new_names(previous: Pat
         "corrections": 2, "segment_audio": 6, "events": 6, "segments": 6, "sessions": 3,
     }  # fmt: skip
     HistoryStore(previous).write([])
-    assert contents(previous, {}) == before
+    assert contents(previous, {}) == with_tags(before)
     assert query(previous, "PRAGMA user_version") == [(VERSION,)]
     assert query(previous, "PRAGMA integrity_check") == [("ok",)]
     assert query(previous, "PRAGMA foreign_key_check") == []
@@ -290,6 +296,40 @@ HistoryStore(Path(sys.argv[1]), busy_seconds=20).write([])
         assert read_session(connection, 1, 1_700_000_101) == before
     with closing(open_history(previous)) as connection:
         assert read_session(connection, 1, 1_700_000_101) == before
+
+
+def test_a_file_of_version_3_is_read_unchanged_and_keeps_every_value(tmp_path: Path) -> None:
+    previous = write_version_3(tmp_path / "history.sqlite")
+    content, rows = previous.read_bytes(), contents(previous, {})
+    with closing(open_history(previous)) as connection:
+        before = read_session(connection, 1, 1_700_000_101)
+    assert [segment["tags"] for segment in before["segments"]] == [[], [], [], []]
+    assert previous.read_bytes() == content
+    HistoryStore(previous).write([])
+    assert query(previous, "PRAGMA user_version") == [(VERSION,)]
+    assert contents(previous, {}) == with_tags(rows)
+    with closing(open_history(previous)) as connection:
+        assert read_session(connection, 1, 1_700_000_101) == before
+    new = write_history(tmp_path / "new.sqlite", estimate(5))
+    assert [(name, str(sql).split()) for name, sql in tables(previous)] == [
+        (name, str(sql).split()) for name, sql in tables(new)
+    ]
+
+
+@pytest.mark.parametrize("statement", ["ALTER TABLE segments", "PRAGMA user_version = 4", "COMMIT"])
+def test_a_crash_during_the_migration_of_version_3_leaves_the_file_usable(
+    statement: str, tmp_path: Path
+) -> None:
+    previous = write_version_3(tmp_path / "history.sqlite")
+    before, rows = tables(previous), contents(previous, {})
+    process = start_child(KILLED, str(previous), statement)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert query(previous, "PRAGMA user_version") == [(3,)]
+    assert (tables(previous), contents(previous, {})) == (before, rows)
+    write_history(previous, estimate(5, tags={"soul": 0.5}))
+    assert query(previous, "PRAGMA user_version") == [(VERSION,)]
+    assert query(previous, "SELECT tags FROM segments WHERE session = 4") == [("soul",)]
 
 
 def test_a_full_disk_leaves_the_old_file_and_the_next_start_migrates_it(old: Path) -> None:

@@ -201,3 +201,14 @@ def test_every_estimate_of_a_random_stream_is_in_exactly_one_segment() -> None:
         for one, next_one in pairwise(found):
             assert (one.genre, one.state) != (next_one.genre, next_one.state)
             assert one.ended == next_one.started
+
+
+def test_a_segment_has_the_tags_of_at_least_half_of_its_estimates() -> None:
+    rows = rows_of(
+        estimate(5, tags={"soul": 0.6, "guitar": 0.5}),
+        estimate(5.5, tags={"soul": 0.5, "calm": 0.9}),
+        estimate(6, tags={"calm": 0.9, "80s": 0.4}),
+        estimate(6.5, "rock", tags={"energetic": 0.8}),
+        estimate(7, "rock", "SILENT"),
+    )
+    assert [each.tags for each in segments(rows)] == [("calm", "soul"), ("energetic",), ()]

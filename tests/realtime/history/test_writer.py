@@ -54,8 +54,8 @@ def test_a_session_is_written_and_read(path: Path) -> None:
         (1, "radio", "net", "1.2", 1_000, 1_006)
     ]
     assert query(path, "SELECT * FROM segments") == [
-        (1, 1, "jazz", "LISTENING", 1_000, 1_005.5, 5.5, 0.8, 2),
-        (1, 2, "rock", "LISTENING", 1_005.5, 1_006, 0.5, 0.8, 1),
+        (1, 1, "jazz", "LISTENING", 1_000, 1_005.5, 5.5, 0.8, 2, ""),
+        (1, 2, "rock", "LISTENING", 1_005.5, 1_006, 0.5, 0.8, 1, ""),
     ]
     assert query(path, "SELECT kind FROM events") == [("warming_up",), ("gap",)]
     assert query(path, "PRAGMA journal_mode") == [("wal",)]

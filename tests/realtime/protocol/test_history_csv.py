@@ -20,7 +20,7 @@ def test_sessions_of_a_file_become_a_table_without_formulas(tmp_path: Path) -> N
         tmp_path / "history.sqlite",
         estimate(5, source="=cmd|' /C calc'!A0\n"),
         state(5, "RECOVERING", "=1+1", source="=cmd|' /C calc'!A0\n"),
-        estimate(5.5, "rock", source='a "b", c'),
+        estimate(5.5, "rock", source='a "b", c', tags={"soul": 0.9, "female voice": 0.6}),
     )
     with closing(open_history(path)) as connection:
         sessions = [read_session(connection, number, 0) for number in (1, 2)]
@@ -31,4 +31,5 @@ def test_sessions_of_a_file_become_a_table_without_formulas(tmp_path: Path) -> N
     assert json.loads(rows[0]["seconds"]) == 5
     assert (rows[1]["kind"], rows[1]["detail"], rows[1]["number"]) == ("recovering", "'=1+1", "")
     assert (rows[2]["genre"], rows[2]["correction"], rows[2]["number"]) == ("rock", "", "1")
+    assert [row["tags"] for row in rows] == ["", "", "soul;female voice"]
     assert rows[0]["started"].startswith("1970-01-01T")
