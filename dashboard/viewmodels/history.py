@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dashboard.i18n.times import format_time
 from dashboard.i18n.translator import Translator
+from dashboard.viewmodels.tags import MAX_TAGS
 from dashboard.viewmodels.theme import GENRE_COLORS, genre_color
 from models.common.text import clean_text, replace_surrogates
 from models.common.validation import convert
@@ -75,6 +76,8 @@ def timeline_data(session: HistorySession, selected: int | None, translator: Tra
         {label for each in session.segments for label in (each.genre, each.correction) if label} - {*labels}
     )
     index = {label: number for number, label in enumerate(labels)} | {None: -1}
+    tags = sorted({tag for each in session.segments for tag in each.tags})
+    tag_index = {tag: number for number, tag in enumerate(tags)}
     return {
         "session": session.id,
         "language": translator.language,
@@ -84,6 +87,7 @@ def timeline_data(session: HistorySession, selected: int | None, translator: Tra
         "genres": [
             {"label": label, "name": translator.genre(label), "color": genre_color(label)} for label in labels
         ],
+        "tags": [translator.tag(tag) for tag in tags],
         "started": zero,
         "seconds": round(max(0.0, session.until - zero), 1),
         "running": session.running,
@@ -96,6 +100,7 @@ def timeline_data(session: HistorySession, selected: int | None, translator: Tra
                 round(each.ended - zero, 1),
                 None if each.confidence is None else round(each.confidence, 2),
                 index[each.correction],
+                [tag_index[tag] for tag in each.tags[:MAX_TAGS]],
             ]
             for each in session.segments
         ],

@@ -18,7 +18,7 @@ const DAY_SECONDS = 86_400;
 
 /** Parse the segments in the order of their times. `shown` is the index of the displayed genre. */
 export function parseSegments(data) {
-  return data.segments.map(([number, state, genre, from, to, confidence, correction]) => ({
+  return data.segments.map(([number, state, genre, from, to, confidence, correction, tags]) => ({
     number,
     state,
     genre,
@@ -26,6 +26,7 @@ export function parseSegments(data) {
     to: Math.max(from, to),
     confidence,
     correction,
+    tags,
     shown: correction >= 0 ? correction : genre,
   }));
 }

@@ -6,7 +6,7 @@ import { formatDuration, lastStartedIndex, LISTENING, SILENT } from "./scale.js"
 
 const MAX_ROWS = 200;
 
-/** Describe a segment: {what, time, length, confidence ("92%"), certainty ("92% sure"), note}. */
+/** Describe a segment: {what, words, time, length, confidence ("92%"), certainty ("92% sure"), note}. */
 export function describeSegment(segment, data, clock) {
   const genre = data.genres[segment.genre]?.name ?? "";
   const state = data.states[segment.state];
@@ -15,6 +15,7 @@ export function describeSegment(segment, data, clock) {
   const percent = segment.confidence === null ? "" : clock.percentFormat.format(segment.confidence);
   return {
     what: isCorrected ? data.genres[segment.correction].name : recognized,
+    words: segment.tags.map((tag) => data.tags[tag]).join(", "),
     time: `${clock.time(segment.from)} – ${clock.time(segment.to)}`,
     length: formatDuration(segment.to - segment.from),
     confidence: percent,
@@ -51,10 +52,11 @@ function eventRow(time, event, data, clock) {
 }
 
 function segmentRow(segment, data, clock) {
-  const { time, what, note, length, confidence } = describeSegment(segment, data, clock);
+  const { time, what, words, note, length, confidence } = describeSegment(segment, data, clock);
+  const label = note ? `${what} (${note})` : what;
   return {
     kind: segment.state === LISTENING || segment.correction >= 0 ? "sure" : "other",
-    cells: [time, note ? `${what} (${note})` : what, length, confidence],
+    cells: [time, words ? `${label}: ${words}` : label, length, confidence],
     color: data.genres[segment.shown]?.color,
     number: segment.state === SILENT ? null : segment.number,
     isSelected: data.selected === segment.number,

@@ -184,8 +184,8 @@ export class TimelinePage {
   }
 
   segmentText(segment) {
-    const { what, note, time, length, certainty } = describeSegment(segment, this.data, this.clock);
-    return [what, note, time, length, certainty].filter(Boolean).join(", ");
+    const { what, words, note, time, length, certainty } = describeSegment(segment, this.data, this.clock);
+    return [what, words, note, time, length, certainty].filter(Boolean).join(", ");
   }
 
   /** Show the tooltip at `time` with the segment at the cursor and with events. */

@@ -38,10 +38,11 @@ export class TimelineTooltip {
 }
 
 function segmentLines(segment, data, clock) {
-  const { what, note, time, length, certainty } = describeSegment(segment, data, clock);
+  const { what, words, note, time, length, certainty } = describeSegment(segment, data, clock);
   const facts = [`${time} (${length})`, certainty].filter(Boolean).join(" · ");
   const lines = [createElement("strong", "", what)];
   if (note) lines.push(createElement("span", "", note));
+  if (words) lines.push(createElement("span", "", words));
   lines.push(createElement("span", "", facts));
   return lines;
 }

@@ -15,9 +15,9 @@ import {
 
 const segments = parseSegments({
   segments: [
-    [1, LISTENING, 0, 0, 10, 0.9, -1],
-    [2, LISTENING, 1, 10, 20, 0.8, 2],
-    [3, LISTENING, 0, 30, 25, 0.7, -1],
+    [1, LISTENING, 0, 0, 10, 0.9, -1, []],
+    [2, LISTENING, 1, 10, 20, 0.8, 2, []],
+    [3, LISTENING, 0, 30, 25, 0.7, -1, []],
   ],
 });
 

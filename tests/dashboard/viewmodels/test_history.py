@@ -84,15 +84,17 @@ def test_the_timeline_gets_short_rows_in_the_order_of_time() -> None:
     late = segment(2, 60, 90, state="UNSURE", genre="rock", confidence=0.456, correction="pop")
     silent = segment(3, 90, 95, state="SILENT", genre=None, confidence=None)
     events = (title(61, "B"), title(1, "A"))
-    session = parse_session(record(late, silent, segment(1, 0, 60.04), events=events))
+    first = segment(1, 0, 60.04, tags=["soul", "80s"])
+    session = parse_session(record(late, silent, first, events=events))
     data = timeline_data(session, 2, EN)
     labels = [genre["label"] for genre in data["genres"]]
     jazz, rock, pop = (labels.index(label) for label in ("jazz", "rock", "pop"))
     assert data["segments"] == [
-        [1, 0, jazz, 0.0, 60.0, 0.82, -1],
-        [2, 1, rock, 60.0, 90.0, 0.46, pop],
-        [3, 3, -1, 90.0, 95.0, None, -1],
+        [1, 0, jazz, 0.0, 60.0, 0.82, -1, [1, 0]],
+        [2, 1, rock, 60.0, 90.0, 0.46, pop, []],
+        [3, 3, -1, 90.0, 95.0, None, -1, []],
     ]
+    assert data["tags"] == ["1980s", "soul"]
     assert data["events"] == [[1.0, "title", "A"], [61.0, "title", "B"]]
     assert (data["started"], data["seconds"], data["running"], data["selected"]) == (
         STARTED,
