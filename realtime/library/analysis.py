@@ -62,6 +62,10 @@ def build_row(track: LibraryTrack, result: Row) -> Row:
         "probabilities": None,
         "music_share": None,
         "windows": 0,
+        "tags": None,
+        "valence": None,
+        "arousal": None,
+        "embedding": None,
         "retry": False,
         **result,
         "fault": fault and replace_surrogates(fault),
@@ -69,19 +73,19 @@ def build_row(track: LibraryTrack, result: Row) -> Row:
 
 
 class _RowReport:
-    """Report for ``analyze_file`` that stores the summary and counts the windows of music."""
+    """Report for ``analyze_file`` that stores the summary and averages the windows of music."""
 
     def __init__(self, classifier: GenreClassifier) -> None:
         from realtime.pipeline.music_average import MusicAverage
 
-        self._music = MusicAverage(classifier.manifest)
+        self.music = MusicAverage(classifier.manifest)
         self.windows = 0
         self.stored_summary: Row = {}
 
     def estimate(self, analysis: Any, message: object) -> None:
         """Count one window."""
         self.windows += 1
-        self._music.add(analysis.prediction)
+        self.music.add(analysis.prediction)
 
     def summary(self, summary: Row) -> None:
         """Store the summary."""
@@ -90,7 +94,7 @@ class _RowReport:
     @property
     def music_share(self) -> float:
         """Share of the windows that are music, 0..1."""
-        return round(self._music.windows / max(1, self.windows), 4)
+        return round(self.music.windows / max(1, self.windows), 4)
 
 
 def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: Settings) -> Row:
@@ -99,9 +103,9 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
     Returns
     -------
     Row
-        Columns that depend on the audio. Label, confidence and probabilities equal those of the summary of
-        ``overheard analyze``. They are None without music. For a file that cannot be analyzed, ``fault`` is
-        the only key, and its sentence refers to the file as ``name``.
+        Columns that depend on the audio. Label, confidence, probabilities, tags and mood equal those of the
+        summary of ``overheard analyze``. They are None without music. For a file that cannot be analyzed,
+        ``fault`` is the only key, and its sentence refers to the file as ``name``.
     """
     from realtime.clock import SystemClock
     from realtime.pipeline.offline import analyze_file
@@ -114,6 +118,7 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
     except OverheardError as error:
         return {"fault": str(error).replace(path, name)}
     summary = report.stored_summary
+    mood = summary["mood"] or {}
     is_music = summary["label"] is not None
     return {
         "duration_seconds": summary["seconds"],
@@ -123,6 +128,10 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
         "probabilities": list(summary["probabilities"].values()) if is_music else None,
         "music_share": report.music_share,
         "windows": report.windows,
+        "tags": [tag["name"] for tag in summary["tags"]] if is_music else None,
+        "valence": mood.get("valence"),
+        "arousal": mood.get("arousal"),
+        "embedding": report.music.embedding.tolist() or None,
     }
 
 

@@ -33,7 +33,7 @@ def open_table(out: str, settings: AnalysisSettings, manifest: ModelManifest) ->
         If pyarrow is not installed, or ``TrackTable`` cannot open the table.
     """
     try:
-        return TrackTable(out, manifest.labels, settings.describe(manifest))
+        return TrackTable(out, manifest.labels, settings.describe(manifest), manifest.embedding_size)
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"a table needs the package {error.name}; run pip install {error.name}"

@@ -41,9 +41,11 @@ class TableError(OverheardError):
     """Table that cannot be read or written, or that belongs to another model."""
 
 
-def build_schema(labels: Sequence[str]) -> Any:
+def build_schema(labels: Sequence[str], embedding_size: int = 0) -> Any:
     """Build the PyArrow schema of the table, with a column ``p_GENRE`` for each genre of the model."""
     import pyarrow as pa
+
+    embedding = pa.list_(pa.float32(), embedding_size or -1)  # -1: lists of any length, none of which exist
 
     return pa.schema(
         [
@@ -57,6 +59,10 @@ def build_schema(labels: Sequence[str]) -> Any:
             *(pa.field(f"p_{label}", pa.float64()) for label in labels),  # mean over the music windows
             pa.field("music_share", pa.float64()),  # share of the windows, 0..1
             pa.field("windows", pa.int64()),
+            pa.field("tags", pa.list_(pa.string())),  # names, the most probable first; null without music
+            pa.field("valence", pa.float64()),  # from unpleasant, -1, to pleasant, 1
+            pa.field("arousal", pa.float64()),  # from sleepy, -1, to aroused, 1
+            pa.field("embedding", embedding),  # of length 1, null without music or if the model has none
             pa.field("fault", pa.string()),  # reason why the track could not be analyzed, one sentence
             pa.field("retry", pa.bool_()),  # the next run analyzes the track again
             pa.field("heard_by", pa.string()),  # model and settings
@@ -107,6 +113,8 @@ class TrackTable:
         Genres of the model.
     analyzed_by : str
         Model and settings, for the column ``heard_by``. Tracks with another value are analyzed again.
+    embedding_size : int
+        Size of the model's embedding, 0 if the model has none.
 
     Attributes
     ----------
@@ -116,16 +124,16 @@ class TrackTable:
     Raises
     ------
     TableError
-        If ``out`` is a file, has the genres of another model, cannot be read, or is being written by another
-        run.
+        If ``out`` is a file, has the columns of another model or version, cannot be read, or is being written
+        by another run.
     """
 
-    def __init__(self, out: str, labels: Sequence[str], analyzed_by: str) -> None:
+    def __init__(self, out: str, labels: Sequence[str], analyzed_by: str, embedding_size: int = 0) -> None:
         self.out = out
         self.retained = 0
         self._labels = list(labels)
         self._analyzed_by = analyzed_by
-        self._schema = build_schema(labels)
+        self._schema = build_schema(labels, embedding_size)
         self._filesystem, self._folder = open_filesystem(out)
         self._parts: dict[int, str] = {}  # paths by the numbers in ``in_part``
         self._next = 0
@@ -205,10 +213,10 @@ class TrackTable:
         try:
             with self._filesystem.open_input_file(path) as file:
                 part = parquet.ParquetFile(file)
-                if part.schema_arrow.names != self._schema.names:
+                if not part.schema_arrow.equals(self._schema):
                     raise TableError(
-                        f"{path} has other columns than this model's table ({', '.join(self._labels)}); "
-                        "choose another --out"
+                        f"{path} has other columns than this model's table ({', '.join(self._labels)}), or "
+                        "is of another version; choose another --out"
                     )
                 columns = ["uri", "size", "modified", "fault", "retry", "heard_by"]
                 return self._build_index(path, part.read(columns=columns))

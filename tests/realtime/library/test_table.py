@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from realtime.config import AnalysisSettings, Settings
@@ -16,8 +17,9 @@ from realtime.library.analysis import Row
 from realtime.library.discovery import find_tracks
 from realtime.library.executors import Block, split_blocks
 from realtime.library.scan import PART_SECONDS, scan_library
-from realtime.library.table import _Index
+from realtime.library.table import TableError, TrackTable, _Index
 from realtime.library.track import LibraryTrack
+from tests.support.audio import write
 from tests.support.cli import command_error, run_command
 from tests.support.libraries import (
     MANIFEST,
@@ -29,6 +31,7 @@ from tests.support.libraries import (
     scan,
     write_tracks,
 )
+from tests.support.tagged_model import EMBEDDING_SIZE
 
 
 @pytest.fixture
@@ -246,3 +249,45 @@ def test_the_memory_of_the_index_does_not_depend_on_the_length_of_names(tmp_path
         table.write([made_up_row(LibraryTrack("/" + "x" * 200 + str(n), 1, 1)) for n in range(500)])
         held = [getattr(table._index, field.name) for field in fields(table._index)]
     assert sum(value.nbytes for value in held) == 21 * len(table) == 21 * 500
+
+
+@pytest.mark.training
+def test_the_table_has_tags_mood_and_embedding_of_the_music(tmp_path: Path, tagged_model: Path) -> None:
+    from pyarrow import parquet
+
+    (track,) = write_tracks(tmp_path / "music", 1)
+    write(tmp_path / "music" / "silence.wav", np.zeros(6 * 22_050), 22_050)
+    out, model = tmp_path / "t", ("--manifest", str(tagged_model))
+    done = run_command("library", str(tmp_path / "music"), "--out", str(out), "--workers", "1", *model)
+    assert done.returncode == 0, done
+    music, silence = read_rows(out)
+    summary = json.loads(run_command("analyze", "--json", *model, str(track)).stdout.splitlines()[-1])
+    assert music["tags"] == [tag["name"] for tag in summary["tags"]]
+    assert music["tags"], "the music must have tags, or the test shows nothing"
+    assert {"valence": music["valence"], "arousal": music["arousal"]} == summary["mood"]
+    assert music["embedding"] == pytest.approx(summary["embedding"], abs=1e-6)
+    for column in ("tags", "valence", "arousal", "embedding"):
+        assert silence[column] is None
+    schema = parquet.read_table(out).schema
+    assert str(schema.field("embedding").type).startswith("fixed_size_list<")
+    assert schema.field("embedding").type.list_size == EMBEDDING_SIZE
+
+
+@pytest.mark.parametrize("missing", ["tags", "embedding"])
+def test_a_table_without_the_columns_of_this_version_is_refused(missing: str, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    with open_table(tmp_path / "t") as table:
+        table.write([made_up_row(LibraryTrack("a", 1, 1))])
+    (part,) = (tmp_path / "t").glob("*.parquet")
+    parquet.write_table(parquet.read_table(part).drop_columns([missing]), part)
+    with pytest.raises(TableError, match="or is of another version; choose another --out"):
+        open_table(tmp_path / "t")
+
+
+def test_a_table_with_embeddings_of_another_size_is_refused(tmp_path: Path) -> None:
+    with TrackTable(str(tmp_path / "t"), MANIFEST.labels, "a model", embedding_size=4) as table:
+        table.write([made_up_row(LibraryTrack("a", 1, 1)) | {"embedding": [0.5] * 4}])
+    assert read_rows(tmp_path / "t")[0]["embedding"] == [0.5] * 4
+    with pytest.raises(TableError, match="has other columns"):
+        TrackTable(str(tmp_path / "t"), MANIFEST.labels, "a model", embedding_size=8)
