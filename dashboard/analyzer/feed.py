@@ -41,7 +41,7 @@ POLL_SECONDS = 0.5
 PROTOCOL = Subprotocol(f"overheard.{VERSION}")
 """Websocket subprotocol of this version. An analyzer of another version rejects it."""
 MAX_MESSAGE_BYTES = 1 << 20
-"""Maximum length of a message in bytes. Estimates have less than 1 KB."""
+"""Maximum length of a message in bytes. Estimates have about 1 KB."""
 
 
 def parse_message(text: str | bytes) -> ServerMessage | None:

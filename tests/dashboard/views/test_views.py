@@ -45,6 +45,20 @@ def test_no_provider_is_asked_for_songs_like_a_file_while_they_are_muted(
     assert len(page.run().expander[0].text) == file.MAX_SONGS
 
 
+def prediction_of_a_file() -> None:
+    from dashboard.i18n.translator import Translator
+    from dashboard.views import file
+
+    tags = [{"name": "80s", "kind": "era"}, {"name": "soul", "kind": "style"}]
+    summary = {"label": "jazz", "unsure": False, "confidence": 0.8, "seconds": 61.0, "tags": tags}
+    file.show_prediction("upload", summary | {"probabilities": {"jazz": 0.8}}, Translator("en"))
+
+
+def test_the_summary_of_a_file_has_the_words_for_its_music() -> None:
+    page = AppTest.from_function(prediction_of_a_file).run()
+    assert [each.value for each in page.text] == ["soul \N{MIDDLE DOT} 1980s"]
+
+
 @pytest.mark.parametrize("answer", [{"no": "lines"}, {"lines": 3}])
 def test_an_analyzer_that_answers_without_a_log_has_an_empty_one(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
