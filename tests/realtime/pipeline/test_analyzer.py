@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models.audio.samples import Samples, sanitize_samples
+from models.classifier import Prediction
+from models.errors import ModelError
 from models.spectrogram import image
 from models.spectrogram.spec import AudioSpec
 from realtime.audio.source import AudioBlock
@@ -208,6 +211,18 @@ def test_tags_before_silence_do_not_reappear() -> None:
 def test_a_model_without_tags_has_neither_tags_nor_a_mood() -> None:
     _, found = analyze(programme())
     assert {(a.estimate.tags, a.estimate.mood) for a in found} == {((), None)}
+
+
+@pytest.mark.parametrize("output", ["probabilities", "tags", "embedding"])
+def test_a_model_that_outputs_nan_is_refused(output: str) -> None:
+    class Broken(LoudestRowClassifier):
+        def predict(self, picture: npt.NDArray[np.uint8]) -> Prediction:
+            good = super().predict(picture)
+            return replace(good, **{output: np.full_like(getattr(good, output), np.nan)})
+
+    analyzer = Analyzer(Broken(tags=True), QUICK, 22_050, VirtualClock())
+    with pytest.raises(ModelError, match=r"the model fake outputs \[nan .*; it is broken, use another model"):
+        list(analyzer.process(AudioBlock(sanitize_samples(tone(300, 5)), 0, 22_050, 100.0)))
 
 
 def test_columns_far_apart_go_through_the_whole_pipeline() -> None:
