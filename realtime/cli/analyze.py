@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from models.common.cli import ArgumentParser, UsageError
 from models.common.text import format_seconds
 from models.errors import OverheardError
-from models.manifest import ModelManifest
 from realtime import config
 from realtime.cli.progress import show_progress
 from realtime.clock import SystemClock
 from realtime.pipeline.analyzer import Analysis
-from realtime.pipeline.music_average import MusicAverage
 from realtime.pipeline.offline import Record, Report, analyze_file, load_classifiers
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, encode
 from realtime.sources.file import FileSource
 
 EXIT_ERROR = 2
-NO_MUSIC = "(no music)"
+LABELS = {
+    StreamState.SILENT.value: "(silence)",
+    StreamState.UNSURE.value: "(unsure)",
+    StreamState.NOT_MUSIC.value: "(no music)",
+}
+"""Texts for the segments without a genre, by their state."""
 
 
 def build_parser() -> ArgumentParser:
@@ -64,7 +66,7 @@ def command(arguments: Sequence[str]) -> int:
     explain = _print_message if options.explain else None
     failed = 0
     for name in options.files:
-        report: Report = JsonReport() if options.json else TextReport(classifiers[0].manifest)
+        report: Report = JsonReport() if options.json else TextReport()
         try:
             with show_progress(name, enabled=not options.json, counted=False) as advance:
                 source = FileSource(name, SystemClock(), formats=options.formats)
@@ -84,15 +86,6 @@ def _print_message(message: Record) -> None:
     print(encode(message))
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Consecutive estimates of one label. ``seconds`` is the end of the first estimate's window."""
-
-    seconds: float
-    label: str
-    music: MusicAverage
-
-
 class JsonReport:
     """Report that prints JSON Lines on standard output."""
 
@@ -106,42 +99,34 @@ class JsonReport:
 
 
 class TextReport:
-    """Report that prints the timeline of a file in segments of one label, and a summary."""
-
-    def __init__(self, manifest: ModelManifest) -> None:
-        self._manifest = manifest
-        self._segments: list[_Segment] = []
+    """Report that prints the segments of a file, and a summary."""
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
-        """Begin a new segment if the label has changed."""
-        estimate = message.estimate
-        label = {
-            StreamState.SILENT: "(silence)",
-            StreamState.UNSURE: "(unsure)",
-            StreamState.NOT_MUSIC: NO_MUSIC,
-        }.get(estimate.state, str(estimate.stable_label))
-        if not self._segments or self._segments[-1].label != label:
-            self._segments.append(_Segment(message.end_seconds, label, MusicAverage(self._manifest)))
-        if estimate.state.has_genre:
-            self._segments[-1].music.add(analysis.prediction)
+        """Ignore the estimate, because the summary has the segments."""
 
     def summary(self, summary: Record) -> None:
-        """Print the timeline and the summary."""
+        """Print the segments and the summary."""
         print(summary["file"])
-        for segment in self._segments:
-            seconds, words = int(segment.seconds), ", ".join(name for name, _ in segment.music.tags)
-            print(f"  {seconds // 60:3d}:{seconds % 60:02d}  {segment.label}{words and f': {words}'}")
+        for segment in summary["segments"]:
+            seconds, words = int(segment["start_seconds"]), _format_tags(segment)
+            label = LABELS.get(segment["state"], segment["label"])
+            print(f"  {seconds // 60:3d}:{seconds % 60:02d}  {label}{words and f': {words}'}")
         print(
             f"  {self._format_result(summary)}; {format_seconds(summary['seconds'])} of audio, "
             f"{summary['real_time_factor']:.0f} times real time"
         )
         if summary["tags"]:
-            print(f"  {summary['label']}: {', '.join(tag['name'] for tag in summary['tags'])}")
+            print(f"  {summary['label']}: {_format_tags(summary)}")
 
     def _format_result(self, summary: Record) -> str:
         if summary["label"] is None:
-            has_sound = any(segment.label == NO_MUSIC for segment in self._segments)
+            has_sound = any(each["state"] == StreamState.NOT_MUSIC for each in summary["segments"])
             return "no music" if has_sound else "nothing audible"
         ranked = sorted(summary["probabilities"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{genre} {p:.0%}" for genre, p in ranked)
         return f"{summary['label']}{' (unsure)' if summary['unsure'] else ''}: {shares}"
+
+
+def _format_tags(described: Record) -> str:
+    """Format the tags of a segment or of the summary."""
+    return ", ".join(tag["name"] for tag in described["tags"])

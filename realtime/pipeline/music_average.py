@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +12,7 @@ from models.classifier import NO_EMBEDDING, Prediction
 from models.manifest import ModelManifest
 from models.mood import Mood
 from realtime.pipeline.tags import SelectedTags, TagSelector, mood_of_tags
+from realtime.protocol.builders import mood_payload
 
 
 class MusicAverage:
@@ -57,6 +61,16 @@ class MusicAverage:
     def mood(self) -> Mood | None:
         """Mood of the mean tags. None while ``windows`` is 0, or if the model has no mood words."""
         return mood_of_tags(self._model_tags, self._tags / self.windows) if self.windows else None
+
+    def describe(self) -> dict[str, Any]:
+        """Return tags and mood as JSON, rounded as in messages."""
+        kinds = {tag.name: tag.kind for tag in self._model_tags}
+        return {
+            "tags": [
+                {"name": name, "kind": kinds[name], "probability": round(p, 4)} for name, p in self.tags
+            ],
+            "mood": msgspec.to_builtins(mood_payload(self.mood)),
+        }
 
     @property
     def embedding(self) -> npt.NDArray[np.float32]:

@@ -9,20 +9,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
 from models.classifier import GenreClassifier, Prediction, load_classifier
-from models.manifest import ModelManifest
 from realtime.audio.source import AudioWindow
 from realtime.clock import Clock
 from realtime.config import ModelSettings, Settings
 from realtime.pipeline.analyzer import Analysis, Analyzer, PreparedWindow, build_estimate_message
 from realtime.pipeline.explain import ExplainedWindows, TempoEstimator
+from realtime.pipeline.file_segments import FileSegments
 from realtime.pipeline.music_average import MusicAverage
-from realtime.protocol.builders import mood_payload
 from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
@@ -93,13 +91,14 @@ def analyze_file(
     manifest = classifiers[0].manifest
     analyzer = Analyzer(classifiers[0], settings, source.sample_rate, clock)
     started = clock.monotonic()
-    average = MusicAverage(manifest)
+    average, segments = MusicAverage(manifest), FileSegments(manifest)
     explained = ExplainedWindows(classifiers[0]) if explain else None
     tempo = TempoEstimator(source.duration_seconds) if explain else None
     analyses = _analyze_windows(source, analyzer, classifiers, advance, explained, tempo)
     for number, analysis in enumerate(analyses, start=1):
         average.add(analysis.prediction)
         message = build_estimate_message(analysis.estimate, source.name, manifest, clock)
+        segments.add(message, analysis.prediction)
         report.estimate(analysis, replace(message, seq=number))
     analyzer.check_length(source.name)
     mean = average.probabilities
@@ -119,21 +118,12 @@ def analyze_file(
             "real_time_factor": round(analyzer.seconds / max(1e-9, clock.monotonic() - started), 1),
             "unsure": bool(mean.max() < manifest.calibration.unsure_below),
             "hop_seconds": round(analyzer.hop_seconds, 4),
+            "embedding": [round(float(each), EMBEDDING_DIGITS) for each in average.embedding] or None,
+            "segments": segments.describe(),
         }
-        | _describe_music(average, manifest)
+        | average.describe()
         | ({"beats_per_minute": tempo.beats_per_minute() if label else None} if tempo else {})
     )
-
-
-def _describe_music(average: MusicAverage, manifest: ModelManifest) -> Record:
-    """Return the fields of a summary that describe the music beside its genre."""
-    kinds = {tag.name: tag.kind for tag in manifest.tags}
-    embedding = [round(float(value), EMBEDDING_DIGITS) for value in average.embedding]
-    return {
-        "tags": [{"name": name, "kind": kinds[name], "probability": round(p, 4)} for name, p in average.tags],
-        "mood": msgspec.to_builtins(mood_payload(average.mood)),
-        "embedding": embedding or None,
-    }
 
 
 def _analyze_windows(

@@ -42,7 +42,7 @@ class RecordingReport(TextReport):
 def analyze(path: Path, talk: str | None = "blues", tags: bool = False) -> Record:
     """Analyze a file with a model that takes one genre for talk, and return the summary."""
     classifier = LoudestRowClassifier(talk=talk, tags=tags)
-    report = RecordingReport(classifier.manifest)
+    report = RecordingReport()
     clock = VirtualClock()
     analyze_file(FileSource(str(path), clock), [classifier], Settings(), clock, report)
     return report.stored
@@ -76,6 +76,15 @@ def test_words_of_the_music_stand_in_the_segments_and_in_the_summary(
     assert [line.endswith("  (no music)") for line in lines if "(no music)" in line] == [True]
     assert lines[-3].endswith("  rock: energetic, guitar")
     assert lines[-1] == "  jazz: calm"
+    segments = summary["segments"]
+    assert [each["state"] for each in segments if not each["tags"]] == ["NOT_MUSIC"]
+    (talk,) = (each for each in segments if each["state"] == "NOT_MUSIC")
+    assert (talk["label"], talk["mood"]) == (None, None)
+    first = segments[0]
+    assert (first["state"], first["label"], first["start_seconds"]) == ("LISTENING", "jazz", 4.969)
+    assert first["tags"] == [{"name": "calm", "kind": "mood", "probability": 0.7}]
+    assert segments[-1]["end_seconds"] == pytest.approx(52, abs=0.6)
+    assert segments[-1]["mood"]["arousal"] > 0 > segments[0]["mood"]["arousal"]
     assert [(tag["name"], tag["kind"]) for tag in summary["tags"]] == [("calm", "mood")]
     assert 0.4 < summary["tags"][0]["probability"] < 0.7
     assert summary["mood"]["valence"] > 0
