@@ -122,24 +122,28 @@ class TFLiteClassifier:
         self._outputs: dict[str, tuple[int, TensorQuantization]] = {}
         for end, values in sizes.items():
             # TensorFlow's converter does not keep the order of the outputs.
-            outputs.sort(key=lambda tensor: not self._fits(end, tensor, (1, values)))
+            outputs.sort(key=lambda tensor: self._count_differences(end, tensor, (1, values)))
             self._outputs[end] = (self._check(end, outputs.pop(0), (1, values)), getattr(ends, end))
         self._stored_pixels = _quantize_bytes(ends.input)
         # With scale 1 and zero point -128, which is usual, flipping the highest bit of a pixel is enough.
         self._stored_is_shifted = bool(np.array_equal(self._stored_pixels, np.arange(-128, 128)))
         self._stored_image = np.empty((1, size, size, 3), dtype=ends.input.dtype)
 
-    def _fits(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> bool:
-        """Return True if a tensor of the model is what the manifest declares for the input or an output."""
+    def _count_differences(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> int:
+        """Count the differences of a tensor from what the manifest declares for the input or an output."""
         declared: TensorQuantization = getattr(self.manifest.quantization, end)
         scale, zero_point = tensor["quantization"]
-        actual = (tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"]).name, zero_point)
-        expected = (shape, declared.dtype, declared.zero_point)
-        return actual == expected and bool(np.isclose(scale, declared.scale, rtol=1e-5))
+        equal = (
+            tuple(map(int, tensor["shape"])) == shape,
+            np.dtype(tensor["dtype"]).name == declared.dtype,
+            zero_point == declared.zero_point,
+            bool(np.isclose(scale, declared.scale, rtol=1e-5)),
+        )
+        return equal.count(False)
 
     def _check(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> int:
         """Compare the input or an output of the model with the manifest, and return its tensor's index."""
-        if not self._fits(end, tensor, shape):
+        if self._count_differences(end, tensor, shape):
             declared: TensorQuantization = getattr(self.manifest.quantization, end)
             scale, zero_point = tensor["quantization"]
             raise ModelError(

@@ -76,6 +76,9 @@ def test_a_model_with_tags_predicts_them_and_an_embedding(
     dark = TFLiteClassifier(manifest).predict(np.zeros_like(picture))
     assert dark.tags == pytest.approx(0.5, abs=0.05), "without light only the biases count, which are 0"
     assert abs(prediction.tags - dark.tags).max() > 0.1
+    unlike = replace(manifest, calibration=replace(manifest.calibration, music_above=None))
+    with pytest.raises(ModelError, match=r"the output of .* is \(1, 11\) int8 .* declares \(1, 10\) int8"):
+        TFLiteClassifier(unlike)
     bare = replace(manifest.quantization, tags=None, embedding=None)
     without = replace(manifest, tags=(), embedding_size=0, quantization=bare)
     with pytest.raises(

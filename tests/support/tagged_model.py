@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.manifest import ModelManifest, Quantization, Tag, TensorQuantization
+from models.manifest import ModelManifest, Tag
 
 EMBEDDING_SIZE = 8
 TAGS = (
@@ -28,6 +28,8 @@ TAGS = (
 @pytest.fixture(scope="session")
 def tagged_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the manifest of a model whose outputs depend on the brightness of bands of the image."""
+    from training.export import read_quantization
+
     path = tmp_path_factory.mktemp("tagged") / "genre.json"
     shipped = ModelManifest.load()
     content = build_model(shipped.audio.image_size, len(shipped.labels) + 1)
@@ -72,20 +74,3 @@ def sample_images(size: int) -> list[npt.NDArray[np.uint8]]:
     flat = [np.full((size, size, 3), value, np.uint8) for value in (0, 255)]
     bands = random.integers(0, 256, (20, 8, 1, 3)).repeat(size // 8, axis=1).repeat(size, axis=2)
     return [*flat, *bands.astype(np.uint8)]
-
-
-def read_quantization(content: bytes) -> Quantization:
-    """Read the quantization of the input and of the three outputs, whose order the converter changes."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content)
-    outputs = {int(end["shape"][-1]): describe(end) for end in interpreter.get_output_details()}
-    tags, embedding = outputs.pop(len(TAGS)), outputs.pop(EMBEDDING_SIZE)
-    (logits,) = outputs.values()
-    return Quantization("int8", describe(interpreter.get_input_details()[0]), logits, tags, embedding)
-
-
-def describe(end: dict[str, Any]) -> TensorQuantization:
-    """Return the quantization of one end of the model."""
-    scale, zero_point = end["quantization"]
-    return TensorQuantization("int8", float(scale), int(zero_point))
