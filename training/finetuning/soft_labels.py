@@ -23,6 +23,9 @@ FOLDS: Final = 5
 PENALTY: Final = 3e-2
 """Penalty on the square of a weight, in nats, chosen on validation tracks."""
 
+COMPONENTS: Final = 256
+"""Principal components of the tracks' values that the regression reads, nearly all of their variance."""
+
 LABEL_SHARE: Final = 0.7
 """Share of the label in the target of a labeled window. The rest is the teachers' probability."""
 
@@ -56,6 +59,8 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
         return {}
     genres = np.array([list(labels).index(e.genre) for e in labeled])
     means = np.stack([values[e.file].mean(axis=0) for e in labeled])
+    components = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:COMPONENTS].T
+    means = means @ components
     folds = np.array([_fold(e) for e in labeled])
     artists = _artist_weights(labeled)
     regressions = []
@@ -66,7 +71,7 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     soft: dict[str, Floats] = {}
     for entry in known:
         kernel, bias = regressions[_fold(entry)]
-        probabilities = _softmax(values[entry.file] @ kernel + bias)
+        probabilities = _softmax(values[entry.file] @ components @ kernel + bias)
         if entry.genre in labels:
             label = np.eye(len(labels), dtype=np.float32)[list(labels).index(entry.genre)]
             soft[entry.file] = LABEL_SHARE * label + (1 - LABEL_SHARE) * probabilities
