@@ -126,7 +126,7 @@ def sha256(content: bytes) -> str:
 
 
 def _outputs_in_order(interpreter: Any) -> list[dict[str, Any]]:
-    """Return the outputs in the order of the network. The converter shuffles them, but numbers their names."""
+    """Return the outputs in the network's order. The converter shuffles them, but numbers their names."""
     return sorted(interpreter.get_output_details(), key=lambda details: str(details["name"]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from training.data.targets import EMBEDDING_SIZE, TEACHER_SAMPLE_RATE, target_weights
@@ -16,14 +17,15 @@ from training.errors import DataError
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
 
 
-def chord() -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def chord() -> npt.NDArray[np.float32]:
     """Five seconds of a chord that gets louder and quieter four times a second."""
     t = np.arange(5 * TEACHER_SAMPLE_RATE) / TEACHER_SAMPLE_RATE
     tones = sum(
         np.sin(2 * np.pi * hz * t) * level for hz, level in ((220, 0.2), (277.18, 0.15), (329.63, 0.15))
     )
-    sound: np.ndarray[tuple[int], np.dtype[np.float32]] = tones * (0.6 + 0.4 * np.sign(np.sin(4 * np.pi * t)))
-    return sound.astype(np.float32)
+    loudness = 0.6 + 0.4 * np.sign(np.sin(4 * np.pi * t))
+    sound: npt.NDArray[np.float32] = (tones * loudness).astype(np.float32)
+    return sound
 
 
 def test_efficientat_computes_what_its_authors_network_does(shared: Path) -> None:

@@ -34,7 +34,8 @@ def images(n: int = 40) -> npt.NDArray[np.uint8]:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (n, 1, 1, 3)) + random.integers(-30, 31, (n, 8, 8, 3))
     pixels[0], pixels[1] = 0, 255
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    made: npt.NDArray[np.uint8] = np.clip(pixels, 0, 255).astype(np.uint8)
+    return made
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
