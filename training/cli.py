@@ -107,13 +107,14 @@ def _add_data_commands(subparsers: Subparsers) -> None:
 def _add_release_commands(subparsers: Subparsers) -> None:
     distill = subparsers.add_parser(
         "distill",
-        help="train the backbone to predict the embeddings of musicnn",
-        description="Train the backbone to predict the embeddings of musicnn, on the windows of the cache.",
+        help="train the backbone to predict the values of the teacher networks",
+        description="Train the backbone to predict the teachers' values of the windows of the cache. A stopped "
+        "distillation continues.",
     )
     distill.add_argument(
         "--out", type=Path, default=BACKBONE, metavar="FILE", help=f".npz to write (default: {BACKBONE})"
     )
-    _add_steps(distill, 4000)
+    _add_steps(distill, 2800)
     _add_cache(distill)
     distill.set_defaults(run=commands.distill)
 

@@ -53,7 +53,7 @@ class DistillationConfig:
         Batches from one log entry, and one checkpoint, to the next.
     """
 
-    steps: int = 4_000
+    steps: int = 2_800
     batch: int = 32
     rate: float = 1e-3
     weight_decay: float = 1e-3
