@@ -57,7 +57,7 @@ class Tag:
     kind : str
         "style", "mood", "voice", "instrument" or "era".
     threshold : float
-        Probability from which the word is said, chosen on validation tracks.
+        Probability from which the tag is shown, chosen on validation tracks.
     """
 
     name: str

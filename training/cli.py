@@ -88,7 +88,7 @@ def _add_data_commands(subparsers: Subparsers) -> None:
         "--teacher",
         type=Path,
         metavar="FOLDER",
-        help="weights of the teacher networks, to compute their values for a distillation (slow)",
+        help="weights of the teacher networks, to compute their values, which distillation, soft labels and tags need (slow)",
     )
     _add_cache(prepare)
     prepare.set_defaults(run=commands.prepare)
@@ -108,7 +108,7 @@ def _add_release_commands(subparsers: Subparsers) -> None:
     distill = subparsers.add_parser(
         "distill",
         help="train the backbone to predict the values of the teacher networks",
-        description="Train the backbone to predict the teachers' values of the windows of the cache. A stopped "
+        description="Train the backbone to predict the teachers' values of the cached windows. A stopped "
         "distillation continues.",
     )
     distill.add_argument(

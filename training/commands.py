@@ -69,7 +69,7 @@ def imagenet(arguments: argparse.Namespace) -> int:
 
 
 def distill(arguments: argparse.Namespace) -> int:
-    """Distill the teacher into a backbone."""
+    """Distill the teachers into a backbone."""
     from training.data.corpus import Corpus
     from training.distillation.distill import DistillationConfig, distill, distillation_entries
     from training.finetuning.step_log import tensorboard_logger

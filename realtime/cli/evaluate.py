@@ -118,7 +118,7 @@ def _add_live_options(live: ArgumentParser) -> None:
     material.add_argument(
         "--held-out-artists",
         action="store_true",
-        help="of --table, use only the third of the artists that is never used for training",
+        help="of --table, use only the artists that are never used for training",
     )
     _add_split_options(live, "of --spectrograms, use only these tracks, such as test")
     programmes = live.add_argument_group("programmes")

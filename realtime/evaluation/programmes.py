@@ -232,7 +232,7 @@ def read_table_tracks(
     Parameters
     ----------
     held_out_artists : bool
-        True to return only the third of the artists that is held out from training. Artists with an entry
+        True to return only the artists that are held out from training. Artists with an entry
         in the column ``artist_also_in_gtzan``, if the table has this column, are left out as well,
         because the model was trained on GTZAN.
 
@@ -259,7 +259,9 @@ def read_table_tracks(
     for row in rows:
         genre, artist = find_genre_index(labels, row["genre"]), row.get("artist") or ""
         trained_on = bool((row.get("artist_also_in_gtzan") or "").strip())
-        if genre is not None and (not held_out_artists or (is_held_out_artist(artist) and not trained_on)):
+        if genre is not None and (
+            not held_out_artists or (is_held_out_artist(artist, path.stem) and not trained_on)
+        ):
             files.append((resolve_beside(path, row["file"]), genre, artist))
     skipped: list[SkippedFile] = []
     return _probe_tracks(files, skipped), skipped

@@ -66,12 +66,9 @@ class TrackWindows:
 
     def in_geometry(self, spec: AudioSpec) -> npt.NDArray[np.uint8]:
         """Return the columns of all windows in one geometry, (n, versions, columns, 256) uint8."""
-        arrays: dict[str, npt.NDArray[np.uint8]] = {
-            "live": self.live,
-            "fine": self.fine,
-            "coarse": self.coarse,
-        }
-        return next(arrays[name] for name, each in GEOMETRIES.items() if each == spec)
+        name = next(name for name, each in GEOMETRIES.items() if each == spec)
+        columns: npt.NDArray[np.uint8] = getattr(self, name)
+        return columns
 
     def save(self, path: Path, source_digest: str = "") -> None:
         """Write a file atomically, with the digest that ``read_source_digest`` returns."""

@@ -22,7 +22,7 @@ from training.data.augmentation import Intensities, augment, render, window_inte
 from training.data.batches import Floats, prefetch
 from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.geometries import GEOMETRIES
-from training.data.targets import TARGET_BLOCKS, Standardizer, target_weights
+from training.data.targets import Standardizer, split_blocks, target_weights
 from training.errors import DataError, TrainingError
 from training.finetuning.recipe import cosine_with_warmup
 from training.finetuning.step_log import StepLogger
@@ -187,6 +187,7 @@ def distill(
 
 def _fingerprint(data: _DistillationData, config: DistillationConfig, seed: int) -> str:
     """Hash everything that determines the weights except the program, to eight hexadecimal digits."""
+    # The columns are not hashed: they are gigabytes, and change with the targets.
     state = hashlib.sha256(repr((config, seed)).encode())
     for array in (data.targets, data.weights, data.validates):
         state.update(array.tobytes())
@@ -230,7 +231,7 @@ def _gather_data(corpus: Corpus, entries: Sequence[Entry], config: DistillationC
         weights += [0.0 if validation else weight] * count
         validates += [validation] * count
     if not embeddings or all(validates):
-        raise DataError("the cache has no teacher embeddings; prepare it with --teacher")
+        raise DataError("the cache has no teacher embeddings; prepare it with --teacher FOLDER")
     every = np.concatenate(embeddings)
     targets = Standardizer.fit(every).apply(every)
     return _DistillationData(
@@ -265,7 +266,6 @@ def _validation_losses(network: Any, data: _DistillationData) -> dict[str, float
         by_value = np.concatenate(errors).mean(axis=0)
         losses[geometry] = float(np.mean(by_value * target_weights()))
         if geometry == "live":
-            ends = np.cumsum(list(TARGET_BLOCKS.values()))
-            for name, block in zip(TARGET_BLOCKS, np.split(by_value, ends[:-1]), strict=True):
+            for name, block in split_blocks(by_value[np.newaxis]).items():
                 losses[name] = float(block.mean())
     return losses

@@ -2,7 +2,7 @@
 
 musicnn (Pons and Serra, 2019, ISC license) is two small networks that were trained on the Million Song
 Dataset to predict listeners' tags. Their weights are in the PyPI package ``musicnn``, which requires a
-TensorFlow of 2019. Only the weights are read here, so the package is to be installed with ``--no-deps``.
+TensorFlow of 2019. Only the weights are read here, so install the package with ``--no-deps``.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ class MusicnnTeacher:
     ----------
     name : str
         ``MSD_vgg`` (256 values of the penultimate layer) or ``MSD_musicnn`` (200 values).
-    threads : int
-        Threads of TensorFlow.
 
     Raises
     ------
@@ -51,7 +49,7 @@ class MusicnnTeacher:
         If the package is not installed.
     """
 
-    def __init__(self, name: str, threads: int = 1) -> None:
+    def __init__(self, name: str) -> None:
         folder = _musicnn_folder() / name  # before TensorFlow, whose import takes seconds
 
         import tensorflow as tf
@@ -65,7 +63,7 @@ class MusicnnTeacher:
         graph = tf.Graph()
         with graph.as_default():
             saver = v1.train.import_meta_graph(meta)
-            config = v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+            config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
             self._session: Any = v1.Session(graph=graph, config=config)
             saver.restore(self._session, f"{folder}/")
         self._outputs = _OUTPUTS[name]

@@ -20,6 +20,12 @@ from training.errors import WeightsError
 
 _DTYPES: Final = {"FloatStorage": np.float32, "HalfStorage": np.float16, "LongStorage": np.int64}
 
+_DAMAGED: Final = (
+    OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, IndexError, zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)  # fmt: skip
+"""What damaged bytes make the two readers raise."""
+
 
 def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read the arrays of a state dict by name.
@@ -37,10 +43,9 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             (description,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-            state = _Unpickler(archive, description).load()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+            return dict(_Unpickler(archive, description).load())
+    except _DAMAGED as error:
         raise WeightsError(f"cannot read the weights {path}: {error}; get the file again") from error
-    return dict(state)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -69,6 +74,9 @@ class _Unpickler(pickle.Unpickler):
 def _rebuild_tensor(
     storage: npt.NDArray[Any], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
 ) -> npt.NDArray[Any]:
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if min((offset, *shape, *strides), default=0) < 0 or (0 not in shape and last >= storage.size):
+        raise pickle.UnpicklingError(f"a tensor of shape {shape} lies outside its {storage.size} values")
     size = storage.itemsize
     view = np.lib.stride_tricks.as_strided(storage[offset:], shape, [size * each for each in strides])
     return np.array(view)

@@ -38,7 +38,6 @@ class YamnetTeacher:
     ----------
     path : Path
         ``yamnet.tflite``.
-    threads : int
 
     Raises
     ------
@@ -46,13 +45,11 @@ class YamnetTeacher:
         If the file is missing or another network.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(
-                str(path), num_threads=threads, experimental_preserve_all_tensors=True
-            )
+            self._interpreter = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
             self._interpreter.allocate_tensors()
             names = {each["name"]: each["index"] for each in self._interpreter.get_tensor_details()}
             self._embedding = names[EMBEDDING_TENSOR]

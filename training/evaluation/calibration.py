@@ -76,7 +76,7 @@ def choose_music_threshold(music: npt.NDArray[np.floating], *, kept: float = 0.9
     Returns
     -------
     float
-        0..0.5, rounded down to two digits. The windows are published arrays; a threshold above 0.5 would
-        reject more recordings than ``kept`` allows.
+        0..0.5, rounded down to two digits. Degraded and live music has lower probabilities than clean
+        validation windows, so a higher threshold would reject more than ``kept`` allows.
     """
     return float(min(0.5, np.floor(np.quantile(music, 1 - kept) * 100) / 100))

@@ -14,7 +14,7 @@ from models.spectrogram.stft import band_edges
 from training.data.augmentation import Intensities, window_intensities
 from training.data.corpus import Corpus, Entry
 from training.data.eval_sets import EvalSet, recording_eval_set, render_images
-from training.data.geometries import COARSE, GEOMETRIES
+from training.data.geometries import COARSE, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, out_of_domain_tracks
 from training.data.targets import split_blocks
@@ -52,9 +52,9 @@ def out_of_domain_scores(
     dict
         By source: ``tracks``, ``accuracy``, ``macro_recall`` over the genres that have ``FEWEST_OF_GENRE``
         tracks, ``recall`` and ``confusion`` by genre, and ``confident``, the share of tracks whose
-        confidence reaches the threshold, with ``accuracy_when_confident``. ``musicnn`` has the first five of
-        them for the genres that musicnn's tags name, if the cache has the teachers' values. Empty if the
-        corpus has no such music.
+        confidence reaches the threshold, with ``accuracy_when_confident``. ``musicnn`` and
+        ``same_tracks`` score musicnn and the model on the tracks of the genres that musicnn's tags name, if
+        the cache has the teachers' values. Empty if the corpus has no such music.
     """
     scores = {}
     entries = out_of_domain_tracks(corpus, partition.train)
@@ -66,10 +66,15 @@ def out_of_domain_scores(
         scores[source] = _score_source(means, eval_set.labels) | _score_confident(
             means, eval_set.labels, calibration.unsure_below
         )
-        heard = [len(corpus.windows(entry).embeddings) > 0 for entry in own]
-        if all(heard):
-            tags = np.stack([musicnn_genres(corpus.windows(entry).embeddings) for entry in own])
-            scores[source]["musicnn"] = _score_source(tags, eval_set.labels)
+        named = np.array(
+            [entry.genre in GENRE_TAGS and len(corpus.windows(entry).embeddings) > 0 for entry in own]
+        )
+        if named.any():
+            kept = [entry for entry, is_named in zip(own, named, strict=True) if is_named]
+            tags = np.stack([musicnn_genres(corpus.windows(entry).embeddings) for entry in kept])
+            labels = eval_set.labels[named]
+            scores[source]["same_tracks"] = _score_source(means[named], labels)
+            scores[source]["musicnn"] = _score_source(tags, labels)
     return scores
 
 
@@ -133,8 +138,9 @@ def non_music_scores(
     """
     spec = GEOMETRIES[geometry]
     held_out = corpus.select(lambda e: e.is_held_out)
+    test = partition.test_recordings if spec is LIVE else partition.test
     kinds = [(entry.origin, entry) for entry in held_out]
-    kinds += [("music, GTZAN's test part", entry) for entry in partition.test]
+    kinds += [("music, GTZAN's test part", entry) for entry in test]
     music = [e for e in out_of_domain_tracks(corpus, partition.train) if e not in held_out]
     kinds += [("music, artists kept for checking", entry) for entry in music]
     shares: dict[str, list[tuple[float, float]]] = {}

@@ -16,8 +16,11 @@ from training.data.partitions import Partition
 from training.evaluation.calibration import choose_confidence_threshold, choose_music_threshold
 from training.evaluation.predictions import Predictions
 
+TESTED: Final = "fine"
+"""Geometry of the test part whose figures stand for GTZAN: few of its test tracks are available as audio."""
+
 FEWEST_TRACKS: Final = 30
-"""Validation tracks that a source needs to have a say in the confidence threshold."""
+"""Fewest validation tracks for which a source is counted in the confidence threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,9 @@ class Report:
         return {
             "network": "MobileNetV2+GRU, distilled, fine-tuned",
             "main_form": self.main,
+            "tested_form": TESTED,
             "protocols": list(protocols),
-            "fault_filtered_valid_accuracy": round(self.scores(self.main, of="valid").accuracy, 4),
+            "valid_accuracy": round(self.scores(self.main, of="valid").accuracy, 4),
             "fault_filtered_test": {geometry: self._test_metrics(geometry) for geometry in self.test},
             "other_peoples_music": self.out_of_domain,
             "not_music": self.non_music,
@@ -132,8 +136,7 @@ def calibrate(valid: dict[str, Predictions], main: str, sources: Sequence[str] =
     The temperature is fitted on all windows of the main geometry. The confidence threshold is fitted on the
     means over each track's windows, because the smoothed estimate abstains, and because a mean is right more
     often than its confidence says. The confident predictions must be right on the tracks of every source
-    that has ``FEWEST_TRACKS``. The music threshold is fitted on the windows of all geometries, all of which
-    are music.
+    that has ``FEWEST_TRACKS``. The music threshold is fitted on the windows, all of which are music.
 
     Parameters
     ----------
@@ -151,10 +154,11 @@ def calibrate(valid: dict[str, Predictions], main: str, sources: Sequence[str] =
     counted = [name for name in np.unique(names) if (names == name).sum() >= FEWEST_TRACKS]
     parts = [np.ones(len(labels), bool), *(names == name for name in counted)]
     threshold = max(choose_confidence_threshold(means[part], labels[part]) for part in parts)
-    music = np.concatenate([each.music_probability for each in valid.values()])
     windows, tracks = len(predictions.window_labels), len(labels)
     fitted_on = f"{windows} windows of {tracks} validation tracks ({_count_sources(sources)})"
-    return Calibration(temperature, threshold, fitted_on, choose_music_threshold(music))
+    return Calibration(
+        temperature, threshold, fitted_on, choose_music_threshold(predictions.music_probability)
+    )
 
 
 def _count_sources(sources: Sequence[str]) -> str:

@@ -107,8 +107,8 @@ def checkpoint_name(corpus: Corpus, run: TrainingRun) -> str:
     """
     partition, recipe = run.partition, run.recipe
     tracks = [
-        [(e.source, e.name, (corpus.folder / e.file).stat().st_mtime_ns) for e in part]
-        for part in (partition.train, partition.valid, partition.test)
+        [(*asdict(e).values(), (corpus.folder / e.file).stat().st_mtime_ns) for e in part]
+        for part in (partition.train, partition.valid, partition.test, partition.valid_recordings)
     ]
     weights = weights_sha256(run.backbone) if run.backbone else "ImageNet"
     code = [

@@ -7,6 +7,7 @@ values to the labels gives each window probabilities of the genres, also where t
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -34,7 +35,7 @@ LEAST_CONFIDENCE: Final = 0.7
 
 
 def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str]) -> dict[str, Floats]:
-    """Compute targets of the genres for each window that the teachers have heard.
+    """Compute targets of the genres for each window that has teacher values.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     Returns
     -------
     dict of (windows, genres) float32
-        By file. A row sums to 1, or is 0 where the genre stays unknown. Empty if fewer than two genres have
-        labeled tracks with teacher values.
+        By file. A row sums to 1, or is 0 where the genre stays unknown. Empty if fewer than two genres, or
+        folds, have labeled tracks with teacher values.
     """
     values = {
         file: embeddings * np.sqrt(target_weights())
@@ -55,18 +56,17 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     }
     known = [e for e in entries if e.file in values]
     labeled = [e for e in known if e.genre in labels]
-    if len({e.genre for e in labeled}) < 2:
+    folds = np.array([_fold(e) for e in labeled])
+    if len({e.genre for e in labeled}) < 2 or len(set(folds)) < 2:
         return {}
     genres = np.array([list(labels).index(e.genre) for e in labeled])
     means = np.stack([values[e.file].mean(axis=0) for e in labeled])
     components = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:COMPONENTS].T
     means = means @ components
-    folds = np.array([_fold(e) for e in labeled])
-    artists = _artist_weights(labeled)
+    targets = np.eye(len(labels), dtype=np.float32)[genres] * _track_weights(labeled)[:, np.newaxis]
     regressions = []
     for fold in range(FOLDS):
         chosen = folds != fold
-        targets = np.eye(len(labels), dtype=np.float32)[genres] * artists[:, np.newaxis]
         regressions.append(logistic_regression(means[chosen], targets[chosen], PENALTY))
     soft: dict[str, Floats] = {}
     for entry in known:
@@ -75,18 +75,18 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
         if entry.genre in labels:
             label = np.eye(len(labels), dtype=np.float32)[list(labels).index(entry.genre)]
             soft[entry.file] = LABEL_SHARE * label + (1 - LABEL_SHARE) * probabilities
+        elif entry.genre:
+            soft[entry.file] = np.zeros_like(probabilities)
         else:
             sure = probabilities.max(axis=1, keepdims=True) >= LEAST_CONFIDENCE
             soft[entry.file] = np.where(sure, probabilities, np.float32(0))
     return soft
 
 
-def _artist_weights(entries: Sequence[Entry]) -> Floats:
-    """Weight tracks so that genres count alike, and artists by the square root of their number of tracks."""
-    weights = np.ones(len(entries), np.float32)
-    artists = [f"{e.genre} {e.artist_key or e.file}" for e in entries]
-    counts = {artist: artists.count(artist) for artist in set(artists)}
-    weights = np.array([counts[artist] ** -0.5 for artist in artists], np.float32)
+def _track_weights(entries: Sequence[Entry]) -> Floats:
+    """Weight tracks so that genres and artists count by the square root of their number of tracks."""
+    artists = Counter((e.genre, e.artist_key or e.file) for e in entries)
+    weights = np.array([artists[e.genre, e.artist_key or e.file] ** -0.5 for e in entries], np.float32)
     for genre in {e.genre for e in entries}:
         own = np.array([e.genre == genre for e in entries])
         weights[own] /= np.sqrt(weights[own].sum())

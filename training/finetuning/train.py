@@ -136,7 +136,7 @@ def _validation_sets(corpus: Corpus, run: TrainingRun) -> dict[str, EvalSet]:
         for geometry, share in shares.items()
         if share > 0
     }
-    recordings = [e for e in run.partition.valid_recordings if e.genre in LABELS]
+    recordings = run.partition.valid_recordings
     if run.mix.live_share and recordings:
         sets["live"] = recording_eval_set(corpus, recordings, LABELS, LIVE, most=VALIDATION_WINDOWS)
     return sets

@@ -1,4 +1,4 @@
-"""Weights of the outputs beside the genres: words, and an embedding of likeness."""
+"""Weights of the outputs beside the genres: tags, and the similarity embedding."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class AuxiliaryOutputs:
     Attributes
     ----------
     tags : tuple of Tag
-        Words that ship.
+        Tags that ship.
     tag_weights : Weights
         Layer of their logits.
     embedding_weights : Weights
         Layer of the embedding.
-    words : list of dict
-        Measures of all words on validation windows, also of those that do not ship.
+    measures : list of dict
+        Measures of all tags on validation windows, also of those that do not ship.
     """
 
     tags: tuple[Tag, ...]
     tag_weights: Weights
     embedding_weights: Weights
-    words: list[dict[str, Any]]
+    measures: list[dict[str, Any]]
 
     @property
     def weights(self) -> dict[str, Weights]:
         """Layers by name, in the order of the network's outputs."""
         layers = {"tags": self.tag_weights} if self.tags else {}
-        return layers | {"likeness": self.embedding_weights}
+        return layers | {"similarity": self.embedding_weights}

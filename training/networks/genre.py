@@ -226,8 +226,8 @@ def build_head(x: Any, genres: int, dropout: float = 0.0) -> Any:
 def build_export_network(trained: Any, genres: int, auxiliary: AuxiliaryOutputs | None = None) -> Any:
     """Build the same network on the whole image, with pooling and normalization inside the first kernel.
 
-    Both are linear, so the first kernel can include them. The columns to average are adjacent in memory:
-    read as channels of one column, they cost nothing and fill the processor's vectors. Only the padding is
+    Both are linear, so the first kernel can include them. Pairs of columns are adjacent in memory and are
+    read as channels of one column, which fills the processor's vectors. Rows are repeated in the kernel. Only the padding is
     not exact. A normalized 0 is another pixel value in each channel, and one value, their mean, pads all
     three.
 

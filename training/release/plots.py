@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from training.data.gtzan import LABELS
-from training.evaluation.report import Report
+from training.evaluation.report import TESTED, Report
 
 
 def draw_plots(
@@ -40,7 +40,7 @@ def draw_plots(
 
 
 def _draw_confusion(axes: Any, report: Report) -> None:
-    counts = np.array(report.scores(report.main).confusion)
+    counts = np.array(report.scores(TESTED).confusion)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.argwhere(counts > 0):
@@ -56,7 +56,7 @@ def _draw_confusion(axes: Any, report: Report) -> None:
 
 
 def _draw_reliability(axes: Any, report: Report) -> None:
-    predictions = report.test[report.main]
+    predictions = report.test[TESTED]
     temperature = report.calibration.temperature
     for name, probabilities, truth in (
         ("window", predictions.probabilities(temperature), predictions.window_labels),

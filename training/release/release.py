@@ -33,7 +33,7 @@ from training.evaluation.latency import (
     measure_latencies,
 )
 from training.evaluation.predictions import Predictions
-from training.evaluation.report import Report, calibrate, count_data
+from training.evaluation.report import TESTED, Report, calibrate, count_data
 from training.export import tflite
 from training.export.bias_correction import correct_biases
 from training.export.calibration_samples import representative_dataset
@@ -53,7 +53,7 @@ CARD_FILE: Final = "MODEL_CARD.md"
 PLOTS_FILE: Final = "MODEL_CARD.png"
 
 CALIBRATION_CANDIDATES: Final = 240
-"""Training images from which the representative dataset is chosen."""
+"""Training images of each kind from which the representative dataset is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ class ReleaseArtifacts:
         Values of each validation of the training.
     provenance : dict
     tags : tuple of Tag
-        Words of the second output, empty if there is none.
-    words : list of dict
-        Measures of all words; see ``AuxiliaryOutputs``.
+        Tags of the second output, empty if there is none.
+    tag_measures : list of dict
+        Measures of all tags; see ``AuxiliaryOutputs``.
     embedding_size : int
         Values of the last output, 0 if there is none.
     """
@@ -99,7 +99,7 @@ class ReleaseArtifacts:
     history: list[dict[str, Any]]
     provenance: dict[str, Any]
     tags: tuple[Tag, ...] = ()
-    words: list[dict[str, Any]] = field(default_factory=list)
+    tag_measures: list[dict[str, Any]] = field(default_factory=list)
     embedding_size: int = 0
 
 
@@ -126,7 +126,9 @@ def release(
     artifacts = ReleaseArtifacts(int8, float32, history, provenance)
     if auxiliary is not None:
         size = auxiliary.embedding_weights[1].size
-        artifacts = replace(artifacts, tags=auxiliary.tags, words=auxiliary.words, embedding_size=size)
+        artifacts = replace(
+            artifacts, tags=auxiliary.tags, tag_measures=auxiliary.measures, embedding_size=size
+        )
     manifest = publish(corpus, artifacts, paths, protocols=protocols)
     for path in checkpoint_paths(checkpoint, run.recipe):
         path.unlink(missing_ok=True)  # otherwise the next release would continue a finished training
@@ -176,7 +178,7 @@ def remeasure(
         metrics["learning_curve"],
         metrics["provenance"],
         manifest.tags,
-        metrics.get("words", []),
+        metrics.get("tags", []),
         manifest.embedding_size,
     )
     paths = ReleasePaths(manifest.model_path.parent, float32=float32_path)
@@ -199,8 +201,9 @@ def publish(
         audio=GEOMETRIES[report.main],
         quantization=tflite.read_quantization(artifacts.int8),
         calibration=report.calibration,
-        metrics=report.metrics(protocols) | {"words": artifacts.words, "learning_curve": artifacts.history},
-        training_data=_describe_training_data(partition, distilled=artifacts.provenance["shipped_backbone"]),
+        metrics=report.metrics(protocols)
+        | {"tags": artifacts.tag_measures, "learning_curve": artifacts.history},
+        training_data=_describe_training_data(partition, documented=artifacts.provenance["shipped_backbone"]),
         licence="MIT",
         model_path=model_path,
         also_reads=tuple(spec for geometry, spec in GEOMETRIES.items() if geometry != report.main),
@@ -229,7 +232,7 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
 
     def predict(model: bytes, arrays: Sequence[Entry], recordings: Sequence[Entry]) -> dict[str, Predictions]:
         eval_sets = {g: array_eval_set(corpus, arrays, LABELS, spec) for g, spec in ARRAY_GEOMETRIES.items()}
-        if recordings:
+        if partition.valid_recordings and partition.test_recordings:
             eval_sets = {"live": recording_eval_set(corpus, recordings, LABELS, LIVE)} | eval_sets
         return {
             g: Predictions(tflite.run_model(model, render_images(each.intensities)), each)
@@ -239,7 +242,7 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
     content = artifacts.int8
     valid = predict(content, partition.valid, partition.valid_recordings)
     main = next(iter(valid))
-    sources = [entry.source for entry in partition.valid_recordings]
+    sources = [entry.source for entry in partition.valid_recordings] if main == "live" else []
     calibration = calibrate(valid, main, sources)
     study = convert_study_network(_calibration_candidates(corpus, partition.train)[::8])
     timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: artifacts.float32, STUDY_INT8: study}
@@ -264,8 +267,8 @@ def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[
 
     The study's network is left out if the protocol records do not contain its accuracy.
     """
-    accuracy = {SHIPPED_INT8: report.scores(report.main).accuracy}
-    accuracy[SHIPPED_FLOAT] = report.scores(report.main, of="test_float32").accuracy
+    accuracy = {SHIPPED_INT8: report.scores(TESTED).accuracy}
+    accuracy[SHIPPED_FLOAT] = report.scores(TESTED, of="test_float32").accuracy
     for record in protocols:
         if (record["protocol"], record["network"]) == ("fault_filtered", STUDY_CNN_GRU.name):
             accuracy[STUDY_INT8] = record["accuracy"]
@@ -290,7 +293,7 @@ def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensiti
     return np.concatenate(images)
 
 
-def _describe_training_data(partition: Partition, *, distilled: bool) -> tuple[str, ...]:
+def _describe_training_data(partition: Partition, *, documented: bool) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     for entry in partition.train:
         counts[entry.source] = counts.get(entry.source, 0) + 1
@@ -299,7 +302,7 @@ def _describe_training_data(partition: Partition, *, distilled: bool) -> tuple[s
         f"{len(partition.train)} tracks by source: {listed}; GTZAN (Tzanetakis and Cook, 2002) as the "
         "training part of the fault-filtered split; no recording is included"
     )
-    if not distilled:
+    if not documented:
         return tracks, "the data of the initial weights and of their teachers, which are not documented"
     return (
         tracks,

@@ -1,1 +1,1 @@
-"""Words that describe music beside its genre, learned from the teachers, and embeddings of likeness."""
+"""Tags that describe music beside its genre, learned from the teachers, and the similarity embedding."""

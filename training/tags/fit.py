@@ -1,4 +1,4 @@
-"""Fitting of the second and third output of the network: words, and an embedding of likeness."""
+"""Fitting of the second and third output of the network: tags, and the similarity embedding."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from training.data.geometries import LIVE
 from training.data.targets import target_weights
 from training.networks.auxiliary import AuxiliaryOutputs, Weights
 from training.networks.study import normalize
-from training.tags.targets import truth_thresholds, word_strengths
-from training.tags.words import WORDS, Word
+from training.tags.targets import tag_strengths, truth_thresholds
+from training.tags.vocabulary import VOCABULARY, TagMeaning
 
 EMBEDDING_VALUES: Final = 96
-"""Values of the embedding of likeness."""
+"""Values of the similarity embedding."""
 
 MOST_WINDOWS: Final = 16_000
-"""Training windows that the outputs are fitted to, drawn at random if there are more."""
+"""Largest number of windows to fit to, and to choose by. They are drawn at random from more."""
 
 PENALTY: Final = 1e-3
-"""Penalty on the square of a weight of a word, in nats."""
+"""Penalty on the square of a weight of a tag, in nats."""
 
 LEAST_AUC: Final = 0.85
-"""Area under the ROC curve, on validation windows, from which a word ships."""
+"""Area under the ROC curve, on validation windows, from which a tag ships."""
 
 LEAST_PRECISION: Final = 0.7
-"""Share of right words, on validation windows, that the threshold of a word must reach."""
+"""Precision, on validation windows, that the threshold of a tag must reach."""
 
 FEWEST_WINDOWS: Final = 20
-"""Validation windows of which a word must be true, and training windows."""
+"""Least number of validation windows, and of training windows, of which a shipped tag is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Windows:
 def fit_auxiliary_outputs(
     corpus: Corpus, network: Any, train: Sequence[Entry], valid: Sequence[Entry]
 ) -> AuxiliaryOutputs | None:
-    """Fit words and embedding to a trained network.
+    """Fit tags and embedding to a trained network.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def fit_auxiliary_outputs(
     network : keras.Model
         From ``training.networks.genre.build_classifier``, trained.
     train, valid : sequence of Entry
-        Tracks that are fitted, and tracks by other artists that choose words and thresholds.
+        Tracks that are fitted, and tracks by other artists that choose tags and thresholds.
 
     Returns
     -------
@@ -69,24 +69,26 @@ def fit_auxiliary_outputs(
     checked = _collect_windows(corpus, network, valid, MOST_WINDOWS)
     if fitted is None or checked is None:
         return None
-    strengths = word_strengths(fitted.values, WORDS)
+    strengths = tag_strengths(fitted.values, VOCABULARY)
     thresholds = truth_thresholds(strengths)
-    truth, valid_truth = (each >= thresholds for each in (strengths, word_strengths(checked.values, WORDS)))
-    kernel, bias = fit_words(fitted.features, truth.astype(np.float32))
+    truth, valid_truth = (
+        each >= thresholds for each in (strengths, tag_strengths(checked.values, VOCABULARY))
+    )
+    kernel, bias = fit_tags(fitted.features, truth.astype(np.float32))
     probabilities = 1 / (1 + np.exp(-(checked.features @ kernel + bias)))
-    words = [
-        _measure_word(word, truth[:, i], valid_truth[:, i], probabilities[:, i])
-        for i, word in enumerate(WORDS)
+    measures = [
+        _measure_tag(meaning, truth[:, i], valid_truth[:, i], probabilities[:, i])
+        for i, meaning in enumerate(VOCABULARY)
     ]
-    kept = [i for i, word in enumerate(words) if word["ships"]]
-    tags = tuple(Tag(WORDS[i].name, WORDS[i].kind, words[i]["threshold"]) for i in kept)
+    kept = [i for i, measured in enumerate(measures) if measured["ships"]]
+    tags = tuple(Tag(VOCABULARY[i].name, VOCABULARY[i].kind, measures[i]["threshold"]) for i in kept)
     return AuxiliaryOutputs(
-        tags, (kernel[:, kept], bias[kept]), _embedding_weights(network, fitted.features), words
+        tags, (kernel[:, kept], bias[kept]), _embedding_weights(network, fitted.features), measures
     )
 
 
 def _collect_windows(corpus: Corpus, network: Any, entries: Sequence[Entry], most: int) -> _Windows | None:
-    """Compute the features of clean live windows that the teachers have heard."""
+    """Compute the features of clean live windows that have teacher values."""
     found = [
         (entry, window)
         for entry in entries
@@ -107,30 +109,30 @@ def _collect_windows(corpus: Corpus, network: Any, entries: Sequence[Entry], mos
     return _Windows(np.concatenate(features), values)
 
 
-def fit_words(features: Floats, truth: Floats, penalty: float = PENALTY) -> Weights:
-    """Fit a logistic regression of each word by L-BFGS.
+def fit_tags(features: Floats, truth: Floats, penalty: float = PENALTY) -> Weights:
+    """Fit a logistic regression of each tag by L-BFGS.
 
     Parameters
     ----------
     features : (n, values) float32
-    truth : (n, words) float32
+    truth : (n, tags) float32
     penalty : float
 
     Returns
     -------
-    (values, words) float32, (words,) float32
-        Kernel and bias that minimize the mean cross-entropy of all words plus the penalty.
+    (values, tags) float32, (tags,) float32
+        Kernel and bias that minimize the mean cross-entropy of all tags plus the penalty.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    (n, values), words = features.shape, truth.shape[1]
-    start = np.zeros((values + 1, words))
+    (n, values), tags = features.shape, truth.shape[1]
+    start = np.zeros((values + 1, tags))
     rate = np.clip(truth.mean(axis=0), 1 / n, 1 - 1 / n)
     start[-1] = np.log(rate / (1 - rate))
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        weights = flat.reshape(values + 1, words)
+        weights = flat.reshape(values + 1, tags)
         kernel, bias = weights[:-1], weights[-1]
         logits = features @ kernel.astype(np.float32) + bias.astype(np.float32)
         cost = (np.logaddexp(0, logits) - truth * logits).sum() / n + penalty * (kernel**2).sum()
@@ -139,20 +141,20 @@ def fit_words(features: Floats, truth: Floats, penalty: float = PENALTY) -> Weig
         return float(cost), gradient.astype(np.float64).ravel()
 
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
-    weights = found.reshape(values + 1, words).astype(np.float32)
+    weights = found.reshape(values + 1, tags).astype(np.float32)
     return weights[:-1], weights[-1]
 
 
-def _measure_word(
-    word: Word, trained: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], probabilities: Floats
+def _measure_tag(
+    meaning: TagMeaning, trained: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], probabilities: Floats
 ) -> dict[str, Any]:
-    """Measure one word on validation windows, and choose its threshold.
+    """Measure one tag on validation windows, and choose its threshold.
 
-    The threshold is the lowest one from which ``LEAST_PRECISION`` of at least ten windows are right.
+    The threshold is the lowest one with a precision of ``LEAST_PRECISION`` on at least ten windows.
     """
     measures: dict[str, Any] = {
-        "name": word.name, "kind": word.kind, "windows": int(truth.sum()), "auc": None, "threshold": None,
-        "precision": None, "recall": None, "ships": False,
+        "name": meaning.name, "kind": meaning.kind, "windows": int(truth.sum()), "auc": None,
+        "threshold": None, "precision": None, "recall": None, "ships": False,
     }  # fmt: skip
     if min(truth.sum(), trained.sum()) < FEWEST_WINDOWS or truth.all():
         return measures
@@ -165,12 +167,13 @@ def _measure_word(
     enough = np.flatnonzero(precision[9:] >= LEAST_PRECISION)
     if len(enough):
         last = 9 + int(enough[-1])
-        threshold = np.floor(probabilities[order[last]] * 1000) / 1000
-        said = probabilities >= threshold
-        measures["threshold"] = round(float(threshold), 3)
-        measures["precision"] = round(float(truth[said].mean()), 3)
-        measures["recall"] = round(float(said[truth].mean()), 3)
-        measures["ships"] = measures["auc"] >= LEAST_AUC
+        threshold = float(probabilities[order[last]])
+        chosen = probabilities >= threshold
+        precision_there = float(truth[chosen].mean())
+        measures["threshold"] = threshold
+        measures["precision"] = round(precision_there, 3)
+        measures["recall"] = round(float(chosen[truth].mean()), 3)
+        measures["ships"] = measures["auc"] >= LEAST_AUC and precision_there >= LEAST_PRECISION
     return measures
 
 

@@ -1,4 +1,4 @@
-"""Truth of the words for each window: what the teachers agree on."""
+"""Truth of the tags for each window: what the teachers agree on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 from training.data.batches import Floats
 from training.data.targets import split_blocks
 from training.data.teacher_classes import EFFICIENTAT_CLASSES, LISTENER_TAGS, YAMNET_CLASSES
-from training.tags.words import Word
+from training.tags.vocabulary import TagMeaning
 
 STRONG_SHARE: Final = 0.01
-"""A word is true of a window that has half the strength of the window at the edge of this share."""
+"""Share of the strongest training windows. A tag is true from half the least strength among them."""
 
 LEAST_STRENGTH: Final = 0.1
-"""Strength at that edge below which the teachers do not know the word."""
+"""Least strength among them. With less, the teachers do not know the tag."""
 
 _NAMES: Final = {
     "vgg_tags": LISTENER_TAGS,
@@ -27,8 +27,8 @@ _NAMES: Final = {
 }
 
 
-def word_strengths(embeddings: npt.NDArray[np.floating], words: Sequence[Word]) -> Floats:
-    """Return the strength of each word, the mean of the probabilities of the teachers that know the word.
+def tag_strengths(embeddings: npt.NDArray[np.floating], vocabulary: Sequence[TagMeaning]) -> Floats:
+    """Return the strength of each tag, the mean of the probabilities of the teachers that know the tag.
 
     A teacher with several classes of the same meaning counts with the strongest.
 
@@ -39,15 +39,15 @@ def word_strengths(embeddings: npt.NDArray[np.floating], words: Sequence[Word]) 
 
     Returns
     -------
-    (n, words) float32
+    (n, tags) float32
         0..1.
     """
     blocks = split_blocks(embeddings)
     columns = []
-    for word in words:
+    for tag in vocabulary:
         found = []
         for block, names in _NAMES.items():
-            wanted = word.listeners if names is LISTENER_TAGS else word.audioset
+            wanted = tag.listeners if names is LISTENER_TAGS else tag.audioset
             indices = [names.index(name) for name in wanted if name in names]
             if indices:
                 logits = blocks[block][:, indices].astype(np.float32).max(axis=1)
@@ -57,11 +57,11 @@ def word_strengths(embeddings: npt.NDArray[np.floating], words: Sequence[Word]) 
 
 
 def truth_thresholds(strengths: Floats) -> Floats:
-    """Return the strength from which each word is true, (words,), infinite for words that nobody knows.
+    """Return the strength from which each tag is true, (tags,), infinite below ``LEAST_STRENGTH``.
 
     Parameters
     ----------
-    strengths : (n, words)
+    strengths : (n, tags)
         Of the training windows.
     """
     strong = np.quantile(strengths, 1 - STRONG_SHARE, axis=0)

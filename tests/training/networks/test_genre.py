@@ -189,7 +189,7 @@ def test_the_exported_network_agrees_on_the_whole_image(network: Any) -> None:
     assert np.abs(after - before).max() < 0.05 * np.ptp(before)
 
 
-def test_words_and_likeness_are_exported_as_further_outputs(network: Any) -> None:
+def test_tags_and_embedding_are_exported_as_further_outputs(network: Any) -> None:
     """Their layers read the mean of the pooled features over time."""
     random = np.random.default_rng(2)
     layers = [

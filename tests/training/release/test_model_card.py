@@ -59,14 +59,14 @@ def test_the_card_shows_the_metrics(report: Report, tmp_path: Path) -> None:
     assert render_model_card(bare).count("Not measured: the cache has none.") == 2
 
 
-def test_the_card_lists_the_words_that_ship_and_those_that_do_not(report: Report, tmp_path: Path) -> None:
+def test_the_card_lists_the_tags_that_ship_and_those_that_do_not(report: Report, tmp_path: Path) -> None:
     measured = {"windows": 40, "threshold": 0.3, "precision": 0.75, "recall": 0.5}
-    words = [
+    measures = [
         measured | {"name": "house", "kind": "style", "auc": 0.95, "ships": True},
         measured | {"name": "sad", "kind": "mood", "auc": 0.81, "ships": False},
         measured | {"name": "harp", "kind": "instrument", "auc": None, "ships": False},
     ]
     made = make_manifest(tmp_path, report)
-    card = render_model_card(replace(made, metrics=made.metrics | {"words": words}))
+    card = render_model_card(replace(made, metrics=made.metrics | {"tags": measures}))
     assert "| house | style | 40 | 0.950 | 0.300 | 0.75 | 0.50 |" in card
     assert "sad (0.81), harp (-)" in card
