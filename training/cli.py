@@ -88,7 +88,7 @@ def _add_data_commands(subparsers: Subparsers) -> None:
         "--teacher",
         type=Path,
         metavar="FOLDER",
-        help="weights of the teacher networks, to compute their values, which distillation, soft labels and tags need (slow)",
+        help="weights of the teacher networks, whose values distillation, soft labels and tags need (slow)",
     )
     _add_cache(prepare)
     prepare.set_defaults(run=commands.prepare)

@@ -227,9 +227,9 @@ def build_export_network(trained: Any, genres: int, auxiliary: AuxiliaryOutputs 
     """Build the same network on the whole image, with pooling and normalization inside the first kernel.
 
     Both are linear, so the first kernel can include them. Pairs of columns are adjacent in memory and are
-    read as channels of one column, which fills the processor's vectors. Rows are repeated in the kernel. Only the padding is
-    not exact. A normalized 0 is another pixel value in each channel, and one value, their mean, pads all
-    three.
+    read as channels of one column, which fills the processor's vectors. Rows are repeated in the kernel. Only
+    the padding is not exact. A normalized 0 is another pixel value in each channel, and one value, their
+    mean, pads all three.
 
     Returns
     -------

@@ -62,7 +62,7 @@ tracks of one artist (35 of 100 reggae tracks are by Bob Marley), and wrong labe
 {_test_rows(test)}
 
 These tracks were used neither for training nor for choosing or calibration. Few of them are available as
-audio, and those are mostly classical: the arrays tell more about GTZAN, and other people's music about live use.
+audio, mostly classical. The arrays therefore tell more about GTZAN, and other people's music about live use.
 
 ## Music by held-out artists
 

@@ -225,6 +225,23 @@ def test_spellings_of_an_artist_are_one_group() -> None:
     assert LabeledTrack("d", 0, " ", 12).group == "d"
 
 
+def test_of_songs_another_quarter_is_held_out(tmp_path: Path) -> None:
+    """The rule depends on the collection, which is the name of the table."""
+    names = [f"artist {number}" for number in range(60)]
+    kept = next(name for name in names if is_held_out_artist(name, "songs") and not is_held_out_artist(name))
+    other = next(name for name in names if is_held_out_artist(name) and not is_held_out_artist(name, "songs"))
+    rows = []
+    for name, artist in (("a", kept), ("b", other)):
+        write(tmp_path / f"{name}.wav", tone(300, 1), 22_050)
+        rows.append(f"{name}.wav,rock,{artist}")
+    for table, wanted in (("songs.csv", "a.wav"), ("table.csv", "b.wav")):
+        (tmp_path / table).write_text("\n".join(["file,genre,artist", *rows, ""]))
+        (track,), _ = read_table_tracks(tmp_path / table, ("rock",), held_out_artists=True)
+        assert Path(track.name).name == wanted
+    share = np.mean([is_held_out_artist(f"artist {number}", "songs") for number in range(3_000)])
+    assert share == pytest.approx(0.25, abs=0.03)
+
+
 def test_held_out_artists_in_the_training_data_are_left_out(tmp_path: Path) -> None:
     kept = next(name for name in (f"artist {number}" for number in range(20)) if is_held_out_artist(name))
     other = next(
