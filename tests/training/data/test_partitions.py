@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.holdout import is_held_out_artist, normalize_artist
+from models.holdout import is_held_out_artist, is_validation_artist, normalize_artist
 from tests.support.corpora import entry
 from training.data.corpus import HELD_OUT_ORIGINS, Corpus, Entry
 from training.data.gtzan import LABELS
-from training.data.partitions import Partition, artist_folds, fault_filtered, out_of_domain_tracks
+from training.data.partitions import (
+    SHORT_SUFFIX,
+    Partition,
+    artist_folds,
+    fault_filtered,
+    out_of_domain_tracks,
+)
 from training.distillation.distill import distillation_entries, is_allowed_for_distillation
 from training.errors import DataError
 
@@ -57,7 +63,7 @@ def corpus(seed: int) -> Corpus:
         listed.append(
             entry(
                 chance.choice([f"song {number}", listed[number].name]),
-                chance.choice(["more-music", "folder"]),
+                chance.choice(["more-music", "folder", "songs"]),
                 chance.choice(["", *LABELS]) if kind == "music" else "",
                 spelled(artist, chance) if artist and kind == "music" else "",
                 origin=f"{kind} {origin}",
@@ -74,11 +80,22 @@ def assert_disjoint(of: Corpus, parts: Partition) -> None:
     assert not {each.name for each in parts.valid} & {each.name for each in parts.test}
     tracks = {each.name for each in evaluated} | {each.duplicate_of for each in evaluated} - {""}
     artists = {plain(each.artist) for each in evaluated} - {""}
-    held_out = {plain(each.artist) for each in of.entries if is_held_out_artist(each.artist)} - {""}
+    held_out = {plain(each.artist) for each in of.entries if is_held_out_artist(each.artist, each.source)} - {
+        ""
+    }
+    selecting = [each for each in parts.valid_recordings if not each.source.startswith("gtzan")]
+    assert all(is_validation_artist(each.artist) and each.genre in LABELS for each in selecting)
+    assert not {plain(each.artist) for each in selecting} & held_out
+    assert not {plain(each.artist) for each in selecting} & artists
+    for recordings, arrays in ((parts.valid_recordings, parts.valid), (parts.test_recordings, parts.test)):
+        names = {each.name for each in recordings if each.source.startswith("gtzan")}
+        assert names <= {each.name for each in arrays}
+        assert not any(each.file.endswith(SHORT_SUFFIX) for each in recordings)
     for each in parts.train:
         assert each.name not in tracks, each
         assert each.duplicate_of not in tracks, each
         assert plain(each.artist) not in artists, each
+        assert plain(each.artist) not in {plain(e.artist) for e in selecting} - {""}, each
         if not each.source.startswith("gtzan"):
             assert plain(each.artist) not in held_out, each
             assert not any(origin in each.origin for origin in HELD_OUT_ORIGINS), each
@@ -117,6 +134,18 @@ def test_artist_folds_are_disjoint_in_every_source(seed: int) -> None:
     tested = [each.name for parts in folds for each in parts.test]
     assert len(tested) == len(set(tested))
     assert {each.name for each in whole} <= set(tested)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_no_evaluated_and_no_selecting_artist_is_distilled_from(seed: int) -> None:
+    of = corpus(seed)
+    parts = fault_filtered(of)
+    evaluated = [*parts.valid, *parts.test, *parts.valid_recordings]
+    artists = {plain(each.artist) for each in evaluated} - {""}
+    for each in distillation_entries(of):
+        assert plain(each.artist) not in artists, each
+        assert not is_held_out_artist(each.artist, each.source), each
 
 
 def other_name(names: list[str]) -> str:
