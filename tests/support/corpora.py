@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.holdout import is_held_out_artist
+from models.holdout import is_held_out_artist, is_validation_artist
 from training.cli import command
 from training.data.corpus import INDEX_FILE, Corpus, Entry, write_index
 from training.data.geometries import COARSE, FINE, LIVE
@@ -103,9 +103,21 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("corpus")
     assert command(["prepare", "--cache", str(folder / "cache"), "--gtzan", str(write_gtzan(folder))]) == 0
     kept = next(name for name in (f"Artist {n}" for n in range(20)) if is_held_out_artist(name))
+    selecting = next(
+        name
+        for name in (f"Artist {n}" for n in range(90))
+        if is_validation_artist(name) and not is_held_out_artist(name, "songs")
+    )
     listed = [
         (entry("kept.1", "more-music", "blues", kept), recording_of(0, 50)),
         (entry("kept.2", "more-music", "rock", kept), recording_of(9, 51)),
+        (entry("song.1", "songs", "blues", selecting), recording_of(0, 55, embedding_size=EMBEDDING_SIZE)),
+        (entry("song.2", "songs", "rock", selecting), recording_of(9, 56, embedding_size=EMBEDDING_SIZE)),
+        *(
+            (entry(f"{genre}.{n:05d}", "gtzan-audio", genre, f"{genre}.{n:05d}"), recording_of(band, n))
+            for band, genre in enumerate(LABELS)
+            for n in (2, 3)  # of the validation and of the test part
+        ),
         (entry("speech-1", "clips", origin="speech pyAudioAnalysis", music=False), recording_of(3, 52)),
         (entry("music-1", "clips", origin="music pyAudioAnalysis"), recording_of(4, 53)),
         (entry("noise-1", "clips", origin="noise elsewhere", music=False), recording_of(5, 54)),

@@ -32,11 +32,19 @@ def test_a_training_without_a_finite_loss_raises_one_sentence(corpus: Corpus, tm
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
-    ("share", "geometries"), [(0.0, {"fine"}), (0.5, {"fine", "coarse"}), (1.0, {"coarse"})]
+    ("live", "coarse", "geometries"),
+    [
+        (0.0, 0.0, {"fine"}),
+        (0.5, 0.5, {"live", "fine", "coarse"}),
+        (1.0, 0.5, {"live"}),
+        (0.0, 1.0, {"coarse"}),
+    ],
 )
-def test_only_trained_geometries_validate(corpus: Corpus, share: float, geometries: set[str]) -> None:
+def test_only_trained_geometries_validate(
+    corpus: Corpus, live: float, coarse: float, geometries: set[str]
+) -> None:
     recipe = FineTuningRecipe(probe=0, steps=1, validate_every=1)
-    mix = BatchMix(batch=4, coarse_share=share)
+    mix = BatchMix(batch=4, live_share=live, coarse_share=coarse)
     _, history = train(corpus, TrainingRun(fault_filtered(corpus), recipe, backbone=None, mix=mix))
     assert {key.split()[0] for key in history[0] if key.endswith("nll")} == geometries
 

@@ -37,7 +37,7 @@ def test_the_card_shows_the_metrics(report: Report, tmp_path: Path) -> None:
     ):  # fmt: skip
         assert words in card
     assert "{" not in card
-    f1 = {genre: value for genre, value in test["coarse"]["f1_int8"].items() if value is not None}
+    f1 = {genre: value for genre, value in test["fine"]["f1_int8"].items() if value is not None}
     low, second = sorted(f1, key=lambda genre: (f1[genre], genre))[:2]
     assert f"{low} (F1 {f1[low]:.2f}) and {second} ({f1[second]:.2f}) are the weakest" in card
     valid, t = report.valid["coarse"], report.calibration.temperature

@@ -22,7 +22,7 @@ from training.cli import command
 from training.data.augmentation import window_intensities
 from training.data.corpus import Corpus
 from training.data.eval_sets import render_images
-from training.data.geometries import FINE, GEOMETRIES
+from training.data.geometries import FINE, GEOMETRIES, LIVE
 from training.data.partitions import fault_filtered
 from training.data.targets import TARGET_BLOCKS
 from training.distillation.distill import DistillationConfig, distill
@@ -33,6 +33,7 @@ from training.finetuning.train import train
 from training.networks.pretrained import load_distilled_weights, weights_sha256
 from training.release.release import ReleasePaths, release
 from training.study.protocols import read_protocol_records
+from training.tags.vocabulary import VOCABULARY
 
 __all__ = ["corpus"]  # fixtures
 
@@ -101,6 +102,7 @@ def test_a_released_model_loads_and_matches_its_manifest(released: ModelManifest
     folder = released.model_path.parent
     loaded = ModelManifest.load(folder / "genre.json")
     assert {loaded.audio, *loaded.also_reads} == set(GEOMETRIES.values())
+    assert loaded.audio == LIVE
     assert loaded.calibration.music_above is not None
     assert json.loads((folder / "genre.json").read_text())["metrics"] == released.metrics
     classifier = TFLiteClassifier(loaded)
@@ -109,6 +111,7 @@ def test_a_released_model_loads_and_matches_its_manifest(released: ModelManifest
     assert prediction.probabilities.shape == (10,)
     assert prediction.probabilities.sum() == pytest.approx(1)
     assert 0 < prediction.music < 1
+    assert prediction.embedding.shape == (96,)
     assert len(loaded.read_model()) < 0.4 * (folder / "build" / "float.tflite").stat().st_size
 
 
@@ -116,8 +119,12 @@ def test_a_released_model_has_metrics_card_and_plots(
     released: ModelManifest, distilled: tuple[Path, Logged]
 ) -> None:
     folder, metrics = released.model_path.parent, released.metrics
-    for form in ("fine", "coarse"):
+    for form in ("live", "fine", "coarse"):
         assert metrics["fault_filtered_test"][form]["tracks"] == 10
+    assert "songs 2" in released.calibration.fitted_on
+    assert {each["name"] for each in metrics["tags"]} == {tag.name for tag in VOCABULARY}
+    assert released.tags == ()  # the corpus is too small to learn one
+    assert released.embedding_size == 96
     assert metrics["other_peoples_music"]["more-music"]["tracks"] == 2
     assert set(metrics["other_peoples_music"]["more-music"]["recall"]) == {"blues", "rock"}
     assert {kind: each["clips"] for kind, each in metrics["not_music"].items()} == {
@@ -126,7 +133,7 @@ def test_a_released_model_has_metrics_card_and_plots(
         "music, GTZAN's test part": 10,
         "music, artists kept for checking": 2,
     }
-    assert metrics["main_form"] in ("fine", "coarse")
+    assert metrics["main_form"] == "live"
     assert metrics["data"]["gtzan_arrays"] == 40
     times, sizes = metrics["latency_ms"], metrics["bytes"]
     assert list(times) == list(sizes)
