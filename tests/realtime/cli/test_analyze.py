@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models.classifier import Prediction
+from models.manifest import ModelManifest
 from models.spectrogram.spec import AudioSpec
 from realtime.cli import model
 from realtime.cli.analyze import TextReport
@@ -172,8 +173,9 @@ def test_the_model_command_describes_music_detection_rows_and_further_geometries
     path.write_text(json.dumps(fields | changes))
     assert model.command(["--manifest", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
+    seconds = ModelManifest.load().audio.window_seconds
     assert (
-        f"window        4.97 s at 22050 Hz: {audio['columns']} columns, each of {audio['n_fft']} samples, "
+        f"window        {seconds:.2f} s at 22050 Hz: {audio['columns']} columns, each of {audio['n_fft']} samples, "
         f"every {audio['column_step']}; rows nearly even below 700 Hz, in octaves above"
     ) in lines
     assert (
