@@ -175,8 +175,8 @@ def test_the_model_command_describes_music_detection_rows_and_further_geometries
     lines = capsys.readouterr().out.splitlines()
     seconds = ModelManifest.load().audio.window_seconds
     assert (
-        f"window        {seconds:.2f} s at 22050 Hz: {audio['columns']} columns, each of {audio['n_fft']} samples, "
-        f"every {audio['column_step']}; rows nearly even below 700 Hz, in octaves above"
+        f"window        {seconds:.2f} s at 22050 Hz: {audio['columns']} columns, each of "
+        f"{audio['n_fft']} samples, every {audio['column_step']}; rows nearly even below 700 Hz, in octaves above"
     ) in lines
     assert (
         "also reads    4.97 s at 22050 Hz: 57 columns, each of 2048 samples, every 1920; "
