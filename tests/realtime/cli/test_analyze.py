@@ -176,7 +176,8 @@ def test_the_model_command_describes_music_detection_rows_and_further_geometries
     seconds = ModelManifest.load().audio.window_seconds
     assert (
         f"window        {seconds:.2f} s at 22050 Hz: {audio['columns']} columns, each of "
-        f"{audio['n_fft']} samples, every {audio['column_step']}; rows nearly even below 700 Hz, in octaves above"
+        f"{audio['n_fft']} samples, every {audio['column_step']}; rows nearly even below 700 Hz, "
+        "in octaves above"
     ) in lines
     assert (
         "also reads    4.97 s at 22050 Hz: 57 columns, each of 2048 samples, every 1920; "
