@@ -93,7 +93,7 @@ class Sampler:
     mix : BatchMix
     seed : int
     soft_labels : dict of (windows, genres) float32, optional
-        Probabilities of genres by file, from ``training.finetuning.soft_labels``. Rows of 0 are unknown.
+        Probabilities of genres by file, from ``training.finetuning.soft_labels``.
 
     Raises
     ------

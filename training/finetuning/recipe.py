@@ -43,7 +43,7 @@ class FineTuningRecipe:
     """
 
     probe: int = 1_000
-    runs: int = 5
+    runs: int = 3
     steps: int = 150
     head_rate: float = 1e-4
     backbone_rate: float = 2e-4

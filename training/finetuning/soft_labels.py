@@ -1,7 +1,8 @@
-"""Genres of training windows as the teachers know them, learned from the labels of other artists.
+"""Genres of labeled windows as the teachers know them, learned from the labels of other artists.
 
 A label says what an artist is known for, and not what a window sounds like. A regression from the teachers'
-values to the labels gives each window probabilities of the genres, also where there is no label.
+values to the labels gives each window probabilities of the genres, and half of the label's place in the
+target. Windows without a label stay without: their probabilities make the model worse (``REPORT.md``).
 """
 
 from __future__ import annotations
@@ -27,15 +28,12 @@ PENALTY: Final = 3e-2
 COMPONENTS: Final = 256
 """Principal components of the tracks' values that the regression reads, nearly all of their variance."""
 
-LABEL_SHARE: Final = 0.7
-"""Share of the label in the target of a labeled window. The rest is the teachers' probability."""
-
-LEAST_CONFIDENCE: Final = 0.7
-"""Probability of the best genre from which a window without a label is given the teachers' probabilities."""
+LABEL_SHARE: Final = 0.5
+"""Share of the label in the target, chosen on validation tracks. The rest is the teachers' probability."""
 
 
 def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str]) -> dict[str, Floats]:
-    """Compute targets of the genres for each window that has teacher values.
+    """Compute targets of the genres for each labeled window that has teacher values.
 
     Parameters
     ----------
@@ -47,15 +45,14 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     Returns
     -------
     dict of (windows, genres) float32
-        By file. A row sums to 1, or is 0 where the genre stays unknown. Empty if fewer than two genres, or
+        By file. A row sums to 1. Empty if fewer than two genres, or
         folds, have labeled tracks with teacher values.
     """
     values = {
         file: embeddings * np.sqrt(target_weights())
         for file, embeddings in standardized_embeddings(corpus, entries).items()
     }
-    known = [e for e in entries if e.file in values]
-    labeled = [e for e in known if e.genre in labels]
+    labeled = [e for e in entries if e.file in values and e.genre in labels]
     folds = np.array([_fold(e) for e in labeled])
     if len({e.genre for e in labeled}) < 2 or len(set(folds)) < 2:
         return {}
@@ -69,17 +66,12 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
         chosen = folds != fold
         regressions.append(logistic_regression(means[chosen], targets[chosen], PENALTY))
     soft: dict[str, Floats] = {}
-    for entry in known:
+    for entry, genre in zip(labeled, genres, strict=True):
         kernel, bias = regressions[_fold(entry)]
         probabilities = _softmax(values[entry.file] @ components @ kernel + bias)
-        if entry.genre in labels:
-            label = np.eye(len(labels), dtype=np.float32)[list(labels).index(entry.genre)]
-            soft[entry.file] = LABEL_SHARE * label + (1 - LABEL_SHARE) * probabilities
-        elif entry.genre:
-            soft[entry.file] = np.zeros_like(probabilities)
-        else:
-            sure = probabilities.max(axis=1, keepdims=True) >= LEAST_CONFIDENCE
-            soft[entry.file] = np.where(sure, probabilities, np.float32(0))
+        probabilities *= 1 - LABEL_SHARE
+        probabilities[:, genre] += LABEL_SHARE
+        soft[entry.file] = probabilities
     return soft
 
 
