@@ -83,5 +83,5 @@ def untraced() -> Iterator[None]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train a small network: tracing the shipped one takes half a minute, and ``released`` does so."""
     monkeypatch.setattr(
-        "training.finetuning.train.build_network", lambda backbone, intensities: small(0, len(LABELS))
+        "training.finetuning.train.build_network", lambda backbone, intensities, **_: small(0, len(LABELS))
     )

@@ -36,11 +36,12 @@ class FineTuner:
 
         self._network, self._recipe = network, recipe
         slow = {id(variable) for variable in backbone_variables}
-        self._groups = [
-            [v for v in network.trainable_variables if (id(v) in slow) == is_slow]
-            for is_slow in (True, False)
+        groups = [
+            ([v for v in network.trainable_variables if (id(v) in slow) == is_slow], rate)
+            for is_slow, rate in ((True, recipe.backbone_rate), (False, recipe.head_rate))
         ]
-        self._rates = (recipe.backbone_rate, recipe.head_rate)
+        self._groups = [variables for variables, _ in groups if variables]
+        self._rates = [rate for variables, rate in groups if variables]
         self._optimizers: list[Any] = []
         for variables in self._groups:
             self._optimizers.append(keras.optimizers.AdamW(weight_decay=recipe.weight_decay, clipnorm=5.0))

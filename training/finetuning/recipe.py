@@ -27,7 +27,8 @@ class FineTuningRecipe:
     runs, steps : int
         Number of runs, and batches of each.
     head_rate, backbone_rate : float
-        Peak learning rates of the head and of the backbone. Both fall as a cosine over ``steps``.
+        Peak learning rates of the head and of the backbone. Both fall as a cosine over ``steps``. A
+        backbone with a rate of 0 is frozen.
     weight_decay : float
     label_smoothing, music_smoothing : float
         Smoothing of the labels of genres and of "music".
@@ -43,17 +44,17 @@ class FineTuningRecipe:
     """
 
     probe: int = 1_000
-    runs: int = 3
-    steps: int = 150
-    head_rate: float = 1e-4
-    backbone_rate: float = 2e-4
+    runs: int = 2
+    steps: int = 300
+    head_rate: float = 1e-3
+    backbone_rate: float = 0.0
     weight_decay: float = 1e-3
     label_smoothing: float = 0.0
     music_smoothing: float = 0.1
     embedding_weight: float = 0.5
     mixup: float = 0.3
     average: float = 0.995
-    validate_every: int = 50
+    validate_every: int = 100
 
 
 @dataclass(frozen=True, slots=True)

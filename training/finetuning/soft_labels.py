@@ -1,8 +1,9 @@
 """Genres of labeled windows as the teachers know them, learned from the labels of other artists.
 
 A label says what an artist is known for, and not what a window sounds like. A regression from the teachers'
-values to the labels gives each window probabilities of the genres, and half of the label's place in the
-target. Windows without a label stay without: their probabilities make the model worse (``REPORT.md``).
+values to the labels gives each window probabilities of the genres. They are multiplied by the shares
+that musicnn's tags give to the genres that they name, and have most of the label's place in the target.
+Windows without a label stay without: pseudo-labels made the model worse (``REPORT.md``).
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from training.data.batches import Floats
 from training.data.corpus import Corpus, Entry
-from training.data.targets import standardized_embeddings, target_weights
+from training.data.targets import split_blocks, standardized_embeddings, target_weights
+from training.data.teacher_classes import LISTENER_TAGS
+from training.evaluation.held_out import GENRE_TAGS
 from training.finetuning.linear_probe import logistic_regression
 
 FOLDS: Final = 5
@@ -28,8 +32,11 @@ PENALTY: Final = 3e-2
 COMPONENTS: Final = 256
 """Principal components of the tracks' values that the regression reads, nearly all of their variance."""
 
-LABEL_SHARE: Final = 0.5
+LABEL_SHARE: Final = 0.3
 """Share of the label in the target, chosen on validation tracks. The rest is the teachers' probability."""
+
+TAG_FLOOR: Final = 0.02
+"""Added to the share of a genre among musicnn's tags, so that no genre is ruled out."""
 
 
 def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[str]) -> dict[str, Floats]:
@@ -69,10 +76,27 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     for entry, genre in zip(labeled, genres, strict=True):
         kernel, bias = regressions[_fold(entry)]
         probabilities = _softmax(values[entry.file] @ components @ kernel + bias)
-        probabilities *= 1 - LABEL_SHARE
+        probabilities *= _genres_of_tags(corpus.windows(entry).embeddings, labels)
+        probabilities *= (1 - LABEL_SHARE) / probabilities.sum(axis=1, keepdims=True)
         probabilities[:, genre] += LABEL_SHARE
         soft[entry.file] = probabilities
     return soft
+
+
+def _genres_of_tags(values: npt.NDArray[np.floating], labels: Sequence[str]) -> Floats:
+    """Return each genre's share of the strongest of musicnn's tags that name it, (windows, genres) float32.
+
+    A genre without a tag has the mean share.
+    """
+    logits = split_blocks(values)["musicnn_tags"].astype(np.float32)
+    strengths = 1 / (1 + np.exp(-logits))
+    named = [index for index, genre in enumerate(labels) if genre in GENRE_TAGS]
+    shares = np.full((len(values), len(labels)), 1 / max(1, len(named)), np.float32)
+    for index in named:
+        tags = [LISTENER_TAGS.index(tag) for tag in GENRE_TAGS[labels[index]]]
+        shares[:, index] = strengths[:, tags].max(axis=1)
+    shares[:, named] /= np.maximum(shares[:, named].sum(axis=1, keepdims=True), 1e-9)
+    return shares + np.float32(TAG_FLOOR)
 
 
 def _track_weights(entries: Sequence[Entry]) -> Floats:

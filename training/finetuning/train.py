@@ -16,7 +16,7 @@ from training.data.geometries import COARSE, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.errors import TrainingError
 from training.finetuning.checkpoint import checkpoint_paths
-from training.finetuning.finetune import FineTuner, validate
+from training.finetuning.finetune import FineTuner, validate, validation_loss
 from training.finetuning.linear_probe import fit_head
 from training.finetuning.recipe import TrainingRun
 from training.finetuning.soft_labels import fit_soft_labels
@@ -33,7 +33,9 @@ VALIDATION_WINDOWS: Final = 3
 """Windows of each recording that decide the weights that are kept."""
 
 
-def build_network(backbone: Path | None, intensities: Intensities) -> tuple[Any, list[Any]]:
+def build_network(
+    backbone: Path | None, intensities: Intensities, *, tuned: bool = True
+) -> tuple[Any, list[Any]]:
     """Build an untrained classifier on a pretrained backbone.
 
     Parameters
@@ -42,6 +44,8 @@ def build_network(backbone: Path | None, intensities: Intensities) -> tuple[Any,
         Distilled weights. None takes ImageNet's weights.
     intensities : (n, 256, 256) uint8
         Training images, over which the pooled features are standardized.
+    tuned : bool
+        False freezes the whole backbone.
 
     Returns
     -------
@@ -60,6 +64,8 @@ def build_network(backbone: Path | None, intensities: Intensities) -> tuple[Any,
         load_distilled_weights(features, backbone)
     for layer in takewhile(lambda layer: not layer.name.startswith(FIRST_TUNED_BLOCK), features.layers):
         layer.trainable = False
+    if not tuned:
+        features.trainable = False
     pooled = build_pooled_features(features)
     fit_standardization(pooled, intensities)
     return build_classifier(pooled, len(LABELS)), pooled.trainable_variables
@@ -82,7 +88,8 @@ def train(
     Returns
     -------
     keras.Model, list of dict
-        The network with the mean weights of all runs, and the history.
+        The network with the mean weights of all runs, or with those of the fitted head if these validate
+        better, and the history.
 
     Raises
     ------
@@ -97,10 +104,13 @@ def train(
     soft_labels = fit_soft_labels(corpus, run.partition.train, LABELS)
     sampler = Sampler(corpus, run.partition.train, LABELS, run.mix, run.seed, soft_labels)
     typical = np.concatenate([sampler.batch(number).intensities for number in range(STANDARDIZATION_BATCHES)])
-    network, backbone_variables = build_network(run.backbone, typical)
+    network, backbone_variables = build_network(run.backbone, typical, tuned=recipe.backbone_rate > 0)
     fit_head(network, sampler, recipe)
     valid = _validation_sets(corpus, run)
+    fitted = validate(network, valid)
     initial, history, kept = network.get_weights(), [], []
+    if log:
+        log(0, fitted)
     for number in range(recipe.runs):
         path = checkpoint_paths(checkpoint, recipe)[number] if checkpoint else None
         network.set_weights(initial)
@@ -119,11 +129,16 @@ def train(
         kept.append(network.get_weights())
         history += [row | {"step": number * recipe.steps + row["step"], "best": False} for row in rows]
     network.set_weights([np.mean(weights, axis=0) for weights in zip(*kept, strict=True)])
-    values = {"loss": history[-1]["loss"]} | validate(network, valid)
+    values = validate(network, valid)
     step = recipe.runs * recipe.steps + 1
     if log:
         log(step, values)
-    return network, [*history, {"step": step, **values, "best": True}]
+    loss = history[-1]["loss"]
+    worse = recipe.probe > 0 and validation_loss(fitted) <= validation_loss(values)
+    if worse:
+        network.set_weights(initial)
+    history.insert(0, {"step": 0, "loss": loss, **fitted, "best": worse})
+    return network, [*history, {"step": step, "loss": loss, **values, "best": not worse}]
 
 
 def _validation_sets(corpus: Corpus, run: TrainingRun) -> dict[str, EvalSet]:
