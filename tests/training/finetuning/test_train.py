@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.corpora import corpus
@@ -60,4 +61,28 @@ def test_the_head_is_fitted_once_and_steps_count_on_over_runs(
     recipe = FineTuningRecipe(probe=7, runs=2, steps=1, validate_every=1)
     run = TrainingRun(fault_filtered(corpus), recipe, backbone=None, mix=BatchMix(batch=4))
     train(corpus, run, log=lambda step, values: events.append(("step", step)))
-    assert events == [7, ("step", 1), ("step", 2), ("step", 3)]
+    assert events == [7, ("step", 0), ("step", 1), ("step", 2), ("step", 3)]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("losses", "kept"), [((1.0, 1.5), 0), ((1.5, 1.0), 3)])
+def test_the_fitted_head_is_kept_if_training_makes_it_worse(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, losses: tuple[float, float], kept: int
+) -> None:
+    """Validation decides between the weights before and after the runs."""
+    measured = iter(losses)
+    weights: list[Any] = []
+
+    def validate(network: Any, valid: object) -> dict[str, float]:
+        weights.append(network.get_weights())
+        return {"fine nll": next(measured)}
+
+    monkeypatch.setattr("training.finetuning.train.fit_head", lambda network, sampler, recipe: None)
+    monkeypatch.setattr("training.finetuning.train.validate", validate)
+    recipe = FineTuningRecipe(probe=1, runs=2, steps=1, validate_every=1, head_rate=1e-1)
+    run = TrainingRun(fault_filtered(corpus), recipe, backbone=None, mix=BatchMix(batch=4))
+    network, history = train(corpus, run)
+    assert [row["step"] for row in history if row["best"]] == [kept]
+    chosen = weights[0 if kept == 0 else 1]
+    assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), chosen, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(*weights, strict=True))
