@@ -85,14 +85,17 @@ def recording_eval_set(
     spec: AudioSpec,
     *,
     most: int | None = None,
+    version: int = 0,
     genre: str = "",
 ) -> EvalSet:
-    """Build a set from the clean windows of recordings in one geometry.
+    """Build a set from the windows of recordings in one geometry.
 
     Parameters
     ----------
     most : int, optional
         Windows of a track to take at most, from its beginning.
+    version : int
+        0 for the clean windows, 1 for the degraded ones.
     genre : str
         Genre of entries whose own genre is not in ``labels``.
     """
@@ -100,7 +103,7 @@ def recording_eval_set(
     for number, entry in enumerate(entries):
         windows = corpus.windows(entry)
         stored = windows.in_geometry(spec)[:most]
-        intensities += [window_intensities(columns, spec) for columns in stored[:, 0]]
+        intensities += [window_intensities(columns, spec) for columns in stored[:, version]]
         track += [number] * len(stored)
         truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))
     return EvalSet(np.stack(intensities), np.array(track), np.array(truth))

@@ -74,7 +74,8 @@ class FineTuner:
                     tf.reduce_sum(has_embedding), 1
                 )
                 music_loss = tf.reduce_mean(music_loss * balanced_weights(music))
-                loss = genre_loss + music_loss + recipe.embedding_weight * embedding_loss
+                loss = genre_loss + recipe.music_weight * music_loss
+                loss += recipe.embedding_weight * embedding_loss
             gradients = tape.gradient(loss, [v for variables in self._groups for v in variables])
             for variables, optimizer in zip(self._groups, self._optimizers, strict=True):
                 optimizer.apply_gradients(zip(gradients[: len(variables)], variables, strict=True))

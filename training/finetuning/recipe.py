@@ -32,6 +32,8 @@ class FineTuningRecipe:
     weight_decay : float
     label_smoothing, music_smoothing : float
         Smoothing of the labels of genres and of "music".
+    music_weight : float
+        Weight of the loss of "music". With 0, its logit stays as it was fitted first.
     embedding_weight : float
         Weight of the mean squared error of the teacher embeddings in the loss.
     mixup : float
@@ -45,12 +47,13 @@ class FineTuningRecipe:
 
     probe: int = 1_000
     runs: int = 2
-    steps: int = 300
-    head_rate: float = 1e-3
+    steps: int = 200
+    head_rate: float = 5e-4
     backbone_rate: float = 0.0
     weight_decay: float = 1e-3
     label_smoothing: float = 0.0
     music_smoothing: float = 0.1
+    music_weight: float = 0.0
     embedding_weight: float = 0.5
     mixup: float = 0.3
     average: float = 0.995

@@ -18,11 +18,12 @@ import numpy as np
 from models.common.paths import atomic_write
 from models.manifest import SHIPPED, ModelManifest, Tag
 from training.data.augmentation import Intensities
-from training.data.corpus import Corpus, Entry
+from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.eval_sets import array_eval_set, recording_eval_set, render_images
 from training.data.geometries import ARRAY_GEOMETRIES, COARSE, FINE, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, fault_filtered
+from training.distillation.distill import VALIDATION_EVERY_NTH, distillation_entries
 from training.errors import DataError
 from training.evaluation.held_out import non_music_scores, out_of_domain_scores
 from training.evaluation.latency import (
@@ -121,7 +122,7 @@ def release(
     checkpoint = paths.logs / f"release-{checkpoint_name(corpus, run)}.checkpoint"
     log = tensorboard_logger(paths.logs / "release")
     network, history = train(corpus, run, log=log, checkpoint=checkpoint)
-    auxiliary = fit_auxiliary_outputs(corpus, network, run.partition.train, run.partition.valid_recordings)
+    auxiliary = fit_auxiliary_outputs(corpus, network, *_tag_tracks(corpus, run.partition))
     int8, float32 = export(network, _calibration_candidates(corpus, run.partition.train), auxiliary)
     artifacts = ReleaseArtifacts(int8, float32, history, provenance)
     if auxiliary is not None:
@@ -133,6 +134,18 @@ def release(
     for path in checkpoint_paths(checkpoint, run.recipe):
         path.unlink(missing_ok=True)  # otherwise the next release would continue a finished training
     return manifest
+
+
+def _tag_tracks(corpus: Corpus, partition: Partition) -> tuple[list[Entry], list[Entry]]:
+    """Return the tracks that fit the tags, and those that choose and measure them.
+
+    The latter are validation recordings, and the tracks that the distillation did not train on.
+    """
+    spared = distillation_entries(corpus)[::VALIDATION_EVERY_NTH]
+    choosing = exclude_artists_of(spared, [*partition.test, *partition.test_recordings])
+    names = {entry.file for entry in choosing}
+    fitting = exclude_artists_of(partition.train, choosing)
+    return [e for e in fitting if e.file not in names], [*partition.valid_recordings, *choosing]
 
 
 def export(
@@ -243,7 +256,11 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
     valid = predict(content, partition.valid, partition.valid_recordings)
     main = next(iter(valid))
     sources = [entry.source for entry in partition.valid_recordings] if main == "live" else []
-    calibration = calibrate(valid, main, sources)
+    degraded = None
+    if main == "live":
+        eval_set = recording_eval_set(corpus, partition.valid_recordings, LABELS, LIVE, version=1)
+        degraded = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
+    calibration = calibrate(valid, main, sources, degraded)
     study = convert_study_network(_calibration_candidates(corpus, partition.train)[::8])
     timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: artifacts.float32, STUDY_INT8: study}
     return Report(

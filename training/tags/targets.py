@@ -16,7 +16,7 @@ from training.tags.vocabulary import TagMeaning
 STRONG_SHARE: Final = 0.01
 """Share of the strongest training windows. A tag is true from half the least strength among them."""
 
-LEAST_STRENGTH: Final = 0.1
+LEAST_STRENGTH: Final = 0.05
 """Least strength among them. With less, the teachers do not know the tag."""
 
 _NAMES: Final = {
