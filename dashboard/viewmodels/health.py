@@ -82,7 +82,7 @@ def round_readings(value: Any) -> Any:
 def limits_text(translator: Translator) -> str:
     """Describe the accuracy of the shipped model in one paragraph, with the figures of its manifest."""
     metrics = ModelManifest.load().metrics
-    test = metrics["fault_filtered_test"][metrics["main_form"]]
+    test = metrics["fault_filtered_test"][metrics["tested_form"]]
     names = {"right": "accuracy_int8", "answered": "answered_at_unsure_below", "sure": "accuracy_of_answered"}
     return translator("health.limits", **{key: round(100 * test[name]) for key, name in names.items()})
 

@@ -54,7 +54,7 @@ def test_the_model_predicts_tags_and_embeds(manifest: ModelManifest) -> None:
     """Every tag that ships was measured, and those that do not ship are listed too."""
     measured = {each["name"]: each for each in manifest.metrics["tags"]}
     assert [tag.name for tag in manifest.tags] == [name for name, each in measured.items() if each["ships"]]
-    assert len(manifest.tags) >= 30
+    assert len(manifest.tags) >= 20
     assert all(measured[tag.name]["auc"] >= 0.85 for tag in manifest.tags)
     noise = np.random.default_rng(0).normal(0, 6, (manifest.audio.columns, 256)).astype(np.float32)
     prediction = TFLiteClassifier(manifest).predict(image_from_columns(noise, manifest.audio))
