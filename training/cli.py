@@ -139,7 +139,7 @@ def _add_release_commands(subparsers: Subparsers) -> None:
         "--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)"
     )
     _add_protocol_scores(release)
-    _add_steps(release, 200)
+    _add_steps(release, 100)
     _add_cache(release)
     release.set_defaults(run=commands.release)
 
@@ -186,7 +186,7 @@ def _add_study_commands(subparsers: Subparsers) -> None:
         "--seeds", type=int, default=1, metavar="N", help="runs on the fault-filtered split (default: 1)"
     )
     protocols.add_argument("--json", action="store_true", help="print JSON, not a table")
-    _add_steps(protocols, 200)
+    _add_steps(protocols, 100)
     _add_cache(protocols)
     _add_engine(protocols)
     protocols.set_defaults(run=commands.protocols)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -11,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from training.data.augmentation import Intensities, augment
+from training.data.augmentation import Intensities, augment, window_intensities
 from training.data.corpus import Corpus, Entry
 from training.data.geometries import COARSE, FINE, LIVE
 from training.data.targets import EMBEDDING_SIZE, standardized_embeddings
@@ -81,6 +82,43 @@ class Batch(NamedTuple):
     has_embedding: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class LiveWindows:
+    """Live windows of labeled tracks without augmentation, clean and degraded.
+
+    Attributes
+    ----------
+    corpus : Corpus
+    entries : list of Entry
+    targets : (n, genres) float32
+        Probabilities of the genres of all clean and then all degraded windows, track by track. They sum to
+        the weight of the window: genres, and artists within a genre, count by the square root of their
+        number of tracks.
+    """
+
+    corpus: Corpus
+    entries: list[Entry]
+    targets: Floats
+
+    def intensities(self) -> Iterator[Intensities]:
+        """Yield the images of the targets in their order, (windows of a track, 256, 256) uint8."""
+        for version in range(2):
+            for entry in self.entries:
+                columns = self.corpus.windows(entry).live[:, version]
+                yield np.stack([window_intensities(each, LIVE) for each in columns])
+
+
+def track_weights(entries: Sequence[Entry]) -> Floats:
+    """Weight tracks so that genres and artists count by the square root of their number of tracks."""
+    artists = Counter((e.genre, e.artist_key or e.file) for e in entries)
+    weights = np.array([artists[e.genre, e.artist_key or e.file] ** -0.5 for e in entries], np.float32)
+    for genre in {e.genre for e in entries}:
+        own = np.array([e.genre == genre for e in entries])
+        weights[own] /= np.sqrt(weights[own].sum())
+    result: Floats = weights / weights.mean()
+    return result
+
+
 class Sampler:
     """Random batches of training windows. A batch depends only on the seed and its number.
 
@@ -111,6 +149,7 @@ class Sampler:
         soft_labels: Mapping[str, Floats] | None = None,
     ) -> None:
         self._corpus, self._mix, self.seed = corpus, mix, seed
+        self._entries = list(entries)
         self._soft_labels = soft_labels or {}
         self._labels = list(labels)
         self._by_genre = [
@@ -146,6 +185,22 @@ class Sampler:
                 entry = _pick_entry(self._other_music, generator)
             drawn.append((entry, *self._draw_window(entry, generator)))
         return self._assemble(drawn)
+
+    def live_windows(self) -> LiveWindows:
+        """Collect the live windows of all labeled tracks that have some."""
+        labeled = [
+            e
+            for e in self._entries
+            if e.music and e.genre in self._labels and len(self._corpus.windows(e).live)
+        ]
+        targets = []
+        for entry, weight in zip(labeled, track_weights(labeled) if labeled else (), strict=True):
+            count = len(self._corpus.windows(entry).live)
+            label = np.zeros((count, len(self._labels)), np.float32)
+            label[:, self._labels.index(entry.genre)] = 1
+            targets.append(self._soft_labels.get(entry.file, label) * (weight / count))
+        none = np.zeros((0, len(self._labels)), np.float32)
+        return LiveWindows(self._corpus, labeled, np.concatenate([none, *targets, *targets]))
 
     def _assemble(self, drawn: Sequence[tuple[Entry, Intensities, int | None]]) -> Batch:
         count = len(drawn)

@@ -28,6 +28,9 @@ Its logit is the difference of two classes with mirrored weights, so the penalty
 weight of its own. With a smaller penalty, kinds of noise that were not trained on are classified as music.
 """
 
+LIVE_RATIO: Final = 0.5
+"""Weight of all live windows without augmentation, relative to that of the batches. Chosen on validation."""
+
 EMBEDDING_PENALTY: Final = 30.0
 """Penalty on the square of a weight of the teacher embedding, in squared errors summed over all images."""
 
@@ -36,7 +39,7 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
     """Fit the head of a classifier to frozen pooled features. Its GRU contributes nothing yet.
 
     The batches are the sampler's first ones, which fine-tuning also sees. Labels of genres are not smoothed
-    here.
+    here. Genres are also fitted to the sampler's live windows as they are, without augmentation.
 
     Parameters
     ----------
@@ -66,11 +69,18 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
         np.concatenate(each) for each in zip(*labels, strict=True)
     )
 
+    live = sampler.live_windows()
+    plain = [mean_features(tf.constant(each)).numpy() for each in live.intensities()]
+
     logits = network.get_layer("logits")
     kernel, bias = logits.get_weights()
     kernel[:] = 0
     direct = kernel[2 * GRU_UNITS :]  # rows of the pooled features, after those of the GRU's outputs
-    direct[:, :-1], bias[:-1] = logistic_regression(x[known > 0], genres[known > 0], GENRE_PENALTY)
+    targets = genres[known > 0]
+    live_targets = live.targets * np.float32(LIVE_RATIO * targets.sum() / max(1e-9, live.targets.sum()))
+    direct[:, :-1], bias[:-1] = logistic_regression(
+        np.concatenate([x[known > 0], *plain]), np.concatenate([targets, live_targets]), GENRE_PENALTY
+    )
     music = smooth_music_labels(music, recipe)
     targets = np.asarray(balanced_weights(music))[:, np.newaxis] * np.stack([1 - music, music], axis=1)
     weights, offsets = logistic_regression(x, targets, MUSIC_PENALTY)

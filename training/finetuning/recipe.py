@@ -47,8 +47,8 @@ class FineTuningRecipe:
 
     probe: int = 1_000
     runs: int = 2
-    steps: int = 200
-    head_rate: float = 5e-4
+    steps: int = 100
+    head_rate: float = 2e-4
     backbone_rate: float = 0.0
     weight_decay: float = 1e-3
     label_smoothing: float = 0.0
@@ -57,7 +57,7 @@ class FineTuningRecipe:
     embedding_weight: float = 0.5
     mixup: float = 0.3
     average: float = 0.995
-    validate_every: int = 100
+    validate_every: int = 50
 
 
 @dataclass(frozen=True, slots=True)

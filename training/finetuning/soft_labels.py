@@ -9,14 +9,13 @@ Windows without a label stay without: pseudo-labels made the model worse (``REPO
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from training.data.batches import Floats
+from training.data.batches import Floats, track_weights
 from training.data.corpus import Corpus, Entry
 from training.data.targets import split_blocks, standardized_embeddings, target_weights
 from training.data.teacher_classes import LISTENER_TAGS
@@ -70,7 +69,7 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     means = np.stack([values[e.file].mean(axis=0) for e in labeled])
     components = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:COMPONENTS].T
     means = means @ components
-    targets = np.eye(len(labels), dtype=np.float32)[genres] * _track_weights(labeled)[:, np.newaxis]
+    targets = np.eye(len(labels), dtype=np.float32)[genres] * track_weights(labeled)[:, np.newaxis]
     regressions = []
     for fold in range(FOLDS):
         chosen = folds != fold
@@ -100,17 +99,6 @@ def _genres_of_tags(values: npt.NDArray[np.floating], labels: Sequence[str]) -> 
         shares[:, index] = strengths[:, tags].max(axis=1)
     shares[:, named] /= np.maximum(shares[:, named].sum(axis=1, keepdims=True), 1e-9)
     result: Floats = (shares + np.float32(TAG_FLOOR)) ** TAG_POWER
-    return result
-
-
-def _track_weights(entries: Sequence[Entry]) -> Floats:
-    """Weight tracks so that genres and artists count by the square root of their number of tracks."""
-    artists = Counter((e.genre, e.artist_key or e.file) for e in entries)
-    weights = np.array([artists[e.genre, e.artist_key or e.file] ** -0.5 for e in entries], np.float32)
-    for genre in {e.genre for e in entries}:
-        own = np.array([e.genre == genre for e in entries])
-        weights[own] /= np.sqrt(weights[own].sum())
-    result: Floats = weights / weights.mean()
     return result
 
 
