@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,9 @@ from training.export import tflite
 
 SHARED_BANDWIDTH_HZ: Final = 4_000.0
 """Bandwidth that all recordings have. Above it, old speech differs from music by bandwidth alone."""
+
+NEIGHBORS: Final = 5
+"""Similar tracks that are compared with a track."""
 
 FEWEST_OF_GENRE: Final = 5
 """Tracks from which a genre counts in a macro recall."""
@@ -52,7 +56,8 @@ def out_of_domain_scores(
     dict
         By source: ``tracks``, ``accuracy``, ``macro_recall`` over the genres that have ``FEWEST_OF_GENRE``
         tracks, ``recall`` and ``confusion`` by genre, and ``confident``, the share of tracks whose
-        confidence reaches the threshold, with ``accuracy_when_confident``. ``musicnn`` and
+        confidence reaches the threshold, with ``accuracy_when_confident``. ``similar`` has the precision of
+        the embedding; see ``neighbor_precision``. ``musicnn`` and
         ``same_tracks`` score musicnn and the model on the tracks of the genres that musicnn's tags name, if
         the cache has the teachers' values. Empty if the corpus has no such music.
     """
@@ -66,6 +71,11 @@ def out_of_domain_scores(
         scores[source] = _score_source(means, eval_set.labels) | _score_confident(
             means, eval_set.labels, calibration.unsure_below
         )
+        if tflite.count_outputs(content) > 1:
+            images = render_images(eval_set.intensities)
+            embeddings = mean_by_track(tflite.run_model(content, images, output=-1), eval_set.track)
+            artists = [entry.artist_key for entry in own]
+            scores[source]["similar"] = neighbor_precision(embeddings, eval_set.labels, artists)
         named = np.array(
             [entry.genre in GENRE_TAGS and len(corpus.windows(entry).embeddings) > 0 for entry in own]
         )
@@ -76,6 +86,39 @@ def out_of_domain_scores(
             scores[source]["same_tracks"] = _score_source(means[named], labels)
             scores[source]["musicnn"] = _score_source(tags, labels)
     return scores
+
+
+def mean_by_track(values: Floats, track: Labels) -> Floats:
+    """Average values of windows, (windows, n), over the windows of each track, (tracks, n)."""
+    total = np.zeros((int(track[-1]) + 1, values.shape[1]))
+    np.add.at(total, track, values)
+    result: Floats = total / np.bincount(track)[:, np.newaxis]
+    return result
+
+
+def neighbor_precision(embeddings: Floats, labels: Labels, artists: Sequence[str]) -> dict[str, float]:
+    """Measure how often the most similar tracks of other artists have the genre of a track.
+
+    Parameters
+    ----------
+    embeddings : (tracks, n)
+    labels : (tracks,)
+    artists : sequence of str
+
+    Returns
+    -------
+    dict
+        ``precision``, the mean share of the same genre among the ``NEIGHBORS`` tracks with the highest cosine
+        similarity, and ``chance``, that among all tracks of other artists.
+    """
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-9)
+    other = np.array(artists)[:, np.newaxis] != np.array(artists)
+    similarity = np.where(other, unit @ unit.T, -np.inf)
+    same = labels[:, np.newaxis] == labels
+    nearest = np.argsort(-similarity, axis=1)[:, :NEIGHBORS]
+    found = np.take_along_axis(same & other, nearest, axis=1).mean(axis=1)
+    chance = (same & other).sum(axis=1) / np.maximum(1, other.sum(axis=1))
+    return {"precision": round(float(found.mean()), 4), "chance": round(float(chance.mean()), 4)}
 
 
 def musicnn_genres(values: npt.NDArray[np.floating]) -> Floats:

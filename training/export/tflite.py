@@ -120,6 +120,11 @@ def run_model(content: bytes, images: Images, output: int = 0) -> npt.NDArray[np
     return np.stack(rows)
 
 
+def count_outputs(content: bytes) -> int:
+    """Return the number of outputs of a converted model."""
+    return len(_open_interpreter(content).get_output_details())
+
+
 def sha256(content: bytes) -> str:
     """Return the SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

@@ -222,6 +222,12 @@ def _out_of_domain(scores: dict[str, dict[str, Any]]) -> str:
     for source, each in scores.items():
         recall = ", ".join(f"{genre} {value:.2f}" for genre, value in each["recall"].items())
         lines.append(f"- {source}: {recall}.")
+        if "similar" in each:
+            lines[-1] += (
+                f" Of the five most similar tracks of other artists by the embedding, "
+                f"{each['similar']['precision']:.0%} have the same genre (by chance "
+                f"{each['similar']['chance']:.0%})."
+            )
         if "musicnn" in each:
             ours, peer = each["same_tracks"], each["musicnn"]
             lines[-1] += (

@@ -14,7 +14,7 @@ from training.data.augmentation import window_intensities
 from training.data.batches import BatchMix, Sampler, prefetch
 from training.data.corpus import Corpus
 from training.data.eval_sets import array_eval_set, recording_eval_set
-from training.data.geometries import COARSE, FINE
+from training.data.geometries import COARSE, FINE, LIVE
 from training.data.targets import EMBEDDING_SIZE, MAX_DEVIATIONS, Standardizer
 from training.data.windows import TrackWindows
 from training.errors import DataError
@@ -177,3 +177,43 @@ def test_closing_the_iterator_ends_its_thread() -> None:
     assert threading.active_count() == before + 1
     batches.close()  # type: ignore[attr-defined]  # a generator
     assert threading.active_count() == before
+
+
+def test_live_windows_are_those_of_labeled_recordings(tmp_path: Path) -> None:
+    """Each comes clean and degraded, with its soft label and the weight of its track."""
+    listed = [
+        (
+            entry(f"song.{n}", "songs", LABELS[n > 2], "One" if n < 2 else f"Artist {n}"),
+            recording_of(n > 2, n),
+        )
+        for n in range(4)
+    ]
+    listed += [(entry("array", "gtzan", "blues"), arrays_of(0, 0))]
+    listed += [
+        (entry("other", "music"), recording_of(2, 0)),
+        (entry("talk", "x", music=False), recording_of(3, 0)),
+    ]
+    corpus = cache(tmp_path, listed)
+    soft = {corpus.entries[0].file: np.full((2, 2), 0.5, np.float32)}
+    live = Sampler(corpus, corpus.entries, LABELS, BatchMix(), 0, soft).live_windows()
+    assert [each.name for each in live.entries] == [f"song.{n}" for n in range(4)]
+    images = np.concatenate(list(live.intensities()))
+    assert images.shape == (16, 256, 256)
+    assert len(live.targets) == 16
+    first = corpus.windows(live.entries[0])
+    assert np.array_equal(images[1], window_intensities(first.live[1, 0], LIVE))
+    assert np.array_equal(images[9], window_intensities(first.live[1, 1], LIVE))
+    weights = live.targets.sum(axis=1)
+    assert np.array_equal(live.targets[:8], live.targets[8:])
+    assert live.targets[0] == pytest.approx(weights[0] * np.array([0.5, 0.5]))
+    assert live.targets[2] == pytest.approx(weights[2] * np.array([1, 0]))
+    assert weights[4] / weights[0] == pytest.approx(2**0.5)  # an artist with one track, and one with two
+    assert weights[6] > weights[4]  # the only track of its genre
+
+
+def test_without_recordings_there_are_no_live_windows(tmp_path: Path) -> None:
+    corpus = cache(
+        tmp_path, [(entry(label, "gtzan", label), arrays_of(n, 0)) for n, label in enumerate(LABELS)]
+    )
+    live = Sampler(corpus, corpus.entries, LABELS, BatchMix(), 0).live_windows()
+    assert (live.targets.shape, list(live.intensities())) == ((0, 2), [])

@@ -1,4 +1,4 @@
-"""Evaluation on held-out recordings: the limit of the bandwidth."""
+"""Evaluation on held-out recordings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import pytest
 
 from models.spectrogram.stft import band_edges
 from training.data.geometries import COARSE, FINE
-from training.evaluation.held_out import SHARED_BANDWIDTH_HZ, limit_bandwidth
+from training.data.gtzan import LABELS
+from training.data.targets import EMBEDDING_SIZE, split_blocks
+from training.data.teacher_classes import LISTENER_TAGS
+from training.evaluation.held_out import (
+    SHARED_BANDWIDTH_HZ,
+    limit_bandwidth,
+    mean_by_track,
+    musicnn_genres,
+    neighbor_precision,
+)
 
 
 @pytest.mark.parametrize("spec", [FINE, COARSE])
@@ -22,3 +31,33 @@ def test_limit_bandwidth_keeps_the_bands_below(spec: Any) -> None:
     assert (result[:, ~kept] == columns.min()).all()
     assert 100 < kept.sum() < 250
     assert columns[:, ~kept].max() > 190  # the argument itself is left alone
+
+
+def test_neighbors_are_of_other_artists_and_by_cosine_similarity() -> None:
+    """Two genres point in two directions. One artist's tracks, which are alike, do not count as found."""
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 12)
+    directions = np.array([[1.0, 0, 0], [0, 1, 0]])[labels]
+    embeddings = directions * random.uniform(0.1, 9, (24, 1)) + random.normal(0, 0.02, (24, 3))
+    artists = [f"artist {number // 2}" for number in range(24)]
+    found = neighbor_precision(embeddings, labels, artists)
+    assert found["precision"] > 0.95
+    assert found["chance"] == pytest.approx(10 / 22, abs=1e-3)
+    assert neighbor_precision(embeddings, labels, ["one"] * 24)["precision"] == 0
+
+
+def test_windows_are_averaged_by_track() -> None:
+    means = mean_by_track(np.array([[1.0, 2], [3, 4], [10, 20]]), np.array([0, 0, 1]))
+    assert means.tolist() == [[2, 3], [10, 20]]
+
+
+def test_musicnn_names_the_strongest_of_its_genre_tags() -> None:
+    values = np.full((2, EMBEDDING_SIZE), -9.0)
+    block = split_blocks(values)["musicnn_tags"]
+    block[:, LISTENER_TAGS.index("heavy metal")] = [2, -9]
+    block[:, LISTENER_TAGS.index("rock")] = -1
+    block[:, LISTENER_TAGS.index("guitar")] = 9  # is no genre
+    scores = musicnn_genres(values)
+    assert scores.sum() == pytest.approx(1)
+    assert LABELS[int(scores.argmax())] == "metal"
+    assert scores[LABELS.index("reggae")] == 0
