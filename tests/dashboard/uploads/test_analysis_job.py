@@ -43,7 +43,7 @@ def wait(job: AnalysisJob) -> None:
 
 @pytest.fixture(scope="module")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> AnalysisJob:
-    """Twenty seconds of the demonstration, in which the genre changes twice."""
+    """Twenty seconds of the demonstration, in which the genre changes."""
     song = decode_file(str(DEMONSTRATION), SAMPLE_RATE)
     part = np.concatenate([song[: 10 * SAMPLE_RATE], song[66 * SAMPLE_RATE : 76 * SAMPLE_RATE]])
     return analyze(
@@ -56,7 +56,7 @@ def test_a_file_gets_its_genres_its_picture_and_its_tempo(demonstration: Analysi
     assert demonstration.summary is not None
     assert demonstration.summary["seconds"] == pytest.approx(20, abs=0.01)
     folded = merge_bands(demonstration.estimates)
-    assert len({band.genre for band in folded}) > 2, "the demonstration has several genres"
+    assert len({band.genre for band in folded}) >= 2, "the part has two genres"
     assert folded[0].start == 0
     assert all(one.end == two.start for one, two in pairwise(folded))
     assert demonstration.explanation is not None
