@@ -36,7 +36,7 @@ its output. The first layer averages the image over squares of {POOLING} x {POOL
 {sizes[SHIPPED_INT8] / 1e6:.1f} MB ({sizes[SHIPPED_FLOAT] / 1e6:.1f} MB in float32).
 License: {manifest.licence}.
 
-{_provenance(provenance)}
+{_provenance(provenance)}{_silent_gru(metrics.get("learning_curve", []))}
 
 The geometry is the {geometry} one (`{spec.n_fft}` samples every `{spec.column_step}`). The network was
 trained on the two geometries of GTZAN's published arrays too, which `overheard evaluate spectrograms`
@@ -133,6 +133,15 @@ def _provenance(provenance: dict[str, Any]) -> str:
         f"first 12 digits), seed {provenance['seed']}: the head was fitted to {recipe['probe']:,} batches of "
         f"{provenance['mixture']['batch']} windows, then fine-tuned in {recipe['runs']} runs of "
         f"{recipe['steps']:,} batches, whose weights were averaged."
+    )
+
+
+def _silent_gru(history: list[dict[str, Any]]) -> str:
+    if not any(row["step"] == 0 and row["best"] for row in history):
+        return ""
+    return (
+        "\nThese runs did not validate better than the fitted head, which therefore ships. In it, the weights of\n"
+        "the GRU's outputs are 0: the genre depends on the means over time alone."
     )
 
 

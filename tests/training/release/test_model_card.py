@@ -70,3 +70,11 @@ def test_the_card_lists_the_tags_that_ship_and_those_that_do_not(report: Report,
     card = render_model_card(replace(made, metrics=made.metrics | {"tags": measures}))
     assert "| house | style | 40 | 0.950 | 0.300 | 0.75 | 0.50 |" in card
     assert "sad (0.81), harp (-)" in card
+
+
+def test_the_card_says_when_the_gru_has_no_part(report: Report, tmp_path: Path) -> None:
+    made = make_manifest(tmp_path, report)
+    for best, said in ((0, True), (20, False)):
+        history = [{"step": step, "best": step == best} for step in (0, 20)]
+        card = render_model_card(replace(made, metrics=made.metrics | {"learning_curve": history}))
+        assert ("the GRU's outputs are 0" in card) == said
