@@ -102,7 +102,7 @@ def test_the_card_shows_the_three_protocols_and_the_copyright_note() -> None:
         "leaking artists",
         "no copyright clearance",
         "Music by held-out artists",
-        "| genre | F1, fine | F1, coarse |",
+        "| genre | F1, live | F1, fine | F1, coarse |",
     ):
         assert text in card
 

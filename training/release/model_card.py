@@ -140,8 +140,8 @@ def _silent_gru(history: list[dict[str, Any]]) -> str:
     if not any(row["step"] == 0 and row["best"] for row in history):
         return ""
     return (
-        "\nThese runs did not validate better than the fitted head, which therefore ships. In it, the weights of\n"
-        "the GRU's outputs are 0: the genre depends on the means over time alone."
+        "\nThese runs did not validate better than the fitted head, which therefore ships. In it, the\n"
+        "weights of the GRU's outputs are 0: the genre depends on the means over time alone."
     )
 
 
