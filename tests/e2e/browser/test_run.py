@@ -96,7 +96,7 @@ def test_the_page_follows_the_demonstration(
     open_when_ready(page, address)
     genre = page.get_by_test_id("genre")
     expect(genre).to_have_attribute("data-label", re.compile("."), timeout=60_000)
-    page.wait_for_function(GENRES_SEEN, arg=3, timeout=90_000, polling=100)
+    page.wait_for_function(GENRES_SEEN, arg=2, timeout=120_000, polling=100)
     print("genres seen:", page.evaluate("[...window.seen]"))
     expect(page.get_by_test_id("source")).to_have_text("Demonstration")
     expect(page.get_by_test_id("next").get_by_role("link").first).to_be_visible(timeout=60_000)
