@@ -219,17 +219,16 @@ def test_music_and_non_music_have_equal_weight() -> None:
     )  # no no-music to count the other half
 
 
+@pytest.mark.parametrize(("balance", "weight", "moves"), [(0, 1.0, False), (1, 1.0, True), (1, 0.0, False)])
 def test_the_weights_of_music_decide_how_much_is_learned(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, balance: int, weight: float, moves: bool
 ) -> None:
-    for weight, moves in ((0, False), (1, True)):
-        monkeypatch.setattr(
-            "training.finetuning.finetune.balanced_weights", lambda music, weight=weight: weight * music
-        )
-        network, backbone_variables = small(0, len(LABELS))
-        before = network.get_layer("logits").get_weights()[1]
-        recipe = replace(RECIPE, steps=1, validate_every=1, weight_decay=0.0)
-        FineTuner(network, backbone_variables, recipe).run(*data(corpus))
-        after = network.get_layer("logits").get_weights()[1]
-        assert after[0] != before[0]
-        assert bool(after[-1] != before[-1]) == moves
+    """The weights of the windows, and that of the loss in the recipe."""
+    monkeypatch.setattr("training.finetuning.finetune.balanced_weights", lambda music: balance * music)
+    network, backbone_variables = small(0, len(LABELS))
+    before = network.get_layer("logits").get_weights()[1]
+    recipe = replace(RECIPE, steps=1, validate_every=1, weight_decay=0.0, music_weight=weight)
+    FineTuner(network, backbone_variables, recipe).run(*data(corpus))
+    after = network.get_layer("logits").get_weights()[1]
+    assert after[0] != before[0]
+    assert bool(after[-1] != before[-1]) == moves
