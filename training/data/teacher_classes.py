@@ -54,3 +54,16 @@ YAMNET_CLASSES: Final = tuple(
     name for name in EFFICIENTAT_CLASSES if name not in ("Male singing", "Female singing", "Funny music")
 )
 """Names of the classes of ``training.distillation.yamnet.CLASSES``. YAMNet was trained without three."""
+
+GENRE_TAGS: Final = {
+    "blues": ("blues",),
+    "country": ("country",),
+    "hiphop": ("hip-hop",),
+    "jazz": ("jazz",),
+    "metal": ("metal", "heavy metal"),
+    "pop": ("pop", "indie pop"),
+    "rock": (
+        "rock", "alternative rock", "classic rock", "indie rock", "hard rock", "progressive rock", "punk",
+    ),
+}  # fmt: skip
+"""Tags of musicnn that name a genre. It has none for classical, disco and reggae."""

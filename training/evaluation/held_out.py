@@ -19,8 +19,8 @@ from training.data.geometries import COARSE, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, out_of_domain_tracks
 from training.data.targets import split_blocks
-from training.data.teacher_classes import LISTENER_TAGS
-from training.evaluation.predictions import Predictions
+from training.data.teacher_classes import GENRE_TAGS, LISTENER_TAGS
+from training.evaluation.predictions import Predictions, mean_by_track
 from training.export import tflite
 
 SHARED_BANDWIDTH_HZ: Final = 4_000.0
@@ -31,19 +31,6 @@ NEIGHBORS: Final = 5
 
 FEWEST_OF_GENRE: Final = 5
 """Tracks from which a genre counts in a macro recall."""
-
-GENRE_TAGS: Final = {
-    "blues": ("blues",),
-    "country": ("country",),
-    "hiphop": ("hip-hop",),
-    "jazz": ("jazz",),
-    "metal": ("metal", "heavy metal"),
-    "pop": ("pop", "indie pop"),
-    "rock": (
-        "rock", "alternative rock", "classic rock", "indie rock", "hard rock", "progressive rock", "punk",
-    ),
-}  # fmt: skip
-"""Tags of musicnn that name a genre. It has none for classical, disco and reggae."""
 
 
 def out_of_domain_scores(
@@ -66,14 +53,14 @@ def out_of_domain_scores(
     for source in sorted({entry.source for entry in entries}):
         own = [entry for entry in entries if entry.source == source]
         eval_set = recording_eval_set(corpus, own, LABELS, GEOMETRIES[geometry])
-        predictions = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
+        logits, *others = tflite.run_outputs(content, render_images(eval_set.intensities))
+        predictions = Predictions(logits, eval_set)
         means = predictions.track_means(calibration.temperature)
         scores[source] = _score_source(means, eval_set.labels) | _score_confident(
             means, eval_set.labels, calibration.unsure_below
         )
-        if tflite.count_outputs(content) > 1:
-            images = render_images(eval_set.intensities)
-            embeddings = mean_by_track(tflite.run_model(content, images, output=-1), eval_set.track)
+        if others:
+            embeddings = mean_by_track(others[-1], eval_set.track)
             artists = [entry.artist_key for entry in own]
             scores[source]["similar"] = neighbor_precision(embeddings, eval_set.labels, artists)
         named = np.array(
@@ -86,14 +73,6 @@ def out_of_domain_scores(
             scores[source]["same_tracks"] = _score_source(means[named], labels)
             scores[source]["musicnn"] = _score_source(tags, labels)
     return scores
-
-
-def mean_by_track(values: Floats, track: Labels) -> Floats:
-    """Average values of windows, (windows, n), over the windows of each track, (tracks, n)."""
-    total = np.zeros((int(track[-1]) + 1, values.shape[1]))
-    np.add.at(total, track, values)
-    result: Floats = total / np.bincount(track)[:, np.newaxis]
-    return result
 
 
 def neighbor_precision(embeddings: Floats, labels: Labels, artists: Sequence[str]) -> dict[str, float]:

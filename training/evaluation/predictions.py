@@ -21,6 +21,14 @@ def predict_logits(network: Any, intensities: Intensities) -> npt.NDArray[np.flo
     return np.concatenate([network.predict_on_batch(render(batch))[0] for batch in batches])
 
 
+def mean_by_track(values: Floats, track: Labels) -> Floats:
+    """Average values of windows, (windows, n), over the windows of each track, (tracks, n)."""
+    total = np.zeros((int(track[-1]) + 1, values.shape[1]))
+    np.add.at(total, track, values)
+    result: Floats = total / np.bincount(track)[:, np.newaxis]
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Logits of one model for an evaluation set.
@@ -52,9 +60,7 @@ class Predictions:
 
     def track_means(self, temperature: float) -> Floats:
         """Return the mean probabilities over each track's windows, (tracks, genres)."""
-        total = np.zeros((len(self.eval_set.labels), self.logits.shape[1] - 1))
-        np.add.at(total, self.eval_set.track, self.probabilities(temperature))
-        return total / np.bincount(self.eval_set.track)[:, np.newaxis]
+        return mean_by_track(self.probabilities(temperature), self.eval_set.track)
 
     def accuracies(self) -> tuple[float, float]:
         """Return the accuracy of first windows and of track means.

@@ -98,31 +98,37 @@ def read_quantization(content: bytes) -> Quantization:
     return Quantization("int8", image, genres, tags, embedding)
 
 
-def run_model(content: bytes, images: Images, output: int = 0) -> npt.NDArray[np.float64]:
-    """Compute one output of a converted model, int8 or float32. The first output is that of the genres.
+def run_model(content: bytes, images: Images) -> npt.NDArray[np.float64]:
+    """Compute the first output of a converted model, int8 or float32: the logits of genres and music.
 
     Returns
     -------
     (n, values) float64
     """
+    return run_outputs(content, images)[0]
+
+
+def run_outputs(content: bytes, images: Images) -> list[npt.NDArray[np.float64]]:
+    """Compute all outputs of a converted model, int8 or float32, in the order of the network.
+
+    Returns
+    -------
+    list of (n, values) float64
+    """
     interpreter = _open_interpreter(content)
-    input_, details = interpreter.get_input_details()[0], _outputs_in_order(interpreter)[output]
-    scale, zero_point = details["quantization"]
-    rows = []
+    input_, outputs = interpreter.get_input_details()[0], _outputs_in_order(interpreter)
+    rows: list[list[npt.NDArray[np.float64]]] = [[] for _ in outputs]
     for image in images:
         stored = image[np.newaxis].astype(np.int16)
         if input_["dtype"] is np.int8:
             stored -= 128  # ``read_quantization`` has checked this scale
         interpreter.set_tensor(input_["index"], stored.astype(input_["dtype"]))
         interpreter.invoke()
-        values = interpreter.get_tensor(details["index"])[0].astype(np.float64)
-        rows.append((values - zero_point) * scale if scale else values)
-    return np.stack(rows)
-
-
-def count_outputs(content: bytes) -> int:
-    """Return the number of outputs of a converted model."""
-    return len(_open_interpreter(content).get_output_details())
+        for of_output, details in zip(rows, outputs, strict=True):
+            scale, zero_point = details["quantization"]
+            values = interpreter.get_tensor(details["index"])[0].astype(np.float64)
+            of_output.append((values - zero_point) * scale if scale else values)
+    return [np.stack(of_output) for of_output in rows]
 
 
 def sha256(content: bytes) -> str:

@@ -15,11 +15,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.classifier import softmax
 from training.data.batches import Floats, track_weights
 from training.data.corpus import Corpus, Entry
 from training.data.targets import split_blocks, standardized_embeddings, target_weights
-from training.data.teacher_classes import LISTENER_TAGS
-from training.evaluation.held_out import GENRE_TAGS
+from training.data.teacher_classes import GENRE_TAGS, LISTENER_TAGS
 from training.finetuning.linear_probe import logistic_regression
 
 FOLDS: Final = 5
@@ -77,7 +77,8 @@ def fit_soft_labels(corpus: Corpus, entries: Sequence[Entry], labels: Sequence[s
     soft: dict[str, Floats] = {}
     for entry, genre in zip(labeled, genres, strict=True):
         kernel, bias = regressions[_fold(entry)]
-        probabilities = _softmax(values[entry.file] @ components @ kernel + bias)
+        logits = values[entry.file] @ components @ kernel + bias
+        probabilities = softmax(logits.astype(np.float64)).astype(np.float32)
         probabilities *= _genres_of_tags(corpus.windows(entry).embeddings, labels)
         probabilities *= (1 - LABEL_SHARE) / probabilities.sum(axis=1, keepdims=True)
         probabilities[:, genre] += LABEL_SHARE
@@ -105,9 +106,3 @@ def _genres_of_tags(values: npt.NDArray[np.floating], labels: Sequence[str]) -> 
 def _fold(entry: Entry) -> int:
     name = entry.artist_key or entry.name
     return int(hashlib.sha1(f"fold{name}".encode()).hexdigest(), 16) % FOLDS
-
-
-def _softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return result

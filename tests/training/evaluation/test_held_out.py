@@ -15,10 +15,10 @@ from training.data.teacher_classes import LISTENER_TAGS
 from training.evaluation.held_out import (
     SHARED_BANDWIDTH_HZ,
     limit_bandwidth,
-    mean_by_track,
     musicnn_genres,
     neighbor_precision,
 )
+from training.evaluation.predictions import mean_by_track
 
 
 @pytest.mark.parametrize("spec", [FINE, COARSE])
