@@ -193,6 +193,8 @@ def test_live_windows_are_those_of_labeled_recordings(tmp_path: Path) -> None:
         (entry("other", "music"), recording_of(2, 0)),
         (entry("talk", "x", music=False), recording_of(3, 0)),
     ]
+    for _, windows in listed[:4]:
+        windows.live[:, 1] = windows.live[:, 1, ::-1]  # the degraded version differs
     corpus = cache(tmp_path, listed)
     soft = {corpus.entries[0].file: np.full((2, 2), 0.5, np.float32)}
     live = Sampler(corpus, corpus.entries, LABELS, BatchMix(), 0, soft).live_windows()
@@ -203,6 +205,7 @@ def test_live_windows_are_those_of_labeled_recordings(tmp_path: Path) -> None:
     first = corpus.windows(live.entries[0])
     assert np.array_equal(images[1], window_intensities(first.live[1, 0], LIVE))
     assert np.array_equal(images[9], window_intensities(first.live[1, 1], LIVE))
+    assert not np.array_equal(images[1], images[9])
     weights = live.targets.sum(axis=1)
     assert np.array_equal(live.targets[:8], live.targets[8:])
     assert live.targets[0] == pytest.approx(weights[0] * np.array([0.5, 0.5]))
