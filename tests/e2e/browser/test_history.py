@@ -74,9 +74,8 @@ def bands(page: Page) -> Locator:
 
 
 def choose_band(page: Page, number: int) -> None:
-    box = bands(page).locator(f"xpath=self::*[@data-number='{number}']").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    # The timeline's frame receives the click. With force, a band that is being replaced is looked up again.
+    bands(page).locator(f"xpath=self::*[@data-number='{number}']").click(force=True)
 
 
 def pick(page: Page, label: str, option: str | re.Pattern[str]) -> None:
