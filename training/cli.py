@@ -114,6 +114,12 @@ def _add_release_commands(subparsers: Subparsers) -> None:
     distill.add_argument(
         "--out", type=Path, default=BACKBONE, metavar="FILE", help=f".npz to write (default: {BACKBONE})"
     )
+    distill.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="distilled weights to start from (default: ImageNet's weights)",
+    )
     _add_steps(distill, 2800)
     _add_cache(distill)
     distill.set_defaults(run=commands.distill)

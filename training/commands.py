@@ -45,7 +45,7 @@ def prepare(arguments: argparse.Namespace) -> int:
         jobs += table_jobs(path, embed)
     if arguments.spectrograms:
         jobs += array_jobs(arguments.spectrograms)
-    jobs += noise_jobs(arguments.noises)
+    jobs += noise_jobs(arguments.noises, embed)
     if not jobs:
         raise OverheardError(
             "nothing to prepare; name --gtzan, --folder, --music, --table, --spectrograms or --noises"
@@ -77,7 +77,8 @@ def distill(arguments: argparse.Namespace) -> int:
     corpus = Corpus.load(arguments.cache)
     config = replace(DistillationConfig(), steps=_positive(arguments.steps, DistillationConfig().steps))
     log = tensorboard_logger(DISTILLATION_LOGS)
-    digest = distill(corpus, distillation_entries(corpus), arguments.out, config, log=log)
+    entries = distillation_entries(corpus)
+    digest = distill(corpus, entries, arguments.out, config, start=arguments.start, log=log)
     print(f"{arguments.out}: SHA-256 {digest}")
     return 0
 

@@ -26,6 +26,10 @@ FORMAT_VERSION = 4
 """Version of what a cached file holds. Raising it makes every file anew."""
 
 
+Embed = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""Function from windows at the teacher's rate to embeddings, such as ``TeacherEnsemble.embed``."""
+
+
 @dataclass(frozen=True, slots=True)
 class IngestJob:
     """One track to ingest: index entry, function that makes its windows, and digest of its sources."""

@@ -7,7 +7,7 @@ import logging
 import math
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -23,7 +23,7 @@ from models.spectrogram.stft import to_bands
 from training.data.corpus import Entry, normalize_genre
 from training.data.geometries import COARSE, FINE, LIVE, STORED_SHAPES
 from training.data.gtzan import COARSE_ARRAYS_FILE, FINE_ARRAYS_FILE, LABELS, TABLE_FILE
-from training.data.ingest import IngestJob, no_embeddings, source_digest
+from training.data.ingest import Embed, IngestJob, no_embeddings, source_digest
 from training.data.targets import TEACHER_SAMPLE_RATE
 from training.data.windows import (
     SAMPLE_RATE,
@@ -51,9 +51,6 @@ MAX_WINDOWS_PER_TRACK = 12
 GTZAN_FILE_NAME = re.compile(rf"(?:^|__)(?:{'|'.join(LABELS)})\.\d{{5}}(?:\.|$)")
 
 _log = logging.getLogger(__name__)
-
-Embed = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""Function from windows at the teacher's rate to embeddings, such as ``TeacherEnsemble.embed``."""
 
 Rows = dict[str, dict[str, str]]
 """Rows of a CSV table by the value of one column."""
@@ -209,7 +206,8 @@ def table_jobs(path: Path, embed: Embed | None) -> Iterator[IngestJob]:
             clips = [resolve_beside(path, row["file"]) for row in rows]
             name = f"{kind}-{origin.replace('/', '-')}-{number:03d}"
             entry = Entry(name, source, f"{source}/{name}.npz", origin=f"{kind} {origin}", music=False)
-            yield IngestJob(entry, partial(_windows_of_clips, clips, name), source_digest(False, *clips))
+            digest = source_digest(embed is not None, *clips)
+            yield IngestJob(entry, partial(_windows_of_clips, clips, name, embed), digest)
 
 
 def _join_clips(group: Iterable[dict[str, str]], path: Path) -> Iterator[list[dict[str, str]]]:
@@ -232,11 +230,12 @@ def _join_clips(group: Iterable[dict[str, str]], path: Path) -> Iterator[list[di
         yield together
 
 
-def _windows_of_clips(paths: list[Path], name: str) -> TrackWindows:
-    clips = []
+def _windows_of_clips(paths: list[Path], name: str, embed: Embed | None) -> TrackWindows:
+    clips, decoded = [], []
     for path in paths:
         try:
             clips.append(decode_file(str(path), SAMPLE_RATE))
+            decoded.append(path)
         except OverheardError as error:
             _log.warning("%s", error)
     seconds, window_seconds = sum(map(len, clips)) / SAMPLE_RATE, WINDOW_SAMPLES / SAMPLE_RATE
@@ -245,7 +244,8 @@ def _windows_of_clips(paths: list[Path], name: str) -> TrackWindows:
             f"its {len(paths)} clips last {seconds:.1f} s together, and a window {window_seconds:.1f} s; "
             "add a column seconds to the table, so that more clips are joined"
         )
-    return _windows_of_samples(np.concatenate(clips), name)
+    windows = _windows_of_samples(np.concatenate(clips), name)
+    return windows if embed is None else _with_embeddings(windows, decoded, embed)
 
 
 def _audio_job(entry: Entry, path: Path, embed: Embed | None) -> IngestJob:
@@ -258,10 +258,12 @@ def _audio_job(entry: Entry, path: Path, embed: Embed | None) -> IngestJob:
 
 def _windows_of_file(path: Path, name: str, embed: Embed | None) -> TrackWindows:
     windows = _windows_of_samples(decode_file(str(path), SAMPLE_RATE), name)
-    if embed is None:
-        return windows
-    # The teachers get the band above 11 kHz too.
-    samples = decode_file(str(path), TEACHER_SAMPLE_RATE)
+    return windows if embed is None else _with_embeddings(windows, [path], embed)
+
+
+def _with_embeddings(windows: TrackWindows, paths: list[Path], embed: Embed) -> TrackWindows:
+    """Add the teachers' values of the windows. The teachers get the band above 11 kHz too."""
+    samples = np.concatenate([decode_file(str(path), TEACHER_SAMPLE_RATE) for path in paths])
     heard = list(cut_windows(samples, MAX_WINDOWS_PER_TRACK, sample_rate=TEACHER_SAMPLE_RATE))
     if len(heard) != len(windows.live):
         raise DataError(f"it has {len(windows.live)} windows, but {len(heard)} at {TEACHER_SAMPLE_RATE} Hz")

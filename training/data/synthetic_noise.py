@@ -12,10 +12,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from models.degradation import fast_length
 from training.data.corpus import Entry
-from training.data.ingest import IngestJob, no_embeddings, source_digest
+from training.data.ingest import Embed, IngestJob, no_embeddings, source_digest
+from training.data.targets import TEACHER_SAMPLE_RATE
 from training.data.windows import SAMPLE_RATE, WINDOW_SAMPLES, TrackWindows, degraded_columns, generator_for
 
 Samples = npt.NDArray[np.float64]
@@ -136,7 +138,7 @@ def random_noise(generator: Generator, n: int = WINDOW_SAMPLES) -> npt.NDArray[n
     return (_normalize_peak(np.asarray(sound)) * 10 ** (generator.uniform(-35, -3) / 20)).astype(np.float32)
 
 
-def noise_jobs(count: int) -> Iterator[IngestJob]:
+def noise_jobs(count: int, embed: Embed | None = None) -> Iterator[IngestJob]:
     """Yield ingestion jobs for ``count`` sounds of ``WINDOWS_PER_SOUND`` windows each."""
     for number in range(count):
         name = f"noise-{number:04d}"
@@ -146,9 +148,13 @@ def noise_jobs(count: int) -> Iterator[IngestJob]:
             generator = generator_for(name)
             sounds = [random_noise(generator) for _ in range(WINDOWS_PER_SOUND)]
             columns = degraded_columns(sounds, generator)
-            return TrackWindows(**columns, embeddings=no_embeddings(), long=np.zeros((0, 256), np.uint8))
+            embeddings = no_embeddings()
+            if embed is not None:
+                heard = [soxr.resample(sound, SAMPLE_RATE, TEACHER_SAMPLE_RATE) for sound in sounds]
+                embeddings = embed(np.stack(heard)).astype(np.float16)
+            return TrackWindows(**columns, embeddings=embeddings, long=np.zeros((0, 256), np.uint8))
 
-        digest = source_digest(False, np.array([FORMAT_VERSION, WINDOWS_PER_SOUND], np.uint8))
+        digest = source_digest(embed is not None, np.array([FORMAT_VERSION, WINDOWS_PER_SOUND], np.uint8))
         yield IngestJob(entry, make, digest)
 
 

@@ -26,7 +26,7 @@ from training.data.targets import Standardizer, split_blocks, target_weights
 from training.errors import DataError, TrainingError
 from training.finetuning.recipe import cosine_with_warmup
 from training.finetuning.step_log import StepLogger
-from training.networks.pretrained import save_distilled_weights
+from training.networks.pretrained import load_distilled_weights, save_distilled_weights, weights_sha256
 
 VALIDATION_EVERY_NTH = 25
 """Every 25th track is not trained on. The losses that are logged are measured on these tracks."""
@@ -64,13 +64,14 @@ class DistillationConfig:
 
 
 def is_allowed_for_distillation(entry: Entry) -> bool:
-    """Return True for music of other sources than GTZAN, except held-out origins and held-out artists.
+    """Return True for sounds of other sources than GTZAN, except held-out origins and held-out artists.
+
+    Sounds that are not music teach the backbone to tell music from speech and noise.
 
     Such a track is in no evaluated part of any protocol.
     """
     return (
-        entry.music
-        and not entry.source.startswith("gtzan")
+        not entry.source.startswith("gtzan")
         and not entry.is_held_out
         and not entry.by_held_out_artist
         and not entry.by_validation_artist
@@ -104,9 +105,10 @@ def distill(
     config: DistillationConfig,
     *,
     seed: int = 1,
+    start: Path | None = None,
     log: StepLogger | None = None,
 ) -> str:
-    """Distill the teachers into a backbone that starts from ImageNet's weights, and write its weights.
+    """Distill the teachers into a backbone, and write its weights.
 
     A stopped distillation continues at its last checkpoint, a file beside ``out``.
 
@@ -119,6 +121,8 @@ def distill(
         ``.npz`` file to write.
     config : DistillationConfig
     seed : int
+    start : Path, optional
+        Distilled weights to start from. The default is ImageNet's weights.
     log : callable, optional
         Called with the training loss and the losses on validation tracks, by geometry and by teacher, in
         variances of the targets.
@@ -134,6 +138,8 @@ def distill(
         If no entry has embeddings.
     TrainingError
         If the checkpoint is damaged or of another network.
+    WeightsError
+        If ``start`` is not the weights of this network.
     """
     import keras
     import tensorflow as tf
@@ -142,7 +148,9 @@ def distill(
 
     data = _gather_data(corpus, entries, config)
     keras.utils.set_random_seed(seed)
-    backbone = build_backbone()
+    backbone = build_backbone(imagenet=start is None)
+    if start:
+        load_distilled_weights(backbone, start)
     network = build_student(backbone, data.targets.shape[1])
     warmup = max(1, min(200, config.steps // 10))
     optimizer = keras.optimizers.AdamW(weight_decay=config.weight_decay, clipnorm=5.0)
@@ -166,7 +174,7 @@ def distill(
         intensities = [_draw_window(data, int(index), config.live_share, generator) for index in chosen]
         return np.stack(intensities), data.targets[chosen]
 
-    checkpoint = out.with_suffix(f".{_fingerprint(data, config, seed)}.checkpoint")
+    checkpoint = out.with_suffix(f".{_fingerprint(data, config, seed, start)}.checkpoint")
     variables = [*network.variables, *optimizer.variables]
     numbers = range(_restore(checkpoint, variables) + 1, config.steps + 1)
     losses: list[float] = []
@@ -185,10 +193,10 @@ def distill(
     return digest
 
 
-def _fingerprint(data: _DistillationData, config: DistillationConfig, seed: int) -> str:
+def _fingerprint(data: _DistillationData, config: DistillationConfig, seed: int, start: Path | None) -> str:
     """Hash everything that determines the weights except the program, to eight hexadecimal digits."""
     # The columns are not hashed: they are gigabytes, and change with the targets.
-    state = hashlib.sha256(repr((config, seed)).encode())
+    state = hashlib.sha256(repr((config, seed, weights_sha256(start) if start else "")).encode())
     for array in (data.targets, data.weights, data.validates):
         state.update(array.tobytes())
     return state.hexdigest()[:8]

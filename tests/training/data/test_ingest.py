@@ -21,7 +21,8 @@ from training.data import ingest
 from training.data.corpus import Corpus, Entry, normalize_genre
 from training.data.geometries import COARSE, FINE, LIVE
 from training.data.sources import table_jobs
-from training.data.targets import EMBEDDING_SIZE
+from training.data.synthetic_noise import noise_jobs
+from training.data.targets import EMBEDDING_SIZE, TEACHER_SAMPLE_RATE
 from training.data.windows import SAMPLE_RATE, TrackWindows, read_source_digest
 from training.errors import DataError
 
@@ -144,6 +145,30 @@ def test_a_table_of_kinds_joins_non_music_clips(tmp_path: Path) -> None:
     assert (speech.music, speech.genre, speech.origin) == (False, "", "speech ESC-10")
     # Three clips of 4 s reach 10 s; the fourth alone fills no window.
     assert len(Corpus.load(tmp_path / "c").windows(speech).fine) == 3
+
+
+def test_the_teachers_hear_joined_clips_and_synthetic_noises(tmp_path: Path) -> None:
+    """Each window's values belong to the same stretch of time, at the teachers' rate."""
+    rows = ["file,kind,origin"]
+    for number, hz in enumerate((300, 600, 1_200)):
+        write(tmp_path / f"talk{number}.wav", tone(hz, 5.1), SAMPLE_RATE)
+        rows.append(f"talk{number}.wav,speech,somewhere")
+    (tmp_path / "more.csv").write_text("\n".join(rows) + "\n")
+
+    def embed(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the strongest frequency at the middle of each window, in all values."""
+        middle = windows[:, windows.shape[1] // 2 :][:, : TEACHER_SAMPLE_RATE // 4]
+        peaks = 4 * np.abs(np.fft.rfft(middle)).argmax(axis=1)
+        return np.repeat(peaks[:, np.newaxis], EMBEDDING_SIZE, axis=1).astype(np.float32)
+
+    jobs = [*table_jobs(tmp_path / "more.csv", embed), *noise_jobs(1, embed)]
+    ingest.ingest_tracks(jobs, tmp_path / "c", lambda done, total: None)
+    corpus = Corpus.load(tmp_path / "c")
+    clips, noise = (corpus.windows(each) for each in corpus.entries)
+    assert clips.embeddings.shape == (len(clips.live), EMBEDDING_SIZE)
+    assert [clips.embeddings[n, 0] for n in (0, 2, -1)] == pytest.approx([300, 600, 1_200], abs=4)
+    assert noise.embeddings.shape == (len(noise.live), EMBEDDING_SIZE)
+    assert jobs[0].source_digest != next(table_jobs(tmp_path / "more.csv", None)).source_digest
 
 
 def test_arrays_of_both_geometries_are_one_track(tmp_path: Path) -> None:

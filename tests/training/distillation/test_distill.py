@@ -13,10 +13,19 @@ import pytest
 from models.errors import OverheardError
 from tests.support.corpora import arrays_of, cache, entry, recording_of
 from training.cli import build_parser, command
+from training.data.corpus import Corpus
 from training.data.geometries import GEOMETRIES
-from training.distillation.distill import VALIDATION_EVERY_NTH, DistillationConfig, _gather_data
+from training.data.targets import EMBEDDING_SIZE
+from training.distillation.distill import (
+    VALIDATION_EVERY_NTH,
+    DistillationConfig,
+    _gather_data,
+    distill,
+    distillation_entries,
+)
 from training.distillation.ensemble import EFFICIENTAT_FILE, YAMNET_FILE
 from training.errors import DataError, WeightsError
+from training.networks.genre import build_backbone
 from training.networks.pretrained import load_distilled_weights, save_distilled_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own deprecations
@@ -49,6 +58,36 @@ def test_every_25th_track_validates_and_songs_weigh_twice(tmp_path: Path) -> Non
     assert sum(held for held, _ in expected) >= 2
     # A window's columns and its embedding stay together.
     assert np.array_equal(data.columns["live"][1], listed[1][1].live[0])
+
+
+def test_music_and_other_sounds_are_distilled_from_but_nothing_held_out() -> None:
+    listed = [
+        entry("tune", "music"),
+        entry("speech", "clips", origin="speech elsewhere", music=False),
+        entry("rain", "clips", origin="noise ESC-10", music=False),
+        entry("blues.1", "gtzan-audio", "blues", "A", part="train"),
+    ]
+    chosen = distillation_entries(Corpus(Path("nowhere"), listed))
+    assert [each.name for each in chosen] == ["tune", "speech"]
+
+
+def test_a_distillation_starts_from_given_weights(tmp_path: Path) -> None:
+    listed = [
+        (entry(f"{n}", "music"), recording_of(n, n, embedding_size=EMBEDDING_SIZE))
+        for n in range(VALIDATION_EVERY_NTH + 1)
+    ]
+    corpus = cache(tmp_path / "cache", listed)
+    start, out = tmp_path / "start.npz", tmp_path / "out.npz"
+    backbone = build_backbone(imagenet=False)
+    save_distilled_weights(backbone, start)
+    config = DistillationConfig(steps=1, batch=2, rate=1e-12, weight_decay=0)
+    distill(corpus, corpus.entries, out, config, start=start)
+    with np.load(start) as before, np.load(out) as after:
+        kernels = [name for name in before.files if before[name].ndim == 4]
+        assert kernels
+        assert all(np.array_equal(before[name], after[name]) for name in kernels)
+    with pytest.raises(WeightsError, match="cannot read the distilled weights"):
+        distill(corpus, corpus.entries, out, config, start=tmp_path / "absent.npz")
 
 
 def test_a_cache_without_embeddings_raises_one_sentence(tmp_path: Path) -> None:
