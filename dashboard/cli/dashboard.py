@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from dashboard.environment import ANALYZER_URL, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
 from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
+from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
 
@@ -181,7 +182,9 @@ def _run(arguments: list[str]) -> int:
         child = subprocess.Popen(arguments)
         if signals:
             child.terminate()
+        release = guard_children(child.pid)
         code = child.wait()
+        release()
     if signals:
         return 0
     return code if code >= 0 else 128 - code

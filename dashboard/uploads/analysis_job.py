@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
+from models.common.child_guard import guard_children
+
 logger = logging.getLogger(__name__)
 
 MEBIBYTE: Final = 1 << 20
@@ -145,7 +147,8 @@ class AnalysisJob:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", pass_fds=(file.fileno(),),
         )  # fmt: skip
-        atexit.register(child.kill)  # the child ends with the server
+        atexit.register(child.kill)  # the child ends with the server, also where there is no guard
+        release = guard_children(child.pid)
         stderr_tail: deque[str] = deque(maxlen=MAX_STDERR_CHARACTERS)
         threads = [
             threading.Thread(target=_collect_stderr, args=(child, stderr_tail), daemon=True),
@@ -163,6 +166,7 @@ class AnalysisJob:
                 for thread in threads:
                     thread.join()
                 atexit.unregister(child.kill)
+                release()
         if self.summary is None and not self.fault:
             self.fault = "unreadable" if child.returncode == 2 else "broken"
             stderr_text = "".join(stderr_tail).strip()

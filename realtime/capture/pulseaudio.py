@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from models.common.child_guard import guard_children
 from realtime.capture.device import Device, find_device
 from realtime.capture.live_source import LiveSource, Start, Stop
 from realtime.capture.subprocess_reader import start_capture_process, stop_capture_process
@@ -231,10 +232,12 @@ def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
             target=_follow_events, args=(watcher, source, find_reason), name="sound server", daemon=True
         )
         thread.start()
+        release = guard_children(watcher.pid)
 
         def stop_both() -> None:
             watcher.terminate()  # its thread ends by itself, perhaps after a running call of pactl
             stop()
+            release()
 
         return stop_both
 

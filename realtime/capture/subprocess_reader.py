@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from models.common.child_guard import guard_children
 from realtime.capture.live_source import LiveSource, Start, Stop
 from realtime.errors import SourceError
 
@@ -60,10 +61,12 @@ def read_on_thread(process: subprocess.Popen[bytes], read: Callable[[], None]) -
     """
     thread = threading.Thread(target=read, name="capture", daemon=True)
     thread.start()
+    release = guard_children(process.pid)
 
     def stop() -> None:
         stop_capture_process(process)
         thread.join()
+        release()
 
     return stop
 

@@ -15,6 +15,7 @@ import time
 import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
 
+from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
 from models.common.urls import is_url, redact_url
@@ -61,6 +62,7 @@ def command(arguments: Sequence[str]) -> int:
     # The page needs a token to select sources and to read the history. Only the page receives a new token.
     token = settings.server.token or secrets.token_urlsafe(24)
     children: list[subprocess.Popen[bytes]] = []
+    cleanup = contextlib.ExitStack()
     _check_page_port(page_port, settings.server.port)
 
     opening = threading.Timer(OPENING_SECONDS, _print_opening, [settings.source.source])
@@ -69,6 +71,8 @@ def command(arguments: Sequence[str]) -> int:
     def ready(names: str, address: str) -> Awaitable[None]:
         opening.cancel()
         children.append(_start_dashboard(address, page_port, token))
+        cleanup.callback(guard_children(-children[0].pid))  # with the processes that the dashboard starts
+        cleanup.callback(_stop_dashboard, children[0])
         http_address = address.replace("ws", "http", 1)
         print(
             f"\n  Overheard listens to  {names}\n"
@@ -95,8 +99,7 @@ def command(arguments: Sequence[str]) -> int:
         return code
     finally:
         opening.cancel()
-        for child in children:
-            _stop_dashboard(child)
+        cleanup.close()
 
 
 def _check_page_port(page_port: int, websocket_port: int) -> None:
