@@ -39,8 +39,6 @@ QUIET_SECONDS: Final = 2.0
 MAX_STDERR_CHARACTERS: Final = 4000
 """Characters kept from the end of the child's error output."""
 
-FORMATS: Final = "mp3,wav,w64,flac,ogg,mov,aac,aiff,au,matroska"
-"""FFmpeg's names of the allowed audio containers, none of which can refer to other files."""
 SUFFIXES: Final = ("mp3", "wav", "flac", "ogg", "m4a", "opus", "aac", "aiff", "au")
 """File name suffixes that the page offers for upload."""
 
@@ -143,7 +141,7 @@ class AnalysisJob:
         # nice gives priority to live analysis. -P keeps Python from importing from the current folder.
         child = subprocess.Popen(
             ["nice", "-n", "5", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
-             "--formats", FORMATS, address],
+             address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", pass_fds=(file.fileno(),),
         )  # fmt: skip

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.audio.decoding import MonoDecoder, StreamResampler
+from models.audio.formats import file_location, restriction_options
 from models.audio.samples import Samples
+from models.common.urls import is_url
 from models.errors import AudioError
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 NETWORK_TIMEOUT_SECONDS = 10.0
 """Seconds without data after which opening or reading an address fails."""
+
+WEB_PROTOCOLS = ("http", "https", "tcp", "tls")
+"""Protocols of an address."""
 
 
 class AudioFile:
@@ -33,8 +38,6 @@ class AudioFile:
         Path or URL.
     display_name : str
         Name of the file in messages, without secrets. By default it is the location.
-    formats : str
-        FFmpeg's names of the accepted container formats, separated by commas. By default all are accepted.
 
     Attributes
     ----------
@@ -49,7 +52,7 @@ class AudioFile:
         If the location cannot be opened or has no audio stream that FFmpeg can decode.
     """
 
-    def __init__(self, location: str, *, display_name: str = "", formats: str = "") -> None:
+    def __init__(self, location: str, *, display_name: str = "") -> None:
         import av
         import av.error
 
@@ -57,13 +60,15 @@ class AudioFile:
         av.logging.set_level(None)  # FFmpeg would print to the terminal of this program
         try:
             self._container = av.open(
-                location,
-                options={"format_whitelist": formats} if formats else {},
+                location if is_url(location) else file_location(location),
+                options=restriction_options(*(WEB_PROTOCOLS if is_url(location) else ("file",))),
                 metadata_errors="ignore",
                 timeout=NETWORK_TIMEOUT_SECONDS,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
+            if isinstance(error, av.error.ArgumentError):  # the format is not on the list
+                reason = "its container is not one of sound"
             raise AudioError(f"{self._display_name} is not audio that FFmpeg can decode: {reason}") from error
         self._stream = find_audio_stream(self._container, self._display_name)
         self.sample_rate = int(self._stream.codec_context.sample_rate)

@@ -46,12 +46,6 @@ def build_parser() -> ArgumentParser:
         action="store_true",
         help="with --json: add the spectrogram image, its most important parts, and the tempo",
     )
-    parser.add_argument(
-        "--formats",
-        default="",
-        metavar="NAMES",
-        help="accept these containers only, by FFmpeg's names, such as mp3,wav,flac",
-    )
     config.add_options(parser, "model", "smoothing", "silence")
     return parser
 
@@ -69,7 +63,7 @@ def command(arguments: Sequence[str]) -> int:
         report: Report = JsonReport() if options.json else TextReport()
         try:
             with show_progress(name, enabled=not options.json, counted=False) as advance:
-                source = FileSource(name, SystemClock(), formats=options.formats)
+                source = FileSource(name, SystemClock())
                 analyze_file(source, classifiers, settings, SystemClock(), report, advance, explain)
         except OverheardError as error:
             failed += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from models.audio.formats import restriction_options
 from models.common.text import decode_text
 from models.common.urls import redact_url
 from realtime.errors import SourceError
@@ -113,7 +114,7 @@ def _read_text(body: HttpBody) -> str:
 
 def _open_body(body: HttpBody, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
     shown_url = redact_url(body.url)
-    options = _STATION_OPTIONS if body.endless else {}
+    options = restriction_options() | (_STATION_OPTIONS if body.endless else {})
     try:
         container = _open_container(
             body, shown_url, client, read_timeout_seconds, buffer_size=READ_BUFFER_BYTES, options=options
@@ -145,7 +146,7 @@ def _open_hls(url: str, client: HttpClient, read_timeout_seconds: float) -> Stre
         read_timeout_seconds + SEGMENT_SECONDS,
         format="hls",
         io_open=open_segment,
-        options=_HLS_OPTIONS,
+        options=restriction_options("http", "https", more_formats=("hls",)) | _HLS_OPTIONS,
     )
     return StreamDecoder(container, shown_url, client, None)
 
@@ -153,7 +154,8 @@ def _open_hls(url: str, client: HttpClient, read_timeout_seconds: float) -> Stre
 def _open_rtsp(url: str, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
     shown_url = redact_url(url)
     # TCP, because firewalls block UDP. FFmpeg verifies certificates only on request.
-    options = {"rtsp_transport": "tcp", "allowed_media_types": "audio"}
+    options = restriction_options("tcp", "tls", more_formats=("rtsp",))
+    options |= {"rtsp_transport": "tcp", "allowed_media_types": "audio"}
     if url.lower().startswith("rtsps://"):
         options |= {"tls_verify": "1", "ca_file": _find_authorities()}
     try:

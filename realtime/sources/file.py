@@ -82,8 +82,6 @@ class FileSource:
         Start again at the end. Positions continue.
     name : str
         Name for people. By default it is the name of the file, or the URL without secrets.
-    formats : str
-        FFmpeg's names of the accepted container formats, separated by commas. By default all are accepted.
 
     Raises
     ------
@@ -99,7 +97,6 @@ class FileSource:
         speed: float = 0.0,
         repeat: bool = False,
         name: str = "",
-        formats: str = "",
     ) -> None:
         self.location = location
         self.name = name or (redact_url(location) if is_url(location) else Path(location).name)
@@ -108,7 +105,6 @@ class FileSource:
         self._speed = speed
         self.is_live = speed > 0
         self._repeat = repeat
-        self._formats = formats
         self._closed = False
         if not is_url(location):
             _check_path(Path(location))
@@ -118,7 +114,7 @@ class FileSource:
 
     def _open(self) -> AudioFile:
         try:
-            return AudioFile(self.location, display_name=self._shown_location, formats=self._formats)
+            return AudioFile(self.location, display_name=self._shown_location)
         except AudioError as error:
             raise SourceError(str(error)) from error
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.audio.file import decode_file
+from models.audio.formats import file_location, restriction_options
 from models.common.paths import resolve_beside
 from models.errors import OverheardError
 from models.spectrogram.stft import to_bands
@@ -160,11 +161,13 @@ def _read_artist(path: Path) -> str:
     import av.error
 
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with av.open(
+            file_location(str(path)), options=restriction_options("file"), metadata_errors="ignore"
+        ) as container:
             tags = dict(container.metadata)
             for stream in container.streams.audio[:1]:  # Ogg keeps its tags in the stream
                 tags |= stream.metadata
-    except (av.error.FFmpegError, OSError):
+    except (av.error.FFmpegError, OSError, ValueError):
         return ""
     return next((value.strip() for key, value in tags.items() if key.casefold() == "artist"), "")
 

@@ -154,7 +154,7 @@ def test_a_picture_holds_no_sound(tmp_path: Path) -> None:
     import matplotlib.image
 
     matplotlib.image.imsave(tmp_path / "picture.png", np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(SourceError, match="has no audio stream"):
+    with pytest.raises(SourceError, match="its container is not one of sound"):
         FileSource(str(tmp_path / "picture.png"), VirtualClock())
 
 
