@@ -44,6 +44,38 @@ class RecordedHistory(NamedTuple):
     audio_buffer: RecentAudioBuffer
 
 
+class OutputWatch:
+    """Receiver of messages that stops the program once its output can no longer be written.
+
+    Parameters
+    ----------
+    watch : callable or None
+        Called with every message, on any thread.
+    stopping : asyncio.Event
+        Set after an error. It belongs to the running event loop.
+
+    Attributes
+    ----------
+    error : OSError or None
+        Error of ``watch``, such as a pipe that its reader has closed.
+    """
+
+    def __init__(self, watch: Callable[[Message], None] | None, stopping: asyncio.Event) -> None:
+        self.error: OSError | None = None
+        self._watch, self._stopping = watch, stopping
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, message: Message) -> None:
+        """Pass a message on. An error ends the program, and not the analysis of the message's source."""
+        if self._watch is None or self.error is not None:
+            return
+        try:
+            self._watch(message)
+        except OSError as error:
+            self.error = error
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+
 async def serve_sources(
     settings: Settings,
     *,
@@ -79,8 +111,11 @@ async def serve_sources(
     ------
     OverheardError
         If model, a source or the port is unavailable, or if a source failed.
+    OSError
+        If ``watch`` raised it. BrokenPipeError means that nobody reads the output.
     """
     stopping = catch_stop_signals()
+    output = OutputWatch(watch, stopping)
     clock = SystemClock()
     log = LogBuffer((settings.server.token, control_token))
     classifier = LockedClassifier(load_classifier(settings.model.manifest, settings.model.runtime))
@@ -95,8 +130,7 @@ async def serve_sources(
         def publish(message: Message) -> None:
             for consumer in consumers:
                 consumer.consume(message)
-            if watch is not None:
-                watch(message)
+            output(message)
 
         selectable = settings.source.allow_source or selectable
         broadcaster = Broadcaster()
@@ -130,6 +164,8 @@ async def serve_sources(
         finally:
             # The end of a capture may take seconds. Signals and closing handshakes do not wait for it.
             await asyncio.gather(manager.stop(), server.stop())
+    if output.error is not None:
+        raise output.error
     if manager.error is not None:
         raise manager.error
     return 0

@@ -53,6 +53,10 @@ class ArgumentParser(argparse.ArgumentParser):
         lines = [f"  {line:<{width}}  # {description}" for line, description in self._examples]
         return "\n".join([super().format_help(), "examples:", *lines, ""])
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help text. Argparse itself ignores an output that cannot be written."""
+        print(self.format_help(), end="", file=file)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse all arguments. Unknown arguments are errors of the command that they belong to.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.fft  # NumPy would load it at the first window, when no open file may be left for it
 import numpy.typing as npt
 
 from models.spectrogram.spec import WINDOWS, AudioSpec, Doubles, Floats

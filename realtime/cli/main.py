@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +17,9 @@ from models.errors import OverheardError
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
+
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""System errors of a full or broken disk."""
 
 USAGE = "usage: overheard COMMAND [OPTION ...]"
 
@@ -71,13 +77,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 after success and after a live command was stopped, 2 after an error that was explained,
         130 if Ctrl-C interrupted another command.
     """
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    name = f"overheard {argv[0]}" if argv and argv[0] in _modules() else "overheard"
+    open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names may contain characters that the terminal cannot show.
             stream.reconfigure(errors="backslashreplace")
-    argv = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it logs a traceback per failed handshake
+    error: str
+    try:
+        code = _run(argv)
+        sys.stdout.flush()  # here, where an error can be reported
+        return code
+    except OverheardError as failure:
+        error = str(failure)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return 0
+    except MemoryError:
+        error = "the memory of this machine, or the memory that this program may use, is full"
+    except OSError as failure:
+        error = _describe_os_error(failure)
+    _print_error(f"{name}: {error}")
+    return EXIT_ERROR
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Run the command, or print the help or the version, and return the exit code."""
     if not argv or argv[0] in ("-h", "--help"):
         print(format_help())
         return 0 if argv else EXIT_ERROR
@@ -86,21 +116,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"overheard {version('overheard')}")
         return 0
-    modules = {command.name: command.module for group in COMMANDS.values() for command in group}
-    name = argv[0]
-    if name not in modules:
-        print(f"overheard: {_describe_unknown(name, sorted(modules))}", file=sys.stderr)
-        return EXIT_ERROR
+    modules = _modules()
+    if argv[0] not in modules:
+        raise OverheardError(_describe_unknown(argv[0], sorted(modules)))
     try:
-        return int(import_module(modules[name]).command(argv[1:]))
-    except OverheardError as error:
-        print(f"overheard {name}: {error}", file=sys.stderr)
-        return EXIT_ERROR
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # otherwise Python would print an error about the closed pipe at exit
-        return 0
+        return int(import_module(modules[argv[0]]).command(argv[1:]))
+    except SystemExit as end:  # argparse ends --help in this way
+        return end.code if isinstance(end.code, int) else EXIT_ERROR
+
+
+def _modules() -> dict[str, str]:
+    return {command.name: command.module for group in COMMANDS.values() for command in group}
+
+
+def open_missing_streams() -> None:
+    """Open the null device in place of standard streams that the caller has closed.
+
+    Otherwise the next file that the program opens, such as the history, would get the number of a standard
+    stream, and libraries would print into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))
+
+
+def _describe_os_error(error: OSError) -> str:
+    """Describe an error of the system in one sentence, without a traceback."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename}: {reason}"
+    # Writing to an open file or to the standard output raises errors without a name.
+    return f"the output cannot be written: {reason}" if error.errno in WRITE_ERRORS else reason
+
+
+def _discard_output() -> None:
+    """Write the rest of the output to the null device, so that Python reports no error at the exit."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _print_error(text: str) -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+    with contextlib.suppress(OSError):  # nobody reads the errors either
+        print(text, file=sys.stderr, flush=True)
 
 
 def format_help() -> str:

@@ -13,6 +13,7 @@ import functools
 import signal
 from typing import Any, Protocol
 
+from models.common.descriptors import raise_descriptor_limit
 from models.common.text import first_line
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings
@@ -170,22 +171,12 @@ def raise_file_limit(groups: int, clients: int) -> None:
     SettingsError
         If the system allows fewer files.
     """
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows has no such limit
-        return
     needed = FILES_PER_PROCESS * groups + clients + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return
-    limit = needed if hard == resource.RLIM_INFINITY else hard
-    with contextlib.suppress(ValueError, OSError):  # macOS has a second, hidden limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        soft = limit
-    if soft < needed:
+    allowed = raise_descriptor_limit(needed)
+    if allowed is not None and allowed < needed:
         raise SettingsError(
             f"{groups} groups of stations and {clients} clients need {needed} open files, but this system "
-            f"allows {soft}; raise the limit with ulimit -n, or increase group_size"
+            f"allows {allowed}; raise the limit with ulimit -n, or increase group_size"
         )
 
 

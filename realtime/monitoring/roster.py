@@ -12,18 +12,25 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from models.classifier import load_classifier
-from realtime.app import catch_stop_signals, first_completed, format_websocket_url, open_consumers
+from realtime.app import (
+    OutputWatch,
+    catch_stop_signals,
+    first_completed,
+    format_websocket_url,
+    open_consumers,
+)
 from realtime.clock import Clock, SystemClock, unix_now
 from realtime.config import Settings
 from realtime.control.sequencer import MessageSequencer
 from realtime.monitoring.group import INTERNAL_ERROR
-from realtime.monitoring.group_clients import GroupClient, GroupLostError
+from realtime.monitoring.group_clients import FILES_PER_PROCESS, OTHER_FILES, GroupClient, GroupLostError
 from realtime.monitoring.stations import Group
 from realtime.protocol.builders import hello_message, state_message
 from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.messages import EstimateMessage, HealthMessage, HelloMessage, Message, StateMessage
 from realtime.server.broadcaster import Broadcaster
+from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 
 logger = logging.getLogger(__name__)
@@ -137,8 +144,11 @@ async def serve_stations(
     ------
     OverheardError
         If the model cannot be loaded, or if the port is unavailable.
+    OSError
+        If ``watch`` raised it.
     """
     stopping = catch_stop_signals()
+    output = OutputWatch(watch, stopping)
     clock = SystemClock()
     classifier = load_classifier(settings.model.manifest, settings.model.runtime)
     shown_settings = asdict(settings.smoothing) | asdict(settings.silence)
@@ -150,11 +160,14 @@ async def serve_stations(
         def forward(message: Message) -> None:
             for consumer in consumers:
                 consumer.consume(message)
-            if watch is not None:
-                watch(message)
+            output(message)
 
         broadcaster = Broadcaster()
-        server = EstimateServer(broadcaster, settings.server)
+        server = EstimateServer(
+            broadcaster,
+            settings.server,
+            limits=ServerLimits(other_files=FILES_PER_PROCESS * len(groups) + OTHER_FILES),
+        )
         roster = StationRoster(broadcaster, forward, clock)
         for station in (station for group in groups for station in group):
             now = unix_now(clock)
@@ -173,6 +186,8 @@ async def serve_stations(
                 task.cancel()
             await asyncio.gather(*relays, return_exceptions=True)
             await asyncio.gather(*(client.close() for client in clients), server.stop())
+    if output.error is not None:
+        raise output.error
     return 0
 
 

@@ -11,6 +11,8 @@ class ServerLimits:
 
     handshakes: int = 512
     """Open connections that have not sent a request yet. If there are more, the oldest is dropped."""
+    other_files: int = 40
+    """Open files that are left to sources, child processes and the history if the system allows few."""
     open_seconds: float = 5.0
     """Timeout of a handshake. Only broken or hostile clients take longer."""
     request_bytes: int = 1024

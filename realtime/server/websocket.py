@@ -7,6 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -33,6 +34,7 @@ from realtime.protocol.requests import (
 from realtime.server import access
 from realtime.server.access import AccessPolicy
 from realtime.server.broadcaster import Broadcaster, encode_text
+from realtime.server.descriptors import report_exhaustion, reserve_connections
 from realtime.server.http import ClientConnection, HandshakeHandler
 from realtime.server.limits import ServerLimits
 from realtime.server.log_buffer import LogBuffer
@@ -110,13 +112,18 @@ class EstimateServer:
             If the address is in use or not one of this machine, or if the certificate cannot be used.
         """
         tls = _load_tls_context(self._settings)
-        policy = AccessPolicy(
-            self._origins, self._settings.token, self._settings.max_clients, self._control_token
-        )
+        plan = reserve_connections(self._settings.max_clients, self._limits)
+        policy = AccessPolicy(self._origins, self._settings.token, plan.clients, self._control_token)
         broadcaster = self.broadcaster
         self._handshakes = HandshakeHandler(
-            policy, broadcaster.metrics, lambda: broadcaster.clients, self._limits, self._history, self._log
+            policy,
+            broadcaster.metrics,
+            lambda: broadcaster.clients,
+            replace(self._limits, handshakes=plan.handshakes),
+            self._history,
+            self._log,
         )
+        report_exhaustion(self._handshakes.count)
         # At level DEBUG the library logs the headers of every request, with the token.
         library_logger = logging.getLogger(f"{__name__}.wire")
         library_logger.setLevel(logging.WARNING)
@@ -136,7 +143,7 @@ class EstimateServer:
                 close_timeout=self._limits.close_seconds,
                 logger=library_logger,
                 create_connection=partial(ClientConnection, self._handshakes),  # type: ignore[arg-type]  # any factory will do
-                backlog=self._limits.handshakes,
+                backlog=plan.backlog,
                 ssl=tls,
             )
         except (OSError, UnicodeError) as error:
