@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import html
 import math
 import re
 from collections.abc import Iterable
 from typing import Final, Literal
+
+MAX_LABEL_CHARACTERS: Final = 200
+"""Maximum length of a title, a station's name and a tag. Longer ones fill the page and the history."""
 
 MAX_ERROR_LETTERS: Final = 200
 """Maximum length of an error's first line. Errors of S3 can fill pages."""
@@ -15,6 +20,13 @@ _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 Joiners and other invisible characters stay, because emoji and many scripts need them.
 """
+
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+
+_WINDOWS_1252: Final = {
+    byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
+}
+"""Characters of Windows-1252 where Latin-1 has control characters."""
 
 _FORMULA: Final = re.compile(r"[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
 """First letters of a cell that a spreadsheet may run (OWASP, "CSV Injection"), full-width forms included."""
@@ -39,6 +51,16 @@ def clean_text(text: str, *, replacement: Literal[" ", "?"] = " ") -> str:
     return " ".join(_UNSAFE.sub(replacement, one_line).split())
 
 
+def clean_label(text: str) -> str:
+    """Clean an untrusted title, name or tag like ``clean_text``, and cut it at ``MAX_LABEL_CHARACTERS``."""
+    return shorten(clean_text(text.lstrip()[: 4 * MAX_LABEL_CHARACTERS]), MAX_LABEL_CHARACTERS)
+
+
+def unescape_entities(text: str) -> str:
+    """Replace HTML's entities, which some stations send in titles. ``AT&T`` and ``&copy`` stay."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+
+
 def escape_unprintable(text: str) -> str:
     """Escape characters that cannot be printed. All other characters stay, including double spaces."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -60,11 +82,20 @@ def replace_surrogates(text: str, errors: Literal["backslashreplace", "replace"]
 
 
 def decode_text(data: bytes) -> str:
-    """Decode UTF-8, or Latin-1 if the bytes are not valid UTF-8."""
+    """Decode UTF-8, UTF-16 with a byte order mark, or Windows-1252 if the bytes are not valid UTF-8.
+
+    A character of UTF-8 that the sender cut off at the end is dropped. Windows-1252 is a superset of the
+    printable part of Latin-1. Its five undefined bytes become control characters.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "ignore")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    except UnicodeDecodeError as error:
+        start, length = data[: error.start], len(data) - error.start
+        cut = error.reason == "unexpected end of data" and (length > 1 or not start.isascii())
+        return start.decode() if cut else data.decode("latin-1").translate(_WINDOWS_1252)
 
 
 def shorten(text: str, max_letters: int) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from models.common.text import clean_text, shorten
 
 SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
 """Schemes of the addresses that can be audio sources."""
+
+MAX_SHOWN_CHARACTERS = 300
+"""Maximum length of an address in messages and names."""
 
 
 def is_url(location: str) -> bool:
@@ -15,7 +20,9 @@ def is_url(location: str) -> bool:
 
 
 def redact_url(url: str) -> str:
-    """Return a URL without user, password, query and fragment, which may be secrets.
+    """Return a URL for people, without user, password, query and fragment, which may be secrets.
+
+    The URL may come from a foreign server. Control characters are replaced, and a long path is cut.
 
     Raises
     ------
@@ -23,7 +30,26 @@ def redact_url(url: str) -> str:
         If the URL cannot be parsed.
     """
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, _remove_user(parts.netloc), parts.path, "", ""))
+    shown = urlunsplit((parts.scheme, _remove_user(parts.netloc), parts.path, "", ""))
+    return shorten(clean_text(shown), MAX_SHOWN_CHARACTERS)
+
+
+def show_url(url: str) -> str:
+    """Return the text of ``redact_url`` for a URL of a foreign server, which may be invalid."""
+    try:
+        return redact_url(url)
+    except ValueError:
+        return "an address that is not valid"
+
+
+def join_url(base: str, address: str) -> str:
+    """Return the absolute form of an address relative to ``base``, or an empty text if it is not valid."""
+    try:
+        joined = urljoin(base, address.strip())
+        urlsplit(joined).port  # noqa: B018 - a port that is not a number raises an error
+        return joined
+    except ValueError:
+        return ""
 
 
 def redact_to_host(url: str) -> str:

@@ -14,7 +14,8 @@ from models.audio.samples import Samples
 from models.common.text import clean_text
 from models.errors import AudioError
 from realtime.errors import SourceError
-from realtime.network.http_client import HttpBody, HttpClient
+from realtime.network.http_body import HttpBody
+from realtime.network.http_client import HttpClient
 from realtime.network.icy import format_tag_title, parse_packed_tags
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class StreamDecoder:
                 break
             title = self._update_title(title, packet)
             for frame in frames:
+                self._client.record_heard()
                 for samples in to_mono.push(frame):
                     yield samples, title
         for samples in to_mono.flush():

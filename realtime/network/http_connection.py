@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from urllib.parse import SplitResult
 
 from models.common.text import clean_text, shorten
-
-CONNECT_TIMEOUT_SECONDS = 4.0
-"""Timeout for each address of a host. Two addresses can be tried before the opening of a stream times out."""
+from realtime.network.reach import ForbiddenAddressError, Reach
 
 MAX_REASON_LETTERS = 60
 """Letters of a server's reason phrase in messages. Longer phrases are cut."""
+
+MAX_SCHEME_LETTERS = 20
+"""Letters of the name of a login in messages."""
 
 
 class _Response(http.client.HTTPResponse):
@@ -30,18 +32,31 @@ class _Response(http.client.HTTPResponse):
         self.chunked, self.length, self.will_close = False, None, True
 
 
-def make_connection(parts: SplitResult) -> http.client.HTTPConnection:
-    """Create an unconnected connection to the host of a URL. With https it verifies certificates."""
+def connect(parts: SplitResult, reach: Reach) -> http.client.HTTPConnection:
+    """Connect to the host of a URL. With https the certificate is verified.
+
+    Raises
+    ------
+    OSError
+        If no connection is possible.
+    ValueError
+        If host or port are not valid.
+    """
+    secure = parts.scheme.lower() == "https"
     host = parts.hostname or ""
-    connection: http.client.HTTPConnection
-    if parts.scheme.lower() == "https":
-        context = ssl.create_default_context()  # with the authorities of the system or of SSL_CERT_FILE
-        connection = http.client.HTTPSConnection(
-            host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
+    # With a port of None, http.client would take the end of an IPv6 address for the port.
+    port = parts.port or (443 if secure else 80)
+    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(host, port)
     connection.response_class = _Response
+    sock = reach.connect(host, port)
+    if secure:
+        context = ssl.create_default_context()  # with the authorities of the system or of SSL_CERT_FILE
+        try:
+            sock = context.wrap_socket(sock, server_hostname=host)
+        except BaseException:
+            sock.close()
+            raise
+    connection.sock = sock
     return connection
 
 
@@ -55,13 +70,21 @@ def describe_status(response: http.client.HTTPResponse) -> str:
     """Describe an error status as the predicate of a sentence about the address."""
     known = {
         200: "cannot send a part of a file (200)",
-        401: "needs a valid user and password (401); write them as scheme://USER:PASSWORD@host",
+        401: _describe_login(response),
         403: "denies access (403)",
         404: "does not exist (404)",
         503: "is unavailable at the moment (503)",
     }
     other = f"responded {response.status} {shorten(clean_text(response.reason), MAX_REASON_LETTERS)}"
     return known.get(response.status, other.rstrip())
+
+
+def _describe_login(response: http.client.HTTPResponse) -> str:
+    offered = response.headers.get_all("WWW-Authenticate") or []
+    if offered and not any(re.search(r"(^|,)\s*basic\b", each, re.IGNORECASE) for each in offered):
+        scheme = shorten(clean_text(offered[0].partition(" ")[0]), MAX_SCHEME_LETTERS)
+        return f"needs a login of the kind {scheme} (401), and Overheard supports only Basic"
+    return "needs a valid user and password (401); write them as scheme://USER:PASSWORD@host"
 
 
 def describe_error(shown_url: str, error: Exception, timeout_seconds: float) -> str:
@@ -80,6 +103,8 @@ def describe_error(shown_url: str, error: Exception, timeout_seconds: float) -> 
             f"the certificate of {shown_url} is not trusted: {error.verify_message}; "
             "if it is your own, set SSL_CERT_FILE to the certificate of its authority"
         )
+    if isinstance(error, ForbiddenAddressError):
+        return f"{shown_url} is {error}, which only the user may name and no station"
     if isinstance(error, ConnectionRefusedError):
         return f"{shown_url} refuses the connection; is the server running?"
     if isinstance(error, http.client.RemoteDisconnected):

@@ -1,4 +1,4 @@
-"""Parse the metadata of internet radio: ICY titles between the audio bytes, tags and playlists.
+"""Parse the metadata of internet radio: ICY titles between the audio bytes, and tags.
 
 The module has no side effects. ``realtime.network.http_client`` reads the bytes.
 """
@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from models.common.text import clean_text, decode_text
+from models.common.text import clean_label, decode_text, unescape_entities
 
 _LENGTH_UNIT_BYTES = 16
 """Unit of a metadata block's length in SHOUTcast's protocol."""
 
-_STREAM_TITLE = re.compile(r"StreamTitle='(.*?)(?:';\s*(?=\w+='|$)|'?;?\s*$)", re.IGNORECASE | re.DOTALL)
-"""Pattern of a title. Quotes are not escaped, so a title ends at ``';`` before a field or the end."""
+_TITLE_BEGIN = re.compile(rb"StreamTitle='", re.IGNORECASE)
+_NEXT_FIELD = re.compile(rb"';\s*+\w++='")
+"""End of a title before another field. Quotes are not escaped.
 
-_PLAYLIST_ENTRY = re.compile(r"File\d+\s*=\s*(\S.*)", re.IGNORECASE)
-_PLAYLIST_FIELD = re.compile(r"\w+\s*=")
+The possessive quantifiers keep the search linear, whatever a station sends.
+"""
 
 
 class IcyParser:
@@ -87,33 +88,24 @@ def parse_stream_title(block: bytes) -> str | None:
     str or None
         None if the block has no title field. If the field is truncated, the part that exists.
     """
-    match = _STREAM_TITLE.search(decode_text(block.rstrip(b"\0")))
-    return clean_text(match[1]) if match else None
+    block = block.rstrip(b"\0")
+    if (begin := _TITLE_BEGIN.search(block)) is None:
+        return None
+    if end := _NEXT_FIELD.search(block, begin.end()):
+        title = block[begin.end() : end.start()]
+    else:
+        title = block[begin.end() :].rstrip().removesuffix(b";").removesuffix(b"'")
+    return clean_label(unescape_entities(decode_text(title)))
 
 
 def format_tag_title(tags: Mapping[str, str]) -> str:
     """Format the title in tags as ``artist - title``. The result is empty if the tags have neither."""
-    lower = {name.lower(): clean_text(value) for name, value in tags.items()}
-    return " - ".join(lower[name] for name in ("artist", "title") if lower.get(name))
+    lower = {name.lower(): value for name, value in tags.items()}
+    parts = [clean_label(lower.get(name, "")) for name in ("artist", "title")]
+    return clean_label(" - ".join(part for part in parts if part))
 
 
 def parse_packed_tags(data: bytes) -> dict[str, str]:
     r"""Parse the tags that FFmpeg packs beside a packet: ``name\0value\0name\0value\0``."""
     texts = [decode_text(text) for text in data.split(b"\0")]
     return dict(zip(texts[0::2], texts[1::2], strict=False))
-
-
-def is_hls(text: str) -> bool:
-    """Return True for an HLS playlist, which lists segments. Other playlists list addresses."""
-    return "#EXT-X-" in text
-
-
-def parse_playlist(text: str) -> str:
-    """Return the first address in an ``.m3u`` or ``.pls`` playlist, or an empty text."""
-    for line in text.lstrip("\ufeff").splitlines():
-        stripped = line.strip()
-        if entry := _PLAYLIST_ENTRY.fullmatch(stripped):
-            return entry[1]
-        if stripped and not stripped.startswith(("#", "[")) and not _PLAYLIST_FIELD.match(stripped):
-            return stripped
-    return ""

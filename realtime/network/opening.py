@@ -6,17 +6,21 @@ Everything in this module runs on the thread of ``realtime.network.source`` that
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from models.audio.formats import restriction_options
 from models.common.text import decode_text
-from models.common.urls import redact_url
+from models.common.urls import is_url, join_url, redact_url, show_url
 from realtime.errors import SourceError
 from realtime.network.demuxer import StreamDecoder, describe_ffmpeg_error
-from realtime.network.http_client import HttpBody, HttpClient
-from realtime.network.icy import is_hls, parse_playlist
+from realtime.network.hls import SegmentOpener, list_audio_playlists, read_hls_playlist
+from realtime.network.http_body import HttpBody
+from realtime.network.http_client import HttpClient
+from realtime.network.http_connection import describe_error
+from realtime.network.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 
 if TYPE_CHECKING:
     import av
@@ -34,14 +38,11 @@ SEGMENT_SECONDS = 8.0
 The consumer of the stream detects a stall earlier.
 """
 
-MAX_PLAYLIST_BYTES = 65_536
-"""Length after which a playlist is cut."""
+MAX_LIST_BYTES = 65_536
+"""Length after which a list of addresses is cut."""
 
-_PLAYLIST_TYPES = (
-    "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl",
-    "audio/x-scpls", "application/pls+xml",
-)  # fmt: skip
-_PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".pls")
+MAX_ENTRIES = 20
+"""Addresses of a list that are tried before the list counts as unusable."""
 
 # FFmpeg would probe 8 s of MP3 before it is sure. 8 kB identified eight encoded streams (MP3 and AAC, 32 to
 # 320 kbit/s) at 12 random positions each; 4 kB did not.
@@ -50,7 +51,7 @@ _STATION_OPTIONS = {"formatprobesize": "16384"}
 _HLS_OPTIONS = {
     "http_persistent": "0",  # FFmpeg would use a Python file as one of its own connections
     "http_multiple": "0",
-    # FFmpeg need not restrict addresses, because ``open_segment`` below opens only http and https.
+    # FFmpeg need not restrict addresses, because ``SegmentOpener`` opens only http and https.
     "allowed_extensions": "ALL",
     "allowed_segment_extensions": "ALL",
     "extension_picky": "0",
@@ -58,7 +59,9 @@ _HLS_OPTIONS = {
 
 
 def open_stream(url: str, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
-    """Open a network address. A playlist may name another address, but not another playlist.
+    """Open a network address. A playlist may name other addresses, but no other playlists.
+
+    The addresses of a playlist are tried in turn.
 
     Parameters
     ----------
@@ -74,46 +77,85 @@ def open_stream(url: str, client: HttpClient, read_timeout_seconds: float) -> St
     SourceError
         If the address cannot be opened. The message is one sentence without user, password or query.
     """
-    if url.lower().startswith(("rtsp://", "rtsps://")):
+    if _is_rtsp(url):
         return _open_rtsp(url, client, read_timeout_seconds)
     body = client.open(url)
     if not _is_playlist(body):
         return _open_body(body, client, read_timeout_seconds)
-    text = _read_text(body)
-    if not is_hls(text):
-        entry = parse_playlist(text)
-        if not entry:
-            raise SourceError(f"{redact_url(url)} is a playlist without an address")
-        url = urljoin(body.url, entry)
-        if url.lower().startswith(("rtsp://", "rtsps://")):
-            return _open_rtsp(url, client, read_timeout_seconds)
-        body = client.open(url)
-        if not _is_playlist(body):
-            return _open_body(body, client, read_timeout_seconds)
-        if not is_hls(_read_text(body)):
-            raise SourceError(
-                f"{redact_url(url)} is a playlist in a playlist; name the address in it instead"
-            )
-    return _open_hls(body.url, client, read_timeout_seconds)
+    if is_hls(text := _read_list(body)):
+        return _open_hls(body, text, client, read_timeout_seconds)
+    body.close()
+    entries = parse_playlist(text)
+
+    def open_entry(address: str) -> StreamDecoder:
+        if _is_rtsp(address):
+            return _open_rtsp(_resolve_rtsp(address, client), client, read_timeout_seconds)
+        entry = client.open(address)
+        if not _is_playlist(entry):
+            return _open_body(entry, client, read_timeout_seconds)
+        if is_hls(text := _read_list(entry)):
+            return _open_hls(entry, text, client, read_timeout_seconds)
+        entry.close()
+        raise SourceError(
+            f"{show_url(entry.url)} is a playlist in a playlist; name the address in it instead"
+        )
+
+    return _open_first(body.url, entries, open_entry, client)
+
+
+def _open_first(
+    base: str, entries: list[str], open_entry: Callable[[str], StreamDecoder], client: HttpClient
+) -> StreamDecoder:
+    """Open the first address that can be opened. The addresses may be relative to ``base``.
+
+    Raises
+    ------
+    SourceError
+        If no address can be opened, with the error of the first one.
+    """
+    first_error: SourceError | None = None
+    for entry in entries[:MAX_ENTRIES]:
+        client.failure = ""
+        try:
+            address = join_url(base, entry)
+            if not address:
+                raise SourceError(f"{show_url(base)} names an address that is not valid")
+            if not is_url(address):
+                raise SourceError(
+                    f"{show_url(base)} names {show_url(address)}, which is not a stream on the web"
+                )
+            return open_entry(address)
+        except SourceError as error:
+            first_error = first_error or error
+            if client.closed:
+                break
+    if first_error is None:
+        raise SourceError(f"{show_url(base)} is a playlist without an address")
+    if len(entries) == 1:
+        raise first_error
+    raise SourceError(
+        f"none of the {len(entries)} addresses in {show_url(base)} can be played: {first_error}"
+    )
+
+
+def _is_rtsp(url: str) -> bool:
+    return url.lower().startswith(("rtsp://", "rtsps://"))
 
 
 def _is_playlist(body: HttpBody) -> bool:
-    if body.content_type in _PLAYLIST_TYPES:
-        return True
-    has_suffix = urlsplit(body.url).path.lower().endswith(_PLAYLIST_SUFFIXES)
-    return has_suffix and not body.content_type.startswith("audio/")
+    return is_playlist(body.peek(HEAD_BYTES), body.content_type, urlsplit(body.url).path)
 
 
-def _read_text(body: HttpBody) -> str:
-    content = bytearray()
-    while len(content) < MAX_PLAYLIST_BYTES and (part := body.read()):
-        content += part
-    body.close()
-    return decode_text(bytes(content))
+def _read_list(body: HttpBody) -> str:
+    """Return the beginning of a playlist. The body stays open."""
+    return decode_text(body.peek(MAX_LIST_BYTES))
 
 
 def _open_body(body: HttpBody, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
-    shown_url = redact_url(body.url)
+    shown_url = show_url(body.url)
+    if is_web_page(body.peek(HEAD_BYTES), body.content_type):
+        body.close()
+        raise SourceError(f"{shown_url} is a web page and not audio; name the address of the stream itself")
     options = restriction_options() | (_STATION_OPTIONS if body.endless else {})
     try:
         container = _open_container(
@@ -125,30 +167,63 @@ def _open_body(body: HttpBody, client: HttpClient, read_timeout_seconds: float) 
         raise
 
 
-def _open_hls(url: str, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
-    shown_url = redact_url(url)
+def _open_hls(body: HttpBody, text: str, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
+    """Open a media playlist, or the first audio playlist of a master playlist that can be opened."""
+    variants = list_audio_playlists(text)
+    if not variants:
+        return _open_media_playlist(body, client, read_timeout_seconds)
+    body.close()
 
-    def open_segment(segment: str, flags: int, options: dict[str, str]) -> HttpBody | EmptySegment:
-        """Open a segment for FFmpeg, which would print exceptions. Errors go to ``client.failure``."""
-        try:
-            if not segment.lower().startswith(("http://", "https://")):
-                raise SourceError(f"{shown_url} lists segments that are encrypted or not on the web")
-            end = options.get("end_offset")
-            return client.open(segment, int(options.get("offset", 0)), int(end) if end else None)
-        except SourceError as error:
-            client.failure = client.failure or str(error)
-            return EmptySegment()
+    def open_variant(address: str) -> StreamDecoder:
+        return _open_media_playlist(client.open(address), client, read_timeout_seconds)
 
+    return _open_first(body.url, variants, open_variant, client)
+
+
+def _open_media_playlist(body: HttpBody, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
+    shown_url = show_url(body.url)
+    playlist = read_hls_playlist(body)
+    if client.failure:
+        raise SourceError(client.failure)
+    if list_audio_playlists(decode_text(playlist)):
+        raise SourceError(f"{shown_url} is a master playlist in a master playlist")
     container = _open_container(
-        url,
+        body.url,
         shown_url,
         client,
         read_timeout_seconds + SEGMENT_SECONDS,
         format="hls",
-        io_open=open_segment,
+        io_open=SegmentOpener(body.url, playlist, client),
         options=restriction_options("http", "https", more_formats=("hls",)) | _HLS_OPTIONS,
     )
     return StreamDecoder(container, shown_url, client, None)
+
+
+def _resolve_rtsp(url: str, client: HttpClient) -> str:
+    """Check an address that a response named. FFmpeg connects to RTSP by itself.
+
+    Returns
+    -------
+    str
+        The address with the checked IP address in place of the host. With TLS the host stays, because the
+        certificate is issued for the host.
+
+    Raises
+    ------
+    SourceError
+        If the address is not valid, or if only the user may name the address.
+    """
+    parts = urlsplit(url)
+    try:
+        address = client.reach.resolve(parts.hostname or "", parts.port or 0)[0]
+    except (OSError, ValueError) as error:
+        raise SourceError(describe_error(show_url(url), error, 0.0)) from None
+    if parts.scheme.lower() == "rtsps":
+        return url
+    host = f"[{address}]" if ":" in address else address
+    user, at, _ = parts.netloc.rpartition("@")
+    port = f":{parts.port}" if parts.port else ""
+    return urlunsplit(parts._replace(netloc=f"{user}{at}{host}{port}"))
 
 
 def _open_rtsp(url: str, client: HttpClient, read_timeout_seconds: float) -> StreamDecoder:
@@ -197,11 +272,3 @@ def _find_authorities() -> str:
         if path and Path(path).is_file():
             return path
     raise SourceError("rtsps needs a file of certificate authorities, and none was found; set SSL_CERT_FILE")
-
-
-class EmptySegment:
-    """Empty file that FFmpeg reads in place of a segment that could not be opened."""
-
-    def read(self, size: int) -> bytes:
-        """Return the end of the file."""
-        return b""

@@ -220,7 +220,10 @@ class WebServer:
 
 @contextmanager
 def web_server(
-    answers: dict[str, Answer] | None = None, folder: Path | None = None, tls: Certificate | None = None
+    answers: dict[str, Answer] | None = None,
+    folder: Path | None = None,
+    tls: Certificate | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[WebServer]:
     """Run a web server on a free port, over TLS if it is given a certificate."""
 
@@ -252,7 +255,7 @@ def web_server(
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with _threaded(Handler, tls) as port:
+    with _threaded(Handler, tls, host) as port:
         server = WebServer(port, answers or {})
         try:
             yield server
@@ -270,9 +273,11 @@ class _QuietServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def _threaded(handler: type[BaseHTTPRequestHandler], tls: Certificate | None) -> Iterator[int]:
+def _threaded(
+    handler: type[BaseHTTPRequestHandler], tls: Certificate | None, host: str = "127.0.0.1"
+) -> Iterator[int]:
     """Serve requests on a thread, and yield the port."""
-    with _QuietServer(("127.0.0.1", 0), handler) as server:
+    with _QuietServer((host, 0), handler) as server:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls.path, tls.key)

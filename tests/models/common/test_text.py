@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.common.text import (
+    MAX_LABEL_CHARACTERS,
+    clean_label,
     clean_text,
     decode_text,
     escape_formula,
@@ -17,6 +19,7 @@ from models.common.text import (
     format_seconds,
     replace_surrogates,
     shorten,
+    unescape_entities,
 )
 
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -71,8 +74,68 @@ def test_lone_surrogates_are_escaped_or_replaced() -> None:
     assert replace_surrogates("caf\udce9.mp3", "replace") == "caf?.mp3"
 
 
-def test_bytes_that_are_no_utf8_are_latin_1() -> None:
-    assert decode_text("Café".encode()) == decode_text("Café".encode("latin-1")) == "Café"
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("Café".encode(), "Café"),
+        ("Café".encode("latin-1"), "Café"),
+        ("It\u2019s \u2013 \u201cx\u201d \u20ac".encode("cp1252"), "It\u2019s \u2013 \u201cx\u201d \u20ac"),
+        (b"undefined \x81 caf\xe9", "undefined \x81 café"),
+        ("Бя".encode()[:-1], "Б"),
+        ("東京".encode()[:-1], "東"),
+        ("a東".encode()[:-1], "a"),
+        ("Jóg\N{LATIN SMALL LETTER A WITH ACUTE}".encode()[:-1], "Jóg"),
+        ("\ufeffCafé".encode(), "Café"),
+        ("Café".encode("utf-16"), "Café"),
+        ("Café".encode("utf-16-be").join([b"\xfe\xff", b""]), "Café"),
+        (b"", ""),
+    ],
+)
+def test_text_is_decoded_as_its_sender_meant_it(data: bytes, text: str) -> None:
+    """A single letter that is missing its end is Windows-1252, not UTF-8."""
+    assert decode_text(data) == text
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_decoded(data: bytes) -> None:
+    decode_text(data).encode()
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=40).filter(lambda text: text[:1] != "\ufeff"),
+    st.integers(1, 4),
+)
+def test_a_cut_text_keeps_all_complete_letters(text: str, missing: int) -> None:
+    whole = "Ж" + text
+    data = whole.encode()
+    cut = decode_text(data[: max(2, len(data) - missing)])
+    assert whole.startswith(cut)
+    assert len(cut) >= len(whole) - missing
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Simon &amp; Garfunkel - It&#39;s &#x41;", "Simon & Garfunkel - It's A"),
+        ("AT&T &copy R&B; &nosuch;", "AT&T &copy R&B; &nosuch;"),
+        ("&amp;lt;", "&lt;"),
+        ("&#0;&#27;", "\ufffd"),
+    ],
+)
+def test_entities_of_html_are_replaced(text: str, expected: str) -> None:
+    assert unescape_entities(text) == expected
+
+
+@given(ANYTHING)
+def test_a_label_is_short_and_clean(text: str) -> None:
+    label = clean_label(text * 50)
+    assert len(label) <= MAX_LABEL_CHARACTERS
+    assert label == clean_text(label)
+
+
+def test_a_long_label_is_cut() -> None:
+    assert clean_label("  a\x1bb ") == "a b"
+    assert clean_label("a" * 1_500_000) == "a" * 199 + "…"
 
 
 def test_long_text_ends_in_an_ellipsis() -> None:

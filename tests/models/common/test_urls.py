@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from models.common.urls import is_loopback, is_url, redact_to_host, redact_url
+from models.common.urls import is_loopback, is_url, join_url, redact_to_host, redact_url, show_url
 
 
 @pytest.mark.parametrize("url", ["http://a/b", "HTTPS://a", "rtsp://a/b", "rtsps://a"])
@@ -33,3 +35,32 @@ def test_only_this_machine_reaches_it(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "radio.example", "localhost.example", ""])
 def test_other_machines_may_reach_it(host: str) -> None:
     assert not is_loopback(host)
+
+
+def test_an_address_is_shown_without_control_characters_and_not_in_full_length() -> None:
+    shown = redact_url("http://a/\x1b]0;x\x07\u202e" + "b" * 2_000_000)
+    assert shown.isprintable()
+    assert len(shown) == 300
+
+
+@pytest.mark.parametrize(
+    ("address", "joined"),
+    [
+        ("b c.mp3", "http://a/x/b c.mp3"),
+        (" /b%20c ", "http://a/b%20c"),
+        ("//b/c", "http://b/c"),
+        ("https://b/", "https://b/"),
+        ("file:///c", "file:///c"),
+        ("http://[half", ""),
+        ("http://b:port/", ""),
+        ("http://b:99999999/", ""),
+    ],
+)
+def test_relative_addresses(address: str, joined: str) -> None:
+    assert join_url("http://a/x/list.m3u", address) == joined
+
+
+@given(st.text())
+def test_no_address_breaks_the_joining(address: str) -> None:
+    show_url(join_url("http://a/", address))
+    show_url(address)

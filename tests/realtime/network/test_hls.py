@@ -89,3 +89,59 @@ def test_segments_may_come_from_the_web_only(tmp_path: Path) -> None:
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{sound}\n#EXT-X-ENDLIST\n"
     with web_server({"a.m3u8": Answer(playlist.encode())}) as server:
         assert server.url("a.m3u8") in opening_error(server.url("a.m3u8"))
+
+
+def test_only_one_audio_playlist_of_a_master_playlist_is_fetched(tmp_path: Path) -> None:
+    command = segment_command(tmp_path)
+    subprocess.run([*command, "-hls_playlist_type", "vod", str(tmp_path / "a.m3u8")], check=True, timeout=30)
+    stream = '#EXT-X-STREAM-INF:BANDWIDTH={},CODECS="{}"\n{}.m3u8\n'
+    variants = [(96_000, "mp4a.40.2", "a"), (48_000, "mp4a.40.2", "low"), (900_000, "avc1.42c01e", "film")]
+    master = "#EXTM3U\n" + "".join(stream.format(*each) for each in variants)
+    master = stream.format(128_000, "mp4a.40.2", "gone") + master
+    (tmp_path / "master.m3u8").write_text(master)
+    with web_server(folder=tmp_path) as server:
+        source = StreamSource(server.url("master.m3u8"), VirtualClock())
+        received = join_samples(list(source.blocks()))
+        paths = [path for path, _ in server.requests]
+    assert len(received) / 48_000 == pytest.approx(3, abs=0.2)
+    assert paths[:3] == ["/master.m3u8", "/gone.m3u8", "/a.m3u8"]
+    assert paths[3:] == [f"/{number}.ts" for number in range(len(paths) - 3)]
+
+
+def test_a_playlist_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.network.hls.MAX_PLAYLIST_BYTES", 1 << 20)
+    playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n" + b"#EXTINF:1,\na.ts\n" * 200_000
+    with web_server({"a.m3u8": Answer(playlist)}) as server:
+        url = server.url("a.m3u8")
+        assert opening_error(url) == f"the playlist {url} is longer than 1 MiB"
+
+
+def test_a_live_playlist_that_never_changes_is_not_requested_without_pause(tmp_path: Path) -> None:
+    """A playlist may state a duration of zero, after which FFmpeg would request it again at once."""
+    command = segment_command(tmp_path, seconds=1)
+    subprocess.run([*command, str(tmp_path / "b.m3u8")], check=True, timeout=30)
+    (tmp_path / "a.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:0\n#EXTINF:0,\n0.ts\n")
+    with web_server(folder=tmp_path) as server:
+        source = StreamSource(server.url("a.m3u8"), SystemClock(), silence_timeout_seconds=2)
+        read_until_failure(source.blocks(), 9)
+        assert len(server.requests) < 20
+
+
+def test_a_master_playlist_that_leads_to_itself_is_refused() -> None:
+    master = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n"
+    with web_server({"a.m3u8": Answer(master)}) as server:
+        url = server.url("a.m3u8")
+        assert opening_error(url) == f"{url} is a master playlist in a master playlist"
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("address", ["http://[half/a.ts", "http://a:bad/a.ts", "\x1b]0;x\x07.ts"])
+def test_an_address_of_a_segment_that_is_not_valid_is_one_sentence(
+    address: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}\n#EXT-X-ENDLIST\n"
+    with web_server({"a.m3u8": Answer(playlist.encode())}) as server:
+        message = opening_error(server.url("a.m3u8"))
+    assert message.isprintable()
+    assert "http" in message or "address" in message
+    assert capfd.readouterr().err == ""

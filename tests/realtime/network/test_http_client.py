@@ -28,6 +28,7 @@ from tests.support.streams import (
     measure_pitch,
     opening_error,
     read_until_failure,
+    take_blocks,
 )
 
 
@@ -230,3 +231,128 @@ def test_closing_ends_a_read_over_tls_that_hangs(tmp_path: Path, monkeypatch: py
         source = StreamSource(server.url("live", scheme="https"), SystemClock())
         with closes_within_a_second(source):
             threading.Event().wait(0.2)
+
+
+def test_cookies_of_a_redirect_are_kept_while_the_stream_is_opened(tmp_path: Path) -> None:
+    """Some stations admit only listeners whose cookie their redirect has set. Each opening gets a new one."""
+    sound = write(tmp_path / "t.wav", tone(440, 1, RATE), RATE).read_bytes()
+    moved = {"Location": "/list.m3u", "Set-Cookie": "sid=1; Path=/"}
+    answers = {
+        "a": Answer(status=302, headers=moved),
+        "list.m3u": Answer(b"t.wav\n", headers={"Set-Cookie": "more=2"}),
+        "t.wav": Answer(sound),
+    }
+    with web_server(answers) as server:
+        for _ in range(2):
+            source = StreamSource(server.url("a"), VirtualClock())
+            assert len(join_samples(list(source.blocks()))) == RATE
+        cookies = [headers.get("cookie") for _, headers in server.requests]
+    assert cookies == [None, "sid=1", "sid=1; more=2"] * 2
+
+
+def test_cookies_stay_with_their_host_and_their_number_is_limited(tmp_path: Path) -> None:
+    sound = write(tmp_path / "t.wav", tone(440, 1, RATE), RATE).read_bytes()
+    with web_server({"t.wav": Answer(sound)}, host="0.0.0.0") as other:
+        url = f"http://localhost:{other.port}/t.wav"
+        answers = {"a": Answer(status=302, headers={"Location": url, "Set-Cookie": "sid=1; Path=/"})}
+        with web_server(answers) as server:
+            list(StreamSource(server.url("a"), VirtualClock()).blocks())
+        assert [headers.get("cookie") for _, headers in other.requests] == [None]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "expected"),
+    [
+        ('Digest realm="x, not basic", nonce="abc"', "needs a login of the kind Digest (401), and Overheard"),
+        ("NTLM", "needs a login of the kind NTLM (401), and Overheard supports only Basic"),
+        ('Basic realm="x"', "needs a valid user and password (401)"),
+        ('Digest realm="x", basic realm="y"', "needs a valid user and password (401)"),
+        ("\x1b]0;owned\x07" + "A" * 9_000, "needs a login of the kind ]0;owned AAAAAAAAAA… (401), and"),
+    ],
+)
+def test_a_login_that_is_not_supported_is_named(challenge: str, expected: str) -> None:
+    with web_server({"x": Answer(status=401, headers={"WWW-Authenticate": challenge})}) as server:
+        assert opening_error(server.url("x", "me:secret")).startswith(f"{server.url('x')} {expected}")
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[half", "http://a:bad/", "http://a:99999999/", "http://[::1%/", "//[", "http://\x80..\x80/", ""],
+)
+def test_an_address_of_a_redirect_that_is_not_valid_is_one_sentence(location: str) -> None:
+    with web_server({"x": Answer(status=302, headers={"Location": location})}) as server:
+        message = opening_error(server.url("x"))
+    assert re.search(
+        r"redirects (to an address that is not valid|without an address)|unknown|not a valid", message
+    )
+
+
+def test_messages_show_no_control_characters_and_no_page_of_text() -> None:
+    answers = {
+        "x": Answer(status=302, headers={"Location": "/\x1b]0;owned\x07\x9b31m" + "a" * 20_000}),
+        "y": Answer(status=302, headers={"Location": "gopher:\x1b[31m"}),
+    }
+    with web_server(answers) as server:
+        for name in answers:
+            message = opening_error(server.url(name))
+            assert message.isprintable()
+            assert len(message) < 500
+
+
+def test_a_station_whose_server_promises_ranges_is_read_in_one_request(tmp_path: Path) -> None:
+    """The length of a chunked response is unknown, so its end cannot be sought."""
+    sound = write(tmp_path / "t.mp3", tone(440, 3, RATE), RATE, "libmp3lame").read_bytes()
+    body = b"%x\r\n" % len(sound) + sound + b"\r\n0\r\n\r\n"
+    chunked = {"Transfer-Encoding": "chunked", "Accept-Ranges": "bytes", "Content-Type": "audio/mpeg"}
+    with web_server({"live": Answer(body, headers=chunked, length=False)}) as server:
+        source = StreamSource(server.url("live"), VirtualClock())
+        assert len(join_samples(list(source.blocks()))) / RATE == pytest.approx(3, abs=0.1)
+        assert [headers.get("range") for _, headers in server.requests] == [None]
+
+
+@pytest.mark.parametrize("length", [221_183_499, 2_147_483_647, 9_223_372_036_854_775_807])
+def test_a_length_that_is_not_true_does_not_matter(tmp_path: Path, length: int) -> None:
+    """Some servers promise ranges and an absurd length for live streams, and then ignore ranges."""
+    sound = write(tmp_path / "t.mp3", tone(440, 3, RATE), RATE, "libmp3lame").read_bytes()
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(length), "Content-Type": "audio/mpeg"}
+    with web_server({"live": Answer(sound, headers=headers, length=False)}) as server:
+        source = StreamSource(server.url("live"), VirtualClock())
+        blocks = source.blocks()
+        take_blocks(blocks, 2.9)
+        assert f"ended {length - len(sound)} bytes too early" in read_until_failure(blocks, 9)
+        assert all("-1" not in headers.get("range", "") for _, headers in server.requests)
+
+
+def test_a_seek_changes_nothing_if_it_fails() -> None:
+    content = bytes(range(256)) * 8
+    with web_server({"x": Answer(content, headers={"Accept-Ranges": "bytes"})}) as server:
+        client = HttpClient(server.url("x"), 5.0)
+        body = client.open(server.url("x"))
+        assert body.read(10) == content[:10]
+        for offset, whence in ((-1, 0), (-11, 1), (2049, 0), (1, 2), (-2049, 2)):
+            assert body.seek(offset, whence) == -1
+            assert body.tell() == 10
+        server.answers["x"] = Answer(status=416)
+        assert body.seek(-8, 2) == 2040
+        assert body.read(8) == b""
+        assert "responded 416" in client.failure
+        assert body.seek(10) == 10
+        assert client.failure == ""
+        assert body.read(10) == content[10:20]
+        body.close()
+
+
+def test_a_seek_in_a_body_of_unknown_length_fails() -> None:
+    with web_server({"x": Answer(b"x" * 99, headers={"Accept-Ranges": "bytes"}, length=False)}) as server:
+        body = HttpClient(server.url("x"), 5.0).open(server.url("x"))
+        assert not body.seekable()
+        assert body.seek(-1, 2) == -1
+        assert body.read(9) == b"x" * 9
+        body.close()
+
+
+def test_a_server_that_sends_no_audio_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would otherwise notice that a station uses up the network."""
+    monkeypatch.setattr("realtime.network.http_client.MAX_UNHEARD_BYTES", 1 << 20)
+    with web_server({"x": Answer(b"ID3\4\0\0\x7f\x7f\x7f\x7f" + bytes(4 << 20))}) as server:
+        assert opening_error(server.url("x")) == f"{server.url('x')} sent 1 MiB without audio"

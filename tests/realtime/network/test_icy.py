@@ -12,9 +12,7 @@ from models.common.text import clean_text, decode_text
 from realtime.network.icy import (
     IcyParser,
     format_tag_title,
-    is_hls,
     parse_packed_tags,
-    parse_playlist,
     parse_stream_title,
 )
 
@@ -135,24 +133,3 @@ def test_titles_of_tags(tags: dict[str, str], title: str) -> None:
 def test_tags_beside_a_packet() -> None:
     assert parse_packed_tags(b"encoder\0Lavc\0TITLE\0S\xc3\xb3ng\0") == {"encoder": "Lavc", "TITLE": "Sóng"}
     assert parse_packed_tags(b"") == parse_packed_tags(b"odd") == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("http://a/live\n", "http://a/live"),
-        ("\ufeff#EXTM3U\r\n#EXTINF:-1,Radio\r\nhttp://a/live?x=1\r\nhttp://b/\r\n", "http://a/live?x=1"),
-        ("[playlist]\nNumberOfEntries=1\nTitle1=Radio\nFile1=http://a/live\nVersion=2\n", "http://a/live"),
-        ("[playlist]\nfile1 = http://a/live\n", "http://a/live"),
-        ("relative/live.mp3", "relative/live.mp3"),
-        ("[playlist]\nNumberOfEntries=0\n", ""),
-        ("", ""),
-    ],
-)
-def test_the_first_address_of_a_playlist(text: str, address: str) -> None:
-    assert parse_playlist(text) == address
-
-
-def test_a_playlist_of_segments_is_distinguished_from_one_of_addresses() -> None:
-    assert is_hls("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n")
-    assert not is_hls("#EXTM3U\n#EXTINF:-1,Radio\nhttp://a/live\n")

@@ -1,0 +1,126 @@
+"""Addresses that redirects, playlists and segments of a station may lead to."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.network.reach import AddressKind, classify_address, is_allowed
+from tests.support.stream_servers import Answer, web_server
+from tests.support.streams import opening_error
+
+PUBLIC, PRIVATE, LINK_LOCAL, LOOPBACK = (
+    AddressKind.PUBLIC,
+    AddressKind.PRIVATE,
+    AddressKind.LINK_LOCAL,
+    AddressKind.LOOPBACK,
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("8.8.8.8", PUBLIC),
+        ("2606:4700::1111", PUBLIC),
+        ("10.1.2.3", PRIVATE),
+        ("172.16.0.1", PRIVATE),
+        ("192.168.1.1", PRIVATE),
+        ("100.64.0.1", PRIVATE),
+        ("224.0.0.1", PRIVATE),
+        ("255.255.255.255", PRIVATE),
+        ("fd00::1", PRIVATE),
+        ("169.254.169.254", LINK_LOCAL),
+        ("fe80::1", LINK_LOCAL),
+        ("fe80::1%lo", LINK_LOCAL),
+        ("127.0.0.1", LOOPBACK),
+        ("127.8.9.1", LOOPBACK),
+        ("0.0.0.0", LOOPBACK),
+        ("::", LOOPBACK),
+        ("::1", LOOPBACK),
+    ],
+)
+def test_kinds_of_addresses(address: str, kind: AddressKind) -> None:
+    assert classify_address(address) is kind
+
+
+@pytest.mark.parametrize("prefix", ["::ffff:", "::", "64:ff9b::"])
+@given(st.ip_addresses(v=4))
+def test_an_address_of_ipv4_within_one_of_ipv6_has_the_same_kind(prefix: str, address: object) -> None:
+    """Otherwise an address of this machine could be written in another form. ``::0.0.0.1`` is ``::1``."""
+    expected = LOOPBACK if (prefix, str(address)) == ("::", "0.0.0.1") else classify_address(str(address))
+    assert classify_address(f"{prefix}{address}") is expected
+
+
+@pytest.mark.parametrize("kind", AddressKind)
+@pytest.mark.parametrize("named", AddressKind)
+def test_a_station_leads_to_public_addresses_and_to_those_of_its_own_kind(
+    named: AddressKind, kind: AddressKind
+) -> None:
+    assert is_allowed(kind, named) == (kind in (PUBLIC, named))
+
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n{}#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"
+WAYS: dict[str, Callable[[str], Answer]] = {
+    "redirect": lambda url: Answer(status=302, headers={"Location": url}),
+    "playlist": lambda url: Answer(f"#EXTM3U\n{url}\n".encode()),
+    "variant": lambda url: Answer(f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{url}\n".encode()),
+    "segment": lambda url: Answer(HLS.format("", url).encode()),
+    "key": lambda url: Answer(HLS.format(f'#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n', "a.ts").encode()),
+    "map": lambda url: Answer(HLS.format(f'#EXT-X-MAP:URI="{url}"\n', "a.mp4").encode()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "host",
+    ["10.255.255.1", "192.168.255.1", "169.254.169.254", "[::ffff:10.0.0.1]", "[fe80::1]", "[fd00::1]"],
+)
+def test_a_station_cannot_lead_to_another_network(way: str, host: str) -> None:
+    url = f"http://{host}/data"
+    with web_server({"x": WAYS[way](url)}) as server:
+        message = opening_error(server.url("x"))
+    if way != "key":  # FFmpeg has no message for a key that it cannot read
+        assert "which only the user may name and no station" in message
+
+
+def own_network_address() -> str:
+    """Return an address of this machine that is not loopback. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no network")
+        address: str = probe.getsockname()[0]
+    if address.startswith("127."):
+        pytest.skip("this machine has no network")
+    return address
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("target", ["127.0.0.1", "localhost", "0.0.0.0", "2130706433"])
+def test_a_station_of_the_network_cannot_reach_this_machine(way: str, target: str) -> None:
+    """No byte may arrive at the service that listens here."""
+    address = own_network_address()
+    with web_server() as private, web_server(host="0.0.0.0") as station:
+        station.answers["x"] = WAYS[way](f"http://{target}:{private.port}/data")
+        message = opening_error(f"http://{address}:{station.port}/x")
+        assert private.requests == []
+        assert station.requests, message
+
+
+def test_a_playlist_of_the_network_cannot_name_rtsp_on_this_machine() -> None:
+    address = own_network_address()
+    with socket.create_server(("127.0.0.1", 0)) as service, web_server(host="0.0.0.0") as station:
+        service.setblocking(False)
+        target = f"rtsp://127.0.0.1:{service.getsockname()[1]}/x"
+        station.answers["x"] = WAYS["playlist"](target)
+        message = opening_error(f"http://{address}:{station.port}/x")
+        assert (
+            message == f"{target} is an address of this machine, which only the user may name and no station"
+        )
+        with pytest.raises(BlockingIOError):
+            service.accept()
