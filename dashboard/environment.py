@@ -8,6 +8,8 @@ ANALYZER_URL = "ws://127.0.0.1:8765"
 TOKEN_VARIABLE = "OVERHEARD_TOKEN"
 """Variable with the token for the analyzer. Options and addresses are no place for a token, since other
 users of the machine can read them."""
+KEY_VARIABLE = "OVERHEARD_PAGE_KEY"
+"""Variable with the key that opens the page. If empty, the page needs no key."""
 
 SPOTIFY_VARIABLES: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 """Variables with the keys of Spotify, under the names that the client library spotipy uses."""

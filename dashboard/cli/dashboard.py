@@ -1,4 +1,4 @@
-"""``overheard dashboard``: serve the page with Streamlit."""
+"""``overheard dashboard``: serve the page."""
 
 from __future__ import annotations
 
@@ -11,42 +11,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from urllib.parse import parse_qsl, urlsplit
 
-from dashboard.environment import ANALYZER_URL, TOKEN_VARIABLE
+from dashboard.environment import ANALYZER_URL, KEY_VARIABLE, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
-from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
 from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
+from models.common.urls import is_loopback
 
 HOST = "127.0.0.1"
 PORT = 8501
-APP = Path(__file__).parent.parent / "app.py"
-
-STREAMLIT_OPTIONS = {
-    "server.headless": "true",  # does not open a browser or ask for an email address
-    "server.fileWatcherType": "none",  # installed files do not change while the page runs
-    "runner.magicEnabled": "false",  # expression statements are not shown on the page
-    "browser.gatherUsageStats": "false",
-    "server.maxUploadSize": str(MAX_FILE_BYTES // MEBIBYTE),  # Streamlit rejects larger files unread
-    "logger.level": "warning",  # the address that Streamlit logs is not needed
-    "client.toolbarMode": "viewer",  # the menu has only the choice of the theme
-    "client.showErrorDetails": "none",
-    "theme.baseRadius": "0.75rem",
-    "theme.light.primaryColor": "#2f5fd0",
-    "theme.light.backgroundColor": "#fafaf8",
-    "theme.light.secondaryBackgroundColor": "#ffffff",
-    "theme.light.textColor": "#1b1d22",
-    "theme.light.borderColor": "#e3e2dd",
-    "theme.dark.primaryColor": "#8fb1ff",
-    "theme.dark.backgroundColor": "#101114",
-    "theme.dark.secondaryBackgroundColor": "#191b20",
-    "theme.dark.textColor": "#eceae4",
-    "theme.dark.borderColor": "#2c2f36",
-}
 
 
 def build_parser() -> ArgumentParser:
@@ -57,6 +33,7 @@ def build_parser() -> ArgumentParser:
         examples=[
             ("overheard dashboard", "`overheard listen` on this machine"),
             (f"{TOKEN_VARIABLE}=... overheard dashboard --analyzer wss://radio.example:8765", "elsewhere"),
+            (f"{KEY_VARIABLE}=... overheard dashboard --host 0.0.0.0", "open to everyone with the key"),
         ],
     )
     parser.add_argument(
@@ -67,6 +44,13 @@ def build_parser() -> ArgumentParser:
     )
     parser.add_argument(
         "--host", default=HOST, metavar="ADDRESS", help=f"address that the page listens on (default: {HOST})"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="further name under which browsers may open the page, such as radio.example; may be repeated",
     )
     parser.add_argument(
         "--port", default=PORT, type=int, metavar="PORT", help=f"port of the page (default: {PORT})"
@@ -85,13 +69,15 @@ def command(arguments: Sequence[str]) -> int:
     Raises
     ------
     DashboardError
-        If the analyzer's address or token is invalid, or the port is unavailable.
+        If the analyzer's address, a host, the token or the key is invalid, or the port is unavailable.
     """
     options = build_parser().parse_args(arguments)
     analyzer = parse_analyzer_url(options.analyzer)
+    allowed_hosts = [parse_allowed_host(name) for name in options.allow_host]
     check_token()
+    check_key(options.host)
     check_port(options.host, options.port)
-    return _run(streamlit_arguments(analyzer, options.host, options.port))
+    return _run(server_arguments(analyzer, options.host, options.port, allowed_hosts))
 
 
 def parse_analyzer_url(url: str) -> str:
@@ -120,6 +106,26 @@ def parse_analyzer_url(url: str) -> str:
     return url
 
 
+def parse_allowed_host(name: str) -> str:
+    """Return the name of a host as browsers send it: in lower case, and other alphabets as ASCII.
+
+    Raises
+    ------
+    DashboardError
+        If this is no name of a host, or if it has a scheme, a port or a path.
+    """
+    try:
+        host = name.encode("idna").decode("ascii").lower().removesuffix(".")
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[\w.-]+", host, re.ASCII):
+        raise DashboardError(
+            f"--allow-host {name!r} is not the name of a host; give the name alone, such as radio.example, "
+            "without scheme, port and path"
+        )
+    return host
+
+
 def check_token(environment: Mapping[str, str] = os.environ) -> None:
     """Check the token before the page starts.
 
@@ -128,15 +134,35 @@ def check_token(environment: Mapping[str, str] = os.environ) -> None:
     DashboardError
         If the token has a character or a length that the analyzer does not allow.
     """
-    token = environment.get(TOKEN_VARIABLE, "")
-    if token and not re.fullmatch(r"[\w.~-]{16,256}", token, re.ASCII):
+    _check_secret(TOKEN_VARIABLE, environment)
+
+
+def check_key(host: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Check the key of the page before the page starts.
+
+    Raises
+    ------
+    DashboardError
+        If the key has a wrong character or length, or if there is no key and other machines reach the page.
+    """
+    _check_secret(KEY_VARIABLE, environment)
+    if not environment.get(KEY_VARIABLE) and not is_loopback(host):
         raise DashboardError(
-            f"{TOKEN_VARIABLE} has {len(token)} characters; it must have 16 to 256 letters, digits or . _ ~ -"
+            f"--host {host} can be reached from other machines; set a key of 16 or more characters "
+            f"({KEY_VARIABLE}), which the page then asks for, or listen on {HOST}"
+        )
+
+
+def _check_secret(variable: str, environment: Mapping[str, str]) -> None:
+    secret = environment.get(variable, "")
+    if secret and not re.fullmatch(r"[\w.~-]{16,256}", secret, re.ASCII):
+        raise DashboardError(
+            f"{variable} has {len(secret)} characters; it must have 16 to 256 letters, digits or . _ ~ -"
         )
 
 
 def check_port(host: str, port: int) -> None:
-    """Check the page's port before Streamlit starts.
+    """Check the page's port before the server starts.
 
     Raises
     ------
@@ -158,11 +184,13 @@ def check_port(host: str, port: int) -> None:
         ) from error
 
 
-def streamlit_arguments(analyzer: str, host: str, port: int) -> list[str]:
-    """Return the command line of the child process: Streamlit, its options, the script, and its arguments."""
-    options = STREAMLIT_OPTIONS | {"server.address": host, "server.port": str(port)}
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", "--analyzer", analyzer]
+def server_arguments(analyzer: str, host: str, port: int, allowed_hosts: Sequence[str] = ()) -> list[str]:
+    """Return the command line of the child process that serves the page."""
+    command_line = [
+        sys.executable, "-P", "-m", "dashboard.server",
+        "--analyzer", analyzer, "--host", host, "--port", str(port),
+    ]  # fmt: skip
+    return [*command_line, *(f"--allow-host={name}" for name in allowed_hosts)]
 
 
 def _run(arguments: list[str]) -> int:

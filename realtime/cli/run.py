@@ -22,6 +22,7 @@ from models.common.urls import is_url, redact_url
 from realtime import config
 from realtime.app import serve_sources
 from realtime.cli.common import LIVE_GROUPS
+from realtime.config import DashboardSettings
 from realtime.errors import ServerError
 from realtime.history.location import resolve_path
 
@@ -70,7 +71,7 @@ def command(arguments: Sequence[str]) -> int:
 
     def ready(names: str, address: str) -> Awaitable[None]:
         opening.cancel()
-        children.append(_start_dashboard(address, page_port, token))
+        children.append(_start_dashboard(address, settings.dashboard, token))
         cleanup.callback(guard_children(-children[0].pid))  # with the processes that the dashboard starts
         cleanup.callback(_stop_dashboard, children[0])
         http_address = address.replace("ws", "http", 1)
@@ -88,7 +89,8 @@ def command(arguments: Sequence[str]) -> int:
     try:
         if sys.stdout.isatty():
             opening.start()
-        origins = [f"http://{host}:{page_port}" for host in ("127.0.0.1", "localhost")]
+        names = ("127.0.0.1", "localhost", *settings.dashboard.allow_host)
+        origins = [f"http://{name}:{page_port}" for name in names]
         code = asyncio.run(
             serve_sources(
                 settings, ready=ready, origins=origins, selectable=SELECTABLE_SOURCES, control_token=token
@@ -131,15 +133,16 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
-def _start_dashboard(address: str, port: int, token: str) -> subprocess.Popen[bytes]:
+def _start_dashboard(address: str, settings: DashboardSettings, token: str) -> subprocess.Popen[bytes]:
     # -P prevents Python from importing packages in the current folder.
     command_line = [
-        sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address, "--port", str(port),
+        sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address,
+        "--port", str(settings.dashboard_port), *(f"--allow-host={name}" for name in settings.allow_host),
     ]  # fmt: skip
     # The output of the dashboard would only repeat the address. In a separate session the dashboard does not
-    # receive Ctrl-C, and can be killed with all its children. The token is an environment variable, because
-    # every user of the machine can read command-line options.
-    environment = os.environ | {"OVERHEARD_TOKEN": token}
+    # receive Ctrl-C, and can be killed with all its children. Token and key are environment variables,
+    # because every user of the machine can read command-line options.
+    environment = os.environ | {"OVERHEARD_TOKEN": token, "OVERHEARD_PAGE_KEY": settings.page_key}
     return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True, env=environment)
 
 

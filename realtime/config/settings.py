@@ -267,20 +267,46 @@ class OutputSettings:
 
 @dataclass(frozen=True, slots=True)
 class DashboardSettings:
-    """Port of the page that ``overheard run`` serves, and a switch for opening the page in a browser."""
+    """Port and access control of the page that ``overheard run`` serves, and whether a browser opens it.
+
+    Browsers may open the page under a name of ``allow_host`` besides the loopback names. If there is a
+    ``page_key``, the page asks for this key.
+    """
 
     dashboard_port: int = setting(8501, "port of the page")
+    allow_host: tuple[str, ...] = setting(
+        (),
+        "further name under which browsers may open the page, such as radio.example; may be repeated",
+        metavar="NAME",
+    )
+    page_key: str = setting(
+        "",
+        "secret that the page asks for; prefer the variable OVERHEARD_PAGE_KEY, because other users can read "
+        "options",
+        metavar="KEY",
+    )
     browser: bool = setting(True, "open the page in the browser", default_text="if there is a display")
 
     def __post_init__(self) -> None:
-        """Check the port.
+        """Check port, names and key.
 
         Raises
         ------
         ValueError
-            If the port is out of range.
+            If the port is out of range, or if a name or the key has other characters than allowed.
         """
         _check_range(self, "dashboard_port", 1, 65535)
+        for name in self.allow_host:
+            if not re.fullmatch(r"[\w.-]+", name):
+                raise ValueError(
+                    f"allow_host is {name!r}; it must be a name alone, such as radio.example, "
+                    "without scheme, port and path"
+                )
+        if self.page_key and not re.fullmatch(r"[\w.~-]{16,256}", self.page_key, re.ASCII):
+            raise ValueError(
+                f"the page_key has {len(self.page_key)} characters; it must have 16 to 256, "
+                "letters, digits and . _ ~ -"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from models.common.urls import is_loopback
+from models.common.web_requests import is_allowed_host
 from realtime.protocol.messages import VERSION
 from realtime.server.requests import UNPRIVILEGED
 
@@ -133,8 +133,8 @@ def reject_page(
 ) -> Rejection | None:
     """Check if a client may read an HTTP page of this server.
 
-    Without a token the server is for this machine alone. A foreign host name then means DNS rebinding: a web
-    site points its own host name at this machine to bypass the same-origin policy of browsers.
+    Without a token the server is for this machine alone. A foreign host name then means DNS rebinding, as
+    ``models.common.web_requests`` explains.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def reject_page(
         )
     if needs_privilege and not is_privileged(request, policy):
         return Rejection(401, "token", f"send the header 'Authorization: Bearer TOKEN': {UNPRIVILEGED}")
-    if not policy.token and not all(is_loopback(_host_name(host)) for host in request.hosts):
+    if not policy.token and request.hosts and not is_allowed_host(request.hosts):
         return Rejection(403, "host", "without a token this page is served to localhost and 127.0.0.1 only")
     return None
 
@@ -208,10 +208,3 @@ def _has_secret(request: HandshakeRequest, secret: str) -> bool:
             tokens.append(credentials.strip())
     # The time of an ordinary comparison would reveal how much of a guess is right.
     return any(hmac.compare_digest(token.encode(), secret.encode()) for token in tokens)
-
-
-def _host_name(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:  # brackets that do not close
-        return ""

@@ -1,4 +1,4 @@
-"""``overheard dashboard``: options, addresses and settings of Streamlit."""
+"""``overheard dashboard``: options, addresses and settings of the server."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.cli.dashboard import (
-    APP,
+    check_key,
     check_port,
     check_token,
     command,
+    parse_allowed_host,
     parse_analyzer_url,
-    streamlit_arguments,
+    server_arguments,
 )
+from dashboard.environment import KEY_VARIABLE, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
+from dashboard.server.__main__ import SCRIPT, STREAMLIT_OPTIONS
 from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
 from models.errors import OverheardError
+
+SECRET = "a-secret-of-these-tests"
 
 
 @pytest.fixture
@@ -102,26 +107,70 @@ def test_a_free_port_stays_free(taken_port: int) -> None:
     check_port("127.0.0.1", free)
 
 
-def test_streamlit_starts_without_a_browser_and_gets_the_analyzer_as_the_last_argument() -> None:
-    arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
-    assert arguments[:6] == [sys.executable, "-P", "-m", "streamlit", "run", str(APP)]
-    assert APP.is_file()
-    assert arguments[-3:] == ["--", "--analyzer", "ws://127.0.0.1:1"]
-    wanted = ("server.headless=true", "browser.gatherUsageStats=false", "server.port=8600")
-    for option in (*wanted, "client.toolbarMode=viewer"):
-        assert f"--{option}" in arguments
+def test_the_server_gets_the_analyzer_the_address_and_the_names_but_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every user of the machine can read command lines."""
+    for variable in (KEY_VARIABLE, TOKEN_VARIABLE):
+        monkeypatch.setenv(variable, SECRET)
+    arguments = server_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600, ["radio.example"])
+    assert arguments[:4] == [sys.executable, "-P", "-m", "dashboard.server"]
+    options = ["--analyzer", "ws://127.0.0.1:1", "--host", "127.0.0.1", "--port", "8600"]
+    assert arguments[4:] == [*options, "--allow-host=radio.example"]
+    assert SECRET not in " ".join(arguments)
 
 
 def test_the_server_accepts_files_of_the_size_that_the_page_promises() -> None:
     """The server of Streamlit limits uploads to 200 MB unless an option raises the limit."""
-    arguments = streamlit_arguments("ws://127.0.0.1:1", "127.0.0.1", 8600)
-    assert f"--server.maxUploadSize={MAX_FILE_BYTES // MEBIBYTE}" in arguments
+    assert STREAMLIT_OPTIONS["server.maxUploadSize"] == MAX_FILE_BYTES // MEBIBYTE
+    assert SCRIPT.is_file()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "radio.example", "localhost.example", ""])
+def test_a_page_for_other_machines_needs_a_key(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The analyzer demands a token in the same case. The page holds this token and shows the history."""
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    with pytest.raises(DashboardError, match=r"other machines; set a key of 16 .*\(OVERHEARD_PAGE_KEY\)"):
+        command(["--host", host])
+    check_key(host, {KEY_VARIABLE: SECRET})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "::1"])
+def test_a_page_for_this_machine_needs_no_key(host: str) -> None:
+    check_key(host, {})
+    check_key(host, {KEY_VARIABLE: SECRET})
+
+
+def test_a_short_key_is_refused_and_not_repeated() -> None:
+    with pytest.raises(DashboardError, match="OVERHEARD_PAGE_KEY has 6 characters") as caught:
+        check_key("127.0.0.1", {KEY_VARIABLE: "secret"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("radio.example", "radio.example"), ("Radio.EXAMPLE.", "radio.example"), ("nas", "nas"),
+     ("räd.example", "xn--rd-via.example")],
+)  # fmt: skip
+def test_names_are_compared_as_browsers_send_them(name: str, sent: str) -> None:
+    assert parse_allowed_host(name) == sent
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "http://radio.example", "radio.example:8501", "radio.example/", "*", "a b", "a..b", "x" * 64],
+)
+def test_other_texts_are_no_names(name: str) -> None:
+    with pytest.raises(DashboardError, match="give the name alone, such as"):
+        command(["--allow-host", name])
 
 
 def test_no_module_of_the_dashboard_hides_another_package() -> None:
-    """``streamlit run`` puts the folder first on sys.path, where ``json.py`` would hide Python's module."""
+    """Tools put the folder of a script first on sys.path, where ``json.py`` would hide Python's module."""
     names = {
-        path.stem for path in APP.parent.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+        path.stem
+        for path in SCRIPT.parent.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
     assert not names & (
         sys.stdlib_module_names | {"models", "realtime", "training", "dashboard", "streamlit"}
