@@ -1,4 +1,4 @@
-"""Decode audio files and addresses to blocks of mono samples with FFmpeg."""
+"""Decode audio files to blocks of mono samples with FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from models.audio.decoding import MonoDecoder, StreamResampler
 from models.audio.formats import file_location, restriction_options
 from models.audio.samples import Samples
-from models.common.urls import is_url
 from models.errors import AudioError
 
 if TYPE_CHECKING:
@@ -20,24 +19,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NETWORK_TIMEOUT_SECONDS = 10.0
-"""Seconds without data after which opening or reading an address fails."""
-
-WEB_PROTOCOLS = ("http", "https", "tcp", "tls")
-"""Protocols of an address."""
-
 
 class AudioFile:
-    """Open audio file or address.
+    """Open audio file.
 
     Damaged packets are skipped, and their number is logged as a warning.
 
     Parameters
     ----------
-    location : str
-        Path or URL.
+    path : str
     display_name : str
-        Name of the file in messages, without secrets. By default it is the location.
+        Name of the file in messages. By default it is the path.
 
     Attributes
     ----------
@@ -49,21 +41,20 @@ class AudioFile:
     Raises
     ------
     AudioError
-        If the location cannot be opened or has no audio stream that FFmpeg can decode.
+        If the file cannot be opened or has no audio stream that FFmpeg can decode.
     """
 
-    def __init__(self, location: str, *, display_name: str = "") -> None:
+    def __init__(self, path: str, *, display_name: str = "") -> None:
         import av
         import av.error
 
-        self._display_name = display_name or location
+        self._display_name = display_name or path
         av.logging.set_level(None)  # FFmpeg would print to the terminal of this program
         try:
             self._container = av.open(
-                location if is_url(location) else file_location(location),
-                options=restriction_options(*(WEB_PROTOCOLS if is_url(location) else ("file",))),
+                file_location(path),
+                options=restriction_options("file"),
                 metadata_errors="ignore",
-                timeout=NETWORK_TIMEOUT_SECONDS,
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)

@@ -42,6 +42,8 @@ class StreamDecoder:
         Hz.
     station : str
         Name of the station. Empty if the server does not send a name.
+    duration_seconds : float or None
+        None if the stream does not state its duration.
 
     Raises
     ------
@@ -69,6 +71,8 @@ class StreamDecoder:
             raise SourceError(str(error)) from error
         self._tags |= self._stream.metadata
         self.sample_rate = int(self._stream.codec_context.sample_rate)
+        microseconds = container.duration
+        self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
         # A stream without a length is live and does not end by itself.
         self._endless = body.endless if body else not container.duration
 

@@ -20,6 +20,7 @@ from models.errors import AudioError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
+from realtime.network.file import NetworkFile
 from realtime.protocol.health import SourceStatus
 
 MAX_BLOCK_SAMPLES = 4096
@@ -112,7 +113,9 @@ class FileSource:
         self.sample_rate = self._file.sample_rate
         self.duration_seconds = self._file.duration_seconds
 
-    def _open(self) -> AudioFile:
+    def _open(self) -> AudioFile | NetworkFile:
+        if is_url(self.location):
+            return NetworkFile(self.location)
         try:
             return AudioFile(self.location, display_name=self._shown_location)
         except AudioError as error:

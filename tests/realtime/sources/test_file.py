@@ -18,7 +18,8 @@ from realtime.sources.file import ArraySource, open_demo, played_file
 from tests.support.audio import tone, write
 from tests.support.audio_source_contract import RATE, SOUND
 from tests.support.clock import VirtualClock
-from tests.support.stream_servers import web_server
+from tests.support.network import make_certificate
+from tests.support.stream_servers import Answer, web_server
 from tests.support.streams import measure_pitch
 
 
@@ -124,7 +125,7 @@ def test_a_file_on_a_web_server_plays_at_its_pace_and_ends(tmp_path: Path) -> No
 
 def test_a_network_address_that_is_not_there(tmp_path: Path) -> None:
     with web_server(folder=tmp_path) as server:
-        with pytest.raises(SourceError, match=rf"{server.url('no.wav')} is not audio .*404"):
+        with pytest.raises(SourceError, match=rf"^{server.url('no.wav')} does not exist \(404\)$"):
             open_source(server.url("no.wav", "someone:secret"), 0.0, VirtualClock())
 
 
@@ -178,6 +179,49 @@ def test_at_speed_0_a_network_address_is_read_as_fast_as_it_is_analyzed(tmp_path
         source = open_source(server.url("tone.wav"), 0.0, VirtualClock())
         assert isinstance(source, FileSource)
         assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
+
+
+def test_at_speed_0_a_certificate_that_is_not_trusted_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg's own HTTP client accepts every certificate."""
+    write(tmp_path / "tone.wav", SOUND, RATE)
+    certificate = make_certificate(tmp_path)
+    with web_server(folder=tmp_path, tls=certificate) as server:
+        url = server.url("tone.wav", scheme="https")
+        with pytest.raises(SourceError, match=f"the certificate of {url} is not trusted: self-signed"):
+            open_source(url, 0.0, VirtualClock())
+        with pytest.raises(SourceError, match=f"the certificate of {url} is not trusted: self-signed"):
+            FileSource(url, VirtualClock())
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+        blocks = FileSource(url, VirtualClock()).blocks()
+        assert sum(len(block.samples) for block in blocks) == len(SOUND)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"#EXTM3U\nfile:///etc/passwd\n", "names file:///etc/passwd, which is not a stream on the web"),
+        (b"#EXTM3U\nhttp://10.0.0.1/\n", "an address of a private network, which only the user may name"),
+        (b"<html><body>Welcome", "is a web page and not audio"),
+        (b"v=0\no=- 0 0 IN IP4 0\nc=IN IP4 0\nm=audio 9 RTP/AVP 0\n", "is not audio that FFmpeg can decode"),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "is not audio that FFmpeg can decode"),
+    ],
+)
+def test_at_speed_0_a_network_address_is_handled_like_a_station(content: bytes, expected: str) -> None:
+    with web_server({"x": Answer(content)}) as server:
+        with pytest.raises(SourceError, match=expected):
+            FileSource(server.url("x", "me:secret"), VirtualClock())
+
+
+def test_at_speed_0_a_network_file_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
+    content = write(tmp_path / "tone.wav", SOUND, RATE).read_bytes()
+    answer = Answer(content[:-9_000], headers={"Content-Length": str(len(content))}, length=False)
+    with web_server({"x": answer}) as server:
+        source = FileSource(server.url("x"), VirtualClock())
+        with pytest.raises(SourceError, match="ended 9000 bytes too early"):
+            list(source.blocks())
 
 
 def test_seconds_are_rounded_down() -> None:
