@@ -12,9 +12,17 @@ from realtime.errors import SourceError
 
 
 def has_sound_server() -> bool:
-    """Return True if a PulseAudio or PipeWire server answers."""
+    """Return True if a PulseAudio or PipeWire server answers.
+
+    Raises
+    ------
+    SoundServerHangsError
+        If a server takes connections and does not answer. PortAudio would wait for the server, too.
+    """
     try:
         return sys.platform == "linux" and bool(pulseaudio.pactl("info"))
+    except pulseaudio.SoundServerHangsError:
+        raise
     except SourceError:
         return False
 

@@ -34,12 +34,44 @@ OPEN_TIMEOUT_SECONDS = 10.0
 LOOPBACK = "--loopback"
 """Value in place of a device's name that selects a loopback driver."""
 
+LIST_TIMEOUT_SECONDS = 5.0
+"""Seconds after which a child that has not listed the devices is killed."""
+
+LIST_DEVICES = "--list"
+"""Argument of the child that prints the devices instead of capturing from one."""
+
 MAC_LOOPBACKS = ("blackhole", "loopback audio", "soundflower", "vb-cable")
 """Parts of the names of loopback drivers, in lower case."""
 
 
-def list_microphones() -> list[Device]:
-    """List the inputs of PortAudio without the monitors of outputs.
+def list_microphones(timeout_seconds: float = LIST_TIMEOUT_SECONDS) -> list[Device]:
+    """List the inputs of PortAudio in a child process, because PortAudio waits for sound servers that hang.
+
+    Raises
+    ------
+    SourceError
+        If PortAudio is not installed, does not start or does not answer in time.
+    """
+    try:
+        done = subprocess.run(
+            _child_command(LIST_DEVICES), capture_output=True, timeout=timeout_seconds, check=False
+        )
+        listed: Any = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(
+            f"the sound system did not list its devices within {timeout_seconds:.0f} s; restart its server"
+        ) from error
+    except OSError as error:
+        raise SourceError(f"cannot start the capture process: {error.strerror}") from error
+    except ValueError:  # a driver has crashed
+        listed = {"error": f"the sound system ended the process that lists its devices ({done.returncode})"}
+    if isinstance(listed, dict):
+        raise SourceError(listed["error"])
+    return [Device(**each) for each in listed]
+
+
+def list_microphones_here() -> list[Device]:
+    """List the inputs of PortAudio without the monitors of outputs. The call may hang.
 
     Raises
     ------
@@ -125,10 +157,13 @@ def open_portaudio(
     SourceError
         If no single device matches, or if the device does not open in time.
     """
-    # -P: Python must not import packages from the current folder.
-    command = [sys.executable, "-P", "-m", "realtime.capture.portaudio_child", wanted]
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            _child_command(wanted),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal ends this program, which ends the capture
+        )
     except OSError as error:
         raise SourceError(f"cannot start the capture process: {error.strerror}") from error
     name, sample_rate = _read_description(process, open_timeout_seconds)
@@ -137,6 +172,11 @@ def open_portaudio(
         return read_on_thread(process, lambda: _read(process, source))
 
     return LiveSource(name, sample_rate, start, clock, name)
+
+
+def _child_command(argument: str) -> list[str]:
+    # -P: Python must not import packages from the current folder.
+    return [sys.executable, "-P", "-m", "realtime.capture.portaudio_child", argument]
 
 
 def _read_description(process: subprocess.Popen[bytes], timeout_seconds: float) -> tuple[str, int]:

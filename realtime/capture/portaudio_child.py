@@ -8,6 +8,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,13 @@ import numpy.typing as npt
 from models.audio.samples import sanitize_samples
 from models.common.cli import silence_stderr
 from realtime.capture.device import Device, find_device
-from realtime.capture.portaudio import HEADER, LOOPBACK, find_loopback, list_microphones
+from realtime.capture.portaudio import (
+    HEADER,
+    LIST_DEVICES,
+    LOOPBACK,
+    find_loopback,
+    list_microphones_here,
+)
 from realtime.errors import SourceError
 
 MAX_QUEUED_BLOCKS: Final = 256
@@ -78,7 +85,8 @@ def main(wanted: str) -> int:
     Parameters
     ----------
     wanted : str
-        Name of the device or a part of the name, or ``LOOPBACK`` for a loopback driver.
+        Name of the device or a part of the name, ``LOOPBACK`` for a loopback driver, or ``LIST_DEVICES`` to
+        write all devices as JSON.
 
     Returns
     -------
@@ -92,7 +100,10 @@ def main(wanted: str) -> int:
         out.flush()
 
     try:
-        found = list_microphones()
+        found = list_microphones_here()
+        if wanted == LIST_DEVICES:
+            write(json.dumps([asdict(each) for each in found]).encode())
+            return 0
         device = find_loopback(found) if wanted == LOOPBACK else find_device(found, wanted, "microphone")
         with silence_stderr():
             capture(device, write)

@@ -41,6 +41,10 @@ APPLICATION_PREFIX = "application "
 _RELEVANT_EVENT = re.compile(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #")
 
 
+class SoundServerHangsError(SourceError):
+    """Sound server that takes connections and does not answer. Each request takes the whole timeout."""
+
+
 def list_monitors() -> list[Device]:
     """List the monitors of the outputs. The monitor of the default output is the default device.
 
@@ -220,6 +224,7 @@ def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=os.environ | {"LC_ALL": "C"},
+                start_new_session=True,  # Ctrl-C in a terminal ends this program, which ends the capture
             )
         except OSError as error:
             raise SourceError(f"cannot start pactl: {error.strerror}") from error
@@ -345,8 +350,9 @@ def pactl(*arguments: str) -> str:
             "system audio needs pactl and parec; on Debian: apt install pulseaudio-utils"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise SourceError(
-            f"the sound server does not answer (pactl waited {PACTL_TIMEOUT_SECONDS:.0f} s)"
+        raise SoundServerHangsError(
+            f"the sound server takes connections and does not answer (pactl waited "
+            f"{PACTL_TIMEOUT_SECONDS:.0f} s); restart the sound server"
         ) from error
     if done.returncode:
         reason = done.stderr.strip().partition("\n")[0]

@@ -35,7 +35,13 @@ def start_capture_process(command: list[str], channels: int) -> Start:
 
     def start(source: LiveSource) -> Stop:
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C in a terminal ends this program, which ends the capture
+            )
         except OSError as error:
             raise SourceError(
                 f"cannot start {command[0]}: {error.strerror}; install pulseaudio-utils"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from models.common.cli import ArgumentParser
 from realtime.capture.device import Device, find_device
 from realtime.capture.platform import find_system_device, list_microphones, list_outputs
+from realtime.capture.pulseaudio import SoundServerHangsError
 from realtime.errors import SourceError
 
 
@@ -27,28 +29,42 @@ def build_parser() -> ArgumentParser:
 def command(arguments: Sequence[str]) -> int:
     """List the devices."""
     build_parser().parse_args(arguments)
-    _print_devices("Outputs that `system` can listen to", list_outputs)
-    _print_devices("Microphones", list_microphones)
+    outputs = _list("Outputs that `system` can listen to", list_outputs)
+    if isinstance(outputs, SoundServerHangsError):
+        microphones = _list("Microphones", lambda: _raise(outputs))  # another request would wait for as long
+    else:
+        microphones = _list("Microphones", list_microphones)
     try:
+        if isinstance(outputs, SourceError):
+            raise outputs
         print(f"`auto` selects system audio: {find_system_device().name}")
     except SourceError as no_system:
         try:
-            name = find_device(list_microphones(), "", "microphone").name
+            if isinstance(microphones, SourceError):
+                raise microphones from None
+            name = find_device(microphones, "", "microphone").name
             print(f"`auto` selects a microphone: {name} (no system audio: {no_system})")
         except SourceError as no_microphone:
-            print(f"`auto` selects the bundled demonstration ({no_system}; {no_microphone})")
+            reasons = dict.fromkeys((str(no_system), str(no_microphone)))
+            print(f"`auto` selects the bundled demonstration ({'; '.join(reasons)})")
     return 0
 
 
-def _print_devices(title: str, list_devices: Callable[[], list[Device]]) -> None:
-    print(f"{title}:")
+def _list(title: str, list_devices: Callable[[], list[Device]]) -> list[Device] | SourceError:
+    """Print the devices. Return them, or the reason why there are none."""
+    print(f"{title}:", flush=True)
     try:
         devices = list_devices()
     except SourceError as error:
         print(f"  none: {error}")
-        return
+        return error
     for device in devices:
         mark = "*" if device.is_default else " "
         print(f"  {mark} {device.name}  ({device.sample_rate} Hz, {device.channels} channels)")
     if not devices:
         print("  none")
+    return devices
+
+
+def _raise(error: SourceError) -> NoReturn:
+    raise error

@@ -197,10 +197,14 @@ def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy) -> AudioSource
 
 def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:
     """Open system audio, else a microphone, else the demonstration. The reasons are logged."""
+    from realtime.capture.pulseaudio import SoundServerHangsError
+
     for kind, device_name in DEVICE_NAMES.items():
         try:
             return kind, _open_device(kind, "", clock, policy, auto=True, follow=follow)
         except SourceError as error:
             logger.info("no %s: %s", device_name, error)
+            if isinstance(error, SoundServerHangsError):
+                break  # the next request would wait for as long
     logger.info("playing the bundled demonstration instead; --source selects another source")
     return "demo", open_demo(speed, clock)
