@@ -22,6 +22,7 @@ from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
 from realtime.protocol.health import PipelineHealth, SourceStatus
 from realtime.protocol.messages import Message
+from realtime.server.rate_limit import TokenBucket
 from realtime.sources.watchdog import STALL_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,12 @@ MAX_AGE_SECONDS = 2.0
 
 HEALTH_INTERVAL_SECONDS = 2.0
 """Minimum time between two health messages."""
+TITLE_BURST, TITLES_PER_SECOND = 10.0, 1 / 30
+"""Titles of a station that may follow each other at once, and the rate after them.
+
+Later titles are skipped until one may be published. A station that sends a title with each block would
+otherwise fill the history.
+"""
 LOSS_LOG_INTERVAL_SECONDS = 5.0
 """Minimum time between two log lines about losses."""
 
@@ -89,6 +96,7 @@ class AnalysisWorker(threading.Thread):
         self._logged_losses = ""
         self._sequence = 0
         self._title = ""
+        self._titles = TokenBucket(TITLE_BURST, TITLES_PER_SECOND, clock.monotonic())
         self._device = source.status().device
 
     def run(self) -> None:
@@ -120,7 +128,7 @@ class AnalysisWorker(threading.Thread):
                 self._change_state(StreamState.RECOVERING, fault, StateCode.SOURCE_ERROR)
             elif now - self._last_audio > self._stall_seconds:
                 self._change_state(StreamState.STALLED)
-            self._publish_status()
+            self._publish_status(now)
             for analysis in self._analyzer.process(block):
                 self._publish_analysis(analysis)
             self._publish_health(now)
@@ -144,13 +152,12 @@ class AnalysisWorker(threading.Thread):
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
         self._publish(builders.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
 
-    def _publish_status(self) -> None:
+    def _publish_status(self, now: float) -> None:
         """Publish a new title, and log a new device."""
         status = self._source.status()
-        if status.title != self._title:
+        if status.title != self._title and self._titles.take(now):
             self._title = status.title
-            now = unix_now(self._clock)
-            self._publish(builders.title_message(self._source.name, now, status.title))
+            self._publish(builders.title_message(self._source.name, unix_now(self._clock), status.title))
         if status.device != self._device:
             logger.info("%s: listening to %s instead of %s", self._source.name, status.device, self._device)
             self._device = status.device

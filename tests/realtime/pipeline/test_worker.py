@@ -172,6 +172,19 @@ def test_titles_of_a_station_are_published_when_they_change() -> None:
     ]  # fmt: skip
 
 
+def test_titles_that_change_all_the_time_are_limited_and_the_last_one_stays() -> None:
+    """A station that sends a title with each block would otherwise fill the history."""
+    clock = VirtualClock()
+    # Seconds with an error have no audio, which would take time to analyze.
+    statuses = [SourceStatus(title=f"Title {number}", error="gone") for number in range(600)]
+    last = [SourceStatus(title="The last one")] * 31
+    _, published = run(ReportingSource(clock, *statuses, *last), clock)
+    titles = [message["title"] for message in published if message["type"] == "title"]
+    assert titles[:10] == [f"Title {number}" for number in range(10)]
+    assert titles[-1] == "The last one"
+    assert len(titles) <= 10 + 631 / 30
+
+
 def test_too_short_a_stream_fails_with_both_lengths() -> None:
     clock = VirtualClock()
     worker, published = run(ArraySource(tone(300, 3), 22_050, clock, "short"), clock)
