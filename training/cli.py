@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from models.common.cli import ArgumentParser
+from models.common.logs import configure_logging
 from models.common.ray import ENGINES
 from models.errors import OverheardError
 from training import commands
@@ -47,7 +48,7 @@ def command(argv: Sequence[str]) -> int:
         If data, weights or packages are missing, or an option is wrong.
     """
     arguments = build_parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    configure_logging(logging.INFO)
     try:
         return int(arguments.run(arguments))
     except ModuleNotFoundError as error:

@@ -14,6 +14,7 @@ from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.registry import CombinedResult, WallClock, build_providers
 from models.common.cli import ArgumentParser
+from models.common.text import escape_control, escape_json_control
 from models.manifest import ModelManifest
 
 DEFAULT_COUNT = 10
@@ -79,14 +80,14 @@ def command(arguments: Sequence[str]) -> int:
     tracks = answer.tracks[: options.count]
     if options.json:
         for track in tracks:
-            print(json.dumps(as_json(track, answer), ensure_ascii=False))
+            print(escape_json_control(json.dumps(as_json(track, answer), ensure_ascii=False)))
         return 0
     if options.file:
-        print(f"{options.file.name} sounds like {genre}.\n")
+        print(escape_control(f"{options.file.name} sounds like {genre}.\n"))
     for track in tracks:
         print(format_track(track))
     for message in answer.messages:
-        print(f"  ({message})")
+        print(escape_control(f"  ({message})"))
     return 0
 
 

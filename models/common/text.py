@@ -21,6 +21,7 @@ _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 Joiners and other invisible characters stay, because emoji and many scripts need them.
 """
 
+_TERMINAL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 _WINDOWS_1252: Final = {
@@ -59,6 +60,16 @@ def clean_label(text: str) -> str:
 def unescape_entities(text: str) -> str:
     """Replace HTML's entities, which some stations send in titles. ``AT&T`` and ``&copy`` stay."""
     return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+
+
+def escape_control(text: str) -> str:
+    """Escape characters that a terminal executes or that reverse text. Line breaks and tabs stay."""
+    return _TERMINAL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def escape_json_control(line: str) -> str:
+    """Escape control characters in a line of JSON, in which the values stay the same."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
 def escape_unprintable(text: str) -> str:

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from models.common.cli import ArgumentParser, UsageError
-from models.common.text import format_seconds
+from models.common.text import escape_control, format_seconds
 from models.errors import OverheardError
 from realtime import config
+from realtime.cli.common import print_json
 from realtime.cli.progress import show_progress
 from realtime.clock import SystemClock
 from realtime.pipeline.analyzer import Analysis
@@ -67,7 +68,7 @@ def command(arguments: Sequence[str]) -> int:
                 analyze_file(source, classifiers, settings, SystemClock(), report, advance, explain)
         except OverheardError as error:
             failed += 1
-            print(f"overheard analyze: {error}", file=sys.stderr)
+            print(escape_control(f"overheard analyze: {error}"), file=sys.stderr)
     if failed and len(options.files) > 1:
         print(
             f"overheard analyze: {failed} of {len(options.files)} files could not be analyzed",
@@ -77,7 +78,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _print_message(message: Record) -> None:
-    print(encode(message))
+    print_json(encode(message))
 
 
 class JsonReport:
@@ -85,11 +86,11 @@ class JsonReport:
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Print an estimate as the websocket sends it."""
-        print(encode(message))
+        print_json(encode(message))
 
     def summary(self, summary: Record) -> None:
         """Print the summary."""
-        print(encode(summary), flush=True)
+        print_json(encode(summary))
 
 
 class TextReport:
@@ -100,7 +101,7 @@ class TextReport:
 
     def summary(self, summary: Record) -> None:
         """Print the segments and the summary."""
-        print(summary["file"])
+        print(escape_control(summary["file"]))
         for segment in summary["segments"]:
             seconds, words = int(segment["start_seconds"]), _format_tags(segment)
             label = LABELS.get(segment["state"], segment["label"])

@@ -6,6 +6,7 @@ import sys
 
 from models.common.cli import ArgumentParser
 from models.common.ray import ENGINES
+from models.common.text import escape_control, escape_json_control
 from realtime.protocol.messages import EstimateMessage, Message, encode
 
 LIVE_GROUPS = ("model", "smoothing", "silence", "server", "history", "outputs")
@@ -30,10 +31,15 @@ def add_json_option(parser: ArgumentParser) -> None:
 
 def print_address(activity: str, address: str) -> None:
     """Print the activity of this program and the address of its websocket on standard error."""
-    print(f"{activity}; estimates at {address}", file=sys.stderr, flush=True)
+    print(escape_control(f"{activity}; estimates at {address}"), file=sys.stderr, flush=True)
 
 
 def print_estimate(message: Message) -> None:
     """Print an estimate as a line of JSON. Messages of other types are ignored."""
     if isinstance(message, EstimateMessage):
-        print(encode(message), flush=True)
+        print_json(encode(message))
+
+
+def print_json(line: str) -> None:
+    """Print a line of JSON, in which names from outside cannot control the terminal."""
+    print(escape_json_control(line), flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from models.common.cli import ArgumentParser
+from models.common.text import escape_control
 from realtime.capture.device import Device, find_device
 from realtime.capture.platform import find_system_device, list_microphones, list_outputs
 from realtime.capture.pulseaudio import SoundServerHangsError
@@ -37,16 +38,17 @@ def command(arguments: Sequence[str]) -> int:
     try:
         if isinstance(outputs, SourceError):
             raise outputs
-        print(f"`auto` selects system audio: {find_system_device().name}")
+        print(escape_control(f"`auto` selects system audio: {find_system_device().name}"))
     except SourceError as no_system:
         try:
             if isinstance(microphones, SourceError):
                 raise microphones from None
             name = find_device(microphones, "", "microphone").name
-            print(f"`auto` selects a microphone: {name} (no system audio: {no_system})")
+            print(escape_control(f"`auto` selects a microphone: {name} (no system audio: {no_system})"))
         except SourceError as no_microphone:
             reasons = dict.fromkeys((str(no_system), str(no_microphone)))
-            print(f"`auto` selects the bundled demonstration ({'; '.join(reasons)})")
+            shown = escape_control("; ".join(reasons))
+            print(f"`auto` selects the bundled demonstration ({shown})")
     return 0
 
 
@@ -56,11 +58,13 @@ def _list(title: str, list_devices: Callable[[], list[Device]]) -> list[Device] 
     try:
         devices = list_devices()
     except SourceError as error:
-        print(f"  none: {error}")
+        print(escape_control(f"  none: {error}"))
         return error
     for device in devices:
         mark = "*" if device.is_default else " "
-        print(f"  {mark} {device.name}  ({device.sample_rate} Hz, {device.channels} channels)")
+        print(
+            f"  {mark} {escape_control(device.name)}  ({device.sample_rate} Hz, {device.channels} channels)"
+        )
     if not devices:
         print("  none")
     return devices

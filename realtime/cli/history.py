@@ -17,6 +17,7 @@ from models.common.text import clean_text
 from models.common.validation import convert
 from models.manifest import ModelManifest
 from realtime import config
+from realtime.cli.common import print_json
 from realtime.config import Settings
 from realtime.history.corrections import LabelCorrections, quarantined_files, saved_clips
 from realtime.history.errors import HistoryError
@@ -159,7 +160,7 @@ def _print_sessions(
         _print_csv(read_session(connection, session["id"], time.time()) for session in sessions)
     elif options.json:
         for session in sessions:
-            print(json.dumps(session, ensure_ascii=False))
+            print_json(json.dumps(session, ensure_ascii=False))
     else:
         print("\n".join(map(_format_line, sessions)) if sessions else f"no such session in {path}")
 
@@ -168,7 +169,10 @@ def _print_session(session: Record, options: argparse.Namespace) -> None:
     if options.csv:
         _print_csv([session])
     else:
-        print(json.dumps(session, ensure_ascii=False) if options.json else _format_session(session))
+        if options.json:
+            print_json(json.dumps(session, ensure_ascii=False))
+        else:
+            print(_format_session(session))
 
 
 def _print_csv(sessions: Iterable[Record]) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from models.common.text import find_nearest
+from models.common.logs import configure_logging
+from models.common.text import escape_control, find_nearest
 from models.errors import OverheardError
 
 EXIT_ERROR = 2
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # File names may contain characters that the terminal cannot show.
             stream.reconfigure(errors="backslashreplace")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    configure_logging(logging.INFO)
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it logs a traceback per failed handshake
     error: str
     try:
@@ -168,7 +169,7 @@ def _print_error(text: str) -> None:
     except OSError:
         _discard_output()
     with contextlib.suppress(OSError):  # nobody reads the errors either
-        print(text, file=sys.stderr, flush=True)
+        print(escape_control(text), file=sys.stderr, flush=True)
 
 
 def format_help() -> str:

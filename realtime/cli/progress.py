@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from models.common.text import escape_control
+
 logger = logging.getLogger(__name__)
 
 LOG_SECONDS = 60.0
@@ -51,7 +53,7 @@ def _show_bar(name: str, *, counted: bool) -> Iterator[Advance]:
     numbers = [MofNCompleteColumn()] if counted else []
     columns = TextColumn("{task.description}", markup=False), BarColumn(), *numbers, TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
+        task = bar.add_task(escape_control(name), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
+from models.common.text import escape_control
 from models.common.urls import is_url, redact_url
 from realtime import config
 from realtime.app import serve_sources
@@ -120,7 +121,7 @@ def _check_page_port(page_port: int, websocket_port: int) -> None:
 
 def _print_opening(sources: Sequence[str]) -> None:
     names = [redact_url(source) if is_url(source) else source for source in sources]
-    print(f"\n  Overheard opens       {', '.join(names)}", flush=True)
+    print(f"\n  Overheard opens       {escape_control(', '.join(names))}", flush=True)
 
 
 def has_display(environment: Mapping[str, str], platform: str) -> bool:

@@ -8,6 +8,7 @@ import os
 import signal
 from typing import TextIO
 
+from models.common.logs import configure_logging
 from realtime.config import AnalysisSettings
 
 
@@ -31,5 +32,5 @@ def bootstrap_child(settings_json: str) -> tuple[TextIO, AnalysisSettings]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    configure_logging(logging.ERROR)
     return output, AnalysisSettings.from_dict(json.loads(settings_json))
