@@ -120,14 +120,16 @@ class ModelSettings:
 class SmoothingSettings:
     """Smoothing of the estimates.
 
-    The weight of a prediction halves every ``half_life_seconds``. The stable label switches to another genre
-    after that genre has led by ``switch_margin`` (probability) for ``hold_seconds``. Once the stable label is
-    below the confidence threshold, any lead for ``hold_seconds`` is enough.
+    The weight of a prediction halves every ``half_life_seconds``. A genre that leads for ``hold_seconds`` by
+    ``switch_margin`` (probability) in the predictions of the last second or so ends the influence of all
+    earlier predictions.
     """
 
-    half_life_seconds: float = setting(3.0, "seconds until an old prediction counts half")
-    switch_margin: float = setting(0.05, "lead in probability that a new genre needs", metavar="PROBABILITY")
-    hold_seconds: float = setting(1.5, "seconds for which a new genre must keep its lead")
+    half_life_seconds: float = setting(10.0, "seconds until an old prediction counts half")
+    switch_margin: float = setting(
+        0.3, "lead in probability with which a new genre replaces the old one", metavar="PROBABILITY"
+    )
+    hold_seconds: float = setting(0.5, "seconds for which a new genre must keep its lead")
 
     def __post_init__(self) -> None:
         """Check ranges.

@@ -40,13 +40,13 @@ from realtime.evaluation.tracking_metrics import LiveScores, measure
 UNMODIFIED = "as-is"
 """Condition that leaves the audio unchanged."""
 
-HALF_LIVES_SECONDS = (1.0, 2.0, 3.0, 5.0)
+HALF_LIVES_SECONDS = (3.0, 10.0, 30.0)
 """Half-lives of the smoothing that ``--tune`` tries, in seconds."""
 
-SWITCH_MARGINS = (0.0, 0.05, 0.15)
+SWITCH_MARGINS = (0.1, 0.3, 0.5)
 """Switch margins that ``--tune`` tries, as probabilities."""
 
-HOLDS_SECONDS = (0.5, 1.5, 3.0)
+HOLDS_SECONDS = (0.0, 0.5, 1.0)
 """Hold times that ``--tune`` tries, in seconds."""
 
 

@@ -226,6 +226,7 @@ def read_table_tracks(
 ) -> tuple[list[LabeledTrack], list[SkippedFile]]:
     """Read the audio files that a table lists in the columns ``file``, ``genre`` and ``artist``.
 
+    Rows without a genre are left out.
     A file is looked up in the folder beside the table that has the name of the table, then beside the
     table itself.
 
@@ -249,6 +250,7 @@ def read_table_tracks(
         If the table cannot be read, lacks a column, or names a genre that the model does not know.
     """
     rows = read_table(path, ("file", "genre", "artist") if held_out_artists else ("file", "genre"))
+    rows = [row for row in rows if (row["genre"] or "").strip()]
     unknown = sorted({row["genre"] for row in rows if find_genre_index(labels, row["genre"]) is None})
     if unknown:
         raise EvaluationError(

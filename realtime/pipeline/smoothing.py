@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,12 +13,27 @@ from realtime.config import SmoothingSettings
 
 Probabilities = npt.NDArray[np.float64]
 
-MUSIC_HALF_LIFE_SHARE = 0.5
-"""Half-life of the probability of music, as a share of the half-life of the genres.
+RECENT_HALF_LIFE_SECONDS = 1.0
+"""Half-life of the average of recent predictions, in which a change of genre shows first.
+
+A longer one delays each change by as much. A shorter one takes single windows for changes.
+"""
+
+MUSIC_HALF_LIFE_SECONDS = 1.5
+"""Half-life of the probability of music.
 
 A choice between two classes needs less averaging than a choice between ten. Talk that is labeled with a genre
 is the worse mistake, so talk is detected sooner than a change of genre.
 """
+
+TAG_HALF_LIFE_SECONDS = 3.0
+"""Half-life of the probabilities of the tags."""
+
+LABEL_MARGIN = 0.05
+"""Lead in the average that a genre needs to replace a stable label that reaches the confidence threshold."""
+
+STAYS_SURE = 0.9
+"""Share of the confidence threshold above which a sure label stays sure. The state then flickers less."""
 
 MUSIC_RETURN_SHARE = 0.1
 """Share of the way from ``music_above`` to 1 that the average must rise to count as music again."""
@@ -55,15 +71,18 @@ class SmoothedPrediction:
 
 
 class Smoother:
-    """Exponential average of calibrated probabilities, with a stable label.
+    """Average of calibrated probabilities that restarts when the genre changes, with a stable label.
 
-    With d seconds since the last prediction, the average moves by a share 1 - 2**(-d / half_life) towards the
-    new prediction. This is the exact discretization of a first-order decay.
+    All predictions since the last change count alike until the average is as old as its half-life allows.
+    It then is an exponential average: with d seconds since the last prediction, it moves by a share
+    1 - 2**(-d / half_life) towards the new prediction. A change is detected when another genre has led for
+    ``hold_seconds`` by ``switch_margin`` in the average of recent predictions. The average then restarts with
+    the recent one.
 
-    The tags are averaged as the genres are. The probability of music has its own average. A window that is
-    not music changes neither the averages of genres and tags nor the stable label. The next window of music
-    is weighted by the time since the last window of music. The stable label does not change while the average
-    is below the threshold of music.
+    The tags and the probability of music have exponential averages of their own. A window that is not music
+    changes neither the averages of genres and tags nor the stable label. The next window of music is weighted
+    by the time since the last window of music. The stable label does not change while the average is below
+    the threshold of music.
 
     Parameters
     ----------
@@ -92,12 +111,15 @@ class Smoother:
     def reset(self) -> None:
         """Discard all predictions, such as after silence. The next prediction becomes the average."""
         self._average: Probabilities | None = None
+        self._recent: Probabilities = NO_TAGS
+        self._age_seconds = 0.0  # time since the oldest prediction of the average
         self._tags: Probabilities = NO_TAGS
         self._averaged_to = 0  # position of the last window that moved the average
         self._position: int | None = None
         self._music = 1.0
         self._is_music = True
         self._stable: int | None = None
+        self._sure = False
         self._leading_since: int | None = None
 
     def update(
@@ -125,12 +147,14 @@ class Smoother:
         else:
             if position <= self._position:
                 raise ValueError(f"position {position} is not after the previous position {self._position}")
-            half_life = MUSIC_HALF_LIFE_SHARE * self.settings.half_life_seconds
-            self._music += self._share(position - self._position, half_life) * (music - self._music)
+            seconds = (position - self._position) / self.sample_rate
+            self._music += _share(seconds, MUSIC_HALF_LIFE_SECONDS) * (music - self._music)
         self._position = position
         threshold = self.music_above or 0.0
         return_threshold = threshold + MUSIC_RETURN_SHARE * (1 - threshold)
         self._is_music = self._music >= (threshold if self._is_music else return_threshold)
+        if not self._is_music:
+            self._leading_since = None  # seconds of talk do not count for a lead
         if music >= threshold:
             self._update_averages(probabilities, tags, position)
         return self._smooth(len(probabilities), len(tags))
@@ -138,13 +162,37 @@ class Smoother:
     def _update_averages(self, genres: Probabilities, tags: Probabilities, position: int) -> None:
         """Move the averages of genres and tags towards one window of music."""
         if self._average is None:
-            self._average, self._tags = genres.copy(), tags.copy()
+            self._average, self._recent, self._tags = genres.copy(), genres.copy(), tags.copy()
         else:
-            share = self._share(position - self._averaged_to, self.settings.half_life_seconds)
+            seconds, half_life = (
+                (position - self._averaged_to) / self.sample_rate,
+                self.settings.half_life_seconds,
+            )
+            self._age_seconds += seconds
+            share = max(_share(seconds, half_life), seconds / (self._age_seconds + seconds))
             self._average = self._average + share * (genres - self._average)
-            self._tags = self._tags + share * (tags - self._tags)
+            share = _share(seconds, min(RECENT_HALF_LIFE_SECONDS, half_life))
+            self._recent = self._recent + share * (genres - self._recent)
+            self._tags = self._tags + _share(seconds, TAG_HALF_LIFE_SECONDS) * (tags - self._tags)
+            if self._has_changed(self._average, position):
+                self._average = self._recent.copy()
+                self._age_seconds = RECENT_HALF_LIFE_SECONDS / math.log(2)  # mean age of what it averages
         self._average.flags.writeable = self._tags.flags.writeable = False
         self._averaged_to = position
+
+    def _has_changed(self, average: Probabilities, position: int) -> bool:
+        """Return True once another genre than the average's has led the recent average for long enough."""
+        top, old = int(self._recent.argmax()), int(average.argmax())
+        lead = self._recent[top] - self._recent[old]
+        if not self._is_music or top == old or lead < self.settings.switch_margin:
+            self._leading_since = None
+            return False
+        if self._leading_since is None:
+            self._leading_since = position
+        changed = position - self._leading_since >= self.settings.hold_seconds * self.sample_rate
+        if changed:
+            self._leading_since = None
+        return changed
 
     def _smooth(self, genres: int, tags: int) -> SmoothedPrediction:
         if self._average is None:
@@ -153,29 +201,26 @@ class Smoother:
             return SmoothedPrediction(
                 zeros[:genres], None, None, False, self._music, self._is_music, zeros[genres:]
             )
-        average = self._average
+        average, shown = self._average, self._stable
         top = int(average.argmax())
         if self._is_music and average[top] >= self.unsure_below:
             self._follow(average, top)
-        else:
-            self._leading_since = None
-        shown = top if self._stable is None else self._stable
-        sure = bool(average[shown] >= self.unsure_below)
-        return SmoothedPrediction(average, top, self._stable, sure, self._music, self._is_music, self._tags)
-
-    def _share(self, samples: int, half_life: float) -> float:
-        return 1.0 - 0.5 ** (samples / self.sample_rate / half_life) if half_life else 1.0
+        if self._stable != shown:
+            self._sure = False
+        label = top if self._stable is None else self._stable
+        self._sure = bool(average[label] >= self.unsure_below * (STAYS_SURE if self._sure else 1))
+        return SmoothedPrediction(
+            average, top, self._stable, self._sure, self._music, self._is_music, self._tags
+        )
 
     def _follow(self, average: Probabilities, top: int) -> None:
-        """Set the stable label to ``top`` once that label has led for long enough."""
-        if self._stable is None:
+        """Set the stable label to ``top`` if its lead is large enough."""
+        if self._stable is None or average[self._stable] < self.unsure_below:
             self._stable = top
-        stable_probability = average[self._stable]
-        margin = self.settings.switch_margin if stable_probability >= self.unsure_below else 0.0
-        if top == self._stable or average[top] - stable_probability < margin:
-            self._leading_since = None
-            return
-        if self._leading_since is None:
-            self._leading_since = self._averaged_to
-        if self._averaged_to - self._leading_since >= self.settings.hold_seconds * self.sample_rate:
-            self._stable, self._leading_since = top, None
+        elif average[top] - average[self._stable] >= LABEL_MARGIN:
+            self._stable = top
+
+
+def _share(seconds: float, half_life: float) -> float:
+    """Return the weight of a new prediction after some seconds."""
+    return 1.0 - 0.5 ** (seconds / half_life) if half_life else 1.0

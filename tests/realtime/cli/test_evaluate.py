@@ -41,7 +41,7 @@ def test_the_json_and_the_text_of_a_small_library_agree(tone_library: Path) -> N
     done = run_command(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
-    assert card["smoothing"] == {"half_life_seconds": 3, "switch_margin": 0.05, "hold_seconds": 0}
+    assert card["smoothing"] == {"half_life_seconds": 10, "switch_margin": 0.3, "hold_seconds": 0}
     (scores,) = card["sets"]
     assert (scores["changes"], scores["programmes"]) == (1, 1)
     assert len(card["without_tracks"]["audio"]) == 7

@@ -23,7 +23,13 @@ from realtime.evaluation.playback import (
     play_samples,
     replay,
 )
-from realtime.evaluation.programmes import Excerpt, LabeledTrack, Programme, ProgrammeConfig
+from realtime.evaluation.programmes import (
+    Excerpt,
+    LabeledTrack,
+    Programme,
+    ProgrammeConfig,
+    read_table_tracks,
+)
 from realtime.evaluation.tracking_metrics import measure, seconds_to_label
 from realtime.pipeline.analyzer import Analyzer
 from realtime.protocol.estimate import StreamState
@@ -51,9 +57,9 @@ def test_scores_describe_the_estimates_of_the_analyzer() -> None:
 
 
 def test_smoothing_takes_as_long_as_its_settings_define() -> None:
-    """The new label is confident when 2**(-t/3) is 3/7, after 3.7 s.
+    """The new label leads among recent predictions after 1 s, and is confident after 1.2 s.
 
-    Its probability then reaches 0.5, on the way from 0.1 to 0.8.
+    Its probability there then reaches 0.5, on the way from 0.1 to 0.8, because 2**-t is 3/7.
     """
     playback = play_samples(
         programme(), RATE, build_segments([0, 1, 2], [12, 12, 12]), LoudestRowClassifier(), UNSMOOTHED
@@ -64,9 +70,9 @@ def test_smoothing_takes_as_long_as_its_settings_define() -> None:
     unsure = measure([analyze_playback(playback, smoothed)], 3)
     assert at_once is not None
     assert unsure.switch_median is not None
-    assert unsure.switch_median == pytest.approx(at_once + 3 * np.log2(7 / 3), abs=0.6)
+    assert unsure.switch_median == pytest.approx(at_once + np.log2(7 / 3), abs=0.6)
     later = measure([analyze_playback(playback, held)], 3).switch_median
-    assert later == pytest.approx(unsure.switch_median + 1.5, abs=0.6)
+    assert later == pytest.approx(at_once + 1 + 1.5, abs=0.6)
     assert unsure.unsure is not None
     assert unsure.unsure > 0
 
@@ -124,14 +130,28 @@ def test_the_pipeline_is_silent_in_pauses_and_names_the_genre_again_after_them(t
     assert all(seconds_to_label(run, segment) for segment in run.segments if segment.genre is not None)
 
 
+def test_rows_without_a_genre_are_left_out(tone_library: Path, tmp_path: Path) -> None:
+    labels = LoudestRowClassifier().manifest.labels
+    listed, _ = read_table_tracks(tone_library / "table.csv", labels, held_out_artists=False)
+    text = (tone_library / "table.csv").read_text()
+    header, first, *_ = text.splitlines()
+    unlabeled = dict(zip(header.split(","), first.split(","), strict=True)) | {"genre": " "}
+    path = tmp_path / "table.csv"
+    path.write_text(text + ",".join(unlabeled.values()) + "\n")
+    (tmp_path / "table").symlink_to(tone_library / "table")
+    with_unlabeled, skipped = read_table_tracks(path, labels, held_out_artists=False)
+    assert len(with_unlabeled) == len(listed)
+    assert not skipped
+
+
 def test_tuning_chooses_on_one_half_and_scores_the_other(tone_library: Path) -> None:
     config = LiveEvaluationConfig(
         table=tone_library / "table.csv", programme=ProgrammeConfig(1, 3), tune=True
     )
     (found,) = evaluate(config, LoudestRowClassifier(), Settings())["tuning"]
     assert found["tracks"] == [3, 3]
-    assert len(found["tried"]) == len(smoothing_grid(SmoothingSettings())) == 36
-    assert found["settings"]["half_life_seconds"] == 1
+    assert len(found["tried"]) == len(smoothing_grid(SmoothingSettings())) == 27
+    assert found["settings"]["hold_seconds"] == 0
     assert found["chosen"]["accuracy"] > found["present"]["accuracy"]
     assert found["chosen"]["flips_per_minute"] == found["present"]["flips_per_minute"] == 0
 

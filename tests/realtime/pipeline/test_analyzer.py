@@ -139,14 +139,16 @@ def test_a_confidence_below_the_manifests_threshold_is_unsure() -> None:
 
 
 def test_not_music_is_a_state_and_the_label_stays() -> None:
-    _, found = analyze(programme(), talk="jazz")
+    longer = np.concatenate([programme(), tone(9_500, 8)])
+    _, found = analyze(longer, talk="jazz")
     assert labels(found) == ["blues", "rock"]
     states = [analysis.estimate.state for analysis in found]
     first = states.index(StreamState.NOT_MUSIC)
     beyond = len(states) - states[::-1].index(StreamState.NOT_MUSIC)
     assert set(states[first:beyond]) == {StreamState.NOT_MUSIC}
     assert (beyond - first) * 0.522 == pytest.approx(12, abs=1.1), "twelve seconds of talk"
-    assert states[beyond] is StreamState.UNSURE, "another genre than before is not named at once"
+    returned = max(i for i, a in enumerate(found) if a.prediction is not None and a.prediction.music < 0.5)
+    assert beyond - returned > 2, "another genre than before is not named at once"
     assert set(states[beyond + 4 :]) == {StreamState.LISTENING}
     for analysis in found[first:beyond]:
         assert analysis.prediction is not None
