@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from models.common.text import clean_text, shorten
@@ -69,3 +70,20 @@ def is_loopback(host: str) -> bool:
 
 def _remove_user(netloc: str) -> str:
     return netloc.rpartition("@")[2]
+
+
+def is_http_url(url: str) -> bool:
+    """Return True if a request can be sent to a URL: http or https, a possible host, and a valid port."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        ascii_host = host if ":" in host else host.encode("idna").decode("ascii")
+        url.encode("utf-8")  # no lone surrogates
+        valid = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # brackets that do not close, an invalid port, or letters that no host can have
+        return False
+    return (
+        valid
+        and re.fullmatch(r"[\w.:-]+", ascii_host, re.ASCII) is not None
+        and not re.search(r"\s|[\0-\x1f\x7f]", url)
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.classifier import RUNTIMES
-from models.common.urls import is_loopback
+from models.common.urls import is_http_url, is_loopback
 
 if TYPE_CHECKING:
     from models.manifest import ModelManifest
@@ -263,7 +263,9 @@ class OutputSettings:
         """
         if self.mqtt and not re.fullmatch(r"mqtts?://([^@/\s]+@)?[^@/\s]+/\S+", self.mqtt):
             raise ValueError("mqtt must be an address such as mqtt://broker.example:1883/overheard")
-        if self.webhook and not re.fullmatch(r"https?://\S+", self.webhook):
+        if self.webhook and not is_http_url(
+            self.webhook
+        ):  # the address may be a secret, so it is not repeated
             raise ValueError("webhook must be an http or https address such as https://hooks.example/genre")
 
 

@@ -5,21 +5,31 @@ from __future__ import annotations
 import base64
 import http.client
 import random
+import re
+import ssl
 import threading
-import urllib.error
-import urllib.request
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import IO
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from models.common.concurrency import backoff_seconds, parse_retry_after
+from models.common.http_deadline import limit_connection
+from models.common.proxies import Proxy, find_proxy
 from realtime.clock import Clock, unix_now
 from realtime.outputs.limits import MAX_BACKOFF_SECONDS, MAX_QUEUED_MESSAGES
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
-"""Seconds to wait for the response of the server. After that, the attempt fails."""
+"""Seconds for one attempt, from connecting to the last header of the response. After that, it fails."""
+
+PROXY_AUTHENTICATION_REQUIRED = 407
+"""HTTP status of a proxy that asks for a password."""
+
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d+)")
+"""Error of ``http.client`` if a proxy opens no tunnel."""
+
+_URL_CHARACTERS = "/%:@!$&'()*+,;=~"
+"""Characters that paths and queries may have besides letters, digits and ``_.-``."""
 
 MAX_RETRY_AFTER_SECONDS = 3_600.0
 """Longest pause that a server may request."""
@@ -67,15 +77,6 @@ def parse_pause(status: int, retry_after: str | None, now: float) -> float | Non
     return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Handler that rejects redirects, which urllib would follow with a GET request without content."""
-
-    def redirect_request(
-        self, req: object, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
-    ) -> None:
-        return None
-
-
 class WebhookSender(threading.Thread):
     """Thread that posts messages in order, the oldest first.
 
@@ -106,9 +107,8 @@ class WebhookSender(threading.Thread):
         super().__init__(name="webhook", daemon=True)
         self.dropped = 0
         self._report = report
-        parts = urlsplit(address)
-        user, at, host = parts.netloc.rpartition("@")
-        self._address = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+        user, at, _ = urlsplit(address).netloc.rpartition("@")
+        self._address = address
         self._headers = {"Content-Type": "application/json", "User-Agent": "overheard"}
         if at:
             secret = base64.b64encode(unquote(user).encode()).decode("ascii")
@@ -136,7 +136,6 @@ class WebhookSender(threading.Thread):
 
     def run(self) -> None:
         """Run the thread: post the messages one after another."""
-        opener = urllib.request.build_opener(_NoRedirect())
         failures = 0
         while True:
             with self._changed:
@@ -145,7 +144,7 @@ class WebhookSender(threading.Thread):
                     self.dropped += len(self._waiting)
                     return
                 payload, rejections = self._waiting.popleft()
-            status, reason, pause = self._post(opener, payload)
+            status, reason, pause = self._post(payload)
             result = classify_status(status) if status else DeliveryResult.RETRY
             rejections += 1 if status else 0
             with self._changed:
@@ -176,8 +175,8 @@ class WebhookSender(threading.Thread):
             return RESPONSE_TIMEOUT_SECONDS
         return self._deadline - self._clock.monotonic()
 
-    def _post(self, opener: urllib.request.OpenerDirector, payload: bytes) -> tuple[int, str, float | None]:
-        """Post a message once.
+    def _post(self, payload: bytes) -> tuple[int, str, float | None]:
+        """Post a message once. Redirects are not followed.
 
         Returns
         -------
@@ -185,21 +184,65 @@ class WebhookSender(threading.Thread):
             Status of the response (0 without a response), reason of a failure, and the pause in seconds that
             the server requests.
         """
-        request = urllib.request.Request(self._address, payload, self._headers, method="POST")
-        timeout = max(0.1, min(RESPONSE_TIMEOUT_SECONDS, self._remaining_seconds()))
+        seconds = max(0.1, min(RESPONSE_TIMEOUT_SECONDS, self._remaining_seconds()))
+        proxy = find_proxy(self._address)
+        place = f"the proxy {proxy.name}" if proxy else "the server"
         try:
-            with opener.open(request, timeout=timeout) as response:
-                return response.status, "", None
-        except urllib.error.HTTPError as error:
-            with error:
-                now = unix_now(self._clock)
-                pause = parse_pause(error.code, error.headers.get("Retry-After"), now)
-                temporary = classify_status(error.code) is DeliveryResult.RETRY
-                advice = "retrying" if temporary else "check the address"
-                return error.code, f"the server responded {error.code}; {advice}", pause
-        except urllib.error.URLError as error:
-            cause = error.reason
-            return 0, f"{getattr(cause, 'strerror', None) or cause}; retrying", None
+            connection, target, headers = prepare_request(self._address, proxy)
+            with limit_connection(connection, seconds):
+                connection.request("POST", target, payload, self._headers | headers)
+                response = connection.getresponse()
+                status, retry_after = response.status, response.headers.get("Retry-After")
         # The text of these errors may contain the address, which is a secret.
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return 0, f"{type(error).__name__}; retrying", None
+            if isinstance(error, TimeoutError):
+                return 0, f"{place} did not respond within {seconds:.1f} s; retrying", None
+            if refused := _TUNNEL_REFUSED.match(str(error)):
+                return 0, _describe_proxy(place, int(refused[1])), None
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            return 0, f"{f'{place}: ' if proxy else ''}{reason}; retrying", None
+        if classify_status(status) is DeliveryResult.DELIVERED:
+            return status, "", None
+        if proxy and status == PROXY_AUTHENTICATION_REQUIRED:
+            return status, _describe_proxy(place, status), None
+        advice = "retrying" if classify_status(status) is DeliveryResult.RETRY else "check the address"
+        via = f" through {place}" if proxy else ""
+        pause = parse_pause(status, retry_after, unix_now(self._clock))
+        return status, f"the server responded {status}{via}; {advice}", pause
+
+
+def _describe_proxy(place: str, status: int) -> str:
+    if status == PROXY_AUTHENTICATION_REQUIRED:
+        return f"{place} asks for a password, which is not sent; the variable NO_PROXY avoids the proxy"
+    return f"{place} does not connect to the server ({status}); retrying"
+
+
+def prepare_request(
+    address: str, proxy: Proxy | None
+) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+    """Return an unconnected connection, the target of the request, and headers that the target requires.
+
+    The proxy gets the path and the content of an http address, and only host and port of an https address.
+    """
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if ":" not in host:
+        host = host.encode("idna").decode("ascii")
+    target = quote(parts.path or "/", safe=_URL_CHARACTERS)
+    if parts.query:
+        target += "?" + quote(parts.query, safe=_URL_CHARACTERS + "?")
+    if parts.scheme == "http":
+        if proxy is None:
+            return http.client.HTTPConnection(host, parts.port), target, {}
+        netloc = (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
+        return (
+            http.client.HTTPConnection(proxy.host, proxy.port),
+            f"http://{netloc}{target}",
+            {"Host": netloc},
+        )
+    context = ssl.create_default_context()
+    if proxy is None:
+        return http.client.HTTPSConnection(host, parts.port, context=context), target, {}
+    connection = http.client.HTTPSConnection(proxy.host, proxy.port, context=context)
+    connection.set_tunnel(host, parts.port)
+    return connection, target, {}

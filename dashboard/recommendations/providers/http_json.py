@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from models.common.concurrency import parse_retry_after
+from models.common.proxies import find_proxy
 
 if TYPE_CHECKING:
     import requests
@@ -41,6 +44,8 @@ class HttpResult:
         False if the request certainly did not reach the server.
     retry_after_seconds : float or None
         The server's ``Retry-After``, if there was one.
+    proxy : str
+        Host and port of the proxy that the request went through, empty for none.
     """
 
     code: int = 0
@@ -48,6 +53,7 @@ class HttpResult:
     fault: Status | None = None
     sent: bool = True
     retry_after_seconds: float | None = None
+    proxy: str = ""
 
 
 class JsonHttpClient:
@@ -74,11 +80,44 @@ class JsonHttpClient:
         """Send one request. Redirects are not followed, since they would carry the headers elsewhere."""
         if deadline - MARGIN_SECONDS <= self._clock.monotonic():
             return HttpResult(fault=Status.TIMEOUT, sent=False)
-        return _send(self._session, address, params, headers, deadline - MARGIN_SECONDS, self._clock)
+        if self._session is not None:
+            return _send(self._session, address, params, headers, deadline - MARGIN_SECONDS, self._clock)
+        proxy = find_proxy(address)
+        with make_session(address) as session:
+            result = _send(session, address, params, headers, deadline - MARGIN_SECONDS, self._clock)
+        return replace(result, proxy=proxy.name if proxy else "")
+
+
+def make_session(*addresses: str) -> requests.Session:
+    """Return a session that sends no credentials but those given to its requests.
+
+    A session of ``requests`` would send a user and a password from the file ``.netrc`` to every server, and
+    requests to this machine to a proxy. Authorities of certificates are still those of the environment.
+
+    Parameters
+    ----------
+    *addresses : str
+        Addresses of the requests, for which the proxies of the environment are used.
+    """
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    for address in addresses:
+        parts = urlsplit(address)
+        if proxy := find_proxy(address):
+            session.proxies[f"{parts.scheme}://{parts.hostname}"] = proxy.url
+    return session
+
+
+def describe_unreachable(proxy: str) -> str:
+    """Describe a server that cannot be reached, with the name of the proxy if there is one."""
+    return f"cannot be reached through the proxy {proxy}" if proxy else "cannot be reached"
 
 
 def _send(
-    session: requests.Session | None,
+    session: requests.Session,
     address: str,
     params: Mapping[str, str],
     headers: Mapping[str, str],
@@ -88,10 +127,9 @@ def _send(
     import requests
     from urllib3.exceptions import HTTPError
 
-    own = session or requests.Session()
     seconds = max(0.01, deadline - clock.monotonic())
     try:
-        with own.get(
+        with session.get(
             address, params=params, headers=headers, timeout=seconds, stream=True, allow_redirects=False
         ) as response:
             content = bytearray()
@@ -113,9 +151,6 @@ def _send(
         return HttpResult(fault=Status.BAD_ANSWER, sent=False)
     except (requests.RequestException, HTTPError, OSError):
         return HttpResult(fault=Status.BAD_ANSWER)
-    finally:
-        if session is None:
-            own.close()
 
 
 def _was_sent(error: requests.RequestException) -> bool:
@@ -143,7 +178,7 @@ def error_result(answer: HttpResult, clock: Clock, calls: int) -> ProviderResult
     if answer.fault is not None:
         detail = {
             Status.TIMEOUT: "did not answer in time",
-            Status.UNREACHABLE: "cannot be reached",
+            Status.UNREACHABLE: describe_unreachable(answer.proxy),
         }.get(answer.fault, "sent an answer that cannot be read")
         return ProviderResult(status=answer.fault, detail=detail, calls=calls)
     if answer.code == 429:
@@ -165,6 +200,7 @@ _STATUS_BY_CODE: Final = {
     401: (Status.AUTH, "rejected the key"),
     403: (Status.FORBIDDEN, "does not permit the request"),
     404: (Status.BAD_REQUEST, "does not know the request"),
+    407: (Status.UNREACHABLE, "is behind a proxy that asks for a password, which is not sent"),
 }
 
 

@@ -117,7 +117,8 @@ def test_the_program_ends_if_the_dashboard_ends(running: tuple[subprocess.Popen[
     process, address = running
     port = int(address.rpartition(":")[2])
     wait_until(lambda: is_listening(port))
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    find = ["pgrep", "-P", str(process.pid), "-f", "realtime.cli dashboard"]
+    children = subprocess.run(find, capture_output=True, text=True, check=True)
     (child,) = children.stdout.split()
     os.kill(int(child), signal.SIGKILL)
     assert process.wait(timeout=10) == 2

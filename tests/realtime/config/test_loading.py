@@ -171,6 +171,8 @@ def test_an_old_key_names_its_successor(tmp_path: Path, group: str, old: str, ne
         (("--allow-source", " "), "name each once, and none that is empty"),
         (("--mqtt", "broker"), "mqtt must be an address such as mqtt://"),
         (("--webhook", "ftp://x"), "webhook must be an http or https address"),
+        (("--allow-host", "http://radio.example"), "allow_host is 'http://radio.example'; it must be a name"),
+        (("--page-key", "short"), "the page_key has 5 characters; it must have 16 to 256"),
     ],
 )
 def test_a_wrong_option_is_explained(arguments: tuple[str, ...], error: str) -> None:
@@ -182,3 +184,27 @@ def test_names_are_unique_and_have_help() -> None:
     settings = [setting for group in fields(Settings) for setting in fields(group.default_factory)]  # type: ignore[arg-type]
     assert len({setting.name for setting in settings}) == len(settings)
     assert [setting.name for setting in settings if not setting.metadata.get("help")] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://u:geheim@[bad", "http://geheim@[::1", "http://h:99999/", "http://h:x/", "http://",
+     "http:///geheim", "https://u:geheim@:80/", "http://h:0/", "http://a b/", "http://h/\ngeheim",
+     "http://h\0/", "http://" + "x" * 70, "http://a..b/", "http://h/\udce9", "http://[fe80::1%25eth0]/",
+     "http://<h>/", "HTTP//h", "h", "//h/", "http:h"],
+)  # fmt: skip
+def test_a_malformed_webhook_is_one_sentence_without_its_secrets(address: str) -> None:
+    """Regression: an address with a bracket that is not closed ended the program with a traceback."""
+    with pytest.raises(SettingsError, match="webhook must be an http or https address such as") as caught:
+        load("--webhook", address)
+    assert "geheim" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:8123/api/webhook/x", "https://me:p%40ss@hooks.example/a?b=c", "http://[::1]:80",
+     "http://räd.example/ä", "http://home_assistant:8123/", "https://hooks.example./"],
+)  # fmt: skip
+def test_possible_webhooks_are_accepted(address: str) -> None:
+    assert load("--webhook", address).outputs.webhook == address

@@ -26,6 +26,7 @@ from realtime.outputs.webhook import (
 from tests.support.histories import estimate, state
 from tests.support.outputs import QUOTED_SECRET, notifier_factory
 from tests.support.protocol import Json
+from tests.support.proxies import RecordedProxy, dripping_server, recording_proxy
 from tests.support.waiting import at_most, wait_until
 
 
@@ -216,6 +217,101 @@ def test_user_and_password_of_an_address_are_sent_and_not_logged(
     wait_until(lambda: "responded 403" in caplog.text)
     assert server.headers[0]["Authorization"] == "Basic bWU6Z2VoZWltLXBAc3Mvd29yZA=="
     assert "geheim" not in caplog.text
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordedProxy]:
+    """Proxy for all addresses, whose address has a password."""
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with recording_proxy() as proxy:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://me:geheim@127.0.0.1:{proxy.port}")
+        yield proxy
+
+
+def test_a_webhook_of_this_machine_uses_no_proxy(
+    serve: Callable[..., Answers], start: Callable[..., GenreNotifier], proxied: RecordedProxy
+) -> None:
+    """Regression: the proxy received the content and the password."""
+    server = serve()
+    address = server.address.replace("127.0.0.1", f"me:{QUOTED_SECRET}@localhost")
+    start(webhook=address).consume(estimate(5))
+    wait_until(lambda: len(server.got) == 1)
+    assert proxied.requests == []
+
+
+def test_a_proxy_gets_no_credentials_of_its_own(
+    start: Callable[..., GenreNotifier], proxied: RecordedProxy
+) -> None:
+    start(webhook="http://192.0.2.1:99/ä?c=d|e").consume(estimate(5))
+    wait_until(lambda: len(proxied.requests) == 1)
+    line, headers, content = proxied.requests[0]
+    assert line == "POST http://192.0.2.1:99/%C3%A4?c=d%7Ce"
+    assert headers["Host"] == "192.0.2.1:99"
+    assert "Proxy-Authorization" not in headers
+    assert "Authorization" not in headers
+    assert json.loads(content)["genre"] == "jazz"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "status", "message"),
+    [
+        ("http", 407, "asks for a password, which is not sent; the variable NO_PROXY avoids the proxy"),
+        ("https", 407, "asks for a password, which is not sent; the variable NO_PROXY avoids the proxy"),
+        ("https", 502, "does not connect to the server (502); retrying"),
+    ],
+)
+def test_the_proxy_is_named_without_its_password(
+    scheme: str,
+    status: int,
+    message: str,
+    start: Callable[..., GenreNotifier],
+    proxied: RecordedProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with recording_proxy(status) as proxy:
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://me:geheim@127.0.0.1:{proxy.port}")
+        start(webhook=f"{scheme}://me:geheim@192.0.2.1/geheim").consume(estimate(5))
+        wait_until(lambda: "cannot send" in caplog.text)
+    assert f"192.0.2.1: the proxy 127.0.0.1:{proxy.port} {message}" in caplog.text
+    assert "geheim" not in caplog.text
+    if scheme == "https":
+        assert all(line == "CONNECT 192.0.2.1:443" for line, _, _ in proxy.requests)
+        assert not any("uthorization" in name for _, headers, _ in proxy.requests for name in headers)
+
+
+def test_a_proxy_that_is_not_running_is_named(
+    start: Callable[..., GenreNotifier], proxied: RecordedProxy, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        start(webhook="http://192.0.2.1/").consume(estimate(5))
+        wait_until(lambda: "cannot send" in caplog.text)
+    assert f"the proxy 127.0.0.1:{port}: Connection refused; retrying" in caplog.text
+
+
+def test_a_server_that_drips_headers_holds_the_queue_for_one_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Regression: each byte restarted the timeout, and one message held the queue for 53 seconds."""
+    monkeypatch.setattr("realtime.outputs.webhook.RESPONSE_TIMEOUT_SECONDS", 0.3)
+    reasons: list[str] = []
+    with dripping_server(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n") as port:
+        webhook = WebhookSender(
+            f"http://127.0.0.1:{port}/", SystemClock(), 0.01, lambda reason, _: reasons.append(reason)
+        )
+        webhook.start()
+        webhook.put(b"{}")
+        wait_until(lambda: len(reasons) >= 2)
+        webhook.stop(0.1)
+        webhook.join(5)
+        assert not webhook.is_alive()
+    assert reasons[0] == "the server did not respond within 0.3 s; retrying"
 
 
 def test_retry_after_counts_for_some_statuses_and_is_limited_to_an_hour() -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, Status, ignore
 from dashboard.recommendations.providers.cache import SingleFlight
-from dashboard.recommendations.providers.http_json import format_duration
+from dashboard.recommendations.providers.http_json import describe_unreachable, format_duration, make_session
 from dashboard.recommendations.providers.search_terms import spotify_market
 from dashboard.recommendations.providers.spotify.page_cache import (
     MAX_EMPTY_PAGES,
@@ -33,6 +33,7 @@ from dashboard.recommendations.providers.spotify.page_cache import (
 )
 from dashboard.recommendations.providers.spotify.parsing import get_path, parse_track, search_text
 from models.common.concurrency import parse_retry_after
+from models.common.proxies import find_proxy
 
 if TYPE_CHECKING:
     import requests
@@ -240,14 +241,13 @@ class SpotifyProvider:
 
     def _prepared_client(self, seconds: float) -> Any:
         """Return the client of spotipy. The first request creates it, since importing spotipy is slow."""
-        import requests
         import spotipy
 
         for name in ("spotipy", "spotipy.client", "spotipy.oauth2"):
             # Below WARNING the logger prints credentials. From WARNING on it repeats text of the server.
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if self._client is None:
-            session = self._session or requests.Session()
+            session = self._session or make_session(self._prefix, self._token_url)
             session.auth = self._on_request
             session.max_redirects = 0  # a redirect would carry the token elsewhere
             session.hooks["response"].append(self._on_response)
@@ -266,7 +266,8 @@ class SpotifyProvider:
     def _on_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Count a request before it is sent.
 
-        As the ``auth`` hook of the session, this method also keeps ``.netrc`` from replacing the token.
+        As the ``auth`` hook of the session, this method also keeps ``.netrc`` from replacing the token if the
+        session is not of this module.
         """
         context: _RequestContext = self._local.context
         context.sent += 1
@@ -298,7 +299,8 @@ class SpotifyProvider:
         if isinstance(error, requests.Timeout) or self._clock.monotonic() >= context.deadline:
             return _LATE
         if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-            return _Fault(Status.UNREACHABLE, "cannot be reached")
+            proxy = None if self._session else find_proxy(self._prefix)
+            return _Fault(Status.UNREACHABLE, describe_unreachable(proxy.name if proxy else ""))
         if code is None or code < 400:
             _LOG.debug("Spotify's answer led to a %s", type(error).__name__)
             return _Fault(Status.BAD_ANSWER, "sent an answer that cannot be read")
