@@ -18,7 +18,9 @@ _TYPES = (
     "audio/x-scpls", "application/pls+xml", "application/xspf+xml", "video/x-ms-asf", "video/x-ms-asx",
     "audio/x-ms-wax",
 )  # fmt: skip
-_SUFFIXES = (".m3u8", ".m3u", ".pls", ".xspf", ".asx", ".wax")
+SUFFIXES = (".m3u8", ".m3u", ".pls", ".xspf", ".asx", ".wax")
+"""Endings of the names of playlists."""
+
 _BEGINNINGS = ("#extm3u", "[playlist]", "[reference]", "<asx", "<playlist", "http://", "https://", "rtsp://")
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f]")
@@ -45,7 +47,7 @@ def is_playlist(head: bytes, content_type: str, path: str) -> bool:
         return False
     if text.startswith("<?xml"):
         return "<playlist" in text or "<asx" in text
-    declared = content_type in _TYPES or path.lower().endswith(_SUFFIXES)
+    declared = content_type in _TYPES or path.lower().endswith(SUFFIXES)
     return text.startswith(_BEGINNINGS) or (declared and not text.startswith("<"))
 
 

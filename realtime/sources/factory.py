@@ -20,6 +20,7 @@ from realtime.clock import Clock
 from realtime.config import SourceSettings
 from realtime.errors import SourceError
 from realtime.sources.file import FileSource, open_demo
+from realtime.sources.playlist import read_playlist, resolve_file_url
 from realtime.sources.watchdog import ReconnectPolicy
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _public_name(description: str) -> str:
     elif description in ("auto", "demo") or (kind in DEVICE_NAMES and (wanted or description == kind)):
         name = description
     else:
-        name = Path(description).name or description
+        name = Path(resolve_file_url(description)).name or description
     # Names are cleaned here, because clients send the names that they received back.
     return shorten(replace_surrogates(name, "replace"), MAX_NAME_LETTERS)
 
@@ -131,7 +132,8 @@ def open_source(
     ----------
     description : str
         ``auto`` (system audio, else a microphone, else the demonstration), ``system``, ``system:NAME`` (an
-        output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL.
+        output or an application), ``mic``, ``mic:NAME``, ``demo``, a path or a URL. The first entry of a
+        playlist that opens is played.
     speed : float
         Speed of files and of the demonstration. Captured audio has its own pace.
     clock : Clock
@@ -157,9 +159,26 @@ def open_source(
         raise SourceError(
             "the source is empty; name auto, system, system:NAME, mic, mic:NAME, demo, a path or a URL"
         )
-    if is_url(description) and speed:
-        return _open_stream(description, clock, policy)
-    return FileSource(description, clock, speed=speed)
+    location = resolve_file_url(description)
+    entries = read_playlist(location)
+    if not entries:
+        return _open_location(location, speed, clock, policy)
+    first_error: SourceError | None = None
+    for entry in entries:
+        try:
+            return _open_location(entry, speed, clock, policy, name=Path(location).name)
+        except SourceError as error:
+            first_error = first_error or error
+    raise SourceError(f"nothing in {location} can be played: {first_error}")
+
+
+def _open_location(
+    location: str, speed: float, clock: Clock, policy: ReconnectPolicy, *, name: str = ""
+) -> AudioSource:
+    """Open a path or a URL. By default the source has the name of the location."""
+    if is_url(location) and speed:
+        return _open_stream(location, clock, policy, name)
+    return FileSource(location, clock, speed=speed, name=name)
 
 
 def _open_device(
@@ -187,12 +206,12 @@ def _open_device(
     return ReconnectingSource(open_again, clock, name=DEVICE_NAMES[kind] if follow else "", policy=policy)
 
 
-def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy) -> AudioSource:
+def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy, name: str) -> AudioSource:
     from realtime.network import StreamSource
     from realtime.sources.reconnecting import ReconnectingSource
 
     policy = replace(policy, reopen_seconds=STREAM_REOPEN_SECONDS)
-    return ReconnectingSource(lambda: StreamSource(url, clock), clock, policy=policy)
+    return ReconnectingSource(lambda: StreamSource(url, clock), clock, name=name, policy=policy)
 
 
 def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from models.audio.file import AudioFile
 from models.audio.samples import Samples, sanitize_samples
-from models.common.urls import is_url, redact_url
+from models.common.urls import is_url, show_url
 from models.errors import AudioError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
 from realtime.errors import SourceError
 from realtime.network.file import NetworkFile
 from realtime.protocol.health import SourceStatus
+from realtime.sources.playlist import resolve_file_url
 
 MAX_BLOCK_SAMPLES = 4096
 """Maximum number of samples in a block of an array."""
@@ -99,8 +100,8 @@ class FileSource:
         repeat: bool = False,
         name: str = "",
     ) -> None:
-        self.location = location
-        self.name = name or (redact_url(location) if is_url(location) else Path(location).name)
+        self.location = location = resolve_file_url(location)
+        self.name = name or (show_url(location) if is_url(location) else Path(location).name)
         self._shown_location = self.name if is_url(location) else location  # for messages, without a password
         self._clock = clock
         self._speed = speed

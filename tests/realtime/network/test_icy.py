@@ -15,6 +15,7 @@ from realtime.network.icy import (
     parse_packed_tags,
     parse_stream_title,
 )
+from tests.support.waiting import at_most
 
 
 def block(text: bytes) -> bytes:
@@ -104,6 +105,13 @@ def test_an_interval_of_0_is_refused() -> None:
         ("StreamTitle='Björk - Jóga';".encode(), "Björk - Jóga"),
         ("StreamTitle='Björk';".encode("latin-1"), "Björk"),
         (b"StreamTitle='two\r\nlines\x1b[31m  red';", "two lines [31m red"),
+        ("StreamTitle='It\u2019s \u2013 \u201cx\u201d';".encode("cp1252"), "It\u2019s \u2013 \u201cx\u201d"),
+        ("StreamTitle='Бя".encode()[:-1], "Б"),
+        ("StreamTitle='Бя".encode()[:-1] + b"';StreamUrl='';", "Б"),
+        (b"StreamTitle='" + "Ab - Cd".encode("utf-16") + b"';", "Ab - Cd"),
+        (b"StreamTitle='Simon &amp; Garfunkel - It&#39;s &#27;[2J';", "Simon & Garfunkel - It's [2J"),
+        (b"StreamTitle='" + b"a" * 4000 + b"';", "a" * 199 + "…"),
+        (b"StreamTitle='a';  StreamUrl='b'", "a"),
         (b"StreamUrl='x';", None),
         (b"nothing of the kind", None),
         (b"", None),
@@ -118,8 +126,21 @@ def test_text_is_utf_8_where_it_can_be() -> None:
 
 
 @pytest.mark.parametrize(
+    "piece", [b"StreamTitle='", b"';", b"'; ", b"';a", b"'", b";", b" ", b"a=", b"&", b"&#"]
+)
+def test_a_hostile_title_takes_no_time(piece: bytes) -> None:
+    """A block has at most 4080 bytes, but tags of Ogg streams have no limit."""
+    with at_most(1):
+        parse_stream_title(b"StreamTitle='" + piece * (1_000_000 // len(piece)))
+        format_tag_title({"title": piece.decode() * 1_000_000})
+
+
+@pytest.mark.parametrize(
     ("tags", "title"),
     [
+        ({"title": "a" * 1_500_000}, "a" * 199 + "…"),
+        ({"title": "a" * 150, "artist": "b" * 150}, "b" * 150 + " - " + "a" * 46 + "…"),
+        ({"title": "two\x1b]0;x\x07\nlines"}, "two ]0;x lines"),
         ({"TITLE": "Song", "ARTIST": "Band"}, "Band - Song"),
         ({"title": "Song"}, "Song"),
         ({"artist": "Band", "title": ""}, "Band"),

@@ -215,6 +215,13 @@ def test_at_speed_0_a_network_address_is_handled_like_a_station(content: bytes, 
             FileSource(server.url("x", "me:secret"), VirtualClock())
 
 
+@pytest.mark.parametrize("url", ["http://[half?secret", "http://a:bad/?secret", "https://a:99999999/?secret"])
+def test_at_speed_0_an_address_that_is_not_valid_is_one_sentence(url: str) -> None:
+    with pytest.raises(SourceError, match="the network address is not valid") as refusal:
+        FileSource(url, VirtualClock())
+    assert "secret" not in str(refusal.value)
+
+
 def test_at_speed_0_a_network_file_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
     content = write(tmp_path / "tone.wav", SOUND, RATE).read_bytes()
     answer = Answer(content[:-9_000], headers={"Content-Length": str(len(content))}, length=False)
