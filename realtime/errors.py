@@ -13,6 +13,10 @@ class SourceError(OverheardError):
     """Source that cannot be found, opened or read any further."""
 
 
+class SourceCrashError(SourceError):
+    """Source whose content crashes the decoder, which is a process of its own."""
+
+
 class AudioTooShortError(SourceError):
     """Source that ended before one window was full."""
 

@@ -249,10 +249,11 @@ def _collect_stderr(child: subprocess.Popen[str], stderr_tail: deque[str]) -> No
 
 
 def resident_bytes(process: int) -> int:
-    """Return the resident memory of a process in bytes, or 0 if the process has ended."""
+    """Return the resident memory of a process and its decoder in bytes, or 0 if the process has ended."""
     import psutil
 
     try:
-        return int(psutil.Process(process).memory_info().rss)
+        analysis = psutil.Process(process)
+        return sum(int(each.memory_info().rss) for each in (analysis, *analysis.children(recursive=True)))
     except psutil.Error:
         return 0

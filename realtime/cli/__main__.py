@@ -1,5 +1,7 @@
 """Run ``overheard`` as ``python -m realtime.cli``."""
 
-from realtime.cli.main import run_program
+import sys
 
-run_program()
+from realtime.cli.main import main
+
+sys.exit(main())

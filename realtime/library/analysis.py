@@ -113,7 +113,7 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
 
     clock, report = SystemClock(), _RowReport(classifier)
     try:
-        source = FileSource(path, clock, name=name)
+        source = FileSource(path, clock, name=name, isolated=False)  # this process is the isolated one
         analyze_file(source, [classifier], settings, clock, report)
     except OverheardError as error:
         return {"fault": str(error).replace(path, name)}

@@ -2,7 +2,8 @@
 
 ``python -m realtime.monitoring.group`` is the child process of ``overheard monitor``. The child writes one
 message per line, and an empty line after each second without messages. On a cluster the group runs in an
-actor. A station that cannot be opened, ends or fails is reopened without limit.
+actor. A station that cannot be opened, ends or fails is reopened without limit, unless its
+content crashes the decoder again and again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from models.errors import OverheardError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import SystemClock, unix_now
 from realtime.config import AnalysisSettings
+from realtime.errors import SourceCrashError
 from realtime.monitoring.stations import Group, Station
 from realtime.pipeline.child import bootstrap_child
 from realtime.pipeline.worker import AnalysisWorker, failure_code
@@ -40,6 +42,8 @@ FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 """First and longest pause before a station is reopened. Each pause is twice the last pause."""
 STEADY_SECONDS = 60.0
 """Time of analysis after which the pauses of a station start at ``FIRST_BACKOFF_SECONDS`` again."""
+MAX_CRASHES = 3
+"""Failures of a station because of a crash of its decoder, after which the station is given up."""
 MAX_WAITING_MESSAGES = 64
 """Messages of each station that may wait, half a minute at the model's hop. The oldest are dropped."""
 HEARTBEAT_SECONDS = 1.0
@@ -135,10 +139,16 @@ class StationGroup:
 
     def _run_station(self, station: Station) -> None:
         """Analyze a station on its thread, and reopen it after each end."""
-        failures = 0
+        failures = crashes = 0
         while not self._stopped.is_set():
             began = self._clock.monotonic()
-            reason, code = self._analyze_once(station)
+            reason, code, fault = self._analyze_once(station)
+            crashes += isinstance(fault, SourceCrashError)
+            if crashes >= MAX_CRASHES:
+                logger.error("station %s is given up: %s", station.name, reason)
+                now = unix_now(self._clock)
+                self._enqueue(state_message(station.name, now, StreamState.FAILED, reason, code))
+                return
             if self._clock.monotonic() - began > STEADY_SECONDS:
                 failures = 0
             failures += 1
@@ -148,8 +158,8 @@ class StationGroup:
                 backoff_seconds(failures, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, random.random())
             )
 
-    def _analyze_once(self, station: Station) -> tuple[str, StateCode]:
-        """Analyze a station until its end. Return the reason of the end for clients, and its code."""
+    def _analyze_once(self, station: Station) -> tuple[str, StateCode, Exception | None]:
+        """Analyze a station until its end. Return the reason for clients, its code and the error."""
         fault: Exception | None
         try:
             with contextlib.closing(
@@ -158,24 +168,27 @@ class StationGroup:
                 worker = AnalysisWorker(source, self._classifier, self._settings, self._clock, self._put)
                 self._workers[station.name] = worker
                 if self._stopped.is_set():
-                    return "", StateCode.STREAM_ENDED
+                    return "", StateCode.STREAM_ENDED, None
                 worker.start()
                 worker.join()
                 fault = worker.error
         except Exception as error:  # otherwise the thread would end and never reopen the station
             fault = error
         if fault is None:
-            return "the stream has ended", StateCode.STREAM_ENDED
+            return "the stream has ended", StateCode.STREAM_ENDED, None
         if isinstance(fault, OverheardError):
-            return str(fault), failure_code(fault)
+            return str(fault), failure_code(fault), fault
         logger.error("station %s: %s", station.name, INTERNAL_ERROR, exc_info=fault)
-        return INTERNAL_ERROR, StateCode.ANALYZER_ERROR
+        return INTERNAL_ERROR, StateCode.ANALYZER_ERROR, fault
 
     def _put(self, message: Message) -> None:
         if isinstance(message, SpectrumMessage) or (
             isinstance(message, StateMessage) and message.state.is_final
         ):
             return
+        self._enqueue(message)
+
+    def _enqueue(self, message: Message) -> None:
         with self._changed:
             self.dropped += len(self._waiting) == self._waiting.maxlen
             self._waiting.append(message)

@@ -1,6 +1,6 @@
 """Decode an open stream into audio with titles, and describe why the stream ended.
 
-Everything in this module runs on the thread of ``realtime.network.source`` that reads the stream.
+Everything in this module runs in the process of a decoder, see ``realtime.network.decoder_job``.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from models.audio.decoder_server import Send
 from models.audio.samples import Samples
 from models.common.urls import redact_url
 from realtime.errors import SourceError
@@ -12,6 +13,18 @@ from realtime.network.opening import open_stream
 
 READ_TIMEOUT_SECONDS = 10.0
 """Seconds without data after which opening or reading an address fails."""
+
+
+NETWORK_FILE_JOB = "realtime.network.file:decode_to"
+"""Name of ``decode_to`` for ``DecoderProcess``."""
+
+
+def decode_to(send: Send, *, url: str) -> None:
+    """Decode an address in the process of a decoder: first its description, then its blocks."""
+    file = NetworkFile(url)
+    send({"sample_rate": file.sample_rate, "duration_seconds": file.duration_seconds})
+    for samples in file.blocks():
+        send({}, samples)
 
 
 class NetworkFile:

@@ -1,6 +1,6 @@
 """Open network addresses with FFmpeg: stations, files, playlists, HLS and RTSP.
 
-Everything in this module runs on the thread of ``realtime.network.source`` that reads the stream.
+Everything in this module runs in the process of a decoder, see ``realtime.network.decoder_job``.
 """
 
 from __future__ import annotations

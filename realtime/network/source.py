@@ -1,6 +1,7 @@
 """Radio stations and other network streams as audio sources.
 
-A separate thread opens, reads and decodes the stream. The consumer of ``blocks`` receives the audio that is
+A process of its own opens, reads and decodes the stream, so that a crash of FFmpeg costs only this stream. A
+thread receives the audio. The consumer of ``blocks`` receives the audio that is
 due. The thread pauses while ``MAX_RESERVE_SECONDS`` of decoded audio wait, and the server buffers the rest.
 No audio is dropped.
 """
@@ -12,14 +13,15 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from models.audio.decoder_process import DecoderCrashError, DecoderProcess
 from models.audio.samples import Samples
 from models.common.urls import redact_url
+from models.errors import AudioError
 from realtime.audio.source import EMPTY_BLOCK_SECONDS, AudioBlock
 from realtime.clock import Clock
-from realtime.errors import SourceError
-from realtime.network.demuxer import StreamDecoder
+from realtime.errors import SourceCrashError, SourceError
+from realtime.network.decoder_job import STREAM_JOB
 from realtime.network.http_client import HttpClient
-from realtime.network.opening import open_stream
 from realtime.protocol.health import SourceStatus
 
 OPEN_TIMEOUT_SECONDS = 10.0
@@ -108,7 +110,7 @@ class StreamSource:
     ) -> None:
         try:
             self.name = redact_url(url)
-            self._client = HttpClient(url, silence_timeout_seconds)
+            HttpClient(url, silence_timeout_seconds)  # checks the address; the decoder has its own
         except ValueError as error:
             raise SourceError(f"the network address is not valid: {type(error).__name__}") from None
         self.sample_rate = 0
@@ -120,19 +122,19 @@ class StreamSource:
         self._queue: deque[tuple[Samples, str]] = deque()  # bounded by _waiting, in samples
         self._waiting = 0
         self._ended = False
-        self._failure = ""
+        self._failure: SourceError | None = None
+        self._early_failure = ""  # known before the decoder has given up
         self._closed = False
+        self._decoder: DecoderProcess | None = None
         self._station = self._title = ""
-        # The thread also opens the stream, because the lookup of a host name has no timeout. The thread is a
-        # daemon, because a read inside FFmpeg (RTSP, HLS between two segments) ends only by its timeout.
-        # ``close`` ends all reads over HTTP at once.
+        # The thread also starts the decoder, which has no timeout.
         threading.Thread(target=self._read, name="stream", daemon=True).start()
         with self._changed:
             opened = self._changed.wait_for(lambda: self.sample_rate or self._ended, open_timeout_seconds)
         if not self.sample_rate:
             self.close()
-            timeout = f"{self.name} sent no audio within {open_timeout_seconds:g} s"
-            raise SourceError(self._failure if opened and self._failure else timeout)
+            timeout = SourceError(f"{self.name} sent no audio within {open_timeout_seconds:g} s")
+            raise (self._failure if opened else None) or timeout
 
     def blocks(self) -> Iterator[AudioBlock]:
         """Yield each block when it is due.
@@ -148,16 +150,16 @@ class StreamSource:
         idle_seconds = 0.0
         while True:
             taken, ended = self._take()
-            if self._closed or (ended and not self._failure):
+            if self._closed or (ended and self._failure is None):
                 return
-            if ended:
-                raise SourceError(self._failure)
+            if self._failure is not None and ended:
+                raise self._failure
             if taken is None:
                 idle_seconds += EMPTY_BLOCK_SECONDS
-                if self._client.failure or idle_seconds >= self._silence_timeout_seconds:
+                if self._early_failure or idle_seconds >= self._silence_timeout_seconds:
                     self.close()
                     timeout = f"{self.name} has sent no audio for {idle_seconds:g} s"
-                    raise SourceError(self._client.failure or timeout)
+                    raise SourceError(self._early_failure or timeout)
                 yield AudioBlock.empty(position, self.sample_rate, self._clock.monotonic())
                 continue
             idle_seconds = 0.0
@@ -180,7 +182,9 @@ class StreamSource:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._client.close()
+            decoder = self._decoder
+        if decoder is not None:
+            decoder.close()
 
     def _take(self) -> tuple[tuple[Samples, str] | None, bool]:
         """Take samples and their title from the queue, waiting up to ``EMPTY_BLOCK_SECONDS`` for them.
@@ -202,32 +206,42 @@ class StreamSource:
             return (samples, title), False
 
     def _read(self) -> None:
-        """Open and decode the stream on the stream's thread until it ends or is closed."""
-        failure = ""
+        """Receive the audio of the decoder on the stream's thread until it ends or is closed."""
+        failure: SourceError | None = None
         try:
-            decoder = open_stream(self._url, self._client, self._silence_timeout_seconds)
+            arguments = {"url": self._url, "timeout_seconds": self._silence_timeout_seconds}
+            decoder = DecoderProcess(STREAM_JOB, arguments, self.name)
             try:
-                self._decode(decoder)
+                with self._changed:
+                    self._decoder = decoder
+                if not self._closed:
+                    self._receive(decoder)
             finally:
                 decoder.close()
-        except SourceError as error:
-            failure = str(error)
+        except DecoderCrashError as error:
+            failure = SourceCrashError(str(error))
+        except AudioError as error:
+            failure = SourceError(str(error))
         except Exception as error:  # the consumer would otherwise wait forever
-            failure = f"{self.name} failed: {type(error).__name__}"
+            failure = SourceError(f"{self.name} failed: {type(error).__name__}")
         with self._changed:
             self._failure, self._ended = failure, True
             self._changed.notify_all()
 
-    def _decode(self, decoder: StreamDecoder) -> None:
-        with self._changed:
-            self._station, self.sample_rate = decoder.station, decoder.sample_rate
-            self._changed.notify_all()
-        max_waiting = MAX_RESERVE_SECONDS * decoder.sample_rate
-        for samples, title in decoder.decode():
+    def _has_room(self) -> bool:
+        return self._closed or self._waiting < MAX_RESERVE_SECONDS * self.sample_rate
+
+    def _receive(self, decoder: DecoderProcess) -> None:
+        for fields, samples in decoder.messages():
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting < max_waiting or self._closed)
-                if self._closed:
-                    return
-                self._queue.append((samples, title))
-                self._waiting += len(samples)
+                if "failure" in fields:
+                    self._early_failure = fields["failure"]
+                elif "sample_rate" in fields:
+                    self._station, self.sample_rate = fields["station"], fields["sample_rate"]
+                else:
+                    self._changed.wait_for(self._has_room)
+                    self._queue.append((samples, fields["title"]))
+                    self._waiting += len(samples)
                 self._changed.notify_all()
+            if self._closed:
+                return

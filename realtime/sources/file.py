@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.audio.decoder_process import DecoderCrashError
 from models.audio.file import AudioFile
+from models.audio.isolated import IsolatedAudioFile
 from models.audio.samples import Samples, sanitize_samples
 from models.common.urls import is_url, show_url
 from models.errors import AudioError
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
-from realtime.errors import SourceError
-from realtime.network.file import NetworkFile
+from realtime.errors import SourceCrashError, SourceError
 from realtime.protocol.health import SourceStatus
 from realtime.sources.playlist import resolve_file_url
 
@@ -84,6 +85,8 @@ class FileSource:
         Start again at the end. Positions continue.
     name : str
         Name for people. By default it is the name of the file, or the URL without secrets.
+    isolated : bool
+        Decode in a process of its own, whose crash is an error. A URL is always decoded so.
 
     Raises
     ------
@@ -99,6 +102,7 @@ class FileSource:
         speed: float = 0.0,
         repeat: bool = False,
         name: str = "",
+        isolated: bool = True,
     ) -> None:
         self.location = location = resolve_file_url(location)
         self.name = name or (show_url(location) if is_url(location) else Path(location).name)
@@ -107,6 +111,7 @@ class FileSource:
         self._speed = speed
         self.is_live = speed > 0
         self._repeat = repeat
+        self._isolated = isolated
         self._closed = False
         if not is_url(location):
             _check_path(Path(location))
@@ -114,13 +119,21 @@ class FileSource:
         self.sample_rate = self._file.sample_rate
         self.duration_seconds = self._file.duration_seconds
 
-    def _open(self) -> AudioFile | NetworkFile:
-        if is_url(self.location):
-            return NetworkFile(self.location)
+    def _open(self) -> AudioFile | IsolatedAudioFile:
         try:
-            return AudioFile(self.location, display_name=self._shown_location)
+            if is_url(self.location):
+                from realtime.network.file import NETWORK_FILE_JOB
+
+                return IsolatedAudioFile(
+                    self.location,
+                    display_name=self._shown_location,
+                    job=NETWORK_FILE_JOB,
+                    arguments={"url": self.location},
+                )
+            kind = IsolatedAudioFile if self._isolated else AudioFile
+            return kind(self.location, display_name=self._shown_location)
         except AudioError as error:
-            raise SourceError(str(error)) from error
+            raise _source_error(error) from error
 
     def blocks(self) -> Iterator[AudioBlock]:
         """Yield mono blocks of at most ``BLOCK_SECONDS``, each when its last sample is due at ``speed``.
@@ -151,7 +164,7 @@ class FileSource:
             try:
                 yield from self._file.blocks()
             except AudioError as error:
-                raise SourceError(str(error)) from error
+                raise _source_error(error) from error
             if not self._repeat or self._closed:
                 return
             self._file.close()
@@ -164,6 +177,13 @@ class FileSource:
     def close(self) -> None:
         """End ``blocks`` before its next block."""
         self._closed = True
+        if isinstance(self._file, IsolatedAudioFile):  # any thread may close a decoder, but not FFmpeg itself
+            self._file.close()
+
+
+def _source_error(error: AudioError) -> SourceError:
+    kind = SourceCrashError if isinstance(error, DecoderCrashError) else SourceError
+    return kind(str(error))
 
 
 def _check_path(path: Path) -> None:
@@ -186,7 +206,7 @@ def open_demo(speed: float, clock: Clock) -> FileSource:
     """Open the bundled demonstration, which repeats endlessly."""
     folder = files("realtime.demo")
     path = str(folder / "demonstration.opus")
-    return FileSource(path, clock, speed=speed, repeat=True, name="demonstration")
+    return FileSource(path, clock, speed=speed, repeat=True, name="demonstration", isolated=False)
 
 
 def played_file(source: AudioSource) -> str:

@@ -6,6 +6,7 @@ import logging
 import math
 import random
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import replace
@@ -15,7 +16,7 @@ from models.audio.samples import Samples
 from models.common.concurrency import start_daemon_thread
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
-from realtime.errors import SourceError
+from realtime.errors import SourceCrashError, SourceError
 from realtime.protocol.health import SourceStatus
 from realtime.sources.watchdog import Liveness, ReconnectPolicy, Watchdog
 
@@ -23,6 +24,12 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
 """Interval of the empty blocks while a source is reopened, and the delay until an open source is noticed."""
+
+MAX_CRASHES = 3
+"""Crashes of the decoder after which a source is given up."""
+
+CRASH_MEMORY_SECONDS = 300.0
+"""Time after which a crash no longer counts. A source that crashes less often is reopened without limit."""
 
 MIN_WARNING_INTERVAL_SECONDS = 5.0
 """Time after a loss in which another loss is logged at DEBUG, so that the log does not fill up."""
@@ -78,6 +85,7 @@ class ReconnectingSource:
         self._earlier = SourceStatus()  # losses of all earlier inner sources
         self._warned_at = -math.inf
         self._timeline = _Timeline(self.sample_rate)
+        self._crashes: deque[float] = deque(maxlen=MAX_CRASHES)  # times
 
     def status(self) -> SourceStatus:
         """Return the status of the inner source, with the losses of all earlier inner sources added."""
@@ -102,6 +110,8 @@ class ReconnectingSource:
         ------
         SourceError
             If no inner source delivered audio for ``give_up_seconds``.
+        SourceCrashError
+            If the inner source crashed its decoder ``MAX_CRASHES`` times within ``CRASH_MEMORY_SECONDS``.
         """
         while not self._closed.is_set():
             yield from self._forward()
@@ -139,7 +149,16 @@ class ReconnectingSource:
                     return
             self._ended = True
         except SourceError as error:
-            watchdog.record_loss(self._clock.monotonic(), str(error))
+            self._record_loss(error)
+
+    def _record_loss(self, error: BaseException) -> None:
+        """Record why the inner source, or an attempt to open it, failed."""
+        now, reason = self._clock.monotonic(), str(error) or repr(error)
+        if isinstance(error, SourceCrashError):
+            self._crashes.append(now)
+            if len(self._crashes) == MAX_CRASHES and now - self._crashes[0] <= CRASH_MEMORY_SECONDS:
+                raise SourceCrashError(f"{reason} {MAX_CRASHES} times and is given up; choose another source")
+        self._watchdog.record_loss(now, reason)
 
     def _reopen(self) -> Iterator[AudioBlock]:
         """Reopen the inner source, and yield empty blocks meanwhile."""
@@ -160,7 +179,7 @@ class ReconnectingSource:
             if self._closed.is_set():
                 attempt.add_done_callback(_close_unused)
             elif error := attempt.exception():
-                watchdog.record_loss(self._clock.monotonic(), str(error) or repr(error))
+                self._record_loss(error)
             else:
                 status = self.status()
                 self._earlier = replace(status, error="", reconnects=status.reconnects + 1)

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from realtime.clock import SystemClock
+from realtime.errors import SourceError
+from realtime.network.http_client import HttpClient
+from realtime.network.opening import open_stream
 from realtime.network.source import LEAD_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
@@ -113,7 +116,8 @@ def test_a_playlist_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) 
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n" + b"#EXTINF:1,\na.ts\n" * 200_000
     with web_server({"a.m3u8": Answer(playlist)}) as server:
         url = server.url("a.m3u8")
-        assert opening_error(url) == f"the playlist {url} is longer than 1 MiB"
+        with pytest.raises(SourceError, match=rf"^the playlist {url} is longer than 1 MiB$"):
+            open_stream(url, HttpClient(url, 5.0), 5.0)
 
 
 def test_a_live_playlist_that_never_changes_is_not_requested_without_pause(tmp_path: Path) -> None:

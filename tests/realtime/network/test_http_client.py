@@ -16,6 +16,7 @@ from realtime.clock import SystemClock
 from realtime.errors import SourceError
 from realtime.network.demuxer import StreamDecoder
 from realtime.network.http_client import HttpClient
+from realtime.network.opening import open_stream
 from realtime.network.source import LEAD_SECONDS, StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
@@ -355,4 +356,6 @@ def test_a_server_that_sends_no_audio_is_left(monkeypatch: pytest.MonkeyPatch) -
     """Nobody would otherwise notice that a station uses up the network."""
     monkeypatch.setattr("realtime.network.http_client.MAX_UNHEARD_BYTES", 1 << 20)
     with web_server({"x": Answer(b"ID3\4\0\0\x7f\x7f\x7f\x7f" + bytes(4 << 20))}) as server:
-        assert opening_error(server.url("x")) == f"{server.url('x')} sent 1 MiB without audio"
+        url = server.url("x")
+        with pytest.raises(SourceError, match=rf"^{url} sent 1 MiB without audio$"):
+            open_stream(url, HttpClient(url, 5.0), 5.0)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from models.audio.samples import sanitize_samples
 from realtime.audio.source import AudioBlock
-from realtime.errors import SourceError
+from realtime.errors import SourceCrashError, SourceError
 from realtime.protocol.health import SourceStatus
-from realtime.sources.reconnecting import ReconnectingSource
+from realtime.sources.reconnecting import CRASH_MEMORY_SECONDS, MAX_CRASHES, ReconnectingSource
 from realtime.sources.watchdog import ReconnectPolicy
 from tests.support.clock import VirtualClock
 from tests.support.reconnection import POLICY
@@ -258,3 +258,23 @@ def test_in_any_order_of_faults_positions_rise_and_nothing_is_counted_twice(even
         later - 1 - sooner for (one, sooner), (other, later) in itertools.pairwise(sounds) if one != other
     )  # a block begins a second before it arrives
     assert jumps == pytest.approx(missing_seconds * RATE, abs=len(events))
+
+
+def test_a_source_whose_content_crashes_the_decoder_again_and_again_is_given_up() -> None:
+    clock = VirtualClock()
+    crash = SourceCrashError("the radio crashed the decoder (SIGABRT)")
+    again = ScriptedSource(clock, [1.0, crash])
+    sources = SourceSequence(ScriptedSource(clock, [1.0, crash]), SourceError("refused"), crash, again)
+    given_up = r"^the radio crashed the decoder \(SIGABRT\) 3 times and is given up"
+    with pytest.raises(SourceCrashError, match=given_up):
+        read_audio(make_reconnecting(clock, sources))
+    assert sources.sources == [], "it was opened again until the third crash"
+
+
+def test_rare_crashes_of_the_decoder_are_no_reason_to_give_up() -> None:
+    clock = VirtualClock()
+    steps = round(CRASH_MEMORY_SECONDS / (MAX_CRASHES - 1) + 1)
+    crash = SourceCrashError("crashed")
+    scripts = [ScriptedSource(clock, [*[1.0] * steps, crash]) for _ in range(9)]
+    sources = SourceSequence(*scripts, ScriptedSource(clock, [1.0]))
+    assert len(read_audio(make_reconnecting(clock, sources), 5_000)) == 9 * steps + 1

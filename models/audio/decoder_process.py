@@ -1,0 +1,279 @@
+"""Decoders in processes of their own, whose crash is an error and does not end this program."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Final
+
+import numpy as np
+
+from models.audio.decoder_server import HEADER
+from models.audio.samples import Samples
+from models.errors import AudioError
+
+CAN_FORK: Final = sys.platform == "linux"
+"""True if a server forks the decoders. Elsewhere each decoder is a new program, which starts more slowly."""
+
+KEPT_VARIABLES: Final = (
+    "PATH", "HOME", "USERPROFILE", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
+    "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV",
+    "MALLOC_ARENA_MAX", "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
+)  # fmt: skip
+"""Environment variables that decoders receive. The others may be passwords and keys."""
+
+EXIT_SECONDS: Final = 2.0
+"""Time in which the server ends at the end of this program, before it is killed."""
+
+
+class DecoderCrashError(AudioError):
+    """Unexpected end of a decoder's process."""
+
+
+class DecoderProcess:
+    """Job in a process of its own, and the messages that the job sends.
+
+    Parameters
+    ----------
+    job : str
+        ``module:function``. The function receives ``send`` and the arguments, see ``decoder_server``.
+    arguments : mapping
+        Keyword arguments of the function, which JSON can represent.
+    display_name : str
+        Name of the input in messages.
+    fork : bool
+        Fork the decoder instead of starting a new program.
+
+    Raises
+    ------
+    AudioError
+        If the system cannot start a process.
+    """
+
+    def __init__(
+        self, job: str, arguments: Mapping[str, Any], display_name: str, *, fork: bool = CAN_FORK
+    ) -> None:
+        self._display_name = display_name
+        request = json.dumps({"job": job, "arguments": arguments, "environment": kept_environment()}).encode()
+        try:
+            self._link: _Link = _ForkedLink(request) if fork else _ProgramLink(request)
+        except OSError as error:
+            raise AudioError(
+                f"{display_name} cannot be decoded: no process can be started ({error.strerror})"
+            ) from error
+
+    def messages(self) -> Iterator[tuple[dict[str, Any], Samples]]:
+        """Yield the job's messages until the job ends, or until ``close``.
+
+        Yields
+        ------
+        dict
+            Fields.
+        (n,) float32, read-only
+            Samples, which may be empty.
+
+        Raises
+        ------
+        AudioError
+            If the job ended with an error.
+        DecoderCrashError
+            If the process ended unexpectedly.
+        """
+        while (message := self._read_message()) is not None:
+            fields, samples = message
+            if "log" in fields:
+                level, name, text = fields["log"]
+                logging.getLogger(name).log(level, "%s", text)
+            elif "error" in fields:
+                raise AudioError(fields["error"] or f"{self._display_name} {fields['unexpected']}")
+            elif "end" in fields:
+                return
+            else:
+                yield fields, samples
+        if self._link.closed:
+            return
+        code = self._link.wait()
+        if code is None:
+            reason = "the decoder could not be started or was stopped"
+        else:
+            reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        raise DecoderCrashError(f"{self._display_name} crashed the decoder ({reason})")
+
+    def _read_message(self) -> tuple[dict[str, Any], Samples] | None:
+        """Read one message, or None at the end of the connection."""
+        header = self._link.read(HEADER.size)
+        if len(header) < HEADER.size:
+            return None
+        text_bytes, sample_bytes = HEADER.unpack(header)
+        content = self._link.read(text_bytes + sample_bytes)
+        if len(content) < text_bytes + sample_bytes:
+            return None
+        fields: dict[str, Any] = json.loads(content[:text_bytes])
+        return fields, np.frombuffer(content, np.float32, offset=text_bytes, count=sample_bytes // 4)
+
+    def close(self) -> None:
+        """End the process, and ``messages``. Any thread may call this method."""
+        self._link.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_link"):  # the process has started
+            self._link.close()
+
+
+def kept_environment() -> dict[str, str]:
+    """Return the environment of a decoder, without secrets."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in KEPT_VARIABLES or name.startswith("COVERAGE_")
+    }
+
+
+class _Link:
+    """Connection to a decoder's process."""
+
+    def __init__(self, results: IO[bytes]) -> None:
+        self.closed = False
+        self._results = results
+
+    def read(self, size: int) -> bytes:
+        """Read ``size`` bytes, or fewer at the end."""
+        try:
+            return self._results.read(size)
+        except (OSError, ValueError):  # closed by another thread
+            return b""
+
+    def wait(self) -> int | None:
+        """Return the exit code of the process, which has ended. None if there is none."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End the process."""
+        raise NotImplementedError
+
+
+class _ForkedLink(_Link):
+    """Connection to a process that the server forked."""
+
+    def __init__(self, request: bytes) -> None:
+        self._socket, theirs = socket.socketpair()
+        code, their_code = os.pipe()
+        self._code = os.fdopen(code, "rb")
+        try:
+            _server().send(request, [theirs.fileno(), their_code])
+        except OSError:
+            self._code.close()
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(their_code)
+        super().__init__(self._socket.makefile("rb"))
+
+    def wait(self) -> int | None:
+        with contextlib.suppress(OSError, ValueError):
+            return int(self._code.read())
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # ends a read on another thread, and the decoder
+        self._socket.close()
+        self._results.close()
+        self._code.close()
+
+
+class _ProgramLink(_Link):
+    """Connection to a process that was started for one decoder."""
+
+    def __init__(self, request: bytes) -> None:
+        self._process = subprocess.Popen(
+            [*SERVER_ARGV, "--once"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=kept_environment(),
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise ValueError("the decoder was started without pipes")
+        super().__init__(self._process.stdout)
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(request + b"\n")
+            self._process.stdin.flush()
+
+    def wait(self) -> int | None:
+        return self._process.wait()
+
+    def close(self) -> None:
+        self.closed = True
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        self._results.close()
+
+
+SERVER_ARGV: Final = [sys.executable, "-P", "-m", "models.audio.decoder_server"]
+
+
+class _Server:
+    """Process that forks decoders. It is started with the first decoder, and again if it has ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def send(self, request: bytes, descriptors: list[int]) -> None:
+        """Send a request with its descriptors."""
+        with self._lock:
+            if self._process is None or self._control is None or self._process.poll() is not None:
+                self._start()
+            if self._control is None:
+                raise OSError("the server was closed")
+            socket.send_fds(self._control, [request], descriptors)
+
+    def _start(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*SERVER_ARGV, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                # One thread, because only the thread that forks exists in the forked process.
+                env=kept_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+
+    def close(self) -> None:
+        """End the server and all decoders."""
+        with self._lock:
+            if self._control is not None:
+                self._control.close()
+            if self._process is not None:
+                try:
+                    self._process.wait(EXIT_SECONDS)
+                except subprocess.TimeoutExpired:
+                    self._process.kill()
+                    self._process.wait()
+
+
+@functools.cache
+def _server() -> _Server:
+    """Return the server of this process, which all of its decoders share to save memory."""
+    server = _Server()
+    atexit.register(server.close)
+    return server

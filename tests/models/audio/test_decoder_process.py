@@ -1,0 +1,158 @@
+"""Decoders in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from models.audio.decoder_process import CAN_FORK, DecoderCrashError, DecoderProcess
+from models.audio.isolated import FILE_JOB, IsolatedAudioFile
+from models.errors import AudioError
+from tests.support.audio import tone, write
+from tests.support.waiting import wait_until
+
+RATE = 22_050
+WAYS = [pytest.param(True, marks=pytest.mark.skipif(not CAN_FORK, reason="Linux forks decoders")), False]
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Arguments of a decoder with more audio than the connection buffers."""
+    path = write(tmp_path_factory.mktemp("sound") / "long.wav", tone(440, 40, RATE), RATE)
+    return {"location": str(path), "display_name": "long"}
+
+
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+@pytest.fixture(autouse=True)
+def no_decoder_remains(tmp_path: Path) -> Iterator[None]:
+    """Start the server before a test, and fail if a decoder lives after the test."""
+    with closing(IsolatedAudioFile(str(write(tmp_path / "first.wav", tone(440, 0.1), RATE)))):
+        pass
+    wait_until(lambda: len(children()) <= 1)
+    yield
+    wait_until(lambda: len(children()) <= 1)
+
+
+def begin(decoder: DecoderProcess) -> Iterator[object]:
+    """Read until the decoder waits, because nobody takes more of its audio."""
+    messages = decoder.messages()
+    next(messages)
+    next(messages)
+    return messages
+
+
+@pytest.mark.parametrize("fork", WAYS)
+@pytest.mark.parametrize("how", ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL"])
+def test_a_crash_ends_one_decoder_and_no_other(how: str, fork: bool, long: dict[str, str]) -> None:
+    before = children()
+    with closing(DecoderProcess(FILE_JOB, long, "bad.mp3", fork=fork)) as bad:
+        bad_messages = begin(bad)
+        (process,) = children() - before
+        with closing(DecoderProcess(FILE_JOB, long, "good.mp3", fork=fork)) as good:
+            good_messages = begin(good)
+            process.send_signal(signal.Signals[how])
+            with pytest.raises(DecoderCrashError, match=rf"^bad.mp3 crashed the decoder \({how}\)$"):
+                list(bad_messages)
+            assert sum(1 for _ in good_messages) > 300
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_closing_ends_the_decoder_and_a_read_on_another_thread(fork: bool) -> None:
+    read, write_end = os.pipe()  # a file without an end, in which the decoder waits
+    decoder = DecoderProcess(
+        FILE_JOB, {"location": f"/proc/{os.getpid()}/fd/{read}", "display_name": "x"}, "x", fork=fork
+    )
+    received: list[object] = []
+    reader = threading.Thread(target=lambda: received.extend(decoder.messages()))
+    reader.start()
+    wait_until(lambda: len(children()) > 1)
+    decoder.close()
+    decoder.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert received == []
+    os.close(read)
+    os.close(write_end)
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_errors_of_a_decoder_are_errors_here(fork: bool, tmp_path: Path) -> None:
+    path = tmp_path / "no.wav"
+    path.write_text("no sound")
+    for job, expected in (
+        (FILE_JOB, "it is not audio that FFmpeg can decode"),
+        ("os:path", "it failed: TypeError"),  # an error in the program itself
+    ):
+        decoder = DecoderProcess(job, {"location": str(path), "display_name": "it"}, "it", fork=fork)
+        with closing(decoder), pytest.raises(AudioError, match=expected):
+            list(decoder.messages())
+
+
+def test_a_decoder_receives_no_secret(monkeypatch: pytest.MonkeyPatch, long: dict[str, str]) -> None:
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", "hidden")
+    monkeypatch.setenv("SSL_CERT_FILE", "/authorities")
+    before = children()
+    with closing(DecoderProcess(FILE_JOB, long, "x", fork=False)) as decoder:
+        begin(decoder)
+        (process,) = children() - before
+        assert process.environ()["SSL_CERT_FILE"] == "/authorities"
+        assert "hidden" not in str(process.environ())
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="there is no server")
+def test_the_server_is_started_again_after_its_end(long: dict[str, str]) -> None:
+    (server,) = children()
+    with ExitStack() as stack:
+        decoder = stack.enter_context(closing(DecoderProcess(FILE_JOB, long, "x")))
+        messages = begin(decoder)
+        server.kill()
+        server.wait()
+        assert sum(1 for _ in messages) > 300, "a decoder goes on without the server"
+    with closing(DecoderProcess(FILE_JOB, long, "x")) as decoder:
+        assert sum(1 for _ in decoder.messages()) > 300
+
+
+@pytest.mark.parametrize("fork", WAYS)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_decoders_end_with_the_program(how: signal.Signals, fork: bool, long: dict[str, str]) -> None:
+    program = (
+        "import sys\n"
+        "from models.audio.decoder_process import DecoderProcess\n"
+        "from models.audio.isolated import FILE_JOB\n"
+        f"decoder = DecoderProcess(FILE_JOB, {long!r}, 'x', fork={fork})\n"
+        "messages = decoder.messages(); next(messages); next(messages)\n"
+        "print('ready', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        started = psutil.Process(process.pid).children(recursive=True)
+        assert len(started) == 1 + fork
+        process.send_signal(how)
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert alive == []
+
+
+def test_many_decoders_leave_no_descriptor_behind(tmp_path: Path) -> None:
+    path = str(write(tmp_path / "t.wav", tone(440, 0.5), RATE))
+    (server,) = children()
+    before = psutil.Process().num_fds(), server.num_fds()
+    for number in range(30):
+        with closing(IsolatedAudioFile(path)) as file:
+            if number % 2:
+                list(file.blocks())
+    wait_until(lambda: (psutil.Process().num_fds(), server.num_fds()) == before)

@@ -1,0 +1,63 @@
+"""The process that decodes a stream, and its crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from realtime.audio.source import AudioSource
+from realtime.clock import SystemClock
+from realtime.errors import SourceCrashError
+from realtime.network.source import StreamSource
+from realtime.sources.factory import open_source
+from tests.support.audio import tone, write
+from tests.support.stream_servers import Answer, web_server
+from tests.support.streams import RATE, take_blocks
+
+
+def decoders() -> set[psutil.Process]:
+    """Return the processes that the server forked."""
+    mine = psutil.Process()
+    return {child for child in mine.children(recursive=True) if child.ppid() != mine.pid}
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[str]:
+    """Address of a station that sends some seconds at once and stays open."""
+    sound = write(tmp_path / "t.mp3", tone(440, 2, RATE), RATE, "libmp3lame").read_bytes()
+    with web_server({"live": Answer(sound, length=False, hang=True)}) as server:
+        yield server.url("live")
+
+
+def kill(processes: set[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def test_a_station_that_crashes_the_decoder_costs_no_other_station(station: str) -> None:
+    clock = SystemClock()
+    with closing(StreamSource(station, clock)) as good:
+        before = decoders()
+        with closing(StreamSource(station, clock)) as bad:
+            kill(decoders() - before)
+            with pytest.raises(SourceCrashError, match=r"/live crashed the decoder \(SIGKILL\)"):
+                list(bad.blocks())
+        assert take_blocks(good.blocks(), 1.5)
+
+
+def test_a_station_that_crashes_the_decoder_each_time_is_given_up(station: str) -> None:
+    before = decoders()
+
+    def play(source: AudioSource) -> None:
+        for _ in source.blocks():
+            kill(decoders() - before)
+
+    given_up = r"crashed the decoder \(SIGKILL\) 3 times and is given up"
+    with closing(open_source(station, 1.0, SystemClock())) as source:
+        with pytest.raises(SourceCrashError, match=given_up):
+            play(source)
