@@ -105,7 +105,7 @@ class StreamDecoder:
                 break
             title = self._update_title(title, packet)
             for frame in frames:
-                self._client.record_heard()
+                self._client.record_heard(frame.samples / self.sample_rate)
                 for samples in to_mono.push(frame):
                     yield samples, title
         for samples in to_mono.flush():

@@ -29,6 +29,15 @@ The limits are above what covers of albums and silent segments need. Without the
 program downloading as fast as the network allows.
 """
 
+BYTES_PER_SECOND, REQUESTS_PER_SECOND = 6 << 20, 10
+"""Bytes and requests by which a second of decoded audio raises what is left of the limits.
+
+Eight channels with 24 bits at 192 kHz take 4.4 MiB a second, and a film in 4K about as much.
+"""
+
+ENTRY_TIMEOUT_SECONDS = 4.0
+"""Time that the response of one of several addresses may take, so that the next one is tried in time."""
+
 MAX_COOKIES = 50
 """Cookies after which a stream forgets all earlier ones."""
 
@@ -55,12 +64,14 @@ class HttpClient:
         True after ``close``.
     reach : Reach
         Addresses that responses may lead to.
+    response_timeout_seconds : float
+        Time that a response may take. At first this is ``read_timeout_seconds``.
     """
 
     def __init__(self, url: str, read_timeout_seconds: float) -> None:
         self.failure = ""
         self.closed = False
-        self.read_timeout_seconds = read_timeout_seconds
+        self.read_timeout_seconds = self.response_timeout_seconds = read_timeout_seconds
         parts = urlsplit(url)
         self._shown_url = redact_url(url)
         self._origin = get_origin(parts)
@@ -70,7 +81,7 @@ class HttpClient:
             self._credentials = "Basic " + base64.b64encode(pair.encode()).decode()
         self.reach = Reach()
         self._cookies = CookieJar()
-        self._unheard_bytes = self._unheard_requests = 0
+        self._unheard_bytes = self._unheard_requests = 0.0
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
 
@@ -132,9 +143,10 @@ class HttpClient:
             raise SourceError(f"{show_url(url)} {describe_status(response)}")
         return url, response, sock
 
-    def record_heard(self) -> None:
-        """Record that audio was decoded, which starts the limits of bytes and requests again."""
-        self._unheard_bytes = self._unheard_requests = 0
+    def record_heard(self, seconds: float) -> None:
+        """Record that audio was decoded, which raises what is left of the limits of bytes and requests."""
+        self._unheard_bytes = max(0.0, self._unheard_bytes - seconds * BYTES_PER_SECOND)
+        self._unheard_requests = max(0.0, self._unheard_requests - seconds * REQUESTS_PER_SECOND)
 
     def record_bytes(self, count: int) -> None:
         """Count received bytes.
@@ -146,14 +158,12 @@ class HttpClient:
         """
         self._unheard_bytes += count
         if self._unheard_bytes > MAX_UNHEARD_BYTES:
-            raise SourceError(f"{self._shown_url} sent {MAX_UNHEARD_BYTES >> 20} MiB without audio")
+            raise SourceError(f"{self._shown_url} sends too little audio in too many bytes")
 
     def _record_request(self) -> None:
         self._unheard_requests += 1
         if self._unheard_requests > MAX_UNHEARD_REQUESTS:
-            raise SourceError(
-                f"{self._shown_url} needs more than {MAX_UNHEARD_REQUESTS} requests without audio"
-            )
+            raise SourceError(f"{self._shown_url} sends too little audio in too many responses")
 
     def _send(self, url: str, first: int, end: int | None) -> tuple[http.client.HTTPResponse, socket.socket]:
         self._record_request()
@@ -168,7 +178,7 @@ class HttpClient:
                 self._sockets.add(sock)
             if self.closed:
                 raise ConnectionAbortedError("closed")
-            timeout_seconds = self.read_timeout_seconds
+            timeout_seconds = self.response_timeout_seconds
             sock.settimeout(timeout_seconds)
             headers = {"User-Agent": "overheard", "Accept": "*/*", "Icy-MetaData": "1", "Connection": "close"}
             if self._credentials and get_origin(parts) == self._origin:
@@ -183,6 +193,7 @@ class HttpClient:
             query = "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?") if parts.query else ""
             connection.request("GET", path + query, headers=headers)
             response = connection.getresponse()
+            sock.settimeout(self.read_timeout_seconds)
             if len(self._cookies) > MAX_COOKIES:
                 self._cookies.clear()
             self._cookies.extract_cookies(response, cookie_request)

@@ -18,7 +18,7 @@ from realtime.errors import SourceError
 from realtime.network.demuxer import StreamDecoder, describe_ffmpeg_error
 from realtime.network.hls import SegmentOpener, list_audio_playlists, read_hls_playlist
 from realtime.network.http_body import HttpBody
-from realtime.network.http_client import HttpClient
+from realtime.network.http_client import ENTRY_TIMEOUT_SECONDS, HttpClient
 from realtime.network.http_connection import describe_error
 from realtime.network.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 
@@ -114,8 +114,12 @@ def _open_first(
         If no address can be opened, with the error of the first one.
     """
     first_error: SourceError | None = None
-    for entry in entries[:MAX_ENTRIES]:
+    entries = entries[:MAX_ENTRIES]
+    for number, entry in enumerate(entries, 1):
         client.failure = ""
+        client.response_timeout_seconds = client.read_timeout_seconds
+        if number < len(entries):
+            client.response_timeout_seconds = min(ENTRY_TIMEOUT_SECONDS, client.read_timeout_seconds)
         try:
             address = join_url(base, entry)
             if not address:

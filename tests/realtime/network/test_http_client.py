@@ -357,5 +357,28 @@ def test_a_server_that_sends_no_audio_is_left(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("realtime.network.http_client.MAX_UNHEARD_BYTES", 1 << 20)
     with web_server({"x": Answer(b"ID3\4\0\0\x7f\x7f\x7f\x7f" + bytes(4 << 20))}) as server:
         url = server.url("x")
-        with pytest.raises(SourceError, match=rf"^{url} sent 1 MiB without audio$"):
+        with pytest.raises(SourceError, match=rf"^{url} sends too little audio in too many bytes$"):
             open_stream(url, HttpClient(url, 5.0), 5.0)
+
+
+def test_a_server_that_sends_little_audio_in_many_bytes_is_left(tmp_path: Path) -> None:
+    """The titles between two bytes of audio have up to 4080 bytes."""
+    sound = write(tmp_path / "t.mp3", tone(440, 3, RATE), RATE, "libmp3lame").read_bytes()
+    title = b"\xff" + b"StreamTitle='a';".ljust(4080, b"\0")
+    body = b"".join(bytes([byte]) + title for byte in sound)
+    headers = {"Content-Type": "audio/mpeg", "icy-metaint": "1", "icy-name": "Titles"}
+    assert len(body) > 60 << 20
+    with web_server({"x": Answer(body, headers=headers, length=False)}) as server:
+        source = StreamSource(server.url("x"), VirtualClock())
+        message = read_until_failure(source.blocks(), 60)
+        assert message == f"{server.url('x')} sends too little audio in too many bytes"
+
+
+def test_audio_raises_the_limits_again() -> None:
+    client = HttpClient("http://127.0.0.1/", 1.0)
+    for _ in range(100):
+        client.record_bytes(4 << 20)
+        client.record_heard(1.0)
+    client.record_bytes(28 << 20)
+    with pytest.raises(SourceError, match="sends too little audio in too many bytes"):
+        client.record_bytes(5 << 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import zlib
 from pathlib import Path
 
@@ -174,6 +175,23 @@ def test_entries_are_tried_in_turn_by_their_numbers(tmp_path: Path) -> None:
         assert opening_error(server.url("page.m3u")) == (
             f"{server.url('page')} is a web page and not audio; name the address of the stream itself"
         )
+
+
+def test_an_entry_that_does_not_respond_is_left_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.network.opening.ENTRY_TIMEOUT_SECONDS", 0.3)
+    write(tmp_path / "t.wav", tone(440, 1, RATE), RATE)
+    with socket.create_server(("127.0.0.1", 0)) as silent, web_server(folder=tmp_path) as server:
+        entry = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        server.answers |= {
+            "two.m3u": Answer(f"{entry}\nt.wav\n".encode()),
+            "one.m3u": Answer(f"{entry}\n".encode()),
+        }
+        source = StreamSource(server.url("two.m3u"), VirtualClock())
+        assert len(join_samples(list(source.blocks()))) == RATE
+        message = opening_error(server.url("one.m3u"), silence_timeout_seconds=0.5)
+        assert message == f"{entry} sent nothing within 0.5 s"
 
 
 @pytest.mark.parametrize("way", ["gzip", "x-gzip", "deflate", "unsaid"])
