@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -124,3 +126,38 @@ def test_a_playlist_of_the_network_cannot_name_rtsp_on_this_machine() -> None:
         )
         with pytest.raises(BlockingIOError):
             service.accept()
+
+
+@pytest.mark.parametrize("method", [b"OPTIONS", b"DESCRIBE", b"SETUP", b"PLAY"])
+def test_a_server_of_rtsp_cannot_lead_elsewhere(method: bytes) -> None:
+    """FFmpeg connects to RTSP by itself, so a redirect and a foreign address of a track must be ignored."""
+    with socket.create_server(("127.0.0.1", 0)) as target, socket.create_server(("127.0.0.1", 0)) as server:
+        address = b"rtsp://127.0.0.1:%d/x" % target.getsockname()[1]
+        track = b"m=audio 0 RTP/AVP 0\r\nc=IN IP4 127.0.0.1\r\na=control:" + address
+        description = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\n" + track + b"\r\n"
+
+        def respond() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while request := connection.recv(4096):
+                    number = re.search(rb"CSeq: (\d+)", request)
+                    sequence = b"\r\nCSeq: " + (number[1] if number else b"0")
+                    if request.startswith(method):
+                        reply = b"302 Moved" + sequence + b"\r\nLocation: " + address + b"\r\n\r\n"
+                    elif request.startswith(b"DESCRIBE"):
+                        length = b"\r\nContent-Length: %d\r\n\r\n" % len(description)
+                        form = b"\r\nContent-Type: application/sdp\r\nContent-Base: " + address
+                        reply = b"200 OK" + sequence + form + length + description
+                    else:
+                        reply = b"200 OK" + sequence + b"\r\n\r\n"
+                    connection.sendall(b"RTSP/1.0 " + reply)
+
+        thread = threading.Thread(target=respond, daemon=True)
+        thread.start()
+        url = f"rtsp://127.0.0.1:{server.getsockname()[1]}/x"
+        assert opening_error(url).startswith(url)
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+        target.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            target.accept()
