@@ -110,7 +110,7 @@ class StreamDecoder:
                     yield samples, title
         for samples in to_mono.flush():
             yield samples, title
-        if failure := failure or self._client.failure:
+        if failure := failure or self._client.failure or self._client.seek_failure:
             raise SourceError(failure)
         if self._endless:
             event = "closed the connection" if self._body else "stopped sending"

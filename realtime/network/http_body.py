@@ -70,7 +70,6 @@ class HttpBody:
         self._is_seekable = not first and end is None and accepts_ranges and not self.endless
         self._position = self._target = 0
         self._is_at_start = not first
-        self._seek_failure = ""
 
     def read(self, size: int = -1) -> bytes:
         """Read at most ``size`` bytes as soon as there are any. Empty bytes mean the end or a failure."""
@@ -143,8 +142,7 @@ class HttpBody:
         try:
             _, response, sock = self._client.request(self.url, self._target, None)
         except SourceError as error:
-            self._seek_failure = str(error)
-            self._fail(self._seek_failure)
+            self._client.seek_failure = str(error)
             return False
         self._client.release(self._response, self._socket)
         self._audio.clear()
@@ -170,8 +168,8 @@ class HttpBody:
         if not 0 <= target <= self._length:
             return -1
         self._target = target
-        if self._target == self._position and self._client.failure == self._seek_failure:
-            self._client.failure = ""  # FFmpeg continues without what it sought
+        if self._target == self._position:
+            self._client.seek_failure = ""
         return self._target
 
     def tell(self) -> int:

@@ -60,6 +60,8 @@ class HttpClient:
     failure : str
         Reason of the first body that ended early. Empty if no body did. Bodies end instead of raising errors,
         because FFmpeg would print the traceback of an exception.
+    seek_failure : str
+        Reason why the position that FFmpeg sought cannot be read. Empty once FFmpeg has sought back.
     closed : bool
         True after ``close``.
     reach : Reach
@@ -69,7 +71,7 @@ class HttpClient:
     """
 
     def __init__(self, url: str, read_timeout_seconds: float) -> None:
-        self.failure = ""
+        self.failure = self.seek_failure = ""
         self.closed = False
         self.read_timeout_seconds = self.response_timeout_seconds = read_timeout_seconds
         parts = urlsplit(url)

@@ -260,7 +260,8 @@ def _open_container(
         return container
     except (av.error.FFmpegError, OSError, ValueError) as error:
         # Not chained, because the messages of PyAV hold the whole address.
-        raise SourceError(client.failure or describe_ffmpeg_error(shown_url, error)) from None
+        failure = client.failure or client.seek_failure
+        raise SourceError(failure or describe_ffmpeg_error(shown_url, error)) from None
 
 
 def _find_authorities() -> str:

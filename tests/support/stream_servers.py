@@ -198,6 +198,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     length: bool = True
     """Send ``Content-Length``. A radio station does not send one."""
+    ranges: bool = True
+    """Send the part that a request asks for. Some servers send everything."""
     hang: bool = False
     """Keep the connection open and silent after the body."""
     drip_seconds: float = 0.0
@@ -236,8 +238,9 @@ def web_server(
                 answer = Answer((folder / path).read_bytes())
             answer = answer or Answer(status=404)
             body = answer.body
-            self.send_response(answer.status if "Range" not in self.headers or not answer.body else 206)
-            if "Range" in self.headers:
+            partial = "Range" in self.headers and answer.body and answer.ranges
+            self.send_response(206 if partial else answer.status)
+            if "Range" in self.headers and answer.ranges:
                 first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
                 body = body[int(first) : int(last) + 1 if last else None]
             for name, value in answer.headers.items():

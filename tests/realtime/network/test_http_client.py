@@ -336,11 +336,20 @@ def test_a_seek_changes_nothing_if_it_fails() -> None:
         server.answers["x"] = Answer(status=416)
         assert body.seek(-8, 2) == 2040
         assert body.read(8) == b""
-        assert "responded 416" in client.failure
+        assert "responded 416" in client.seek_failure
         assert body.seek(10) == 10
-        assert client.failure == ""
+        assert client.seek_failure == client.failure == ""
         assert body.read(10) == content[10:20]
         body.close()
+
+
+def test_a_file_whose_index_cannot_be_sought_is_explained(tmp_path: Path) -> None:
+    content = write(tmp_path / "t.m4a", tone(440, 30, RATE), RATE, "aac").read_bytes()
+    assert len(content) > 200_000, "FFmpeg would keep the whole file in its buffer"
+    answer = Answer(content, headers={"Accept-Ranges": "bytes"}, ranges=False)
+    with web_server({"t.m4a": answer}) as server:
+        url = server.url("t.m4a")
+        assert opening_error(url) == f"{url} cannot send a part of a file (200)"
 
 
 def test_a_seek_in_a_body_of_unknown_length_fails() -> None:

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from realtime.errors import SourceError
 from realtime.network.hls import MAX_BANDWIDTH, list_audio_playlists
+from realtime.network.http_client import HttpClient
+from realtime.network.opening import open_stream
 from realtime.network.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 from realtime.network.source import StreamSource
 from tests.support.audio import tone, write
@@ -188,10 +191,11 @@ def test_an_entry_that_does_not_respond_is_left_in_time(
             "two.m3u": Answer(f"{entry}\nt.wav\n".encode()),
             "one.m3u": Answer(f"{entry}\n".encode()),
         }
-        source = StreamSource(server.url("two.m3u"), VirtualClock())
-        assert len(join_samples(list(source.blocks()))) == RATE
-        message = opening_error(server.url("one.m3u"), silence_timeout_seconds=0.5)
-        assert message == f"{entry} sent nothing within 0.5 s"
+        decoder = open_stream(server.url("two.m3u"), HttpClient(server.url(""), 9.0), 9.0)
+        assert sum(len(samples) for samples, _ in decoder.decode()) == RATE
+        decoder.close()
+        with pytest.raises(SourceError, match=f"{entry} sent nothing within 0.5 s"):
+            open_stream(server.url("one.m3u"), HttpClient(server.url(""), 0.5), 0.5)
 
 
 @pytest.mark.parametrize("way", ["gzip", "x-gzip", "deflate", "unsaid"])
